@@ -20,7 +20,7 @@ from app.access.tokens import hash_secret, new_token
 from app.api import openapi
 from app.api import routes as api_routes
 from app.api.endpoints import operations
-from app.errors import OwnerTokenMissing
+from app.errors.commands import OwnerTokenMissing
 from app.http import problems
 from app.http.auth import check_guarded, holders
 from app.http.frames import FrameMiddleware

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 
-from app.errors import NothingToShare
+from app.errors.commands import NothingToShare
 from app.operations.about import About
 from app.operations.engine import grading_parts
 from app.operations.metrics import Metrics

@@ -17,7 +17,7 @@ from app.access.tokens import Principal, sign_in_link
 from app.courses.roster import planning
 from app.courses.roster.planning import Outcome, Plan
 from app.courses.roster.reading import Roster
-from app.errors import RosterChanged
+from app.errors.rosters import RosterChanged
 from app.storage.models import MemberRole
 from grader.batch.cells import as_text
 

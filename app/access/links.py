@@ -19,7 +19,9 @@ from sqlalchemy.orm import joinedload
 
 from app.access.rights import Action
 from app.access.tokens import ROLES, Principal, hash_secret, is_valid, managed_by, new_token, sign_in_link
-from app.errors import MemberNotFound, MemberRemoved, SessionMissing
+from app.errors.members import MemberNotFound
+from app.errors.requests import SessionMissing
+from app.errors.uploads import MemberRemoved
 from app.mail.mailer import Mailer
 from app.mail.messages import MailKind
 from app.storage.models import Course, Identity, MemberRole, Membership, Session, Token, utc_now

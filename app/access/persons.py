@@ -13,7 +13,7 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes
-from app.errors import (
+from app.errors.members import (
     JoinFollowed,
     JoinNotFound,
     JoinOutdated,

@@ -14,7 +14,7 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import CourseArchived
+from app.errors.courses import CourseArchived
 from app.storage.models import Course, Role
 
 

@@ -19,7 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import ADDING, RIGHTS, Action
 from app.courses import members
-from app.errors import CourseArchived, CourseNotFound, MemberNotStudent, MemberRemoved, NotPermitted
+from app.errors.courses import CourseArchived, CourseNotFound
+from app.errors.members import MemberNotStudent
+from app.errors.requests import NotPermitted
+from app.errors.uploads import MemberRemoved
 from app.onward import HOME
 from app.storage.models import (
     DEFAULT_COURSE,

@@ -15,13 +15,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.api.schemas.operations import Problem
-from app.errors import (
-    AdjustmentReplaced,
-    AssignmentInUse,
+from app.errors.courses import AssignmentInUse, DeletionUnconfirmed, RulesContradictory
+from app.errors.members import EmailTaken, ExternalIdTaken, JoinFollowed, JoinOutdated, MemberJoined, PersonsShareCourse
+from app.errors.outgoing import TargetRefused, TooManyWebhooks
+from app.errors.requests import TokenMadeBefore, TooManyRequests
+from app.errors.submissions import NotCancellable
+from app.errors.teaching import AdjustmentReplaced, PreviewUnfinished, ReviewAnswered, ReviewOpen
+from app.errors.uploads import (
     AssignmentUnknown,
-    DeletionUnconfirmed,
-    EmailTaken,
-    ExternalIdTaken,
     FieldsMissing,
     FieldsUnknown,
     FileEmpty,
@@ -29,20 +30,7 @@ from app.errors import (
     FileTypeUnsupported,
     FormExpected,
     FormUnreadable,
-    JoinFollowed,
-    JoinOutdated,
-    MemberJoined,
-    NotCancellable,
-    PersonsShareCourse,
-    PreviewUnfinished,
-    ReviewAnswered,
-    ReviewOpen,
-    RulesContradictory,
     StudentInvalid,
-    TargetRefused,
-    TokenMadeBefore,
-    TooManyRequests,
-    TooManyWebhooks,
     UploadTooSlow,
 )
 from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS

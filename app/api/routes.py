@@ -24,7 +24,8 @@ from app.api.endpoints.courses import changes, course, joins, members
 from app.api.endpoints.getting_in import join_links, links, rosters
 from app.api.endpoints.grading import adjustments, comments, extensions, grade_book, grades, reviews
 from app.api.openapi import problem_answers
-from app.errors import CourseNotFound, NotAuthenticated, TooManyRequests
+from app.errors.courses import CourseNotFound
+from app.errors.requests import NotAuthenticated, TooManyRequests
 from app.http.auth import Reader
 from app.http.parameters import language_parameter
 from app.services import services

@@ -14,7 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import tokens
 from app.access.rights import Action, check_course
 from app.access.tokens import Principal
-from app.errors import AppError, CannotStart, CourseArchived, MemberNotFound, NotPossible
+from app.errors import AppError
+from app.errors.commands import CannotStart, NotPossible
+from app.errors.courses import CourseArchived
+from app.errors.members import MemberNotFound
 from app.http.answers import answer_for
 from app.http.parameters import ID
 from app.http.problems import problem

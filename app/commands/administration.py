@@ -15,7 +15,8 @@ from app.api.schemas.regrades import RegradeRequest
 from app.api.schemas.submissions import DecisionRequest
 from app.api.schemas.tokens import TokenRequest
 from app.commands.acting import check_left, checked, course_id_of, opened, owner_of
-from app.errors import MemberRemoved, NotPossible, StudentInvalid
+from app.errors.commands import NotPossible
+from app.errors.uploads import MemberRemoved, StudentInvalid
 from app.http.parameters import ID
 from app.privacy import deletion, retention
 from app.privacy.deletion import Deleted

@@ -7,7 +7,7 @@ import itertools
 import sqlite3
 from pathlib import Path
 
-from app.errors import BackupElsewhere, BackupUnusable
+from app.errors.commands import BackupElsewhere, BackupUnusable
 from app.settings import Settings
 from app.storage.database_file import DatabaseFile, copied
 from app.storage.engines import database_url

@@ -19,7 +19,9 @@ from app.commands.acting import checked, opened, owner_in, owner_of, refused_in_
 from app.courses import changes, copying, course, membership, uses
 from app.courses.membership import Members
 from app.courses.uses import DATES, UsedAssignment
-from app.errors import AssignmentNotFound, JoinNotFound, MemberNotFound, NotPossible
+from app.errors.commands import NotPossible
+from app.errors.courses import AssignmentNotFound
+from app.errors.members import JoinNotFound, MemberNotFound
 from app.http.parameters import ID
 from app.settings import Settings
 from app.storage.models import Change, Course, MemberRole, Membership

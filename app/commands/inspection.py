@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.errors import CannotStart
+from app.errors.commands import CannotStart
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.outage import reason_of

@@ -17,7 +17,8 @@ from app.api.schemas.links import JoinLinkRequest
 from app.commands.acting import checked, member_id_of, opened, owner_in, refused_in_words
 from app.courses.roster.planning import Outcome, Step
 from app.courses.roster.reading import MOST_BYTES, read
-from app.errors import JoinLinkNotFound, NotPossible
+from app.errors.commands import NotPossible
+from app.errors.ways_in import JoinLinkNotFound
 from app.mail.mailer import Mailer
 from app.settings import Settings
 from app.storage.models import Course, JoinLink, Token, utc_now

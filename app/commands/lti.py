@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from app.commands.acting import opened, owner_of, refused_in_words
-from app.errors import NotPossible
+from app.errors.commands import NotPossible
 from app.lti import keys, platforms
 from app.lti.platform_services import PlatformServices
 from app.lti.platforms import Registration

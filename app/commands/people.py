@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import identities, persons
 from app.commands.acting import opened, owner_of, refused_in_words
 from app.courses import people
-from app.errors import IdentityNotFound, JoinNotFound, NotPossible, PersonNotFound
+from app.errors.commands import NotPossible
+from app.errors.members import JoinNotFound, PersonNotFound
+from app.errors.ways_in import IdentityNotFound
 from app.http.parameters import ID
 from app.privacy import deletion, export
 from app.privacy.deletion import Deleted, DeletedCourse

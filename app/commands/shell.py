@@ -31,7 +31,7 @@ def starting() -> Iterator[Settings]:
     from pydantic import ValidationError
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.errors import CannotStart
+    from app.errors.commands import CannotStart
     from app.settings import Settings
     from grader import AssignmentError
 

@@ -12,7 +12,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes
-from app.errors import CourseArchived, CourseNotFound
+from app.errors.courses import CourseArchived, CourseNotFound
 from app.storage.models import Course, JoinLink, MemberRole, Membership, utc_now
 
 #: What an archived course still lets change.

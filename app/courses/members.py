@@ -7,7 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import MemberNotStudent
+from app.errors.members import MemberNotStudent
 from app.storage import turns
 from app.storage.models import Extension, MemberRole, Membership, Person, new_id, utc_now
 

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager
 
 from app.courses import changes, course, members
-from app.errors import EmailTaken, ExternalIdTaken, MemberJoined, MemberNotFound, NotPermitted, PersonShared
+from app.errors.members import EmailTaken, ExternalIdTaken, MemberJoined, MemberNotFound, PersonShared
+from app.errors.requests import NotPermitted
 from app.mail.addresses import comparable
 from app.storage.models import OF_PLATFORMS, Identity, MemberRole, Membership, Merge, Person, Submission, Token, utc_now
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import PersonNotFound
+from app.errors.members import PersonNotFound
 from app.storage.models import Course, Identity, Membership, Person
 
 

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes, course
 from app.courses.assignments import Rules, find, in_course, turn_of, used_in
-from app.errors import AssignmentInUse, AssignmentNotFound, AssignmentUnknown, LateWithoutDue, RulesContradictory
+from app.errors.courses import AssignmentInUse, AssignmentNotFound, LateWithoutDue, RulesContradictory
+from app.errors.uploads import AssignmentUnknown
 from app.storage.models import (
     DEFAULT_COURSE,
     Adjustment,

@@ -26,7 +26,9 @@ from app.access import links, sessions, tokens
 from app.access.rights import Action
 from app.access.sessions import LAUNCHED
 from app.access.tokens import Principal, hash_secret
-from app.errors import CourseNotFound, FormExpired, NoCourseYet, NotAuthenticated, OtherSite, SessionMissing
+from app.errors.courses import CourseNotFound
+from app.errors.requests import FormExpired, NotAuthenticated, OtherSite, SessionMissing
+from app.errors.ways_in import NoCourseYet
 from app.http.cookies import forget, keep, read
 from app.http.frames import token_of
 from app.http.masking import unmask

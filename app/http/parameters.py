@@ -12,7 +12,9 @@ from fastapi import Depends, Header, Path, Query, Request
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.errors import AppError, StudentInvalid, SubmissionNotFound
+from app.errors import AppError
+from app.errors.submissions import SubmissionNotFound
+from app.errors.uploads import StudentInvalid
 from app.storage.models import ID_ALPHABET, ID_LENGTH, JobStatus
 from app.submissions.listing import Selection
 from app.submissions.uploads import STUDENT_CHARACTERS, check_student

@@ -14,12 +14,14 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from app.errors import AppError, CommitUnanswered, NotAuthenticated, Overloaded
+from app.errors import AppError
+from app.errors.requests import NotAuthenticated
+from app.errors.uploads import Overloaded
 from app.http.answers import ANSWERS, Answer, answer_for
 from app.http.problem_pages import problem_page
 from app.http.texts import language_of
 from app.log_config import request_id_var
-from app.storage.database import may_have_changed
+from app.storage.database import CommitUnanswered, may_have_changed
 from app.storage.outage import is_ours, reason_of
 from app.texts import catalogue
 from grader.errors import without_prefix

@@ -13,7 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import course, membership
-from app.errors import AnswerUnusable, CourseArchived, MemberRemoved
+from app.errors.courses import CourseArchived
+from app.errors.outgoing import AnswerUnusable
+from app.errors.uploads import MemberRemoved
 from app.lti import platforms
 from app.lti.grades import outbox
 from app.lti.launch import binding, people

@@ -19,7 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.background import Background
-from app.errors import AnswerUnusable, AppError, PlatformRefused, TargetRefused
+from app.errors import AppError
+from app.errors.lti import PlatformRefused
+from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti import memberships
 from app.lti.grades import comparison, wanted
 from app.lti.platform_services import PlatformServices, may_pass

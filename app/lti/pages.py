@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 import httpx
 
-from app.errors import AnswerUnusable
+from app.errors.outgoing import AnswerUnusable
 from app.outgoing.client import Answer
 
 

@@ -14,7 +14,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from app.errors import AnswerUnusable, PlatformRefused
+from app.errors.lti import PlatformRefused
+from app.errors.outgoing import AnswerUnusable
 from app.lti import keys
 from app.outgoing.client import Answer, Outgoing, moment_of
 from app.storage.database import Database

@@ -9,7 +9,7 @@ import httpx
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import PlatformInUse, PlatformKnown, PlatformNotFound, PlatformUnknown
+from app.errors.lti import PlatformInUse, PlatformKnown, PlatformNotFound, PlatformUnknown
 from app.storage.models import (
     OF_PLATFORMS,
     Identity,

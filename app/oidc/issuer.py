@@ -21,7 +21,7 @@ from joserfc import jwt
 from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import ECKey, KeySet, RSAKey, import_key
 
-from app.errors import IssuerUnavailable, SignOnRefused
+from app.errors.ways_in import IssuerUnavailable, SignOnRefused
 from app.mail.addresses import is_address
 from app.oidc.flow import Flow
 from app.oidc.registration import Registration

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from app.errors import AnswerUnusable
+from app.errors.outgoing import AnswerUnusable
 from app.outgoing.targets import check_url, look_up
 
 CONNECT_SECONDS = 5.0

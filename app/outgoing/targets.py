@@ -13,7 +13,7 @@ import unicodedata
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
-from app.errors import TargetRefused
+from app.errors.outgoing import TargetRefused
 
 # The rest of IPv6 is reserved for other uses (IANA, "Internet Protocol Version 6 Address Space").
 GLOBAL_UNICAST = IPv6Network("2000::/3")

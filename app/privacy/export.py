@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import Select, inspect, or_, select
 from sqlalchemy.orm import undefer
 
-from app.errors import PersonNotFound
+from app.errors.members import PersonNotFound
 from app.privacy.deletion import same_people, with_merged
 from app.storage.database import Database
 from app.storage.models import (

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from app.errors import Overloaded
+from app.errors.uploads import Overloaded
 from app.storage.database import Database
 from app.submissions import repository
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from app.errors import DataDirInUse
+from app.errors.commands import DataDirInUse
 from app.queue import claims
 from app.queue.grading import Grading
 from app.queue.slots import Slots

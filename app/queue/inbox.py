@@ -21,19 +21,13 @@ from app.access.tokens import Principal
 from app.courses import members
 from app.courses.assignments import in_course, used_in
 from app.courses.extensions import extended
-from app.errors import (
-    AssignmentUnknown,
-    AttemptRefused,
-    CommitUnanswered,
-    CourseArchived,
-    MemberRemoved,
-    TooManyRequests,
-    UploadRefused,
-)
+from app.errors.courses import CourseArchived
+from app.errors.requests import TooManyRequests
+from app.errors.uploads import AssignmentUnknown, AttemptRefused, MemberRemoved, UploadRefused
 from app.queue import Jobs
 from app.queue.backlog import Backlog
 from app.storage.batches import Batcher
-from app.storage.database import Database, may_have_changed
+from app.storage.database import CommitUnanswered, Database, may_have_changed
 from app.storage.models import CourseAssignment, Extension, MemberRole, Submission, new_id, utc_now
 from app.submissions import repository
 from app.submissions.policy import check_attempt

@@ -22,13 +22,7 @@ from sqlalchemy import NullPool, text
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import (
-    CommitUnanswered,
-    DatabaseForeign,
-    DatabaseMissing,
-    DatabaseNewer,
-    DatabaseOutdated,
-)
+from app.errors.commands import DatabaseForeign, DatabaseMissing, DatabaseNewer, DatabaseOutdated
 from app.storage import postgresql, revisions
 from app.storage.announcements import CHANNEL
 from app.storage.database_file import DatabaseFile
@@ -54,6 +48,10 @@ ROOM = """
 
 #: Whether a transaction of this request or task was committed, or may have been. The answer to a failure depends on it.
 may_have_changed: contextvars.ContextVar[bool] = contextvars.ContextVar("may_have_changed", default=False)
+
+
+class CommitUnanswered(SQLAlchemyError):
+    """The database did not say whether it committed a transaction."""
 
 
 class Database:

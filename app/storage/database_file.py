@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from app.errors import DatabaseLost, DatabaseMoved, DatabaseUnusable, NoRoom
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.errors.commands import DatabaseLost, DatabaseUnusable
 
 # How long a probe waits for a writer.
 BUSY_SECONDS = 10.0
@@ -28,6 +30,14 @@ COUNTED = re.compile(r"counted to (\d+)")
 MARKER = """This belongs to {name}, which has counted to {count}.
 Without it a service would not notice that its database is gone. To start with an empty database, delete it.
 """
+
+
+class DatabaseMoved(SQLAlchemyError):
+    """The SQLite file is not where it was when the service started."""
+
+
+class NoRoom(SQLAlchemyError):
+    """The disk is about to be full."""
 
 
 class DatabaseFile:

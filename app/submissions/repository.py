@@ -28,7 +28,7 @@ from sqlalchemy.orm import aliased, undefer
 from app.access.tokens import Principal
 from app.courses import assignments, members
 from app.courses.assignments import Use
-from app.errors import SubmissionNotFound
+from app.errors.submissions import SubmissionNotFound
 from app.storage.announcements import announce, announce_queued
 from app.storage.models import (
     Artefact,

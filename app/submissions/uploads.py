@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from app.access.tokens import Principal
-from app.errors import (
+from app.errors.uploads import (
     AssignmentUnknown,
     FieldsMissing,
     FieldsUnknown,

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from app.courses import changes
-from app.errors import AdjustmentNotFound, AdjustmentReplaced
+from app.errors.teaching import AdjustmentNotFound, AdjustmentReplaced
 from app.storage.models import Adjustment, CourseAssignment, Membership, new_id, utc_now
 from app.storage.passback import grades_changed
 from app.submissions.grades import counted_grade, counted_grades

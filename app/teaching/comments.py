@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.rights import TEACHERS
 from app.access.tokens import Principal
 from app.courses import changes
-from app.errors import CommentNotFound, NotPermitted
+from app.errors.requests import NotPermitted
+from app.errors.teaching import CommentNotFound
 from app.storage.models import Comment, CourseAssignment, Membership, new_id
 from app.teaching.places import Place
 

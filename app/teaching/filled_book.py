@@ -20,7 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses.matching import Candidate, Matcher, comparable
 from app.courses.roster import columns, reading
-from app.errors import GradeBookColumnMissing, GradeBookUnreadable, RosterRefused
+from app.errors.rosters import RosterRefused
+from app.errors.teaching import GradeBookColumnMissing, GradeBookUnreadable
 from app.storage.models import CourseAssignment
 from app.teaching.grade_book import most_of, points_in
 from app.teaching.grade_list import Chosen, StudentGrades, every_student, used_assignments

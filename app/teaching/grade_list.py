@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 
 from app.courses import assignments as course_assignments
 from app.courses.assignments import used_in
-from app.errors import AssignmentNotFound
+from app.errors.courses import AssignmentNotFound
 from app.storage.models import CourseAssignment, MemberRole, Membership
 from app.submissions.derivation import Counted
 from app.submissions.grades import counted_grades

@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import assignments as course_assignments
 from app.courses import course, members, membership, uses
-from app.errors import AssignmentNotFound, MemberNotStudent, SubmissionNotFound
+from app.errors.courses import AssignmentNotFound
+from app.errors.members import MemberNotStudent
+from app.errors.submissions import SubmissionNotFound
 from app.storage.models import ID_LENGTH, CourseAssignment, MemberRole, Membership, Submission
 from grader import Assignment
 

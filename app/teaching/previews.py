@@ -15,14 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.access.rights import Action, closed_to
-from app.errors import (
-    CourseArchived,
-    PreviewApplied,
-    PreviewDropped,
-    PreviewUnfinished,
-    RegradeNotFound,
-    RegradeNotPreview,
-)
+from app.errors.courses import CourseArchived
+from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
 from app.storage.announcements import announce_all
 from app.storage.cascade import delete_rows
 from app.storage.models import JobStatus, Regrade, RegradeItem, StoredReport, Submission, utc_now

@@ -11,7 +11,8 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes, course, members
-from app.errors import ReportNotReady, ReviewAnswered, ReviewNotFound, ReviewOpen
+from app.errors.submissions import ReportNotReady
+from app.errors.teaching import ReviewAnswered, ReviewNotFound, ReviewOpen
 from app.storage.models import Membership, ReviewRequest, Submission, new_id, utc_now
 from app.submissions import repository
 

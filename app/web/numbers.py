@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_404_NOT_FOUND
 
-from app.errors import ReportNotReady
+from app.errors.submissions import ReportNotReady
 from app.http.auth import SessionHolder
 from app.http.parameters import SubmissionId
 from app.http.visibility import artefacts_for, report_for

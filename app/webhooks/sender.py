@@ -19,7 +19,7 @@ from types import MappingProxyType
 import httpx
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import AnswerUnusable, TargetRefused
+from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.outgoing.client import Outgoing
 from app.outgoing.sender import Sender
 from app.storage.database import Database

@@ -14,7 +14,8 @@ from app.access.tokens import Principal
 from app.api.openapi import problem_answers
 from app.api.schemas.assignments import AssignmentBody, AssignmentCase, AssignmentDetail, AssignmentList, StatisticsBody
 from app.courses.assignments import used_in
-from app.errors import AssignmentNotFound, NotPermitted
+from app.errors.courses import AssignmentNotFound
+from app.errors.requests import NotPermitted
 from app.http.auth import Permitted, Reader
 from app.http.parameters import Moment
 from app.http.texts import language_of

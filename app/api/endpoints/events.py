@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app.api.openapi import problem_answers
-from app.errors import SubmissionNotFound
+from app.errors.submissions import SubmissionNotFound
 from app.http.auth import Reader
 from app.http.parameters import LastEventId, SubmissionId
 from app.http.watching import event_stream

@@ -14,16 +14,16 @@ from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.merges import MergeBody, MergeList, MergeRequest
-from app.errors import (
+from app.errors.members import (
     JoinFollowed,
     JoinNotFound,
     JoinOutdated,
     JoinUndone,
-    NotPermitted,
     PersonNotFound,
     PersonsShareCourse,
     SameMember,
 )
+from app.errors.requests import NotPermitted
 from app.http.auth import Permitted
 from app.http.parameters import ID, Cursor, Limit
 from app.services import services

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.openapi import problem_answers
 from app.api.schemas.operations import Health, Readiness
-from app.errors import NotAuthenticated, NotPermitted
+from app.errors.requests import NotAuthenticated, NotPermitted
 from app.http.auth import monitor
 from app.services import Operations, operations
 from app.submissions import repository

@@ -17,7 +17,9 @@ from app.api.paging import page_of
 from app.api.schemas.people import IdentityBody, PersonBody, PersonList, PersonMembershipBody
 from app.api.schemas.submissions import DeletedBody
 from app.courses import people
-from app.errors import IdentityNotFound, NotPermitted, PersonNotFound
+from app.errors.members import PersonNotFound
+from app.errors.requests import NotPermitted
+from app.errors.ways_in import IdentityNotFound
 from app.http.auth import Permitted, Reader
 from app.http.parameters import ID, Cursor, Limit
 from app.http.visibility import report_for

@@ -22,16 +22,10 @@ from app.api.schemas.regrades import (
     RegradeRequest,
     RegradeResultBody,
 )
-from app.errors import (
-    CourseArchived,
-    IdempotencyKeyReused,
-    NotPermitted,
-    PreviewApplied,
-    PreviewDropped,
-    PreviewUnfinished,
-    RegradeNotFound,
-    RegradeNotPreview,
-)
+from app.errors.courses import CourseArchived
+from app.errors.requests import NotPermitted
+from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
+from app.errors.uploads import IdempotencyKeyReused
 from app.http.auth import Permitted
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
 from app.services import services

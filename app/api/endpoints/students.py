@@ -10,7 +10,7 @@ from app.access.rights import Action
 from app.access.tokens import Principal
 from app.api.openapi import problem_answers
 from app.api.schemas.submissions import DeletedBody
-from app.errors import NotPermitted
+from app.errors.requests import NotPermitted
 from app.http.auth import Permitted
 from app.http.parameters import Name
 from app.privacy import deletion

@@ -28,17 +28,10 @@ from app.api.schemas.submissions import (
     SubmissionLinks,
     SubmissionList,
 )
-from app.errors import (
-    AttemptRefused,
-    CourseArchived,
-    NotCancellable,
-    NotHeld,
-    NotPermitted,
-    OtherStudent,
-    Overloaded,
-    SubmissionNotFound,
-    UploadRefused,
-)
+from app.errors.courses import CourseArchived
+from app.errors.requests import NotPermitted
+from app.errors.submissions import NotCancellable, NotHeld, SubmissionNotFound
+from app.errors.uploads import AttemptRefused, OtherStudent, Overloaded, UploadRefused
 from app.http.auth import Permitted, Reader
 from app.http.parameters import Cursor, IdempotencyKey, Limit, Selected, SubmissionId, Wait
 from app.http.texts import language_of

@@ -15,14 +15,9 @@ from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.tokens import NewTokenBody, TokenBody, TokenList, TokenRequest
-from app.errors import (
-    CourseArchived,
-    IdempotencyKeyReused,
-    MemberRemoved,
-    NotPermitted,
-    TokenMadeBefore,
-    TokenNotFound,
-)
+from app.errors.courses import CourseArchived
+from app.errors.requests import NotPermitted, TokenMadeBefore, TokenNotFound
+from app.errors.uploads import IdempotencyKeyReused, MemberRemoved
 from app.http.auth import Permitted
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
 from app.services import service_url, services

@@ -22,14 +22,10 @@ from app.api.schemas.webhooks import (
     WebhookList,
     WebhookRequest,
 )
-from app.errors import (
-    CourseArchived,
-    IdempotencyKeyReused,
-    NotPermitted,
-    TargetRefused,
-    TooManyWebhooks,
-    WebhookNotFound,
-)
+from app.errors.courses import CourseArchived
+from app.errors.outgoing import TargetRefused, TooManyWebhooks, WebhookNotFound
+from app.errors.requests import NotPermitted
+from app.errors.uploads import IdempotencyKeyReused
 from app.http.auth import Permitted
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
 from app.outgoing.targets import check_url

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from app.errors import RosterEncodingUnknown, RosterNotCSV
+from app.errors.rosters import RosterEncodingUnknown, RosterNotCSV
 
 BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 #: Beginnings of files of spreadsheets: ZIP (.xlsx, .ods), and the older form of Excel (.xls).

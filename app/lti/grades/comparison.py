@@ -18,7 +18,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 from sqlalchemy import select
 
-from app.errors import AnswerUnusable, PlatformRefused
+from app.errors.lti import PlatformRefused
+from app.errors.outgoing import AnswerUnusable
 from app.lti.grades import lineitems
 from app.lti.grades.scores import below
 from app.lti.grades.wanted import settled

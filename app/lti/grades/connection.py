@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased, contains_eager
 
-from app.errors import LinkNotFound
+from app.errors.lti import LinkNotFound
 from app.lti.platform_services import RESULT_SCOPE
 from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership
 

@@ -13,7 +13,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from app.errors import AnswerUnusable, PlatformRefused
+from app.errors.lti import PlatformRefused
+from app.errors.outgoing import AnswerUnusable
 from app.lti.arguments import TAG
 from app.lti.pages import next_page
 from app.lti.platform_services import LINEITEM_READ_SCOPE, LINEITEM_SCOPE, PlatformServices, refusal

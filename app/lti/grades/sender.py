@@ -19,7 +19,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import AnswerUnusable, PlatformRefused, TargetRefused
+from app.errors.lti import PlatformRefused
+from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.grades import lineitems, outbox, scores
 from app.lti.grades.outbox import Due
 from app.lti.grades.wanted import Wanted, wanted

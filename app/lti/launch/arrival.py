@@ -15,13 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import identities
 from app.courses import course, membership, uses
 from app.courses.assignments import used_in
-from app.errors import (
-    CourseUnconnected,
-    DeploymentUnknown,
-    LaunchOutdated,
-    LaunchWithoutCourse,
-    TeacherNeeded,
-)
+from app.errors.lti import CourseUnconnected, DeploymentUnknown, LaunchOutdated, LaunchWithoutCourse, TeacherNeeded
 from app.lti import platforms
 from app.lti.arguments import ASSIGNMENT
 from app.lti.grades import outbox

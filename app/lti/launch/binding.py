@@ -19,7 +19,8 @@ from sqlalchemy.orm import aliased
 from app.access import identities
 from app.access.tokens import hash_secret
 from app.courses import changes, course
-from app.errors import CodeUnusable, CourseNotFound, LaunchOutdated
+from app.errors.courses import CourseNotFound
+from app.errors.lti import CodeUnusable, LaunchOutdated
 from app.lti import platforms
 from app.lti.grades.connection import find_context
 from app.lti.launch import people

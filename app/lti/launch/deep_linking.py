@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import SelectionNotFound
+from app.errors.lti import SelectionNotFound
 from app.lti import keys
 from app.lti.arguments import ASSIGNMENT, TAG
 from app.lti.launch.message import CLAIM, DeepLinking

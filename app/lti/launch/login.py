@@ -20,7 +20,7 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import hash_secret
-from app.errors import LaunchOutdated, LoginRefused
+from app.errors.lti import LaunchOutdated, LoginRefused
 from app.storage.models import LtiLogin, LtiPlatform, LtiQuestion, utc_now
 
 LIFETIME = timedelta(minutes=10)

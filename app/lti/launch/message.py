@@ -22,7 +22,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from app.errors import LaunchAnonymous, LaunchOutdated, LaunchRefused
+from app.errors.lti import LaunchAnonymous, LaunchOutdated, LaunchRefused
 from app.lti.launch.roles import Part, part_of
 
 #: Signatures that need the platform's private key. The token does not choose.

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from app.errors import AnswerUnusable, PlatformRefused, TargetRefused
+from app.errors.lti import PlatformRefused
+from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.platform_keys import read_keys
 from app.lti.platform_services import SCORE_SCOPE, PlatformServices
 from app.lti.registration.tool import addresses_of

@@ -13,7 +13,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import hash_secret
-from app.errors import InvitationExpired, InvitationUnknown, InvitationUsed
+from app.errors.lti import InvitationExpired, InvitationUnknown, InvitationUsed
 from app.storage.models import LtiInvitation, utc_now
 
 #: An administrator of a platform may take some days until it is opened.

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from app.errors import ArchiveEmpty, ArchiveTooLarge, ArchiveUnreadable
+from app.errors.batches import ArchiveEmpty, ArchiveTooLarge, ArchiveUnreadable
 from grader.batch.archives import Unreadable, open_archive
 from grader.batch.collect import ARCHIVE_SUFFIX, Found, collect
 

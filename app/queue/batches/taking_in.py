@@ -23,7 +23,11 @@ from app.access.tokens import Principal
 from app.courses import course
 from app.courses.matching import Candidate, MatchedBy, Matcher
 from app.courses.uses import find_used
-from app.errors import AppError, BatchNotFound, CourseArchived, TooManyRequests, UploadRefused
+from app.errors import AppError
+from app.errors.batches import BatchNotFound
+from app.errors.courses import CourseArchived
+from app.errors.requests import TooManyRequests
+from app.errors.uploads import UploadRefused
 from app.queue.batches.reading import files_of, place_of
 from app.queue.inbox import Inbox
 from app.storage.database import Database

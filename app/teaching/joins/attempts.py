@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import AttemptsRunning
+from app.errors.members import AttemptsRunning
 from app.storage.models import JobStatus, Membership, Submission
 
 

@@ -11,16 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from app.courses import changes, course, members
-from app.errors import (
+from app.errors.members import (
     JoinFollowed,
     JoinNotFound,
     JoinOutdated,
     JoinUndone,
     MemberNotFound,
     MemberNotStudent,
-    MemberRemoved,
     SameMember,
 )
+from app.errors.uploads import MemberRemoved
 from app.storage.models import (
     Adjustment,
     Comment,

@@ -15,7 +15,7 @@ from sqlalchemy.orm import defer
 from app.access.tokens import Principal
 from app.courses.assignments import in_course
 from app.courses.uses import find_used
-from app.errors import AssignmentNotFound
+from app.errors.courses import AssignmentNotFound
 from app.storage.models import (
     DEFAULT_COURSE,
     Course,

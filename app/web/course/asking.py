@@ -10,7 +10,9 @@ from fastapi import Depends, Path, Request, Response
 
 from app.access.rights import Action
 from app.access.tokens import Principal
-from app.errors import AssignmentNotFound, MemberNotFound, ReviewNotFound
+from app.errors.courses import AssignmentNotFound
+from app.errors.members import MemberNotFound
+from app.errors.teaching import ReviewNotFound
 from app.http.auth import PageFor
 from app.http.pages import page
 from app.http.parameters import WORDS_CHARACTERS, PathId

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from app.access.rights import Action
 from app.access.tokens import Principal
 from app.courses import course as courses
-from app.errors import FieldsWrong, NotHeld
+from app.errors.requests import FieldsWrong
+from app.errors.submissions import NotHeld
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.parameters import SubmissionId

@@ -11,7 +11,8 @@ from app.access.rights import Action
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import extensions
-from app.errors import AdjustmentNotFound, AdjustmentReplaced, CommentNotFound, FieldsWrong
+from app.errors.requests import FieldsWrong
+from app.errors.teaching import AdjustmentNotFound, AdjustmentReplaced, CommentNotFound
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.parameters import ID, MOST_ATTEMPTS, MOST_POINTS

@@ -11,7 +11,10 @@ from app.access.tokens import Principal
 from app.access.ways_in import ways_in_of
 from app.courses import course as courses
 from app.courses import membership
-from app.errors import AdjustmentReplaced, AppError, AssignmentNotFound, MemberNotStudent
+from app.errors import AppError
+from app.errors.courses import AssignmentNotFound
+from app.errors.members import MemberNotStudent
+from app.errors.teaching import AdjustmentReplaced
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import MemberRole

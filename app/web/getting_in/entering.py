@@ -10,7 +10,7 @@ from starlette.status import HTTP_303_SEE_OTHER
 
 from app.access import tokens
 from app.access.tokens import hash_secret
-from app.errors import LinkUnusable
+from app.errors.ways_in import LinkUnusable
 from app.http.auth import (
     FORM_FIELD,
     check_form_secret,

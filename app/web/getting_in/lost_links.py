@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from app.errors import EmailInvalid
+from app.errors.requests import EmailInvalid
 from app.http.auth import check_origin
 from app.http.clients import client_of
 from app.http.pages import page

@@ -11,7 +11,8 @@ from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
 from app.access import identities, links, tokens
 from app.access.tokens import hash_secret
-from app.errors import SessionMissing, SignOnExpired
+from app.errors.requests import SessionMissing
+from app.errors.ways_in import SignOnExpired
 from app.http.auth import FORM_FIELD, check_form_secret, open_session, session_person, signed_in
 from app.http.cookies import forget, keep, read
 from app.oidc.flow import LIFETIME_SECONDS, begin, resume

@@ -14,11 +14,10 @@ from fastapi.responses import RedirectResponse
 from starlette.status import HTTP_303_SEE_OTHER
 
 from app.access.sessions import LAUNCHED
-from app.errors import (
-    AppError,
+from app.errors import AppError
+from app.errors.courses import CourseArchived, CourseNotFound
+from app.errors.lti import (
     CodeUnusable,
-    CourseArchived,
-    CourseNotFound,
     CourseUnconnected,
     DeploymentUnknown,
     LaunchRefused,

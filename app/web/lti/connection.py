@@ -11,7 +11,9 @@ from app.access.rights import Action
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import uses
-from app.errors import AnswerUnusable, AppError, LinkNotFound, PlatformRefused, TargetRefused
+from app.errors import AppError
+from app.errors.lti import LinkNotFound, PlatformRefused
+from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page

@@ -9,7 +9,10 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from app.access.rights import Action
 from app.access.tokens import Principal
-from app.errors import AppError, FieldsWrong, PlatformKnown, PlatformNotFound, TargetRefused
+from app.errors import AppError
+from app.errors.lti import PlatformKnown, PlatformNotFound
+from app.errors.outgoing import TargetRefused
+from app.errors.requests import FieldsWrong
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page

@@ -10,7 +10,9 @@ from fastapi import Depends, Request
 
 from app.access.rights import Action
 from app.access.tokens import Principal
-from app.errors import JoinLinkNotFound, JoinNotFound, MemberNotFound, NotPermitted, PersonNotFound, TokenNotFound
+from app.errors.members import JoinNotFound, MemberNotFound, PersonNotFound
+from app.errors.requests import NotPermitted, TokenNotFound
+from app.errors.ways_in import JoinLinkNotFound
 from app.http.auth import PageFor, session_holder
 from app.http.parameters import ID, PathId
 from app.oidc.urls import is_loopback

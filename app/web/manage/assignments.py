@@ -16,7 +16,9 @@ from app.courses import uses
 from app.courses.assignments import Rules
 from app.courses.changes import RULES
 from app.courses.uses import DATES
-from app.errors import AppError, AssignmentInUse, AssignmentNotFound, FieldsWrong, LateWithoutDue, RulesContradictory
+from app.errors import AppError
+from app.errors.courses import AssignmentInUse, AssignmentNotFound, LateWithoutDue, RulesContradictory
+from app.errors.requests import FieldsWrong
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.services import services

@@ -12,7 +12,9 @@ from app.access.rights import Action
 from app.access.tokens import Principal
 from app.courses import copying
 from app.courses import course as courses
-from app.errors import AppError, DeletionUnconfirmed, FieldsWrong
+from app.errors import AppError
+from app.errors.courses import DeletionUnconfirmed
+from app.errors.requests import FieldsWrong
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page

@@ -13,7 +13,7 @@ from app.access.rights import Action
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import uses
-from app.errors import FieldsWrong
+from app.errors.requests import FieldsWrong
 from app.http.auth import PageFor, SessionHolder, session_person
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page

@@ -13,7 +13,9 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 
 from app.courses.course import time_zone_meant, time_zones
-from app.errors import AppError, FieldsWrong, FormExpired, StudentInvalid
+from app.errors import AppError
+from app.errors.requests import FieldsWrong, FormExpired
+from app.errors.uploads import StudentInvalid
 from app.http.masking import mask, unmask
 from app.http.parameters import EARLIEST, LATEST
 from app.http.texts import language_of

@@ -12,10 +12,9 @@ from app.access.rights import Action
 from app.access.tokens import Principal
 from app.courses import people
 from app.courses.people import Known
-from app.errors import (
-    AppError,
-    DeletionUnconfirmed,
-    IdentityNotFound,
+from app.errors import AppError
+from app.errors.courses import DeletionUnconfirmed
+from app.errors.members import (
     JoinFollowed,
     JoinNotFound,
     JoinOutdated,
@@ -24,6 +23,7 @@ from app.errors import (
     PersonsShareCourse,
     SameMember,
 )
+from app.errors.ways_in import IdentityNotFound
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page

@@ -7,19 +7,11 @@ from typing import Any
 
 from fastapi import Request
 
-from app.errors import (
-    AppError,
-    AssignmentInUse,
-    DeletionUnconfirmed,
-    EmailTaken,
-    ExternalIdTaken,
-    FieldsMissing,
-    JoinFollowed,
-    LateWithoutDue,
-    PersonsShareCourse,
-    RosterChanged,
-    RulesContradictory,
-)
+from app.errors import AppError
+from app.errors.courses import AssignmentInUse, DeletionUnconfirmed, LateWithoutDue, RulesContradictory
+from app.errors.members import EmailTaken, ExternalIdTaken, JoinFollowed, PersonsShareCourse
+from app.errors.rosters import RosterChanged
+from app.errors.uploads import FieldsMissing
 from app.http.forms import refused
 from app.http.texts import language_of
 from app.texts import text

@@ -11,7 +11,9 @@ from app.access.rights import Action
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import uses
-from app.errors import AppError, AssignmentUnknown, FieldsWrong
+from app.errors import AppError
+from app.errors.requests import FieldsWrong
+from app.errors.uploads import AssignmentUnknown
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page

@@ -10,12 +10,14 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import UploadFile
 
-from app import errors
 from app.access.rights import Action
 from app.access.tokens import Principal
 from app.courses.uses import UsedAssignment, list_used
-from app.errors import AppError, ArchiveRefused, FieldsMissing, FileTooLarge, UploadRefused
-from app.http.answers import answer_for
+from app.errors import AppError
+from app.errors.batches import ArchiveRefused
+from app.errors.courses import AssignmentNotFound
+from app.errors.uploads import FieldsMissing, FileTooLarge, UploadRefused
+from app.http.answers import answer_named
 from app.http.auth import FORM_FIELD, PageFor, check_form_secret
 from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page
@@ -68,7 +70,7 @@ async def upload(request: Request, holder: Teacher) -> Response:
                 batch = await _store(request, holder, fields.get("assignment", ""), file)
     except FileTooLarge:
         return await _list(request, holder, too_large(settings.batch_bytes), fields)
-    except (ArchiveRefused, UploadRefused, errors.AssignmentNotFound) as exc:
+    except (ArchiveRefused, UploadRefused, AssignmentNotFound) as exc:
         return await _list(request, holder, exc, fields)
     await taking_in.hand_in(parts.database, parts.inbox, parts.assignments, holder, batch.id)
     return see_other(f"/courses/{holder.course_id}/batch/{batch.id}")
@@ -122,7 +124,7 @@ async def _store(request: Request, holder: Principal, assignment_id: str, file: 
     parts = services(request)
     assignment = parts.assignments.get(assignment_id)
     if assignment is None:
-        raise errors.AssignmentNotFound
+        raise AssignmentNotFound
     limit_bytes = min(parts.settings.upload_bytes, assignment.upload.upload_bytes)
     async with parts.database.write() as session:
         batch = await taking_in.begin(session, holder, assignment_id, file.filename or "", parts.assignments)
@@ -219,5 +221,4 @@ def _why(request: Request, line: BatchLine) -> dict[str, Any]:
     reason = line.file.reason
     if "code" in reason:
         return {"code": reason["code"]}
-    error: AppError = getattr(errors, str(reason.get("error")), AppError)(**reason.get("params", {}))
-    return problem(answer_for(error), language_of(request), error.params)
+    return problem(answer_named(str(reason.get("error"))), language_of(request), reason.get("params", {}))

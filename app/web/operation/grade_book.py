@@ -16,7 +16,9 @@ from starlette.datastructures import UploadFile
 from app.access.rights import Action
 from app.access.tokens import Principal
 from app.courses.uses import list_used
-from app.errors import AppError, FieldsMissing, GradeBookRefused, UploadRefused
+from app.errors import AppError
+from app.errors.teaching import GradeBookRefused
+from app.errors.uploads import FieldsMissing, UploadRefused
 from app.http.auth import FORM_FIELD, PageFor, check_form_secret
 from app.http.forms import fields_of, refused
 from app.http.pages import page

@@ -12,17 +12,11 @@ from app.access.idempotency import made_before, make_once
 from app.access.rights import Action
 from app.access.tokens import Principal
 from app.courses.uses import list_used
-from app.errors import (
-    AppError,
-    CourseArchived,
-    FieldsWrong,
-    IdempotencyKeyReused,
-    PreviewApplied,
-    PreviewDropped,
-    PreviewUnfinished,
-    RegradeNotFound,
-    RegradeNotPreview,
-)
+from app.errors import AppError
+from app.errors.courses import CourseArchived
+from app.errors.requests import FieldsWrong
+from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
+from app.errors.uploads import IdempotencyKeyReused
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page

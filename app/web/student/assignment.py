@@ -19,7 +19,9 @@ from starlette.datastructures import FormData, UploadFile
 from app.access.rights import Action
 from app.access.tokens import Principal
 from app.courses import members
-from app.errors import AppError, FileAndCode, NotAuthenticated, NothingHandedIn
+from app.errors import AppError
+from app.errors.requests import NotAuthenticated
+from app.errors.uploads import FileAndCode, NothingHandedIn
 from app.http.answers import answer_for
 from app.http.auth import FORM_FIELD, PageFor, SessionHolder, check_form_secret
 from app.http.cookies import forget, keep, read

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.status import HTTP_404_NOT_FOUND
 
 from app.access.rights import Action, check_course
-from app.errors import NotCancellable, ReportNotReady
+from app.errors.submissions import NotCancellable, ReportNotReady
 from app.http.auth import SessionHolder
 from app.http.forms import form_of, see_other
 from app.http.pages import page

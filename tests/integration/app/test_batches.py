@@ -15,7 +15,8 @@ from sqlalchemy import select
 from app.access.tokens import Principal
 from app.courses import members
 from app.courses.matching import MatchedBy
-from app.errors import AppError, ArchiveEmpty, ArchiveTooLarge, ArchiveUnreadable, BatchNotFound
+from app.errors import AppError
+from app.errors.batches import ArchiveEmpty, ArchiveTooLarge, ArchiveUnreadable, BatchNotFound
 from app.queue.backlog import Backlog
 from app.queue.batches import lines, taking_in
 from app.queue.inbox import Inbox

@@ -21,7 +21,8 @@ from app.access import sessions, tokens
 from app.access.limits import too_many_uploads
 from app.access.tokens import Principal
 from app.courses import assignments, members
-from app.errors import AttemptsUsedUp, TooManyRequests
+from app.errors.requests import TooManyRequests
+from app.errors.uploads import AttemptsUsedUp
 from app.queue import claims
 from app.queue.claims import Overtaken
 from app.storage import sqlite as sqlite_connection

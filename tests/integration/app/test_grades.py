@@ -14,7 +14,8 @@ from sqlalchemy import event, select, text
 
 from app.access.tokens import Principal
 from app.courses import extensions, members
-from app.errors import AdjustmentReplaced, AttemptsUsedUp, ReviewOpen
+from app.errors.teaching import AdjustmentReplaced, ReviewOpen
+from app.errors.uploads import AttemptsUsedUp
 from app.queue.backlog import Backlog
 from app.queue.inbox import Inbox
 from app.storage.database import Database

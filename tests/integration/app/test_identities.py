@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import identities
 from app.access.identities import claim, sign_in
-from app.errors import MemberClaimed, PersonInCourse
+from app.errors.ways_in import MemberClaimed, PersonInCourse
 from app.mail.addresses import comparable
 from app.oidc.issuer import Claims
 from app.storage.database import Database

@@ -15,16 +15,16 @@ from sqlalchemy import select, update
 
 from app.access.tokens import Principal
 from app.courses import members, membership
-from app.errors import (
+from app.errors.members import (
     AttemptsRunning,
     JoinFollowed,
     JoinNotFound,
     JoinOutdated,
     JoinUndone,
     MemberJoined,
-    MemberRemoved,
     SameMember,
 )
+from app.errors.uploads import MemberRemoved
 from app.queue import claims
 from app.storage.database import Database
 from app.storage.models import (

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 import pytest
 
-from app.errors import AnswerUnusable, PlatformRefused
+from app.errors.lti import PlatformRefused
+from app.errors.outgoing import AnswerUnusable
 from app.lti import platforms
 from app.lti.grades import lineitems, sender
 from app.lti.platform_services import LINEITEM_SCOPE, PlatformServices

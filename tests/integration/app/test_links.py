@@ -15,17 +15,11 @@ from app.access.joining import Newcomer
 from app.access.links import NewLink
 from app.access.tokens import Principal, hash_secret
 from app.courses import members
-from app.errors import (
-    CourseArchived,
-    JoinLinkExpired,
-    JoinLinkFull,
-    JoinLinkNotFound,
-    JoinLinkRevoked,
-    MemberNotFound,
-    MemberRemoved,
-    NotPermitted,
-    SessionMissing,
-)
+from app.errors.courses import CourseArchived
+from app.errors.members import MemberNotFound
+from app.errors.requests import NotPermitted, SessionMissing
+from app.errors.uploads import MemberRemoved
+from app.errors.ways_in import JoinLinkExpired, JoinLinkFull, JoinLinkNotFound, JoinLinkRevoked
 from app.storage.database import Database
 from app.storage.models import (
     DEFAULT_COURSE,

@@ -13,7 +13,8 @@ from sqlalchemy import select, text
 from app.access import identities
 from app.access.tokens import Principal
 from app.courses import members
-from app.errors import AppError, LaunchOutdated
+from app.errors import AppError
+from app.errors.lti import LaunchOutdated
 from app.lti import platforms
 from app.lti.grades import outbox
 from app.lti.grades.wanted import Wanted

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import JSON, Connection, DateTime, MetaData, bindparam, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import DatabaseOutdated
+from app.errors.commands import DatabaseOutdated
 from app.storage import revisions
 from app.storage.database import Database
 from app.storage.models import (

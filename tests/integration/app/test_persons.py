@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from app.access import persons, sessions
-from app.errors import (
+from app.errors.members import (
     JoinFollowed,
     JoinNotFound,
     JoinOutdated,

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text
 
 from app.access.tokens import Principal
-from app.errors import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotPreview
+from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotPreview
 from app.privacy import deletion
 from app.queue import claims
 from app.queue.claims import Claim

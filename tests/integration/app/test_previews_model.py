@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from app.access import tokens
 from app.access.tokens import Principal
-from app.errors import PreviewApplied, PreviewDropped, PreviewUnfinished
+from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished
 from app.privacy import deletion
 from app.queue import claims
 from app.queue.claims import Claim

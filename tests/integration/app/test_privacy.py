@@ -16,7 +16,7 @@ from sqlalchemy import select, text, update
 
 from app.access.tokens import Principal
 from app.courses import changes
-from app.errors import PersonNotFound
+from app.errors.members import PersonNotFound
 from app.privacy import deletion, export, mentions, retention
 from app.privacy.export import EXPORTED, LEFT_OUT
 from app.queue import claims

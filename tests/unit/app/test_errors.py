@@ -1,16 +1,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 from starlette.exceptions import HTTPException
 
 from app import errors
-from app.errors import AppError, CannotStart, FileEmpty, UploadRefused
-from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS, Answer, answer_for
+from app.errors import AppError
+from app.errors.commands import CannotStart
+from app.errors.uploads import FileEmpty, UploadRefused
+from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS, Answer, answer_for, answer_named
 from app.texts import catalogue
 
 ALL_ANSWERS = {*ANSWERS.values(), *FRAMEWORK_ANSWERS.values()}
+
+
+for _, module, _ in iter_modules(errors.__path__, f"{errors.__name__}."):
+    import_module(module)
 
 
 def subclasses(cls: type[AppError]) -> Iterator[type[AppError]]:
@@ -23,9 +31,13 @@ def test_every_exception_class_that_a_client_can_meet_has_a_row() -> None:
     assert set(subclasses(AppError)) - set(subclasses(CannotStart)) <= set(ANSWERS)
 
 
-def test_the_docstring_draws_every_class() -> None:
-    drawn = (errors.__doc__ or "").split()
-    assert {cls.__name__ for cls in subclasses(AppError)} <= set(drawn)
+def test_the_docstring_names_every_module() -> None:
+    assert {name for _, name, _ in iter_modules(errors.__path__)} <= set((errors.__doc__ or "").split())
+
+
+def test_the_name_of_a_class_leads_to_its_row() -> None:
+    assert answer_named("FileEmpty") == ANSWERS[FileEmpty]
+    assert answer_named("Gone").status == 500
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])

@@ -14,16 +14,16 @@ from app.api.openapi import JSON_BODY, problem_answers
 from app.api.schemas.courses.assignments import RulesBody, UseBody, UseChangeRequest, UseList, UseRequest
 from app.courses import uses
 from app.courses.uses import UsedAssignment
-from app.errors import (
+from app.errors.courses import (
     AssignmentInUse,
     AssignmentNotFound,
-    AssignmentUnknown,
     CourseArchived,
     CourseNotFound,
     LateWithoutDue,
-    NotPermitted,
     RulesContradictory,
 )
+from app.errors.requests import NotPermitted
+from app.errors.uploads import AssignmentUnknown
 from app.http.auth import PermittedIn
 from app.http.texts import language_of
 from app.services import services

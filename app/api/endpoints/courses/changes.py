@@ -14,7 +14,8 @@ from app.api.openapi import problem_answers
 from app.api.paging import page_of
 from app.api.schemas.courses.changes import CourseChangeBody, CourseChangeList
 from app.courses import changes
-from app.errors import CourseNotFound, NotPermitted
+from app.errors.courses import CourseNotFound
+from app.errors.requests import NotPermitted
 from app.http.auth import PermittedIn
 from app.http.parameters import Limit
 from app.services import services

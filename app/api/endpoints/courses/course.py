@@ -18,7 +18,9 @@ from app.api.schemas.courses.course import CourseBody, CourseChangeRequest, Cour
 from app.api.schemas.people import DeletedCourseBody
 from app.courses import copying
 from app.courses import course as courses
-from app.errors import CourseArchived, CourseNotFound, DeletionUnconfirmed, IdempotencyKeyReused, NotPermitted
+from app.errors.courses import CourseArchived, CourseNotFound, DeletionUnconfirmed
+from app.errors.requests import NotPermitted
+from app.errors.uploads import IdempotencyKeyReused
 from app.http.auth import Permitted, PermittedIn, Reader
 from app.http.parameters import Cursor, IdempotencyKey, Limit
 from app.privacy import deletion

@@ -14,20 +14,19 @@ from app.api.endpoints.courses.members import MemberId
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.courses.members import JoinBody, JoinList, JoinRequest
-from app.errors import (
+from app.errors.courses import CourseArchived, CourseNotFound
+from app.errors.members import (
     AttemptsRunning,
-    CourseArchived,
-    CourseNotFound,
     JoinFollowed,
     JoinNotFound,
     JoinOutdated,
     JoinUndone,
     MemberNotFound,
     MemberNotStudent,
-    MemberRemoved,
-    NotPermitted,
     SameMember,
 )
+from app.errors.requests import NotPermitted
+from app.errors.uploads import MemberRemoved
 from app.http.auth import PermittedIn
 from app.http.parameters import ID, Cursor, Limit
 from app.services import services

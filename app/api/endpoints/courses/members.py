@@ -18,16 +18,9 @@ from app.api.schemas.courses.members import MemberBody, MemberChangeRequest, Mem
 from app.api.schemas.submissions import DeletedBody
 from app.courses import membership
 from app.courses.membership import Members
-from app.errors import (
-    CourseArchived,
-    CourseNotFound,
-    EmailTaken,
-    ExternalIdTaken,
-    MemberJoined,
-    MemberNotFound,
-    NotPermitted,
-    PersonShared,
-)
+from app.errors.courses import CourseArchived, CourseNotFound
+from app.errors.members import EmailTaken, ExternalIdTaken, MemberJoined, MemberNotFound, PersonShared
+from app.errors.requests import NotPermitted
 from app.http.auth import PermittedIn
 from app.http.parameters import ID, Cursor, Limit, Name
 from app.privacy import deletion

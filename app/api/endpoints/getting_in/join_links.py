@@ -15,7 +15,9 @@ from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.links import JoinLinkBody, JoinLinkList, JoinLinkRequest, NewJoinLinkBody
-from app.errors import CourseArchived, JoinLinkNotFound, NotPermitted
+from app.errors.courses import CourseArchived
+from app.errors.requests import NotPermitted
+from app.errors.ways_in import JoinLinkNotFound
 from app.http.auth import PermittedIn
 from app.http.parameters import ID, Cursor, Limit
 from app.services import service_url, services

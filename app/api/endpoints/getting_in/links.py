@@ -17,7 +17,11 @@ from app.access.tokens import Principal, sign_in_link
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.links import EndedLinks, LinkBody, LinkList, LinksRequest, NewLinkBody, NewLinks
-from app.errors import CourseArchived, MailNotSet, MemberNotFound, MemberRemoved, NotPermitted
+from app.errors.courses import CourseArchived
+from app.errors.members import MemberNotFound
+from app.errors.outgoing import MailNotSet
+from app.errors.requests import NotPermitted
+from app.errors.uploads import MemberRemoved
 from app.http.auth import PermittedIn
 from app.http.parameters import ID, Cursor, Limit
 from app.services import service_url, services

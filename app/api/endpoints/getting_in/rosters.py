@@ -23,19 +23,11 @@ from app.api.openapi import problem_answers
 from app.api.schemas.rosters import MissingMember, RosterBody, RosterChange, RosterProblem, RosterRow
 from app.courses.roster.planning import Step
 from app.courses.roster.reading import MOST_BYTES, MOST_ROWS, Roster, read
-from app.errors import (
-    CourseArchived,
-    FieldsMissing,
-    FieldsUnknown,
-    FileTooLarge,
-    FormUnreadable,
-    MailNotSet,
-    NotPermitted,
-    RosterChanged,
-    RosterRefused,
-    RosterTooLong,
-    UploadTooSlow,
-)
+from app.errors.courses import CourseArchived
+from app.errors.outgoing import MailNotSet
+from app.errors.requests import NotPermitted
+from app.errors.rosters import RosterChanged, RosterRefused, RosterTooLong
+from app.errors.uploads import FieldsMissing, FieldsUnknown, FileTooLarge, FormUnreadable, UploadTooSlow
 from app.http.auth import PermittedIn
 from app.http.texts import language_of
 from app.http.watching import renewed_if_slow

@@ -14,16 +14,10 @@ from app.api.endpoints.grading.paths import PLACE, AssignmentId, MemberId, Viewe
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.grading.exceptions import AdjustmentBody, AdjustmentList, AdjustmentRequest
-from app.errors import (
-    AdjustmentNotFound,
-    AdjustmentReplaced,
-    AssignmentNotFound,
-    CourseArchived,
-    CourseNotFound,
-    MemberNotFound,
-    MemberNotStudent,
-    NotPermitted,
-)
+from app.errors.courses import AssignmentNotFound, CourseArchived, CourseNotFound
+from app.errors.members import MemberNotFound, MemberNotStudent
+from app.errors.requests import NotPermitted
+from app.errors.teaching import AdjustmentNotFound, AdjustmentReplaced
 from app.http.auth import PermittedIn
 from app.http.parameters import ID, Cursor, Limit
 from app.services import services

@@ -14,16 +14,11 @@ from app.api.endpoints.grading.paths import PLACE, AssignmentId, MemberId, Viewe
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.grading.exceptions import CommentBody, CommentList, CommentRequest
-from app.errors import (
-    AssignmentNotFound,
-    CommentNotFound,
-    CourseArchived,
-    CourseNotFound,
-    MemberNotFound,
-    MemberNotStudent,
-    NotPermitted,
-    SubmissionNotFound,
-)
+from app.errors.courses import AssignmentNotFound, CourseArchived, CourseNotFound
+from app.errors.members import MemberNotFound, MemberNotStudent
+from app.errors.requests import NotPermitted
+from app.errors.submissions import SubmissionNotFound
+from app.errors.teaching import CommentNotFound
 from app.http.auth import PermittedIn
 from app.http.parameters import ID, Cursor, Limit
 from app.services import services

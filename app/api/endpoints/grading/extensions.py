@@ -16,15 +16,10 @@ from app.api.paging import page_of
 from app.api.schemas.grading.exceptions import ExtensionBody, ExtensionList, ExtensionRequest
 from app.courses import extensions
 from app.courses.assignments import in_course
-from app.errors import (
-    AssignmentNotFound,
-    CourseArchived,
-    CourseNotFound,
-    ExtensionNotFound,
-    MemberNotFound,
-    MemberNotStudent,
-    NotPermitted,
-)
+from app.errors.courses import AssignmentNotFound, CourseArchived, CourseNotFound
+from app.errors.members import MemberNotFound, MemberNotStudent
+from app.errors.requests import NotPermitted
+from app.errors.teaching import ExtensionNotFound
 from app.http.auth import PermittedIn
 from app.http.parameters import Cursor, Limit
 from app.services import Services, services

@@ -10,7 +10,8 @@ from pydantic.json_schema import SkipJsonSchema
 from app.api.endpoints.grading.grades import AssignmentFilter
 from app.api.endpoints.grading.paths import Viewer
 from app.api.openapi import problem_answers
-from app.errors import AssignmentNotFound, CourseNotFound, NotPermitted
+from app.errors.courses import AssignmentNotFound, CourseNotFound
+from app.errors.requests import NotPermitted
 from app.http.texts import language_of
 from app.services import services
 from app.teaching import grade_book

@@ -19,7 +19,9 @@ from app.api.schemas.grading.counted import CountedBody
 from app.api.schemas.grading.exceptions import AdjustmentBody, CommentBody, ReviewBody
 from app.api.schemas.grading.grades import AssignmentGrade, GradesList, OwnGradesBody, StudentGradesBody
 from app.courses import membership
-from app.errors import AssignmentNotFound, CourseNotFound, MemberNotFound, MemberNotStudent, NotPermitted
+from app.errors.courses import AssignmentNotFound, CourseNotFound
+from app.errors.members import MemberNotFound, MemberNotStudent
+from app.errors.requests import NotPermitted
 from app.http.auth import PermittedIn
 from app.http.parameters import Cursor, Limit
 from app.http.texts import language_of

@@ -8,7 +8,7 @@ from fastapi import Depends, Path
 
 from app.access.rights import Action
 from app.access.tokens import Principal
-from app.errors import MemberNotFound
+from app.errors.members import MemberNotFound
 from app.http.auth import PermittedIn
 from app.http.parameters import ID
 

@@ -21,16 +21,10 @@ from app.api.schemas.grading.exceptions import (
     ReviewList,
     ReviewsOfSubmission,
 )
-from app.errors import (
-    CourseArchived,
-    CourseNotFound,
-    NotPermitted,
-    ReportNotReady,
-    ReviewAnswered,
-    ReviewNotFound,
-    ReviewOpen,
-    SubmissionNotFound,
-)
+from app.errors.courses import CourseArchived, CourseNotFound
+from app.errors.requests import NotPermitted
+from app.errors.submissions import ReportNotReady, SubmissionNotFound
+from app.errors.teaching import ReviewAnswered, ReviewNotFound, ReviewOpen
 from app.http.auth import Permitted, PermittedIn, Reader
 from app.http.parameters import ID, Cursor, Limit, SubmissionId
 from app.services import services

@@ -12,7 +12,10 @@ from app.access.rights import Action
 from app.access.tokens import Principal, sign_in_link
 from app.courses import course as courses
 from app.courses import membership
-from app.errors import AppError, EmailTaken, ExternalIdTaken, FieldsWrong, MailNotSet, NotPermitted, PersonShared
+from app.errors import AppError
+from app.errors.members import EmailTaken, ExternalIdTaken, PersonShared
+from app.errors.outgoing import MailNotSet
+from app.errors.requests import FieldsWrong, NotPermitted
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page

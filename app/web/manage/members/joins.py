@@ -9,17 +9,17 @@ from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import membership
 from app.courses.membership import Members
-from app.errors import (
-    AppError,
+from app.errors import AppError
+from app.errors.members import (
     AttemptsRunning,
     JoinFollowed,
     JoinOutdated,
     JoinUndone,
     MemberNotFound,
     MemberNotStudent,
-    MemberRemoved,
     SameMember,
 )
+from app.errors.uploads import MemberRemoved
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.parameters import ID

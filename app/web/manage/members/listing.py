@@ -13,7 +13,7 @@ from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import membership
 from app.courses.membership import Members
-from app.errors import EmailTaken, MemberJoined, MemberNotFound
+from app.errors.members import EmailTaken, MemberJoined, MemberNotFound
 from app.http.forms import form_of, see_other
 from app.http.pages import page
 from app.http.parameters import ID

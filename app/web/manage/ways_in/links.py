@@ -15,7 +15,9 @@ from app.access.rights import Action
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import membership
-from app.errors import AppError, FieldsWrong, MailNotSet
+from app.errors import AppError
+from app.errors.outgoing import MailNotSet
+from app.errors.requests import FieldsWrong
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page

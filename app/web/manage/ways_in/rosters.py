@@ -24,15 +24,10 @@ from app.courses import course as courses
 from app.courses.roster.columns import HEADINGS
 from app.courses.roster.planning import Outcome
 from app.courses.roster.reading import MOST_BYTES, MOST_ROWS, Roster, read
-from app.errors import (
-    AppError,
-    FieldsMissing,
-    FileTooLarge,
-    FormExpired,
-    RosterChanged,
-    RosterRefused,
-    RosterTooLong,
-)
+from app.errors import AppError
+from app.errors.requests import FormExpired
+from app.errors.rosters import RosterChanged, RosterRefused, RosterTooLong
+from app.errors.uploads import FieldsMissing, FileTooLarge
 from app.http.auth import FORM_FIELD, check_form_secret
 from app.http.forms import lines_of, see_other
 from app.http.pages import page

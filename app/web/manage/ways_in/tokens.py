@@ -12,7 +12,8 @@ from app.access import links, tokens
 from app.access.rights import Action
 from app.access.tokens import OWNER, Principal, hash_secret
 from app.courses import course as courses
-from app.errors import AppError, FieldsWrong, TokenNotFound
+from app.errors import AppError
+from app.errors.requests import FieldsWrong, TokenNotFound
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page

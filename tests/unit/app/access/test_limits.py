@@ -4,7 +4,7 @@ import pytest
 
 from app.access import limits
 from app.access.limits import RateLimit
-from app.errors import TooManyRequests
+from app.errors.requests import TooManyRequests
 
 
 class Clock:

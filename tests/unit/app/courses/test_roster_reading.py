@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.courses.roster.columns import HEADINGS, plain
 from app.courses.roster.reading import MOST_BYTES, Fault, Roster, Row, read
-from app.errors import (
+from app.errors.rosters import (
     RosterBroken,
     RosterColumnUnknown,
     RosterEmpty,

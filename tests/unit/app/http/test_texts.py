@@ -25,7 +25,9 @@ from app.courses.matching import MatchedBy
 from app.courses.roster.planning import Conflict, Outcome
 from app.courses.roster.reading import Fault
 from app.courses.uses import DATES
-from app.errors import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon, CourseArchived, NotPermitted
+from app.errors.courses import CourseArchived
+from app.errors.requests import NotPermitted
+from app.errors.uploads import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon
 from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS, answer_for
 from app.http.navigation import SECTIONS
 from app.http.problem_pages import NOT_FOUND, WORDS

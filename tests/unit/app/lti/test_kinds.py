@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.errors import PlatformRefused
+from app.errors.lti import PlatformRefused
 from app.lti.platform_services import SCORE_SCOPE
 from app.lti.platforms import Registration
 from app.lti.registration.kinds import KINDS, addresses_of

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import AppError, LaunchAnonymous, LaunchOutdated, LaunchRefused
+from app.errors import AppError
+from app.errors.lti import LaunchAnonymous, LaunchOutdated, LaunchRefused
 from app.lti.launch.login import is_ours
 from app.lti.launch.message import Message, key_id, read
 from app.lti.launch.roles import Part, part_of

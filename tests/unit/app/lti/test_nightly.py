@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
-from app.errors import AnswerUnusable
+from app.errors.outgoing import AnswerUnusable
 from app.lti.grades import comparison, wanted
 from app.lti.nightly import AGAIN, FIRST_HOUR, HOURS, LAST_HOUR, Nightly, next_look, next_night
 from app.lti.pages import next_page

@@ -9,7 +9,7 @@ from sqlalchemy import delete
 
 from app.access import tokens
 from app.access.tokens import Principal
-from app.errors import DataDirInUse
+from app.errors.commands import DataDirInUse
 from app.queue import MAX_CLAIMS, MAX_TRIES, locked
 from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, JobStatus, StoredReport, Submission

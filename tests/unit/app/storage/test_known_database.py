@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 from app.access import tokens
 from app.cli import cli
 from app.commands.inspection import inspect_database
-from app.errors import DatabaseForeign, DatabaseLost, DatabaseNewer, DatabaseUnusable
+from app.errors.commands import DatabaseForeign, DatabaseLost, DatabaseNewer, DatabaseUnusable
 from app.operations import probe
 from app.settings import Settings
 from app.storage.database import Database

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.errors import StudentInvalid
+from app.errors.uploads import StudentInvalid
 from app.submissions.uploads import FILENAME_CHARACTERS, check_student, clean_filename
 
 

@@ -12,24 +12,15 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.exceptions import HTTPException
 
-from app.errors import (
-    CommitUnanswered,
-    CourseArchived,
-    FormExpired,
-    JoinLinkExpired,
-    JoinLinkFull,
-    NotPermitted,
-    OtherSite,
-    Overloaded,
-    ReportNotReady,
-    RosterNotCSV,
-    SignOnExpired,
-    SubmissionNotFound,
-    TooManyRequests,
-    UploadTooSlow,
-    WebhookNotFound,
-)
+from app.errors.courses import CourseArchived
+from app.errors.outgoing import WebhookNotFound
+from app.errors.requests import FormExpired, NotPermitted, OtherSite, TooManyRequests
+from app.errors.rosters import RosterNotCSV
+from app.errors.submissions import ReportNotReady, SubmissionNotFound
+from app.errors.uploads import Overloaded, UploadTooSlow
+from app.errors.ways_in import JoinLinkExpired, JoinLinkFull, SignOnExpired
 from app.http.middleware import BODY_BYTES
+from app.storage.database import CommitUnanswered
 from app.storage.models import DEFAULT_COURSE, Role
 from grader.report.messages import LANGUAGES
 from tests.unit.app.access.test_courses import OTHER, two

@@ -1,0 +1,28 @@
+"""Errors about a batch: a platform's archive of everybody's files."""
+
+from __future__ import annotations
+
+from app.errors import AppError
+
+
+class ArchiveRefused(AppError):
+    """An archive of everybody's files is wrong; nothing of it was handed in."""
+
+
+class ArchiveUnreadable(ArchiveRefused):
+    """The file is no ZIP archive, or damaged."""
+
+
+class ArchiveTooLarge(ArchiveRefused):
+    """The archive has more files than a course, or unpacks to more than is read.
+
+    params: limit_files, limit_bytes (unpacked), packed_bytes (the limit of the archive)
+    """
+
+
+class ArchiveEmpty(ArchiveRefused):
+    """There is no file to grade in the archive."""
+
+
+class BatchNotFound(AppError):
+    """The course has no batch with this id."""

@@ -1,0 +1,25 @@
+"""Errors about a submission that is stored, and its reports."""
+
+from __future__ import annotations
+
+from app.errors import AppError
+
+
+class SubmissionNotFound(AppError):
+    """There is no such submission, or it is somebody else's."""
+
+
+class ReportNotReady(AppError):
+    """The submission is not graded yet."""
+
+
+class ReportNotFound(AppError):
+    """The submission has no report with this number, or the report no such picture."""
+
+
+class NotCancellable(AppError):
+    """The submission is being graded, or is done. params: job_status"""
+
+
+class NotHeld(AppError):
+    """The submission was never held."""
