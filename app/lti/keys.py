@@ -6,7 +6,6 @@ after it has signed last.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -23,6 +22,8 @@ from app.storage.turns import take_turns
 
 ALGORITHM = "RS256"
 BITS = 2048
+#: Of clocks that may differ: Moodle takes no token that is issued a second ahead of its own.
+CLOCK_SECONDS = 60
 #: A key that signs no more is published as long as somebody may still check what it has signed.
 PUBLISHED_AFTER = timedelta(days=7)
 
@@ -32,12 +33,16 @@ async def published(database: Database) -> dict[str, Any]:
     return {"keys": [_public(key) for key in await _made(database)]}
 
 
-async def sign(database: Database, claims: Mapping[str, Any], *, lifetime_seconds: int) -> str:
-    """Sign these claims with `iat` and `exp` of this moment, as a JWT."""
+async def sign(database: Database, claims: Mapping[str, Any], *, now: float, lifetime_seconds: int) -> str:
+    """Sign these claims as a JWT, with an `iat` and `exp` that also hold by a clock a minute ahead or behind.
+
+    Args:
+        now: by the clock of whoever reads it, as far as we know that.
+    """
     key = (await _made(database))[0]
-    now = int(time.time())
     header = {"alg": ALGORITHM, "typ": "JWT", "kid": key.id}
-    signed = {**claims, "iat": now, "exp": now + lifetime_seconds}
+    moments = {"iat": int(now) - CLOCK_SECONDS, "exp": int(now) + lifetime_seconds + CLOCK_SECONDS}
+    signed = {**claims, **moments}
     return jwt.encode(header, signed, RSAKey.import_key(key.private_key), algorithms=[ALGORITHM])
 
 

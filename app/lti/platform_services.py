@@ -86,8 +86,11 @@ class PlatformServices:
         self._skews: dict[str, float] = {}
 
     def now_at(self, platform: LtiPlatform) -> float:
-        """Return the time, or the platform's if its clock is behind: a stamp ahead of its clock is refused."""
-        return self._clock() + min(0.0, self._skews.get(platform.id, 0.0))
+        """Return the time by the platform's clock, as far as it has told.
+
+        It refuses a stamp ahead of its clock, and one before the last that it has made itself.
+        """
+        return self._clock() + self._skews.get(platform.id, 0.0)
 
     def skew_of(self, platform: LtiPlatform) -> float | None:
         """Return by how many seconds the platform's clock is ahead of ours; None: it has not answered yet."""
@@ -179,14 +182,25 @@ class PlatformServices:
                 raise
 
     async def _fetch_token(self, platform: LtiPlatform, scopes: frozenset[str]) -> _Token:
-        """Ask for a token with our signature (RFC 7523; 1EdTech Security Framework 1.0, section 4.1)."""
+        """Ask for a token, once more if the refusal tells that the platform's clock is another than we have thought."""
+        before = self._skews.get(platform.id, 0.0)
+        answer = await self._request_token(platform, scopes)
+        if not answer.is_success and abs(self._skews.get(platform.id, 0.0) - before) > keys.CLOCK_SECONDS / 2:
+            answer = await self._request_token(platform, scopes)
+        if not answer.is_success:
+            raise refusal(answer)
+        return self._keep_token(platform, scopes, answer)
+
+    async def _request_token(self, platform: LtiPlatform, scopes: frozenset[str]) -> Answer:
+        """Send a request for a token with our signature (RFC 7523; 1EdTech Security Framework 1.0, section 4.1)."""
         claims = {
             "iss": platform.client_id,
             "sub": platform.client_id,
             "aud": platform.token_audience or platform.token_url,
             "jti": new_id(),
         }
-        assertion = await keys.sign(self._database, claims, lifetime_seconds=ASSERTION_SECONDS)
+        now = self.now_at(platform)
+        assertion = await keys.sign(self._database, claims, now=now, lifetime_seconds=ASSERTION_SECONDS)
         form = {
             "grant_type": "client_credentials",
             "client_assertion_type": ASSERTION_TYPE,
@@ -201,8 +215,9 @@ class PlatformServices:
             most_bytes=ANSWER_BYTES,
         )
         self._learn_time(platform, answer)
-        if not answer.is_success:
-            raise refusal(answer)
+        return answer
+
+    def _keep_token(self, platform: LtiPlatform, scopes: frozenset[str], answer: Answer) -> _Token:
         document = answer.json()
         text = document.get("access_token") if isinstance(document, dict) else None
         if not isinstance(text, str) or not text.isascii() or not text.isprintable():

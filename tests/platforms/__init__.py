@@ -7,7 +7,7 @@ import json
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -56,6 +56,7 @@ class FakePlatform:
         deleted: the paths of line items that somebody has deleted.
         registrar: registers tools.
         people: its list of members, each as the claims of the service say it.
+        clock: of its machine, in seconds.
     """
 
     def __init__(self) -> None:
@@ -72,6 +73,7 @@ class FakePlatform:
         self.keys_path, self.token_path = "/keys", "/token"
         self.audience: str | None = None
         self.people: list[dict[str, Any]] = []
+        self.clock: Callable[[], float] = time.time
 
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self._answer)
@@ -87,8 +89,13 @@ class FakePlatform:
         if path == self.keys_path:
             return httpx.Response(200, json=published(*self.keys))
         if path == self.token_path:
-            if self.audience not in (None, _audience_of(request)):
+            assertion = _assertion_of(request)
+            if self.audience not in (None, assertion["aud"]):
                 return httpx.Response(400, json={"error": "invalid_client", "error_description": "wrong audience"})
+            if (words := untimely(assertion, self.clock())) is not None:
+                # Moodle's own error, with the content type that PHP adds.
+                page = {"Content-Type": "text/html; charset=utf-8"}
+                return httpx.Response(400, headers=page, text=json.dumps({"error": words}))
             return httpx.Response(200, json={"access_token": "token-of-the-platform", "expires_in": 3600})
         if request.headers.get("authorization") != "Bearer token-of-the-platform":
             return httpx.Response(401)
@@ -148,10 +155,18 @@ def _result(user: str, score: dict[str, Any]) -> dict[str, Any]:
     return result | ({"resultScore": score["scoreGiven"]} if "scoreGiven" in score else {})
 
 
-def _audience_of(request: httpx.Request) -> object:
-    """Return the audience of the assertion in a request for a token, which nobody has checked."""
+def _assertion_of(request: httpx.Request) -> Claims:
+    """Return the claims of the assertion in a request for a token, whose signature nobody has checked."""
     assertion = dict(parse_qsl(request.content.decode()))["client_assertion"]
-    return json.loads(jws.extract_compact(assertion.encode()).payload)["aud"]
+    claims: Claims = json.loads(jws.extract_compact(assertion.encode()).payload)
+    return claims
+
+
+def untimely(claims: Claims, now: float) -> str | None:
+    """Return why php-jwt, which Moodle uses without leeway, takes no token of these moments (`JWT::decode`)."""
+    if claims["iat"] > int(now):
+        return "Cannot handle token with iat prior to " + datetime.fromtimestamp(claims["iat"], UTC).isoformat()
+    return "Expired token" if int(now) >= claims["exp"] else None
 
 
 def login_parameters(**changed: str) -> dict[str, str]:

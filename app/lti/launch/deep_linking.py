@@ -95,9 +95,15 @@ def item_of(assignment: Assignment, *, title: str, url: str, points: float, take
 
 
 async def answer(
-    database: Database, platform: LtiPlatform, context: LtiContext, selection: LtiSelection, item: Mapping[str, Any]
+    database: Database,
+    platform: LtiPlatform,
+    context: LtiContext,
+    selection: LtiSelection,
+    item: Mapping[str, Any],
+    *,
+    now: float,
 ) -> str:
-    """Sign the answer, which the browser posts to the platform as `JWT`."""
+    """Sign the answer, which the browser posts to the platform as `JWT`. Args: now: see `keys.sign`."""
     claims: dict[str, Any] = {
         "iss": platform.client_id,
         "aud": platform.issuer,
@@ -109,7 +115,7 @@ async def answer(
     }
     if selection.data is not None:
         claims[f"{CONTENT}data"] = selection.data
-    return await keys.sign(database, claims, lifetime_seconds=ANSWER_SECONDS)
+    return await keys.sign(database, claims, now=now, lifetime_seconds=ANSWER_SECONDS)
 
 
 def _written(moment: datetime | None) -> str | None:

@@ -71,7 +71,8 @@ async def choose(request: Request, viewer: Chooser, selection_id: SelectionId) -
         points=used.use.grade_book_points or assignment.max_points,
         takes_lineitem=selection.takes_lineitem,
     )
-    signed = await deep_linking.answer(parts.database, platform, context, selection, item)
+    now = parts.platform_services.now_at(platform)
+    signed = await deep_linking.answer(parts.database, platform, context, selection, item, now=now)
     site = site_of(selection.return_url)
     if site is None:
         raise SelectionNotFound

@@ -100,13 +100,15 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def clock_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def clock_that_runs(monkeypatch: pytest.MonkeyPatch, fake: FakePlatform) -> None:
     """Each stamp is of a second of its own, so that no test waits for the next one."""
-    seconds = iter(range(1_000_000))
+    newest = [1_800_000_000.0]
 
     def now_at(self: object, platform: object) -> float:
-        return 1_800_000_000.0 + next(seconds)
+        newest[0] += 1
+        return newest[0]
 
+    fake.clock = lambda: newest[0]
     monkeypatch.setattr("app.lti.platform_services.PlatformServices.now_at", now_at)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from typing import Any
 
@@ -12,7 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from app.storage.models import LtiContext, LtiLink, LtiPlatform, LtiScore, Membership, utc_now
-from tests.platforms import CLIENT_ID, DEPLOYMENT, ISSUER, LTI, FakePlatform, login_parameters
+from tests.platforms import CLIENT_ID, DEPLOYMENT, ISSUER, LTI, FakePlatform, login_parameters, untimely
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch
 
@@ -207,6 +208,8 @@ async def test_chosen_assignment_goes_back_signed(service: Service, platform: Lt
         keys = KeySet.import_key_set((await teacher.get("/lti/keys")).json())
     claims = jwt.decode(found[1], keys, algorithms=["RS256"]).claims
     assert (claims["iss"], claims["aud"], claims[f"{LTI}deployment_id"]) == (CLIENT_ID, ISSUER, DEPLOYMENT)
+    # Clocks that differ by almost a minute.
+    assert [untimely(claims, time.time() + seconds) for seconds in (-55, 0, 55)] == [None] * 3
     assert claims[f"{LTI}message_type"] == "LtiDeepLinkingResponse"
     assert claims[f"{DL}data"] == "opaque & kept"
     (item,) = claims[f"{DL}content_items"]
