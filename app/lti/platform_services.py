@@ -6,10 +6,12 @@ import asyncio
 import json
 import logging
 import math
+import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from html import unescape
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -38,6 +40,7 @@ MOST_SKEW_SECONDS = 86400.0
 PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
 #: Of a platform's words that are kept.
 WORDS = 300
+_TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 SCORE_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
 LINEITEM_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/lineitem"
@@ -249,11 +252,21 @@ def may_pass(status: int) -> bool:
 
 
 def words_of(answer: Answer) -> str:
-    """Return what a platform says about a refusal, cut and without characters that do not print."""
-    text = answer.body[: WORDS * 4].decode("utf-8", "replace")
-    if "html" not in answer.headers.get("content-type", "") and (said := _said(text)):
-        text = said
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:WORDS]
+    """Return what a platform says about a refusal, cut and without characters that do not print.
+
+    Moodle sends JSON under the type of a page, and repeats our whole score behind its sentence.
+    """
+    text = answer.body.decode("utf-8", "replace")
+    if (said := _said(text)) is not None:
+        text = said.partition("{")[0] or said
+    elif is_page(answer):
+        text = unescape("".join(_TITLE.findall(text)[:1]))
+    return " ".join("".join(char if char.isprintable() else " " for char in text[: WORDS * 4]).split())[:WORDS]
+
+
+def is_page(answer: Answer) -> bool:
+    """Tell whether an answer is a page for people, such as the one of a login or of maintenance."""
+    return answer.body.lstrip().startswith(b"<")
 
 
 def _said(text: str) -> str | None:

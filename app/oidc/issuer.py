@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ class Issuer:
             timeout=REQUEST_SECONDS,
             follow_redirects=False,
             trust_env=False,
+            verify=ssl.create_default_context(),  # Of the system's authorities, and of SSL_CERT_FILE.
             headers={"Accept": "application/json", "User-Agent": "lstm-grader"},
         )
         self._known: _Known | None = None

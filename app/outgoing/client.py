@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,6 +73,8 @@ class Outgoing:
             timeout=httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
             follow_redirects=False,
             trust_env=False,
+            # The authorities of the system, and of SSL_CERT_FILE; else httpx knows the public ones only.
+            verify=ssl.create_default_context(),
             # Connections go to addresses, and two names may have the same one: each request checks its own certificate.
             limits=httpx.Limits(max_keepalive_connections=0),
             headers={"User-Agent": "lstm-grader", "Accept-Encoding": "identity"},
