@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from joserfc import jwt
@@ -43,7 +44,7 @@ async def sign(database: Database, claims: Mapping[str, Any], *, now: float, lif
     header = {"alg": ALGORITHM, "typ": "JWT", "kid": key.id}
     moments = {"iat": int(now) - CLOCK_SECONDS, "exp": int(now) + lifetime_seconds + CLOCK_SECONDS}
     signed = {**claims, **moments}
-    return jwt.encode(header, signed, RSAKey.import_key(key.private_key), algorithms=[ALGORITHM])
+    return jwt.encode(header, signed, _read(key.private_key), algorithms=[ALGORITHM])
 
 
 async def signing_id(database: Database) -> str:
@@ -103,6 +104,12 @@ def _new(*, signs: bool) -> LtiKey:
     return LtiKey(id=new_id(), private_key=private, signs_since=utc_now() if signs else None)
 
 
+@lru_cache(maxsize=16)
+def _read(private_key: str) -> RSAKey:
+    """Read a key, which takes 60 ms of a core. The PEM of a key never changes."""
+    return RSAKey.import_key(private_key)
+
+
 def _public(key: LtiKey) -> dict[str, Any]:
-    public = RSAKey.import_key(key.private_key).as_dict(private=False)
+    public = _read(key.private_key).as_dict(private=False)
     return {"kty": "RSA", "n": public["n"], "e": public["e"], "kid": key.id, "alg": ALGORITHM, "use": "sig"}

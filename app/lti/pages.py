@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
 from urllib.parse import urljoin
 
 import httpx
+from pydantic import BaseModel, ValidationError
 
 from app.errors.outgoing import AnswerUnusable
 from app.outgoing.client import Answer
+
+#: Of one list; a course has no more people.
+MOST_ENTRIES = 20_000
+
+Entry = TypeVar("Entry", bound=BaseModel)
+
+
+def entries(listed: object, form: type[Entry], *, before: int, name: str) -> list[Entry]:
+    """Read the entries of a page. They are counted before any is read, and the first wrong one is the last.
+
+    Args:
+        before: the number of entries of earlier pages.
+        name: of the list's entries, for errors.
+    Raises:
+        AnswerUnusable: there are too many, or one has another form.
+    """
+    if not isinstance(listed, list):
+        raise AnswerUnusable(reason=f"the list of {name} has another form")
+    if before + len(listed) > MOST_ENTRIES:
+        raise AnswerUnusable(reason=f"the list has more than {MOST_ENTRIES} {name}")
+    try:
+        return [form.model_validate(each) for each in listed]
+    except ValidationError as exc:
+        raise AnswerUnusable(reason=f"the list of {name} has another form") from exc
 
 
 def next_page(answer: Answer, url: str) -> str | None:

@@ -14,7 +14,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 from sqlalchemy import select
 
@@ -23,7 +23,7 @@ from app.errors.outgoing import AnswerUnusable
 from app.lti.grades import lineitems
 from app.lti.grades.scores import below
 from app.lti.grades.wanted import settled
-from app.lti.pages import next_page
+from app.lti.pages import entries, next_page
 from app.lti.platform_services import LIST_BYTES, RESULT_SCOPE, PlatformServices, refusal
 from app.storage.database import Database
 from app.storage.due import database_now
@@ -76,6 +76,7 @@ async def read_results(services: PlatformServices, platform: LtiPlatform, lineit
         TargetRefused: see `Outgoing.send`.
     """
     found: dict[str, There] = {}
+    count = 0
     try:
         page = below(lineitem, "results")
     except ValueError as exc:
@@ -86,13 +87,8 @@ async def read_results(services: PlatformServices, platform: LtiPlatform, lineit
         )
         if not answer.is_success:
             raise refusal(answer)
-        listed = answer.json()
-        if not isinstance(listed, list):
-            raise AnswerUnusable(reason="the list of results has another form")
-        try:
-            results = [Result.model_validate(each) for each in listed]
-        except ValidationError as exc:
-            raise AnswerUnusable(reason="the list of results has another form") from exc
+        results = entries(answer.json(), Result, before=count, name="results")
+        count += len(results)
         found |= {each.user_id: There(each.result_score, each.result_maximum or 1.0) for each in results}
         following = next_page(answer, page)
         if following is None:

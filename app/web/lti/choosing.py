@@ -60,7 +60,7 @@ async def choose(request: Request, viewer: Chooser, selection_id: SelectionId) -
         selection, context, platform = await deep_linking.find(session, selection_id, viewer.membership_id)
         known = await uses.list_used(session, viewer.course_id, parts.assignments)
         used = next((each for each in known if each.use.assignment_id == assignment_id), None)
-        if used is None:
+        if used is None or used.effective is None:
             used = await uses.put(session, viewer.course_id, assignment_id, parts.assignments, {}, viewer.name)
         course = await courses.existing(session, viewer.course_id)
     assignment = used.effective or parts.assignments[assignment_id]

@@ -413,6 +413,14 @@ async def test_our_keys_are_published_and_the_private_parts_are_not(service: Ser
     assert {frozenset(key) for key in found} == {frozenset({"kty", "n", "e", "kid", "alg", "use"})}
 
 
+async def test_private_keys_are_read_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading one takes 60 ms of a core, and anybody may ask for our keys."""
+    async with browser(service) as client:
+        found = (await client.get("/lti/keys")).json()
+        monkeypatch.setattr("app.lti.keys.RSAKey", None)
+        assert (await client.get("/lti/keys")).json() == found
+
+
 async def test_tool_opened_without_a_platform_says_so(service: Service) -> None:
     async with browser(service) as client:
         assert "from your course" in (await client.get("/lti/open")).text

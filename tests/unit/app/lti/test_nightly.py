@@ -197,6 +197,23 @@ async def test_long_list_of_results_is_read(
     assert (await idle(service)).differs_since is None
 
 
+@pytest.mark.parametrize("each", [{}, {"userId": "x"}], ids=["empty", "right"])
+async def test_too_many_results_are_not_looked_at(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly, each: dict[str, str]
+) -> None:
+    fake.answers["/items/4/results"] = lambda: httpx.Response(200, json=[each] * 20_001)
+    assert (await night(service, nightly)).check_error == "the list has more than 20000 results"
+
+
+async def test_pages_of_results_that_do_not_end_are_left(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly
+) -> None:
+    again = {"Link": f'<{ISSUER}/items/4/results>; rel="next"'}
+    fake.answers["/items/4/results"] = lambda: httpx.Response(200, json=[{"userId": "x"}] * 9_000, headers=again)
+    assert (await night(service, nightly)).check_error == "the list has more than 20000 results"
+    assert fake.asked.count("/items/4/results") == 3
+
+
 async def test_new_grade_here_goes_over_a_change_there(
     service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly
 ) -> None:

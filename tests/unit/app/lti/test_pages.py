@@ -12,7 +12,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from app.storage.models import LtiContext, LtiLink, LtiPlatform, LtiScore, Membership, utc_now
+from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership, utc_now
 from tests.platforms import CLIENT_ID, DEPLOYMENT, ISSUER, LTI, FakePlatform, login_parameters, untimely
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch
@@ -221,6 +221,17 @@ async def test_chosen_assignment_goes_back_signed(service: Service, platform: Lt
     assert item["lineItem"]["scoreMaximum"] == 100
 
 
+async def test_assignment_whose_file_is_gone_is_refused(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher:
+        page = (await launch(teacher, fake, **TEACHER, **wish())).headers["location"]
+        async with service.services.database.write() as session:
+            session.add(CourseAssignment(course_id=page.split("/")[2], assignment_id="gone", rules={}))
+        answer = await send(teacher, page, page, assignment="gone")
+    assert answer.status_code == 422, answer.text
+
+
 @pytest.mark.parametrize("role", ["Learner", "TeachingAssistant"])
 async def test_only_teachers_add_links(service: Service, platform: LtiPlatform, fake: FakePlatform, role: str) -> None:
     async with browser(service) as teacher:
@@ -290,6 +301,19 @@ async def test_list_of_members_adds_changes_and_drops(
         # Another launch brings the student back into the course.
         assert (await launch(student, fake, **NRPS)).status_code == 303
         assert (await student.get(assignment)).status_code == 200
+
+
+@pytest.mark.parametrize("each", [{}, {"user_id": "x", "status": "Deleted"}], ids=["empty", "deleted"])
+async def test_list_that_is_too_long_is_left(
+    service: Service, platform: LtiPlatform, fake: FakePlatform, each: dict[str, str]
+) -> None:
+    """Whoever has left counts, too, and no member is looked at before all are counted."""
+    async with browser(service) as teacher:
+        page = f"{(await launch(teacher, fake, **TEACHER, **NRPS)).headers['location']}/lms"
+        answering(fake, [listed("teacher-1", "Instructor")] * 9_000, [each] * 11_001, [listed("new")])
+        shown = await read_list(teacher, service, page)
+    assert (shown.status_code, "more than 20000 members" in shown.text) == (502, True)
+    assert fake.asked.count("/members") == 2
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,10 @@ from tests.platforms import (
     SERVICE,
     FakePlatform,
     altered,
+    encoded,
     login_parameters,
     signed,
+    signed_text,
     signed_with_the_public_key,
     unsigned,
     with_its_own_key,
@@ -126,6 +128,10 @@ SIGNATURES: dict[str, tuple[Sign, Refusal]] = {
     "four parts": (lambda claims: f"{signed(claims)}.more", refused("token_form")),
     "no token": (lambda claims: "", refused("token_form")),
     "no JSON": (lambda claims: "a.b.c", refused("token_form")),
+    "header nested deeply": (lambda claims: f"{encoded(b'[' * 30_000)}.e30.AA", refused("token_form")),
+    "claims nested deeply": (partial(signed_text, text=f'{{"a":{"[" * 30_000}'), refused("claims")),
+    "claims that are a list": (partial(signed_text, text="[]"), refused("claims")),
+    "half a character in the nonce": (partial(signed_text, text='{"nonce": "\\ud800"}'), refused("claims")),
     "huge token": (lambda claims: "e" * 62_000, refused("token_size")),
 }
 
@@ -167,6 +173,16 @@ CLAIMS: dict[str, tuple[dict[str, Any], Refusal]] = {
     "mentor": ({"role": "Mentor"}, Refusal(403, "for mentors", "MentorLaunch")),
     "student before any teacher": ({}, Refusal(403, "has not set this up", "CourseUnconnected")),
     "choice without an address": ({f"{LTI}message_type": "LtiDeepLinkingRequest"}, refused("claim deep_linking")),
+    "data that no database keeps": (
+        {
+            f"{LTI}message_type": "LtiDeepLinkingRequest",
+            "https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings": {
+                "deep_link_return_url": f"{ISSUER}/return",
+                "data": "a\0b",
+            },
+        },
+        refused("claim deep_linking"),
+    ),
     "review of nobody": ({f"{LTI}message_type": "LtiSubmissionReviewRequest"}, refused("claim for_user")),
 }
 
