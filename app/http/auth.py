@@ -33,6 +33,7 @@ from app.http.cookies import forget, keep, read
 from app.http.frames import token_of
 from app.http.masking import unmask
 from app.http.parameters import ID, CourseParameter
+from app.http.written import written_in
 from app.lti.launch.login import COURSE_PATH, KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH, WINDOW_PATH
 from app.lti.registration.invitations import REGISTER_PATH
 from app.lti.registration.tool import CANVAS_PATH
@@ -186,6 +187,15 @@ async def session_holder(request: Request, course: CourseParameter = None) -> Pr
     """
     if request.method not in SAFE_METHODS:
         check_origin(request)
+    try:
+        return await _session_holder(request, course)
+    except SessionMissing:
+        if request.method not in SAFE_METHODS:
+            request.state.written = await written_in(request)
+        raise
+
+
+async def _session_holder(request: Request, course: str | None) -> Principal:
     if not has_session(request):
         raise SessionMissing
     sha256 = session_sha256(request)

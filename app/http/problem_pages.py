@@ -127,5 +127,6 @@ def _signed_out(request: Request, document: Mapping[str, Any], headers: Mapping[
         headers=headers,
         problem=document,
         nothing_saved=saves,
+        written=list(filter(None, getattr(request.state, "written", ()))),
         **ways_in(request, asked_page(request)),
     )

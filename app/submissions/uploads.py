@@ -20,7 +20,7 @@ from pathlib import PurePosixPath
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.types import Message, Receive
+from starlette.types import Message
 
 from app.access.tokens import Principal
 from app.errors.uploads import (
@@ -48,6 +48,8 @@ FILENAME_CHARACTERS = 255
 NOTEBOOK_MARKS = ('"cells"', '"worksheets"')
 # Room for the rest of the form: field names, boundaries, the other fields.
 FORM_OVERHEAD_BYTES = 64 * 1024
+#: Code without pictures is small; a notebook with pictures comes as a file.
+PASTE_BYTES = 1_000_000
 # Slower uploads are cut off: 20 MB in five minutes is half a megabit a second.
 UPLOAD_SECONDS = 300.0
 # A browser that is answered before it has sent everything shows its own error. So the rest of a file that is too large
@@ -95,9 +97,10 @@ async def read_form(
     try:
         if announced.isascii() and announced.isdecimal() and int(announced) > body_limit:
             raise FileTooLarge(limit_bytes=limit_bytes)
-        limited = Request(request.scope, _limited(request, body_limit, limit_bytes))
         async with asyncio.timeout(UPLOAD_SECONDS):
-            form = await limited.form(max_files=1, max_fields=10, max_part_size=text_bytes)
+            form = await limited(request, body_limit, limit_bytes).form(
+                max_files=1, max_fields=10, max_part_size=text_bytes
+            )
     except FileTooLarge:
         await _discard(request)
         raise
@@ -196,7 +199,12 @@ def pasted(code: str) -> UploadFile:
     return UploadFile(io.BytesIO(content), size=len(content), filename=f"pasted.{'ipynb' if is_notebook else 'py'}")
 
 
-def _limited(request: Request, body_limit: int, limit_bytes: int) -> Receive:
+def limited(request: Request, body_limit: int, limit_bytes: int) -> Request:
+    """Limit the body of a request that nobody has read yet.
+
+    Args:
+        limit_bytes: what the refusal names as the limit.
+    """
     seen = 0
 
     async def receive() -> Message:
@@ -207,7 +215,7 @@ def _limited(request: Request, body_limit: int, limit_bytes: int) -> Receive:
             raise FileTooLarge(limit_bytes=limit_bytes)
         return message
 
-    return receive
+    return Request(request.scope, receive)
 
 
 async def _discard(request: Request) -> None:

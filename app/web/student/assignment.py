@@ -36,11 +36,10 @@ from app.lti.grades.connection import passback_of
 from app.services import services
 from app.storage.models import Course, new_id, utc_now
 from app.submissions import uploads
-from app.submissions.derivation import in_words
 from app.teaching.own.attempts import Place, list_attempts, source_changes
 from app.teaching.own.courses import Task, own_task
 from app.teaching.own.reasons import reasons_of
-from app.web.student.home import zone_of
+from app.web.student.clock import told, zone_of
 from app.web.student.markdown import rendered
 from grader import Assignment, handout
 from grader.report.numbers import in_zone
@@ -48,8 +47,6 @@ from grader.submission import CODE_SUFFIXES
 
 PATH = "/courses/{course_id}/assignments/{assignment_id}"
 RECENT = 5
-#: Code without pictures is small; a notebook with pictures comes as a file.
-PASTE_BYTES = 1_000_000
 KEY_FIELD = "idempotency_key"
 KEY_COOKIE = "lstm_grader_form"
 CODE_FIELD = "code"
@@ -99,6 +96,7 @@ async def hand_in(request: Request, submitter: SessionHolder, assignment_id: str
     try:
         address = await _accept(request, submitter, assignment_id, fields)
     except NotAuthenticated:
+        request.state.written = [fields.get(CODE_FIELD, "")]
         raise
     except AppError as error:
         if _wants_json(request):
@@ -135,7 +133,7 @@ async def _accept(request: Request, submitter: Principal, assignment_id: str, fi
     parts = services(request)
     limit_bytes = parts.settings.upload_bytes
     began = time.monotonic()
-    async with uploads.read_form(request, limit_bytes, text_bytes=PASTE_BYTES) as form:
+    async with uploads.read_form(request, limit_bytes, text_bytes=uploads.PASTE_BYTES) as form:
         # Browsers send the ends of lines as CR LF; the form that is shown again has them as they were typed.
         texts = {name: value for name, value in form.items() if isinstance(value, str)}
         fields.update((name, value.replace("\r\n", "\n")) for name, value in texts.items())
@@ -207,7 +205,7 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         assignment=task.assignment,
         text=_text(task.assignment, language),
         counted=counted,
-        derivation=in_words(counted.steps, language, zone_of(course)) if counted else None,
+        steps=told(counted.steps, language, zone_of(course)) if counted else (),
         passback=passback,
         attempts=attempts,
         changed=await source_changes(parts.database, attempts),
@@ -223,7 +221,7 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         slugs_of={name: [slug for slug, of in FIELD_OF.items() if of == name] for name in ("file", "student")},
         accepted=CODE_SUFFIXES,
         file_bytes=min(parts.settings.upload_bytes, task.assignment.upload.upload_bytes),
-        paste_bytes=PASTE_BYTES,
+        paste_bytes=uploads.PASTE_BYTES,
         **said,
     )
     if refusal and "retry_after_seconds" in refusal.error.params:

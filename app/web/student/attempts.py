@@ -14,12 +14,11 @@ from app.http.parameters import ID
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import Course
-from app.submissions.derivation import in_words
 from app.teaching.own.attempts import Place, list_attempts, source_changes
 from app.teaching.own.courses import own_task
 from app.teaching.own.reasons import reasons_of
 from app.web.student.assignment import PATH
-from app.web.student.home import zone_of
+from app.web.student.clock import told, zone_of
 
 AT_ONCE = 20
 
@@ -54,7 +53,7 @@ async def attempts_page(
         changed=await source_changes(parts.database, shown),
         reasons=reasons_of(task.basis) if task.basis else {},
         counted=counted,
-        derivation=in_words(counted.steps, language_of(request), zone_of(course)) if counted else None,
+        steps=told(counted.steps, language_of(request), zone_of(course)) if counted else (),
         zone=zone_of(course),
         next=shown[-1].submission.id if len(found) > AT_ONCE else None,
         before=last,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo
-
 from fastapi import APIRouter, Request, Response
 
 from app.access.rights import Action
@@ -11,8 +9,9 @@ from app.http.auth import SessionHolder, session_person
 from app.http.forms import see_other
 from app.http.pages import page
 from app.services import services
-from app.storage.models import DEFAULT_COURSE, Course, Role, utc_now
+from app.storage.models import DEFAULT_COURSE, Role, utc_now
 from app.teaching.own.courses import own_courses
+from app.web.student.clock import zone_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,8 +37,3 @@ async def home(request: Request, viewer: SessionHolder) -> Response:
         now=utc_now(),
         is_first=viewer.may(Action.MAKE_COURSES) and [each.course.id for each in courses] == [DEFAULT_COURSE],
     )
-
-
-def zone_of(course: Course) -> ZoneInfo:
-    """Return the clock of a course."""
-    return ZoneInfo(course.time_zone)

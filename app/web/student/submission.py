@@ -22,13 +22,12 @@ from app.http.watching import event_stream, wait_until_done
 from app.services import operations, services
 from app.storage.models import Course, JobStatus
 from app.submissions import repository
-from app.submissions.derivation import in_words
 from app.submissions.events import STAGES, events_after
 from app.submissions.grades import may_try_again
 from app.submissions.standing import Standing, standing_of
 from app.web.course.staff import staff_context
+from app.web.student.clock import told, zone_of
 from app.web.student.conversation import conversation_of
-from app.web.student.home import zone_of
 from grader.execution.stages import Stage
 from grader.formats import html
 from grader.formats.source import Sources
@@ -83,8 +82,9 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
     proofs = await run_in_threadpool(shown.proofs, view.report, view.language, view.artefacts)
     context |= {"report": view.report, "pictures": pictures, "sources": Sources(view), "proofs": proofs}
     context |= {"numbers_at": NUMBERS.format(submission_id), "grade": standing.grade, "counted": standing.counted}
-    counted = standing.counted and in_words(steps_for(standing.counted, reader), view.language, zone_of(course))
-    context |= {"derivation": counted, "looks_as_student": looks_as_student, "for_staff": for_staff, **staff}
+    steps = steps_for(standing.counted, reader) if standing.counted else ()
+    context |= {"steps": told(steps, view.language, zone_of(course)), **staff}
+    context |= {"looks_as_student": looks_as_student, "for_staff": for_staff}
     return page(request, "report.html", **context)
 
 

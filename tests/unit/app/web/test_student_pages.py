@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.unit.app.conftest import FakeGrader, Service, form_secret
 
 pytestmark = pytest.mark.anyio
 
+COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 NOTEBOOK = json.dumps({"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
 
 
@@ -102,6 +104,31 @@ async def test_attempts_say_what_changed_and_ask_for_a_review(service: Service, 
         assert "Is it wrong?" in report
         assert "waits for an answer" in report
         assert f'action="{first}/reviews"' not in report
+
+
+async def test_every_time_is_one_that_a_script_shows_to_students_by_their_own_clock(service: Service) -> None:
+    await service.add_token("of-anna", student="anna")
+    dates = {"due": "2026-01-02T00:00Z", "closes": "2026-01-02T00:00Z"}
+    async with service.client() as owner, service.browser("of-anna") as browser:
+        report = (await send(browser, code="class LSTM: ...")).headers["location"]
+        await browser.get(report)
+        await browser.post(
+            f"{report}/reviews", data={"form_secret": form_secret((await browser.get(PAGE)).text), "text": "?"}
+        )
+        await owner.put(f"{COURSE}/assignments/lstm-layer", json={"rules": dates})
+        member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
+        ill = {"due": "2026-01-03T00:00Z", "reason": "ill"}
+        place = f"{COURSE}/members/{member}/assignments/lstm-layer"
+        assert (await owner.put(f"{place}/extension", json=ill)).status_code == 200
+        assert "No more work is taken since" in (await browser.get(PAGE)).text
+        for address in "/", PAGE, ATTEMPTS, report:
+            page = (await browser.get(address)).text
+            assert "UTC" not in re.sub(r"<time [^>]*data-own-zone>.*?</time>", "", page), address
+            assert 'src="/static/times.js"' in page
+            assert ("extended until <time" in page) == (address != "/")
+    async with service.browser() as browser:
+        for address in "/", PAGE, ATTEMPTS, report:
+            assert "own-zone" not in (await browser.get(address)).text
 
 
 @pytest.mark.parametrize(

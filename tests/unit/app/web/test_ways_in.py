@@ -12,7 +12,12 @@ import pytest
 from pydantic import SecretStr
 
 from app.http.auth import SESSION_COOKIE
+from app.http.middleware import BODY_BYTES
+from app.http.pages import WEB
+from app.http.written import FIELDS
 from app.settings import Settings
+from app.storage.models import new_id
+from app.submissions.uploads import FORM_OVERHEAD_BYTES, PASTE_BYTES
 from tests.unit.app.calls import PAGE
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret, running
 from tests.unit.app.test_onward import BAD
@@ -144,6 +149,39 @@ async def test_form_sent_while_signed_out_says_that_nothing_was_saved_and_leads_
     assert answer.status_code == 401
     assert "Nothing was saved" in answer.text
     assert next_in(answer.text) == {here}
+
+
+@pytest.mark.parametrize("is_multipart", [True, False])
+async def test_what_was_written_while_signed_out_is_given_back_and_kept_nowhere(
+    service: Service, caplog: pytest.LogCaptureFixture, is_multipart: bool
+) -> None:
+    fields = {"form_secret": "of-the-form", "code": "class LSTM:\r\n  </textarea><b>mine"}
+    body: dict[str, Any] = {"data": fields}
+    if is_multipart:
+        body = {"files": {**{name: (None, value) for name, value in fields.items()}, "file": ("a.py", b"of-the-file")}}
+    async with stranger(service) as browser:
+        for path in PAGE, f"/submissions/{new_id()}/reviews":
+            answer = await browser.post(path, **body)
+            assert answer.status_code == 401
+            assert "\nclass LSTM:\n  &lt;/textarea&gt;&lt;b&gt;mine</textarea>" in answer.text
+            assert "of-the" not in answer.text
+            assert "mine" not in caplog.text
+        asked_by_script = await browser.post(PAGE, headers={"Accept": "application/json"}, **body)
+        assert asked_by_script.headers["content-type"] == "application/problem+json"
+        assert "mine" not in asked_by_script.text
+
+
+async def test_what_strangers_write_is_limited(service: Service) -> None:
+    async with stranger(service) as browser:
+        for path, most in ((PAGE, PASTE_BYTES), (f"/submissions/{new_id()}/reviews", BODY_BYTES - 1000)):
+            for size, is_there in ((most, True), (most + FORM_OVERHEAD_BYTES, False)):
+                answer = await browser.post(path, files={"code": (None, "x" * size)})
+                assert (answer.status_code, "</textarea>" in answer.text) == (401, is_there)
+
+
+def test_every_text_of_a_page_is_given_back() -> None:
+    pages = "".join(path.read_text() for path in (WEB / "templates").rglob("*.html"))
+    assert set(re.findall(r'(?:textarea\(|<textarea id=)"(\w+)"', pages)) == set(FIELDS)
 
 
 @pytest.mark.parametrize("referer", ["http://evil.example.org/x", "http://[", "", "x", "http://grader.test", "\\"])
