@@ -85,7 +85,7 @@ async def test_page_says_what_lateness_cost_and_that_another_attempt_counts(rule
         first, second = [(await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json() for _ in range(2)]
         await move(rules, second["id"], timedelta(days=1.5))
         page = (await browser.get(second["links"]["page"])).text
-        assert "days: 1. The answer earned 100 of 100 points; lateness takes off 10 %, so the grade is 90." in page
+        assert "days: 1. The answer earned 100 of 100 points; lateness takes off 10%, so the grade is 90." in page
         assert re.findall(r"<strong>([\d.]+)</strong>", page) == ["90"]
         assert "<b>90</b>&nbsp;/&nbsp;100" in (await browser.get(ATTEMPTS)).text
         assert "Your grade comes from attempt 1, with 100 of 100 points: the best one counts" in page
@@ -99,12 +99,12 @@ async def test_page_offers_another_attempt_only_where_one_is_left(rules: Service
         assert "At most 2 attempts; each gets its own report." in (await browser.get(PAGE)).text
         cooled_page = (await browser.get(PAGE.replace("lstm-layer", "cooled"))).text
         assert "As many attempts as you like" in cooled_page
-        assert "Time from one attempt to the next: 60 seconds." in cooled_page
+        assert "Between two attempts at least 60 seconds must pass." in cooled_page
         cooled = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload(assignment="cooled"))).json()
-        assert "Submit another attempt" in (await browser.get(cooled["links"]["page"])).text
+        assert "Hand in another attempt" in (await browser.get(cooled["links"]["page"])).text
         for offered in (True, False):
             sent = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
-            assert ("Submit another attempt" in (await browser.get(sent["links"]["page"])).text) is offered
+            assert ("Hand in another attempt" in (await browser.get(sent["links"]["page"])).text) is offered
 
 
 async def test_page_shows_the_refusal_over_the_form(rules: Service) -> None:

@@ -120,7 +120,7 @@ async def test_every_time_is_one_that_a_script_shows_to_students_by_their_own_cl
         ill = {"due": "2026-01-03T00:00Z", "reason": "ill"}
         place = f"{COURSE}/members/{member}/assignments/lstm-layer"
         assert (await owner.put(f"{place}/extension", json=ill)).status_code == 200
-        assert "No more work is taken since" in (await browser.get(PAGE)).text
+        assert "No work has been taken since" in (await browser.get(PAGE)).text
         for address in "/", PAGE, ATTEMPTS, report:
             page = (await browser.get(address)).text
             assert "UTC" not in re.sub(r"<time [^>]*data-own-zone>.*?</time>", "", page), address

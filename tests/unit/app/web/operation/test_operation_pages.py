@@ -91,7 +91,7 @@ async def test_course_page_leads_to_a_preview_of_works_graded_by_an_earlier_grad
     async with service.browser("teacher") as browser:
         shown = (await browser.get(COURSE)).text
         section = shown[shown.index('id="outdated"') :].partition("</section>")[0]
-        assert "1 of 1 graded works was graded by an earlier version of the grader" in section
+        assert "1 of 1 graded submissions was graded by an earlier version of the grader" in section
         fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', section))
         begun = await browser.post(PAGES[0], data=fields)
         assert begun.status_code == 303
