@@ -10,7 +10,7 @@ import asyncio
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
-from app.errors import FileTooLarge
+from app.errors.uploads import FileTooLarge
 from app.submissions import uploads
 
 #: The fields of our forms that take long to write.
