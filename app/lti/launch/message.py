@@ -139,7 +139,7 @@ class DeepLinking(_Claims):
 
 
 class ForUser(_Claims):
-    """The person whose work is reviewed."""
+    """The person whose work is reviewed. Without one it is the work of all."""
 
     user_id: LooseId
 
@@ -206,11 +206,11 @@ class Message(_Claims):
         return self.name or " ".join(filter(None, (self.given_name, self.family_name))) or None
 
 
-#: What a message of each type cannot do without.
+#: Claims that a message of each type cannot do without, or one of them. Moodle reviews an activity without a person.
 NEEDED = {
-    RESOURCE_LINK: ("target_link_uri", "resource_link"),
-    DEEP_LINKING: ("deep_linking",),
-    REVIEW: ("target_link_uri", "for_user", "endpoint"),
+    RESOURCE_LINK: (("target_link_uri",), ("resource_link",)),
+    DEEP_LINKING: (("deep_linking",),),
+    REVIEW: (("target_link_uri",), ("resource_link", "endpoint")),
 }
 
 
@@ -274,9 +274,9 @@ def read(
     _check_time(message, time.time() if now is None else now)
     if not fits_nonce(message.nonce):
         raise LaunchRefused(reason="nonce")
-    for name in NEEDED[message.message_type]:
-        if getattr(message, name) is None:
-            raise LaunchRefused(reason=f"claim {name}")
+    for names in NEEDED[message.message_type]:
+        if all(getattr(message, name) is None for name in names):
+            raise LaunchRefused(reason=f"claim {' or '.join(names)}")
     if message.target_link_uri is not None and not is_ours(message.target_link_uri):
         raise LaunchRefused(reason="target_link_uri")
     if message.sub is None:

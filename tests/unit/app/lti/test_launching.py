@@ -129,6 +129,19 @@ async def test_work_is_reviewed_although_the_message_names_no_link(
         assert (await student.get(answer.headers["location"], follow_redirects=True)).status_code == 200
 
 
+async def test_review_without_a_person_leads_staff_to_the_course_and_students_to_their_own_work(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    """Moodle sends this from the title of the activity in its grade book."""
+    review = {f"{LTI}message_type": "LtiSubmissionReviewRequest"}
+    async with browser(service) as teacher, browser(service) as student:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        own = (await launch(student, fake)).headers["location"]
+        for claims in (review, {**review, AGS: None}, {**review, f"{LTI}resource_link": None, f"{LTI}custom": None}):
+            assert (await launch(teacher, fake, **TEACHER, **claims)).headers["location"] == course
+            assert (await launch(student, fake, **claims)).headers["location"] == own
+
+
 async def test_second_launch_finds_the_same_person_and_course(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:

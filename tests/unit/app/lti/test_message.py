@@ -188,7 +188,11 @@ def test_message_that_the_platform_has_not_signed_is_refused(
             "claim deep_linking",
         ),
         ({f"{LTI}message_type": "LtiDeepLinkingRequest"}, LaunchRefused, "claim deep_linking"),
-        ({f"{LTI}message_type": "LtiSubmissionReviewRequest"}, LaunchRefused, "claim for_user"),
+        (
+            {f"{LTI}message_type": "LtiSubmissionReviewRequest", f"{LTI}resource_link": None, AGS: None},
+            LaunchRefused,
+            "claim resource_link or endpoint",
+        ),
     ],
     ids=str,
 )

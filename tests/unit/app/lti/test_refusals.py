@@ -22,6 +22,7 @@ from app.lti.platforms import Registration
 from app.outgoing import targets
 from app.storage.models import Course, LtiContext, Membership, Person
 from tests.platforms import (
+    AGS,
     CLIENT_ID,
     ISSUER,
     KEY,
@@ -183,7 +184,10 @@ CLAIMS: dict[str, tuple[dict[str, Any], Refusal]] = {
         },
         refused("claim deep_linking"),
     ),
-    "review of nobody": ({f"{LTI}message_type": "LtiSubmissionReviewRequest"}, refused("claim for_user")),
+    "review of nothing": (
+        {f"{LTI}message_type": "LtiSubmissionReviewRequest", f"{LTI}resource_link": None, AGS: None},
+        refused("claim resource_link or endpoint"),
+    ),
 }
 
 
