@@ -24,6 +24,7 @@ from app.lti.launch.people import Who, made_by_platform
 from app.lti.launch.roles import Part, part_of
 from app.lti.pages import entries, next_page
 from app.lti.platform_services import LIST_BYTES, MEMBERSHIP_SCOPE, PlatformServices, refusal
+from app.lti.registration.kinds import is_moodle
 from app.mail.addresses import is_address
 from app.storage.database import Database
 from app.storage.models import Identity, LtiContext, LtiMember, LtiPlatform, MemberRole, Membership
@@ -110,9 +111,10 @@ async def apply(
 ) -> Changed:
     """Add new members, give everybody the part of the list, and remove those whom the context has brought and left out.
 
-    Whoever a teacher here has removed stays out. Members of other ways in are left as they are. In an archived course
-    rights are only taken. It goes on portion by portion, because each person takes locks, and PostgreSQL has not many
-    more than a course has people; it stops where the connection is undone meanwhile.
+    A list of Moodle makes nobody of the staff a student; their next launch does. Whoever a teacher here has removed
+    stays out. Members of other ways in are left as they are. In an archived course rights are only taken. It goes on
+    portion by portion, because each person takes locks, and PostgreSQL has not many more than a course has people; it
+    stops where the connection is undone meanwhile.
 
     Args:
         asked_at: before the list was read; who came by a launch after that is no one who has left.
@@ -159,7 +161,8 @@ async def _bring(
     was = (before.role, before.removed_at is None) if before else None
     person = await people.find_or_add(session, platform, who)
     try:
-        member = await people.keep_member(session, context, person, who, made_by)
+        # Moodle's launches call a non-editing teacher an instructor, and its lists a learner.
+        member = await people.keep_member(session, context, person, who, made_by, keeps_staff=is_moodle(platform))
     except (MemberRemoved, CourseArchived):
         return Counter()
     if member.role == MemberRole.STUDENT:

@@ -58,11 +58,6 @@ def score_of(
     return score
 
 
-def is_canvas(platform: LtiPlatform) -> bool:
-    """Tell whether a platform is Canvas, whose issuer is Instructure's wherever it runs."""
-    return (urlsplit(platform.issuer).hostname or "").endswith(".instructure.com")
-
-
 def below(lineitem: str, name: str) -> str:
     """Return the address of a line item's ``/scores`` or ``/results``, which stands before its query."""
     parts = urlsplit(lineitem)

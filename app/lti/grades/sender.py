@@ -25,6 +25,7 @@ from app.lti.grades import lineitems, outbox, scores
 from app.lti.grades.outbox import Due
 from app.lti.grades.wanted import Wanted, wanted
 from app.lti.platform_services import SCORE_SCOPE, PlatformServices, may_pass, words_of
+from app.lti.registration import kinds
 from app.outgoing.client import Answer
 from app.outgoing.sender import Sender
 from app.storage.database import Database
@@ -142,7 +143,7 @@ class ScoreSender(Sender[Due]):
             stamp = await outbox.stamp(session, due.score.id, self._services.now_at(due.platform))
         if stamp is None:
             return None
-        is_canvas = scores.is_canvas(due.platform)
+        is_canvas = kinds.is_canvas(due.platform)
         # Canvas adds a comment each time. Moodle takes the comment away that is left out.
         is_said = is_canvas and due.score.comment_sha256 == grade.comment_sha256
         comment = None if is_said else grade.comment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -76,7 +77,7 @@ def item_of(assignment: Assignment, *, title: str, url: str, points: float, take
     Args:
         assignment: with the dates of the course.
         url: of the tool.
-        points: the maximum in the grade book.
+        points: the maximum in the grade book; Moodle and Open edX take whole numbers only, so it is rounded up there.
     """
     item: dict[str, Any] = {
         "type": "ltiResourceLink",
@@ -85,7 +86,12 @@ def item_of(assignment: Assignment, *, title: str, url: str, points: float, take
         "custom": {ASSIGNMENT: assignment.id},
     }
     if takes_lineitem:
-        item["lineItem"] = {"label": title, "scoreMaximum": points, "resourceId": assignment.id, "tag": TAG}
+        item["lineItem"] = {
+            "label": title,
+            "scoreMaximum": math.ceil(points),
+            "resourceId": assignment.id,
+            "tag": TAG,
+        }
     opens, due, closes = assignment.deadline.opens, assignment.deadline.due, assignment.deadline.closes
     for name, dates in (("available", (opens, closes)), ("submission", (None, due))):
         written = dict(zip(("startDateTime", "endDateTime"), map(_written, dates), strict=True))

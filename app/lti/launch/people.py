@@ -76,7 +76,9 @@ async def find_or_add(session: AsyncSession, platform: LtiPlatform, who: Who) ->
     return person
 
 
-async def keep_member(session: AsyncSession, context: LtiContext, person: Person, who: Who, made_by: str) -> Membership:
+async def keep_member(
+    session: AsyncSession, context: LtiContext, person: Person, who: Who, made_by: str, *, keeps_staff: bool = False
+) -> Membership:
     """Find the person's membership in the course of this context, or add one, with the part that it has now.
 
     The part is the highest one that any context of the course gives. A member whom no context has brought has the part
@@ -84,6 +86,8 @@ async def keep_member(session: AsyncSession, context: LtiContext, person: Person
 
     A member whom a teacher has joined to another one is that one from then on, whose person may be another.
 
+    Args:
+        keeps_staff: the platform's word for staff may be that of students, so it makes no student of them.
     Raises:
         MemberRemoved: a teacher here has removed the member.
         CourseArchived: the person is new, or comes back, in a course in which nothing changes any more.
@@ -100,15 +104,16 @@ async def keep_member(session: AsyncSession, context: LtiContext, person: Person
         member.removed_at = member.dropped_by = None
         session.add(LtiMember(lti_context_id=context.id, membership_id=member.id, role=who.part.role))
     elif (parts := await _parts_of(session, member)) or member.dropped_by == context.platform_id:
-        here = next((each for each in parts if each.lti_context_id == context.id), None)
+        here, role = next((each for each in parts if each.lti_context_id == context.id), None), who.part.role
         if here is not None:
             here.seen_at = utc_now()
-        has_less = rank(who.part.role) < rank(here.role if here else member.role)
+            role = here.role if keeps_staff and role == MemberRole.STUDENT else role
+        has_less = rank(role) < rank(here.role if here else member.role)
         if has_less or await course.is_open(session, context.course_id):
             if here is None:
-                session.add(LtiMember(lti_context_id=context.id, membership_id=member.id, role=who.part.role))
+                session.add(LtiMember(lti_context_id=context.id, membership_id=member.id, role=role))
             else:
-                here.role = who.part.role
+                here.role = role
             member.dropped_by = None
     await _settle(session, member, made_by, before)
     return member

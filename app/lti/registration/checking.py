@@ -84,7 +84,8 @@ async def check(
         await services.try_token(platform, [SCORE_SCOPE])
     except PlatformRefused as exc:
         code = Code.SERVICES_OFF if NO_SCOPE in str(exc.params["words"]) else Code.TOKEN_REFUSED
-        faults.append(Fault(code, {"url": platform.token_url, **exc.params}))
+        keys_url = addresses_of(public_url or seen_url or "")["keys"]
+        faults.append(Fault(code, {"url": platform.token_url, "keys_url": keys_url, **exc.params}))
     except (AnswerUnusable, TargetRefused) as exc:
         faults.append(Fault(Code.TOKEN_UNREACHABLE, {"url": platform.token_url, "reason": exc.params["reason"]}))
     skew = services.skew_of(platform)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from app.storage.models import LtiPlatform
 
 CANVAS = "https://sso.canvaslms.com"
 BLACKBOARD = "https://developer.blackboard.com/api/v1"
@@ -75,6 +78,16 @@ def addresses_of(kind: str, site: str, client_id: str) -> Addresses:
         site: its address, as its users know it.
     """
     return KINDS[kind][1](site.rstrip("/"), client_id)
+
+
+def is_canvas(platform: LtiPlatform) -> bool:
+    """Tell whether a platform is Canvas, whose issuer is Instructure's wherever it runs."""
+    return (urlsplit(platform.issuer).hostname or "").endswith(".instructure.com")
+
+
+def is_moodle(platform: LtiPlatform) -> bool:
+    """Tell whether a platform is Moodle, whose tokens have one place below its address, wherever it runs."""
+    return urlsplit(platform.token_url).path.endswith("/mod/lti/token.php")
 
 
 @dataclass(frozen=True)

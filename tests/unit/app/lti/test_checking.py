@@ -80,6 +80,11 @@ CASES: dict[str, tuple[str, Callable[[], httpx.Response], str]] = {
         says(400, error="invalid_client", error_description="no public key"),
         "refuses us a token at https://lms.example.edu/token with 400: invalid_client: no public key",
     ),
+    "token refused because our keys cannot be read": (
+        "/token",
+        says(500, error="no keys"),
+        "can read https://grader.test/lti/keys",
+    ),
     "services off": ("/token", says(400, error="invalid_scope"), "lets it use no grades"),
     "services off in Canvas": (
         "/token",

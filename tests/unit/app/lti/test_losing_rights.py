@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,10 +29,10 @@ from app.storage.models import (
     Role,
     utc_now,
 )
-from tests.platforms import DEPLOYMENT, ISSUER, LTI, FakePlatform
+from tests.platforms import DEPLOYMENT, ISSUER, LTI, REGISTRATION, FakePlatform
 from tests.unit.app.calls import SUBMISSIONS, upload
 from tests.unit.app.conftest import FakeGrader, Service
-from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch
+from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch, register
 from tests.unit.app.lti.test_pages import DL, NRPS, answering, listed, read_list, send
 from tests.waiting import until
 
@@ -131,6 +132,26 @@ async def test_list_takes_rights_in_an_archived_course_and_gives_none(
         assert (await other.get(f"{course}/settings")).status_code == 403
         assert (await launch(student, fake, **NRPS)).status_code == 403
     assert len(await everything(service, Person)) == 3
+
+
+async def test_list_of_moodle_makes_no_student_of_staff_and_the_next_launch_does(
+    service: Service, fake: FakePlatform
+) -> None:
+    """Moodle's launches call a non-editing teacher an instructor, and its lists a learner."""
+    fake.token_path = "/mod/lti/token.php"
+    await register(service, replace(REGISTRATION, token_url=f"{ISSUER}{fake.token_path}"))
+    async with browser(service) as teacher, browser(service) as colleague:
+        course = (await launch(teacher, fake, **TEACHER, **NRPS)).headers["location"]
+        await launch(colleague, fake, sub="colleague", role="Instructor", **NRPS)
+        answering(fake, [listed("teacher-1", "Instructor"), listed("colleague"), listed("student")])
+        assert "Added: 1; changed: 0; removed: 0" in (await read_list(teacher, service, f"{course}/lms")).text
+        assert (await colleague.get(f"{course}/settings")).status_code == 200
+        await launch(colleague, fake, sub="colleague", **NRPS)
+        assert (await colleague.get(f"{course}/settings")).status_code == 403
+        await launch(colleague, fake, sub="colleague", role="Instructor", **NRPS)
+        answering(fake, [listed("teacher-1", "Instructor"), listed("student")])
+        assert "Added: 0; changed: 0; removed: 1" in (await read_list(teacher, service, f"{course}/lms")).text
+        assert (await colleague.get(f"{course}/settings")).status_code == 401
 
 
 async def test_page_and_token_and_event_stream_have_the_rights_of_now(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections import Counter
@@ -9,9 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import KeySet
 
+from app.courses import uses
 from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership, utc_now
 from tests.platforms import CLIENT_ID, DEPLOYMENT, ISSUER, LTI, FakePlatform, login_parameters, untimely
 from tests.unit.app.conftest import Service, form_secret
@@ -212,6 +214,8 @@ async def test_chosen_assignment_goes_back_signed(service: Service, platform: Lt
     assert [untimely(claims, time.time() + seconds) for seconds in (-55, 0, 55)] == [None] * 3
     assert claims[f"{LTI}message_type"] == "LtiDeepLinkingResponse"
     assert claims[f"{DL}data"] == "opaque & kept"
+    # A window of its own, where nothing may happen.
+    assert "keeps cookies in frames" in answer.text
     (item,) = claims[f"{DL}content_items"]
     assert (item["type"], item["url"], item["custom"]) == (
         "ltiResourceLink",
@@ -230,6 +234,24 @@ async def test_assignment_whose_file_is_gone_is_refused(
             session.add(CourseAssignment(course_id=page.split("/")[2], assignment_id="gone", rules={}))
         answer = await send(teacher, page, page, assignment="gone")
     assert answer.status_code == 422, answer.text
+
+
+async def test_points_of_a_new_link_are_a_whole_number(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    """Moodle takes no other one."""
+    async with browser(service) as teacher:
+        page = (await launch(teacher, fake, **TEACHER, **wish())).headers["location"]
+        course_id = page.split("/")[2]
+        async with service.services.database.write() as session:
+            given = {"grade_book_points": 12.5}
+            await uses.put(session, course_id, "lstm-layer", service.services.assignments, given, "test")
+        answer = await send(teacher, page, page, assignment="lstm-layer")
+    found = re.search(r'name="JWT" value="([^"]+)"', answer.text)
+    assert found is not None
+    claims = json.loads(jws.extract_compact(found[1].encode()).payload)
+    points = claims[f"{DL}content_items"][0]["lineItem"]["scoreMaximum"]
+    assert (points, type(points)) == (13, int)
 
 
 @pytest.mark.parametrize("role", ["Learner", "TeachingAssistant"])
