@@ -87,7 +87,7 @@ async def keep_member(
     A member whom a teacher has joined to another one is that one from then on, whose person may be another.
 
     Args:
-        keeps_staff: the platform's word for staff may be that of students, so it makes no student of them.
+        keeps_staff: the part is of a list that calls some of the staff students, and so makes nobody of them a student.
     Raises:
         MemberRemoved: a teacher here has removed the member.
         CourseArchived: the person is new, or comes back, in a course in which nothing changes any more.
