@@ -17,6 +17,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
 
 from app.lti.platforms import Registration
+from tests.platforms.gradebooks import GradeBook, MoodleGradeBook
 from tests.platforms.registrar import moodle
 
 SERVICE = "http://grader.test"
@@ -51,9 +52,7 @@ class FakePlatform:
         answers: to requests at these paths, instead of its own; one that returns None leaves the answer to it.
         asked: the paths of all requests.
         sent: all requests.
-        grades: the newest score of each person, as Moodle keeps it: one whose stamp is not later is refused with 409.
-        items: line items that were made, by their address.
-        deleted: the paths of line items that somebody has deleted.
+        book: takes scores and shows grades as Moodle does, or another platform.
         registrar: registers tools.
         people: its list of members, each as the claims of the service say it.
         clock: of its machine, in seconds.
@@ -66,14 +65,22 @@ class FakePlatform:
         self.answers: dict[str, Callable[[], httpx.Response | None]] = {}
         self.asked: list[str] = []
         self.sent: list[httpx.Request] = []
-        self.grades: dict[str, dict[str, Any]] = {}
-        self.items: dict[str, dict[str, Any]] = {}
-        self.deleted: set[str] = set()
+        self.book: GradeBook = MoodleGradeBook(ISSUER)
         self.registrar = moodle()
         self.keys_path, self.token_path = "/keys", "/token"
         self.audience: str | None = None
         self.people: list[dict[str, Any]] = []
         self.clock: Callable[[], float] = time.time
+
+    @property
+    def grades(self) -> dict[str, dict[str, Any]]:
+        """The newest score of each person."""
+        return self.book.grades
+
+    @property
+    def items(self) -> dict[str, dict[str, Any]]:
+        """The line items that were made, by their address."""
+        return self.book.items
 
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self._answer)
@@ -101,39 +108,31 @@ class FakePlatform:
             return httpx.Response(401)
         if path == "/items":
             return self._line_items(request)
-        if path.removesuffix("/scores") in self.deleted:
+        item, _, last = path.rpartition("/")
+        if last == "scores" and item in self.book.deleted:
             return httpx.Response(404, json={"message": "the column is gone"})
-        if path.endswith("/scores"):
-            return self._score(json.loads(request.content))
-        if path.endswith("/results"):
-            return _page(request, [_result(user, score) for user, score in self.grades.items()])
+        if last == "scores":
+            if request.headers["content-type"] != "application/vnd.ims.lis.v1.score+json":
+                return httpx.Response(400)
+            return self.book.take(item, json.loads(request.content))
+        if last == "results":
+            return _page(request, self.book.results(item))
         if path == "/members":
             page = _page(request, self.people)
             return httpx.Response(200, headers={"Link": page.headers.get("link", "")}, json={"members": page.json()})
-        if path.startswith("/items/"):
-            return httpx.Response(200, json={"id": str(request.url)})
+        if item == "/items":
+            if path in self.book.deleted:
+                return httpx.Response(404)
+            return httpx.Response(200, json={**self.book.column(path).item, "id": str(request.url)})
         return httpx.Response(404, json={"message": "nothing here"})
 
     def _line_items(self, request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
-            there = [item for address, item in self.items.items() if urlsplit(address).path not in self.deleted]
-            return httpx.Response(200, json=there)
+            return httpx.Response(200, json=self.book.listed(dict(request.url.params)))
         item = json.loads(request.content)
         if len(item["label"]) > 100:  # As Open edX does.
             return httpx.Response(400, json={"label": ["Ensure this field has no more than 100 characters."]})
-        item["id"] = f"{ISSUER}/items/{len(self.items) + 1}"
-        self.items[item["id"]] = item
-        return httpx.Response(201, json=item)
-
-    def _score(self, score: dict[str, Any]) -> httpx.Response:
-        known = self.grades.get(score["userId"])
-        if known is not None and known["timestamp"] >= score["timestamp"]:
-            return httpx.Response(409, json={"message": "a newer score is there"})
-        if score["gradingProgress"].startswith("Pending"):
-            # As Moodle does it: whatever grade was there is gone.
-            score = {name: value for name, value in score.items() if not name.startswith("score")}
-        self.grades[score["userId"]] = score
-        return httpx.Response(200, json={})
+        return httpx.Response(201, json=self.book.add(item).item)
 
     def message(self, address: str, **claims: Any) -> dict[str, str]:
         """Sign the person in, and return the fields that the browser posts to us."""
@@ -148,11 +147,6 @@ def _page(request: httpx.Request, listed: list[dict[str, Any]]) -> httpx.Respons
     following = f"{ISSUER}{request.url.path}?{request.url.params.set('from', begin + 2)}"
     more = {"Link": f'<{following}>; rel="next"'} if len(listed) > begin + 2 else {}
     return httpx.Response(200, headers=more, json=listed[begin : begin + 2])
-
-
-def _result(user: str, score: dict[str, Any]) -> dict[str, Any]:
-    result = {"id": f"{ISSUER}/results/{user}", "userId": user, "resultMaximum": score.get("scoreMaximum", 1)}
-    return result | ({"resultScore": score["scoreGiven"]} if "scoreGiven" in score else {})
 
 
 def _assertion_of(request: httpx.Request) -> Claims:

@@ -3,6 +3,9 @@
 A grade that differs is sent again once. One that differs still is left as it is and listed for the teachers: somebody
 has changed it there by hand, or the platform does not take it, and the two sides would overwrite each other for ever.
 A new grade here is sent as always.
+
+Where a teacher there has changed the maximum of the column, all its grades are sent once more: not every platform
+rescales those that it has, and some that do still show the results in the scale of before.
 """
 
 from __future__ import annotations
@@ -109,13 +112,19 @@ async def compare(database: Database, services: PlatformServices, platform: LtiP
         asked_at = await database_now(session)
     try:
         there = await read_results(services, platform, link.lineitem_url)
+        most = await lineitems.maximum(services, platform, link)
     except PlatformRefused as exc:
         is_missing = exc.params["status"] in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
         if is_missing and await lineitems.replace_if_gone(database, services, platform, link, link.lineitem_url):
             return  # All its grades are sent to another column.
         raise
     async with database.write() as session:
-        scores = await session.scalars(
+        stored = await session.get(LtiLink, link.id, with_for_update=True, populate_existing=True)
+        if stored is None or stored.lineitem_url != link.lineitem_url:
+            return  # The connection was undone meanwhile, or has another column.
+        has_other_scale = most is not None and stored.lineitem_max not in (None, most)
+        stored.lineitem_max = most or stored.lineitem_max
+        found = await session.scalars(
             select(LtiScore)
             .join(Membership, Membership.id == LtiScore.membership_id)
             .where(LtiScore.lti_link_id == link.id, LtiScore.delivered_at < asked_at, settled())
@@ -123,7 +132,11 @@ async def compare(database: Database, services: PlatformServices, platform: LtiP
             .order_by(LtiScore.id)
             .with_for_update(of=LtiScore)
         )
-        again = _mark(scores.all(), there, await database_now(session))
+        scores = found.all()
+        if has_other_scale:
+            again = [score.id for score in scores if score.points is not None and score.differs_since is None]
+        else:
+            again = _mark(scores, there, await database_now(session))
         await session.flush()
         await scores_changed(session, again)
 

@@ -29,6 +29,8 @@ LINEITEMS = "application/vnd.ims.lis.v2.lineitemcontainer+json"
 #: Open edX makes no line item with a longer label.
 LABEL_CHARACTERS = 100
 PAGES = 20
+#: Of a maximum that a platform names.
+LARGEST = 1e9
 #: A process that looks for longer has died: the sender stops a try before that.
 TURN = timedelta(seconds=180)
 #: Another one is made so seldom at most: a platform that loses each new one does not get a thousand.
@@ -106,9 +108,26 @@ async def replace_if_gone(
             return True  # Somebody else was faster.
         if link.lineitem_at is not None and now - REMADE_AFTER < link.lineitem_at <= now:
             return False
-        link.lineitem_url, link.lineitem_at = None, now - TURN
+        link.lineitem_url, link.lineitem_max, link.lineitem_at = None, None, now - TURN
         await column_changed(session, link.id)
     return True
+
+
+async def maximum(services: PlatformServices, platform: LtiPlatform, link: LtiLink) -> float | None:
+    """Return the maximum that the link's line item has at the platform; None: it does not say.
+
+    Raises:
+        PlatformRefused, AnswerUnusable, TargetRefused: see `PlatformServices.send`.
+    """
+    scope = _reading(link)
+    if scope is None or link.lineitem_url is None:
+        return None
+    shown = await services.send(platform, "GET", link.lineitem_url, scopes=[scope], accept=LINEITEM)
+    item = shown.json() if shown.is_success else None
+    most = item.get("scoreMaximum") if isinstance(item, dict) else None
+    if not isinstance(most, int | float) or isinstance(most, bool) or not 0 < most < LARGEST:
+        return None
+    return float(most)
 
 
 async def _find_or_make(

@@ -158,6 +158,10 @@ class ScoreSender(Sender[Due]):
             is_new=_is_new(due.score, grade) if is_canvas else None,
         )
         answer = await scores.post_score(self._services, due.platform, lineitem, score)
+        if is_canvas and answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            # Perhaps Canvas allows no more attempts. The grade of the last one changes all the same.
+            score[scores.CANVAS_SUBMISSION] = {"new_submission": False}
+            answer = await scores.post_score(self._services, due.platform, lineitem, score)
         if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) and await lineitems.replace_if_gone(
             self._database, self._services, due.platform, due.link, lineitem
         ):

@@ -176,6 +176,8 @@ class LtiLink(Base):
     # The column of the platform's grade book (AGS): known from a launch, or found or made among the line items.
     lineitem_url: Mapped[str | None] = mapped_column(String(URL_LENGTH))
     lineitems_url: Mapped[str | None] = mapped_column(String(URL_LENGTH))
+    # Its maximum there, when the grades were last compared.
+    lineitem_max: Mapped[float | None]
     # The moment at which somebody began to look for it; kept while it is looked for, and where another one was deleted.
     lineitem_at: Mapped[datetime | None]
     # The scopes that the platform grants, and nothing else.

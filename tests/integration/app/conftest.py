@@ -11,6 +11,8 @@ import pytest
 from app.access import tokens
 from app.access.tokens import Principal
 from app.storage.database import Database
+from tests.integration.app import grade_world
+from tests.integration.app.grade_world import World
 from tests.postgresql import PostgreSQL
 
 
@@ -44,3 +46,8 @@ async def owner(database: Database) -> Principal:
     async with database.write() as session:
         token = await tokens.set_owner_token(session, "0" * 64)
     return Principal(token.id, token.role)
+
+
+@pytest.fixture
+async def world(database: Database, owner: Principal, monkeypatch: pytest.MonkeyPatch) -> World:
+    return await grade_world.made(database, owner, monkeypatch)

@@ -7,24 +7,19 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.tokens import Principal
 from app.courses import extensions, uses
-from app.lti import platforms
 from app.lti.grades import outbox, sender, wanted
 from app.lti.grades.scores import CANVAS_SUBMISSION
 from app.lti.grades.sender import ScoreSender
-from app.lti.platform_services import SCORE_SCOPE, PlatformServices
+from app.lti.platform_services import PlatformServices
 from app.outgoing import client as outgoing
 from app.outgoing.client import Outgoing
 from app.privacy import retention
@@ -37,7 +32,6 @@ from app.storage.models import (
     CourseAssignment,
     HoldDecision,
     JobStatus,
-    LtiContext,
     LtiLink,
     LtiPlatform,
     LtiScore,
@@ -48,116 +42,18 @@ from app.storage.models import (
 )
 from app.teaching import adjustments, holds
 from app.teaching.adjustments import Wanted
-from app.teaching.places import Place
-from grader import Assignment, Status, load_assignments
+from grader import Status
 from grader.report.model import HELD as HELD_CODE
 from grader.report.model import Advisory
 from tests.integration.app import rows
-from tests.platforms import DEPLOYMENT, ISSUER, REGISTRATION, FakePlatform
+from tests.integration.app.grade_world import ASSIGNMENTS, NOW, World, drain
+from tests.platforms import ISSUER
 
 pytestmark = pytest.mark.anyio
 
-ASSIGNMENTS = load_assignments()
 #: Of grades to one platform at once.
 NUMBER = 200
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HELD = {"advisories": [Advisory(code=HELD_CODE)]}
-
-
-@dataclass
-class World:
-    """A course of a platform whose clock stands still until a test moves it.
-
-    Attributes:
-        clocks: of the database, this service and the platform, in seconds after `NOW`.
-        in_flight: at the platform, now and at most.
-    """
-
-    database: Database
-    owner: Principal
-    fake: FakePlatform
-    link: LtiLink
-    clock: float = 0.0
-    ahead: float = 0.0
-    in_flight: list[int] = field(default_factory=lambda: [0, 0])
-    wait: Callable[[], Awaitable[object]] | None = None
-    assignments: dict[str, Assignment] = field(default_factory=lambda: dict(ASSIGNMENTS))
-
-    def now(self) -> datetime:
-        return NOW + timedelta(seconds=self.clock)
-
-    async def answer(self, request: httpx.Request) -> httpx.Response:
-        self.in_flight[0] += 1
-        self.in_flight[1] = max(self.in_flight)
-        try:
-            if self.wait is not None and request.url.path.endswith("/scores"):
-                await self.wait()
-            answer = self.fake._answer(request)
-        finally:
-            self.in_flight[0] -= 1
-        there = self.now() + timedelta(seconds=self.ahead)
-        answer.headers["Date"] = there.strftime("%a, %d %b %Y %H:%M:%S GMT")
-        return answer
-
-    def there(self) -> float:
-        """Return the time of the platform's clock."""
-        return (self.now() + timedelta(seconds=self.ahead)).timestamp()
-
-    async def attempt(self, student: str = "s1", points: float = 100.0, **changed: Any) -> Submission:
-        """Hand in and grade."""
-        submission = await rows.add(self.database, self.owner, student)
-        await self.expect(submission.membership_id, student)
-        claim = await rows.claim(self.database)
-        assert claim is not None
-        await self.finish(claim, points, **changed)
-        return submission
-
-    async def finish(self, claim: Any, points: float | None, **changed: Any) -> None:
-        report = rows.REPORT.model_copy(update={"points": points, **changed})
-        async with self.database.write() as session:
-            assert await rows.claims.finish(session, claim, report.sealed())
-
-    async def expect(self, membership_id: str, student: str) -> None:
-        async with self.database.write() as session:
-            use = await self.use(session)
-            link = await session.get_one(LtiLink, self.link.id)
-            link.course_assignment_id = use.id
-            await outbox.expect(session, link.lti_context_id, {student: membership_id})
-
-    async def use(self, session: AsyncSession) -> CourseAssignment:
-        use = await session.scalar(select(CourseAssignment).where(CourseAssignment.assignment_id == "lstm-layer"))
-        assert use is not None
-        return use
-
-    async def place(self, session: AsyncSession, student: str = "s1") -> Place:
-        member = await session.scalar(select(Membership).where(Membership.external_id == student))
-        assert member is not None
-        return Place(member, await self.use(session))
-
-    async def send(self, seconds: float = 10.0) -> None:
-        """Let some time pass, and send what is due, until nothing is."""
-        self.clock += seconds
-        async with Outgoing(private=False, transport=httpx.MockTransport(self.answer)) as client:
-            services = PlatformServices(self.database, client, clock=lambda: self.now().timestamp())
-            sends = ScoreSender(self.database, self.assignments, services, "https://grader.test")
-            await drain(sends)
-
-    async def score(self, student: str = "s1") -> LtiScore:
-        async with self.database.read() as session:
-            found = await session.scalar(select(LtiScore).where(LtiScore.user_id == student))
-            assert found is not None
-            return found
-
-    def given(self, student: str = "s1") -> float | None:
-        return self.fake.grades.get(student, {}).get("scoreGiven")
-
-    @property
-    def scores(self) -> list[dict[str, Any]]:
-        return [json.loads(each.content) for each in self.fake.sent if each.url.path.endswith("/scores")]
-
-    @property
-    def posts(self) -> int:
-        return len(self.scores)
 
 
 async def people(session: AsyncSession, number: int) -> list[Person]:
@@ -165,47 +61,6 @@ async def people(session: AsyncSession, number: int) -> list[Person]:
     session.add_all(made)
     await session.flush()
     return made
-
-
-async def drain(sends: ScoreSender) -> None:
-    """Look for what is due, and wait for it, until nothing is."""
-    while True:
-        await sends._send_due()
-        if not sends._sending:
-            return
-        await asyncio.gather(*sends._sending)
-        await asyncio.sleep(0)  # Sleeps: lets the callbacks of the tasks run
-
-
-@pytest.fixture
-async def world(database: Database, owner: Principal, monkeypatch: pytest.MonkeyPatch) -> World:
-    async def known(host: str, port: int, *, private: bool) -> list[str]:
-        return ["203.0.113.9"]
-
-    monkeypatch.setattr(outgoing, "look_up", known)
-    async with database.write() as session:
-        platform = await platforms.add(session, REGISTRATION, made_by="test", confirmed=True)
-        context = LtiContext(
-            platform_id=platform.id, deployment_id=DEPLOYMENT, context_id="1", course_id=DEFAULT_COURSE, made_by="test"
-        )
-        session.add(context)
-        await session.flush()
-        link = LtiLink(
-            lti_context_id=context.id,
-            resource_link_id="9",
-            lineitem_url=f"{ISSUER}/items/4",
-            scopes={"granted": [SCORE_SCOPE]},
-        )
-        session.add(link)
-    world = World(database, owner, FakePlatform(), link)
-    world.fake.clock = world.there
-
-    async def now(session: AsyncSession) -> datetime:
-        return world.now()
-
-    for module in (outbox, passback):
-        monkeypatch.setattr(module, "database_now", now)
-    return world
 
 
 async def test_platform_that_is_down_for_an_hour_gets_all_grades(world: World) -> None:
@@ -265,8 +120,9 @@ async def test_grade_that_the_platform_has_stamped_itself_is_passed_by_a_clock_b
     """Somebody grades by hand there, and Moodle stamps that by its own clock."""
     world.ahead = 3600.0
     await world.attempt()
-    stamped = datetime.fromtimestamp(world.there(), UTC)
-    world.fake.grades["s1"] = {"userId": "s1", "timestamp": stamped.strftime("%Y-%m-%dT%H:%M:%SZ"), "scoreGiven": 7}
+    stamp = datetime.fromtimestamp(world.there(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    there = {"userId": "s1", "timestamp": stamp, "scoreGiven": 7, "scoreMaximum": 100}
+    world.fake.book.column("/items/4").grades["s1"] = there
     await world.send()
     assert (world.given(), world.posts) == (100, 1)
 
@@ -285,7 +141,8 @@ async def test_two_grades_of_one_second_have_two_stamps(world: World) -> None:
 async def test_newer_stamp_there_is_passed_by_a_later_one(world: World) -> None:
     await world.attempt()
     later = world.now() + timedelta(seconds=13)
-    world.fake.grades["s1"] = {"userId": "s1", "timestamp": later.strftime("%Y-%m-%dT%H:%M:%SZ"), "scoreGiven": 7}
+    there = {"timestamp": later.strftime("%Y-%m-%dT%H:%M:%SZ"), "scoreGiven": 7, "scoreMaximum": 100}
+    world.fake.book.column("/items/4").grades["s1"] = there
     await world.send()
     assert world.given() == 7
     assert (await world.score()).last_status == 409
@@ -334,7 +191,7 @@ async def test_process_that_is_killed_after_posting_neither_loses_nor_doubles(wo
     await asyncio.to_thread(process.join)
     assert process.exitcode == -signal.SIGKILL
     first = json.loads(file.read_bytes())
-    world.fake.grades["s1"] = first  # The platform has it, and nobody here knows.
+    world.fake.book.column("/items/4").grades["s1"] = first  # The platform has it, and nobody here knows.
     await world.send(10 + sender.LEASE.total_seconds() - 1)
     assert world.posts == 0  # The process may still be alive.
     await world.send(1)

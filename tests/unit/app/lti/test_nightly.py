@@ -14,10 +14,11 @@ from app.errors.outgoing import AnswerUnusable
 from app.lti.grades import comparison, wanted
 from app.lti.nightly import AGAIN, FIRST_HOUR, HOURS, LAST_HOUR, Nightly, next_look, next_night
 from app.lti.pages import next_page
-from app.lti.platform_services import LINEITEM_SCOPE, RESULT_SCOPE, SCORE_SCOPE
+from app.lti.platform_services import LINEITEM_READ_SCOPE, LINEITEM_SCOPE, RESULT_SCOPE, SCORE_SCOPE
 from app.outgoing.client import Answer
 from app.storage.models import LtiContext, LtiLink, LtiScore, Membership
 from tests.platforms import AGS, ISSUER, ROLE, FakePlatform
+from tests.platforms.gradebooks import CanvasGradeBook, GradeBook, MoodleGradeBook
 from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import (
     SCORES,
@@ -114,10 +115,41 @@ async def test_grade_in_the_scale_of_the_platform_agrees(
     assert (await idle(service)).differs_since is None
 
 
+@pytest.mark.parametrize("kind", [MoodleGradeBook, CanvasGradeBook])
+async def test_grades_of_a_column_with_another_scale_are_sent_again_once(
+    service: Service, fake: FakePlatform, course: str, nightly: Nightly, kind: type[GradeBook]
+) -> None:
+    """Canvas leaves the points as they are; Moodle rescales them, and shows the results in the scale of before."""
+    book = fake.book = kind(ISSUER)
+    column = book.column("/items/4")
+    column.item["scoreMaximum"] = 100
+    scopes = [SCORE_SCOPE, RESULT_SCOPE, LINEITEM_READ_SCOPE]
+    grant = {**GRANT, AGS: {**GRANT[AGS], "scope": scopes}}
+    fake.people = [person("teacher-1", "Instructor"), person("user-5"), person("user-6")]
+    for sub in ("user-5", "user-6"):
+        await come_and_hand_in(service, fake, sub=sub, **grant)
+    await until(lambda: len(fake.grades) == 2)
+    await settled(service)
+    for _ in range(2):  # The second time it is left alone.
+        book.grade_by_hand("/items/4", "user-6", 55)
+        await night(service, nightly)
+        await settled(service)
+    posts = fake.asked.count(SCORES)
+    for most in (10, 20):
+        column.item["scoreMaximum"] = most
+        for _ in range(2):
+            await night(service, nightly)
+            await settled(service)
+        posts += 1
+        assert (book.shown("/items/4", "user-5"), fake.asked.count(SCORES)) == (most, posts)
+        scores = {each.user_id: each for each in await everything(service, LtiScore)}
+        assert (scores["user-5"].differs_since, scores["user-6"].differs_since is None) == (None, False)
+
+
 async def test_lost_grade_is_sent_again(
     service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly
 ) -> None:
-    fake.grades.clear()
+    fake.book.forget()
     await night(service, nightly)
     await until(lambda: fake.grades)
     assert (await idle(service)).differs_since is not None
@@ -134,8 +166,8 @@ async def test_column_that_is_gone_is_replaced(
     await come_and_hand_in(service, fake, **grant)
     await until(lambda: fake.grades)
     await idle(service)
-    fake.grades.clear()
-    fake.deleted.add("/items/4")
+    fake.book.forget()
+    fake.book.deleted.add("/items/4")
     fake.answers["/items/4/results"] = lambda: httpx.Response(404)
     assert (await night(service, nightly)).check_error is None
     await until(lambda: fake.grades)
@@ -246,7 +278,7 @@ async def test_list_that_cannot_be_read_keeps_no_other_from_being_read(
     service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly, page: str
 ) -> None:
     fake.answers["/members"] = lambda: httpx.Response(403, json={"message": "not for you"})
-    fake.grades.clear()
+    fake.book.forget()
     context = await night(service, nightly)
     assert context.check_error == "403 not for you"
     assert context.checked_at is None

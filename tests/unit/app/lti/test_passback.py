@@ -228,8 +228,8 @@ async def test_deleted_column_is_made_once_more(service: Service, fake: FakePlat
     for number in range(3):
         await come_and_hand_in(service, fake, sub=f"student-{number}", **GRANT, **ANOTHER)
     await until(lambda: len(fake.grades) == 3)
-    fake.grades.clear()
-    fake.deleted.add("/items/1")
+    fake.book.forget()
+    fake.book.deleted.add("/items/1")
     # One new grade tells that the column is gone; the other grades go to the new one, too.
     await come_and_hand_in(service, fake, sub="student-0", **GRANT, **ANOTHER)
     await until(lambda: len(fake.grades) == 3)
@@ -237,7 +237,7 @@ async def test_deleted_column_is_made_once_more(service: Service, fake: FakePlat
     made = next(each for each in await everything(service, LtiLink) if each.resource_link_id == "another")
     assert made.lineitem_url == f"{ISSUER}/items/2"
     # Somebody deletes that one as well, the same day: a column is not made again and again.
-    fake.deleted.add("/items/2")
+    fake.book.deleted.add("/items/2")
     await come_and_hand_in(service, fake, sub="student-0", **GRANT, **ANOTHER)
     score = await failed(service, "student-0")
     assert (score.last_status, score.last_error) == (404, "the column is gone")

@@ -1,0 +1,200 @@
+"""Grades in the grade books of Moodle and Canvas, each of which has rules of its own, on both databases."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from app.lti.arguments import TAG
+from app.lti.grades.scores import CANVAS_SUBMISSION
+from app.lti.platform_services import LINEITEM_SCOPE, SCORE_SCOPE
+from app.storage import passback
+from app.storage.models import HoldDecision, LtiLink, LtiPlatform, MemberRole, Submission
+from app.teaching import adjustments, holds
+from app.teaching.adjustments import Wanted
+from grader import Status
+from grader.report.model import HELD, Advisory
+from tests.integration.app.grade_world import ASSIGNMENTS, NOW, World
+from tests.platforms import ISSUER
+from tests.platforms.gradebooks import CanvasGradeBook, Column, GradeBook, MoodleGradeBook
+
+pytestmark = pytest.mark.anyio
+
+PATH = "/items/4"
+BOOKS = {"moodle": MoodleGradeBook, "moodle activity": MoodleGradeBook, "canvas": CanvasGradeBook}
+
+
+@pytest.fixture(params=BOOKS)
+async def book(world: World, request: pytest.FixtureRequest) -> GradeBook:
+    """The grade book that the link's column is in: an item of the tool's own in Moodle, one of an activity, Canvas'."""
+    return await _in_book(world, BOOKS[request.param], is_of_activity=request.param == "moodle activity")
+
+
+@pytest.fixture
+async def canvas(world: World) -> GradeBook:
+    return await _in_book(world, CanvasGradeBook)
+
+
+async def _in_book(world: World, kind: type[GradeBook], *, is_of_activity: bool = False) -> GradeBook:
+    book = world.fake.book = kind(ISSUER)
+    book.clock = world.there
+    column = book.column(PATH)
+    column.is_of_activity = is_of_activity
+    column.item["scoreMaximum"] = 100
+    if kind is CanvasGradeBook:
+        async with world.database.write() as session:
+            await session.execute(update(LtiPlatform).values(issuer="https://canvas.instructure.com"))
+    return book
+
+
+def score(seconds: int, **changed: Any) -> dict[str, Any]:
+    stamp = (NOW + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    said = {"scoreGiven": 50, "scoreMaximum": 100, "gradingProgress": "FullyGraded", "activityProgress": "Completed"}
+    return {"userId": "s1", "timestamp": stamp, **said, **changed}
+
+
+@pytest.mark.parametrize("progress", ["Pending", "PendingManual", "NotReady", "Failed"])
+async def test_moodle_blanks_a_grade_for_everything_but_a_full_one(progress: str) -> None:
+    book = MoodleGradeBook(ISSUER)
+    assert book.take(PATH, score(0)).status_code == 200
+    assert book.take(PATH, score(0)).status_code == 409
+    assert (book.shown(PATH, "s1"), book.take(PATH, score(1, gradingProgress=progress)).status_code) == (50, 200)
+    assert book.shown(PATH, "s1") is None
+
+
+async def test_canvas_takes_the_same_second_and_no_earlier_one() -> None:
+    book = CanvasGradeBook(ISSUER)
+    codes = [book.take(PATH, score(second)).status_code for second in (5, 5, 4, 6)]
+    assert codes == [200, 200, 400, 200]
+    assert book.take(PATH, score(7, gradingProgress="Pending")).status_code == 200
+    assert book.shown(PATH, "s1") is None
+
+
+async def test_grade_is_never_blanked_by_what_happens_to_attempts(world: World, book: GradeBook) -> None:
+    """Each of these would be pending, or without a grade, in a sender that tells what becomes of an attempt."""
+    held = {"advisories": [Advisory(code=HELD)]}
+    await world.attempt(points=50)
+    await world.send()
+    await world.attempt(points=90, **held)
+    await world.send()
+    await world.attempt(points=None, status=Status.INTERNAL_ERROR, score=None)
+    await world.send()
+    await world.attempt(points=10)
+    await world.send()
+    async with world.database.write() as session:
+        member = (await world.place(session)).member
+        member.role = MemberRole.TEACHER
+        await passback.members_changed(session, [member.id])
+    await world.send()
+    assert book.shown(PATH, "s1") == 50
+    assert {(each["gradingProgress"], "scoreGiven" in each) for each in world.scores} == {("FullyGraded", True)}
+
+
+async def test_grade_that_was_rejected_is_cleared_and_comes_back(world: World, book: GradeBook) -> None:
+    held = await world.attempt(points=50, advisories=[Advisory(code=HELD)])
+    for decision, points in ((HoldDecision.ACCEPTED, 50), (HoldDecision.REJECTED, None)):
+        async with world.database.write() as session:
+            found = await session.get_one(Submission, held.id)
+            await holds.decide(session, found, decision=decision, reason="seen", decided_by="t")
+        await world.send()
+        assert book.shown(PATH, "s1") == points
+    await world.attempt(points=80)
+    await world.send()
+    assert book.shown(PATH, "s1") == 80
+
+
+async def test_grade_is_the_same_in_a_column_that_a_teacher_has_given_another_scale(
+    world: World, book: GradeBook
+) -> None:
+    await world.attempt(points=50)
+    await world.send()
+    assert book.shown(PATH, "s1") == 50
+    book.column(PATH).item["scoreMaximum"] = 10
+    await world.attempt(points=85)
+    await world.send()
+    assert book.shown(PATH, "s1") == 8.5
+    assert book.results(PATH)[0]["resultScore"] / book.results(PATH)[0]["resultMaximum"] == 0.85
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
+async def test_grades_follow_one_another_at_a_platform_whose_clock_is_wrong(
+    world: World, book: GradeBook, ahead: float
+) -> None:
+    """Moodle dates the grades of an activity by its own clock."""
+    world.ahead = ahead
+    for points in (50, 60, 70):
+        await world.attempt(points=points)
+        await world.send(2)
+        assert book.shown(PATH, "s1") == points
+    assert (world.posts, (await world.score()).last_status) == (3, None)
+
+
+async def test_grade_that_a_teacher_overrides_in_moodle_stays(world: World) -> None:
+    book = await _in_book(world, MoodleGradeBook, is_of_activity=True)
+    await world.attempt(points=50)
+    await world.send()
+    book.grade_by_hand(PATH, "s1", 66)
+    await world.attempt(points=90)
+    await world.send()
+    assert (book.shown(PATH, "s1"), (await world.score()).last_status) == (66, None)
+
+
+async def test_canvas_shows_each_comment_once_and_an_attempt_for_each_here(world: World, canvas: GradeBook) -> None:
+    await world.attempt(points=50)
+    await world.send()
+    async with world.database.write() as session:
+        await passback.grades_changed(session, (await world.use(session)).id)
+    await world.send()
+    async with world.database.write() as session:
+        wish = Wanted(delta=None, value=80, reason="as agreed")
+        await adjustments.adjust(session, ASSIGNMENTS, await world.place(session), wish, made_by="t")
+    await world.send()
+    kept = canvas.grades["s1"]
+    assert (kept["shown"], kept["attempts"], len(set(kept["comments"])), len(kept["comments"])) == (80, 1, 2, 2)
+    await world.attempt(points=100)
+    await world.send()
+    assert canvas.grades["s1"]["attempts"] == 2
+
+
+async def test_canvas_that_allows_no_more_attempts_gets_the_grade(world: World, canvas: GradeBook) -> None:
+    canvas.column(PATH).attempts_allowed = 1
+    for points in (50, 90):
+        await world.attempt(points=points)
+        await world.send()
+        assert canvas.shown(PATH, "s1") == points
+    assert canvas.grades["s1"]["attempts"] == 1
+    assert [each[CANVAS_SUBMISSION]["new_submission"] for each in world.scores] == [True, True, False]
+    assert (await world.score()).failed_at is None
+
+
+@pytest.mark.parametrize("by_link", [True, False], ids=["of the link", "of the resource"])
+async def test_first_of_two_columns_is_used_whatever_order_they_come_in_later(world: World, by_link: bool) -> None:
+    await world.attempt("s1", points=50)
+    book = world.fake.book
+    ids = {"resourceLinkId": "9"} if by_link else {"resourceId": (await _use(world)), "tag": TAG}
+    first, second = (book.add({"label": "LSTM", "scoreMaximum": 100, **ids}) for _ in range(2))
+    if not by_link:
+        book.listed = lambda wanted: list(book.items.values())  # type: ignore[method-assign]
+    async with world.database.write() as session:
+        link = await session.get_one(LtiLink, world.link.id)
+        link.lineitem_url, link.lineitems_url = None, f"{ISSUER}/items"
+        link.scopes = {"granted": [SCORE_SCOPE, LINEITEM_SCOPE]}
+    await world.send()
+    book.items = dict(reversed(book.items.items()))
+    await world.attempt("s2", points=70)
+    await world.attempt("s1", points=90)
+    await world.send()
+    assert _points(first) == {"s1": 90, "s2": 70}
+    assert (_points(second), len(book.items)) == ({}, 2)
+
+
+async def _use(world: World) -> str:
+    async with world.database.read() as session:
+        return (await world.use(session)).id
+
+
+def _points(column: Column) -> dict[str, float]:
+    return {user: grade["scoreGiven"] for user, grade in column.grades.items()}
