@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
@@ -27,11 +27,11 @@ from app.lti.platform_services import LIST_BYTES, MEMBERSHIP_SCOPE, PlatformServ
 from app.lti.registration.kinds import is_moodle
 from app.mail.addresses import is_address
 from app.storage.database import Database
-from app.storage.models import Identity, LtiContext, LtiMember, LtiPlatform, MemberRole, Membership
+from app.storage.models import Identity, LtiContext, LtiMember, LtiPlatform, MemberRole, Membership, Person
 
 CONTAINER = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 PAGES = 100
-#: People in one transaction.
+#: Scores in one transaction.
 AT_ONCE = 100
 
 
@@ -113,8 +113,7 @@ async def apply(
 
     A list of Moodle makes nobody of the staff a student; their next launch does. Whoever a teacher here has removed
     stays out. Members of other ways in are left as they are. In an archived course rights are only taken. It goes on
-    portion by portion, because each person takes locks, and PostgreSQL has not many more than a course has people; it
-    stops where the connection is undone meanwhile.
+    person by person (`people`), and stops where the connection is undone meanwhile.
 
     Args:
         asked_at: before the list was read; who came by a launch after that is no one who has left.
@@ -123,29 +122,57 @@ async def apply(
     issuer, made_by = platforms.issuer_of_people(platform.id), made_by_platform(platform)
     there = {who.subject: who for who in listed if who.part != Part.MENTOR}
     total = Counter[str]()
-    subjects = sorted(there)
-    for start in range(0, len(subjects), AT_ONCE):
+    async with database.read() as session:
+        known = await _known(session, context.course_id, issuer)
+        settled = await _settled(session, context, known, there)
+    students = {subject: member.id for subject, member in settled.items() if member.role == MemberRole.STUDENT}
+    for subject, who in sorted(there.items()):
+        if subject in settled:
+            continue
         async with database.write() as session:
-            await binding.take_turn(session, platform, context.deployment_id, context.context_id)
-            if await session.get(LtiContext, context.id) is None:
-                # The connection was undone meanwhile.
+            if not await _is_connected(session, platform, context):
                 break
-            is_open = await course.is_open(session, context.course_id)
-            known = await _known(session, context.course_id, issuer)
-            students: dict[str, str] = {}
-            for subject in subjects[start : start + AT_ONCE]:
-                if is_open or subject in known:
-                    who, before = there[subject], known.get(subject)
-                    total += await _bring(session, platform, context, who, made_by, before, students)
-            await outbox.expect(session, context.id, students)
+            if subject in known or await course.is_open(session, context.course_id):
+                total += await _bring(session, platform, context, who, made_by, known.get(subject), students)
+    users = sorted(students)
+    for start in range(0, len(users), AT_ONCE):
+        async with database.write() as session:
+            if await _is_connected(session, platform, context):
+                portion = {user: students[user] for user in users[start : start + AT_ONCE]}
+                await outbox.expect(session, context.id, portion)
     async with database.read() as session:
         gone = await _left_out(session, context, issuer, there, asked_at)
-    for start in range(0, len(gone), AT_ONCE):
-        async with database.write() as session:
-            for member in gone[start : start + AT_ONCE]:
-                if member.id != asked_by:
-                    total["removed"] += await people.drop(session, context, member.person_id, made_by)
+    for member in gone:
+        if member.id != asked_by:
+            async with database.write() as session:
+                total["removed"] += await people.drop(session, context, member.person_id, made_by)
     return Changed(total["added"], total["changed"], total["removed"])
+
+
+async def _is_connected(session: AsyncSession, platform: LtiPlatform, context: LtiContext) -> bool:
+    """Take the turn of the platform's course, and tell whether it is still connected."""
+    await binding.take_turn(session, platform, context.deployment_id, context.context_id)
+    return await session.get(LtiContext, context.id) is not None
+
+
+async def _settled(
+    session: AsyncSession, context: LtiContext, known: Mapping[str, Membership], there: Mapping[str, Who]
+) -> dict[str, Membership]:
+    """Find the members who are already what the list says, by the platform's ids for them."""
+    rows = await session.execute(
+        select(LtiMember.membership_id, LtiMember.role, Person.name)
+        .join(Membership, Membership.id == LtiMember.membership_id)
+        .join(Person, Person.id == Membership.person_id)
+        .where(LtiMember.lti_context_id == context.id, Membership.removed_at.is_(None))
+    )
+    parts = {id: (role, name is not None) for id, role, name in rows}
+    listed = {subject: known[subject] for subject in known.keys() & there.keys()}
+    others = set()  # A member may have been made of two people of the list.
+    for subject, member in listed.items():
+        role, is_named = parts.get(member.id, (None, False))
+        if role != there[subject].part.role or (there[subject].name is not None and not is_named):
+            others.add(member.id)
+    return {subject: member for subject, member in listed.items() if member.id not in others}
 
 
 async def _bring(

@@ -52,8 +52,6 @@ CODE_GROUPS, GROUP_CHARACTERS = 4, 4
 TITLE_CHARACTERS = 200
 #: Until somebody sets them.
 ZONE = {"ru": "Europe/Moscow", "en": "UTC"}
-#: Members in one transaction.
-AT_ONCE = 100
 
 
 async def take_turn(session: AsyncSession, platform: LtiPlatform, deployment_id: str, context_id: str) -> None:
@@ -218,16 +216,15 @@ async def disconnect(
         async with database.write() as session:
             context, platform = await find_context(session, course_id, context_id)
             await take_turn(session, platform, context.deployment_id, context.context_id)
-            gone = (await session.scalars(_brought(context, keep).limit(AT_ONCE))).all()
-            for member in gone:
+            if (member := await session.scalar(_brought(context, keep).limit(1))) is not None:
                 await people.drop(session, context, member.person_id, made_by)
-            if len(gone) < AT_ONCE:
-                if keep is not None:
-                    await people.let_stay(session, context, keep)
-                found = await course.existing(session, course_id)
-                changes.log(session, found, made_by, {"connection": _named(platform, context.title)}, {})
-                await delete_rows(session, LtiContext, LtiContext.id == context.id)
-                return platform
+                continue
+            if keep is not None:
+                await people.let_stay(session, context, keep)
+            found = await course.existing(session, course_id)
+            changes.log(session, found, made_by, {"connection": _named(platform, context.title)}, {})
+            await delete_rows(session, LtiContext, LtiContext.id == context.id)
+            return platform
 
 
 def _brought(context: LtiContext, keep: str | None) -> Select[Membership]:

@@ -1,4 +1,8 @@
-"""People of a platform: persons and members here, with the part that the platform gives them now."""
+"""People of a platform: persons and members here, with the part that the platform gives them now.
+
+A transaction brings or drops one person. It takes several turns for that, in one order; two transactions that went on
+to other people with them could each wait for the other, as the lists of two sections of one course did.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +99,6 @@ async def keep_member(
     member = await _in_turn(session, context.course_id, person.id)
     if member is None:
         return await _add(session, context, person, who, made_by)
-    member = await membership.kept_of(session, member)
     before = _values(member)
     if member.removed_at is not None:
         if member.dropped_by is None:
@@ -129,7 +132,6 @@ async def drop(session: AsyncSession, context: LtiContext, person_id: str, made_
     """
     if (member := await _in_turn(session, context.course_id, person_id)) is None:
         return False
-    member = await membership.kept_of(session, member)
     if member.removed_at is not None:
         return False
     before = _values(member)
@@ -155,9 +157,17 @@ def rank(role: MemberRole) -> int:
 
 
 async def _in_turn(session: AsyncSession, course_id: str, person_id: str) -> Membership | None:
+    """Find the member who the person is, or was joined to, whom nobody else changes then.
+
+    Two persons of whom one member was made have two turns.
+    """
     await take_turns(session, [f"person:{course_id}:{person_id}"])
     of = Membership.course_id == course_id, Membership.person_id == person_id
-    return await session.scalar(select(Membership).where(*of).execution_options(populate_existing=True))
+    member = await session.scalar(select(Membership).where(*of).execution_options(populate_existing=True))
+    if member is not None:
+        member = await membership.kept_of(session, member)
+        await session.refresh(member, with_for_update={"key_share": True})  # Uploads refer to the row, and go on.
+    return member
 
 
 async def _add(session: AsyncSession, context: LtiContext, person: Person, who: Who, made_by: str) -> Membership:
