@@ -119,7 +119,7 @@ EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
     DeletionUnconfirmed: {"came": "Neural networks"},
     NotCancellable: {"job_status": "running"},
     PreviewUnfinished: {"done": 12, "total": 300},
-    TargetRefused: {"reason": "it is in a private network"},
+    TargetRefused: {"reason": "10.0.0.5 is in a private network"},
     StudentInvalid: {"limit": STUDENT_CHARACTERS},
     TooManyRequests: {"retry_after_seconds": 2},
     TooManyWebhooks: {"limit": 10},

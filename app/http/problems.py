@@ -15,8 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from app.errors import AppError
+from app.errors.lti import PlatformRefused, PlatformUnavailable
+from app.errors.outgoing import AnswerUnusable
 from app.errors.requests import NotAuthenticated
 from app.errors.uploads import Overloaded
+from app.errors.ways_in import IssuerUnavailable
 from app.http.answers import ANSWERS, Answer, answer_for
 from app.http.problem_pages import problem_page
 from app.http.texts import language_of
@@ -32,6 +35,8 @@ logger = logging.getLogger(__name__)
 FAILURE = "lstm_grader.failure"
 PROBLEM = "application/problem+json"
 TYPE_PREFIX = "urn:lstm-grader:problem:"
+#: Failures of other services; a line of the log has said why.
+OF_OTHERS = (IssuerUnavailable, PlatformUnavailable, AnswerUnusable, PlatformRefused)
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -53,7 +58,7 @@ async def problem_response(request: Request, error: Exception) -> Response:
     elif isinstance(error, SQLAlchemyError) and not is_ours(error):
         # It goes into the log line of the request. Background tasks log the outage itself.
         request.scope[FAILURE] = reason_of(error)
-    elif answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    elif answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, OF_OTHERS):
         logger.error("request_failed", exc_info=error)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if isinstance(error, NotAuthenticated):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from app.storage.models import Identity, LtiContext, LtiMember, LtiPlatform, Mem
 
 CONTAINER = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 PAGES = 100
+#: For all pages of a list: a teacher waits for it.
+READ_SECONDS = 120.0
 #: Scores in one transaction.
 AT_ONCE = 100
 
@@ -75,6 +78,14 @@ async def read(services: PlatformServices, platform: LtiPlatform, url: str) -> S
         AnswerUnusable: it cannot be read, or not to its end; a part of it would look as if people had left.
         TargetRefused: see `Outgoing.send`.
     """
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            return await _read(services, platform, url)
+    except TimeoutError as exc:
+        raise AnswerUnusable(reason=f"the list of members did not come within {READ_SECONDS:g} seconds") from exc
+
+
+async def _read(services: PlatformServices, platform: LtiPlatform, url: str) -> Sequence[Who]:
     found: list[Who] = []
     page, count = url, 0
     for _ in range(PAGES):

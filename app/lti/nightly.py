@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -92,7 +92,8 @@ class Nightly(Background):
         async with self._database.write() as session:
             await _store(session, claim, refusals)
         facts = {"context_id": claim.context.id, "platform": claim.platform.id, "failures": len(refusals)}
-        logger.info("lti_course_compared", extra=facts)
+        level = logging.WARNING if refusals else logging.INFO
+        logger.log(level, "lti_course_compared", extra={**facts, "reason": _said(refusals)})
         return True
 
     async def _check(self, claim: _Claim, refusals: list[Exception]) -> None:
@@ -157,7 +158,7 @@ async def _store(session: AsyncSession, claim: _Claim, refusals: list[Exception]
         return  # Its course was deleted meanwhile.
     may_pass_soon = bool(refusals) and all(map(_may_pass, refusals))
     context.waits_since, context.next_at = now, next_look(now, claim.course.time_zone, context.id, soon=may_pass_soon)
-    context.check_error = "; ".join(dict.fromkeys(map(_words, refusals)))[:500] or None
+    context.check_error = _said(refusals)
     if not refusals:
         context.checked_at = now
 
@@ -186,10 +187,17 @@ def _may_pass(refusal: Exception) -> bool:
     return isinstance(refusal, AnswerUnusable)
 
 
+def _said(refusals: Iterable[Exception]) -> str | None:
+    """Return what went wrong, each thing once; None: nothing."""
+    return "; ".join(dict.fromkeys(map(_words, refusals)))[:500] or None
+
+
 def _words(refusal: Exception) -> str:
     """Return the platform's words, or ours about the answer, or the name of a fault of ours."""
     if isinstance(refusal, PlatformRefused):
         return f"{refusal.params['status']} {refusal.params['words']}".strip()
-    if isinstance(refusal, AnswerUnusable | TargetRefused):
+    if isinstance(refusal, AnswerUnusable):
         return str(refusal.params["reason"])
+    if isinstance(refusal, TargetRefused):
+        return f"the address is refused: {refusal.params['reason']}"
     return type(refusal).__name__

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from html import unescape
 from http import HTTPStatus
+from http.client import responses
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,6 +21,7 @@ from app.errors.lti import PlatformRefused
 from app.errors.outgoing import AnswerUnusable
 from app.lti import keys
 from app.outgoing.client import Answer, Outgoing, moment_of
+from app.outgoing.targets import check_url
 from app.storage.database import Database
 from app.storage.models import LtiPlatform, new_id
 
@@ -30,6 +32,8 @@ ASSERTION_SECONDS = 60
 LEFT_SECONDS = 60.0
 #: Of a platform that does not say how long its tokens live.
 TOKEN_SECONDS = 3600.0
+#: What may stand in a header.
+TOKEN = re.compile(r"[!-~]{1,8000}")
 #: A refused request for a token is not repeated for so long, and a new token that is refused not replaced.
 PAUSE_SECONDS = 60.0
 ANSWER_BYTES = 500_000
@@ -132,6 +136,10 @@ class PlatformServices:
                 return answer
         raise AssertionError("unreachable")
 
+    def check(self, url: str) -> None:
+        """Check an address of a platform before it is kept. Raises: TargetRefused: nothing is sent to it."""
+        check_url(url, private=self._outgoing.private)
+
     async def prepare(self, platform: LtiPlatform, scopes: Collection[str]) -> None:
         """Have a token at hand, and so the platform's time, if it has answered at all.
 
@@ -223,7 +231,7 @@ class PlatformServices:
     def _keep_token(self, platform: LtiPlatform, scopes: frozenset[str], answer: Answer) -> _Token:
         document = answer.json()
         text = document.get("access_token") if isinstance(document, dict) else None
-        if not isinstance(text, str) or not text.isascii() or not text.isprintable():
+        if not isinstance(text, str) or not TOKEN.fullmatch(text):
             raise AnswerUnusable(reason="the answer holds no access token")
         seconds = document.get("expires_in")
         life = float(seconds) if isinstance(seconds, int | float) and 0 < seconds < 86400 else TOKEN_SECONDS
@@ -254,14 +262,16 @@ def may_pass(status: int) -> bool:
 def words_of(answer: Answer) -> str:
     """Return what a platform says about a refusal, cut and without characters that do not print.
 
-    Moodle sends JSON under the type of a page, and repeats our whole score behind its sentence.
+    Moodle sends JSON under the type of a page, and repeats our whole score behind its sentence. An empty answer
+    says no more than the name of its status.
     """
     text = answer.body.decode("utf-8", "replace")
     if (said := _said(text)) is not None:
         text = said.partition("{")[0] or said
     elif is_page(answer):
         text = unescape("".join(_TITLE.findall(text)[:1]))
-    return " ".join("".join(char if char.isprintable() else " " for char in text[: WORDS * 4]).split())[:WORDS]
+    words = " ".join("".join(char if char.isprintable() else " " for char in text[: WORDS * 4]).split())[:WORDS]
+    return words or responses.get(answer.status, "")
 
 
 def is_page(answer: Answer) -> bool:

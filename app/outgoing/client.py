@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import codecs
 import ssl
 import time
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 import httpx
+from pydantic_core import from_json
 
 from app.errors.outgoing import AnswerUnusable
 from app.outgoing.targets import check_url, look_up
@@ -46,10 +47,10 @@ class Answer:
         return None if until is None else max(0.0, until - now)
 
     def json(self) -> Any:
-        """Raises: AnswerUnusable: it is no JSON."""
+        """Raises: AnswerUnusable: it is no JSON, nested too deeply, or holds half a character, which nothing stores."""
         try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError) as exc:
+            return from_json(self.body.removeprefix(codecs.BOM_UTF8), allow_inf_nan=False)
+        except ValueError as exc:
             raise AnswerUnusable(reason="the answer is no JSON") from exc
 
 
@@ -110,7 +111,9 @@ class Outgoing:
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._send(method, httpx.URL(url), headers or {}, content, most_bytes)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
+        except (httpx.TimeoutException, TimeoutError) as exc:
+            raise AnswerUnusable(reason="no answer in time") from exc
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
             raise AnswerUnusable(reason=f"{type(exc).__name__}: {exc}"[:200]) from exc
 
     async def _send(
@@ -150,10 +153,12 @@ def moment_of(date: str) -> float | None:
 
 
 async def _read(response: httpx.Response, most_bytes: int) -> bytes:
-    """Raises: AnswerUnusable: it is longer."""
+    """Raises: AnswerUnusable: it is longer, or compressed: a few bytes of that can become gigabytes at once."""
     body = bytearray()
     if not most_bytes:
         return b""
+    if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+        raise AnswerUnusable(reason="the answer is compressed, which we do not ask for")
     async for part in response.aiter_bytes(16_384):
         body += part
         if len(body) > most_bytes:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
-from app.errors.outgoing import TargetRefused
+from app.errors.outgoing import AnswerUnusable, TargetRefused
 
 # The rest of IPv6 is reserved for other uses (IANA, "Internet Protocol Version 6 Address Space").
 GLOBAL_UNICAST = IPv6Network("2000::/3")
@@ -23,6 +25,10 @@ DOCUMENTATION = IPv6Network("3fff::/20")
 # may use.
 NAT64 = IPv6Network("64:ff9b::/96")
 ISATAP = (0x00005EFE, 0x02005EFE)
+#: Names are looked up here: one whose servers are silent holds a thread for half a minute, which nothing else may need.
+THREADS = ThreadPoolExecutor(8, "names")
+#: Of a host in a reason.
+HOST_CHARACTERS = 100
 
 
 def check_url(url: str, *, private: bool) -> None:
@@ -43,21 +49,25 @@ def check_url(url: str, *, private: bool) -> None:
     if not host or port == 0 or "%" in host:
         raise TargetRefused(reason="it has no host, one with %, or port 0")
     if parts.scheme != "https" and not private:
-        raise TargetRefused(reason="it does not begin with https://")
+        raise TargetRefused(reason=f"the address of {_shown(host)} does not begin with https://")
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise TargetRefused(reason="it holds a user, a password or #")
+        raise TargetRefused(reason=f"the address of {_shown(host)} holds a user, a password or #")
     if private:
         return
     if host == "localhost" or host.endswith(".localhost"):
-        raise TargetRefused(reason="it is this machine")
+        raise TargetRefused(reason=f"{_shown(host)} is this machine")
     try:
         address = ip_address(host)
     except ValueError:
         if _is_short_for_an_address(host):
-            raise TargetRefused(reason="it is a short or unusual form of an address") from None
+            raise TargetRefused(reason=f"{_shown(host)} is a short or unusual form of an address") from None
         return
     if not is_public(address):
-        raise TargetRefused(reason="it is in a private network")
+        raise TargetRefused(reason=f"{_shown(host)} is in a private network")
+
+
+def _shown(host: str) -> str:
+    return "".join(filter(str.isprintable, host))[:HOST_CHARACTERS]
 
 
 def _is_short_for_an_address(host: str) -> bool:
@@ -73,17 +83,19 @@ async def look_up(host: str, port: int, *, private: bool) -> list[str]:
     """Look up the addresses to connect to, the system's first choice first.
 
     Raises:
-        TargetRefused: the name leads to no address, or to one in a private network.
+        TargetRefused: the name leads into a private network.
+        AnswerUnusable: it leads nowhere, which may pass.
     """
+    find = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(THREADS, find)
     except (OSError, UnicodeError) as exc:
-        raise TargetRefused(reason="the name is not known") from exc
+        raise AnswerUnusable(reason=f"the name {_shown(host)} is not known") from exc
     addresses = [ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in found]
     if not addresses:
-        raise TargetRefused(reason="the name is not known")
+        raise AnswerUnusable(reason=f"the name {_shown(host)} is not known")
     if not private and not all(map(is_public, addresses)):
-        raise TargetRefused(reason="the name leads into a private network")
+        raise TargetRefused(reason=f"{_shown(host)} leads into a private network")
     return list(dict.fromkeys(map(str, addresses)))
 
 

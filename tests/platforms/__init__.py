@@ -38,6 +38,7 @@ OTHER_KEY = RSAKey.generate_key(2048, {"kid": "second"})
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
 ROLE = "http://purl.imsglobal.org/vocab/lis/v2/membership#"
 AGS = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
+NRPS = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 
 Claims = dict[str, Any]
 
@@ -49,7 +50,7 @@ class FakePlatform:
         keys: as it publishes them.
         change: makes the claims of a message wrong.
         sign: makes a token of claims.
-        answers: to requests at these paths, instead of its own; one that returns None leaves the answer to it.
+        answers: to requests at these paths, instead of its own, also awaited; None: its own.
         asked: the paths of all requests.
         sent: all requests.
         book: takes scores and shows grades as Moodle does, or another platform.
@@ -62,7 +63,7 @@ class FakePlatform:
         self.keys: list[RSAKey] = [KEY]
         self.change: Callable[[Claims], Claims] = lambda claims: claims
         self.sign: Callable[[Claims], str] = signed
-        self.answers: dict[str, Callable[[], httpx.Response | None]] = {}
+        self.answers: dict[str, Callable[[], Any]] = {}
         self.asked: list[str] = []
         self.sent: list[httpx.Request] = []
         self.book: GradeBook = MoodleGradeBook(ISSUER)
@@ -85,7 +86,7 @@ class FakePlatform:
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self._answer)
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def _answer(self, request: httpx.Request) -> Any:
         path = request.url.path
         self.asked.append(path)
         self.sent.append(request)

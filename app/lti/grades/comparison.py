@@ -76,14 +76,11 @@ async def read_results(services: PlatformServices, platform: LtiPlatform, lineit
     Raises:
         PlatformRefused: the platform does not show them.
         AnswerUnusable: they cannot be read, or not to their end; a part would look as if grades were missing.
-        TargetRefused: see `Outgoing.send`.
+        TargetRefused: nothing is sent to the line item's address.
     """
     found: dict[str, There] = {}
     count = 0
-    try:
-        page = below(lineitem, "results")
-    except ValueError as exc:
-        raise AnswerUnusable(reason="the platform's line item has no usable address") from exc
+    page = below(lineitem, "results")
     for _ in range(PAGES):
         answer = await services.send(
             platform, "GET", page, scopes=[RESULT_SCOPE], accept=RESULTS, most_bytes=LIST_BYTES

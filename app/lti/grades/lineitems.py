@@ -143,9 +143,12 @@ async def _find_or_make(
         if not answer.is_success:
             raise refusal(answer)
         listed = answer.json()
-        for item in listed if isinstance(listed, list) else []:
+        if not isinstance(listed, list):
+            # An empty list would be followed by another column.
+            raise AnswerUnusable(reason="the list of line items has another form")
+        for item in listed:
             if isinstance(item, dict) and _is_ours(item, link, resource):
-                return _address(item)
+                return _address(item, services)
         following = next_page(answer, url)
         if following is None:
             break
@@ -172,13 +175,15 @@ async def _find_or_make(
     )
     if not answer.is_success:
         raise refusal(answer)
-    return _address(answer.json())
+    return _address(answer.json(), services)
 
 
-def _address(item: object) -> str:
+def _address(item: object, services: PlatformServices) -> str:
+    """Raises: AnswerUnusable: it has none. TargetRefused: nothing is sent there, so it must not be kept."""
     address = item.get("id") if isinstance(item, dict) else None
-    if not isinstance(address, str) or len(address) > URL_LENGTH:
+    if not isinstance(address, str) or len(address) > URL_LENGTH or not address.isprintable():
         raise AnswerUnusable(reason="the line item has no usable address")
+    services.check(address)
     return address
 
 

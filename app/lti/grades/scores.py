@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from app.errors.outgoing import TargetRefused
 from app.lti.platform_services import SCORE_SCOPE, PlatformServices
 from app.outgoing.client import Answer
 from app.storage.models import LtiPlatform
@@ -59,8 +60,15 @@ def score_of(
 
 
 def below(lineitem: str, name: str) -> str:
-    """Return the address of a line item's ``/scores`` or ``/results``, which stands before its query."""
-    parts = urlsplit(lineitem)
+    """Return the address of a line item's ``/scores`` or ``/results``, which stands before its query.
+
+    Raises:
+        TargetRefused: the line item has no address.
+    """
+    try:
+        parts = urlsplit(lineitem)
+    except ValueError as exc:
+        raise TargetRefused(reason="the platform's line item has no usable one") from exc
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}"))
 
 

@@ -118,10 +118,11 @@ class ScoreSender(Sender[Due]):
             await self._failed(due, None, "the platform did not answer in time")
         except PlatformRefused as exc:
             await self._failed(due, int(exc.params["status"]), str(exc.params["words"]), exc.params.get("retry_after"))
-        except (AnswerUnusable, TargetRefused) as exc:
+        except AnswerUnusable as exc:
             await self._failed(due, None, str(exc.params["reason"]))
-        except ValueError:
-            await self._failed(due, int(HTTPStatus.BAD_REQUEST), "the platform's line item has no usable address")
+        except TargetRefused as exc:
+            # An address does not mend itself.
+            await self._failed(due, None, f"the address is refused: {exc.params['reason']}", is_final=True)
         else:
             await self._end(due, grade, answer)
 
@@ -189,9 +190,17 @@ class ScoreSender(Sender[Due]):
                 )
             logger.info("lti_score_delivered", extra=_facts(due))
 
-    async def _failed(self, due: Due, status: int | None, words: str, retry_after: float | None = None) -> None:
+    async def _failed(
+        self,
+        due: Due,
+        status: int | None,
+        words: str,
+        retry_after: float | None = None,
+        *,
+        is_final: bool = False,
+    ) -> None:
         """Put the next try off, or give up, as the platform's answer asks for."""
-        wait = _wait(status, due.score.attempts, retry_after)
+        wait = None if is_final else _wait(status, due.score.attempts, retry_after)
         async with self._database.write() as session:
             await outbox.failed(session, due, again_in=wait, status=status, words=words)
         facts = {**_facts(due), "status": status, "reason": words, "will_be_repeated": wait is not None}

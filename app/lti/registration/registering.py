@@ -202,12 +202,12 @@ def _read(form: type[Document], answer: Answer) -> Document:
 
 
 def _check(found: Configuration, offer: Offer, *, private: bool) -> None:
-    """Raises: RegistrationRefused: it speaks for another platform, or names an address that nothing is sent to."""
+    """Raises: RegistrationRefused: it speaks for another platform. TargetRefused: nothing is sent to an address."""
     if site_of(found.issuer) != site_of(offer.configuration_url):
         issuer = site_of(found.issuer) or "another site"
         raise RegistrationRefused(reason=f"the configuration at {offer.host} speaks for {issuer}")
-    for name in ("authorization_endpoint", "token_endpoint", "jwks_uri", "registration_endpoint"):
+    for name in ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "registration_endpoint"):
         try:
             check_url(getattr(found, name), private=private)
         except TargetRefused as exc:
-            raise RegistrationRefused(reason=f"{name}: {exc.params['reason']}") from exc
+            raise TargetRefused(reason=f"{name}: {exc.params['reason']}") from exc

@@ -24,6 +24,7 @@ from app.lti.launch import arrival, binding
 from app.services import services
 from app.storage.models import utc_now
 from app.storage.passback import send_again
+from app.web.lti.reasons import reasons_logged
 from app.web.manage.asking import Shown
 
 Viewer = Annotated[Principal, Depends(Shown(Action.SEE_GRADES))]
@@ -93,7 +94,8 @@ async def read_members(request: Request, holder: Reader, context_id: ContextId) 
         raise LinkNotFound
     asked_at = utc_now()
     try:
-        listed = await memberships.read(parts.platform_services, platform, context.memberships_url)
+        with reasons_logged("lti_members_refused", context_id=context.id, platform=platform.id):
+            listed = await memberships.read(parts.platform_services, platform, context.memberships_url)
     except (PlatformRefused, AnswerUnusable, TargetRefused) as refusal:
         return await _page(request, holder, refusal)
     changed = await memberships.apply(

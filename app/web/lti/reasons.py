@@ -12,11 +12,11 @@ logger = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def reasons_logged(event: str) -> Iterator[None]:
-    """Log why a platform's request is refused; its page says what to do instead."""
+def reasons_logged(event: str, **where: str) -> Iterator[None]:
+    """Log why something of a platform is refused; the page says what to do instead. Args: where: for the log."""
     try:
         yield
     except AppError as exc:
         facts = {name: value for name, value in exc.params.items() if name != "again"}
-        logger.warning(event, extra={"error": type(exc).__name__, **facts})
+        logger.warning(event, extra={"error": type(exc).__name__, **where, **facts})
         raise

@@ -22,6 +22,7 @@ from tests.platforms import (
     ISSUER,
     KEY,
     LTI,
+    NRPS,
     OTHER_KEY,
     ROLE,
     SERVICE,
@@ -35,7 +36,6 @@ from tests.platforms import (
 )
 
 NONCE = "nonce-1"
-NRPS = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 SETTINGS = "https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
 
 

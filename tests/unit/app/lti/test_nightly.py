@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,13 +12,14 @@ from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from app.errors.outgoing import AnswerUnusable
+from app.lti import memberships
 from app.lti.grades import comparison, wanted
 from app.lti.nightly import AGAIN, FIRST_HOUR, HOURS, LAST_HOUR, Nightly, next_look, next_night
 from app.lti.pages import next_page
 from app.lti.platform_services import LINEITEM_READ_SCOPE, LINEITEM_SCOPE, RESULT_SCOPE, SCORE_SCOPE
 from app.outgoing.client import Answer
 from app.storage.models import LtiContext, LtiLink, LtiScore, Membership
-from tests.platforms import AGS, ISSUER, ROLE, FakePlatform
+from tests.platforms import AGS, ISSUER, NRPS, ROLE, FakePlatform
 from tests.platforms.gradebooks import CanvasGradeBook, GradeBook, MoodleGradeBook
 from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import (
@@ -34,10 +36,9 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
-NAMES_AND_ROLES = "https://purl.imsglobal.org/spec/lti-nrps/scope/claim/namesroleservice"
 GRANT: dict[str, Any] = {
     AGS: {"scope": [SCORE_SCOPE, RESULT_SCOPE], "lineitem": f"{ISSUER}/items/4?type=7", "lineitems": f"{ISSUER}/items"},
-    "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice": {
+    NRPS: {
         "context_memberships_url": f"{ISSUER}/members",
         "service_versions": ["2.0"],
     },
@@ -314,12 +315,30 @@ async def test_failure_marks_nothing_and_is_noted(
     assert (await idle(service)).differs_since is None
 
 
+async def test_endless_lists_are_given_up(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.lti.pages.MOST_ENTRIES", 3)
+    monkeypatch.setattr(memberships, "READ_SECONDS", 0.05)
+    more = {"Link": '</items/4/results?again>; rel="next"'}
+    listed = iter([{"userId": f"user-{number}"}] for number in range(1000))
+    fake.answers["/items/4/results"] = lambda: httpx.Response(200, json=next(listed), headers=more)
+    fake.answers["/members"] = asyncio.Event().wait
+    context = await night(service, nightly)
+    assert context.check_error == (
+        "the list of members did not come within 0.05 seconds; the list has more than 3 results"
+    )
+    assert fake.asked.count("/items/4/results") == 4
+
+
 async def test_line_item_without_a_usable_address_is_noted(
     service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly
 ) -> None:
     async with service.services.database.write() as session:
         await session.execute(update(LtiLink).values(lineitem_url="https://[x"))
-    assert (await night(service, nightly)).check_error == "the platform's line item has no usable address"
+    assert (
+        await night(service, nightly)
+    ).check_error == "the address is refused: the platform's line item has no usable one"
 
 
 async def test_fault_of_ours_in_one_course_ends_neither_its_other_steps_nor_the_job(

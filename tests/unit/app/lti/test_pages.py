@@ -15,7 +15,7 @@ from joserfc.jwk import KeySet
 
 from app.courses import uses
 from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership, utc_now
-from tests.platforms import CLIENT_ID, DEPLOYMENT, ISSUER, LTI, FakePlatform, login_parameters, untimely
+from tests.platforms import CLIENT_ID, DEPLOYMENT, ISSUER, LTI, NRPS, FakePlatform, login_parameters, untimely
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch
 
@@ -273,8 +273,8 @@ async def test_question_is_for_the_teacher_who_was_asked(
         assert (await colleague.get(page)).status_code == 404
 
 
-NRPS = {
-    "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice": {
+MEMBERS = {
+    NRPS: {
         "context_memberships_url": f"{ISSUER}/members?page=1",
         "service_versions": ["2.0"],
     }
@@ -305,8 +305,8 @@ async def test_list_of_members_adds_changes_and_drops(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
     async with browser(service) as teacher, browser(service) as student:
-        page = f"{(await launch(teacher, fake, **TEACHER, **NRPS)).headers['location']}/lms"
-        assignment = (await launch(student, fake, **NRPS)).headers["location"]
+        page = f"{(await launch(teacher, fake, **TEACHER, **MEMBERS)).headers['location']}/lms"
+        assignment = (await launch(student, fake, **MEMBERS)).headers["location"]
         answering(
             fake,
             [listed("teacher-1", "Instructor"), listed("new-1"), listed("gone", status="Inactive")],
@@ -321,7 +321,7 @@ async def test_list_of_members_adds_changes_and_drops(
         # A drop takes the rights of open sessions.
         assert (await student.get(assignment)).status_code == 401
         # Another launch brings the student back into the course.
-        assert (await launch(student, fake, **NRPS)).status_code == 303
+        assert (await launch(student, fake, **MEMBERS)).status_code == 303
         assert (await student.get(assignment)).status_code == 200
 
 
@@ -358,8 +358,8 @@ async def test_list_that_cannot_be_read_to_its_end_drops_nobody(
 ) -> None:
     fake.answers["/members"] = answer
     async with browser(service) as teacher, browser(service) as student:
-        page = f"{(await launch(teacher, fake, **TEACHER, **NRPS)).headers['location']}/lms"
-        await launch(student, fake, **NRPS)
+        page = f"{(await launch(teacher, fake, **TEACHER, **MEMBERS)).headers['location']}/lms"
+        await launch(student, fake, **MEMBERS)
         shown = await read_list(teacher, service, page)
     assert shown.status_code in (403, 502), shown.text
     assert [member.removed_at for member in await everything(service, Membership)] == [None, None]

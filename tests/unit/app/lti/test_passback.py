@@ -13,9 +13,13 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.errors.outgoing import AnswerUnusable
 from app.lti import keys, platform_services
 from app.lti.grades import outbox, sender
 from app.lti.grades.scores import below
+from app.lti.platform_services import words_of
+from app.outgoing import client as outgoing
+from app.outgoing.client import Answer
 from app.storage.models import LtiLink, LtiScore
 from grader import Status
 from tests.platforms import AGS, CLIENT_ID, ISSUER, LTI, FakePlatform
@@ -199,6 +203,40 @@ async def test_refusal_is_final_and_kept_in_the_platforms_words(
     score = await failed(service)
     assert (score.next_at, score.last_status, score.last_error) == (None, status, "the column is gone")
     assert fake.asked.count(path) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (400, '{"error": "invalid_client", "message": "no such tool"}', "invalid_client: no such tool"),
+        (403, "not\0for\nyou", "not for you"),
+        (503, "<!DOCTYPE html><html><head>\n<title>Down for\n&quot;repairs&quot;</title>", 'Down for "repairs"'),
+        (502, "<p>Bad <b>gateway</b></p><img src=", "Bad Gateway"),
+        (302, "", "Found"),
+        (599, " ", ""),
+    ],
+)
+def test_words_of_a_refusal_are_those_that_a_person_can_use(status: int, body: str, words: str) -> None:
+    assert words_of(Answer(status, httpx.Headers(), body.encode())) == words
+
+
+async def test_refused_address_is_final_and_an_unknown_name_is_not(
+    service: Service, fake: FakePlatform, course: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def unknown(host: str, port: int, *, private: bool) -> list[str]:
+        raise AnswerUnusable(reason=f"the name {host} is not known")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outgoing, "look_up", unknown)
+        await come_and_hand_in(service, fake)
+        await until(lambda: caplog.messages.count("lti_score_failed") > 2)
+    await until(lambda: fake.grades)
+    inside = {AGS: {**GRANT[AGS], "lineitem": "https://10.0.0.5/items/4"}}
+    caplog.clear()
+    await come_and_hand_in(service, fake, **inside)
+    score = await failed(service)
+    assert (score.last_status, score.last_error) == (None, "the address is refused: 10.0.0.5 is in a private network")
+    assert caplog.messages.count("lti_score_failed") == 1
 
 
 @pytest.mark.parametrize("path", [SCORES, "/token"])

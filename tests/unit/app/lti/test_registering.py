@@ -16,7 +16,6 @@ import httpx
 import pytest
 
 from app.lti.registration import invitations
-from app.outgoing.client import Outgoing
 from app.storage.models import LtiDeployment, LtiInvitation, LtiPlatform, utc_now
 from tests.platforms import FakePlatform
 from tests.platforms.registrar import CONFIGURATION, DEEP_LINKING, REGISTRARS, RESOURCE_LINK, SCOPES, TOOL, moodle
@@ -193,25 +192,11 @@ REFUSED: dict[str, tuple[Callable[[], httpx.Response], int, str]] = {
     ),
     "issuer of a host inside": (answering(issuer="https://x.moodle.example.edu"), 400, "speaks for"),
     "issuer on another port": (answering(issuer=f"{SITE}:8443"), 400, "speaks for"),
+    "issuer behind a user": (answering(issuer="https://u\u2100@moodle.example.edu"), 403, "it is not an address"),
     "issuer that is no address": (answering(issuer="moodle"), 502, "issuer"),
     "issuer with a line break": (answering(issuer=f"{SITE}\r\nX-Evil: 1"), 502, "issuer"),
-    "registration inside our network": (answering(registration_endpoint="https://127.0.0.1/r"), 400, "private network"),
-    "registration at a cloud's metadata": (answering(registration_endpoint="https://169.254.169.254/"), 400, "private"),
-    "registration at a short address": (answering(registration_endpoint="https://127.1/"), 400, "short"),
-    "registration without https": (answering(registration_endpoint="http://moodle.example.edu/r"), 400, "https://"),
-    "registration at a file": (answering(registration_endpoint="file:///etc/passwd"), 502, "registration_endpoint"),
-    "registration with a password": (answering(registration_endpoint="https://u:p@moodle.example.edu/"), 400, "user"),
-    "keys inside our network": (answering(jwks_uri="https://10.0.0.1/keys"), 400, "jwks_uri"),
-    "tokens inside our network": (answering(token_endpoint="https://[::1]/token"), 400, "token_endpoint"),
-    "login without https": (answering(authorization_endpoint="http://moodle.example.edu/a"), 400, "authorization_end"),
     "login by script": (answering(authorization_endpoint="javascript:alert(1)"), 502, "authorization_endpoint"),
     "address too long": (answering(jwks_uri=f"{SITE}/{'x' * 2001}"), 502, "jwks_uri"),
-    "no keys": (answering(jwks_uri=None), 502, "jwks_uri"),
-    "a list": (lambda: httpx.Response(200, json=[]), 502, "the document"),
-    "HTML": (lambda: httpx.Response(200, html="<h1>Moodle</h1>"), 502, "no JSON"),
-    "megabytes": (lambda: httpx.Response(200, content=b" " * 3_000_000), 502, "longer than"),
-    "deep JSON": (lambda: httpx.Response(200, content=b"[" * 100_000), 502, "no JSON"),
-    "a redirect": (lambda: httpx.Response(302, headers={"Location": "https://127.0.0.1/"}), 502, "302"),
     "not found": (lambda: httpx.Response(404, text="nothing here"), 502, "nothing here"),
 }
 
@@ -241,52 +226,16 @@ async def test_configuration_that_is_not_the_platforms_own_is_refused(
     assert fake.asked == ["/openid-configuration"]
 
 
-ANSWERS: dict[str, tuple[Callable[[], httpx.Response], str]] = {
-    "no client id": (lambda: httpx.Response(200, json={}), "client_id"),
-    "client id that is no text": (lambda: httpx.Response(200, json={"client_id": 7}), "client_id"),
-    "client id with a line break": (lambda: httpx.Response(200, json={"client_id": "a\r\nb"}), "client_id"),
-    "client id too long": (lambda: httpx.Response(200, json={"client_id": "x" * 256}), "client_id"),
-    "HTML": (lambda: httpx.Response(200, html="<h1>Registered</h1>"), "no JSON"),
-    "megabytes": (lambda: httpx.Response(200, content=b" " * 3_000_000), "longer than"),
-    "a redirect": (lambda: httpx.Response(307, headers={"Location": "https://127.0.0.1/"}), "307"),
-    "a refusal": (lambda: httpx.Response(400, json={"error": "invalid_client_metadata"}), "invalid_client_metadata"),
-}
-
-
-@pytest.mark.parametrize("case", ANSWERS)
-async def test_answer_to_a_registration_that_is_none_is_refused(
-    service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture, case: str
+async def test_words_of_a_refusal_are_on_the_page_and_in_the_log(
+    service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fake.answers["/register"], words = ANSWERS[case]
-    await expect_refused(service, fake, caplog, 502, words)
-
-
-@pytest.mark.parametrize("path", ["/openid-configuration", "/register"])
-async def test_slow_platform_is_given_up(
-    service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture, path: str
-) -> None:
-    async def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.path == path:
-            await asyncio.Event().wait()
-        found = fake.registrar.answer(request)
-        assert found is not None
-        return found
-
-    impatient = Outgoing(private=False, transport=httpx.MockTransport(answer), seconds=0.05)
-    async with impatient:
-        service.services.__dict__["outgoing"] = impatient
-        await expect_refused(service, fake, caplog, 502, "TimeoutError")
+    fake.answers["/register"] = lambda: httpx.Response(400, json={"error": "invalid_client_metadata"})
+    await expect_refused(service, fake, caplog, 502, "invalid_client_metadata")
 
 
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ([("openid_configuration", "https://127.0.0.1/x")], "private network"),
-        ([("openid_configuration", "https://localhost/x")], "this machine"),
-        ([("openid_configuration", "http://moodle.example.edu/x")], "https://"),
-        ([("openid_configuration", "ftp://moodle.example.edu/x")], "no address"),
-        ([("openid_configuration", "https://admin:secret@moodle.example.edu/x")], "no address"),
-        ([("openid_configuration", "https://evil.example@moodle.example.edu/x")], "no address"),
         ([("openid_configuration", "https://moodle.example.edu/\r\nX-Evil: 1")], "no address"),
         ([("openid_configuration", f"https://moodle.example.edu/{'x' * 2001}")], "no address"),
         ([("openid_configuration", f"{SITE}/a"), ("openid_configuration", f"{SITE}/b")], "came twice"),

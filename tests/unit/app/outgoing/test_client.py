@@ -1,0 +1,77 @@
+"""The client of addresses that others have chosen: what it reads of an answer, and what it takes from the service."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from app.errors.outgoing import AnswerUnusable
+from app.outgoing import client as outgoing
+from app.outgoing.client import Answer, Outgoing
+from app.outgoing.targets import look_up
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+
+class Packed(httpx.AsyncByteStream):
+    """A body that must not be unpacked: a hundred bytes, packed twice, can be a hundred megabytes at once."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        raise AssertionError("it was read")
+        yield b""
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP, gzip", "deflate", "br", "zstd", "x"])
+async def test_packed_answer_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    async def known(host: str, port: int, *, private: bool) -> list[str]:
+        return ["203.0.113.9"]
+
+    monkeypatch.setattr(outgoing, "look_up", known)
+    packed = httpx.Response(200, headers={"Content-Encoding": encoding}, stream=Packed())
+    async with Outgoing(private=False, transport=httpx.MockTransport(lambda _: packed)) as client:
+        with pytest.raises(AnswerUnusable) as caught:
+            await client.send("GET", "https://lms.example.edu/")
+    assert "compressed" in caught.value.params["reason"]
+
+
+async def test_names_whose_servers_are_silent_keep_no_other_work_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threads that wait for them are not those that store uploads."""
+    released = threading.Event()
+
+    def silent(*_: object, **__: object) -> list[Any]:
+        released.wait()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    waiting = [asyncio.create_task(look_up("lms.example.edu", 443, private=False)) for _ in range(100)]
+    try:
+        assert await until(lambda: asyncio.to_thread(lambda: True))
+    finally:
+        released.set()
+    assert await asyncio.gather(*waiting) == [["8.8.8.8"]] * 100
+
+
+@pytest.mark.parametrize(
+    ("body", "document"),
+    [(b"\xef\xbb\xbf[1]", [1]), (b' {"a": "\xc3\xa9"}\n', {"a": "\N{LATIN SMALL LETTER E WITH ACUTE}"})],
+    ids=["with a mark of the byte order", "as it should be"],
+)
+def test_json_is_read(body: bytes, document: object) -> None:
+    assert Answer(200, httpx.Headers(), body).json() == document
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<p>", b"[1", b"[" * 100_000, b'"\\ud800"', b"\xff", b"[NaN]", b"1" * 10_000],
+    ids=lambda body: str(body[:9]),
+)
+def test_anything_else_is_no_json(body: bytes) -> None:
+    with pytest.raises(AnswerUnusable):
+        Answer(200, httpx.Headers(), body).json()
