@@ -43,6 +43,7 @@ from tests.unit.app.lti.conftest import (
 from tests.unit.app.lti.test_nightly import person
 from tests.unit.app.lti.test_registering import invite
 from tests.unit.app.lti.test_registering import register as register_there
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -204,6 +205,7 @@ class Scores(Asked):
 
     async def begin(self) -> None:
         await come_and_hand_in(self.service, self.fake, **claims())
+        await until(lambda: self.fake.grades)
         self.score = await idle(self.service)
         assert self.score.failed_at is None
 
@@ -345,7 +347,7 @@ class Registrations(Asked):
 class Answered(Registrations):
     """The answer to a registration, and its address in the configuration."""
 
-    path, form = "/register", "missing or wrong: client_id"
+    path = "/register"
     names: ClassVar[tuple[str, ...]] = ("registration_endpoint",)
 
     async def point(self, url: str | None) -> None:
