@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,10 +14,11 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.access import links
+from app.access.limits import RateLimit
 from app.access.lost_links import HOUR, PER_HOUR, LostLinks
 from app.access.tokens import hash_secret
 from app.mail.mailer import Mailer, MailServer
-from app.services import LINKS_OF_ADDRESS_PER_MINUTE
+from app.services import LINKS_OF_ADDRESS_PER_MINUTE, LINKS_PER_MINUTE
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import Course, MemberRole, Membership, Person, Token, new_id, utc_now
@@ -174,12 +176,16 @@ async def test_removed_member_gets_nothing(service: Service, mailbox: Mailbox) -
 
 
 async def test_one_address_and_one_client_may_ask_only_so_often(service: Service) -> None:
+    address_limit = RateLimit(LINKS_OF_ADDRESS_PER_MINUTE, clock=lambda: 0.0)
+    client_limit = RateLimit(LINKS_PER_MINUTE, clock=lambda: 0.0)
+    slow = replace(service.services, address_limit=address_limit, client_limit=client_limit)
+    service._transport.app.state.services = slow  # type: ignore[attr-defined]
     async with service.client(None, Accept="text/html") as client:
         answers = [(await ask(client, IVAN)).status_code for _ in range(LINKS_OF_ADDRESS_PER_MINUTE + 1)]
         assert answers == [200] * LINKS_OF_ADDRESS_PER_MINUTE + [429]
         # Known or not is the same.
         assert (await ask(client, "IVANOV@example.edu")).status_code == 429
-        many = [(await ask(client, f"s{number}@example.edu")).status_code for number in range(60)]
+        many = [(await ask(client, f"s{number}@example.edu")).status_code for number in range(LINKS_PER_MINUTE)]
         assert many[0] == 200
         assert many[-1] == 429
 
