@@ -34,11 +34,11 @@ async def add(
     session.add(Session(sha256=sha256, token_id=of.id, expires_at=expires_at))
 
 
-async def copy(session: AsyncSession, sha256: str, to_sha256: str, lifetime: timedelta) -> bool:
+async def copy(session: AsyncSession, sha256: str, to_sha256: str, lifetime: timedelta, longest: timedelta) -> bool:
     """Open a session beside the one with the first hash, of the same person in the same course.
 
-    It ends when a platform's word on the person is over, if that is sooner.
-
+    Args:
+        longest: from the launch on, which the first one began with.
     Returns:
         Whether there is the first one.
     """
@@ -47,7 +47,7 @@ async def copy(session: AsyncSession, sha256: str, to_sha256: str, lifetime: tim
     if (found := await session.scalar(select(Session).where(*of).with_for_update())) is None:
         return False
     copy = Session(sha256=to_sha256, person_id=found.person_id, course_id=found.course_id, created_at=found.created_at)
-    copy.expires_at = min(now + lifetime, found.created_at + LAUNCHED)
+    copy.expires_at = min(now + lifetime, found.created_at + longest)
     session.add(copy)
     await session.flush()
     return True
@@ -59,11 +59,11 @@ async def ends_within(session: AsyncSession, sha256: str, time: timedelta) -> bo
     return await session.scalar(select(Session.sha256).where(*of)) is not None
 
 
-async def prolong(session: AsyncSession, sha256: str, lifetime: timedelta) -> None:
-    """Let a session of a launch go on from now, no longer than a platform's word on the person counts."""
+async def prolong(session: AsyncSession, sha256: str, lifetime: timedelta, longest: timedelta) -> None:
+    """Let a session of a launch go on from now, as long as `copy` says."""
     found = await session.get(Session, sha256)
     if found is not None:
-        found.expires_at = min(utc_now() + lifetime, found.created_at + LAUNCHED)
+        found.expires_at = min(utc_now() + lifetime, found.created_at + longest)
 
 
 async def find_holder(

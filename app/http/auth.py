@@ -30,7 +30,7 @@ from app.errors.courses import CourseNotFound
 from app.errors.requests import FormExpired, NotAuthenticated, OtherSite, SessionMissing
 from app.errors.ways_in import NoCourseYet
 from app.http.cookies import forget, keep, read
-from app.http.frames import token_of
+from app.http.frames import is_from_us, token_of
 from app.http.masking import unmask
 from app.http.parameters import ID, CourseParameter
 from app.http.written import written_in
@@ -209,7 +209,7 @@ async def _session_holder(request: Request, course: str | None) -> Principal:
         raise NoCourseYet if person else SessionMissing
     if is_old:
         async with services(request).database.write() as session:
-            await sessions.prolong(session, sha256, FRAMED)
+            await sessions.prolong(session, sha256, FRAMED, _longest_launched(request))
     holder = await _in_course(request, holder, course)
     if of is None:
         # For the page of a refusal that comes later. With a submission, the course of the holder would say where it is.
@@ -261,12 +261,8 @@ async def open_session(
     Raises:
         SessionMissing: the link has ended in the meantime.
     """
-    settings = services(request).settings
     cookie = secrets.token_urlsafe(32)
-    lifetime = timedelta(seconds=settings.session_seconds)
-    if course_id is not None:
-        # A click on the platform opens the next one, and computers are shared.
-        lifetime = min(lifetime, LAUNCHED)
+    lifetime = _longest(request) if course_id is None else _longest_launched(request)
     async with services(request).database.write() as session:
         if isinstance(of, Token) and of.is_link:
             await links.use(session, of)
@@ -279,7 +275,8 @@ async def open_framed_session(request: Request, person: Person, course_id: str) 
     token = secrets.token_urlsafe(32)
     async with services(request).database.write() as session:
         sha256 = hash_secret(f"frame:{token}")
-        await sessions.add(session, sha256=sha256, of=person, lifetime=FRAMED, course_id=course_id)
+        lifetime = min(FRAMED, _longest_launched(request))
+        await sessions.add(session, sha256=sha256, of=person, lifetime=lifetime, course_id=course_id)
     return token
 
 
@@ -287,7 +284,8 @@ async def lend_session(request: Request) -> str:
     """Return a secret with which a window of this browser gets the session of this frame, once and soon."""
     secret = secrets.token_urlsafe(32)
     async with services(request).database.write() as session:
-        await sessions.copy(session, session_sha256(request), hash_secret(f"window:{secret}"), TO_WINDOW)
+        longest = _longest_launched(request)
+        await sessions.copy(session, session_sha256(request), hash_secret(f"window:{secret}"), TO_WINDOW, longest)
     return secret
 
 
@@ -298,11 +296,21 @@ async def take_lent_session(request: Request, response: Response, secret: str) -
         SessionMissing: it was taken before, or too late.
     """
     cookie, lent = secrets.token_urlsafe(32), hash_secret(f"window:{secret}")
+    longest = _longest_launched(request)
     async with services(request).database.write() as session:
-        if not await sessions.copy(session, lent, hash_secret(cookie), LAUNCHED):
+        if not await sessions.copy(session, lent, hash_secret(cookie), longest, longest):
             raise SessionMissing
         await sessions.delete(session, lent)
-    keep(request, response, SESSION_COOKIE, cookie, max_age=int(LAUNCHED.total_seconds()))
+    keep(request, response, SESSION_COOKIE, cookie, max_age=int(longest.total_seconds()))
+
+
+def _longest(request: Request) -> timedelta:
+    return timedelta(seconds=services(request).settings.session_seconds)
+
+
+def _longest_launched(request: Request) -> timedelta:
+    # A click on the platform opens the next session, and computers are shared.
+    return min(_longest(request), LAUNCHED)
 
 
 async def close_session(request: Request, response: Response) -> None:
@@ -330,22 +338,26 @@ def form_secret(request: Request) -> str:
 def check_origin(request: Request) -> None:
     """Check that a form was sent by a page of ours, by the browser's headers. Programs send none, and have no session.
 
-    Source: the Fetch Standard, "Origin header"; Fetch Metadata Request Headers, "Sec-Fetch-Site".
+    Source: the Fetch Standard, "Origin header".
     Raises:
         OtherSite: another site sent it.
     """
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    if not is_from_us(request.headers):
         raise OtherSite
     came = request.headers.get("origin")
     if came is None:
         return
-    ours = [request.headers.get("host", ""), urlsplit(services(request).settings.public_url or "").netloc]
+    public = urlsplit(services(request).settings.public_url or "")
+    ours = [request.headers.get("host", ""), public.netloc]
     try:
         origin = urlsplit(came)
     except ValueError as exc:
         raise OtherSite from exc
     # A proxy may have left the port out of `Host`.
     if not {origin.netloc, origin.hostname} & set(filter(None, ours)):
+        raise OtherSite
+    # A page of our host that came without TLS may be anybody's.
+    if origin.hostname == public.hostname and origin.scheme != public.scheme:
         raise OtherSite
 
 

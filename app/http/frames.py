@@ -1,9 +1,10 @@
 """Pages in a frame whose browser keeps no cookie of ours: their session is a token at the beginning of each path.
 
 The middleware takes the token off, so that no route, log line or metric has it, and puts it before the address of a
-redirect. Pages put it before their own addresses as they are rendered. The token opens one course, and no page outside
-a frame: an address that somebody copies from the frame opens nothing in a window. Behind the token stands the language
-that was chosen in the frame, or that the platform has, because no cookie keeps it.
+redirect. Pages put it before their own addresses as they are rendered. The token opens one course, in a frame, and to
+requests that pages of ours have begun: an address that somebody copies from the frame opens nothing in a window, nor in
+a page that shows it to others, whose work would otherwise be handed in as that somebody's. Behind the token stands the
+language that was chosen in the frame, or that the platform has, because no cookie keeps it.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ class FrameMiddleware:
             return
         prefix, token, language, path = found.groups()
         plain = {**scope, "path": path, "raw_path": scope["raw_path"][len(prefix) :]}
+        headers = Headers(scope=scope)
         # A browser that does not say it may show a window.
-        if Headers(scope=scope).get("sec-fetch-dest", "document") != "document":
+        if headers.get("sec-fetch-dest", "document") != "document" and is_from_us(headers):
             asked = QueryParams(scope["query_string"]).get("lang")
             language = asked if asked in LANGUAGES else language
             await self._app({**plain, TOKEN: token, LANGUAGE: language}, receive, _with_token(send, token, language))
@@ -50,6 +52,14 @@ class FrameMiddleware:
             await RedirectResponse(address, 303)(scope, receive, send)
         else:
             await self._app(plain, receive, send)
+
+
+def is_from_us(headers: Headers) -> bool:
+    """Tell whether a page of ours, or the browser's user, has begun a request, by the browser's word if it says one.
+
+    Source: Fetch Metadata Request Headers, "Sec-Fetch-Site"; redirects by others make it `cross-site`.
+    """
+    return headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
 
 
 def address_in_frame(token: str, language: str | None, address: str) -> str:

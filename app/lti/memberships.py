@@ -20,7 +20,7 @@ from app.errors.uploads import MemberRemoved
 from app.lti import platforms
 from app.lti.grades import outbox
 from app.lti.launch import binding, people
-from app.lti.launch.message import Id, Text
+from app.lti.launch.message import Id, Text, full_name
 from app.lti.launch.people import Who, made_by_platform
 from app.lti.launch.roles import Part, part_of
 from app.lti.pages import entries, next_page
@@ -56,7 +56,7 @@ class _Member(BaseModel):
     lis_person_sourcedid: Text = None
 
     def who(self) -> Who:
-        name = self.name or " ".join(filter(None, (self.given_name, self.family_name))) or None
+        name = full_name(self.name, self.given_name, self.family_name)
         email = self.email if self.email is not None and is_address(self.email) else None
         return Who(self.user_id, part_of(self.roles), name, email, self.lis_person_sourcedid)
 

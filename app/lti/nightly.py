@@ -28,6 +28,7 @@ from app.lti.platform_services import PlatformServices, may_pass
 from app.storage.database import Database
 from app.storage.due import database_now, is_due
 from app.storage.models import Course, LtiContext, LtiLink, LtiPlatform, utc_now
+from app.storage.outage import is_ours
 from grader import Assignment
 
 logger = logging.getLogger(__name__)
@@ -118,11 +119,11 @@ async def _surely(step: Awaitable[object], refusals: list[Exception]) -> None:
     """Do a step, and add what went wrong. A fault of ours is logged: it must not end the job for all courses."""
     try:
         await step
-    except SQLAlchemyError:
-        raise  # The database is out, and each other step would fail, too.
     except AppError as exc:
         refusals.append(exc)
     except Exception as exc:
+        if isinstance(exc, SQLAlchemyError) and not is_ours(exc):
+            raise  # The database is out, and each other step would fail, too.
         logger.exception("lti_nightly_failed")
         refusals.append(exc)
 

@@ -371,6 +371,31 @@ def test_whole_exercise_works_in_a_frame_that_keeps_no_cookie(without_cookies: B
     window.close()
 
 
+def test_address_of_a_frame_in_another_page_of_the_platform_lets_nobody_in(
+    without_cookies: BrowserContext, place: Place
+) -> None:
+    """Somebody who puts the address of their own frame into a page would get what others hand in there."""
+    page, frame = _shown(without_cookies, place, "teacher&storage=1")
+    course_made(frame)
+    own = page.frames[1]
+    address = own.url
+    assert address.startswith(f"{place.tool}/t/")
+    # In its own frame the page is loaded again, and found again on the way back.
+    with page.expect_response(address) as answer:
+        own.evaluate("location.reload()")
+    assert answer.value.status == 200
+    frame.locator("header a.brand").click()
+    own.wait_for_url(re.compile(r".*/t/[^/]+/$"))
+    own.evaluate("history.back()")
+    own.wait_for_url(address)
+    expect(frame.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
+    page.goto(f"{place.platform.site}/tools?{urlencode({'address': address})}")
+    shown = page.frame_locator("iframe[title=registration]")
+    expect(shown.locator("main")).to_contain_text("open the exercise there again", timeout=SECONDS * 1000)
+    assert page.frames[1].url == place.tool + re.sub(r"^.*/t/[^/]+", "", address)
+    page.close()
+
+
 @pytest.mark.parametrize("storage", ["none", "silent"])
 def test_frame_without_cookies_and_storage_opens_a_window(
     without_cookies: BrowserContext, place: Place, storage: str, monkeypatch: pytest.MonkeyPatch

@@ -1,14 +1,17 @@
 """The course here that a course of a platform is: the teacher who first comes from there says which.
 
-It may be a new one, one where this very person teaches, or one whose teacher has made a code for it. A course of a
-platform is one course here; several of them, such as the sections of a course, may be the same one. A teacher may undo
-it, and is asked again at the next launch.
+It may be a new one, one where this very person teaches, or one whose teacher has made a code for it. A platform's word
+on the person is enough for a course that is connected with it already, or with none; for a course of another platform
+its teacher makes a code, also where an admin has found people of the two to be one.
+
+A course of a platform is one course here; several of them, such as the sections of a course, may be the same one. A
+teacher may undo it, and is asked again at the next launch.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -82,12 +85,23 @@ async def find(session: AsyncSession, secret: str) -> LtiQuestion:
 
 
 async def own_courses(session: AsyncSession, platform: LtiPlatform, message: Message) -> Sequence[Course]:
-    """List the courses, but archived ones, that the person of the message teaches here, the newest first."""
+    """List the courses that the person of the message teaches here, the newest first.
+
+    Archived ones are left out, and those that are connected with other platforms and not with this one.
+    """
     identity = await identities.find(session, platforms.issuer_of_people(platform.id), message.subject)
     if identity is None:
         return []
-    found = await course.list_of_person(session, identity.person_id)
-    return [each for each, member in found if member.role == MemberRole.TEACHER and each.archived_at is None]
+    taught = [
+        each
+        for each, member in await course.list_of_person(session, identity.person_id)
+        if member.role == MemberRole.TEACHER and each.archived_at is None
+    ]
+    of = LtiContext.course_id.in_([each.id for each in taught])
+    connected = (await session.execute(select(LtiContext.course_id, LtiContext.platform_id).where(of))).all()
+    here = {id for id, platform_id in connected if platform_id == platform.id}
+    elsewhere = {id for id, _ in connected} - here
+    return [each for each in taught if each.id not in elsewhere]
 
 
 async def chosen(
@@ -101,7 +115,7 @@ async def chosen(
         language: of a new course.
     Raises:
         CodeUnusable: no course has this code now.
-        CourseNotFound: the person does not teach the course.
+        CourseNotFound: it is not one of them.
         CourseArchived: nothing in it changes any more.
     """
     if code:
@@ -188,27 +202,24 @@ def _named(platform: LtiPlatform, title: str | None) -> str:
     return f"{platform.name}: {title}" if title else platform.name
 
 
-async def would_go(session: AsyncSession, context: LtiContext, keep: str | None) -> int:
-    """Count the members whom nothing but this connection has brought.
-
-    Args:
-        keep: the id of a member who stays.
-    """
+async def would_go(session: AsyncSession, context: LtiContext, manages: Collection[MemberRole]) -> int:
+    """Count the members of these roles whom nothing but this connection has brought."""
     other = aliased(LtiMember)
     elsewhere = exists().where(other.membership_id == Membership.id, other.lti_context_id != context.id)
-    found = _brought(context, keep).where(~elsewhere)
+    found = _brought(context, manages).where(~elsewhere)
     return await session.scalar(select(func.count()).select_from(found.subquery())) or 0
 
 
 async def disconnect(
-    database: Database, course_id: str, context_id: str, *, keep: str | None, made_by: str
+    database: Database, course_id: str, context_id: str, *, manages: Collection[MemberRole], made_by: str
 ) -> LtiPlatform:
-    """Undo a connection: its links are forgotten, and everybody loses the part that it gave, as if the platform had.
+    """Undo a connection: its links are forgotten, and members lose the part that it gave, as if the platform had.
 
     Members whom nothing else has brought are removed; they keep their work, and come back with the next connection.
 
     Args:
-        keep: the id of the member who does it, and who stays.
+        manages: the roles whose members the caller may remove (`app.courses.membership`). All others stay as they are,
+            until a platform says their part again.
     Raises:
         LinkNotFound: the course has no such connection.
     """
@@ -216,22 +227,21 @@ async def disconnect(
         async with database.write() as session:
             context, platform = await find_context(session, course_id, context_id)
             await take_turn(session, platform, context.deployment_id, context.context_id)
-            if (member := await session.scalar(_brought(context, keep).limit(1))) is not None:
+            if (member := await session.scalar(_brought(context, manages).limit(1))) is not None:
                 await people.drop(session, context, member.person_id, made_by)
                 continue
-            if keep is not None:
-                await people.let_stay(session, context, keep)
+            for stays in (await session.scalars(_brought(context, set(MemberRole) - set(manages)))).all():
+                await people.let_stay(session, context, stays)
             found = await course.existing(session, course_id)
             changes.log(session, found, made_by, {"connection": _named(platform, context.title)}, {})
             await delete_rows(session, LtiContext, LtiContext.id == context.id)
             return platform
 
 
-def _brought(context: LtiContext, keep: str | None) -> Select[Membership]:
-    found = (
+def _brought(context: LtiContext, roles: Collection[MemberRole]) -> Select[Membership]:
+    return (
         select(Membership)
         .join(LtiMember, LtiMember.membership_id == Membership.id)
-        .where(LtiMember.lti_context_id == context.id, Membership.removed_at.is_(None))
+        .where(LtiMember.lti_context_id == context.id, Membership.removed_at.is_(None), Membership.role.in_(roles))
         .order_by(Membership.id)
     )
-    return found if keep is None else found.where(Membership.id != keep)

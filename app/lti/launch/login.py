@@ -145,9 +145,12 @@ async def begin(
     return Begun(_with(platform.login_url, parameters), state, nonce)
 
 
-async def find(session: AsyncSession, state: str) -> LtiLogin | None:
-    """Find the launch with this state, and leave it."""
-    return await session.get(LtiLogin, hash_secret(state))
+async def find(session: AsyncSession, state: str) -> LtiLogin:
+    """Find the launch with this state, and leave it. Raises: LaunchOutdated: there is none, or it was taken before."""
+    found = await session.get(LtiLogin, hash_secret(state))
+    if found is None:
+        raise LaunchOutdated(reason="state")
+    return found
 
 
 def asked_of(begun: LtiLogin) -> Asked:
@@ -155,23 +158,22 @@ def asked_of(begun: LtiLogin) -> Asked:
     return Asked.of(parse_qsl(begun.asked))
 
 
-async def take(session: AsyncSession, state: str) -> LtiLogin:
+async def take(session: AsyncSession, state: str) -> None:
     """Take the launch with this state away, so that nobody takes it again.
 
     Raises:
         LaunchOutdated: there is none, it was taken before, or its time is over.
     """
-    found = await session.scalar(
+    ends_at = await session.scalar(
         delete(LtiLogin)
         .where(LtiLogin.state_sha256 == hash_secret(state))
-        .returning(LtiLogin)
+        .returning(LtiLogin.expires_at)
         .execution_options(synchronize_session=False)
     )
-    if found is None:
+    if ends_at is None:
         raise LaunchOutdated(reason="state")
-    if found.expires_at <= utc_now():
+    if ends_at <= utc_now():
         raise LaunchOutdated(reason="state_expired")
-    return found
 
 
 def fits(sha256: str, secret: str) -> bool:

@@ -57,6 +57,11 @@ def shown(came: str) -> str | None:
     return " ".join("".join(char if char.isprintable() else " " for char in came).split())[:200] or None
 
 
+def full_name(name: str | None, given: str | None, family: str | None) -> str | None:
+    """Return somebody's name, cut, where a platform says it as a whole or in parts."""
+    return name or shown(" ".join(filter(None, (given, family))))
+
+
 def _texts(came: object) -> object:
     """Take the parameters that are texts; platforms also send numbers and null."""
     if not isinstance(came, dict):
@@ -203,7 +208,7 @@ class Message(_Claims):
 
     @property
     def person_name(self) -> str | None:
-        return self.name or " ".join(filter(None, (self.given_name, self.family_name))) or None
+        return full_name(self.name, self.given_name, self.family_name)
 
 
 #: Claims that a message of each type cannot do without, or one of them. Moodle reviews an activity without a person.

@@ -144,9 +144,8 @@ async def drop(session: AsyncSession, context: LtiContext, person_id: str, made_
     return await _settle(session, member, made_by, before)
 
 
-async def let_stay(session: AsyncSession, context: LtiContext, member_id: str) -> None:
+async def let_stay(session: AsyncSession, context: LtiContext, member: Membership) -> None:
     """Let a member whom this context alone has brought stay without it, until the platform says their part again."""
-    member = await session.get_one(Membership, member_id)
     if [each.lti_context_id for each in await _parts_of(session, member)] == [context.id]:
         member.dropped_by = context.platform_id
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,7 @@ from app.lti import memberships
 from app.lti.grades import connection
 from app.lti.launch import arrival, binding
 from app.services import services
-from app.storage.models import utc_now
+from app.storage.models import MemberRole, utc_now
 from app.storage.passback import send_again
 from app.web.lti.reasons import reasons_logged
 from app.web.manage.asking import Shown
@@ -59,8 +60,7 @@ async def _page(
         found = await connection.connections_of(session, course.id)
         failures = await connection.failures_of(session, course.id)
         differences = await connection.differences_of(session, course.id)
-        keep = viewer.membership_id
-        going = {each.context.id: await binding.would_go(session, each.context, keep) for each in found}
+        going = {each.context.id: await binding.would_go(session, each.context, _managed(viewer)) for each in found}
         used = await uses.list_used(session, course.id, parts.assignments)
     return page(
         request,
@@ -76,6 +76,7 @@ async def _page(
         own_titles={each.use.assignment_id: each.use.title for each in used if each.use.title},
         may_choose=viewer.may(Action.MANAGE_ASSIGNMENTS),
         may_read=viewer.has(Action.MANAGE_MEMBERS),
+        teachers_stay=not viewer.has(Action.MANAGE_TEACHERS),
         may_connect=viewer.may(Action.MANAGE_MEMBERS),
         going=going,
         read=read,
@@ -119,9 +120,14 @@ async def disconnect(request: Request, holder: Reader, context_id: ContextId) ->
         if "sure" not in fields_of(form):
             return see_other(f"/courses/{holder.course_id}/lms")
     await binding.disconnect(
-        services(request).database, holder.course_id, context_id, keep=holder.membership_id, made_by=holder.name
+        services(request).database, holder.course_id, context_id, manages=_managed(holder), made_by=holder.name
     )
     return see_other(f"/courses/{holder.course_id}/lms", said="lms.disconnected")
+
+
+def _managed(holder: Principal) -> Collection[MemberRole]:
+    """Return the roles whose members go when the holder undoes a connection, in an archived course, too."""
+    return [role for role in MemberRole if role != MemberRole.TEACHER or holder.has(Action.MANAGE_TEACHERS)]
 
 
 @router.post("/links/{link_id}")

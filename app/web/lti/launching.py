@@ -10,7 +10,7 @@ Source: 1EdTech LTI OIDC Login with LTI Client Side postMessages 0.1; LTI postMe
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -138,29 +138,21 @@ async def _launch(request: Request) -> Response:
     fields = _single(await _posted(request))
     if error := fields.get("error"):
         raise LaunchRefused(reason=f"platform_{_word(error)}")
-    if STORED in fields:
-        # Only our own page has the value from there.
-        check_origin(request)
-    elif (waiting := await _in_storage(request, fields)) is not None:
-        return waiting
     begun, platform = await _begun(request, fields.get("state", ""))
     asked = login.asked_of(begun)
     is_stored = asked.storage_target is not None
+    if STORED in fields:
+        # Only our own page has the value from there.
+        check_origin(request)
+    elif is_stored:
+        kept = {name: fields.get(name, "") for name in ("state", "id_token")}
+        return _storage_page(request, asked, platform, kept["state"], fields=kept)
+    async with services(request).database.write() as session:
+        await login.take(session, fields.get("state", ""))
     if not login.fits(begun.browser_sha256, fields.get(STORED, "") if is_stored else read(request, COOKIE)):
         raise LaunchElsewhere(again=f"{LOGIN_PATH}?{asked.again()}")
     came = await _message(request, begun, platform, fields.get("id_token", ""))
     return await arrive(request, platform, came, in_path=is_stored)
-
-
-async def _in_storage(request: Request, fields: Mapping[str, str]) -> Response | None:
-    """Answer with the page that gets the browser's secret from the platform's storage, if that is where it is."""
-    async with services(request).database.read() as session:
-        begun = await login.find(session, fields.get("state", ""))
-        platform = await platforms.find(session, begun.platform_id) if begun else None
-    if begun is None or platform is None or (asked := login.asked_of(begun)).storage_target is None:
-        return None
-    kept = {name: fields.get(name, "") for name in ("state", "id_token")}
-    return _storage_page(request, asked, platform, kept["state"], fields=kept)
 
 
 async def _posted(request: Request) -> list[tuple[str, str]]:
@@ -177,16 +169,15 @@ def _single(came: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 async def _begun(request: Request, state: str) -> tuple[LtiLogin, LtiPlatform]:
-    """Take the launch that the browser has begun away, and return it with its platform.
+    """Find the launch with this state, and its platform. Nothing is written yet: anybody can send a state.
 
     Raises:
-        LaunchOutdated: see `login.take`.
+        LaunchOutdated: there is none, or it was taken before.
         PlatformNotFound: the platform was removed meanwhile.
         LaunchRefused: an admin has not confirmed the platform, or not any more.
     """
-    async with services(request).database.write() as session:
-        begun = await login.take(session, state)
     async with services(request).database.read() as session:
+        begun = await login.find(session, state)
         platform = await platforms.find(session, begun.platform_id)
     if platform.confirmed_at is None:
         raise LaunchRefused(reason="platform_unconfirmed")

@@ -23,6 +23,7 @@ from app.lti.registration import checking, invitations
 from app.lti.registration.kinds import FORMS, KINDS, Addresses, Form, addresses_of
 from app.outgoing.targets import check_url
 from app.services import service_url, services
+from app.storage.models import LtiPlatform
 from app.web.lti.registering import tool_of
 from app.web.manage.fields import Fields, form_context
 
@@ -262,10 +263,17 @@ async def _one(
         platform=platform,
         deployments=known,
         courses=courses,
+        sites=_sites(platform),
         faults=faults,
         forms=_forms(request),
         **form_context(request, fields, refusal),
     )
+
+
+def _sites(platform: LtiPlatform) -> dict[str, str]:
+    """Return the sites of its addresses, by field, as browsers write them: letters of other alphabets look alike."""
+    addresses = {name: str(getattr(platform, name)) for name in ADDRESSES}
+    return {name: site for name, address in addresses.items() if (site := platforms.site_of(address))}
 
 
 def _forms(request: Request) -> dict[str, tuple[Form, list[tuple[str, str]]]]:

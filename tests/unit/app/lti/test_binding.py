@@ -67,7 +67,7 @@ async def test_first_launch_of_a_teacher_asks_and_does_nothing_before_the_answer
     async with browser(service) as client:
         asked = await launch_only(client, fake, **TEACHER)
         assert asked.status_code == 200
-        assert "«Recurrent networks» of Moodle of the university" in asked.text
+        assert "“Recurrent networks” of Moodle of the university" in asked.text
         assert "Use one of your courses" not in asked.text
         assert asked.headers["cache-control"] == "no-store"
         # A link to this page in another language would lead away from the question.
@@ -196,7 +196,7 @@ async def test_only_teachers_make_codes_and_undo_connections(
     assert len(await everything(service, LtiContext)) == 1
 
 
-async def test_course_of_another_platform_is_the_same_persons_only_where_an_admin_has_merged_the_two(
+async def test_course_of_another_platform_needs_a_code_also_where_an_admin_has_merged_the_two_people(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
     second = await register(service, Registration(**{**vars(REGISTRATION), "client_id": "other", "name": "Canvas"}))
@@ -205,16 +205,50 @@ async def test_course_of_another_platform_is_the_same_persons_only_where_an_admi
         address = await begin(client, client_id="other")
         return await client.post(LAUNCH, data=fake.message(address, **TEACHER, aud="other"))
 
-    async with browser(service) as client:
+    async with browser(service) as client, browser(service) as other:
         course = (await launch(client, fake, **TEACHER)).headers["location"]
         # The same id, name and address at another platform are somebody else.
-        assert "Use one of your courses" not in (await from_second(client)).text
+        assert "Use one of your courses" not in (await from_second(other)).text
         async with service.services.database.write() as session:
             identity = (await session.scalars(select(Identity))).one()
             session.add(Identity(person_id=identity.person_id, issuer=f"lti:{second.id}", subject="teacher-1"))
-        answer = await choose(client, await from_second(client), course=course.rpartition("/")[2])
+            own = Course(title="Without a platform", language="en", time_zone="UTC")
+            session.add(own)
+            await session.flush()
+            teacher = MemberRole.TEACHER
+            session.add(Membership(course_id=own.id, person_id=identity.person_id, external_id="t", role=teacher))
+        asked = await from_second(other)
+        assert "Use one of your courses" in asked.text
+        assert course.rpartition("/")[2] not in asked.text
+        refused = await choose(other, asked, course=course.rpartition("/")[2])
+        assert refused.status_code == 404
+        answer = await choose(other, refused, code=await new_code(client, course))
         assert answer.headers["location"] == course
+        # It is one of this platform's courses, too, from then on.
+        section = {f"{LTI}context": {"id": "section-2"}}
+        address = await begin(other, client_id="other")
+        third = await other.post(LAUNCH, data=fake.message(address, **TEACHER, **section, aud="other"))
+        assert course.rpartition("/")[2] in third.text
     assert {each.platform_id for each in await everything(service, LtiContext)} == {platform.id, second.id}
+
+
+@pytest.mark.parametrize("by", ["colleague", "admin"])
+async def test_only_an_admin_takes_teachers_from_a_course_by_undoing_its_connection(
+    service: Service, platform: LtiPlatform, fake: FakePlatform, by: str
+) -> None:
+    async with browser(service) as first, browser(service) as colleague, service.browser() as admin:
+        course = (await launch(first, fake, **TEACHER)).headers["location"]
+        await launch(colleague, fake, **OTHER)
+        await launch(colleague, fake, **{**OTHER, "sub": "assistant-1", "role": "TeachingAssistant"})
+        await launch(colleague, fake, **OTHER)
+        (context,) = await everything(service, LtiContext)
+        hand = colleague if by == "colleague" else admin
+        page = (await hand.get(f"{course}/lms")).text
+        assert ("Teachers stay" in page, "is removed" in page) == (by == "colleague", by == "colleague")
+        await send(hand, f"{course}/lms", f"{course}/lms/contexts/{context.id}/disconnect", sure="on")
+        statuses = {(await each.get(course)).status_code for each in (first, colleague)}
+        assert statuses == ({200} if by == "colleague" else {401})
+    assert (await member_of(service, "assistant-1")).removed_at is not None
 
 
 async def test_undone_connection_takes_its_people_and_links_and_leaves_those_of_another(
@@ -228,16 +262,16 @@ async def test_undone_connection_takes_its_people_and_links_and_leaves_those_of_
         await launch(student, fake)
         await launch(student, fake, sub="of-section-2", **SECTION)
         second = next(each for each in await everything(service, LtiContext) if each.context_id == "section-2")
-        assert "2 members whom nothing but this connection has brought" in (await teacher.get(page)).text
+        assert "1 member whom nothing but this connection has brought" in (await teacher.get(page)).text
         await send(teacher, page, f"{page}/contexts/{second.id}/disconnect")
         assert len(await everything(service, LtiContext)) == 2  # The box was not ticked.
         done = await send(teacher, page, f"{page}/contexts/{second.id}/disconnect", sure="on")
         assert done.status_code == 303
         assert "The connection is undone" in (await teacher.get(done.headers["location"])).text
-        assert (await other.get(course)).status_code == 401
+        assert (await other.get(course)).status_code == 200
         assert [each.lti_context_id for each in await everything(service, LtiLink)] != [second.id]
-        gone = {each.person_id for each in await everything(service, Membership) if each.removed_at}
-        assert gone == {(await member_of(service, sub)).person_id for sub in ("teacher-2", "of-section-2")}
+        gone = [each for each in await everything(service, Membership) if each.removed_at]
+        assert [each.id for each in gone] == [(await member_of(service, "of-section-2")).id]
         assert len(await everything(service, LtiScore)) == 1
         changes = (await everything(service, Change))[-1]
         assert (changes.subject, changes.after) == ("course", {})
@@ -271,8 +305,9 @@ async def test_undone_connection_leaves_each_member_the_part_that_is_left(
         course = (await launch(teacher, fake, **TEACHER)).headers["location"]
         page = f"{course}/lms"
         await choose(other, await launch_only(other, fake, **OTHER, **SECTION), code=await new_code(teacher, course))
+        await launch(other, fake, **{**OTHER, "role": "TeachingAssistant"}, **SECTION)
         await launch(other, fake, **{**OTHER, "role": "Learner"})
-        assert (await member_of(service, "teacher-2")).role == MemberRole.TEACHER
+        assert (await member_of(service, "teacher-2")).role == MemberRole.ASSISTANT
         second = next(each for each in await everything(service, LtiContext) if each.context_id == "section-2")
         await send(teacher, page, f"{page}/contexts/{second.id}/disconnect", sure="on")
         assert (await member_of(service, "teacher-2")).role == MemberRole.STUDENT
@@ -372,7 +407,7 @@ async def test_teacher_reads_which_assignments_there_are_where_a_link_names_none
         page = (await launch(teacher, fake, **TEACHER, **named)).headers["location"]
         assert "/lms#link-" in page
         shown = (await teacher.get(page)).text
-        assert "name the assignment «lstm-layr &lt;b&gt;»" in shown
+        assert "name the assignment “lstm-layr &lt;b&gt;”" in shown
         assert "Valid names: " in shown
         assert "lstm-layer" in shown.partition("Valid names: ")[2][:80]
         assert (await launch(student, fake, **named)).status_code == 403

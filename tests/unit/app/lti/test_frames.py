@@ -169,6 +169,24 @@ async def test_token_of_a_frame_opens_its_course_there_and_nothing_else(
     assert token not in str(ours)
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_token_of_a_frame_counts_on_the_way_from_our_own_pages_only(
+    frame: httpx.AsyncClient, service: Service, fake: FakePlatform, platform: LtiPlatform, site: str
+) -> None:
+    """Somebody who shows the address of their own frame to others would get their work."""
+    address = (await launched(frame, fake, **TEACHER)).headers["location"]
+    secret = {"form_secret": form_secret((await frame.get(address)).text)}
+    ours = await frame.get(address, headers={"Sec-Fetch-Site": "same-origin"})
+    assert ours.status_code == 200
+    shown = await frame.get(address, headers={"Sec-Fetch-Site": site})
+    plain = "/courses/" + address.rpartition("/")[2]
+    assert (shown.status_code, shown.headers["location"]) == (303, plain)
+    asked = await frame.get(plain, headers={"Sec-Fetch-Site": site})
+    assert (asked.status_code, "open the exercise there again" in asked.text) == (401, True)
+    sent = await frame.post(f"{address}/lms/code", data=secret, headers={"Sec-Fetch-Site": site})
+    assert sent.status_code == 403
+
+
 async def test_removed_member_is_out_of_the_frame(
     frame: httpx.AsyncClient, service: Service, fake: FakePlatform, platform: LtiPlatform
 ) -> None:
@@ -199,6 +217,28 @@ async def test_frames_session_lasts_an_hour_from_its_last_use_and_a_launch_no_lo
     assert await ends(expires_at=now + timedelta(minutes=4), created_at=late) < timedelta(minutes=6)
     assert await ends(expires_at=now - timedelta(minutes=1)) < timedelta(0)
     assert (await frame.get(address)).status_code == 401
+
+
+async def test_session_of_a_frame_and_of_its_window_lasts_no_longer_than_the_settings_say(
+    frame: httpx.AsyncClient, service: Service, fake: FakePlatform, platform: LtiPlatform
+) -> None:
+    service.services.settings.__dict__["session_seconds"] = 600
+    address = (await launched(frame, fake, **TEACHER)).headers["location"]
+    prefix, _, course = address.partition("/courses")
+
+    async def last() -> timedelta:
+        return max(each.expires_at - each.created_at for each in await everything(service, Session))
+
+    secret = {"form_secret": form_secret((await frame.get(address)).text)}
+    assert await last() <= timedelta(seconds=601)
+    shown = await frame.post(f"{prefix}/lti/window", data={**secret, "next": f"/courses{course}"})
+    lent = re.search(r'name="secret" value="([\w-]{43})"', shown.text)
+    assert lent is not None
+    async with browser(service, **{"Sec-Fetch-Dest": "document"}) as window:
+        opened = await window.post("/lti/window/open", data={"secret": lent[1], "next": f"/courses{course}"})
+        assert (opened.status_code, "Max-Age=600;" in opened.headers["set-cookie"]) == (303, True)
+        assert (await window.get(f"/courses{course}")).status_code == 200
+    assert await last() <= timedelta(seconds=601)
 
 
 @pytest.mark.parametrize("keeps_cookies", [True, False])

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from app.lti.launch import login
 from app.lti.platforms import Registration
 from app.storage.models import (
     Course,
@@ -264,6 +265,20 @@ async def test_launch_is_used_once(service: Service, platform: LtiPlatform, fake
         again = await client.post(LAUNCH, data=fields)
     assert again.status_code == 403
     assert "works once" in again.text
+
+
+async def test_launch_that_nobody_has_begun_writes_nothing(
+    service: Service, platform: LtiPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody can send any number of them."""
+
+    async def written(*_: object) -> None:
+        pytest.fail("something was written")
+
+    monkeypatch.setattr(login, "take", written)
+    async with browser(service) as client:
+        answer = await client.post(LAUNCH, data={"state": "x" * 43, "id_token": "x"})
+    assert (answer.status_code, "works once" in answer.text) == (403, True)
 
 
 async def test_message_of_one_launch_does_not_fit_another(

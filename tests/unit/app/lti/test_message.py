@@ -68,6 +68,11 @@ def test_message_says_who_comes_from_where_to_what() -> None:
     assert came.endpoint.lineitem == f"{ISSUER}/items/4?type=7"
 
 
+def test_name_in_two_long_parts_is_as_long_as_a_name_may_be() -> None:
+    came = believed(signed({**claims_of(NONCE), "name": None, "given_name": "a" * 200, "family_name": "b" * 200}))
+    assert came.person_name == "a" * 200
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 
 from app.errors.outgoing import AnswerUnusable
 from app.lti import memberships
@@ -394,6 +394,21 @@ def test_next_page_elsewhere_is_refused(address: str) -> None:
     answer = Answer(200, httpx.Headers({"Link": f"<{address}>; rel=next"}), b"")
     with pytest.raises(AnswerUnusable):
         next_page(answer, f"{ISSUER}/members")
+
+
+async def test_value_that_the_database_does_not_take_is_a_failure_of_its_course(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no outage, which would end the look at every course, again and again."""
+
+    async def refuses(*_: object) -> None:
+        raise DataError("insert", {}, Exception("value too long"))
+
+    monkeypatch.setattr(nightly, "_read_members", refuses)
+    async with service.services.database.write() as session:
+        await session.execute(update(LtiContext).values(memberships_url=f"{ISSUER}/members"))
+    assert (await night(service, nightly)).check_error == "DataError"
+    assert fake.asked.count("/items/4/results") == 1
 
 
 async def test_process_that_died_leaves_the_course_to_others(

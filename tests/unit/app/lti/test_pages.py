@@ -14,10 +14,21 @@ from joserfc import jws, jwt
 from joserfc.jwk import KeySet
 
 from app.courses import uses
-from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership, utc_now
-from tests.platforms import CLIENT_ID, DEPLOYMENT, ISSUER, LTI, NRPS, FakePlatform, login_parameters, untimely
+from app.lti.platforms import Registration
+from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership, Person, utc_now
+from tests.platforms import (
+    CLIENT_ID,
+    DEPLOYMENT,
+    ISSUER,
+    LTI,
+    NRPS,
+    REGISTRATION,
+    FakePlatform,
+    login_parameters,
+    untimely,
+)
 from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch
+from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch, register
 
 pytestmark = pytest.mark.anyio
 
@@ -47,6 +58,16 @@ async def test_admin_registers_moodle_by_its_address(service: Service) -> None:
         "https://moodle.example.edu/mod/lti/token.php",
         "https://moodle.example.edu/mod/lti/certs.php",
     )
+
+
+async def test_hosts_that_look_alike_are_told_apart(service: Service) -> None:
+    """The first letter is Cyrillic."""
+    said = {**vars(REGISTRATION), "issuer": "https://\u043eoodle.example.edu", "name": "Moodle of the university"}
+    platform = await register(service, Registration(**said))
+    async with service.browser() as admin:
+        shown = (await admin.get(f"/platforms/{platform.id}")).text
+    assert shown.count("(<bdi>https://xn--") == 1
+    assert f"<bdi>{REGISTRATION.login_url}</bdi></dd>" in shown
 
 
 @pytest.mark.parametrize(
@@ -299,6 +320,17 @@ def answering(fake: FakePlatform, *pages: list[dict[str, Any]]) -> None:
 async def read_list(client: httpx.AsyncClient, service: Service, page: str) -> httpx.Response:
     (context,) = await everything(service, LtiContext)
     return await send(client, page, f"{page}/contexts/{context.id}/members")
+
+
+async def test_name_in_two_long_parts_is_as_long_as_a_name_may_be(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher:
+        page = f"{(await launch(teacher, fake, **TEACHER, **NRPS)).headers['location']}/lms"
+        new = {**listed("new-1"), "name": None, "given_name": "a" * 200, "family_name": "b" * 200}
+        answering(fake, [listed("teacher-1", "Instructor"), new])
+        assert "Added: 1" in (await read_list(teacher, service, page)).text
+    assert max(len(each.name or "") for each in await everything(service, Person)) == 200
 
 
 async def test_list_of_members_adds_changes_and_drops(

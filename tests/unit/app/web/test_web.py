@@ -422,6 +422,13 @@ async def test_our_own_pages_may_send_forms(service: Service, headers: dict[str,
         assert (await browser.post("/enter", data={"token": OWNER_TOKEN})).status_code == 303
 
 
+async def test_page_of_our_host_without_tls_is_not_ours(service: Service) -> None:
+    object.__setattr__(service.services.settings, "public_url", "https://grader.test")
+    for origin, status in (("http://grader.test", 403), ("https://grader.test", 303)):
+        async with service.client(None, Origin=origin) as browser:
+            assert (await browser.post("/enter", data={"token": OWNER_TOKEN})).status_code == status
+
+
 async def test_form_sent_again_is_one_attempt_and_a_new_page_another(service: Service) -> None:
     async with service.browser() as browser:
         form = form_fields((await browser.get(PAGE)).text)
