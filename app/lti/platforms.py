@@ -9,7 +9,7 @@ import httpx
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors.lti import PlatformInUse, PlatformKnown, PlatformNotFound, PlatformUnknown
+from app.errors.lti import PlatformInUse, PlatformKnown, PlatformNotFound, PlatformUnknown, RegistrationRefused
 from app.storage.models import (
     OF_PLATFORMS,
     Identity,
@@ -81,11 +81,17 @@ async def add(session: AsyncSession, said: Registration, *, made_by: str, confir
         confirmed: an admin vouches for it.
     Raises:
         PlatformKnown: one with this issuer and client id is registered.
+        RegistrationRefused: nobody vouches for it, and it says that we are to it who we are to another platform.
     """
-    await take_turns(session, [f"lti:{said.issuer}"])
+    client_id = said.client_id.lower()
+    await take_turns(session, [f"lti:{said.issuer}", f"lti-client:{client_id}"])
     of = LtiPlatform.issuer == said.issuer, LtiPlatform.client_id == said.client_id
     if (other := await session.scalar(select(LtiPlatform).where(*of))) is not None:
         raise PlatformKnown(platform=other.id)
+    # What we sign for one of them would be good at the other; MySQL knows no difference between A and a.
+    same = select(LtiPlatform.id).where(func.lower(LtiPlatform.client_id) == client_id).limit(1)
+    if not confirmed and await session.scalar(same) is not None:
+        raise RegistrationRefused(reason="the client id is that of another platform here")
     platform = LtiPlatform(
         name=said.name,
         issuer=said.issuer,

@@ -36,6 +36,8 @@ COURSE_PATH = "/lti/course"
 KEYS_PATH = "/lti/keys"
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 HINT_CHARACTERS = 4000
+#: Of all parameters, as they are kept until the launch ends: anybody may begin launches.
+KEPT_CHARACTERS = 6000
 ORIGINLESS = re.compile(r"[!-~]{1,2000}")
 #: A frame's name at the platform, as `window.frames` takes it (`lti_storage_target`).
 FRAME_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
@@ -72,7 +74,10 @@ class Asked:
                 raise LoginRefused(reason=f"{name} is missing")
         if found.get("storage_target") is not None and not FRAME_NAME.fullmatch(found["storage_target"]):
             del found["storage_target"]
-        return cls(**{field: value for field, value in found.items() if value})
+        asked = cls(**{field: value for field, value in found.items() if value})
+        if len(asked.query()) > KEPT_CHARACTERS:
+            raise LoginRefused(reason="the parameters are too long")
+        return asked
 
     def query(self) -> str:
         """Return the query with which the same launch begins once more."""

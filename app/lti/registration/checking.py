@@ -80,18 +80,24 @@ async def check(
         read_keys(answer.json())
     except (AnswerUnusable, TargetRefused) as exc:
         faults.append(Fault(Code.KEYS_UNREADABLE, {"url": platform.keys_url, "reason": exc.params["reason"]}))
-    try:
-        await services.try_token(platform, [SCORE_SCOPE])
-    except PlatformRefused as exc:
-        code = Code.SERVICES_OFF if NO_SCOPE in str(exc.params["words"]) else Code.TOKEN_REFUSED
-        keys_url = addresses_of(public_url or seen_url or "")["keys"]
-        faults.append(Fault(code, {"url": platform.token_url, "keys_url": keys_url, **exc.params}))
-    except (AnswerUnusable, TargetRefused) as exc:
-        faults.append(Fault(Code.TOKEN_UNREACHABLE, {"url": platform.token_url, "reason": exc.params["reason"]}))
+    if platform.confirmed_at is not None:
+        faults += await _of_tokens(platform, services, addresses_of(public_url or seen_url or "")["keys"])
     skew = services.skew_of(platform)
     if skew is not None and abs(skew) > CLOCK_SECONDS:
         faults.append(Fault(Code.CLOCKS_DIFFER, {"seconds": round(skew)}))
     return faults
+
+
+async def _of_tokens(platform: LtiPlatform, services: PlatformServices, keys_url: str) -> list[Fault]:
+    """Look for what is wrong with a platform's tokens, with a request that we sign. Args: keys_url: of our keys."""
+    try:
+        await services.try_token(platform, [SCORE_SCOPE])
+    except PlatformRefused as exc:
+        code = Code.SERVICES_OFF if NO_SCOPE in str(exc.params["words"]) else Code.TOKEN_REFUSED
+        return [Fault(code, {"url": platform.token_url, "keys_url": keys_url, **exc.params})]
+    except (AnswerUnusable, TargetRefused) as exc:
+        return [Fault(Code.TOKEN_UNREACHABLE, {"url": platform.token_url, "reason": exc.params["reason"]})]
+    return []
 
 
 async def _of_our_address(

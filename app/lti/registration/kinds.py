@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from app.storage.models import LtiPlatform
 
 CANVAS = "https://sso.canvaslms.com"
+#: Where tokens are, and the audience of our requests for them.
+BRIGHTSPACE = "https://auth.brightspace.com/core/connect/token", "https://api.brightspace.com/auth/token"
 BLACKBOARD = "https://developer.blackboard.com/api/v1"
 
 
@@ -52,13 +54,8 @@ def _blackboard(site: str, client_id: str) -> Addresses:  # noqa: ARG001
 
 
 def _d2l(site: str, client_id: str) -> Addresses:  # noqa: ARG001
-    return Addresses(
-        site,
-        f"{site}/d2l/lti/authenticate",
-        "https://auth.brightspace.com/core/connect/token",
-        f"{site}/d2l/.well-known/jwks",
-        "https://api.brightspace.com/auth/token",
-    )
+    token_url, audience = BRIGHTSPACE
+    return Addresses(site, f"{site}/d2l/lti/authenticate", token_url, f"{site}/d2l/.well-known/jwks", audience)
 
 
 #: By its id; the name is the platform's own.

@@ -24,6 +24,7 @@ from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.launch.message import DEEP_LINKING, RESOURCE_LINK, Id, Text, Url
 from app.lti.platform_services import SCORE_SCOPE, words_of
 from app.lti.platforms import Registration, site_of
+from app.lti.registration.kinds import BRIGHTSPACE
 from app.lti.registration.tool import SCOPES, TOOL_CONFIGURATION, Tool
 from app.outgoing.client import Answer, Outgoing
 from app.outgoing.targets import check_url
@@ -135,7 +136,7 @@ class _ToolThere(_Said):
 
 
 class _Registered(_Said):
-    client_id: Id
+    client_id: Annotated[Id, StringConstraints(pattern=r"^[!-~]+$")]
     scope: str | None = None
     tool: Annotated[_ToolThere, BeforeValidator(_object)] = Field(_ToolThere(), alias=TOOL_CONFIGURATION)
 
@@ -206,6 +207,11 @@ def _check(found: Configuration, offer: Offer, *, private: bool) -> None:
     if site_of(found.issuer) != site_of(offer.configuration_url):
         issuer = site_of(found.issuer) or "another site"
         raise RegistrationRefused(reason=f"the configuration at {offer.host} speaks for {issuer}")
+    audience, own = found.token_audience, {site_of(found.issuer), site_of(found.token_endpoint)}
+    if audience is not None and site_of(audience) not in own and (found.token_endpoint, audience) != BRIGHTSPACE:
+        raise RegistrationRefused(
+            reason=f"authorization_server: our requests for tokens would be good at {site_of(audience)}"
+        )
     for name in ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "registration_endpoint"):
         try:
             check_url(getattr(found, name), private=private)

@@ -154,7 +154,10 @@ async def test_unknown_deployment_is_named_and_added_by_a_click(
         assert (await launch(teacher, fake, role="Instructor", **other)).status_code == 303
 
 
-async def test_unconfirmed_platform_without_deployment_is_told_both(service: Service, platform: LtiPlatform) -> None:
+async def test_unconfirmed_platform_is_named_and_gets_nothing_that_we_sign(
+    service: Service, fake: FakePlatform, platform: LtiPlatform
+) -> None:
     async with service.services.database.write() as session:
         await platforms.suspend(session, platform.id)
     assert "waits for your confirmation" in await checked(service, platform)
+    assert fake.token_path not in fake.asked

@@ -95,6 +95,10 @@ LOGINS: dict[str, tuple[dict[str, str], Refusal]] = {
         {"lti_deployment_id": "a\0b"},
         login_refused("lti_deployment_id is too long or does not print"),
     ),
+    "long parameters": (
+        {"login_hint": "\u00e9" * 1000, "lti_message_hint": "x"},
+        login_refused("the parameters are too long"),
+    ),
     "no target": ({"target_link_uri": ""}, login_refused("target_link_uri is missing")),
     "target elsewhere": ({"target_link_uri": "https://evil.example/lti/open"}, login_refused(ELSEWHERE_URI)),
     "target without scheme": ({"target_link_uri": "//evil.example"}, login_refused(ELSEWHERE_URI)),

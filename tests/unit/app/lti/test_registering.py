@@ -17,7 +17,7 @@ import pytest
 
 from app.lti.registration import invitations
 from app.storage.models import LtiDeployment, LtiInvitation, LtiPlatform, utc_now
-from tests.platforms import FakePlatform
+from tests.platforms import CLIENT_ID, ISSUER, FakePlatform
 from tests.platforms.registrar import CONFIGURATION, DEEP_LINKING, REGISTRARS, RESOURCE_LINK, SCOPES, TOOL, moodle
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.lti.conftest import browser, everything
@@ -84,6 +84,7 @@ async def test_platform_registers_itself_and_waits_for_an_admin(
 async def test_each_platform_is_registered_as_it_describes_itself(service: Service, fake: FakePlatform) -> None:
     for make in REGISTRARS.values():
         fake.registrar = make()
+        fake.registrar.client_id = f"client of {make.__name__}".replace(" ", "-")
         await register(service, await invite(service), **fake.registrar.parameters)
     found = {each.issuer: each for each in await everything(service, LtiPlatform)}
     assert {issuer: (each.name, each.token_audience) for issuer, each in found.items()} == {
@@ -94,6 +95,9 @@ async def test_each_platform_is_registered_as_it_describes_itself(service: Servi
             "https://api.brightspace.com/auth/token",
         ),
     }
+    async with service.browser() as admin:
+        shown = await admin.get(f"/platforms/{found['https://school.brightspace.com'].id}")
+        assert "https://api.brightspace.com/auth/token" in shown.text
     deployments = [each.deployment_id for each in await everything(service, LtiDeployment)]
     assert deployments == ["17"]
     types = [each["type"] for each in fake.registrar.registered[0][TOOL]["messages"]]
@@ -197,6 +201,12 @@ REFUSED: dict[str, tuple[Callable[[], httpx.Response], int, str]] = {
     "issuer with a line break": (answering(issuer=f"{SITE}\r\nX-Evil: 1"), 502, "issuer"),
     "login by script": (answering(authorization_endpoint="javascript:alert(1)"), 502, "authorization_endpoint"),
     "address too long": (answering(jwks_uri=f"{SITE}/{'x' * 2001}"), 502, "jwks_uri"),
+    "tokens for another platform": (answering(authorization_server=f"{ISSUER}/token"), 400, f"good at {ISSUER}"),
+    "tokens of its own for Brightspace": (
+        answering(authorization_server="https://api.brightspace.com/auth/token"),
+        400,
+        "good at https://api.brightspace.com",
+    ),
     "not found": (lambda: httpx.Response(404, text="nothing here"), 502, "nothing here"),
 }
 
@@ -287,6 +297,19 @@ async def test_platform_that_is_registered_already_is_said_to_be(service: Servic
     again = await register(service, await invite(service), **fake.registrar.parameters)
     assert (again.status_code, "registered already" in again.text) == (409, True)
     assert len(await everything(service, LtiPlatform)) == 1
+
+
+@pytest.mark.parametrize("client_id", [CLIENT_ID, CLIENT_ID.upper()])
+async def test_client_id_of_another_platform_is_refused(
+    service: Service, fake: FakePlatform, platform: LtiPlatform, client_id: str
+) -> None:
+    """What we sign for one of them would be good at the other, which may know no difference between A and a."""
+    fake.registrar.client_id = client_id
+    answer = await register(service, await invite(service), **fake.registrar.parameters)
+    assert (answer.status_code, "is that of another platform here" in answer.text) == (400, True)
+    assert [each.id for each in await everything(service, LtiPlatform)] == [platform.id]
+    (invitation,) = await everything(service, LtiInvitation)
+    assert invitation.used_at is None
 
 
 async def test_platform_without_grades_is_told_what_is_missing(service: Service, fake: FakePlatform) -> None:

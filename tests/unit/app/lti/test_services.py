@@ -426,7 +426,7 @@ FORMS: dict[type[Asked], list[object]] = {
         {"members": [{"user_id": "a", "roles": "Instructor"}]},
     ],
     Registrations: [[], {}, *({**moodle().configuration, **wrong} for wrong in ({"jwks_uri": 5}, {"issuer": ["x"]}))],
-    Answered: [{}, *({"client_id": id} for id in (7, "a\r\nb", "x" * 256, ""))],
+    Answered: [{}, *({"client_id": id} for id in (7, "a\r\nb", "client-7 ", "cl\xefent-7", "x" * 256, ""))],
 }
 
 
