@@ -67,6 +67,10 @@ class PlatformRefused(AppError):
     """
 
 
+class TokenRefused(PlatformRefused):
+    """A platform gives us no token. Nobody there has looked at what it was for. params: see `PlatformRefused`"""
+
+
 class PlatformUnknown(AppError):
     """No platform with this issuer and client id is registered and confirmed. params: issuer, client_id"""
 

@@ -44,6 +44,7 @@ from app.errors.lti import (
     RegistrationRefused,
     SelectionNotFound,
     TeacherNeeded,
+    TokenRefused,
 )
 from app.errors.members import (
     AttemptsRunning,
@@ -184,6 +185,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     PlatformUnavailable: Answer(503, "lti-platform-unavailable"),
     AnswerUnusable: Answer(502, "answer-unusable"),
     PlatformRefused: Answer(502, "lti-platform-refused"),
+    TokenRefused: Answer(502, "lti-token-refused"),
     PlatformUnknown: Answer(403, "lti-platform-unknown"),
     PlatformNotFound: Answer(404, "lti-platform-not-found"),
     PlatformKnown: Answer(409, "lti-platform-known"),

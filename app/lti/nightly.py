@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.background import Background
 from app.errors import AppError
-from app.errors.lti import PlatformRefused
+from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti import memberships
 from app.lti.grades import comparison, wanted
@@ -183,9 +183,9 @@ def next_night(now: datetime, time_zone: str, id: str) -> datetime:
 
 
 def _may_pass(refusal: Exception) -> bool:
-    if isinstance(refusal, PlatformRefused):
+    if isinstance(refusal, PlatformRefused) and not isinstance(refusal, TokenRefused):
         return may_pass(int(refusal.params["status"]))
-    return isinstance(refusal, AnswerUnusable)
+    return isinstance(refusal, AnswerUnusable | TokenRefused)
 
 
 def _said(refusals: Iterable[Exception]) -> str | None:
@@ -196,7 +196,8 @@ def _said(refusals: Iterable[Exception]) -> str | None:
 def _words(refusal: Exception) -> str:
     """Return the platform's words, or ours about the answer, or the name of a fault of ours."""
     if isinstance(refusal, PlatformRefused):
-        return f"{refusal.params['status']} {refusal.params['words']}".strip()
+        words = f"{refusal.params['status']} {refusal.params['words']}".strip()
+        return f"no token: {words}" if isinstance(refusal, TokenRefused) else words
     if isinstance(refusal, AnswerUnusable):
         return str(refusal.params["reason"])
     if isinstance(refusal, TargetRefused):

@@ -17,13 +17,14 @@ from http.client import responses
 from typing import Any
 from urllib.parse import urlencode
 
-from app.errors.lti import PlatformRefused
+from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable
 from app.lti import keys
 from app.outgoing.client import Answer, Outgoing, moment_of
 from app.outgoing.targets import check_url
 from app.storage.database import Database
 from app.storage.models import LtiPlatform, new_id
+from app.storage.passback import tokens_given
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ LIST_BYTES = 8_000_000
 #: A clock that is wrong by more is somebody else's, such as a cache's.
 MOST_SKEW_SECONDS = 86400.0
 PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
+GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 #: Of a platform's words that are kept.
 WORDS = 300
 _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
@@ -121,8 +123,8 @@ class PlatformServices:
             content: what is sent as JSON.
             most_bytes: of the answer.
         Raises:
-            PlatformRefused: the platform gives no token.
-            AnswerUnusable, TargetRefused: see `Outgoing.send`.
+            TokenRefused: the platform gives no token.
+            AnswerUnusable, TargetRefused: see `Outgoing.send`; or there is a page for people where an answer should be.
         """
         body = None if content is None else json.dumps(content, ensure_ascii=False).encode()
         for is_last in (False, True):
@@ -133,7 +135,7 @@ class PlatformServices:
             answer = await self._outgoing.send(method, url, headers=headers, content=body, most_bytes=most_bytes)
             self._learn_time(platform, answer)
             if is_last or not self._has_ended((platform.id, frozenset(scopes)), token, answer):
-                return answer
+                return _no_page(answer)
         raise AssertionError("unreachable")
 
     def check(self, url: str) -> None:
@@ -144,17 +146,19 @@ class PlatformServices:
         """Have a token at hand, and so the platform's time, if it has answered at all.
 
         Raises:
-            PlatformRefused, AnswerUnusable, TargetRefused: see `send`.
+            TokenRefused, AnswerUnusable, TargetRefused: see `send`.
         """
         await self._token(platform, frozenset(scopes))
 
     async def try_token(self, platform: LtiPlatform, scopes: Collection[str]) -> None:
-        """Ask for a new token, to see whether there is one.
+        """Ask for a new token, to see whether there is one. Grades that wait for one are sent at once then.
 
         Raises:
-            PlatformRefused, AnswerUnusable, TargetRefused: see `send`.
+            TokenRefused, AnswerUnusable, TargetRefused: see `send`.
         """
         await self._fetch_token(platform, frozenset(scopes))
+        async with self._database.write() as session:
+            await tokens_given(session, platform.id)
 
     def _has_ended(self, key: _Key, token: _Token, answer: Answer) -> bool:
         """Tell whether the platform may take a new token instead of this one, which is forgotten then.
@@ -184,10 +188,10 @@ class PlatformServices:
             by = await keys.signing_id(self._database), platform.client_id, platform.token_url, platform.token_audience
             refused = self._refused.get(key)
             if refused is not None and refused.by == by and time.monotonic() < refused.until:
-                raise PlatformRefused(**refused.params)
+                raise TokenRefused(**refused.params)
             try:
                 return await self._fetch_token(platform, scopes)
-            except PlatformRefused as exc:
+            except TokenRefused as exc:
                 if not may_pass(int(exc.params["status"])):
                     self._refused[key] = _Refused(exc.params, time.monotonic() + PAUSE_SECONDS, by)
                 raise
@@ -199,7 +203,7 @@ class PlatformServices:
         if not answer.is_success and abs(self._skews.get(platform.id, 0.0) - before) > keys.CLOCK_SECONDS / 2:
             answer = await self._request_token(platform, scopes)
         if not answer.is_success:
-            raise refusal(answer)
+            raise TokenRefused(**refusal(answer).params)
         return self._keep_token(platform, scopes, answer)
 
     async def _request_token(self, platform: LtiPlatform, scopes: frozenset[str]) -> Answer:
@@ -277,6 +281,13 @@ def words_of(answer: Answer) -> str:
 def is_page(answer: Answer) -> bool:
     """Tell whether an answer is a page for people, such as the one of a login or of maintenance."""
     return answer.body.lstrip().startswith(b"<")
+
+
+def _no_page(answer: Answer) -> Answer:
+    """Raises: AnswerUnusable: a page for people says that nothing is there; the service itself answers without one."""
+    if answer.status in GONE and is_page(answer):
+        raise AnswerUnusable(reason=f"the platform answered {answer.status} with a page: {words_of(answer)}")
+    return answer
 
 
 def _said(text: str) -> str | None:

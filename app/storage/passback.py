@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.due import database_now
-from app.storage.models import LtiLink, LtiScore, Submission
+from app.storage.models import LtiContext, LtiLink, LtiScore, Submission
 
 #: Of a grade in a column that has none yet.
 NOTHING_SENT = {"submitted_at": None, "comment_sha256": None, "mended_at": None}
@@ -91,7 +91,27 @@ async def members_changed(session: AsyncSession, membership_ids: Collection[str]
 async def key_changed(session: AsyncSession) -> None:
     """Send the scores again that were given up because a platform did not believe our signature, or said so."""
     refused = LtiScore.last_status.in_((HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN))
-    await _again(session, and_(LtiScore.failed_at.is_not(None), refused))
+    await _again(session, and_(LtiScore.failed_at.is_not(None), or_(refused, LtiScore.token_refused)))
+    await tokens_given(session)
+
+
+async def tokens_given(session: AsyncSession, platform_id: str | None = None) -> None:
+    """Send the scores at once that wait for a token, because there may be one now.
+
+    Args:
+        platform_id: None: of all platforms.
+    """
+    waits = and_(LtiScore.token_refused, LtiScore.next_at.is_not(None))
+    if platform_id is not None:
+        links = select(LtiLink.id).join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
+        waits = and_(waits, LtiScore.lti_link_id.in_(links.where(LtiContext.platform_id == platform_id)))
+    now = await database_now(session)
+    await session.execute(
+        update(LtiScore)
+        .where(LtiScore.id.in_(_in_order(waits)))
+        .values(waits_since=now, next_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def send_again(session: AsyncSession, link_id: str, score_id: str | None = None) -> None:
@@ -114,6 +134,7 @@ async def _again(session: AsyncSession, condition: ColumnElement[bool], **also: 
             waits_since=case((idle, now), else_=LtiScore.waits_since),
             next_at=case((idle, now), else_=LtiScore.next_at),
             failed_at=None,
+            token_refused=case((idle, False), else_=LtiScore.token_refused),
             last_error=None,
             last_status=None,
             **also,

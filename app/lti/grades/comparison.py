@@ -21,7 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 from sqlalchemy import select
 
-from app.errors.lti import PlatformRefused
+from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable
 from app.lti.grades import lineitems
 from app.lti.grades.scores import below
@@ -110,6 +110,8 @@ async def compare(database: Database, services: PlatformServices, platform: LtiP
     try:
         there = await read_results(services, platform, link.lineitem_url)
         most = await lineitems.maximum(services, platform, link)
+    except TokenRefused:
+        raise  # It says nothing about the column.
     except PlatformRefused as exc:
         is_missing = exc.params["status"] in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
         if is_missing and await lineitems.replace_if_gone(database, services, platform, link, link.lineitem_url):

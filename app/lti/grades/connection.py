@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from http import HTTPStatus
 
 from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased, contains_eager
 
 from app.errors.lti import LinkNotFound
-from app.lti.platform_services import RESULT_SCOPE
+from app.lti.platform_services import GONE, RESULT_SCOPE
 from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership
 
-GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 #: Of the failures that a page lists.
 SHOWN = 100
 
@@ -64,6 +62,16 @@ class Connection:
         if self.context.memberships_url is None:
             return Nightly.GRADES if shows_grades else Nightly.NOTHING
         return Nightly.BOTH if shows_grades else Nightly.MEMBERS
+
+
+@dataclass(frozen=True)
+class TokenRefusal:
+    """The words with which a platform has given us no token. Attributes: count: grades that wait for one."""
+
+    platform: str
+    status: int
+    words: str
+    count: int
 
 
 class State(StrEnum):
@@ -124,6 +132,24 @@ async def _numbers(session: AsyncSession, link_ids: Sequence[str]) -> dict[str, 
     return {row[0]: Numbers(*row[1:]) for row in counted}
 
 
+async def token_refusals(session: AsyncSession, of: ColumnElement[bool]) -> Sequence[TokenRefusal]:
+    """List why grades wait for a token, the newest words first. Args: of: a condition on contexts."""
+    newest = func.max(LtiScore.waits_since).desc()
+    found = await session.execute(
+        select(LtiPlatform.name, LtiScore.last_status, LtiScore.last_error, func.count())
+        .select_from(LtiScore)
+        .join(LtiLink, LtiLink.id == LtiScore.lti_link_id)
+        .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
+        .join(LtiPlatform, LtiPlatform.id == LtiContext.platform_id)
+        .join(Membership, Membership.id == LtiScore.membership_id)
+        .where(of, LtiScore.token_refused, LtiScore.next_at.is_not(None), LtiScore.last_status.is_not(None))
+        .where(Membership.removed_at.is_(None))
+        .group_by(LtiPlatform.name, LtiScore.last_status, LtiScore.last_error)
+        .order_by(newest)
+    )
+    return [TokenRefusal(name, status or 0, words or "", count) for name, status, words, count in found]
+
+
 async def failures_of(session: AsyncSession, course_id: str) -> Sequence[tuple[LtiScore, LtiLink, Membership]]:
     """List the scores of a course that were given up, the newest first, with the members' persons."""
     return await _scores(session, course_id, LtiScore.failed_at, _needs_somebody())
@@ -145,7 +171,8 @@ def _needs_somebody() -> ColumnElement[bool]:
         .where(other.membership_id == LtiScore.membership_id, other.points.is_not(None), other.failed_at.is_(None))
         .where(link.id == other.lti_link_id, link.course_assignment_id == LtiLink.course_assignment_id)
     )
-    is_of_gone = and_(LtiScore.points.is_(None), func.coalesce(LtiScore.last_status, 0).in_(GONE))
+    is_gone = and_(func.coalesce(LtiScore.last_status, 0).in_(GONE), LtiScore.token_refused.is_(False))
+    is_of_gone = and_(LtiScore.points.is_(None), is_gone)
     return and_(LtiScore.failed_at.is_not(None), or_(not_(is_of_gone), not_(has_arrived_beside)))
 
 
@@ -202,7 +229,9 @@ async def passback_of(session: AsyncSession, membership_id: str, course_assignme
     found = scores.all()
     if any(score.points is not None and score.failed_at is None for score in found):
         # Links that were deleted there, as for teachers.
-        found = [score for score in found if score.points is not None or score.last_status not in GONE]
+        found = [
+            score for score in found if score.points is not None or score.last_status not in GONE or score.token_refused
+        ]
     states = [passback for score in found if (passback := _state(score)) is not None]
     # Of several columns the one that needs somebody comes first.
     order = (State.FAILED, State.ON_ITS_WAY, State.DELIVERED)

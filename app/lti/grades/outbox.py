@@ -184,6 +184,7 @@ async def delivered(
             score.differs_since = score.there_points = score.there_max = score.mended_at = None
         score.points, score.max_points, score.delivered_at = grade.points, grade.max_points, now
     score.last_error = score.last_status = score.failed_at = None
+    score.token_refused = False
     is_newest = score.version == due.version
     if grade is not None and is_newest:  # Else the column may be another one meanwhile.
         score.submitted_at, score.comment_sha256 = submitted_at or score.submitted_at, comment_sha256
@@ -191,7 +192,13 @@ async def delivered(
 
 
 async def failed(
-    session: AsyncSession, due: Due, *, again_in: timedelta | None, status: int | None, words: str
+    session: AsyncSession,
+    due: Due,
+    *,
+    again_in: timedelta | None,
+    status: int | None,
+    words: str,
+    token_refused: bool = False,
 ) -> None:
     """Store why a try did not succeed.
 
@@ -202,7 +209,7 @@ async def failed(
     score = await session.get_one(LtiScore, due.score.id, with_for_update=True, populate_existing=True)
     if score.sent_version >= due.version:
         return  # Another process has delivered it, after this one's lease was over.
-    score.last_status, score.last_error = status, words[:500]
+    score.last_status, score.last_error, score.token_refused = status, words[:500], token_refused
     if again_in is not None:
         score.waits_since, score.next_at = now, now + again_in
     elif score.version > due.version:

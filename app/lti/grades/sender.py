@@ -19,12 +19,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors.lti import PlatformRefused
+from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.grades import lineitems, outbox, scores
 from app.lti.grades.outbox import Due
 from app.lti.grades.wanted import Wanted, wanted
-from app.lti.platform_services import SCORE_SCOPE, PlatformServices, may_pass, words_of
+from app.lti.platform_services import SCORE_SCOPE, PlatformServices, is_page, may_pass, words_of
 from app.lti.registration import kinds
 from app.outgoing.client import Answer
 from app.outgoing.sender import Sender
@@ -117,7 +117,8 @@ class ScoreSender(Sender[Due]):
         except TimeoutError:
             await self._failed(due, None, "the platform did not answer in time")
         except PlatformRefused as exc:
-            await self._failed(due, int(exc.params["status"]), str(exc.params["words"]), exc.params.get("retry_after"))
+            said = int(exc.params["status"]), str(exc.params["words"]), exc.params.get("retry_after")
+            await self._failed(due, *said, token_refused=isinstance(exc, TokenRefused))
         except AnswerUnusable as exc:
             await self._failed(due, None, str(exc.params["reason"]))
         except TargetRefused as exc:
@@ -176,8 +177,8 @@ class ScoreSender(Sender[Due]):
                 await outbox.put_off(session, due, IN_A_MOMENT)
         elif not answer.is_success:
             await self._failed(due, answer.status, words_of(answer), answer.retry_after)
-        elif answer.body.lstrip().startswith(b"<"):
-            # The page of a login or of maintenance, which has taken no score.
+        elif is_page(answer):
+            # It has taken no score.
             await self._failed(due, None, "the platform answered with a page")
         else:
             async with self._database.write() as session:
@@ -198,12 +199,18 @@ class ScoreSender(Sender[Due]):
         retry_after: float | None = None,
         *,
         is_final: bool = False,
+        token_refused: bool = False,
     ) -> None:
-        """Put the next try off, or give up, as the platform's answer asks for."""
-        wait = None if is_final else _wait(status, due.score.attempts, retry_after)
+        """Put the next try off, or give up, as the platform's answer asks for.
+
+        Args:
+            token_refused: it was asked for a token. Whatever it says to that, it has not looked at the grade.
+        """
+        wait = None if is_final else _wait(None if token_refused else status, due.score.attempts, retry_after)
         async with self._database.write() as session:
-            await outbox.failed(session, due, again_in=wait, status=status, words=words)
+            await outbox.failed(session, due, again_in=wait, status=status, words=words, token_refused=token_refused)
         facts = {**_facts(due), "status": status, "reason": words, "will_be_repeated": wait is not None}
+        facts["token_refused"] = token_refused
         logger.warning("lti_score_failed", extra=facts)
 
     async def _grade(self, session: AsyncSession, due: Due) -> _Grade | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.models.base import ID_LENGTH, Base, MemberRole, new_id, utc_now
@@ -244,3 +244,5 @@ class LtiScore(Base):
     last_status: Mapped[int | None]
     # The platform's words, cut.
     last_error: Mapped[str | None] = mapped_column(String(500))
+    # These are about our request for a token: nobody there has looked at the grade, which waits on.
+    token_refused: Mapped[bool] = mapped_column(default=False, server_default=false())

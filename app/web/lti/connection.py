@@ -23,7 +23,7 @@ from app.lti import memberships
 from app.lti.grades import connection
 from app.lti.launch import arrival, binding
 from app.services import services
-from app.storage.models import MemberRole, utc_now
+from app.storage.models import LtiContext, MemberRole, utc_now
 from app.storage.passback import send_again
 from app.web.lti.reasons import reasons_logged
 from app.web.manage.asking import Shown
@@ -58,6 +58,7 @@ async def _page(
     async with parts.database.read() as session:
         course = await courses.existing(session, viewer.course_id)
         found = await connection.connections_of(session, course.id)
+        refusals = await connection.token_refusals(session, LtiContext.course_id == course.id)
         failures = await connection.failures_of(session, course.id)
         differences = await connection.differences_of(session, course.id)
         going = {each.context.id: await binding.would_go(session, each.context, _managed(viewer)) for each in found}
@@ -70,6 +71,7 @@ async def _page(
         here="lms",
         connections=found,
         failures=failures,
+        token_refusals=refusals,
         differences=differences,
         zone=ZoneInfo(course.time_zone),
         assignments=parts.assignments,

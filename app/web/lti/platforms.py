@@ -18,12 +18,13 @@ from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.parameters import PathId
 from app.lti import keys, platforms
+from app.lti.grades import connection
 from app.lti.platforms import Registration
 from app.lti.registration import checking, invitations
 from app.lti.registration.kinds import FORMS, KINDS, Addresses, Form, addresses_of
 from app.outgoing.targets import check_url
 from app.services import service_url, services
-from app.storage.models import LtiPlatform
+from app.storage.models import LtiContext, LtiPlatform
 from app.web.lti.registering import tool_of
 from app.web.manage.fields import Fields, form_context
 
@@ -256,6 +257,7 @@ async def _one(
         platform = await platforms.find(session, platform_id)
         known = await platforms.deployments(session, platform_id)
         courses = await platforms.count_courses(session, platform_id)
+        refusals = await connection.token_refusals(session, LtiContext.platform_id == platform_id)
     return page(
         request,
         "lti/platform.html",
@@ -265,6 +267,7 @@ async def _one(
         courses=courses,
         sites=_sites(platform),
         faults=faults,
+        token_refusals=refusals,
         forms=_forms(request),
         **form_context(request, fields, refusal),
     )

@@ -105,6 +105,38 @@ async def test_token_that_is_refused_for_a_while_keeps_its_pause_too(world: Worl
     assert world.given() == 100
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
+async def test_platform_that_gives_no_token_for_a_day_gets_the_grade(world: World, status: int) -> None:
+    await world.attempt()
+    world.fake.answers["/token"] = lambda: httpx.Response(status, json={"error": "no keys"})
+    for _ in range(24):
+        await world.send(3600)
+    score = await world.score()
+    assert (score.last_status, score.last_error, score.token_refused) == (status, "no keys", True)
+    assert (score.failed_at, world.posts) == (None, 0)
+    del world.fake.answers["/token"]
+    await world.send(3 * 3600)
+    assert world.given() == 100
+    assert not (await world.score()).token_refused
+
+
+async def test_grade_that_no_token_came_for_in_a_week_is_given_up_and_not_taken_for_a_deleted_column(
+    world: World,
+) -> None:
+    await world.attempt()
+    world.fake.answers["/token"] = lambda: httpx.Response(404)
+    async with world.database.write() as session:
+        await session.execute(update(LtiScore).values(attempts=sender.MOST_TRIES - 1))
+    await world.send()
+    score = await world.score()
+    assert (score.failed_at is not None, score.last_status, score.token_refused) == (True, 404, True)
+    del world.fake.answers["/token"]
+    async with world.database.write() as session:
+        await passback.key_changed(session)
+    await world.send(0)
+    assert world.given() == 100
+
+
 @pytest.mark.parametrize("ahead", [-3600.0, -90.0, -1.0, 0.0, 1.0, 90.0, 3600.0])
 async def test_grade_arrives_with_a_stamp_of_the_platforms_clock_whatever_ours_says(world: World, ahead: float) -> None:
     world.ahead = ahead

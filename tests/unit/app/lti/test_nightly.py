@@ -175,6 +175,19 @@ async def test_column_that_is_gone_is_replaced(
     assert list(fake.items) == [f"{ISSUER}/items/1"]
 
 
+async def test_refused_token_is_no_word_about_the_column(
+    service: Service, fake: FakePlatform, course: str, nightly: Nightly
+) -> None:
+    grant = {**GRANT, AGS: {**GRANT[AGS], "scope": [SCORE_SCOPE, RESULT_SCOPE, LINEITEM_SCOPE]}}
+    await come_and_hand_in(service, fake, **grant)
+    await until(lambda: fake.grades)
+    before = await idle(service)
+    fake.answers["/token"] = lambda: httpx.Response(404, html="<title>Moodle</title>")
+    assert (await night(service, nightly)).check_error == "no token: 404 Moodle"
+    assert (await idle(service)).version == before.version
+    assert not fake.items
+
+
 async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed(
     service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly, page: str
 ) -> None:

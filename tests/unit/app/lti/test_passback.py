@@ -20,7 +20,7 @@ from app.lti.grades.scores import below
 from app.lti.platform_services import words_of
 from app.outgoing import client as outgoing
 from app.outgoing.client import Answer
-from app.storage.models import LtiLink, LtiScore
+from app.storage.models import LtiLink, LtiPlatform, LtiScore
 from grader import Status
 from tests.platforms import AGS, CLIENT_ID, ISSUER, LTI, FakePlatform
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
@@ -194,15 +194,22 @@ async def test_connection_that_breaks_is_tried_again(service: Service, fake: Fak
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-@pytest.mark.parametrize("path", [SCORES, "/token"])
 async def test_refusal_is_final_and_kept_in_the_platforms_words(
-    service: Service, fake: FakePlatform, course: str, status: int, path: str
+    service: Service, fake: FakePlatform, course: str, status: int
 ) -> None:
-    fake.answers[path] = lambda: httpx.Response(status, json={"error_description": "the column is gone"})
+    fake.answers[SCORES] = lambda: httpx.Response(status, json={"error_description": "the column is gone"})
     await come_and_hand_in(service, fake)
     score = await failed(service)
     assert (score.next_at, score.last_status, score.last_error) == (None, status, "the column is gone")
-    assert fake.asked.count(path) == 1
+    assert fake.asked.count(SCORES) == 1
+
+
+async def test_page_where_the_column_was_is_no_refusal(service: Service, fake: FakePlatform, course: str) -> None:
+    """A web server in front of the platform says that nothing is there, as in maintenance."""
+    left = [httpx.Response(404, html="<title>Not found</title>")] * 2
+    fake.answers[SCORES] = lambda: left.pop() if left else None
+    await come_and_hand_in(service, fake)
+    await until(lambda: fake.grades)
 
 
 @pytest.mark.parametrize(
@@ -247,17 +254,53 @@ async def test_redirect_is_no_final_answer(service: Service, fake: FakePlatform,
     await until(lambda: fake.grades)
 
 
+async def waiting(service: Service, user_id: str = "user-5") -> LtiScore:
+    """Wait until the grade of this person waits for a token, and return it."""
+
+    async def found() -> LtiScore | None:
+        scores = await everything(service, LtiScore)
+        return next((each for each in scores if each.user_id == user_id and each.token_refused), None)
+
+    return await until(found)
+
+
 async def test_refused_key_is_tried_again_after_a_rotation(service: Service, fake: FakePlatform, course: str) -> None:
-    refused = httpx.Response(400, json={"error": "invalid_client"})
-    fake.answers["/token"] = lambda: refused
+    fake.answers["/token"] = lambda: httpx.Response(400, json={"error": "invalid_client"})
     await come_and_hand_in(service, fake)
-    score = await failed(service)
-    assert (score.last_status, score.last_error) == (400, "invalid_client")
+    score = await waiting(service)
+    assert (score.last_status, score.last_error, score.failed_at) == (400, "invalid_client", None)
     assert fake.asked.count("/token") == 1
     del fake.answers["/token"]
     async with service.services.database.write() as session:
         await keys.rotate(session)
     await until(lambda: fake.grades)
+    assert not (await idle(service)).token_refused
+
+
+async def test_refused_token_is_shown_and_ends_when_the_check_gets_one(
+    service: Service, fake: FakePlatform, course: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Moodle cannot read our keys for a while, and its page of an error is no word about the column."""
+    monkeypatch.setattr(sender, "RETRY_SECONDS", (3600,))
+    fake.answers["/token"] = lambda: httpx.Response(404, html="<title>Error | Moodle</title>")
+    await come_and_hand_in(service, fake)
+    score = await waiting(service)
+    assert score.next_at is not None
+    (platform,) = await everything(service, LtiPlatform)
+    async with browser(service) as teacher, service.browser() as admin:
+        await launch(teacher, fake, **TEACHER)
+        shown = (await teacher.get(f"{course}/lms")).text
+        assert "gives this service no access to its grade book" in shown
+        assert "404: Error | Moodle" in shown
+        assert 'id="failures"' not in shown
+        page = f"/platforms/{platform.id}"
+        seen = (await admin.get(page)).text
+        assert "404: Error | Moodle" in seen
+        del fake.answers["/token"]
+        await admin.post(f"{page}/check", data={"form_secret": form_secret(seen)})
+        await until(lambda: fake.grades)
+        await idle(service)
+        assert "no access to its grade book" not in (await teacher.get(f"{course}/lms")).text
 
 
 async def test_deleted_column_is_made_once_more(service: Service, fake: FakePlatform, course: str) -> None:
@@ -360,7 +403,7 @@ async def test_refused_request_for_a_token_is_not_repeated_for_each_grade(
     fake.answers["/token"] = lambda: httpx.Response(400, json={"error": "invalid_client"})
     for student in ("student-1", "student-2"):
         await come_and_hand_in(service, fake, sub=student)
-        assert (await failed(service, student)).last_error == "invalid_client"
+        assert (await waiting(service, student)).last_error == "invalid_client"
     assert fake.asked.count("/token") == 1
 
 
