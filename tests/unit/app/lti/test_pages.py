@@ -326,7 +326,7 @@ async def test_name_in_two_long_parts_is_as_long_as_a_name_may_be(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
     async with browser(service) as teacher:
-        page = f"{(await launch(teacher, fake, **TEACHER, **NRPS)).headers['location']}/lms"
+        page = f"{(await launch(teacher, fake, **TEACHER, **MEMBERS)).headers['location']}/lms"
         new = {**listed("new-1"), "name": None, "given_name": "a" * 200, "family_name": "b" * 200}
         answering(fake, [listed("teacher-1", "Instructor"), new])
         assert "Added: 1" in (await read_list(teacher, service, page)).text
@@ -363,7 +363,7 @@ async def test_list_that_is_too_long_is_left(
 ) -> None:
     """Whoever has left counts, too, and no member is looked at before all are counted."""
     async with browser(service) as teacher:
-        page = f"{(await launch(teacher, fake, **TEACHER, **NRPS)).headers['location']}/lms"
+        page = f"{(await launch(teacher, fake, **TEACHER, **MEMBERS)).headers['location']}/lms"
         answering(fake, [listed("teacher-1", "Instructor")] * 9_000, [each] * 11_001, [listed("new")])
         shown = await read_list(teacher, service, page)
     assert (shown.status_code, "more than 20000 members" in shown.text) == (502, True)
