@@ -253,7 +253,7 @@ class LineItems(Token):
     path, form = "/items", "the list of line items has another form"
 
     async def point(self, url: str | None) -> None:
-        self.fake.items = {}
+        self.fake.book.items = {}
         await self.put(LtiLink, lineitems_url=url or f"{ISSUER}/items")
 
     async def prepare(self) -> None:
@@ -267,7 +267,7 @@ class FoundItem(LineItems):
     form = "the line item has no usable address"
 
     async def point(self, url: str | None) -> None:
-        self.fake.items = {url: {"id": url, "resourceLinkId": "link-9"}} if url else {}
+        self.fake.book.items = {url: {"id": url, "resourceLinkId": "link-9"}} if url else {}
 
 
 class Results(Scores):
