@@ -34,7 +34,7 @@ def moodle(reason: str) -> dict[str, Any]:
             "text/html",
             "Moodle & more | Error",
         ),
-        ("<html><body>Whoops", "text/html", ""),
+        ("<html><body>Whoops", "text/html", "Bad Request"),
         ("no such\ncolumn\x00", "text/plain", "no such column"),
         ('{"message": "{no} such column"}', "application/json", "{no} such column"),
         ("x" * 9000, "text/plain", "x" * WORDS),
