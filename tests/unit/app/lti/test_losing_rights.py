@@ -33,7 +33,7 @@ from tests.platforms import DEPLOYMENT, ISSUER, LTI, REGISTRATION, FakePlatform
 from tests.unit.app.calls import SUBMISSIONS, upload
 from tests.unit.app.conftest import FakeGrader, Service
 from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch, register
-from tests.unit.app.lti.test_pages import DL, NRPS, answering, listed, read_list, send
+from tests.unit.app.lti.test_pages import DL, MEMBERS, answering, listed, read_list, send
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -121,16 +121,16 @@ async def test_list_takes_rights_in_an_archived_course_and_gives_none(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
     async with browser(service) as teacher, browser(service) as student, browser(service) as other:
-        course = (await launch(teacher, fake, **TEACHER, **NRPS)).headers["location"]
-        page = (await launch(student, fake, **NRPS)).headers["location"]
-        await launch(other, fake, sub="other", role="Instructor", **NRPS)
+        course = (await launch(teacher, fake, **TEACHER, **MEMBERS)).headers["location"]
+        page = (await launch(student, fake, **MEMBERS)).headers["location"]
+        await launch(other, fake, sub="other", role="Instructor", **MEMBERS)
         await archive(service, course)
         answering(fake, [listed("teacher-1", "Instructor"), listed("new"), listed("other")])
         shown = await read_list(teacher, service, f"{course}/lms")
         assert "Added: 0; changed: 1; removed: 1" in shown.text
         assert (await student.get(page)).status_code == 401
         assert (await other.get(f"{course}/settings")).status_code == 403
-        assert (await launch(student, fake, **NRPS)).status_code == 403
+        assert (await launch(student, fake, **MEMBERS)).status_code == 403
     assert len(await everything(service, Person)) == 3
 
 
@@ -141,14 +141,14 @@ async def test_list_of_moodle_makes_no_student_of_staff_and_the_next_launch_does
     fake.token_path = "/mod/lti/token.php"
     await register(service, replace(REGISTRATION, token_url=f"{ISSUER}{fake.token_path}"))
     async with browser(service) as teacher, browser(service) as colleague:
-        course = (await launch(teacher, fake, **TEACHER, **NRPS)).headers["location"]
-        await launch(colleague, fake, sub="colleague", role="Instructor", **NRPS)
+        course = (await launch(teacher, fake, **TEACHER, **MEMBERS)).headers["location"]
+        await launch(colleague, fake, sub="colleague", role="Instructor", **MEMBERS)
         answering(fake, [listed("teacher-1", "Instructor"), listed("colleague"), listed("student")])
         assert "Added: 1; changed: 0; removed: 0" in (await read_list(teacher, service, f"{course}/lms")).text
         assert (await colleague.get(f"{course}/settings")).status_code == 200
-        await launch(colleague, fake, sub="colleague", **NRPS)
+        await launch(colleague, fake, sub="colleague", **MEMBERS)
         assert (await colleague.get(f"{course}/settings")).status_code == 403
-        await launch(colleague, fake, sub="colleague", role="Instructor", **NRPS)
+        await launch(colleague, fake, sub="colleague", role="Instructor", **MEMBERS)
         answering(fake, [listed("teacher-1", "Instructor"), listed("student")])
         assert "Added: 0; changed: 0; removed: 1" in (await read_list(teacher, service, f"{course}/lms")).text
         assert (await colleague.get(f"{course}/settings")).status_code == 401
@@ -210,7 +210,7 @@ async def test_list_of_one_section_drops_nobody_of_another(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
     async with browser(service) as teacher, browser(service) as student:
-        course = (await launch(teacher, fake, **TEACHER, **NRPS)).headers["location"]
+        course = (await launch(teacher, fake, **TEACHER, **MEMBERS)).headers["location"]
         answering(fake, [listed("teacher-1", "Instructor")])
         page = f"{course}/lms"
         await read_list(teacher, service, page)
@@ -241,7 +241,7 @@ async def test_list_that_comes_after_its_connection_was_undone_changes_nobody(
     database = service.services.database
     (context,) = await everything(service, LtiContext)
     asked_at = utc_now()
-    await binding.disconnect(database, context.course_id, context.id, keep=None, made_by="test")
+    await binding.disconnect(database, context.course_id, context.id, manages=set(MemberRole), made_by="test")
     there = [Who(sub, Part.TEACHER, None, None, None) for sub in ("teacher-1", "new")]
     assert await memberships.apply(database, platform, context, there, asked_at) == Changed(0, 0, 0)
     (member,) = await everything(service, Membership)
@@ -253,7 +253,7 @@ async def test_administrator_whom_no_list_names_stays_who_reads_it(
 ) -> None:
     administrator = ["http://purl.imsglobal.org/vocab/lis/v2/institution/person#Administrator"]
     async with browser(service) as admin, browser(service) as other:
-        claims = {**TEACHER, **NRPS, f"{LTI}roles": administrator}
+        claims = {**TEACHER, **MEMBERS, f"{LTI}roles": administrator}
         course = (await launch(admin, fake, **claims)).headers["location"]
         await launch(other, fake, **{**claims, "sub": "another-administrator"})
         answering(fake, [listed("somebody", "Instructor")])
@@ -279,19 +279,19 @@ async def test_dropped_member_comes_back_to_a_platform_with_another_name(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
     async with browser(service) as teacher, browser(service) as student:
-        course = (await launch(teacher, fake, **TEACHER, **NRPS)).headers["location"]
-        await launch(student, fake, **NRPS)
+        course = (await launch(teacher, fake, **TEACHER, **MEMBERS)).headers["location"]
+        await launch(student, fake, **MEMBERS)
         answering(fake, [listed("teacher-1", "Instructor")])
         assert "removed: 1" in (await read_list(teacher, service, f"{course}/lms")).text
         async with service.services.database.write() as session:
             (await session.get_one(LtiPlatform, platform.id)).name = "Renamed"
-        assert (await launch(student, fake, **NRPS)).status_code == 303
+        assert (await launch(student, fake, **MEMBERS)).status_code == 303
         # Whom a teacher takes back and removes again stays out.
         member = await member_of(service, "user-5")
         assert "removed: 1" in (await read_list(teacher, service, f"{course}/lms")).text
         for action in ("restore", "remove"):
             await send(teacher, f"{course}/members/{member.id}", f"{course}/members/{member.id}/{action}")
-        assert (await launch(student, fake, **NRPS)).status_code == 403
+        assert (await launch(student, fake, **MEMBERS)).status_code == 403
 
 
 async def test_platform_takes_no_rights_that_were_given_here(
@@ -300,7 +300,7 @@ async def test_platform_takes_no_rights_that_were_given_here(
     """A teacher here whom an admin has merged with a person of the platform."""
     await service.add_token("of-the-course", Role.TEACHER)
     async with browser(service) as client:
-        course = (await launch(client, fake, **TEACHER, **NRPS)).headers["location"]
+        course = (await launch(client, fake, **TEACHER, **MEMBERS)).headers["location"]
         async with service.services.database.write() as session:
             person = Person(name="Основатель")
             session.add(person)
@@ -316,7 +316,7 @@ async def test_platform_takes_no_rights_that_were_given_here(
             issuer = platforms.issuer_of_people(platform.id)
             session.add(Identity(person_id=person.id, issuer=issuer, subject="founder"))
         async with browser(service) as founder:
-            await launch(founder, fake, sub="founder", role="Learner", **NRPS)
+            await launch(founder, fake, sub="founder", role="Learner", **MEMBERS)
             assert (await founder.get(f"{course}/settings")).status_code == 200
             answering(fake, [listed("teacher-1", "Instructor")])
             assert "removed: 0" in (await read_list(client, service, f"{course}/lms")).text
