@@ -130,6 +130,8 @@ async def test_student_hands_in_without_a_cookie(
     shown = await frame.get(address)
     addresses = re.findall(r'(?:href|action)="(/[^"]*)"', shown.text)
     assert all(each.startswith((f"{prefix[0]}/", "/static/")) for each in addresses), addresses
+    # Nobody may frame the page of the API.
+    assert f"{prefix[0]}/docs" not in addresses
     files = {"file": ("LSTM.py", b"class LSTM: ...")}
     secret = {"form_secret": form_secret(shown.text)}
     assert (await frame.post(address, data={"form_secret": "0" * 256}, files=files)).status_code == 403
