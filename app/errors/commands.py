@@ -17,7 +17,7 @@ class CannotStart(AppError):
 
 
 class NotPossible(CannotStart):
-    """What the command was asked for cannot be done. params: reason"""
+    """The command cannot do this. params: reason"""
 
     text = "{reason}"
 

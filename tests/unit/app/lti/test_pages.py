@@ -361,7 +361,7 @@ async def test_list_of_members_adds_changes_and_drops(
 async def test_list_that_is_too_long_is_left(
     service: Service, platform: LtiPlatform, fake: FakePlatform, each: dict[str, str]
 ) -> None:
-    """Whoever has left counts, too, and no member is looked at before all are counted."""
+    """Members who have left count, too, and no member is looked at before all are counted."""
     async with browser(service) as teacher:
         page = f"{(await launch(teacher, fake, **TEACHER, **MEMBERS)).headers['location']}/lms"
         answering(fake, [listed("teacher-1", "Instructor")] * 9_000, [each] * 11_001, [listed("new")])

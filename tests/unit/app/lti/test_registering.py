@@ -303,7 +303,7 @@ async def test_platform_that_is_registered_already_is_said_to_be(service: Servic
 async def test_client_id_of_another_platform_is_refused(
     service: Service, fake: FakePlatform, platform: LtiPlatform, client_id: str
 ) -> None:
-    """What we sign for one of them would be good at the other, which may know no difference between A and a."""
+    """A signature for one of them would be good at the other, which may know no difference between A and a."""
     fake.registrar.client_id = client_id
     answer = await register(service, await invite(service), **fake.registrar.parameters)
     assert (answer.status_code, "is that of another platform here" in answer.text) == (400, True)

@@ -152,7 +152,7 @@ async def test_form_sent_while_signed_out_says_that_nothing_was_saved_and_leads_
 
 
 @pytest.mark.parametrize("is_multipart", [True, False])
-async def test_what_was_written_while_signed_out_is_given_back_and_kept_nowhere(
+async def test_text_written_while_signed_out_is_given_back_and_kept_nowhere(
     service: Service, caplog: pytest.LogCaptureFixture, is_multipart: bool
 ) -> None:
     fields = {"form_secret": "of-the-form", "code": "class LSTM:\r\n  </textarea><b>mine"}
@@ -171,7 +171,7 @@ async def test_what_was_written_while_signed_out_is_given_back_and_kept_nowhere(
         assert "mine" not in asked_by_script.text
 
 
-async def test_what_strangers_write_is_limited(service: Service) -> None:
+async def test_text_of_strangers_is_limited(service: Service) -> None:
     async with stranger(service) as browser:
         for path, most in ((PAGE, PASTE_BYTES), (f"/submissions/{new_id()}/reviews", BODY_BYTES - 1000)):
             for size, is_there in ((most, True), (most + FORM_OVERHEAD_BYTES, False)):
