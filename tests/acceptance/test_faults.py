@@ -25,7 +25,8 @@ from tests.programs import program
 from tests.receiver import Receiver
 from tests.waiting import wait_until
 
-AFTER_KILLS_SECONDS = 60
+# A delivery may wait for the lease of a killed process and twice after a failed try, which is 55 s; then starts count.
+AFTER_KILLS_SECONDS = 120
 KILLING_SECONDS = 10
 
 Install = Callable[..., Installation]
