@@ -7,7 +7,8 @@ from collections.abc import Callable
 from playwright.sync_api import Browser, Page
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tests.acceptance.pages.conftest import Serving, browser, served
+from tests.acceptance.conftest import browser
+from tests.acceptance.pages.conftest import Serving, served
 from tests.acceptance.pages.states import PHONES
 
 __all__ = ["browser", "served"]

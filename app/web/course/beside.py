@@ -77,6 +77,7 @@ async def beside(request: Request, viewer: SessionHolder, submission_id: Submiss
         course,
         left=left,
         right=right,
+        of_two=left.standing.submission.membership_id != right.standing.submission.membership_id,
         checks=checks,
         hunks=hunks,
         gone=_only(left, right),

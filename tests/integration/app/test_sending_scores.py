@@ -52,7 +52,7 @@ from tests.platforms import ISSUER
 pytestmark = pytest.mark.anyio
 
 #: Of grades to one platform at once.
-NUMBER = 200
+NUMBER = 1000
 HELD = {"advisories": [Advisory(code=HELD_CODE)]}
 
 

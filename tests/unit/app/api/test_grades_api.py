@@ -80,7 +80,7 @@ async def test_adjustment_is_applied_last_with_its_history_and_the_student_reads
         ]
         grades = await own(ivanov)
         assert (at(grades)["points"], at(grades)["points_below"], at(grades)["stale"]) == (97, 100, False)
-        assert at(grades)["text"] == "points 100 of 100 (attempt 1), set to 97: a few, after all"
+        assert at(grades)["text"] == "points 100 of 100 (attempt 1), set to 97 (“a few, after all”)"
         assert [each["reason"] for each in grades["adjustments"]] == ["a few, after all", "no comments"]
         (submission,) = (await ivanov.get(SUBMISSIONS)).json()["items"]
         body = (await ivanov.get(submission["links"]["self"], params={"lang": "en"})).json()
@@ -324,8 +324,8 @@ async def test_script_reads_the_grade_and_no_teachers_words(graded: Service) -> 
         assert "he was ill" not in page
     async with graded.browser("of-ivanov") as browser:
         page = (await browser.get(body["links"]["page"])).text
-        assert "Your grade at this assignment: 95 of 100 points" in page
-        assert "adjusted −5: he was ill" in page
+        assert "The grade for this assignment: 95 of 100 points" in page
+        assert "adjusted −5 (“he was ill”)" in page
 
 
 async def test_failed_grader_gives_no_grade(service: Service, grader: FakeGrader) -> None:

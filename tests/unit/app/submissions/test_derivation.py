@@ -195,12 +195,12 @@ def test_derivation_reads_as_a_sum() -> None:
     counted = late_and_adjusted()
     assert (counted.points, counted.points_below, counted.grade_book, counted.attempt) == (75, 70, 7.5, 2)
     assert in_words(counted.steps, "en") == (
-        "points 100 of 100 (attempt 2), 3 days late −30, the best of 2 graded attempts, adjusted +5: a nice plot, "
+        "points 100 of 100 (attempt 2), 3 days late −30, the best of 2 graded attempts, adjusted +5 (“a nice plot”), "
         "in the grade book 7.5 of 10"
     )
     assert in_words(counted.steps, "ru") == (
         "баллы 100 из 100 (попытка 2), опоздание 3 дня −30, лучшая из проверенных попыток (всего 2), "
-        "поправка +5: a nice plot, в ведомости 7,5 из 10"
+        "поправка +5 («a nice plot»), в ведомости 7,5 из 10"
     )
 
 
