@@ -88,7 +88,7 @@ async def add(session: AsyncSession, said: Registration, *, made_by: str, confir
     of = LtiPlatform.issuer == said.issuer, LtiPlatform.client_id == said.client_id
     if (other := await session.scalar(select(LtiPlatform).where(*of))) is not None:
         raise PlatformKnown(platform=other.id)
-    # What we sign for one of them would be good at the other; MySQL knows no difference between A and a.
+    # A signature for one of them would be good at the other. A platform on MySQL takes A and a for the same.
     same = select(LtiPlatform.id).where(func.lower(LtiPlatform.client_id) == client_id).limit(1)
     if not confirmed and await session.scalar(same) is not None:
         raise RegistrationRefused(reason="the client id is that of another platform here")

@@ -1,6 +1,6 @@
 """The commands `courses`, with those of a course's assignments.
 
-What they do is in `app.commands.courses`, `app.commands.grading` and `app.commands.people`.
+Their work is in `app.commands.courses`, `app.commands.grading` and `app.commands.people`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The commands `regrade` and `regrades`.
 
-What they do is in `app.commands.administration` and `app.commands.previews`.
+Their work is in `app.commands.administration` and `app.commands.previews`.
 """
 
 from __future__ import annotations
