@@ -1,0 +1,77 @@
+"""docker-compose.yml and .env.example as they stand in the files; `make test-image` brings them up."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from app.settings import SECRETS, Settings
+from grader.settings import ENV_PREFIX, variable
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, Any] = COMPOSE["services"]
+EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
+EXAMPLES = dict(re.findall(r"^#([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
+ALL = {variable(name) for name in Settings.model_fields}
+#: Those that image and compose file set.
+FIXED = {variable(name) for name in ("host", "data_dir", "cache_dir", "database_url", "worker_port")}
+
+
+def test_the_example_has_every_setting_once():
+    assert len(re.findall(r"^#[A-Z_]+=", EXAMPLE, re.MULTILINE)) == len(EXAMPLES)
+    assert {name for name in EXAMPLES if name.startswith(ENV_PREFIX)} == ALL - FIXED
+    assert set(re.findall(rf"{ENV_PREFIX}[A-Z_]*[A-Z]", EXAMPLE.rpartition("\n\n")[2])) == FIXED
+
+
+def test_the_example_has_every_variable_of_the_compose_file():
+    named = set(re.findall(r"\$\{([A-Z_]+)", TEXT))
+    assert {name for name in EXAMPLES if not name.startswith(ENV_PREFIX)} == named - ALL
+
+
+def test_the_settings_take_what_the_example_shows(monkeypatch):
+    for name, value in EXAMPLES.items():
+        monkeypatch.setenv(name, value)
+    for name in ("oidc_client_secret", "smtp_password"):
+        monkeypatch.setenv(variable(name), "not-shown-in-an-example")
+    settings = Settings()
+    assert settings.registration is not None
+    assert settings.mail_server is not None
+
+
+def test_the_example_shows_defaults_where_there_are_any():
+    names = [name for name in Settings.model_fields if variable(name) not in FIXED]
+    defaults = {name: Settings.model_fields[name].default for name in names}
+    defaults = {name: value for name, value in defaults.items() if isinstance(value, int | float | str) and value != ""}
+    shown = Settings(**{name: EXAMPLES[variable(name)] for name in defaults})
+    assert shown.model_dump(include=set(defaults)) == defaults
+
+
+@pytest.mark.parametrize("service", ["grader", "grader-gpu", "web"])
+def test_a_service_can_be_given_every_setting(service):
+    assert SERVICES[service]["environment"].keys() >= ALL - FIXED
+
+
+def test_a_worker_gets_no_secret_but_those_it_reads():
+    secrets = {variable(name) for name in SECRETS}
+    assert secrets & SERVICES["worker"]["environment"].keys() == {variable("database_url"), variable("metrics_token")}
+
+
+def test_workers_reach_nothing_but_the_database():
+    assert COMPOSE["networks"]["database"] == {"internal": True}
+    assert {name for name, service in SERVICES.items() if service.get("networks") == ["database"]} == {
+        "worker",
+        "upgrade",
+        "postgres",
+    }
+
+
+def test_a_stop_may_take_as_long_as_the_default_says():
+    seconds = Settings.model_fields["shutdown_seconds"].default
+    for service in ("grader", "grader-gpu", "web", "worker"):
+        assert float(SERVICES[service]["stop_grace_period"].rstrip("s")) > seconds
