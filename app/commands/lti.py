@@ -107,10 +107,13 @@ async def list_platforms(settings: Settings) -> list[str]:
     return lines
 
 
-async def confirm_platform(settings: Settings, platform_id: str) -> None:
+async def confirm_platform(settings: Settings, platform_id: str) -> list[str]:
+    """Confirm a platform; return what an admin should know about it."""
     with refused_in_words():
         async with opened(settings) as database, database.write() as session:
-            await platforms.confirm(session, platform_id)
+            platform = await platforms.confirm(session, platform_id)
+            same_client = await platforms.same_client(session, platform)
+    return _said([checking.of_same_client(same_client)] if same_client else [])
 
 
 async def deploy_platform(settings: Settings, platform_id: str, deployment_id: str) -> None:
@@ -132,16 +135,22 @@ async def check_platform(settings: Settings, platform_id: str) -> list[str]:
             async with database.read() as session:
                 platform = await platforms.find(session, platform_id)
                 known = await platforms.deployments(session, platform_id)
+                same_client = await platforms.same_client(session, platform)
             services = PlatformServices(database, outgoing)
             faults = await checking.check(
                 platform,
                 known,
+                same_client,
                 public_url=settings.public_url,
                 seen_url=None,
                 own_keys=await keys.published(database),
                 outgoing=outgoing,
                 services=services,
             )
+    return _said(faults)
+
+
+def _said(faults: Sequence[checking.Fault]) -> list[str]:
     return [text(f"platform.check.{fault.code}", "en", **fault.params) for fault in faults]
 
 

@@ -83,14 +83,11 @@ async def add(session: AsyncSession, said: Registration, *, made_by: str, confir
         PlatformKnown: one with this issuer and client id is registered.
         RegistrationRefused: nobody vouches for it, and it says that we are to it who we are to another platform.
     """
-    client_id = said.client_id.lower()
-    await take_turns(session, [f"lti:{said.issuer}", f"lti-client:{client_id}"])
+    await take_turns(session, [f"lti:{said.issuer}", f"lti-client:{said.client_id.lower()}"])
     of = LtiPlatform.issuer == said.issuer, LtiPlatform.client_id == said.client_id
     if (other := await session.scalar(select(LtiPlatform).where(*of))) is not None:
         raise PlatformKnown(platform=other.id)
-    # A signature for one of them would be good at the other. A platform on MySQL takes A and a for the same.
-    same = select(LtiPlatform.id).where(func.lower(LtiPlatform.client_id) == client_id).limit(1)
-    if not confirmed and await session.scalar(same) is not None:
+    if not confirmed and await _of_client(session, said.client_id):
         raise RegistrationRefused(reason="the client id is that of another platform here")
     platform = LtiPlatform(
         name=said.name,
@@ -110,6 +107,20 @@ async def add(session: AsyncSession, said: Registration, *, made_by: str, confir
         session.add(LtiDeployment(platform_id=platform.id, deployment_id=deployment))
     await session.flush()
     return platform
+
+
+async def same_client(session: AsyncSession, platform: LtiPlatform) -> Sequence[LtiPlatform]:
+    """List the other platforms that know us by the client id of this one."""
+    return [each for each in await _of_client(session, platform.client_id) if each.id != platform.id]
+
+
+async def _of_client(session: AsyncSession, client_id: str) -> Sequence[LtiPlatform]:
+    """List the platforms that know us by a client id: a signature for one of them would be good at the others.
+
+    A platform on MySQL takes A and a for the same.
+    """
+    of = func.lower(LtiPlatform.client_id) == client_id.lower()
+    return (await session.scalars(select(LtiPlatform).where(of).order_by(LtiPlatform.id))).all()
 
 
 async def confirm(session: AsyncSession, platform_id: str) -> LtiPlatform:

@@ -22,6 +22,9 @@ CONNECT_SECONDS = 5.0
 REQUEST_SECONDS = 15.0
 #: Of an answer that is read.
 ANSWER_BYTES = 1_000_000
+#: Of an answer in JSON, by its commas and brackets: the longest list of members that is read has a third of it. Eight
+#: megabytes of empty lists would stop the service for two seconds.
+MOST_VALUES = 600_000
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,13 @@ class Answer:
         return None if until is None else max(0.0, until - now)
 
     def json(self) -> Any:
-        """Raises: AnswerUnusable: it is no JSON, nested too deeply, or holds half a character, which nothing stores."""
+        """Read the answer as JSON.
+
+        Raises:
+            AnswerUnusable: it is none, nested too deeply, holds half a character, which nothing stores, or too much.
+        """
+        if sum(map(self.body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+            raise AnswerUnusable(reason=f"the answer holds more than {MOST_VALUES} values")
         try:
             return from_json(self.body.removeprefix(codecs.BOM_UTF8), allow_inf_nan=False)
         except ValueError as exc:

@@ -72,7 +72,8 @@ def confirm(platform: PlatformId) -> None:
     with starting() as settings:
         from app.commands import lti as commands
 
-        asyncio.run(commands.confirm_platform(settings, platform))
+        for line in asyncio.run(commands.confirm_platform(settings, platform)):
+            typer.echo(line)
 
 
 @platforms.command("deploy")

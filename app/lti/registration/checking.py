@@ -27,6 +27,7 @@ class Code(StrEnum):
     """A fault that a check finds. The values are the ends of the texts ``platform.check.<code>``."""
 
     UNCONFIRMED = "unconfirmed"
+    SAME_CLIENT = "same_client"
     NO_DEPLOYMENT = "no_deployment"
     WRONG_DEPLOYMENT = "wrong_deployment"
     NO_PUBLIC_URL = "no_public_url"
@@ -51,6 +52,7 @@ class Fault:
 async def check(
     platform: LtiPlatform,
     deployments: Sequence[str],
+    same_client: Sequence[LtiPlatform],
     *,
     public_url: str | None,
     seen_url: str | None,
@@ -61,6 +63,7 @@ async def check(
     """Look for everything that would keep launches and grades of this platform from working.
 
     Args:
+        same_client: the other platforms that know us by the same client id.
         public_url: of this service, from the settings.
         seen_url: its address as this request came, by what a proxy says; None: no request.
         own_keys: as this service publishes them.
@@ -68,6 +71,8 @@ async def check(
     faults: list[Fault] = []
     if platform.confirmed_at is None:
         faults.append(Fault(Code.UNCONFIRMED))
+    if same_client:
+        faults.append(of_same_client(same_client))
     if not deployments:
         faults.append(Fault(Code.NO_DEPLOYMENT))
     if platform.refused_deployment:
@@ -86,6 +91,11 @@ async def check(
     if skew is not None and abs(skew) > CLOCK_SECONDS:
         faults.append(Fault(Code.CLOCKS_DIFFER, {"seconds": round(skew)}))
     return faults
+
+
+def of_same_client(same_client: Sequence[LtiPlatform]) -> Fault:
+    """Return the fault that a platform shares its client id with these."""
+    return Fault(Code.SAME_CLIENT, {"platforms": ", ".join(f"{each.name} ({each.issuer})" for each in same_client)})
 
 
 async def _of_tokens(platform: LtiPlatform, services: PlatformServices, keys_url: str) -> list[Fault]:

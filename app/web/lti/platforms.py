@@ -84,9 +84,11 @@ async def check(request: Request, viewer: Admin, platform_id: PlatformId) -> Res
     async with form_of(request), parts.database.read() as session:
         platform = await platforms.find(session, platform_id)
         known = await platforms.deployments(session, platform_id)
+        same_client = await platforms.same_client(session, platform)
     faults = await checking.check(
         platform,
         known,
+        same_client,
         public_url=parts.settings.public_url,
         seen_url=str(request.base_url).rstrip("/"),
         own_keys=await keys.published(parts.database),
@@ -258,6 +260,7 @@ async def _one(
         known = await platforms.deployments(session, platform_id)
         courses = await platforms.count_courses(session, platform_id)
         refusals = await connection.token_refusals(session, LtiContext.platform_id == platform_id)
+        same_client = await platforms.same_client(session, platform)
     return page(
         request,
         "lti/platform.html",
@@ -267,6 +270,7 @@ async def _one(
         courses=courses,
         sites=_sites(platform),
         faults=faults,
+        same_client=checking.of_same_client(same_client) if same_client else None,
         token_refusals=refusals,
         forms=_forms(request),
         **form_context(request, fields, refusal),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -73,6 +74,14 @@ def test_check_of_a_healthy_platform_says_so(fake: FakePlatform) -> None:
     fake.answers["/lti/keys"] = down
     assert "it gives us tokens" in told("lti", "platforms", "check", id)
     assert_sentence(run("lti", "platforms", "check", "x" * 26), "There is no such platform")
+
+
+def test_two_platforms_of_one_client_id_are_said_to_be_when_one_is_confirmed(fake: FakePlatform) -> None:
+    id, *_ = add()
+    assert told("lti", "platforms", "confirm", id) == ""
+    other, *_ = add(replace(REGISTRATION, issuer="https://another.example.edu"))
+    assert "https://another.example.edu) have one client id" in told("lti", "platforms", "confirm", id)
+    assert f"({REGISTRATION.issuer}) have one client id" in run("lti", "platforms", "check", other).stdout
 
 
 def gone() -> httpx.Response:

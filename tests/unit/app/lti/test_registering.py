@@ -21,6 +21,7 @@ from tests.platforms import CLIENT_ID, ISSUER, FakePlatform
 from tests.platforms.registrar import CONFIGURATION, DEEP_LINKING, REGISTRARS, RESOURCE_LINK, SCOPES, TOOL, moodle
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.lti.conftest import browser, everything
+from tests.unit.app.lti.conftest import register as register_by_hand
 
 pytestmark = pytest.mark.anyio
 
@@ -310,6 +311,24 @@ async def test_client_id_of_another_platform_is_refused(
     assert [each.id for each in await everything(service, LtiPlatform)] == [platform.id]
     (invitation,) = await everything(service, LtiInvitation)
     assert invitation.used_at is None
+
+
+async def test_client_id_that_another_platform_gets_later_by_hand_is_said_on_the_pages_of_both(
+    service: Service, fake: FakePlatform
+) -> None:
+    """The first one may have named it because the other is known to have it."""
+    fake.registrar.client_id = CLIENT_ID.upper()
+    await register(service, await invite(service), **fake.registrar.parameters)
+    (first,) = await everything(service, LtiPlatform)
+    words = "have one client id"
+    async with service.browser() as admin:
+        assert words not in (await admin.get(f"/platforms/{first.id}")).text
+        second = await register_by_hand(service)
+        for page, other in ((first, second), (second, first)):
+            shown = (await admin.get(f"/platforms/{page.id}")).text
+            assert f"{other.name} ({other.issuer}) {words}" in shown
+            checked = await admin.post(f"/platforms/{page.id}/check", data={"form_secret": form_secret(shown)})
+            assert checked.text.count(words) == 1
 
 
 async def test_platform_without_grades_is_told_what_is_missing(service: Service, fake: FakePlatform) -> None:

@@ -1,11 +1,15 @@
-"""The pause that an answer asks for."""
+"""Answers: the pause that one asks for, and the JSON in it."""
 
 from __future__ import annotations
+
+import json
 
 import httpx
 import pytest
 
-from app.outgoing.client import Answer
+from app.errors.outgoing import AnswerUnusable
+from app.outgoing import client
+from app.outgoing.client import MOST_VALUES, Answer
 
 NOON, LATER = "Sun, 01 Mar 2026 12:00:00 GMT", "Sun, 01 Mar 2026 12:02:00 GMT"
 
@@ -32,3 +36,25 @@ def test_pause_is_in_seconds_or_a_date_by_the_clock_of_the_other_side(
 ) -> None:
     encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
     assert Answer(503, httpx.Headers(encoded), b"").retry_after == seconds
+
+
+@pytest.mark.parametrize("each", ["{}", "[]", "0", '{"":0}', '[{"a":[]}]'])
+def test_answer_of_more_values_than_any_list_has_is_not_read(each: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading one stops the service, for two seconds if it has eight megabytes."""
+
+    def reads(*_: object, **__: object) -> None:
+        pytest.fail("it was read")
+
+    monkeypatch.setattr(client, "from_json", reads)
+    body = f"[{','.join([each] * (MOST_VALUES + 1))}]".encode()
+    with pytest.raises(AnswerUnusable) as refusal:
+        Answer(200, httpx.Headers(), body).json()
+    assert refusal.value.params == {"reason": "the answer holds more than 600000 values"}
+
+
+def test_longest_list_of_members_is_read() -> None:
+    roles = [f"http://purl.imsglobal.org/vocab/lis/v2/membership#{role}" for role in ("Instructor", "Learner")]
+    names = {"name": "Last, First", "given_name": "First", "family_name": "Last", "email": "a@b.org", "picture": "/"}
+    ids = {"user_id": "5", "lis_person_sourcedid": "5", "status": "Active"}
+    members = [{**ids, **names, "roles": roles}] * 20_000
+    assert Answer(200, httpx.Headers(), json.dumps(members).encode()).json() == members
