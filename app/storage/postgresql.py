@@ -34,8 +34,12 @@ class Connection(psycopg.AsyncConnection[Any]):
     @classmethod
     async def connect(cls, *args: Any, **kwargs: Any) -> Self:
         connection: Self = await super().connect(*args, **kwargs)
-        await connection.execute(IDLE_IN_TRANSACTION)
-        await connection.commit()
+        try:
+            await connection.execute(IDLE_IN_TRANSACTION)
+            await connection.commit()
+        except BaseException:  # Such as that of a request that is given up.
+            await connection.close()
+            raise
         return connection
 
     async def wait(self, *args: Any, **kwargs: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -25,6 +26,7 @@ from app.errors.requests import TooManyRequests
 from app.errors.uploads import AttemptsUsedUp
 from app.queue import claims
 from app.queue.claims import Overtaken
+from app.storage import postgresql
 from app.storage import sqlite as sqlite_connection
 from app.storage.database import Database
 from app.storage.models import (
@@ -190,6 +192,46 @@ async def test_connection_whose_opener_is_cancelled_is_closed(
     await fresh.close()
     assert made
     assert [connection for connection in made if not connection.is_closed] == []
+
+
+async def test_a_server_keeps_no_connection_whose_opener_was_cancelled(
+    path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = url_of("postgresql", path, request)
+    made: list[postgresql.Connection] = []
+    init, wait = postgresql.Connection.__init__, postgresql.Connection.wait
+    asked = itertools.count()
+
+    def recording(self: postgresql.Connection, *arguments: Any, **keywords: Any) -> None:
+        init(self, *arguments, **keywords)
+        made.append(self)
+
+    async def cancelled_at(self: postgresql.Connection, *arguments: Any) -> Any:
+        if next(asked) == at:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+        return await wait(self, *arguments)
+
+    monkeypatch.setattr(postgresql.Connection, "__init__", recording)
+    monkeypatch.setattr(postgresql.Connection, "wait", cancelled_at)
+
+    async def read() -> None:
+        async with fresh.read() as session:
+            await session.execute(select(1))
+
+    ends = []
+    for at in itertools.count():
+        fresh, asked = Database(url), itertools.count()
+        (end,) = await asyncio.gather(asyncio.create_task(read()), return_exceptions=True)
+        await fresh.close()
+        if end is None:
+            break
+        ends.append(type(end))
+    # Ours and SQLAlchemy's own questions, and the query.
+    assert len(ends) > 3
+    assert set(ends) == {asyncio.CancelledError}
+    assert [connection for connection in made if not connection.closed] == []
 
 
 class Recorded(sqlite3.Connection):
