@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -200,14 +200,15 @@ async def test_a_server_keeps_no_connection_whose_opener_was_cancelled(
     url = url_of("postgresql", path, request)
     made: list[postgresql.Connection] = []
     init, wait = postgresql.Connection.__init__, postgresql.Connection.wait
-    asked = itertools.count()
+    # Counts down to the question at which the opener is cancelled.
+    left: Iterator[int] = iter(())
 
     def recording(self: postgresql.Connection, *arguments: Any, **keywords: Any) -> None:
         init(self, *arguments, **keywords)
         made.append(self)
 
     async def cancelled_at(self: postgresql.Connection, *arguments: Any) -> Any:
-        if next(asked) == at:
+        if next(left, None) == 0:
             task = asyncio.current_task()
             assert task is not None
             task.cancel()
@@ -222,7 +223,7 @@ async def test_a_server_keeps_no_connection_whose_opener_was_cancelled(
 
     ends = []
     for at in itertools.count():
-        fresh, asked = Database(url), itertools.count()
+        fresh, left = Database(url), iter(range(at, -1, -1))
         (end,) = await asyncio.gather(asyncio.create_task(read()), return_exceptions=True)
         await fresh.close()
         if end is None:
