@@ -20,16 +20,29 @@ $(STAMP):
 	@rm -f $(VENV)/installed-*
 	@touch $@
 
-# The platforms that tests speak to lock other versions than we do.
+# Environments of their own: the platforms that tests speak to lock other versions than we do, and the site of the documents
+# needs what nothing else does.
 PEERS := .venv-peers
 PEERS_STAMP = $(PEERS)/installed-$(shell cksum <requirements/peers.txt | cut -d' ' -f1)
+SITE := .venv-docs
+SITE_STAMP = $(SITE)/installed-$(shell cksum <requirements/docs.txt | cut -d' ' -f1)
+
+define environment
+@$(BIN)/python -m venv --clear $(1)
+@$(1)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --require-hashes --requirement requirements/$(2).txt
+@touch $@
+endef
 
 peers: $(PEERS_STAMP)  ## create .venv-peers with the platforms that tests speak to (done by test too)
 
 $(PEERS_STAMP): | $(STAMP)
-	@$(BIN)/python -m venv --clear $(PEERS)
-	@$(PEERS)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --require-hashes --requirement requirements/peers.txt
-	@touch $@
+	$(call environment,$(PEERS),peers)
+
+$(SITE_STAMP): | $(STAMP)
+	$(call environment,$(SITE),docs)
+
+docs: $(SITE_STAMP)  ## build the site of the documents in build/site, and check its links
+	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict
 
 ifdef PYTHON
 # Asked for a certain Python: look whether the environment has it.
@@ -42,7 +55,7 @@ serve: setup  ## start the service on http://127.0.0.1:8000 and print a link tha
 # Each keeps TensorFlow warm for itself.
 WORKERS := 2
 
-test: setup peers  ## run the whole test suite, shared by two processes (make test WORKERS=4: by four)
+test: setup peers $(SITE_STAMP)  ## run the whole test suite, shared by two processes (make test WORKERS=4: by four)
 	$(BIN)/pytest -n $(WORKERS)
 
 test-unit: setup  ## run the tests that need no TensorFlow, process or socket (minutes)
@@ -82,4 +95,4 @@ test-image:  ## build the container image with docker, and check that it serves 
 lock:  ## resolve the lock files again (needs uv)
 	bash requirements/lock.sh
 
-.PHONY: help setup peers serve test test-unit lint bench bench-load bench-pages gradescope-zip test-image lock
+.PHONY: help setup peers docs serve test test-unit lint bench bench-load bench-pages gradescope-zip test-image lock
