@@ -5,12 +5,17 @@ const setTheme = () => document.documentElement.classList.toggle("dark-mode", da
 dark.addEventListener("change", setTheme);
 setTheme();
 const TITLES = ".response-control-examples__title, .examples-select__section-label, .opblock-title";
+const LEVELS = [[".opblock h4", 3], [".opblock h5", 4], [".modal-ux h3", 2], [".modal-ux h4", 3]];
+const NAMES = [[".copy-to-clipboard button", "Copy"], [".close-modal", "Close"]];
 
-// An operation is made when it is opened. Its headings follow those of the page, and a field without a name gets that of
-// its parameter, or the words above it.
+// An operation is made when it is opened, and so is the dialog of the token. Their headings follow those of the page, a
+// picture that is pressed gets a name, and a field without a name gets that of its parameter, or the words above it.
 function mend() {
-  for (const [tag, level] of [["h4", 3], ["h5", 4]]) {
-    for (const each of shown.querySelectorAll(`.opblock ${tag}`)) each.setAttribute("aria-level", level);
+  for (const [heading, level] of LEVELS) {
+    for (const each of shown.querySelectorAll(heading)) each.setAttribute("aria-level", level);
+  }
+  for (const [picture, name] of NAMES) {
+    for (const each of shown.querySelectorAll(picture)) each.setAttribute("aria-label", name);
   }
   // Long lines scroll, by keys too.
   for (const each of shown.querySelectorAll(".opblock pre")) each.tabIndex = 0;

@@ -11,9 +11,10 @@ import pytest
 from tests.acceptance.installation import TOKEN, Installation, kill
 from tests.acceptance.pages.filling import CORPUS, RIGHT, WRONG, Filled, fill
 from tests.postgresql import PostgreSQL
+from tests.waiting import wait_until
 
 REAL = {"real_wrong": WRONG, "real_right": RIGHT, "real_broken": CORPUS / "broken_syntax_colon" / "submission.py"}
-GRADING_SECONDS = 120
+GRADING_SECONDS = 480
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,9 @@ def served(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path, postgresql
         web = installation.start_web()
         worker = installation.start_worker()
         for number, (name, path) in enumerate(REAL.items()):
-            params = course | {"wait": "60"}
-            filled.submissions[name] = hand_in(installation, path, f"s{70 + number:03}", **params)
-        for name in REAL:
-            answer = installation.client.get(f"/api/v1/submissions/{filled.submissions[name]}")
-            assert answer.json()["job_status"] == "done"
+            filled.submissions[name] = hand_in(installation, path, f"s{70 + number:03}", **course)
+        graded = [filled.submissions[name] for name in REAL]
+        wait_until(lambda: all(installation.job_status(each) == "done" for each in graded), GRADING_SECONDS, pause=0.5)
         kill(worker)
         filled.submissions["queued"] = hand_in(installation, WRONG, "s090", **course)
         yield Serving(web.url, filled)

@@ -151,7 +151,7 @@ STATES = (
     State("/submissions/{submissions[wrong]}/beside/{submissions[partly]}", "student"),
     State("/submissions/{submissions[real_wrong]}/beside/{submissions[real_right]}"),
     State("/courses/{courses[main]}?state=late", "assistant"),
-    State("/courses/{courses[main]}/members?q=s0", "assistant"),
+    State("/courses/{courses[main]}/members?search=s0", "assistant"),
     State("/courses/{courses[main]}/members/{members[hostile]}"),
     State("/courses/{courses[main]}/members/{members[newcomer]}", "assistant"),
     State("/courses/{courses[main]}/regrades/{regrades[over]}"),

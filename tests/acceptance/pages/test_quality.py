@@ -21,8 +21,8 @@ every_page = pytest.mark.parametrize("state", STATES, ids=str)
 
 
 @pytest.fixture(scope="module")
-def look(browser: Browser, served: Serving) -> Callable[[State], Seen]:
-    """See a page, once for all tests."""
+def reader(browser: Browser, served: Serving) -> Callable[[str], Looking]:
+    """A tab of somebody, one for all tests."""
 
     @cache
     def reader(who: str) -> Looking:
@@ -31,6 +31,13 @@ def look(browser: Browser, served: Serving) -> Callable[[State], Seen]:
             answer = context.request.post(f"{served.url}/enter", form={"token": served.filled.tokens[who]})
             assert answer.ok, who
         return Looking(context)
+
+    return reader
+
+
+@pytest.fixture(scope="module")
+def look(reader: Callable[[str], Looking], served: Serving) -> Callable[[State], Seen]:
+    """See a page, once for all tests."""
 
     @cache
     def see(state: State) -> Seen:
@@ -96,3 +103,12 @@ def test_page_without_pictures_is_light(look: Callable[[State], Seen], state: St
 @every_page
 def test_paper_has_no_bars(look: Callable[[State], Seen], state: State) -> None:
     assert look(state).printed_bars == []
+
+
+@pytest.mark.parametrize("state", [each for each in STATES if "?" in each.address], ids=str)
+def test_page_reads_the_query_of_its_address(reader: Callable[[str], Looking], served: Serving, state: State) -> None:
+    page, words = reader(state.who).page, []
+    for path in (state.path(served.filled), state.path(served.filled).partition("?")[0]):
+        page.goto(f"{served.url}{path}")
+        words.append(page.locator("main").inner_text())
+    assert words[0] != words[1]

@@ -134,7 +134,7 @@ def make_course(admin: Page, url: str) -> tuple[str, str]:
     admin.locator("#name").fill("Анна Петрова")
     admin.locator("#role").select_option("teacher")
     admin.locator("main form button.primary").click()
-    admin.goto(f"{course}/members?q=petrova")
+    admin.goto(f"{course}/members?search=petrova")
     admin.locator("tbody a[href$='/edit']").first.click()
     admin.locator("form[action$='/link'] button").first.click()
     return course, admin.locator(".selectable").inner_text()
