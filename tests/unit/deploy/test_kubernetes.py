@@ -1,0 +1,176 @@
+"""deploy/kubernetes: against the schemas of Kubernetes, and against what the files say of each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+
+from app.settings import Settings
+from grader.settings import variable
+
+FOLDER = Path(__file__).parents[3] / "deploy" / "kubernetes"
+KUSTOMIZATION: dict[str, Any] = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
+OBJECTS: list[dict[str, Any]] = [
+    found for name in KUSTOMIZATION["resources"] for found in yaml.safe_load_all((FOLDER / name).read_text())
+]
+KEDA = [found for found in OBJECTS if found["apiVersion"].startswith("keda.sh/")]
+OF_KUBERNETES = [found for found in OBJECTS if found not in KEDA]
+WITH_PODS = [found for found in OBJECTS if found["kind"] in ("Deployment", "Job")]
+PODS = {found["metadata"]["name"]: found["spec"]["template"]["spec"] for found in WITH_PODS}
+#: What KEDA 2 takes of a ScaledObject, as far as we use it; Kubernetes has no schema of it.
+SCALED_OBJECT = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["scaleTargetRef", "triggers"],
+    "properties": {
+        "scaleTargetRef": {"const": {"name": "worker"}},
+        "minReplicaCount": {"type": "integer", "minimum": 1},
+        "maxReplicaCount": {"type": "integer"},
+        "pollingInterval": {"type": "integer"},
+        "triggers": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["type", "metadata"],
+                "properties": {
+                    "type": {"const": "prometheus"},
+                    "metadata": {
+                        "type": "object",
+                        "additionalProperties": {"type": "string"},
+                        "required": ["serverAddress", "query", "threshold"],
+                        "propertyNames": {"enum": ["serverAddress", "query", "threshold", "ignoreNullValues"]},
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+def called(kind: str) -> list[dict[str, Any]]:
+    return [found for found in OBJECTS if found["kind"] == kind]
+
+
+def named(kind: str, name: str) -> dict[str, Any]:
+    (found,) = (found for found in called(kind) if found["metadata"]["name"] == name)
+    return found
+
+
+def container(pod: str) -> dict[str, Any]:
+    (only,) = PODS[pod]["containers"]
+    return only
+
+
+def variables(pod: str) -> set[str]:
+    return {entry["name"] for entry in container(pod).get("env", [])}
+
+
+def test_the_kustomization_lists_every_file_once() -> None:
+    files = sorted(path.name for path in FOLDER.iterdir() if path.name != "kustomization.yaml")
+    assert sorted(KUSTOMIZATION["resources"]) == files
+
+
+# The oldest that knows every field we use, and the newest there is a schema of.
+@pytest.mark.parametrize("version", ["1.30", kubernetes_validate.latest_version()])
+@pytest.mark.parametrize(
+    "found", OF_KUBERNETES, ids=lambda found: f"{found['kind']}-{found['metadata']['name']}".lower()
+)
+def test_an_object_is_one_of_kubernetes(found: dict[str, Any], version: str) -> None:
+    kubernetes_validate.validate(found, version, strict=True)
+
+
+def test_the_schema_refuses_a_misspelt_field() -> None:
+    with pytest.raises(kubernetes_validate.ValidationError, match="enforced"):
+        kubernetes_validate.validate({**OF_KUBERNETES[0], "enforced": True}, "1.30", strict=True)
+
+
+def test_keda_scales_the_workers() -> None:
+    (found,) = KEDA
+    assert found["kind"] == "ScaledObject"
+    jsonschema.validate(found["spec"], SCALED_OBJECT)
+    assert "replicas" not in named("Deployment", found["spec"]["scaleTargetRef"]["name"])["spec"]
+
+
+@pytest.mark.parametrize("pod", PODS.values(), ids=PODS.keys())
+def test_a_pod_satisfies_the_restricted_standard(pod: dict[str, Any]) -> None:
+    assert named("Namespace", "lstm-grader")["metadata"]["labels"] == {
+        "pod-security.kubernetes.io/enforce": "restricted"
+    }
+    assert not pod.keys() & {"hostNetwork", "hostPID", "hostIPC", "initContainers"}
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] > 0
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert [volume.keys() for volume in pod["volumes"]] == [{"name", "emptyDir"}] * len(pod["volumes"])
+    for found in pod["containers"]:
+        assert found["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert not any("hostPort" in port for port in found.get("ports", []))
+
+
+@pytest.mark.parametrize("pod", PODS.values(), ids=PODS.keys())
+def test_a_pod_writes_to_folders_of_its_own_and_knows_nothing_of_the_cluster(pod: dict[str, Any]) -> None:
+    (found,) = pod["containers"]
+    assert {mount["mountPath"]: mount["name"] for mount in found["volumeMounts"]} == {"/data": "data", "/tmp": "tmp"}
+    assert {volume["name"] for volume in pod["volumes"]} == {"data", "tmp"}
+    assert pod["automountServiceAccountToken"] is False
+    # A Service called lstm-grader would give LSTM_GRADER_PORT the value tcp://...
+    assert pod["enableServiceLinks"] is False
+
+
+def test_every_variable_is_a_setting() -> None:
+    of_the_map = {line.split("=")[0] for line in KUSTOMIZATION["configMapGenerator"][0]["literals"]}
+    settings = {variable(name) for name in Settings.model_fields}
+    assert of_the_map | set().union(*map(variables, PODS)) <= settings
+
+
+def test_a_worker_is_given_two_secrets_and_the_upgrade_one() -> None:
+    assert variables("upgrade") == {"LSTM_GRADER_DATABASE_URL"}
+    assert variables("worker") == {
+        "LSTM_GRADER_DATABASE_URL",
+        "LSTM_GRADER_METRICS_TOKEN",
+        "LSTM_GRADER_WORKER_PORT",
+    }
+    for pod in ("worker", "upgrade"):
+        assert not any("secretRef" in source for source in container(pod).get("envFrom", []))
+
+
+def test_every_name_that_is_referred_to_is_there() -> None:
+    maps = {generated["name"] for generated in KUSTOMIZATION["configMapGenerator"]}
+    for pod in PODS:
+        for source in container(pod).get("envFrom", []):
+            assert source in [{"secretRef": {"name": "lstm-grader"}}, *({"configMapRef": {"name": n}} for n in maps)]
+    assert {container(pod)["image"] for pod in PODS} == {image["name"] for image in KUSTOMIZATION["images"]}
+    labels = [found["spec"]["template"]["metadata"]["labels"] for found in WITH_PODS]
+    chosen = [found["spec"]["selector"] for found in (*called("Service"), *called("PodDisruptionBudget"))]
+    for selector in chosen:
+        wanted = selector.get("matchLabels", selector)
+        assert any(wanted.items() <= of_a_pod.items() for of_a_pod in labels)
+    (rule,) = named("Ingress", "web")["spec"]["rules"]
+    assert rule["http"]["paths"][0]["backend"] == {"service": {"name": "web", "port": {"name": "http"}}}
+    assert named("Service", "web")["spec"]["ports"][0]["targetPort"] == container("web")["ports"][0]["name"] == "http"
+
+
+def test_workers_reach_the_database_and_the_names_of_the_cluster_only() -> None:
+    policy = named("NetworkPolicy", "worker")["spec"]
+    assert policy["podSelector"]["matchExpressions"][0]["values"] == ["worker", "upgrade"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    database, names = policy["egress"]
+    assert database["ports"] == [{"protocol": "TCP", "port": 5432}]
+    assert database["to"][0]["ipBlock"]["cidr"].endswith("/32")
+    assert {port["port"] for port in names["ports"]} == {53}
+
+
+def test_a_stop_may_take_as_long_as_the_default_says() -> None:
+    # Kubernetes kills after 30 seconds; before SIGTERM comes what web waits.
+    waited = container("web")["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert all("terminationGracePeriodSeconds" not in pod for pod in PODS.values())
+    assert waited + Settings.model_fields["shutdown_seconds"].default < 30
