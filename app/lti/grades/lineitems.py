@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.lti import PlatformRefused
 from app.errors.outgoing import AnswerUnusable
@@ -22,7 +24,7 @@ from app.storage.database import Database
 from app.storage.due import database_now
 from app.storage.models import LtiLink, LtiPlatform
 from app.storage.models.lti import URL_LENGTH
-from app.storage.passback import column_changed
+from app.storage.passback import column_changed, send_again
 
 LINEITEM = "application/vnd.ims.lis.v2.lineitem+json"
 LINEITEMS = "application/vnd.ims.lis.v2.lineitemcontainer+json"
@@ -83,6 +85,29 @@ async def of_link(
     return link.lineitem_url
 
 
+async def take(session: AsyncSession, link: LtiLink, address: str) -> None:
+    """Take the line item that a launch names.
+
+    Where it is another one than before, all grades of the link are sent, once a day at most: a platform that names
+    one after the other would get all grades at each launch. The first one gets those that had nowhere to go.
+    """
+    before = link.lineitem_url
+    if before == address:
+        return
+    now = await database_now(session)
+    link.lineitem_url, link.lineitem_max = address, None
+    await session.flush()
+    if before is None:
+        await send_again(session, link.id)
+    elif not _was_changed_lately(link, now):
+        link.lineitem_at = now - TURN
+        await column_changed(session, link.id)
+
+
+def _was_changed_lately(link: LtiLink, now: datetime) -> bool:
+    return link.lineitem_at is not None and now - REMADE_AFTER < link.lineitem_at <= now
+
+
 async def replace_if_gone(
     database: Database, services: PlatformServices, platform: LtiPlatform, link: LtiLink, lineitem: str
 ) -> bool:
@@ -106,7 +131,7 @@ async def replace_if_gone(
         link = await session.get_one(LtiLink, link.id, with_for_update=True, populate_existing=True)
         if link.lineitem_url != lineitem:
             return True  # Somebody else was faster.
-        if link.lineitem_at is not None and now - REMADE_AFTER < link.lineitem_at <= now:
+        if _was_changed_lately(link, now):
             return False
         link.lineitem_url, link.lineitem_max, link.lineitem_at = None, None, now - TURN
         await column_changed(session, link.id)

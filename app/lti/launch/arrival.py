@@ -18,11 +18,12 @@ from app.courses.assignments import used_in
 from app.errors.lti import CourseUnconnected, DeploymentUnknown, LaunchOutdated, LaunchWithoutCourse, TeacherNeeded
 from app.lti import platforms
 from app.lti.arguments import ASSIGNMENT
-from app.lti.grades import outbox
+from app.lti.grades import lineitems, outbox
 from app.lti.launch import binding, deep_linking, people
 from app.lti.launch.message import DEEP_LINKING, REVIEW, Message, shown
 from app.lti.launch.people import Who, made_by_platform
 from app.lti.launch.roles import Part
+from app.lti.platform_services import SCORE_SCOPE
 from app.storage.models import (
     Course,
     CourseAssignment,
@@ -35,7 +36,7 @@ from app.storage.models import (
     Membership,
     Person,
 )
-from app.storage.passback import link_changed
+from app.storage.passback import link_changed, send_again
 from grader import Assignment
 
 
@@ -196,15 +197,21 @@ async def _link(session: AsyncSession, context: LtiContext, message: Message) ->
     )
     link = await session.scalar(select(LtiLink).where(*of))
     if link is None:
-        link = LtiLink(lti_context_id=context.id, resource_link_id=message.resource_link.id)
+        link = LtiLink(lti_context_id=context.id, resource_link_id=message.resource_link.id, scopes={})
         session.add(link)
+        await session.flush()
     link.title = message.resource_link.title
     endpoint = message.endpoint
+    took_grades = SCORE_SCOPE in link.scopes.get("granted", [])
     link.scopes = {"granted": sorted(endpoint.scope)} if endpoint else {}
     link.lineitems_url = endpoint.lineitems if endpoint else None
     if endpoint is not None and endpoint.lineitem is not None:
-        link.lineitem_url = endpoint.lineitem
+        await lineitems.take(session, link, endpoint.lineitem)
     await session.flush()
+    if not took_grades and SCORE_SCOPE in link.scopes.get("granted", []):
+        # A teacher there lets us send grades now: those of before, too.
+        await outbox.expect_known(session, link)
+        await send_again(session, link.id)
     return link
 
 

@@ -17,7 +17,7 @@ from app.errors.outgoing import AnswerUnusable
 from app.lti import keys, platform_services
 from app.lti.grades import outbox, sender
 from app.lti.grades.scores import below
-from app.lti.platform_services import words_of
+from app.lti.platform_services import LINEITEM_READ_SCOPE, SCORE_SCOPE, words_of
 from app.outgoing import client as outgoing
 from app.outgoing.client import Answer
 from app.storage.models import LtiLink, LtiPlatform, LtiScore
@@ -369,6 +369,44 @@ async def test_grade_goes_to_links_that_the_student_has_not_opened(
         await launch(teacher, fake, **TEACHER, **link(6))
     await until(lambda: "/items/6/scores" in fake.asked)
     assert {each.membership_id for each in await everything(service, LtiScore)} == {(await idle(service)).membership_id}
+
+
+async def test_column_that_a_launch_brings_gets_the_grades_of_before(
+    service: Service, fake: FakePlatform, course: str
+) -> None:
+    """A teacher there has made the column anew; the launch is of somebody else."""
+    for student in ("student-1", "student-2"):
+        await come_and_hand_in(service, fake, sub=student)
+    await until(lambda: len(fake.grades) == 2)
+    async with browser(service) as teacher:
+        for number in (5, 6):
+            column = {"scope": ITEM_SCOPES, "lineitem": f"{ISSUER}/items/{number}"}
+            for _ in range(2):
+                await launch(teacher, fake, **TEACHER, **{AGS: column})
+            await until(lambda: fake.asked.count("/items/5/scores") == 2)
+    # Another one on the same day waits for the night: a platform may name one after the other.
+    await come_and_hand_in(service, fake, sub="student-1", **{AGS: column})
+    await until(lambda: "/items/6/scores" in fake.asked)
+    assert (fake.asked.count("/items/5/scores"), fake.asked.count("/items/6/scores")) == (2, 1)
+    assert set(fake.book.column("/items/5").grades) == {"student-1", "student-2"}
+
+
+@pytest.mark.parametrize(
+    "before", [None, {"scope": [LINEITEM_READ_SCOPE]}, {"scope": ITEM_SCOPES}], ids=["nothing", "reading", "no column"]
+)
+async def test_grades_of_before_arrive_where_the_platform_takes_them_later(
+    service: Service, fake: FakePlatform, course: str, before: dict[str, Any] | None
+) -> None:
+    """A teacher there allows grades for the link, and opens it."""
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER, **ANOTHER, **{AGS: before})
+        await come_and_hand_in(service, fake, **ANOTHER, **{AGS: before})
+        if before and SCORE_SCOPE in before["scope"]:
+            assert (await failed(service)).last_error == "the platform has granted no grade book for this link"
+        await until(lambda: SCORES in fake.asked)  # The grade of the course's other link.
+        column = {"scope": ITEM_SCOPES, "lineitem": f"{ISSUER}/items/7"}
+        await launch(teacher, fake, **TEACHER, **ANOTHER, **{AGS: column})
+    await until(lambda: fake.book.column("/items/7").grades.get("user-5"))
 
 
 async def test_link_that_is_gone_beside_another_one_is_no_failure(
