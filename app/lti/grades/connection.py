@@ -65,12 +65,20 @@ class Connection:
 
 
 @dataclass(frozen=True)
-class TokenRefusal:
-    """The words with which a platform has given us no token. Attributes: count: grades that wait for one."""
+class Wait:
+    """Grades that are tried again.
+
+    Attributes:
+        status: of the platform's answer; None: there was none that could be read.
+        words: of the platform, or ours about the answer.
+        for_token: it has given us no token. Else it does not take them.
+        count: of the grades.
+    """
 
     platform: str
-    status: int
+    status: int | None
     words: str
+    for_token: bool
     count: int
 
 
@@ -132,22 +140,22 @@ async def _numbers(session: AsyncSession, link_ids: Sequence[str]) -> dict[str, 
     return {row[0]: Numbers(*row[1:]) for row in counted}
 
 
-async def token_refusals(session: AsyncSession, of: ColumnElement[bool]) -> Sequence[TokenRefusal]:
-    """List why grades wait for a token, the newest words first. Args: of: a condition on contexts."""
-    newest = func.max(LtiScore.waits_since).desc()
+async def waits_of(session: AsyncSession, of: ColumnElement[bool]) -> Sequence[Wait]:
+    """List why grades wait, the newest reason first. Args: of: a condition on contexts."""
+    reason = LtiPlatform.name, LtiScore.last_status, LtiScore.last_error, LtiScore.token_refused
     found = await session.execute(
-        select(LtiPlatform.name, LtiScore.last_status, LtiScore.last_error, func.count())
+        select(*reason, func.count())
         .select_from(LtiScore)
         .join(LtiLink, LtiLink.id == LtiScore.lti_link_id)
         .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
         .join(LtiPlatform, LtiPlatform.id == LtiContext.platform_id)
         .join(Membership, Membership.id == LtiScore.membership_id)
-        .where(of, LtiScore.token_refused, LtiScore.next_at.is_not(None), LtiScore.last_status.is_not(None))
-        .where(Membership.removed_at.is_(None))
-        .group_by(LtiPlatform.name, LtiScore.last_status, LtiScore.last_error)
-        .order_by(newest)
+        .where(of, LtiScore.next_at.is_not(None), LtiScore.last_error.is_not(None), Membership.removed_at.is_(None))
+        .group_by(*reason)
+        .order_by(func.max(LtiScore.waits_since).desc())
+        .limit(SHOWN)
     )
-    return [TokenRefusal(name, status or 0, words or "", count) for name, status, words, count in found]
+    return [Wait(name, status, words or "", for_token, count) for name, status, words, for_token, count in found]
 
 
 async def failures_of(session: AsyncSession, course_id: str) -> Sequence[tuple[LtiScore, LtiLink, Membership]]:

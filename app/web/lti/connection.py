@@ -58,7 +58,7 @@ async def _page(
     async with parts.database.read() as session:
         course = await courses.existing(session, viewer.course_id)
         found = await connection.connections_of(session, course.id)
-        refusals = await connection.token_refusals(session, LtiContext.course_id == course.id)
+        waits = await connection.waits_of(session, LtiContext.course_id == course.id)
         failures = await connection.failures_of(session, course.id)
         differences = await connection.differences_of(session, course.id)
         going = {each.context.id: await binding.would_go(session, each.context, _managed(viewer)) for each in found}
@@ -71,7 +71,7 @@ async def _page(
         here="lms",
         connections=found,
         failures=failures,
-        token_refusals=refusals,
+        waits=waits,
         differences=differences,
         zone=ZoneInfo(course.time_zone),
         assignments=parts.assignments,

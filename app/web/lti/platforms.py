@@ -259,7 +259,7 @@ async def _one(
         platform = await platforms.find(session, platform_id)
         known = await platforms.deployments(session, platform_id)
         courses = await platforms.count_courses(session, platform_id)
-        refusals = await connection.token_refusals(session, LtiContext.platform_id == platform_id)
+        waits = await connection.waits_of(session, LtiContext.platform_id == platform_id)
         same_client = await platforms.same_client(session, platform)
     return page(
         request,
@@ -271,7 +271,7 @@ async def _one(
         sites=_sites(platform),
         faults=faults,
         same_client=checking.of_same_client(same_client) if same_client else None,
-        token_refusals=refusals,
+        waits=waits,
         forms=_forms(request),
         **form_context(request, fields, refusal),
     )

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors.outgoing import AnswerUnusable
@@ -20,7 +21,7 @@ from app.lti.grades.scores import below
 from app.lti.platform_services import LINEITEM_READ_SCOPE, SCORE_SCOPE, words_of
 from app.outgoing import client as outgoing
 from app.outgoing.client import Answer
-from app.storage.models import LtiLink, LtiPlatform, LtiScore
+from app.storage.models import LtiLink, LtiPlatform, LtiScore, utc_now
 from grader import Status
 from tests.platforms import AGS, CLIENT_ID, ISSUER, LTI, FakePlatform
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
@@ -179,6 +180,47 @@ async def test_platform_that_is_away_gets_the_grade_later(
     stored = await idle(service)
     assert not left
     assert (stored.points, stored.last_error, stored.failed_at) == (100, None, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda: httpx.Response(500, json={"status": 500, "reason": "Internal Server Error"}), "It answers 500: Internal"),
+        (lambda: httpx.Response(200, content=b"x" * 2_000_000), "Reason: <bdi>the answer is longer than 500000 bytes"),
+    ],
+    ids=["locked", "endless"],
+)
+async def test_grades_that_are_tried_again_are_shown_with_the_platforms_words(
+    service: Service, fake: FakePlatform, course: str, monkeypatch: pytest.MonkeyPatch, answer: Any, said: str
+) -> None:
+    """A grade that is locked in Moodle is tried for a week, and only a teacher there can unlock it."""
+    monkeypatch.setattr(sender, "RETRY_SECONDS", (3600,))
+    fake.answers[SCORES] = answer
+
+    async def refused() -> list[LtiScore]:
+        return [each for each in await everything(service, LtiScore) if each.last_error]
+
+    async with browser(service) as teacher, service.browser() as admin:
+        await launch(teacher, fake, **TEACHER)
+        (platform,) = await everything(service, LtiPlatform)
+        for student in ("student-1", "student-2"):
+            await come_and_hand_in(service, fake, sub=student)
+        await until(refused)
+        await until(lambda: fake.asked.count(SCORES) == 2)
+        for client, page in ((teacher, f"{course}/lms"), (admin, f"/platforms/{platform.id}")):
+            shown = (await client.get(page)).text
+            assert "does not take grades at present" in shown
+            assert said in shown
+            assert "grades wait and are tried again" in shown
+        del fake.answers[SCORES]
+        async with service.services.database.write() as session:
+            await session.execute(update(LtiScore).values(next_at=utc_now()))
+        await until(lambda: len(fake.grades) == 2)
+
+        async def ended() -> bool:
+            return "does not take grades" not in (await teacher.get(f"{course}/lms")).text
+
+        await until(ended)
 
 
 async def test_connection_that_breaks_is_tried_again(service: Service, fake: FakePlatform, course: str) -> None:
