@@ -2,7 +2,8 @@
 
 Source: Moodle 4.5, mod/lti/openid-configuration.php and classes/local/ltiopenid/registration_helper.php; Canvas,
 doc/api/registration.md and lib/schemas/lti/ims/lti_tool_configuration.rb; D2L, "Tool Registration, Deployment, and
-Links" (community.d2l.com), whose registrations open a tab without a token.
+Links" (community.d2l.com), whose registrations open a tab without a token; Blackboard, "Issues with Dynamic
+Registration for LTI in the Developer Portal" (article 000090618).
 """
 
 from __future__ import annotations
@@ -128,6 +129,13 @@ def brightspace() -> Registrar:
         CONFIGURATION: {"product_family_code": "desire2learn", "messages_supported": [{"type": RESOURCE_LINK}]},
     }
     return Registrar("https://school.brightspace.com", says, token=None, messages=frozenset({RESOURCE_LINK}))
+
+
+def blackboard() -> Registrar:
+    """The portal of all schools, which speaks for their issuer, and names no list of members among its scopes."""
+    said = {"product_family_code": "BlackboardLearn", "messages_supported": [{"type": RESOURCE_LINK}]}
+    says = {"issuer": "https://blackboard.com", "scopes_supported": SCOPES[:-1], CONFIGURATION: said}
+    return Registrar("https://developer.blackboard.com", says, messages=frozenset({RESOURCE_LINK}))
 
 
 REGISTRARS = {"moodle": moodle, "canvas": canvas, "brightspace": brightspace}

@@ -15,7 +15,8 @@ from app.storage.models import LtiPlatform
 CANVAS = "https://sso.canvaslms.com"
 #: Where tokens are, and the audience of our requests for them.
 BRIGHTSPACE = "https://auth.brightspace.com/core/connect/token", "https://api.brightspace.com/auth/token"
-BLACKBOARD = "https://developer.blackboard.com/api/v1"
+#: The issuer of all schools, and the site that speaks for it.
+BLACKBOARD = "https://blackboard.com", "https://developer.blackboard.com"
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,12 @@ def _canvas(site: str, client_id: str) -> Addresses:  # noqa: ARG001
 
 
 def _blackboard(site: str, client_id: str) -> Addresses:  # noqa: ARG001
+    issuer, portal = BLACKBOARD
     return Addresses(
-        "https://blackboard.com",
-        f"{BLACKBOARD}/gateway/oidcauth",
-        f"{BLACKBOARD}/gateway/oauth2/jwttoken",
-        f"{BLACKBOARD}/management/applications/{client_id}/jwks.json",
+        issuer,
+        f"{portal}/api/v1/gateway/oidcauth",
+        f"{portal}/api/v1/gateway/oauth2/jwttoken",
+        f"{portal}/api/v1/management/applications/{client_id}/jwks.json",
     )
 
 

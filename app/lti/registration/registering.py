@@ -2,9 +2,11 @@
 
 The platform's administrator opens our invitation inside the platform, which adds where its configuration is. A platform
 is believed about itself as far as its address shows that it is itself: the issuer has the host of the configuration.
+Blackboard alone has another one, which is known.
 
 Source: 1EdTech LTI Dynamic Registration 1.0; OpenID Connect Discovery 1.0, section 3; Moodle 4.5,
-mod/lti/openid-registration.php; Canvas, "Registration" (developerdocs.instructure.com).
+mod/lti/openid-registration.php; Canvas, "Registration" (developerdocs.instructure.com); Blackboard's configuration in
+"Issues with Dynamic Registration for LTI in the Developer Portal" (article 000090618).
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.launch.message import DEEP_LINKING, RESOURCE_LINK, Id, Text, Url
 from app.lti.platform_services import SCORE_SCOPE, words_of
 from app.lti.platforms import Registration, site_of
-from app.lti.registration.kinds import BRIGHTSPACE
+from app.lti.registration.kinds import BLACKBOARD, BRIGHTSPACE
 from app.lti.registration.tool import SCOPES, TOOL_CONFIGURATION, Tool
 from app.outgoing.client import Answer, Outgoing
 from app.outgoing.targets import check_url
@@ -204,7 +206,8 @@ def _read(form: type[Document], answer: Answer) -> Document:
 
 def _check(found: Configuration, offer: Offer, *, private: bool) -> None:
     """Raises: RegistrationRefused: it speaks for another platform. TargetRefused: nothing is sent to an address."""
-    if site_of(found.issuer) != site_of(offer.configuration_url):
+    there = site_of(offer.configuration_url)
+    if site_of(found.issuer) != there and (found.issuer, there) != BLACKBOARD:
         issuer = site_of(found.issuer) or "another site"
         raise RegistrationRefused(reason=f"the configuration at {offer.host} speaks for {issuer}")
     audience, own = found.token_audience, {site_of(found.issuer), site_of(found.token_endpoint)}

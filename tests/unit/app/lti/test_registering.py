@@ -18,7 +18,16 @@ import pytest
 from app.lti.registration import invitations
 from app.storage.models import LtiDeployment, LtiInvitation, LtiPlatform, utc_now
 from tests.platforms import CLIENT_ID, ISSUER, FakePlatform
-from tests.platforms.registrar import CONFIGURATION, DEEP_LINKING, REGISTRARS, RESOURCE_LINK, SCOPES, TOOL, moodle
+from tests.platforms.registrar import (
+    CONFIGURATION,
+    DEEP_LINKING,
+    REGISTRARS,
+    RESOURCE_LINK,
+    SCOPES,
+    TOOL,
+    blackboard,
+    moodle,
+)
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.lti.conftest import browser, everything
 from tests.unit.app.lti.conftest import register as register_by_hand
@@ -103,6 +112,15 @@ async def test_each_platform_is_registered_as_it_describes_itself(service: Servi
     assert deployments == ["17"]
     types = [each["type"] for each in fake.registrar.registered[0][TOOL]["messages"]]
     assert types == [RESOURCE_LINK]
+
+
+async def test_portal_of_blackboard_speaks_for_the_issuer_of_all_schools(service: Service, fake: FakePlatform) -> None:
+    fake.registrar = blackboard()
+    answer = await register(service, await invite(service), **fake.registrar.parameters)
+    assert answer.status_code == 200, answer.text
+    (platform,) = await everything(service, LtiPlatform)
+    assert (platform.issuer, platform.confirmed_at) == ("https://blackboard.com", None)
+    assert platform.keys_url == "https://developer.blackboard.com/keys"
 
 
 async def test_canvas_learns_where_teachers_find_the_tool(service: Service, fake: FakePlatform) -> None:
@@ -195,6 +213,7 @@ REFUSED: dict[str, tuple[Callable[[], httpx.Response], int, str]] = {
         400,
         "speaks for https://canvas",
     ),
+    "issuer of Blackboard": (answering(issuer="https://blackboard.com"), 400, "speaks for https://blackboard.com"),
     "issuer of a host inside": (answering(issuer="https://x.moodle.example.edu"), 400, "speaks for"),
     "issuer on another port": (answering(issuer=f"{SITE}:8443"), 400, "speaks for"),
     "issuer behind a user": (answering(issuer="https://u\u2100@moodle.example.edu"), 403, "it is not an address"),
