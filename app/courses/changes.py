@@ -99,14 +99,14 @@ async def makers(session: AsyncSession, course_id: str) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class Subjects:
-    """Members and assignments that changes are about, as they are now."""
+    """Members that changes are about, and all assignments of the course, as they are now."""
 
     members: Mapping[str, Membership]
     uses: Mapping[str, CourseAssignment]
 
 
 async def subjects_of(session: AsyncSession, course_id: str, found: Sequence[Change]) -> Subjects:
-    """Find the members, with their persons, and the assignments that these changes name, as far as they are there."""
+    """Find the members whom these changes name, with their persons, and what the course uses."""
     ids = {change.subject_id for change in found}
     sides = [side for change in found for side in (change.before, change.after)]
     named = {value for side in sides for name in LINKS if (value := side.get(name))}
@@ -115,7 +115,5 @@ async def subjects_of(session: AsyncSession, course_id: str, found: Sequence[Cha
         .where(Membership.course_id == course_id, Membership.id.in_(ids | named))
         .options(joinedload(Membership.person))
     )
-    uses = await session.scalars(
-        select(CourseAssignment).where(CourseAssignment.course_id == course_id, CourseAssignment.id.in_(ids))
-    )
+    uses = await session.scalars(select(CourseAssignment).where(CourseAssignment.course_id == course_id))
     return Subjects({each.id: each for each in members}, {each.id: each for each in uses})

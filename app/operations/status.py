@@ -235,7 +235,7 @@ def _needs(state: ServiceState) -> list[Need]:
         needs.append(Need("revision", {"current": state.database[1][0] or "–", "newest": state.database[1][1]}))
     needs += _needs_of_workers(state.workers) if state.workers is not None else []
     if state.queue and state.queue.state.oldest_seconds > WAIT_SECONDS:
-        needs.append(Need("queue", {"minutes": int(state.queue.state.oldest_seconds // 60)}))
+        needs.append(Need("queue", {"seconds": state.queue.state.oldest_seconds}))
     if state.disk and state.disk.is_low:
         needs.append(Need("disk", {"free_bytes": state.disk.free_bytes}))
     if open_failures := [each for each in state.failures or () if not each.graded_since]:
@@ -254,7 +254,7 @@ def _needs_of_workers(workers: Sequence[WorkerState]) -> list[Need]:
     if not alive:
         return [Need("no_workers")]
     needs = [
-        Need("worker_gone", {"host": str(each.about.get("host", "–")), "minutes": int((each.seconds or 0) // 60)})
+        Need("worker_gone", {"host": str(each.about.get("host", "–")), "seconds": each.seconds})
         for each in workers
         if not each.is_alive
     ]

@@ -152,6 +152,7 @@ def _number(value: float | None, language: str) -> str:
 IN_LANGUAGE: dict[str, Callable[[Any, str], Any]] = {
     "points": _points,
     "number": _number,
+    "percent": numbers.percent,
     "moment": numbers.moment,
     "distance": numbers.distance,
     "duration": numbers.duration,

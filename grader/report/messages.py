@@ -37,6 +37,8 @@ PLURALS = {"en": {"one": 0, "other": 1}, "ru": {"one": 0, "few": 1, "many": 2, "
 CELL = re.compile(r"cell (\d{1,9})")
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 VALUE_CHARACTERS = 200
+# Stands in numbers, such as before a percent sign. Python does not count it among what prints.
+NO_BREAK = "\N{NO-BREAK SPACE}"
 # A sentence quoted at the end of ours brings its own final mark.
 ENDED = re.compile(r"([?!…])\.(?=\s|$)")
 #: Parameters whose values have a name in each language -> where the names stand in the catalogue.
@@ -311,5 +313,6 @@ def _printable(text: str) -> str:
         space = kept.rfind(" ")  # not inside a word, if a space is near the end
         text = f"{kept[: space if space > VALUE_CHARACTERS * 3 // 4 else None]}…"
     return "".join(
-        char if char.isprintable() else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}" for char in text
+        char if char.isprintable() or char == NO_BREAK else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for char in text
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 
 from babel.dates import format_datetime, format_timedelta
-from babel.numbers import format_decimal, format_scientific
+from babel.numbers import format_decimal, format_percent, format_scientific
 from babel.units import format_unit
 
 #: Digits for the size of an error, whose magnitude matters; and for a number that is compared with another.
@@ -15,6 +16,7 @@ ROUGH, EXACT = 3, 6
 SMALLEST, LARGEST = 1e-4, 1e7
 MOMENT = "d MMMM y, HH:mm"
 NOTHING = timedelta()
+NO_BREAK = str.maketrans(" ", "\N{NO-BREAK SPACE}")
 #: Of distances in time, as Babel names them; a month has 30 days.
 UNITS = (*(timedelta(days=days) for days in (365, 30, 7, 1)), *(timedelta(seconds=each) for each in (3600, 60, 1)))
 
@@ -47,6 +49,12 @@ def points(value: float, language: str) -> str:
     return true_minus(format_decimal(round(value, 2), format="0.##", locale=language))
 
 
+def percent(value: float, language: str) -> str:
+    """Format a percentage, with at most two decimals: 12.5% and 12,5 %."""
+    share = Decimal(str(round(value, 2))) / 100
+    return true_minus(format_percent(share, locale=language, decimal_quantization=False))
+
+
 def moment(value: datetime | str, language: str) -> str:
     """Format a time in its own time zone, or in UTC if it has none.
 
@@ -60,11 +68,12 @@ def moment(value: datetime | str, language: str) -> str:
 
 
 def distance(value: datetime, language: str) -> str:
-    """Say how far a time is from now, never further than it is: "in 2 days", "3 hours ago"."""
+    """Say how far a time is from now, never further than it is, in one piece: "in 2 days", "3 hours ago"."""
     left = value - datetime.now(UTC)
     unit = next((each for each in UNITS if abs(left) >= 2 * each), UNITS[-1])
     whole = abs(left) // unit * unit
-    return format_timedelta(whole if left > NOTHING else -whole, add_direction=True, threshold=2, locale=language)
+    ahead = whole if left > NOTHING else -whole
+    return format_timedelta(ahead, add_direction=True, threshold=2, locale=language).translate(NO_BREAK)
 
 
 def after(seconds: float, language: str) -> str:

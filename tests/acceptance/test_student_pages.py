@@ -85,10 +85,10 @@ def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, se
     page.wait_for_url("**/submissions/*")
     expect(page.locator(".steps [aria-current=step]")).to_be_visible()
     page.evaluate("window.still = true")
-    heading = page.locator(".verdict h1").filter(has_not_text="Your file has arrived")
+    heading = page.locator(".verdict h1").filter(has_not_text="The file has arrived")
     expect(heading).to_be_focused(timeout=SECONDS * 1000)
     assert page.evaluate("window.still")
-    assert "Your file has arrived" not in page.title()
+    assert "The file has arrived" not in page.title()
 
 
 def test_waiting_page_follows_without_loading_again_where_no_events_come(page: Page, server: Server) -> None:

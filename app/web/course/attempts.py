@@ -19,8 +19,9 @@ from app.services import services
 from app.storage.models import HoldDecision
 from app.submissions import repository
 from app.teaching import holds, regrades
-from app.teaching.overview.attention import failed_ids
-from app.web.course.asking import staff_page, words
+from app.teaching.grade_list import used_assignments
+from app.teaching.overview.attention import failed_ids, names_of
+from app.web.course.asking import staff_page, titles_of, words
 from app.web.course.words import reason_of_hold
 from app.web.manage.fields import Fields, form_context
 
@@ -92,12 +93,16 @@ async def _decision_page(
         course = await courses.existing(session, holder.course_id)
         submission = await repository.existing_submission(session, submission_id, holder)
         report = await repository.newest_report(session, submission.id)
+        uses = await used_assignments(session, services(request).assignments, course.id)
+        names = await names_of(session, [submission])
     return staff_page(
         request,
         "course/decision.html",
         holder,
         course,
         submission=submission,
+        student=names.get(submission.membership_id),
+        title=titles_of(request, uses)[submission.assignment_id],
         reasons=reason_of_hold(report, language_of(request)),
         **form_context(request, fields, refusal),
     )

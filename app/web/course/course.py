@@ -8,9 +8,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import RedirectResponse
 from starlette.datastructures import QueryParams
-from starlette.status import HTTP_303_SEE_OTHER
 
 from app.access.rights import Action
 from app.access.tokens import Principal
@@ -18,6 +16,7 @@ from app.courses import course as courses
 from app.courses.assignments import in_course
 from app.courses.uses import UsedAssignment
 from app.http.auth import PageFor
+from app.http.forms import see_other
 from app.http.parameters import LATEST
 from app.http.texts import language_of
 from app.services import Services, services
@@ -40,7 +39,8 @@ router = APIRouter()
 async def course_page(request: Request, viewer: Annotated[Principal, Depends(PageFor(Action.READ))]) -> Response:
     """Show the course to its staff; others get their own work in it."""
     if not viewer.sees_everything:
-        return RedirectResponse(f"/?{urlencode({'course': viewer.course_id})}", HTTP_303_SEE_OTHER)
+        asked = [*request.query_params.multi_items(), ("course", viewer.course_id)]
+        return see_other(f"/?{urlencode(asked)}")
     parts = services(request)
     async with parts.database.read() as session:
         course = await courses.existing(session, viewer.course_id)

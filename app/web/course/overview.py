@@ -20,6 +20,7 @@ from app.teaching.statistics import BINS, Misconception, Statistics, statistics_
 from app.web.course.asking import AssignmentId, Staff, staff_page, the_use, titles_of
 from app.web.course.words import step_in_words
 from grader.report.messages import title_of
+from grader.report.numbers import percent
 
 router = APIRouter()
 
@@ -58,7 +59,7 @@ async def overview(request: Request, viewer: Staff, assignment_id: AssignmentId)
         statistics=statistics,
         column=table.columns[0],
         students=table.students,
-        scores=_scores(statistics),
+        scores=_scores(statistics, language),
         causes=[_cause(each, statistics, language) for each in statistics.misconceptions],
         activity=steps,
         bars=_bars(steps, due, language),
@@ -68,11 +69,12 @@ async def overview(request: Request, viewer: Staff, assignment_id: AssignmentId)
     )
 
 
-def _scores(statistics: Statistics) -> Sequence[Bar]:
+def _scores(statistics: Statistics, language: str) -> Sequence[Bar]:
     histogram = statistics.students.histogram
     most = max(histogram) or 1
     width = 100 // BINS
-    labels = [*(f"{each * width}–{(each + 1) * width}" for each in range(BINS)), "100"]
+    ranges = (f"{each * width}–{percent((each + 1) * width, language)}" for each in range(BINS))
+    labels = [*ranges, percent(100, language)]
     return [Bar(label, count, 100 * count / most) for label, count in zip(labels, histogram, strict=True)]
 
 

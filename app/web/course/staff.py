@@ -23,7 +23,6 @@ async def staff_context(session: AsyncSession, viewer: Principal, submission: Su
     return {
         "course": course,
         "viewer": acting,
-        "here": "course",
         "zone": ZoneInfo(course.time_zone),
         "staff": {
             "name": names.get(submission.membership_id),

@@ -19,7 +19,8 @@ from app.http.parameters import ID
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import Change, Membership
-from app.texts import text
+from app.texts import text, title_of
+from app.web.course.asking import titles_of
 from app.web.manage.asking import ROWS, Staff
 from grader.report import numbers
 
@@ -85,7 +86,12 @@ async def list_changes(
         subjects = await changes.subjects_of(session, course.id, found)
         makers = await changes.makers(session, course.id)
     zone = ZoneInfo(course.time_zone)
-    words = Words(language_of(request), zone, subjects)
+    language = language_of(request)
+    # An assignment that the course no longer uses has the title of its file.
+    files = services(request).assignments.values()
+    of_files = {each.id: title_of(each, language) for each in files}
+    titles = {**of_files, **titles_of(request, tuple(subjects.uses.values()))}
+    words = Words(language, zone, subjects, titles)
     return page(
         request,
         "manage/changes.html",
@@ -104,11 +110,17 @@ async def list_changes(
 
 @dataclass(frozen=True)
 class Words:
-    """Puts changes into words. Attributes: subjects: what they are about, as it is now."""
+    """Puts changes into words.
+
+    Attributes:
+        subjects: what they are about, as it is now.
+        titles: of assignments, by the ids of their files.
+    """
 
     language: str
     zone: ZoneInfo
     subjects: Subjects
+    titles: Mapping[str, str]
 
     def entry(self, change: Change) -> Entry:
         kind = "made" if not change.before else "changed"
@@ -140,7 +152,7 @@ class Words:
         values = {**change.before, **change.after}
         if change.subject == "assignment":
             use = self.subjects.uses.get(change.subject_id)
-            return values.get("assignment") or (use.assignment_id if use else change.subject_id)
+            return self._title(values.get("assignment") or (use.assignment_id if use else change.subject_id))
         if change.subject == "member":
             member = self.subjects.members.get(change.subject_id)
             return self._member(member) if member else values.get("external_id") or change.subject_id
@@ -167,7 +179,9 @@ class Words:
         if name in ("extension", "adjustment") and isinstance(value, dict):
             parts = [(part, value.get(part)) for part in PARTS]
             said = [self._text(f"change.part.{part}", value=self._value(part, each)) for part, each in parts if each]
-            return f"{value.get('assignment')}: {', '.join(said)}"
+            return f"{self._title(str(value.get('assignment')))}: {', '.join(said)}"
+        if name == "assignment":
+            return self._title(str(value))
         if name in MOMENTS:
             return self._moment(value)
         if name in WORDS:
@@ -184,6 +198,9 @@ class Words:
 
     def _member(self, member: Membership) -> str:
         return member.person.name or member.external_id or member.id
+
+    def _title(self, assignment_id: str) -> str:
+        return self.titles.get(assignment_id, assignment_id)
 
     def _text(self, id: str, **params: object) -> str:
         return text(id, self.language, **params)

@@ -66,6 +66,7 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
     context: dict[str, Any] = {
         "viewer": viewer,
         "course": course,
+        "here": "course" if for_staff else None,
         "zone": zone_of(course),
         "submission": standing.submission,
         "assignment": parts.assignments.get(standing.submission.assignment_id),

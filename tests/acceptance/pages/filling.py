@@ -59,7 +59,7 @@ from app.teaching import adjustments, comments, regrades
 from app.teaching.adjustments import Wanted
 from app.teaching.places import Place
 from grader import Report, load_assignments
-from grader.report.model import Diagnosis
+from grader.report.model import Advisory, Diagnosis
 from tests.unit.grader import make_reports
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "lstm_layer"
@@ -233,6 +233,8 @@ class _Filling:
     async def _attempts(self, students: list[Membership], layer: CourseAssignment, notebook: CourseAssignment) -> None:
         likely = [Diagnosis(code="dtype_float64", params={}, confidence="likely")]
         wrong, passed, invalid = make_reports.make_report(), make_reports.passed(), make_reports.invalid()
+        attack = Advisory(code="attack_on_grader", params={"variant": "frames", "line": 12, "what": "sys._getframe"})
+        held = passed.model_copy(update={"advisories": [attack]}).sealed()
         partly = make_reports.make_report(points=60.0, score=0.6, diagnoses=likely)
         one = students[20]
         for name, student, use, days, report in (
@@ -242,8 +244,8 @@ class _Filling:
             ("right", one, layer, -1, passed),
             ("late", one, notebook, -0.5, passed),
             ("hostile", students[9], layer, -2, make_reports.hostile()),
-            ("held", students[21], layer, -1.5, passed),
-            ("decided", students[22], layer, -1.4, passed),
+            ("held", students[21], layer, -1.5, held),
+            ("decided", students[22], layer, -1.4, held),
             ("internal_error", students[23], layer, -1.2, make_reports.internal_error()),
             ("pair", students[24], layer, -1.1, wrong),
             ("pair_too", students[25], layer, -1.0, wrong),

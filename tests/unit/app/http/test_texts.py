@@ -290,6 +290,13 @@ def test_russian_sentences_are_russian_and_english_ones_english(folder: Path) ->
     assert [id for id, text in english.items() if re.search(r"[а-яё]{2,}\s+[а-яё]{2,}", text, re.IGNORECASE)] == []
 
 
+@pytest.mark.parametrize("folder", [APP, GRADER], ids=["app", "grader"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_percent_signs_come_with_their_numbers(language: str, folder: Path) -> None:
+    # `grader.report.numbers.percent` writes both as the language does.
+    assert [id for id, forms in texts(language, folder).items() if re.search(r"}\s*%", " ".join(forms))] == []
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_plural_lacks_a_form(language: str) -> None:
     wanted = {"en": 2, "ru": 3}[language]

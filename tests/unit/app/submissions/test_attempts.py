@@ -85,7 +85,10 @@ async def test_page_says_what_lateness_cost_and_that_another_attempt_counts(rule
         first, second = [(await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json() for _ in range(2)]
         await move(rules, second["id"], timedelta(days=1.5))
         page = (await browser.get(second["links"]["page"])).text
-        assert "days: 1. The answer earned 100 of 100 points; lateness takes off 10%, so the grade is 90." in page
+        assert (
+            "Handed in 1 day late. The answer earned 100 of 100 points; lateness takes off 10%, so the grade is 90."
+            in page
+        )
         assert re.findall(r"<strong>([\d.]+)</strong>", page) == ["90"]
         assert "<b>90</b>&nbsp;/&nbsp;100" in (await browser.get(ATTEMPTS)).text
         assert "The grade comes from attempt 1, with 100 of 100 points: the best one counts" in page

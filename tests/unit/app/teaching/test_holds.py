@@ -35,7 +35,7 @@ async def _told(service: Service) -> int:
 async def _with_webhook(service: Service) -> None:
     token = await service.add_token("of-the-hook-0123456789", Role.TEACHER)
     async with service.services.database.write() as session:
-        session.add(Webhook(url="https://lms.example.org/", created_by=token.id, secret="whsec_x"))
+        session.add(Webhook(url="https://lms.example.org/", created_by=token.id, secret="whsec_AAAA"))
 
 
 async def test_an_attack_is_held_with_its_report_as_it_is(service: Service) -> None:
@@ -118,7 +118,8 @@ async def test_a_student_reads_why_and_decides_nothing(service: Service) -> None
         assert body["held"]
         assert [advisory["code"] for advisory in body["report"]["advisories"]] == [HELD]
     async with service.browser("students-own-0123456789") as browser:
-        assert "A teacher looks at this attempt" in (await browser.get(f"/submissions/{body['id']}")).text
+        page = (await browser.get(f"/submissions/{body['id']}")).text
+        assert "A teacher looks at this attempt before it counts" in page
         assert "waits for a teacher" in (await browser.get("/")).text
     async with service.client() as client:
         await client.post(f"{body['links']['self']}/decision", json={"decision": "rejected", **REASON})

@@ -165,3 +165,13 @@ async def test_staff_of_one_course_are_led_to_it_and_others_see_all_their_course
             where = f"/courses/{courses[leads_to].id}?lang=en"
             assert (page.status_code, page.headers["location"]) == (303, where)
             assert (await browser.get(where)).status_code == 200
+
+
+async def test_student_at_a_course_is_led_to_the_own_work_in_the_language_of_the_address(service: Service) -> None:
+    await service.add_token("of-anna", student="anna")
+    async with service.browser("of-anna") as browser:
+        led = await browser.get(f"/courses/{DEFAULT_COURSE}?lang=ru&course=other")
+        assert led.status_code == 303
+        page = (await browser.get(led.headers["location"])).text
+    assert '<html lang="ru"' in page
+    assert PAGE in page

@@ -108,6 +108,7 @@ async def test_page_loads_itself_again_until_there_is_a_report(
     async with service.browser() as browser:
         where = (await send(browser)).headers["location"]
         page = (await browser.get(where, params={"lang": "ru"})).text
+        assert 'aria-current="true">Оценки' in page
         # Only where no script runs; the script follows the events, with the texts that stand in the page.
         assert re.search(r'<noscript><meta http-equiv="refresh" content="\d+"></noscript>', page)
         assert '<li data-event="position" data-text="Работа ждёт в очереди, её место: {position}."' in page
@@ -246,7 +247,7 @@ async def test_the_first_file_after_a_start_is_told_to_wait_longer(service: Serv
             state.self_test.has_ended = has_ended
             page = (await browser.get(sent.headers["location"])).text
             assert ("The service has just started" in page) is not has_ended
-            assert "Your file has arrived" in page
+            assert "The file has arrived" in page
         grader.released.set()
 
 

@@ -91,7 +91,7 @@ def test_an_attempt_that_a_teacher_looks_at_first_brings_no_grade(name: str) -> 
     held = Advisory(code="attack_on_grader", params={"variant": "forged"})
     for points in (45.0, 100.0):
         document = write_report(make_reports.make_report(points=points, advisories=[held]), name, "en")
-        assert "A teacher looks at this attempt before it counts" in document
+        assert "counts once a teacher has accepted it" in document
         assert not re.search(r'"(score|fractionalScore|fraction|tests)"|Grade :=>>', document)
 
 

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from grader.report.numbers import after, distance, moment, number, points
+from grader.report.numbers import after, distance, moment, number, percent, points
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,14 @@ def test_numbers(value, digits, english, russian):
 )
 def test_points_have_two_decimals_at_most(value, english, russian):
     assert (points(value, "en"), points(value, "ru")) == (english, russian)
+
+
+@pytest.mark.parametrize(
+    ("value", "english", "russian"),
+    [(10, "10%", "10 %"), (7.1, "7.1%", "7,1 %"), (1 / 3, "0.33%", "0,33 %"), (100.0, "100%", "100 %")],
+)
+def test_percent_sign_stands_as_in_the_language(value: float, english: str, russian: str) -> None:
+    assert (percent(value, "en"), percent(value, "ru")) == (english, russian.replace(" ", NO_BREAK))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +81,11 @@ def test_a_moment_is_shown_in_its_own_zone(value, shown):
 )
 def test_a_time_is_as_far_from_now_as_people_say(ahead, english, russian):
     when = datetime.now(UTC) + ahead
-    assert (distance(when, "en"), distance(when, "ru")) == (english, russian)
+    # No line ends inside.
+    assert (distance(when, "en"), distance(when, "ru")) == (
+        english.replace(" ", NO_BREAK),
+        russian.replace(" ", NO_BREAK),
+    )
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,8 @@ async def test_held_attempt_is_shown_with_its_reason_and_decided_from_its_report
         assert "1 attempt is held until you decide" in page
         assert "only code that imitates them does" in page
         report = (await browser.get(f"/submissions/{id}")).text
+        assert 'href="#staff">Decide on a held attempt' in report
+        assert "no part of your grade" not in report
         assert "Something here is unusual" in report
         as_student = (await browser.get(f"/submissions/{id}?as=student")).text
         assert "Something here is unusual" not in as_student
@@ -153,6 +155,8 @@ async def test_held_attempt_is_shown_with_its_reason_and_decided_from_its_report
         decide = f"{HERE}/submissions/{id}/decision"
         refused = await send(browser, HERE, decide, decision="accepted", decision_reason=" ")
         assert refused.status_code == 422
+        assert "only code that imitates them does" in unescape(refused.text)
+        assert "The class LSTM, equal to tf.keras.layers.LSTM" in refused.text
         done = await send(browser, HERE, decide, decision="accepted", decision_reason="a false alarm")
         assert done.status_code == 303
         after = await browser.get(HERE)

@@ -38,7 +38,7 @@ def change(subject: str, before: dict[str, Any], after: dict[str, Any]) -> Chang
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(("subject", "name"), PLACES, ids=lambda value: value)
 def test_every_value_of_the_log_has_words(subject: str, name: str, language: str) -> None:
-    words = Words(language, ZoneInfo("Europe/Moscow"), Subjects({}, {}))
+    words = Words(language, ZoneInfo("Europe/Moscow"), Subjects({}, {}), {})
     entry = words.entry(change(subject, {name: None}, {name: VALUES.get(name, "x")}))
     (line,) = entry.lines
     assert line.name == f"{subject}.{name}"
@@ -48,20 +48,32 @@ def test_every_value_of_the_log_has_words(subject: str, name: str, language: str
 
 
 def test_moments_are_by_the_clock_of_the_course() -> None:
-    words = Words("en", ZoneInfo("Europe/Moscow"), Subjects({}, {}))
+    words = Words("en", ZoneInfo("Europe/Moscow"), Subjects({}, {}), {})
     (line,) = words.entry(change("assignment", {"due": "2030-10-01T20:59:59Z"}, {"due": None})).lines
     assert (line.before, line.after) == ("1 October 2030, 23:59 UTC+03:00", None)
 
 
+def test_assignments_have_their_titles() -> None:
+    titles = {"lstm-layer": "An LSTM of one's own"}
+    words = Words("en", ZoneInfo("UTC"), Subjects({}, {}), titles)
+    added = words.entry(change("assignment", {}, {"assignment": "lstm-layer", "limit": 5}))
+    assert added.about == "An LSTM of one's own"
+    for name in "extension", "adjustment":
+        (line,) = words.entry(change("member", {}, {name: VALUES[name]})).lines
+        assert line.after
+        assert line.after.startswith("An LSTM of one's own: ")
+    assert words.entry(change("assignment", {"assignment": "gone"}, {})).about == "gone"
+
+
 def test_makers_that_are_no_people_have_words() -> None:
-    words = Words("en", ZoneInfo("UTC"), Subjects({}, {}))
+    words = Words("en", ZoneInfo("UTC"), Subjects({}, {}), {})
     assert words.maker("anna") == "anna"
     assert words.maker("single sign-on") == "single sign-on"
     assert words.maker(f"join link {new_id()}").startswith("link for everybody")
 
 
 def test_new_things_are_told_from_changed_and_removed_ones() -> None:
-    words = Words("en", ZoneInfo("UTC"), Subjects({}, {}))
+    words = Words("en", ZoneInfo("UTC"), Subjects({}, {}), {})
     for subject, before, after, kind in (
         ("course", {}, {"title": "x"}, "course.made"),
         ("course", {"title": "x"}, {"title": "y"}, "course.changed"),

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from app.http.auth import FORM_FIELD
+from app.operations.status import Need, ServiceState, WorkerState
 from app.storage.models import DEFAULT_COURSE, Role
 from tests.unit.app.calls import hand_in
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
@@ -163,3 +164,21 @@ async def test_pages_are_for_those_who_have_the_right(service: Service) -> None:
             if token != "teacher":
                 refused = await browser.post(PAGES[0], data={FORM_FIELD: secret, "mode": "now"})
                 assert refused.status_code == 403
+
+
+async def test_worker_that_does_not_answer_is_said_to_do_nothing_else(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(*_: object, **__: object) -> ServiceState:
+        gone = Need("worker_gone", {"host": "far", "seconds": 20.0})
+        workers = [WorkerState(20.0, {"host": "far", "slots": 2}), WorkerState(1.0, {"host": "near", "slots": 2})]
+        return ServiceState([gone], None, workers, None, None, None, None, True, "off", 0, "off")
+
+    monkeypatch.setattr("app.web.operation.status.state_of", read)
+    async with service.browser() as browser:
+        page = (await browser.get("/status")).text
+    assert "The worker on far has not answered for 20 seconds." in page
+    far, near = (page[page.index(f"<bdi>{host}</bdi>") :].partition("</section>")[0] for host in ("far", "near"))
+    assert "does not answer" in far
+    assert "waits for work" not in far
+    assert "waits for work" in near
