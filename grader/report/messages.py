@@ -87,6 +87,11 @@ class Catalogue:
         filled = PLACEHOLDER.sub(lambda match: _shown(match[1], params.get(match[1]), language), text)
         return ENDED.sub(r"\1", filled)
 
+    def codes(self) -> list[str]:
+        """List the ids that have a message, without their variants."""
+        found = (id.removesuffix(".message") for id in self._texts[LANGUAGES[0]] if id.endswith(".message"))
+        return sorted(code for code in found if "/" not in code and "." not in code)
+
     def find_variant(self, code: str, part: str, language: str, /, **params: object) -> str | None:
         """Find a code's ``title``, ``message`` or ``hint``, in the variant that `variant` names."""
         return self.find(self._variant(code, part, language, params), language, **params)
@@ -149,6 +154,11 @@ def render(report: Report, language: str) -> dict[str, Any]:
         {**cell, "message": _message(cell["code"], language, cell["params"])} for cell in extraction["cells_skipped"]
     ]
     return rendered
+
+
+def codes() -> list[str]:
+    """List the codes that a report can hold, in the order of the alphabet."""
+    return _own().codes()
 
 
 def negotiate(accept_language: str | None, default: str) -> str:
