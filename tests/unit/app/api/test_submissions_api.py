@@ -15,7 +15,7 @@ from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.unit.grader.make_reports import make_report
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("with_tables")]
 
 CASE = "exercise"
 

@@ -38,7 +38,12 @@ def fake() -> FakePlatform:
 
 @pytest.fixture
 async def service(
-    anyio_backend: str, settings: Settings, grader: FakeGrader, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
+    anyio_backend: str,
+    settings: Settings,
+    grader: FakeGrader,
+    with_tables: None,
+    fake: FakePlatform,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Service]:
     async def known(host: str, port: int, *, private: bool) -> list[str]:
         return ["203.0.113.9"]

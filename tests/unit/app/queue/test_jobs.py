@@ -19,7 +19,7 @@ from grader import Report, Status
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("with_tables")]
 
 
 async def submit(service: Service, student: str = "ivanov") -> str:
@@ -128,6 +128,7 @@ async def test_stop_queues_again_what_does_not_finish_and_counts_no_try(settings
 
 
 async def test_stop_lets_a_running_grade_finish(settings: Settings, grader: FakeGrader) -> None:
+    settings = settings.model_copy(update={"shutdown_seconds": 60})
     grader.released.clear()
     async with running(settings, grader) as service:
         submission_id = await submit(service)

@@ -36,7 +36,7 @@ def path(settings: Settings) -> Path:
 
 
 @pytest.fixture
-async def crashed(settings: Settings, grader: FakeGrader, path: Path, tmp_path: Path) -> Path:
+async def crashed(settings: Settings, grader: FakeGrader, with_tables: None, path: Path, tmp_path: Path) -> Path:
     """The file, its log and the marker of a service that was killed after one upload."""
     async with running(settings, grader) as service, service.client() as client:
         assert (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).status_code == 200
@@ -140,7 +140,7 @@ async def test_a_new_folder_is_told_of(
 
 @pytest.fixture
 async def watched(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings, grader: FakeGrader
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, grader: FakeGrader, with_tables: None
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A service that probes its database all the time."""
     monkeypatch.setattr(probe, "EVERY_SECONDS", 0.01)

@@ -22,7 +22,7 @@ from tests.unit.app.calls import PAGE
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret, running
 from tests.unit.app.test_onward import BAD
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("with_tables")]
 
 WANTED = "/courses?q=a+b&state=look"
 SIGN_ON = {"oidc_issuer": "https://id.example.edu/realms/main", "oidc_client_id": "grader"}

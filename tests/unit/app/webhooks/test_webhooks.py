@@ -26,7 +26,7 @@ from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.unit.test_docs import read
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("with_tables")]
 
 WEBHOOKS = "/api/v1/webhooks"
 HOOK = "https://lms.example.org/hook?course=7"
