@@ -61,7 +61,12 @@ def tabs(course_id: str, viewer: Principal, here: str | None) -> tuple[Sequence[
     """Return the links of the sections, and those of the pages in the section that holds the page `here`.
 
     Pages stay readable in an archived course; their forms go.
+
+    Raises:
+        ValueError: no section holds such a page.
     """
+    if here is not None and all(each.id != here for pages in SECTIONS.values() for each in pages):
+        raise ValueError(f"no page of a course is called {here}")
     sections: list[Link] = []
     pages: list[Link] = []
     for section, all_pages in SECTIONS.items():

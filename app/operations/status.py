@@ -233,8 +233,10 @@ def _needs(state: ServiceState) -> list[Need]:
         needs.append(Need("database"))
     elif state.database[1][0] != state.database[1][1]:
         needs.append(Need("revision", {"current": state.database[1][0] or "–", "newest": state.database[1][1]}))
-    needs += _needs_of_workers(state.workers) if state.workers is not None else []
-    if state.queue and state.queue.state.oldest_seconds > WAIT_SECONDS:
+    of_workers = _needs_of_workers(state.workers) if state.workers is not None else []
+    needs += of_workers
+    # Where no worker is running, that is why.
+    if Need("no_workers") not in of_workers and state.queue and state.queue.state.oldest_seconds > WAIT_SECONDS:
         needs.append(Need("queue", {"seconds": state.queue.state.oldest_seconds}))
     if state.disk and state.disk.is_low:
         needs.append(Need("disk", {"free_bytes": state.disk.free_bytes}))

@@ -104,6 +104,7 @@ async def start(request: Request, viewer: Staff) -> Response:
         "manage/start.html",
         viewer=viewer,
         course=course,
+        here="settings",
         zone=ZoneInfo(course.time_zone),
         used=used,
         has_dates=bool(used) and all(each.rules.due for each in used),

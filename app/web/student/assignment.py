@@ -200,7 +200,7 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         "student/assignment.html",
         viewer=viewer,
         course=course,
-        here="assignments",
+        here="course",
         task=task,
         assignment=task.assignment,
         text=_text(task.assignment, language),

@@ -46,7 +46,7 @@ async def attempts_page(
         "student/attempts.html",
         viewer=viewer,
         course=course,
-        here="assignments",
+        here="course",
         task=task,
         assignment=task.assignment,
         attempts=shown,

@@ -70,6 +70,14 @@ async def test_course_without_students_says_what_to_do(service: Service) -> None
     assert "Nobody has handed in yet" in overview
 
 
+@pytest.mark.parametrize("page", ["start", "assignments/lstm-layer", "assignments/lstm-layer/attempts"])
+async def test_navigation_shows_the_staff_where_they_are(service: Service, page: str) -> None:
+    async with service.browser() as browser:
+        shown = (await browser.get(f"{HERE}/{page}")).text
+    bar = shown[shown.index('class="course-bar"') :].partition("</section>")[0]
+    assert bar.count('aria-current="true"') == 1
+
+
 async def test_table_is_searched_and_filtered_by_its_address(service: Service) -> None:
     for student in ("ivanov", "petrov"):
         await hand_in(service, student)

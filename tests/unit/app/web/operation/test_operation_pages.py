@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from app.http.auth import FORM_FIELD
-from app.operations.status import Need, ServiceState, WorkerState
+from app.operations.status import Need, Queue, ServiceState, WorkerState, _with_needs
 from app.storage.models import DEFAULT_COURSE, Role
+from app.submissions.repository import QueueState
 from tests.unit.app.calls import hand_in
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
 from tests.waiting import until
@@ -182,3 +183,10 @@ async def test_worker_that_does_not_answer_is_said_to_do_nothing_else(
     assert "does not answer" in far
     assert "waits for work" not in far
     assert "waits for work" in near
+
+
+@pytest.mark.parametrize(("workers", "named"), [([], {"no_workers"}), ([WorkerState(1.0, {})], {"queue"})])
+def test_queue_that_no_worker_empties_has_one_cause(workers: list[WorkerState], named: set[str]) -> None:
+    queue = Queue(QueueState(3, 0, 7200.0), previews=0, graded_hour=0, graded_day=0)
+    state = ServiceState((), queue, workers, None, None, None, ("SQLite", ("1", "1")), True, "off", 0, "off")
+    assert {need.code for need in _with_needs(state).needs} == named
