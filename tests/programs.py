@@ -18,6 +18,7 @@ PACKAGES = {
     "openssl": "openssl",
     "promtool": "prometheus",
     "soffice": "libreoffice-calc-nogui",
+    "systemd-analyze": "systemd",
 }
 
 
