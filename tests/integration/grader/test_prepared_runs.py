@@ -8,21 +8,30 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from grader import Submission, load_assignments
+from grader.assignment import CaseEntry
 from grader.execution.execution import Roles
-from grader.execution.reading import Reading, read
+from grader.execution.reading import read
 from grader.execution.runner import Runner
 from grader.sandbox import ForkSandbox, Kind, Limits, Outcome
 from grader.sandbox.protocol import decode_events
 from grader.task2 import NotebookRunner
-from reference import ReferenceStore
-from tests.exercises import shorter
+from reference.misconceptions.table import PLACES, Table
+from tests.exercises import answered, shorter
 from tests.integration.grader.mutants.slips import ALL
 from tests.integration.grader.mutants.styles import STYLES
 
-ASSIGNMENT = shorter(load_assignments()["lstm-layer"])
+# Two sizes as small as they can be: two models, and a model that gets calls of two shapes, for `reference.probes` come
+# with six features and four units. Each call is made several times, and of one the gradients are taken.
+CASES = [
+    CaseEntry(id="exercise", category="exercise", batch=2, timesteps=3, features=6, units=4, seed=1),
+    CaseEntry(id="other_shape", category="other_shape", batch=4, timesteps=3, features=5, units=7, seed=2),
+]
+ASSIGNMENT = load_assignments()["lstm-layer"].model_copy(update={"cases": CASES})
+NO_TABLE = Table(np.empty((0, 2), np.int16), np.empty((PLACES, 0), np.float32), np.empty(0, np.float32))
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "submission.py"
 SOURCE = """
 import numpy as np
@@ -146,16 +155,16 @@ ADVERSARIAL: dict[str, dict[str, str]] = {
         "before": "print(len(SEEN))",
     },
     "a tensor as kernel": {
-        "setup": "self.fcXI.build((None, 16))\n        held = vars(self.fcXI)\n"
-        "        held['_kernel' if '_kernel' in held else 'kernel'] = tf.ones((16, h_size))",
+        "setup": "self.fcXI.build((None, 6))\n        held = vars(self.fcXI)\n"
+        "        held['_kernel' if '_kernel' in held else 'kernel'] = tf.ones((6, h_size))",
     },
-    "a tensor as bias": {"setup": "self.fcXI.build((None, 16))\n        vars(self.fcXI)['bias'] = tf.ones(h_size)"},
-    "a bias taken away": {"setup": "self.fcXI.build((None, 16))\n        vars(self.fcXI)['bias'] = None"},
-    "a bias switched off": {"setup": "self.fcXI.build((None, 16))\n        self.fcXI.use_bias = False"},
+    "a tensor as bias": {"setup": "self.fcXI.build((None, 6))\n        vars(self.fcXI)['bias'] = tf.ones(h_size)"},
+    "a bias taken away": {"setup": "self.fcXI.build((None, 6))\n        vars(self.fcXI)['bias'] = None"},
+    "a bias switched off": {"setup": "self.fcXI.build((None, 6))\n        self.fcXI.use_bias = False"},
     "low rank": {
-        "setup": "self.fcXI.build((None, 16))\n        self.fcXI.enable_lora(2, b_initializer='ones')",
+        "setup": "self.fcXI.build((None, 6))\n        self.fcXI.enable_lora(2, b_initializer='ones')",
     },
-    "quantized": {"setup": "self.fcXI.build((None, 16))\n        self.fcXI.quantize('int8')"},
+    "quantized": {"setup": "self.fcXI.build((None, 6))\n        self.fcXI.quantize('int8')"},
     "computed again": {
         "setup": "with tf.keras.RematScope('full'):\n            self.fcXI = tf.keras.layers.Dense(h_size)",
     },
@@ -249,7 +258,8 @@ class Recorder:
         return self.outcomes[-1]
 
 
-Said = Callable[[str | bytes, str, bool], tuple[Reading, Any]]
+#: What a source's prepared and unprepared runs say under a generation of Keras.
+Said = Callable[[str, str], tuple[Any, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -259,16 +269,19 @@ def sandbox() -> Iterator[ForkSandbox]:
 
 
 @pytest.fixture(scope="module")
-def said(sandbox: ForkSandbox, references: ReferenceStore) -> Said:
+def said(sandbox: ForkSandbox) -> Said:
     """Everything that the runs of a submission said, but for times."""
-    cases = references.load([case.spec() for case in ASSIGNMENT.cases], digest=ASSIGNMENT.digest)
+    cases = [answered(entry.spec()) for entry in CASES]
 
-    def run(source: str | bytes, generation: str, prepared: bool) -> tuple[Reading, Any]:
-        content = source.encode() if isinstance(source, str) else source
-        reading = read(Submission("submission.py", content), ASSIGNMENT, sandbox)
-        box = Recorder(sandbox)
-        Runner(reading, ASSIGNMENT, cases, box, references.table, prepared=prepared).run(generation)
-        return reading, [_content(outcome) for outcome in box.outcomes]
+    def run(source: str, generation: str) -> tuple[Any, Any]:
+        reading = read(Submission("submission.py", source.encode()), ASSIGNMENT, sandbox)
+        assert reading.error is None
+        ways = []
+        for prepared in (True, False):
+            box = Recorder(sandbox)
+            Runner(reading, ASSIGNMENT, cases, box, lambda case: NO_TABLE, prepared=prepared).run(generation)
+            ways.append([_content(outcome) for outcome in box.outcomes])
+        return ways[0], ways[1]
 
     return run
 
@@ -299,21 +312,20 @@ def _told(event: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_a_short_way_is_not_told_from_keras_own(said: Said, name: str, generation: str) -> None:
     source = SOURCE.format(**{**PARTS, "input_gate": "self.fcXI(x)", **ADVERSARIAL[name]})
-    reading, prepared = said(source, generation, True)
-    assert reading.error is None
-    assert prepared == said(source, generation, False)[1]
+    prepared, unprepared = said(source, generation)
+    assert prepared == unprepared
 
 
 @pytest.mark.parametrize("generation", ["3", "2"])
 def test_the_short_way_leaves_the_parts_of_keras_call_out(said: Said, generation: str) -> None:
     """Else the test above compares a thing with itself."""
     source = SOURCE.format(**{**PARTS, "input_gate": "self.fcXI(x)", "setup": COUNTING})
-    prepared, unprepared = (said(source, generation, way)[1][0][2].count(b"asked") for way in (True, False))
+    prepared, unprepared = (runs[0][2].count(b"asked") for runs in said(source, generation))
     assert prepared < unprepared
 
 
-def test_the_course_class_only_computes(said: Said) -> None:
-    assert said(BENCHMARK.read_bytes(), "3", True)[0].only_computes
+def test_the_course_class_only_computes(sandbox: ForkSandbox) -> None:
+    assert read(Submission("submission.py", BENCHMARK.read_bytes()), ASSIGNMENT, sandbox).only_computes
 
 
 def _mutants() -> Iterator[tuple[str, str]]:
@@ -331,15 +343,17 @@ MUTANTS = dict(_mutants())
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mistaken_answer_is_the_same_in_either_way(said: Said, name: str) -> None:
     generation = "32"[list(MUTANTS).index(name) % 4 == 3]
-    assert said(MUTANTS[name], generation, True)[1] == said(MUTANTS[name], generation, False)[1]
+    prepared, unprepared = said(MUTANTS[name], generation)
+    assert prepared == unprepared
 
 
 @pytest.mark.parametrize("generation", ["3", "2"])
 @pytest.mark.parametrize("name", [folder.name for folder in sorted(NOTEBOOKS.iterdir())])
 def test_a_notebook_is_the_same_in_either_way(sandbox: ForkSandbox, name: str, generation: str) -> None:
     (path,) = (NOTEBOOKS / name).glob("submission.*")
-    assignment = load_assignments()["lstm-notebook"]
-    reading = read(Submission(path.name, path.read_bytes()), assignment, sandbox)
+    source = path.read_text().replace("SEQ_LEN = 100", "SEQ_LEN = 5")  # a step is like another
+    assignment = shorter(load_assignments()["lstm-notebook"])
+    reading = read(Submission(path.name, source.encode()), assignment, sandbox)
     said = []
     for prepared in (True, False):
         box = Recorder(sandbox)
