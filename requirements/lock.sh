@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Resolves pyproject.toml into three hashed lock files, and peers.in and docs.in into one each. `make lock` runs it; it needs uv.
+# Resolves pyproject.toml into four hashed lock files, and peers.in and docs.in into one each. `make lock` runs it; it needs uv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 resolve() {
@@ -13,6 +13,8 @@ compile --extra cpu --override requirements/cpu-overrides.txt --output-file requ
 compile --extra cpu --override requirements/cpu-overrides.txt --override requirements/dev-overrides.txt --group dev \
   --constraint requirements/cpu.txt --output-file requirements/dev.txt
 compile --extra gpu --output-file requirements/gpu.txt
+# Of a service whose workers are elsewhere: what cpu.txt holds, less TensorFlow and what comes with it.
+compile --constraint requirements/cpu.txt --override requirements/web-overrides.txt --output-file requirements/web.txt
 # In environments of their own (`make peers`, `make docs`).
 resolve requirements/peers.in --output-file requirements/peers.txt
 resolve requirements/docs.in --output-file requirements/docs.txt

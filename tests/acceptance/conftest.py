@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,13 +73,15 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(data_dir: Path, cache_dir: Path, **environment: str) -> Iterator[Server]:
+def serving(
+    data_dir: Path, cache_dir: Path, *, command: Sequence[str | Path] = COMMAND, **environment: str
+) -> Iterator[Server]:
     """Start the service on a free port and wait until it says where it is."""
     data_dir.mkdir(parents=True, exist_ok=True)
     log = data_dir / f"log-{time.monotonic_ns()}"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [*COMMAND, "serve"],
+            [*command, "serve"],
             env=service_environment(data_dir, cache_dir, **environment),
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -90,10 +90,16 @@ def choose_device(wanted: str, *, root: Path = Path("/"), packages: Path | None 
         packages: the folder that holds TensorFlow; None: the one that Python would import it from.
     Raises:
         ValueError: `wanted` is something else.
-        SandboxUnavailable: ``gpu`` was asked for and cannot be had; the message names everything that is missing.
+        SandboxUnavailable: there is no TensorFlow; or ``gpu`` was asked for and cannot be had, and the message names
+            everything that is missing.
     """
     if wanted not in DEVICE_CHOICES:
         raise ValueError(f"device is {wanted}; possible are cpu, gpu and auto")
+    if packages is None and importlib.util.find_spec("tensorflow") is None:
+        raise SandboxUnavailable(
+            "TensorFlow is not installed, so nothing can be graded (requirements/cpu.txt or the image's target cpu has "
+            "it); a service on PostgreSQL, LSTM_GRADER_DATABASE_URL, does without"
+        )
     if wanted == "cpu":
         return CPU
     nodes, missing = _nodes(root / "dev")

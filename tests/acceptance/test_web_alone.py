@@ -1,0 +1,85 @@
+"""A service on PostgreSQL whose workers are elsewhere needs only what `requirements/web.txt` locks."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import venv
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+import httpx
+import pytest
+from packaging.markers import Marker
+
+from tests.acceptance.conftest import CORPUS, service_environment, serving
+from tests.acceptance.installation import CORRECT, TOKEN, Installation
+from tests.postgresql import PostgreSQL
+
+ROOT = Path(__file__).parents[2]
+LOCK = ROOT / "requirements" / "web.txt"
+NOT_THERE = ("tensorflow", "keras", "tf_keras")
+
+
+def _locked() -> list[str]:
+    lines = re.findall(r"^([\w.-]+)==\S+(?: ; (.*?))? \\$", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    return [name for name, marker in lines if not marker or Marker(marker).evaluate()]
+
+
+def _tops(installed: Distribution) -> set[Path]:
+    """Files and folders of site-packages that belong to it."""
+    tops = {Path(file).parts[0] for file in installed.files or ()} - {"..", "__pycache__"}
+    return {Path(str(installed.locate_file(top))) for top in tops}
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> list[str | Path]:
+    """The command line in an environment that has what the lock names, and ourselves."""
+    folder = tmp_path_factory.mktemp("web")
+    venv.create(folder, symlinks=True)
+    packages = next(folder.glob("lib/python3*/site-packages"))
+    for name in [*_locked(), "lstm-grader"]:
+        for top in _tops(distribution(name)):
+            if top.suffix not in (".pth", ".py") or name != "lstm-grader":
+                (packages / top.name).symlink_to(top)
+    (packages / "ours.pth").write_text(f"{ROOT}\n")
+    return [folder / "bin" / "python", "-c", "from app.cli import main; main()"]
+
+
+def test_a_service_accepts_and_shows_what_workers_elsewhere_grade(
+    command: list[str | Path], postgresql: PostgreSQL, tmp_path: Path, cache_dir: Path
+) -> None:
+    installation = Installation(tmp_path, cache_dir, postgresql)
+    settings = {"LSTM_GRADER_DATABASE_URL": installation.database_url, "LSTM_GRADER_OWNER_TOKEN": TOKEN}
+    with serving(tmp_path, cache_dir, command=command, **settings) as server, server.client() as client:
+        assert client.get("/readyz").json()["checks"]["box"] == "elsewhere"
+        installation.start_worker()
+        file = {"file": ("LSTM.py", CORRECT)}
+        sent = client.post("/api/v1/submissions", params={"wait": 120}, files=file, data={"student": "ivanov"})
+        report = sent.json()["report"]
+        assert report["status"] == "passed"
+        with httpx.Client(base_url=server.url) as browser:
+            server.sign_in(browser)
+            for page in ("/docs", "/courses/new"):
+                assert browser.get(page).status_code == 200
+            # The same as the worker's: otherwise each of its reports would look outdated here.
+            assert report["receipt"]["grader_version"] in browser.get("/status").text
+        page = client.get(f"/api/v1/submissions/{sent.json()['id']}/report", params={"format": "html"})
+        assert "<svg" in page.text
+    installation.close()
+
+
+@pytest.mark.parametrize("arguments", [["serve"], ["grade", str(CORPUS / "wrong_swap_if" / "submission.py")]])
+def test_commands_that_grade_name_the_missing_tensorflow(
+    command: list[str | Path], arguments: list[str], tmp_path: Path, cache_dir: Path
+) -> None:
+    environment = service_environment(tmp_path, cache_dir)
+    ended = subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 3
+    assert "TensorFlow is not installed" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_environment_of_these_tests_lacks_tensorflow(command: list[str | Path]) -> None:
+    code = f"import importlib.util, sys; sys.exit(any(map(importlib.util.find_spec, {NOT_THERE})))"
+    assert subprocess.run([command[0], "-c", code], check=False).returncode == 0

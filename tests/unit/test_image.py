@@ -1,0 +1,67 @@
+"""Dockerfile and lock files as they stand in the files; `make test-image` builds and runs them."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+STAGES = {
+    stage: (base, body)
+    for base, stage, body in re.findall(
+        r"^FROM (\S+) AS (\S+)\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL
+    )
+}
+TARGETS = ("web", "gpu", "cpu")
+
+
+def _lock(name: str) -> dict[str, str]:
+    text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+    return dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
+
+
+def test_the_last_stage_is_the_default_target():
+    assert list(STAGES)[-1] == "cpu"
+
+
+def test_every_base_comes_from_an_argument_or_is_a_stage():
+    assert {base for base, _ in STAGES.values()} - STAGES.keys() == {"${BASE}"}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_target_runs_as_an_ordinary_user_and_keeps_its_data_in_a_volume(target):
+    base, body = STAGES[target]
+    assert base == "base"
+    assert "\nVOLUME /data\nUSER 10001\n" in body
+    assert f"COPY --from={target}-packages /opt/venv /opt/venv" in body
+    assert f"dependencies requirements/{target}.txt" in STAGES[f"{target}-packages"][1]
+
+
+def test_every_target_is_in_the_compose_file():
+    assert set(re.findall(r"target: (\w+)", COMPOSE)) == set(TARGETS)
+
+
+def test_the_context_of_the_build_holds_all_that_it_copies():
+    let_in = set(re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE))
+    copied = {
+        name
+        for line in re.findall(r"^COPY (requirements/.*) requirements/$", DOCKERFILE, re.MULTILINE)
+        for name in line.split()
+    }
+    assert copied <= let_in
+
+
+def test_the_label_has_the_version_of_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert re.findall(r'image\.version="(.*?)"', DOCKERFILE) == [project["version"]]
+
+
+def test_web_and_workers_have_the_same_versions():
+    web, cpu = _lock("web"), _lock("cpu")
+    assert web.items() <= cpu.items()
+    assert {"tensorflow-cpu", "keras", "tf-keras"} <= cpu.keys() - web.keys()
