@@ -39,6 +39,13 @@ def titles_of(request: Request, uses: Sequence[CourseAssignment]) -> Mapping[str
     }
 
 
+def every_title(request: Request, uses: Sequence[CourseAssignment]) -> Mapping[str, str]:
+    """Return the titles of all assignments of the service, by their ids: those of the course where it uses them."""
+    language = language_of(request)
+    of_files = {id: title_of(assignment, language) for id, assignment in services(request).assignments.items()}
+    return {**of_files, **titles_of(request, uses)}
+
+
 def staff_page(
     request: Request, template: str, viewer: Principal, course: Course, here: str = "course", **context: Any
 ) -> Response:

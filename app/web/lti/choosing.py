@@ -22,6 +22,7 @@ from app.lti.launch.login import TARGET_PATH
 from app.lti.platforms import site_of
 from app.services import service_url, services
 from app.texts import title_of
+from app.web.course.asking import every_title
 
 Chooser = Annotated[Principal, Depends(PageFor(Action.MANAGE_ASSIGNMENTS))]
 
@@ -37,6 +38,8 @@ async def choose_page(request: Request, viewer: Chooser, selection_id: Selection
     async with parts.database.read() as session:
         _, context, platform = await deep_linking.find(session, selection_id, viewer.membership_id)
         course = await courses.existing(session, viewer.course_id)
+        used = await uses.list_used(session, course.id, parts.assignments)
+    titles = every_title(request, [each.use for each in used])
     return page(
         request,
         "lti/choose.html",
@@ -45,7 +48,7 @@ async def choose_page(request: Request, viewer: Chooser, selection_id: Selection
         here="lms",
         context=context,
         platform=platform,
-        assignments=parts.assignments,
+        choices=[(id, titles[id]) for id in parts.assignments],
         action=request.url.path,
     )
 

@@ -25,6 +25,7 @@ from app.lti.launch import arrival, binding
 from app.services import services
 from app.storage.models import LtiContext, MemberRole, utc_now
 from app.storage.passback import send_again
+from app.web.course.asking import every_title
 from app.web.lti.reasons import reasons_logged
 from app.web.manage.asking import Shown
 
@@ -75,7 +76,7 @@ async def _page(
         differences=differences,
         zone=ZoneInfo(course.time_zone),
         assignments=parts.assignments,
-        own_titles={each.use.assignment_id: each.use.title for each in used if each.use.title},
+        titles=every_title(request, [each.use for each in used]),
         may_choose=viewer.may(Action.MANAGE_ASSIGNMENTS),
         may_read=viewer.has(Action.MANAGE_MEMBERS),
         teachers_stay=not viewer.has(Action.MANAGE_TEACHERS),

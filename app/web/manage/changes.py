@@ -19,8 +19,8 @@ from app.http.parameters import ID
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import Change, Membership
-from app.texts import text, title_of
-from app.web.course.asking import titles_of
+from app.texts import text
+from app.web.course.asking import every_title
 from app.web.manage.asking import ROWS, Staff
 from grader.report import numbers
 
@@ -86,12 +86,8 @@ async def list_changes(
         subjects = await changes.subjects_of(session, course.id, found)
         makers = await changes.makers(session, course.id)
     zone = ZoneInfo(course.time_zone)
-    language = language_of(request)
-    # An assignment that the course no longer uses has the title of its file.
-    files = services(request).assignments.values()
-    of_files = {each.id: title_of(each, language) for each in files}
-    titles = {**of_files, **titles_of(request, tuple(subjects.uses.values()))}
-    words = Words(language, zone, subjects, titles)
+    titles = every_title(request, tuple(subjects.uses.values()))
+    words = Words(language_of(request), zone, subjects, titles)
     return page(
         request,
         "manage/changes.html",

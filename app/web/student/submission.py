@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.status import HTTP_404_NOT_FOUND
 
 from app.access.rights import Action, check_course
+from app.courses.assignments import in_course
 from app.errors.submissions import NotCancellable, ReportNotReady
 from app.http.auth import SessionHolder
 from app.http.forms import form_of, see_other
@@ -20,11 +21,12 @@ from app.http.texts import language_of
 from app.http.visibility import as_student, steps_for, view_for
 from app.http.watching import event_stream, wait_until_done
 from app.services import operations, services
-from app.storage.models import Course, JobStatus
+from app.storage.models import Course, CourseAssignment, JobStatus
 from app.submissions import repository
 from app.submissions.events import STAGES, events_after
 from app.submissions.grades import may_try_again
 from app.submissions.standing import Standing, standing_of
+from app.web.course.asking import titles_of
 from app.web.course.staff import staff_context
 from app.web.student.clock import told, zone_of
 from app.web.student.conversation import conversation_of
@@ -55,6 +57,7 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
     async with parts.database.read() as session:
         standing = await standing_of(session, parts.assignments, submission_id, viewer)
         course = await session.get_one(Course, standing.submission.course_id)
+        use = await session.get_one(CourseAssignment, standing.submission.course_assignment_id)
         again = await may_try_again(session, parts.assignments, standing.submission)
         looks_as_student = viewer.sees_everything and request.query_params.get("as") == "student"
         for_staff = viewer.sees_everything and not looks_as_student
@@ -69,7 +72,8 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         "here": "course" if for_staff else None,
         "zone": zone_of(course),
         "submission": standing.submission,
-        "assignment": parts.assignments.get(standing.submission.assignment_id),
+        "assignment": in_course(parts.assignments, use),
+        "task_title": titles_of(request, [use])[use.assignment_id],
         "may_try_again": again,
         "conversation": said,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import httpx
@@ -104,6 +105,19 @@ async def test_attempts_say_what_changed_and_ask_for_a_review(service: Service, 
         assert "Is it wrong?" in report
         assert "waits for an answer" in report
         assert f'action="{first}/reviews"' not in report
+
+
+async def test_report_names_the_assignment_and_its_rule_as_the_course_does(service: Service) -> None:
+    await service.add_token("of-anna", student="anna")
+    async with service.client() as owner:
+        own = {"title": "An LSTM of one's own", "rules": {"counts": "last"}}
+        assert (await owner.put(f"{COURSE}/assignments/lstm-layer", json=own)).is_success
+    async with service.browser("of-anna") as browser:
+        first, second = [(await send(browser, code=code)).headers["location"] for code in ("a = 1", "a = 2")]
+        await browser.get(second)
+        page = unescape((await browser.get(first)).text)
+    assert "› An LSTM of one's own" in re.sub("<[^>]+>", "", page)
+    assert "the last one counts" in page
 
 
 async def test_every_time_is_one_that_a_script_shows_to_students_by_their_own_clock(service: Service) -> None:
