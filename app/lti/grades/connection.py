@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -141,8 +141,11 @@ async def _numbers(session: AsyncSession, link_ids: Sequence[str]) -> dict[str, 
 
 
 async def waits_of(session: AsyncSession, of: ColumnElement[bool]) -> Sequence[Wait]:
-    """List why grades wait, the newest reason first. Args: of: a condition on contexts."""
-    reason = LtiPlatform.name, LtiScore.last_status, LtiScore.last_error, LtiScore.token_refused
+    """List why grades wait, the newest reason first. Args: of: a condition on contexts.
+
+    Of each platform and status it is the newest words: Moodle names the person in some.
+    """
+    reason = LtiPlatform.name, LtiScore.last_status, LtiScore.token_refused, LtiScore.last_error
     found = await session.execute(
         select(*reason, func.count())
         .select_from(LtiScore)
@@ -153,9 +156,12 @@ async def waits_of(session: AsyncSession, of: ColumnElement[bool]) -> Sequence[W
         .where(of, LtiScore.next_at.is_not(None), LtiScore.last_error.is_not(None), Membership.removed_at.is_(None))
         .group_by(*reason)
         .order_by(func.max(LtiScore.waits_since).desc())
-        .limit(SHOWN)
     )
-    return [Wait(name, status, words or "", for_token, count) for name, status, words, for_token, count in found]
+    waits: dict[tuple[str, int | None, bool], Wait] = {}
+    for name, status, for_token, words, count in found:
+        known = waits.get((name, status, for_token), Wait(name, status, words or "", for_token, 0))
+        waits[name, status, for_token] = replace(known, count=known.count + count)
+    return list(waits.values())
 
 
 async def failures_of(session: AsyncSession, course_id: str) -> Sequence[tuple[LtiScore, LtiLink, Membership]]:

@@ -54,7 +54,7 @@ async def find(
     """Find a question that this member was asked.
 
     Raises:
-        SelectionNotFound: there is none, or it is too old.
+        SelectionNotFound: there is none, it is too old, or the platform was suspended meanwhile.
     """
     row = await session.execute(
         select(LtiSelection, LtiContext, LtiPlatform)
@@ -64,6 +64,7 @@ async def find(
             LtiSelection.id == selection_id,
             LtiSelection.membership_id == membership_id,
             LtiSelection.expires_at > utc_now(),
+            LtiPlatform.confirmed_at.is_not(None),
         )
     )
     if (found := row.one_or_none()) is None:

@@ -94,7 +94,7 @@ async def read_members(request: Request, holder: Reader, context_id: ContextId) 
     parts = services(request)
     async with form_of(request), parts.database.read() as session:
         context, platform = await connection.find_context(session, holder.course_id, context_id)
-    if context.memberships_url is None:
+    if context.memberships_url is None or platform.confirmed_at is None:
         raise LinkNotFound
     asked_at = utc_now()
     try:

@@ -9,13 +9,17 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
 from sqlalchemy import select
 
+from app.lti import keys
 from app.lti.launch import login
 from app.lti.platforms import Registration
 from app.storage.models import (
     Course,
     Identity,
+    LtiKey,
     LtiLink,
     LtiLogin,
     LtiPlatform,
@@ -354,8 +358,8 @@ async def test_platform_may_change_its_key(service: Service, platform: LtiPlatfo
         # It was asked a moment ago, and is asked again in a while.
         refused = await launch(client, fake, **TEACHER)
         assert (refused.status_code, "key_unknown" in refused.text) == (403, True)
-        keys = service.services.platform_keys
-        keys._asked = dict.fromkeys(keys._asked, float("-inf"))
+        known = service.services.platform_keys
+        known._asked = dict.fromkeys(known._asked, float("-inf"))
         assert (await launch(client, fake, **TEACHER)).status_code == 303
     assert fake.asked == ["/keys", "/keys"]
 
@@ -439,6 +443,28 @@ async def test_our_keys_are_published_and_the_private_parts_are_not(service: Ser
     assert found == again
     assert len({key["kid"] for key in found}) == 2
     assert {frozenset(key) for key in found} == {frozenset({"kty", "n", "e", "kid", "alg", "use"})}
+
+
+async def test_next_key_takes_over_and_the_one_before_stays_published_for_a_week(service: Service) -> None:
+    """Platforms keep what they have read for hours, so they know the key that signs before it does."""
+    database = service.services.database
+
+    async def published() -> list[str]:
+        return [key["kid"] for key in (await keys.published(database))["keys"]]
+
+    read_before = KeySet.import_key_set(await keys.published(database))
+    first, second = await published()
+    assert await keys.signing_id(database) == first
+    async with database.write() as session:
+        await keys.rotate(session)
+    assert await keys.signing_id(database) == second
+    token = await keys.sign(database, {"iss": CLIENT_ID}, now=utc_now().timestamp(), lifetime_seconds=60)
+    assert jwt.decode(token, read_before, algorithms=["RS256"]).header["kid"] == second
+    signs, following, old = await published()
+    assert (signs, old, following in (first, second)) == (second, first, False)
+    async with database.write() as session:
+        (await session.get_one(LtiKey, first)).signed_until = utc_now() - keys.PUBLISHED_AFTER
+    assert await published() == [second, following]
 
 
 async def test_private_keys_are_read_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

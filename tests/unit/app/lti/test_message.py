@@ -217,6 +217,16 @@ def test_clocks_may_differ_by_a_minute(seconds: int, is_in_time: bool) -> None:
             believed(token, time.time() + seconds)
 
 
+@pytest.mark.parametrize(("seconds", "is_in_time"), [(58, True), (63, False)])
+def test_message_that_holds_a_minute_from_now_is_believed(seconds: int, is_in_time: bool) -> None:
+    token = signed(claims_of(NONCE, nbf=timedelta(seconds=seconds)))
+    if is_in_time:
+        assert believed(token).nbf is not None
+    else:
+        with pytest.raises(LaunchOutdated, match="not_yet"):
+            believed(token)
+
+
 @given(
     st.dictionaries(
         st.sampled_from(sorted(claims_of(NONCE))),

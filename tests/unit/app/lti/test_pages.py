@@ -158,6 +158,26 @@ async def test_suspended_platform_is_as_good_as_none(
         assert (await launch(teacher, fake, **TEACHER)).status_code == 303
 
 
+async def test_suspended_platform_gets_nothing_that_we_sign(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    """Somebody who is in the course by another way, such as an admin, still sees its page."""
+    async with browser(service) as teacher, service.browser() as admin:
+        course = (await launch(teacher, fake, **TEACHER, **MEMBERS)).headers["location"]
+        choosing = (await launch(teacher, fake, **TEACHER, **wish())).headers["location"]
+        page, secret = f"{course}/lms", form_secret((await teacher.get(choosing)).text)
+        assert "Read the list of members" in (await admin.get(page)).text
+        async with service.services.database.write() as session:
+            (await session.get_one(LtiPlatform, platform.id)).confirmed_at = None
+        shown = (await admin.get(page)).text
+        assert "has suspended Moodle of the university" in shown
+        assert "Read the list of members" not in shown
+        assert (await read_list(admin, service, page)).status_code == 404
+        sent = {"form_secret": secret, "assignment": "lstm-layer"}
+        assert (await teacher.post(choosing, data=sent)).status_code == 404
+    assert "/token" not in fake.asked
+
+
 async def test_teacher_says_once_where_a_link_leads_to(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
