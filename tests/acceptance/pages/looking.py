@@ -13,7 +13,9 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import BrowserContext, CDPSession, Page, Route, expect
 
 DESK, PHONE, SMALL = 1280, 390, 320
-WIDTHS = (DESK, PHONE, SMALL)
+#: In looks.js: every rule of axe-core but the one on contrast, and that one.
+RULES, COLOURS = "brokenRules", "paleColours"
+Theme = Literal["light", "dark"]
 SECONDS = 20
 TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 SCRIPT = Path(__file__).with_name("looks.js")
@@ -67,12 +69,12 @@ class Looking:
     """A tab of one reader."""
 
     def __init__(self, context: BrowserContext) -> None:
+        context.add_init_script(AXE_SCRIPT)
         context.add_init_script(path=SCRIPT)
         self.page: Page = context.new_page()
         self.page.set_default_timeout(SECONDS * 1000)
         self._session: CDPSession = context.new_cdp_session(self.page)
         self._session.send("Network.enable")
-        self._session.send("Network.setCacheDisabled", {"cacheDisabled": True})
         self._lengths: list[float] = []
         self._session.on("Network.loadingFinished", lambda event: self._lengths.append(event["encodedDataLength"]))
         self._errors: list[str] = []
@@ -80,7 +82,10 @@ class Looking:
         self.page.on("pageerror", lambda error: self._errors.append(str(error)))
 
     def see(self, url: str) -> Seen:
-        """Visit a page in both languages, at all widths, in both themes, and on paper."""
+        """Visit a page in both languages, at all widths, in both themes, and on paper.
+
+        Look at what can differ: a theme has other colours, a width another layout, a language other words.
+        """
         page = self.page
         seen = Seen(self._open(url, "ru", DESK, "light"))
         seen.weight_bytes, seen.requests = sum(self._lengths), len(self._lengths)
@@ -90,24 +95,30 @@ class Looking:
         page.keyboard.press("Tab")
         seen.without_focus = page.evaluate("looks.withoutFocus()")
         seen.without_keys = page.evaluate("looks.withoutKeys()")
-        for width in WIDTHS:
-            self._look(seen, "ru", width, "light")
+        self._look(seen, "ru", DESK, "light", RULES, COLOURS)
+        self._look(seen, "ru", DESK, "dark", COLOURS)
+        self._look(seen, "ru", PHONE, "dark", COLOURS)
+        self._look(seen, "ru", PHONE, "light", RULES, COLOURS)
+        self._look(seen, "ru", SMALL, "light", RULES)  # its colours are those of all phones
         seen.too_small = page.evaluate("looks.tooSmall()")
-        self._look(seen, "ru", DESK, "dark")
         page.emulate_media(media="print")
         bars = page.locator(BARS)
         seen.printed_bars = [str(each.get_attribute("class")) for each in bars.all() if each.is_visible()]
+        seen.shift = self._shift
         self._open(url, "en", PHONE, "dark")
-        for width in reversed(WIDTHS):
-            self._look(seen, "en", width, "dark")
-        self._look(seen, "en", DESK, "light")
+        self._look(seen, "en", PHONE, "dark", RULES)
+        self._look(seen, "en", SMALL, "dark")
+        self._look(seen, "en", DESK, "dark")
+        seen.shift = max(seen.shift, self._shift)
         seen.errors = [*self._errors]
         return seen
 
-    def _open(self, url: str, language: str, width: int, theme: Literal["light", "dark"]) -> int:
+    def _open(self, url: str, language: str, width: int, theme: Theme) -> int:
+        is_first = language == "ru"
         self._lengths.clear()
-        if language == "ru":
+        if is_first:
             self._errors.clear()
+        self._session.send("Network.setCacheDisabled", {"cacheDisabled": is_first})
         self.page.emulate_media(color_scheme=theme, media="screen")
         self.page.set_viewport_size({"width": width, "height": 800})
         answer = self.page.goto(f"{url}{'&' if '?' in url else '?'}lang={language}")
@@ -118,18 +129,14 @@ class Looking:
         self._errors += [f"refused by policy: {each}" for each in noted["refused"]]
         self._shift = noted["shift"]
         self.page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-        self.page.evaluate(AXE_SCRIPT)
         return answer.status
 
-    def _look(self, seen: Seen, language: str, width: int, theme: Literal["light", "dark"]) -> None:
-        """Note what is too wide and what axe-core finds. Colours, which cost most, are the same on all phones."""
+    def _look(self, seen: Seen, language: str, width: int, theme: Theme, *rules: str) -> None:
+        """Note what is too wide, and what breaks these rules of axe-core."""
         page, where = self.page, f"{language}, {width}, {theme}"
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size({"width": width, "height": 800})
         page.evaluate(TWO_FRAMES)
-        seen.shift = max(seen.shift, self._shift)
         seen.too_wide += [f"{where}: {each}" for each in page.evaluate("looks.tooWide()")]
-        options = {"resultTypes": ["violations"], "rules": {"color-contrast": {"enabled": width != SMALL}}}
-        for each in page.evaluate("async (options) => (await axe.run(options)).violations", options):
-            for node in each["nodes"]:
-                seen.violations.append(f"{where}: {each['id']}: {node['target']}: {node['html'][:160]}")
+        for each in rules:
+            seen.violations += [f"{where}: {found}" for found in page.evaluate(f"looks.{each}()")]

@@ -63,4 +63,35 @@ function withoutKeys() {
   return all("body *").filter((each) => isPressed(each) || each.tabIndex > 0).map(named);
 }
 
-window.looks = { noted, tooWide, tooSmall, withoutFocus, withoutKeys };
+const CLEAR = " rgba(0, 0, 0, 0) none 1";
+// The longest text of each colour and size on each ground: what they are is what contrast is made of, and it costs most.
+function ofEachColour() {
+  const grounds = new Map([[null, ""]]);
+  const groundOf = (each) => {
+    if (!grounds.has(each)) {
+      const { backgroundColor, backgroundImage, opacity } = getComputedStyle(each);
+      const own = ` ${backgroundColor} ${backgroundImage} ${opacity}`;
+      grounds.set(each, groundOf(each.parentElement) + (own === CLEAR ? "" : own));
+    }
+    return grounds.get(each);
+  };
+  const longest = new Map();
+  for (const each of all("body *")) {
+    const own = [...each.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
+    const length = (each.value || each.placeholder || own.map((node) => node.data.trim()).join("")).length;
+    if (!length || !isShown(each) || each.getBoundingClientRect().width < 2 || each.matches(":disabled")) continue;
+    const { color, fontSize, fontWeight } = getComputedStyle(each);
+    const look = `${color} ${fontSize} ${fontWeight}${groundOf(each)}`;
+    if (length > (longest.get(look)?.length ?? 0)) longest.set(look, { each, length });
+  }
+  return [...longest.values()].map(({ each }) => each);
+}
+
+async function broken(where, rules) {
+  const { violations } = await axe.run(where, { resultTypes: ["violations"], preload: false, ...rules });
+  return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target}: ${node.html.slice(0, 160)}`));
+}
+const brokenRules = () => broken(document, { rules: { "color-contrast": { enabled: false } } });
+const paleColours = () => broken({ include: ofEachColour() }, { runOnly: ["color-contrast"] });
+
+window.looks = { brokenRules, paleColours, noted, tooWide, tooSmall, withoutFocus, withoutKeys };
