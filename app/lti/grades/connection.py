@@ -153,7 +153,9 @@ async def waits_of(session: AsyncSession, of: ColumnElement[bool]) -> Sequence[W
         .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
         .join(LtiPlatform, LtiPlatform.id == LtiContext.platform_id)
         .join(Membership, Membership.id == LtiScore.membership_id)
-        .where(of, LtiScore.next_at.is_not(None), LtiScore.last_error.is_not(None), Membership.removed_at.is_(None))
+        # To a suspended platform nothing is sent.
+        .where(of, LtiPlatform.confirmed_at.is_not(None), Membership.removed_at.is_(None))
+        .where(LtiScore.next_at.is_not(None), LtiScore.last_error.is_not(None))
         .group_by(*reason)
         .order_by(func.max(LtiScore.waits_since).desc())
     )

@@ -183,6 +183,12 @@ async def test_platform_that_is_away_gets_the_grade_later(
     assert (stored.points, stored.last_error, stored.failed_at) == (100, None, None)
 
 
+async def suspend(service: Service, platform_id: str, *, at: datetime | None) -> None:
+    """Take the confirmation from a platform, whose sessions stay, or give it back."""
+    async with service.services.database.write() as session:
+        (await session.get_one(LtiPlatform, platform_id)).confirmed_at = at
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -212,6 +218,9 @@ async def test_grades_that_are_tried_again_are_shown_with_the_platforms_words(
             assert shown.count("does not take grades at present") == 1
             assert said in shown
             assert "2 grades wait and are tried again" in shown
+        await suspend(service, platform.id, at=None)
+        assert "does not take grades" not in (await admin.get(f"/platforms/{platform.id}")).text
+        await suspend(service, platform.id, at=utc_now())
         del fake.answers[SCORES]
         async with service.services.database.write() as session:
             await session.execute(update(LtiScore).values(next_at=utc_now()))
