@@ -16,6 +16,7 @@ PACKAGES = {
     "nginx": "nginx-light",
     "nsenter": "util-linux",
     "openssl": "openssl",
+    "prometheus": "prometheus",
     "promtool": "prometheus",
     "soffice": "libreoffice-calc-nogui",
     "systemd-analyze": "systemd",

@@ -1,4 +1,4 @@
-"""What pages of the documents print in italics stands so on pages, in reports or in messages of the service."""
+"""Words that documents print in italics stand so on pages, in reports or in messages of the service."""
 
 from __future__ import annotations
 

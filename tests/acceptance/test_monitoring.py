@@ -1,0 +1,148 @@
+"""A Prometheus that scrapes a service and a worker as documented: every panel and alert finds its numbers there."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.acceptance.installation import Installation
+from tests.ports import free_port
+from tests.postgresql import running_postgresql
+from tests.programs import program
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).parents[2]
+DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy" / "grafana" / "dashboard.json").read_text())
+PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
+RULES = (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text()
+TOKEN = "metrics-token-of-these-tests"
+
+
+class Prometheus:
+    def __init__(self, port: int) -> None:
+        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=30)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def is_ready(self) -> bool:
+        try:
+            return self._client.get("/status/config").is_success
+        except httpx.TransportError:
+            return False
+
+    def rules(self) -> list[dict[str, Any]]:
+        (group,) = self._client.get("/rules").raise_for_status().json()["data"]["groups"]
+        return list(group["rules"])
+
+    def found(self, query: str) -> list[dict[str, Any]]:
+        answer = self._client.get("/query", params={"query": query}).json()
+        assert answer["status"] == "success", (query, answer)
+        return list(answer["data"]["result"])
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Prometheus]:
+    folder = tmp_path_factory.mktemp("monitored")
+    worker_port, port = free_port(), free_port()
+    (block,) = re.findall(r"```yaml\n(scrape_configs:.*?)```", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL)
+    configuration = yaml.safe_load(block)
+    with running_postgresql() as postgresql:
+        environment = {"LSTM_GRADER_METRICS_TOKEN": TOKEN, "LSTM_GRADER_WORKER_PORT": str(worker_port)}
+        installation = Installation(folder / "service", cache_dir, postgresql, **environment)
+        try:
+            web = installation.start_web()
+            installation.start_worker()
+            installation.post()
+            installation.expect_one_result_each(120)
+            (folder / "token").write_text(TOKEN)
+            (folder / "alerts.yml").write_text(RULES)
+            (job,) = configuration["scrape_configs"]
+            job["authorization"]["credentials_file"] = str(folder / "token")
+            job["static_configs"][0]["targets"] = [web.url.removeprefix("http://"), f"127.0.0.1:{worker_port}"]
+            configuration["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+            configuration["rule_files"] = [str(folder / "alerts.yml")]
+            (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
+            with (folder / "log").open("wb") as log:
+                process = subprocess.Popen(
+                    [
+                        program("prometheus"),
+                        f"--config.file={folder / 'prometheus.yml'}",
+                        f"--storage.tsdb.path={folder / 'data'}",
+                        f"--web.listen-address=127.0.0.1:{port}",
+                    ],
+                    stderr=log,
+                )
+            running = Prometheus(port)
+            try:
+                wait_until(running.is_ready, 60)
+                # A rate needs two numbers of each process.
+                wait_until(lambda: len(running.found("rate(lstm_grader_process_cpu_seconds_total[1m])")) == 2, 60)
+                wait_until(lambda: all(rule["health"] == "ok" for rule in running.rules()), 60)
+                yield running
+            finally:
+                running.close()
+                process.terminate()
+                process.wait(60)
+        finally:
+            installation.close()
+
+
+def test_every_panel_has_its_numbers(prometheus: Prometheus) -> None:
+    queries = [(panel["title"], target["expr"]) for panel in PANELS for target in panel["targets"]]
+    empty = [
+        (title, query) for title, query in queries if not prometheus.found(query.replace("$__rate_interval", "1m"))
+    ]
+    assert empty == []
+
+
+def test_a_panel_names_its_lines_by_labels_that_they_have(prometheus: Prometheus) -> None:
+    for panel in PANELS:
+        for target in panel["targets"]:
+            named = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+            for line in prometheus.found(target["expr"].replace("$__rate_interval", "1m")):
+                assert named <= line["metric"].keys(), (panel["title"], line)
+
+
+def test_every_number_that_an_alert_looks_at_is_there(prometheus: Prometheus) -> None:
+    looked_at = {
+        selector
+        for rule in prometheus.rules()
+        for selector in re.findall(r"(?:up|lstm_grader_\w+)\b(?:\{[^}]*\})?", rule["query"])
+    }
+    assert len(looked_at) > 5
+    assert [selector for selector in sorted(looked_at) if not prometheus.found(selector)] == []
+
+
+def test_no_alert_tells_of_a_service_that_works(prometheus: Prometheus) -> None:
+    # Until the first known answer is graded, one of them waits to be sure.
+    wait_until(lambda: {rule["state"] for rule in prometheus.rules()} == {"inactive"}, 120)
+
+
+def test_panels_are_numbered_explained_and_side_by_side() -> None:
+    assert [panel["id"] for panel in PANELS] == list(range(1, len(PANELS) + 1))
+    assert all(panel["description"] for panel in PANELS)
+    taken: dict[tuple[int, int], str] = {}
+    for panel in PANELS:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        for x in range(place["x"], place["x"] + place["w"]):
+            for y in range(place["y"], place["y"] + place["h"]):
+                assert taken.setdefault((x, y), panel["title"]) == panel["title"]
+
+
+def test_every_panel_asks_the_data_source_that_is_chosen() -> None:
+    (variable,) = DASHBOARD["templating"]["list"]
+    assert (variable["type"], variable["query"]) == ("datasource", "prometheus")
+    chosen = {"type": "prometheus", "uid": f"${{{variable['name']}}}"}
+    assert all(panel["datasource"] == chosen for panel in PANELS)
+    # Another job's numbers are not ours.
+    assert all('job="lstm-grader"' in target["expr"] for panel in PANELS for target in panel["targets"])
