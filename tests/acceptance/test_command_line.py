@@ -45,3 +45,12 @@ def test_a_course_is_graded_and_the_same_file_gets_the_same_points(tmp_path: Pat
         assert (diff.same_submission, diff.causes, diff.changes) == (True, (), ())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["course.zip"]
     assert "files: 6; Passed: 2" in result.stderr
+
+
+def test_the_report_in_the_readme_is_the_one_that_its_command_prints(cache_dir: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("## What comes out")[1].split("```text\n")[1]
+    submission = CORPUS / "wrong_swap_if" / "submission.py"
+    printed = run("grade", submission, "--lang", "en", cache_dir=cache_dir, code=0).stdout
+    # The last line has the time that it took.
+    assert shown.split("```")[0].splitlines()[:-1] == printed.splitlines()[:-1]

@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 ROOT = Path(__file__).parents[2]
 PAGES = (
     "student.md", "student.ru.md", "teacher.md", "teacher.ru.md", "assistant.md", "operator.md", "integrator.md",
-    "course-of-300.md", "troubleshooting.md",
+    "course-of-300.md", "troubleshooting.md", "courses.md", "operations.md",
 )  # fmt: skip
 CODE = re.compile(r"```.*?```|`[^`\n]*`|\*\*[^*]*\*\*|^ *\* ", re.DOTALL | re.MULTILINE)
 SOURCES = [*ROOT.glob("app/**/*.py"), *ROOT.glob("grader/**/*.py")]
