@@ -44,6 +44,9 @@ $(SITE_STAMP): | $(STAMP)
 docs: $(SITE_STAMP)  ## build the site of the documents in build/site, and check its links
 	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict
 
+pictures: setup  ## make the pictures of README.md anew, in docs/pictures
+	$(BIN)/pytest tests/acceptance/test_pictures.py --pictures
+
 ifdef PYTHON
 # Asked for a certain Python: look whether the environment has it.
 .PHONY: $(STAMP)
@@ -95,4 +98,4 @@ test-image:  ## build the container image with docker, and check that it serves 
 lock:  ## resolve the lock files again (needs uv)
 	bash requirements/lock.sh
 
-.PHONY: help setup peers docs serve test test-unit lint bench bench-load bench-pages gradescope-zip test-image lock
+.PHONY: help setup peers docs pictures serve test test-unit lint bench bench-load bench-pages gradescope-zip test-image lock

@@ -41,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--mutants", action="store_true", help="grade all wrong answers of tests/integration/grader/mutants"
     )
+    parser.addoption("--pictures", action="store_true", help="make the pictures of docs/pictures anew")
     parser.addoption("--seed", type=int, help="of all moments that tests choose by chance; the first line tells it")
 
 
