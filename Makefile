@@ -41,6 +41,12 @@ $(PEERS_STAMP): | $(STAMP)
 $(SITE_STAMP): | $(STAMP)
 	$(call environment,$(SITE),docs)
 
+RELEASE := .venv-release
+RELEASE_STAMP = $(RELEASE)/installed-$(shell cksum <requirements/release.txt | cut -d' ' -f1)
+
+$(RELEASE_STAMP): | $(STAMP)
+	$(call environment,$(RELEASE),release)
+
 docs: $(SITE_STAMP)  ## build the site of the documents in build/site, and check its links
 	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict
 
@@ -95,7 +101,20 @@ gradescope-zip: setup  ## build dist/gradescope.zip, an autograder for Gradescop
 test-image:  ## build the container image with docker, and check that it serves and grades
 	@.ci/test-image
 
+wheel: setup  ## build the wheel, and copy the lock that is installed before it; to dist/
+	@$(BIN)/python -m pip wheel --disable-pip-version-check --quiet --no-index --no-deps --no-build-isolation --wheel-dir dist .
+	@cp requirements/cpu.txt requirements/gpu.txt dist
+	@ls dist/lstm_grader-*.whl dist/*.txt
+
+sbom: setup $(RELEASE_STAMP)  ## list the packages that ship, with licences (CycloneDX); to dist/sbom.json and dist/licences.txt
+	@$(RELEASE)/bin/cyclonedx-py environment --pyproject pyproject.toml --gather-license-texts --output-reproducible \
+	  $(BIN)/python | $(BIN)/python requirements/sbom.py requirements/cpu.txt dist
+
+audit: $(RELEASE_STAMP)  ## ask PyPI for known holes in the packages that ship
+	@for lock in cpu gpu; do \
+	  $(RELEASE)/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements/$$lock.txt || exit 1; done
+
 lock:  ## resolve the lock files again (needs uv)
 	bash requirements/lock.sh
 
-.PHONY: help setup peers docs pictures serve test test-unit lint bench bench-load bench-pages gradescope-zip test-image lock
+.PHONY: help setup peers docs pictures serve test test-unit lint bench bench-load bench-pages gradescope-zip test-image wheel sbom audit lock

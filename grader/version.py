@@ -21,7 +21,7 @@ LIBRARIES = ("ipython", "numpy")
 def grader_version() -> str:
     """Return the version of this package and, behind a plus, the start of a digest of the grading code.
 
-    The digest covers the code of `grader` and `reference`, Python, and `LIBRARIES`: ``0.1.0+3f2a9c01d4e5``.
+    The digest covers the code of `grader` and `reference`, Python, and `LIBRARIES`: ``1.0.0+3f2a9c01d4e5``.
     """
     others = {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
     return f"{version('lstm-grader')}+{code_digest(OURS, others)[:12]}"

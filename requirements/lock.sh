@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Resolves pyproject.toml into four hashed lock files, and peers.in and docs.in into one each. `make lock` runs it; it needs uv.
+# Resolves pyproject.toml into four hashed lock files, and each file .in into one. `make lock` runs it; it needs uv.
+#   lock.sh --upgrade-package NAME   or whatever else uv should know
 set -euo pipefail
 cd "$(dirname "$0")/.."
+more=("$@")
 resolve() {
   uv pip compile --universal --python-version 3.11 --generate-hashes \
-    --no-emit-index-url --no-emit-find-links --no-header --quiet "$@"
+    --no-emit-index-url --no-emit-find-links --no-header --quiet ${more[@]+"${more[@]}"} "$@"
 }
 compile() { resolve pyproject.toml --group build "$@"; }
 # cpu.txt is what the image installs and dev.txt what `make setup` installs: dev.txt is compiled on top of
@@ -15,6 +17,7 @@ compile --extra cpu --override requirements/cpu-overrides.txt --override require
 compile --extra gpu --output-file requirements/gpu.txt
 # Of a service whose workers are elsewhere: what cpu.txt holds, less TensorFlow and what comes with it.
 compile --constraint requirements/cpu.txt --override requirements/web-overrides.txt --output-file requirements/web.txt
-# In environments of their own (`make peers`, `make docs`).
-resolve requirements/peers.in --output-file requirements/peers.txt
-resolve requirements/docs.in --output-file requirements/docs.txt
+# In environments of their own.
+for name in peers docs release; do
+  resolve "requirements/$name.in" --output-file "requirements/$name.txt"
+done

@@ -11,7 +11,7 @@ from app.api.schemas.base import Body
 
 class Health(Body):
     status: Literal["ok"]
-    version: str = Field(examples=["0.1.0"])
+    version: str = Field(examples=["1.0.0"])
 
 
 class Readiness(Body):
