@@ -114,6 +114,31 @@ def test_best_grade_arrives_in_the_column_of_the_course(browser: Browser, opened
     assert [(each["score_given"], each["score_maximum"]) for each in scores] == [(100, 100)]
 
 
+def test_list_of_members_brings_those_who_have_not_come(browser: Browser, openedx: OpenEdX) -> None:
+    page = _opened(browser, openedx, "teacher", role="staff")
+    page.goto(f"{page.url}/lms")
+    page.get_by_role("button", name="Read the list of members").first.click()
+    expect(page.get_by_text("Added: ")).to_be_visible(timeout=SECONDS * 1000)
+    page.goto(f"{page.url.rpartition('/lms')[0]}/members")
+    expect(page.locator("body")).to_contain_text("Somebody-Else")
+    page.context.close()
+
+
+def test_author_chooses_in_studio_where_a_link_leads_to(browser: Browser, openedx: OpenEdX) -> None:
+    page = browser.new_context(locale="en-GB").new_page()
+    page.set_default_timeout(SECONDS * 1000)
+    page.goto(f"{openedx.site}/author?who=teacher&link=chosen")
+    course_made(page)
+    page.get_by_label("The notebook").check()
+    page.locator("form button.primary").click()
+    page.locator("form button.primary").click()
+    expect(page.get_by_text("successfully saved in the LMS")).to_be_visible(timeout=SECONDS * 1000)
+    page.context.close()
+    student = _opened(browser, openedx, "somebody", link="chosen")
+    assert student.url.endswith("/assignments/lstm-notebook")
+    student.context.close()
+
+
 def test_check_of_the_connection_finds_only_that_nothing_is_https(openedx: OpenEdX) -> None:
     secret = form_secret(openedx.admin.get(openedx.page).text)
     checked = openedx.admin.post(f"{openedx.page}/check", data={"form_secret": secret})

@@ -5,10 +5,12 @@ It runs in an environment of its own (`make peers`), because it locks other vers
     .venv-peers/bin/python tests/peers/openedx.py TOOL FOLDER
 
 TOOL is the address of the service, FOLDER an empty one. The first line of the output is what an administrator of Open
-edX sees, as JSON. All answers are the consumer's own. Two functions stand in for the platform around it: one finds the
-exercise in the course, the other the account of a person. They keep what the consumer writes into the grade book.
+edX sees, as JSON. All answers are the consumer's own. A few functions stand in for the platform around it: they find
+the exercise in the course, the accounts of people, and the members; and they keep what the consumer writes into the
+grade book.
 
 * ``/course?who=NAME&role=ROLE&link=LINK`` opens a link as a person, whose role is ``staff`` or ``student``.
+* ``/author?who=NAME&link=LINK`` lets an author choose where a link leads to (Deep Linking).
 * ``/grade-book`` is the grade book.
 """
 
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from socketserver import ThreadingMixIn
@@ -25,10 +28,14 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import django
 from django.conf import settings
 
+# The consumer looks for a package of this file's name, which is Open edX.
+del sys.path[0]
 TOOL, FOLDER = sys.argv[1], Path(sys.argv[2])
 COURSE = "course-v1:Example+RNN+2026"
-#: One whose column is made when it is opened, and one whose column the tool makes.
-LINKS = ("declarative", "programmatic")
+#: One whose column is made when it is opened, one whose column the tool makes, one whose assignment an author chooses.
+LINKS = {"declarative": "declarative", "programmatic": "programmatic", "chosen": "declarative"}
+#: The members of the course, by name.
+MEMBERS = {"teacher": "staff", "assistant": "Community TA", "somebody": "student", "somebody-else": "student"}
 
 
 class Server(ThreadingMixIn, WSGIServer):
@@ -48,6 +55,7 @@ settings.configure(
     ALLOWED_HOSTS=["127.0.0.1"],
     ROOT_URLCONF="__main__",
     INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework", "lti_consumer"],
+    MIDDLEWARE=["__main__.signed_in"],
     TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": FOLDER / "openedx.sqlite3"}},
     DEFAULT_AUTO_FIELD="django.db.models.AutoField",
@@ -63,11 +71,21 @@ from django.core.management import call_command  # noqa: E402
 from django.http import HttpRequest, HttpResponse, JsonResponse  # noqa: E402
 from django.shortcuts import redirect  # noqa: E402
 from django.urls import include, path  # noqa: E402
-from lti_consumer.api import get_lti_1p3_launch_info, get_lti_1p3_launch_start_url  # noqa: E402
+from lti_consumer.api import (  # noqa: E402
+    get_lti_1p3_content_url,
+    get_lti_1p3_launch_info,
+    get_lti_1p3_launch_start_url,
+)
 from lti_consumer.data import Lti1p3LaunchData  # noqa: E402
-from lti_consumer.models import Lti1p3Passport, LtiAgsLineItem, LtiAgsScore, LtiConfiguration  # noqa: E402
+from lti_consumer.models import (  # noqa: E402
+    CourseAllowPIISharingInLTIFlag,
+    Lti1p3Passport,
+    LtiAgsLineItem,
+    LtiAgsScore,
+    LtiConfiguration,
+)
 from lti_consumer.plugin import compat  # noqa: E402
-from opaque_keys.edx.keys import UsageKey  # noqa: E402
+from opaque_keys.edx.keys import CourseKey, UsageKey  # noqa: E402
 
 grade_book: list[dict[str, object]] = []
 
@@ -93,12 +111,36 @@ class Exercise:
 
 compat.load_enough_xblock = compat.load_block_as_user = Exercise
 compat.get_user_from_external_user_id = lambda user_id: user_id
+compat.user_has_studio_write_access = lambda user, course_key: True
+compat.batch_get_or_create_externalids = lambda users: {
+    number: SimpleNamespace(external_user_id=who) for number, who in enumerate(MEMBERS)
+}
+compat.get_course_members = lambda course_key: {
+    number: {"id": number, "name": who.title(), "email": f"{who}@example.edu", "roles": [role]}
+    for number, (who, role) in enumerate(MEMBERS.items())
+}
+
+
+def signed_in(answer: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Sign everybody in, as a middleware of Django."""
+
+    def answer_to_somebody(request: HttpRequest) -> HttpResponse:
+        request.user = SimpleNamespace(id=1)
+        return answer(request)
+
+    return answer_to_somebody
 
 
 def course(request: HttpRequest) -> HttpResponse:
     """Begin a launch, as the page of the exercise does."""
     who, link = request.GET["who"], request.GET.get("link", "declarative")
-    return redirect(get_lti_1p3_launch_start_url(launch(link, who, request.GET.get("role", "student"))))
+    return redirect(get_lti_1p3_content_url(launch(link, who, request.GET.get("role", "student"))))
+
+
+def author(request: HttpRequest) -> HttpResponse:
+    """Let an author choose where a link leads to, as Studio does."""
+    asked = launch(request.GET["link"], request.GET["who"], "staff")
+    return redirect(get_lti_1p3_launch_start_url(asked, deep_link_launch=True))
 
 
 def launch(link: str, who: str, role: str) -> Lti1p3LaunchData:
@@ -115,7 +157,7 @@ def launch(link: str, who: str, role: str) -> Lti1p3LaunchData:
         context_type=["course_offering"],
         context_title="Recurrent networks",
         context_label="RNN",
-        custom_parameters={"assignment": "lstm-layer"},
+        custom_parameters={} if link == "chosen" else {"assignment": "lstm-layer"},
     )
 
 
@@ -133,6 +175,7 @@ def written(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("course", course),
+    path("author", author),
     path("grade-book", written),
     path("api/", include("lti_consumer.plugin.urls", namespace="lti_consumer")),
 ]
@@ -148,10 +191,14 @@ configurations = {
         lti_1p3_oidc_url=f"{TOOL}/lti/login",
         lti_1p3_launch_url=f"{TOOL}/lti/open",
         lti_1p3_redirect_uris=[f"{TOOL}/lti/launch"],
-        lti_advantage_ags_mode=link,
+        lti_advantage_ags_mode=mode,
+        lti_advantage_enable_nrps=True,
+        lti_advantage_deep_linking_enabled=link == "chosen",
+        lti_advantage_deep_linking_launch_url=f"{TOOL}/lti/open",
     )
-    for link in LINKS
+    for link, mode in LINKS.items()
 }
+CourseAllowPIISharingInLTIFlag.objects.create(course_id=CourseKey.from_string(COURSE), enabled=True)
 shown = get_lti_1p3_launch_info(launch("declarative", "administrator", "staff"))
 print(json.dumps({"issuer": SITE, **shown}), flush=True)
 server.set_app(WSGIHandler())
