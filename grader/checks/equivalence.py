@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from grader.assignment import CaseEntry
 from grader.diagnosis.evidence import NO_SHAPE, Evidence
 from grader.diagnosis.understanding import repeats_itself
 from grader.execution.answers import Answer
@@ -38,7 +39,7 @@ def equivalence(evidence: Evidence) -> Verdict:
     case, understanding = evidence.assignment.cases[0], evidence.understanding
     right = [part for part in PARTS if part in understanding.right_parts]
     earned = PARTIAL * len(right) / len(PARTS)
-    form = _form_params(understanding.form, answer)
+    form = _form_params(understanding.form, answer, case)
     read = understanding.as_read.get(evidence.exercise)
     if read is not None and read.close and len(right) == len(PARTS):
         return Verdict.failed(Finding.of("only_form_differs", form), details, earned=earned)
@@ -73,13 +74,13 @@ def equivalence(evidence: Evidence) -> Verdict:
     return Verdict.failed(Finding.of("wrong_values", params), details, earned=earned)
 
 
-def _form_params(form: Form | None, answer: Answer) -> Params:
+def _form_params(form: Form | None, answer: Answer, case: CaseEntry) -> Params:
     """Describe the form of the numbers, as parameters of a report's code."""
     if form is None:
         return {}
     output = answer.output
     few_digits = output.dtype in ROUNDING
-    codes = [_joined(output.shape or []) if code == "joined" else code for code in form.codes]
+    codes = [_joined(output.shape or [], case) if code == "joined" else code for code in form.codes]
     codes += ["few_digits"] if few_digits else []
     if not codes and answer.array is None:
         return {"form": ["kind"], "kind": output.kind}
@@ -87,12 +88,14 @@ def _form_params(form: Form | None, answer: Answer) -> Params:
     return {"form": codes, **place, **({"dtype": output.dtype} if few_digits else {})} if codes else {}
 
 
-def _joined(shape: Sequence[int]) -> str:
-    """Name the axes of an answer that were joined into one."""
+def _joined(shape: Sequence[int], case: CaseEntry) -> str:
+    """Name the axes of an answer that were joined into one: the other one has its length."""
     if len(shape) == 1:
         return "joined_all"
-    if len(shape) == 2:
-        return "joined_time" if shape[0] < shape[1] else "joined_batch"
+    if len(shape) == 2 and case.units in shape:
+        return "joined_batch"
+    if len(shape) == 2 and case.batch in shape:
+        return "joined_time"
     return "cut"
 
 

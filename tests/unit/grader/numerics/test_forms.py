@@ -95,6 +95,8 @@ ARRAYS = {
     "time first and one axis more": (lambda y: y.swapaxes(0, 1)[:, :, None], ["extra_axis", "time_major"]),
     "steps below each other": (lambda y: np.concatenate(list(y.swapaxes(0, 1)), 0), ["joined_batch"]),
     "steps side by side": (lambda y: np.concatenate(list(y.swapaxes(0, 1)), 1), ["joined_time"]),
+    "steps below each other, turned": (lambda y: np.concatenate(list(y.swapaxes(0, 1)), 0).T, ["joined_batch"]),
+    "rows side by side in each step": (lambda y: y.swapaxes(0, 1).reshape(y.shape[1], -1), ["cut"]),
     "flat": (lambda y: y.ravel(), ["joined_all"]),
     "all steps but the last": (lambda y: y[:, :-1], ["all_but_last"]),
     "all steps but the first": (lambda y: y[:, 1:], ["all_but_first"]),
