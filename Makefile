@@ -62,9 +62,9 @@ serve: setup  ## start the service on http://127.0.0.1:8000 and print a link tha
 	@$(BIN)/lstm-grader serve
 
 # Each keeps TensorFlow warm for itself.
-WORKERS := 2
+WORKERS := 3
 
-test: setup peers $(SITE_STAMP)  ## run the whole test suite, shared by two processes (make test WORKERS=4: by four)
+test: setup peers $(SITE_STAMP)  ## run the whole test suite, shared by three processes (make test WORKERS=4: by four)
 	$(BIN)/pytest -n $(WORKERS)
 
 test-unit: setup  ## run the tests that need no TensorFlow, process or socket (minutes)
