@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
-import venv
-from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import httpx
 import pytest
-from packaging.markers import Marker
 
 from tests.acceptance.conftest import CORPUS, service_environment, serving
 from tests.acceptance.installation import CORRECT, TOKEN, Installation
+from tests.locked import make_environment, unpack
 from tests.postgresql import PostgreSQL
 
 ROOT = Path(__file__).parents[2]
-LOCK = ROOT / "requirements" / "web.txt"
 NOT_THERE = ("tensorflow", "keras", "tf_keras")
-
-
-def _locked() -> list[str]:
-    lines = re.findall(r"^([\w.-]+)==\S+(?: ; (.*?))? \\$", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
-    return [name for name, marker in lines if not marker or Marker(marker).evaluate()]
-
-
-def _tops(installed: Distribution) -> set[Path]:
-    """Files and folders of site-packages that belong to it."""
-    tops = {Path(file).parts[0] for file in installed.files or ()} - {"..", "__pycache__"}
-    return {Path(str(installed.locate_file(top))) for top in tops}
 
 
 @pytest.fixture(scope="module")
 def command(tmp_path_factory: pytest.TempPathFactory) -> list[str | Path]:
     """The command line in an environment that has what the lock names, and ourselves."""
     folder = tmp_path_factory.mktemp("web")
-    venv.create(folder, symlinks=True)
-    packages = next(folder.glob("lib/python3*/site-packages"))
-    for name in [*_locked(), "lstm-grader"]:
-        for top in _tops(distribution(name)):
-            if top.suffix not in (".pth", ".py") or name != "lstm-grader":
-                (packages / top.name).symlink_to(top)
+    packages = make_environment(folder, "web.txt")
+    unpack("lstm-grader", packages)
+    for link in packages.glob("_editable*"):
+        link.unlink()
     (packages / "ours.pth").write_text(f"{ROOT}\n")
     return [folder / "bin" / "python", "-c", "from app.cli import main; main()"]
 
