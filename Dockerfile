@@ -19,6 +19,7 @@ RUN apt-get update \
 WORKDIR /opt/lstm-grader
 LABEL org.opencontainers.image.title="lstm-grader" \
       org.opencontainers.image.description="Grades the class LSTM against tf.keras.layers.LSTM" \
+      org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="1.0.0"
 ENV PATH=/opt/venv/bin:$PATH \
     HOME=/data \
