@@ -7,6 +7,7 @@ setTheme();
 const TITLES = ".response-control-examples__title, .examples-select__section-label, .opblock-title";
 const LEVELS = [[".opblock h4", 3], [".opblock h5", 4], [".modal-ux h3", 2], [".modal-ux h4", 3]];
 const NAMES = [[".copy-to-clipboard button", "Copy"], [".close-modal", "Close"]];
+const FIELDS = ".opblock :is(select, textarea, input):not([aria-label], [type=checkbox])";
 
 // An operation is made when it is opened, and so is the dialog of the token. Their headings follow those of the page, a
 // picture that is pressed gets a name, and a field without a name gets that of its parameter, or the words above it.
@@ -17,10 +18,13 @@ function mend() {
   for (const [picture, name] of NAMES) {
     for (const each of shown.querySelectorAll(picture)) each.setAttribute("aria-label", name);
   }
+  // The role of a region would hide a table.
+  for (const each of shown.querySelectorAll(".responses-table")) each.removeAttribute("role");
   // Long lines scroll, by keys too.
   for (const each of shown.querySelectorAll(".opblock pre")) each.tabIndex = 0;
-  for (const field of shown.querySelectorAll(".opblock :is(select, textarea):not([aria-label])")) {
-    field.setAttribute("aria-label", field.closest("[data-param-name]")?.dataset.paramName ?? titleAbove(field));
+  for (const field of shown.querySelectorAll(FIELDS)) {
+    const { paramName, propertyName } = field.closest("[data-param-name], [data-property-name]")?.dataset ?? {};
+    field.setAttribute("aria-label", paramName ?? propertyName ?? titleAbove(field));
   }
 }
 

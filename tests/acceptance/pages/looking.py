@@ -95,12 +95,7 @@ class Looking:
         page.keyboard.press("Tab")
         seen.without_focus = page.evaluate("looks.withoutFocus()")
         seen.without_keys = page.evaluate("looks.withoutKeys()")
-        self._look(seen, "ru", DESK, "light", RULES, COLOURS)
-        self._look(seen, "ru", DESK, "dark", COLOURS)
-        self._look(seen, "ru", PHONE, "dark", COLOURS)
-        self._look(seen, "ru", PHONE, "light", RULES, COLOURS)
-        self._look(seen, "ru", SMALL, "light", RULES)  # its colours are those of all phones
-        seen.too_small = page.evaluate("looks.tooSmall()")
+        self.look_around(seen, "ru")
         page.emulate_media(media="print")
         bars = page.locator(BARS)
         seen.printed_bars = [str(each.get_attribute("class")) for each in bars.all() if each.is_visible()]
@@ -112,6 +107,15 @@ class Looking:
         seen.shift = max(seen.shift, self._shift)
         seen.errors = [*self._errors]
         return seen
+
+    def look_around(self, seen: Seen, language: str) -> None:
+        """Look at the page that is open, at all widths and in both themes; all phones have the same colours."""
+        self._look(seen, language, DESK, "light", RULES, COLOURS)
+        self._look(seen, language, DESK, "dark", COLOURS)
+        self._look(seen, language, PHONE, "dark", COLOURS)
+        self._look(seen, language, PHONE, "light", RULES, COLOURS)
+        self._look(seen, language, SMALL, "light", RULES)
+        seen.too_small += self.page.evaluate("looks.tooSmall()")
 
     def _open(self, url: str, language: str, width: int, theme: Theme) -> int:
         is_first = language == "ru"

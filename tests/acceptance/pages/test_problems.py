@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from functools import partial
+from http import HTTPStatus
 from threading import Thread
+from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Route, expect
 from starlette.requests import Request
 
 from app.main import create_app
@@ -19,7 +20,7 @@ from app.operations.status import Deliveries, Disk, Failure, Job, Queue, Service
 from app.settings import Settings
 from app.storage.models import Submission, utc_now
 from app.submissions.repository import QueueState
-from tests.acceptance.pages.looking import AXE_SCRIPT, DESK, PHONE, SECONDS, SMALL, TWO_FRAMES, Looking, sending
+from tests.acceptance.pages.looking import SECONDS, Looking, Seen, sending
 from tests.ports import free_port
 from tests.unit.app.conftest import OWNER_TOKEN, ChartsInThisProcess, FakeGrader
 from tests.unit.app.web.test_problem_pages import ERRORS
@@ -34,8 +35,10 @@ SENT = (
     ("/enter", "token=wrong", 401),
     ("/enter", "token=" + "x" * 70_000, 413),
 )
-#: The first operation of each method is opened: parameters, bodies, choices, headers, examples.
-METHODS = ("get", "post", "put", "patch", "delete")
+#: Markdown for code, a list, a link and a table.
+MARKS = ("`", "\n* ", "](", "|--")
+#: What differs from operation to operation and looks the same.
+VALUES = {"example", "examples", "operationId", "tags", "title"}
 
 
 @pytest.fixture(scope="module")
@@ -143,32 +146,57 @@ def test_troubles_are_all_that_the_status_page_can_name() -> None:
     assert named == set(status.NEEDS)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("method", METHODS)
-def test_open_operation_of_the_api_is_readable(browser: Browser, url: str, method: str, theme: str) -> None:
-    page = documentation(browser, url, theme)
-    operation = page.locator(f".opblock-{method}").first
-    operation.locator(".opblock-summary-control").click()
-    expect(operation.locator(".responses-wrapper")).to_be_visible(timeout=SECONDS * 1000)
-    found = []
-    for width in (DESK, PHONE, SMALL):
-        page.set_viewport_size({"width": width, "height": 800})
-        page.evaluate(TWO_FRAMES)
-        violations = operation.evaluate("async (each) => (await axe.run(each)).violations")
-        found += [(width, each["id"], node["html"][:160]) for each in violations for node in each["nodes"]]
-        found += [(width, "too wide", each) for each in page.evaluate("looks.tooWide()")]
-        found += [(width, "too small", each) for each in page.evaluate("looks.tooSmall()")]
-    operation.locator(".opblock-summary-control").click()
-    assert found == []
+def test_operations_of_every_kind_are_readable(looking: Looking, url: str) -> None:
+    """Each is opened and tried out on a page of its own: all others are as these, and take minutes."""
+    page, seen = looking.page, Seen(HTTPStatus.OK)
+    document = page.request.get(f"{url}/openapi.json").json() | {"webhooks": {}}
+    for path, method in operations_of_every_kind(document):
+        alone = document | {"paths": {path: {method: document["paths"][path][method]}}}
+        page.route("**/openapi.json", partial(_answer, alone))
+        page.goto(f"{url}/docs")
+        page.locator(".opblock-summary-control").click()
+        page.locator(".try-out__btn").click()
+        if path == "/readyz":
+            page.locator(".execute").click()
+            expect(page.locator(".live-responses-table")).to_be_visible(timeout=SECONDS * 1000)
+        looking.look_around(seen, path)
+        page.unroute("**/openapi.json")
+    page.locator(".btn.authorize").click()
+    expect(page.locator(".modal-ux")).to_be_visible(timeout=SECONDS * 1000)
+    looking.look_around(seen, "dialog")
+    assert seen.violations == []
+    assert seen.too_wide == []
+    assert seen.too_small == []
 
 
-@cache
-def documentation(browser: Browser, url: str, theme: str) -> Page:
-    context = browser.new_context(reduced_motion="reduce", color_scheme="dark" if theme == "dark" else "light")
-    context.add_init_script(path=Path(__file__).with_name("looks.js"))
-    page = context.new_page()
-    page.set_default_timeout(SECONDS * 1000)
-    page.goto(f"{url}/docs")
-    expect(page.locator("[aria-busy=true]")).to_have_count(0, timeout=SECONDS * 1000)
-    page.evaluate(AXE_SCRIPT)
-    return page
+def _answer(document: Mapping[str, Any], route: Route) -> None:
+    route.fulfill(json=document)
+
+
+def operations_of_every_kind(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield paths and methods, the ones with most kinds of parts first; each has a kind that those before it lack."""
+    kinds = {
+        (path, method): {method, *kinds_of(operation)}
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    left = set[str]().union(*kinds.values())
+    while left:
+        best = max(kinds, key=lambda each: len(kinds[each] & left))
+        left -= kinds[best]
+        yield best
+
+
+def kinds_of(part: Any, place: str = "") -> Iterator[str]:
+    """Yield the places in a document that have something, and what is shown there in a way of its own."""
+    if isinstance(part, Mapping):
+        for key, each in part.items():
+            below = f"{place}/{key[0] if key.isdigit() else key}"
+            yield from [below] if key in VALUES else kinds_of(each, below)
+    elif isinstance(part, list):
+        for each in part:
+            yield from kinds_of(each, place)
+    elif place.endswith("/description"):
+        yield from (f"{place}: {mark}" for mark in MARKS if mark in part)
+    else:
+        yield f"{place}: {part}" if place.endswith(("/in", "/type", "/required")) else place
