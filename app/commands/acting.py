@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from datetime import date, datetime, time
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -126,6 +128,21 @@ def checked(model: type[Wanted], values: dict[str, Any]) -> Wanted:
         return model.model_validate(values)
     except ValidationError as exc:
         raise NotPossible(reason="; ".join(map(_in_words, exc.errors()))) from exc
+
+
+def moment(name: str, typed: str, zone: ZoneInfo) -> datetime:
+    """Read a moment by the clock of the course. A date without a time is the whole day: what opens does when it begins.
+
+    Raises:
+        NotPossible: it is no moment.
+    """
+    with contextlib.suppress(ValueError):
+        return datetime.combine(date.fromisoformat(typed), time() if name == "opens" else time(23, 59), zone)
+    try:
+        found = datetime.fromisoformat(typed)
+    except ValueError as exc:
+        raise NotPossible(reason=f"{name}: expected a date such as 2026-10-01T23:59, not {typed!a}") from exc
+    return found if found.tzinfo else found.replace(tzinfo=zone)
 
 
 def _in_words(error: ErrorDetails) -> str:

@@ -1,18 +1,29 @@
-"""Backs up and restores an SQLite database. PostgreSQL has pg_dump and pg_restore for that."""
+"""Backs up and restores an SQLite database, and copies one into PostgreSQL, which has pg_dump and pg_restore itself."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
 import sqlite3
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
-from app.errors.commands import BackupElsewhere, BackupUnusable
+from sqlalchemy import Table, delete, func, insert, literal, select, tuple_
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.errors.commands import BackupElsewhere, BackupUnusable, DatabaseOutdated, NotPossible
+from app.queue import locked
 from app.settings import Settings
+from app.storage.database import Database
 from app.storage.database_file import DatabaseFile, copied
 from app.storage.engines import database_url
+from app.storage.models import DEFAULT_COURSE, Base, Course
 from app.storage.revisions import OURS, known_revisions
 
+#: Rows that are copied at once. A report has some 20 kB.
+BATCH = 200
 DAMAGED = "it is damaged, or no backup made by `db backup` ({problem}). Take another copy"
 
 
@@ -71,6 +82,85 @@ def restore(database: Path, backup: Path) -> Path | None:
         unfinished.replace(database)
     file.mark(count)
     return before
+
+
+async def bring(settings: Settings, file: Path) -> int:
+    """Copy everything in an SQLite database into the PostgreSQL of the settings, all or nothing.
+
+    Args:
+        file: the database of a service that is stopped, or a copy that `back_up` has made. It does not change.
+    Returns:
+        The number of rows.
+    Raises:
+        NotPossible: the settings name no PostgreSQL, it holds data already or does not take a value, or the file is of
+            an older version.
+        DataDirInUse: a service runs on the file.
+        DatabaseMissing, DatabaseNewer, DatabaseForeign, DatabaseLost: see `Database.check_revision`; of the file.
+    """
+    target = Database(settings.database_url)
+    if target.is_sqlite:
+        raise NotPossible(reason="set LSTM_GRADER_DATABASE_URL to the PostgreSQL that is to hold the data")
+    source = Database(f"sqlite:///{file.absolute()}", read_only=True)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(target.close)
+        stack.push_async_callback(source.close)
+        if (file.parent / "worker.lock").exists():
+            stack.enter_context(locked(file.parent))
+        try:
+            await source.check_revision()
+        except DatabaseOutdated as exc:
+            raise NotPossible(
+                reason=f"{file} is of an older version (revision {exc.params['current']}, and this one works with "
+                f"{exc.params['expected']}). Start a service of this version on it once, stop it, and import it then"
+            ) from exc
+        await target.upgrade()
+        old, new = [await stack.enter_async_context(each) for each in (source.read(), target.write())]
+        await _check_empty(new)
+        # The one row that an upgrade makes.
+        await new.execute(delete(Course))
+        return sum([await _copy(table, old, new) for table in Base.metadata.sorted_tables])
+
+
+async def _check_empty(session: AsyncSession) -> None:
+    """Raises: NotPossible: there are rows."""
+    for table in Base.metadata.sorted_tables:
+        rows = (
+            select(table) if table.name != Course.__tablename__ else select(Course).where(Course.id != DEFAULT_COURSE)
+        )
+        if (await session.execute(rows.limit(1))).first() is not None:
+            raise NotPossible(
+                reason=f"the PostgreSQL already holds data (in the table {table.name}); nothing was changed. Make an "
+                "empty database, and start no service on it before"
+            )
+
+
+async def _copy(table: Table, old: AsyncSession, new: AsyncSession) -> int:
+    """Copy the rows of a table; return how many there were. Raises: NotPossible: PostgreSQL does not take one."""
+    count = 0
+    try:
+        async for rows in _batches(table, old):
+            await new.execute(insert(table), rows)
+            count += len(rows)
+    except DBAPIError as exc:
+        # Such as a NUL in a text of before we refused it.
+        raise NotPossible(reason=f"a row of the table {table.name} cannot be copied; nothing was: {exc.orig}") from exc
+    number = table.autoincrement_column
+    if number is not None and count:
+        # PostgreSQL counts by itself, and would begin with 1.
+        newest = select(func.max(number)).scalar_subquery()
+        await new.execute(select(func.setval(func.pg_get_serial_sequence(table.name, number.name), newest)))
+    return count
+
+
+async def _batches(table: Table, session: AsyncSession) -> AsyncIterator[list[dict[str, Any]]]:
+    """Read the rows in the order of their keys, without holding the pictures of a whole course in memory."""
+    key = list(table.primary_key)
+    page = select(table).order_by(*key).limit(BATCH)
+    rows = (await session.execute(page)).mappings().all()
+    while rows:
+        yield [dict(row) for row in rows]
+        last = tuple_(*(literal(rows[-1][column.name], column.type) for column in key))
+        rows = (await session.execute(page.where(tuple_(*key) > last))).mappings().all()
 
 
 def _free_name(database: Path) -> Path:

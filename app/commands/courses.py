@@ -15,11 +15,10 @@ from app.access.tokens import Principal
 from app.api.schemas.courses.assignments import UseChangeRequest
 from app.api.schemas.courses.course import CourseChangeRequest, CourseCopyRequest, CourseRequest
 from app.api.schemas.courses.members import MemberChangeRequest, MemberRequest
-from app.commands.acting import checked, opened, owner_in, owner_of, refused_in_words
+from app.commands.acting import checked, moment, opened, owner_in, owner_of, refused_in_words
 from app.courses import changes, copying, course, membership, uses
 from app.courses.membership import Members
 from app.courses.uses import DATES, UsedAssignment
-from app.errors.commands import NotPossible
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import JoinNotFound, MemberNotFound
 from app.http.parameters import ID
@@ -234,13 +233,7 @@ async def member_id(session: AsyncSession, owner: Principal, named: str) -> str:
 def _rule(name: str, value: Any, time_zone: str) -> Any:
     if value == NONE:
         return None
-    if name not in DATES:
-        return value
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError as exc:
-        raise NotPossible(reason=f"{name}: expected a date such as 2026-10-01T23:59, not {value!a}") from exc
-    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(time_zone))
+    return moment(name, value, ZoneInfo(time_zone)) if name in DATES else value
 
 
 def _course_line(found: Course) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.rights import Action
 from app.access.tokens import Principal
 from app.api.schemas.grading.exceptions import AdjustmentRequest, ExtensionRequest, ReviewAnswerRequest
-from app.commands.acting import checked, member_id_of, opened, owner_in, refused_in_words
+from app.commands.acting import checked, member_id_of, moment, opened, owner_in, refused_in_words
 from app.courses import course as courses
 from app.courses import extensions
 from app.courses.assignments import in_course
@@ -37,7 +37,8 @@ async def set_extension(
     files = load_assignments(settings.assignments_dir)
     async with _acting(settings, course, Action.EXTEND) as (database, owner), database.write() as session:
         zone = await _zone(session, owner)
-        given = {name: _with_zone(value, zone) for name, value in values.items() if value is not None}
+        given = {name: value for name, value in values.items() if value is not None}
+        given |= {name: moment(name, given[name], zone) for name in ("due", "closes") if name in given}
         wanted = checked(ExtensionRequest, given)
         member_id = await member_id_of(session, owner, student)
         place = await take_place(session, files, owner.course_id, member_id, assignment)
@@ -162,13 +163,8 @@ async def _zone(session: AsyncSession, owner: Principal) -> ZoneInfo:
     return ZoneInfo((await courses.existing(session, owner.course_id)).time_zone)
 
 
-def _with_zone(value: object, zone: ZoneInfo) -> object:
-    """Take a moment without a time zone as one of the course's clock, as the dates of its assignments are."""
-    return value.replace(tzinfo=value.tzinfo or zone) if isinstance(value, datetime) else value
-
-
-def _shown(moment: datetime, zone: ZoneInfo) -> str:
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
+def _shown(at: datetime, zone: ZoneInfo) -> str:
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
 
 
 def _extension_line(extension: Any, member: Membership, assignment: str, zone: ZoneInfo) -> str:

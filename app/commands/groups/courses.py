@@ -24,7 +24,7 @@ CourseId = Annotated[str, typer.Argument(metavar="ID", help="As `courses list` s
 AssignmentId = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of its file, such as lstm-layer.")]
 Language = Annotated[str | None, typer.Option(help="ru or en.")]
 TimeZone = Annotated[str | None, typer.Option(help="A name of the IANA database, such as Europe/Moscow.")]
-ADate = "{} in the course's time zone, such as 2026-10-01T23:59; none: never."
+ADate = "{} in the course's time zone, such as 2026-10-01T23:59; a date alone: all that day; none: never."
 
 
 @courses.command("list")

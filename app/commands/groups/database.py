@@ -76,6 +76,26 @@ def restore(
     typer.echo(f"lstm-grader: restored{f'; what was there before is in {before}' if before else ''}")
 
 
+@db.command("import")
+def bring(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="The database of a stopped service, or a file that `db backup` has made.", show_default=False
+        ),
+    ],
+) -> None:
+    """Copy an SQLite database into an empty PostgreSQL, which LSTM_GRADER_DATABASE_URL names. The file stays as it is.
+
+    All or nothing. Links, tokens and sessions stay good. Exit codes: 0 done, 2 wrong usage or settings, 3 we failed.
+    """
+    with starting() as settings:
+        from app.commands import backup
+
+        count = asyncio.run(backup.bring(settings, file))
+    typer.echo(f"lstm-grader: copied {count} rows of {file}")
+
+
 @db.command()
 def prune(
     days: Annotated[

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -18,7 +17,9 @@ reviews = typer.Typer(help="List and answer students' requests for review.", no_
 Student = Annotated[str, typer.Argument(metavar="STUDENT", help="Id in the grade book, or of the member.")]
 AssignmentId = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment, such as lstm-layer.")]
 Reason = Annotated[str, typer.Option(help="For the student to read.")]
-When = Annotated[datetime | None, typer.Option(help="A moment, in the time zone of the course.")]
+When = Annotated[
+    str | None, typer.Option(help="In the course's time zone, such as 2026-10-08T23:59; without a time: all that day.")
+]
 
 
 @extensions.command("set")

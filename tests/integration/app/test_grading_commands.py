@@ -41,7 +41,7 @@ def test_extension_is_given_listed_and_taken_back(graded: Run) -> None:
     given = graded(
         "extensions", "set", "ivanov", "lstm-layer", "--due", "2030-01-02", "--more-attempts", "2", "--reason", "ill"
     )
-    line = "ivanov, lstm-layer: due 2030-01-02 00:00 UTC, 2 more attempts (ill)\n"
+    line = "ivanov, lstm-layer: due 2030-01-02 23:59 UTC, 2 more attempts (ill)\n"
     assert (given.exit_code, given.stdout) == (0, line)
     assert graded("extensions", "list").stdout == line
     assert graded("extensions", "remove", "ivanov", "lstm-layer").exit_code == 0

@@ -97,10 +97,15 @@ def test_extension_is_given_by_the_clock_of_the_course_and_says_what_holds(cours
     at = ("--course", course)
     told("courses", "assignments", "set", "lstm-layer", "--due", "2026-10-01T23:59", *at)
     told("members", "add", "ivanov", *at)
+    dates = told("courses", "assignments", "set", "lstm-layer", "--opens", "2026-09-01", "--due", "2026-10-01", *at)
+    assert "opens 2026-09-01 00:00*" in dates
+    assert "due 2026-10-01 23:59*" in dates
     extend = ("extensions", "set", "ivanov", "lstm-layer", "--reason", "ill", *at)
     line = "ivanov, lstm-layer: due 2026-10-09 23:59 Europe/Moscow (ill)"
     assert told(*extend, "--due", "2026-10-09T23:59") == line
     assert told(*extend, "--due", "2026-10-09T20:59+00:00") == line
+    assert told(*extend, "--due", "2026-10-09") == line
+    assert_sentence(run(*extend, "--due", "tomorrow"), "due: expected a date such as 2026-10-01T23:59, not 'tomorrow'")
     assert told("extensions", "list", *at) == line
     earlier = told(*extend, "--due", "2026-09-01T23:59")
     assert earlier.endswith("; the course's due 2026-10-01 23:59 Europe/Moscow is later and holds")

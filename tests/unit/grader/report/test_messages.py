@@ -654,7 +654,8 @@ def test_no_parameter_breaks_a_report_or_puts_control_characters_into_it(code, p
         *rendered["extraction"]["cells_skipped"],
     ]
     for item in shown:
-        assert item["message"].isprintable()
+        # The catalogues write numbers with it; no terminal takes it for a command.
+        assert item["message"].replace("\N{NO-BREAK SPACE}", " ").isprintable()
         assert len(item["message"]) < 3000
 
 

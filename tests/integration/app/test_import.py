@@ -1,0 +1,137 @@
+"""An SQLite database that is copied into PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from sqlalchemy import select, text
+from typer.testing import CliRunner
+
+from app.cli import cli
+from app.commands import backup
+from app.queue import locked
+from app.storage.database import Database
+from app.storage.models import Base, Change
+from tests.integration.app.test_migrations import NOW, REVISIONS, filled
+from tests.postgresql import PostgreSQL
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def source(anyio_backend: str, path: Path) -> Path:
+    """The file of a database with a row in every table."""
+    await fill_file(path, REVISIONS[-1])
+    return path
+
+
+async def fill_file(path: Path, revision: str) -> None:
+    path.parent.mkdir()
+    database = Database(f"sqlite:///{path}")
+    assert database.file
+    database.file.create()
+    await filled(database, revision)
+    await database.close()
+
+
+async def brought(file: Path, url: str) -> Result:
+    return await asyncio.to_thread(
+        CliRunner().invoke, cli, ["db", "import", str(file)], env={"LSTM_GRADER_DATABASE_URL": url}
+    )
+
+
+def new_change(number: int) -> Change:
+    about = {"subject": "member", "subject_id": "m1", "before": {}, "after": {"group": str(number)}}
+    return Change(course_id="c1", membership_id="m1", made_by="x", created_at=NOW, **about)
+
+
+async def rows_of(url: str) -> dict[str, list[Sequence[Any]]]:
+    database = Database(url)
+    async with database.read() as session:
+        rows = {
+            table.name: sorted(map(tuple, (await session.execute(select(table))).all()), key=repr)
+            for table in Base.metadata.sorted_tables
+        }
+    await database.close()
+    return rows
+
+
+@pytest.mark.parametrize("batch", [1, backup.BATCH])
+async def test_every_row_is_copied_and_numbers_go_on(
+    source: Path, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    monkeypatch.setattr(backup, "BATCH", batch)
+    url = postgresql.new_database()
+    database = Database(f"sqlite:///{source}")
+    async with database.write() as session:
+        for number in range(4):
+            session.add(new_change(number))
+    await database.close()
+    before = await rows_of(f"sqlite:///{source}")
+    assert all(before.values())
+    result = await brought(source, url)
+    assert result.exit_code == 0, result.output
+    assert f"copied {sum(map(len, before.values()))} rows" in result.output
+    assert await rows_of(url) == before
+    assert await rows_of(f"sqlite:///{source}") == before
+
+    database = Database(url)
+    await database.check_revision()
+    async with database.write() as session:
+        session.add(change := new_change(5))
+        await session.flush()
+        assert change.id > max(row[0] for row in before["changes"])
+    await database.close()
+
+
+async def test_copy_of_a_running_service_is_taken_and_its_file_is_not(
+    source: Path, postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.sqlite3"
+    database = Database(f"sqlite:///{source}")
+    await database.back_up(copy)
+    await database.close()
+    url = postgresql.new_database()
+    with locked(source.parent):
+        refused = await brought(source, url)
+        taken = await brought(copy, url)
+    assert (refused.exit_code, "another service uses" in refused.stderr) == (2, True)
+    assert taken.exit_code == 0, taken.output
+    assert await rows_of(url) == await rows_of(f"sqlite:///{source}")
+
+
+async def test_what_cannot_be_copied_changes_nothing(
+    source: Path, postgresql: PostgreSQL, empty_postgresql: str, tmp_path: Path
+) -> None:
+    filled_already = postgresql.new_database()
+    assert (await brought(source, filled_already)).exit_code == 0
+    there = await rows_of(filled_already)
+    again = await brought(source, filled_already)
+    assert (again.exit_code, "already holds data" in again.stderr) == (2, True)
+    assert await rows_of(filled_already) == there
+
+    empty = postgresql.new_database(empty_postgresql)
+    database = Database(f"sqlite:///{source}")
+    async with database.write() as session:
+        await session.execute(text("UPDATE reports SET grader_version = 'a' || char(0) || 'b'"))
+    await database.close()
+    damaged = await brought(source, empty)
+    assert (damaged.exit_code, "a row of the table reports cannot be copied" in damaged.stderr) == (2, True)
+    assert {name for name, rows in (await rows_of(empty)).items() if rows} == {"courses"}
+
+    missing = await brought(tmp_path / "none", empty)
+    assert (missing.exit_code, "there is no database" in missing.stderr) == (2, True)
+    elsewhere = await brought(source, f"sqlite:///{tmp_path / 'other'}")
+    assert (elsewhere.exit_code, "set LSTM_GRADER_DATABASE_URL" in elsewhere.stderr) == (2, True)
+
+
+async def test_file_of_an_earlier_version_is_upgraded_first(path: Path, postgresql: PostgreSQL) -> None:
+    await fill_file(path, REVISIONS[-2])
+    refused = await brought(path, postgresql.new_database())
+    assert refused.exit_code == 2
+    assert "is of an older version" in " ".join(refused.stderr.split())
