@@ -11,6 +11,7 @@ import pytest
 PACKAGES = {
     "bwrap": "bubblewrap",
     "chromium": "chromium",
+    "curl": "curl",
     "ip": "iproute2",
     "mount": "mount",
     "nginx": "nginx-light",
