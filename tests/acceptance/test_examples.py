@@ -201,7 +201,7 @@ def test_a_shell_example_runs_as_it_stands(place: Place, example: Example) -> No
 
 @pytest.mark.parametrize("example", READ, ids=str)
 def test_an_example_of_data_or_python_can_be_read(example: Example) -> None:
-    READERS[example.language](example.code)
+    assert READERS[example.language](example.code) is not None
 
 
 def test_every_example_says_its_language() -> None:

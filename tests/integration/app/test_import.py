@@ -105,7 +105,7 @@ async def test_copy_of_a_running_service_is_taken_and_its_file_is_not(
     assert await rows_of(url) == await rows_of(f"sqlite:///{source}")
 
 
-async def test_what_cannot_be_copied_changes_nothing(
+async def test_refused_copy_changes_nothing(
     source: Path, postgresql: PostgreSQL, empty_postgresql: str, tmp_path: Path
 ) -> None:
     filled_already = postgresql.new_database()
