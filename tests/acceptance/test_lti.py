@@ -413,6 +413,21 @@ def test_frame_without_cookies_and_storage_opens_a_window(
     window.close()
 
 
+def test_storage_that_answers_after_a_window_was_offered_is_still_heard(
+    without_cookies: BrowserContext, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page of a platform takes long to load on a slow line."""
+    monkeypatch.setattr(place.platform, "stores", False)
+    page, frame = _shown(without_cookies, place, "teacher&storage=1")
+    expect(frame.get_by_role("link", name="Open in a window of its own")).to_be_visible()
+    storing = page.frame(name=STORAGE)
+    assert storing is not None
+    storing.evaluate(STORING)
+    course_made(frame)
+    expect(frame.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
+    page.close()
+
+
 @pytest.mark.parametrize("where", ["frame", "tab"])
 def test_platform_registers_itself_and_is_told_that_it_is_done(browser: Browser, place: Place, where: str) -> None:
     """Moodle and Canvas show the page in a frame, Brightspace in a tab; nobody knows the platform yet."""

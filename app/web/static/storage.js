@@ -1,5 +1,6 @@
 // Keeps the secret of a launch in the platform's storage, or gets it from there, where the browser keeps no cookie of ours:
 // LTI Client Side postMessages, "lti.put_data" and "lti.get_data".
+// Then a way around is offered. A page that loads slowly may answer later, and is still heard.
 const SECONDS = 4;
 const AGAIN_SECONDS = 0.5;
 const page = document.querySelector("[data-storage]");
@@ -22,20 +23,24 @@ function ask(subject, fields) {
     window.addEventListener("message", (event) => {
       if (event.origin !== origin || event.data?.message_id !== message_id) return;
       if (event.data.subject !== `${subject}.response`) return;
+      clearInterval(again);
       if (event.data.error) reject(new Error(`${subject}: ${event.data.error.code}`));
       else resolve(event.data.value);
     });
     // The platform's frame may still be loading, and then hears nothing: say it again.
     const send = () => target()?.postMessage({ subject, message_id, key, ...fields }, origin);
     const again = setInterval(send, 1000 * AGAIN_SECONDS);
-    setTimeout(() => {
-      clearInterval(again);
-      reject(new Error(`${subject}: no answer`));
-    }, 1000 * SECONDS);
     send();
   });
 }
 
+function offerWindow(reason) {
+  console.warn(reason);
+  page.querySelector("[data-wait]").hidden = true;
+  page.querySelector("[data-refused]").hidden = false;
+}
+
+setTimeout(offerWindow, 1000 * SECONDS, "the platform's storage has not answered yet");
 try {
   if (next) {
     await ask("lti.put_data", { value });
@@ -48,7 +53,5 @@ try {
     form.submit();
   }
 } catch (error) {
-  console.warn(error);
-  page.querySelector("[data-wait]").hidden = true;
-  page.querySelector("[data-refused]").hidden = false;
+  offerWindow(error);
 }

@@ -212,6 +212,8 @@ class Scores(Asked):
     async def point(self, url: str | None) -> None:
         async with browser(self.service) as teacher:
             await launch(teacher, self.fake, **TEACHER, **claims(lineitem=url or f"{ISSUER}/items/4?type=7"))
+        # The grade of before is sent to the column that this launch brought.
+        await idle(self.service)
 
     async def ask(self) -> httpx.Response:
         await self.prepare()
