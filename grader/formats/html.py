@@ -160,7 +160,7 @@ IN_LANGUAGE: dict[str, Callable[[Any, str], Any]] = {
     "causes": causes,
     "rows": rows,
     "causes_beside_proof": partial(causes, elsewhere=IN_PROOF),
-    "rows_beside_proof": partial(rows, elsewhere=IN_PROOF),
+    "rows_beside_proof": partial(rows, elsewhere=IN_PROOF, has_summary=True),
     "left_out": left_out,
     "summary": summary,
     "place": place_of,

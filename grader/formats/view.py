@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grader.report.messages import CELL, message_of, place_of, render, title_of, translate
-from grader.report.model import HELD, Report
+from grader.report.model import HELD, Report, Status
 from grader.report.numbers import points
 from grader.report.pictures import drawing
 from grader.report.server_paths import clean
@@ -96,14 +96,21 @@ def parts(report: Mapping[str, Any]) -> list[tuple[str, bool]]:
 
 
 def rows(
-    report: Mapping[str, Any], language: str, elsewhere: frozenset[str] = FIRST_DIFFERENCE
+    report: Mapping[str, Any],
+    language: str,
+    elsewhere: frozenset[str] = FIRST_DIFFERENCE,
+    *,
+    has_summary: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the checks for a table below the causes. Repeat nothing: a message shown above is only named.
 
     Args:
         elsewhere: as in `causes`.
+        has_summary: `summary` stands above, which says of a failure of ours what its checks say.
     """
     said = {part["message"] for part in causes(report, language, elsewhere)}
+    if has_summary and report["status"] == Status.INTERNAL_ERROR:
+        said.add(translate("internal_error.message", language))
     shown = []
     for check in report["checks"]:
         message = _beside_numbers(check, report, language, elsewhere)

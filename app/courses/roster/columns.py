@@ -104,8 +104,8 @@ HEADINGS: Mapping[str, Sequence[str]] = {
 IDS = ("id", "id_number", "user_id", "username", "login_id", "student", "email")
 NAME_PARTS = ("first_name", "middle_name", "last_name")
 FIELDS = {heading: name for name, headings in HEADINGS.items() for heading in headings}
-#: For a refusal: headings of our own, in both languages.
-EXPECTED = ("id", "name", "email", "group", "ФИО", "Почта", "Группа")
+#: For a refusal: headings that name a student, in both languages.
+EXPECTED = ("id", "username", "email", "Логин", "Почта")
 
 
 @dataclass(frozen=True)

@@ -313,8 +313,8 @@ def _compared(rows: Sequence[Row], found: Columns, id_place: int) -> Iterator[Ro
             (Fault.ID_TWICE, row.id, id_place),
             (Fault.EMAIL_TWICE, row.email, found.at.get("email")),
         )[: 1 if id_place == found.at.get("email") else 2]:
-            others = [line for line in lines.get((fault, value or ""), []) if line != row.line]
-            if others and place is not None:
-                params = {"came": value, "lines": others[:10]}
+            same = lines.get((fault, value or ""), [])
+            if len(same) > 1 and place is not None:
+                params = {"came": value, "lines": same[:10]}
                 problems.append(Problem(fault, found.headings[place], params))
         yield Row(row.line, row.id, row.name, row.email, row.group, row.role, tuple(problems))

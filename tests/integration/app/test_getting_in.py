@@ -103,8 +103,8 @@ def test_roster_says_what_stays_as_it_is(run: Run, url: str, tmp_path: Path) -> 
     (tmp_path / "other.csv").write_text("id,name,email\nivanov,Иван,petrova@hse.ru\n,x,\nsidorov,Сидор,x\n")
     lines = run("roster", "import", "other.csv").stdout.splitlines()
     assert lines[0].startswith("    2  conflict    ivanov Иван  (The address is that of another member")
-    assert lines[1].startswith("    3  invalid     x  (The row has no id.)")
-    assert lines[2].startswith("    4  invalid     sidorov Сидор  (x is no e-mail address")
+    assert lines[1].startswith("    3  invalid     x  (The row has no id.")
+    assert lines[2].startswith("    4  invalid     sidorov Сидор  (“x” is not an e-mail address")
     assert lines[3].strip() == "petrova: in the course, and not in the file; left as it is"
     assert lines[4] == "conflict: 1, invalid: 2 (ids from 'id')"
     (tmp_path / "third.csv").write_text("id,name\nivanov,Иван\n")

@@ -229,7 +229,7 @@ def test_rows_have_their_problems_and_the_lines_of_an_editor() -> None:
     first, *_, control, last = roster.rows
     assert (first.name, first.email, first.role) == ("Two lines", None, MemberRole.ASSISTANT)
     assert first.problems[0].column == "Email"
-    assert first.problems[1].params == {"came": "a", "lines": [8]}
+    assert first.problems[1].params == {"came": "a", "lines": [3, 8]}
     assert control == Row(7, "", None, "c@e.ru", problems=control.problems)
     assert last.problems[0].params == {"came": 6, "limit": 5}
 
@@ -251,7 +251,7 @@ def test_rows_have_their_problems_and_the_lines_of_an_editor() -> None:
         (
             "Номер;Оценка\n1;5\n".encode(),
             RosterHeadingsUnknown,
-            {"came": ["Номер", "Оценка"], "expected": ["id", "name", "email", "group", "ФИО", "Почта", "Группа"]},
+            {"came": ["Номер", "Оценка"], "expected": ["id", "username", "email", "Логин", "Почта"]},
         ),
         (
             b"id\n" + b"\n".join(b"%d" % number for number in range(5001)),

@@ -312,6 +312,13 @@ def test_a_remark_that_names_its_line_says_it_once(name: str) -> None:
     assert shown.count("line 80") == 1
 
 
+@pytest.mark.parametrize(("name", "said"), [("text", "internal_error.message"), ("html", "summary.internal_error")])
+def test_our_failure_is_said_once(name: str, said: str) -> None:
+    shown = " ".join(html.unescape(write_report(make_reports.internal_error(), name, "en")).split())
+    sentences = [translate(id, "en") for id in ("internal_error.message", "summary.internal_error")]
+    assert [each for each in sentences if each in shown] == [translate(said, "en")]
+
+
 def test_our_failure_shows_no_check_with_zero_points() -> None:
     shown = html.unescape(write_report(make_reports.internal_error(), "html", "en"))
     assert "–\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}50" in shown

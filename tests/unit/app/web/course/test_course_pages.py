@@ -154,11 +154,14 @@ async def test_held_attempt_is_shown_with_its_reason_and_decided_from_its_report
         assert "1 attempt is held until you decide" in page
         assert "only code that imitates them does" in page
         report = (await browser.get(f"/submissions/{id}")).text
+        assert "it counts only once a teacher has accepted it" in report
         assert 'href="#staff">Decide on a held attempt' in report
+        assert "speaks to the author" in report
         assert "no part of your grade" not in report
         assert "Something here is unusual" in report
         as_student = (await browser.get(f"/submissions/{id}?as=student")).text
         assert "Something here is unusual" not in as_student
+        assert "speaks to the author" not in as_student
         assert 'id="staff"' not in as_student
         decide = f"{HERE}/submissions/{id}/decision"
         refused = await send(browser, HERE, decide, decision="accepted", decision_reason=" ")

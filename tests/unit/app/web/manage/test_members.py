@@ -146,7 +146,7 @@ async def test_roster_shows_first_and_then_does_what_it_has_shown(service: Servi
         shown = await roster(service, browser, file=("list.csv", content))
         assert shown.status_code == 200
         assert "Anna &lt;b&gt;" in shown.text
-        assert "wrong is no e-mail address" in shown.text
+        assert "“wrong” is not an e-mail address" in shown.text
         assert await count(service, Membership) == 0
         sent = {name: hidden(shown.text, name) for name in ("packed", "plan")}
         assert said(await roster(service, browser, **sent)) == "roster.imported"
