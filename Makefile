@@ -63,6 +63,8 @@ serve: setup  ## start the service on http://127.0.0.1:8000 and print a link tha
 
 # Each keeps TensorFlow warm for itself.
 WORKERS := 3
+# Tests start hundreds of processes, each of which would compile our modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 test: setup peers $(SITE_STAMP)  ## run the whole test suite, shared by three processes (make test WORKERS=4: by four)
 	$(BIN)/pytest -n $(WORKERS)

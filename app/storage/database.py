@@ -182,7 +182,14 @@ class Database:
                 self.file.create()
                 logger.warning("database_created", extra={"database": str(self.file.path)})
         current, newest = await self.check_ours()
-        if self.file and current not in (None, newest):
+        if current != newest:
+            await self._change_tables(current, newest)
+        if self.file:
+            self.file.count_on()
+            self.file.hold()
+
+    async def _change_tables(self, current: str | None, newest: str) -> None:
+        if self.file and current is not None:
             copy = Path(f"{self.file.path}.before-{newest}")
             await self.back_up(copy)
             logger.warning("database_copied_before_upgrade", extra={"revision": current, "copy": str(copy)})
@@ -200,13 +207,9 @@ class Database:
             finally:
                 if self.is_sqlite:
                     await raw.execute("PRAGMA foreign_keys = ON")
-        if current != newest:
-            logger.info("database_upgraded", extra={"revision_before": current, "revision": newest})
-            if self.file and current is not None:
-                await self._compact()
-        if self.file:
-            self.file.count_on()
-            self.file.hold()
+        logger.info("database_upgraded", extra={"revision_before": current, "revision": newest})
+        if self.file and current is not None:
+            await self._compact()
 
     async def _compact(self) -> None:
         """Write SQLite's file anew. What earlier versions have deleted is still in its free pages."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 # The table that every version has had.
@@ -19,20 +24,24 @@ def is_known(revision: str | None) -> bool:
     return revision is None or revision in known_revisions()
 
 
-def known_revisions() -> set[str]:
-    """Return the revisions that can be upgraded to the form of this version."""
+@cache
+def _scripts() -> ScriptDirectory:
     # Imported here and below because it takes 0.2 s and is needed once.
     from alembic.script import ScriptDirectory
 
-    return {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    return ScriptDirectory(str(MIGRATIONS))
+
+
+def known_revisions() -> set[str]:
+    """Return the revisions that can be upgraded to the form of this version."""
+    return {script.revision for script in _scripts().walk_revisions()}
 
 
 def revisions_of(connection: Connection) -> tuple[str | None, str]:
     """Return the revision of the tables, and the newest one."""
     from alembic.migration import MigrationContext
-    from alembic.script import ScriptDirectory
 
-    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    newest = _scripts().get_current_head()
     assert newest is not None
     return MigrationContext.configure(connection).get_current_revision(), newest
 
