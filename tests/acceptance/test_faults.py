@@ -164,7 +164,7 @@ def test_full_disk_refuses_and_is_forgotten_when_there_is_room_again(install: In
     def database() -> str:
         return str(installation.client.get("/readyz").json()["checks"]["database"])
 
-    wait_until(lambda: database() == "ok", 30)
+    wait_until(lambda: database() == "ok")
 
     def refused() -> httpx.Response | None:
         response = installation.post(b"x = 1\n" + b"# filler\n" * 10_000)
@@ -173,10 +173,10 @@ def test_full_disk_refuses_and_is_forgotten_when_there_is_room_again(install: In
     response = wait_until(refused, pause=0)
     assert response.status_code == 503, response.text
     assert int(response.headers["Retry-After"]) > 0
-    wait_until(lambda: database() == "failed", 30)
+    wait_until(lambda: database() == "failed")
     (small_disk / "ballast").unlink()
     installation.expect_one_result_each(30)
-    wait_until(lambda: database() == "ok", 30)
+    wait_until(lambda: database() == "ok")
     assert installation.post(wait="30").status_code == 200
 
 
@@ -200,7 +200,7 @@ def test_slow_and_vanishing_clients_hold_nobody_up_and_leave_nothing(install: In
     for _ in range(3):
         started = time.monotonic()
         assert installation.post(wait="30").status_code == 200
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20
     before = installation.stored()
     for connection in slow:
         connection.close()
@@ -208,7 +208,7 @@ def test_slow_and_vanishing_clients_hold_nobody_up_and_leave_nothing(install: In
     for number in range(1, 6):
         with socket.create_connection(address) as connection:
             connection.sendall(request)
-            wait_until(lambda wanted=before + number: installation.stored() >= wanted, 10)
+            wait_until(lambda wanted=before + number: installation.stored() >= wanted)
     installation.expect_one_result_each(30)
     assert installation.stored() == before + 5
 

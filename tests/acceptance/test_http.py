@@ -54,7 +54,7 @@ def wait_for_running(client: httpx.Client, location: str) -> None:
 
 
 def expect_no_process(processes: list[int]) -> None:
-    wait_until(lambda: all(map(ended, processes)), 20)
+    wait_until(lambda: all(map(ended, processes)))
 
 
 @contextlib.contextmanager
@@ -76,8 +76,8 @@ def asking(server: Server, location: str) -> Iterator[Future[httpx.Response]]:
 def expect_stop_in_time(server: Server, setting: float) -> None:
     started = time.monotonic()
     assert server.stop() == 0
-    # Reaping the process is ours.
-    assert time.monotonic() - started < max(setting, LEAST_SECONDS) + 0.5, server.log.read_text()
+    # Reaping the process is ours, on a machine that does other things.
+    assert time.monotonic() - started < max(setting, LEAST_SECONDS) + 3, server.log.read_text()
 
 
 # Operations

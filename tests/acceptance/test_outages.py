@@ -44,7 +44,7 @@ def outages(
         worker = installation.start_worker(command=SLOW_WORKER, LSTM_GRADER_WORKER_PORT=str(port))
         across = installation.post(str(GRADE_SECONDS).encode()).json()["id"]
         installation.wait_for_running(across)
-        wait_until(lambda: set(readiness(port).values()) == {"ok"}, 20)
+        wait_until(lambda: set(readiness(port).values()) == {"ok"})
         for seconds in durations:
             if seconds:
                 server.kill()
@@ -56,7 +56,7 @@ def outages(
             server.start()
         installation.post(str(GRADE_SECONDS).encode()).raise_for_status()
         installation.expect_one_result_each(150)
-        wait_until(lambda: set(readiness(port).values()) == {"ok"}, 20)
+        wait_until(lambda: set(readiness(port).values()) == {"ok"})
         assert worker.poll() is None
         return installation.query(
             "SELECT tries, status, points, (SELECT count(*) FROM submissions WHERE claim IS NOT NULL)"
@@ -96,7 +96,7 @@ def test_a_worker_that_was_frozen_changes_nothing_of_what_another_has_taken_over
         wait_until(lambda: [tries for each, tries in installation.query(claims) if each != claim] == [2], 60)
         # Its own grade is over at once, for the time went on.
         frozen.send_signal(signal.SIGCONT)
-        wait_until(lambda: kept(tmp_path / "worker-log-0") == {first: False}, 30)
+        wait_until(lambda: kept(tmp_path / "worker-log-0") == {first: False})
         installation.expect_one_result_each(60)
         assert kept(tmp_path / "worker-log-1")[first]
         found = "SELECT tries, started_at, finished_at FROM submissions ORDER BY arrival"

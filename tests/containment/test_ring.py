@@ -196,7 +196,7 @@ if WORKS:
             sandbox.warm_up(Kind.READER)
             (warm,) = sandbox.pids()
             os.kill(parent(warm), signal.SIGKILL)
-            wait_until(lambda: ended(warm), 10)
+            wait_until(lambda: ended(warm))
             assert _answers(sandbox)
             assert sandbox.pids() != [warm]
 
@@ -215,7 +215,7 @@ def test_closing_at_once_leaves_nothing_behind():
     with ForkSandbox(slots=1) as sandbox:
         sandbox.start(Kind.READER)
         (warm,) = sandbox.pids()
-    wait_until(lambda: ended(warm), 10)
+    wait_until(lambda: ended(warm))
 
 
 def test_an_ordinary_user_gets_full_marks_in_the_ring():
