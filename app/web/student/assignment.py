@@ -39,9 +39,11 @@ from app.submissions import uploads
 from app.teaching.own.attempts import Place, list_attempts, source_changes
 from app.teaching.own.courses import Task, own_task
 from app.teaching.own.reasons import reasons_of
+from app.texts import text
 from app.web.student.clock import told, zone_of
 from app.web.student.markdown import rendered
 from grader import Assignment, handout
+from grader.report.messages import translate
 from grader.report.numbers import in_zone
 from grader.submission import CODE_SUFFIXES
 
@@ -234,7 +236,9 @@ def _text(assignment: Assignment, language: str) -> Any:
     """Return the task in the reader's language, else in another; None: the file has no text."""
     texts: dict[str, str] = dict(assignment.text.items())
     found = texts.get(language) or next(iter(texts.values()), None)
-    return rendered(found) if found else None
+    if not found:
+        return None
+    return rendered(found, text("course.code", language), translate("report.sideways", language))
 
 
 def _closed(viewer: Principal, task: Task) -> Refusal | None:

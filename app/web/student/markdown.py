@@ -18,9 +18,14 @@ from markupsafe import Markup
 HEADING_LEVELS = 2
 
 
-def rendered(text: str) -> Markup:
-    """Return the text as HTML, whose headings lie below those of the page."""
-    return Markup(_renderer().render(text))  # noqa: S704
+def rendered(text: str, code: str, sideways: str) -> Markup:
+    """Return the text as HTML, whose headings lie below those of the page.
+
+    Args:
+        code: what a reader hears of its boxes of code.
+        sideways: what these say where they scroll.
+    """
+    return Markup(_renderer().render(text, {"code": code, "sideways": sideways}))  # noqa: S704
 
 
 @cache
@@ -39,6 +44,7 @@ def _heading(renderer: RendererHTML, tokens: Sequence[Token], at: int, options: 
     return renderer.renderToken(tokens, at, options, env)
 
 
-def _code(_renderer: RendererHTML, tokens: Sequence[Token], at: int, _options: OptionsDict, _env: Any) -> str:
+def _code(_renderer: RendererHTML, tokens: Sequence[Token], at: int, _options: OptionsDict, env: Any) -> str:
     # What scrolls can be reached by the keyboard.
-    return f'<pre tabindex="0"><code>{Markup.escape(tokens[at].content)}</code></pre>\n'
+    box = Markup('<pre data-sideways="{}" tabindex="0" role="group" aria-label="{}"><code>{}</code></pre>\n')
+    return box.format(env["sideways"], env["code"], tokens[at].content)

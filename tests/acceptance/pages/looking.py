@@ -27,7 +27,7 @@ class Seen:
     """One page, as it was seen.
 
     Attributes:
-        violations, too_wide, too_small: where, and what; each empty on a good page.
+        violations, too_wide, silent, too_small: where, and what; each empty on a good page.
         weight_bytes: of all answers of a first visit, as they came over the wire.
         blocking: scripts and styles that the first paint waits for.
         shift: the sum of layout shifts of its first visits, on a desk and on a phone.
@@ -39,6 +39,7 @@ class Seen:
     headings: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     too_wide: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
     too_small: list[str] = field(default_factory=list)
     without_focus: list[str] = field(default_factory=list)
     without_keys: list[str] = field(default_factory=list)
@@ -136,11 +137,12 @@ class Looking:
         return answer.status
 
     def _look(self, seen: Seen, language: str, width: int, theme: Theme, *rules: str) -> None:
-        """Note what is too wide, and what breaks these rules of axe-core."""
+        """Note what is too wide, what scrolls and does not say so, and what breaks these rules of axe-core."""
         page, where = self.page, f"{language}, {width}, {theme}"
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size({"width": width, "height": 800})
         page.evaluate(TWO_FRAMES)
         seen.too_wide += [f"{where}: {each}" for each in page.evaluate("looks.tooWide()")]
+        seen.silent += [f"{where}: {each}" for each in page.evaluate("looks.silent()")]
         for each in rules:
             seen.violations += [f"{where}: {found}" for found in page.evaluate(f"looks.{each}()")]

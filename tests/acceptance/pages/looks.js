@@ -17,14 +17,27 @@ function named(each) {
   return `${each.tagName}.${each.className} ${Math.round(box.width)}x${Math.round(box.height)}: ${text}`;
 }
 
-// Wider than the page, or with a scroll bar of its own. Code has one, and so has a region that keys can scroll.
+// Wider than the page, or with a scroll bar of its own. Code has one, and so has a region that keys can scroll; words
+// among the code stay in sight.
 function tooWide() {
   return all("*").filter((each) => {
+    if (each.matches("pre .note")) return each.offsetWidth > each.closest("pre").clientWidth + 1;
     if (each.closest("pre, svg, [role=region][tabindex]")) return false;
     const overflow = getComputedStyle(each).overflowX;
     if (each === document.documentElement || ["auto", "scroll"].includes(overflow))
       return each.scrollWidth > each.clientWidth + 1;
     return each.getBoundingClientRect().right > document.documentElement.clientWidth + 1;
+  }).map(named);
+}
+
+// Scrolls sideways and does not say so, or no key gets there by its name; or says so and does not scroll.
+function silent() {
+  return all("body *").filter((each) => {
+    const { content, visibility } = getComputedStyle(each, "::before");
+    const isSaid = each.hasAttribute("data-sideways") && content.includes(each.dataset.sideways) && visibility === "visible";
+    const scrolls = ["auto", "scroll"].includes(getComputedStyle(each).overflowX) && each.scrollWidth > each.clientWidth + 1;
+    const isReached = each.matches("[tabindex='0'][role]:is([aria-label], [aria-labelledby])") || each.querySelector(CONTROLS);
+    return isSaid !== scrolls || (scrolls && !isReached);
   }).map(named);
 }
 
@@ -94,4 +107,4 @@ async function broken(where, rules) {
 const brokenRules = () => broken(document, { rules: { "color-contrast": { enabled: false } } });
 const paleColours = () => broken({ include: ofEachColour() }, { runOnly: ["color-contrast"] });
 
-window.looks = { brokenRules, paleColours, noted, tooWide, tooSmall, withoutFocus, withoutKeys };
+window.looks = { brokenRules, paleColours, noted, silent, tooWide, tooSmall, withoutFocus, withoutKeys };

@@ -43,7 +43,7 @@ def faults(looking: Looking, style: str = "", **labels: str) -> list[str]:
     looking.page.unroute_all()
     looking.page.route(f"{ADDRESS}?lang=*", answer)
     seen = looking.see(ADDRESS)
-    return [*seen.violations, *seen.too_wide]
+    return [*seen.violations, *seen.too_wide, *seen.silent]
 
 
 def test_page_without_faults_has_none(looking: Looking) -> None:
@@ -56,6 +56,19 @@ def test_style_that_fails_in_one_look_is_found(looking: Looking, where: str) -> 
     assert found[0].startswith(where)
     look = where.partition(":")[0]
     assert all(each.startswith(f"{look}: ") for each in found)
+
+
+@pytest.mark.parametrize("attributes", ["", 'tabindex="0" role="group" aria-label="Code"', 'data-sideways="→"'])
+def test_box_that_scrolls_and_does_not_say_so_is_found(looking: Looking, attributes: str) -> None:
+    box = f"<pre {attributes}>{'wide ' * 40}</pre>{LABEL}"
+    found = faults(looking, "pre { overflow: auto; width: 200px; }", ru=box, en=box)
+    assert any(": PRE." in each for each in found)
+
+
+def test_box_that_says_to_scroll_and_does_not_is_found(looking: Looking) -> None:
+    box = f'<pre data-sideways="→">short</pre>{LABEL}'
+    found = faults(looking, "pre { overflow: auto; } pre::before { content: attr(data-sideways); }", ru=box, en=box)
+    assert any(": PRE." in each for each in found)
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])

@@ -73,6 +73,11 @@ def test_nothing_scrolls_sideways(look: Callable[[State], Seen], state: State) -
 
 
 @every_page
+def test_box_that_scrolls_sideways_says_so_and_keys_reach_it(look: Callable[[State], Seen], state: State) -> None:
+    assert look(state).silent == []
+
+
+@every_page
 def test_controls_are_large_enough_for_a_thumb(look: Callable[[State], Seen], state: State) -> None:
     assert look(state).too_small == []
 
