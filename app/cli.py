@@ -6,10 +6,11 @@ The web framework and the database are imported inside functions, so that the ot
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from app.commands.groups import courses, database, exceptions, held, lti, members, people, regrades, tokens, ways_in
-from app.commands.shell import starting
+from app.commands.shell import start_logging, starting
 from grader.cli import cli, main
 from grader.doctor import sections
 from grader.shell import make_folder
@@ -29,14 +30,20 @@ def serve() -> None:
     Settings come from the environment: LSTM_GRADER_HOST, LSTM_GRADER_PORT, LSTM_GRADER_DATA_DIR and others.
     Exit codes: 0 stopped, 2 cannot start with these settings, 3 we failed.
     """
-    with starting() as settings:
-        from app.server import run
-        from app.stopping import leave
+    with starting() as settings, contextlib.ExitStack() as stack:
+        from app.operations.sandbox import start_sandbox
 
+        start_logging(settings)
+        sandbox = None
         if settings.database_url.startswith("sqlite"):
             make_folder(settings.data_dir, "LSTM_GRADER_DATA_DIR")
             make_folder(settings.cache_dir, "LSTM_GRADER_CACHE_DIR")
-        run(settings)
+            sandbox = stack.enter_context(start_sandbox(settings))
+        # Here, while the sandbox imports TensorFlow.
+        from app.server import run
+        from app.stopping import leave
+
+        run(settings, sandbox)
         leave()
 
 
@@ -48,11 +55,16 @@ def worker() -> None:
     submissions go back to the queue. Exit codes: 0 stopped, 2 cannot start with these settings, 3 we failed.
     """
     with starting() as settings:
-        from app.stopping import leave
-        from app.worker import run
+        from app.operations.sandbox import start_sandbox
 
+        start_logging(settings)
         make_folder(settings.cache_dir, "LSTM_GRADER_CACHE_DIR")
-        run(settings)
+        with start_sandbox(settings) as sandbox:
+            # Here, while the sandbox imports TensorFlow.
+            from app.stopping import leave
+            from app.worker import run
+
+            run(settings, sandbox)
         leave()
 
 

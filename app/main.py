@@ -55,6 +55,7 @@ from app.web.operation import batch, grade_book, regrades, status
 from app.webhooks.sender import WebhookSender
 from grader import Assignment, load_assignments
 from grader.formats import html
+from grader.sandbox import ForkSandbox
 
 STATIC_FILES = Path(__file__).parent / "web" / "static"
 # Compression would delay event streams. Uploaded files are returned unchanged. The secrets of forms are masked, because
@@ -67,6 +68,7 @@ def create_app(
     settings: Settings,
     *,
     owner_token: str | None = None,
+    sandbox: ForkSandbox | None = None,
     grade_with: Engine | None = None,
     draw_with: Charts | None = None,
 ) -> FastAPI:
@@ -74,7 +76,8 @@ def create_app(
 
     Args:
         owner_token: its holder may do everything; None: a random one that nobody learns.
-        grade_with: grades on SQLite; None: the engine with a sandbox of its own. Tests pass a faster one.
+        sandbox: for grading on SQLite, see `app.operations.engine.warm_engine`.
+        grade_with: grades on SQLite; None: the engine with `sandbox`. Tests pass a faster one.
         draw_with: draws pictures; None: a process of its own.
     Raises:
         AssignmentError: an assignment file is wrong.
@@ -99,7 +102,7 @@ def create_app(
             self_test = None
             about = About(settings.slots) if database.is_sqlite else None
             if about is not None:
-                embedded = _embedded(settings, database, assignments, metrics, grade_with, about)
+                embedded = _embedded(settings, database, assignments, metrics, about, grade_with, sandbox)
                 jobs, self_test = await stack.enter_async_context(embedded)
             else:
                 if settings.owner_token is None:
@@ -211,14 +214,15 @@ async def _embedded(
     database: Database,
     assignments: Mapping[str, Assignment],
     metrics: Metrics,
-    grade_with: Engine | None,
     about: About,
+    grade_with: Engine | None,
+    sandbox: ForkSandbox | None,
 ) -> AsyncIterator[tuple[Jobs, SelfTest]]:
     """Run the queue of a service that also grades. It alone uses the data folder and the database in it."""
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(locked(settings.data_dir))
         await database.upgrade()
-        parts = grading_parts(settings, database, assignments, metrics, grade_with, about)
+        parts = grading_parts(settings, database, assignments, metrics, about, grade_with, sandbox)
         grading, self_test = await stack.enter_async_context(parts)
         jobs = EmbeddedJobs(
             database, grading, slots=settings.slots, shutdown_seconds=grading_seconds(settings.shutdown_seconds)

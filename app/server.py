@@ -21,37 +21,31 @@ from app.api.endpoints import operations
 from app.http import problems
 from app.http.connections import Protocol, Unfinished
 from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
-from app.log_config import configure_logging
 from app.main import create_app
 from app.services import Operations, Services
-from app.settings import Settings, unknown_variables
+from app.settings import Settings
 from app.stopping import connection_seconds, end_in_time
+from grader.sandbox import ForkSandbox
 
 logger = logging.getLogger(__name__)
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, sandbox: ForkSandbox | None = None) -> None:
     """Serve until SIGTERM or SIGINT. A second signal ends the process at once; the next start repeats running grades.
 
+    Args:
+        sandbox: see `app.operations.engine.warm_engine`.
     Raises:
         OSError: the address cannot be listened on, or a folder cannot be used.
         AssignmentError, DataDirInUse, SandboxUnavailable: see `create_app`.
     """
-    start_logging(settings)
-    asyncio.run(_run(settings))
+    asyncio.run(_run(settings, sandbox))
 
 
-def start_logging(settings: Settings) -> None:
-    """Configure the log, and warn of variables that look like settings and are none."""
-    configure_logging(settings.log_level)
-    for name in unknown_variables():
-        logger.warning("unknown_setting", extra={"variable": name})
-
-
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, sandbox: ForkSandbox | None) -> None:
     given = settings.owner_token
     token = given.get_secret_value() if given else new_token()
-    app = create_app(settings, owner_token=token)
+    app = create_app(settings, owner_token=token, sandbox=sandbox)
     with listen(settings.host, settings.port) as listener:
         async with app.router.lifespan_context(app):
             services: Services = app.state.services

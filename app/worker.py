@@ -14,28 +14,30 @@ from app.operations.metrics import Metrics
 from app.operations.probe import REPORT_BYTES, WriteProbe
 from app.privacy.retention import Retention
 from app.queue import Worker
-from app.server import answering, start_logging
+from app.server import answering
 from app.services import Operations
 from app.settings import Settings
 from app.stopping import end_in_time, grading_seconds
 from app.storage.database import Database
 from grader import load_assignments
+from grader.sandbox import ForkSandbox
 
 logger = logging.getLogger(__name__)
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, sandbox: ForkSandbox | None = None) -> None:
     """Work until SIGTERM or SIGINT. A second signal ends the process at once; other workers take over its submissions.
 
+    Args:
+        sandbox: see `app.operations.engine.warm_engine`.
     Raises:
         NothingToShare: the database is no PostgreSQL.
         DatabaseOutdated, AssignmentError, SandboxUnavailable: see `app.main.create_app`.
     """
-    start_logging(settings)
-    asyncio.run(_run(settings))
+    asyncio.run(_run(settings, sandbox))
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, sandbox: ForkSandbox | None) -> None:
     database = Database(settings.database_url)
     if database.is_sqlite:
         raise NothingToShare
@@ -48,7 +50,7 @@ async def _run(settings: Settings) -> None:
         await stack.enter_async_context(Retention(database, settings.retention_days))
         metrics = Metrics()
         about = About(settings.slots)
-        parts = grading_parts(settings, database, assignments, metrics, about=about)
+        parts = grading_parts(settings, database, assignments, metrics, about, sandbox=sandbox)
         grading, self_test = await stack.enter_async_context(parts)
         worker = await stack.enter_async_context(
             Worker(

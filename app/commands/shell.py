@@ -6,6 +6,7 @@ The web framework and the database are imported inside functions, so that the ot
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,8 @@ from grader.shell import OUR_FAILURE, OUR_FAILURES, failure, usage, why_not, wro
 
 if TYPE_CHECKING:
     from app.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 # SQLite's messages.
 DAMAGED_DATABASE = ("file is not a database", "database disk image is malformed")
@@ -49,6 +52,16 @@ def starting() -> Iterator[Settings]:
         raise _ours(why_not(exc)) from exc
     except (SQLAlchemyError, CommandError, sqlite3.Error) as exc:
         raise _ours(_about_database(settings, exc)) from exc
+
+
+def start_logging(settings: Settings) -> None:
+    """Configure the log of a service or a worker, and warn of variables that look like settings and are none."""
+    from app.log_config import configure_logging
+    from app.settings import unknown_variables
+
+    configure_logging(settings.log_level)
+    for name in unknown_variables():
+        logger.warning("unknown_setting", extra={"variable": name})
 
 
 def only_given(**options: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from app.operations.about import About
 from app.operations.metrics import CountedSandbox, Metrics
+from app.operations.sandbox import WARM, start_sandbox
 from app.operations.selftest import SelfTest
 from app.queue import Engine, Grading
 from app.settings import Settings
@@ -35,41 +36,45 @@ async def grading_parts(
     database: Database,
     assignments: Mapping[str, Assignment],
     metrics: Metrics,
+    about: About,
     engine: Engine | None = None,
-    about: About | None = None,
+    sandbox: ForkSandbox | None = None,
 ) -> AsyncIterator[tuple[Grading, SelfTest]]:
     """Give the grading of claimed submissions, and the self-test of this process. Stop the queue before leaving.
 
     Args:
         about: is told the device, the wall and the self-test.
-        engine: grades one submission; None: the engine with a sandbox of its own.
+        engine: grades one submission; None: the engine with `sandbox`.
+        sandbox: see `warm_engine`.
     Raises:
         SandboxUnavailable: this host does not have the device that the settings ask for.
     """
     async with contextlib.AsyncExitStack() as stack:
         # Left in reverse: the sandbox ends the runs that are left, then the threads are free.
         threads = stack.enter_context(ThreadPoolExecutor(settings.slots, thread_name_prefix="grade"))
-        engine = engine or stack.enter_context(warm_engine(settings, assignments, metrics, about))
+        engine = engine or stack.enter_context(warm_engine(settings, assignments, metrics, about, sandbox))
         self_test = await stack.enter_async_context(
             SelfTest(engine, assignments[DEFAULT_ASSIGNMENT], threads, every_seconds=settings.self_test_seconds)
         )
-        if about is not None:
-            about.self_test = self_test
+        about.self_test = self_test
         yield Grading(database, assignments, engine, threads, [metrics.graded, self_test.graded]), self_test
 
 
 @contextlib.contextmanager
 def warm_engine(
-    settings: Settings, assignments: Mapping[str, Assignment], metrics: Metrics, about: About | None = None
+    settings: Settings,
+    assignments: Mapping[str, Assignment],
+    metrics: Metrics,
+    about: About,
+    sandbox: ForkSandbox | None = None,
 ) -> Iterator[Engine]:
-    """Give the engine, with a sandbox that lives as long as the context and warms up in the background."""
-    about = about or About(settings.slots)
+    """Give the engine, which warms up in the background.
+
+    Args:
+        sandbox: of `start_sandbox`, closed at the end of the context; None: a new one.
+    """
     references = ReferenceStore(settings.cache_dir)
-    with (
-        contextlib.closing(references),
-        ForkSandbox(settings.slots, accept_missing=settings.missing_parts, device=settings.device) as sandbox,
-    ):
-        logger.info("device_chosen", extra={"device": str(sandbox.device), "reason": sandbox.device.reason})
+    with contextlib.closing(references), sandbox or start_sandbox(settings) as sandbox:
         about.device = str(sandbox.device)
         warming = (sandbox, references, assignments, about)
         threading.Thread(target=_warm_up, args=warming, name="warm-up", daemon=True).start()
@@ -82,8 +87,7 @@ def _warm_up(
 ) -> None:
     """Import TensorFlow in the warm process and build the reference answers, before the first student needs them."""
     try:
-        # The process for Keras 2 starts when a submission needs it.
-        sandbox.warm_up(Kind.READER, Kind.KERAS3)
+        sandbox.warm_up(*WARM)
         about.wall = {name: each.enforced for name, each in sandbox.wall(Kind.KERAS3).items()}
         for assignment in assignments.values():
             references.prepare([case.spec() for case in assignment.cases], digest=assignment.digest)

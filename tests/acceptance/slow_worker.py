@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 
 from app import worker
+from app.commands.shell import start_logging
 from app.operations import engine as real_engine
 from app.queue import Engine
 from app.settings import Settings
@@ -26,9 +27,11 @@ def grade(submission: Submission, assignment: Assignment, /, **_: object) -> Rep
 
 
 @contextlib.contextmanager
-def engine(*_: object) -> Iterator[Engine]:
+def engine(*_: object, **__: object) -> Iterator[Engine]:
     yield grade
 
 
 real_engine.warm_engine = engine
-worker.run(Settings())
+settings = Settings()
+start_logging(settings)
+worker.run(settings)

@@ -26,6 +26,11 @@ def test_importing_the_command_line_loads_no_web_framework() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_a_sandbox_starts_before_the_web_framework_is_imported() -> None:
+    code = "import sys, app.cli, app.operations.sandbox; sys.exit({'fastapi', 'app.main'} & sys.modules.keys() != set())"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_creating_the_application_starts_and_writes_nothing(settings: Settings, tmp_path: Path) -> None:
     create_app(settings)
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,30 @@
+"""The sandbox of a process that grades, started before the rest of the service is imported.
+
+Its warm process takes as long to import TensorFlow as we take to import the web framework and the database, so both go
+side by side. Keep this module's own imports few.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from app.settings import Settings
+from grader.sandbox import ForkSandbox, Kind
+
+logger = logging.getLogger(__name__)
+
+# The process for Keras 2 starts when a submission needs it.
+WARM = (Kind.READER, Kind.KERAS3)
+
+
+def start_sandbox(settings: Settings) -> ForkSandbox:
+    """Start a sandbox and its warm processes without waiting for them. Whoever gets it closes it.
+
+    Raises:
+        SandboxUnavailable: this host does not have the device that the settings ask for.
+        SandboxStartFailed: a warm process cannot be started.
+    """
+    sandbox = ForkSandbox(settings.slots, accept_missing=settings.missing_parts, device=settings.device)
+    logger.info("device_chosen", extra={"device": str(sandbox.device), "reason": sandbox.device.reason})
+    sandbox.start(*WARM)
+    return sandbox
