@@ -8,7 +8,7 @@
 ARG PYTHON=3.12
 ARG BASE=python:${PYTHON}-slim-trixie
 
-FROM ${BASE} AS base
+FROM ${BASE} AS system
 # libseccomp2 is for the wall around submissions. tini is process 1: it collects what a killed sandbox leaves behind. The
 # image comes without compiled standard library, and a read-only root file system would have every process compile it again.
 RUN apt-get update \
@@ -17,6 +17,13 @@ RUN apt-get update \
     && python -m compileall -q -j 0 "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
     && useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin grader
 WORKDIR /opt/lstm-grader
+
+# Packages are installed where binutils are, and copied without these. Not from `base`, whose label changes with each version.
+FROM system AS packages
+RUN apt-get update && apt-get install --yes --no-install-recommends binutils
+COPY requirements/image.sh requirements/
+
+FROM system AS base
 LABEL org.opencontainers.image.title="lstm-grader" \
       org.opencontainers.image.description="Grades the class LSTM against tf.keras.layers.LSTM" \
       org.opencontainers.image.licenses="MIT" \
@@ -35,11 +42,6 @@ service.request('GET', '/healthz'); \
 sys.exit(service.getresponse().status != 200)"]
 ENTRYPOINT ["tini", "--", "lstm-grader"]
 CMD ["serve"]
-
-# Packages are installed where binutils are, and copied without these.
-FROM base AS packages
-RUN apt-get update && apt-get install --yes --no-install-recommends binutils
-COPY requirements/image.sh requirements/
 
 FROM packages AS web-packages
 COPY requirements/web.txt requirements/

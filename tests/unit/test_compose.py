@@ -71,6 +71,13 @@ def test_workers_reach_nothing_but_the_database():
     }
 
 
+def test_a_service_without_a_profile_can_be_left_out_where_another_has_its_port():
+    always = {name for name, service in SERVICES.items() if "profiles" not in service}
+    assert always == {"grader"}
+    assert SERVICES["grader"]["ports"] == SERVICES["web"]["ports"]
+    assert SERVICES["grader"]["deploy"]["replicas"] == "${GRADERS:-1}"
+
+
 def test_a_stop_may_take_as_long_as_the_default_says():
     seconds = Settings.model_fields["shutdown_seconds"].default
     for service in ("grader", "grader-gpu", "web", "worker"):

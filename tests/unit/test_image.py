@@ -33,6 +33,15 @@ def test_every_base_comes_from_an_argument_or_is_a_stage():
     assert {base for base, _ in STAGES.values()} - STAGES.keys() == {"${BASE}"}
 
 
+def test_a_new_version_leaves_the_installed_packages_as_they_are():
+    for target in TARGETS:
+        stage = f"{target}-packages"
+        while stage in STAGES:
+            stage, body = STAGES[stage]
+            assert "LABEL" not in body
+            assert "COPY . ." not in body
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_target_runs_as_an_ordinary_user_and_keeps_its_data_in_a_volume(target):
     base, body = STAGES[target]

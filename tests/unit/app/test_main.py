@@ -27,7 +27,7 @@ def test_importing_the_command_line_loads_no_web_framework() -> None:
 
 
 def test_a_sandbox_starts_before_the_web_framework_is_imported() -> None:
-    code = "import sys, app.cli, app.operations.sandbox; sys.exit({'fastapi', 'app.main'} & sys.modules.keys() != set())"
+    code = "import sys, app.cli, app.operations.sandbox; sys.exit('fastapi' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
