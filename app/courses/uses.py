@@ -154,16 +154,21 @@ async def remove(session: AsyncSession, course_id: str, assignment_id: str, made
     use = await _row(session, course_id, assignment_id)
     if use is None:
         raise AssignmentNotFound
-    submissions = await _count(session, Submission, use)
-    decisions = sum([await _count(session, each, use) for each in (Extension, Adjustment, Comment)])
-    if submissions or decisions:
-        raise AssignmentInUse(submissions=submissions, decisions=decisions)
+    if refusal := await in_use(session, use):
+        raise refusal
     changes.log(session, use, made_by, values(use), {})
     # A platform's link to it leads nowhere then, and its teacher is asked again.
     links = update(LtiLink).where(LtiLink.course_assignment_id == use.id).values(course_assignment_id=None)
     await session.execute(links.execution_options(synchronize_session=False))
     await session.delete(use)
     await session.flush()
+
+
+async def in_use(session: AsyncSession, use: CourseAssignment) -> AssignmentInUse | None:
+    """Return the refusal to remove it, with the numbers of what is there; None: nothing is."""
+    submissions = await _count(session, Submission, use)
+    decisions = sum([await _count(session, each, use) for each in (Extension, Adjustment, Comment)])
+    return AssignmentInUse(submissions=submissions, decisions=decisions) if submissions or decisions else None
 
 
 def values(use: CourseAssignment) -> dict[str, Any]:

@@ -125,6 +125,7 @@ async def _page(
     async with parts.database.read() as session:
         course = await courses.existing(session, viewer.course_id)
         used = await uses.find_used(session, course.id, assignment_id, parts.assignments)
+        in_use = await uses.in_use(session, used.use)
     zone = ZoneInfo(course.time_zone)
     stored = {
         **_filled(used.use.rules, zone),
@@ -143,6 +144,7 @@ async def _page(
         here="settings",
         zone=zone,
         used=used,
+        in_use=in_use,
         file=file,
         of_file=uses.rules_of(file) if file else None,
         may_change=viewer.may(Action.MANAGE_ASSIGNMENTS),

@@ -156,7 +156,9 @@ async def test_assignment_comes_and_goes_and_a_second_click_keeps_its_dates(serv
         rules = f"{settings}/assignments/lstm-layer"
         await send(browser, rules, limit="3")
         await send(browser, settings, f"{settings}/assignments", assignment="lstm-layer")
-        assert 'value="3"' in (await browser.get(rules)).text
+        shown = (await browser.get(rules)).text
+        assert 'value="3"' in shown
+        assert "disabled" not in shown
         assert said(await send(browser, rules, f"{rules}/remove")) == "assignment.removed"
         unknown = await send(browser, settings, f"{settings}/assignments", assignment="nothing")
         assert unknown.status_code == 422
@@ -168,6 +170,7 @@ async def test_assignment_in_use_stays(service: Service) -> None:
         await owner.post("/api/v1/submissions", data={"student": "ivanov"}, files=files, params={"wait": 20})
     async with service.browser() as browser:
         assert (await send(browser, RULES, f"{RULES}/remove")).status_code == 409
+        assert '<button class="button quiet" disabled>' in (await browser.get(RULES)).text
 
 
 async def test_settings_change_the_course(service: Service) -> None:
