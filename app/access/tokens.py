@@ -185,6 +185,12 @@ def sign_in_link(url: str, secret: str, next: str = HOME) -> str:
     return f"{url}/enter?{urlencode(query)}"
 
 
+def holder_in_words(token: Token) -> str:
+    """Name the holder of a token for people."""
+    # A link has the member's name; the id of somebody who joined by themselves says nothing.
+    return token.name if token.is_link else token.student or token.name
+
+
 async def find_token(session: AsyncSession, sha256: str) -> Token | None:
     """Find the token with this hash, if it is valid now."""
     return await session.scalar(select(Token).where(Token.sha256 == sha256, is_valid(utc_now())))

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes
 from app.errors.courses import CourseArchived, CourseNotFound
-from app.storage.models import Course, JoinLink, MemberRole, Membership, utc_now
+from app.storage.models import DEFAULT_COURSE, Course, JoinLink, MemberRole, Membership, utc_now
 
 #: What an archived course still lets change.
 LEFT_IN_ARCHIVED = frozenset({"archived", "retention_days"})
@@ -74,6 +74,11 @@ async def list_courses(
     """
     conditions = [*([Course.id == only] if only else []), *([Course.id < before] if before else [])]
     return (await session.scalars(select(Course).where(*conditions).order_by(Course.id.desc()).limit(limit))).all()
+
+
+async def is_first_wanted(session: AsyncSession) -> bool:
+    """Tell whether nobody has made a course beside the one that is there from the beginning."""
+    return await session.scalar(select(Course.id).where(Course.id != DEFAULT_COURSE).limit(1)) is None
 
 
 async def list_of_person(session: AsyncSession, person_id: str) -> Sequence[tuple[Course, Membership]]:

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.members import MemberNotStudent
 from app.storage import turns
-from app.storage.models import Extension, MemberRole, Membership, Person, new_id, utc_now
+from app.storage.models import Course, Extension, MemberRole, Membership, Person, new_id, utc_now
+from app.texts import text
 
 #: The member who stands for the trials of those who are no members of the course, such as the owner of the service.
 TRIALS = "staff-trial"
@@ -46,7 +47,9 @@ async def enrol_trials(session: AsyncSession, course_id: str) -> Membership:
         await take_course(session, course_id)
         found = (await find(session, [trials])).get(trials)
     if found is None:
-        found = add(session, course_id, external_id=TRIALS, role=MemberRole.ASSISTANT)
+        course = await session.get_one(Course, course_id)
+        name = text("members.trials", course.language)
+        found = add(session, course_id, external_id=TRIALS, role=MemberRole.ASSISTANT, name=name)
         found.confirmed_at = utc_now()
         await session.flush()
     if found.role == MemberRole.STUDENT or found.removed_at is not None:

@@ -247,6 +247,19 @@ async def session_person(request: Request) -> Person | None:
         return await sessions.find_person(session, session_sha256(request))
 
 
+async def signed_in_as(request: Request) -> str | None:
+    """Name the one who is signed in in this browser; None: nobody is."""
+    sha256 = session_sha256(request)
+    async with services(request).database.read() as session:
+        if person := await sessions.find_person(session, sha256):
+            return person.name or person.email or person.id
+        holder = await sessions.find_holder(session, sha256)
+        if holder is None:
+            return None
+        token = await session.get(Token, holder.id)
+    return tokens.holder_in_words(token) if token else holder.name
+
+
 async def open_session(
     request: Request,
     response: Response,

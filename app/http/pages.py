@@ -15,6 +15,7 @@ from app.access.tokens import Principal
 from app.http.auth import form_secret, has_session
 from app.http.cookies import is_framed, keep
 from app.http.frames import token_of, with_addresses
+from app.http.makers import maker_in_words
 from app.http.masking import mask
 from app.http.navigation import tabs
 from app.http.texts import LANGUAGE_COOKIE, language_of
@@ -58,6 +59,7 @@ def page(
     html = _environment.get_template(template).render(
         t=partial(_text, language),
         name=partial(_name, language),
+        maker=partial(maker_in_words, language=language),
         title_of=lambda assignment: title_of(assignment, language),
         language=language,
         languages=LANGUAGES,

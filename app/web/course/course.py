@@ -106,7 +106,7 @@ def wanted_of(query: QueryParams, uses: Sequence[CourseAssignment]) -> Wanted:
     ids = {use.assignment_id for use in uses}
     assignment, state, sort, page = (query.get(name, "") for name in ("assignment", "state", "sort", "page"))
     return Wanted(
-        text=query.get("q", "").strip(),
+        text=query.get("search", "").strip(),
         group=query.get("group") or None,
         assignment=assignment if assignment in ids else None,
         state=Filter(state) if state in set(Filter) else None,

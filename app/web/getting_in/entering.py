@@ -19,6 +19,7 @@ from app.http.auth import (
     has_session,
     open_session,
     session_person,
+    signed_in_as,
 )
 from app.http.cookies import forget
 from app.http.pages import page
@@ -42,10 +43,11 @@ async def enter_page(request: Request, token: str = "", next: str = HOME) -> Res
         return page(request, "enter.html", **ways_in(request, onward(next)))
     found = await _holder(request, token)
     person = await session_person(request) if found.membership_id else None
-    known_as = person and (person.name or person.email or person.id)
-    # A link has the member's name; the id of somebody who joined by themselves says nothing.
-    holder = found.name if found.is_link else found.student or found.name
-    return page(request, "confirm.html", token=token, next=onward(next), holder=holder, person=known_as)
+    holder = tokens.holder_in_words(found)
+    known_as = await signed_in_as(request)
+    return page(
+        request, "confirm.html", token=token, next=onward(next), holder=holder, known_as=known_as, person=person
+    )
 
 
 @router.post("/enter")

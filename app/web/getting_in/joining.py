@@ -23,7 +23,7 @@ from app.errors import AppError
 from app.errors.requests import EmailInvalid, FormExpired
 from app.errors.uploads import StudentInvalid
 from app.http.answers import answer_for
-from app.http.auth import check_origin, open_session, session_sha256
+from app.http.auth import check_origin, open_session, session_sha256, signed_in_as
 from app.http.cookies import keep, read
 from app.http.masking import mask, unmask
 from app.http.pages import page
@@ -116,6 +116,7 @@ async def _form(
         course=course,
         member=member,
         person=person,
+        known_as=await signed_in_as(request),
         issuer=urlsplit(issuer).hostname if issuer else None,
         sign_on=f"{START_PATH}?{urlencode({'next': address})}",
         action=address,

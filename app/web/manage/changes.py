@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
 
-from app.access import identities
 from app.courses import changes
 from app.courses import course as courses
 from app.courses.changes import LINKS, NAMES, Subjects
+from app.http.makers import maker_in_words
 from app.http.pages import page
 from app.http.parameters import ID
 from app.http.texts import language_of
@@ -29,8 +29,6 @@ MOMENTS = frozenset({"opens", "due", "closes"})
 WORDS = {"role": "role.", "counts": "settings.counts.", "language": "language."}
 #: Parts of an extension and of an adjustment, in the order of the sentence.
 PARTS = ("due", "closes", "more_attempts", "delta", "value", "reason")
-#: The beginning of a maker's name that is a join link (`joining`).
-BY_JOIN_LINK = "join link "
 #: Values that are only ids: that they came or went is what there is to say.
 ONLY_IDS = frozenset({"comment", "answered_review", "identity", "person_id"})
 
@@ -97,7 +95,7 @@ async def list_changes(
         zone=zone,
         entries=[words.entry(each) for each in found[:ROWS]],
         next=str(found[ROWS - 1].id) if len(found) > ROWS else None,
-        makers=[(name, words.maker(name)) for name in makers],
+        makers=[(name, maker_in_words(name, words.language)) for name in makers],
         subjects=list(NAMES),
         filters={"subject": subject, "by": by},
         member=subjects.members.get(member_id),
@@ -132,17 +130,11 @@ class Words:
         return Entry(
             change,
             f"{change.subject}.{kind}",
-            self.maker(change.made_by),
+            maker_in_words(change.made_by, self.language),
             self._about(change),
             member,
             [each for each in lines if each.before or each.after],
         )
-
-    def maker(self, name: str) -> str:
-        """Name the one who made a change: a person, a program, or one of the ways in."""
-        if name.startswith(BY_JOIN_LINK):
-            return self._text("change.by_join_link", end=name[-4:])
-        return self._text("change.by_sign_on") if name == identities.MADE_BY else name
 
     def _about(self, change: Change) -> str:
         values = {**change.before, **change.after}
@@ -155,6 +147,10 @@ class Words:
         return ""
 
     def _line(self, subject: str, name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Line:
+        if name in ONLY_IDS:
+            was, now = before.get(name), after.get(name)
+            happened = "change.changed" if was and now else "change.came" if now else "change.went"
+            return Line(f"{subject}.{name}", None, self._text(happened))
         return Line(
             f"{subject}.{name}",
             self._value(name, before[name]) if name in before else None,
@@ -165,8 +161,6 @@ class Words:
         """Return a value as people write it; None: there is none."""
         if value is None or value == "":
             return None
-        if name in ONLY_IDS:
-            return self._text("change.there")
         if isinstance(value, bool):
             return self._text("change.yes" if value else "change.no")
         if name in LINKS:

@@ -19,7 +19,7 @@ from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.texts import language_of
 from app.services import services
-from app.storage.models import DEFAULT_COURSE, Course
+from app.storage.models import Course
 from app.web.manage.asking import ROWS, Staff, cursor_of
 from app.web.manage.fields import Fields, form_context
 from grader.report.messages import LANGUAGES
@@ -43,6 +43,7 @@ async def list_courses(request: Request, viewer: SessionHolder, page_from: str |
             found = await courses.list_courses(session, only=viewer.course, limit=ROWS + 1, before=cursor_of(page_from))
             rows = [(each, viewer.role.value) for each in found]
         sizes = await courses.sizes(session, [each.id for each, _ in rows])
+        is_first = viewer.may(Action.MAKE_COURSES) and await courses.is_first_wanted(session)
     return page(
         request,
         "manage/courses.html",
@@ -51,7 +52,7 @@ async def list_courses(request: Request, viewer: SessionHolder, page_from: str |
         sizes=sizes,
         next=rows[ROWS - 1][0].id if len(rows) > ROWS else None,
         may_make=viewer.may(Action.MAKE_COURSES),
-        is_first=viewer.may(Action.MAKE_COURSES) and [each.id for each, _ in rows] == [DEFAULT_COURSE],
+        is_first=is_first,
     )
 
 

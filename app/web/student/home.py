@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from app.access.rights import Action
+from app.courses.course import is_first_wanted
 from app.http.auth import SessionHolder, session_person
 from app.http.forms import see_other
 from app.http.pages import page
@@ -23,6 +24,7 @@ async def home(request: Request, viewer: SessionHolder) -> Response:
     person = await session_person(request)
     async with parts.database.read() as session:
         courses = await own_courses(session, parts.assignments, viewer, person)
+        is_first = viewer.may(Action.MAKE_COURSES) and await is_first_wanted(session)
     if len(courses) == 1 and courses[0].is_staff and viewer.role != Role.ADMIN:
         return see_other(f"/courses/{courses[0].course.id}?{request.url.query}")
     if asked := request.query_params.get("course"):
@@ -35,5 +37,5 @@ async def home(request: Request, viewer: SessionHolder) -> Response:
         default_course=DEFAULT_COURSE,
         zone_of=zone_of,
         now=utc_now(),
-        is_first=viewer.may(Action.MAKE_COURSES) and [each.course.id for each in courses] == [DEFAULT_COURSE],
+        is_first=is_first,
     )

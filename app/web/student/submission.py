@@ -78,7 +78,7 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         "conversation": said,
     }
     if standing.stored is None:
-        return await _waiting_page(request, standing, context)
+        return await _waiting_page(request, standing, context | staff)
     view = await view_for(request, standing.stored, reader, language_of(request))
     pictures = [
         html.drawn_by_script(picture, PICTURE.format(submission_id, name, view.language))

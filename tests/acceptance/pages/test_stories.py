@@ -261,7 +261,7 @@ def apply_preview(teacher: Page, course: str) -> None:
 
 def cell(teacher: Page, course: str, student: str) -> str:
     """Return the row of one student in the course's table."""
-    teacher.goto(f"{course}?q={student}")
+    teacher.goto(f"{course}?search={student}")
     return teacher.locator("table.grades tbody tr").inner_text()
 
 

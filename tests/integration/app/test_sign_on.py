@@ -179,7 +179,7 @@ async def test_person_who_opens_a_link_of_theirs_adds_its_course_to_the_account(
     async with browser(service) as client, browser(service) as other:
         await client.get(await come_back(await client.get("/oidc/start"), "2"))
         asked = await client.get("/enter", params={"token": secret})
-        assert "You are signed in as Petr Petrov" in asked.text
+        assert "This browser is signed in as Petr Petrov now" in asked.text
         form = {"token": secret, "form_secret": form_secret(asked.text)}
         assert (await client.post("/enter/together", data=form | {"form_secret": "00"})).status_code == 403
         assert (await other.post("/enter/together", data=form)).status_code == 401

@@ -120,7 +120,7 @@ async def test_queries_and_exports_of_the_own_course_hold_nothing_of_another_one
     own = await named(two, values)
     member = values["member_id"]
     queries = (
-        f"?q=ivanov&group=HiddenGroup&state=handed_in&assignment=lstm-notebook&sort={member}",
+        f"?search=ivanov&group=HiddenGroup&state=handed_in&assignment=lstm-notebook&sort={member}",
         "/members?search=ivanov&state=all&group=HiddenGroup",
         f"/members/{own}/join?search=ivanov",
         f"/changes?member={member}",

@@ -238,7 +238,7 @@ async def test_person_of_single_sign_on_joins_as_themselves(service: Service) ->
 async def test_other_signed_in_browser_is_warned_and_signed_in_anew(service: Service) -> None:
     path = await make(service)
     async with service.browser(OWNER_TOKEN) as browser:
-        assert "This browser is signed in already" in (await browser.get(path)).text
+        assert "This browser is signed in as owner now. If you join" in (await browser.get(path)).text
         await join(browser, path)
         assert "nothing handed in yet" in (await browser.get("/")).text
 

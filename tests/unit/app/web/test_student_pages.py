@@ -66,6 +66,9 @@ async def test_staff_who_name_no_student_hand_in_a_trial(service: Service) -> No
         for browser in (owner, assistant):
             page = await browser.get((await send(browser, code=CODE.decode())).headers["location"])
             assert page.status_code == 200
+            assert "speaks to the author" not in page.text
+        people = (await owner.get(f"/courses/{DEFAULT_COURSE}/members")).text
+    assert "Пробные работы преподавателей" in people  # in the language of the course
     async with service.client() as client:
         grades = (await client.get(f"/api/v1/courses/{DEFAULT_COURSE}/grades")).json()["items"]
     assert grades == []

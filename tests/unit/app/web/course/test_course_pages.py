@@ -46,7 +46,7 @@ async def send(browser: httpx.AsyncClient, page: str, path: str, **fields: Any) 
     ("query", "expected"),
     [
         ("", Wanted()),
-        ("q=+anna+&group=A", Wanted(text="anna", group="A")),
+        ("search=+anna+&group=A", Wanted(text="anna", group="A")),
         ("state=late&assignment=lstm-layer&page=2", Wanted(state=Filter.LATE, assignment="lstm-layer", page=2)),
         ("sort=lstm-layer&order=desc", Wanted(sort="lstm-layer", descending=True)),
         ("state=x&assignment=x&sort=x&page=-1&order=x", Wanted()),
@@ -63,6 +63,7 @@ async def test_address_says_what_the_table_shows_and_nonsense_is_left_out(
 
 async def test_course_without_students_says_what_to_do(service: Service) -> None:
     async with service.browser() as browser:
+        assert "Connect a course of a platform" in (await browser.get(f"{HERE}/lms")).text
         page = (await browser.get(HERE)).text
         overview = (await browser.get(f"{HERE}/assignments/lstm-layer/overview")).text
     assert "There are no students yet" in page
@@ -78,11 +79,22 @@ async def test_navigation_shows_the_staff_where_they_are(service: Service, page:
     assert bar.count('aria-current="true"') == 1
 
 
+async def test_token_of_a_member_is_a_way_in(service: Service) -> None:
+    await hand_in(service, "ivanov")
+    place = f"{HERE}/members/{await member_of(service, 'ivanov')}"
+    async with service.browser() as browser:
+        assert "None yet" in (await browser.get(place)).text
+        await service.add_token("of-ivanov", student="ivanov")
+        page = (await browser.get(place)).text
+    assert "A token for programs." in page
+    assert "None yet" not in page
+
+
 async def test_table_is_searched_and_filtered_by_its_address(service: Service) -> None:
     for student in ("ivanov", "petrov"):
         await hand_in(service, student)
     async with service.browser() as browser:
-        for query, shown, hidden in (("q=IVAN", "ivanov", "petrov"), ("q=petr", "petrov", "ivanov")):
+        for query, shown, hidden in (("search=IVAN", "ivanov", "petrov"), ("search=petr", "petrov", "ivanov")):
             page = (await browser.get(f"{HERE}?{query}")).text
             table = page[page.index('class="grades') :]
             assert shown in table

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.courses.changes import NAMES, Subjects
+from app.http.makers import maker_in_words
 from app.storage.models import Change, new_id, utc_now
 from app.web.manage.changes import Words
 from grader.report.messages import LANGUAGES
@@ -66,10 +67,20 @@ def test_assignments_have_their_titles() -> None:
 
 
 def test_makers_that_are_no_people_have_words() -> None:
+    assert maker_in_words("anna", "en") == "anna"
+    assert maker_in_words("single sign-on", "en") == "single sign-on"
+    assert maker_in_words(f"join link {new_id()}", "en").startswith("link for everybody")
+    assert maker_in_words("owner", "ru") == "владелец сервиса"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"), [(None, "1", "added"), ("1", None, "removed"), ("1", "2", "changed")], ids=str
+)
+def test_values_that_are_only_ids_are_said_to_come_and_go(before: Any, after: Any, said: str) -> None:
     words = Words("en", ZoneInfo("UTC"), Subjects({}, {}), {})
-    assert words.maker("anna") == "anna"
-    assert words.maker("single sign-on") == "single sign-on"
-    assert words.maker(f"join link {new_id()}").startswith("link for everybody")
+    sides = [{"comment": side} if side else {} for side in (before, after)]
+    (line,) = words.entry(change("member", *sides)).lines
+    assert (line.before, line.after) == (None, said)
 
 
 def test_new_things_are_told_from_changed_and_removed_ones() -> None:

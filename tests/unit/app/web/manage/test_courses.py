@@ -50,7 +50,7 @@ async def test_dates_lead_back_to_the_steps_until_there_are_students(service: Se
 async def test_first_course_is_offered_until_there_is_one(service: Service) -> None:
     await service.add_token("teacher", Role.TEACHER)
     async with service.browser() as browser, service.browser("teacher") as teacher:
-        assert 'href="/courses/new"' in (await browser.get("/")).text
+        assert "Begin with a course" in (await browser.get("/")).text
         assert "Begin with a course" in (await browser.get("/courses")).text
         theirs = (await teacher.get("/courses")).text
         assert "Begin with a course" not in theirs
@@ -59,6 +59,9 @@ async def test_first_course_is_offered_until_there_is_one(service: Service) -> N
         shown = (await browser.get("/courses")).text
         assert "Begin with a course" not in shown
         assert 'href="/people"' in shown
+        home = (await browser.get("/")).text
+        assert "Begin with a course" not in home
+        assert 'href="/courses/new"' in home
         assert "First" not in (await teacher.get("/courses")).text
 
 
