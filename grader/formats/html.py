@@ -7,6 +7,7 @@ student's.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from jinja2.utils import htmlsafe_json_dumps
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from grader.formats.source import Sources
 from grader.formats.view import (
@@ -42,6 +43,7 @@ from grader.report.server_paths import ANSI, clean
 TEMPLATES = Path(__file__).parent / "templates"
 #: The files that the service must serve for `report_body.html`.
 STATIC_FILES = Path(__file__).parent / "static"
+WITH_EXPONENT = re.compile(r"[\d.,]+e-\d+")
 #: A second defence, if anything of a student's ever gets through: no script runs, and nothing is fetched.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -117,6 +119,7 @@ def environment(*folders: Path) -> Environment:
     )
     made.filters.update(
         untinted=_untinted,
+        unbroken=_unbroken,
         says_error=says_error,
         shows_error=shows_error,
         stopped_elsewhere=stopped_elsewhere,
@@ -166,6 +169,11 @@ IN_LANGUAGE: dict[str, Callable[[Any, str], Any]] = {
     "place": place_of,
     "remark_place": remark_place,
 }
+
+
+def _unbroken(value: str) -> Markup:
+    """Keep each number with an exponent on one line: browsers break 1.34e-7 after its hyphen."""
+    return Markup(WITH_EXPONENT.sub(r'<span class="nowrap">\g<0></span>', str(escape(clean(value)))))  # noqa: S704
 
 
 def _untinted(value: str) -> str:

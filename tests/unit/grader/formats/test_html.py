@@ -14,7 +14,7 @@ from grader.batch.collect import Found, Student
 from grader.batch.overview import overview
 from grader.batch.run import Row
 from grader.formats import write_report
-from grader.formats.html import TEMPLATES
+from grader.formats.html import TEMPLATES, environment
 from grader.report import artefacts
 from grader.report.finding import CheckStatus
 from grader.report.messages import LANGUAGES, translate
@@ -107,6 +107,11 @@ def test_pictures_are_in_the_page_with_their_meaning_in_words() -> None:
         svg = base64.b64decode(str(image["src"]).partition(",")[2]).decode()
         assert svg.startswith("<svg")
         assert image["alt"]
+
+
+def test_number_with_an_exponent_stays_on_one_line_and_its_sentence_is_escaped() -> None:
+    shown = environment().from_string("{{ text | unbroken }}").render(text="<b> 1,34e-7.")
+    assert shown == '&lt;b&gt; <span class="nowrap">1,34e-7</span>.'
 
 
 def test_points_are_a_strip_of_segments_as_wide_as_their_points() -> None:
