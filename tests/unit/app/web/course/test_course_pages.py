@@ -194,6 +194,7 @@ async def test_our_failures_are_graded_again_with_one_click(service: Service, gr
     grader.statuses = [Status.PASSED]
     async with service.browser() as browser:
         assert "2 attempts could not be graded" in (await browser.get(HERE)).text
+        assert "The service failed here" in (await browser.get(f"/submissions/{ids[0]}")).text
         assert (await send(browser, HERE, f"{HERE}/failed/regrade")).status_code == 303
         async with service.client() as owner:
             for id in ids:
