@@ -86,7 +86,7 @@ async def test_token_of_a_member_is_a_way_in(service: Service) -> None:
         assert "None yet" in (await browser.get(place)).text
         await service.add_token("of-ivanov", student="ivanov")
         page = (await browser.get(place)).text
-    assert "A token for programs." in page
+    assert "Has a token." in page
     assert "None yet" not in page
 
 
