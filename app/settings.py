@@ -21,7 +21,7 @@ from app.mail.addresses import is_address
 from app.mail.mailer import MailServer
 from app.oidc.registration import CALLBACK_PATH, Registration
 from app.oidc.urls import is_loopback, is_safe_url
-from app.storage.engines import database_url
+from app.storage.urls import database_url
 from grader.sandbox.host.cores import available_cores
 from grader.settings import ENV_PREFIX, GradingSettings, variable
 

@@ -18,9 +18,9 @@ from app.queue import locked
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.database_file import DatabaseFile, copied
-from app.storage.engines import database_url
 from app.storage.models import DEFAULT_COURSE, Base, Course
 from app.storage.revisions import OURS, known_revisions
+from app.storage.urls import database_url
 
 #: Rows that are copied at once. A report has some 20 kB.
 BATCH = 200

@@ -28,11 +28,7 @@ OfCourse = Annotated[str | None, typer.Option(help="Id of the course; default: t
 @contextlib.contextmanager
 def starting() -> Iterator[Settings]:
     """Give the settings; turn an error that stops a command into a sentence and an exit code."""
-    import sqlite3
-
-    from alembic.util import CommandError
     from pydantic import ValidationError
-    from sqlalchemy.exc import SQLAlchemyError
 
     from app.errors.commands import CannotStart
     from app.settings import Settings
@@ -50,7 +46,7 @@ def starting() -> Iterator[Settings]:
         raise usage(failure(exc)) from exc
     except OUR_FAILURES as exc:
         raise _ours(why_not(exc)) from exc
-    except (SQLAlchemyError, CommandError, sqlite3.Error) as exc:
+    except _database_errors() as exc:
         raise _ours(_about_database(settings, exc)) from exc
 
 
@@ -81,9 +77,19 @@ def _ours(message: str) -> typer.Exit:
     return typer.Exit(OUR_FAILURE)
 
 
+def _database_errors() -> tuple[type[Exception], ...]:
+    """Import the classes only when something was raised: Alembic takes 0.1 s, which would come before the sandbox."""
+    import sqlite3
+
+    from alembic.util import CommandError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return SQLAlchemyError, CommandError, sqlite3.Error
+
+
 def _about_database(settings: Settings, error: Exception) -> str:
-    from app.storage.engines import database_url
     from app.storage.outage import reason_of
+    from app.storage.urls import database_url
 
     reason = reason_of(error)
     url = database_url(settings.database_url)

@@ -26,8 +26,9 @@ from app.errors.commands import DatabaseForeign, DatabaseMissing, DatabaseNewer,
 from app.storage import postgresql, revisions
 from app.storage.announcements import CHANNEL
 from app.storage.database_file import DatabaseFile
-from app.storage.engines import database_url, new_engine
+from app.storage.engines import new_engine
 from app.storage.outage import Outage
+from app.storage.urls import database_url
 
 logger = logging.getLogger(__name__)
 

@@ -4,41 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.storage import postgresql, sqlite
 from app.storage.database_file import DatabaseFile
 
 BUSY_TIMEOUT_MILLISECONDS = 20_000
-DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
-
-
-def database_url(url: str) -> URL:
-    """Return the URL with our driver in it.
-
-    Raises:
-        ValueError: it is no URL of SQLite or PostgreSQL.
-    """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError) as exc:  # Such as a port that is no number.
-        raise ValueError("expected a URL such as postgresql://user:password@host/name") from exc
-    driver = DRIVERS.get(parsed.get_backend_name())
-    if driver is None:
-        raise ValueError(f"expected a URL that begins with {' or '.join(f'{name}:' for name in DRIVERS)}")
-    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise ValueError("expected the path of a file, such as sqlite:////srv/lstm-grader/db.sqlite3")
-    return parsed.set(drivername=driver)
 
 
 def new_engine(url: URL, file: DatabaseFile | None, *, read_only: bool = False, **options: Any) -> AsyncEngine:
     """Make an engine whose connections are prepared for our transactions.
 
     Args:
-        url: as `database_url` returns it.
+        url: of `app.storage.urls.database_url`.
         file: the file of an SQLite database; None: it is PostgreSQL.
         read_only: open an existing file so that neither it nor its folder changes.
         options: of the pool.
