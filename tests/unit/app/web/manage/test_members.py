@@ -211,7 +211,7 @@ async def test_links_of_all_who_never_came_are_one_table(service: Service) -> No
         async with service.client(None, Accept="text/html") as student:
             assert (await student.post("/enter", data={"token": secret})).status_code == 303
         shown = (await browser.get(LINKS)).text
-        assert re.search(r"<strong>1</strong> have come in", shown)
+        assert re.search(r"Have come in: <strong>1</strong>", shown)
         assert said(await send(browser, LINKS, f"{LINKS}/revoke")) == "links.not_sure"
         assert said(await send(browser, LINKS, f"{LINKS}/revoke", sure="on")) == "links.revoked"
 
