@@ -108,7 +108,7 @@ def test_archive_of_moodle_is_handed_in_and_its_strangers_file_given_to_a_studen
     page: Page, installation: Installation, course: str
 ) -> None:
     send_archive(page, course, MOODLE)
-    expect(page.locator(".result")).to_contain_text("1 of 2 files are handed in")
+    expect(page.locator(".result")).to_contain_text("Files handed in: 1 of 2.")
     typed = page.locator("input[name^='owner-']")
     typed.fill("nobody")
     page.locator("form[action$='/owners'] button").click()
