@@ -33,7 +33,7 @@ HANDED_IN = {
     "s4": "correct_keras_activations",
     "s5": "wrong_swap_if",
 }
-SIZES = {"report": (1100, 1110), "course": (1100, 1180)}
+SIZES = {"report": (1100, 1150), "course": (1100, 1180)}
 #: The texts that can be seen without scrolling.
 SAID = """() => {
     const said = [];
