@@ -24,7 +24,7 @@ from app.storage.urls import database_url
 
 #: Rows that are copied at once. A report has some 20 kB.
 BATCH = 200
-DAMAGED = "it is damaged, or no backup made by `db backup` ({problem}). Take another copy"
+DAMAGED = "it is damaged, or not a backup of `db backup` ({problem}). Take another copy"
 
 
 def sqlite_file(settings: Settings) -> Path:

@@ -27,7 +27,7 @@ NAMES: Mapping[str, frozenset[str]] = {
     "member": frozenset(
         {
             *("role", "external_id", "name", "email", "group", "confirmed", "removed", "claimed_id"),
-            *("extension", "adjustment", "comment", "answered_review"),
+            *("extension", "adjustment", "hold", "comment", "answered_review"),
             *("joined", "joined_to", "person_id", "identity"),
         }
     ),

@@ -6,11 +6,14 @@ change a hold that was decided.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.courses import changes
 from app.storage.announcements import announce
-from app.storage.models import HoldDecision, Submission, utc_now
+from app.storage.models import HoldDecision, Membership, Submission, utc_now
 from app.storage.passback import attempts_changed
 from app.submissions import repository
 from app.webhooks import outbox
@@ -46,9 +49,11 @@ async def decide(
     """
     if submission.held_at is None:
         return False
-    is_first = submission.hold_decision is None
+    is_first, before = submission.hold_decision is None, _logged(submission)
     submission.hold_decision, submission.hold_reason = decision, reason
     submission.hold_decided_by, submission.hold_decided_at = decided_by, utc_now()
+    member = await session.get_one(Membership, submission.membership_id)
+    changes.log(session, member, decided_by, before, _logged(submission))
     await session.flush()
     report = await repository.newest_report(session, submission.id)
     if is_first and report is not None:
@@ -56,3 +61,10 @@ async def decide(
     await attempts_changed(session, [submission.id])
     await announce(session, submission.id)
     return True
+
+
+def _logged(submission: Submission) -> dict[str, Any]:
+    if submission.hold_decision is None:
+        return {}
+    decision = {"decision": submission.hold_decision, "reason": submission.hold_reason}
+    return {"hold": {"assignment": submission.assignment_id, "attempt": submission.attempt, **decision}}

@@ -35,7 +35,8 @@ def import_roster(
     """Import a roster: print, row by row, what is done. The same file again changes nothing.
 
     Nobody is taken out of the course. Links are made with --links or --mail only, and shown nowhere else. Exit codes:
-    0 done, 2 wrong usage or a file that is no roster, 3 we failed.
+    0 done, but for the rows that the output calls a conflict or invalid, 2 wrong usage or a file that is no roster,
+    3 we failed.
     """
     check_output(links)
     with starting() as settings:

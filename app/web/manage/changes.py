@@ -26,9 +26,12 @@ from grader.report import numbers
 
 #: Values that are moments in ISO 8601, and what the texts of values begin with that have words of their own.
 MOMENTS = frozenset({"opens", "due", "closes"})
-WORDS = {"role": "role.", "counts": "settings.counts.", "language": "language."}
-#: Parts of an extension and of an adjustment, in the order of the sentence.
-PARTS = ("due", "closes", "more_attempts", "delta", "value", "reason")
+WORDS = {"role": "role.", "counts": "settings.counts.", "language": "language.", "decision": "course.hold."}
+#: Values of several parts, and these in the order of the sentence.
+IN_PARTS = ("extension", "adjustment", "hold")
+PARTS = ("attempt", "decision", "due", "closes", "more_attempts", "delta", "value", "reason")
+#: What only a new row, or one that is gone, says of itself.
+OF_ROWS = {"course": "title", "assignment": "assignment", "member": "role"}
 #: Values that are only ids: that they came or went is what there is to say.
 ONLY_IDS = frozenset({"comment", "answered_review", "identity", "person_id"})
 
@@ -117,13 +120,10 @@ class Words:
     titles: Mapping[str, str]
 
     def entry(self, change: Change) -> Entry:
-        kind = "made" if not change.before else "changed"
+        own = OF_ROWS[change.subject]
+        came, went = own not in change.before, own not in change.after
+        kind = "changed" if came == went else "made" if came else "removed"
         names = sorted({*change.before, *change.after}, key=lambda name: (name not in ("title", "name"), name))
-        if change.subject == "member":
-            # Extensions and comments come and go with empty sides, too; a new member has a role.
-            kind = "made" if "role" in change.after and "role" not in change.before else "changed"
-        elif not change.after:
-            kind = "removed"
         shown = [name for name in names if not (kind != "changed" and name in ("assignment", "removed", "archived"))]
         lines = [self._line(change.subject, name, change.before, change.after) for name in shown]
         member = self.subjects.members.get(change.membership_id or "")
@@ -166,7 +166,7 @@ class Words:
         if name in LINKS:
             member = self.subjects.members.get(value)
             return self._member(member) if member else str(value)
-        if name in ("extension", "adjustment") and isinstance(value, dict):
+        if name in IN_PARTS and isinstance(value, dict):
             parts = [(part, value.get(part)) for part in PARTS]
             said = [self._text(f"change.part.{part}", value=self._value(part, each)) for part, each in parts if each]
             return f"{self._title(str(value.get('assignment')))}: {', '.join(said)}"

@@ -77,13 +77,19 @@ async def roster(request: Request, importer: MemberManager) -> Response:
         async with parts.database.write() as session:
             imported = await imports.import_roster(session, importer, read_file, dry_run=True)
         if not any(step.is_carried_out for step in imported.plan.steps):  # The form was sent twice.
-            return see_other(f"/courses/{importer.course_id}/links", said="roster.imported")
+            return _imported(importer, imported)
         return await _plan_page(request, importer, read_file, imported, content, refusal)
     except (RosterRefused, FieldsMissing) as refusal:
         return await _page(request, importer, refusal, pasted)
     if plan:
-        return see_other(f"/courses/{importer.course_id}/links", said="roster.imported")
+        return _imported(importer, imported)
     return await _plan_page(request, importer, read_file, imported, content)
+
+
+def _imported(importer: Principal, imported: Imported) -> Response:
+    left_out = any(step.outcome in (Outcome.CONFLICT, Outcome.INVALID) for step in imported.plan.steps)
+    said = "roster.imported_in_part" if left_out else "roster.imported"
+    return see_other(f"/courses/{importer.course_id}/links", said=said)
 
 
 def _text(form: FormData, name: str) -> str:

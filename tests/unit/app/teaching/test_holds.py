@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, select
 
-from app.storage.models import Delivery, Role, Webhook
+from app.storage.models import DEFAULT_COURSE, Delivery, Role, Webhook
 from grader import Report
 from grader.report.model import HELD, Advisory
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
@@ -84,6 +84,21 @@ async def test_a_later_decision_replaces_the_first_and_tells_nobody_again(servic
         body = (await client.post(decision, json={"decision": "accepted", **REASON})).json()
     assert (body["hold"]["decision"], body["grade"]["counts"]) == ("accepted", True)
     assert await _told(service) == 1
+
+
+async def test_decisions_are_in_the_log_of_the_course(service: Service) -> None:
+    async with service.client() as client:
+        body = await submit(client)
+        for decision in ("rejected", "rejected", "accepted"):
+            await client.post(f"{body['links']['self']}/decision", json={"decision": decision, **REASON})
+        log = (await client.get(f"/api/v1/courses/{DEFAULT_COURSE}/changes", params={"subject": "member"})).json()["items"]
+    found = [
+        [each[side].get("hold", {}).get("decision") for side in ("before", "after")]
+        for each in log
+        if "hold" in each["after"]
+    ]
+    assert found == [["rejected", "accepted"], [None, "rejected"]]
+    assert log[0]["after"]["hold"] == {"assignment": "lstm-layer", "attempt": 1, "decision": "accepted", **REASON}
 
 
 async def test_a_held_attempt_leaves_the_grade_to_the_others(service: Service, grader: FakeGrader) -> None:

@@ -22,6 +22,7 @@ VALUES: dict[str, Any] = {
     "closes": "2030-10-01T20:59:59Z",
     "extension": {"assignment": "lstm-layer", "due": "2030-10-01T20:59:59+00:00", "more_attempts": 2, "reason": "ill"},
     "adjustment": {"assignment": "lstm-layer", "id": "x", "delta": 5.0, "value": None, "reason": "a plot"},
+    "hold": {"assignment": "lstm-layer", "attempt": 2, "decision": "rejected", "reason": "it was no accident"},
     "confirmed": True,
     "removed": False,
     "archived": True,
@@ -59,7 +60,7 @@ def test_assignments_have_their_titles() -> None:
     words = Words("en", ZoneInfo("UTC"), Subjects({}, {}), titles)
     added = words.entry(change("assignment", {}, {"assignment": "lstm-layer", "limit": 5}))
     assert added.about == "An LSTM of one's own"
-    for name in "extension", "adjustment":
+    for name in "extension", "adjustment", "hold":
         (line,) = words.entry(change("member", {}, {name: VALUES[name]})).lines
         assert line.after
         assert line.after.startswith("An LSTM of one's own: ")
@@ -88,6 +89,9 @@ def test_new_things_are_told_from_changed_and_removed_ones() -> None:
     for subject, before, after, kind in (
         ("course", {}, {"title": "x"}, "course.made"),
         ("course", {"title": "x"}, {"title": "y"}, "course.changed"),
+        ("assignment", {}, {"assignment": "x", "limit": 5}, "assignment.made"),
+        ("assignment", {}, {"due": "2030-10-01T20:59:59Z"}, "assignment.changed"),
+        ("assignment", {"limit": 5}, {}, "assignment.changed"),
         ("assignment", {"assignment": "x"}, {}, "assignment.removed"),
         ("member", {}, {"role": "student"}, "member.made"),
         ("member", {}, {"comment": "id"}, "member.changed"),
