@@ -91,7 +91,8 @@ async def test_decisions_are_in_the_log_of_the_course(service: Service) -> None:
         body = await submit(client)
         for decision in ("rejected", "rejected", "accepted"):
             await client.post(f"{body['links']['self']}/decision", json={"decision": decision, **REASON})
-        log = (await client.get(f"/api/v1/courses/{DEFAULT_COURSE}/changes", params={"subject": "member"})).json()["items"]
+        changes = await client.get(f"/api/v1/courses/{DEFAULT_COURSE}/changes", params={"subject": "member"})
+    log = changes.json()["items"]
     found = [
         [each[side].get("hold", {}).get("decision") for side in ("before", "after")]
         for each in log
