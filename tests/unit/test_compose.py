@@ -82,3 +82,12 @@ def test_a_stop_may_take_as_long_as_the_default_says():
     seconds = Settings.model_fields["shutdown_seconds"].default
     for service in ("grader", "grader-gpu", "web", "worker"):
         assert float(SERVICES[service]["stop_grace_period"].rstrip("s")) > seconds
+
+
+def test_a_service_that_ends_depends_on_none():
+    """Podman starts nothing that depends on one that has ended and depends on another."""
+    ending = {name for name, service in SERVICES.items() if service.get("restart") == "no"}
+    assert ending == {"upgrade"}
+    assert "depends_on" not in SERVICES["upgrade"]
+    assert "--wait" in SERVICES["upgrade"]["command"]
+    assert SERVICES["web"]["depends_on"].keys() == {"postgres", "upgrade"}

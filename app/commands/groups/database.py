@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -16,13 +17,19 @@ db = typer.Typer(help="Look after the database.", no_args_is_help=True)
 
 
 @db.command()
-def upgrade() -> None:
+def upgrade(
+    wait: Annotated[
+        float, typer.Option(min=0, max=3600, help="Seconds to try again for, while PostgreSQL does not answer.")
+    ] = 0,
+) -> None:
     """Upgrade the tables to the form that this version works with.
 
     A service on SQLite upgrades its own when it starts. On PostgreSQL run this before the first start and after each
     update, with the processes of the old version stopped. Exit codes: 0 done, 2 wrong settings, 3 we failed.
     """
     with starting() as settings:
+        from sqlalchemy.exc import OperationalError
+
         from app.log_config import configure_logging
         from app.queue import locked
         from app.storage.database import Database
@@ -33,8 +40,16 @@ def upgrade() -> None:
             make_folder(settings.data_dir, "LSTM_GRADER_DATA_DIR")
 
         async def upgrade() -> None:
+            until = time.monotonic() + wait
             try:
-                await database.upgrade()
+                while True:
+                    try:
+                        return await database.upgrade()
+                    except OperationalError as exc:
+                        if time.monotonic() >= until:
+                            raise
+                        database.outage.failed("upgrade", exc)
+                        await asyncio.sleep(1)
             finally:
                 await database.close()
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +26,7 @@ from app.storage.models import DEFAULT_COURSE, Course, Membership, Role, Token, 
 from grader.report.model import HELD, Advisory, Report, Status
 from tests.integration.app.rows import REPORT, add, claim, url_of
 from tests.ports import free_port
+from tests.postgresql import running_postgresql
 
 Run = Callable[..., Result]
 
@@ -249,6 +253,22 @@ def test_member_is_deleted_by_id(run: Run, url: str) -> None:
     assert run("students", "delete", "ivanov", "--member", "x", "--yes").exit_code == 2
     assert run("students", "delete", "--yes").exit_code == 2
     assert "submissions: 1" in run("students", "delete", "--member", asyncio.run(member()), "--yes").stdout
+
+
+def test_upgrade_waits_for_a_postgresql_that_does_not_answer_yet() -> None:
+    command = [Path(sys.executable).with_name("lstm-grader"), "db", "upgrade"]
+    with running_postgresql() as server:
+        environment = {**os.environ, "LSTM_GRADER_DATABASE_URL": server.new_database()}
+        server.stop()
+        assert subprocess.run(command, env=environment, capture_output=True).returncode == 3
+        with subprocess.Popen(
+            [*command, "--wait", "120"], env=environment, stderr=subprocess.PIPE, text=True
+        ) as upgrade:
+            assert upgrade.stderr is not None
+            assert "database_failing" in upgrade.stderr.readline()
+            server.start()
+            assert "database_upgraded" in upgrade.stderr.read()
+        assert upgrade.returncode == 0
 
 
 def test_database_that_was_never_served_is_named(url: str) -> None:
