@@ -89,7 +89,8 @@ class SubmissionBody(SubmissionFacts):
     )
     grade: GradeBody | None = Field(description="null until graded, when the grader failed, and while held")
     counted: CountedBody | None = Field(
-        description="the grade of the student at the assignment, from all attempts; null when the assignment is gone"
+        description="the grade of the student at the assignment, from all attempts; null when the assignment is gone, "
+        "and in the answer to an upload that is not waited for"
     )
     report: dict[str, Any] | None = Field(
         description="the report that counts, in the requested language; null until `job_status` is `done`. Machines "
