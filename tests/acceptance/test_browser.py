@@ -183,10 +183,10 @@ def test_stranger_joins_by_a_link_and_comes_back_by_their_own(browser: Browser, 
     stranger.locator("#name").fill(f"{LONG} Anna")
     stranger.locator("#email").fill("anna@example.org")
     stranger.locator("main form button").click()
-    link = stranger.locator("a.break")
+    link = stranger.get_by_label("Your personal link")
     expect(link).to_be_visible()
     expect_to_fit(stranger, "the page with the personal link")
-    address = urlsplit(link.get_attribute("href"))
+    address = urlsplit(link.text_content() or "")
     stranger.locator("main a.button").click()
     expect(stranger.locator(".tasks a").first).to_be_visible()
     stranger.goto(f"{server.url}{join}?lang=en")
@@ -278,9 +278,11 @@ def test_waiting_page_follows_the_queue_over_a_restart_to_the_report(
     with serving(tmp_path / "data", cache_dir, **settings) as server, server.client() as client:
         page.goto(f"{server.url}/enter?token={server.token}")
         page.get_by_role("button", name="Войти").click()
-        # Of one student one is graded at a time, and the first of all waits for TensorFlow.
-        for _ in range(5):
-            file = ("LSTM.py", (CORPUS / "wrong_swap_if" / "submission.py").read_bytes())
+        # Of one student one is graded at a time, and each of these takes seconds.
+        source = (CORPUS / "wrong_swap_if" / "submission.py").read_bytes()
+        slow = source.replace(b"super().__init__()", b"super().__init__(); import time; time.sleep(1)")
+        for content in (slow, slow, slow, source):
+            file = ("LSTM.py", content)
             answer = client.post("/api/v1/submissions", files={"file": file}, data={"student": "Иванов"})
         told = 'event: position\ndata: {"position": 7}\n\n'
         page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=told))

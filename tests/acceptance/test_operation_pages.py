@@ -120,7 +120,7 @@ def test_archive_of_moodle_is_handed_in_and_its_strangers_file_given_to_a_studen
     wait_until(lambda: counted(installation, course, "s1") == "100", GRADING_SECONDS, pause=0.5)
 
     send_archive(page, course, MOODLE)
-    expect(page.locator(".result")).to_contain_text("0 of 2 files")
+    expect(page.locator(".result")).to_contain_text("0 of 2")
     expect(page.get_by_text("Handed in before: 1")).to_be_visible()
 
 

@@ -70,6 +70,8 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         "viewer": viewer,
         "course": course,
         "here": "course" if for_staff else None,
+        "looks_as_student": looks_as_student,
+        "for_staff": for_staff,
         "zone": zone_of(course),
         "submission": standing.submission,
         "assignment": in_course(parts.assignments, use),
@@ -89,7 +91,6 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
     context |= {"numbers_at": NUMBERS.format(submission_id), "grade": standing.grade, "counted": standing.counted}
     steps = steps_for(standing.counted, reader) if standing.counted else ()
     context |= {"steps": told(steps, view.language, zone_of(course)), **staff}
-    context |= {"looks_as_student": looks_as_student, "for_staff": for_staff}
     return page(request, "report.html", **context)
 
 

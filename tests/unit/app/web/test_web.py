@@ -266,6 +266,18 @@ async def test_staff_reach_the_student_from_an_attempt_that_waits(service: Servi
     assert re.search(rf'/members/{made["id"]}"><bdi>Ivan Ivanov', page)
 
 
+async def test_student_sees_their_own_attempt_that_waits(service: Service, grader: FakeGrader) -> None:
+    await service.add_token("token-of-ivanov", student="ivanov")
+    grader.released.clear()
+    async with service.browser("token-of-ivanov") as browser:
+        sent = await send(browser)
+        page = await browser.get(sent.headers["location"])
+        grader.released.set()
+    assert page.status_code == 200
+    assert "<bdi>ivanov</bdi>" in page.text
+    assert "/members/" not in page.text
+
+
 async def test_log_has_neither_tokens_nor_names(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("DEBUG"):
         async with service.browser() as browser:
