@@ -142,6 +142,15 @@ async def idle(service: Service) -> LtiScore:
     return await until(found)
 
 
+async def settled(service: Service) -> None:
+    """Wait until no score is due or waiting."""
+
+    async def all_idle() -> bool:
+        return all(score.next_at is None for score in await everything(service, LtiScore))
+
+    await until(all_idle)
+
+
 async def come_and_hand_in(service: Service, fake: FakePlatform, **claims: Any) -> str:
     async with browser(service) as student:
         page = (await launch(student, fake, **claims)).headers["location"]

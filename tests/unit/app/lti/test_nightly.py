@@ -31,6 +31,7 @@ from tests.unit.app.lti.conftest import (
     hand_in,
     idle,
     launch,
+    settled,
 )
 from tests.waiting import until
 
@@ -63,13 +64,6 @@ def nightly(service: Service) -> Nightly:
 
 def person(user_id: str, role: str = "Learner", **more: str) -> dict[str, Any]:
     return {"user_id": user_id, "roles": [f"{ROLE}{role}"], **more}
-
-
-async def settled(service: Service) -> None:
-    async def all_idle() -> bool:
-        return all(score.next_at is None for score in await everything(service, LtiScore))
-
-    await until(all_idle)
 
 
 async def night(service: Service, nightly: Nightly) -> LtiContext:

@@ -37,6 +37,7 @@ from tests.unit.app.lti.conftest import (
     hand_in,
     idle,
     launch,
+    settled,
 )
 from tests.waiting import until
 
@@ -494,11 +495,13 @@ async def test_link_that_is_gone_beside_another_one_is_no_failure(
         await hand_in(student, page)
         await until(lambda: fake.grades)
         await failed(service)
+        await settled(service)
         assert "the activity is gone" not in (await teacher.get(f"{course}/lms")).text
         assert "In the grade book" in (await student.get(page)).text
         fake.answers[SCORES] = fake.answers["/items/5/scores"]
         await come_and_hand_in(service, fake, sub="student-2")
         await failed(service, "student-2")
+        await settled(service)
         assert "the activity is gone" in (await teacher.get(f"{course}/lms")).text
 
 
