@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import os
 import random
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -35,6 +36,8 @@ from tests.receiver import Receiver, listening
 # examples each time, so that what fails there is the commit; everywhere else they are new ones.
 settings.register_profile("default", settings.default, deadline=None)
 settings.load_profile("default")
+
+CORPUS = "tests/corpus/"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,6 +69,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if marked and (reason := choose_device("auto").reason):
         for item in marked:
             item.add_marker(pytest.mark.skip(reason=f"no GPU here: {reason}"))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        _take_turns(items)
+
+
+def _take_turns(items: list[pytest.Item]) -> None:
+    """Spread the files of tests from outside, which wait most of their time, among those that compute.
+
+    Those of the others with many tests come first, and the corpus last: it is given out by submission.
+    """
+    counts = Counter(map(_file_of, (item.nodeid for item in items)))
+    outside = [path for path in counts if path.startswith("tests/acceptance/")]
+    others = sorted(counts.keys() - outside, key=lambda path: (path.startswith(CORPUS), -counts[path], path))
+    places = {path: place / len(group) for group in (outside, others) for place, path in enumerate(group)}
+    items.sort(key=lambda item: (places[path := _file_of(item.nodeid)], path))
+
+
+def _file_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -78,14 +99,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 class FileScheduling(LoadScopeScheduling):
-    """Gives out whole files, whose tests share processes that take seconds to start; those with many tests first.
+    """Gives out whole files, whose tests share processes that take seconds to start, in the order of `_take_turns`.
 
     A submission of the corpus is a unit of its own, so that nobody is idle at the end.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return nodeid if path.startswith("tests/corpus/") else path
+        return nodeid if nodeid.startswith(CORPUS) else _file_of(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
