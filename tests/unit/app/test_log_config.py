@@ -5,11 +5,12 @@ import json
 import logging
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
-from app.log_config import configure_logging, request_id_var, submission_id_var
+from app.log_config import OURS, configure_logging, request_id_var, submission_id_var
 
-logger = logging.getLogger("test")
+logger = logging.getLogger("app.test")
 
 
 class Terminal(io.StringIO):
@@ -19,10 +20,12 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def _restored_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    root, loggers = logging.getLogger(), [logging.getLogger(name) for name in ("", *OURS)]
+    handlers, levels = root.handlers[:], [each.level for each in loggers]
     yield
-    root.handlers[:], root.level = handlers, level
+    root.handlers[:] = handlers
+    for each, level in zip(loggers, levels, strict=True):
+        each.setLevel(level)
     request_id_var.set(None)
     submission_id_var.set(None)
 
@@ -61,4 +64,30 @@ def test_the_server_writes_no_access_lines_of_its_own() -> None:
     stream = io.StringIO()
     configure_logging("debug", stream)
     logging.getLogger("uvicorn.access").info("GET /enter?token=secret")
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_addresses_of_webhooks_which_can_hold_secrets_are_in_no_line(level: str) -> None:
+    stream = io.StringIO()
+    configure_logging(level, stream)
+    with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200))) as client:
+        client.post("https://hooks.example.org/services/secret")
+    assert stream.getvalue() == ""
+
+
+def test_libraries_warn_and_say_nothing_else() -> None:
+    stream = io.StringIO()
+    configure_logging("debug", stream)
+    logging.getLogger("a_library").info("hello")
+    assert stream.getvalue() == ""
+    logging.getLogger("a_library").warning("beware")
+    assert json.loads(stream.getvalue())["event"] == "beware"
+
+
+def test_an_error_of_ours_is_the_lowest_level_where_it_is_chosen() -> None:
+    stream = io.StringIO()
+    configure_logging("error", stream)
+    logger.warning("odd")
+    logging.getLogger("a_library").warning("beware")
     assert stream.getvalue() == ""
