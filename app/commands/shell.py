@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -58,6 +58,14 @@ def start_logging(settings: Settings) -> None:
     configure_logging(settings.log_level)
     for name in unknown_variables():
         logger.warning("unknown_setting", extra={"variable": name})
+
+
+def echo_list(lines: Sequence[str], *, none: str) -> None:
+    """Print the lines. Without any, say so to the reader alone: a program that counts lines gets none."""
+    for line in lines:
+        typer.echo(line)
+    if not lines:
+        typer.echo(f"lstm-grader: {none}", err=True)
 
 
 def only_given(**options: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.commands.shell import OfCourse, check_something, only_given, starting
+from app.commands.shell import OfCourse, check_something, echo_list, only_given, starting
 from grader.shell import check_output, usage
 
 courses = typer.Typer(
@@ -33,8 +33,7 @@ def list_courses() -> None:
     with starting() as settings:
         from app.commands import courses
 
-        for line in asyncio.run(courses.list_courses(settings)):
-            typer.echo(line)
+        echo_list(asyncio.run(courses.list_courses(settings)), none="there are no courses")
 
 
 @courses.command("create")
@@ -123,8 +122,7 @@ def list_changes(
     with starting() as settings:
         from app.commands import courses
 
-        for line in asyncio.run(courses.list_changes(settings, course, limit)):
-            typer.echo(line)
+        echo_list(asyncio.run(courses.list_changes(settings, course, limit)), none="nothing in the course was changed")
 
 
 @courses.command("grade-book")
@@ -198,8 +196,7 @@ def list_assignments(course: OfCourse = None) -> None:
     with starting() as settings:
         from app.commands import courses
 
-        for line in asyncio.run(courses.list_uses(settings, course)):
-            typer.echo(line)
+        echo_list(asyncio.run(courses.list_uses(settings, course)), none="the course has no assignments")
 
 
 @assignments.command("set")

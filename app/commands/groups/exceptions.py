@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.shell import OfCourse, starting
+from app.commands.shell import OfCourse, echo_list, starting
 from grader.shell import usage
 
 extensions = typer.Typer(help="Give one student more time or more attempts.", no_args_is_help=True)
@@ -49,8 +49,7 @@ def list_extensions(course: OfCourse = None) -> None:
     with starting() as settings:
         from app.commands import grading
 
-        for line in asyncio.run(grading.list_extensions(settings, course)):
-            typer.echo(line)
+        echo_list(asyncio.run(grading.list_extensions(settings, course)), none="the course has no extensions")
 
 
 @extensions.command("remove")
@@ -99,8 +98,10 @@ def list_adjustments(student: Student, assignment: AssignmentId, course: OfCours
     with starting() as settings:
         from app.commands import grading
 
-        for line in asyncio.run(grading.list_adjustments(settings, student, assignment, course)):
-            typer.echo(line)
+        echo_list(
+            asyncio.run(grading.list_adjustments(settings, student, assignment, course)),
+            none="this grade was never adjusted",
+        )
 
 
 @reviews.command("list")
@@ -111,8 +112,8 @@ def list_reviews(
     with starting() as settings:
         from app.commands import grading
 
-        for line in asyncio.run(grading.list_reviews(settings, course, everything=everything)):
-            typer.echo(line)
+        none = "nobody has asked for a review" if everything else "no requests for review are open"
+        echo_list(asyncio.run(grading.list_reviews(settings, course, everything=everything)), none=none)
 
 
 @reviews.command("answer")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.shell import starting
+from app.commands.shell import echo_list, starting
 
 held = typer.Typer(help="List and decide attempts that wait for a teacher.", no_args_is_help=True)
 
@@ -21,8 +21,7 @@ def list_held() -> None:
     with starting() as settings:
         from app.commands import administration
 
-        for line in asyncio.run(administration.list_held(settings)):
-            typer.echo(line)
+        echo_list(asyncio.run(administration.list_held(settings)), none="no attempts wait for a decision")
 
 
 @held.command("accept")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.shell import starting
+from app.commands.shell import echo_list, starting
 
 lti = typer.Typer(help="Learning platforms that open the service by LTI 1.3.", no_args_is_help=True)
 platforms = typer.Typer(help="Register, list, check and remove platforms.", no_args_is_help=True)
@@ -62,8 +62,7 @@ def list_all() -> None:
     with starting() as settings:
         from app.commands import lti as commands
 
-        for line in asyncio.run(commands.list_platforms(settings)):
-            typer.echo(line)
+        echo_list(asyncio.run(commands.list_platforms(settings)), none="no platforms are registered")
 
 
 @platforms.command("confirm")
@@ -114,8 +113,10 @@ def list_keys() -> None:
     with starting() as settings:
         from app.commands import lti as commands
 
-        for line in asyncio.run(commands.list_keys(settings)):
-            typer.echo(line)
+        echo_list(
+            asyncio.run(commands.list_keys(settings)),
+            none="there are no keys yet; the service makes them when it needs one",
+        )
 
 
 @keys.command("rotate")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.commands.shell import OfCourse, check_something, only_given, starting
+from app.commands.shell import OfCourse, check_something, echo_list, only_given, starting
 from grader.shell import usage
 
 members = typer.Typer(help="List, add, change, remove and join members of a course.", no_args_is_help=True)
@@ -37,8 +37,7 @@ def list_members(
 
         confirmed = False if unconfirmed else None
         chosen = Members(MemberRole(role) if role else None, group, confirmed, removed or None, search)
-        for line in asyncio.run(courses.list_members(settings, course, chosen)):
-            typer.echo(line)
+        echo_list(asyncio.run(courses.list_members(settings, course, chosen)), none="no members were found")
 
 
 @members.command("add")

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.shell import starting
+from app.commands.shell import echo_list, starting
 from grader.shell import usage
 
 regrades = typer.Typer(help="List regrades; apply or drop previews.", no_args_is_help=True)
@@ -52,8 +52,7 @@ def list_regrades() -> None:
     with starting() as settings:
         from app.commands import previews
 
-        for line in asyncio.run(previews.list_regrades(settings)):
-            typer.echo(line)
+        echo_list(asyncio.run(previews.list_regrades(settings)), none="there were no regrades")
 
 
 @regrades.command("show")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.shell import OfCourse, starting
+from app.commands.shell import OfCourse, echo_list, starting
 
 tokens = typer.Typer(help="Make, list and end tokens. The service may be running.", no_args_is_help=True)
 
@@ -37,8 +37,7 @@ def list_tokens() -> None:
     with starting() as settings:
         from app.commands import administration
 
-        for line in asyncio.run(administration.list_tokens(settings)):
-            typer.echo(line)
+        echo_list(asyncio.run(administration.list_tokens(settings)), none="there are no tokens")
 
 
 @tokens.command("revoke")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.shell import OfCourse, starting
+from app.commands.shell import OfCourse, echo_list, starting
 from grader.shell import check_output
 
 roster = typer.Typer(help="Import the people of a course from a CSV file.", no_args_is_help=True)
@@ -92,8 +92,7 @@ def list_links(course: OfCourse = None) -> None:
     with starting() as settings:
         from app.commands import links as commands
 
-        for line in asyncio.run(commands.list_links(settings, course)):
-            typer.echo(line)
+        echo_list(asyncio.run(commands.list_links(settings, course)), none="the course has no personal links")
 
 
 @link.command("revoke")
@@ -143,8 +142,7 @@ def list_join_links(course: OfCourse = None) -> None:
     with starting() as settings:
         from app.commands import links as commands
 
-        for line in asyncio.run(commands.list_join_links(settings, course)):
-            typer.echo(line)
+        echo_list(asyncio.run(commands.list_join_links(settings, course)), none="the course has no join links")
 
 
 @join_links.command("revoke")
