@@ -15,6 +15,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.routing import iter_route_contexts
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -34,6 +35,9 @@ TAKE_FILES = re.compile(
     r"/api/v1/submissions|/api/v1/courses/[^/]+/roster|/courses/[^/]+/(roster|batch|grade-book/filled|assignments/[^/]+)"
 )
 BODY_BYTES = 64 * 1024
+#: Of a form in parts. The framework decodes it with whichever codec of Python's the type names: some end in errors of
+#: their own, and `punycode` takes a second for 64 KiB, and four times as long for twice that.
+UTF_8 = frozenset({b"utf-8", b"utf8"})
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors"
 ALL = "*"
@@ -119,6 +123,7 @@ class RequestMiddleware:
 
         capped = receive if TAKE_FILES.fullmatch(scope["path"]) else _capped(receive)
         try:
+            _check_charset(Headers(scope=scope))
             await self._app(scope, capped, send_with_headers)
         except ClientDisconnect:
             logger.info("client_left")
@@ -152,6 +157,13 @@ def _security_headers(frame_ancestors: tuple[str, ...]) -> Mapping[str, str]:
         del headers["Cross-Origin-Opener-Policy"]
     # It knows no list of sites; browsers that know the policy ignore it.
     return headers if frame_ancestors else headers | {"X-Frame-Options": "DENY"}
+
+
+def _check_charset(headers: Headers) -> None:
+    """Raises: HTTPException: it is a form in parts, and in another charset than UTF-8 (RFC 7578, section 5.1.2)."""
+    type, options = parse_options_header(headers.get("content-type"))
+    if type == b"multipart/form-data" and options.get(b"charset", b"utf-8").lower() not in UTF_8:
+        raise HTTPException(HTTPStatus.BAD_REQUEST)
 
 
 def _capped(receive: Receive) -> Receive:

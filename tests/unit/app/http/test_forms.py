@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.http.forms import see_other
+from tests.unit.app.conftest import Service
 
 
 @pytest.mark.parametrize(
@@ -17,3 +18,25 @@ from app.http.forms import see_other
 def test_redirect_keeps_the_address_and_names_what_was_done(address: str, said: str | None, expected: str) -> None:
     answer = see_other(address, said=said)
     assert (answer.status_code, answer.headers["location"]) == (303, expected)
+
+
+#: Each ends in another error of Python's, or in a text with halves of characters.
+CHARSETS = ("undefined", "punycode", "idna", "unicode_escape", "utf-16", "no such one")
+
+
+@pytest.mark.anyio
+async def test_form_in_parts_is_utf_8_and_nothing_else(service: Service) -> None:
+    part = b'--b\r\nContent-Disposition: form-data; name="token"\r\n\r\nabc-99999999\r\n--b--\r\n'
+
+    async with service.client(None, Accept="text/html") as anybody:
+
+        async def sent(path: str, **headers: str) -> int:
+            answer = await anybody.post(path, content=part, headers=headers)
+            return answer.status_code
+
+        for path in ("/enter", "/lti/login", "/lti/launch", "/api/v1/submissions"):
+            for charset in CHARSETS:
+                came = f'multipart/form-data; boundary=b; Charset="{charset}"'
+                assert await sent(path, **{"Content-Type": came}) == 400, (path, charset)
+        for charset in ("", "; charset=UTF-8"):
+            assert await sent("/enter", **{"Content-Type": f"multipart/form-data; boundary=b{charset}"}) == 401
