@@ -10,6 +10,7 @@ import pytest
 #: The Debian package that brings each. `.ci/run` installs them all.
 PACKAGES = {
     "bwrap": "bubblewrap",
+    "caddy": "caddy",
     "chromium": "chromium",
     "curl": "curl",
     "ip": "iproute2",

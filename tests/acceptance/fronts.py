@@ -1,4 +1,4 @@
-"""nginx with TLS before the service, and the certificate for it."""
+"""nginx or Caddy with TLS before the service, and the certificate for it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.programs import program
 from tests.waiting import wait_until
 
+CADDYFILE = Path(__file__).parents[2] / "deploy" / "caddy" / "Caddyfile"
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -49,6 +51,26 @@ def nginx(folder: Path, servers: str) -> Iterator[subprocess.Popen[bytes]]:
     try:
         # Written once it listens.
         wait_until(lambda: (folder / "pid").exists())
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@contextlib.contextmanager
+def caddy(folder: Path, upstream: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run Caddy with our configuration, for ``localhost``. The folder gets its log and the root of its certificates."""
+    config = folder / "Caddyfile"
+    ours = "admin off\nskip_install_trust\n"
+    config.write_text(
+        f"{{\n{ours}http_port {free_port()}\nhttps_port {port}\nstorage file_system {folder}\n}}\nimport {CADDYFILE}\n"
+    )
+    environment = {**os.environ, "DOMAIN": "localhost", "UPSTREAM": upstream, "HOME": str(folder)}
+    with (folder / "error.log").open("wb") as log:
+        command = [program("caddy"), "run", "--adapter", "caddyfile", "--config", config]
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+    try:
+        wait_until(lambda: (folder / "pki" / "authorities" / "local" / "root.crt").exists())
         yield process
     finally:
         process.terminate()

@@ -1,10 +1,11 @@
-"""The service behind nginx with TLS, as docs/operations.md sets it up."""
+"""The service behind nginx and behind Caddy with TLS, as docs/operations.md sets them up."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 import ssl
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import httpx
 import pytest
 
 from tests.acceptance.conftest import CORPUS, Server
-from tests.acceptance.fronts import Certificate, nginx
+from tests.acceptance.fronts import Certificate, caddy, nginx
 from tests.ports import free_port
 from tests.unit.app.calls import PAGE
 from tests.waiting import wait_until
@@ -22,10 +23,8 @@ DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
 SUBMISSIONS = "/api/v1/submissions"
 
 
-@pytest.fixture(scope="module")
-def proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client that knows only the proxy."""
-    folder = tmp_path_factory.mktemp("nginx")
+@contextlib.contextmanager
+def _behind_nginx(server: Server, folder: Path) -> Iterator[httpx.Client]:
     certificate = Certificate.made(folder, "grader.example.org")
     port = free_port()
     (documented,) = re.findall(r"```nginx\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
@@ -39,22 +38,42 @@ def proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         assert documented.count(name) == 1, name
         documented = documented.replace(name, value)
     with nginx(folder, documented) as process:
-        with httpx.Client(
-            base_url=f"https://127.0.0.1:{port}",
-            headers={"Host": "grader.example.org"},
-            verify=ssl.create_default_context(cafile=certificate.file),
-            timeout=60,
-        ) as client:
+        yield from _clients(f"https://127.0.0.1:{port}", "grader.example.org", certificate.file, process, folder)
+    assert server.token not in (folder / "access.log").read_text()
 
-            def answers() -> bool:
-                assert process.poll() is None, (folder / "error.log").read_text()
-                with contextlib.suppress(httpx.HTTPError):
-                    return client.get("/healthz").is_success
-                return False
 
-            wait_until(answers)
-            yield client
-        assert server.token not in (folder / "access.log").read_text()
+@contextlib.contextmanager
+def _behind_caddy(server: Server, folder: Path) -> Iterator[httpx.Client]:
+    port = free_port()
+    with caddy(folder, server.url.removeprefix("http://"), port) as process:
+        root = folder / "pki" / "authorities" / "local" / "root.crt"
+        yield from _clients(f"https://localhost:{port}", f"localhost:{port}", root, process, folder)
+    assert server.token not in (folder / "error.log").read_text()
+
+
+def _clients(
+    url: str, host: str, authority: Path, process: subprocess.Popen[bytes], folder: Path
+) -> Iterator[httpx.Client]:
+    verify = ssl.create_default_context(cafile=authority)
+    with httpx.Client(base_url=url, headers={"Host": host}, verify=verify, timeout=60) as client:
+
+        def answers() -> bool:
+            assert process.poll() is None, (folder / "error.log").read_text()
+            with contextlib.suppress(httpx.HTTPError):
+                return client.get("/healthz").is_success
+            return False
+
+        wait_until(answers)
+        yield client
+
+
+@pytest.fixture(scope="module", params=[_behind_nginx, _behind_caddy], ids=["nginx", "caddy"])
+def proxy(
+    request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    """A client that knows only the proxy."""
+    with request.param(server, tmp_path_factory.mktemp("front")) as client:
+        yield client
 
 
 @pytest.fixture
@@ -64,7 +83,7 @@ def bearer(server: Server) -> dict[str, str]:
 
 def test_browser_signs_in_and_its_cookie_is_for_https_alone(proxy: httpx.Client, server: Server) -> None:
     assert proxy.get("/enter", params={"token": server.token}).status_code == 200
-    origin = {"Origin": "https://grader.example.org", "Sec-Fetch-Site": "same-origin"}
+    origin = {"Origin": f"https://{proxy.headers['host']}", "Sec-Fetch-Site": "same-origin"}
     answer = proxy.post("/enter", data={"token": server.token}, headers=origin)
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert "; Secure" in answer.headers["set-cookie"]
