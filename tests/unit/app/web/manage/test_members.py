@@ -264,7 +264,7 @@ async def test_exceptions_of_the_course_are_listed(service: Service) -> None:
     async with service.browser() as browser:
         adjusted = (await browser.get(f"{COURSE}/adjustments")).text
         assert "a &lt;plot&gt;" in adjusted
-        assert "check again" in adjusted
+        assert "grade changed since the adjustment" in adjusted
         extended = (await browser.get(f"{COURSE}/extensions", params={"search": "iva"})).text
         assert "2 more attempts" in extended
         assert f'href="{MEMBERS}/{member}"' in extended
