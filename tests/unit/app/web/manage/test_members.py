@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.courses import members
-from app.storage.models import DEFAULT_COURSE, JoinLink, Membership, Person, Token
+from app.storage.models import DEFAULT_COURSE, JoinLink, Membership, Person, Role, Token
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.web.manage.calls import COURSE, hidden, said, send
 
@@ -192,12 +192,19 @@ async def test_links_that_open_on_this_machine_alone_are_told_before_they_are_gi
     async with service.browser() as browser:
         assert "LSTM_GRADER_PUBLIC_URL" not in (await browser.get(LINKS)).text
         browser.headers["Host"] = "127.0.0.1:8000"
+        assert "LSTM_GRADER_PUBLIC_URL" in (await browser.get(LINKS)).text
         for page in (
             await browser.get(LINKS),
             await send(browser, f"{COURSE}/members/{member}/edit", f"{COURSE}/members/{member}/link"),
             await send(browser, LINKS, f"{LINKS}/join", limit="30"),
         ):
             assert "Links lead to http://127.0.0.1:8000" in page.text
+    await service.add_token("of-a-teacher", Role.TEACHER)
+    async with service.browser("of-a-teacher") as teacher:
+        teacher.headers["Host"] = "127.0.0.1:8000"
+        told = (await teacher.get(LINKS)).text
+        assert "Ask whoever runs the service" in told
+        assert "LSTM_GRADER_" not in told
 
 
 async def test_links_of_all_who_never_came_are_one_table(service: Service) -> None:
