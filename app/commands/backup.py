@@ -93,9 +93,9 @@ async def bring(settings: Settings, file: Path) -> int:
         The number of rows.
     Raises:
         NotPossible: the settings name no PostgreSQL, it holds data already or does not take a value, or the file is of
-            an older version.
+            another version, damaged or none of ours.
         DataDirInUse: a service runs on the file.
-        DatabaseMissing, DatabaseNewer, DatabaseForeign, DatabaseLost: see `Database.check_revision`; of the file.
+        DatabaseLost: the file is not the one that the last service on it left.
     """
     target = Database(settings.database_url)
     if target.is_sqlite:
@@ -107,7 +107,10 @@ async def bring(settings: Settings, file: Path) -> int:
         if (file.parent / "worker.lock").exists():
             stack.enter_context(locked(file.parent))
         try:
+            _check(file)
             await source.check_revision()
+        except BackupUnusable as exc:
+            raise NotPossible(reason=f"{file} cannot be imported: {exc.params['reason']}") from exc
         except DatabaseOutdated as exc:
             raise NotPossible(
                 reason=f"{file} is of an older version (revision {exc.params['current']}, and this one works with "

@@ -125,7 +125,7 @@ async def test_refused_copy_changes_nothing(
     assert {name for name, rows in (await rows_of(empty)).items() if rows} == {"courses"}
 
     missing = await brought(tmp_path / "none", empty)
-    assert (missing.exit_code, "there is no database" in missing.stderr) == (2, True)
+    assert (missing.exit_code, "cannot be imported: there is no such file" in missing.stderr) == (2, True)
     elsewhere = await brought(source, f"sqlite:///{tmp_path / 'other'}")
     assert (elsewhere.exit_code, "set LSTM_GRADER_DATABASE_URL" in elsewhere.stderr) == (2, True)
 

@@ -109,6 +109,22 @@ def test_argument_that_cannot_be_is_named(folder: Path, arguments: str, said: st
 
 
 @pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("folder", "it is a folder; the name of a file is needed"),
+        ("nothing", "there is no such file"),
+        ("bytes", "it is damaged, or not a backup"),
+        ("damaged", "it is damaged, or not a backup"),
+        ("of another program", "it is not a database of lstm-grader"),
+        ("/dev/null", "it is empty, or no file"),
+    ],
+)
+def test_file_that_cannot_be_imported_is_named_before_postgresql_is_asked(folder: Path, file: str, said: str) -> None:
+    ended = run("db", "import", file, LSTM_GRADER_DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
+    assert_sentence(ended, f"{file} cannot be imported: {said}")
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ("batch", ""),
