@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.commands.groups import courses, database, exceptions, held, lti, members, people, regrades, tokens, ways_in
 from app.commands.shell import start_logging, starting
+from app.operations.collecting import not_collecting
 from grader.cli import cli, main
 from grader.doctor import sections
 from grader.shell import make_folder
@@ -40,8 +41,9 @@ def serve() -> None:
             make_folder(settings.cache_dir, "LSTM_GRADER_CACHE_DIR")
             sandbox = stack.enter_context(start_sandbox(settings))
         # Here, while the sandbox imports TensorFlow.
-        from app.server import run
-        from app.stopping import leave
+        with not_collecting():
+            from app.server import run
+            from app.stopping import leave
 
         run(settings, sandbox)
         leave()
@@ -61,8 +63,9 @@ def worker() -> None:
         make_folder(settings.cache_dir, "LSTM_GRADER_CACHE_DIR")
         with start_sandbox(settings) as sandbox:
             # Here, while the sandbox imports TensorFlow.
-            from app.stopping import leave
-            from app.worker import run
+            with not_collecting():
+                from app.stopping import leave
+                from app.worker import run
 
             run(settings, sandbox)
         leave()

@@ -22,6 +22,7 @@ from app.http import problems
 from app.http.connections import Protocol, Unfinished
 from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
 from app.main import create_app
+from app.operations.collecting import not_collecting
 from app.services import Operations, Services
 from app.settings import Settings
 from app.stopping import connection_seconds, end_in_time
@@ -45,7 +46,8 @@ def run(settings: Settings, sandbox: ForkSandbox | None = None) -> None:
 async def _run(settings: Settings, sandbox: ForkSandbox | None) -> None:
     given = settings.owner_token
     token = given.get_secret_value() if given else new_token()
-    app = create_app(settings, owner_token=token, sandbox=sandbox)
+    with not_collecting():
+        app = create_app(settings, owner_token=token, sandbox=sandbox)
     with listen(settings.host, settings.port) as listener:
         async with app.router.lifespan_context(app):
             services: Services = app.state.services
