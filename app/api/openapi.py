@@ -106,7 +106,12 @@ EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
     EmailTaken: {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
     ExternalIdTaken: {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
     AssignmentInUse: {"submissions": 42, "decisions": 1},
-    RulesContradictory: {"opens": "2026-09-08T00:00:00Z", "due": "2026-09-01T00:00:00Z", "closes": None},
+    RulesContradictory: {
+        "fields": ["opens", "due"],
+        "opens": "2026-09-08T00:00:00Z",
+        "due": "2026-09-01T00:00:00Z",
+        "closes": None,
+    },
     AssignmentUnknown: {"came": "lstm", "known": [DEFAULT_ASSIGNMENT]},
     FieldsMissing: {"missing": ["student"]},
     FieldsUnknown: {"unknown": ["assigment"], "known": list(FIELDS)},

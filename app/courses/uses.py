@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -188,14 +189,24 @@ def check(effective: Assignment, rules: Mapping[str, Any]) -> None:
         RulesContradictory: it would not open before it is due, or close before that.
         LateWithoutDue: the course has lateness cost points, and nobody can be late.
     """
-    dates = effective.deadline
-    opens_late = dates.opens and any(end and end <= dates.opens for end in (dates.due, dates.closes))
-    closes_early = dates.due and dates.closes and dates.closes < dates.due
-    if (opens_late or closes_early) and any(rules.get(name) for name in DATES):
-        given = {name: getattr(dates, name) for name in DATES}
-        raise RulesContradictory(**{name: date and date.isoformat() for name, date in given.items()})
-    if rules.get("late_percent_per_day") and dates.due is None:
+    dates = {name: getattr(effective.deadline, name) for name in DATES}
+    wrong = _out_of_order(**dates)
+    if wrong and any(rules.get(name) for name in DATES):
+        raise RulesContradictory(fields=wrong, **{name: date and date.isoformat() for name, date in dates.items()})
+    if rules.get("late_percent_per_day") and effective.deadline.due is None:
         raise LateWithoutDue
+
+
+def _out_of_order(opens: datetime | None, due: datetime | None, closes: datetime | None) -> list[str]:
+    """Name the dates that stand before one that they should follow, or after one that should follow them."""
+    wrong = set()
+    if opens and due and due <= opens:
+        wrong |= {"opens", "due"}
+    if opens and closes and closes <= opens:
+        wrong |= {"opens", "closes"}
+    if due and closes and closes < due:
+        wrong |= {"due", "closes"}
+    return [name for name in DATES if name in wrong]
 
 
 async def _row(session: AsyncSession, course_id: str, assignment_id: str) -> CourseAssignment | None:

@@ -31,7 +31,7 @@ class AssignmentInUse(AppError):
 class RulesContradictory(AppError):
     """The dates of an assignment are in an impossible order.
 
-    params: opens, due, closes (ISO 8601, or null), as they would be in the course
+    params: opens, due, closes (ISO 8601, or null), as they would be in the course; fields: those of them in the way
     """
 
 

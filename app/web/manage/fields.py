@@ -22,7 +22,7 @@ from app.http.texts import language_of
 from app.mail.addresses import comparable, is_address
 from app.submissions.uploads import check_student
 from app.texts import text
-from app.web.manage.refusals import AT, refused_here
+from app.web.manage.refusals import refused_here, told_at_fields
 
 KEY_FIELD = "form_key"
 KEY_BYTES = 32
@@ -151,8 +151,9 @@ def form_context(request: Request, fields: Fields | None = None, refusal: AppErr
     if refusal is None:
         return {**shown, "problem": None}
     problem = refused_here(request, refusal)
-    if name := AT.get(type(refusal)):
-        errors[name] = problem["problem"]["detail"]
+    if told := told_at_fields(refusal, language):
+        errors |= told
+        problem["problem"]["detail"] = text("problem.fields-wrong.detail", language)
     return {**shown, **problem}
 
 

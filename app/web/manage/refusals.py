@@ -16,18 +16,16 @@ from app.http.forms import refused
 from app.http.texts import language_of
 from app.texts import text
 
-#: The fields at which refusals of the rooms are shown.
+#: The field that shows a refusal of the rooms. That of contradictory dates names its own.
 AT: Mapping[type[AppError], str] = {
     ExternalIdTaken: "external_id",
     EmailTaken: "email",
-    RulesContradictory: "due",
     LateWithoutDue: "late_percent_per_day",
     DeletionUnconfirmed: "confirmation",
 }
 WORDS: Mapping[type[AppError], str] = {
     ExternalIdTaken: "refused.id_taken",
     EmailTaken: "refused.email_taken",
-    RulesContradictory: "refused.contradictory",
     LateWithoutDue: "refused.late_without_due",
     DeletionUnconfirmed: "refused.unconfirmed",
     AssignmentInUse: "refused.in_use",
@@ -44,3 +42,11 @@ def refused_here(request: Request, refusal: AppError) -> dict[str, Any]:
     if id := WORDS.get(type(refusal)):
         shown["problem"]["detail"] = text(id, language_of(request), **refusal.params)
     return shown
+
+
+def told_at_fields(refusal: AppError, language: str) -> dict[str, str]:
+    """Return the words of a refusal for each field that it concerns; empty: it concerns none."""
+    if isinstance(refusal, RulesContradictory):
+        return {name: text(f"refused.order.{name}", language) for name in refusal.params["fields"]}
+    name = AT.get(type(refusal))
+    return {name: text(WORDS[type(refusal)], language, **refusal.params)} if name else {}

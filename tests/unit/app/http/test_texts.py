@@ -96,6 +96,7 @@ COMPUTED: Mapping[str, Iterable[str]] = {
     "page_problem.{}.title": {*WORDS.values(), NOT_FOUND},
     "problem.{}.detail": SLUGS,
     "problem.{}.title": SLUGS,
+    "refused.order.{}": DATES,
     "roster.conflict.{}": Conflict,
     "roster.fault.{}": Fault,
     "step.rule.{}": ["best", "last"],

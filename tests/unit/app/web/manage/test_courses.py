@@ -227,3 +227,23 @@ async def test_page_of_another_course_is_not_there(service: Service) -> None:
         for course in ("1" * 26, "x"):
             assert (await browser.get(f"/courses/{course}/settings")).status_code == 404
         assert (await browser.get(f"/courses/{DEFAULT_COURSE}/settings/assignments/nothing")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("dates", "at"),
+    [
+        ({"opens": "2030-10-08T12:00", "due": "2030-10-01T12:00"}, ["opens", "due"]),
+        ({"due": "2030-10-08T12:00", "closes": "2030-10-01T12:00"}, ["due", "closes"]),
+        ({"opens": "2030-10-08T12:00", "closes": "2030-10-08T12:00"}, ["opens", "closes"]),
+    ],
+)
+async def test_contradictory_dates_are_told_once_at_each_field_concerned(
+    service: Service, dates: dict[str, str], at: list[str]
+) -> None:
+    async with service.browser() as browser:
+        refused = await send(browser, RULES, **dates)
+    assert refused.status_code == 422
+    assert "The dates contradict each other" in refused.text
+    told = dict(re.findall(r'<p class="error" id="(\w+)-error">(.*?)</p>', refused.text))
+    assert list(told) == at
+    assert all(refused.text.count(words) == 1 for words in told.values())
