@@ -72,7 +72,7 @@ CODES = """
 REMARKS = """
     global_x_shape slow prompt_injection plagiarism review_suggested not_fresh_instance guessed_encoding
     keras_generation_used not_needed magic shell_line cell_magic cell_failed cell_timed_out missing_packages
-    untracked_weights supplied_cell
+    untracked_weights supplied_cell attack_on_grader
 """.split()  # noqa: SIM905
 # Which case of a code it is; those of `any` serve more codes than one.
 VARIANTS = {
