@@ -10,6 +10,7 @@ from typing import get_args
 
 import pytest
 import typer
+from pydantic import BaseModel
 
 from app.cli import cli
 from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS
@@ -17,7 +18,7 @@ from app.operations.metrics import Metrics
 from app.settings import ENV_PREFIX, SECRETS, Settings
 from docs.site import reference
 from grader import shell
-from grader.assignment import CheckId, assignment_schema
+from grader.assignment import Assignment, CheckId, assignment_schema
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -33,10 +34,27 @@ def rows(page: str, heading: str = "") -> list[list[str]]:
     """Return the cells of all rows of tables on a page, or in one of its sections."""
     text = (DOCS / page).read_text(encoding="utf-8")
     if heading:
-        text = re.split(rf"^#+ {re.escape(heading)}$", text, flags=re.MULTILINE)[1]
-        text = re.split(r"^## ", text, maxsplit=1, flags=re.MULTILINE)[0]
+        _, level, text = re.split(rf"^(#+) {re.escape(heading)}$", text, maxsplit=1, flags=re.MULTILINE)
+        text = re.split(rf"^#{{1,{len(level)}}} ", text, maxsplit=1, flags=re.MULTILINE)[0]
     lines = re.findall(r"^\|(.*)\|$", text, re.MULTILINE)
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)] for line in lines if not line.startswith(" ---")]
+
+
+UNITS = {
+    None: 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "minutes": 60, "hour": 3600, "days": 86400,
+}  # fmt: skip
+
+
+def quantity(cell: str) -> float | None:
+    """Return the number that a cell begins with, in bytes or seconds where it has a unit."""
+    found = re.match(r"`?(\d[\d,]*(?:e-\d+)?)(?!\.)`?(?: (KiB|MiB|GiB|minutes|hour|days))?", cell)
+    return float(found[1].replace(",", "")) * UNITS[found[2]] if found else None
+
+
+def defaults(model: type[BaseModel]) -> dict[str, float]:
+    """Return the defaults that are numbers."""
+    found = {name: field.default for name, field in model.model_fields.items()}
+    return {name: value for name, value in found.items() if isinstance(value, int | float) and value is not False}
 
 
 def words(cell: str) -> list[str]:
@@ -88,6 +106,23 @@ def test_every_setting_has_one_row_and_no_page_names_another() -> None:
     known = fields | of_files | OTHER_VARIABLES | set(pattern.findall(Path(shell.__file__).read_text(encoding="utf-8")))
     for page in PAGES:
         assert set(pattern.findall(page.read_text(encoding="utf-8"))) <= known, page
+
+
+def test_numbers_that_settings_have_by_default_are_those_of_the_page() -> None:
+    shown = {row[0]: quantity(row[2]) for row in rows("settings.md") if len(row) == 3}
+    expected = {f"`{ENV_PREFIX}{name.upper()}`": value for name, value in defaults(Settings).items()}
+    assert {name: shown[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("section", ["tolerance", "limits", "upload", "attempts", "deadline", "cases"])
+def test_numbers_that_keys_of_an_assignment_have_by_default_are_those_of_the_page(section: str) -> None:
+    annotation = Assignment.model_fields[section].annotation
+    model = get_args(annotation)[0] if section == "cases" else annotation
+    assert model is not None
+    heading = "[[cases]]" if section == "cases" else f"[{section}]"
+    shown = {words(row[0])[0]: quantity(row[2]) for row in rows("assignment.md", heading) if words(row[0])}
+    expected = defaults(model)
+    assert {name: shown[name] for name in expected} == expected
 
 
 def test_every_key_of_an_assignment_has_a_row_and_no_other_is_in_the_tables() -> None:
