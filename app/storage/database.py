@@ -169,9 +169,11 @@ class Database:
             await session.execute(text("SET LOCAL work_mem = '64kB'"))
             await session.execute(text(ROOM), {"count": room_bytes // 32_000 + 1})
 
-    async def upgrade(self) -> None:
+    async def upgrade(self) -> str:
         """Upgrade the tables to the newest form, all or nothing. An SQLite file with data is copied before.
 
+        Returns:
+            The newest revision.
         Raises:
             DatabaseLost: there was an SQLite file, and it is gone, empty or older than it was.
             DatabaseForeign: the SQLite file is another program's.
@@ -188,6 +190,7 @@ class Database:
         if self.file:
             self.file.count_on()
             self.file.hold()
+        return newest
 
     async def _change_tables(self, current: str | None, newest: str) -> None:
         if self.file and current is not None:

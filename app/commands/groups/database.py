@@ -39,7 +39,7 @@ def upgrade(
         if database.is_sqlite:
             make_folder(settings.data_dir, "LSTM_GRADER_DATA_DIR")
 
-        async def upgrade() -> None:
+        async def upgrade() -> str:
             until = time.monotonic() + wait
             try:
                 while True:
@@ -54,7 +54,8 @@ def upgrade(
                 await database.close()
 
         with locked(settings.data_dir) if database.is_sqlite else contextlib.nullcontext():
-            asyncio.run(upgrade())
+            revision = asyncio.run(upgrade())
+    typer.echo(f"lstm-grader: the tables are of revision {revision}, the newest")
 
 
 @db.command("backup")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,6 +107,12 @@ LONG = "a" * 300
 )
 def test_argument_that_cannot_be_is_named(folder: Path, arguments: str, said: str) -> None:
     assert_sentence(run(*arguments.split(" ")), said)
+
+
+def test_upgrade_says_that_nothing_is_left_to_do(folder: Path) -> None:
+    ended = run("db", "upgrade")
+    assert ended.exit_code == 0
+    assert re.fullmatch(r"lstm-grader: the tables are of revision \d{4}, the newest\n", ended.stdout)
 
 
 @pytest.mark.parametrize(
