@@ -6,6 +6,7 @@ import contextlib
 import unicodedata
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from math import isfinite
 from secrets import token_urlsafe
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,6 +28,8 @@ from app.web.manage.refusals import refused_here, told_at_fields
 KEY_FIELD = "form_key"
 KEY_BYTES = 32
 NAME_CHARACTERS = 200
+#: Numbers as people type them: with a comma, with spaces, with the minus of our own pages.
+AS_PYTHON = str.maketrans({",": ".", " ": None, "\N{MINUS SIGN}": "-"})
 
 
 class Fields:
@@ -81,13 +84,16 @@ class Fields:
 
     def number(self, name: str, *, least: float = 0, most: float) -> float | None:
         """Read a number, with a comma or a point."""
-        came = unicodedata.normalize("NFKC", self.came.get(name, "")).replace(",", ".").replace(" ", "")
-        if not came:
+        came = self.came.get(name, "")
+        plain = unicodedata.normalize("NFKC", came).translate(AS_PYTHON)
+        if not plain:
             return None
         with contextlib.suppress(ValueError):
-            if least <= (value := float(came)) <= most:
+            if least <= (value := float(plain)) <= most:
                 return value
-        self.wrong(name, "number", least=least, most=most)
+            if isfinite(value):
+                self.wrong(name, "number", came=came, least=least, most=most)
+        self.wrong(name, "no_number", came=came)
         return None
 
     def whole(self, name: str, *, least: int, most: int) -> int | None:
@@ -95,7 +101,7 @@ class Fields:
         if value is None:
             return None
         if value != int(value):
-            self.wrong(name, "whole", least=least, most=most)
+            self.wrong(name, "whole", came=self.came[name], least=least, most=most)
         return int(value)
 
     def moment(self, name: str, zone: ZoneInfo) -> datetime | None:

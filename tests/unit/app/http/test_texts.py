@@ -122,6 +122,7 @@ COMPUTED: Mapping[str, Iterable[str]] = {
         "time_zone",
         "number",
         "whole",
+        "no_number",
         "moment",
         "owner",
         "too_long",

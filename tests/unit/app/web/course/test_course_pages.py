@@ -130,6 +130,7 @@ async def test_adjustment_of_somebody_else_meanwhile_is_told_and_what_was_typed_
     ("path", "fields", "fault"),
     [
         ("adjustment", {"points": "many", "adjustment_reason": "x"}, "points-error"),
+        ("adjustment", {"points": "nan", "adjustment_reason": "x"}, "points-error"),
         ("adjustment", {"points": "", "adjustment_reason": "x"}, "points-error"),
         ("adjustment", {"points": "5", "adjustment_reason": ""}, "adjustment_reason-error"),
         ("adjustment", {"way": "value", "points": "-5", "adjustment_reason": "x"}, "points-error"),
@@ -149,6 +150,23 @@ async def test_fault_is_told_at_its_field_and_nothing_typed_is_lost(
     assert refused.status_code == 422
     assert f'id="{fault}"' in refused.text
     assert all(value in refused.text for name, value in fields.items() if name not in ("due", "closes"))
+
+
+@pytest.mark.parametrize(
+    ("points", "told"),
+    [
+        ("abc", "“abc” is not a number. Expected: digits, such as 2.5."),
+        ("100001", "Expected: a number from −100000 to 100000, not 100001."),
+    ],
+)
+async def test_points_that_cannot_be_read_are_quoted(service: Service, points: str, told: str) -> None:
+    await hand_in(service, "ivanov")
+    place = await place_of(service, "ivanov")
+    async with service.browser() as browser:
+        refused = await send(browser, place, f"{place}/adjustment", points=points, adjustment_reason="x")
+        assert f'id="points-error">{told}</p>' in refused.text
+        mended = await send(browser, place, f"{place}/adjustment", points="−2,5", adjustment_reason="x")
+        assert mended.status_code == 303
 
 
 async def test_held_attempt_is_shown_with_its_reason_and_decided_from_its_report(
