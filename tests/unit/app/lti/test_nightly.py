@@ -293,7 +293,19 @@ async def test_list_that_cannot_be_read_keeps_no_other_from_being_read(
     await until(lambda: fake.grades)
     async with browser(service) as teacher:
         await launch(teacher, fake, **TEACHER, **GRANT)
-        assert "not for you" in (await teacher.get(page)).text
+        assert "So far it has failed: <bdi>403 not for you" in (await teacher.get(page)).text
+
+
+async def test_night_that_fails_after_one_that_did_not_says_since_when(
+    service: Service, fake: FakePlatform, arrived: LtiScore, nightly: Nightly, page: str
+) -> None:
+    await night(service, nightly)
+    fake.answers["/members"] = lambda: httpx.Response(403, json={"message": "not for you"})
+    assert (await night(service, nightly)).check_error == "403 not for you"
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER, **GRANT)
+        shown = (await teacher.get(page)).text
+    assert shown.index("Last done") < shown.index("Since then it has failed: <bdi>403 not for you")
 
 
 @pytest.mark.parametrize(
