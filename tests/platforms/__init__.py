@@ -133,6 +133,8 @@ class FakePlatform:
         item = json.loads(request.content)
         if len(item["label"]) > 100:  # As Open edX does.
             return httpx.Response(400, json={"label": ["Ensure this field has no more than 100 characters."]})
+        if item.get("resourceLinkId") in self.book.deleted_links:
+            return httpx.Response(403, json={"status": 403, "reason": "Forbidden"})
         return httpx.Response(201, json=self.book.add(item).item)
 
     def message(self, address: str, **claims: Any) -> dict[str, str]:

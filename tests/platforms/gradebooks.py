@@ -47,6 +47,7 @@ class GradeBook(ABC):
     """Attributes:
     items: line items that are listed, by their address.
     deleted: the paths of line items that somebody has deleted.
+    deleted_links: the ids of links that somebody has deleted; a tool makes no line item for them.
     clock: of the platform, in seconds; None: each score comes at the moment of its stamp.
     """
 
@@ -54,6 +55,7 @@ class GradeBook(ABC):
         self.site = site
         self.items: dict[str, dict[str, Any]] = {}
         self.deleted: set[str] = set()
+        self.deleted_links: set[str] = set()
         self.clock: Callable[[], float] | None = None
         self._columns: dict[str, Column] = {}
 

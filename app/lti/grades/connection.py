@@ -179,7 +179,7 @@ async def differences_of(session: AsyncSession, course_id: str) -> Sequence[tupl
 def _needs_somebody() -> ColumnElement[bool]:
     """Return the condition on a score and its link that it was given up, though not for a column beside another one.
 
-    A link that was deleted there and replaced by another one stays known here, and its column never had the grade.
+    A link that was deleted there and replaced by another one stays known here.
     """
     other, link = aliased(LtiScore), aliased(LtiLink)
     has_arrived_beside = (
@@ -188,8 +188,7 @@ def _needs_somebody() -> ColumnElement[bool]:
         .where(link.id == other.lti_link_id, link.course_assignment_id == LtiLink.course_assignment_id)
     )
     is_gone = and_(func.coalesce(LtiScore.last_status, 0).in_(GONE), LtiScore.token_refused.is_(False))
-    is_of_gone = and_(LtiScore.points.is_(None), is_gone)
-    return and_(LtiScore.failed_at.is_not(None), or_(not_(is_of_gone), not_(has_arrived_beside)))
+    return and_(LtiScore.failed_at.is_not(None), or_(not_(is_gone), not_(has_arrived_beside)))
 
 
 async def _scores(
@@ -245,9 +244,7 @@ async def passback_of(session: AsyncSession, membership_id: str, course_assignme
     found = scores.all()
     if any(score.points is not None and score.failed_at is None for score in found):
         # Links that were deleted there, as for teachers.
-        found = [
-            score for score in found if score.points is not None or score.last_status not in GONE or score.token_refused
-        ]
+        found = [score for score in found if score.last_status not in GONE or score.token_refused]
     states = [passback for score in found if (passback := _state(score)) is not None]
     # Of several columns the one that needs somebody comes first.
     order = (State.FAILED, State.ON_ITS_WAY, State.DELIVERED)

@@ -15,11 +15,11 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors.lti import PlatformRefused
+from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable
 from app.lti.arguments import TAG
 from app.lti.pages import next_page
-from app.lti.platform_services import LINEITEM_READ_SCOPE, LINEITEM_SCOPE, PlatformServices, refusal
+from app.lti.platform_services import LINEITEM_READ_SCOPE, LINEITEM_SCOPE, PlatformServices, may_pass, refusal
 from app.storage.database import Database
 from app.storage.due import database_now
 from app.storage.models import LtiLink, LtiPlatform
@@ -76,13 +76,26 @@ async def of_link(
     found = None
     try:
         found = await _find_or_make(services, platform, link, label, max_points, resource)
+    except PlatformRefused as exc:
+        if is_another and not isinstance(exc, TokenRefused) and not may_pass(int(exc.params["status"])):
+            raise _gone(exc) from exc
+        raise
     finally:
         async with database.write() as session:
             link = await session.get_one(LtiLink, link.id, with_for_update=True, populate_existing=True)
             link.lineitem_url = link.lineitem_url or found
-            if found is None or not is_another:
+            if not is_another:
                 link.lineitem_at = None
+            elif found is None:
+                link.lineitem_at = now - TURN
     return link.lineitem_url
+
+
+def _gone(refused: PlatformRefused) -> PlatformRefused:
+    """Return the error of a column that is gone and gets no successor: Moodle makes none for a deleted activity."""
+    said = f"{refused.params['status']} {refused.params['words']}"
+    words = f"the column is gone, and no other one is made for this link: {said}"
+    return PlatformRefused(status=HTTPStatus.NOT_FOUND, words=words)
 
 
 async def take(session: AsyncSession, link: LtiLink, address: str) -> None:

@@ -505,6 +505,31 @@ async def test_link_that_is_gone_beside_another_one_is_no_failure(
         assert "the activity is gone" in (await teacher.get(f"{course}/lms")).text
 
 
+async def test_link_that_is_deleted_after_its_grades_have_come_is_no_failure_beside_another_one(
+    service: Service, fake: FakePlatform, course: str
+) -> None:
+    """A teacher there deletes the activity, and makes it again. Moodle makes no column for the old one."""
+    of_old = {AGS: {**GRANT[AGS], "lineitem": f"{ISSUER}/items/5"}}
+    async with browser(service) as teacher, browser(service) as student:
+        await launch(teacher, fake, **TEACHER, **ANOTHER, **of_old)
+        page = (await launch(student, fake, **ANOTHER, **of_old)).headers["location"]
+        await launch(student, fake)
+        await hand_in(student, page)
+        await until(lambda: fake.book.column("/items/4").grades and fake.book.column("/items/5").grades)
+        await come_and_hand_in(service, fake, sub="student-2", **ANOTHER, **of_old)
+        await settled(service)
+        fake.book.deleted.add("/items/5")
+        fake.book.deleted_links.add("another")
+        await hand_in(student, page)
+        for user in ("user-5", "student-2"):
+            score = await failed(service, user)
+            said = "the column is gone, and no other one is made for this link: 403 Forbidden"
+            assert (score.last_status, score.last_error) == (404, said)
+        await settled(service)
+        assert "the column is gone" not in (await teacher.get(f"{course}/lms")).text
+        assert "In the grade book" in (await student.get(page)).text
+
+
 async def test_link_without_grades_gets_none(service: Service, fake: FakePlatform, course: str) -> None:
     async with browser(service) as teacher:
         await launch(teacher, fake, **TEACHER, **link(5, **{AGS: None}))
