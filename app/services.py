@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ from app.operations.charts import Charts
 from app.operations.metrics import Metrics
 from app.operations.probe import WriteProbe
 from app.operations.selftest import SelfTest
+from app.operations.status import ERRORS_LISTED, Failure
 from app.outgoing.client import Outgoing
 from app.queue import Jobs
 from app.queue.backlog import Backlog
@@ -47,6 +49,7 @@ class Operations:
     Attributes:
         self_test: None: this process does not grade.
         about: None: this process does not grade, or does not say.
+        failed_requests: the newest ones.
     """
 
     settings: Settings
@@ -56,6 +59,7 @@ class Operations:
     probe: WriteProbe
     metrics: Metrics
     about: About | None = None
+    failed_requests: deque[Failure] = field(default_factory=lambda: deque(maxlen=ERRORS_LISTED))
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,13 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.problems import FAILURE, problem_response
+from app.http.problems import FAILURE, FAULT, problem_response
 from app.log_config import request_id_var
 from app.operations.metrics import Metrics
+from app.operations.status import Failure
+from app.services import operations
 from app.storage.database import may_have_changed
-from app.storage.models import new_id
+from app.storage.models import new_id, utc_now
 
 logger = logging.getLogger(__name__)
 
@@ -129,6 +131,7 @@ class RequestMiddleware:
             logger.info("client_left")
         except Exception as exc:  # A fault of ours that no handler answered.
             if status:
+                scope[FAULT] = exc
                 raise  # The answer has begun; the server closes the connection and logs why.
             response = await problem_response(Request(scope, receive), exc)
             await response(scope, receive, send_with_headers)
@@ -140,6 +143,10 @@ class RequestMiddleware:
             facts = {"method": scope["method"], "route": route, "status": status, "milliseconds": round(seconds * 1000)}
             if FAILURE in scope:
                 facts["reason"] = scope[FAILURE]
+            if FAULT in scope:
+                asked, cause = f"{scope['method']} {route or '–'}", type(scope[FAULT]).__name__
+                failed = Failure(utc_now(), cause, request=asked, id=request_id)
+                operations(Request(scope)).failed_requests.append(failed)
             logger.info("request", extra=facts)
 
     def _framing(self, path: str) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 #: Key in the scope of a request: why the database could not serve it.
 FAILURE = "lstm_grader.failure"
+#: And the exception by which we failed to serve it.
+FAULT = "lstm_grader.fault"
 PROBLEM = "application/problem+json"
 TYPE_PREFIX = "urn:lstm-grader:problem:"
 #: Failures of other services; a line of the log has said why.
@@ -59,6 +61,7 @@ async def problem_response(request: Request, error: Exception) -> Response:
         # It goes into the log line of the request. Background tasks log the outage itself.
         request.scope[FAILURE] = reason_of(error)
     elif answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, OF_OTHERS):
+        request.scope[FAULT] = error
         logger.error("request_failed", exc_info=error)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if isinstance(error, NotAuthenticated):

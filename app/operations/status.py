@@ -57,6 +57,7 @@ NEEDS = (
     "queue",
     "disk",
     "failures",
+    "requests",
     "webhooks",
     "mail",
     "sign_on",
@@ -127,13 +128,22 @@ class WorkerState:
 
 @dataclass(frozen=True)
 class Failure:
-    """An attempt that has no grade by our fault. Attributes: graded_since: a later report has a grade."""
+    """Work that failed by our fault: a request, or the grading of an attempt.
 
-    submission: Submission
+    Attributes:
+        type, message: of the exception. That of a request may quote what somebody sent, so its message is not kept.
+        request: its method and route; id: as its lines in the log have it.
+        submission: the attempt that has no grade.
+        graded_since: a later report of the attempt has a grade.
+    """
+
     at: datetime
     type: str
-    message: str
-    graded_since: bool
+    message: str = ""
+    request: str = ""
+    id: str = ""
+    submission: Submission | None = None
+    graded_since: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,7 +175,7 @@ class Disk:
 
 @dataclass(frozen=True)
 class ServiceState:
-    """Everything that could be read; None: that part could not."""
+    """Everything that could be read; None: that part could not. Attributes: failures: of attempts."""
 
     needs: Sequence[Need]
     queue: Queue | None
@@ -178,6 +188,12 @@ class ServiceState:
     mail: Literal["off", "well", "failing"]
     mail_waiting: int
     sign_on: Literal["off", "unasked", "well", "failing"]
+    failed_requests: Sequence[Failure] = ()
+
+    @property
+    def all_failures(self) -> list[Failure]:
+        """The newest first."""
+        return sorted([*(self.failures or ()), *self.failed_requests], key=lambda each: each.at, reverse=True)
 
 
 async def state_of(
@@ -189,6 +205,7 @@ async def state_of(
     data_dir: Path,
     mail: tuple[Literal["off", "well", "failing"], int] = ("off", 0),
     sign_on: Literal["off", "unasked", "well", "failing"] = "off",
+    failed_requests: Sequence[Failure] = (),
 ) -> ServiceState:
     """Read the state of the service, each part for a few seconds at most.
 
@@ -197,6 +214,7 @@ async def state_of(
         is_working: whether its queue works.
         is_writable: whether something could be stored a moment ago.
         mail: and the number of messages that wait.
+        failed_requests: of this process.
     """
     queue, workers, failures, deliveries, version = await asyncio.gather(
         _part(database, _queue),
@@ -207,7 +225,7 @@ async def state_of(
     )
     disk = await _disk(data_dir)
     state = ServiceState(
-        (), queue, workers, failures, deliveries, disk, version, is_writable, mail[0], mail[1], sign_on
+        (), queue, workers, failures, deliveries, disk, version, is_writable, *mail, sign_on, failed_requests
     )
     return _with_needs(state)
 
@@ -242,6 +260,8 @@ def _needs(state: ServiceState) -> list[Need]:
         needs.append(Need("disk", {"free_bytes": state.disk.free_bytes}))
     if open_failures := [each for each in state.failures or () if not each.graded_since]:
         needs.append(Need("failures", {"count": len(open_failures)}))
+    if requests := [each for each in state.failed_requests if each.at > utc_now() - DAY]:
+        needs.append(Need("requests", {"count": len(requests)}))
     if state.deliveries and (state.deliveries.failing or state.deliveries.given_up):
         needs.append(Need("webhooks", {"count": state.deliveries.failing + state.deliveries.given_up}))
     if state.mail == "failing":
@@ -329,7 +349,7 @@ async def _failures(session: AsyncSession) -> Sequence[Failure]:
     for submission, report, points in rows:
         error = report.body.get("error") or {}
         told = str(error.get("type", "")), str(error.get("message", ""))
-        found.append(Failure(submission, report.created_at, *told, graded_since=points is not None))
+        found.append(Failure(report.created_at, *told, submission=submission, graded_since=points is not None))
     return found
 
 

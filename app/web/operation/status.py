@@ -36,6 +36,7 @@ async def status_page(request: Request, viewer: Operator) -> Response:
         data_dir=process.settings.data_dir,
         mail=_mail(parts),
         sign_on=_sign_on(parts),
+        failed_requests=list(process.failed_requests),
     )
     return page(
         request,
@@ -48,7 +49,6 @@ async def status_page(request: Request, viewer: Operator) -> Response:
         version=request.app.version,
         grader=grader_version(),
         packages=versions(),
-        is_shared=not process.database.is_sqlite,
     )
 
 

@@ -105,8 +105,13 @@ WORKERS = [
 ]
 FAILED = Submission(id="0" * 26)
 FAILURES = [
-    Failure(FAILED, utc_now(), "SandboxStartFailed", make_reports.HOSTILE, graded_since=False),
-    Failure(FAILED, utc_now(), "OSError", "/a" * 200, graded_since=True),
+    Failure(utc_now(), "SandboxStartFailed", make_reports.HOSTILE, submission=FAILED),
+    Failure(utc_now(), "OSError", "/a" * 200, submission=FAILED, graded_since=True),
+]
+#: Somebody has chosen the second id.
+FAILED_REQUESTS = [
+    Failure(utc_now(), "KeyError", request="GET /courses/{course_id}/members/{member_id}", id="0" * 26),
+    Failure(utc_now(), "RuntimeError", request="POST –", id="x" * 64),
 ]
 #: The service where everything is bad that can be read, and where nothing can be.
 TROUBLES = {
@@ -122,9 +127,10 @@ TROUBLES = {
         mail="failing",
         mail_waiting=3,
         sign_on="failing",
+        failed_requests=FAILED_REQUESTS,
     ),
     "without workers": ServiceState((), None, [], [], None, None, None, False, "off", 0, "off"),
-    "unread": ServiceState((), None, None, None, None, None, None, False, "well", 0, "unasked"),
+    "unread": ServiceState((), None, None, None, None, None, None, False, "well", 0, "unasked", FAILED_REQUESTS),
 }
 
 

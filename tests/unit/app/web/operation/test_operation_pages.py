@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.http.auth import FORM_FIELD
-from app.operations.status import Need, Queue, ServiceState, WorkerState, _with_needs
+from app.operations.status import ERRORS_LISTED, Need, Queue, ServiceState, WorkerState, _with_needs
 from app.storage.models import DEFAULT_COURSE, Role
 from app.submissions.repository import QueueState
 from tests.unit.app.calls import hand_in
@@ -190,3 +190,23 @@ def test_queue_that_no_worker_empties_has_one_cause(workers: list[WorkerState], 
     queue = Queue(QueueState(3, 0, 7200.0), previews=0, graded_hour=0, graded_day=0)
     state = ServiceState((), queue, workers, None, None, None, ("SQLite", ("1", "1")), True, "off", 0, "off")
     assert {need.code for need in _with_needs(state).needs} == named
+
+
+async def test_requests_that_fail_by_our_fault_are_listed_with_their_cause(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise KeyError("ivanov-42")
+
+    async with service.browser() as browser:
+        assert "failed by a fault of ours" not in (await browser.get("/status")).text
+        monkeypatch.setattr("app.web.course.course.attention", fail)
+        failed = [await browser.get(COURSE) for _ in range(ERRORS_LISTED + 1)]
+        assert {answer.status_code for answer in failed} == {500}
+        page = (await browser.get("/status")).text
+    listed = re.findall(
+        r"<bdi>GET /courses/{course_id}</bdi>, request&nbsp;<code>(\w+)</code>: <bdi>KeyError</bdi>", page
+    )
+    assert listed == [answer.headers["x-request-id"] for answer in reversed(failed[1:])]
+    assert f"{ERRORS_LISTED} requests failed by a fault of ours in the last day." in page
+    assert "ivanov-42" not in page
