@@ -15,7 +15,7 @@ ROUGH, EXACT = 3, 6
 # Numbers outside this range are written with an exponent.
 SMALLEST, LARGEST = 1e-4, 1e7
 MOMENT = "d MMMM y, HH:mm"
-NOTHING = timedelta()
+NOTHING, DAY = timedelta(), timedelta(days=1)
 NO_BREAK = str.maketrans(" ", "\N{NO-BREAK SPACE}")
 #: Of distances in time, as Babel names them; a month has 30 days.
 UNITS = (*(timedelta(days=days) for days in (365, 30, 7, 1)), *(timedelta(seconds=each) for each in (3600, 60, 1)))
@@ -68,10 +68,13 @@ def moment(value: datetime | str, language: str) -> str:
 
 
 def distance(value: datetime, language: str) -> str:
-    """Say how far a time is from now, never further than it is, in one piece: "in 2 days", "3 hours ago"."""
+    """Say how far a time is from now, in one piece: "in 2 days", "3 hours ago".
+
+    People call 4 days and 23 hours 5 days. Less than two days are never said to be more: a deadline may be near.
+    """
     left = value - datetime.now(UTC)
     unit = next((each for each in UNITS if abs(left) >= 2 * each), UNITS[-1])
-    whole = abs(left) // unit * unit
+    whole = math.floor(abs(left) / unit + (0.5 if unit >= DAY else 0)) * unit
     ahead = whole if left > NOTHING else -whole
     return format_timedelta(ahead, add_direction=True, threshold=2, locale=language).translate(NO_BREAK)
 
