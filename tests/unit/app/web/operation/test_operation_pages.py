@@ -93,7 +93,7 @@ async def test_course_page_leads_to_a_preview_of_works_graded_by_an_earlier_grad
     async with service.browser("teacher") as browser:
         shown = (await browser.get(COURSE)).text
         section = shown[shown.index('id="outdated"') :].partition("</section>")[0]
-        assert "1 of 1 graded submissions was graded by an earlier version of the grader" in section
+        assert "An earlier version of the grader graded 1 of 1 submission." in section
         fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', section))
         begun = await browser.post(PAGES[0], data=fields)
         assert begun.status_code == 303
