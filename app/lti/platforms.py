@@ -229,7 +229,7 @@ def site_of(address: str) -> str | None:
     if (
         parts.scheme not in ("http", "https")
         or not host.replace(".", "").replace("-", "").isalnum()
-        or (parts.port or 0) > MOST_PORT
+        or not 0 <= (parts.port or 0) <= MOST_PORT
     ):
         return None
     return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"

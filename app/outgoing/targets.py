@@ -15,6 +15,8 @@ from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
+import httpx
+
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 
 # The rest of IPv6 is reserved for other uses (IANA, "Internet Protocol Version 6 Address Space").
@@ -42,7 +44,8 @@ def check_url(url: str, *, private: bool) -> None:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as exc:
+        _ = httpx.URL(url).host  # It fails when it is read, at `xn--` with what is no name behind it.
+    except (ValueError, httpx.InvalidURL) as exc:
         raise TargetRefused(reason="it is not an address") from exc
     # As resolvers read it: full-width digits are digits, an ideographic dot is a dot, and a dot at the end is ignored.
     host = unicodedata.normalize("NFKC", parts.hostname or "").replace("\u3002", ".").rstrip(".").lower()
