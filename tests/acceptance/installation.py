@@ -159,8 +159,8 @@ class Installation:
     def job_status(self, submission_id: str) -> str:
         return str(self.client.get(f"/api/v1/submissions/{submission_id}").json()["job_status"])
 
-    def wait_for_running(self, submission_id: str, seconds: float = 60) -> None:
-        wait_until(lambda: self.job_status(submission_id) == "running", seconds)
+    def wait_for_running(self, submission_id: str) -> None:
+        wait_until(lambda: self.job_status(submission_id) == "running")
 
     def expect_one_result_each(self, seconds: float) -> None:
         """Every submission that is stored, and so every one that was answered 202, is done and has one report; and the

@@ -422,6 +422,7 @@ def test_storage_that_answers_after_a_window_was_offered_is_still_heard(
     expect(frame.get_by_role("link", name="Open in a window of its own")).to_be_visible()
     storing = page.frame(name=STORAGE)
     assert storing is not None
+    storing.wait_for_url("**/storage")  # What is said to the empty page before it is lost.
     storing.evaluate(STORING)
     course_made(frame)
     expect(frame.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
