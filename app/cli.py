@@ -31,9 +31,9 @@ def serve() -> None:
     Settings come from the environment: LSTM_GRADER_HOST, LSTM_GRADER_PORT, LSTM_GRADER_DATA_DIR and others.
     Exit codes: 0 stopped, 2 cannot start with these settings, 3 we failed.
     """
-    with starting() as settings, contextlib.ExitStack() as stack:
+    with not_collecting():
         from app.operations.sandbox import start_sandbox
-
+    with starting() as settings, contextlib.ExitStack() as stack:
         start_logging(settings)
         sandbox = None
         if settings.database_url.startswith("sqlite"):
@@ -56,9 +56,9 @@ def worker() -> None:
     Needs LSTM_GRADER_DATABASE_URL. LSTM_GRADER_SLOTS sets how many submissions it grades at the same time. Unfinished
     submissions go back to the queue. Exit codes: 0 stopped, 2 cannot start with these settings, 3 we failed.
     """
-    with starting() as settings:
+    with not_collecting():
         from app.operations.sandbox import start_sandbox
-
+    with starting() as settings:
         start_logging(settings)
         make_folder(settings.cache_dir, "LSTM_GRADER_CACHE_DIR")
         with start_sandbox(settings) as sandbox:

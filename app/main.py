@@ -200,7 +200,9 @@ def _routes() -> list[BaseRoute]:
         course_pages,
     )
     router = APIRouter(generate_unique_id_function=openapi.operation_id)
-    for each in (operations.router, api_routes.api, openapi.router, *(each.router for each in pages)):
+    router.include_router(operations.router)
+    router.include_router(api_routes.api, prefix=api_routes.PREFIX)
+    for each in (openapi.router, *(each.router for each in pages)):
         router.include_router(each)
     router.mount("/static/swagger", StaticFiles(directory=str(openapi.SWAGGER_FILES)))
     router.mount("/static/report", StaticFiles(directory=html.STATIC_FILES))
@@ -221,9 +223,10 @@ async def _embedded(
     """Run the queue of a service that also grades. It alone uses the data folder and the database in it."""
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(locked(settings.data_dir))
-        await database.upgrade()
+        # The known answer is graded while the tables are made.
         parts = grading_parts(settings, database, assignments, metrics, about, grade_with, sandbox)
         grading, self_test = await stack.enter_async_context(parts)
+        await database.upgrade()
         jobs = EmbeddedJobs(
             database, grading, slots=settings.slots, shutdown_seconds=grading_seconds(settings.shutdown_seconds)
         )

@@ -11,19 +11,20 @@ import re
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from platformdirs import user_data_path
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from app.mail.addresses import is_address
-from app.mail.mailer import MailServer
 from app.oidc.registration import CALLBACK_PATH, Registration
 from app.oidc.urls import is_loopback, is_safe_url
-from app.storage.urls import database_url
 from grader.sandbox.host.cores import available_cores
 from grader.settings import ENV_PREFIX, GradingSettings, variable
+
+if TYPE_CHECKING:
+    from app.mail.mailer import MailServer
 
 # The characters of a bearer token (RFC 6750), and enough of them that nobody can guess it.
 OWNER_TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*")
@@ -154,6 +155,9 @@ class Settings(GradingSettings):
     @classmethod
     def _database_is_known(cls, url: str) -> str:
         if url:
+            # Here, because SQLAlchemy takes a fifth of the time until the sandbox can start.
+            from app.storage.urls import database_url
+
             database_url(url)
         return url
 
@@ -238,6 +242,8 @@ class Settings(GradingSettings):
     def mail_server(self) -> MailServer | None:
         if self.smtp_host is None or self.smtp_sender is None:
             return None
+        from app.mail.mailer import MailServer
+
         port = self.smtp_port or SMTP_PORTS[self.smtp_security]
         password = self.smtp_password.get_secret_value() if self.smtp_password else None
         return MailServer(self.smtp_host, port, self.smtp_security, self.smtp_sender, self.smtp_user, password)

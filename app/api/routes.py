@@ -36,8 +36,9 @@ async def within_limit(request: Request, holder: Reader) -> None:
     services(request).request_limit.take(holder.id)
 
 
+#: For `include_router`. As the prefix of `api` itself, FastAPI would prepare all routes twice.
+PREFIX = "/api/v1"
 api = APIRouter(
-    prefix="/api/v1",
     dependencies=[Depends(within_limit), Depends(language_parameter)],
     responses=problem_answers(
         NotAuthenticated, CourseNotFound, RequestValidationError, TooManyRequests, SQLAlchemyError, NoConnectionFree
