@@ -44,6 +44,8 @@ def starting() -> Iterator[Settings]:
         yield settings
     except (CannotStart, AssignmentError, OSError) as exc:
         raise usage(failure(exc)) from exc
+    except UnicodeEncodeError as exc:  # The database takes text.
+        raise usage(f"{exc.object!r} is not text in UTF-8") from exc
     except OUR_FAILURES as exc:
         raise _ours(why_not(exc)) from exc
     except _database_errors() as exc:

@@ -12,6 +12,7 @@ lost something. While the service runs, the file and its log must stay the same 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import sqlite3
@@ -55,7 +56,7 @@ class DatabaseFile:
     @property
     def address(self) -> str:
         """The beginning of the file's URI for SQLite."""
-        return f"file:{quote(str(self.path.absolute()))}"
+        return f"file:{quote(os.fsencode(self.path.absolute()))}"
 
     def lost(self, count: int | None = None) -> str | None:
         """Say what is missing from a database that is not open; None: nothing that can be seen.

@@ -94,6 +94,8 @@ LONG = "a" * 300
         ("tokens create x --role teacher --student y", "lstm-grader: a student's own token has the role submitter"),
         (f"tokens create {LONG}", "at most 200 characters"),
         ("tokens revoke \udcff", "there is no token"),
+        ("regrades apply \udcff", "is not text in UTF-8"),
+        ("people export \udcff --output x", "is not text in UTF-8"),
         ("students delete a\tb --yes", "nobody can have this name"),
         ("regrade x", "there is no submission 'x'"),
         ("regrade \udcff", "there is no submission"),
