@@ -282,7 +282,7 @@ def unknown_variables() -> list[str]:
 
 
 def _secrets_in_files() -> dict[str, str]:
-    """Raises: OSError: a file cannot be read; ValueError: a secret is set by a variable as well."""
+    """Raises: ValueError: a file cannot be read, or a secret is set by a variable as well."""
     found = {}
     for name in SECRETS:
         if path := os.environ.get(variable(f"{name}_file")):
@@ -290,6 +290,8 @@ def _secrets_in_files() -> dict[str, str]:
                 raise ValueError(f"{variable(name)} and {variable(name)}_FILE are both set; expected one of them")
             try:
                 found[name] = Path(path).read_text(encoding="utf-8").strip()
+            except OSError as exc:
+                raise ValueError(f"{variable(name)}_FILE: {path}: {exc.strerror or exc}") from exc
             except UnicodeDecodeError as exc:
-                raise ValueError(f"{path} is not text in UTF-8") from exc
+                raise ValueError(f"{variable(name)}_FILE: {path} is not text in UTF-8") from exc
     return found

@@ -86,4 +86,20 @@ def sentence_of(error: ErrorDetails) -> str:
             return "is empty"
         case "string_pattern_mismatch":
             return f"does not have the form {error['ctx']['pattern']}"
+        case "string_too_long":
+            return f"expected at most {error['ctx']['max_length']} characters"
+        case "int_parsing" | "int_parsing_size" | "int_type" | "int_from_float":
+            return "expected a whole number"
+        case "float_parsing" | "float_type":
+            return "expected a number"
+        case "bool_parsing" | "bool_type":
+            return "expected true or false"
+        case "literal_error":
+            return f"expected {error['ctx']['expected']}"
+        case "greater_than":
+            return f"expected more than {error['ctx']['gt']:g}"
+        case "greater_than_equal":
+            return f"expected at least {error['ctx']['ge']}"
+        case "less_than_equal":
+            return f"expected at most {error['ctx']['le']}"
     return without_prefix(error["msg"])

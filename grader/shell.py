@@ -150,10 +150,11 @@ def wrong_settings(error: ValidationError) -> typer.Exit:
     """Print what is wrong with which variable; the caller raises the result."""
     from grader.settings import variable
 
-    for problem in error.errors(include_input=False):
-        # A rule about several variables names them itself.
+    for problem in error.errors():
+        # A rule about several variables names them itself. One of ours may be about a secret, which is not shown.
         name = f"{variable(str(problem['loc'][0]))}: " if problem["loc"] else ""
-        usage(f"{name}{sentence_of(problem)}")
+        got = "" if problem["type"] == "value_error" else f" (got {problem['input']!r:.80})"
+        usage(f"{name}{sentence_of(problem)}{got}")
     return typer.Exit(USAGE)
 
 

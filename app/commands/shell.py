@@ -38,7 +38,7 @@ def starting() -> Iterator[Settings]:
         settings = Settings()
     except ValidationError as exc:
         raise wrong_settings(exc) from exc
-    except (OSError, ValueError) as exc:  # A file that holds a secret.
+    except ValueError as exc:  # A file that holds a secret.
         raise usage(failure(exc)) from exc
     try:
         yield settings

@@ -110,7 +110,7 @@ def test_secret_in_a_file_and_in_a_variable_is_refused(monkeypatch: pytest.Monke
 
 def test_file_of_a_secret_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LSTM_GRADER_DATABASE_URL_FILE", str(tmp_path / "url"))
-    with pytest.raises(FileNotFoundError, match="url"):
+    with pytest.raises(ValueError, match=r"LSTM_GRADER_DATABASE_URL_FILE: .*url: No such file"):
         Settings()
 
 

@@ -40,7 +40,7 @@ def test_an_unknown_device_is_wrong_usage_and_the_possible_ones_are_named(monkey
     result = CliRunner().invoke(cli, command)
     assert (result.exit_code, result.stderr) == (
         2,
-        "lstm-grader: LSTM_GRADER_DEVICE: Input should be 'cpu', 'gpu' or 'auto'\n",
+        "lstm-grader: LSTM_GRADER_DEVICE: expected 'cpu', 'gpu' or 'auto' (got 'tpu')\n",
     )
 
 

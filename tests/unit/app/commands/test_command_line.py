@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from app.access import tokens
 from app.cli import cli
 from app.courses import members
+from app.settings import SECRETS
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Course
 
@@ -182,16 +183,27 @@ def test_damaged_database_is_named_with_what_to_do(folder: Path) -> None:
         ("DATABASE_URL", "mysql://x", "LSTM_GRADER_DATABASE_URL: expected"),
         ("DATABASE_URL", "postgresql://host:port/name", "LSTM_GRADER_DATABASE_URL: expected"),
         ("OWNER_TOKEN", "short", "LSTM_GRADER_OWNER_TOKEN: expected"),
-        ("OWNER_TOKEN_FILE", "bytes", "bytes is not text in UTF-8"),
-        ("OWNER_TOKEN_FILE", "folder", "folder: Is a directory"),
-        ("OWNER_TOKEN_FILE", "nothing", "nothing: No such file"),
+        ("OWNER_TOKEN_FILE", "bytes", "LSTM_GRADER_OWNER_TOKEN_FILE: bytes is not text in UTF-8"),
+        ("OWNER_TOKEN_FILE", "folder", "LSTM_GRADER_OWNER_TOKEN_FILE: folder: Is a directory"),
+        ("OWNER_TOKEN_FILE", "nothing", "LSTM_GRADER_OWNER_TOKEN_FILE: nothing: No such file"),
         ("PUBLIC_URL", "x", "LSTM_GRADER_PUBLIC_URL: expected"),
         ("SHUTDOWN_SECONDS", "nan", "LSTM_GRADER_SHUTDOWN_SECONDS: "),
+        ("PORT", "x", "LSTM_GRADER_PORT: expected a whole number (got 'x')"),
+        ("PORT", "70000", "LSTM_GRADER_PORT: expected at most 65535 (got '70000')"),
+        ("QUEUE_SECONDS", "0", "LSTM_GRADER_QUEUE_SECONDS: expected more than 0 (got '0')"),
+        ("BEHIND_PROXY", "perhaps", "LSTM_GRADER_BEHIND_PROXY: expected true or false (got 'perhaps')"),
         ("ACCEPT_MISSING", "x", "LSTM_GRADER_ACCEPT_MISSING: expected"),
     ],
 )
 def test_setting_that_cannot_be_is_named(folder: Path, variable: str, value: str, said: str) -> None:
     assert_sentence(run("tokens", "list", **{f"LSTM_GRADER_{variable}": value}), said)
+
+
+@pytest.mark.parametrize("variable", [name.upper() for name in SECRETS])
+def test_secret_that_cannot_be_is_not_shown(folder: Path, variable: str) -> None:
+    ended = run("tokens", "list", **{f"LSTM_GRADER_{variable}": "ge\x01heim"})
+    assert_sentence(ended, f"LSTM_GRADER_{variable.partition('_')[0]}")
+    assert "heim" not in ended.stderr
 
 
 @pytest.fixture
