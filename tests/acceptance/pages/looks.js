@@ -104,7 +104,24 @@ async function broken(where, rules) {
   const { violations } = await axe.run(where, { resultTypes: ["violations"], preload: false, ...rules });
   return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target}: ${node.html.slice(0, 160)}`));
 }
+
+function luminance(colour) {
+  const shares = colour.match(/[\d.]+/g).map((each) => each / 255);
+  const [r, g, b] = shares.map((each) => (each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+// axe-core looks at no placeholder.
+function palePlaceholders() {
+  return all("[placeholder]").filter(isShown).filter((each) => {
+    const colours = [getComputedStyle(each, "::placeholder").color, getComputedStyle(each).backgroundColor];
+    const [dark, light] = colours.map(luminance).sort((one, other) => one - other);
+    return (light + 0.05) / (dark + 0.05) < 4.5;
+  }).map((each) => `placeholder: ${each.name}`);
+}
 const brokenRules = () => broken(document, { rules: { "color-contrast": { enabled: false } } });
-const paleColours = () => broken({ include: ofEachColour() }, { runOnly: ["color-contrast"] });
+const paleColours = async () => [
+  ...(await broken({ include: ofEachColour() }, { runOnly: ["color-contrast"] })), ...palePlaceholders(),
+];
 
 window.looks = { brokenRules, paleColours, noted, silent, tooWide, tooSmall, withoutFocus, withoutKeys };

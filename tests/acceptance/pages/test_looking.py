@@ -76,3 +76,10 @@ def test_label_that_one_language_lacks_is_found(looking: Looking, language: str)
     found = faults(looking, **{language: ""})
     assert found
     assert all(each.startswith(f"{language}, ") and ": label: " in each for each in found)
+
+
+def test_pale_placeholder_is_found(looking: Looking) -> None:
+    field = f'<label for="pale">Pale</label> <input id="pale" name="pale" placeholder="Anna"> {LABEL}'
+    assert faults(looking, ru=field, en=field) == []
+    found = faults(looking, "::placeholder { color: #aaa; }", ru=field, en=field)
+    assert {each.partition(": ")[2] for each in found} == {"placeholder: pale"}
