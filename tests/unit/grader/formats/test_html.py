@@ -114,6 +114,14 @@ def test_number_with_an_exponent_stays_on_one_line_and_its_sentence_is_escaped()
     assert shown == '&lt;b&gt; <span class="nowrap">1,34e-7</span>.'
 
 
+def test_sentences_of_a_report_keep_their_numbers_on_one_line() -> None:
+    report = make_report()
+    wrong = report.checks[1].model_copy(update={"params": {"max_abs_error": 1.34e-7}})
+    page = write_report(make_report(checks=[report.checks[0], wrong, *report.checks[2:]], diagnoses=[]), "html", "en")
+    said = re.sub(r"<title>.*?</title>", "", page)
+    assert said.count("1.34e-7") == said.count('<span class="nowrap">1.34e-7</span>') > 0
+
+
 def test_points_are_a_strip_of_segments_as_wide_as_their_points() -> None:
     tags = Page(write_report(make_report(), "html", "en")).tags
     grounds = [attributes for tag, attributes in tags if tag == "rect" and attributes.get("class") == "ground"]
