@@ -9,7 +9,7 @@ import threading
 from collections.abc import Collection
 from types import TracebackType
 
-from grader.errors import RunLost, SandboxClosed, SandboxStartFailed
+from grader.errors import RunLost, SandboxClosed, SandboxStartFailed, SandboxUnavailable
 from grader.sandbox import namespaces
 from grader.sandbox.host.cores import available_cores
 from grader.sandbox.host.device import CPU, Device, DeviceChoice, choose_device
@@ -36,7 +36,8 @@ class ForkSandbox:
             then not even tried, so a host without them is no problem.
         device: the device that runs submissions, see `choose_device`.
     Raises:
-        SandboxUnavailable: this host lacks the device, or free user ids.
+        SandboxUnavailable: this host lacks the device, a temporary directory or free user ids, or root may not give
+            runs their users.
     """
 
     def __init__(
@@ -60,8 +61,18 @@ class ForkSandbox:
         self._directory = self._folder.path
         if self._users:
             self._directory.chmod(0o711)  # runs have their own users, and enter their folders by name
+            self._check_users(self._users)
         unwanted = namespaces.NAME in accept_missing
         self._ring = without_ring("the operator does without") if unwanted else find_ring(self._directory)
+
+    def _check_users(self, users: UserPool) -> None:
+        """Raises: SandboxUnavailable: a folder cannot be given to the user of a run."""
+        try:
+            with users.one() as uid, run_folder(self._directory, uid):
+                pass
+        except SandboxUnavailable:
+            self.close()
+            raise
 
     def __enter__(self) -> ForkSandbox:
         return self

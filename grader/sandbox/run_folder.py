@@ -28,10 +28,14 @@ class SandboxFolder:
 
     It is locked until it is removed or this process ends, however it ends. This user's unlocked folders were left by
     killed processes, and are removed first.
+
+    Raises:
+        SandboxUnavailable: there is no temporary directory that can be written.
     """
 
     def __init__(self) -> None:
-        parent = Path(tempfile.gettempdir())
+        with _possible():
+            parent = Path(tempfile.gettempdir())
         for left in parent.glob(f"{PREFIX}????????"):
             with contextlib.suppress(OSError):  # no folder, gone meanwhile, or locked because it is in use
                 if left.lstat().st_uid == os.geteuid():
@@ -39,7 +43,8 @@ class SandboxFolder:
                         remove_folder(left)
         self._lock = contextlib.ExitStack()
         while True:
-            self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+            with _possible():
+                self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
             # Until it is locked, another sandbox that starts now may take it for a leftover.
             with contextlib.suppress(FileNotFoundError):
                 self._lock.enter_context(_locked(self.path, fcntl.LOCK_EX))
@@ -50,6 +55,16 @@ class SandboxFolder:
     def remove(self) -> None:
         remove_folder(self.path)
         self._lock.close()
+
+
+@contextlib.contextmanager
+def _possible() -> Iterator[None]:
+    """Raises: SandboxUnavailable: a folder cannot be made."""
+    try:
+        yield
+    except OSError as exc:
+        where = "" if exc.filename is None else f"{exc.filename}: "
+        raise SandboxUnavailable(f"there is no folder to be had for a run: {where}{exc.strerror}") from exc
 
 
 @contextlib.contextmanager
@@ -70,10 +85,8 @@ def run_folder(parent: Path, uid: int | None) -> Iterator[str]:
     Raises:
         SandboxUnavailable: it cannot be made, or cannot be given to that user.
     """
-    try:
+    with _possible():
         folder = Path(tempfile.mkdtemp(dir=parent))
-    except OSError as exc:
-        raise SandboxUnavailable(f"there is no folder to be had for a run: {exc}") from exc
     try:
         if uid is not None:
             try:

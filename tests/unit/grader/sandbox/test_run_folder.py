@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from grader.errors import SandboxUnavailable
+from grader.sandbox import ForkSandbox
 from grader.sandbox.run_folder import SandboxFolder, remove_folder, run_folder
 
 
@@ -145,3 +147,24 @@ def test_sandboxes_that_start_at_the_same_time_all_get_a_folder(temporary):
 def test_a_run_that_can_have_no_folder_is_our_failure(tmp_path):
     with pytest.raises(SandboxUnavailable, match="no folder"), run_folder(tmp_path / "gone", None):
         pass
+
+
+def test_a_host_without_a_temporary_directory_is_our_failure(monkeypatch):
+    """As a container with a read-only root and no tmpfs."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc"])
+    with pytest.raises(SandboxUnavailable, match="no folder"):
+        SandboxFolder()
+
+
+def test_root_that_may_give_runs_no_user_is_refused_before_any_of_them(temporary, monkeypatch):
+    """As in a container without capabilities."""
+
+    def refuse(path, uid, gid):
+        raise PermissionError(errno.EPERM, "Operation not permitted", path)
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", refuse)
+    with pytest.raises(SandboxUnavailable, match="CAP_CHOWN"):
+        ForkSandbox(slots=1)
+    assert list(temporary.iterdir()) == []
