@@ -18,7 +18,7 @@ from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page
-from app.http.parameters import PathId
+from app.http.parameters import ID, PathId
 from app.lti import memberships
 from app.lti.grades import connection
 from app.lti.launch import arrival, binding
@@ -149,7 +149,9 @@ async def choose(request: Request, holder: Chooser, link_id: LinkId) -> Response
 async def send(request: Request, holder: Chooser, link_id: LinkId) -> Response:
     """Send all grades of a link that could not be delivered again, or the one that the form names."""
     async with form_of(request) as form:
-        score_id = str(fields_of(form).get("score", "")) or None
+        score_id = fields_of(form).get("score") or None
+    if score_id is not None and not ID.fullmatch(score_id):
+        raise LinkNotFound
     async with services(request).database.write() as session:
         link = await connection.find_link(session, holder.course_id, link_id)
         await send_again(session, link.id, score_id)

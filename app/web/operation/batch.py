@@ -14,14 +14,14 @@ from app.access.rights import Action
 from app.access.tokens import Principal
 from app.courses.uses import UsedAssignment, list_used
 from app.errors import AppError
-from app.errors.batches import ArchiveRefused
+from app.errors.batches import ArchiveRefused, BatchNotFound
 from app.errors.courses import AssignmentNotFound
 from app.errors.uploads import FieldsMissing, FileTooLarge, UploadRefused
 from app.http.answers import answer_named
 from app.http.auth import FORM_FIELD, PageFor, check_form_secret
 from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page
-from app.http.parameters import ID
+from app.http.parameters import ID, PathId
 from app.http.problems import problem
 from app.http.texts import language_of
 from app.queue.batches import lines, taking_in
@@ -44,6 +44,7 @@ DONE = (BatchFileState.WAITING, BatchFileState.HANDED_IN, BatchFileState.DUPLICA
 
 Viewer = Annotated[Principal, Depends(PageFor(Action.SEE_GRADES))]
 Teacher = Annotated[Principal, Depends(PageFor(Action.HAND_IN_BATCHES))]
+BatchId = Annotated[str, Depends(PathId("batch_id", BatchNotFound))]
 
 router = APIRouter(prefix="/courses/{course_id}/batch", include_in_schema=False)
 
@@ -77,12 +78,12 @@ async def upload(request: Request, holder: Teacher) -> Response:
 
 
 @router.get("/{batch_id}")
-async def batch_page(request: Request, viewer: Viewer, batch_id: str, after: str = "") -> Response:
+async def batch_page(request: Request, viewer: Viewer, batch_id: BatchId, after: str = "") -> Response:
     return await _show(request, viewer, batch_id, after=after if ID.fullmatch(after) else None)
 
 
 @router.post("/{batch_id}/owners")
-async def give_owners(request: Request, holder: Teacher, batch_id: str) -> Response:
+async def give_owners(request: Request, holder: Teacher, batch_id: BatchId) -> Response:
     """Give files without an owner to the students that a teacher chose, and hand them in."""
     parts = services(request)
     async with form_of(request) as form:
@@ -98,7 +99,7 @@ async def give_owners(request: Request, holder: Teacher, batch_id: str) -> Respo
 
 
 @router.post("/{batch_id}/go-on")
-async def go_on(request: Request, holder: Teacher, batch_id: str) -> Response:
+async def go_on(request: Request, holder: Teacher, batch_id: BatchId) -> Response:
     """Hand in what still waits, after a restart."""
     parts = services(request)
     async with form_of(request):
@@ -108,7 +109,7 @@ async def go_on(request: Request, holder: Teacher, batch_id: str) -> Response:
 
 
 @router.post("/{batch_id}/leave-out")
-async def leave_out(request: Request, holder: Teacher, batch_id: str) -> Response:
+async def leave_out(request: Request, holder: Teacher, batch_id: BatchId) -> Response:
     """Leave out the files without an owner."""
     async with form_of(request):
         pass

@@ -20,7 +20,7 @@ from app.errors.uploads import IdempotencyKeyReused
 from app.http.auth import PageFor
 from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page
-from app.http.parameters import ID
+from app.http.parameters import ID, PathId
 from app.services import services
 from app.storage.models import Course, Regrade, new_id
 from app.submissions.listing import Selection
@@ -38,6 +38,7 @@ CONFLICTS = (CourseArchived, PreviewApplied, PreviewDropped, PreviewUnfinished, 
 
 Viewer = Annotated[Principal, Depends(PageFor(Action.SEE_STATISTICS))]
 Regrader = Annotated[Principal, Depends(PageFor(Action.REGRADE))]
+RegradeId = Annotated[str, Depends(PathId("regrade_id", RegradeNotFound))]
 
 router = APIRouter(prefix="/courses/{course_id}/regrades", include_in_schema=False)
 
@@ -54,8 +55,9 @@ async def begin(request: Request, holder: Regrader) -> Response:
     async with form_of(request) as form:
         fields = fields_of(form)
     asked = {name: fields[name] for name in ("assignment", "status", "student") if fields.get(name)}
-    if asked.get("status", Status.PASSED) not in set(Status):
-        raise FieldsWrong(fields=["status"])
+    wrong = [name for name, value in asked.items() if not value.isprintable()]
+    if wrong or asked.get("status", Status.PASSED) not in set(Status):
+        raise FieldsWrong(fields=wrong or ["status"])
     is_preview = fields.get("mode") != "now"
     selection: dict[str, Any] = {"filter": asked} if asked else {"all": True}
     key = fields["form_key"] if ID.fullmatch(fields.get("form_key", "")) else new_id()
@@ -90,7 +92,7 @@ async def begin(request: Request, holder: Regrader) -> Response:
 async def regrade_page(
     request: Request,
     viewer: Viewer,
-    regrade_id: str,
+    regrade_id: RegradeId,
     show: str = "changed",
     number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1,
 ) -> Response:
@@ -98,7 +100,7 @@ async def regrade_page(
 
 
 @router.post("/{regrade_id}/apply")
-async def apply(request: Request, holder: Regrader, regrade_id: str) -> Response:
+async def apply(request: Request, holder: Regrader, regrade_id: RegradeId) -> Response:
     """Let the reports of a preview count."""
     async with form_of(request):
         pass
@@ -111,7 +113,7 @@ async def apply(request: Request, holder: Regrader, regrade_id: str) -> Response
 
 
 @router.post("/{regrade_id}/drop")
-async def drop(request: Request, holder: Regrader, regrade_id: str) -> Response:
+async def drop(request: Request, holder: Regrader, regrade_id: RegradeId) -> Response:
     """Delete the reports of a preview."""
     async with form_of(request):
         pass
@@ -171,7 +173,7 @@ async def _show(
     parts = services(request)
     offset = (number - 1) * PER_PAGE
     async with parts.database.read() as session:
-        found = await regrades.find_regrade(session, regrade_id, viewer.course_id) if ID.fullmatch(regrade_id) else None
+        found = await regrades.find_regrade(session, regrade_id, viewer.course_id)
         if found is None:
             raise RegradeNotFound
         course = await session.get_one(Course, viewer.course_id)

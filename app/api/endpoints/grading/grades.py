@@ -23,7 +23,7 @@ from app.errors.courses import AssignmentNotFound, CourseNotFound
 from app.errors.members import MemberNotFound, MemberNotStudent
 from app.errors.requests import NotPermitted
 from app.http.auth import PermittedIn
-from app.http.parameters import Cursor, Limit
+from app.http.parameters import Cursor, Limit, Name
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import MemberRole, Membership
@@ -37,9 +37,7 @@ router = APIRouter(tags=["grades"], responses=problem_answers(CourseNotFound))
 
 
 async def _chosen(
-    group: Annotated[
-        Annotated[str, Field(max_length=100)] | SkipJsonSchema[None], Query(description="only of this group")
-    ] = None,
+    group: Annotated[Name | SkipJsonSchema[None], Query(description="only of this group")] = None,
     unconfirmed: Annotated[Flag, Query(description="no teacher or roster has said that there is this student")] = None,
     late: Annotated[Flag, Query(description="a grade comes from a late attempt")] = None,
     stale: Annotated[Flag, Query(description="points below an adjustment have changed since it was made")] = None,

@@ -47,9 +47,10 @@ async def join_page(
 async def join(request: Request, holder: MemberManager, member_id: MemberId) -> Response:
     """Join the two. The member of the address is kept."""
     async with form_of(request) as form:
-        other = fields_of(form).get("other", "")
+        came = fields_of(form).get("other", "")
+    other = came if ID.fullmatch(came) else ""
     try:
-        if not ID.fullmatch(other):
+        if not other:
             raise MemberNotFound
         async with services(request).database.write() as session:
             await joins.join(session, holder.course_id, member_id, other, holder.name)

@@ -38,11 +38,12 @@ router = APIRouter(prefix="/courses/{course_id}/members")
 async def list_members(request: Request, viewer: Staff) -> Response:
     asked = request.query_params
     text, role, group, state = (asked.get(name, "").strip()[:200] for name in ("search", "role", "group", "state"))
+    text, group = (each if each.isprintable() else "" for each in (text, group))
     state = state if state in STATES else "here"
     chosen = Members(
         role=MemberRole(role) if role in [*MemberRole] else None,
         group=group or None,
-        text=text if text and text.isprintable() else None,
+        text=text or None,
         **STATES[state],
     )
     number = int(asked["page"]) if asked.get("page", "").isdecimal() and len(asked["page"]) < 6 else 1

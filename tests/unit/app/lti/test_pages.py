@@ -218,6 +218,7 @@ async def test_refused_grades_are_shown_and_sent_again(
             assert ("is gone" in (await teacher.get(page)).text) == (removed_at is None)
         again = await send(teacher, page, f"{page}/links/{score.lti_link_id}/send", score=score.id)
         assert again.status_code == 303
+        assert (await send(teacher, page, f"{page}/links/{score.lti_link_id}/send", score="a\0b")).status_code == 404
         (score,) = await everything(service, LtiScore)
         assert (score.failed_at, score.version) == (None, 2)
         assert (await student.get(page)).status_code == 403
