@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -36,6 +36,7 @@ from grader.shell import (
     BELOW,
     GRADED,
     OUR_FAILURE,
+    OUR_FAILURES,
     Commands,
     Language,
     check_output,
@@ -47,6 +48,7 @@ from grader.shell import (
     reference_store,
     usage,
     wanted_assignment,
+    why_not,
     write_everything,
 )
 from grader.submission import Submission, in_folder
@@ -78,10 +80,20 @@ class DiffFormat(StrEnum):
     JSON = "json"
 
 
+class Sentences(logging.Formatter):
+    """Lines of the log with a traceback only below what nobody foresaw."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 the name is logging's
+        failure = ei[1]
+        return why_not(failure) if isinstance(failure, OUR_FAILURES) else super().formatException(ei)
+
+
 def main() -> None:
     """Entry point of ``python -m grader``."""
     write_everything()
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Sentences("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     cli()
 
 

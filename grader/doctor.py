@@ -105,6 +105,7 @@ def _cannot_grade(
             "threads and CPU time",
             soft_wrap=True,
         )
+        references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
         report = grade(correct_submission(), assignment, sandbox=sandbox, references=references)
     console.print(
         f"self-test: {report.status.value}, {report.points} of {report.max_points:g} points "

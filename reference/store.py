@@ -176,7 +176,7 @@ class ReferenceStore:
                     if key not in self._loaded:
                         self._loaded[key] = _read(path, specs) or self._build_and_write(path, specs)
             except OSError as error:
-                raise ReferenceUnavailable(f"the reference cannot be built or stored: {error}") from error
+                raise self._no_place("the reference cannot be built or stored", error) from error
         return self._loaded[key]
 
     def prepare(self, specs: Sequence[CaseSpec], *, digest: str) -> None:
@@ -197,7 +197,7 @@ class ReferenceStore:
                     if name not in self._tables:
                         self._tables[name] = read_table(path) or self._build_table(case, path)
             except OSError as error:
-                raise ReferenceUnavailable(f"the table of mistakes cannot be stored: {error}") from error
+                raise self._no_place("the table of mistakes cannot be stored", error) from error
         return self._tables[name]
 
     @staticmethod
@@ -206,6 +206,9 @@ class ReferenceStore:
         write_table(table, path)
         logger.info("mistakes_table_built", extra={"path": str(path), "entries": len(table.entries)})
         return table
+
+    def _no_place(self, what: str, error: OSError) -> ReferenceUnavailable:
+        return ReferenceUnavailable(f"{what} in {self._cache_dir}: {error.strerror or error}")
 
     @contextlib.contextmanager
     def _locked(self, name: str = "lock") -> Iterator[None]:

@@ -17,7 +17,7 @@ PAGES = (
 #: Of Grafana.
 OTHERS = {"dashboards"}
 CODE = re.compile(r"```.*?```|`[^`\n]*`|\*\*[^*]*\*\*|^ *\* ", re.DOTALL | re.MULTILINE)
-SOURCES = [*ROOT.glob("app/**/*.py"), *ROOT.glob("grader/**/*.py")]
+SOURCES = [path for package in ("app", "grader", "reference") for path in ROOT.glob(f"{package}/**/*.py")]
 QUOTED = re.compile(r"\*([^*]+)\*")
 # Of an address, or of what a message fills in.
 FILLED = re.compile(r" → |\.\.\.|http://\S+")

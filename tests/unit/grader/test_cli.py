@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import logging
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
 from app.cli import cli
+from grader.cli import Sentences
 from grader.doctor import _keras_agrees
 from grader.errors import SandboxUnavailable
 from grader.sandbox import Device
 from grader.shell import USAGE, Language, reading_language, write_everything
+from reference import ReferenceUnavailable
 from reference.cases import cases_to_arrays
 
 REASON = "a GPU is asked for, and there is none that it can use: missing /dev/nvidiactl"
@@ -207,3 +210,26 @@ def test_letters_that_the_terminal_lacks_end_no_command(monkeypatch):
     write_everything()
     print("Класс LSTM", flush=True)
     assert written.getvalue() == b"????? LSTM\n"
+
+
+@pytest.mark.parametrize(
+    ("failure", "shown"),
+    [
+        (SandboxUnavailable("no room"), "ERROR grader failed\nthe sandbox cannot be used here: no room"),
+        (ReferenceUnavailable("no room"), "ERROR grader failed\nno room"),
+    ],
+    ids=["sandbox", "reference"],
+)
+def test_a_failure_that_has_words_is_logged_without_a_traceback(failure, shown):
+    record = logging.makeLogRecord(
+        {"levelname": "ERROR", "name": "grader", "msg": "failed", "exc_info": (type(failure), failure, None)}
+    )
+    assert Sentences("%(levelname)s %(name)s %(message)s").format(record) == shown
+
+
+def test_a_failure_that_nobody_foresaw_is_logged_with_its_traceback():
+    try:
+        raise ZeroDivisionError
+    except ZeroDivisionError as exc:
+        record = logging.makeLogRecord({"msg": "failed", "exc_info": (type(exc), exc, exc.__traceback__)})
+    assert "Traceback" in Sentences("%(message)s").format(record)
