@@ -39,7 +39,7 @@ TAKE_FILES = re.compile(
 BODY_BYTES = 64 * 1024
 #: Of a form in parts. The framework decodes it with whichever codec of Python's the type names: some end in errors of
 #: their own, and `punycode` takes a second for 64 KiB, and four times as long for twice that.
-UTF_8 = frozenset({b"utf-8", b"utf8"})
+CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii", b"iso-8859-1"})
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors"
 ALL = "*"
@@ -167,9 +167,9 @@ def _security_headers(frame_ancestors: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _check_charset(headers: Headers) -> None:
-    """Raises: HTTPException: it is a form in parts, and in another charset than UTF-8 (RFC 7578, section 5.1.2)."""
+    """Raises: HTTPException: it is a form in parts, and in a charset that is none of `CHARSETS`."""
     type, options = parse_options_header(headers.get("content-type"))
-    if type == b"multipart/form-data" and options.get(b"charset", b"utf-8").lower() not in UTF_8:
+    if type == b"multipart/form-data" and options.get(b"charset", b"utf-8").lower() not in CHARSETS:
         raise HTTPException(HTTPStatus.BAD_REQUEST)
 
 
