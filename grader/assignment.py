@@ -219,8 +219,13 @@ def _in_words(error: ErrorDetails) -> str:
             return f"the key {key} is missing"
         case "extra_forbidden":
             return f"{key} is no key of an assignment"
-    message = sentence_of(error)
-    return f"{key}: {message} (got {str(error['input'])[:80]!r})" if key else message
+    message, value = sentence_of(error), error["input"]
+    if not key:
+        return message
+    # A rule about several keys names them itself.
+    if isinstance(value, dict):
+        return f"{key}: {message}"
+    return f"{key}: {message} (got {repr(value) if isinstance(value, str) else value!s:.80})"
 
 
 def load_assignments(folder: Path | None = None) -> dict[str, Assignment]:

@@ -97,9 +97,16 @@ def sentence_of(error: ErrorDetails) -> str:
         case "literal_error":
             return f"expected {error['ctx']['expected']}"
         case "greater_than":
-            return f"expected more than {error['ctx']['gt']:g}"
+            return f"expected more than {_number(error['ctx']['gt'])}"
         case "greater_than_equal":
-            return f"expected at least {error['ctx']['ge']}"
+            return f"expected at least {_number(error['ctx']['ge'])}"
         case "less_than_equal":
-            return f"expected at most {error['ctx']['le']}"
+            return f"expected at most {_number(error['ctx']['le'])}"
+        case "timezone_aware" | "datetime_parsing" | "datetime_from_date_parsing" | "datetime_type":
+            return "expected a moment with its offset from UTC, such as 2026-03-01T23:59:00+03:00"
     return without_prefix(error["msg"])
+
+
+def _number(limit: float) -> str:
+    """Write 1000.0 as 1000, and no large number with an exponent."""
+    return f"{limit:g}" if isinstance(limit, float) else str(limit)

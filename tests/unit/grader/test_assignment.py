@@ -107,6 +107,33 @@ def test_a_wrong_file_is_refused_by_name_and_key(tmp_path, change, named):
     assert named in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('keras = "auto"', "keras = 3"), "keras: expected '3', '2' or 'auto' (got 3)"),
+        (("contract = 10", 'contract = "ten"'), "points.contract: expected a number (got 'ten')"),
+        (("contract = 10", "contract = 1001"), "points.contract: expected at most 1000 (got 1001)"),
+        (("cpu_seconds = 20", "cpu_seconds = 0.5"), "limits.cpu_seconds: expected a whole number (got 0.5)"),
+        (
+            ("memory_bytes = 1_073_741_824", "memory_bytes = 1"),
+            "limits.memory_bytes: expected at least 268435456 (got 1)",
+        ),
+        (
+            ("[limits]", '[deadline]\ndue = "x"\n[limits]'),
+            "deadline.due: expected a moment with its offset from UTC, such as 2026-03-01T23:59:00+03:00 (got 'x')",
+        ),
+        (
+            ("[limits]", "[deadline]\nlate_percent_per_day = 10\n[limits]"),
+            "deadline: `late_percent_per_day` needs `due`: late for what?",
+        ),
+    ],
+)
+def test_a_wrong_value_is_shown_with_what_was_expected(tmp_path, change, said):
+    with pytest.raises(AssignmentError) as caught:
+        read_assignment(_write(tmp_path, change))
+    assert str(caught.value).endswith(f"mine.toml: {said}")
+
+
 @pytest.mark.parametrize("value", [0, -1, None, float("nan"), float("inf"), "much"])
 @pytest.mark.parametrize("name", list(UploadLimits.model_fields))
 def test_an_upload_limit_that_limits_nothing_is_refused(name, value):
