@@ -93,6 +93,8 @@ def run_folder(parent: Path, uid: int | None) -> Iterator[str]:
                 os.chown(folder, uid, uid)
             except PermissionError as exc:
                 raise SandboxUnavailable("root here may not change owners (CAP_CHOWN): run as another user") from exc
+            except OSError as exc:  # EINVAL: its user namespace does not map this id.
+                raise SandboxUnavailable(f"root here has no user {uid} to give to a run: run as another user") from exc
         yield str(folder)
     finally:
         remove_folder(folder)

@@ -157,14 +157,19 @@ def test_a_host_without_a_temporary_directory_is_our_failure(monkeypatch):
         SandboxFolder()
 
 
-def test_root_that_may_give_runs_no_user_is_refused_before_any_of_them(temporary, monkeypatch):
-    """As in a container without capabilities."""
-
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [
+        pytest.param(errno.EPERM, "CAP_CHOWN", id="in a container without capabilities"),
+        pytest.param(errno.EINVAL, "root here has no user", id="in a user namespace of few ids"),
+    ],
+)
+def test_root_that_may_give_runs_no_user_is_refused_before_any_of_them(temporary, monkeypatch, number, why):
     def refuse(path, uid, gid):
-        raise PermissionError(errno.EPERM, "Operation not permitted", path)
+        raise OSError(number, os.strerror(number), path)
 
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(os, "chown", refuse)
-    with pytest.raises(SandboxUnavailable, match="CAP_CHOWN"):
+    with pytest.raises(SandboxUnavailable, match=why):
         ForkSandbox(slots=1)
     assert list(temporary.iterdir()) == []
