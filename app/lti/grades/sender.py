@@ -44,8 +44,9 @@ TRY_SECONDS = 120.0
 LEASE = timedelta(seconds=TRY_SECONDS + 60)
 #: At the same time to one platform, of one process.
 SIDE_BY_SIDE = 4
-#: Waits after the first failure, the second, ...; the last one repeats, for about a week.
-RETRY_SECONDS = (10, 60, 300, 900, 3600, 3 * 3600)
+#: Waits after the first failure, the second, ...; the last one repeats, for about a week. A platform that was down for
+#: an hour has its grades a quarter of an hour later.
+RETRY_SECONDS = (10, 60, 300, *(6 * (900,)), 3600, 3 * 3600)
 MOST_TRIES = 60
 #: Another stamp after a refused one, so many times; then as after a failure.
 RESTAMPS = 3
