@@ -1,4 +1,4 @@
-"""Commands, codes, lines of the log, metrics, settings and refusals: documented once each, and no other is named."""
+"""Commands, codes, cookies, lines of the log, metrics, settings, refusals: each documented once, and no other named."""
 
 from __future__ import annotations
 
@@ -151,6 +151,13 @@ def test_every_metric_has_a_row_and_no_other_is_named() -> None:
         for name in re.findall(r"`(lstm_grader_[a-z_]*[a-z])", page.read_text(encoding="utf-8")):
             known = names | {"lstm_grader_process", "lstm_grader_client"}
             assert re.sub(r"_(bucket|sum|count)$", "", name) in known, f"{page.name}: {name}"
+
+
+def test_every_cookie_has_one_row_and_no_other_is_in_the_table() -> None:
+    pattern = re.compile(r'^[A-Z_]*COOKIE = "(\w+)"$', re.MULTILINE)
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "app").rglob("*.py"))
+    named = Counter(word for row in rows("operations.md", "Cookies") for word in words(row[0]))
+    assert named == Counter(name for source in sources for name in pattern.findall(source))
 
 
 def logged() -> dict[str, set[str]]:
