@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 
 from app.storage.models import MemberRole, Membership, ReportDiagnosis, StoredReport, Submission
 from app.submissions.repository import counting_report_id
+from grader.report.model import MEASURED
 
 # Tenths of the points; full points get a bin of their own.
 BINS = 10
@@ -38,7 +39,7 @@ class Misconception:
 
     Attributes:
         attempts: that show it.
-        retried: those of them that another attempt followed.
+        retried: those of them whose next attempt ran to the end.
         fixed: those of them whose next attempt does not show it.
     """
 
@@ -98,13 +99,14 @@ async def statistics_of(
 
 
 def _graded(assignment_id: str, since: datetime | None, course: str | None) -> Select[str, int, int, str, float]:
-    """Select each attempt of a student with its report, and with that of the same student's next attempt."""
+    """Select each attempt of a student with its report, and with that of the next one, if that ran to its end."""
     conditions = [Submission.assignment_id == assignment_id, Membership.role == MemberRole.STUDENT]
     if course is not None:
         conditions.append(Submission.course_id == course)
     if since is not None:
         conditions.append(Submission.created_at >= since)
-    next_report_id = func.lead(StoredReport.id).over(
+    measured = case((StoredReport.status.in_(MEASURED), StoredReport.id))
+    next_report_id = func.lead(measured).over(
         partition_by=(Submission.membership_id, Submission.course_assignment_id), order_by=Submission.attempt
     )
     return (

@@ -32,6 +32,10 @@ class Status(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
 
+#: The verdicts on a class that ran to the end. With any other one, a mistake may be there that nobody saw.
+MEASURED = frozenset({Status.PASSED, Status.FAILED})
+
+
 class ReportModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -56,8 +56,8 @@ class MisconceptionBody(Body):
     code: str = Field(description="of a diagnosis", examples=["gates_swapped_if"])
     attempts: int = Field(description="attempts that show it")
     students: int
-    retried: int = Field(description="attempts that show it and were followed by another one of the same student")
-    fixed: int = Field(description="of these, where the next attempt does not show it")
+    retried: int = Field(description="of these, those whose next attempt of the same student ran to the end")
+    fixed: int = Field(description="of the retried ones, where the next attempt does not show it")
 
 
 class StatisticsBody(Body):

@@ -17,6 +17,7 @@ from app.submissions import policy
 from app.submissions.repository import counting_report_id, visible_to
 from app.submissions.sources import ChangedLines, changed_lines
 from grader import Assignment
+from grader.report.model import MEASURED
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,14 @@ class Shown:
         return round(self.points - self.before.points, 2)
 
     @property
+    def is_measured(self) -> bool:
+        """Whether its class ran to the end: elsewhere a mistake may be there and remain unseen."""
+        return self.report is not None and self.report.status in MEASURED
+
+    @property
     def new_causes(self) -> tuple[str, ...]:
-        """The mistakes that the attempt before it did not have, where both have a report."""
-        known = self.before.causes if self.before and self.before.report and self.report else self.causes
+        """The mistakes that the attempt before it did not have."""
+        known = self.before.causes if self.before and self.before.is_measured else self.causes
         return tuple(code for code in self.causes if code not in known)
 
     @property
@@ -61,7 +67,7 @@ class Shown:
 
     @property
     def causes_gone(self) -> tuple[str, ...]:
-        if self.before is None or self.report is None or self.before.report is None:
+        if self.before is None or not self.is_measured:
             return ()
         return tuple(code for code in self.before.causes if code not in self.causes)
 

@@ -23,6 +23,7 @@ from app.teaching.grade_list import used_assignments
 from app.teaching.overview.attention import names_of
 from app.web.course.asking import staff_page, titles_of
 from grader.report.messages import render
+from grader.report.model import MEASURED
 
 router = APIRouter()
 
@@ -40,6 +41,10 @@ class Side:
         if self.standing.grade is not None:
             return self.standing.grade.points
         return self.standing.stored.points if self.standing.stored else None
+
+    @property
+    def is_measured(self) -> bool:
+        return self.report is not None and self.report["status"] in MEASURED
 
     @property
     def causes(self) -> Mapping[str, Mapping[str, Any]]:
@@ -66,6 +71,7 @@ async def beside(request: Request, viewer: SessionHolder, submission_id: Submiss
         names = await names_of(session, [each.submission for each in found])
         uses = await used_assignments(session, parts.assignments, course.id)
     left, right = [await _side(request, each, viewer) for each in found]
+    of_two = left.standing.submission.membership_id != right.standing.submission.membership_id
     hunks = None
     if left.standing.stored and right.standing.stored:
         hunks = await difference_of_reports(parts.database, (left.standing.stored.id, right.standing.stored.id))
@@ -77,12 +83,12 @@ async def beside(request: Request, viewer: SessionHolder, submission_id: Submiss
         course,
         left=left,
         right=right,
-        of_two=left.standing.submission.membership_id != right.standing.submission.membership_id,
+        of_two=of_two,
         checks=checks,
         hunks=hunks,
-        gone=_only(left, right),
+        gone=_only(left, right) if of_two or right.is_measured else [],
         kept=[cause for code, cause in right.causes.items() if code in left.causes],
-        new=_only(right, left),
+        new=_only(right, left) if of_two or left.is_measured else [],
         names=names,
         titles=titles_of(request, uses),
     )

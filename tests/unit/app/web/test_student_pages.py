@@ -6,6 +6,7 @@ import json
 import re
 from datetime import timedelta
 from html import unescape
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -16,6 +17,8 @@ from app.access.tokens import hash_secret
 from app.courses import members
 from app.http.auth import SESSION_COOKIE
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Person, Role, new_id
+from grader import Status
+from grader.report.model import Diagnosis
 from grader.report.source import Cell, Line, pack
 from tests.unit.app.calls import ATTEMPTS, CODE, PAGE, SUBMISSIONS
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
@@ -108,6 +111,28 @@ async def test_attempts_say_what_changed_and_ask_for_a_review(service: Service, 
         assert "Is it wrong?" in report
         assert "waits for an answer" in report
         assert f'action="{first}/reviews"' not in report
+
+
+async def test_a_mistake_is_gone_only_where_the_next_attempt_ran_to_its_end(
+    service: Service, grader: FakeGrader
+) -> None:
+    grader.statuses = [Status.FAILED, Status.INVALID_SUBMISSION, Status.FAILED, Status.PASSED]
+    mistake = Diagnosis(code="gates_swapped_if", confidence="exact")
+    grader.change = lambda report: report.model_copy(
+        update={"diagnoses": [mistake] if report.status == Status.FAILED else []}
+    )
+    await service.add_token("of-anna", student="anna")
+    async with service.browser("of-anna") as browser, service.browser() as teacher:
+        ids = []
+        for code in "abcd":
+            ids.append((await send(browser, code=code)).headers["location"].rpartition("/")[2])
+            await browser.get(f"/submissions/{ids[-1]}")
+        page = (await browser.get(ATTEMPTS)).text
+        beside = [(await teacher.get(f"/submissions/{a}/beside/{b}")).text for a, b in pairwise(ids)]
+        overview = (await teacher.get(f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer/overview")).text
+    assert (page.count("Gone: "), page.count("New: ")) == (1, 0)
+    assert [text.count("<h3>Gone</h3>") for text in beside] == [0, 0, 1]
+    assert "1 of 1 (100" in overview
 
 
 async def test_report_names_the_assignment_and_its_rule_as_the_course_does(service: Service) -> None:

@@ -181,7 +181,7 @@ async def test_held_attempt_is_shown_with_its_reason_and_decided_from_its_report
     id = await hand_in(service, "ivanov")
     async with service.browser() as browser:
         page = unescape((await browser.get(HERE)).text)
-        assert "1 attempt is held until you decide" in page
+        assert "1 attempt is held until a teacher decides" in page
         assert "only code that imitates them does" in page
         report = (await browser.get(f"/submissions/{id}")).text
         assert "it counts only once a teacher has accepted it" in report
