@@ -72,14 +72,14 @@ async def test_platform_that_is_down_for_an_hour_gets_all_grades(world: World) -
         await world.send(60)
         tries.append(world.posts // 3)
     assert world.fake.grades == {}
-    assert tries[-1] == 5  # After 10 s, 1 min, 5 min and 15 min.
+    assert tries[-1] == 7  # After 10 s, 1 min, 5 min and three times 15 min.
     score = await world.score("s0")
     assert (score.last_status, score.failed_at) == (503, None)
     del world.fake.answers["/items/4/scores"]
     for _ in range(60):
         await world.send(60)
     assert [world.given(f"s{number}") for number in range(3)] == [100, 100, 100]
-    assert world.posts == 3 * 6
+    assert world.posts == 3 * 8
     assert ((await world.score("s0")).next_at, (await world.score("s0")).last_error) == (None, None)
 
 
