@@ -76,11 +76,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _take_turns(items: list[pytest.Item]) -> None:
     """Spread the files of tests from outside, which wait most of their time, among those that compute.
 
-    Those of the others with many tests come first, and the corpus last: it is given out by submission.
+    Those of the others with many tests come first. The corpus comes last: it is given out by submission. Just before it
+    come files with a test that is to be alone, for everybody waits for whoever is at work when its turn comes.
     """
-    counts = Counter(map(_file_of, (item.nodeid for item in items)))
-    outside = [path for path in counts if path.startswith("tests/acceptance/")]
-    others = sorted(counts.keys() - outside, key=lambda path: (path.startswith(CORPUS), -counts[path], path))
+    counts = Counter(_file_of(item.nodeid) for item in items)
+    alone = {_file_of(item.nodeid) for item in items if item.get_closest_marker("alone")}
+    outside = [path for path in counts if path.startswith("tests/acceptance/") and path not in alone]
+    others = sorted(
+        counts.keys() - outside, key=lambda path: (path.startswith(CORPUS), path in alone, -counts[path], path)
+    )
     places = {path: place / len(group) for group in (outside, others) for place, path in enumerate(group)}
     items.sort(key=lambda item: (places[path := _file_of(item.nodeid)], path))
 

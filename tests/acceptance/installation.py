@@ -29,7 +29,7 @@ TOKEN = "owner-token-of-these-tests-7c1e"
 NO_CLASS = b"x = 1\n"
 CORRECT = correct_submission().content
 #: The same, with a run that can be seen while it lasts: others are over in a fraction of a second.
-UNHURRIED = CORRECT + b"\nimport time\n\ntime.sleep(2)\n"
+UNHURRIED = CORRECT + b"\nimport time\n\ntime.sleep(4)\n"
 RESULTS = """
     SELECT submissions.id, submissions.job_status, count(reports.id), max(reports.id) FROM submissions
     LEFT JOIN reports ON reports.submission_id = submissions.id GROUP BY submissions.id, submissions.job_status

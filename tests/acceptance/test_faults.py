@@ -128,7 +128,7 @@ def test_postgresql_killed_with_jobs_in_flight_is_waited_for(install: Install, p
     assert installation.post(CORRECT, wait="90").status_code == 200
     for _ in range(4):
         installation.post(UNHURRIED)
-    installation.wait_for_running(installation.accepted[1])
+    wait_until(lambda: "running" in map(installation.job_status, installation.accepted))
     postgresql.kill()
     refused = installation.post()
     assert refused.status_code == 503
