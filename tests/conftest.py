@@ -15,7 +15,6 @@ import fcntl
 import hashlib
 import os
 import random
-from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,8 +35,6 @@ from tests.receiver import Receiver, listening
 # examples each time, so that what fails there is the commit; everywhere else they are new ones.
 settings.register_profile("default", settings.default, deadline=None)
 settings.load_profile("default")
-
-CORPUS = "tests/corpus/"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,28 +66,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if marked and (reason := choose_device("auto").reason):
         for item in marked:
             item.add_marker(pytest.mark.skip(reason=f"no GPU here: {reason}"))
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        _take_turns(items)
-
-
-def _take_turns(items: list[pytest.Item]) -> None:
-    """Spread the files of tests from outside, which wait most of their time, among those that compute.
-
-    Those of the others with many tests come first. The corpus comes last: it is given out by submission. Just before it
-    come files with a test that is to be alone, for everybody waits for whoever is at work when its turn comes.
-    """
-    counts = Counter(_file_of(item.nodeid) for item in items)
-    alone = {_file_of(item.nodeid) for item in items if item.get_closest_marker("alone")}
-    outside = [path for path in counts if path.startswith("tests/acceptance/") and path not in alone]
-    others = sorted(
-        counts.keys() - outside, key=lambda path: (path.startswith(CORPUS), path in alone, -counts[path], path)
-    )
-    places = {path: place / len(group) for group in (outside, others) for place, path in enumerate(group)}
-    items.sort(key=lambda item: (places[path := _file_of(item.nodeid)], path))
-
-
-def _file_of(nodeid: str) -> str:
-    return nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -103,13 +78,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 class FileScheduling(LoadScopeScheduling):
-    """Gives out whole files, whose tests share processes that take seconds to start, in the order of `_take_turns`.
+    """Gives out whole files, whose tests share processes that take seconds to start; those with many tests first.
 
     A submission of the corpus is a unit of its own, so that nobody is idle at the end.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid if nodeid.startswith(CORPUS) else _file_of(nodeid)
+        path = nodeid.partition("::")[0]
+        return nodeid if path.startswith("tests/corpus/") else path
 
 
 @pytest.hookimpl(optionalhook=True)
