@@ -1,7 +1,7 @@
 """The garbage collector rests while a process starts.
 
-What imports and a new application make stays until the process ends. The collector looks at all of it again and
-again, which takes a quarter of the start.
+Imports and a new application make objects that stay until the process ends. The collector looks at all of them again
+and again, which takes a quarter of the start.
 """
 
 from __future__ import annotations
