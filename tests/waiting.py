@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-#: Long enough for a machine that does ten other things. A test that passes never waits so long.
-SECONDS = 150.0
+#: Long enough for a machine that does ten other things, and is slow. A test that passes never waits so long.
+SECONDS = 400.0
 
 
 async def until(holds: Callable[[], Any], seconds: float = SECONDS) -> Any:

@@ -22,7 +22,7 @@ from tests.ports import free_port
 from tests.postgresql import PostgreSQL
 from tests.processes import children, command_line
 from tests.receiver import Receiver
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
 TOKEN = "owner-token-of-these-tests-7c1e"
 #: What only the reader looks at: graded in milliseconds, through the real box.
@@ -162,7 +162,7 @@ class Installation:
     def wait_for_running(self, submission_id: str) -> None:
         wait_until(lambda: self.job_status(submission_id) == "running")
 
-    def expect_one_result_each(self, seconds: float) -> None:
+    def expect_one_result_each(self, seconds: float = SECONDS) -> None:
         """Every submission that is stored, and so every one that was answered 202, is done and has one report; and the
         receiver, if there is one, was told of each report under one id, however often.
         """

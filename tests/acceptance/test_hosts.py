@@ -16,7 +16,6 @@ from tests.programs import program
 from tests.receiver import Receiver
 
 NETWORK = "10.213.0.0/16"
-AFTER_A_CUT_CABLE_SECONDS = 90
 
 
 class Host:
@@ -92,12 +91,12 @@ def test_worker_that_is_cut_off_is_replaced_and_works_again_when_it_is_back(
         hosts[0].cut()
         for _ in range(2):
             installation.post(CORRECT)
-        installation.expect_one_result_each(AFTER_A_CUT_CABLE_SECONDS)
+        installation.expect_one_result_each()
         assert (first.poll(), second.poll()) == (None, None)
         hosts[0].mend()
         kill(second)
         installation.post(CORRECT)
-        installation.expect_one_result_each(AFTER_A_CUT_CABLE_SECONDS)
+        installation.expect_one_result_each()
         for id in installation.accepted:
             assert installation.client.get(f"/api/v1/submissions/{id}").json()["report"]["points"] == 100
     finally:

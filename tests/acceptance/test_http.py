@@ -132,7 +132,7 @@ def test_service_is_ready_when_a_known_answer_has_gone_through_the_box(server: S
         assert answer.json()["checks"]["database"] == answer.json()["checks"]["queue"] == "ok"
         return answer.status_code == 200
 
-    wait_until(is_ready, 120)
+    wait_until(is_ready)
     with server.client() as client:
         submit(client, "broken_memory_call")
         metrics = client.get("/metrics").text

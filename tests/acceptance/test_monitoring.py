@@ -62,7 +62,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Ite
             web = installation.start_web()
             installation.start_worker()
             installation.post()
-            installation.expect_one_result_each(120)
+            installation.expect_one_result_each()
             (folder / "token").write_text(TOKEN)
             (folder / "alerts.yml").write_text(RULES)
             (job,) = configuration["scrape_configs"]

@@ -47,7 +47,7 @@ def course(installation: Installation) -> str:
     for student, name in STUDENTS.items():
         body = {"external_id": student, "name": name}
         client.post(f"/api/v1/courses/{id}/members", json=body).raise_for_status()
-    installation.post(NO_CLASS, "s2", course=id, wait="60", assignment="lstm-layer").raise_for_status()
+    installation.post(NO_CLASS, "s2", course=id, wait="90", assignment="lstm-layer").raise_for_status()
     return f"{installation.web.url}/courses/{id}"
 
 

@@ -89,6 +89,9 @@ class Attack(Protocol):
     """Grades a submission with the attack in it, then an honest one, which must get full marks.
 
     Of `top`, what the class needs is run; all of `class_body` and `call` is.
+
+    Args:
+        limits: in place of those of `assignment`; `statement_seconds` too.
     """
 
     def __call__(self, *, top: str = "", class_body: str = "", call: str = "", **limits: object) -> Report: ...
@@ -139,8 +142,13 @@ def assignment() -> Assignment:
 @pytest.fixture(scope="session")
 def graded(box: ForkSandbox, assignment: Assignment, references: ReferenceStore) -> Callable[..., Report]:
     def grade_it(given: Submission, **limits: object) -> Report:
-        tight = assignment.model_copy(update={"limits": assignment.limits.model_copy(update=limits)})
-        return grade(given, tight, sandbox=box, references=references)
+        upload = assignment.upload.model_copy(
+            update={name: limits.pop(name) for name in ("statement_seconds",) if name in limits}
+        )
+        chosen = assignment.model_copy(
+            update={"limits": assignment.limits.model_copy(update=limits), "upload": upload}
+        )
+        return grade(given, chosen, sandbox=box, references=references)
 
     return grade_it
 
@@ -167,7 +175,8 @@ def probing(codes: Mapping[str, str]) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def probe(attack: Attack) -> Probe:
     def probe_with(codes: Mapping[str, str]) -> dict[str, str]:
-        report = attack(**probing(codes))
+        # Whatever the pieces find, they shall end on a slow machine too.
+        report = attack(**probing(codes), statement_seconds=60.0, cpu_seconds=60, wall_seconds=120.0)
         assert (report.status, report.points) == (Status.PASSED, 100)
         return json.loads(report.output.stdout.splitlines()[-1])
 

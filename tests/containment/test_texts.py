@@ -99,8 +99,8 @@ def test_an_answer_of_any_kind_is_a_failed_contract(attack, call):
 
 
 def test_a_file_with_much_to_say_about_gets_a_report_that_people_can_read(graded):
-    """A line of a megabyte that raises, and a hundred thousand lines that read the notebook's x."""
-    lines = ["x.shape"] * 100_000 + [f"text = {'z' * 10**6!r}; return 1 / 0"]
+    """A line of a megabyte that raises, and ten thousand lines that read the notebook's x."""
+    lines = ["x.shape"] * 10_000 + [f"text = {'z' * 10**6!r}; return 1 / 0"]
     call = "\n        ".join(lines)
     source = f"import tensorflow as tf\nclass LSTM(tf.keras.Model):\n    def call(self, inputs):\n        {call}\n"
     report = graded(Submission("submission.py", source.encode()), cpu_seconds=20)

@@ -16,7 +16,7 @@ DESK, PHONE, SMALL = 1280, 390, 320
 #: In looks.js: every rule of axe-core but the one on contrast, and that one.
 RULES, COLOURS = "brokenRules", "paleColours"
 Theme = Literal["light", "dark"]
-SECONDS = 20
+SECONDS = 60
 TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 SCRIPT = Path(__file__).with_name("looks.js")
 BARS = ".bar, .course-bar, .foot, .pager, .filters"

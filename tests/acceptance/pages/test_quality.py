@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.acceptance.pages.conftest import Serving
-from tests.acceptance.pages.looking import Looking, Seen, sending
+from tests.acceptance.pages.looking import SCRIPT, Looking, Seen, sending
 from tests.acceptance.pages.states import State, all_states
 
 STATES = all_states()
@@ -17,6 +17,7 @@ STATES = all_states()
 LIGHT_BYTES = 60_000
 REQUESTS = 8
 SHIFT = 0.01
+SLOW = {"offline": False, "latency": 20, "downloadThroughput": 20_000, "uploadThroughput": -1}
 every_page = pytest.mark.parametrize("state", STATES, ids=str)
 
 
@@ -95,6 +96,20 @@ def test_page_loads_quietly_and_moves_nothing(look: Callable[[State], Seen], sta
     refused = f"the server responded with a status of {state.status}"
     assert [error for error in seen.errors if refused not in error] == []
     assert seen.shift < SHIFT
+
+
+@pytest.mark.parametrize("address", ["/people", "/courses/{courses[main]}/members"])
+def test_page_that_arrives_slowly_moves_nothing(browser: Browser, served: Serving, address: str) -> None:
+    """Rows of a table, and what stands in a line, come one after the other: nobody sees them find their places."""
+    with browser.new_context(extra_http_headers={"Accept-Encoding": "identity"}) as context:
+        assert context.request.post(f"{served.url}/enter", form={"token": served.filled.tokens["admin"]}).ok
+        context.add_init_script(path=SCRIPT)
+        page = context.new_page()
+        network = context.new_cdp_session(page)
+        network.send("Network.enable")
+        network.send("Network.emulateNetworkConditions", SLOW)
+        page.goto(f"{served.url}{address.format_map(vars(served.filled))}")
+        assert page.evaluate("looks.noted.shift") == 0
 
 
 @every_page
