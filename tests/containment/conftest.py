@@ -145,9 +145,7 @@ def graded(box: ForkSandbox, assignment: Assignment, references: ReferenceStore)
         upload = assignment.upload.model_copy(
             update={name: limits.pop(name) for name in ("statement_seconds",) if name in limits}
         )
-        chosen = assignment.model_copy(
-            update={"limits": assignment.limits.model_copy(update=limits), "upload": upload}
-        )
+        chosen = assignment.model_copy(update={"limits": assignment.limits.model_copy(update=limits), "upload": upload})
         return grade(given, chosen, sandbox=box, references=references)
 
     return grade_it
