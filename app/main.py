@@ -22,7 +22,8 @@ from app.api import routes as api_routes
 from app.api.endpoints import operations
 from app.errors.commands import OwnerTokenMissing
 from app.http import problems
-from app.http.auth import check_guarded, holders
+from app.http.auth.guard import check_guarded
+from app.http.auth.holders import holders
 from app.http.frames import FrameMiddleware
 from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
 from app.lti.frames import FrameSites

@@ -26,7 +26,7 @@ from app.api.endpoints.grading import adjustments, comments, extensions, grade_b
 from app.api.openapi import problem_answers
 from app.errors.courses import CourseNotFound
 from app.errors.requests import NotAuthenticated, TooManyRequests
-from app.http.auth import Reader
+from app.http.auth.holders import Reader
 from app.http.parameters import language_parameter
 from app.services import services
 

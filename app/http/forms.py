@@ -14,7 +14,7 @@ from starlette.status import HTTP_303_SEE_OTHER
 
 from app.errors import AppError
 from app.http.answers import answer_for
-from app.http.auth import FORM_FIELD, check_form_secret
+from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.pages import SAID
 from app.http.problems import problem
 from app.http.texts import language_of

@@ -12,7 +12,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from app.access.tokens import Principal
-from app.http.auth import form_secret, has_session
+from app.http.auth.proof import form_secret
+from app.http.auth.sessions import has_session
 from app.http.cookies import is_framed, keep
 from app.http.frames import token_of, with_addresses
 from app.http.makers import maker_in_words

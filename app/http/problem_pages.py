@@ -16,7 +16,8 @@ from fastapi import Request, Response
 
 from app.access.tokens import Principal
 from app.http.answers import Answer
-from app.http.auth import SAFE_METHODS, has_session
+from app.http.auth.proof import SAFE_METHODS
+from app.http.auth.sessions import has_session
 from app.http.pages import page, path_of
 from app.http.texts import language_of
 from app.http.ways_in import asked_page, ways_in

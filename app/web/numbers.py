@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.status import HTTP_404_NOT_FOUND
 
 from app.errors.submissions import ReportNotReady
-from app.http.auth import SessionHolder
+from app.http.auth.holders import SessionHolder
 from app.http.parameters import SubmissionId
 from app.http.visibility import artefacts_for, report_for
 from app.services import services

@@ -16,7 +16,7 @@ from app.api.schemas.assignments import AssignmentBody, AssignmentCase, Assignme
 from app.courses.assignments import used_in
 from app.errors.courses import AssignmentNotFound
 from app.errors.requests import NotPermitted
-from app.http.auth import Permitted, Reader
+from app.http.auth.holders import Permitted, Reader
 from app.http.parameters import Moment
 from app.http.texts import language_of
 from app.services import Services, services

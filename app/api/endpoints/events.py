@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.openapi import problem_answers
 from app.errors.submissions import SubmissionNotFound
-from app.http.auth import Reader
+from app.http.auth.holders import Reader
 from app.http.parameters import LastEventId, SubmissionId
 from app.http.watching import event_stream
 from app.services import services

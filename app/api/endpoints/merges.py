@@ -24,7 +24,7 @@ from app.errors.members import (
     SameMember,
 )
 from app.errors.requests import NotPermitted
-from app.http.auth import Permitted
+from app.http.auth.holders import Permitted
 from app.http.parameters import ID, Cursor, Limit
 from app.services import services
 from app.storage.models import Merge

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.api.openapi import problem_answers
 from app.api.schemas.operations import Health, Readiness
 from app.errors.requests import NotAuthenticated, NotPermitted
-from app.http.auth import monitor
+from app.http.auth.holders import monitor
 from app.services import Operations, operations
 from app.submissions import repository
 from app.submissions.repository import QueueState

@@ -20,7 +20,7 @@ from app.courses import people
 from app.errors.members import PersonNotFound
 from app.errors.requests import NotPermitted
 from app.errors.ways_in import IdentityNotFound
-from app.http.auth import Permitted, Reader
+from app.http.auth.holders import Permitted, Reader
 from app.http.parameters import ID, Cursor, Limit
 from app.http.visibility import report_for
 from app.privacy import deletion, export

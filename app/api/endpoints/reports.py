@@ -17,7 +17,7 @@ from app.api.endpoints.submissions import found, report_language
 from app.api.openapi import Answers, problem_answers
 from app.api.schemas.reports import PictureItem, PictureList, ReportDiffBody, ReportItem, ReportList
 from app.errors.submissions import ReportNotFound, ReportNotReady, SubmissionNotFound
-from app.http.auth import Reader
+from app.http.auth.holders import Reader
 from app.http.parameters import SubmissionId
 from app.http.visibility import artefacts_for, report_for, view_for
 from app.services import services

@@ -11,7 +11,7 @@ from app.access.tokens import Principal
 from app.api.openapi import problem_answers
 from app.api.schemas.submissions import DeletedBody
 from app.errors.requests import NotPermitted
-from app.http.auth import Permitted
+from app.http.auth.holders import Permitted
 from app.http.parameters import Name
 from app.privacy import deletion
 from app.services import services

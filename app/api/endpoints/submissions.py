@@ -32,7 +32,7 @@ from app.errors.courses import CourseArchived
 from app.errors.requests import NotPermitted
 from app.errors.submissions import NotCancellable, NotHeld, SubmissionNotFound
 from app.errors.uploads import AttemptRefused, OtherStudent, Overloaded, UploadRefused
-from app.http.auth import Permitted, Reader
+from app.http.auth.holders import Permitted, Reader
 from app.http.parameters import Cursor, IdempotencyKey, Limit, Selected, SubmissionId, Wait
 from app.http.texts import language_of
 from app.http.visibility import report_for

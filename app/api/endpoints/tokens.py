@@ -18,7 +18,7 @@ from app.api.schemas.tokens import NewTokenBody, TokenBody, TokenList, TokenRequ
 from app.errors.courses import CourseArchived
 from app.errors.requests import NotPermitted, TokenMadeBefore, TokenNotFound
 from app.errors.uploads import IdempotencyKeyReused, MemberRemoved
-from app.http.auth import Permitted
+from app.http.auth.holders import Permitted
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
 from app.services import service_url, services
 from app.storage.models import Role, Token

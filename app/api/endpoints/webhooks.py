@@ -26,7 +26,7 @@ from app.errors.courses import CourseArchived
 from app.errors.outgoing import TargetRefused, TooManyWebhooks, WebhookNotFound
 from app.errors.requests import NotPermitted
 from app.errors.uploads import IdempotencyKeyReused
-from app.http.auth import Permitted
+from app.http.auth.holders import Permitted
 from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
 from app.outgoing.targets import check_url
 from app.services import services

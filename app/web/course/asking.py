@@ -13,7 +13,7 @@ from app.access.tokens import Principal
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotFound
 from app.errors.teaching import ReviewNotFound
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.pages import page
 from app.http.parameters import WORDS_CHARACTERS, PathId
 from app.http.texts import language_of

@@ -11,7 +11,7 @@ from app.access.tokens import Principal
 from app.courses import course as courses
 from app.errors.requests import FieldsWrong
 from app.errors.submissions import NotHeld
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.parameters import SubmissionId
 from app.http.texts import language_of

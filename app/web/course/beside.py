@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.errors.submissions import SubmissionNotFound
-from app.http.auth import SessionHolder
+from app.http.auth.holders import SessionHolder
 from app.http.parameters import ID, SubmissionId
 from app.http.texts import language_of
 from app.http.visibility import report_for

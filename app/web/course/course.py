@@ -15,7 +15,7 @@ from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses.assignments import in_course
 from app.courses.uses import UsedAssignment
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.forms import see_other
 from app.http.parameters import LATEST
 from app.http.texts import language_of

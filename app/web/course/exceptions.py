@@ -13,7 +13,7 @@ from app.courses import course as courses
 from app.courses import extensions
 from app.errors.requests import FieldsWrong
 from app.errors.teaching import AdjustmentNotFound, AdjustmentReplaced, CommentNotFound
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.parameters import ID, MOST_ATTEMPTS, MOST_POINTS
 from app.services import services

@@ -12,7 +12,7 @@ from app.courses import course as courses
 from app.errors import AppError
 from app.errors.requests import FieldsWrong
 from app.errors.teaching import ReviewAnswered
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.parameters import ID
 from app.services import services

@@ -11,16 +11,8 @@ from starlette.status import HTTP_303_SEE_OTHER
 from app.access import tokens
 from app.access.tokens import hash_secret
 from app.errors.ways_in import LinkUnusable
-from app.http.auth import (
-    FORM_FIELD,
-    check_form_secret,
-    check_origin,
-    close_session,
-    has_session,
-    open_session,
-    session_person,
-    signed_in_as,
-)
+from app.http.auth.proof import FORM_FIELD, check_form_secret, check_origin
+from app.http.auth.sessions import close_session, has_session, open_session, session_person, signed_in_as
 from app.http.cookies import forget
 from app.http.pages import page
 from app.http.ways_in import ways_in

@@ -23,7 +23,8 @@ from app.errors import AppError
 from app.errors.requests import EmailInvalid, FormExpired
 from app.errors.uploads import StudentInvalid
 from app.http.answers import answer_for
-from app.http.auth import check_origin, open_session, session_sha256, signed_in_as
+from app.http.auth.proof import check_origin
+from app.http.auth.sessions import open_session, session_sha256, signed_in_as
 from app.http.cookies import keep, read
 from app.http.masking import mask, unmask
 from app.http.pages import page

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from app.errors.requests import EmailInvalid
-from app.http.auth import check_origin
+from app.http.auth.proof import check_origin
 from app.http.clients import client_of
 from app.http.pages import page
 from app.http.ways_in import ways_in

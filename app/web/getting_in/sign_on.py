@@ -13,7 +13,9 @@ from app.access import identities, links, tokens
 from app.access.tokens import hash_secret
 from app.errors.requests import SessionMissing
 from app.errors.ways_in import SignOnExpired
-from app.http.auth import FORM_FIELD, check_form_secret, open_session, session_person, signed_in
+from app.http.auth.holders import signed_in
+from app.http.auth.proof import FORM_FIELD, check_form_secret
+from app.http.auth.sessions import open_session, session_person
 from app.http.cookies import forget, keep, read
 from app.oidc.flow import LIFETIME_SECONDS, begin, resume
 from app.oidc.issuer import Issuer

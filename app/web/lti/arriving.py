@@ -24,7 +24,8 @@ from app.errors.lti import (
     MentorLaunch,
     TeacherNeeded,
 )
-from app.http.auth import check_origin, open_framed_session, open_session
+from app.http.auth.proof import check_origin
+from app.http.auth.sessions import open_framed_session, open_session
 from app.http.clients import client_of
 from app.http.forms import fields_of, refused
 from app.http.frames import address_in_frame

@@ -11,7 +11,7 @@ from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import uses
 from app.errors.lti import SelectionNotFound
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.forms import fields_of, form_of
 from app.http.middleware import POLICY
 from app.http.pages import page

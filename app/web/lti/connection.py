@@ -15,7 +15,7 @@ from app.courses import uses
 from app.errors import AppError
 from app.errors.lti import LinkNotFound, PlatformRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page
 from app.http.parameters import ID, PathId

@@ -19,7 +19,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.status import HTTP_302_FOUND
 
 from app.errors.lti import LaunchElsewhere, LaunchRefused, LoginRefused
-from app.http.auth import check_origin
+from app.http.auth.proof import check_origin
 from app.http.clients import client_of
 from app.http.cookies import is_framed, keep, read
 from app.http.pages import page

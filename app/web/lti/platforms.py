@@ -13,7 +13,7 @@ from app.errors import AppError
 from app.errors.lti import PlatformKnown, PlatformNotFound
 from app.errors.outgoing import TargetRefused
 from app.errors.requests import FieldsWrong
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.parameters import PathId

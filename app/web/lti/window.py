@@ -8,7 +8,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from app.access.sessions import LAUNCHED
-from app.http.auth import SessionHolder, check_origin, lend_session, take_lent_session
+from app.http.auth.holders import SessionHolder
+from app.http.auth.proof import check_origin
+from app.http.auth.sessions import lend_session, take_lent_session
 from app.http.forms import form_of, see_other
 from app.http.pages import page
 from app.http.texts import keep_platform_language

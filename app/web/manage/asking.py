@@ -13,7 +13,7 @@ from app.access.tokens import Principal
 from app.errors.members import JoinNotFound, MemberNotFound, PersonNotFound
 from app.errors.requests import NotPermitted, TokenNotFound
 from app.errors.ways_in import JoinLinkNotFound
-from app.http.auth import PageFor, session_holder
+from app.http.auth.holders import PageFor, session_holder
 from app.http.parameters import ID, PathId
 from app.oidc.urls import is_loopback
 from app.services import service_url

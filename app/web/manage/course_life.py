@@ -15,7 +15,7 @@ from app.courses import course as courses
 from app.errors import AppError
 from app.errors.courses import DeletionUnconfirmed
 from app.errors.requests import FieldsWrong
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.privacy import deletion

@@ -14,7 +14,8 @@ from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import uses
 from app.errors.requests import FieldsWrong
-from app.http.auth import PageFor, SessionHolder, session_person
+from app.http.auth.holders import PageFor, SessionHolder
+from app.http.auth.sessions import session_person
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.texts import language_of

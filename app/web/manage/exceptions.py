@@ -12,7 +12,7 @@ from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import extensions, membership, uses
 from app.courses.membership import Members
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.forms import form_of, see_other
 from app.http.pages import page
 from app.services import services

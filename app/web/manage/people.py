@@ -24,7 +24,7 @@ from app.errors.members import (
     SameMember,
 )
 from app.errors.ways_in import IdentityNotFound
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.parameters import ID

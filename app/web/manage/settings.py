@@ -14,7 +14,7 @@ from app.courses import uses
 from app.errors import AppError
 from app.errors.requests import FieldsWrong
 from app.errors.uploads import AssignmentUnknown
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.services import services

@@ -18,7 +18,8 @@ from app.errors.batches import ArchiveRefused, BatchNotFound
 from app.errors.courses import AssignmentNotFound
 from app.errors.uploads import FieldsMissing, FileTooLarge, UploadRefused
 from app.http.answers import answer_named
-from app.http.auth import FORM_FIELD, PageFor, check_form_secret
+from app.http.auth.holders import PageFor
+from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page
 from app.http.parameters import ID, PathId

@@ -19,7 +19,8 @@ from app.courses.uses import list_used
 from app.errors import AppError
 from app.errors.teaching import GradeBookRefused
 from app.errors.uploads import FieldsMissing, UploadRefused
-from app.http.auth import FORM_FIELD, PageFor, check_form_secret
+from app.http.auth.holders import PageFor
+from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.forms import fields_of, refused
 from app.http.pages import page
 from app.http.texts import language_of

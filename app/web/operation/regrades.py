@@ -17,7 +17,7 @@ from app.errors.courses import CourseArchived
 from app.errors.requests import FieldsWrong
 from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
 from app.errors.uploads import IdempotencyKeyReused
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page
 from app.http.parameters import ID, PathId

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from app.access.rights import Action
 from app.access.tokens import Principal
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.pages import page
 from app.operations.about import versions
 from app.operations.status import state_of

@@ -23,7 +23,8 @@ from app.errors import AppError
 from app.errors.requests import NotAuthenticated
 from app.errors.uploads import FileAndCode, NothingHandedIn
 from app.http.answers import answer_for
-from app.http.auth import FORM_FIELD, PageFor, SessionHolder, check_form_secret
+from app.http.auth.holders import PageFor, SessionHolder
+from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.cookies import forget, keep, read
 from app.http.forms import refused, see_other
 from app.http.frames import in_frame

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.access.rights import Action
 from app.access.tokens import Principal
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.pages import page
 from app.http.parameters import ID
 from app.http.texts import language_of

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Action, check_course
 from app.access.tokens import Principal
-from app.http.auth import SessionHolder
+from app.http.auth.holders import SessionHolder
 from app.http.forms import fields_of, form_of, see_other
 from app.http.parameters import SubmissionId
 from app.services import services

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request, Response
 
 from app.access.rights import Action
 from app.courses.course import is_first_wanted
-from app.http.auth import SessionHolder, session_person
+from app.http.auth.holders import SessionHolder
+from app.http.auth.sessions import session_person
 from app.http.forms import see_other
 from app.http.pages import page
 from app.services import services

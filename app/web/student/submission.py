@@ -13,7 +13,7 @@ from starlette.status import HTTP_404_NOT_FOUND
 from app.access.rights import Action, check_course
 from app.courses.assignments import in_course
 from app.errors.submissions import NotCancellable, ReportNotReady
-from app.http.auth import SessionHolder
+from app.http.auth.holders import SessionHolder
 from app.http.forms import form_of, see_other
 from app.http.pages import page
 from app.http.parameters import LastEventId, SubmissionId

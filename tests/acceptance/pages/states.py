@@ -11,7 +11,7 @@ from http import HTTPStatus
 import httpx
 from fastapi.routing import iter_route_contexts
 
-from app.http.auth import PUBLIC
+from app.http.auth.guard import PUBLIC
 from app.main import create_app
 from app.settings import Settings
 from tests.acceptance.pages.filling import OTHERS, Filled

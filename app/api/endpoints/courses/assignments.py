@@ -24,7 +24,7 @@ from app.errors.courses import (
 )
 from app.errors.requests import NotPermitted
 from app.errors.uploads import AssignmentUnknown
-from app.http.auth import PermittedIn
+from app.http.auth.holders import PermittedIn
 from app.http.texts import language_of
 from app.services import services
 from app.texts import title_of

@@ -16,7 +16,7 @@ from app.api.schemas.courses.changes import CourseChangeBody, CourseChangeList
 from app.courses import changes
 from app.errors.courses import CourseNotFound
 from app.errors.requests import NotPermitted
-from app.http.auth import PermittedIn
+from app.http.auth.holders import PermittedIn
 from app.http.parameters import Limit
 from app.services import services
 from app.storage.models import Change

@@ -21,7 +21,7 @@ from app.courses import course as courses
 from app.errors.courses import CourseArchived, CourseNotFound, DeletionUnconfirmed
 from app.errors.requests import NotPermitted
 from app.errors.uploads import IdempotencyKeyReused
-from app.http.auth import Permitted, PermittedIn, Reader
+from app.http.auth.holders import Permitted, PermittedIn, Reader
 from app.http.parameters import Cursor, IdempotencyKey, Limit
 from app.privacy import deletion
 from app.services import services

@@ -27,7 +27,7 @@ from app.errors.members import (
 )
 from app.errors.requests import NotPermitted
 from app.errors.uploads import MemberRemoved
-from app.http.auth import PermittedIn
+from app.http.auth.holders import PermittedIn
 from app.http.parameters import ID, Cursor, Limit
 from app.services import services
 from app.storage.models import Merge

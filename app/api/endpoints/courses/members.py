@@ -21,7 +21,7 @@ from app.courses.membership import Members
 from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.members import EmailTaken, ExternalIdTaken, MemberJoined, MemberNotFound, PersonShared
 from app.errors.requests import NotPermitted
-from app.http.auth import PermittedIn
+from app.http.auth.holders import PermittedIn
 from app.http.parameters import ID, Cursor, Limit, Name
 from app.privacy import deletion
 from app.services import services

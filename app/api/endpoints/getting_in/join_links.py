@@ -18,7 +18,7 @@ from app.api.schemas.links import JoinLinkBody, JoinLinkList, JoinLinkRequest, N
 from app.errors.courses import CourseArchived
 from app.errors.requests import NotPermitted
 from app.errors.ways_in import JoinLinkNotFound
-from app.http.auth import PermittedIn
+from app.http.auth.holders import PermittedIn
 from app.http.parameters import ID, Cursor, Limit
 from app.services import service_url, services
 from app.storage.models import JoinLink

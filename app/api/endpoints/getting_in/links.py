@@ -22,7 +22,7 @@ from app.errors.members import MemberNotFound
 from app.errors.outgoing import MailNotSet
 from app.errors.requests import NotPermitted
 from app.errors.uploads import MemberRemoved
-from app.http.auth import PermittedIn
+from app.http.auth.holders import PermittedIn
 from app.http.parameters import ID, Cursor, Limit
 from app.services import service_url, services
 from app.storage.models import Course, Membership, Token

@@ -28,7 +28,7 @@ from app.errors.outgoing import MailNotSet
 from app.errors.requests import NotPermitted
 from app.errors.rosters import RosterChanged, RosterRefused, RosterTooLong
 from app.errors.uploads import FieldsMissing, FieldsUnknown, FileTooLarge, FormUnreadable, UploadTooSlow
-from app.http.auth import PermittedIn
+from app.http.auth.holders import PermittedIn
 from app.http.texts import language_of
 from app.http.watching import renewed_if_slow
 from app.services import service_url, services

@@ -18,7 +18,7 @@ from app.errors.courses import AssignmentNotFound, CourseArchived, CourseNotFoun
 from app.errors.members import MemberNotFound, MemberNotStudent
 from app.errors.requests import NotPermitted
 from app.errors.teaching import AdjustmentNotFound, AdjustmentReplaced
-from app.http.auth import PermittedIn
+from app.http.auth.holders import PermittedIn
 from app.http.parameters import ID, Cursor, Limit
 from app.services import services
 from app.teaching import adjustments

@@ -19,7 +19,7 @@ from app.errors.members import MemberNotFound, MemberNotStudent
 from app.errors.requests import NotPermitted
 from app.errors.submissions import SubmissionNotFound
 from app.errors.teaching import CommentNotFound
-from app.http.auth import PermittedIn
+from app.http.auth.holders import PermittedIn
 from app.http.parameters import ID, Cursor, Limit
 from app.services import services
 from app.teaching import comments

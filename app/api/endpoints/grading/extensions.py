@@ -20,7 +20,7 @@ from app.errors.courses import AssignmentNotFound, CourseArchived, CourseNotFoun
 from app.errors.members import MemberNotFound, MemberNotStudent
 from app.errors.requests import NotPermitted
 from app.errors.teaching import ExtensionNotFound
-from app.http.auth import PermittedIn
+from app.http.auth.holders import PermittedIn
 from app.http.parameters import Cursor, Limit
 from app.services import Services, services
 from app.storage.models import CourseAssignment, Extension, Membership

@@ -22,7 +22,7 @@ from app.courses import membership
 from app.errors.courses import AssignmentNotFound, CourseNotFound
 from app.errors.members import MemberNotFound, MemberNotStudent
 from app.errors.requests import NotPermitted
-from app.http.auth import PermittedIn
+from app.http.auth.holders import PermittedIn
 from app.http.parameters import Cursor, Limit, Name
 from app.http.texts import language_of
 from app.services import services

@@ -9,7 +9,7 @@ from fastapi import Depends, Path
 from app.access.rights import Action
 from app.access.tokens import Principal
 from app.errors.members import MemberNotFound
-from app.http.auth import PermittedIn
+from app.http.auth.holders import PermittedIn
 from app.http.parameters import ID
 
 #: Of a student at an assignment.

@@ -25,7 +25,7 @@ from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.requests import NotPermitted
 from app.errors.submissions import ReportNotReady, SubmissionNotFound
 from app.errors.teaching import ReviewAnswered, ReviewNotFound, ReviewOpen
-from app.http.auth import Permitted, PermittedIn, Reader
+from app.http.auth.holders import Permitted, PermittedIn, Reader
 from app.http.parameters import ID, Cursor, Limit, SubmissionId
 from app.services import services
 from app.submissions import repository

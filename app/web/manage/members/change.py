@@ -16,7 +16,7 @@ from app.errors import AppError
 from app.errors.members import EmailTaken, ExternalIdTaken, PersonShared
 from app.errors.outgoing import MailNotSet
 from app.errors.requests import FieldsWrong, NotPermitted
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.privacy import deletion

@@ -18,7 +18,7 @@ from app.courses import membership
 from app.errors import AppError
 from app.errors.outgoing import MailNotSet
 from app.errors.requests import FieldsWrong
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.services import service_url, services

@@ -28,7 +28,7 @@ from app.errors import AppError
 from app.errors.requests import FormExpired
 from app.errors.rosters import RosterChanged, RosterRefused, RosterTooLong
 from app.errors.uploads import FieldsMissing, FileTooLarge
-from app.http.auth import FORM_FIELD, check_form_secret
+from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.forms import lines_of, see_other
 from app.http.pages import page
 from app.http.watching import renewed_if_slow

@@ -14,7 +14,7 @@ from app.access.tokens import OWNER, Principal, hash_secret
 from app.courses import course as courses
 from app.errors import AppError
 from app.errors.requests import FieldsWrong, TokenNotFound
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.services import service_url, services

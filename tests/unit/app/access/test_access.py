@@ -14,7 +14,9 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.access import persons
 from app.access.rights import Action
-from app.http.auth import FORM_FIELD, PUBLIC, Permitted, check_guarded
+from app.http.auth.guard import PUBLIC, check_guarded
+from app.http.auth.holders import Permitted
+from app.http.auth.proof import FORM_FIELD
 from app.main import create_app
 from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, Batch, BatchFile, BatchFileState, Identity, Person, Role, new_id
@@ -288,6 +290,6 @@ def test_every_route_of_the_service_is_looked_at_before_it_starts(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for path in ("/healthz", "/docs", "/enter"):
-        monkeypatch.setattr("app.http.auth.PUBLIC", PUBLIC - {path})
+        monkeypatch.setattr("app.http.auth.guard.PUBLIC", PUBLIC - {path})
         with pytest.raises(RuntimeError, match=f"{path} is open to everybody"):
             create_app(settings)

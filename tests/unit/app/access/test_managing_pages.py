@@ -10,7 +10,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from app.access.rights import RIGHTS, Action
-from app.http.auth import PageFor
+from app.http.auth.holders import PageFor
 from app.storage.models import DEFAULT_COURSE, MemberRole, Role, new_id
 from app.web import manage
 from app.web.manage.asking import Shown

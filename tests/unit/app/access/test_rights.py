@@ -15,7 +15,8 @@ from app.access.rights import RIGHTS, Action
 from app.access.tokens import hash_secret
 from app.api.routes import api
 from app.courses import members
-from app.http.auth import FORM_FIELD, SAFE_METHODS, SESSION_COOKIE
+from app.http.auth.proof import FORM_FIELD, SAFE_METHODS
+from app.http.auth.sessions import SESSION_COOKIE
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Person, Role, new_id, utc_now
 from tests.unit.app.access.test_access import ABOUT_PEOPLE, FOR_EVERYBODY, PLACE, filled, of_somebody_else, operations
 from tests.unit.app.access.test_courses import OTHER, SUBMISSIONS, submit, two

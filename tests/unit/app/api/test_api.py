@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.access.tokens import hash_secret
 from app.http.answers import ANSWERS
-from app.http.auth import PUBLIC
+from app.http.auth.guard import PUBLIC
 from app.http.problems import TYPE_PREFIX
 from app.storage.database import Database
 from app.storage.models import Role, utc_now

@@ -12,7 +12,7 @@ import pytest
 from app.access import identities, sessions
 from app.access.tokens import hash_secret
 from app.courses import members
-from app.http.auth import SESSION_COOKIE
+from app.http.auth.sessions import SESSION_COOKIE
 from app.oidc.issuer import Claims
 from app.storage.models import DEFAULT_COURSE, Person, Role, new_id, utc_now
 from grader.report.model import Advisory

@@ -16,7 +16,7 @@ from app.access import sessions
 from app.access.limits import RateLimit
 from app.access.tokens import hash_secret
 from app.courses import members
-from app.http.auth import SESSION_COOKIE
+from app.http.auth.sessions import SESSION_COOKIE
 from app.storage.models import DEFAULT_COURSE, Course, JoinLink, Membership, Person, utc_now
 from app.web.getting_in.joining import KEY_COOKIE
 from tests.unit.app.calls import PAGE, SUBMISSIONS

@@ -15,7 +15,7 @@ import pytest
 from app.access import sessions
 from app.access.tokens import hash_secret
 from app.courses import members
-from app.http.auth import SESSION_COOKIE
+from app.http.auth.sessions import SESSION_COOKIE
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Person, Role, new_id
 from grader import Status
 from grader.report.model import Diagnosis

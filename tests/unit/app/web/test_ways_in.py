@@ -11,7 +11,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from app.http.auth import SESSION_COOKIE
+from app.http.auth.sessions import SESSION_COOKIE
 from app.http.middleware import BODY_BYTES
 from app.http.pages import WEB
 from app.http.written import FIELDS

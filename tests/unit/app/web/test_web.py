@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.http.auth import FORM_FIELD
+from app.http.auth.proof import FORM_FIELD
 from app.http.masking import unmask
 from app.storage.models import DEFAULT_COURSE
 from grader import Report, Status

@@ -11,7 +11,7 @@ from app.access import sessions
 from app.access.tokens import hash_secret
 from app.courses import course as courses
 from app.courses import members
-from app.http.auth import SESSION_COOKIE
+from app.http.auth.sessions import SESSION_COOKIE
 from app.storage.models import DEFAULT_COURSE, MemberRole, Person, Role
 from tests.unit.app.conftest import Service
 from tests.unit.app.web.manage.calls import COURSE, hidden, said, send

@@ -11,7 +11,7 @@ from html import unescape
 
 import pytest
 
-from app.http.auth import FORM_FIELD
+from app.http.auth.proof import FORM_FIELD
 from app.storage.models import DEFAULT_COURSE, Role
 from tests.unit.app.calls import hand_in
 from tests.unit.app.conftest import Service, form_secret

@@ -9,7 +9,7 @@ import zipfile
 import httpx
 import pytest
 
-from app.http.auth import FORM_FIELD
+from app.http.auth.proof import FORM_FIELD
 from app.operations.status import ERRORS_LISTED, Need, Queue, ServiceState, WorkerState, _with_needs
 from app.storage.models import DEFAULT_COURSE, Role
 from app.submissions.repository import QueueState

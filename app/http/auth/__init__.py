@@ -1,0 +1,1 @@
+"""Who asks, and whether a form comes from a page of ours."""

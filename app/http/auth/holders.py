@@ -1,0 +1,200 @@
+"""Who asks: the holder of a bearer token, in programs, or of a session, in browsers. Both are dependencies of routes.
+
+Tokens are random, so a plain SHA-256 is kept, which cannot be turned back into them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from app.access import sessions, tokens
+from app.access.rights import Action
+from app.access.tokens import Principal, hash_secret
+from app.errors.courses import CourseNotFound
+from app.errors.requests import NotAuthenticated, SessionMissing
+from app.errors.ways_in import NoCourseYet
+from app.http.auth.proof import SAFE_METHODS, check_origin
+from app.http.auth.sessions import FRAMED, has_session, prolong_framed, session_sha256
+from app.http.frames import token_of
+from app.http.parameters import ID, CourseParameter
+from app.http.written import written_in
+from app.services import operations, services
+from app.storage.batches import Batcher
+from app.storage.database import Database
+from app.storage.models import DEFAULT_COURSE, Course
+
+bearer_scheme = HTTPBearer(
+    scheme_name="bearer",
+    description="The service prints its owner's token when it starts.",
+    auto_error=False,  # Its own error is not a problem document.
+)
+
+
+async def token_holder(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)],
+    course: CourseParameter = None,
+) -> Principal:
+    """Return the holder of the token in this API request, acting in the course that the request names.
+
+    Raises:
+        NotAuthenticated: there is no bearer token, or not a valid one.
+        CourseNotFound: there is no such course, or the token acts in another one.
+    """
+    if credentials is None:
+        raise NotAuthenticated
+    holder = await services(request).holders.do(hash_secret(credentials.credentials))
+    if holder is None:
+        raise NotAuthenticated
+    return await _in_course(request, holder, course)
+
+
+async def _in_course(request: Request, holder: Principal, course: str | None) -> Principal:
+    if course is None:
+        return holder
+    async with services(request).database.read() as session:
+        found = await session.get(Course, course) if ID.fullmatch(course) else None
+    if found is None:
+        raise CourseNotFound
+    holder = holder.in_course(found)
+    request.state.course = found
+    return holder
+
+
+def holders(database: Database) -> Batcher[str, Principal | None]:
+    """Return a batcher that finds the holder of a token by its hash: one statement for all requests of the moment."""
+
+    async def find(sha256s: Sequence[str]) -> Sequence[Principal | None]:
+        async with database.read() as session:
+            found = await tokens.find_holders(session, set(sha256s))
+        return [found.get(each) for each in sha256s]
+
+    return Batcher(find)
+
+
+@dataclass(frozen=True)
+class Permitted:
+    """A dependency that gives the holder of the token, if it has this right (`Principal.check`)."""
+
+    action: Action
+    #: Whether the transaction refuses what an archived course no longer takes.
+    archived_too: bool = False
+
+    async def __call__(self, holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
+        holder.check(self.action, archived_too=self.archived_too)
+        return holder
+
+
+@dataclass(frozen=True)
+class PermittedIn:
+    """A dependency that gives the holder of the token, acting in the course of the path, if it has this right there."""
+
+    action: Action
+
+    async def __call__(
+        self,
+        request: Request,
+        holder: Annotated[Principal, Depends(token_holder)],
+        course_id: Annotated[str, Path(description="the `id` of a course", examples=[DEFAULT_COURSE])],
+    ) -> Principal:
+        """Raises: CourseNotFound: there is no such course, or the holder acts in another one."""
+        holder = await _in_course(request, holder, course_id)
+        holder.check(self.action)
+        return holder
+
+
+async def monitor(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
+) -> None:
+    """Check for the metrics token of the settings, or for a token that may see everything.
+
+    Raises:
+        NotAuthenticated: there is no valid token.
+        NotPermitted: the token may not see everything.
+    """
+    state = operations(request)
+    expected = state.settings.metrics_token
+    came = credentials.credentials if credentials else ""
+    if expected and hmac.compare_digest(came.encode(), expected.get_secret_value().encode()):
+        return
+    sha256 = hash_secret(came)
+    async with state.database.read() as session:
+        holder = (await tokens.find_holders(session, [sha256])).get(sha256)
+    if holder is None:
+        raise NotAuthenticated
+    holder.check(Action.SEE_METRICS)
+
+
+async def session_holder(request: Request, course: CourseParameter = None) -> Principal:
+    """Return the holder of the browser session in this request, acting in the course that its path or query names.
+
+    Raises:
+        SessionMissing: there is no session, or it is over.
+        NoCourseYet: the person is signed in, and a member of no course.
+        CourseNotFound: there is no such course, or the holder acts in others.
+        OtherSite: it would change something, and another site has sent it.
+    """
+    if request.method not in SAFE_METHODS:
+        check_origin(request)
+    try:
+        return await _session_holder(request, course)
+    except SessionMissing:
+        if request.method not in SAFE_METHODS:
+            request.state.written = await written_in(request)
+        raise
+
+
+async def _session_holder(request: Request, course: str | None) -> Principal:
+    if not has_session(request):
+        raise SessionMissing
+    sha256 = session_sha256(request)
+    course = request.path_params.get("course_id", course)
+    async with services(request).database.read() as session:
+        of = request.path_params.get("submission_id")
+        holder = await sessions.find_holder(session, sha256, course, submission_id=of)
+        person = None if holder else await sessions.find_person(session, sha256)
+        is_old = token_of(request) is not None and await sessions.ends_within(session, sha256, FRAMED / 2)
+    if holder is None:
+        raise NoCourseYet if person else SessionMissing
+    if is_old:
+        await prolong_framed(request)
+    holder = await _in_course(request, holder, course)
+    if of is None:
+        # For the page of a refusal that comes later. With a submission, the course of the holder would say where it is.
+        request.state.viewer = holder
+    return holder
+
+
+@dataclass(frozen=True)
+class PageFor:
+    """A dependency that gives the holder of the browser session, if it has this right in the course of the page.
+
+    A page that shows what an archived course still shows names a right to read, and its forms one to change.
+    """
+
+    action: Action
+
+    async def __call__(self, holder: Annotated[Principal, Depends(session_holder)]) -> Principal:
+        holder.check(self.action)
+        return holder
+
+
+async def signed_in(request: Request) -> None:
+    """Check that the browser is signed in, in a course or in none.
+
+    Raises:
+        SessionMissing, OtherSite: see `session_holder`.
+    """
+    with contextlib.suppress(NoCourseYet):
+        await session_holder(request)
+
+
+Reader = Annotated[Principal, Depends(Permitted(Action.READ))]
+SessionHolder = Annotated[Principal, Depends(session_holder)]

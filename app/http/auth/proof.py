@@ -1,0 +1,60 @@
+"""Proof that a form comes from a page of ours: by the headers of the browser, and by a secret in the page.
+
+The secret is derived from that of the session, which another site can neither read nor guess.
+"""
+
+from __future__ import annotations
+
+import hmac
+from urllib.parse import urlsplit
+
+from fastapi import Request
+
+from app.access.tokens import hash_secret
+from app.errors.requests import FormExpired, OtherSite
+from app.http.auth.sessions import SESSION_COOKIE
+from app.http.cookies import read
+from app.http.frames import is_from_us, token_of
+from app.http.masking import unmask
+from app.services import services
+
+FORM_FIELD = "form_secret"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def form_secret(request: Request) -> str:
+    """Return the secret that proves a form to be from a page of ours. Pages hold it masked."""
+    return hash_secret(f"form:{token_of(request) or read(request, SESSION_COOKIE)}")
+
+
+def check_origin(request: Request) -> None:
+    """Check that a form was sent by a page of ours, by the browser's headers. Programs send none, and have no session.
+
+    Source: the Fetch Standard, "Origin header".
+    Raises:
+        OtherSite: another site sent it.
+    """
+    if not is_from_us(request.headers):
+        raise OtherSite
+    came = request.headers.get("origin")
+    if came is None:
+        return
+    public = urlsplit(services(request).settings.public_url or "")
+    ours = [request.headers.get("host", ""), public.netloc]
+    try:
+        origin = urlsplit(came)
+    except ValueError as exc:
+        raise OtherSite from exc
+    # A proxy may have left the port out of `Host`.
+    if not {origin.netloc, origin.hostname} & set(filter(None, ours)):
+        raise OtherSite
+    # A page of our host that came without TLS may be anybody's.
+    if origin.hostname == public.hostname and origin.scheme != public.scheme:
+        raise OtherSite
+
+
+def check_form_secret(request: Request, came: object) -> None:
+    """Raises: FormExpired: the secret is not this session's."""
+    secret = unmask(came) if isinstance(came, str) else ""
+    if not hmac.compare_digest(secret.encode(), form_secret(request).encode()):
+        raise FormExpired
