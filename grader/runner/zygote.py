@@ -92,7 +92,9 @@ def main() -> None:
         wall = lockdown.prepare(accepted_missing, gpu_nodes)
         program, facts = _preload(kind, wall)
     except lockdown.Refused as exc:
-        sys.exit(f"refused: {exc}")
+        # Said before the end, which closes the socket: whoever waits there kills what is left of this process.
+        print(f"refused: {exc}", file=sys.stderr, flush=True)
+        sys.exit(1)
     sys.argv[:] = [""]
     gc.freeze()  # keeps the collector from touching, and so copying, the parent's pages in every child
     gc.enable()

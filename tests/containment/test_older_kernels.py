@@ -247,6 +247,30 @@ def test_a_host_without_one_of_them_is_refused_until_an_operator_names_it(surrou
     assert outcomes["write" if name == "seccomp" else "TCP, to connect"] in ("EACCES", "EPERM")
 
 
+ZYGOTE = """
+import errno, runpy, sys
+import pyseccomp
+without = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+without.add_rule(pyseccomp.ERRNO(errno.ENOSYS), 'landlock_create_ruleset')
+without.load()
+path = sys.argv[1]
+sys.path.insert(0, path.rpartition('/')[0])
+sys.argv = [path, 'reader', sys.argv[2], '', '']
+runpy.run_path(path, run_name='__main__')
+"""
+
+
+def test_a_refusal_is_said_before_the_socket_is_closed():
+    """The service kills a warm process whose socket has ended, and says what it had printed by then."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = [sys.executable, "-I", "-c", ZYGOTE, str(RUNNER / "zygote.py"), str(theirs.fileno())]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, pass_fds=[theirs.fileno()]) as process, ours:
+        theirs.close()
+        assert ours.recv(1) == b""
+        process.kill()
+        assert process.stderr.read().startswith(b"refused: ")
+
+
 DOCTOR = """
 import errno, sys
 import pyseccomp
