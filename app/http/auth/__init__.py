@@ -1,1 +1,1 @@
-"""Who asks, and whether a form comes from a page of ours."""
+"""Authentication: the caller of a route, and the proof that a form comes from a page of ours."""

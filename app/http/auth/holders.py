@@ -1,4 +1,4 @@
-"""Who asks: the holder of a bearer token, in programs, or of a session, in browsers. Both are dependencies of routes.
+"""The caller of a route, as a dependency: the holder of a bearer token, in programs, or of a session, in browsers.
 
 Tokens are random, so a plain SHA-256 is kept, which cannot be turned back into them.
 """
