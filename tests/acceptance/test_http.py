@@ -101,7 +101,7 @@ def test_metrics_of_the_alerts_are_there_before_anything_has_happened(server: Se
         assert {labels.pop("job"), labels.pop("instance")} <= {"lstm-grader", "node", "a", "b", "web", "worker"}
         assumed.add((name, frozenset(labels.items())))
     assert len(assumed) > 10
-    # What is neither refused nor a failure is counted from its first case on.
+    # Ordinary answers are counted from their first case on.
     ordinary = {each for each in assumed if dict(each[1]).get("status") in ("202", "422")}
     assert assumed - exposed - ordinary == {("up", frozenset())}
     used = set(re.findall(r"lstm_grader_\w+", (ALERTS / "alerts.yml").read_text()))
