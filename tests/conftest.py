@@ -15,7 +15,7 @@ import fcntl
 import hashlib
 import os
 import random
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -126,6 +126,19 @@ def postgresql() -> Iterator[PostgreSQL]:
         yield server
 
 
+@pytest.fixture
+def new_database(postgresql: PostgreSQL) -> Iterator[Callable[..., str]]:
+    """`PostgreSQL.new_database`; it goes with the test, because each takes 9 MB and hundreds of tests have one."""
+    with contextlib.ExitStack() as stack:
+
+        def new_database(copied: str = "template1") -> str:
+            url = postgresql.new_database(copied)
+            stack.callback(postgresql.drop, url)
+            return url
+
+        yield new_database
+
+
 async def _upgrade(url: str) -> None:
     database = Database(url)
     await database.upgrade()
@@ -148,7 +161,7 @@ def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def empty_postgresql(postgresql: PostgreSQL) -> str:
-    """The same on PostgreSQL: the URL of a database, to be copied by `PostgreSQL.new_database`."""
+    """The same on PostgreSQL: the URL of a database, to be copied by `new_database`."""
     return _upgraded(postgresql.new_database())
 
 

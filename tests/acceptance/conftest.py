@@ -79,28 +79,31 @@ def serving(
     """Start the service on a free port and wait until it says where it is."""
     data_dir.mkdir(parents=True, exist_ok=True)
     log = data_dir / f"log-{time.monotonic_ns()}"
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(
+    with (
+        log.open("wb") as stderr,
+        subprocess.Popen(
             [*command, "serve"],
             env=service_environment(data_dir, cache_dir, **environment),
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
-        )
+        ) as process,
+    ):
+        try:
+            yield Server(process, _started(process, log), log, environment.get("LSTM_GRADER_OWNER_TOKEN"))
+        finally:
+            process.kill()
+
+
+def _started(process: subprocess.Popen[str], log: Path) -> str:
+    """Wait until the service says where it is. Returns: what it printed."""
     assert process.stdout is not None
     printed = ""
     for line in process.stdout:
         printed += line
         if "Ctrl-C" in line:
-            break
-    else:
-        pytest.fail(f"it did not start:\n{printed}{log.read_text()}")
-    try:
-        yield Server(process, printed, log, environment.get("LSTM_GRADER_OWNER_TOKEN"))
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+            return printed
+    pytest.fail(f"it did not start:\n{printed}{log.read_text()}")
 
 
 def service_environment(data_dir: Path, cache_dir: Path, **environment: str) -> dict[str, str]:

@@ -74,7 +74,8 @@ class Installation:
             **environment,
         }
         self.database_url = postgresql.new_database() if postgresql else ""
-        if self.database_url:
+        if postgresql:
+            self._stack.callback(postgresql.drop, self.database_url)
             self._environment["LSTM_GRADER_DATABASE_URL"] = self.database_url
             subprocess.run([*COMMAND, "db", "upgrade"], env=self._all_environment(), check=True, capture_output=True)
         self.client = self._stack.enter_context(

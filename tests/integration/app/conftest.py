@@ -13,7 +13,6 @@ from app.access.tokens import Principal
 from app.storage.database import Database
 from tests.integration.app import grade_world
 from tests.integration.app.grade_world import World
-from tests.postgresql import PostgreSQL
 
 
 @pytest.fixture
@@ -33,8 +32,7 @@ async def database(anyio_backend: str, path: Path, request: pytest.FixtureReques
         shutil.copytree(request.getfixturevalue("empty_sqlite"), path.parent)
         url = f"sqlite:///{path}"
     else:
-        server: PostgreSQL = request.getfixturevalue("postgresql")
-        url = server.new_database(request.getfixturevalue("empty_postgresql"))
+        url = request.getfixturevalue("new_database")(request.getfixturevalue("empty_postgresql"))
     database = Database(url)
     await database.upgrade()
     yield database

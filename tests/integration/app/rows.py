@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from app.storage.models import DEFAULT_COURSE, JobStatus, Submission
 from app.submissions import repository
 from grader import Report
 from grader.report.model import AssignmentRef, Receipt, Status, SubmissionRef
-from tests.postgresql import PostgreSQL
 
 CONTENT = bytes(range(256)) * 40
 REPORT = Report(
@@ -37,8 +37,8 @@ REPORT = Report(
 def url_of(kind: str, path: Path, request: pytest.FixtureRequest) -> str:
     if kind == "sqlite":
         return f"sqlite:///{path}"
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    return server.new_database()
+    new_database: Callable[[], str] = request.getfixturevalue("new_database")
+    return new_database()
 
 
 async def add(database: Database, by: Principal, student: str = "ivanov") -> Submission:

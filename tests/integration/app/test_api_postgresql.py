@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE
 from grader import Status, load_assignments
-from tests.postgresql import PostgreSQL
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, form_secret
 from tests.waiting import until
 
@@ -32,9 +31,9 @@ def grader() -> FakeGrader:
 
 @pytest.fixture
 async def client(
-    anyio_backend: str, tmp_path: Path, postgresql: PostgreSQL, grader: FakeGrader
+    anyio_backend: str, tmp_path: Path, new_database: Callable[[], str], grader: FakeGrader
 ) -> AsyncIterator[httpx.AsyncClient]:
-    settings = Settings(data_dir=tmp_path, database_url=postgresql.new_database(), owner_token=OWNER_TOKEN)
+    settings = Settings(data_dir=tmp_path, database_url=new_database(), owner_token=OWNER_TOKEN)
     database = Database(settings.database_url)
     await database.upgrade()
     app = create_app(settings, owner_token=OWNER_TOKEN)

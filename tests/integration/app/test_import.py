@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from app.queue import locked
 from app.storage.database import Database
 from app.storage.models import Base, Change
 from tests.integration.app.test_migrations import NOW, REVISIONS, filled
-from tests.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.anyio
 
@@ -63,10 +62,10 @@ async def rows_of(url: str) -> dict[str, list[Sequence[Any]]]:
 
 @pytest.mark.parametrize("batch", [1, backup.BATCH])
 async def test_every_row_is_copied_and_numbers_go_on(
-    source: Path, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, batch: int
+    source: Path, new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
     monkeypatch.setattr(backup, "BATCH", batch)
-    url = postgresql.new_database()
+    url = new_database()
     database = Database(f"sqlite:///{source}")
     async with database.write() as session:
         for number in range(4):
@@ -90,13 +89,13 @@ async def test_every_row_is_copied_and_numbers_go_on(
 
 
 async def test_copy_of_a_running_service_is_taken_and_its_file_is_not(
-    source: Path, postgresql: PostgreSQL, tmp_path: Path
+    source: Path, new_database: Callable[..., str], tmp_path: Path
 ) -> None:
     copy = tmp_path / "copy.sqlite3"
     database = Database(f"sqlite:///{source}")
     await database.back_up(copy)
     await database.close()
-    url = postgresql.new_database()
+    url = new_database()
     with locked(source.parent):
         refused = await brought(source, url)
         taken = await brought(copy, url)
@@ -106,16 +105,16 @@ async def test_copy_of_a_running_service_is_taken_and_its_file_is_not(
 
 
 async def test_refused_copy_changes_nothing(
-    source: Path, postgresql: PostgreSQL, empty_postgresql: str, tmp_path: Path
+    source: Path, new_database: Callable[..., str], empty_postgresql: str, tmp_path: Path
 ) -> None:
-    filled_already = postgresql.new_database()
+    filled_already = new_database()
     assert (await brought(source, filled_already)).exit_code == 0
     there = await rows_of(filled_already)
     again = await brought(source, filled_already)
     assert (again.exit_code, "already holds data" in again.stderr) == (2, True)
     assert await rows_of(filled_already) == there
 
-    empty = postgresql.new_database(empty_postgresql)
+    empty = new_database(empty_postgresql)
     database = Database(f"sqlite:///{source}")
     async with database.write() as session:
         await session.execute(text("UPDATE reports SET grader_version = 'a' || char(0) || 'b'"))
@@ -130,8 +129,8 @@ async def test_refused_copy_changes_nothing(
     assert (elsewhere.exit_code, "set LSTM_GRADER_DATABASE_URL" in elsewhere.stderr) == (2, True)
 
 
-async def test_file_of_an_earlier_version_is_upgraded_first(path: Path, postgresql: PostgreSQL) -> None:
+async def test_file_of_an_earlier_version_is_upgraded_first(path: Path, new_database: Callable[..., str]) -> None:
     await fill_file(path, REVISIONS[-2])
-    refused = await brought(path, postgresql.new_database())
+    refused = await brought(path, new_database())
     assert refused.exit_code == 2
     assert "is of an older version" in " ".join(refused.stderr.split())

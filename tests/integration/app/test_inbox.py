@@ -27,7 +27,6 @@ from app.submissions import repository
 from app.submissions.uploads import Upload
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts
-from tests.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.anyio
 
@@ -45,8 +44,7 @@ async def databases(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
     if request.param == "sqlite":
         databases = [Database(f"sqlite:///{tmp_path}/db.sqlite3")]
     else:
-        server: PostgreSQL = request.getfixturevalue("postgresql")
-        url = server.new_database()
+        url = request.getfixturevalue("new_database")()
         databases = [Database(url), Database(url)]
     await databases[0].upgrade()
     yield databases

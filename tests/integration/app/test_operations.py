@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def database(anyio_backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
     is_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'db'}" if is_sqlite else request.getfixturevalue("postgresql").new_database()
+    url = f"sqlite:///{tmp_path / 'db'}" if is_sqlite else request.getfixturevalue("new_database")()
     database = Database(url)
     await database.upgrade()
     yield database
@@ -156,7 +156,7 @@ async def test_a_worker_says_how_it_is(database: Database, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queue(
-    database: Database, owner: Principal, postgresql: PostgreSQL
+    database: Database, owner: Principal, postgresql: PostgreSQL, new_database: Callable[[], str]
 ) -> None:
     await graded(database, owner, "graded")
     async with database.write() as session:
@@ -171,7 +171,7 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
         )
         await repository.take_turns(session, [waiting])
         await repository.add_submissions(session, [waiting])
-    url = postgresql.new_database()
+    url = new_database()
     postgresql.restore(postgresql.dump(database.conninfo), url)
     await add(database, owner, "later")
 

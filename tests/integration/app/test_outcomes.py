@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx
@@ -101,9 +101,9 @@ async def proxy(anyio_backend: str, postgresql: PostgreSQL) -> Proxy:
 
 @pytest.fixture
 async def client(
-    anyio_backend: str, tmp_path: Path, postgresql: PostgreSQL, proxy: Proxy
+    anyio_backend: str, tmp_path: Path, new_database: Callable[[], str], proxy: Proxy
 ) -> AsyncIterator[httpx.AsyncClient]:
-    url = make_url(postgresql.new_database())
+    url = make_url(new_database())
     direct = Database(url.render_as_string(hide_password=False))
     await direct.upgrade()
     await direct.close()

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -22,7 +22,6 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Course, Person, Role, utc_now
 from tests.ports import free_port
-from tests.postgresql import PostgreSQL
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret, running
 from tests.waiting import wait_until
 
@@ -214,9 +213,9 @@ async def test_answer_works_in_the_browser_that_asked_and_once(service: Service)
 
 
 async def test_sign_in_that_one_process_began_is_finished_by_another(
-    settings: Settings, postgresql: PostgreSQL
+    settings: Settings, new_database: Callable[[], str]
 ) -> None:
-    database = Database(postgresql.new_database())
+    database = Database(new_database())
     await database.upgrade()
     await database.close()
     shared = settings.model_copy(update={"database_url": database.conninfo, "owner_token": SecretStr(OWNER_TOKEN)})
