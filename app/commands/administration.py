@@ -106,6 +106,12 @@ def known_student(name: str) -> str:
         raise NotPossible(reason="nobody can have this name") from exc
 
 
+async def count_older(settings: Settings, days: float) -> int:
+    """Return the number of submissions that are older than this."""
+    async with opened(settings) as database:
+        return await retention.count_older(database, days)
+
+
 async def prune(settings: Settings, days: float) -> int:
     """Delete submissions that are older than this; return their number."""
     async with opened(settings) as database:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, exists, select, true
+from sqlalchemy import ColumnElement, exists, func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.background import Background
@@ -69,13 +69,11 @@ async def delete_older(database: Database, days: float, course_id: str | None = 
     Returns:
         Their number.
     """
-    old = Submission.created_at < utc_now() - timedelta(days=days)
-    ended = Submission.job_status.in_([JobStatus.DONE, JobStatus.CANCELLED])
     here: ColumnElement[bool] = true() if course_id is None else Submission.course_id == course_id
     total = 0
     while True:
         async with database.write() as session:
-            found = select(Submission.id).where(old, ended, here).order_by(Submission.id).limit(deletion.AT_ONCE)
+            found = select(Submission.id).where(_is_older(days), here).order_by(Submission.id).limit(deletion.AT_ONCE)
             ids = (await session.scalars(found.with_for_update(skip_locked=True))).all()
             await attempts_expired(session, ids)
             await delete_rows(session, Submission, Submission.id.in_(ids))
@@ -86,6 +84,17 @@ async def delete_older(database: Database, days: float, course_id: str | None = 
         await database.erased()
         logger.info("old_submissions_deleted", extra={"submissions": total})
     return total
+
+
+async def count_older(database: Database, days: float) -> int:
+    """Return the number of submissions that `delete_older` would delete in all courses."""
+    async with database.read() as session:
+        return (await session.scalars(select(func.count()).select_from(Submission).where(_is_older(days)))).one()
+
+
+def _is_older(days: float) -> ColumnElement[bool]:
+    ended = Submission.job_status.in_([JobStatus.DONE, JobStatus.CANCELLED])
+    return ended & (Submission.created_at < utc_now() - timedelta(days=days))
 
 
 async def _delete_log(database: Database, days: float, course_id: str) -> None:

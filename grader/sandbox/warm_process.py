@@ -81,10 +81,13 @@ class Zygote:
             if self._ready:
                 return
             self._control.settimeout(START_SECONDS)
+            silence = "it ended and printed nothing"
             try:
                 message = self._control.recv(65536)
                 self._control.settimeout(None)
-            except OSError:  # It took too long, or was closed meanwhile.
+            except TimeoutError:
+                message, silence = b"", f"no answer within {START_SECONDS:g} s"
+            except OSError:  # It was closed meanwhile.
                 message = b""
             if not message:
                 self._kill()
@@ -94,7 +97,7 @@ class Zygote:
                     self._start_error = SandboxUnavailable(tail.removeprefix("refused: "))
                 else:
                     self._start_error = SandboxStartFailed(
-                        f"the {self.kind.value} process did not start{self._ring.where}: {tail or 'no answer in time'}"
+                        f"the {self.kind.value} process did not start{self._ring.where}: {tail or silence}"
                     )
                 raise self._start_error
             greeting = json.loads(message)

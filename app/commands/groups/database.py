@@ -120,12 +120,16 @@ def prune(
             "--older-than-days", min=0, max=36500, help="Delete submissions older than this.", show_default=False
         ),
     ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete submissions older than so many days, with their reports. Waiting ones stay.
+    """Delete submissions of all courses that are older than so many days, with their reports. Waiting ones stay.
 
-    A service with LSTM_GRADER_RETENTION_DAYS set does this daily. Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    This cannot be undone. A service with LSTM_GRADER_RETENTION_DAYS set does it daily. Exit codes: 0 done, 1 not
+    confirmed, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
         from app.commands import administration
 
+        if not yes and (count := asyncio.run(administration.count_older(settings, days))):
+            typer.confirm(f"Submissions that go, with their reports: {count}. Delete them?", abort=True)
         typer.echo(f"submissions: {asyncio.run(administration.prune(settings, days))}")

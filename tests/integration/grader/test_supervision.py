@@ -180,7 +180,7 @@ def test_a_failed_start_is_said_to_everybody_who_waits_for_it():
     zygote = Zygote(Kind.READER, without_ring("not needed to start"))
     os.kill(zygote.pid, signal.SIGKILL)
     for _ in range(2):
-        with pytest.raises(SandboxStartFailed, match="did not start"):
+        with pytest.raises(SandboxStartFailed, match="did not start: it ended and printed nothing"):
             zygote.wait_ready()
     zygote.close()
 

@@ -171,6 +171,9 @@ async def test_a_student_is_deleted_from_the_command_line_while_the_service_runs
         deleted = await asyncio.to_thread(run, settings, "students", "delete", "Пётр", "--yes")
         assert deleted.stdout == "submissions: 1, reports: 1, tokens: 0\n"
         assert await students(service) == ["Анна"]
-        pruned = await asyncio.to_thread(run, settings, "db", "prune", "--older-than-days", "0")
+        refused = await asyncio.to_thread(run, settings, "db", "prune", "--older-than-days", "0")
+        assert (refused.exit_code, "with their reports: 1. Delete them?" in refused.output) == (1, True)
+        assert await students(service) == ["Анна"]
+        pruned = await asyncio.to_thread(run, settings, "db", "prune", "--older-than-days", "0", "--yes")
         assert pruned.stdout == "submissions: 1\n"
         assert await students(service) == []
