@@ -123,7 +123,7 @@ class PostgreSQL:
         return self.url(name)
 
     def drop(self, url: str) -> None:
-        """Whoever uses it loses the connection."""
+        """End the connections of all who use it, and delete it."""
         name = url.rpartition("/")[2]
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
