@@ -326,7 +326,8 @@ def without_cookies(
     context = driver.chromium.launch_persistent_context(
         profile,
         executable_path=path,
-        args=FLAGS,
+        # In one process: Playwright at times loses a frame that goes from one to another and back at once.
+        args=[*FLAGS, "--disable-site-isolation-trials"],
         chromium_sandbox=False,
         ignore_https_errors=True,
         locale="en-GB",
