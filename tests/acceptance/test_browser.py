@@ -256,6 +256,7 @@ def test_page_of_a_course_fits_the_screen(browser: Browser) -> None:
 
 
 def expect_to_fit(page: Page, what: str) -> None:
+    page.wait_for_load_state()  # What comes after the old page has gone is not there to be opened.
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.storage.models import DEFAULT_COURSE
 
@@ -12,6 +12,14 @@ EXAMPLE_ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
 EXAMPLE_COURSE = DEFAULT_COURSE
 
 Schema = dict[str, Any]
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# With `strict=True` before it, an integer of JSON Schema: 5.0 is one, "5" and true are none.
+WHOLE = BeforeValidator(_whole)
 
 
 class Body(BaseModel):

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page, Request, both, given, not_, one_of
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, WHOLE, Body, Page, Request, both, given, not_, one_of
 from app.http.parameters import ID, NO_NAME, Moment, Name
 from app.storage.models import utc_now
 
@@ -88,8 +88,8 @@ class JoinLinkRequest(Request):
         examples=["БПМИ201"],
         json_schema_extra={"not": NO_NAME},
     )
-    limit: int | None = Field(
-        JOIN_LIMIT, description="how many may come; null: no limit", ge=1, le=JOIN_LIMIT_MAX, examples=[300]
+    limit: Annotated[int, Field(ge=1, le=JOIN_LIMIT_MAX, strict=True), WHOLE] | None = Field(
+        JOIN_LIMIT, description="how many may come; null: no limit", examples=[300]
     )
     expires_at: Moment | None = Field(
         default_factory=lambda: utc_now() + timedelta(days=JOIN_DAYS),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from app.api.schemas.base import Body, Request
+from app.api.schemas.base import WHOLE, Body, Request
 from app.courses.assignments import Rules
 from app.http.parameters import Moment, Name
 
@@ -31,11 +31,11 @@ class RulesRequest(Request):
     closes: Moment | None = Field(default_factory=lambda: None, description=described("closes"))
     late_percent_per_day: Percent = Field(default_factory=float, description=described("late_percent_per_day"))
     late_percent_max: Percent = Field(default_factory=float, description=described("late_percent_max"))
-    limit: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = Field(
+    limit: Annotated[int, Field(ge=1, le=1000, strict=True), WHOLE] | None = Field(
         default_factory=lambda: None, description=described("limit")
     )
-    cooldown_seconds: int = Field(
-        default_factory=int, ge=0, le=30 * 86400, strict=True, description=described("cooldown_seconds")
+    cooldown_seconds: Annotated[int, Field(ge=0, le=30 * 86400, strict=True), WHOLE] = Field(
+        default_factory=int, description=described("cooldown_seconds")
     )
     counts: Literal["best", "last"] = Field(default_factory=lambda: "best", description=described("counts"))
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from app.api.schemas.base import EXAMPLE_COURSE, Body, Page, Request
+from app.api.schemas.base import EXAMPLE_COURSE, WHOLE, Body, Page, Request
 from app.courses.course import time_zones
 from app.http.parameters import Language, Name
 
@@ -63,7 +63,7 @@ class CourseCopyRequest(Request):
     model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Сети, весна 2027", "shift_days": 364}]})
 
     title: Name
-    shift_days: Annotated[int, Field(ge=-3660, le=3660, strict=True)] | None = Field(
+    shift_days: Annotated[int, Field(ge=-3660, le=3660, strict=True), WHOLE] | None = Field(
         0,
         description="how far its dates move, by the clock on the wall in the course's time zone; "
         "null: the copy has no dates",

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from app.api.schemas.base import EXAMPLE_ID, Body, Page, Request, both, given, not_, one_of
+from app.api.schemas.base import EXAMPLE_ID, WHOLE, Body, Page, Request, both, given, not_, one_of
 from app.http.parameters import ID, MOST_ATTEMPTS, MOST_POINTS, WORDS_CHARACTERS, Moment
 from app.storage.models import Adjustment, Comment, Extension, ReviewRequest, Submission
 from grader import Assignment
@@ -46,7 +46,9 @@ class ExtensionRequest(Request):
         examples=["2026-10-08T20:59:59Z"],
     )
     closes: Moment | None = Field(None, description="replaces the course's")
-    more_attempts: int = Field(0, ge=0, le=MOST_ATTEMPTS, strict=True, description="on top of the course's limit")
+    more_attempts: Annotated[int, Field(ge=0, le=MOST_ATTEMPTS, strict=True), WHOLE] = Field(
+        0, description="on top of the course's limit"
+    )
     reason: Words = Field(description="for the staff and the student", examples=["ill for a week"])
 
     @model_validator(mode="after")
