@@ -13,6 +13,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from tests.ports import free_port
 from tests.waiting import wait_until
@@ -119,14 +120,15 @@ class PostgreSQL:
         self._databases += 1
         name, template = f"test_{self._databases}", copied.rpartition("/")[2]
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[call-overload]
+            create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
         return self.url(name)
 
     def drop(self, url: str) -> None:
         """End the connections of all who use it, and delete it."""
         name = url.rpartition("/")[2]
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @contextlib.contextmanager

@@ -70,10 +70,11 @@ async def delete_older(database: Database, days: float, course_id: str | None = 
         Their number.
     """
     here: ColumnElement[bool] = true() if course_id is None else Submission.course_id == course_id
+    old = _is_older(days)  # Once: the moment does not move while it deletes.
     total = 0
     while True:
         async with database.write() as session:
-            found = select(Submission.id).where(_is_older(days), here).order_by(Submission.id).limit(deletion.AT_ONCE)
+            found = select(Submission.id).where(old, here).order_by(Submission.id).limit(deletion.AT_ONCE)
             ids = (await session.scalars(found.with_for_update(skip_locked=True))).all()
             await attempts_expired(session, ids)
             await delete_rows(session, Submission, Submission.id.in_(ids))
