@@ -6,12 +6,10 @@ import asyncio
 import contextlib
 import errno
 import logging
-import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from importlib.metadata import version
-from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -25,7 +23,7 @@ from app.main import create_app
 from app.operations.collecting import not_collecting
 from app.services import Operations, Services
 from app.settings import Settings
-from app.stopping import connection_seconds, end_in_time
+from app.stopping import call_on_signal, connection_seconds, end_in_time
 from grader.sandbox import ForkSandbox
 
 logger = logging.getLogger(__name__)
@@ -51,14 +49,18 @@ async def _run(settings: Settings, sandbox: ForkSandbox | None) -> None:
     with listen(settings.host, settings.port) as listener:
         async with app.router.lifespan_context(app):
             services: Services = app.state.services
-            # The operator knows a token of the settings, and others may read this output.
-            print(greeting(settings.url(listener.getsockname()[1]), None if given else token), flush=True)
+            server = _Server(_config(app, settings))
 
             def stop() -> None:
                 end_in_time(settings.shutdown_seconds)
                 services.jobs.stop_watching()
+                server.should_exit = True
 
-            await _Server(_config(app, settings), stop).serve([listener])
+            # Before the address is printed: whoever reads it may stop the service at once.
+            call_on_signal(stop)
+            # The operator knows a token of the settings, and others may read this output.
+            print(greeting(settings.url(listener.getsockname()[1]), None if given else token), flush=True)
+            await server.serve([listener])
             logger.info("stopping")
 
 
@@ -114,7 +116,7 @@ async def answering(state: Operations, port: int) -> AsyncIterator[None]:
     app.add_middleware(HeadMiddleware)
     app.add_middleware(RequestMiddleware, metrics=state.metrics, routes=app.routes)
     with listen(state.settings.host, port) as listener:
-        server = _Guest(_config(app, state.settings))
+        server = _Server(_config(app, state.settings))
         task = asyncio.create_task(server.serve([listener]), name="status")
         try:
             yield
@@ -139,30 +141,9 @@ def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     )
 
 
-class _Guest(uvicorn.Server):
-    """A server that leaves the signals to the worker in whose process it runs."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_stop = on_stop
+    """A server that leaves the signals to us. uvicorn's own raises them again after serving, which ends the process."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        # uvicorn's own version raises the signal again after serving, which would end the process before the worker
-        # has stopped.
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().remove_signal_handler(number)
-        self._on_stop()
-        super().handle_exit(sig, frame)

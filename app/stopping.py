@@ -1,4 +1,4 @@
-"""The time for a stop, and the shares of it that running grades and open connections get.
+"""A stop: what begins it, its time, and the shares of that time that running grades and open connections get.
 
 The operator sets the time from the signal to the end of the process. A container platform kills a process that takes
 longer.
@@ -6,10 +6,13 @@ longer.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import NoReturn
 
 logger = logging.getLogger(__name__)
@@ -30,6 +33,19 @@ def grading_seconds(stop_seconds: float) -> float:
 def connection_seconds(stop_seconds: float) -> float:
     """Return the time for open connections, which runs at the same time."""
     return min(CONNECTION_SECONDS, grading_seconds(stop_seconds))
+
+
+def call_on_signal(stop: Callable[[], None]) -> None:
+    """Call this at the first SIGTERM or SIGINT. A second one ends the process at once."""
+    loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+
+    def handle() -> None:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+        stop()
+
+    for number in numbers:
+        loop.add_signal_handler(number, handle)
 
 
 def end_in_time(stop_seconds: float) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 
 from app.errors.commands import NothingToShare
 from app.operations.about import About
@@ -17,7 +16,7 @@ from app.queue import Worker
 from app.server import answering
 from app.services import Operations
 from app.settings import Settings
-from app.stopping import end_in_time, grading_seconds
+from app.stopping import call_on_signal, end_in_time, grading_seconds
 from app.storage.database import Database
 from grader import load_assignments
 from grader.sandbox import ForkSandbox
@@ -46,7 +45,7 @@ async def _run(settings: Settings, sandbox: ForkSandbox | None) -> None:
         stack.push_async_callback(database.close)
         await database.check_revision()
         stopped = asyncio.Event()
-        _on_signal(stopped)
+        call_on_signal(stopped.set)
         await stack.enter_async_context(Retention(database, settings.retention_days))
         metrics = Metrics()
         about = About(settings.slots)
@@ -70,15 +69,3 @@ async def _run(settings: Settings, sandbox: ForkSandbox | None) -> None:
         end_in_time(settings.shutdown_seconds)
         worker.stop()
         logger.info("stopping")
-
-
-def _on_signal(stopped: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-        stopped.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)

@@ -10,6 +10,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -31,6 +32,19 @@ from tests.waiting import wait_until
 
 SUBMISSIONS = "/api/v1/submissions"
 ALERTS = Path(__file__).parents[2] / "deploy" / "prometheus"
+# Its reader stops it before the first line of the greeting has left the process.
+SERVICE_STOPPED_AT_ITS_GREETING = """
+import os, signal, sys
+from app import server
+from app.cli import main
+
+def stop(*arguments):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return greeting(*arguments)
+
+greeting, server.greeting = server.greeting, stop
+sys.exit(main())
+"""
 
 
 def submit(client: httpx.Client, case: str, wait: int = 120, lang: str = "en") -> httpx.Response:
@@ -120,6 +134,13 @@ def test_service_that_is_stopped_while_it_warms_up_ends_at_once_and_in_silence(t
         log = server.log.read_text()
     assert "stopping" in log
     assert not [line for line in log.splitlines() if "Traceback" in line or '"error"' in line]
+
+
+def test_service_that_is_stopped_as_soon_as_it_says_where_it_is_ends_in_order(tmp_path: Path, cache_dir: Path) -> None:
+    command = [sys.executable, "-c", SERVICE_STOPPED_AT_ITS_GREETING]
+    with serving(tmp_path, cache_dir, command=command) as server:
+        assert server.process.wait(60) == 0
+        assert "stopping" in server.log.read_text()
 
 
 def test_health_answers_while_the_box_still_warms_up(server: Server) -> None:

@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request
 
 from app.http import connections
 from app.http.connections import Unfinished
-from app.server import _config, _Guest, listen
+from app.server import _config, _Server, listen
 from app.settings import Settings
 from tests.waiting import until
 
@@ -33,7 +33,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[int, Unfinished | N
     config = _config(app, settings)
     unfinished = getattr(config.http, "keywords", {}).get("unfinished")
     with listen("127.0.0.1", 0) as listener:
-        server = _Guest(config)
+        server = _Server(config)
         task = asyncio.create_task(server.serve([listener]))
         try:
             yield listener.getsockname()[1], unfinished
