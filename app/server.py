@@ -28,6 +28,9 @@ from grader.sandbox import ForkSandbox
 
 logger = logging.getLogger(__name__)
 
+# Longer than a proxy keeps an idle connection (nginx 60 seconds). Closed by us, a request may just be on its way.
+KEPT_SECONDS = 75
+
 
 def run(settings: Settings, sandbox: ForkSandbox | None = None) -> None:
     """Serve until SIGTERM or SIGINT. A second signal ends the process at once; the next start repeats running grades.
@@ -135,6 +138,7 @@ def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         ws="none",
+        timeout_keep_alive=KEPT_SECONDS if settings.behind_proxy else 5,
         forwarded_allow_ips="127.0.0.1",
         # It takes fractions of seconds, although it is annotated as int.
         timeout_graceful_shutdown=connection_seconds(settings.shutdown_seconds),  # type: ignore[arg-type]

@@ -48,7 +48,8 @@ def doctor(
     ] = False,
 ) -> None:
     """Say in the first line whether this host can grade, or why not; then versions, the database and the queue, the
-    device, and the wall around submissions. A known answer is graded to find out. It changes nothing.
+    device, and the wall around submissions. A known answer is graded to find out. It changes nothing
+    in the database; reference answers that are missing go into the cache.
 
     Exit codes: 0 it can grade, 2 wrong usage or settings, 3 it cannot, or the database cannot be used.
     """

@@ -15,7 +15,7 @@ tokens = typer.Typer(help="Make, list and end tokens. The service may be running
 @tokens.command("create")
 def create_token(
     name: Annotated[str, typer.Argument(help="Purpose of the token, such as Moodle.")],
-    role: Annotated[str, typer.Option(help="submitter, teacher or admin.")] = "submitter",
+    role: Annotated[str, typer.Option(help="submitter, assistant, teacher or admin.")] = "submitter",
     student: Annotated[str | None, typer.Option(help="Makes it this student's own.")] = None,
     days: Annotated[int | None, typer.Option(min=1, max=36500, help="Days of validity; default: no end.")] = None,
     course: OfCourse = None,

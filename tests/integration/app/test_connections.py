@@ -145,3 +145,9 @@ async def test_behind_a_proxy_nothing_is_timed(tmp_path: Path) -> None:
     async with serving(Settings(data_dir=tmp_path, behind_proxy=True)) as (port, unfinished):
         assert unfinished is None
         assert (await finish(*(await begin(port)), b"1\r\n\r\n1234")).endswith(b"4")
+
+
+def test_a_proxy_ends_idle_connections_before_the_service_does(tmp_path: Path) -> None:
+    """A request that meets a connection just being closed is answered 502 by the proxy."""
+    config = _config(FastAPI(), Settings(data_dir=tmp_path, behind_proxy=True))
+    assert config.timeout_keep_alive > 60  # nginx' own `keepalive_timeout`
