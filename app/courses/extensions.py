@@ -8,7 +8,7 @@ the course closes before.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -91,7 +91,10 @@ async def put(
     more_attempts: int,
     reason: str,
 ) -> Extension:
-    """Give the student this extension, in place of an earlier one. Call it in the student's turn."""
+    """Give the student this extension, in place of an earlier one. The same one again changes nothing.
+
+    Call it in the student's turn.
+    """
     extension = await find(session, member, use)
     before = _logged(extension, use)
     if extension is None:
@@ -122,5 +125,6 @@ def _logged(extension: Extension | None, use: CourseAssignment) -> dict[str, Any
     if extension is None:
         return {}
     values = {name: getattr(extension, name) for name in VALUES}
-    written = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
-    return {"extension": {"assignment": use.assignment_id, **written}}
+    # A form gives moments by the clock of its course, and the database gives them back in UTC.
+    moments = {name: value.astimezone(UTC).isoformat() for name, value in values.items() if isinstance(value, datetime)}
+    return {"extension": {"assignment": use.assignment_id, **values, **moments}}

@@ -33,7 +33,7 @@ class RosterColumnUnknown(RosterRefused):
 
 
 class RosterTooLong(RosterRefused):
-    """params: limit (rows), limit_bytes"""
+    """The same holds for a platform's own file with students. params: limit (rows), limit_bytes"""
 
 
 class RosterChanged(AppError):

@@ -45,6 +45,7 @@ def page(
     viewer: Principal | None = None,
     course: Course | None = None,
     here: str | None = None,
+    path: str | None = None,
     **context: object,
 ) -> HTMLResponse:
     """Render the template in the reader's language. A language chosen on this page is remembered.
@@ -53,6 +54,7 @@ def page(
         viewer: whose rights decide what the page offers; None: nobody is known.
         course: the page belongs to it, and shows its navigation.
         here: the id of this page in `navigation.SECTIONS`.
+        path: of the page that answers a form again, for links to it; None: such links lead to the first page.
     """
     language = language_of(request)
     is_get = request.method == "GET"
@@ -64,7 +66,7 @@ def page(
         title_of=lambda assignment: title_of(assignment, language),
         language=language,
         languages=LANGUAGES,
-        path=path_of(request) if is_get else "/",
+        path=path_of(request) if is_get else path or "/",
         query=without(request.query_params.multi_items(), *OF_ONE_VISIT) if is_get else [],
         said=catalogue().find(f"said.{request.query_params.get(SAID)}", language),
         viewer=viewer,

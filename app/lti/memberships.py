@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +13,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.courses import course, membership
+from app.courses import course
 from app.errors.courses import CourseArchived
 from app.errors.outgoing import AnswerUnusable
 from app.errors.uploads import MemberRemoved
-from app.lti import platforms
 from app.lti.grades import outbox
 from app.lti.launch import binding, people
 from app.lti.launch.message import Id, Text, full_name
@@ -28,7 +27,7 @@ from app.lti.platform_services import LIST_BYTES, MEMBERSHIP_SCOPE, PlatformServ
 from app.lti.registration.kinds import is_moodle
 from app.mail.addresses import is_address
 from app.storage.database import Database
-from app.storage.models import Identity, LtiContext, LtiMember, LtiPlatform, MemberRole, Membership, Person
+from app.storage.models import LtiContext, LtiMember, LtiPlatform, MemberRole, Membership, Person
 
 CONTAINER = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 PAGES = 100
@@ -130,11 +129,11 @@ async def apply(
         asked_at: before the list was read; who came by a launch after that is no one who has left.
         asked_by: the id of a member who stays in any case: platforms do not list their administrators.
     """
-    issuer, made_by = platforms.issuer_of_people(platform.id), made_by_platform(platform)
+    made_by = made_by_platform(platform)
     there = {who.subject: who for who in listed if who.part != Part.MENTOR}
     total = Counter[str]()
     async with database.read() as session:
-        known = await _known(session, context.course_id, issuer)
+        known = await people.known(session, context)
         settled = await _settled(session, context, known, there)
     students = {subject: member.id for subject, member in settled.items() if member.role == MemberRole.STUDENT}
     for subject, who in sorted(there.items()):
@@ -152,7 +151,7 @@ async def apply(
                 portion = {user: students[user] for user in users[start : start + AT_ONCE]}
                 await outbox.expect(session, context.id, portion)
     async with database.read() as session:
-        gone = await _left_out(session, context, issuer, there, asked_at)
+        gone = await _left_out(session, context, there, asked_at)
     for member in gone:
         if member.id != asked_by:
             async with database.write() as session:
@@ -210,19 +209,8 @@ async def _bring(
     return Counter(changed=int(was != (member.role, member.removed_at is None)))
 
 
-async def _known(session: AsyncSession, course_id: str, issuer: str) -> dict[str, Membership]:
-    """Find the members of a course whom the platform knows, by its ids for them."""
-    rows = await session.execute(
-        select(Identity.subject, Membership)
-        .join(Membership, Membership.person_id == Identity.person_id)
-        .where(Identity.issuer == issuer, Membership.course_id == course_id)
-        .order_by(Membership.id)
-    )
-    return {subject: await membership.kept_of(session, member) for subject, member in rows.all()}
-
-
 async def _left_out(
-    session: AsyncSession, context: LtiContext, issuer: str, there: Collection[str], asked_at: datetime
+    session: AsyncSession, context: LtiContext, there: Collection[str], asked_at: datetime
 ) -> Sequence[Membership]:
     """List the members whom this context has brought and does not list any more."""
     brought = await session.scalars(
@@ -231,8 +219,7 @@ async def _left_out(
         .where(LtiMember.lti_context_id == context.id, LtiMember.seen_at < asked_at, Membership.removed_at.is_(None))
         .order_by(Membership.id)
     )
-    subjects = defaultdict(set)
-    for subject, member in (await _known(session, context.course_id, issuer)).items():
-        subjects[member.id].add(subject)
     # A member without an id there does not come from there any more.
-    return [member for member in brought if member.id in subjects and not subjects[member.id] & set(there)]
+    known = await people.known(session, context)
+    gone = {member.id for member in known.values()} - {known[subject].id for subject in known.keys() & there}
+    return [member for member in brought if member.id in gone]

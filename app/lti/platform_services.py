@@ -10,7 +10,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from http import HTTPStatus
 from http.client import responses
@@ -46,7 +46,13 @@ PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus
 GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 #: Of a platform's words that are kept.
 WORDS = 300
-_TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
+#: Of a refusal without JSON: its sentence, or the title of its page, is found before that.
+HEAD_BYTES = 100_000
+#: It ends at the next tag: one that looked for its end behind others would stop the service for hours.
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
+#: Canvas's words where others answer 429 (developerdocs.instructure.com, "Throttling"), and its header of what is left.
+LIMITED = "rate limit exceeded"
+LEFT_HEADER = "x-rate-limit-remaining"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 SCORE_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
 LINEITEM_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/lineitem"
@@ -132,7 +138,8 @@ class PlatformServices:
             headers = {"Accept": accept, "Authorization": f"Bearer {token.text}"}
             if content_type is not None:
                 headers["Content-Type"] = content_type
-            answer = await self._outgoing.send(method, url, headers=headers, content=body, most_bytes=most_bytes)
+            sent = await self._outgoing.send(method, url, headers=headers, content=body, most_bytes=most_bytes)
+            answer = _limited(sent)
             self._learn_time(platform, answer)
             if is_last or not self._has_ended((platform.id, frozenset(scopes)), token, answer):
                 return _no_page(answer)
@@ -230,7 +237,7 @@ class PlatformServices:
             most_bytes=ANSWER_BYTES,
         )
         self._learn_time(platform, answer)
-        return answer
+        return _limited(answer)
 
     def _keep_token(self, platform: LtiPlatform, scopes: frozenset[str], answer: Answer) -> _Token:
         document = answer.json()
@@ -269,11 +276,12 @@ def words_of(answer: Answer) -> str:
     Moodle sends JSON under the type of a page, and repeats our whole score behind its sentence. An empty answer
     says no more than the name of its status.
     """
-    text = answer.body.decode("utf-8", "replace")
-    if (said := _said(text)) is not None:
+    text = answer.body[:HEAD_BYTES].decode("utf-8", "replace")
+    if (said := _said(answer)) is not None:
         text = said.partition("{")[0] or said
     elif is_page(answer):
-        text = unescape("".join(_TITLE.findall(text)[:1]))
+        found = _TITLE.search(text)
+        text = unescape(found[1]) if found else ""
     words = " ".join("".join(char if char.isprintable() else " " for char in text[: WORDS * 4]).split())[:WORDS]
     return words or responses.get(answer.status, "")
 
@@ -283,6 +291,18 @@ def is_page(answer: Answer) -> bool:
     return answer.body.lstrip().startswith(b"<")
 
 
+def _limited(answer: Answer) -> Answer:
+    """Return an answer as it is, but a 403 that asks us to send less as a 429: it is no word about the grade."""
+    if answer.status != HTTPStatus.FORBIDDEN:
+        return answer
+    try:
+        is_spent = float(answer.headers.get(LEFT_HEADER, "1")) <= 0
+    except ValueError:
+        is_spent = False
+    is_limited = is_spent or LIMITED in words_of(answer).lower()
+    return replace(answer, status=HTTPStatus.TOO_MANY_REQUESTS) if is_limited else answer
+
+
 def _no_page(answer: Answer) -> Answer:
     """Raises: AnswerUnusable: a page for people says that nothing is there; the service itself answers without one."""
     if answer.status in GONE and is_page(answer):
@@ -290,11 +310,11 @@ def _no_page(answer: Answer) -> Answer:
     return answer
 
 
-def _said(text: str) -> str | None:
+def _said(answer: Answer) -> str | None:
     """Return the sentence of an error in JSON."""
     try:
-        document: Any = json.loads(text)
-    except (ValueError, RecursionError):
+        document = answer.json()
+    except AnswerUnusable:
         return None
     if not isinstance(document, Mapping):
         return None

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import httpx
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.lti import PlatformInUse, PlatformKnown, PlatformNotFound, PlatformUnknown, RegistrationRefused
@@ -16,8 +16,10 @@ from app.storage.models import (
     LtiContext,
     LtiDeployment,
     LtiLogin,
+    LtiMember,
     LtiPlatform,
     LtiQuestion,
+    Membership,
     Session,
     utc_now,
 )
@@ -139,8 +141,15 @@ async def suspend(session: AsyncSession, platform_id: str) -> None:
     platform = await find(session, platform_id)
     platform.confirmed_at = None
     courses = select(LtiContext.course_id).where(LtiContext.platform_id == platform_id)
-    people = select(Identity.person_id).where(Identity.issuer == issuer_of_people(platform_id))
-    sent = Session.course_id.in_(courses), Session.person_id.in_(people)
+    known = select(Identity.person_id).where(Identity.issuer == issuer_of_people(platform_id))
+    # Somebody who was joined to another member comes as that member's person, whom the platform does not know.
+    brought = (
+        select(Membership.person_id)
+        .join(LtiMember, LtiMember.membership_id == Membership.id)
+        .join(LtiContext, LtiContext.id == LtiMember.lti_context_id)
+        .where(LtiContext.platform_id == platform_id)
+    )
+    sent = Session.course_id.in_(courses), or_(Session.person_id.in_(known), Session.person_id.in_(brought))
     await session.execute(delete(Session).where(*sent).execution_options(synchronize_session=False))
 
 

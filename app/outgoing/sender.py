@@ -7,6 +7,7 @@ process that dies leaves it to the others.
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.background import Background
 from app.storage.database import Database
+
+logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 
@@ -65,9 +68,22 @@ class Sender(Background, Generic[Item]):
 
     async def _send_claimed(self, item: Item) -> None:
         try:
-            await self._send(item)
+            await self._send_or_tell(item)
         except SQLAlchemyError as exc:  # It is sent again after the lease.
             self._database.outage.failed(self.NAME, exc)
+
+    async def _send_or_tell(self, item: Item) -> None:
+        try:
+            await self._send(item)
+        except SQLAlchemyError:
+            raise
+        except Exception:
+            # It would be sent again after each lease, and nobody would know.
+            logger.exception("sending_failed", extra={"by": self.NAME, "receiver": self._receiver(item)})
+            await self._fault(item)
+
+    async def _fault(self, item: Item) -> None:
+        """Store that we have failed at an item, which has been logged. Else it is sent again after the lease."""
 
     @abstractmethod
     async def _is_something_due(self, session: AsyncSession) -> bool: ...

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import unicodedata
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -29,6 +29,8 @@ NAT64 = IPv6Network("64:ff9b::/96")
 ISATAP = (0x00005EFE, 0x02005EFE)
 #: Names are looked up here: one whose servers are silent holds a thread for half a minute, which nothing else may need.
 THREADS = ThreadPoolExecutor(8, "names")
+#: Lookups that run, by host. Requests that begin meanwhile share them: one platform's would take all threads.
+_running: dict[str, Future[list[Any]]] = {}
 #: Of a host in a reason.
 HOST_CHARACTERS = 100
 
@@ -89,9 +91,13 @@ async def look_up(host: str, port: int, *, private: bool) -> list[str]:
         TargetRefused: the name leads into a private network.
         AnswerUnusable: it leads nowhere, which may pass.
     """
-    find = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    if (running := _running.get(host)) is None:
+        # The addresses are the same for each port.
+        running = _running[host] = THREADS.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        running.add_done_callback(lambda _: _running.pop(host, None))
     try:
-        found = await asyncio.get_running_loop().run_in_executor(THREADS, find)
+        # A request that is given up takes it from no other one.
+        found = await asyncio.shield(asyncio.wrap_future(running))
     except (OSError, UnicodeError) as exc:
         raise AnswerUnusable(reason=f"the name {_shown(host)} is not known") from exc
     addresses = [ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in found]

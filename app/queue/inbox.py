@@ -40,6 +40,9 @@ logger = logging.getLogger(__name__)
 # A larger upload gets its own transaction, so that no other waits for it.
 TOGETHER_BYTES = 1024 * 1024
 
+#: A submission and its place in the queue; None: it was handed in before.
+Stored = tuple[Submission, int | None]
+
 
 class Inbox:
     """Accepts uploads.
@@ -89,14 +92,13 @@ class Inbox:
         submitter: Principal,
         idempotency_key: str | None = None,
         handed_in_at: datetime | None = None,
-    ) -> tuple[Submission, int | None]:
+    ) -> Stored:
         """Store the upload and queue it, both or neither. After that it is not lost.
 
         Args:
             idempotency_key: the sender's name for this request; its earlier submission is returned again.
-            handed_in_at: of a file in a batch: when it was handed in elsewhere. Those wait behind all other uploads.
-        Returns:
-            The submission and its place in the queue; None: it was handed in before.
+            handed_in_at: of a file in a batch: when it was handed in elsewhere. Those wait behind all other uploads,
+                and where the student has handed in the same bytes before, that submission is returned.
         Raises:
             IdempotencyKeyReused: the key belongs to a different upload.
             TooManyRequests: the student sends too much.
@@ -126,9 +128,9 @@ class Inbox:
         position: int | None = None
         try:
             if len(upload.content) <= TOGETHER_BYTES:
-                position = await self._together.do(submission)
+                submission, position = await self._together.do(submission)
             else:
-                position = await self._store_alone(submission)
+                submission, position = await self._store_alone(submission)
         except (IntegrityError, AttemptRefused, TooManyRequests):
             # The same request came twice at the same time, and the other one won.
             if idempotency_key and (earlier := await self._repeated(upload, submitter, idempotency_key)):
@@ -145,19 +147,21 @@ class Inbox:
             if not stored:
                 raise
             submission = stored
+        if position is None:
+            return submission, None
         may_have_changed.set(True)
         self._jobs.wake()
         facts = {"submission_id": submission.id, "assignment": submission.assignment_id, "bytes": len(upload.content)}
         logger.info("submission_queued", extra=facts)
         return submission, position
 
-    async def _store_alone(self, submission: Submission) -> int:
+    async def _store_alone(self, submission: Submission) -> Stored:
         (result,) = await self._store([submission])
         if isinstance(result, Exception):
             raise result
         return result
 
-    async def _store(self, submissions: Sequence[Submission]) -> Sequence[int | Exception]:
+    async def _store(self, submissions: Sequence[Submission]) -> Sequence[Stored | Exception]:
         """Store the acceptable ones; return their places in the queue."""
         try:
             return await self._store_together(submissions)
@@ -167,13 +171,13 @@ class Inbox:
                 return [exc]
             return [await self._outcome(each) for each in submissions]
 
-    async def _outcome(self, submission: Submission) -> int | Exception:
+    async def _outcome(self, submission: Submission) -> Stored | Exception:
         try:
             return await self._store_alone(submission)
         except Exception as exc:  # It concerns this one only; the stored ones stay.
             return exc
 
-    async def _store_together(self, submissions: Sequence[Submission]) -> Sequence[int | Exception]:
+    async def _store_together(self, submissions: Sequence[Submission]) -> Sequence[Stored | Exception]:
         refused: dict[str, Exception] = {}
         async with self._database.write() as session:
             closed = await closed_to(session, Action.SUBMIT, {each.course_id for each in submissions})
@@ -181,10 +185,13 @@ class Inbox:
             to_open_ones = [each for each in submissions if each.course_id not in closed]
             uses = await repository.take_turns(session, to_open_ones)
             placed = [each for each in to_open_ones if (each.course_id, each.assignment_id) in uses]
+            # A file of a batch may come again from anybody: from a second teacher, or with the archive.
+            earlier = await repository.handed_in_before(session, [each for each in placed if _is_of_batch(each)])
             student_ids = {each.membership_id for each in placed}
             known, extensions = await members.find_with_extensions(session, student_ids)
             too_many = await too_many_uploads(session, student_ids, self._uploads_per_minute)
-            for each in submissions:
+            new = [each for each in submissions if each.id not in earlier]
+            for each in new:
                 try:
                     if each.course_id in closed:
                         raise CourseArchived
@@ -201,10 +208,10 @@ class Inbox:
                         await self._check(session, each, use, extension)
                 except (CourseArchived, UploadRefused, TooManyRequests) as exc:
                     refused[each.id] = exc
-            accepted = [each for each in submissions if each.id not in refused]
+            accepted = [each for each in new if each.id not in refused]
             await repository.add_submissions(session, accepted)
             places = await repository.queue_places(session, [each.id for each in accepted])
-        return [refused.get(each.id) or places[each.id] for each in submissions]
+        return [refused.get(each.id) or (earlier.get(each.id, each), places.get(each.id)) for each in submissions]
 
     async def _check(
         self, session: AsyncSession, submission: Submission, use: CourseAssignment, extension: Extension | None
@@ -213,7 +220,7 @@ class Inbox:
         offered = in_course(self._assignments, use)
         assert offered is not None  # `check_upload` looked for its file.
         assignment = extended(offered, extension)
-        of_batch = submission.priority == REGRADE_PRIORITY
+        of_batch = _is_of_batch(submission)
         if of_batch:
             # A pause between two attempts was kept elsewhere, or not asked for.
             attempts_rules = assignment.attempts.model_copy(update={"cooldown_seconds": 0})
@@ -241,3 +248,7 @@ class Inbox:
 
 def _student(submission: Submission) -> tuple[str, str]:
     return submission.course_id, submission.student
+
+
+def _is_of_batch(submission: Submission) -> bool:
+    return submission.priority == REGRADE_PRIORITY

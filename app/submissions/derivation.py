@@ -96,7 +96,7 @@ class Counted:
         in_extension: that attempt came after the due date of the course, and within that of the student.
         grade_book: the points in the grade book.
         grade_book_max: the most that the grade book gives.
-        attempts: the number of attempts.
+        attempts: the number of attempts. One that was cancelled is none, though it is used up.
         is_adjusted: an adjustment applies.
         is_stale: it was made when the points below it were others.
         is_held: an attempt waits for a teacher's decision.
@@ -152,7 +152,7 @@ def count(terms: Terms, attempts: Sequence[Attempt]) -> Counted:
         in_extension=late_in_course > late_days == 0,
         grade_book=grade_book,
         grade_book_max=grade_book_max,
-        attempts=len(attempts),
+        attempts=sum(not each.is_cancelled for each in attempts),
         is_adjusted=adjustment is not None,
         is_stale=adjustment is not None and adjustment.points_below != below,
         is_held=is_held,

@@ -35,6 +35,8 @@ from app.storage.models import (
     CourseAssignment,
     HoldDecision,
     JobStatus,
+    MemberRole,
+    Membership,
     RegradeItem,
     StoredReport,
     Submission,
@@ -71,6 +73,24 @@ async def take_turns(session: AsyncSession, submissions: Sequence[Submission]) -
         each.course_assignment_id = uses[each.course_id, each.assignment_id].id
         each.membership_id = enrolled[each.course_id, each.student].id
     return uses
+
+
+async def handed_in_before(session: AsyncSession, submissions: Sequence[Submission]) -> dict[str, Submission]:
+    """Find the first attempt with the same bytes, of the same member at the same assignment, for each new submission.
+
+    Call this in the members' turn (`take_turns`).
+
+    Returns:
+        The attempts by the ids of the new submissions; those without one are missing.
+    """
+    if not submissions:
+        return {}
+    same = Submission.membership_id, Submission.course_assignment_id, Submission.sha256
+    wanted = {(each.membership_id, each.course_assignment_id, each.sha256): each.id for each in submissions}
+    found = await session.execute(
+        select(*same, Submission).where(tuple_(*same).in_(wanted)).order_by(Submission.attempt.desc())
+    )
+    return {wanted[member, use, sha256]: earlier for member, use, sha256, earlier in found}
 
 
 async def add_submissions(session: AsyncSession, submissions: Sequence[Submission]) -> None:
@@ -192,7 +212,10 @@ async def submission_content(session: AsyncSession, submission_id: str, viewer: 
 
 
 async def cancel(session: AsyncSession, submission_id: str) -> bool:
-    """Take a submission out of the queue; return False when it does not wait for its first report."""
+    """Take a submission out of the queue; return False when it does not wait for its first report.
+
+    One that was cancelled already stays so.
+    """
     has_report = select(StoredReport.id).where(StoredReport.submission_id == submission_id).exists()
     cancelled = await session.execute(
         update(Submission)
@@ -202,7 +225,8 @@ async def cancel(session: AsyncSession, submission_id: str) -> bool:
         .execution_options(synchronize_session=False)
     )
     if cancelled.one_or_none() is None:
-        return False
+        job_status = select(Submission.job_status).where(Submission.id == submission_id)
+        return await session.scalar(job_status) == JobStatus.CANCELLED
     record(session, submission_id, "cancelled")
     await announce(session, submission_id)
     return True
@@ -327,6 +351,17 @@ def waits_for_decision() -> ColumnElement[bool]:
 def is_withheld() -> ColumnElement[bool]:
     """Return the condition on `Submission` that it was held and no teacher has accepted it."""
     return and_(Submission.held_at.is_not(None), Submission.hold_decision.is_distinct_from(HoldDecision.ACCEPTED))
+
+
+def can_count() -> ColumnElement[bool]:
+    """Return the condition on `Submission` and its `Membership` that it is in the numbers of an assignment: the student
+    is in the course, and the attempt is neither cancelled nor withheld."""
+    return and_(
+        Membership.role == MemberRole.STUDENT,
+        Membership.removed_at.is_(None),
+        Submission.job_status != JobStatus.CANCELLED,
+        ~is_withheld(),
+    )
 
 
 def visible_to(viewer: Principal) -> ColumnElement[bool]:

@@ -11,17 +11,17 @@ come before the students; an emptied cell deletes a grade); mod/assign/feedback/
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from app.courses.matching import Candidate, Matcher, comparable
 from app.courses.roster import columns, reading
-from app.errors.rosters import RosterRefused
+from app.errors.rosters import RosterRefused, RosterTooLong
 from app.errors.teaching import GradeBookColumnMissing, GradeBookUnreadable
+from app.storage.database import Database
 from app.storage.models import CourseAssignment
 from app.teaching.grade_book import most_of, points_in
 from app.teaching.grade_list import Chosen, StudentGrades, every_student, used_assignments
@@ -67,7 +67,7 @@ class _Target:
 
 
 async def fill(
-    session: AsyncSession,
+    database: Database,
     assignments: Mapping[str, Assignment],
     course_id: str,
     content: bytes,
@@ -85,15 +85,35 @@ async def fill(
         AssignmentNotFound: the course does not use that one.
         GradeBookUnreadable: it is neither a gradebook of Canvas nor a grading worksheet of Moodle.
         GradeBookColumnMissing: no column, or more than one, can be the assignment's.
+        RosterTooLong: it has more rows than a roster.
     """
-    uses = await used_assignments(session, assignments, course_id, only)
+    async with database.read() as session:
+        uses = await used_assignments(session, assignments, course_id, only)
+        confirmed = Chosen(unconfirmed=False)
+        students = [each async for each in every_student(session, assignments, uses, course_id, confirmed)]
+    # A name that is nobody's is compared with every student's.
+    return await asyncio.to_thread(
+        _filled, content, assignments, uses, students, column, missing_is_zero=missing_is_zero
+    )
+
+
+def _filled(
+    content: bytes,
+    assignments: Mapping[str, Assignment],
+    uses: Sequence[CourseAssignment],
+    students: Sequence[StudentGrades],
+    column: str,
+    *,
+    missing_is_zero: bool,
+) -> Filled:
     try:
-        table = reading.table(content)
+        table = reading.table(content, MOST_BYTES)
         found = columns.find([cell.strip() for cell in table.rows[0]])
+    except RosterTooLong:
+        raise
     except RosterRefused as exc:
         raise GradeBookUnreadable from exc
     targets = _targets(found, table.rows, assignments, uses, column)
-    students = [each async for each in every_student(session, assignments, uses, course_id, Chosen(unconfirmed=False))]
     filled = Filled(columns=[found.headings[each.place] for each in targets])
     owners = _owners(table.rows, found, students, filled)
     rows = [list(row) for row in table.rows]

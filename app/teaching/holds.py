@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes
+from app.errors.submissions import SubmissionNotFound
 from app.storage.announcements import announce
 from app.storage.models import HoldDecision, Membership, Submission, utc_now
 from app.storage.passback import attempts_changed
@@ -42,21 +43,30 @@ async def decide(
 ) -> bool:
     """Store a teacher's decision. The first one sends the deliveries that were kept back; a later one replaces it.
 
+    The same one again changes nothing.
+
     Args:
         decided_by: the name of who decides.
     Returns:
         False: the attempt was never held.
+    Raises:
+        SubmissionNotFound: it was deleted meanwhile.
     """
+    # Of two decisions at the same time the later one sees the other. Reports refer to the row, and are stored.
+    turn = {"key_share": True}
+    if await session.get(Submission, submission.id, with_for_update=turn, populate_existing=True) is None:
+        raise SubmissionNotFound
     if submission.held_at is None:
         return False
-    is_first, before = submission.hold_decision is None, _logged(submission)
+    before = _logged(submission)
     submission.hold_decision, submission.hold_reason = decision, reason
-    submission.hold_decided_by, submission.hold_decided_at = decided_by, utc_now()
     member = await session.get_one(Membership, submission.membership_id)
-    changes.log(session, member, decided_by, before, _logged(submission))
+    if not changes.log(session, member, decided_by, before, _logged(submission)):
+        return True
+    submission.hold_decided_by, submission.hold_decided_at = decided_by, utc_now()
     await session.flush()
     report = await repository.newest_report(session, submission.id)
-    if is_first and report is not None:
+    if not before and report is not None:
         await outbox.add_deliveries(session, [report.id])
     await attempts_changed(session, [submission.id])
     await announce(session, submission.id)

@@ -156,7 +156,9 @@ async def _let_count(session: AsyncSession, reports: dict[str, int], *, held: Se
     found = select(StoredReport).where(StoredReport.id.in_(reports.values())).order_by(StoredReport.id)
     for stored in await session.scalars(found.options(defer(StoredReport.body))):
         record(session, stored.submission_id, "done", **done_event(stored))
-    free = select(Submission.id).where(Submission.id.in_(reports), ~waits_for_decision())
-    await outbox.add_deliveries(session, [reports[id] for id in await session.scalars(free)])
+    # Locked, so that a decision at the same time sends these reports, or is seen here.
+    waiting = select(Submission.id).where(Submission.id.in_(reports), waits_for_decision()).order_by(Submission.id)
+    kept_back = set(await session.scalars(waiting.with_for_update(key_share=True)))
+    await outbox.add_deliveries(session, [report_id for id, report_id in reports.items() if id not in kept_back])
     await attempts_changed(session, list(reports))
     await announce_all(session, list(reports))

@@ -10,8 +10,8 @@ from sqlalchemy import Select, Subquery, case, distinct, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from app.storage.models import MemberRole, Membership, ReportDiagnosis, StoredReport, Submission
-from app.submissions.repository import counting_report_id
+from app.storage.models import Membership, ReportDiagnosis, StoredReport, Submission
+from app.submissions.repository import can_count, counting_report_id
 from grader.report.model import MEASURED
 
 # Tenths of the points; full points get a bin of their own.
@@ -63,7 +63,7 @@ class Statistics:
 async def statistics_of(
     session: AsyncSession, assignment_id: str, since: datetime | None = None, course: str | None = None
 ) -> Statistics:
-    """Count over all attempts with a report, by the report that counts.
+    """Count over all attempts with a report that can count, by the report that counts.
 
     Args:
         course: its id; None: all courses together.
@@ -99,8 +99,8 @@ async def statistics_of(
 
 
 def _graded(assignment_id: str, since: datetime | None, course: str | None) -> Select[str, int, int, str, float]:
-    """Select each attempt of a student with its report, and with that of the next one, if that ran to its end."""
-    conditions = [Submission.assignment_id == assignment_id, Membership.role == MemberRole.STUDENT]
+    """Select each attempt that can count with its report, and with that of the next one, if that ran to its end."""
+    conditions = [Submission.assignment_id == assignment_id, can_count()]
     if course is not None:
         conditions.append(Submission.course_id == course)
     if since is not None:

@@ -8,10 +8,11 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.acceptance.installation import CORRECT, NO_CLASS, TOKEN, Installation
 from tests.acceptance.test_browser import SECONDS, expect_to_fit
@@ -122,6 +123,37 @@ def test_archive_of_moodle_is_handed_in_and_its_strangers_file_given_to_a_studen
     send_archive(page, course, MOODLE)
     expect(page.locator(".result")).to_contain_text("0 of 2")
     expect(page.get_by_text("Handed in before: 1")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [({"status": 413, "body": "<h1>Request Entity Too Large</h1>"}, "HTTP 413"), (None, "The connection was lost.")],
+    ids=["a proxy's own page", "a lost connection"],
+)
+def test_archive_that_does_not_arrive_is_sent_again_by_its_teacher_alone(
+    page: Page, course: str, answer: dict[str, Any] | None, said: str
+) -> None:
+    sent = []
+
+    def refuse(route: Route) -> None:
+        sent.append(route.request.url)
+        if answer:
+            route.fulfill(**answer)
+        else:
+            route.abort()
+
+    page.goto(f"{course}/batch")
+    page.set_input_files("#file", {"name": "all.zip", "mimeType": "application/zip", "buffer": packed(MOODLE)})
+    page.route("**/batch", refuse)
+    button = page.locator("main form button.primary")
+    button.click()
+    expect(page.locator("main [data-error]")).to_contain_text(said)
+    expect(button).to_be_focused()
+    expect(page.locator("[data-progress]")).to_be_hidden()
+    page.unroute("**/batch")
+    assert sent == [f"{course}/batch"]
+    button.click()
+    page.wait_for_url(re.compile(r"/batch/\w+"))
 
 
 def test_archive_of_canvas_is_handed_in_without_scripts(installation: Installation, course: str) -> None:

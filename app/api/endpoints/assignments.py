@@ -86,7 +86,7 @@ async def read_statistics(
     ] = None,
 ) -> StatisticsBody:
     """Count scores by attempt and by student, and misconceptions by frequency, with how many were gone in the same
-    student's next attempt."""
+    student's next attempt. Attempts of removed members, held and rejected ones are left out."""
     parts = services(request)
     if assignment_id not in await _used(parts, viewer):
         raise AssignmentNotFound

@@ -146,7 +146,7 @@ async def read_submission(
     report_id = standing.stored and standing.stored.id
     language = report_language(request, submission)
     grades = standing.grade, standing.counted
-    etag = tag(submission.job_status, position, report_id, grades, language, viewer, version("lstm-grader"))
+    etag = tag(facts(submission), position, report_id, grades, language, viewer, version("lstm-grader"))
     if answer := unchanged(request, etag):
         return answer
     response.headers.update(caching(etag))
@@ -167,7 +167,7 @@ async def cancel_submission(
     async with parts.database.write() as session:
         submission = await repository.existing_submission(session, submission_id, viewer)
         await check_course(session, Action.CANCEL, submission.course_id)
-        if submission.job_status != JobStatus.CANCELLED and not await repository.cancel(session, submission_id):
+        if not await repository.cancel(session, submission_id):
             raise NotCancellable(job_status=submission.job_status)
     return await _body(request, submission_id, viewer)
 

@@ -150,14 +150,19 @@ class Table:
     delimiter: str
 
 
-def table(content: bytes) -> Table:
+def table(content: bytes, most_bytes: int) -> Table:
     """Read the cells of a file.
 
+    Args:
+        most_bytes: its limit, which was checked; a refusal names it.
     Raises:
-        RosterRefused: one of its subclasses; it is no CSV, or empty.
+        RosterRefused: one of its subclasses; it is no CSV, empty, or has more rows than a roster.
     """
     text, delimiter, _ = _text_of(content)
-    rows = [record.cells for record in _records(text, delimiter)]
+    rows: list[Sequence[str]] = []
+    for record in _records(text, delimiter):
+        _check_room(len(rows) - 1, most_bytes)
+        rows.append(record.cells)
     if not rows:
         raise RosterEmpty
     return Table(rows, delimiter)
@@ -208,6 +213,12 @@ def _records(text: str, delimiter: str, offset: int = 0) -> Iterator[_Record]:
         raise RosterBroken(line=line + offset, reason=str(exc)) from exc
 
 
+def _check_room(rows: int, most_bytes: int = MOST_BYTES) -> None:
+    """Check that a file may have one row more than these. Raises: RosterTooLong"""
+    if rows == MOST_ROWS:
+        raise RosterTooLong(limit=MOST_ROWS, limit_bytes=most_bytes)
+
+
 def _people(records: Iterator[_Record], found: Columns) -> tuple[list[_Record], int]:
     """Return the records of people, and the number of the others.
 
@@ -220,8 +231,7 @@ def _people(records: Iterator[_Record], found: Columns) -> tuple[list[_Record], 
         if _is_nobody(record, found, is_first=not people):
             left_out += 1
             continue
-        if len(people) == MOST_ROWS:
-            raise RosterTooLong(limit=MOST_ROWS, limit_bytes=MOST_BYTES)
+        _check_room(len(people))
         people.append(record)
     return people, left_out
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased, contains_eager
 
 from app.errors.lti import LinkNotFound
+from app.lti.grades import outbox
 from app.lti.platform_services import GONE, RESULT_SCOPE
 from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership
 
@@ -80,6 +81,11 @@ class Wait:
     words: str
     for_token: bool
     count: int
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether they wait for the platform's clock, and nothing has to be mended."""
+        return self.words == outbox.AHEAD
 
 
 class State(StrEnum):

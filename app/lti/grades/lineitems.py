@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.lti import PlatformRefused, TokenRefused
-from app.errors.outgoing import AnswerUnusable
+from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.arguments import TAG
 from app.lti.pages import next_page
 from app.lti.platform_services import LINEITEM_READ_SCOPE, LINEITEM_SCOPE, PlatformServices, may_pass, refusal
@@ -239,5 +239,9 @@ def _is_ours(item: Mapping[str, Any], link: LtiLink, resource: str) -> bool:
 
 
 def _with(address: str, parameters: Mapping[str, str]) -> str:
-    parts = urlsplit(address)
+    """Raises: TargetRefused: it is no address."""
+    try:
+        parts = urlsplit(address)
+    except ValueError as exc:
+        raise TargetRefused(reason="the platform's list of line items has no usable one") from exc
     return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(parameters))))))

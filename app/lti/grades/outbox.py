@@ -12,13 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 from sqlalchemy.orm import join as orm_join
 
-from app.lti import platforms
 from app.lti.grades.wanted import Wanted, is_other
+from app.lti.launch import people
 from app.lti.platform_services import SCORE_SCOPE
 from app.storage.due import database_now, is_due
 from app.storage.models import (
     CourseAssignment,
-    Identity,
     LtiContext,
     LtiLink,
     LtiMember,
@@ -31,6 +30,8 @@ from app.storage.turns import take_turns
 
 #: Scores read at once.
 AT_ONCE = 200
+#: Why a score waits that was stamped by a clock that was ahead.
+AHEAD = "the platform's clock was ahead when the grade was sent last"
 
 
 @dataclass(frozen=True)
@@ -83,16 +84,15 @@ async def expect(session: AsyncSession, context_id: str, students: Mapping[str, 
 async def expect_known(session: AsyncSession, link: LtiLink) -> None:
     """Have scores in the column of a link that leads to an assignment now, for the students who have come before."""
     context = await session.get_one(LtiContext, link.lti_context_id)
-    known = await session.execute(
-        select(Identity.subject, Membership.id)
-        .join(Membership, Membership.person_id == Identity.person_id)
+    students = await session.scalars(
+        select(Membership.id)
         .join(LtiMember, LtiMember.membership_id == Membership.id)
-        .where(
-            Identity.issuer == platforms.issuer_of_people(context.platform_id), LtiMember.lti_context_id == context.id
-        )
+        .where(LtiMember.lti_context_id == context.id)
         .where(Membership.role == MemberRole.STUDENT, Membership.removed_at.is_(None))
     )
-    await expect(session, context.id, dict(iter(known)))
+    brought = set(students)
+    known = await people.known(session, context)
+    await expect(session, context.id, {subject: each.id for subject, each in known.items() if each.id in brought})
 
 
 async def is_something_due(session: AsyncSession) -> bool:
@@ -147,16 +147,16 @@ async def claim_due(session: AsyncSession, lease: timedelta, rooms: Mapping[str,
     return taken
 
 
-async def stamp(session: AsyncSession, score_id: str, now: float) -> datetime | None:
+async def stamp(session: AsyncSession, score_id: str, now: float) -> datetime | timedelta:
     """Return the stamp for a try: whole seconds, later than the last one, and not ahead of this time.
 
     Returns:
-        None: the last one is of this second, or of one to come.
+        The wait until there is one, where the last one is of this second, or of one to come.
     """
     whole = datetime.fromtimestamp(int(now), tz=(await database_now(session)).tzinfo)
     score = await session.get_one(LtiScore, score_id, with_for_update=True, populate_existing=True)
     if score.stamp is not None and score.stamp >= whole:
-        return None
+        return score.stamp - whole + timedelta(seconds=1)
     score.stamp = whole
     return whole
 
@@ -218,13 +218,18 @@ async def failed(
         score.waits_since, score.next_at, score.failed_at = now, None, now
 
 
-async def put_off(session: AsyncSession, due: Due, wait: timedelta) -> None:
-    """Try again in a moment; this was no try."""
+async def put_off(session: AsyncSession, due: Due, wait: timedelta, words: str | None = None) -> None:
+    """Try again after this wait; this was no try.
+
+    Args:
+        words: the reason; None: the one of the last try stays.
+    """
     now = await database_now(session)
+    reason = {"last_error": words, "last_status": None, "token_refused": False} if words else {}
     await session.execute(
         update(LtiScore)
         .where(LtiScore.id == due.score.id)
-        .values(waits_since=now, next_at=now + wait, attempts=LtiScore.attempts - 1)
+        .values(waits_since=now, next_at=now + wait, attempts=LtiScore.attempts - 1, **reason)
         .execution_options(synchronize_session=False)
     )
 

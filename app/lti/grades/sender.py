@@ -54,8 +54,10 @@ RESTAMP_SECONDS = 2.0
 LONGEST_WAIT = timedelta(hours=6)
 #: Until a file that is missing is looked for again.
 FILE_MISSING = timedelta(hours=1)
-#: Until a column that somebody else is making is there, or a second has passed.
+#: Until a column that somebody else is making is there.
 IN_A_MOMENT = timedelta(seconds=1)
+#: A longer wait for the next stamp has a reason that teachers read.
+UNSAID = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,8 @@ class ScoreSender(Sender[Due]):
         else:
             await self._end(due, grade, answer)
 
-    async def _post(self, due: Due, grade: _Grade, wanted: Wanted) -> Answer | None:
-        """Post the score. Return None to do it in a moment."""
+    async def _post(self, due: Due, grade: _Grade, wanted: Wanted) -> Answer | timedelta:
+        """Post the score, or return the wait before that."""
         lineitem = await lineitems.of_link(
             self._database,
             self._services,
@@ -140,12 +142,12 @@ class ScoreSender(Sender[Due]):
             resource=due.use.id,
         )
         if lineitem is None:
-            return None
+            return IN_A_MOMENT
         await self._services.prepare(due.platform, [SCORE_SCOPE])
         async with self._database.write() as session:
             stamp = await outbox.stamp(session, due.score.id, self._services.now_at(due.platform))
-        if stamp is None:
-            return None
+        if isinstance(stamp, timedelta):
+            return stamp
         is_canvas = kinds.is_canvas(due.platform)
         # Canvas adds a comment each time. Moodle takes the comment away that is left out.
         is_said = is_canvas and due.score.comment_sha256 == grade.comment_sha256
@@ -168,14 +170,17 @@ class ScoreSender(Sender[Due]):
         if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) and await lineitems.replace_if_gone(
             self._database, self._services, due.platform, due.link, lineitem
         ):
-            return None
+            return IN_A_MOMENT
         return answer
 
-    async def _end(self, due: Due, grade: _Grade, answer: Answer | None) -> None:
-        """Store what the platform's answer means."""
-        if answer is None:
+    async def _fault(self, item: Due) -> None:
+        await self._failed(item, None, "a fault of this service")
+
+    async def _end(self, due: Due, grade: _Grade, answer: Answer | timedelta) -> None:
+        """Store what the platform's answer means, or the wait for it."""
+        if isinstance(answer, timedelta):
             async with self._database.write() as session:
-                await outbox.put_off(session, due, IN_A_MOMENT)
+                await outbox.put_off(session, due, answer, outbox.AHEAD if answer > UNSAID else None)
         elif not answer.is_success:
             await self._failed(due, answer.status, words_of(answer), answer.retry_after)
         elif is_page(answer):

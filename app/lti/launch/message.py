@@ -7,11 +7,13 @@ import re
 import time
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -43,8 +45,17 @@ RESOURCE_LINK, DEEP_LINKING, REVIEW = (
 )
 MessageType = Literal["LtiResourceLinkRequest", "LtiDeepLinkingRequest", "LtiSubmissionReviewRequest"]
 
+
+def _readable(address: str) -> str:
+    """Raises: ValueError: it has brackets without an address in them, or a port that is none."""
+    _ = urlsplit(address).port
+    return address
+
+
 Id = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Url = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\s\x00-\x1f]+$")]
+#: Of a place at the platform, which is taken to its parts later.
+PlatformUrl = Annotated[Url, AfterValidator(_readable)]
 
 
 def _short(came: object) -> object:
@@ -119,12 +130,12 @@ class Endpoint(_Claims):
     """The columns of the grade book that this link may write (AGS)."""
 
     scope: Strings = []
-    lineitem: Spare[Url] = None
-    lineitems: Spare[Url] = None
+    lineitem: Spare[PlatformUrl] = None
+    lineitems: Spare[PlatformUrl] = None
 
 
 class NamesAndRoles(_Claims):
-    context_memberships_url: Url
+    context_memberships_url: PlatformUrl
 
 
 class Presentation(_Claims):
@@ -136,7 +147,7 @@ class Presentation(_Claims):
 class DeepLinking(_Claims):
     """The platform's wish to be told which assignment a new link leads to."""
 
-    deep_link_return_url: Url
+    deep_link_return_url: PlatformUrl
     # None: the platform does not say.
     accept_lineitem: Spare[bool] = None
     # It goes back as it came.

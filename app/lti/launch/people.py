@@ -80,6 +80,21 @@ async def find_or_add(session: AsyncSession, platform: LtiPlatform, who: Who) ->
     return person
 
 
+async def known(session: AsyncSession, context: LtiContext) -> dict[str, Membership]:
+    """Find the members of the context's course whom the platform knows, by its ids for them.
+
+    A member who was joined to another one is that one.
+    """
+    rows = await session.execute(
+        select(Identity.subject, Membership)
+        .join(Membership, Membership.person_id == Identity.person_id)
+        .where(Identity.issuer == platforms.issuer_of_people(context.platform_id))
+        .where(Membership.course_id == context.course_id)
+        .order_by(Membership.id)
+    )
+    return {subject: await membership.kept_of(session, member) for subject, member in rows.all()}
+
+
 async def keep_member(
     session: AsyncSession, context: LtiContext, person: Person, who: Who, made_by: str, *, keeps_staff: bool = False
 ) -> Membership:

@@ -13,6 +13,11 @@ CONTEXT_ROLE = re.compile(
     r"http://purl\.imsglobal\.org/vocab/lis/v2/membership(?:/(?P<principal>\w+))?#(?P<name>\w+)", re.ASCII
 )
 ASSISTANT = "TeachingAssistant"
+#: Names of an assistant among the sub-roles of an instructor (1EdTech LTI 1.3, A.2.3.1): of a group, a section, ...
+ASSISTANTS = frozenset(
+    {"Grader", ASSISTANT}
+    | {f"{ASSISTANT}{of}" for of in ("Group", "Offering", "Section", "SectionAssociation", "Template")}
+)
 #: Of the whole platform or institution. Its other roles there say nothing about a course.
 ADMINISTRATORS = frozenset(
     f"http://purl.imsglobal.org/vocab/lis/v2/{place}/person#{role}"
@@ -21,10 +26,12 @@ ADMINISTRATORS = frozenset(
 )
 #: Of a context.
 TEACHERS = frozenset({"Instructor", "ContentDeveloper", "Administrator", "Manager"})
-OBSERVERS = frozenset({"Mentor"})
+MENTORS = frozenset({"Mentor"})
+#: Sub-roles of a manager, who only look on. Platforms name the manager beside them.
+OBSERVERS = frozenset({"Observer", "ExternalObserver"})
 LEARNERS = frozenset({"Learner"})
 #: Simple names, as LTI 1.1 had them and LTI 1.3 still lets platforms write them for roles of a context.
-SIMPLE = TEACHERS | OBSERVERS | LEARNERS | {ASSISTANT}
+SIMPLE = TEACHERS | MENTORS | LEARNERS | {ASSISTANT}
 
 
 class Part(StrEnum):
@@ -44,15 +51,18 @@ class Part(StrEnum):
 def part_of(roles: Collection[str]) -> Part:
     """Return the part in the course.
 
-    An assistant is one although most platforms name an assistant an instructor, too. A platform's administrator without
-    a role in the course is a teacher of it, and nothing more. Whoever else has no role that we know is a student.
+    An assistant is one although most platforms name an assistant an instructor, too; so is an observer no manager. A
+    platform's administrator without a role in the course is a teacher of it, and nothing more. Whoever else has no role
+    that we know is a student.
     """
     names = {name for role in roles for name in _context_roles(role)}
     if ASSISTANT in names:
         return Part.ASSISTANT
+    if names & OBSERVERS:
+        names.discard("Manager")
     if names & TEACHERS:
         return Part.TEACHER
-    if names & OBSERVERS and not names & LEARNERS:
+    if names & MENTORS and not names & LEARNERS:
         return Part.MENTOR
     if not names and ADMINISTRATORS & set(roles):
         return Part.TEACHER
@@ -60,13 +70,18 @@ def part_of(roles: Collection[str]) -> Part:
 
 
 def _context_roles(role: str) -> Collection[str]:
-    """Return the name in a role of a context. Of a sub-role it is the role that it belongs to, or the assistant's."""
+    """Return the name in a role of a context.
+
+    Of a sub-role it is the role that it belongs to, the assistant's, or the observer's.
+    """
     if role in SIMPLE:
         return {role}
     found = CONTEXT_ROLE.fullmatch(role)
     if found is None:
         return ()
     principal, name = found["principal"], found["name"]
-    if name == ASSISTANT and principal in (None, "Instructor"):
+    if name in ASSISTANTS and principal in (None, "Instructor"):
+        return {ASSISTANT}
+    if name in OBSERVERS and principal == "Manager":
         return {name}
     return {principal or name}

@@ -1,21 +1,21 @@
 """Takes a batch in: stores its files with their owners, then hands them in as the owners' attempts.
 
-Each step is a small transaction. A file keeps its bytes until its attempt is stored, and the attempt's idempotency key
-is the file's, so the work is safe to repeat from anywhere. An archive says nothing about the time at which a file came,
-so an attempt is dated to the due date when that is over: it is not late.
+Each step is a small transaction. A file keeps its bytes until its attempt is stored, and no student gets a second
+attempt of the same bytes, so the work is safe to repeat from anywhere, by anybody, and twice at once. The attempt's
+idempotency key names the file that it is of. An archive says nothing about the time at which a file came, so an attempt
+is dated to the due date when that is over: it is not late.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
@@ -38,7 +38,6 @@ from app.storage.models import (
     MemberRole,
     Membership,
     Person,
-    Submission,
     utc_now,
 )
 from app.submissions.uploads import Upload, clean_filename
@@ -128,18 +127,19 @@ async def hand_in(
     deadline = used.effective.deadline if used.effective else Deadline()
     last = deadline.due, deadline.closes and deadline.closes - MOMENT
     handed_in_at = min([utc_now(), *filter(None, last)])
+    # A second teacher may hand in the same files meanwhile. An attempt goes before a refusal, whoever was first.
+    is_open = BatchFile.state.in_([BatchFileState.WAITING, BatchFileState.REFUSED])
     while True:
         async with database.read() as session:
             some = await _waiting(session, batch_id)
         if not some:
             return
         outcomes = await asyncio.gather(
-            *(_hand_in(database, inbox, holder, batch, file, student, handed_in_at) for file, student in some)
+            *(_hand_in(inbox, holder, batch, file, student, handed_in_at) for file, student in some)
         )
         async with database.write() as session:
             for (file, _), values in zip(some, outcomes, strict=True):
-                waits = BatchFile.id == file.id, BatchFile.state == BatchFileState.WAITING
-                await session.execute(update(BatchFile).where(*waits).values(**values))
+                await session.execute(update(BatchFile).where(BatchFile.id == file.id, is_open).values(**values))
 
 
 async def give_to(session: AsyncSession, course_id: str, batch_id: str, owners: Mapping[str, str]) -> dict[str, str]:
@@ -244,25 +244,25 @@ def _printable(text: str) -> str:
 
 async def _waiting(session: AsyncSession, batch_id: str) -> Sequence[tuple[BatchFile, str]]:
     """Return some files that wait, with their bytes and the ids of their owners; of one owner one at a time."""
-    rows = await session.execute(
-        select(BatchFile.id, BatchFile.membership_id)
+    first = (
+        select(func.min(BatchFile.id))
         .where(BatchFile.batch_id == batch_id, BatchFile.state == BatchFileState.WAITING)
-        .order_by(BatchFile.id)
+        .group_by(BatchFile.membership_id)
+        .order_by(func.min(BatchFile.id))
+        .limit(AT_ONCE)
     )
-    first: dict[str | None, str] = {}
-    for id, member in rows:
-        first.setdefault(member, id)
+    # In one statement: another hand-in may delete the bytes of a file as soon as it does not wait any more.
     found = await session.execute(
         select(BatchFile, Membership.external_id)
         .join(Membership, Membership.id == BatchFile.membership_id)
-        .where(BatchFile.id.in_(list(first.values())[:AT_ONCE]))
+        .where(BatchFile.id.in_(first))
+        .order_by(BatchFile.id)  # Two hand-ins that write their outcomes in one order never wait for one another.
         .options(undefer(BatchFile.content))
     )
     return [(file, external_id or "") for file, external_id in found]
 
 
 async def _hand_in(
-    database: Database,
     inbox: Inbox,
     holder: Principal,
     batch: Batch,
@@ -271,29 +271,14 @@ async def _hand_in(
     handed_in_at: datetime,
 ) -> dict[str, Any]:
     """Return the new values of the file's row."""
-    content = file.content or b""
     key = f"batch:{file.id}"
-    same = (
-        select(Submission.id)
-        .where(
-            Submission.membership_id == file.membership_id,
-            Submission.assignment_id == batch.assignment_id,
-            Submission.sha256 == hashlib.sha256(content).hexdigest(),
-            Submission.idempotency_key.is_distinct_from(key),
-        )
-        .order_by(Submission.id)
-        .limit(1)
-    )
-    async with database.read() as session:
-        earlier = await session.scalar(same)
-    if earlier:
-        return {"state": BatchFileState.DUPLICATE, "submission_id": earlier, "content": None}
-    upload = Upload(student, batch.assignment_id, file.filename, content)
+    upload = Upload(student, batch.assignment_id, file.filename, file.content or b"")
     try:
         submission, _ = await inbox.accept(upload, holder, key, handed_in_at=handed_in_at)
     except (UploadRefused, TooManyRequests, CourseArchived) as exc:
         return {"state": BatchFileState.REFUSED, "reason": _reason(type(exc).__name__, **_stored(exc)), "content": None}
-    return {"state": BatchFileState.HANDED_IN, "submission_id": submission.id, "content": None}
+    state = BatchFileState.HANDED_IN if submission.idempotency_key == key else BatchFileState.DUPLICATE
+    return {"state": state, "reason": {}, "submission_id": submission.id, "content": None}
 
 
 def _stored(error: AppError) -> dict[str, Any]:

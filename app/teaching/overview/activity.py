@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.storage.models import MemberRole, Membership, Submission
+from app.storage.models import Membership, Submission
+from app.submissions.repository import can_count
 
 #: More bars than these cannot be told apart on a phone.
 MOST_STEPS = 42
@@ -46,15 +47,11 @@ class Activity:
 
 
 async def moments_of(session: AsyncSession, course_id: str, assignment_id: str) -> Sequence[datetime]:
-    """List when students of a course handed in at an assignment, from the first attempt."""
+    """List when students of a course handed in at an assignment, from the first attempt that can count."""
     found = await session.scalars(
         select(Submission.created_at)
         .join(Membership, Membership.id == Submission.membership_id)
-        .where(
-            Submission.course_id == course_id,
-            Submission.assignment_id == assignment_id,
-            Membership.role == MemberRole.STUDENT,
-        )
+        .where(Submission.course_id == course_id, Submission.assignment_id == assignment_id, can_count())
         .order_by(Submission.created_at)
     )
     return found.all()

@@ -16,10 +16,9 @@ from app.http.forms import fields_of, form_of, see_other
 from app.http.parameters import SubmissionId
 from app.http.texts import language_of
 from app.services import services
-from app.storage.models import HoldDecision
+from app.storage.models import CourseAssignment, HoldDecision
 from app.submissions import repository
 from app.teaching import holds, regrades
-from app.teaching.grade_list import used_assignments
 from app.teaching.overview.attention import failed_ids, names_of
 from app.web.course.asking import staff_page, titles_of, words
 from app.web.course.words import reason_of_hold
@@ -93,7 +92,7 @@ async def _decision_page(
         course = await courses.existing(session, holder.course_id)
         submission = await repository.existing_submission(session, submission_id, holder)
         report = await repository.newest_report(session, submission.id)
-        uses = await used_assignments(session, services(request).assignments, course.id)
+        use = await session.get_one(CourseAssignment, submission.course_assignment_id)
         names = await names_of(session, [submission])
     return staff_page(
         request,
@@ -102,7 +101,7 @@ async def _decision_page(
         course,
         submission=submission,
         student=names.get(submission.membership_id),
-        title=titles_of(request, uses)[submission.assignment_id],
+        title=titles_of(request, [use])[use.assignment_id],
         reasons=reason_of_hold(report, language_of(request)),
         **form_context(request, fields, refusal),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -40,6 +41,7 @@ REFRESH_SECONDS = 3
 ONE_AT_A_TIME = asyncio.Semaphore(1)
 #: A field of the form for a file without an owner begins so, and goes on with the file's id.
 OWNER_FIELD = "owner-"
+UNMATCHED = (BatchFileState.UNMATCHED,)
 UNDONE = (BatchFileState.REFUSED, BatchFileState.UNREADABLE)
 DONE = (BatchFileState.WAITING, BatchFileState.HANDED_IN, BatchFileState.DUPLICATE)
 
@@ -51,8 +53,8 @@ router = APIRouter(prefix="/courses/{course_id}/batch", include_in_schema=False)
 
 
 @router.get("")
-async def batches_page(request: Request, viewer: Viewer, before: str = "") -> Response:
-    return await _list(request, viewer, before=before if ID.fullmatch(before) else None)
+async def batches_page(request: Request, viewer: Viewer) -> Response:
+    return await _list(request, viewer)
 
 
 @router.post("")
@@ -79,8 +81,8 @@ async def upload(request: Request, holder: Teacher) -> Response:
 
 
 @router.get("/{batch_id}")
-async def batch_page(request: Request, viewer: Viewer, batch_id: BatchId, after: str = "") -> Response:
-    return await _show(request, viewer, batch_id, after=after if ID.fullmatch(after) else None)
+async def batch_page(request: Request, viewer: Viewer, batch_id: BatchId) -> Response:
+    return await _show(request, viewer, batch_id)
 
 
 @router.post("/{batch_id}/owners")
@@ -95,7 +97,7 @@ async def give_owners(request: Request, holder: Teacher, batch_id: BatchId) -> R
         unknown = await taking_in.give_to(session, holder.course_id, batch_id, owners)
     await taking_in.hand_in(parts.database, parts.inbox, parts.assignments, holder, batch_id)
     if unknown:
-        return await _show(request, holder, batch_id, unknown=unknown)
+        return await _show(request, holder, batch_id, unknown)
     return see_other(f"/courses/{holder.course_id}/batch/{batch_id}", said="batch.handed_in")
 
 
@@ -144,12 +146,11 @@ async def _list(
     viewer: Principal,
     refusal: AppError | None = None,
     fields: dict[str, str] | None = None,
-    before: str | None = None,
 ) -> Response:
     parts = services(request)
     async with parts.database.read() as session:
         course = await session.get_one(Course, viewer.course_id)
-        found = await lines.list_batches(session, course.id, limit=LISTED + 1, before=before)
+        found = await lines.list_batches(session, course.id, limit=LISTED + 1, before=_cursor(request, "before"))
         used = await list_used(session, course.id, parts.assignments)
     return page(
         request,
@@ -157,6 +158,7 @@ async def _list(
         viewer=viewer,
         course=course,
         here="batch",
+        path=f"/courses/{course.id}/batch",
         batches=found[:LISTED],
         next=found[LISTED - 1].batch.id if len(found) > LISTED else None,
         assignments=[each for each in used if each.effective],
@@ -172,19 +174,20 @@ async def _show(
     request: Request,
     viewer: Principal,
     batch_id: str,
-    *,
-    after: str | None = None,
     unknown: dict[str, str] | None = None,
 ) -> Response:
-    """Raises: BatchNotFound"""
+    """Show a batch; the query says after which file each of its lists begins.
+
+    Raises: BatchNotFound
+    """
     parts = services(request)
     async with parts.database.read() as session:
         course = await session.get_one(Course, viewer.course_id)
         batch = await taking_in.find_batch(session, course.id, batch_id)
         (progress,) = await lines.progress_of(session, [batch])
-        unmatched = await lines.list_files(session, batch.id, [BatchFileState.UNMATCHED], limit=PER_PAGE)
-        undone = await lines.list_files(session, batch.id, UNDONE, limit=PER_PAGE)
-        done = await lines.list_files(session, batch.id, DONE, limit=PER_PAGE + 1, after=after)
+        unmatched, next_unmatched = await _files(request, session, batch, UNMATCHED, "unmatched")
+        undone, next_undone = await _files(request, session, batch, UNDONE, "undone")
+        done, next_done = await _files(request, session, batch, DONE, "after")
         students = await taking_in.candidates(session, course.id) if unmatched else []
         used = await _used(session, course.id, batch.assignment_id, request)
     waits = progress.states.get(BatchFileState.WAITING, 0)
@@ -195,22 +198,40 @@ async def _show(
         viewer=viewer,
         course=course,
         here="batch",
+        path=f"/courses/{course.id}/batch/{batch.id}",
         wide=True,
         batch=batch,
         progress=progress,
         used=used,
         unmatched=unmatched,
+        next_unmatched=next_unmatched,
+        unmatched_after=_cursor(request, "unmatched"),
         unknown=unknown or {},
         owner_field=OWNER_FIELD,
         students=sorted(students, key=lambda each: (each.name or each.external_id).casefold()),
         undone=[(line, _why(request, line)) for line in undone],
-        done=done[:PER_PAGE],
-        next=done[PER_PAGE - 1].file.id if len(done) > PER_PAGE else None,
+        next_undone=next_undone,
+        done=done,
+        next_done=next_done,
         waits=waits,
         is_broken=batch.read_at is None,
         refresh_seconds=REFRESH_SECONDS if progress.graded < progress.handed_in and not unknown else None,
         zone=ZoneInfo(course.time_zone),
     )
+
+
+async def _files(
+    request: Request, session: AsyncSession, batch: Batch, states: Collection[BatchFileState], parameter: str
+) -> tuple[Sequence[BatchLine], str | None]:
+    """Return a page of the files in these states, and the cursor of the next one."""
+    after = _cursor(request, parameter)
+    found = await lines.list_files(session, batch.id, states, limit=PER_PAGE + 1, after=after)
+    return found[:PER_PAGE], found[PER_PAGE - 1].file.id if len(found) > PER_PAGE else None
+
+
+def _cursor(request: Request, parameter: str) -> str | None:
+    came = request.query_params.get(parameter, "")
+    return came if ID.fullmatch(came) else None
 
 
 async def _used(session: AsyncSession, course_id: str, assignment_id: str, request: Request) -> UsedAssignment | None:

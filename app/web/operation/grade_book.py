@@ -17,6 +17,7 @@ from app.access.rights import Action
 from app.access.tokens import Principal
 from app.courses.uses import list_used
 from app.errors import AppError
+from app.errors.rosters import RosterTooLong
 from app.errors.teaching import GradeBookRefused
 from app.errors.uploads import FieldsMissing, UploadRefused
 from app.http.auth.holders import PageFor
@@ -66,19 +67,19 @@ async def filled(request: Request, viewer: Viewer) -> Response:
             if not isinstance(file, UploadFile) or not file.filename:
                 raise FieldsMissing(missing=["file"])
             content, filename = await file.read(), clean_filename(file.filename)
-        async with parts.database.read() as session:
-            book = await filled_book.fill(
-                session,
-                parts.assignments,
-                viewer.course_id,
-                content,
-                only=fields.get("assignment") or None,
-                column=fields.get("column", ""),
-                missing_is_zero=fields.get("missing") == "zero",
-            )
-            course = await session.get_one(Course, viewer.course_id)
-    except (UploadRefused, GradeBookRefused) as exc:
+        book = await filled_book.fill(
+            parts.database,
+            parts.assignments,
+            viewer.course_id,
+            content,
+            only=fields.get("assignment") or None,
+            column=fields.get("column", ""),
+            missing_is_zero=fields.get("missing") == "zero",
+        )
+    except (UploadRefused, GradeBookRefused, RosterTooLong) as exc:
         return await _page(request, viewer, refusal=exc, fields=fields)
+    async with parts.database.read() as session:
+        course = await session.get_one(Course, viewer.course_id)
     mark = MARK if content.startswith(codecs.BOM_UTF8) else ""
     return page(
         request,

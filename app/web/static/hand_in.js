@@ -1,6 +1,7 @@
 // Checks what is handed in before it travels, sends it with its progress, and takes a file that is dropped. Without this
 // script the browser sends the same form, and the page that comes back says what is wrong. All words stand in the form.
 import { keepDraft } from "./draft.js";
+import { sending } from "./sending.js";
 
 const form = document.querySelector("[data-hand-in]");
 if (form) prepare(form);
@@ -10,10 +11,10 @@ function prepare(form) {
   const zone = form.querySelector("[data-drop]");
   const says = form.dataset;
   const button = form.querySelector("button.primary");
-  const progress = form.querySelector("[data-progress]");
-  const status = form.querySelector("[data-status]");
   const signedOut = form.querySelector("[data-signed-out]");
   const draft = keepDraft(form);
+  // The form's key makes what is sent again the same attempt.
+  const { send, wait } = sending(form, answered, refuse);
   zone.querySelector("[data-drop-help]").hidden = false;
 
   function wrongFile() {
@@ -70,40 +71,14 @@ function prepare(form) {
   // A file that is dropped beside the zone would take the place of the page.
   for (const event of ["dragover", "drop"]) window.addEventListener(event, (happened) => happened.preventDefault());
 
-  function wait(waits) {
-    button.disabled = waits;
-    progress.hidden = !waits;
-    status.textContent = waits ? says.sending : "";
-  }
-
   form.addEventListener("submit", (happened) => {
     happened.preventDefault();
     const [text, field] = wrong();
     if (text) return say(text, field);
     if (button.disabled) return;
     say("");
-    send();
+    send("application/json");
   });
-
-  function send() {
-    const request = new XMLHttpRequest();
-    const bar = progress.querySelector("progress");
-    bar.value = 0;
-    wait(true);
-    request.upload.addEventListener("progress", (event) => {
-      if (event.lengthComputable) bar.value = (100 * event.loaded) / event.total;
-    });
-    request.upload.addEventListener("load", () => {
-      bar.value = 100;
-      status.textContent = says.sent;
-    });
-    request.addEventListener("load", () => answered(request));
-    // What was sent may have arrived: the form's key makes the next one the same attempt.
-    for (const event of ["error", "abort", "timeout"]) request.addEventListener(event, () => refuse(says.lost));
-    request.open("POST", form.action);
-    request.setRequestHeader("Accept", "application/json");
-    request.send(new FormData(form));
-  }
 
   function answered(request) {
     let answer = {};
@@ -114,18 +89,17 @@ function prepare(form) {
     }
     if (answer.address) {
       draft.forget();
-      return location.assign(answer.address);
-    }
-    if (!answer.type) return refuse(says.between.replace("{status}", request.status));
-    if (request.status === 401) {
+      location.assign(answer.address);
+    } else if (answer.type && request.status === 401) {
       refuse("");
       signedOut.hidden = false;
-      return signedOut.querySelector("a").focus();
+      signedOut.querySelector("a").focus();
+    } else if (answer.type) {
+      const slug = answer.type.split(":").pop();
+      const place = form.querySelector(`[data-slugs~="${slug}"]`);
+      refuse(`${answer.title}. ${answer.detail}`, place && form.elements[place.dataset.error]);
     }
-    const slug = answer.type.split(":").pop();
-    const place = form.querySelector(`[data-slugs~="${slug}"]`);
-    const field = place && form.elements[place.dataset.error];
-    refuse(`${answer.title}. ${answer.detail}`, field);
+    return Boolean(answer.address || answer.type);
   }
 
   function refuse(text, field) {
@@ -133,7 +107,4 @@ function prepare(form) {
     say(text, field);
     if (!field) button.focus();
   }
-
-  // Back from the next page, the form is as it was left.
-  window.addEventListener("pageshow", () => wait(false));
 }

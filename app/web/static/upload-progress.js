@@ -1,32 +1,39 @@
 // Sends a form with a large file, and shows how much of it has arrived. Without scripts the browser sends it.
-const shown = document.querySelector("[data-progress]");
-const form = shown?.closest("form");
+import { sending } from "./sending.js";
 
-form?.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const [bar, words] = [shown.querySelector("progress"), shown.querySelector("[role=status]")];
-  const button = form.querySelector("button");
-  const request = new XMLHttpRequest();
-  button.disabled = true;
-  shown.hidden = false;
-  words.textContent = words.dataset.sending;
-  request.upload.addEventListener("progress", (sent) => (bar.value = sent.loaded / sent.total));
-  request.upload.addEventListener("load", () => {
-    bar.removeAttribute("value");
-    words.textContent = words.dataset.reading;
+const form = document.querySelector("[data-progress]")?.closest("form");
+if (form) prepare(form);
+
+function prepare(form) {
+  const button = form.querySelector("button.primary");
+  const error = form.querySelector("[data-error]");
+  const { send, wait } = sending(form, answered, refuse);
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (button.disabled) return;
+    error.hidden = true;
+    send("text/html");
   });
-  request.addEventListener("load", () => {
-    if (request.status < 300) return location.assign(request.responseURL);
+
+  function answered(request) {
+    if (request.status < 300) {
+      location.assign(request.responseURL);
+      return true;
+    }
     const page = new DOMParser().parseFromString(request.responseText, "text/html");
-    document.querySelector("main").replaceWith(page.querySelector("main"));
-    document.querySelector("main").focus();
-  });
-  request.addEventListener("error", () => {
-    button.disabled = false;
-    shown.hidden = true;
-    form.submit();
-  });
-  request.open("POST", form.action);
-  request.setRequestHeader("Accept", "text/html");
-  request.send(new FormData(form));
-});
+    const content = page.querySelector("#content");
+    // A proxy's own page has none.
+    if (!content) return false;
+    document.querySelector("#content").replaceWith(content);
+    content.focus();
+    return true;
+  }
+
+  function refuse(text) {
+    wait(false);
+    error.textContent = text;
+    error.hidden = false;
+    button.focus();
+  }
+}

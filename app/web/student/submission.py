@@ -103,7 +103,7 @@ async def cancel(request: Request, viewer: SessionHolder, submission_id: Submiss
     async with services(request).database.write() as session:
         submission = await repository.existing_submission(session, submission_id, viewer)
         await check_course(session, Action.CANCEL, submission.course_id)
-        if submission.job_status != JobStatus.CANCELLED and not await repository.cancel(session, submission_id):
+        if not await repository.cancel(session, submission_id):
             raise NotCancellable(job_status=submission.job_status)
     return see_other(f"/submissions/{submission_id}")
 

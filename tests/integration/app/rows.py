@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import Principal
@@ -69,6 +70,14 @@ async def claim(database: Database) -> Claim | None:
 async def finish(database: Database, claim: Claim) -> bool:
     async with database.write() as session:
         return await claims.finish(session, claim, REPORT)
+
+
+async def waits(database: Database) -> bool:
+    """Tell whether a transaction waits for another one."""
+    if database.is_sqlite:
+        return bool(database._write_lock._waiters)
+    async with database.read() as session:
+        return bool(await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 async def job_status(database: Database, id: str) -> tuple[JobStatus, int]:

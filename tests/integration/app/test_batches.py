@@ -7,7 +7,10 @@ import io
 import stat
 import zipfile
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -17,6 +20,7 @@ from app.courses import members
 from app.courses.matching import MatchedBy
 from app.errors import AppError
 from app.errors.batches import ArchiveEmpty, ArchiveTooLarge, ArchiveUnreadable, BatchNotFound
+from app.errors.requests import TooManyRequests
 from app.queue.backlog import Backlog
 from app.queue.batches import lines, taking_in
 from app.queue.inbox import Inbox
@@ -56,9 +60,18 @@ class NoJobs:
     def stop_watching(self) -> None: ...
 
 
+def inbox_of(database: Database, made: type[Inbox] = Inbox) -> Inbox:
+    """Make the inbox of one process."""
+    return made(database, ASSIGNMENTS, NoJobs(), Backlog(database, 60), uploads_per_minute=30)  # type: ignore[arg-type]
+
+
 @pytest.fixture
 async def inbox(database: Database) -> Inbox:
-    return Inbox(database, ASSIGNMENTS, NoJobs(), Backlog(database, 60), uploads_per_minute=30)  # type: ignore[arg-type]
+    return inbox_of(database)
+
+
+def other_than(teacher: Principal) -> Principal:
+    return replace(teacher, id=new_id())
 
 
 def moodle(name: str, number: int, file: str = "LSTM.py") -> str:
@@ -130,8 +143,9 @@ async def test_thirty_files_become_attempts_of_their_owners(database: Database, 
     assert waits == 0
 
 
+@pytest.mark.parametrize("goes_on", [lambda owner: owner, other_than], ids=["the same", "somebody else"])
 async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(
-    database: Database, owner: Principal, inbox: Inbox
+    database: Database, owner: Principal, inbox: Inbox, goes_on: Callable[[Principal], Principal]
 ) -> None:
     await enrol(database)
     batch = await begin(database, owner)
@@ -144,13 +158,80 @@ async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(
     await asyncio.wait([ending])
     async with database.write() as session:
         again = await session.get_one(BatchFile, file.id)
-        again.state, again.content = BatchFileState.WAITING, file.content
-    await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
+        again.state, again.content, again.submission_id = BatchFileState.WAITING, file.content, None
+    await taking_in.hand_in(database, inbox, ASSIGNMENTS, goes_on(owner), batch.id)
     async with database.read() as session:
         attempts = (await session.scalars(select(Submission.id).where(Submission.student == student))).all()
         assert len(attempts) == 1
         again = await session.get_one(BatchFile, file.id)
     assert (again.state, again.submission_id) == (BatchFileState.HANDED_IN, attempts[0])
+
+
+@pytest.mark.parametrize("rules", [{}, {"limit": 1}], ids=["any number of attempts", "one attempt"])
+async def test_batch_that_two_teachers_hand_in_at_once_is_handed_in_once(
+    database: Database, owner: Principal, rules: dict[str, int]
+) -> None:
+    await enrol(database)
+    async with database.write() as session:
+        session.add(CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", rules=rules))
+    batch = await begin(database, owner)
+    await taking_in.store_files(database, batch, course_of_thirty(), LIMIT, LIMIT)
+    teachers = owner, other_than(owner)
+    await asyncio.gather(
+        *(taking_in.hand_in(database, inbox_of(database), ASSIGNMENTS, each, batch.id) for each in teachers)
+    )
+    assert await states(database, batch) == {"handed_in": 26, "unmatched": 1, "refused": 2, "unreadable": 1}
+    async with database.read() as session:
+        students = (await session.scalars(select(Submission.student))).all()
+    assert len(students) == len(set(students)) == 26
+
+
+async def test_attempt_that_is_stored_goes_before_the_refusal_of_another_hand_in(
+    database: Database, owner: Principal
+) -> None:
+    comes, refused = asyncio.Event(), asyncio.Event()
+
+    class Slow(Inbox):
+        async def accept(self, *came: Any, **named: Any) -> Any:
+            comes.set()
+            await refused.wait()
+            return await super().accept(*came, **named)
+
+    class Full(Inbox):
+        async def accept(self, *came: Any, **named: Any) -> Any:
+            raise TooManyRequests(retry_after_seconds=60)
+
+    await enrol(database)
+    batch = await begin(database, owner)
+    await taking_in.store_files(database, batch, packed({moodle("Student Numbera", 1): CODE}), LIMIT, LIMIT)
+    slow = asyncio.create_task(
+        taking_in.hand_in(database, inbox_of(database, Slow), ASSIGNMENTS, other_than(owner), batch.id)
+    )
+    await comes.wait()
+    await taking_in.hand_in(database, inbox_of(database, Full), ASSIGNMENTS, owner, batch.id)
+    assert await states(database, batch) == {"refused": 1}
+    refused.set()
+    await slow
+    assert await states(database, batch) == {"handed_in": 1}
+    async with database.read() as session:
+        (line,) = await lines.list_files(session, batch.id, [*BatchFileState], limit=2)
+    assert line.submission is not None
+    assert line.file.reason == {}
+
+
+async def test_same_archive_twice_at_once_is_handed_in_once(database: Database, owner: Principal) -> None:
+    await enrol(database)
+    batches = [await begin(database, owner) for _ in range(2)]
+    for batch in batches:
+        await taking_in.store_files(database, batch, course_of_thirty(), LIMIT, LIMIT)
+    await asyncio.gather(
+        *(taking_in.hand_in(database, inbox_of(database), ASSIGNMENTS, owner, each.id) for each in batches)
+    )
+    found = await states(database, batches[0]) + await states(database, batches[1])
+    assert (found["handed_in"], found["duplicate"], found["waiting"]) == (26, 26, 0)
+    async with database.read() as session:
+        students = (await session.scalars(select(Submission.student))).all()
+    assert len(students) == len(set(students)) == 26
 
 
 async def test_same_archive_again_is_all_duplicates(database: Database, owner: Principal, inbox: Inbox) -> None:

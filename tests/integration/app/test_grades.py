@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import event, select
 
 from app.access.tokens import Principal
 from app.courses import extensions, members
@@ -43,6 +43,7 @@ from app.teaching.grade_list import Chosen
 from app.teaching.places import take_place
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts, Deadline
+from tests.integration.app.rows import waits
 from tests.integration.app.test_inbox import Jobs
 from tests.waiting import until
 
@@ -219,16 +220,10 @@ async def test_upload_that_comes_while_an_extension_is_given_goes_by_it(
     inbox = Inbox(database, assignments, Jobs(), Backlog(database, 3600), uploads_per_minute=50)
     first, _ = await inbox.accept(Upload("ivanov", "limited", "LSTM.py", b"x"), owner)
 
-    async def waits() -> bool:
-        if database.is_sqlite:
-            return bool(database._write_lock._waiters)
-        async with database.read() as session:
-            return bool(await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
-
     async with database.write() as session:
         place = await take_place(session, assignments, DEFAULT_COURSE, first.membership_id, "limited")
         upload = asyncio.create_task(inbox.accept(Upload("ivanov", "limited", "LSTM.py", b"y"), owner))
-        await until(waits)
+        await until(lambda: waits(database))
         put = {"due": None, "closes": None, "more_attempts": 1, "reason": "ill"}
         await extensions.put(session, place.member, place.use, made_by="t", **put)
     second, _ = await upload

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -141,7 +141,9 @@ async def test_stamps_only_grow_and_are_never_ahead(database: Database, platform
     for now in (1_800_000_000.9, 1_800_000_000.99, 1_799_999_999.0, 1_800_000_001.0, 1_800_000_001.5):
         async with database.write() as session:
             stamps.append(await outbox.stamp(session, due.score.id, now))
-    assert [stamp and stamp.timestamp() for stamp in stamps] == [1_800_000_000, None, None, 1_800_000_001, None]
+    first, later = datetime.fromtimestamp(1_800_000_000, UTC), datetime.fromtimestamp(1_800_000_001, UTC)
+    second = timedelta(seconds=1)
+    assert stamps == [first, second, 2 * second, later, second]
 
 
 async def test_change_between_claim_and_delivery_makes_it_due_again(database: Database, platform: LtiPlatform) -> None:

@@ -14,6 +14,7 @@ from app.storage.models import (
     DEFAULT_COURSE,
     Adjustment,
     Comment,
+    HoldDecision,
     JobStatus,
     Membership,
     Person,
@@ -21,11 +22,13 @@ from app.storage.models import (
     StoredReport,
     Submission,
     new_id,
+    utc_now,
 )
 from app.submissions import grades
 from app.teaching.grade_list import used_assignments
 from app.teaching.overview import activity, attention, table, work
 from app.teaching.overview.table import Filter, State, Wanted
+from app.teaching.statistics import statistics_of
 from grader import Assignment
 from tests.integration.app.test_grades import DAY, DUE, add_course, assignments, statements
 
@@ -213,6 +216,39 @@ async def test_activity_is_of_the_students_of_the_course(
     found = activity.activity(moments, "Europe/Moscow")
     assert sum(count for _, count in found.steps) == 18
     assert max(moments) - min(moments) <= timedelta(days=5)
+
+
+async def test_numbers_of_an_assignment_are_of_the_same_attempts(
+    database: Database, assignments: Mapping[str, Assignment]
+) -> None:
+    """Attempts of the students of the course count, without held, rejected and cancelled ones."""
+    (removed, held, rejected, accepted, cancelled, honest), (use,) = await add_course(database, 6, 1, ["lstm-layer"])
+    decisions = {held.id: None, rejected.id: HoldDecision.REJECTED, accepted.id: HoldDecision.ACCEPTED}
+    async with database.write() as session:
+        (await session.get_one(Membership, removed.id)).removed_at = utc_now()
+        for submission in (await session.scalars(select(Submission))).all():
+            report = await session.scalar(select(StoredReport).where(StoredReport.submission_id == submission.id))
+            assert report is not None
+            if submission.membership_id in decisions:
+                submission.held_at, submission.hold_decision = DUE, decisions[submission.membership_id]
+            if submission.membership_id == cancelled.id:
+                submission.job_status = JobStatus.CANCELLED
+                await session.delete(report)
+            elif submission.membership_id in (accepted.id, honest.id):
+                report.points = 30.0
+            else:  # It would be in "have all".
+                report.points = 100.0
+    used = {"lstm-layer": assignments["lstm-layer"]}
+    async with database.read() as session:
+        found = await table.grade_table(session, used, [use], DEFAULT_COURSE, Wanted(state=Filter.HANDED_IN))
+        statistics = await statistics_of(session, "lstm-layer", course=DEFAULT_COURSE)
+        moments = await activity.moments_of(session, DEFAULT_COURSE, "lstm-layer")
+    (column,) = found.columns
+    assert (found.students, column.handed_in, len(found.rows)) == (5, 4, 4)
+    assert statistics.statuses == {"passed": 2}
+    for scores in (statistics.attempts, statistics.students):
+        assert (scores.count, scores.mean, scores.median, scores.histogram[-1]) == (2, 0.3, 0.3, 0)
+    assert len(moments) == 2
 
 
 def test_states_are_said_the_most_urgent_first() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from app.access.tokens import Principal
 from app.settings import Settings
-from app.storage.models import Role, StoredReport, Submission
+from app.storage.models import DEFAULT_COURSE, Role, StoredReport, Submission
 from app.submissions import repository
 from grader import Report, Status
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
@@ -230,6 +230,17 @@ async def test_an_unchanged_answer_is_not_sent_again(service: Service, grader: F
             if address != body["links"]["file"]:
                 headers = {"If-None-Match": etag, "Accept-Language": "ru"}
                 assert (await client.get(address, headers=headers)).status_code == 200
+
+
+async def test_answer_is_sent_again_when_the_student_has_another_id(service: Service) -> None:
+    async with service.client() as client:
+        address = (await submit(client))["links"]["self"]
+        etag = (await client.get(address)).headers["etag"]
+        members = f"/api/v1/courses/{DEFAULT_COURSE}/members"
+        (member,) = (await client.get(members)).json()["items"]
+        await client.patch(f"{members}/{member['id']}", json={"external_id": "i.ivanov"})
+        answer = await client.get(address, headers={"If-None-Match": etag})
+    assert (answer.status_code, answer.json()["student"]) == (200, "i.ivanov")
 
 
 # Limits

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.courses.roster.columns import HEADINGS, plain
-from app.courses.roster.reading import MOST_BYTES, Fault, Roster, Row, read
+from app.courses.roster.reading import MOST_BYTES, MOST_ROWS, Fault, Roster, Row, read, table
 from app.errors.rosters import (
     RosterBroken,
     RosterColumnUnknown,
@@ -268,6 +268,14 @@ def test_file_that_is_no_roster_is_refused(
     with pytest.raises(refusal) as refused:
         read(content)
     assert refused.value.params == params
+
+
+def test_table_has_as_many_rows_as_a_roster_below_its_headings() -> None:
+    content = b"id\n" + b"1\n" * MOST_ROWS
+    assert len(table(content, 7).rows) == 1 + MOST_ROWS
+    with pytest.raises(RosterTooLong) as refused:
+        table(content + b"1\n", 7)
+    assert refused.value.params == {"limit": MOST_ROWS, "limit_bytes": 7}
 
 
 def test_one_letter_of_the_other_alphabet_does_not_make_an_encoding_unknown() -> None:

@@ -17,7 +17,8 @@ from app.lti.platforms import Registration
 from app.outgoing import client as outgoing
 from app.outgoing.client import Outgoing
 from app.settings import Settings
-from app.storage.models import LtiPlatform, LtiScore
+from app.storage.models import Identity, LtiPlatform, LtiScore, Membership, Person
+from app.teaching.joins import joins
 from tests.platforms import REGISTRATION, FakePlatform, login_parameters
 from tests.unit.app.conftest import FakeGrader, Service, form_secret, running
 from tests.waiting import until
@@ -140,6 +141,18 @@ async def idle(service: Service) -> LtiScore:
         return scores[0] if scores and scores[0].next_at is None else None
 
     return await until(found)
+
+
+async def join_to_roster(service: Service, subject: str = "user-5") -> str:
+    """Join somebody of the platform to an entry of a roster, whose person the platform does not know; return its id."""
+    async with service.services.database.write() as session:
+        of_platform = select(Membership).join(Identity, Identity.person_id == Membership.person_id)
+        other = (await session.scalars(of_platform.where(Identity.subject == subject))).one()
+        kept = Membership(course_id=other.course_id, external_id="ivanov", role=other.role, person=Person())
+        session.add(kept)
+        await session.flush()
+        await joins.join(session, other.course_id, kept.id, other.id, "test")
+        return kept.id
 
 
 async def settled(service: Service) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -321,3 +322,26 @@ async def test_platform_takes_no_rights_that_were_given_here(
             answering(fake, [listed("teacher-1", "Instructor")])
             assert "removed: 0" in (await read_list(client, service, f"{course}/lms")).text
             assert (await founder.get(f"{course}/settings")).status_code == 200
+
+
+async def test_long_list_is_gone_through_once_for_all_members(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    """Once for each of twenty thousand members would stop the service for minutes."""
+    looks = []
+
+    class Listed(dict[str, Who]):
+        def __iter__(self) -> Iterator[str]:
+            looks.append(self)
+            return super().__iter__()
+
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER)
+        for number in range(3):
+            await launch(teacher, fake, sub=f"student-{number}")
+    (context,) = await everything(service, LtiContext)
+    there = Listed({"student-1": Who("student-1", Part.STUDENT, None, None, None)})
+    async with service.services.database.read() as session:
+        gone = await memberships._left_out(session, context, there, utc_now())
+    assert len(gone) == 3
+    assert len(looks) <= 1

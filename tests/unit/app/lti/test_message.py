@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.errors import AppError
 from app.errors.lti import LaunchAnonymous, LaunchOutdated, LaunchRefused
 from app.lti.launch.login import is_ours
-from app.lti.launch.message import Message, key_id, read
+from app.lti.launch.message import Endpoint, Message, key_id, read
 from app.lti.launch.roles import Part, part_of
 from tests.platforms import (
     AGS,
@@ -260,6 +260,23 @@ SYSTEM = "http://purl.imsglobal.org/vocab/lis/v2/system/person#"
         ([f"{ROLE}Instructor", f"{ROLE}Learner"], Part.TEACHER),
         (["http://purl.imsglobal.org/vocab/lis/v2/membership/Instructor#TeachingAssistant"], Part.ASSISTANT),
         ([f"{ROLE}Instructor", f"{ROLE}TeachingAssistant"], Part.ASSISTANT),
+        *(
+            ([f"{ROLE}Instructor", f"{SUB_ROLE}/Instructor#{name}"], Part.ASSISTANT)
+            for name in (
+                "TeachingAssistant",
+                "TeachingAssistantGroup",
+                "TeachingAssistantOffering",
+                "TeachingAssistantSection",
+                "TeachingAssistantSectionAssociation",
+                "TeachingAssistantTemplate",
+                "Grader",
+            )
+        ),
+        ([f"{SUB_ROLE}/Instructor#TeachingAssistantX"], Part.TEACHER),
+        ([f"{SUB_ROLE}/Manager#AreaManager"], Part.TEACHER),
+        ([f"{SUB_ROLE}/Manager#Observer"], Part.STUDENT),
+        ([f"{SUB_ROLE}/Manager#ExternalObserver", f"{ROLE}Manager"], Part.STUDENT),
+        ([f"{SUB_ROLE}/Manager#Observer", f"{ROLE}Manager", f"{ROLE}Instructor"], Part.TEACHER),
         ([f"{ROLE}ContentDeveloper"], Part.TEACHER),
         ([f"{ROLE}Administrator"], Part.TEACHER),
         ([f"{PERSON}Administrator"], Part.TEACHER),
@@ -286,6 +303,13 @@ SYSTEM = "http://purl.imsglobal.org/vocab/lis/v2/system/person#"
 )
 def test_part_follows_from_the_roles_in_the_course(roles: list[str], part: Part) -> None:
     assert part_of(roles) == part
+
+
+@pytest.mark.parametrize("address", ["https://[abc/items", "https://lms.example.edu:99999/items", "https://lms:x/"])
+def test_address_of_a_service_that_cannot_be_read_is_none(address: str) -> None:
+    scope = ["https://purl.imsglobal.org/spec/lti-ags/scope/score"]
+    endpoint = Endpoint.model_validate({"scope": scope, "lineitem": address, "lineitems": address})
+    assert (endpoint.scope, endpoint.lineitem, endpoint.lineitems) == (scope, None, None)
 
 
 @pytest.mark.parametrize(

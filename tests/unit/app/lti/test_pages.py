@@ -28,7 +28,7 @@ from tests.platforms import (
     untimely,
 )
 from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch, register
+from tests.unit.app.lti.conftest import TEACHER, browser, everything, join_to_roster, launch, register
 
 pytestmark = pytest.mark.anyio
 
@@ -156,6 +156,21 @@ async def test_suspended_platform_is_as_good_as_none(
         assert (await teacher.get("/lti/login", params=login_parameters())).status_code == 403
         assert (await send(admin, page, f"{page}/confirm")).status_code == 303
         assert (await launch(teacher, fake, **TEACHER)).status_code == 303
+
+
+async def test_sessions_of_people_who_were_joined_end_with_their_platform(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    """A launch of theirs opens the session of another person, whom the platform does not know."""
+    page = f"/platforms/{platform.id}"
+    async with browser(service) as teacher, browser(service) as student, service.browser() as admin:
+        await launch(teacher, fake, **TEACHER)
+        await launch(student, fake)
+        await join_to_roster(service)
+        work = (await launch(student, fake)).headers["location"]
+        assert (await student.get(work)).status_code == 200
+        assert (await send(admin, page, f"{page}/suspend", sure="on")).status_code == 303
+        assert (await student.get(work)).status_code == 401
 
 
 async def test_suspended_platform_gets_nothing_that_we_sign(

@@ -17,12 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors.outgoing import AnswerUnusable
 from app.lti import keys, platform_services
-from app.lti.grades import outbox, sender
+from app.lti.grades import lineitems, outbox, sender
 from app.lti.grades.scores import below
 from app.lti.platform_services import LINEITEM_READ_SCOPE, SCORE_SCOPE, words_of
 from app.outgoing import client as outgoing
 from app.outgoing.client import Answer
 from app.storage.models import LtiLink, LtiPlatform, LtiScore, utc_now
+from app.storage.passback import scores_changed
 from grader import Status
 from tests.platforms import AGS, CLIENT_ID, ISSUER, LTI, FakePlatform
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
@@ -36,6 +37,7 @@ from tests.unit.app.lti.conftest import (
     failed,
     hand_in,
     idle,
+    join_to_roster,
     launch,
     settled,
 )
@@ -166,6 +168,9 @@ async def test_line_item_is_found_before_one_is_made(service: Service, fake: Fak
         lambda: httpx.Response(503, headers={"Retry-After": "0"}),
         lambda: httpx.Response(429, headers={"Retry-After": "0"}),
         lambda: httpx.Response(429),
+        lambda: httpx.Response(403, text="403 Forbidden (Rate Limit Exceeded)\n"),
+        lambda: httpx.Response(403, headers={"X-Rate-Limit-Remaining": "0.0"}),
+        lambda: httpx.Response(403, headers={"X-Rate-Limit-Remaining": "-3.5"}, json={"message": "too many"}),
         lambda: httpx.Response(408),
         lambda: httpx.Response(409),
         lambda: httpx.Response(200, content=b"x" * 2_000_000),
@@ -273,7 +278,9 @@ async def test_connection_that_breaks_is_tried_again(service: Service, fake: Fak
 async def test_refusal_is_final_and_kept_in_the_platforms_words(
     service: Service, fake: FakePlatform, course: str, status: int
 ) -> None:
-    fake.answers[SCORES] = lambda: httpx.Response(status, json={"error_description": "the column is gone"})
+    left = {"X-Rate-Limit-Remaining": "512.5"}
+    said = {"error_description": "the column is gone"}
+    fake.answers[SCORES] = lambda: httpx.Response(status, headers=left, json=said)
     await come_and_hand_in(service, fake)
     score = await failed(service)
     assert (score.next_at, score.last_status, score.last_error) == (None, status, "the column is gone")
@@ -447,6 +454,19 @@ async def test_grade_goes_to_links_that_the_student_has_not_opened(
     assert {each.membership_id for each in await everything(service, LtiScore)} == {(await idle(service)).membership_id}
 
 
+async def test_student_who_was_joined_gets_grades_in_links_that_come_later(
+    service: Service, fake: FakePlatform, course: str
+) -> None:
+    await come_and_hand_in(service, fake)
+    await until(lambda: fake.grades)
+    await idle(service)
+    kept = await join_to_roster(service)
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER, **link(6))
+    await until(lambda: fake.book.column("/items/6").grades.get("user-5"))
+    assert {each.membership_id for each in await everything(service, LtiScore)} == {kept}
+
+
 async def test_column_that_a_launch_brings_gets_the_grades_of_before(
     service: Service, fake: FakePlatform, course: str
 ) -> None:
@@ -592,6 +612,75 @@ async def test_try_that_was_cut_off_is_repeated_with_a_later_stamp(
     stamps = [json.loads(each.content)["timestamp"] for each in fake.sent if each.url.path == SCORES]
     assert stamps == sorted(set(stamps))
     assert fake.grades["user-5"]["scoreGiven"] == 100
+
+
+async def test_grade_whose_stamp_is_ahead_waits_and_teachers_read_why(
+    service: Service, fake: FakePlatform, course: str
+) -> None:
+    """A date of the platform was hours ahead once, and it takes no earlier stamp than the last one."""
+    await come_and_hand_in(service, fake)
+    await until(lambda: fake.grades)
+    before = await idle(service)
+    assert before.stamp is not None
+
+    async def send(**values: object) -> None:
+        async with service.services.database.write() as session:
+            await session.execute(update(LtiScore).values(next_at=utc_now(), **values))
+
+    async def refused() -> LtiScore | None:
+        (score,) = await everything(service, LtiScore)
+        return score if score.last_error else None
+
+    await send(stamp=before.stamp + timedelta(hours=2))
+    waits = await until(refused)
+    assert timedelta(hours=1) < waits.next_at - waits.waits_since <= timedelta(hours=2)
+    assert (waits.attempts, fake.asked.count(SCORES)) == (0, 1)
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER)
+        for language, said in {"en": "Its clock was ahead", "ru": "Часы платформы спешили"}.items():
+            shown = await teacher.get(f"{course}/lms", headers={"Accept-Language": language})
+            assert said in shown.text
+            assert "Moodle" not in shown.text.partition(said)[2].partition("</section>")[0]
+    await send(stamp=before.stamp)
+    assert (await idle(service)).last_error is None
+    assert fake.asked.count(SCORES) == 2
+
+
+async def test_address_of_line_items_that_cannot_be_read_is_final(
+    service: Service, fake: FakePlatform, course: str
+) -> None:
+    await come_and_hand_in(service, fake)
+    await until(lambda: fake.grades)
+    score = await idle(service)
+    async with service.services.database.write() as session:
+        unreadable = {"lineitem_url": None, "lineitems_url": "https://[abc/items", "scopes": {"granted": ITEM_SCOPES}}
+        await session.execute(update(LtiLink).values(**unreadable))
+        await scores_changed(session, [score.id])
+    said = "the address is refused: the platform's list of line items has no usable one"
+    assert (await failed(service)).last_error == said
+
+
+async def test_fault_of_ours_is_logged_and_a_try(
+    service: Service, fake: FakePlatform, course: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults = [ValueError("a fault")] * 2
+    real = lineitems.of_link
+
+    async def faulty(*arguments: Any, **named: Any) -> str | None:
+        if faults:
+            raise faults.pop()
+        return await real(*arguments, **named)
+
+    monkeypatch.setattr(lineitems, "of_link", faulty)
+    await come_and_hand_in(service, fake)
+    await until(lambda: fake.grades)
+    logged = [each for each in caplog.records if each.message == "sending_failed"]
+    assert [(vars(each)["by"], each.exc_info is not None) for each in logged] == [("lti-scores", True)] * 2
+    tries = [each for each in caplog.records if each.message == "lti_score_failed"]
+    assert [(vars(each)["attempts"], vars(each)["reason"]) for each in tries] == [
+        (1, "a fault of this service"),
+        (2, "a fault of this service"),
+    ]
 
 
 async def test_grade_that_changes_while_one_is_on_its_way_is_sent_too(

@@ -58,6 +58,27 @@ async def test_names_whose_servers_are_silent_keep_no_other_work_waiting(monkeyp
     assert await asyncio.gather(*waiting) == [["8.8.8.8"]] * 100
 
 
+async def test_names_of_one_host_that_are_silent_leave_threads_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+
+    def found(host: str, port: int, **_: object) -> list[Any]:
+        if host == "silent.example.edu":
+            released.wait()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    ports = range(443, 543)
+    waiting = [asyncio.create_task(look_up("silent.example.edu", port, private=False)) for port in ports]
+    await asyncio.sleep(0)  # All of them begin.
+    try:
+        async with asyncio.timeout(20):
+            assert await look_up("lms.example.edu", 443, private=False) == ["8.8.8.8"]
+        waiting.pop(0).cancel()  # A request whose time is over.
+    finally:
+        released.set()
+    assert await asyncio.gather(*waiting) == [["8.8.8.8"]] * 99
+
+
 @pytest.mark.parametrize(
     ("body", "document"),
     [(b"\xef\xbb\xbf[1]", [1]), (b' {"a": "\xc3\xa9"}\n', {"a": "\N{LATIN SMALL LETTER E WITH ACUTE}"})],

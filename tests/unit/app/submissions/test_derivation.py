@@ -244,6 +244,8 @@ def test_attempt_without_a_grade_says_why(attempt: Attempt, code: str) -> None:
     counted = count(Terms(assignment()), [attempt])
     assert (counted.points, [step.code for step in counted.steps]) == (None, [code])
     assert counted.is_held == (attempt.is_withheld and attempt.decision is None)
+    assert counted.attempts == (not attempt.is_cancelled)
+    assert counted.attempts == (not attempt.is_cancelled)
 
 
 def test_accepted_attempt_and_extended_date_are_in_the_derivation() -> None:

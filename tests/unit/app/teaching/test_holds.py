@@ -86,6 +86,33 @@ async def test_a_later_decision_replaces_the_first_and_tells_nobody_again(servic
     assert await _told(service) == 1
 
 
+@pytest.mark.parametrize("file_is_gone", [False, True], ids=["file", "file-is-gone"])
+async def test_each_decision_is_a_new_answer(
+    service: Service, monkeypatch: pytest.MonkeyPatch, file_is_gone: bool
+) -> None:
+    async with service.client() as client:
+        address = (await submit(client))["links"]["self"]
+        if file_is_gone:
+            monkeypatch.delitem(service.services.assignments, "lstm-layer")
+        etag = (await client.get(address)).headers["etag"]
+        for reason in ("We will talk about it.", "We have talked about it."):
+            await client.post(f"{address}/decision", json={"decision": "rejected", "reason": reason})
+            answer = await client.get(address, headers={"If-None-Match": etag})
+            assert answer.status_code == 200
+            assert (answer.json()["held"], answer.json()["hold"]["reason"]) == (False, reason)
+            etag = answer.headers["etag"]
+
+
+async def test_the_same_decision_again_changes_nothing(service: Service) -> None:
+    await service.add_token("of-a-teacher-0123456789", Role.TEACHER)
+    async with service.client() as client, service.client("of-a-teacher-0123456789") as teacher:
+        decision = f"{(await submit(client))['links']['self']}/decision"
+        first = (await client.post(decision, json={"decision": "rejected", **REASON})).json()
+        again = await teacher.post(decision, json={"decision": "rejected", **REASON})
+    assert (again.status_code, again.json()["hold"]) == (200, first["hold"])
+    assert first["hold"]["decided_by"] == "owner"
+
+
 async def test_decisions_are_in_the_log_of_the_course(service: Service) -> None:
     async with service.client() as client:
         body = await submit(client)

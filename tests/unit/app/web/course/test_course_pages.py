@@ -16,8 +16,9 @@ from app.teaching.overview.table import Filter, Wanted
 from app.web.course.course import wanted_of
 from grader import Report, Status
 from grader.report.model import Advisory
-from tests.unit.app.calls import hand_in
+from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, hand_in
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -101,6 +102,42 @@ async def test_table_is_searched_and_filtered_by_its_address(service: Service) -
             assert hidden not in table
         nobody = (await browser.get(f"{HERE}?state=late")).text
     assert "Nobody matches" in nobody
+
+
+async def test_cancelled_attempt_is_nowhere_one_that_was_handed_in(service: Service, grader: FakeGrader) -> None:
+    grader.released.clear()
+    for student in ("ivanov", "petrov"):
+        await hand_in(service, student, wait=0)
+    await until(lambda: len(grader.began) == 2)
+    waiting = await hand_in(service, "anna", wait=0)
+    await service.add_token("of-anna", student="anna")
+    async with service.client() as owner, service.browser() as staff, service.browser("of-anna") as anna:
+        assert (await owner.post(f"{SUBMISSIONS}/{waiting}/cancel")).is_success
+        overview = (await staff.get(f"{HERE}/assignments/lstm-layer/overview")).text
+        missing = (await staff.get(f"{HERE}?assignment=lstm-layer&state=missing")).text
+        book = (await owner.get(f"/api/v1{HERE}/grade-book?assignment=lstm-layer&missing=zero")).text.splitlines()
+        own = [(await anna.get(page)).text for page in (PAGE, ATTEMPTS)]
+    assert "2 of 3 handed in" in overview
+    assert "2 attempts;" in overview
+    table = missing[missing.index('class="grades') :]
+    assert [student in table for student in ("anna", "ivanov", "petrov")] == [True, False, False]
+    assert [line.rpartition(",")[2] for line in book[1:]] == ["", "", "0"]
+    for page in own:
+        assert "no attempt to grade" in page
+        assert "Does not count: it was taken out of the queue. It is used up all the same." in page
+
+
+async def test_held_attempt_is_handed_in_and_in_no_other_number(service: Service) -> None:
+    id = await hand_in(service, "ivanov")
+    async with service.services.database.write() as session:
+        (await session.get_one(Submission, id)).held_at = utc_now()
+    async with service.browser() as browser:
+        overview = (await browser.get(f"{HERE}/assignments/lstm-layer/overview")).text
+    assert "1 of 1 handed in" in overview
+    assert "Held, rejected and cancelled ones are left out" in overview
+    assert "No graded attempt counts yet" in overview
+    assert "Attempts over time" not in overview
+    assert "Nobody has handed in yet" not in overview
 
 
 async def test_adjustment_of_somebody_else_meanwhile_is_told_and_what_was_typed_is_kept(service: Service) -> None:
@@ -206,6 +243,21 @@ async def test_held_attempt_is_shown_with_its_reason_and_decided_from_its_report
         assert (await session.get_one(Submission, id)).hold_reason == "a false alarm"
 
 
+async def test_decision_without_a_reason_is_asked_for_again_where_the_assignments_file_is_gone(
+    service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Advisory(code="attack_on_grader", params={"variant": "forged"})
+    grader.change = lambda report: report.model_copy(update={"advisories": [held]})
+    id = await hand_in(service, "ivanov")
+    monkeypatch.delitem(service.services.assignments, "lstm-layer")
+    async with service.browser() as browser:
+        decide = f"{HERE}/submissions/{id}/decision"
+        refused = await send(browser, HERE, decide, decision="accepted", decision_reason=" ")
+        assert (refused.status_code, 'id="decision_reason-error"' in refused.text) == (422, True)
+        done = await send(browser, HERE, decide, decision="accepted", decision_reason="a false alarm")
+        assert done.status_code == 303
+
+
 async def test_our_failures_are_graded_again_with_one_click(service: Service, grader: FakeGrader) -> None:
     grader.statuses = [Status.INTERNAL_ERROR]
     ids = [await hand_in(service, student) for student in ("ivanov", "petrov")]
@@ -270,3 +322,42 @@ async def test_extension_is_given_by_the_clock_of_the_course(service: Service) -
             0,
         )
         assert (await send(browser, place, f"{place}/extension/remove")).status_code == 303
+
+
+async def test_unchanged_extension_is_no_change(service: Service) -> None:
+    await hand_in(service, "ivanov")
+    place = await place_of(service, "ivanov")
+    year = utc_now().year + 1
+    given = {"due": f"{year}-10-08T23:59", "closes": f"{year}-10-09T12:00", "extension_reason": "ill"}
+    async with service.client() as owner, service.browser() as browser:
+        await owner.patch(f"/api/v1{HERE}", json={"time_zone": "Europe/Moscow"})
+        shown = []
+        for _ in range(2):
+            assert (await send(browser, place, f"{place}/extension", **given)).status_code == 303
+            shown.append((await owner.get(f"/api/v1{place}/extension")).json())
+        logged = (await owner.get(f"/api/v1{HERE}/changes", params={"subject": "member"})).json()["items"]
+    assert shown[0] == shown[1]
+    (one,) = [each["after"]["extension"] for each in logged if "extension" in each["after"]]
+    assert (one["due"], one["closes"]) == (f"{year}-10-08T20:59:00+00:00", f"{year}-10-09T09:00:00+00:00")
+
+
+async def test_form_of_an_extension_does_not_bring_back_what_was_cleared(service: Service) -> None:
+    await hand_in(service, "ivanov")
+    place = await place_of(service, "ivanov")
+    year = utc_now().year + 1
+    given = {"due": f"{year}-10-08T23:59", "closes": f"{year}-10-09T12:00", "more_attempts": "2"}
+    async with service.browser() as browser:
+        await send(browser, place, f"{place}/extension", **given, extension_reason="ill")
+        assert _filled((await browser.get(place)).text) == {**given, "extension_reason": "ill"}
+        cleared = {**dict.fromkeys(given, ""), "extension_reason": ""}
+        refused = await send(browser, place, f"{place}/extension", **cleared)
+    assert (refused.status_code, _filled(refused.text)) == (422, cleared)
+
+
+def _filled(page: str) -> dict[str, str]:
+    """Read the form of an extension."""
+    form = page[page.index('id="extend"') :]
+    inputs = re.findall(r'<input id="(\w+)" name="\w+" type="[\w-]+" value="([^"]*)"', form)
+    reason = re.search(r"<textarea[^>]*>\n([^<]*)</textarea>", form)
+    assert reason
+    return {**dict(inputs), "extension_reason": reason[1]}

@@ -6,13 +6,17 @@ import base64
 import csv
 import io
 import re
+import threading
 from collections.abc import Callable
 from html import unescape
+from typing import Any
 
 import pytest
 
+from app.courses.roster import reading
 from app.http.auth.proof import FORM_FIELD
 from app.storage.models import DEFAULT_COURSE, Role
+from app.teaching import filled_book
 from tests.unit.app.calls import hand_in
 from tests.unit.app.conftest import Service, form_secret
 
@@ -134,6 +138,34 @@ async def test_other_file_is_refused_above_the_form(course: Service, content: by
     assert status in (415, 422)
     assert "This file cannot be filled in" in words
     assert lines == []
+
+
+async def test_file_with_too_many_rows_is_refused_with_the_limits(course: Service) -> None:
+    status, words, lines = await fill(course, CANVAS + "x,1,x,x,,,,,\n" * reading.MOST_ROWS)
+    assert status == 422
+    assert "At most 5000 rows and 5 MB" in words
+    assert lines == []
+
+
+async def test_file_is_read_and_filled_beside_the_event_loop(course: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service answers others meanwhile: a name that is nobody's is compared with every student's."""
+    threads: dict[str, int] = {}
+
+    def note(module: Any, name: str) -> None:
+        works = getattr(module, name)
+
+        def noted(*args: Any, **options: Any) -> Any:
+            threads[name] = threading.get_ident()
+            return works(*args, **options)
+
+        monkeypatch.setattr(module, name, noted)
+
+    for module, name in ((reading, "table"), (filled_book, "Matcher"), (filled_book, "csv_of")):
+        note(module, name)
+    status, _, _ = await fill(course, CANVAS)
+    assert status == 200
+    assert set(threads) == {"table", "Matcher", "csv_of"}
+    assert threading.get_ident() not in threads.values()
 
 
 async def test_two_rows_of_one_student_are_filled_for_nobody(course: Service) -> None:

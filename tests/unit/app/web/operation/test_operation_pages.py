@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import zipfile
@@ -13,6 +14,7 @@ from app.http.auth.proof import FORM_FIELD
 from app.operations.status import ERRORS_LISTED, Need, Queue, ServiceState, WorkerState, _with_needs
 from app.storage.models import DEFAULT_COURSE, Role
 from app.submissions.repository import QueueState
+from app.web.operation import batch
 from tests.unit.app.calls import hand_in
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
 from tests.waiting import until
@@ -23,11 +25,18 @@ COURSE = f"/courses/{DEFAULT_COURSE}"
 PAGES = [f"{COURSE}/{page}" for page in ("regrades", "batch", "grade-book")]
 
 
-def archive(name: str = "ivanov.py") -> bytes:
+def archive(*names: str, content: bytes = b"class LSTM: ...\n") -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as packed:
-        packed.writestr(name, b"class LSTM: ...\n")
+        for name in names or ["ivanov.py"]:
+            packed.writestr(name, content)
     return made.getvalue()
+
+
+def next_page(shown: str, parameter: str) -> str | None:
+    """Return the address of the next page of the list that this parameter of the query turns."""
+    found = re.search(rf'rel="next" href="([^"]*\b{parameter}=\w+)"', shown)
+    return found and html.unescape(found[1])
 
 
 async def send(browser: httpx.AsyncClient, at: str, address: str, **data: str) -> httpx.Response:
@@ -131,6 +140,46 @@ async def test_archive_is_handed_in_and_told_file_by_file(service: Service) -> N
         unmatched = await browser.get((await hand_in_archive(browser, archive("nobody.py"))).headers["location"])
     assert "ivanov" in shown.text
     assert "owner-" in unmatched.text
+
+
+@pytest.mark.parametrize(
+    ("content", "parameter"), [(b"x = 1\n", "unmatched"), (b"", "undone")], ids=["without an owner", "refused"]
+)
+async def test_files_of_a_batch_are_all_reached_from_page_to_page(
+    service: Service, monkeypatch: pytest.MonkeyPatch, content: bytes, parameter: str
+) -> None:
+    monkeypatch.setattr(batch, "PER_PAGE", 2)
+    names = [f"nobody{number}.py" for number in range(5)]
+    async with service.browser() as browser:
+        address = (await hand_in_archive(browser, archive(*names, content=content))).headers["location"]
+        seen = []
+        while address:
+            shown = (await browser.get(address)).text
+            seen.append(re.findall(r"<bdi>(nobody\d\.py)</bdi>", shown))
+            address = next_page(shown, parameter)
+    assert seen == [names[:2], names[2:4], names[4:]]
+
+
+async def test_id_that_no_student_has_is_told_on_the_same_page_of_files(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "PER_PAGE", 1)
+    async with service.browser() as browser:
+        answer = await hand_in_archive(browser, archive(*(f"nobody{number}.py" for number in range(3))))
+        second = next_page((await browser.get(answer.headers["location"])).text, "unmatched")
+        assert second is not None
+        (action, _), (_, field) = re.findall(
+            r'action="([^"]*/owners[^"]*)"|name="(owner-\w+)"', (await browser.get(second)).text
+        )
+        told = await send(browser, second, action, **{field: "nobody"})
+        assert told.status_code == 422
+        assert f'name="{field}" list="students" value="nobody"' in told.text
+        # Sent again, it would come back to the same files.
+        assert f'action="{action}"' in told.text
+        third = next_page(told.text, "unmatched")
+        assert third is not None
+        last = await browser.get(third)
+    assert "<bdi>nobody2.py</bdi>" in last.text
 
 
 async def test_file_that_is_no_archive_is_refused_above_the_form(service: Service) -> None:
