@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import links
 from app.access.links import NewLink
-from app.access.tokens import Principal, hash_secret, is_valid, new_token
+from app.access.tokens import Principal, hash_secret, new_token
 from app.courses import changes, members
 from app.errors.courses import CourseArchived
 from app.errors.uploads import MemberRemoved
@@ -26,6 +26,8 @@ from app.storage.models import Course, JoinLink, Membership, Person, Token, new_
 
 #: How the external ids of those begin who came by a link, until a teacher gives them the one of the grade book.
 NEW = "new-"
+#: Of the secrets of join links.
+PREFIX = "lstmj_"
 # Characters of an id that are random enough within a course; the column is unique.
 RANDOM_CHARACTERS = 10
 
@@ -52,17 +54,17 @@ async def make(
 
     Args:
         limit: how many may come; None: no limit.
-        form_key: random, known to the browser alone; the same form sent again finds the link that it has made.
+        form_key: random, known to the browser alone; the same form sent again finds the link that it has made, and
+            makes another one if that was revoked since.
     Returns:
         The link, and the secret, of which only the hash is kept.
     """
-    meant = json.dumps(["join", maker.course_id, group, limit, str(expires_at)])
-    secret = links.derived(form_key, meant) if form_key else new_token()
-    secret = secret.replace("lstmg_", "lstmj_", 1)
+    secret = new_token().replace("lstmg_", PREFIX, 1)
     if form_key:
-        made = select(JoinLink).where(JoinLink.sha256 == hash_secret(secret), JoinLink.course_id == maker.course_id)
-        if (earlier := await session.scalar(made)) is not None:
-            return earlier, secret
+        meant = json.dumps(["join", maker.course_id, group, limit, str(expires_at)])
+        secret, last = await links.last_made(session, JoinLink, form_key, meant, PREFIX)
+        if last is not None and last.revoked_at is None:
+            return last, secret
     link = JoinLink(
         course_id=maker.course_id,
         sha256=hash_secret(secret),
@@ -129,16 +131,17 @@ async def join(session: AsyncSession, secret: str, form_key: str, newcomer: Newc
     """Add a new, unconfirmed student, and make the student's link.
 
     The same form sent again finds the student that it has made. With another name in it, it makes another one: people
-    share computers.
+    share computers. So it does when the student's link was revoked since.
 
     Args:
         form_key: random, known to the browser alone.
     Raises:
         JoinLinkNotFound, JoinLinkRevoked, JoinLinkExpired, JoinLinkFull, CourseArchived: see `find`.
+        MemberRemoved: the student that this form has made was removed from the course.
     """
     link, course = await _find(session, secret, locked=True)
-    personal = _secret(link, form_key, newcomer)
-    if (made := await _made_with(session, personal)) is not None:
+    personal, made = await _made_with(session, link, form_key, newcomer)
+    if made is not None:
         return made, course
     _check(link, course)
     link.uses += 1
@@ -153,9 +156,10 @@ async def find_made(session: AsyncSession, secret: str, form_key: str, newcomer:
 
     Raises:
         JoinLinkNotFound
+        MemberRemoved: the student that it has made was removed from the course.
     """
     link, _ = await _find(session, secret)
-    return await _made_with(session, _secret(link, form_key, newcomer))
+    return (await _made_with(session, link, form_key, newcomer))[1]
 
 
 async def join_as(session: AsyncSession, secret: str, person: Person, claimed_id: str | None) -> Membership:
@@ -221,13 +225,14 @@ async def _describe(session: AsyncSession, member: Membership, link: JoinLink, c
     changes.log(session, member, f"join link {link.id}", {}, given)
 
 
-def _secret(link: JoinLink, form_key: str, newcomer: Newcomer) -> str:
-    return links.derived(form_key, json.dumps([link.id, *astuple(newcomer)]))
-
-
-async def _made_with(session: AsyncSession, secret: str) -> NewLink | None:
-    token = await session.scalar(select(Token).where(Token.sha256 == hash_secret(secret), is_valid(utc_now())))
-    if token is None:
-        return None
-    member = await session.get_one(Membership, token.membership_id)
-    return NewLink(member, token, secret)
+async def _made_with(
+    session: AsyncSession, link: JoinLink, form_key: str, newcomer: Newcomer
+) -> tuple[str, NewLink | None]:
+    """Find the personal link that this form has made; else there is the secret of the one that it makes."""
+    secret, last = await links.last_made(session, Token, form_key, json.dumps([link.id, *astuple(newcomer)]))
+    if last is None:
+        return secret, None
+    member = await session.get_one(Membership, last.membership_id)
+    if member.removed_at is not None:
+        raise MemberRemoved
+    return secret, NewLink(member, last, secret) if last.revoked_at is None else None

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,7 +25,9 @@ from app.errors.requests import SessionMissing
 from app.errors.uploads import MemberRemoved
 from app.mail.mailer import Mailer
 from app.mail.messages import MailKind
-from app.storage.models import Course, Identity, MemberRole, Membership, Session, Token, utc_now
+from app.storage.models import Course, Identity, JoinLink, MemberRole, Membership, Session, Token, utc_now
+
+Made = TypeVar("Made", JoinLink, Token)
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ async def make(session: AsyncSession, chosen: Collection[Membership], made_by: s
 
 
 async def make_again(session: AsyncSession, member: Membership, secret: str, made_by: str) -> NewLink:
-    """Make a link with a secret that `derived` gives, so that the same request sent again shows the same one."""
+    """Make a link with a secret that `last_made` gives, so that the same request sent again shows the same one."""
     link = _new_link(member, secret, made_by)
     session.add(link.token)
     await session.flush()
@@ -101,11 +104,19 @@ async def make_again(session: AsyncSession, member: Membership, secret: str, mad
 async def make_once(
     session: AsyncSession, chosen: Collection[Membership], form_key: str, made_by: str
 ) -> list[NewLink]:
-    """Make a link for each of these members, as `make` does. The same form sent again gives the same links."""
-    secrets = {member.id: derived(form_key, f"link {member.id}") for member in chosen}
-    hashes = {hash_secret(secret): id for id, secret in secrets.items()}
-    found = await session.scalars(select(Token).where(Token.sha256.in_(hashes)))
-    before = {hashes[token.sha256]: token for token in found}
+    """Make a link for each of these members, as `make` does.
+
+    The same form sent again gives the same links, and a new one for each that was revoked since.
+    """
+    secrets = {member.id: _derived(form_key, f"link {member.id}") for member in chosen}
+    while True:
+        hashes = {hash_secret(secret): id for id, secret in secrets.items()}
+        found = await session.scalars(select(Token).where(Token.sha256.in_(hashes)))
+        before = {hashes[token.sha256]: token for token in found}
+        revoked = [id for id, token in before.items() if token.revoked_at is not None]
+        if not revoked:
+            break
+        secrets |= {id: _derived(form_key, secrets[id]) for id in revoked}
     made = [
         NewLink(member, before[member.id], secrets[member.id])
         if member.id in before
@@ -144,10 +155,32 @@ async def usage(session: AsyncSession, course_id: str) -> Usage:
     return Usage(*(await session.execute(counted)).one())
 
 
-def derived(form_key: str, sent: str) -> str:
-    """Return the secret of the link that this form makes. The key is random and only its browser has it."""
+async def last_made(
+    session: AsyncSession, table: type[Made], form_key: str, sent: str, prefix: str = "lstmg_"
+) -> tuple[str, Made | None]:
+    """Find what this form has made last, if it was sent before.
+
+    What was revoked is not shown as if it were new: when its form is sent again, it makes another one.
+
+    Args:
+        form_key: random; only its browser has it.
+        sent: what the form asks for.
+    Returns:
+        The secret of what was found, or, if there is none or it was revoked, of what the form makes now.
+    """
+    last: Made | None = None
+    secret = _derived(form_key, sent, prefix)
+    while (found := await session.scalar(select(table).where(table.sha256 == hash_secret(secret)))) is not None:
+        last = found
+        if found.revoked_at is None:
+            break
+        secret = _derived(form_key, secret, prefix)
+    return secret, last
+
+
+def _derived(form_key: str, sent: str, prefix: str = "lstmg_") -> str:
     digest = hmac.digest(form_key.encode(), sent.encode(), hashlib.sha256)
-    return f"lstmg_{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+    return f"{prefix}{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
 def _new_link(member: Membership, secret: str, made_by: str | None) -> NewLink:

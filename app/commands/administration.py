@@ -14,9 +14,9 @@ from app.access.rights import Action
 from app.api.schemas.regrades import RegradeRequest
 from app.api.schemas.submissions import DecisionRequest
 from app.api.schemas.tokens import TokenRequest
-from app.commands.acting import check_left, checked, course_id_of, opened, owner_of
+from app.commands.acting import check_left, checked, course_id_of, opened, owner_of, refused_in_words
 from app.errors.commands import NotPossible
-from app.errors.uploads import MemberRemoved, StudentInvalid
+from app.errors.uploads import StudentInvalid
 from app.http.parameters import ID
 from app.privacy import deletion, retention
 from app.privacy.deletion import Deleted
@@ -45,14 +45,12 @@ async def create_token(
     expires_at = utc_now() + timedelta(days=days) if days else None
     wanted = checked(TokenRequest, {"name": name, "role": role, "student": student, "expires_at": expires_at})
     secret = tokens.new_token()
-    async with opened(settings) as database, database.write() as session:
-        course_id = await course_id_of(session, course)
-        await check_left(session, Action.MAKE_TOKENS, course_id)
-        sha256 = tokens.hash_secret(secret)
-        try:
+    with refused_in_words():
+        async with opened(settings) as database, database.write() as session:
+            course_id = await course_id_of(session, course)
+            await check_left(session, Action.MAKE_TOKENS, course_id)
+            sha256 = tokens.hash_secret(secret)
             await tokens.add_token(session, sha256=sha256, course_id=course_id, **wanted.model_dump())
-        except MemberRemoved as exc:
-            raise NotPossible(reason=f"the student {student!a} was removed from the course") from exc
     return secret, tokens.sign_in_link(settings.url(), secret)
 
 

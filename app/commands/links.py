@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Collection
+import shlex
+from collections.abc import AsyncIterator, Collection, Sequence, Sized
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,6 +30,19 @@ MOST_LISTED = 5000
 OWNER_ONLY = 0o600
 
 
+@dataclass(frozen=True)
+class Done:
+    """The result of a command that makes links.
+
+    Attributes:
+        lines: for the output.
+        unsent: what the mail server did not take, and how the people get their links; None: nothing.
+    """
+
+    lines: Sequence[str]
+    unsent: str | None = None
+
+
 async def import_roster(
     settings: Settings,
     file: Path,
@@ -38,8 +53,8 @@ async def import_roster(
     links_for: LinksFor,
     output: Path | None,
     mail: bool,
-) -> list[str]:
-    """Import a roster; return a line for each of its rows, and what it comes to.
+) -> Done:
+    """Import a roster: there is a line for each of its rows, and what it comes to.
 
     Args:
         output: for the links, as CSV. It must not exist yet.
@@ -56,13 +71,14 @@ async def import_roster(
                 if output is not None and not dry_run:
                     _write(output, imports.links_csv(imported.links.values(), settings.url()))
                 course_row = await session.get_one(Course, owner.course_id)
-            mailed = _mail(mailer, imported.links.values(), course_row, settings)
+            _mail(mailer, imported.links.values(), course_row, settings)
     lines = [_line(step) for step in imported.plan.steps]
     lines += [
         f"{'':<11}{member.external_id or member.id}: in the course, and not in the file; left as it is"
         for member in imported.plan.missing
     ]
-    return [*lines, _sum(imported, roster.id_column, dry_run=dry_run, mailed=mailed)]
+    lines.append(_sum(imported, roster.id_column, dry_run=dry_run, mailer=mailer))
+    return Done(lines, _unsent(mailer, output, course))
 
 
 def _line(step: Step) -> str:
@@ -72,7 +88,7 @@ def _line(step: Step) -> str:
         said.append(text(f"roster.conflict.{step.conflict}", "en", with_id=step.with_id or "?"))
     if step.outcome != Outcome.NEW:
         said += [f"{name}: {_shown(before)} -> {_shown(after)}" for name, (before, after) in step.changes.items()]
-    said += [f"{name} stays: the person is in other courses, too" for name in step.kept]
+    said += [f"{name} stays: the person is in other courses, too, or signs in with an account" for name in step.kept]
     who = " ".join(filter(None, (row.id, row.name)))
     why = "; ".join(said)
     return f"{row.line:>5}  {step.outcome:<10}  {who}{f'  ({why})' if why else ''}"
@@ -82,10 +98,10 @@ def _shown(value: object) -> str:
     return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _sum(imported: Imported, id_column: str, *, dry_run: bool, mailed: int) -> str:
+def _sum(imported: Imported, id_column: str, *, dry_run: bool, mailer: Mailer | None) -> str:
     counted = ", ".join(f"{outcome}: {count}" for outcome, count in imported.plan.counts().items() if count)
-    end = "; nothing was stored" if dry_run else f"; links: {len(imported.links)}" if imported.links else ""
-    return f"{counted or 'no rows'} (ids from {id_column!r}){end}{f', mailed: {mailed}' if mailed else ''}"
+    end = "; nothing was stored" if dry_run else f"; {_counted(imported.links, mailer)}" if imported.links else ""
+    return f"{counted or 'no rows'} (ids from {id_column!r}){end}"
 
 
 async def make_links(
@@ -96,8 +112,8 @@ async def make_links(
     never_used: bool = False,
     output: Path | None = None,
     mail: bool = False,
-) -> list[str]:
-    """Make links; return them, or, if they go into a file or by mail, how many there are.
+) -> Done:
+    """Make links: there is a line for each, or, if they go into a file or by mail, how many there are.
 
     Args:
         member: an id in the grade book or of a membership; None: all students.
@@ -112,10 +128,10 @@ async def make_links(
                 if output is not None:
                     _write(output, imports.links_csv(made, settings.url()))
                 course_row = await session.get_one(Course, owner.course_id)
-            mailed = _mail(mailer, made, course_row, settings)
+            _mail(mailer, made, course_row, settings)
     if output is not None or mail:
-        return [f"links: {len(made)}{f', mailed: {mailed}' if mail else ''}"]
-    return [sign_in_link(settings.url(), link.secret) for link in made]
+        return Done([_counted(made, mailer)], _unsent(mailer, output, course, member))
+    return Done([sign_in_link(settings.url(), link.secret) for link in made])
 
 
 async def list_links(settings: Settings, course: str | None) -> list[str]:
@@ -206,8 +222,31 @@ async def _mailer(settings: Settings, *, wanted: bool) -> AsyncIterator[Mailer |
         await mailer.finish()
 
 
-def _mail(mailer: Mailer | None, made: Collection[NewLink], course: Course, settings: Settings) -> int:
-    return 0 if mailer is None else sum(links.mail(mailer, link, course, settings.url()) for link in made)
+def _mail(mailer: Mailer | None, made: Collection[NewLink], course: Course, settings: Settings) -> None:
+    if mailer is not None:
+        for link in made:
+            links.mail(mailer, link, course, settings.url())
+
+
+def _counted(made: Sized, mailer: Mailer | None) -> str:
+    """Say how many links were made, and how many of them were sent by a mailer that has finished."""
+    return f"links: {len(made)}{f', mailed: {mailer.sent}' if mailer else ''}"
+
+
+def _unsent(mailer: Mailer | None, output: Path | None, course: str | None, member: str | None = None) -> str | None:
+    """Say what a mailer that has finished has given up, and where the links are; None: nothing.
+
+    Args:
+        output: has the links; None: nobody has them, so they are made again.
+        member: whose link alone was made.
+    """
+    if mailer is None or not mailer.given_up:
+        return None
+    again = f"make {shlex.quote(member)}" if member else "make-all FILE --never-used"
+    again = f"lstm-grader members link {again} --mail{f' --course {course}' if course else ''}"
+    reasons = ", ".join(sorted(mailer.given_up))
+    way = f"their links are in {output}" if output else f"make their links again: {again}"
+    return f"messages that could not be sent: {mailer.given_up.total()} ({reasons}); {way}"
 
 
 def _write(file: Path, content: str) -> None:

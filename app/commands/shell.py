@@ -47,9 +47,9 @@ def starting() -> Iterator[Settings]:
     except UnicodeEncodeError as exc:  # The database takes text.
         raise usage(f"{exc.object!r} is not text in UTF-8") from exc
     except OUR_FAILURES as exc:
-        raise _ours(why_not(exc)) from exc
+        raise ours(why_not(exc)) from exc
     except _database_errors() as exc:
-        raise _ours(_about_database(settings, exc)) from exc
+        raise ours(_about_database(settings, exc)) from exc
 
 
 def start_logging(settings: Settings) -> None:
@@ -81,7 +81,7 @@ def check_something(given: Mapping[str, Any]) -> None:
         raise usage("expected something to change; --help lists what")
 
 
-def _ours(message: str) -> typer.Exit:
+def ours(message: str) -> typer.Exit:
     """Say what failed on our side; to be raised."""
     typer.echo(f"lstm-grader: {message}", err=True)
     return typer.Exit(OUR_FAILURE)

@@ -33,7 +33,7 @@ class MatchedBy(StrEnum):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A student of the course."""
+    """A student of the course. Attributes: external_id: empty: there is none."""
 
     member_id: str
     external_id: str
@@ -61,7 +61,8 @@ class Matcher:
         self._joined: dict[str, set[str]] = defaultdict(set)
         self._words: list[tuple[frozenset[str], str]] = []
         for each in candidates:
-            self._ids[comparable(each.external_id)].add(each.member_id)
+            if each.external_id:
+                self._ids[comparable(each.external_id)].add(each.member_id)
             if each.email:
                 self._emails[comparable(each.email)].add(each.member_id)
             words = words_of(each.name or "")

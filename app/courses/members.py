@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.members import MemberNotStudent
+from app.mail.addresses import comparable
 from app.storage import turns
 from app.storage.models import Course, Extension, MemberRole, Membership, Person, new_id, utc_now
 from app.texts import text
@@ -121,6 +123,19 @@ async def find_with_extensions(
         if extension is not None:
             extensions[member.id, extension.course_assignment_id] = extension
     return found, extensions
+
+
+def is_same(name: str, one: str | None, other: str | None) -> bool:
+    """Tell whether two values of the field `name` mean the same.
+
+    Issuers and platforms write addresses with capitals, and letters in parts; our forms and rosters do not.
+    """
+    compared = comparable if name == "email" else _composed
+    return compared(one or "") == compared(other or "")
+
+
+def _composed(value: str) -> str:
+    return unicodedata.normalize("NFC", value)
 
 
 def _course(course_id: str) -> str:

@@ -256,12 +256,12 @@ async def change(
     before = values(member)
     if before["removed"] and given.get("removed") is False:
         await _check_not_joined(session, member)
-    if changed := {name for name in OF_PERSON & given.keys() if given[name] != before[name]}:
+    if changed := {name for name in OF_PERSON & given.keys() if not members.is_same(name, given[name], before[name])}:
         if not may_change_shared and (
             await _is_elsewhere(session, member) or ("email" in changed and await _signs_on(session, member))
         ):
             raise PersonShared
-        for name in OF_PERSON & given.keys():
+        for name in changed:
             setattr(member.person, name, given[name])
     if (new := given.get("external_id")) not in (None, member.external_id):
         if other := (await members.find(session, [(course_id, new)])).get((course_id, new)):

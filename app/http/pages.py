@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
+from fastapi.routing import iter_route_contexts
 
 from app.access.tokens import Principal
 from app.http.auth.proof import form_secret
@@ -45,7 +46,6 @@ def page(
     viewer: Principal | None = None,
     course: Course | None = None,
     here: str | None = None,
-    path: str | None = None,
     **context: object,
 ) -> HTMLResponse:
     """Render the template in the reader's language. A language chosen on this page is remembered.
@@ -54,10 +54,8 @@ def page(
         viewer: whose rights decide what the page offers; None: nobody is known.
         course: the page belongs to it, and shows its navigation.
         here: the id of this page in `navigation.SECTIONS`.
-        path: of the page that answers a form again, for links to it; None: such links lead to the first page.
     """
     language = language_of(request)
-    is_get = request.method == "GET"
     sections, pages = tabs(course.id, viewer, here) if course and viewer else ((), ())
     html = _environment.get_template(template).render(
         t=partial(_text, language),
@@ -66,8 +64,8 @@ def page(
         title_of=lambda assignment: title_of(assignment, language),
         language=language,
         languages=LANGUAGES,
-        path=path_of(request) if is_get else path or "/",
-        query=without(request.query_params.multi_items(), *OF_ONE_VISIT) if is_get else [],
+        path=_path_to_link(request),
+        query=without(request.query_params.multi_items(), *OF_ONE_VISIT) if request.method == "GET" else [],
         said=catalogue().find(f"said.{request.query_params.get(SAID)}", language),
         viewer=viewer,
         course=course,
@@ -88,6 +86,21 @@ def page(
 def path_of(request: Request) -> str:
     """Return the path as a link may hold it. Browsers read two slashes at its beginning as a host."""
     return "/" + quote(request.scope["path"], safe="/:@!$&'()*+,;=").lstrip("/")
+
+
+def _path_to_link(request: Request) -> str:
+    """Return the path for links to this page: where a form was sent to, or as much of that as is a page."""
+    path = path_of(request)
+    if request.method == "GET":
+        return path
+    routes = list(iter_route_contexts(request.app.routes))
+    pages = {route.path for route in routes if "GET" in (route.methods or ())}
+    endpoint = request.scope.get("endpoint")
+    # The scope has a pattern, too, but without the prefixes of its routers.
+    pattern = next((route.path for route in routes if endpoint and route.endpoint is endpoint), None)
+    while pattern and pattern not in pages:
+        pattern, path = pattern.rpartition("/")[0], path.rpartition("/")[0]
+    return path if pattern else "/"
 
 
 def without(query: Iterable[tuple[str, str]], *names: str) -> list[tuple[str, str]]:

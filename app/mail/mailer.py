@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -73,6 +74,9 @@ class Mailer:
         self._tasks: set[asyncio.Task[None]] = set()
         #: Why the last message was given up; None: the last one was sent, or there was none.
         self.failure: str | None = None
+        #: The numbers of messages that were sent, and of those that were given up, by the reason.
+        self.sent = 0
+        self.given_up: Counter[str] = Counter()
 
     @property
     def waiting(self) -> int:
@@ -94,7 +98,7 @@ class Mailer:
             logger.warning("mail_dropped", extra={"messages": len(late)})
 
     async def finish(self) -> None:
-        """Wait until every message is sent or given up; a command ends then."""
+        """Wait until every message is sent or given up; a command counts them then, and ends."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -127,6 +131,7 @@ class Mailer:
             if error is None:
                 logger.info("mail_sent", extra={"kind": kind, "tries": tried})
                 self.failure = None
+                self.sent += 1
                 return
             code = code_of(error)
             self.failure = f"{type(error).__name__} {code or ''}".strip()
@@ -136,6 +141,7 @@ class Mailer:
                 logging.WARNING if again else logging.ERROR, "mail_failed", extra=facts | {"will_be_repeated": again}
             )
             if wait is None or not again:
+                self.given_up[self.failure] += 1
                 return
             await asyncio.sleep(wait)
 

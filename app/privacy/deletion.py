@@ -8,7 +8,7 @@ teacher or assistant has made something, they stay until the course goes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, exists, func, or_, select, update
@@ -170,7 +170,7 @@ async def _delete_rest(session: AsyncSession, course_id: str, submissions: int) 
         await delete_rows(session, model, condition)
     gone = await _delete_people(session, people)
     # Only an admin's regrades of several courses are left to name them.
-    await mentions.forget_names(session, {each.external_id for each in found if each.external_id}, [])
+    await mentions.forget_in_regrades(session, _ids(found))
     await mentions.forget_actors(session, actors)
     return DeletedCourse(submissions, len(found), gone)
 
@@ -198,16 +198,12 @@ async def _delete_members(
         tokens=await _count(session, Token, Token.membership_id.in_(ids)),
     )
     actors = await _actors(session, found)
-    courses = {member.course_id for member in found}
-    external_ids = {(member.course_id, member.external_id) for member in found if member.external_id}
-    names = {external_id for _, external_id in external_ids}
-    names |= await _names(session, people)
+    names, external_ids = await _names(session, people), _ids(found)
     # A student's own token has no submissions of others.
     await delete_rows(session, Membership, Membership.id.in_(ids))
     await _delete_people(session, people)
-    await mentions.forget_names(session, names, courses, external_ids, submissions)
-    if all(member.role == MemberRole.STUDENT for member in found):
-        await mentions.forget_makers(session, names, courses)
+    are_students = all(member.role == MemberRole.STUDENT for member in found)
+    await mentions.forget_names(session, names, external_ids, submissions, as_makers=are_students)
     await mentions.forget_actors(session, actors)
     return deleted
 
@@ -218,13 +214,19 @@ async def _actors(session: AsyncSession, found: Sequence[Membership]) -> list[st
     return [*ids, *await session.scalars(select(Token.id).where(Token.membership_id.in_(ids)))]
 
 
-async def _names(session: AsyncSession, people: Collection[str]) -> set[str]:
-    """List the names and addresses of these people, and their names at issuers."""
-    texts = [
-        *await session.execute(select(Person.name, Person.email).where(Person.id.in_(people))),
-        *await session.execute(select(Identity.subject, Identity.email).where(Identity.person_id.in_(people))),
-    ]
-    return {text for row in texts for text in row if text}
+def _ids(found: Iterable[Membership]) -> dict[str, set[str]]:
+    """List the external ids of members, by course; of a course whose members have none, there are none."""
+    ids: dict[str, set[str]] = {}
+    for member in found:
+        ids.setdefault(member.course_id, set()).update([member.external_id] if member.external_id else [])
+    return ids
+
+
+async def _names(session: AsyncSession, people: Collection[str]) -> set[tuple[str | None, str | None]]:
+    """List the names of these people, each with an address, and the addresses at issuers."""
+    persons = await session.execute(select(Person.name, Person.email).where(Person.id.in_(people)))
+    at_issuers = await session.scalars(select(Identity.email).where(Identity.person_id.in_(people)))
+    return {(name, email) for name, email in persons} | {(None, email) for email in at_issuers}
 
 
 async def with_merged(session: AsyncSession, found: Sequence[Membership]) -> list[Membership]:

@@ -1,20 +1,32 @@
-"""Mentions of people where no foreign key leads: names in filters, in the log of changes, and ids of actors."""
+"""Mentions of people where no foreign key leads: names in filters, in the log of changes, and ids of actors.
+
+Replaced is only what can mean nobody else: by the key under which it stands, and not where another member of the course
+has the same name, address or id. A `Merge` keeps the own values of two members who are there: none of it is replaced,
+and the join can be undone.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.storage.models import Batch, BatchFile, Change, Course, Membership, Merge, Regrade, Submission, Token
+from app.courses.matching import WORDS_MIN, Candidate, Matcher, comparable, words_of
+from app.storage.models import Batch, BatchFile, Change, Course, Membership, Merge, Person, Regrade, Submission, Token
+from grader.batch.collect import Student
 
 #: Replaces a deleted person's name.
 NOBODY = "deleted"
-# A shorter one is replaced only where it stands alone: in a text it may be any number or word.
-SHORTEST_IN_TEXT = 4
+# In a text a shorter one may be any word, and a shorter number a year.
+SHORTEST_IN_TEXT, SHORTEST_NUMBER_IN_TEXT = 4, 5
+# The keys of what people are called, of ids in the course, and of texts that people write.
+NAMES = frozenset({"name", "email"})
+IDS = frozenset({"external_id", "claimed_id", "student"})
+TEXTS = frozenset({"title", "connection", "reason", "filename"})
 # The columns that name an actor; with the key of the request, which the same actor may not use twice.
 ACTORS = (
     (Course, Course.created_by),
@@ -24,69 +36,137 @@ ACTORS = (
 )
 
 
+@dataclass(frozen=True)
+class Mentions:
+    """The names of deleted people in a course, to be found in what it keeps.
+
+    Attributes:
+        names: with addresses; nobody else there has one of them.
+        ids: external ids, which are nobody else's.
+        words: names and ids that are not even what another one is called in another way.
+    """
+
+    names: Collection[str] = ()
+    ids: Collection[str] = ()
+    words: Collection[str] = ()
+
+    @classmethod
+    def among(cls, others: Collection[Candidate], names: Collection[str], ids: Collection[str]) -> Mentions:
+        """Leave out the names that other members have, too."""
+        called = (text for each in others for text in (each.external_id, each.name, each.email) if text)
+        taken = set(map(comparable, called))
+        words = {word for word in {*names, *ids} if comparable(word) not in taken}
+        return cls(words.intersection(names), ids, words)
+
+    def forgotten(self, value: Any, key: str = "") -> Any:
+        """Return a value of JSON, which stands under this key, without the mentions."""
+        if isinstance(value, Mapping):
+            return {name: self.forgotten(item, name) for name, item in value.items()}
+        if not isinstance(value, str):
+            return value
+        if key in TEXTS:
+            return without(value, self.words)
+        is_mention = (key in NAMES and value in self.names) or (key in IDS and value in self.ids)
+        return NOBODY if is_mention else value
+
+
 async def forget_names(
     session: AsyncSession,
-    names: Collection[str],
-    course_ids: Collection[str],
-    external_ids: Collection[tuple[str, str]] = (),
-    submission_ids: Collection[str] = (),
+    people: Collection[tuple[str | None, str | None]],
+    ids: Mapping[str, Collection[str]],
+    submission_ids: Collection[str],
+    *,
+    as_makers: bool,
 ) -> None:
-    """Replace the names of deleted people in what these courses keep about others.
+    """Replace the names of deleted people in what courses keep about others.
 
     Args:
-        names: of the people, with addresses and external ids.
-        external_ids: each with the id of its course before it.
+        people: their names, each with an address.
+        ids: their external ids, by the courses from which they were deleted.
         submission_ids: are taken out of the choices of regrades.
+        as_makers: also where the log says who has changed something.
     """
-    # An admin's regrade of all courses may have meant this student, or another one of that name.
-    for regrade in await session.scalars(
-        select(Regrade).where(or_(Regrade.course_id.in_(course_ids), Regrade.course_id.is_(None)))
-    ):
-        selection = forgotten(regrade.selection, names)
-        if chosen := selection.get("submissions"):
-            selection["submissions"] = [id for id in chosen if id not in submission_ids]
-        if selection != regrade.selection:
-            regrade.selection = selection
-    for change in await session.scalars(select(Change).where(Change.course_id.in_(course_ids))):
-        before, after = forgotten(change.before, names), forgotten(change.after, names)
-        if (before, after) != (change.before, change.after):
-            change.before, change.after = before, after
-    for merge in await session.scalars(select(Merge).where(Merge.course_id.in_(course_ids))):
-        if (moved := forgotten(merge.moved, names)) != merge.moved:
-            merge.moved = moved
-    await _forget_in_batches(session, names, course_ids)
-    for course_id, external_id in external_ids:
+    await forget_in_regrades(session, ids, submission_ids)
+    names = {text for person in people for text in person if text}
+    for course_id, known in ids.items():
+        others = await _members(session, course_id)
+        mentions = Mentions.among(others, names, known)
+        for change in await session.scalars(select(Change).where(Change.course_id == course_id)):
+            change.before, change.after = mentions.forgotten(change.before), mentions.forgotten(change.after)
+        theirs = [
+            *(Candidate(NOBODY, id) for id in known),
+            *(Candidate(NOBODY, "", name, email) for name, email in people),
+        ]
+        await _forget_in_batches(session, course_id, mentions, Matcher(theirs), Matcher(others))
         # Somebody who joined by a link may have claimed to be this student.
         await session.execute(
             update(Membership)
-            .where(Membership.course_id == course_id, Membership.claimed_id == external_id)
+            .where(Membership.course_id == course_id, Membership.claimed_id.in_(known))
             .values(claimed_id=None)
             .execution_options(synchronize_session=False)
         )
+        if as_makers:
+            await _forget_makers(session, course_id, mentions.words)
 
 
-async def _forget_in_batches(session: AsyncSession, names: Collection[str], course_ids: Collection[str]) -> None:
-    for batch in await session.scalars(select(Batch).where(Batch.course_id.in_(course_ids))):
-        if (filename := forgotten(batch.filename, names)) != batch.filename:
-            batch.filename = filename
-    of_courses = select(BatchFile).join(Batch, Batch.id == BatchFile.batch_id).where(Batch.course_id.in_(course_ids))
-    for file in await session.scalars(of_courses):
-        named = {name: getattr(file, name) for name in ("name", "path", "filename", "platform_id", "reason")}
-        if (left := forgotten(named, names)) == named:
-            continue
-        if file.membership_id is None:  # Nobody knew whose it was.
-            await session.delete(file)
-            continue
-        for name, value in left.items():
-            setattr(file, name, value)
+async def forget_in_regrades(
+    session: AsyncSession, ids: Mapping[str, Collection[str]], submission_ids: Collection[str] = ()
+) -> None:
+    """Replace external ids, by course, in the filters of regrades, and take submissions out of the choices."""
+    everywhere = {id for known in ids.values() for id in known}
+    # An admin's regrade of all courses may have meant this student, or another one of that id.
+    for regrade in await session.scalars(
+        select(Regrade).where(or_(Regrade.course_id.in_(ids), Regrade.course_id.is_(None)))
+    ):
+        selection = Mentions(ids=ids.get(regrade.course_id or "", everywhere)).forgotten(regrade.selection)
+        if chosen := selection.get("submissions"):
+            selection["submissions"] = [id for id in chosen if id not in submission_ids]
+        regrade.selection = selection
 
 
-async def forget_makers(session: AsyncSession, names: Collection[str], course_ids: Collection[str]) -> None:
-    """Replace these names of students where the logs of these courses say who has changed something."""
-    for made_by, course_id in ((Change.made_by, Change.course_id), (Merge.made_by, Merge.course_id)):
+async def _members(session: AsyncSession, course_id: str) -> list[Candidate]:
+    """List the members of a course, as one candidate: a file that fits several of them may be somebody's."""
+    rows = await session.execute(
+        select(Membership.external_id, Person.name, Person.email)
+        .join(Membership.person)
+        .where(Membership.course_id == course_id)
+    )
+    return [Candidate(course_id, external_id or "", name, email) for external_id, name, email in rows]
+
+
+async def _forget_in_batches(
+    session: AsyncSession, course_id: str, mentions: Mentions, theirs: Matcher, others: Matcher
+) -> None:
+    """Delete files without an owner that can be nobody else's; replace the names in the rest."""
+    for batch in await session.scalars(select(Batch).where(Batch.course_id == course_id)):
+        batch.filename = without(batch.filename, mentions.words)
+    whole = set(map(comparable, mentions.names))
+    # One word may be a part of anybody's name.
+    words = [word for word in mentions.words if word in mentions.ids or len(words_of(word)) >= WORDS_MIN]
+    of_course = select(BatchFile).join(Batch, Batch.id == BatchFile.batch_id).where(Batch.course_id == course_id)
+    for file in await session.scalars(of_course):
+        student = Student(file.name, cast("Any", file.platform), file.platform_id)
+        if theirs.find(student).member_id or comparable(file.name) in whole:
+            if others.find(student).member_id:
+                continue  # By its name it is another member's as well, who needs the name.
+            if file.membership_id is None:
+                await session.delete(file)
+                continue
+        for name in ("name", "path", "filename"):
+            setattr(file, name, without(getattr(file, name), words))
+        file.reason = mentions.forgotten(file.reason)
+        # Moodle's is the number of a participant.
+        if file.platform != "moodle" and file.platform_id in mentions.ids:
+            file.platform_id = NOBODY
+
+
+async def _forget_makers(session: AsyncSession, course_id: str, words: Collection[str]) -> None:
+    """Replace these names of students where the log says who has changed something, if no token has the name."""
+    of_tokens = set(await session.scalars(select(Token.name).where(Token.name.in_(words))))
+    for made_by, of in ((Change.made_by, Change.course_id), (Merge.made_by, Merge.course_id)):
         await session.execute(
             update(made_by.class_)
-            .where(made_by.in_(names), or_(course_id.in_(course_ids), course_id.is_(None)))
+            .where(made_by.in_(set(words) - of_tokens), or_(of == course_id, of.is_(None)))
             .values(made_by=NOBODY)
             .execution_options(synchronize_session=False)
         )
@@ -103,15 +183,12 @@ async def forget_actors(session: AsyncSession, ids: Collection[str]) -> None:
         )
 
 
-def forgotten(value: Any, names: Collection[str]) -> Any:
-    """Return a value of JSON in which these names are replaced, also inside longer texts."""
-    if isinstance(value, str):
-        if value in names:
-            return NOBODY
-        words = [re.escape(name) for name in names if len(name) >= SHORTEST_IN_TEXT]
-        return re.sub(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", NOBODY, value) if words else value
-    if isinstance(value, Mapping):
-        return {key: forgotten(item, names) for key, item in value.items()}
-    if isinstance(value, list):
-        return [forgotten(item, names) for item in value]
-    return value
+def without(text: str, words: Collection[str]) -> str:
+    """Replace these words in a text, where they stand alone; not those that may be anything."""
+    found = [
+        re.escape(word)
+        for word in sorted(words, key=len, reverse=True)
+        if len(word) >= (SHORTEST_NUMBER_IN_TEXT if word.isdecimal() else SHORTEST_IN_TEXT)
+    ]
+    # Platforms write ``Name Surname_12345``: an underscore ends a name.
+    return re.sub(rf"(?<![^\W_])(?:{'|'.join(found)})(?![^\W_])", NOBODY, text) if found else text

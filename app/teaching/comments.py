@@ -54,6 +54,17 @@ async def list_comments(
     return (await session.scalars(select(Comment).where(*conditions).order_by(Comment.id.desc()).limit(limit))).all()
 
 
+async def list_said(session: AsyncSession, place: Place, submission_id: str | None, *, limit: int) -> Sequence[Comment]:
+    """List the comments on all of a student's work and on one attempt, the newest first.
+
+    Args:
+        submission_id: None: only those on all of the work.
+    """
+    is_meant = Comment.submission_id.is_(None) | (Comment.submission_id == submission_id)
+    conditions = [Comment.membership_id == place.member.id, Comment.course_assignment_id == place.use.id, is_meant]
+    return (await session.scalars(select(Comment).where(*conditions).order_by(Comment.id.desc()).limit(limit))).all()
+
+
 async def all_of(session: AsyncSession, member: Membership) -> Sequence[tuple[Comment, CourseAssignment]]:
     """List all comments on a member's work, the newest first, with their assignments."""
     rows = await session.execute(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,12 +14,12 @@ from app.storage.models import (
     Membership,
     Person,
     RegradeItem,
-    ReportDiagnosis,
     StoredReport,
     Submission,
 )
 from app.submissions.derivation import Counted
 from app.submissions.grades import counted_grades
+from app.teaching.causes import Cause, causes_of, only_in
 from app.teaching.regrades import NEW, OLD, is_changed
 from grader import Assignment
 
@@ -50,15 +49,15 @@ class ItemChange:
     Attributes:
         name: of the student, as far as it is known.
         new: None: it waits.
-        gone, come: codes of diagnoses that only the old report has, and that only the new one has.
+        gone, come: the mistakes that only the old report names, and that only the new one names.
     """
 
     submission: Submission
     name: str | None
     old: StoredReport
     new: StoredReport | None
-    gone: Sequence[str]
-    come: Sequence[str]
+    gone: Sequence[Cause]
+    come: Sequence[Cause]
 
 
 async def count_changes(session: AsyncSession, regrade_id: str) -> ChangeCounts:
@@ -103,15 +102,15 @@ async def list_changes(
         .options(defer(OLD.body), defer(NEW.body))
     )
     items = [(submission, name, old, new) for submission, name, old, new in rows]
-    codes = await _codes(session, [report.id for _, _, *reports in items for report in reports if report])
+    causes = await causes_of(session, [report.id for _, _, *reports in items for report in reports if report])
     return [
         ItemChange(
             submission,
             name,
             old,
             new,
-            gone=sorted(codes[old.id] - codes[new.id]) if new else (),
-            come=sorted(codes[new.id] - codes[old.id]) if new else (),
+            gone=only_in(causes[old.id], causes[new.id]) if new else (),
+            come=only_in(causes[new.id], causes[old.id]) if new else (),
         )
         for submission, name, old, new in items
     ]
@@ -140,13 +139,3 @@ def _size() -> ColumnElement[float]:
     """Return how much changes. A grader that fails takes all points."""
     before, after = func.coalesce(OLD.points, 0.0), func.coalesce(NEW.points, 0.0)
     return func.abs(after - before)
-
-
-async def _codes(session: AsyncSession, report_ids: Sequence[int]) -> dict[int, set[str]]:
-    rows = await session.execute(
-        select(ReportDiagnosis.report_id, ReportDiagnosis.code).where(ReportDiagnosis.report_id.in_(report_ids))
-    )
-    codes: dict[int, set[str]] = defaultdict(set)
-    for report_id, code in rows:
-        codes[report_id].add(code)
-    return codes

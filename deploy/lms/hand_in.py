@@ -16,7 +16,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-# Of a token that hands in for students: lstm-grader tokens create "course script"
+# Of a token that hands in for students: lstm-grader tokens create "course script" --course ID
 SERVICE, TOKEN = "https://grader.example.edu", "TOKEN"
 ASSIGNMENT, LANGUAGE = "lstm-layer", "en"
 SECONDS = 240

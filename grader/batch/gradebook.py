@@ -16,6 +16,7 @@ from grader.assignment import Assignment
 from grader.batch.cells import CANVAS_COLUMNS, POINTS_POSSIBLE, GradeBook, csv_of, number
 from grader.batch.run import Row, best_rows
 from grader.formats import View
+from grader.formats.view import cause_title
 from grader.report.messages import translate
 
 #: Moodle refuses a file without the time of the last change. Empty, it is no time.
@@ -46,7 +47,6 @@ def _moodle(row: Row, language: str) -> list[str]:
         why = translate(f"batch.{row.problem}", language)
         return [identifier, student.name, why, "", "", "", why, "", row.found.path, "", ""]
     view = View.of(report, language)
-    titles = [translate(f"{diagnosis.code}.title", language) for diagnosis in report.diagnoses]
     return [
         identifier,
         student.name,
@@ -55,7 +55,7 @@ def _moodle(row: Row, language: str) -> list[str]:
         number(report.max_points),
         "",
         view.feedback(),
-        "; ".join(titles),
+        "; ".join(cause_title(diagnosis, language) for diagnosis in view.report["diagnoses"]),
         row.found.path,
         report.submission.sha256,
         report.receipt.grader_version,

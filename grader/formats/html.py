@@ -22,6 +22,7 @@ from grader.formats.source import Sources
 from grader.formats.view import (
     IN_PROOF,
     View,
+    cause_title,
     causes,
     consequences,
     left_out,
@@ -149,7 +150,7 @@ def _points(value: float | None, language: str) -> str:
 
 def _number(value: float | None, language: str) -> str:
     """Format a number of a comparison; null in a report stands for NaN and infinity."""
-    return "NaN" if value is None else numbers.number(value, language)
+    return translate("report.not_finite", language) if value is None else numbers.number(value, language)
 
 
 IN_LANGUAGE: dict[str, Callable[[Any, str], Any]] = {
@@ -159,7 +160,9 @@ IN_LANGUAGE: dict[str, Callable[[Any, str], Any]] = {
     "moment": numbers.moment,
     "distance": numbers.distance,
     "duration": numbers.duration,
+    "time_left": numbers.time_left,
     "signed": numbers.signed,
+    "cause_title": cause_title,
     "causes": causes,
     "rows": rows,
     "causes_beside_proof": partial(causes, elsewhere=IN_PROOF),

@@ -111,7 +111,7 @@ def _divergence(view: View) -> list[RenderableType]:
     where = ", ".join(f"{ui(axis)} {found[axis]}" for axis in ("batch", "timestep", "unit"))
 
     def shown(value: float | None) -> str:
-        return "NaN" if value is None else number(value, view.language)
+        return view.name("report.not_finite") if value is None else number(value, view.language)
 
     numbers = f"{ui('expected')} {shown(found['expected'])}, {ui('got')} {shown(found['actual'])}"
     seen = [Text(picture.text) for picture in pictures(case, view.language, {})]

@@ -45,6 +45,11 @@ def causes(
     ]
 
 
+def cause_title(cause: Mapping[str, Any], language: str) -> str:
+    """Return the title of a diagnosis, rendered or as it is stored: that of its variant."""
+    return title_of(cause["code"], language, cause["params"].get("variant")) or str(cause["code"])
+
+
 def consequences(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the checks that fail, or do not count, for the causes that the page names, and for nothing else."""
     if not report["diagnoses"]:

@@ -6,7 +6,7 @@ reports differ, one of these must differ too. Where none does, we want to know.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -131,10 +131,13 @@ class _Names:
 
     def __init__(self, before: Report, after: Report, language: str) -> None:
         self._language = language
+        rendered = [render(report, language) for report in (before, after)]
+        self._variants = [
+            {each["code"]: each["params"].get("variant") for each in (*report["checks"], *report["diagnoses"])}
+            for report in rendered
+        ]
         self._titles = {
-            f"checks.{check['id']}": check["title"]
-            for report in (before, after)
-            for check in render(report, language)["checks"]
+            f"checks.{check['id']}": check["title"] for report in rendered for check in report["checks"]
         } | {
             f"cases.{case.id}": translate(f"category.{case.category}", language)
             for report in (before, after)
@@ -148,15 +151,16 @@ class _Names:
         owner, _, what = change.key.rpartition(".")
         title = f"{self._titles[owner]}, " if owner in self._titles else ""
         name = self.word(change.key if owner == "assignment" else what)
-        before, after = (self._value(value, change.key) for value in (change.before, change.after))
+        values = zip((change.before, change.after), self._variants, strict=True)
+        before, after = (self._value(value, change.key, variants) for value, variants in values)
         return clean(f"  {title}{name}: {before} → {after}")
 
-    def _title(self, code: str) -> str:
-        """Give the title of a code; remarks have none."""
-        title = title_of(code, self._language)
+    def _title(self, code: str, variants: Mapping[str, object]) -> str:
+        """Give the title of a code in the variant of its report; remarks have none."""
+        title = title_of(code, self._language, variants.get(code))
         return translate("check.quoted", self._language, title=title) if title else code
 
-    def _value(self, value: Any, key: str) -> str:
+    def _value(self, value: Any, key: str, variants: Mapping[str, object]) -> str:
         if key.endswith("status") and isinstance(value, str):
             return translate(f"{'check_' if key.startswith('checks.') else ''}status.{value}", self._language)
         if value is None or value == []:
@@ -167,8 +171,8 @@ class _Names:
             return number(value, self._language)
         if isinstance(value, list):
             named = key in ("diagnoses", "advisories")
-            return ", ".join(self._title(code) if named else str(code) for code in value)
+            return ", ".join(self._title(code, variants) if named else str(code) for code in value)
         if key.endswith(".code"):
-            return self._title(value)
+            return self._title(value, variants)
         # The first characters are enough to tell digests apart.
         return value[:12] if isinstance(value, str) and len(value) == 64 else str(value)

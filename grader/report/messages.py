@@ -306,8 +306,8 @@ def _scalar(name: str, value: object, language: str) -> str:
         return number(value / 1_000_000, language, ROUGH) if name.endswith("bytes") else true_minus(str(value))
     if isinstance(value, float):
         return number(value, language, ROUGH if name in ROUGHLY else EXACT)
-    # Null in a report stands for NaN or infinity.
-    return "NaN" if value is None and name in ("actual", "expected") else "?"
+    is_number = name in ("actual", "expected")
+    return _own().text("report.not_finite", language) if value is None and is_number else "?"
 
 
 def _moment(value: str, language: str) -> str:

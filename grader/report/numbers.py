@@ -73,17 +73,22 @@ def distance(value: datetime, language: str) -> str:
     People call 4 days and 23 hours 5 days. Less than two days are never said to be more: a deadline may be near.
     """
     left = value - datetime.now(UTC)
-    unit = next((each for each in UNITS if abs(left) >= 2 * each), UNITS[-1])
+    unit = _unit(left)
     whole = math.floor(abs(left) / unit + (0.5 if unit >= DAY else 0)) * unit
     ahead = whole if left > NOTHING else -whole
     return format_timedelta(ahead, add_direction=True, threshold=2, locale=language).translate(NO_BREAK)
 
 
 def after(seconds: float, language: str) -> str:
-    """Say when a time to wait is over, never too soon: "in 40 seconds", "in 3 minutes"."""
-    step = 60 if seconds >= 120 else 1
-    whole = timedelta(seconds=math.ceil(seconds / step) * step)
-    return format_timedelta(whole, add_direction=True, threshold=2, locale=language)
+    """Say when a time to wait is over, never too soon: "in 40 seconds", "in 3 minutes", "in 3 hours"."""
+    left = timedelta(seconds=seconds)
+    unit = _unit(left)
+    return format_timedelta(math.ceil(left / unit) * unit, add_direction=True, threshold=2, locale=language)
+
+
+def _unit(left: timedelta) -> timedelta:
+    """Return the unit in which a distance is told: the largest that is in it twice."""
+    return next((each for each in UNITS if abs(left) >= 2 * each), UNITS[-1])
 
 
 def in_zone(value: datetime | str, zone: tzinfo) -> datetime:
@@ -92,11 +97,19 @@ def in_zone(value: datetime | str, zone: tzinfo) -> datetime:
 
 
 def duration(seconds: float, language: str) -> str:
-    """Say a length of time in the largest unit that is not much too large: "12 seconds", "3 minutes", "2 hours"."""
-    for size, unit in ((3600, "hour"), (60, "minute")):
-        if seconds >= 1.5 * size:
-            return str(format_unit(round(seconds / size), f"duration-{unit}", length="long", locale=language))
-    return str(format_unit(max(1, round(seconds)), "duration-second", length="long", locale=language))
+    """Say a length of time exactly, for it may be a rule: "12 seconds", "2 hours", "2 hours 30 minutes"."""
+    parts = []
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        count, seconds = divmod(seconds, size)
+        parts.append((count, unit))
+    told = [(count, unit) for count, unit in (*parts, (seconds, "second")) if count] or [(0, "second")]
+    return " ".join(format_unit(count, f"duration-{unit}", length="long", locale=language) for count, unit in told)
+
+
+def time_left(seconds: float, language: str) -> str:
+    """Say how long to wait, never too short: "40 seconds", "3 minutes", "2 hours 30 minutes"."""
+    step = 60 if seconds >= 120 else 1
+    return duration(max(math.ceil(seconds / step), 1) * step, language)
 
 
 def signed(value: float, language: str) -> str:

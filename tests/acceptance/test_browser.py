@@ -103,6 +103,29 @@ def test_proof_shows_the_mistake_on_the_students_line_and_every_number_by_keyboa
     expect(cell).to_contain_text("Timestep 0, unit 0")
 
 
+def test_numbers_of_the_map_that_did_not_come_are_asked_for_again_and_may_be_infinite(page: Page, server) -> None:
+    with server.client() as client, (CORPUS / "wrong_swap_if" / "submission.py").open("rb") as file:
+        uploaded = client.post(
+            "/api/v1/submissions", params={"wait": SECONDS}, files={"file": file}, data={"student": "Орлова"}
+        )
+    asked: list[Route] = []
+    page.route("**/numbers/*.csv", lambda route: asked.append(route))
+    page.goto(f"{server.url}/submissions/{uploaded.json()['id']}?lang=en")
+    opener, reading = page.locator("details.map summary"), page.locator("details.map p.reading")
+    opener.click()
+    expect(reading).to_have_text("The numbers are being loaded…")
+    asked[0].abort()
+    expect(reading).to_contain_text("could not be loaded")
+    opener.click()
+    expect(reading).to_be_hidden()
+    opener.click()
+    expect(reading).to_have_text("The numbers are being loaded…")
+    heading, _, *rest = page.request.get(asked[1].request.url).text().split("\n")
+    asked[1].fulfill(body="\n".join([heading, "0,0,0,0.25,-inf", *rest]))
+    expect(page.get_by_role("gridcell")).to_contain_text("Keras 0.25, yours −∞, difference −∞")
+    page.unroute("**/numbers/*.csv")
+
+
 def test_wrong_type_of_file_is_answered_on_the_page(page: Page, server) -> None:
     page.goto(f"{server.url}{TASK}?lang=en")
     page.locator("#student").fill("ivanov")

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app.storage.models import DEFAULT_COURSE
+from app.submissions.uploads import PASTE_BYTES
 from tests.acceptance.conftest import CORPUS, Server
 from tests.acceptance.test_browser import SECONDS
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS
@@ -68,12 +69,26 @@ def test_dropped_file_is_refused_before_it_is_sent_and_a_good_one_is_taken(page:
     page.wait_for_url("**/submissions/*")
 
 
+def test_pasted_code_that_is_too_long_is_refused_at_its_own_field(page: Page) -> None:
+    # Line ends travel as two characters.
+    text = f"{'#' * 999}\n" * (PASTE_BYTES // 1000)
+    page.locator("#code").evaluate("(code, text) => { code.value = text; }", text)
+    page.get_by_role("button", name="Grade it").click()
+    expect(page.locator("#code-error")).to_have_text("This is more than 1 MB. Hand it in as a file.")
+    expect(page.locator("#code")).to_be_focused()
+    expect(page.locator("#code")).to_have_accessible_description(re.compile("Hand it in as a file"))
+    expect(page.locator("#file-error")).to_be_hidden()
+
+
 def test_pasted_code_waits_and_the_page_becomes_the_report(page: Page, server: Server) -> None:
     page.locator("#code").fill(SOURCE.read_text(encoding="utf-8"))
     page.get_by_role("button", name="Grade it").dblclick()
     page.wait_for_url("**/submissions/*")
     heading = page.get_by_role("heading", name="Not everything is right", level=1)
     expect(heading).to_be_visible(timeout=SECONDS * 1000)
+    page.route("**/static/vega.js", lambda route: route.abort())
+    page.locator("details.pictures summary").click()
+    expect(page.locator("figure.picture > img")).to_have_count(2)
     assert _attempts(page, server) == 1
 
 
@@ -89,6 +104,9 @@ def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, se
     expect(heading).to_be_focused(timeout=SECONDS * 1000)
     assert page.evaluate("window.still")
     assert "The file has arrived" not in page.title()
+    # The report's scripts run as on a page of its own.
+    expect(page.locator("main time[title]").first).to_be_attached()
+    expect(page.locator("time[data-own-zone]")).to_have_count(0)
 
 
 def test_waiting_page_follows_without_loading_again_where_no_events_come(page: Page, server: Server) -> None:

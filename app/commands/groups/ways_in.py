@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shell import OfCourse, echo_list, starting
+from app.commands.shell import OfCourse, echo_list, ours, starting
 from grader.shell import check_output
+
+if TYPE_CHECKING:
+    from app.commands.links import Done
 
 roster = typer.Typer(help="Import the people of a course from a CSV file.", no_args_is_help=True)
 link = typer.Typer(help="Make, list and revoke the personal links of members.", no_args_is_help=True)
@@ -44,19 +47,17 @@ def import_roster(
         from app.commands import links as commands
 
         wanted = LinksFor.NONE if links is None and not mail else LinksFor.ALL if everybody else LinksFor.NEW
-        for line in asyncio.run(
-            commands.import_roster(
-                settings,
-                file,
-                course,
-                dry_run=dry_run,
-                id_column=id_column,
-                links_for=wanted,
-                output=links,
-                mail=mail,
-            )
-        ):
-            typer.echo(line)
+        done = commands.import_roster(
+            settings,
+            file,
+            course,
+            dry_run=dry_run,
+            id_column=id_column,
+            links_for=wanted,
+            output=links,
+            mail=mail,
+        )
+        _tell(asyncio.run(done))
 
 
 @link.command("make")
@@ -65,8 +66,7 @@ def make_link(member: MemberId, course: OfCourse = None, mail: Mail = False) -> 
     with starting() as settings:
         from app.commands import links as commands
 
-        for line in asyncio.run(commands.make_links(settings, member, course, mail=mail)):
-            typer.echo(line)
+        _tell(asyncio.run(commands.make_links(settings, member, course, mail=mail)))
 
 
 @link.command("make-all")
@@ -82,8 +82,7 @@ def make_all_links(
         from app.commands import links as commands
 
         made = commands.make_links(settings, None, course, never_used=never_used, output=file, mail=mail)
-        for line in asyncio.run(made):
-            typer.echo(line)
+        _tell(asyncio.run(made))
 
 
 @link.command("list")
@@ -155,3 +154,11 @@ def revoke_join_link(
         from app.commands import links as commands
 
         asyncio.run(commands.revoke_join_link(settings, join_link, course))
+
+
+def _tell(done: Done) -> None:
+    """Print what was done. Raises: typer.Exit: some mail could not be sent."""
+    for line in done.lines:
+        typer.echo(line)
+    if done.unsent:
+        raise ours(done.unsent)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -200,7 +201,7 @@ def _conflicts(
     rows: Sequence[Row], known: _Known, may_add: Collection[MemberRole]
 ) -> Iterator[tuple[int, tuple[Conflict, str | None]]]:
     """Give the line, the reason and the other member's external id for each row that cannot be carried out."""
-    possible: dict[int, Row] = {}
+    possible: list[Row] = []
     for row in rows:
         if row.problems:
             continue
@@ -212,30 +213,47 @@ def _conflicts(
         elif member is None and row.role not in may_add:
             yield row.line, (Conflict.ROLE_RESERVED, None)
         else:
-            possible[row.line] = row
-    # An address may move from one member to another within the file. One that cannot move blocks the next, and so on.
-    while taken := dict(_taken(possible.values(), known)):
-        for line, other in taken.items():
-            del possible[line]
-            yield line, (Conflict.EMAIL_TAKEN, other)
+            possible.append(row)
+    for line, other in _taken(possible, known):
+        yield line, (Conflict.EMAIL_TAKEN, other)
 
 
-def _taken(rows: Collection[Row], known: _Known) -> Iterator[tuple[int, str | None]]:
-    """Give each of these rows whose address another member has, and will have after the import of these rows."""
-    moving = {row.id for row in rows if row.email}
-    confirmed = {row.id for row in rows}
-    holders: dict[str, list[str | None]] = {}
-    for member in known.all:
-        kept = member.person.email if member.external_id not in moving else None
-        if kept and (_is_certain(member) or member.external_id in confirmed):
-            holders.setdefault(comparable(kept), []).append(member.external_id)
+def _taken(rows: Sequence[Row], known: _Known) -> Iterator[tuple[int, str | None]]:
+    """Give the line of each row whose address another member keeps, and the external id of that member.
+
+    An address may move from one member to another within the file. A row that cannot have its address is not carried
+    out: its member keeps the earlier one, which then blocks another row, and so on.
+    """
+    by_id = {row.id: row for row in rows}
+    wanting: dict[str, list[Row]] = {}
     for row in rows:
-        member_before = known.by_id.get(row.id)
-        address = row.email
-        if address is None and member_before is not None and not _is_certain(member_before):
-            address = comparable(member_before.person.email or "")  # It is this one's again, if nobody else has it.
-        if others := [id for id in holders.get(address or "", ()) if id != row.id]:
-            yield row.line, others[0]
+        if address := _address(row, known):
+            wanting.setdefault(address, []).append(row)
+    keepers: deque[Membership] = deque()
+    for member in known.all:
+        row_of = by_id.get(member.external_id or "")
+        moves = row_of is not None and row_of.email
+        if not moves and (_is_certain(member) or row_of is not None):
+            keepers.append(member)
+    while keepers:
+        keeper = keepers.popleft()
+        address = comparable(keeper.person.email or "")
+        there = wanting.pop(address, [])
+        wanting[address] = [row for row in there if row.id == keeper.external_id]
+        for row in there:
+            if row.id != keeper.external_id:
+                yield row.line, keeper.external_id
+                mover = known.by_id.get(row.id)
+                if row.email and mover is not None and _is_certain(mover):
+                    keepers.append(mover)
+
+
+def _address(row: Row, known: _Known) -> str:
+    """Return the address that the import of this row gives its member, or "" if it gives none."""
+    member = known.by_id.get(row.id)
+    if row.email is None and member is not None and not _is_certain(member):
+        return comparable(member.person.email or "")  # It is this one's again, if nobody else has it.
+    return row.email or ""
 
 
 def _is_certain(member: Membership) -> bool:
@@ -256,7 +274,9 @@ def _step(row: Row, known: _Known, conflict: tuple[Conflict, str | None] | None)
         return Step(row, Outcome.UNCHANGED, member)
     stored = {"name": member.person.name, "email": member.person.email, "group": member.group}
     changed: dict[str, Change] = {
-        name: (stored[name], value) for name, value in _given(row).items() if value != stored[name]
+        name: (stored[name], value)
+        for name, value in _given(row).items()
+        if not members.is_same(name, value, stored[name])
     }
     kept = tuple(
         name

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, select
@@ -12,10 +11,11 @@ from sqlalchemy.orm import defer
 
 from app.access.tokens import Principal
 from app.storage.database import Database
-from app.storage.models import ReportDiagnosis, StoredReport, Submission
+from app.storage.models import StoredReport, Submission
 from app.submissions import policy
 from app.submissions.repository import counting_report_id, visible_to
 from app.submissions.sources import ChangedLines, changed_lines
+from app.teaching.causes import Cause, causes_of, only_in
 from grader import Assignment
 from grader.report.model import MEASURED
 
@@ -28,7 +28,7 @@ class Shown:
         report: the one that counts, without its `body`; None: there is none yet.
         points: after the penalty for lateness; None: there are none.
         penalty_percent: what lateness takes off the report's points.
-        causes: the codes of the mistakes that the report names.
+        causes: the mistakes that the report names.
         before: the attempt before it; None: this is the first.
     """
 
@@ -37,7 +37,7 @@ class Shown:
     points: float | None
     late_days: int
     penalty_percent: float
-    causes: tuple[str, ...]
+    causes: Sequence[Cause]
     before: Shown | None = None
 
     @property
@@ -53,10 +53,9 @@ class Shown:
         return self.report is not None and self.report.status in MEASURED
 
     @property
-    def new_causes(self) -> tuple[str, ...]:
+    def new_causes(self) -> Sequence[Cause]:
         """The mistakes that the attempt before it did not have."""
-        known = self.before.causes if self.before and self.before.is_measured else self.causes
-        return tuple(code for code in self.causes if code not in known)
+        return only_in(self.causes, self.before.causes) if self.before and self.before.is_measured else ()
 
     @property
     def reports(self) -> tuple[int, int] | None:
@@ -66,10 +65,8 @@ class Shown:
         return self.before.report.id, self.report.id
 
     @property
-    def causes_gone(self) -> tuple[str, ...]:
-        if self.before is None or not self.is_measured:
-            return ()
-        return tuple(code for code in self.before.causes if code not in self.causes)
+    def causes_gone(self) -> Sequence[Cause]:
+        return only_in(self.before.causes, self.causes) if self.before and self.is_measured else ()
 
 
 @dataclass(frozen=True)
@@ -137,16 +134,3 @@ async def source_changes(database: Database, shown: Sequence[Shown]) -> dict[str
     pairs = {each.submission.id: each.reports for each in shown if each.reports}
     found = await changed_lines(database, pairs.values())
     return {id: found[pair] for id, pair in pairs.items() if pair in found}
-
-
-async def causes_of(session: AsyncSession, report_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
-    """Return the codes of the mistakes that these reports name."""
-    rows = await session.execute(
-        select(ReportDiagnosis.report_id, ReportDiagnosis.code)
-        .where(ReportDiagnosis.report_id.in_(report_ids))
-        .order_by(ReportDiagnosis.report_id, ReportDiagnosis.code)
-    )
-    found: dict[int, list[str]] = defaultdict(list)
-    for report_id, code in rows:
-        found[report_id].append(code)
-    return {report_id: tuple(codes) for report_id, codes in found.items()}

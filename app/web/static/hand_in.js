@@ -30,7 +30,9 @@ function prepare(form) {
     const hasCode = code.value.trim() !== "";
     if (file.files.length && hasCode) return [says.both, file];
     if (!file.files.length && !hasCode) return [says.nothing, file];
-    if (new Blob([code.value]).size > Number(says.pasteBytes)) return [says.pasteTooLarge, code];
+    // Line ends travel as CR LF.
+    const pasted = new Blob([code.value.replaceAll("\n", "\r\n")]);
+    if (pasted.size > Number(says.pasteBytes)) return [says.pasteTooLarge, code];
     return [wrongFile(), file];
   }
 
@@ -39,8 +41,7 @@ function prepare(form) {
     for (const error of form.querySelectorAll("[data-error]")) error.hidden = true;
     for (const each of form.querySelectorAll("[aria-invalid]")) each.removeAttribute("aria-invalid");
     if (!text) return;
-    const name = field === code ? "file" : field?.name ?? "form";
-    const error = form.querySelector(`[data-error="${name}"]`);
+    const error = form.querySelector(`[data-error="${field?.name ?? "form"}"]`);
     error.textContent = text;
     error.hidden = false;
     if (!field) return error.scrollIntoView({ block: "center" });

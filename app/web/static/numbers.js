@@ -1,5 +1,8 @@
 // The map of all numbers: a grid of which one cell at a time can be read, chosen by pointer, tap or arrow keys.
 
+// As Python writes a number: it calls infinity `inf`.
+const parsed = (text) => Number(text.replace("inf", "Infinity"));
+
 // Of each timestep and unit, the numbers of the sequence that is furthest off. NaN is further off than anything.
 export async function readNumbers(address) {
   const answer = await fetch(address);
@@ -7,7 +10,7 @@ export async function readNumbers(address) {
   const [, ...lines] = (await answer.text()).trim().split("\n");
   const cells = new Map();
   for (const line of lines) {
-    const [batch, timestep, unit, keras, yours] = line.split(",").map(Number);
+    const [batch, timestep, unit, keras, yours] = line.split(",").map(parsed);
     const difference = yours - keras;
     const off = Number.isFinite(difference) ? Math.abs(difference) : Infinity;
     const known = cells.get(`${timestep} ${unit}`);
@@ -20,13 +23,12 @@ const SVG = "http://www.w3.org/2000/svg";
 const written = new Intl.NumberFormat(document.documentElement.lang, { maximumSignificantDigits: 6 });
 
 function shown(name, value) {
-  if (["keras", "yours", "difference"].includes(name)) return Number.isFinite(value) ? written.format(value).replace(/^-/, "\u2212") : String(value);
-  return String(value);
+  if (!["keras", "yours", "difference"].includes(name) || Number.isNaN(value)) return String(value);
+  return written.format(value).replace(/^-/, "\u2212");
 }
 
 export function followMap(details, numbers) {
   const [map, reading] = [details.querySelector(".cells svg"), details.querySelector(".reading")];
-  if (!map) return;
   const { width: steps, height: units } = map.viewBox.baseVal;
   const at = { timestep: 0, unit: 0 };
   const worst = [...numbers.values()].reduce((one, other) => (other.off > one.off ? other : one));

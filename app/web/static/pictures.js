@@ -33,9 +33,9 @@ async function draw({ chart, script }) {
   chart.removeAttribute("aria-busy");
 }
 
-// What stands in <noscript> is text to a browser that runs scripts.
+// What stands in <noscript> is text to a browser that runs scripts, and elements where `waiting.js` has put the report.
 function useImage({ chart, script }) {
-  chart.outerHTML = script.parentElement.querySelector("noscript").textContent;
+  chart.outerHTML = script.parentElement.querySelector("noscript").innerHTML;
 }
 
 async function drawAll(details) {
@@ -52,10 +52,16 @@ async function drawAll(details) {
 }
 
 function whenOpened(details, act) {
-  const opened = () => {
+  const opened = async () => {
     if (!details.open) return;
     details.removeEventListener("toggle", opened);
-    act(details);
+    try {
+      await act(details);
+    } catch (error) {
+      console.error(error);
+      // The next opening tries again.
+      details.addEventListener("toggle", opened);
+    }
   };
   details.addEventListener("toggle", opened);
   opened();
@@ -92,7 +98,17 @@ function followCurve(figure) {
   });
 }
 
+async function showNumbers(details) {
+  const reading = details.querySelector(".reading");
+  reading.textContent = details.dataset.loading;
+  try {
+    followMap(details, await readNumbers(details.dataset.numbers));
+  } catch (error) {
+    reading.textContent = details.dataset.failed;
+    throw error;
+  }
+}
+
 for (const details of document.querySelectorAll("details.pictures")) whenOpened(details, drawAll);
-for (const details of document.querySelectorAll("details.map[data-numbers]"))
-  whenOpened(details, async () => followMap(details, await readNumbers(details.dataset.numbers)));
+for (const details of document.querySelectorAll("details.map[data-numbers]")) whenOpened(details, showNumbers);
 for (const figure of document.querySelectorAll("figure.curve")) followCurve(figure);

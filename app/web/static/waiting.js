@@ -78,7 +78,11 @@ async function show(page) {
   heading.tabIndex = -1;
   heading.focus({ preventScroll: true });
   scrollTo(0, 0);
-  for (const script of page.querySelectorAll("head script[src]")) await import(script.getAttribute("src"));
+  for (const script of page.querySelectorAll("head script[src]")) {
+    // A script that this page has, too, runs no second time.
+    const { showOwnZone } = await import(script.getAttribute("src"));
+    showOwnZone?.(main);
+  }
 }
 
 function stop() {

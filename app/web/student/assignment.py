@@ -42,6 +42,7 @@ from app.teaching.own.courses import Task, own_task
 from app.teaching.own.reasons import reasons_of
 from app.texts import text
 from app.web.student.clock import told, zone_of
+from app.web.student.conversation import words_on_all
 from app.web.student.markdown import rendered
 from grader import Assignment, handout
 from grader.report.messages import translate
@@ -190,6 +191,7 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         course = await session.get_one(Course, viewer.course_id)
         place = Place(course.id, assignment_id, viewer.membership_id)
         attempts = await list_attempts(session, task.assignment, viewer, place, limit=RECENT)
+        said_on_all = await words_on_all(session, viewer, task.use)
         passback = None
         if viewer.membership_id is not None and task.use.id is not None:
             passback = await passback_of(session, viewer.membership_id, task.use.id)
@@ -210,6 +212,7 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         counted=counted,
         steps=told(counted.steps, language, zone_of(course)) if counted else (),
         passback=passback,
+        conversation=said_on_all,
         attempts=attempts,
         changed=await source_changes(parts.database, attempts),
         reasons=reasons_of(task.basis) if task.basis else {},
@@ -221,7 +224,7 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         fields=refusal.fields if refusal else {},
         wrong_field=FIELD_OF.get(refusal.slug, "form") if refusal else None,
         refused_slug=refusal.slug if refusal else None,
-        slugs_of={name: [slug for slug, of in FIELD_OF.items() if of == name] for name in ("file", "student")},
+        slugs_of={name: [slug for slug, of in FIELD_OF.items() if of == name] for name in ("file", "student", "code")},
         accepted=CODE_SUFFIXES,
         file_bytes=min(parts.settings.upload_bytes, task.assignment.upload.upload_bytes),
         paste_bytes=uploads.PASTE_BYTES,

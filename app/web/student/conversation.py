@@ -28,7 +28,7 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True)
 class Conversation:
-    """The words about an attempt, the newest first.
+    """The words about an attempt or about all of the work, the newest first.
 
     Attributes:
         comments: on this attempt, or on all of the work.
@@ -46,15 +46,23 @@ async def conversation_of(session: AsyncSession, viewer: Principal, submission: 
         return None
     member = await session.get_one(Membership, submission.membership_id)
     use = await session.get_one(CourseAssignment, submission.course_assignment_id)
-    said = await comments.list_comments(session, Place(member, use), limit=COMMENTS)
+    said = await comments.list_said(session, Place(member, use), submission.id, limit=COMMENTS)
     asked = await reviews.list_of(session, submission.id)
     is_own = viewer.membership_id == submission.membership_id
     is_open = any(request.answered_at is None for request in asked)
     return Conversation(
-        [each for each in said if each.submission_id in (None, submission.id)],
+        said,
         asked,
         may_ask=is_own and viewer.student is not None and not is_open and viewer.may(Action.ASK_FOR_REVIEW),
     )
+
+
+async def words_on_all(session: AsyncSession, viewer: Principal, use: CourseAssignment) -> Conversation | None:
+    """Return what was said about all of the reader's work at an assignment; None: the reader is no member."""
+    member = await session.get(Membership, viewer.membership_id) if viewer.membership_id else None
+    if member is None:
+        return None
+    return Conversation(await comments.list_said(session, Place(member, use), None, limit=COMMENTS), (), may_ask=False)
 
 
 @router.post("/submissions/{submission_id}/reviews")

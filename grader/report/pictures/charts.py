@@ -88,6 +88,12 @@ class _Words:
     def __call__(self, id: str, **params: object) -> str:
         return translate(f"chart.{id}", self._language, **params)
 
+    def end(self, error: float | None) -> float | str:
+        """Return the error at an end of a line, for a text."""
+        if error is None or not math.isfinite(error):
+            return translate("report.not_finite", self._language)
+        return error
+
 
 def _shown(error: float | None) -> float | None:
     """Place an error on the logarithmic scale, rounded to four digits; NaN becomes None, which is a gap."""
@@ -168,7 +174,7 @@ def _line_text(id: str, words: _Words, errors: Sequence[float | None]) -> str:
     sentences = []
     if known:
         largest, at = max(known, key=lambda pair: (pair[0], -pair[1]))
-        ends = {"first": _number(errors[0]), "last": _number(errors[-1])}
+        ends = {"first": words.end(errors[0]), "last": words.end(errors[-1])}
         sentences += [words(f"{id}_text", largest=largest, at=at, **ends)]
     if not bad:
         return " ".join([*sentences, words("all_within", count=len(errors))])
@@ -177,10 +183,6 @@ def _line_text(id: str, words: _Words, errors: Sequence[float | None]) -> str:
     if no_number:
         sentences += [words(f"{id}_nan", bad=len(no_number), count=len(errors), first_bad=no_number[0])]
     return " ".join(sentences)
-
-
-def _number(error: float | None) -> float | str:
-    return "NaN" if error is None or not math.isfinite(error) else error
 
 
 def _heat_map(words: _Words, actual: NDArray[np.float32], expected: NDArray[np.float32]) -> Picture:

@@ -41,5 +41,5 @@ def calculation(
             continue
         text = shown(numbers[name])
         alone = at == 0 or (tokens[at - 1] == "(" and tokens[at + 1 : at + 2] == [")"])
-        filled.append(text if alone or not text.startswith(("-", "−")) else f"({text})")
+        filled.append(text if alone or text[0].isdigit() else f"({text})")
     return result.format(f"{''.join(symbols)} = {''.join(filled)} = ")

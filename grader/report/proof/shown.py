@@ -210,7 +210,9 @@ class _Shown:
         self._decimals = min(max(FEWEST_DECIMALS, 1 - math.floor(math.log10(least))), MOST_DECIMALS)
 
     def __call__(self, value: float | None) -> str:
-        return "NaN" if value is None else _fixed(value, self._language, self._decimals)
+        if value is None:
+            return translate("report.not_finite", self._language)
+        return _fixed(value, self._language, self._decimals)
 
 
 def _sentences(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[str]:

@@ -19,6 +19,8 @@ from reader.text.decoding import CODING_LINE, INVISIBLE_SPACE, Unreadable, is_li
 from reader.text.repair import Problem, repair
 
 CLASS_TEXT = re.compile(r"^[ \t#>]*class[ \t]+LSTM\b", re.MULTILINE)
+#: A line above or below code, as chats and forums have it.
+FENCE = re.compile(r"^[ \t]*```[ \t]*[\w{}.+-]*[ \t]*$", re.MULTILINE)
 # Each round moves some cells; a cycle of cells would move for ever.
 MAX_ORDERINGS = 4
 
@@ -103,6 +105,8 @@ def code_cell(index: int, text: str, *, in_notebook: bool = False) -> CodeCell:
     if magic is not None:
         return CodeCell(index, text, blank, foreign_magic=magic)
     python, problem = repair(python)
+    if problem and (stripped := magics.strip_prompts(FENCE.sub("", python))) != python:
+        python, problem = repair(stripped)
     return CodeCell(index, text, blank if problem else python, problem)
 
 

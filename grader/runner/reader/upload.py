@@ -33,7 +33,6 @@ from reader.plan.statement_rules import CLASS, Statement
 from reader.shown_lines import shown_cells
 from reader.text.decoding import INVISIBLE_SPACE, Unreadable, binary_kind, decode, is_html, is_link
 from reader.text.notebook_cells import looks_like_notebook
-from reader.text.repair import repair
 from reader.use_plan import find_uses
 
 Result = dict[str, Any]
@@ -167,7 +166,7 @@ def _read(content: bytes, extension: str, canonical: dict[str, int], result: Res
 
 
 def _is_python(text: str) -> bool:
-    return CLASS_TEXT.search(text) is not None and repair(text)[1] is None
+    return CLASS_TEXT.search(text) is not None and code_cell(0, text).problem is None
 
 
 def _describe(module: Module, result: Result) -> None:

@@ -15,7 +15,7 @@ from tests.acceptance.pages.states import State, all_states
 STATES = all_states()
 # Promised in docs/performance.md.
 LIGHT_BYTES = 60_000
-REQUESTS = 8
+REQUESTS = 9
 SHIFT = 0.01
 SLOW = {"offline": False, "latency": 20, "downloadThroughput": 20_000, "uploadThroughput": -1}
 every_page = pytest.mark.parametrize("state", STATES, ids=str)

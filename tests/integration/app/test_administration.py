@@ -116,12 +116,20 @@ def test_no_token_is_made_in_an_archived_course_or_for_a_removed_member(run: Run
     assert asyncio.run(found(url, secret)) is None
     refused = run("tokens", "create", "Again", "--student", "ivanov")
     assert refused.exit_code == 2
-    assert "removed" in refused.stderr
+    assert "The student is no longer in the course" in refused.stderr
     asyncio.run(change(url, ARCHIVE))
     refused = run("tokens", "create", "For a script")
     assert refused.exit_code == 2
     assert "archived" in refused.stderr
     assert len(run("tokens", "list").stdout.splitlines()) == 2  # The owner's, and Ivanov's first.
+
+
+@pytest.mark.parametrize("role", ["teacher", "assistant"])
+def test_no_student_token_is_made_for_one_of_the_staff(run: Run, role: str) -> None:
+    assert run("members", "add", "boss", "--role", role).exit_code == 0
+    refused = run("tokens", "create", "For boss", "--student", "boss")
+    assert refused.exit_code == 2
+    assert "This member is not a student" in refused.stderr
 
 
 def test_nothing_of_an_archived_course_is_decided_or_graded_again(run: Run, url: str) -> None:

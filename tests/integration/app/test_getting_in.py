@@ -6,22 +6,19 @@ import asyncio
 import csv
 import re
 import stat
-from collections.abc import Callable
-from email import message_from_string
-from email.policy import SMTP
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from aiosmtpd.controller import Controller
 from typer.testing import CliRunner, Result
 
 from app.access import tokens
 from app.cli import cli
 from app.courses import members
 from app.storage.database import Database
-from app.storage.models import DEFAULT_COURSE, Course, Membership, Token, new_id, utc_now
+from app.storage.models import DEFAULT_COURSE, Course, Identity, Membership, Token, new_id, utc_now
 from tests.integration.app.rows import url_of
-from tests.ports import free_port
+from tests.mailbox import Mailbox, link_in, receiving
 
 Run = Callable[..., Result]
 
@@ -111,6 +108,23 @@ def test_roster_says_what_stays_as_it_is(run: Run, url: str, tmp_path: Path) -> 
     assert "(name: Иван Иванов -> Иван)" in run("roster", "import", "third.csv").stdout
 
 
+async def sign_on(url: str, person_id: str) -> None:
+    database = Database(url)
+    async with database.write() as session:
+        session.add(Identity(person_id=person_id, issuer="https://sso", subject="7"))
+    await database.close()
+
+
+def test_address_of_one_who_signs_on_stays_and_the_reason_is_told(run: Run, url: str, tmp_path: Path) -> None:
+    run("roster", "import", "roster.csv")
+    found = asyncio.run(member(url, "ivanov"))
+    assert found is not None
+    asyncio.run(sign_on(url, found.person_id))
+    (tmp_path / "other.csv").write_text("id,email\nivanov,other@hse.ru\n")
+    said = run("roster", "import", "other.csv").stdout
+    assert "email stays: the person is in other courses, too, or signs in with an account" in said
+
+
 def test_link_is_made_renewed_and_revoked(run: Run, url: str) -> None:
     run("roster", "import", "roster.csv")
     first, second = (run("members", "link", "make", "ivanov").stdout.strip() for _ in range(2))
@@ -171,30 +185,42 @@ def test_archived_course_takes_nobody(run: Run, url: str, arguments: str) -> Non
     assert "is archived; nothing in it changes" in ended.stderr
 
 
-class Inbox:
-    """A mail server that keeps what comes."""
-
-    def __init__(self) -> None:
-        self.mails: list[tuple[list[str], str]] = []
-
-    async def handle_DATA(self, server: object, session: object, envelope: object) -> str:
-        self.mails.append((envelope.rcpt_tos, envelope.content.decode()))  # type: ignore[attr-defined]
-        return "250 OK"
-
-
-def test_command_ends_when_the_mail_is_sent(run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    inbox, port = Inbox(), free_port()
-    controller = Controller(inbox, hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
-        settings = {"HOST": "127.0.0.1", "PORT": str(port), "SECURITY": "none", "SENDER": "grader@hse.ru"}
+@pytest.fixture
+def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
+    with receiving() as box:
+        settings = {"HOST": "127.0.0.1", "PORT": str(box.port), "SECURITY": "none", "SENDER": "grader@hse.ru"}
         for name, value in settings.items():
             monkeypatch.setenv(f"LSTM_GRADER_SMTP_{name}", value)
         monkeypatch.setenv("LSTM_GRADER_PUBLIC_URL", "https://grader.hse.ru")
-        assert "links: 2, mailed: 2" in run("roster", "import", "roster.csv", "--mail").stdout
-        assert run("members", "link", "make", "ivanov", "--mail").stdout == "links: 1, mailed: 1\n"
-    finally:
-        controller.stop()
-    assert sorted(to for to, _ in inbox.mails) == [["ivanov@hse.ru"], ["ivanov@hse.ru"], ["petrova@hse.ru"]]
-    message = message_from_string(inbox.mails[0][1], policy=SMTP)
-    assert "https://grader.hse.ru/enter?token=" in message.get_content()
+        yield box
+
+
+def test_command_ends_when_the_mail_is_sent(run: Run, mailbox: Mailbox) -> None:
+    assert "links: 2, mailed: 2" in run("roster", "import", "roster.csv", "--mail").stdout
+    assert run("members", "link", "make", "ivanov", "--mail").stdout == "links: 1, mailed: 1\n"
+    sent = sorted(str(message["To"]) for message in mailbox.messages)
+    assert sent == ["ivanov@hse.ru", "ivanov@hse.ru", "petrova@hse.ru"]
+    assert link_in(mailbox.messages[0]).startswith("https://grader.hse.ru/enter?token=")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "counted", "way"),
+    [
+        ("roster import roster.csv --mail", "links: 2, mailed: 1", "members link make-all FILE --never-used --mail"),
+        ("roster import roster.csv --links all.csv --mail", "links: 2, mailed: 1", "their links are in all.csv"),
+        ("members link make-all all.csv --mail", "links: 2, mailed: 1", "their links are in all.csv"),
+        ("members link make ivanov --mail", "links: 1, mailed: 0", "members link make ivanov --mail --course"),
+    ],
+)
+def test_mail_that_was_given_up_is_told_with_the_way_to_the_links(
+    run: Run, url: str, mailbox: Mailbox, arguments: str, counted: str, way: str
+) -> None:
+    course = asyncio.run(add_course(url))
+    if arguments.startswith("members"):
+        run("roster", "import", "roster.csv", "--course", course)
+    mailbox.answers = ["550 no such user"]
+    ended = run(*arguments.split(), "--course", course)
+    assert ended.exit_code == 3
+    assert counted in ended.stdout
+    assert "messages that could not be sent: 1 (SMTPDataError 550)" in ended.stderr
+    assert way in ended.stderr

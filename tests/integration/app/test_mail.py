@@ -101,8 +101,9 @@ async def test_message_that_the_server_refuses_for_good_is_not_sent_again(
         send(mailer)
         await until(lambda: "mail_failed" in caplog.messages)
         send(mailer, "petrov@example.edu")
-        await until(lambda: mailbox.messages)
+        await mailer.finish()
     assert mailbox.tries == 2
+    assert (mailer.sent, mailer.given_up) == (1, {"SMTPDataError 550": 1})
     assert mailbox.to(TO) == []
 
 

@@ -7,12 +7,15 @@ import json
 import sqlite3
 import tracemalloc
 import zipfile
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select, text, update
+from sqlalchemy.orm import undefer
 
 from app.access.tokens import Principal
 from app.courses import changes
@@ -56,6 +59,7 @@ from app.teaching import regrades
 from grader import load_assignments
 from grader.report.model import Diagnosis
 from tests.integration.app.rows import REPORT, add, claim
+from tests.integration.app.test_joins import attempts, join, two_students, undo
 
 pytestmark = pytest.mark.anyio
 
@@ -115,8 +119,11 @@ async def fill(database: Database, owner: Principal) -> Membership:
         )
         course = await session.get_one(Course, DEFAULT_COURSE)
         changes.log(session, member, "owner", {"name": EARLIER}, {"name": NAME, "email": EMAIL})
-        changes.log(session, course, NAME, {}, {"title": f"of {NAME}, {EMAIL}", "time_zone": [ID]})
-        (await session.get_one(Membership, other.membership_id)).claimed_id = ID
+        changes.log(session, course, NAME, {}, {"title": f"of {NAME}, {EMAIL}, {ID}"})
+        somebody = await session.get_one(Membership, other.membership_id)
+        changes.log(session, somebody, "owner", {"name": NAME, "email": EMAIL}, {"claimed_id": ID, "external_id": ID})
+        changes.log(session, somebody, "owner", {}, {"adjustment": {"id": new_id(), "reason": f"{ID} is {NAME}"}})
+        somebody.claimed_id = ID
         for preview in (False, True):
             await regrades.begin(
                 session,
@@ -420,12 +427,182 @@ async def test_each_course_keeps_things_as_long_as_it_says(database: Database, o
     assert await retention.delete_expired(database, 10.5) == 1
 
 
-def test_short_names_are_replaced_alone_and_long_ones_in_texts() -> None:
-    before = {"limit": "7", "text": "7 of Ivanov, not Ivanovsky", "list": ["Ivanov", 7]}
-    assert mentions.forgotten(before, {"7", "Ivanov"}) == {
-        "limit": "deleted",
-        "text": "7 of deleted, not Ivanovsky",
-        "list": ["deleted", 7],
+async def add_member(database: Database, external_id: str, name: str | None, subject: str | None = None) -> Membership:
+    async with database.write() as session:
+        person = Person(name=name)
+        member = Membership(
+            course_id=DEFAULT_COURSE, person=person, role=MemberRole.STUDENT, external_id=external_id, group="101"
+        )
+        session.add(member)
+        await session.flush()
+        if subject is not None:
+            session.add(Identity(person_id=person.id, issuer="https://sso", subject=subject))
+    return member
+
+
+async def add_file(database: Database, name: str, owner: str | None = None, **values: Any) -> str:
+    """Add a file of Moodle's archive, which waits for an owner, or has one."""
+    async with database.write() as session:
+        batch = Batch(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", filename="all.zip", made_by="owner")
+        session.add(batch)
+        await session.flush()
+        moodle = {"path": f"{name}_12_assignsubmission_file_/LSTM.py", "platform": "moodle", "platform_id": "12"}
+        values = {"filename": "LSTM.py", "content": b"work", "membership_id": owner, **moodle, **values}
+        state = BatchFileState.WAITING if owner else BatchFileState.UNMATCHED
+        file = BatchFile(batch_id=batch.id, state=state, name=name, **values)
+        session.add(file)
+        await session.flush()
+        return file.id
+
+
+@pytest.mark.parametrize(
+    ("deleted", "file", "other"),
+    [
+        ("Ivan Petrov", "Ivan Petrov", "Ivan Petrov"),
+        ("Ivan Petrov", "Ivan Petrov", "Petrov Ivan Sergeevich"),
+        ("ivan petrov", "Ivan Petrov", "Ivan Petrov"),
+        ("Ivan", "Ivan", "ivan"),
+        ("Ivan", "Ivan Sidorov", None),
+        ("Ivan Petrov", "Ivan Petrova", None),
+        ("2026", "Group 2026", None),
+    ],
+)
+async def test_file_that_may_be_another_ones_keeps_its_bytes_and_its_name(
+    database: Database, owner: Principal, deleted: str, file: str, other: str | None
+) -> None:
+    await add_member(database, "roster", other)
+    duplicate = await add_member(database, "12", deleted)
+    id = await add_file(database, file)
+    await deletion.delete_member(database, duplicate.id)
+    async with database.read() as session:
+        kept = await session.get_one(BatchFile, id, options=[undefer(BatchFile.content)])
+    assert (kept.name, kept.platform_id, kept.content) == (file, "12", b"work")
+    assert kept.path.startswith(f"{file}_12_")
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "platform", "platform_id"),
+    [
+        ("Ivan Petrov", "Petrov Ivan", "moodle", "12"),
+        ("Ivan", "Ivan", "moodle", "12"),
+        (None, "somebodyelse", "canvas", "4711"),
+        (None, "group 1/4711", None, None),
+    ],
+)
+async def test_file_that_can_be_nobody_elses_is_deleted(
+    database: Database, owner: Principal, name: str | None, file: str, platform: str | None, platform_id: str | None
+) -> None:
+    await add_member(database, "roster", "Ivan Sidorov")
+    member = await add_member(database, "4711", name)
+    await add_file(database, file, platform=platform, platform_id=platform_id)
+    await deletion.delete_member(database, member.id)
+    async with database.read() as session:
+        assert list(await session.scalars(select(BatchFile.id))) == []
+
+
+async def test_mentions_in_the_file_of_another_one_are_replaced(database: Database, owner: Principal) -> None:
+    anna = await add_member(database, "anna", "Anna Sidorova")
+    ivan = await add_member(database, "petrov", "Ivan Petrov")
+    reason = {"error": "FileEmpty", "params": {"filename": "Ivan Petrov.py"}}
+    by_hand = await add_file(database, "Ivan Petrov", anna.id, filename="petrov.py", reason=reason)
+    own = await add_file(database, "Anna Sidorova", anna.id, filename="Anna_petrov.py")
+    await deletion.delete_member(database, ivan.id)
+    async with database.read() as session:
+        file = await session.get_one(BatchFile, by_hand)
+        assert (file.name, file.filename) == ("deleted", "deleted.py")
+        assert file.path == "deleted_12_assignsubmission_file_/LSTM.py"
+        assert file.reason == {"error": "FileEmpty", "params": {"filename": "deleted.py"}}
+        file = await session.get_one(BatchFile, own)
+        assert (file.name, file.filename) == ("Anna Sidorova", "Anna_deleted.py")
+
+
+#: Names and ids that stand in values which mean something else.
+UNLUCKY = ("2026", "2026-10-01", "10-01T12:00:00", "101", "student", "lstm-layer", "more", "roster", "owner")
+
+
+@pytest.mark.parametrize("called", UNLUCKY)
+async def test_deletion_changes_nothing_that_means_something_else(
+    database: Database, owner: Principal, called: str
+) -> None:
+    kept, other, _ = await two_students(database, owner)
+    await add_member(database, "roster", "Ivan Petrov")
+    merge = await join(database, kept, other)
+    async with database.write() as session:
+        member = await session.get_one(Membership, kept)
+        course = await session.get_one(Course, DEFAULT_COURSE)
+        moments = {"due": "2026-10-01T12:00:00+00:00", "closes": None}
+        changes.log(session, course, "teacher", {}, {"title": "LSTM 2026"})
+        changes.log(
+            session,
+            member,
+            "owner",
+            {"role": "student", "group": "101", "external_id": "101"},
+            {"extension": {"assignment": "lstm-layer", **moments, "reason": "2026"}, "name": "Ivan Petrov"},
+        )
+        session.add(Regrade(requested_by=owner.id, selection={"filter": {"assignment": called, "since": "2026-10-01"}}))
+    before = await kept_rows(database)
+    for member in (
+        await add_member(database, f"{called}-1", called),
+        await add_member(database, f"{called}-2", "Ivan Petrov", subject=called),
+    ):
+        await deletion.delete_person(database, member.person_id)
+    assert await kept_rows(database) == before
+    await undo(database, merge)
+    assert len(await attempts(database, other)) == 2
+
+
+async def kept_rows(database: Database) -> list[object]:
+    """The rows that are kept about members who are there."""
+    async with database.read() as session:
+        changed = await session.execute(
+            select(Change.id, Change.before, Change.after, Change.made_by).order_by(Change.id)
+        )
+        merged = await session.execute(select(Merge.id, Merge.moved, Merge.made_by))
+        chosen = await session.scalars(select(Regrade.selection))
+        members = select(Membership.id, Membership.external_id, Membership.role, Membership.group)
+        return [*changed, *merged, *chosen, *await session.execute(members.order_by(Membership.id))]
+
+
+async def test_id_that_another_course_gave_to_somebody_else_stays_there(database: Database, owner: Principal) -> None:
+    here = await add_member(database, "petrov", "Ivan Petrov")
+    anna = await add_member(database, "anna", "Anna Sidorova")
+    async with database.write() as session:
+        session.add(Course(id=OTHER, title="Other", language="en", time_zone="UTC"))
+        await session.flush()
+        session.add(
+            Membership(course_id=OTHER, person_id=here.person_id, role=MemberRole.STUDENT, external_id="former-id")
+        )
+        changes.log(session, anna, "owner", {"external_id": "former-id"}, {"external_id": "anna"})
+    await deletion.delete_person(database, here.person_id)
+    async with database.read() as session:
+        (change,) = (await session.scalars(select(Change))).all()
+    assert (change.before, change.after) == ({"external_id": "former-id"}, {"external_id": "anna"})
+
+
+VALUES = st.recursive(
+    st.text(max_size=8) | st.datetimes().map(datetime.isoformat) | st.none() | st.booleans() | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["due", "role", "id"]), inner),
+)
+
+
+@given(
+    value=st.dictionaries(st.sampled_from(["due", "closes", "role", "group", "joined", "extension"]), VALUES),
+    called=st.sets(st.text(min_size=1, max_size=8) | st.sampled_from(UNLUCKY)),
+)
+def test_nothing_is_replaced_under_a_key_of_something_else(value: dict[str, Any], called: set[str]) -> None:
+    words = {*called, *(each for each in value.values() if isinstance(each, str))}
+    assert mentions.Mentions(words, words, words).forgotten(value) == value
+
+
+def test_names_that_may_be_anything_are_replaced_alone_and_others_in_texts() -> None:
+    called = {"7", "2026", "Ivanov", "Ivanov Ivan"}
+    reason = "7 of Ivanov_1 in 2026, not Ivanovsky; Ivanov Ivan"
+    before = {"filter": {"student": "7"}, "name": "2026", "reason": reason, "group": "7"}
+    assert mentions.Mentions(called, called, called).forgotten(before) == {
+        "filter": {"student": "deleted"},
+        "name": "deleted",
+        "reason": "7 of deleted_1 in 2026, not Ivanovsky; deleted",
+        "group": "7",
     }
 
 

@@ -16,7 +16,18 @@ from app.courses.roster import planning
 from app.courses.roster.planning import Conflict, Outcome, Plan
 from app.courses.roster.reading import read
 from app.storage.database import Database
-from app.storage.models import DEFAULT_COURSE, Change, Course, MemberRole, Membership, Merge, Person, new_id, utc_now
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Change,
+    Course,
+    Identity,
+    MemberRole,
+    Membership,
+    Merge,
+    Person,
+    new_id,
+    utc_now,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -173,6 +184,17 @@ async def test_person_of_another_course_keeps_name_and_address(database: Databas
         person = await session.get_one(Person, there.person_id)
         assert (person.name, person.email) == ("Иван", "ivanov@hse.ru")
     assert (await member(database, "ivanov", other)).group is None
+
+
+async def test_address_and_name_are_the_same_as_an_issuer_writes_them(database: Database) -> None:
+    anna = await add(database, "anna", confirmed_at=utc_now(), name="Zo\u0065\u0308", email="Anna@HSE.ru")
+    async with database.write() as session:
+        session.add(Identity(person_id=anna.person_id, issuer="https://sso", subject="7", email="Anna@HSE.ru"))
+    same, other = [await run(database, f"id;name;email\nanna;Zoë;{email}@hse.ru\n") for email in ("anna", "other")]
+    assert [(step.outcome, step.kept) for step in (*same.steps, *other.steps)] == [
+        (Outcome.UNCHANGED, ()),
+        (Outcome.UNCHANGED, ("email",)),
+    ]
 
 
 async def test_two_imports_at_once_add_everybody_once(database: Database) -> None:

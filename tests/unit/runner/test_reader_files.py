@@ -129,6 +129,40 @@ def test_a_file_that_is_no_python_says_why_and_where(read) -> None:
     assert found["error"]["params"] == {"message": "expected ':'", "text": "def call(self, x)"}
 
 
+INDENTED = "".join(f"    {line}" for line in CLASS.splitlines(keepends=True))
+PROMPTED = "".join(f"{'>>>' if line[0] == 'c' else '...'} {line}" for line in CLASS.splitlines(keepends=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f"```python\n{CLASS}```\n", 2),
+        (f"``` py \n{CLASS}\n```", 2),
+        (f"  ```{{python}}\n{INDENTED}\n  ```\n\n```\n    !ls\n```", 2),
+        (f"\n{INDENTED}", 2),
+        (PROMPTED, 1),
+    ],
+    ids=["fences", "spaces", "indented fences", "indentation", "prompts"],
+)
+@pytest.mark.parametrize("filename", ["a.py", "a.ipynb"])
+def test_surroundings_copied_along_with_code_are_left_out(read, text: str, line: int, filename: str) -> None:
+    found = read(text, filename)
+    assert (found["format"], found["error"], found["class_line"]) == ("py", None, line)
+    assert found["source"].count("\n") == text.count("\n") + 1
+
+
+def test_fault_between_fences_is_named_by_its_own_line(read, read_cells) -> None:
+    text = "```python\nclass LSTM:\n    def call(self, x)\n        return x\n```"
+    for found in (read(text), read_cells(text)):
+        assert found["error"]["line"] == 3
+        assert found["source"].startswith("```python\n")
+
+
+def test_fence_in_a_docstring_of_right_code_stays(read) -> None:
+    text = f'{CLASS}"""\n```\nLSTM()\n```\n"""\n'
+    assert "```\nLSTM()\n```" in read(text)["source"]
+
+
 @pytest.mark.parametrize("source", [CLASS, CLASS.splitlines(keepends=True), CLASS.splitlines()])
 def test_a_source_may_be_text_or_lines_with_or_without_their_ends(read, source: Any) -> None:
     assert read(notebook(source), "a.ipynb")["class_line"] == 1

@@ -7,7 +7,6 @@ The import refuses any other plan (`RosterChanged`).
 from __future__ import annotations
 
 import base64
-import binascii
 import time
 import zlib
 from typing import Annotated
@@ -123,7 +122,7 @@ def _unpacked(packed: str) -> bytes:
     unpack = zlib.decompressobj()
     try:
         content = unpack.decompress(base64.b64decode(packed, validate=True), MOST_BYTES + 1)
-    except (binascii.Error, zlib.error) as exc:
+    except (ValueError, zlib.error) as exc:
         raise FormExpired from exc
     return content
 

@@ -18,7 +18,7 @@ from app.http.auth.holders import PageFor
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.services import service_url, services
-from app.storage.models import Role, utc_now
+from app.storage.models import Role, Token, utc_now
 from app.web.manage.asking import ROWS, Shown, TokenId, cursor_of
 from app.web.manage.fields import Fields, form_context
 
@@ -36,7 +36,7 @@ async def tokens_page(request: Request, viewer: Viewer) -> Response:
 
 @router.post("")
 async def make_token(request: Request, maker: Maker) -> Response:
-    """Make a token and show it, for the only time. The same form sent again shows the same token."""
+    """Make a token and show it, for the only time. The same form sent again shows the same, unless it was revoked."""
     parts = services(request)
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
@@ -53,10 +53,10 @@ async def make_token(request: Request, maker: Maker) -> Response:
     except FieldsWrong as refusal:
         return await _page(request, maker, fields, refusal)
     # Another name in the same form, after a way back, is another token.
-    secret = links.derived(key, json.dumps(["token", maker.course_id, name, role, str(expires_at)]))
+    meant = json.dumps(["token", maker.course_id, name, role, str(expires_at)])
     async with parts.database.write() as session:
-        made = await tokens.find_token(session, hash_secret(secret))
-        if made is None:
+        secret, made = await links.last_made(session, Token, key, meant)
+        if made is None or made.revoked_at is not None:
             made = await tokens.add_token(
                 session,
                 name=name,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
-from app.storage.models import Submission, utc_now
+from app.storage.models import DEFAULT_COURSE, Submission, utc_now
 from grader import Status
 from grader.assignment import BUILT_IN
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, assert_problem, upload
@@ -97,12 +97,38 @@ async def test_page_says_what_lateness_cost_and_that_another_attempt_counts(rule
         assert re.findall(r"<strong>([\d.]+)</strong>", page) == ["100"]
 
 
+@pytest.mark.parametrize("counting", ["on time", "late"])
+async def test_lateness_is_told_once_beside_a_grade_that_is_derived(rules: Service, counting: str) -> None:
+    async with rules.client() as client, rules.browser() as browser:
+        use = f"/api/v1/courses/{DEFAULT_COURSE}/assignments/lstm-layer"
+        assert (await client.put(use, json={"grade_book_points": 10})).is_success
+        first, second = [(await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json() for _ in range(2)]
+        await move(rules, second["id"], timedelta(days=1.5))
+        if counting == "late":
+            await move(rules, first["id"], timedelta(days=1.5))
+        pages = [(await browser.get(each["links"]["page"])).text for each in (first, second)]
+    assert [page.count("Handed in 1 day late.") for page in pages] == [0, 1]
+    assert ["The grade for this assignment:" in page for page in pages] == [True, True]
+    assert not any("The grade comes from attempt" in page for page in pages)
+
+
+async def test_pause_is_told_exactly_and_what_is_left_of_it_never_too_short(rules: Service) -> None:
+    await rules.add_token("of-anna", student="anna")
+    async with rules.client() as owner, rules.browser("of-anna") as browser:
+        use = f"/api/v1/courses/{DEFAULT_COURSE}/assignments/lstm-layer"
+        assert (await owner.put(use, json={"rules": {"cooldown_seconds": 9000}})).is_success
+        assert "at least 2 hours 30 minutes must pass" in (await browser.get(PAGE)).text
+        sent = (await owner.post(SUBMISSIONS, params={"wait": 20}, **upload(student="anna"))).json()
+        await move(rules, sent["id"], timedelta(seconds=-100))
+        assert "can be handed in after 2 hours 29 minutes" in (await browser.get(PAGE)).text
+
+
 async def test_page_offers_another_attempt_only_where_one_is_left(rules: Service) -> None:
     async with rules.client() as client, rules.browser() as browser:
         assert "At most 2 attempts; each gets its own report." in (await browser.get(PAGE)).text
         cooled_page = (await browser.get(PAGE.replace("lstm-layer", "cooled"))).text
         assert "As many attempts as you like" in cooled_page
-        assert "Between two attempts at least 60 seconds must pass." in cooled_page
+        assert "Between two attempts at least 1 minute must pass." in cooled_page
         cooled = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload(assignment="cooled"))).json()
         assert "Hand in another attempt" in (await browser.get(f"{cooled['links']['page']}?as=student")).text
         for offered in (True, False):

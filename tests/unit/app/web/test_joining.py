@@ -12,12 +12,12 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from app.access import sessions
+from app.access import links, sessions
 from app.access.limits import RateLimit
-from app.access.tokens import hash_secret
+from app.access.tokens import Principal, hash_secret
 from app.courses import members
 from app.http.auth.sessions import SESSION_COOKIE
-from app.storage.models import DEFAULT_COURSE, Course, JoinLink, Membership, Person, utc_now
+from app.storage.models import DEFAULT_COURSE, Course, JoinLink, Membership, Person, Role, new_id, utc_now
 from app.web.getting_in.joining import KEY_COOKIE
 from tests.unit.app.calls import PAGE, SUBMISSIONS
 from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
@@ -112,6 +112,36 @@ async def test_members_are_told_and_the_next_at_the_same_computer_is_another_stu
         assert KEY_COOKIE not in browser.cookies
         second = link_in((await join(browser, path, name="Анна")).text)
     assert first != second
+    assert len(await everybody(service)) == 2
+
+
+async def test_joiner_whose_link_was_revoked_is_a_new_student_of_the_same_browser(service: Service) -> None:
+    path = await make(service)
+    async with stranger(service) as browser:
+        secrets = []
+        for _ in range(3):
+            secrets.append(link_in((await join(browser, path)).text))
+            again = await browser.post(path, data={"form_key": key_of(browser), "name": "Анна Петрова"})
+            assert link_in(again.text) == secrets[-1]
+            async with service.services.database.write() as session:
+                assert await links.revoke(session, Principal(new_id(), Role.TEACHER)) == 1
+    assert len(set(secrets)) == len(await everybody(service)) == 3
+
+
+@pytest.mark.parametrize("revoked", [False, True], ids=["link stays", "link revoked"])
+async def test_joiner_who_was_removed_is_told_and_another_name_joins(service: Service, *, revoked: bool) -> None:
+    path = await make(service)
+    async with stranger(service) as browser:
+        await join(browser, path)
+        (member,) = await everybody(service)
+        async with service.services.database.write() as session:
+            (await session.get_one(Membership, member.id)).removed_at = utc_now()
+            if revoked:
+                await links.revoke(session, Principal(new_id(), Role.TEACHER))
+        refused = await join(browser, path)
+        assert refused.status_code == 403
+        assert "The student is no longer in the course" in refused.text
+        assert (await join(browser, path, name="Борис")).status_code == 200
     assert len(await everybody(service)) == 2
 
 

@@ -56,6 +56,7 @@ async def test_refused_form_keeps_the_pasted_code_and_says_why_at_the_field(serv
         assert both.status_code == 422
         assert "class LSTM: &lt;b&gt;</textarea>" in both.text
         assert 'aria-invalid="true"' in both.text
+        assert f'href="{PAGE}?lang=ru"' in both.text
         assert (await send(browser)).status_code == 422
         told = await send(browser, {"Accept": "application/json"}, code=CODE.decode(), file=("LSTM.py", CODE))
         assert told.json()["type"].endswith(":file-and-code")
@@ -133,6 +134,64 @@ async def test_a_mistake_is_gone_only_where_the_next_attempt_ran_to_its_end(
     assert (page.count("Gone: "), page.count("New: ")) == (1, 0)
     assert [text.count("<h3>Gone</h3>") for text in beside] == [0, 0, 1]
     assert "1 of 1 (100" in overview
+
+
+@pytest.mark.parametrize(
+    ("variant", "named", "other"),
+    [("full", "Nothing is forgotten", "Forget gate is not used"), (None, "Forget gate is not used", "forgotten")],
+)
+async def test_attempts_name_a_mistake_as_its_report_does_and_a_count_of_all_of_its_variants(
+    service: Service, grader: FakeGrader, variant: str | None, named: str, other: str
+) -> None:
+    grader.statuses = [Status.FAILED, Status.PASSED]
+    params = {"variant": variant} if variant else {}
+    mistake = Diagnosis(code="forget_term_missing", params=params, confidence="exact")
+    grader.change = lambda report: report.model_copy(
+        update={"diagnoses": [mistake] if report.status == Status.FAILED else []}
+    )
+    await service.add_token("of-anna", student="anna")
+    async with service.browser("of-anna") as browser, service.browser() as teacher:
+        for code in "ab":
+            await browser.get((await send(browser, code=code)).headers["location"])
+        page = (await browser.get(ATTEMPTS)).text
+        overview = (await teacher.get(f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer/overview")).text
+    assert f"</span> {named}</li>" in page
+    assert f"Gone: {named}" in page
+    assert other not in page
+    assert "Forget gate is not used" in overview
+
+
+async def test_student_who_handed_nothing_in_reads_the_grade_that_was_set_and_why(service: Service) -> None:
+    await service.add_token("of-anna", student="anna")
+    async with service.client() as owner, service.browser("of-anna") as browser:
+        assert (await owner.put(f"{COURSE}/assignments/lstm-layer", json={})).is_success
+        member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
+        place = f"{COURSE}/members/{member}/assignments/lstm-layer"
+        before = (await browser.get(PAGE)).text
+        assert (await owner.post(f"{place}/adjustments", json={"value": 80.0, "reason": "oral exam"})).is_success
+        assert (await owner.post(f"{place}/comments", json={"text": "You <know> it."})).is_success
+        page, attempts = [(await browser.get(address)).text for address in (PAGE, ATTEMPTS)]
+    assert "No grade yet" not in before
+    for text in page, attempts:
+        assert "<b>80</b>&nbsp;/&nbsp;100" in text
+        assert "oral exam" in text
+    assert "You &lt;know&gt; it." in page
+
+
+async def test_page_of_an_assignment_tells_comments_on_all_of_the_work_and_not_on_one_attempt(
+    service: Service,
+) -> None:
+    await service.add_token("of-anna", student="anna")
+    async with service.client() as owner, service.browser("of-anna") as browser:
+        report = (await send(browser, code="class LSTM: ...")).headers["location"]
+        member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
+        comments = f"{COURSE}/members/{member}/assignments/lstm-layer/comments"
+        on_one = {"text": "On this one", "submission": report.rpartition("/")[2]}
+        for said in ({"text": "On everything"}, on_one):
+            assert (await owner.post(comments, json=said)).is_success
+        page, of_report = [(await browser.get(address)).text for address in (PAGE, report)]
+    assert ("On everything" in page, "On this one" in page) == (True, False)
+    assert ("On everything" in of_report, "On this one" in of_report) == (True, True)
 
 
 async def test_report_names_the_assignment_and_its_rule_as_the_course_does(service: Service) -> None:

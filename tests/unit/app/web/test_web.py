@@ -251,6 +251,7 @@ async def test_the_first_file_after_a_start_is_told_to_wait_longer(service: Serv
             page = (await browser.get(sent.headers["location"])).text
             assert ("The service has just started" in page) is not has_ended
             assert "The file has arrived" in page
+            assert "few seconds" not in page
         grader.released.set()
 
 

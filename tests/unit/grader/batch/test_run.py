@@ -20,7 +20,7 @@ from grader.batch.gradebook import gradebook
 from grader.batch.overview import overview
 from grader.batch.run import AHEAD, Row, best_rows, grade_all, summary, with_equal_code
 from grader.cli import cli
-from grader.report.model import HELD, Advisory, Report, Status
+from grader.report.model import HELD, Advisory, Diagnosis, Report, Status
 from grader.report.schema import read_report
 from grader.submission import Submission
 from tests.unit.grader.make_reports import ASSIGNMENT, HOSTILE, hostile, internal_error, invalid, make_report, passed
@@ -164,6 +164,14 @@ def test_moodles_grade_book_holds_what_its_import_reads() -> None:
     assert line["Last modified (grade)"] == ""
     assert "меняются местами" in line["Feedback comments"] or "местами" in line["Feedback comments"]
     assert line["File"] == "c.zip/LSTM.ipynb"
+
+
+def test_grade_book_and_page_name_a_mistake_as_its_report_does() -> None:
+    mistake = Diagnosis(code="forget_term_missing", params={"variant": "full"}, confidence="exact")
+    row = Row(found("a", Student("Ivan", "moodle", "17")), make_report(diagnoses=[mistake]))
+    (line,) = rows_of(gradebook([row], ASSIGNMENT, "en").text)
+    assert line["Diagnosis"] == "Nothing is forgotten"
+    assert "<td>Nothing is forgotten</td>" in overview([row], ASSIGNMENT, "en")
 
 
 def test_canvas_grade_book_has_its_columns_and_no_others() -> None:

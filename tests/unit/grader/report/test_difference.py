@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from grader.cli import cli
 from grader.report.difference import Change, diff_reports, diff_text
 from grader.report.messages import render
-from grader.report.model import AssignmentRef, Environment, Report
+from grader.report.model import AssignmentRef, Diagnosis, Environment, Report
 from tests.unit.grader.make_reports import ALL, HOSTILE, make_report, passed
 
 
@@ -75,6 +75,14 @@ def test_text_names_checks_by_their_titles() -> None:
     assert "  diagnoses: “Input and forget gates swapped” → none\n" in text
     assert "  status: failed → passed\n" not in text  # in words
     assert not any(line.startswith("  the exercise's own input") for line in text.splitlines())  # only one has cases
+
+
+def test_text_names_each_mistake_in_the_variant_of_its_report() -> None:
+    plain = Diagnosis(code="forget_term_missing", confidence="exact")
+    full = plain.model_copy(update={"params": {"variant": "full"}})
+    mixed = Diagnosis(code="batch_mixed", params={"variant": "order"}, confidence="exact")
+    text = diff_text(make_report(diagnoses=[full]), make_report(diagnoses=[plain, mixed]), "en")
+    assert "  diagnoses: “Nothing is forgotten” → “Forget gate is not used”, “Rows of the batch in another" in text
 
 
 def test_a_forged_report_cannot_repaint_the_terminal() -> None:

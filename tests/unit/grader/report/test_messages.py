@@ -363,6 +363,12 @@ def test_values_are_shown_short_and_printable(value, shown):
     assert translate("ui.score_of", "en", points=value, max_points=1) == f"{shown} of 1"
 
 
+@pytest.mark.parametrize(("language", "shown"), [("en", "yours is NaN or infinity,"), ("ru", "NaN или бесконечность")])
+def test_number_that_a_report_cannot_hold_is_nan_or_infinity(language, shown):
+    place = {"timestep": 3, "unit": 0, "batch": 0}
+    assert shown in translate("wrong_values.message.timestep", language, **place, actual=None, expected=0.5)
+
+
 def test_bytes_are_shown_in_megabytes():
     text = translate("file_too_large.message", "en", bytes=23_456_789, limit_bytes=20_000_000)
     assert text == "The file has 23.5 MB; the limit is 20 MB."

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from grader.report.numbers import after, distance, moment, number, percent, points
+from grader.report.numbers import after, distance, duration, moment, number, percent, points, time_left
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -101,7 +101,40 @@ def test_a_time_is_as_far_from_now_as_people_say(ahead, english, russian):
         (120, "in 2 minutes", "через 2 минуты"),
         (121, "in 3 minutes", "через 3 минуты"),
         (7200, "in 2 hours", "через 2 часа"),
+        (9000, "in 3 hours", "через 3 часа"),
+        (15 * 86400, "in 3 weeks", "через 3 недели"),
     ],
 )
 def test_time_to_wait_is_told_and_never_too_short(seconds: float, english: str, russian: str) -> None:
     assert (after(seconds, "en"), after(seconds, "ru")) == (english, russian)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "russian"),
+    [
+        (0, "0 seconds", "0 секунд"),
+        (2.5, "2.5 seconds", "2,5 секунды"),
+        (60.0, "1 minute", "1 минута"),
+        (90, "1 minute 30 seconds", "1 минута 30 секунд"),
+        (5400, "1 hour 30 minutes", "1 час 30 минут"),
+        (9000, "2 hours 30 minutes", "2 часа 30 минут"),
+        (7 * 86400, "7 days", "7 дней"),
+        (90061, "1 day 1 hour 1 minute 1 second", "1 день 1 час 1 минута 1 секунда"),
+    ],
+)
+def test_a_length_of_time_is_told_exactly(seconds: float, english: str, russian: str) -> None:
+    assert (duration(seconds, "en"), duration(seconds, "ru")) == (english, russian)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "russian"),
+    [
+        (0, "1 second", "1 секунда"),
+        (11.2, "12 seconds", "12 секунд"),
+        (119, "1 minute 59 seconds", "1 минута 59 секунд"),
+        (149, "3 minutes", "3 минуты"),
+        (7201, "2 hours 1 minute", "2 часа 1 минута"),
+    ],
+)
+def test_time_left_is_never_told_too_short(seconds: float, english: str, russian: str) -> None:
+    assert (time_left(seconds, "en"), time_left(seconds, "ru")) == (english, russian)

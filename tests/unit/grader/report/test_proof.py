@@ -88,6 +88,19 @@ def test_arrays_stored_before_there_were_proofs_show_what_they_have():
         assert proof.work.calculations == ()
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_number_that_is_not_finite_is_called_neither_nan_nor_infinity(value):
+    actual = np.full((2, 10, 4), value, np.float32)
+    alone = STEP.model_copy(update={"named": None, "begins": None, "wrong": [], "formulas": {}, "actual": None})
+    for work in (proof_of(actual).work, proof_of(actual, None, alone).work):
+        assert work.yours == "NaN or infinity"
+        assert "your class returned NaN or infinity" in work.sentences[-1]
+
+
+def test_number_that_is_not_finite_stands_in_brackets_in_a_calculation():
+    assert calculation("h", "o*c", KERAS | {"c": None}, shown) == "h[t] = o·c[t] = 0.8·(NaN) = -0.0598877"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @settings(max_examples=30)
 @given(arrays.arrays(np.float32, st.sampled_from([(2, 3, 4), (1, 1, 1), (2, 30, 3)]), elements=FLOATS))

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.courses import members
-from app.storage.models import DEFAULT_COURSE, JoinLink, Membership, Person, Role, Token
+from app.storage.models import DEFAULT_COURSE, Identity, JoinLink, Membership, Person, Role, Token
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.web.manage.calls import COURSE, hidden, said, send
 
@@ -51,6 +51,26 @@ async def test_member_is_added_changed_removed_and_taken_back(service: Service) 
         assert said(await send(browser, edit, f"{member}/restore")) == "member.restored"
         wrong = await send(browser, edit, external_id="", email="nothing", role="student")
         assert [f'id="{name}-error"' in wrong.text for name in ("external_id", "email")] == [True, True]
+
+
+async def test_teacher_changes_the_group_of_one_who_signs_on_and_not_the_address(service: Service) -> None:
+    email, name = "Anna.Petrova@uni.edu", "Zo\u0065\u0308"  # As an issuer writes them.
+    edit = f"{MEMBERS}/{(id := await add(service, 'anna', name=name))}/edit"
+    async with service.services.database.write() as session:
+        person = await session.get_one(Person, (await session.get_one(Membership, id)).person_id)
+        person.name, person.email = name, email
+        session.add(Identity(person_id=person.id, issuer="https://id.example.edu", subject="7", email=email))
+    await service.add_token("teacher", Role.TEACHER)
+    async with service.browser("teacher") as browser:
+        shown = re.search(r'name="email"[^>]*value="([^"]*)"', (await browser.get(edit)).text)
+        assert shown
+        fields = {"external_id": "anna", "name": name, "role": "student", "group": "201"}
+        assert said(await send(browser, edit, email=shown[1], **fields)) == "member.changed"
+        assert (await send(browser, edit, email="other@uni.edu", **fields)).status_code == 409
+    async with service.services.database.read() as session:
+        person = await session.get_one(Person, person.id)
+        assert (person.name, person.email) == (name, email)
+        assert (await session.get_one(Membership, id)).group == "201"
 
 
 async def test_refused_table_comes_back_as_it_was_pasted(service: Service) -> None:
@@ -166,7 +186,8 @@ async def test_pasted_table_is_read_and_kept_when_it_is_refused(service: Service
         assert refused.status_code == 422
         assert "colour\tsize" in refused.text
         assert (await roster(service, browser)).status_code == 422
-        assert (await roster(service, browser, packed="%%%")).status_code == 403
+        for packed in ("%%%", "é", "AAAA"):
+            assert (await roster(service, browser, packed=packed)).status_code == 403
         assert (await roster(service, browser, file=("x.csv", b"id\n" + b"a\n" * 600_000))).status_code == 422
 
 
@@ -183,8 +204,10 @@ async def test_personal_link_is_shown_once_and_the_same_form_makes_one(service: 
         assert "nobody has used" in (await browser.get(edit)).text
         assert (await send(browser, edit, make, mail="on")).status_code == 409
         assert said(await send(browser, edit, f"{make}/revoke")) == "link.revoked"
+        (another,) = set(re.findall(r"/enter\?token=([\w-]+)", (await send(browser, edit, make, key=key)).text))
     async with service.client(None, Accept="text/html") as nobody:
         assert (await nobody.get("/enter", params={"token": secret})).status_code == 401
+        assert (await nobody.get("/enter", params={"token": another})).status_code == 200
 
 
 async def test_links_that_open_on_this_machine_alone_are_told_before_they_are_given_out(service: Service) -> None:
@@ -242,6 +265,10 @@ async def test_join_link_has_a_code_and_lets_a_student_in(service: Service) -> N
         revoke = re.search(r'action="([^"]+/revoke)"', (await browser.get(LINKS)).text)
         assert revoke
         assert said(await send(browser, LINKS, revoke[1])) == "join_link.revoked"
+        again = await send(browser, LINKS, f"{LINKS}/join", key=key, **fields)
+        (another,) = set(re.findall(r"http://grader\.test(/join/[\w-]+)", again.text))
+        async with service.client(None, Accept="text/html") as student:
+            assert [(await student.get(each)).status_code for each in (path, another)] == [410, 200]
 
 
 async def test_token_is_shown_once_and_revoked(service: Service) -> None:
@@ -257,6 +284,9 @@ async def test_token_is_shown_once_and_revoked(service: Service) -> None:
             assert row
             assert said(await send(browser, TOKENS, row[1])) == "token.revoked"
             assert (await program.get("/api/v1/submissions")).status_code == 401
+        again = await send(browser, TOKENS, key=key, name="Moodle", role="submitter")
+        async with service.client(re.findall(r'data-copy="(lstmg_[\w-]+)"', again.text)[0]) as program:
+            assert (await program.get("/api/v1/submissions")).status_code == 200
         assert 'id="name-error"' in (await send(browser, TOKENS, name="owner", role="submitter")).text
 
 

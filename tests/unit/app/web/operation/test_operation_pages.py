@@ -15,6 +15,8 @@ from app.operations.status import ERRORS_LISTED, Need, Queue, ServiceState, Work
 from app.storage.models import DEFAULT_COURSE, Role
 from app.submissions.repository import QueueState
 from app.web.operation import batch
+from grader import Status
+from grader.report.model import Diagnosis
 from tests.unit.app.calls import hand_in
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
 from tests.waiting import until
@@ -91,6 +93,27 @@ async def test_preview_that_changes_nothing_is_closed(service: Service) -> None:
         assert "Close the preview" in shown
         assert "Yes, let the new results count" not in shown
         assert "Use the new reports" in shown
+
+
+async def test_regrade_names_causes_as_their_reports_do(service: Service, grader: FakeGrader) -> None:
+    grader.statuses = [Status.FAILED]
+    before = Diagnosis(code="forget_term_missing", params={"variant": "full"}, confidence="exact")
+    after = Diagnosis(code="c_as_candidate", params={"variant": "output"}, confidence="exact")
+    grader.change = lambda report: report.model_copy(
+        update={"diagnoses": [before if len(grader.graded) == 1 else after]}
+    )
+    await hand_in(service, "ivanov")
+    async with service.browser() as browser:
+        begun = await send(browser, PAGES[0], PAGES[0], mode="preview")
+        address = f"{begun.headers['location']}?show=all"
+
+        async def is_ready() -> bool:
+            return "waits for your decision" in (await browser.get(address)).text
+
+        await until(is_ready)
+        shown = (await browser.get(address)).text
+    assert "Nothing is forgotten</p>" in shown
+    assert "Candidate in the memory&#39;s place</p>" in shown
 
 
 async def test_course_page_leads_to_a_preview_of_works_graded_by_an_earlier_grader(service: Service) -> None:

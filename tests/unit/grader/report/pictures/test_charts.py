@@ -78,7 +78,7 @@ def test_nan_is_beyond_the_tolerance_and_a_gap() -> None:
     assert layers[0]["encoding"]["x"]["scale"]["domain"] == [0, 1, 2]
     assert [value["unit"] for value in layers[3]["data"]["values"]] == [1]
     assert picture([None, None]).text == "NaN or infinity at 2 of 2 timesteps, the first of them timestep 0."
-    assert "is NaN at the first timestep and 0.5 at the last" in picture([None, 0.5]).text
+    assert "is NaN or infinity at the first timestep and 0.5 at the last" in picture([None, 0.5]).text
 
 
 def test_words_are_in_the_readers_language() -> None:
