@@ -8,6 +8,7 @@ to. Redirects are not followed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import unicodedata
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -96,8 +97,7 @@ async def look_up(host: str, port: int, *, private: bool) -> list[str]:
         running = _running[host] = THREADS.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
         running.add_done_callback(lambda _: _running.pop(host, None))
     try:
-        # A request that is given up takes it from no other one.
-        found = await asyncio.shield(asyncio.wrap_future(running))
+        found = await _result(running)
     except (OSError, UnicodeError) as exc:
         raise AnswerUnusable(reason=f"the name {_shown(host)} is not known") from exc
     addresses = [ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in found]
@@ -106,6 +106,19 @@ async def look_up(host: str, port: int, *, private: bool) -> list[str]:
     if not private and not all(map(is_public, addresses)):
         raise TargetRefused(reason=f"{_shown(host)} leads into a private network")
     return list(dict.fromkeys(map(str, addresses)))
+
+
+async def _result(running: Future[list[Any]]) -> list[Any]:
+    """Wait for a lookup that others may wait for, too. A request that is given up takes it from nobody."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+    def end(_: object) -> None:
+        with contextlib.suppress(RuntimeError):  # The service has stopped meanwhile.
+            loop.call_soon_threadsafe(ended.set)
+
+    running.add_done_callback(end)
+    await ended.wait()
+    return running.result()
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import threading
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ import pytest
 
 from app.errors.outgoing import AnswerUnusable
 from app.outgoing import client as outgoing
+from app.outgoing import targets
 from app.outgoing.client import Answer, Outgoing
 from app.outgoing.targets import look_up
 from tests.waiting import until
@@ -77,6 +79,32 @@ async def test_names_of_one_host_that_are_silent_leave_threads_for_others(monkey
     finally:
         released.set()
     assert await asyncio.gather(*waiting) == [["8.8.8.8"]] * 99
+
+
+async def test_lookup_that_fails_when_nobody_waits_any_more_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, released = threading.Event(), threading.Event()
+    faults: list[Any] = []
+
+    def unknown(*_: object, **__: object) -> None:
+        begun.set()
+        released.wait()
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_exception_handler", faults.append)
+    waiting = asyncio.create_task(look_up("gone.example.edu", 443, private=False))
+    await until(begun.is_set)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    del waiting  # It would keep what it waited for.
+    told = threading.Event()  # Last of all who asked to be told.
+    targets._running["gone.example.edu"].add_done_callback(lambda _: told.set())
+    released.set()
+    await until(told.is_set)
+    for _ in range(3):  # What the thread has told this loop is heard.
+        await asyncio.sleep(0)
+    gc.collect()
+    assert faults == []
 
 
 @pytest.mark.parametrize(
