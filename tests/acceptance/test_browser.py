@@ -103,6 +103,12 @@ def test_proof_shows_the_mistake_on_the_students_line_and_every_number_by_keyboa
     expect(cell).to_contain_text("Timestep 0, unit 0")
 
 
+def heard(page: Page, asked: list[Route], number: int) -> Route:
+    """The request of this number, once it is heard of: the page may show before that it waits."""
+    wait_until(lambda: page.evaluate("true") and len(asked) > number)
+    return asked[number]
+
+
 def test_numbers_of_the_map_that_did_not_come_are_asked_for_again_and_may_be_infinite(page: Page, server) -> None:
     with server.client() as client, (CORPUS / "wrong_swap_if" / "submission.py").open("rb") as file:
         uploaded = client.post(
@@ -114,14 +120,15 @@ def test_numbers_of_the_map_that_did_not_come_are_asked_for_again_and_may_be_inf
     opener, reading = page.locator("details.map summary"), page.locator("details.map p.reading")
     opener.click()
     expect(reading).to_have_text("The numbers are being loaded…")
-    asked[0].abort()
+    heard(page, asked, 0).abort()
     expect(reading).to_contain_text("could not be loaded")
     opener.click()
     expect(reading).to_be_hidden()
     opener.click()
     expect(reading).to_have_text("The numbers are being loaded…")
-    heading, _, *rest = page.request.get(asked[1].request.url).text().split("\n")
-    asked[1].fulfill(body="\n".join([heading, "0,0,0,0.25,-inf", *rest]))
+    second = heard(page, asked, 1)
+    heading, _, *rest = page.request.get(second.request.url).text().split("\n")
+    second.fulfill(body="\n".join([heading, "0,0,0,0.25,-inf", *rest]))
     expect(page.get_by_role("gridcell")).to_contain_text("Keras 0.25, yours −∞, difference −∞")
     page.unroute("**/numbers/*.csv")
 
@@ -157,7 +164,7 @@ def test_pictures_are_there_without_scripts_and_without_what_draws_them(page: Pa
     assert not asked
     page.locator("details.pictures summary").click()
     expect(page.get_by_text("Рисунок строится…")).to_have_count(2)
-    asked[0].abort()
+    heard(page, asked, 0).abort()
     expect(page.locator("figure img")).to_have_count(2)
     expect(page.get_by_text("Рисунок строится…")).to_have_count(0)
     page.unroute("**/static/vega.js")
