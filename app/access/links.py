@@ -160,7 +160,7 @@ async def last_made(
 ) -> tuple[str, Made | None]:
     """Find what this form has made last, if it was sent before.
 
-    What was revoked is not shown as if it were new: when its form is sent again, it makes another one.
+    A link or token that was revoked is not shown as if it were new: its form, sent again, makes another one.
 
     Args:
         form_key: random; only its browser has it.
