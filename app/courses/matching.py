@@ -1,5 +1,8 @@
 """Finds the student whom a file of an archive or a row belongs to: by id, by address, by name, or nobody.
 
+Where an id or an address is one student's and the name only another one's, a person must say whose it is: a number may
+be that of a task or of another platform, and a grade in the wrong place is seen by nobody.
+
 Moodle names its folders ``Name Surname_12345_...``; the number means nothing outside the assignment. Canvas writes the
 name in small letters without spaces, and its own id, which is the roster's if that came from Canvas. In another archive
 any part of the path may be an id, an address or a name.
@@ -75,22 +78,21 @@ class Matcher:
         if student.platform == "moodle":
             return self._by_name(student.name)
         if student.platform == "canvas":
-            found = _one(self._ids.get(comparable(student.id or ""), ()), MatchedBy.ID)
-            return found or self._by_name(student.name)
-        for part in reversed(student.name.split("/")):
-            found = self.find_person([part], part)
-            if found.member_id:
-                return found
-        return NOBODY
+            return self.find_person([student.id or ""], student.name)
+        parts = [self.find_person([part], part) for part in reversed(student.name.split("/"))]
+        found = [match for match in parts if match.member_id]
+        return found[0] if len({match.member_id for match in found}) == 1 else NOBODY
 
     def find_person(self, ids: Iterable[str], name: str) -> Match:
-        """Find the student of a row, by ids and addresses, which must all be of one, or else by the name."""
+        """Find the student of a row: all of its ids and addresses, and a name that is only one's, must be of one."""
         asked = [comparable(each) for each in ids]
         by_id = {member for each in asked for member in self._ids.get(each, ())}
         by_email = {member for each in asked for member in self._emails.get(each, ())}
-        if by_id | by_email:
-            return _one(by_id | by_email, MatchedBy.ID if by_id else MatchedBy.EMAIL) or NOBODY
-        return self._by_name(name)
+        named = self._by_name(name)
+        if not by_id | by_email:
+            return named
+        members = {*by_id, *by_email, *filter(None, [named.member_id])}
+        return _one(members, MatchedBy.ID if by_id else MatchedBy.EMAIL) or NOBODY
 
     def _by_name(self, name: str) -> Match:
         if found := _one(self._emails.get(comparable(name), ()), MatchedBy.EMAIL):

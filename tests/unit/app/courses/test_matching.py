@@ -29,6 +29,10 @@ COURSE = [
         (Student("group 1/IVANOV"), "m1", MatchedBy.ID),
         (Student("anna@example.org/LSTM"), "m2", MatchedBy.EMAIL),
         (Student("Anna Petrova/homework/LSTM"), "m2", MatchedBy.NAME),
+        (Student("Anna Petrova/4711"), "m2", MatchedBy.ID),
+        # Of two people of one name the id says which one.
+        (Student("Min Lee/lee-2"), "m4", MatchedBy.ID),
+        (Student("minlee", "canvas", "lee-2"), "m4", MatchedBy.ID),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
@@ -45,6 +49,10 @@ def test_owner_is_found(student: Student, member: str, by: MatchedBy) -> None:
         Student("Иван", "moodle", "12"),
         # The number of a participant in Moodle is nobody's id.
         Student("Somebody Else", "moodle", "4711"),
+        # An id that is another one's than the name: the number may be one of a task, or of another platform.
+        Student("Смирнов Пётр/4711"),
+        Student("4711/Смирнов Пётр"),
+        Student("смирновпетр", "canvas", "4711"),
         Student("LSTM"),
         Student(""),
     ],
@@ -52,3 +60,11 @@ def test_owner_is_found(student: Student, member: str, by: MatchedBy) -> None:
 )
 def test_file_that_may_be_two_peoples_or_nobodys_has_no_owner(student: Student) -> None:
     assert Matcher(COURSE).find(student).member_id is None
+
+
+def test_row_whose_id_and_name_are_of_two_people_is_nobodys() -> None:
+    matcher = Matcher(COURSE)
+    assert matcher.find_person(["4711"], "Смирнов Пётр").member_id is None
+    assert matcher.find_person(["anna@example.org"], "Смирнов Пётр").member_id is None
+    assert matcher.find_person(["lee"], "Min Lee").member_id == "m3"
+    assert matcher.find_person(["4711"], "Somebody Else").member_id == "m2"

@@ -169,10 +169,20 @@ async def test_file_is_read_and_filled_beside_the_event_loop(course: Service, mo
 
 
 async def test_two_rows_of_one_student_are_filled_for_nobody(course: Service) -> None:
-    twice = CANVAS.replace("1003,petya,petya", "1003,petya,anna@example.org").replace("EX", "")
+    twice = CANVAS.replace("1004,stranger,stranger", "1004,stranger,anna@example.org").replace("EX", "")
     _, words, lines = await fill(course, twice)
-    assert [line[5] for line in lines[3:6]] == ["", "100", "55.00"]
-    assert "Nobody, Known Anna Petrova Anna Petrova" in words
+    assert [line[5] for line in lines[3:7]] == ["", "100", "55.00", "7.00"]
+    assert "In the file, and not found in the course 2 Anna Petrova Anna Petrova" in words
+
+
+async def test_row_with_the_id_of_one_student_and_the_name_of_another_is_filled_for_nobody(course: Service) -> None:
+    """Canvas' own number may be another student's id in the course."""
+    async with course.client() as owner:
+        student = {"external_id": "1002", "name": "Other Student"}
+        assert (await owner.post(f"/api/v1{HERE}/members", json=student)).is_success
+    _, words, lines = await fill(course, CANVAS.replace("EX", "").replace("1002,ivanov,ivanov", "1002,,"))
+    assert [line[5] for line in lines[3:5]] == ["100", ""]
+    assert "In the file, and not found in the course 2 Ivanov, Ivan" in words
 
 
 async def test_assistant_fills_a_file_and_a_student_does_not(course: Service) -> None:
