@@ -139,7 +139,8 @@ def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         server_header=False,
         ws="none",
         timeout_keep_alive=KEPT_SECONDS if settings.behind_proxy else 5,
-        forwarded_allow_ips="127.0.0.1",
+        # A proxy in another container, or on another machine, has any address.
+        forwarded_allow_ips="*" if settings.behind_proxy else "127.0.0.1",
         # It takes fractions of seconds, although it is annotated as int.
         timeout_graceful_shutdown=connection_seconds(settings.shutdown_seconds),  # type: ignore[arg-type]
     )

@@ -75,7 +75,7 @@ class Settings(GradingSettings):
     behind_proxy: bool = Field(
         False,
         description="whether all connections come from a proxy that waits for whole requests; slow ones are then "
-        "neither timed nor counted",
+        "neither timed nor counted, and X-Forwarded-For and X-Forwarded-Proto are believed from any address",
     )
     session_seconds: PositiveInt = Field(7 * 24 * 3600, description="how long a browser stays signed in")
     shutdown_seconds: PositiveFloat = Field(

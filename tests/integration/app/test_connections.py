@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi import FastAPI, Request
 
@@ -145,6 +146,26 @@ async def test_behind_a_proxy_nothing_is_timed(tmp_path: Path) -> None:
     async with serving(Settings(data_dir=tmp_path, behind_proxy=True)) as (port, unfinished):
         assert unfinished is None
         assert (await finish(*(await begin(port)), b"1\r\n\r\n1234")).endswith(b"4")
+
+
+@pytest.mark.parametrize(
+    ("behind_proxy", "seen"), [(True, "https 203.0.113.7"), (False, "http 172.18.0.5")], ids=["proxy", "nobody"]
+)
+async def test_only_a_proxy_is_believed_from_another_address(tmp_path: Path, behind_proxy: bool, seen: str) -> None:
+    """A proxy in a container of its own does not come from 127.0.0.1."""
+    app = FastAPI()
+
+    @app.get("/")
+    async def asked(request: Request) -> str:
+        assert request.client is not None
+        return f"{request.url.scheme} {request.client.host}"
+
+    config = _config(app, Settings(data_dir=tmp_path, behind_proxy=behind_proxy))
+    config.load()
+    transport = httpx.ASGITransport(config.loaded_app, client=("172.18.0.5", 4711))  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://grader.test") as client:
+        answer = await client.get("/", headers={"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"})
+    assert answer.json() == seen
 
 
 def test_a_proxy_ends_idle_connections_before_the_service_does(tmp_path: Path) -> None:
