@@ -39,7 +39,7 @@ ENV PATH=/opt/venv/bin:$PATH \
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-c", "\
 import http.client, os, sys; \
-service = http.client.HTTPConnection('127.0.0.1', int(os.environ['LSTM_GRADER_PORT']), timeout=4); \
+service = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('LSTM_GRADER_PORT') or 8000), timeout=4); \
 service.request('GET', '/healthz'); \
 sys.exit(service.getresponse().status != 200)"]
 ENTRYPOINT ["tini", "--", "lstm-grader"]

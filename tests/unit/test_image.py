@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -31,6 +32,26 @@ def test_the_last_stage_is_the_default_target():
 
 def test_every_base_comes_from_an_argument_or_is_a_stage():
     assert {base for base, _ in STAGES.values()} - STAGES.keys() == {"${BASE}"}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_compose_file_takes_away_nothing_that_the_image_sets(target):
+    """A key without a value removes the image's own from the container where nothing else sets it."""
+    services = [each for each in yaml.safe_load(COMPOSE)["services"].values() if "build" in each]
+    unset = {
+        name
+        for each in services
+        if each["build"]["target"] == target
+        for name, value in each["environment"].items()
+        if value is None
+    }
+    stage, kept = target, set()
+    while stage in STAGES:
+        stage, body = STAGES[stage]
+        for variables in re.findall(r"^ENV ((?:.*\\\n)*.*)", body, re.MULTILINE):
+            kept |= set(re.findall(r"(\w+)=", variables))
+    assert "LSTM_GRADER_PORT" in kept
+    assert not unset & kept
 
 
 def test_a_new_version_leaves_the_installed_packages_as_they_are():
