@@ -15,6 +15,11 @@ from app.courses import changes, course, membership, uses
 from app.courses.uses import DATES
 from app.storage.models import Course, CourseAssignment, MemberRole, Membership, new_id, utc_now
 from grader import Assignment
+from grader.assignment import Deadline
+
+NO_DEADLINE = Deadline()
+#: What a copy without dates leaves out: without them nobody is late.
+DATED = (*DATES, "late_percent_per_day")
 
 
 async def copy(
@@ -31,7 +36,8 @@ async def copy(
     """Copy a course.
 
     Args:
-        shift_days: how far its dates move, by the clock on the wall in the course's time zone; None: they are left out.
+        shift_days: how far the dates that hold move, by the clock on the wall in the course's time zone; None: they
+            are left out.
         made_by: for the log.
         created_by: the actor.
     """
@@ -46,13 +52,14 @@ async def copy(
         idempotency_key=idempotency_key,
     )
     for used in await uses.list_used(session, source.id, assignments):
+        file = assignments.get(used.use.assignment_id)
         use = CourseAssignment(
             id=new_id(),
             course_id=made.id,
             assignment_id=used.use.assignment_id,
             title=used.use.title,
             grade_book_points=used.use.grade_book_points,
-            rules=moved(used.use.rules, shift_days, source.time_zone),
+            rules=moved(used.use.rules, shift_days, source.time_zone, file.deadline if file else NO_DEADLINE),
         )
         session.add(use)
         await session.flush()
@@ -74,11 +81,19 @@ async def copy(
     return made
 
 
-def moved(rules: Mapping[str, Any], shift_days: int | None, time_zone: str) -> dict[str, Any]:
-    """Return the rules with their dates moved; None: without them, and without what lateness costs."""
+def moved(
+    rules: Mapping[str, Any], shift_days: int | None, time_zone: str, in_file: Deadline = NO_DEADLINE
+) -> dict[str, Any]:
+    """Return the rules with the dates that hold moved; None: without them, and without what lateness costs.
+
+    Args:
+        in_file: holds where the rules say nothing, and would for the copy, too.
+    """
     if shift_days is None:
-        return {name: value for name, value in rules.items() if name not in (*DATES, "late_percent_per_day")}
-    given = {name: value for name, value in rules.items() if name in DATES and value is not None}
+        left_out = {name: getattr(NO_DEADLINE, name) for name in DATED if getattr(in_file, name)}
+        return left_out | {name: value for name, value in rules.items() if name not in DATED}
+    dates = {name: date.isoformat() for name in DATES if (date := getattr(in_file, name)) and shift_days}
+    given = {name: value for name, value in {**dates, **rules}.items() if name in DATES and value is not None}
     return {**rules, **{name: _moved(value, shift_days, time_zone) for name, value in given.items()}}
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, Role, new_id
+from grader.assignment import BUILT_IN
 from tests.unit.app.access.test_courses import OTHER, get, two
 from tests.unit.app.calls import assert_problem
-from tests.unit.app.conftest import OWNER_TOKEN, Service
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, running
 
 __all__ = ["two"]
 
@@ -115,3 +119,32 @@ async def test_course_is_copied_with_rules_and_staff_and_without_students(two: S
         ).json()
         listed = (await owner.get(f"{COURSES}/{everything['id']}/assignments")).json()["items"]
         assert {"lstm-layer", "lstm-notebook"} <= {each["assignment"] for each in listed}
+
+
+@pytest.mark.parametrize(
+    ("shift_days", "due", "percent", "set_here"),
+    [(364, "2027-09-30T20:59:00Z", 10, {"due"}), (None, None, 0, {"due", "late_percent_per_day"})],
+    ids=["moved", "left out"],
+)
+async def test_dates_of_an_assignments_file_are_moved_in_a_copy_too(
+    settings: Settings,
+    grader: FakeGrader,
+    tmp_path: Path,
+    shift_days: int | None,
+    due: str | None,
+    percent: int,
+    set_here: set[str],
+) -> None:
+    plain = (BUILT_IN / "lstm-layer.toml").read_text(encoding="utf-8")
+    dated = "[deadline]\ndue = 2026-10-01T20:59:00Z\nlate_percent_per_day = 10\n"
+    (tmp_path / "dated.toml").write_text(plain + dated, encoding="utf-8")
+    async with (
+        running(settings.model_copy(update={"assignments_dir": tmp_path}), grader) as service,
+        service.client() as owner,
+    ):
+        wanted = {"title": "Сети, осень", "shift_days": shift_days}
+        made = (await owner.post(f"{COURSES}/{DEFAULT_COURSE}/copy", json=wanted)).json()
+        listed = (await owner.get(f"{COURSES}/{made['id']}/assignments")).json()["items"]
+    (use,) = [each for each in listed if each["assignment"] == "lstm-layer"]
+    rules = use["rules"]
+    assert (rules["due"], rules["late_percent_per_day"], set(use["set_here"])) == (due, percent, set_here)

@@ -10,8 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.courses.copying import moved
+from grader.assignment import Deadline
 
 BERLIN = "Europe/Berlin"
+IN_FILE = Deadline.model_validate(
+    {"due": "2026-10-01T21:59:00Z", "closes": "2026-10-08T21:59:00Z", "late_percent_per_day": 10}
+)
 
 
 @pytest.mark.parametrize(
@@ -47,3 +51,28 @@ def test_every_moved_date_is_so_many_days_away_by_the_clock_on_the_wall(moment: 
 def test_copy_without_dates_has_no_lateness_either() -> None:
     rules = {"due": "2026-10-01T21:59:00Z", "late_percent_per_day": 10, "counts": "last"}
     assert moved(rules, None, "UTC") == {"counts": "last"}
+
+
+def test_dates_of_the_file_that_hold_are_moved_into_the_copy() -> None:
+    """Unmoved they would be over before the term of the copy begins."""
+    assert moved({"limit": 3}, 364, BERLIN, IN_FILE) == {
+        "due": "2027-09-30T21:59:00Z",
+        "closes": "2027-10-07T21:59:00Z",
+        "limit": 3,
+    }
+    own = {"due": "2026-10-05T21:59:00Z", "closes": None}
+    assert moved(own, 7, BERLIN, IN_FILE) == {"due": "2026-10-12T21:59:00Z", "closes": None}
+
+
+def test_dates_of_the_file_stay_the_files_in_a_copy_that_moves_nothing() -> None:
+    assert moved({"limit": 3}, 0, BERLIN, IN_FILE) == {"limit": 3}
+
+
+def test_copy_without_dates_has_none_of_the_file_either() -> None:
+    rules = {"due": "2026-10-05T21:59:00Z", "late_percent_per_day": 20, "counts": "last"}
+    assert moved(rules, None, "UTC", IN_FILE) == {
+        "due": None,
+        "closes": None,
+        "late_percent_per_day": 0,
+        "counts": "last",
+    }
