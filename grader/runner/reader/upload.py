@@ -70,7 +70,11 @@ def answers(content: bytes, filename: str, canonical: dict[str, int]) -> Iterato
     yield result
     if module is not None:
         with contextlib.suppress(Exception):
-            yield {"cells": shown_cells(module), "parts": parts(module.plan)}
+            source: Result = {"cells": shown_cells(module), "parts": []}
+            # Code that cannot be followed is still shown.
+            with contextlib.suppress(Exception):
+                source["parts"] = parts(module.plan)
+            yield source
 
 
 def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:

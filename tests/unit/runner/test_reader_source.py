@@ -82,3 +82,15 @@ def test_a_failure_there_leaves_the_first_answer_as_it_is(shown: Shown, monkeypa
 
     monkeypatch.setattr(upload, "shown_cells", fails)
     assert shown(CLASS, "solution.py") is None
+
+
+def test_source_whose_parts_cannot_be_found_is_shown_all_the_same(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reader import upload
+
+    def fails(_plan: object) -> None:
+        raise IndexError
+
+    monkeypatch.setattr(upload, "parts", fails)
+    assert texts(shown(CLASS, "solution.py")) == {0: CLASS.split("\n")}

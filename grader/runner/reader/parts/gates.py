@@ -21,7 +21,7 @@ THROUGH = frozenset(
         *("item", "split", "unstack", "reshape", "cast", "concat", "neg", "transpose", "squeeze"),
         *("element", "stack", "dropout", "clip_by_value", "round", "batch_norm", "layernormalization"),
         *("batchnormalization", "layer_norm", "either", "unpack", "attribute", "expand_dims", "numpy"),
-        *("stop_gradient",),
+        *("stop_gradient", "slice()"),
     }
 )
 MOST_SEEN = 500
@@ -210,10 +210,9 @@ def activation(node: Node) -> Node | None:
     match node:
         case Node(op="div", args=(Const(), Node(op="add", args=terms))):
             for term in terms:
-                if isinstance(term, Node) and term.op == "exp" and isinstance(term.args[0], Node):
-                    inner = term.args[0]
-                    if inner.op == "neg" and isinstance(inner.args[0], Node):
-                        return inner.args[0]
+                match term:
+                    case Node(op="exp", args=(Node(op="neg", args=(Node() as inner, *_)), *_)):
+                        return inner
     return None
 
 

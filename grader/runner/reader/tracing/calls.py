@@ -25,6 +25,10 @@ SAME = {
 TRANSPARENT = frozenset({"identity", "convert_to_tensor", "ensure_shape", "asarray", "constant", "tensor", "copy"})
 WEIGHTS = frozenset({"add_weight", "add_variable", "Variable", "Parameter", "get_variable"})
 METHODS = ("call", "__call__", "forward")
+#: Operations that the reader makes itself, with arguments of their own; a call of that name is something else.
+OWN = frozenset({"attribute", "element", "item", "layer", "name", "parameter", "slice", "state", "weight", "x"})
+#: Parameters of TensorFlow, Keras and NumPy for the values that something is computed from, in their order.
+VALUES = ("x", "x1", "a", "input", "input_", "inputs", "tensor", "value", "values", "features", "y", "x2", "b")
 #: Layers that only join their inputs.
 JOINS = frozenset({"Multiply", "Add", "Subtract", "Concatenate", "Dot"})
 
@@ -162,8 +166,13 @@ class Calls(ABC):
         if function.op != "name":
             return Node("call", (function, *arguments, *keywords.values()), span)
         name = str(function.label).rpartition(".")[2]
+        if function.label == "slice":
+            bounds = [NONE, *arguments] if len(arguments) == 1 else arguments
+            return Node("slice", tuple([*bounds, NONE, NONE, NONE][:3]), span)
         if found := self._builtin(name, arguments, keywords, span):
             return found
+        arguments = [*arguments, *(keywords[each] for each in VALUES if each in keywords)]
+        keywords = {each: value for each, value in keywords.items() if each not in VALUES}
         if name in TRANSPARENT and arguments and isinstance(arguments[0], Node | Seq):
             return arguments[0]
         if name in WEIGHTS:
@@ -178,7 +187,7 @@ class Calls(ABC):
             return Node("layer", tuple(arguments), span, name, keywords)
         if name == "add_n" and arguments and isinstance(arguments[0], Seq):
             arguments = list(arguments[0].items)
-        return Node(SAME.get(name, name), tuple(arguments), span, None, keywords)
+        return _operation(name, arguments, keywords, span)
 
     def _made(self, node: Node) -> Node:
         self._note(node)
@@ -273,8 +282,12 @@ class Calls(ABC):
             return Const(found) if isinstance(found, str) else Seq([Const(part) for part in found[:16]])
         if name == "write" and len(arguments) == 2:
             self.collect(arguments[1], span, owner)
-        return Node(SAME.get(name, name), (owner, *arguments), span, None, keywords)
+        return _operation(name, [owner, *arguments], keywords, span)
 
     def collect(self, value: Value, span: Span, into: Value) -> None:
         if self.loops and not self.is_trial:
             self.loops[-1].collected.append(Collected(value, span, into))
+
+
+def _operation(name: str, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Node:
+    return Node(f"{name}()" if name in OWN else SAME.get(name, name), tuple(arguments), span, None, keywords)

@@ -50,6 +50,8 @@ class Expressions(Calls):
         return value
 
     def _constant(self, node: ast.Constant, _scope: Scope) -> Value:
+        if isinstance(node.value, int) and abs(node.value) > LARGEST:
+            return Node("number", (), span_of(node))  # Python may refuse to write it
         return Const(node.value, span_of(node))
 
     def _name(self, node: ast.Name, scope: Scope) -> Value:
