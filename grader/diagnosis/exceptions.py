@@ -35,8 +35,11 @@ OVERWRITES = re.compile(
 NO_ATTRIBUTE = re.compile(r"'?([\w.]*)'? (?:object )?has no attribute '(\w+)'")
 #: Types of objects that students ask for attributes of other objects -> the matching advice.
 OTHER_OBJECTS = {"int": "number", "float": "number", "NoneType": "none", "list": "list", "tuple": "list"}
-# A method that gets more arguments than it has parameters. Keras binds the arguments of `call` without naming it.
-TOO_MANY = re.compile(r"(\w+)\(\) takes \d+ positional arguments? but|(too many positional arguments)$")
+# A method and its class, where it gets more arguments than it has parameters. A function in a method is none; Keras
+# binds the arguments of `call` without naming it.
+TOO_MANY = re.compile(
+    r"\b(?:(\w+)\.)?(?<!<locals>\.)(\w+)\(\) takes \d+ positional arguments? but|(too many positional arguments)$"
+)
 # Keras 3's message about a model or a layer without a method `call`.
 NO_CALL = re.compile(r"^(?:Model|Layer) (\w+) does not have a `call\(\)` method")
 NOT_CALLABLE = re.compile(r"'(\w+)' object is not callable")
@@ -180,7 +183,9 @@ def _missing_self(raised: Raised, message: str, source: str) -> Params | None:
     unknown, too_many = UNKNOWN_NAME.search(message), TOO_MANY.search(message)
     if unknown and unknown[1] == "self" and raised.lines:
         return without_self(source, at=raised.lines[-1])
-    return without_self(source, method=too_many[1] or "call") if too_many else None
+    if too_many and (too_many[1] or too_many[3]):
+        return without_self(source, method=too_many[2] or "call", owner=too_many[1])
+    return None
 
 
 def _name_variant(message: str, kinds: set[str], source: str) -> Params:

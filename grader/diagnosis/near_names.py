@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections import deque
+from typing import NamedTuple
 
 from grader.report.finding import Params
 
 SET_ON_SELF = re.compile(r"\bself\.(\w{1,60})[ \t]*(?::[^=\n]{0,80})?=(?!=)")
 WORDS = re.compile(r"\b[A-Za-z_]\w{1,60}\b")
-METHODS = re.compile(r"^[ \t]+def[ \t]+(\w{1,60})[ \t]*\([ \t\n]*(?:(\*{0,2}\w{1,60})|\))", re.MULTILINE)
+HEAD = re.compile(r"(class|def)[ \t]+(\w{1,60})")
+WITHOUT_SELF = re.compile(r"[ \t]+def[ \t]+\w{1,60}[ \t]*\([ \t\n]*(?!(?:self|cls)\b|\*\w)[\w*)]")
 LAYER = re.compile(r"fc[XH][IFCO]")
 #: Names that the exercise needs from TensorFlow, and their places.
 IN_TENSORFLOW = {
@@ -32,8 +33,22 @@ IN_TENSORFLOW = {
 # Two names this similar are probably meant to be one.
 ALIKE = 0.75
 MOST_WORDS = 5000
-# A decorator may stand this many characters above its def.
-DECORATOR = 200
+
+
+class _Block(NamedTuple):
+    """A class or a function; `owner` is the class that a method is one of."""
+
+    name: str
+    owner: str | None
+    is_class: bool
+    is_static: bool
+    indent: int
+    line: int
+    start: int
+
+    @property
+    def is_method(self) -> bool:
+        return self.owner is not None and not self.is_class
 
 
 def meant(name: str, source: str) -> Params:
@@ -57,7 +72,7 @@ def meant_attribute(owner: str, name: str, source: str) -> Params:
     if owner.startswith(("tensorflow", "keras")):
         return _similar(name, set(IN_TENSORFLOW))
     if re.search(rf"\bclass[ \t]+{re.escape(owner)}\b", source):
-        methods = {method for method, _ in METHODS.findall(source)}
+        methods = {block.name for block in _blocks(source)[0] if block.is_method}
         names = {*SET_ON_SELF.findall(source), *methods} - {name}
         if LAYER.fullmatch(name):  # one of the eight is not a misspelling of another
             names = {other for other in names if not LAYER.fullmatch(other)}
@@ -73,15 +88,42 @@ def _similar(name: str, names: set[str]) -> Params:
     return {"variant": "zero" if of_letters else "similar", "similar": found[0]}
 
 
-def without_self(source: str, *, method: str | None = None, at: int | None = None) -> Params | None:
-    """Find the def of a method by name or by a line in it, if its first parameter is not `self`."""
+def without_self(source: str, *, method: str = "", owner: str | None = None, at: int | None = None) -> Params | None:
+    """Find the def of a method by name, or by a line in it, if its first parameter is not `self`.
+
+    Args:
+        owner: name of the class; None for any.
+    """
+    every, around = _blocks(source, at)
     if at is not None:
-        end = sum(len(line) + 1 for line in source.split("\n")[:at])
-        defs = deque(METHODS.finditer(source, 0, end), maxlen=1)
+        found = [block for block in around if block.is_method][-1:]
     else:
-        defs = deque(match for match in METHODS.finditer(source) if match[1] == method)
-    for match in defs:
-        above = source[max(0, match.start() - DECORATOR) : match.start()].rstrip().rpartition("\n")[2]
-        if match[2] not in ("self", "cls", "*args") and "@staticmethod" not in above:
-            return {"method": match[1], "line": source.count("\n", 0, match.start(1)) + 1}
+        # Of two versions, the last one is the one that ran.
+        last = {(block.owner, block.name): block for block in every if block.is_method and block.name == method}
+        found = [block for block in last.values() if owner in (None, block.owner)]
+    for block in found:
+        if WITHOUT_SELF.match(source, block.start) and not block.is_static:
+            return {"method": block.name, "line": block.line}
     return None
+
+
+def _blocks(source: str, last: int | None = None) -> tuple[list[_Block], list[_Block]]:
+    """List the classes and functions down to a line, and those that the line stands in, from outside in."""
+    found: list[_Block] = []
+    around: list[_Block] = []
+    is_static, start = False, 0
+    for number, line in enumerate(source.split("\n")[:last], start=1):
+        text = line.lstrip()
+        # Comments, and the end of a header of several lines, have any indentation.
+        if text and text[0] not in "#)]}":
+            indent = len(line[: -len(text)].expandtabs())
+            while around and around[-1].indent >= indent:
+                around.pop()
+            if match := HEAD.match(text):
+                outer = around[-1] if around else None
+                owner = outer.name if outer and outer.is_class else None
+                around.append(_Block(match[2], owner, match[1] == "class", is_static, indent, number, start))
+                found.append(around[-1])
+            is_static = text[0] == "@" and (is_static or text.startswith("@staticmethod"))
+        start += len(line) + 1
+    return found, around

@@ -220,8 +220,67 @@ def test_advice_on_an_attribute_fits_the_object_that_lacks_it(message, variant, 
     ],
 )
 def test_a_method_without_self_is_named_with_the_line_of_its_def(message, type, lines, found):
-    told = _told(message, type, lines=lines)
-    assert ((told.params["method"], told.params["line"]) if told.code == "missing_self" else None) == found
+    assert _forgot_self(message, lines) == found
+
+
+def _forgot_self(message, lines, source=SOURCE):
+    told = _told(message, "NameError" if message.startswith("name ") else "TypeError", lines=lines, source=source)
+    return (told.params["method"], told.params["line"]) if told.code == "missing_self" else None
+
+
+NESTED = """def step(x):
+    return x
+
+class LSTM(
+    tf.keras.Model
+):
+    def __init__(self, n):
+        super().__init__()
+        self.fc = tf.keras.layers.Dense(n)
+
+    def call({}):
+        def step(state):
+            return self.fc(state)
+        h = tf.scan(step, x)
+        return self.fc(h)
+
+    @staticmethod
+    # It needs nothing of the object.
+    @tf.function
+    def gate(x):
+        return self.fc(x)
+
+if True:
+    def call(x):
+        return self.fc(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("message", "parameters", "lines", "found"),
+    [
+        ("LSTM.call.<locals>.step() takes 1 positional argument but 2 were given", "self, x", (14,), None),
+        ("step() takes 1 positional argument but 2 were given", "self, x", (14,), None),
+        ("too many positional arguments", "self, x", (), None),
+        ("Dense.call() takes 1 positional argument but 2 were given", "x", (15,), None),
+        ("LSTM.call() takes 1 positional argument but 2 were given", "x", (), ("call", 11)),
+        ("make.<locals>.LSTM.call() takes 1 positional argument but 2 were given", "x", (), ("call", 11)),
+        ("too many positional arguments", "x", (), ("call", 11)),
+        ("name 'self' is not defined", "x", (15,), ("call", 11)),
+        ("name 'self' is not defined", "x", (14, 13), ("call", 11)),
+        ("name 'self' is not defined", "self, x", (21,), None),
+        ("name 'self' is not defined", "self, x", (25,), None),
+    ],
+)
+def test_only_a_method_of_a_class_forgets_self(message, parameters, lines, found):
+    assert _forgot_self(message, lines, NESTED.format(parameters)) == found
+
+
+def test_of_two_versions_of_a_class_the_last_one_forgot_self():
+    first, second = (NESTED.format(parameters) for parameters in ("x", "self, x"))
+    message = "LSTM.call() takes 2 positional arguments but 3 were given"
+    assert _forgot_self(message, (), first + second) is None
+    assert _forgot_self(message, (), second + first) == ("call", 36)
 
 
 @pytest.mark.parametrize(
