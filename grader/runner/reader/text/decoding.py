@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 from collections import Counter
 from typing import Any
@@ -109,23 +110,16 @@ def _utf16_without_mark(content: bytes) -> str | None:
 
 
 def _declared_encoding(content: bytes) -> str | None:
-    """Return the codec named by a coding line.
-
-    Raises:
-        Unreadable: ``not_text``: there is no such codec, or it does not make text.
-    """
+    """Return the codec named by a coding line; None where the line is a comment that only looks like one."""
     for line in re.split(rb"\r\n|\r|\n", content[:4096], maxsplit=2)[:2]:
         if match := CODING_LINE.match(line):
             name = match[1].decode("ascii", "replace")
             # As Python's own tokenizer reads it: `utf-8-unix` and the like are UTF-8.
             if name.lower().replace("_", "-").startswith(("utf-8", "utf8")):
                 return "utf-8"
-            try:
+            with contextlib.suppress(LookupError, UnicodeError):
                 if b"#".decode(name) == "#":  # a codec of bytes that can read its own coding line
                     return codecs.lookup(name).name
-            except (LookupError, UnicodeError):
-                pass
-            raise Unreadable("not_text", line=1, reason="encoding", encoding=name)
         if not BLANK_OR_COMMENT.fullmatch(line):
             break
     return None
