@@ -114,13 +114,15 @@ class Sources:
         marks: dict[int, Mark] = {}
         notes: dict[int, list[str]] = defaultdict(list)
         shown = set(range(1, len(cell.lines) + 1)) if around is None else set()
+        # The last lines of a long file are not kept.
+        kept = [place for place in places if place["line"] <= len(cell.lines)]
         # Certain marks last, so that they win.
-        for place in sorted(places, key=lambda place: CONFIDENCES.index(place["confidence"]), reverse=True):
+        for place in sorted(kept, key=lambda place: CONFIDENCES.index(place["confidence"]), reverse=True):
             first, last = place["line"], min(place["last_line"], len(cell.lines))
             marks.update(dict.fromkeys(range(first, last + 1), place["confidence"]))
             if around is not None:
                 shown.update(range(max(1, first - around), min(len(cell.lines), last + around) + 1))
-            if last > 0 and (note := note_of(place, self._language)) not in notes[last]:
+            if (note := note_of(place, self._language)) not in notes[last]:
                 notes[last].append(note)
         return [
             ShownLine(

@@ -15,6 +15,8 @@ import xmlschema
 
 from grader.checks.registry import not_run
 from grader.formats import FORMATS, write_report
+from grader.formats.source import Sources
+from grader.formats.view import View
 from grader.report.finding import CheckStatus, Finding
 from grader.report.messages import LANGUAGES, render, translate
 from grader.report.model import (
@@ -208,6 +210,19 @@ def test_the_line_that_a_cause_concerns_stands_beside_it(name: str) -> None:
     document = write_report(report, name, "en", {stored: content})
     assert "cell 3, line 2: f = g(x)\\x1b (probably here: the sum of f)" in document
     assert "cell 3, line 2: (probably here: the sum of f)" in write_report(report, name, "en")
+
+
+@pytest.mark.parametrize(("lines", "noted"), [((2, 2), 1), ((2, 9), 1), ((3, 3), 0), ((9, 9), 0)])
+def test_a_mark_below_the_lines_that_were_kept_stands_at_none_of_them(lines: tuple[int, int], noted: int) -> None:
+    stored, content = pack([Cell(index=2, lines=[Line(text="f", runs=[("", 1)])] * 2)])
+    place = {"code": "c_sign", "part": "sum", "gate": "F", "file": "cell 3", "confidence": "probable"}
+    source = {"artefact": stored, "places": [{**place, "line": lines[0], "last_line": lines[1]}]}
+    report = make_reports.make_report(diagnoses=[Diagnosis.exact(Finding.of("c_sign"))], source=source)
+    sources = Sources(View.of(report, "en", {stored: content}))
+    whole, excerpt = sources.whole, sources.of("c_sign")
+    assert whole is not None
+    assert [len(line.notes) for line in whole.blocks[0].lines] == [0, noted]
+    assert (excerpt is not None) == bool(noted)
 
 
 def test_text_shows_advice_checks_and_the_first_difference() -> None:
