@@ -18,6 +18,7 @@ from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.pages import SAID
 from app.http.problems import problem
 from app.http.texts import language_of
+from app.http.written import texts_of
 
 #: A form names many members at most: one box to tick in each row of a page.
 FIELDS_MAX = 500
@@ -35,6 +36,8 @@ async def form_of(request: Request, *, files: int = 0) -> AsyncIterator[FormData
     """
     async with request.form(max_files=files, max_fields=FIELDS_MAX) as form:
         check_form_secret(request, form.get(FORM_FIELD))
+        # For the page of a refusal.
+        request.state.written = texts_of(form)
         yield form
 
 

@@ -24,6 +24,7 @@ MAX_WAIT_SECONDS = 120
 #: Of a person's words to another one, of an adjustment, and of an extension.
 WORDS_CHARACTERS, MOST_POINTS, MOST_ATTEMPTS = 2000, 100_000, 1000
 ID = re.compile(f"[{ID_ALPHABET}]{{{ID_LENGTH}}}")
+ASSIGNMENT_ID = re.compile("[a-z0-9-]{1,64}")
 WRITTEN_OUT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 #: For the OpenAPI document: characters not allowed in a name, and names of spaces only.
@@ -51,14 +52,16 @@ class PathId:
     Attributes:
         name: of the parameter.
         missing: raised for all that is no id.
+        form: of the id.
     """
 
     name: str
     missing: type[AppError]
+    form: re.Pattern[str] = ID
 
     async def __call__(self, request: Request) -> str:
         came: str = request.path_params[self.name]
-        if not ID.fullmatch(came):
+        if not self.form.fullmatch(came):
             raise self.missing
         return came
 

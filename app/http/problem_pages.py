@@ -71,6 +71,7 @@ def problem_page(request: Request, answer: Answer, document: Mapping[str, Any], 
         problem={**document, **_words(request, answer, headers)},
         number=document.get("request_id") if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR else None,
         steps=list(dict.fromkeys(_steps(request, answer, viewer, document))),
+        written=getattr(request.state, "written", ()),
     )
 
 

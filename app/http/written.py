@@ -1,4 +1,4 @@
-"""The texts of a form that came after its session had ended.
+"""The texts of a form that was refused, or that came after its session had ended.
 
 The page that says so gives them back. They are kept nowhere.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from fastapi import Request
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from app.errors.uploads import FileTooLarge
@@ -31,8 +32,12 @@ async def written_in(request: Request) -> list[str]:
             asyncio.timeout(SECONDS),
             limited.form(max_files=1, max_fields=20, max_part_size=uploads.PASTE_BYTES) as form,
         ):
-            texts = [text for name, text in form.items() if name in FIELDS and isinstance(text, str)]
-            # Browsers send CR LF, and a page shows a CR as a character.
-            return [text.replace("\r\n", "\n") for text in texts if text.strip()]
+            return texts_of(form)
     except (FileTooLarge, HTTPException, TimeoutError):
         return []
+
+
+def texts_of(form: FormData) -> list[str]:
+    texts = [text for name, text in form.items() if name in FIELDS and isinstance(text, str)]
+    # Browsers send CR LF, and a page shows a CR as a character.
+    return [text.replace("\r\n", "\n") for text in texts if text.strip()]

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page, Request
 from app.api.schemas.grading.counted import CountedBody
+from app.api.schemas.grading.exceptions import Words
 from app.storage.models import HoldDecision, JobStatus
 from grader import Status
 
@@ -47,7 +48,7 @@ class HoldBody(Body):
 
 class DecisionRequest(Request):
     decision: HoldDecision
-    reason: str = Field(min_length=1, max_length=2000, description="for the student to read")
+    reason: Words = Field(description="for the student to read")
 
 
 class SubmissionFacts(Body):

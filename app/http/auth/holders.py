@@ -158,7 +158,9 @@ async def _session_holder(request: Request, course: str | None) -> Principal:
     course = request.path_params.get("course_id", course)
     async with services(request).database.read() as session:
         of = request.path_params.get("submission_id")
-        holder = await sessions.find_holder(session, sha256, course, submission_id=of)
+        # What is no id is refused later, and not every text can be asked for: PostgreSQL takes no NUL.
+        ids = [each if each and ID.fullmatch(each) else None for each in (course, of)]
+        holder = await sessions.find_holder(session, sha256, ids[0], submission_id=ids[1])
         person = None if holder else await sessions.find_person(session, sha256)
         is_old = token_of(request) is not None and await sessions.ends_within(session, sha256, FRAMED / 2)
     if holder is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import Depends, Path, Request, Response
+from fastapi import Depends, Request, Response
 
 from app.access.rights import Action
 from app.access.tokens import Principal
@@ -15,7 +15,7 @@ from app.errors.members import MemberNotFound
 from app.errors.teaching import ReviewNotFound
 from app.http.auth.holders import PageFor
 from app.http.pages import page
-from app.http.parameters import WORDS_CHARACTERS, PathId
+from app.http.parameters import ASSIGNMENT_ID, WORDS_CHARACTERS, PathId
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import Course, CourseAssignment
@@ -24,7 +24,7 @@ from app.web.manage.fields import Fields
 
 MemberId = Annotated[str, Depends(PathId("member_id", MemberNotFound))]
 ReviewId = Annotated[str, Depends(PathId("review_id", ReviewNotFound))]
-AssignmentId = Annotated[str, Path(pattern="^[a-z0-9-]{1,64}$")]
+AssignmentId = Annotated[str, Depends(PathId("assignment_id", AssignmentNotFound, ASSIGNMENT_ID))]
 Staff = Annotated[Principal, Depends(PageFor(Action.SEE_GRADES))]
 
 
@@ -79,4 +79,6 @@ def words(fields: Fields, name: str) -> str:
         fields.wrong(name, "required")
     elif len(came) > WORDS_CHARACTERS:
         fields.wrong(name, "too_long", limit=WORDS_CHARACTERS)
+    elif "\0" in came:
+        fields.wrong(name, "nul")  # PostgreSQL holds no such text.
     return came

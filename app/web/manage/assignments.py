@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from app.access.rights import Action
 from app.access.tokens import Principal
@@ -22,11 +22,10 @@ from app.errors.requests import FieldsWrong
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.services import services
+from app.web.course.asking import AssignmentId
 from app.web.manage.asking import Staff
 from app.web.manage.fields import Fields, form_context, local
 from app.web.manage.settings import AssignmentManager
-
-AssignmentId = Annotated[str, Path(max_length=64)]
 
 MOST_POINTS = 100_000
 MOST_ATTEMPTS = 1000

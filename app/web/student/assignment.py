@@ -41,6 +41,7 @@ from app.teaching.own.attempts import Place, list_attempts, source_changes
 from app.teaching.own.courses import Task, own_task
 from app.teaching.own.reasons import reasons_of
 from app.texts import text
+from app.web.course.asking import AssignmentId
 from app.web.student.clock import told, zone_of
 from app.web.student.conversation import words_on_all
 from app.web.student.markdown import rendered
@@ -86,12 +87,12 @@ class Refusal:
 
 
 @router.get(PATH)
-async def assignment_page(request: Request, viewer: Reader, assignment_id: str) -> Response:
+async def assignment_page(request: Request, viewer: Reader, assignment_id: AssignmentId) -> Response:
     return await _page(request, viewer, assignment_id)
 
 
 @router.post(PATH)
-async def hand_in(request: Request, submitter: SessionHolder, assignment_id: str) -> Response:
+async def hand_in(request: Request, submitter: SessionHolder, assignment_id: AssignmentId) -> Response:
     """Take a file or pasted code, and lead to its page. A refusal shows the form again, as it was filled in.
 
     The page's script asks for JSON: the address of the new page, or a problem document.
@@ -112,7 +113,9 @@ async def hand_in(request: Request, submitter: SessionHolder, assignment_id: str
 
 
 @router.get(f"{PATH}/template.{{form}}")
-async def template(request: Request, viewer: Reader, assignment_id: str, form: Literal["ipynb", "py"]) -> Response:
+async def template(
+    request: Request, viewer: Reader, assignment_id: AssignmentId, form: Literal["ipynb", "py"]
+) -> Response:
     """Send the file to begin with, as a notebook or as a module."""
     parts = services(request)
     async with parts.database.read() as session:

@@ -17,6 +17,7 @@ from app.storage.models import Course
 from app.teaching.own.attempts import Place, list_attempts, source_changes
 from app.teaching.own.courses import own_task
 from app.teaching.own.reasons import reasons_of
+from app.web.course.asking import AssignmentId
 from app.web.student.assignment import PATH
 from app.web.student.clock import told, zone_of
 
@@ -29,7 +30,7 @@ router = APIRouter(include_in_schema=False)
 async def attempts_page(
     request: Request,
     viewer: Annotated[Principal, Depends(PageFor(Action.READ))],
-    assignment_id: str,
+    assignment_id: AssignmentId,
     before: Annotated[str, Query()] = "",
 ) -> Response:
     """List the newest attempts, or those before one of them."""

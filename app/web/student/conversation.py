@@ -10,17 +10,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Action, check_course
 from app.access.tokens import Principal
+from app.errors.requests import FieldsWrong
 from app.http.auth.holders import SessionHolder
 from app.http.forms import fields_of, form_of, see_other
+from app.http.pages import page
 from app.http.parameters import SubmissionId
 from app.services import services
 from app.storage.models import Comment, CourseAssignment, Membership, ReviewRequest, Submission
 from app.submissions import repository
 from app.teaching import comments, reviews
 from app.teaching.places import Place
+from app.web.course.asking import words
+from app.web.manage.fields import Fields, form_context
 
-# As the API allows.
-TEXT_CHARACTERS = 2000
 COMMENTS = 50
 
 router = APIRouter(include_in_schema=False)
@@ -69,10 +71,16 @@ async def words_on_all(session: AsyncSession, viewer: Principal, use: CourseAssi
 async def ask_for_review(request: Request, viewer: SessionHolder, submission_id: SubmissionId) -> Response:
     """Ask the staff to look at the attempt, and show its page again."""
     viewer.check(Action.ASK_FOR_REVIEW, archived_too=True)
+    address = f"/submissions/{submission_id}#conversation"
     async with form_of(request) as form:
-        text = fields_of(form).get("text", "")[:TEXT_CHARACTERS]
-    if not text:
-        return see_other(f"/submissions/{submission_id}#conversation")
+        fields = Fields(fields_of(form))
+    if not fields.has("text"):
+        return see_other(address)
+    text = words(fields, "text")
+    if fields.faults:
+        context = form_context(request, fields, FieldsWrong(fields=["text"]))
+        context["problem"]["detail"] = context["errors"]["text"]
+        return page(request, "problem.html", number=None, steps=[("onward.form", address)], written=[text], **context)
     async with services(request).database.write() as session:
         submission = await repository.existing_submission(session, submission_id, viewer)
         await check_course(session, Action.ASK_FOR_REVIEW, submission.course_id)

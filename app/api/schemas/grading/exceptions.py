@@ -16,13 +16,18 @@ from grader import Assignment
 def _says_something(came: str) -> str:
     if not came.strip():
         raise ValueError("expected some words, not only spaces")
+    if "\0" in came:
+        # PostgreSQL holds no such text.
+        raise ValueError("expected words without the character NUL")
     return came
 
 
+#: For the OpenAPI document.
+NO_WORDS = {"anyOf": [{"pattern": r"\x00"}, {"pattern": r"^\s*$"}]}
 #: Words of a person to another one.
 Words = Annotated[
     str,
-    Field(min_length=1, max_length=WORDS_CHARACTERS, json_schema_extra={"not": {"pattern": r"^\s*$"}}),
+    Field(min_length=1, max_length=WORDS_CHARACTERS, json_schema_extra={"not": NO_WORDS}),
     AfterValidator(_says_something),
 ]
 Points = Annotated[float, Field(allow_inf_nan=False, strict=True)]

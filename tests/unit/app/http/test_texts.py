@@ -126,6 +126,7 @@ COMPUTED: Mapping[str, Iterable[str]] = {
         "moment",
         "owner",
         "too_long",
+        "nul",
         "extension_empty",
         "address",
     ],

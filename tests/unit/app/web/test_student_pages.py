@@ -114,6 +114,26 @@ async def test_attempts_say_what_changed_and_ask_for_a_review(service: Service, 
         assert f'action="{first}/reviews"' not in report
 
 
+async def test_request_for_review_that_is_refused_gives_back_what_was_written(service: Service) -> None:
+    await service.add_token("of-anna", student="anna")
+    async with service.browser("of-anna") as browser, service.client() as owner:
+        first = (await send(browser, code="class LSTM: ...")).headers["location"]
+        secret = form_secret((await browser.get(first)).text)
+        for text, why in (("x" * 2001, "at most 2000 characters"), ("a\0b", "cannot be stored")):
+            refused = await browser.post(f"{first}/reviews", data={"form_secret": secret, "text": text})
+            assert refused.status_code == 422
+            assert why in refused.text
+            assert f"\n{text}</textarea>".replace("\0", "\ufffd") in refused.text
+        assert (await browser.post(f"{first}/reviews", data={"form_secret": secret, "text": "Why?"})).is_redirect
+        # Asked on another device, and the page on this one is of before.
+        again = await browser.post(f"{first}/reviews", data={"form_secret": secret, "text": "My <b>other</b>\r\nwords"})
+        await owner.patch(COURSE, json={"archived": True})
+        archived = await browser.post(f"{first}/reviews", data={"form_secret": secret, "text": "More words"})
+    assert (again.status_code, archived.status_code) == (409, 403)
+    assert "\nMy &lt;b&gt;other&lt;/b&gt;\nwords</textarea>" in again.text
+    assert "\nMore words</textarea>" in archived.text
+
+
 async def test_a_mistake_is_gone_only_where_the_next_attempt_ran_to_its_end(
     service: Service, grader: FakeGrader
 ) -> None:
