@@ -30,6 +30,7 @@ WORDS = {"role": "role.", "counts": "settings.counts.", "language": "language.",
 #: Values of several parts, and these in the order of the sentence.
 IN_PARTS = ("extension", "adjustment", "hold")
 PARTS = ("attempt", "decision", "due", "closes", "more_attempts", "delta", "value", "reason")
+POINTS = ("delta", "value")
 #: What only a new row, or one that is gone, says of itself.
 OF_ROWS = {"course": "title", "assignment": "assignment", "member": "role"}
 #: Values that are only ids: that they came or went is what there is to say.
@@ -167,8 +168,13 @@ class Words:
             member = self.subjects.members.get(value)
             return self._member(member) if member else str(value)
         if name in IN_PARTS and isinstance(value, dict):
-            parts = [(part, value.get(part)) for part in PARTS]
-            said = [self._text(f"change.part.{part}", value=self._value(part, each)) for part, each in parts if each]
+            # No more attempts are nothing to say, and no points are.
+            parts = {part: value.get(part) for part in PARTS if value.get(part) or part in POINTS}
+            said = [
+                self._text(f"change.part.{part}", value=self._value(part, each))
+                for part, each in parts.items()
+                if each is not None
+            ]
             return f"{self._title(str(value.get('assignment')))}: {', '.join(said)}"
         if name == "assignment":
             return self._title(str(value))

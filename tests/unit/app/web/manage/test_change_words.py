@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -65,6 +66,19 @@ def test_assignments_have_their_titles() -> None:
         assert line.after
         assert line.after.startswith("An LSTM of one's own: ")
     assert words.entry(change("assignment", {"assignment": "gone"}, {})).about == "gone"
+
+
+@pytest.mark.parametrize("way", ["value", "delta"])
+def test_grade_that_is_set_to_zero_is_said(way: str) -> None:
+    words = Words("en", ZoneInfo("UTC"), Subjects({}, {}), {})
+    given = {"assignment": "lstm-layer", "delta": None, "value": None, "reason": "copied", way: 0.0}
+    (line,) = words.entry(change("member", {}, {"adjustment": given})).lines
+    assert line.after
+    assert re.search(r"\b0\b", line.after)
+    assert len(line.after.split(", ")) == 2
+    extended = {"assignment": "lstm-layer", "due": None, "more_attempts": 0, "reason": "ill"}
+    (line,) = words.entry(change("member", {}, {"extension": extended})).lines
+    assert "0" not in str(line.after)
 
 
 def test_makers_that_are_no_people_have_words() -> None:
