@@ -53,11 +53,15 @@ class Members:
         if self.removed is not None:
             found.append(Membership.removed_at.is_not(None) == self.removed)
         if self.text is not None:
-            # SQLite folds the case of ASCII letters only.
-            forms = {self.text, self.text.lower(), self.text.upper(), self.text.title()}
+            forms = _forms(self.text)
             columns: list[InstrumentedAttribute[str | None]] = [Membership.external_id, Person.name, Person.email]
             found.append(or_(*(column.icontains(form, autoescape=True) for column in columns for form in forms)))
         return found
+
+
+def _forms(text: str) -> set[str]:
+    """Return a text as it may be written: SQLite folds the case of ASCII letters only."""
+    return {text, text.lower(), text.upper(), text.title()}
 
 
 async def list_members(
@@ -114,7 +118,9 @@ async def perhaps_the_same(session: AsyncSession, member: Membership) -> Sequenc
     if member.person.email:
         alike.append(func.lower(Person.email) == comparable(member.person.email))
     if member.person.name:
-        namesake = func.lower(Person.name) == member.person.name.lower()
+        namesake = or_(
+            func.lower(Person.name) == member.person.name.lower(), Person.name.in_(_forms(member.person.name))
+        )
         if member.confirmed_at is not None:
             own_way = await session.scalar(select(_WAY).where(Membership.id == member.id))
             namesake &= or_(Membership.confirmed_at.is_(None), own_way != _WAY)

@@ -65,6 +65,16 @@ async def test_entries_that_may_be_one_student_are_found_by_id_address_and_name(
         assert [each.external_id for each in found] == ["new-1", "new-2", "new-3"]
 
 
+async def test_namesakes_in_cyrillic_letters_are_found_whatever_their_case(database: Database) -> None:
+    names = ("Пётр Петров", "пётр петров", "ПЁТР ПЕТРОВ", "Пётр Иванов")
+    entered = [await enter(database, name, name, confirmed_at=None) for name in names]
+    for each in entered[:3]:
+        async with database.read() as session:
+            member = await membership.find(session, DEFAULT_COURSE, each.id)
+            found = {other.external_id for other in await membership.perhaps_the_same(session, member)}
+        assert found == set(names[:3]) - {each.external_id}
+
+
 async def test_namesakes_are_offered_only_if_one_may_have_come_twice(database: Database) -> None:
     listed = await enter(database, "one", "Ivan Petrov")
     await enter(database, "two", "Ivan Petrov")
