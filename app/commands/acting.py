@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from datetime import date, datetime, time
+from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import tokens
 from app.access.rights import Action, check_course
 from app.access.tokens import Principal
+from app.courses.course import moment_meant
 from app.errors import AppError
 from app.errors.commands import CannotStart, NotPossible
 from app.errors.courses import CourseArchived
@@ -131,18 +132,15 @@ def checked(model: type[Wanted], values: dict[str, Any]) -> Wanted:
 
 
 def moment(name: str, typed: str, zone: ZoneInfo) -> datetime:
-    """Read a moment by the clock of the course. A date without a time is the whole day: what opens does when it begins.
+    """Read a moment by the clock of the course.
 
     Raises:
         NotPossible: it is no moment.
     """
-    with contextlib.suppress(ValueError):
-        return datetime.combine(date.fromisoformat(typed), time() if name == "opens" else time(23, 59), zone)
     try:
-        found = datetime.fromisoformat(typed)
+        return moment_meant(typed, zone, begins=name == "opens")
     except ValueError as exc:
         raise NotPossible(reason=f"{name}: expected a date such as 2026-10-01T23:59, not {typed!a}") from exc
-    return found if found.tzinfo else found.replace(tzinfo=zone)
 
 
 def _in_words(error: ErrorDetails) -> str:

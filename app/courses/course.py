@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,6 +32,20 @@ def time_zone_meant(name: str) -> str:
     city = "_".join(name.casefold().split())
     found = [zone for zone in time_zones() if zone.rpartition("/")[2].casefold() == city]
     return found[0] if name not in time_zones() and len(found) == 1 else name
+
+
+def moment_meant(typed: str, zone: ZoneInfo, *, begins: bool) -> datetime:
+    """Read a moment by the clock of a zone. A date without a time is the whole day.
+
+    Args:
+        begins: something begins then, with the day; else it ends, with its last minute.
+    Raises:
+        ValueError: it is no moment.
+    """
+    with contextlib.suppress(ValueError):
+        return datetime.combine(date.fromisoformat(typed), time() if begins else time(23, 59), zone)
+    found = datetime.fromisoformat(typed)
+    return found if found.tzinfo else found.replace(tzinfo=zone)
 
 
 async def add(

@@ -19,7 +19,7 @@ from app.http.parameters import ID, MOST_ATTEMPTS, MOST_POINTS
 from app.services import services
 from app.teaching import adjustments, comments
 from app.teaching.adjustments import Wanted
-from app.teaching.places import check_submission, take_place
+from app.teaching.places import check_submission, find_place, take_place
 from app.web.course.asking import AssignmentId, MemberId, words
 from app.web.course.members import show_work
 from app.web.manage.fields import Fields
@@ -82,7 +82,10 @@ async def extend(request: Request, holder: Extender, member_id: MemberId, assign
         fields = Fields(fields_of(form))
     async with parts.database.read() as session:
         zone = ZoneInfo((await courses.existing(session, holder.course_id)).time_zone)
-    due, closes = fields.moment("due", zone), fields.moment("closes", zone)
+        place = await find_place(session, parts.assignments, holder.course_id, member_id, assignment_id)
+        given = await extensions.find(session, place.member, place.use)
+    due = fields.moment("due", zone, given.due if given else None)
+    closes = fields.moment("closes", zone, given.closes if given else None)
     more_attempts = fields.whole("more_attempts", least=0, most=MOST_ATTEMPTS) or 0
     if not fields.has("due") and not fields.has("closes") and not more_attempts:
         fields.wrong("due", "extension_empty")

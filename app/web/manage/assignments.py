@@ -50,7 +50,8 @@ async def change(request: Request, holder: AssignmentManager, assignment_id: Ass
     try:
         async with parts.database.write() as session:
             course = await courses.existing(session, holder.course_id)
-            rules = _rules(fields, ZoneInfo(course.time_zone))
+            used = await uses.find_used(session, course.id, assignment_id, parts.assignments)
+            rules = _rules(fields, ZoneInfo(course.time_zone), Rules.model_validate(used.use.rules))
             given = {
                 "title": fields.name("title"),
                 "grade_book_points": fields.number("grade_book_points", least=0.01, most=MOST_POINTS),
@@ -79,11 +80,11 @@ async def remove(request: Request, holder: AssignmentManager, assignment_id: Ass
     return see_other(f"/courses/{holder.course_id}/settings", said="assignment.removed")
 
 
-def _rules(fields: Fields, zone: ZoneInfo) -> dict[str, Any]:
+def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> dict[str, Any]:
     """Read the rules that the course sets, as JSON has them."""
     minutes = fields.number("cooldown_minutes", most=MOST_PAUSE_MINUTES)
     read: dict[str, Any] = {
-        **{name: _as_json(fields.moment(name, zone)) for name in DATES},
+        **{name: _as_json(fields.moment(name, zone, getattr(stored, name))) for name in DATES},
         "late_percent_per_day": fields.number("late_percent_per_day", most=100),
         "late_percent_max": fields.number("late_percent_max", most=100),
         "limit": fields.whole("limit", least=1, most=MOST_ATTEMPTS),

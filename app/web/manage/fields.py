@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Request
 
-from app.courses.course import time_zone_meant, time_zones
+from app.courses.course import moment_meant, time_zone_meant, time_zones
 from app.errors import AppError
 from app.errors.requests import FieldsWrong, FormExpired
 from app.errors.uploads import StudentInvalid
@@ -104,16 +104,21 @@ class Fields:
             self.wrong(name, "whole", came=self.came[name], least=least, most=most)
         return int(value)
 
-    def moment(self, name: str, zone: ZoneInfo) -> datetime | None:
-        """Read a time by the clock of `zone`, as ``<input type="datetime-local">`` sends it."""
+    def moment(self, name: str, zone: ZoneInfo, stored: datetime | None = None) -> datetime | None:
+        """Read a time by the clock of `zone`, as ``<input type="datetime-local">`` sends it.
+
+        Args:
+            stored: the field showed this one. A clock that is set back shows an hour twice, and it may be the second.
+        """
         came = self.came.get(name, "")
+        if came == local(stored, zone):
+            return stored
         if not came:
             return None
         # A day from the ends of the calendar, where other time zones still have a date.
         earliest, latest = EARLIEST + timedelta(days=1), LATEST - timedelta(days=1)
         with contextlib.suppress(ValueError, OverflowError):
-            value = datetime.fromisoformat(came)
-            value = value.replace(tzinfo=zone) if value.tzinfo is None else value
+            value = moment_meant(came, zone, begins=name == "opens")
             if earliest < value < latest:
                 return value
         self.wrong(name, "moment")

@@ -341,6 +341,20 @@ async def test_unchanged_extension_is_no_change(service: Service) -> None:
     assert (one["due"], one["closes"]) == (f"{year}-10-08T20:59:00+00:00", f"{year}-10-09T09:00:00+00:00")
 
 
+async def test_unchanged_extension_keeps_a_date_in_the_hour_that_the_clock_shows_twice(service: Service) -> None:
+    await hand_in(service, "ivanov")
+    place = await place_of(service, "ivanov")
+    given = {"due": "2030-10-27T01:30:00Z", "closes": "2030-10-27T01:45:00Z", "reason": "ill"}
+    async with service.client() as owner, service.browser() as browser:
+        await owner.patch(f"/api/v1{HERE}", json={"time_zone": "Europe/Berlin"})
+        await owner.put(f"/api/v1{place}/extension", json=given)
+        form = _filled((await browser.get(place)).text)
+        assert form["due"] == "2030-10-27T02:30"
+        assert (await send(browser, place, f"{place}/extension", **{**form, "more_attempts": "1"})).status_code == 303
+        extension = (await owner.get(f"/api/v1{place}/extension")).json()
+    assert {**extension, **given, "more_attempts": 1} == extension
+
+
 async def test_form_of_an_extension_does_not_bring_back_what_was_cleared(service: Service) -> None:
     await hand_in(service, "ivanov")
     place = await place_of(service, "ivanov")

@@ -130,6 +130,28 @@ async def test_dates_are_entered_by_the_clock_of_the_course(service: Service) ->
     assert sorted(use["set_here"]) == ["closes", "due", "late_percent_per_day", "limit"]
 
 
+async def test_date_without_a_time_is_the_whole_day(service: Service) -> None:
+    """So it comes from a browser that has no field for dates with times."""
+    async with service.browser() as browser, service.client() as owner:
+        await owner.patch(f"/api/v1{COURSE}", json={"time_zone": "Europe/Moscow"})
+        dates = {"opens": "2030-10-01", "due": "2030-10-01", "closes": "2030-10-08 12:00"}
+        assert said(await send(browser, RULES, **dates)) == "assignment.changed"
+        rules = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()["rules"]
+    assert [rules[name] for name in dates] == ["2030-09-30T21:00:00Z", "2030-10-01T20:59:00Z", "2030-10-08T09:00:00Z"]
+
+
+async def test_form_sent_unchanged_keeps_a_date_in_the_hour_that_the_clock_shows_twice(service: Service) -> None:
+    # 2:30 by the clock, an hour after the first 2:30.
+    due = "2030-10-27T01:30:00Z"
+    async with service.browser() as browser, service.client() as owner:
+        await owner.patch(f"/api/v1{COURSE}", json={"time_zone": "Europe/Berlin"})
+        await owner.patch(f"/api/v1{COURSE}/assignments/lstm-layer", json={"rules": {"due": due}})
+        assert 'value="2030-10-27T02:30"' in (await browser.get(RULES)).text
+        assert said(await send(browser, RULES, due="2030-10-27T02:30", limit="5")) == "assignment.changed"
+        rules = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()["rules"]
+    assert (rules["due"], rules["limit"]) == (due, 5)
+
+
 async def test_empty_field_gives_a_rule_back_to_the_file(service: Service) -> None:
     async with service.browser() as browser:
         await send(browser, RULES, limit="5", cooldown_minutes="1,5")
