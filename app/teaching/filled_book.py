@@ -113,6 +113,9 @@ def _filled(
         raise
     except RosterRefused as exc:
         raise GradeBookUnreadable from exc
+    if len(table.rows) * len(found.headings) > MOST_BYTES:
+        # Written out, each cell has a character at least; short rows are filled up to the column of the grades.
+        raise GradeBookUnreadable
     targets = _targets(found, table.rows, assignments, uses, column)
     filled = Filled(columns=[found.headings[each.place] for each in targets])
     owners = _owners(table.rows, found, students, filled)

@@ -147,6 +147,20 @@ async def test_file_with_too_many_rows_is_refused_with_the_limits(course: Servic
     assert lines == []
 
 
+async def test_file_with_short_rows_under_very_many_columns_is_refused(
+    course: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row would be made as long as the headings: a small file would cost much memory."""
+    monkeypatch.setattr(filled_book, "MOST_BYTES", 5000)
+    heading, *rest = CANVAS.splitlines(keepends=True)
+    wide = "".join([heading.rstrip() + ",x" * 700 + "\n", *rest])
+    assert len(wide) < 5000
+    status, words, lines = await fill(course, wide)
+    assert status == 422
+    assert "This file cannot be filled in" in words
+    assert lines == []
+
+
 async def test_file_is_read_and_filled_beside_the_event_loop(course: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service answers others meanwhile: a name that is nobody's is compared with every student's."""
     threads: dict[str, int] = {}
