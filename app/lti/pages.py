@@ -9,6 +9,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from app.errors.outgoing import AnswerUnusable
+from app.lti.addresses import is_same_site
 from app.outgoing.client import Answer
 
 #: Of one list; a course has no more people.
@@ -49,14 +50,8 @@ def next_page(answer: Answer, url: str) -> str | None:
         return None
     try:
         address = urljoin(url, following)
-        is_of_site = _site(address) == _site(url)
-    except (ValueError, httpx.InvalidURL) as exc:
+    except ValueError as exc:
         raise AnswerUnusable(reason="the address of the list's next page cannot be read") from exc
-    if not is_of_site:
+    if not is_same_site(address, url):
         raise AnswerUnusable(reason="the next page of the list is at another site")
     return address
-
-
-def _site(address: str) -> tuple[str, str, int | None]:
-    url = httpx.URL(address)
-    return url.scheme, url.host, url.port

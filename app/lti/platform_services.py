@@ -18,8 +18,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from app.errors.lti import PlatformRefused, TokenRefused
-from app.errors.outgoing import AnswerUnusable
+from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti import keys
+from app.lti.addresses import is_of_platform
+from app.lti.platforms import site_of
 from app.outgoing.client import Answer, Outgoing, moment_of
 from app.outgoing.targets import check_url
 from app.storage.database import Database
@@ -130,8 +132,10 @@ class PlatformServices:
             most_bytes: of the answer.
         Raises:
             TokenRefused: the platform gives no token.
-            AnswerUnusable, TargetRefused: see `Outgoing.send`; or there is a page for people where an answer should be.
+            AnswerUnusable: see `Outgoing.send`; or there is a page for people where an answer should be.
+            TargetRefused: see `check`.
         """
+        self.check(platform, url)
         body = None if content is None else json.dumps(content, ensure_ascii=False).encode()
         for is_last in (False, True):
             token = await self._token(platform, frozenset(scopes))
@@ -145,9 +149,11 @@ class PlatformServices:
                 return _no_page(answer)
         raise AssertionError("unreachable")
 
-    def check(self, url: str) -> None:
-        """Check an address of a platform before it is kept. Raises: TargetRefused: nothing is sent to it."""
+    def check(self, platform: LtiPlatform, url: str) -> None:
+        """Check an address before it gets a token or is kept. Raises: TargetRefused: nothing is sent to it."""
         check_url(url, private=self._outgoing.private)
+        if not is_of_platform(platform, url):
+            raise TargetRefused(reason=f"{site_of(url) or 'the address'} is none of the platform's sites")
 
     async def prepare(self, platform: LtiPlatform, scopes: Collection[str]) -> None:
         """Have a token at hand, and so the platform's time, if it has answered at all.

@@ -6,6 +6,7 @@ Turns are kept in the link's row and not by a lock of the database, because a pl
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
@@ -17,14 +18,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
+from app.lti.addresses import is_below, is_of_platform
 from app.lti.arguments import TAG
 from app.lti.pages import next_page
 from app.lti.platform_services import LINEITEM_READ_SCOPE, LINEITEM_SCOPE, PlatformServices, may_pass, refusal
+from app.lti.registration.kinds import is_moodle
 from app.storage.database import Database
 from app.storage.due import database_now
 from app.storage.models import LtiLink, LtiPlatform
 from app.storage.models.lti import URL_LENGTH
 from app.storage.passback import column_changed, send_again
+
+logger = logging.getLogger(__name__)
 
 LINEITEM = "application/vnd.ims.lis.v2.lineitem+json"
 LINEITEMS = "application/vnd.ims.lis.v2.lineitemcontainer+json"
@@ -98,14 +103,31 @@ def _gone(refused: PlatformRefused) -> PlatformRefused:
     return PlatformRefused(status=HTTPStatus.NOT_FOUND, words=words)
 
 
-async def take(session: AsyncSession, link: LtiLink, address: str) -> None:
-    """Take the line item that a launch names.
+async def take(session: AsyncSession, platform: LtiPlatform, link: LtiLink, address: str | None) -> None:
+    """Take the line item that a launch names, if only the platform can have named it (`app.lti.addresses`).
 
     Where it is another one than before, all grades of the link are sent, once a day at most: a platform that names
     one after the other would get all grades at each launch. The first one gets those that had nowhere to go.
+
+    Args:
+        link: with the list of line items that the launch names.
     """
+    # Another list than Moodle's may name items that are not below it.
+    list_url = link.lineitems_url if is_moodle(platform) else None
+    if link.lineitem_url is not None and _refusal(platform, link.lineitem_url, list_url) is not None:
+        link.lineitem_url = link.lineitem_max = None
+        await column_changed(session, link.id)
     before = link.lineitem_url
-    if before == address:
+    if address is None or before == address:
+        return
+    if (reason := _refusal(platform, address, link.lineitems_url)) is not None:
+        facts = {"platform": platform.id, "link_id": link.id, "reason": reason}
+        logger.warning("lti_line_item_refused", extra=facts)
+        return
+    if list_url is not None and _reading(link) is not None:
+        # Moodle does not look whether the course in such an address is that of the column. Its list says which is ours.
+        if before is None:
+            await send_again(session, link.id)
         return
     now = await database_now(session)
     link.lineitem_url, link.lineitem_max = address, None
@@ -115,6 +137,15 @@ async def take(session: AsyncSession, link: LtiLink, address: str) -> None:
     elif not _was_changed_lately(link, now):
         link.lineitem_at = now - TURN
         await column_changed(session, link.id)
+
+
+def _refusal(platform: LtiPlatform, address: str, list_url: str | None) -> str | None:
+    """Return why somebody else than the platform may have named this line item; None: nobody else can have."""
+    if not is_of_platform(platform, address):
+        return "it is at none of the platform's sites"
+    if list_url is not None and not is_below(address, list_url):
+        return "it is not below the platform's list of line items"
+    return None
 
 
 def _was_changed_lately(link: LtiLink, now: datetime) -> bool:
@@ -186,7 +217,7 @@ async def _find_or_make(
             raise AnswerUnusable(reason="the list of line items has another form")
         for item in listed:
             if isinstance(item, dict) and _is_ours(item, link, resource):
-                return _address(item, services)
+                return _address(item, services, platform)
         following = next_page(answer, url)
         if following is None:
             break
@@ -213,15 +244,15 @@ async def _find_or_make(
     )
     if not answer.is_success:
         raise refusal(answer)
-    return _address(answer.json(), services)
+    return _address(answer.json(), services, platform)
 
 
-def _address(item: object, services: PlatformServices) -> str:
+def _address(item: object, services: PlatformServices, platform: LtiPlatform) -> str:
     """Raises: AnswerUnusable: it has none. TargetRefused: nothing is sent there, so it must not be kept."""
     address = item.get("id") if isinstance(item, dict) else None
     if not isinstance(address, str) or len(address) > URL_LENGTH or not address.isprintable():
         raise AnswerUnusable(reason="the line item has no usable address")
-    services.check(address)
+    services.check(platform, address)
     return address
 
 

@@ -106,7 +106,7 @@ async def arrive(
         person = await session.get_one(Person, member.person_id)
     link = use = None
     if message.resource_link is not None:
-        link = await _link(session, context, message)
+        link = await _link(session, platform, context, message)
         use = await _use(session, found, link, message, member, assignments, made_by)
         if member.role == MemberRole.STUDENT:
             await outbox.expect(session, context.id, {message.subject: member.id})
@@ -188,7 +188,7 @@ async def _keep(session: AsyncSession, context: LtiContext, message: Message) ->
     await session.flush()
 
 
-async def _link(session: AsyncSession, context: LtiContext, message: Message) -> LtiLink:
+async def _link(session: AsyncSession, platform: LtiPlatform, context: LtiContext, message: Message) -> LtiLink:
     """Find the link of the platform, or add it, with what the platform grants now."""
     assert message.resource_link is not None
     of = (
@@ -205,8 +205,7 @@ async def _link(session: AsyncSession, context: LtiContext, message: Message) ->
     took_grades = SCORE_SCOPE in link.scopes.get("granted", [])
     link.scopes = {"granted": sorted(endpoint.scope)} if endpoint else {}
     link.lineitems_url = endpoint.lineitems if endpoint else None
-    if endpoint is not None and endpoint.lineitem is not None:
-        await lineitems.take(session, link, endpoint.lineitem)
+    await lineitems.take(session, platform, link, endpoint.lineitem if endpoint else None)
     await session.flush()
     if not took_grades and SCORE_SCOPE in link.scopes.get("granted", []):
         # A teacher there lets us send grades now: those of before, too.

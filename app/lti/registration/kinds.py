@@ -84,6 +84,11 @@ def is_canvas(platform: LtiPlatform) -> bool:
     return (urlsplit(platform.issuer).hostname or "").endswith(".instructure.com")
 
 
+def is_for_many_schools(platform: LtiPlatform) -> bool:
+    """Tell whether addresses of a platform are its maker's, and each school has one of its own besides."""
+    return is_canvas(platform) or platform.issuer == BLACKBOARD[0] or platform.token_url == BRIGHTSPACE[0]
+
+
 def is_moodle(platform: LtiPlatform) -> bool:
     """Tell whether a platform is Moodle, whose tokens have one place below its address, wherever it runs."""
     return urlsplit(platform.token_url).path.endswith("/mod/lti/token.php")

@@ -321,8 +321,10 @@ async def test_refused_address_is_final_and_an_unknown_name_is_not(
         await come_and_hand_in(service, fake)
         await until(lambda: caplog.messages.count("lti_score_failed") > 2)
     await until(lambda: fake.grades)
-    inside = {AGS: {**GRANT[AGS], "lineitem": "https://10.0.0.5/items/4"}}
-    await come_and_hand_in(service, fake, **inside)
+    score = await idle(service)
+    async with service.services.database.write() as session:
+        await session.execute(update(LtiLink).values(lineitem_url="https://10.0.0.5/items/4"))
+        await scores_changed(session, [score.id])
     score = await failed(service)
     assert (score.last_status, score.last_error) == (None, "the address is refused: 10.0.0.5 is in a private network")
     assert score.next_at is None

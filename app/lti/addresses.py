@@ -1,0 +1,59 @@
+"""Addresses that platforms name, and which of them may get a platform's token.
+
+A platform is believed about its own services. But in Moodle an editing teacher can write claims of a launch: the
+parameter `lineitem_url=https://evil.example/x` of a link becomes the claim of its column (`mod/lti/locallib.php`,
+`lti_get_launch_data` and `lti_sign_jwt`), unless Moodle itself names one. A token must not leave the platform by that,
+nor a grade reach the column of another course.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import httpx
+
+from app.lti.registration.kinds import is_for_many_schools
+from app.storage.models import LtiPlatform
+
+#: What another program may read as the way to the folder above.
+UP = re.compile(r"\.\.|%2e|%2f|%5c|\\", re.IGNORECASE)
+
+
+def is_of_platform(platform: LtiPlatform, address: str) -> bool:
+    """Tell whether a token of the platform may be sent to an address that the platform names.
+
+    It lies at a site of the platform's own addresses, or at one that an admin has entered besides. Canvas, Blackboard
+    and Brightspace have their services at each school's address, which need not be among these; in their launches
+    nobody but they themselves writes addresses.
+    """
+    if is_for_many_schools(platform):
+        return True
+    own = platform.issuer, platform.login_url, platform.token_url, platform.keys_url, *platform.origins.split()
+    return any(is_same_site(address, each) for each in own)
+
+
+def is_same_site(address: str, other: str) -> bool:
+    """Tell whether two addresses have one scheme, host and port."""
+    site = _site(address)
+    return site is not None and site == _site(other)
+
+
+def is_below(address: str, list_url: str) -> bool:
+    """Tell whether an address lies below that of the list which it should be in, at the same site.
+
+    So it does in Canvas, Blackboard, Brightspace, Open edX, and in Moodle, where the number in front is the course:
+    `.../services.php/2/lineitems/4/lineitem?type_id=1` and `.../services.php/2/lineitems?type_id=1`.
+    """
+    if not is_same_site(address, list_url):
+        return False
+    path, above = urlsplit(address).path, urlsplit(list_url).path.rstrip("/") + "/"
+    return path.startswith(above) and path != above and not UP.search(path)
+
+
+def _site(address: str) -> tuple[str, str, int | None] | None:
+    try:
+        url = httpx.URL(address)
+        return url.scheme, url.host, url.port
+    except (ValueError, httpx.InvalidURL):
+        return None

@@ -1,0 +1,255 @@
+"""Addresses that a platform's launches name: its token goes to no other site, and a grade to no other column."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from app.lti.addresses import is_below, is_of_platform
+from app.lti.platform_services import LINEITEM_READ_SCOPE, SCORE_SCOPE
+from app.lti.registration.kinds import addresses_of
+from app.storage.models import LtiContext, LtiLink, LtiPlatform
+from app.storage.passback import scores_changed
+from tests.platforms import AGS, ISSUER, NRPS, REGISTRATION, FakePlatform
+from tests.unit.app.conftest import Service, form_secret
+from tests.unit.app.lti.conftest import (
+    ITEM_SCOPES,
+    TEACHER,
+    browser,
+    come_and_hand_in,
+    everything,
+    failed,
+    idle,
+    launch,
+    register,
+)
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+MOODLE = "/mod/lti/token.php"
+EVIL = "https://evil.example/x"
+OURS = {"resourceLinkId": "link-9", "scoreMaximum": 100}
+
+
+@pytest.fixture(autouse=True)
+def quick(short_waits: None, clock_that_runs: None) -> None: ...
+
+
+@pytest.fixture
+async def moodle(service: Service, fake: FakePlatform) -> LtiPlatform:
+    return await register_with(service, fake, MOODLE)
+
+
+async def register_with(service: Service, fake: FakePlatform, token_path: str) -> LtiPlatform:
+    fake.token_path = token_path
+    return await register(service, replace(REGISTRATION, token_url=f"{ISSUER}{token_path}"))
+
+
+def claims(scope: list[str] = ITEM_SCOPES, **endpoint: str | None) -> dict[str, Any]:
+    named = {"lineitems": f"{ISSUER}/items", **endpoint}
+    return {AGS: {"scope": scope, **{name: value for name, value in named.items() if value is not None}}}
+
+
+async def open_course(service: Service, fake: FakePlatform, **named: Any) -> str:
+    async with browser(service) as teacher:
+        return str((await launch(teacher, fake, **TEACHER, **named)).headers["location"])
+
+
+def with_token(fake: FakePlatform) -> set[str]:
+    """The sites that were sent a token."""
+    return {f"{each.url.scheme}://{each.headers['host']}" for each in fake.sent if "authorization" in each.headers}
+
+
+@pytest.mark.parametrize(
+    ("address", "is_one"),
+    [
+        (f"{ISSUER}/items/4", True),
+        (f"{ISSUER}:443/items/4?type=7", True),
+        (f"{ISSUER}/items", False),
+        (f"{ISSUER}/items/", False),
+        (f"{ISSUER}/items-of-others/4", False),
+        (f"{ISSUER}/items/../others/4", False),
+        (f"{ISSUER}/items/%2E%2e/others/4", False),
+        (f"{ISSUER}/items/..%2Fothers/4", False),
+        (f"{ISSUER}/items/..\\others\\4", False),
+        (f"{ISSUER}:444/items/4", False),
+        (f"{ISSUER.replace('https', 'http')}/items/4", False),
+        (f"{ISSUER}@evil.example/items/4", False),
+        (f"{ISSUER}.evil.example/items/4", False),
+        ("https://[x/items/4", False),
+        (EVIL, False),
+    ],
+)
+def test_line_item_lies_below_its_list(address: str, is_one: bool) -> None:
+    assert is_below(address, f"{ISSUER}/items?type=7") is is_one
+
+
+@pytest.mark.parametrize(
+    ("list_url", "item"),
+    [
+        (
+            "https://m.edu/mod/lti/services.php/2/lineitems?type_id=1",
+            "https://m.edu/mod/lti/services.php/2/lineitems/4/lineitem?type_id=1",
+        ),
+        ("https://c.edu/api/lti/courses/3348/line_items", "https://c.edu/api/lti/courses/3348/line_items/5"),
+        (
+            "https://b.edu/learn/api/v1/lti/courses/_122_1/lineItems",
+            "https://b.edu/learn/api/v1/lti/courses/_122_1/lineItems/_7454_1",
+        ),
+        (
+            "https://d.edu/d2l/api/lti/ags/2.0/deployment/2ff/orgunit/227/lineitems",
+            "https://d.edu/d2l/api/lti/ags/2.0/deployment/2ff/orgunit/227/lineitems/310",
+        ),
+        ("https://x.edu/api/lti_consumer/v1/lti/1/lti-ags", "https://x.edu/api/lti_consumer/v1/lti/1/lti-ags/12"),
+    ],
+    ids=["Moodle", "Canvas", "Blackboard", "Brightspace", "Open edX"],
+)
+def test_real_platforms_line_items_lie_below_their_lists(list_url: str, item: str) -> None:
+    assert is_below(item, list_url)
+
+
+def test_column_of_another_course_of_moodle_does_not_lie_below() -> None:
+    address = "https://m.edu/mod/lti/services.php/{}/lineitems{}?type_id=1"
+    assert not is_below(address.format(3, "/4/lineitem"), address.format(2, ""))
+
+
+@pytest.mark.parametrize(
+    ("kind", "services", "evil"),
+    [
+        ("moodle", "https://school.edu", False),
+        ("canvas", "https://school.instructure.com", True),
+        ("canvas", "https://canvas.school.edu", True),
+        ("blackboard", "https://school.blackboard.com", True),
+        ("d2l", "https://school.brightspace.com", True),
+    ],
+)
+def test_services_of_each_kind_get_its_token(kind: str, services: str, evil: bool) -> None:
+    """Teachers can write addresses in Moodle alone."""
+    found = addresses_of(kind, "https://school.edu", "client-7")
+    platform = LtiPlatform(
+        issuer=found.issuer, login_url=found.login_url, token_url=found.token_url, keys_url=found.keys_url, origins=""
+    )
+    assert is_of_platform(platform, f"{services}/lists/members")
+    assert is_of_platform(platform, EVIL) is evil
+
+
+def test_admin_may_enter_a_site_of_services() -> None:
+    platform = LtiPlatform(**dict.fromkeys(("issuer", "login_url", "token_url", "keys_url"), f"{ISSUER}/x"))
+    platform.origins = "https://pages.example.edu https://services.example.edu:8443"
+    assert is_of_platform(platform, "https://services.example.edu:8443/items")
+    assert not is_of_platform(platform, "https://services.example.edu/items")
+
+
+@pytest.mark.parametrize("token_path", [MOODLE, "/token"], ids=["Moodle", "another one"])
+@pytest.mark.parametrize(
+    "written", [EVIL, f"{ISSUER}:444/items/4", f"{ISSUER}/others/4", f"{ISSUER}/items/%2e%2e/others/4"]
+)
+async def test_line_item_that_a_teacher_has_written_is_as_good_as_none(
+    service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture, written: str, token_path: str
+) -> None:
+    await register_with(service, fake, token_path)
+    await open_course(service, fake, **claims(lineitem=written))
+    await come_and_hand_in(service, fake, **claims(lineitem=written))
+    await until(lambda: fake.book.column("/items/1").grades.get("user-5"))
+    assert with_token(fake) == {ISSUER}
+    assert not any("others" in each for each in fake.asked)
+    assert "lti_line_item_refused" in caplog.messages
+    assert (await idle(service)).points == 100
+
+
+async def test_line_item_elsewhere_is_refused_also_where_the_launch_names_no_list(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    written = claims(lineitems=None, lineitem=EVIL)
+    await open_course(service, fake, **written)
+    await come_and_hand_in(service, fake, **written)
+    assert (await failed(service)).last_error == "the platform has granted no grade book for this link"
+    assert with_token(fake) == set()
+
+
+async def test_moodles_own_list_says_which_column_is_the_links(
+    service: Service, moodle: LtiPlatform, fake: FakePlatform
+) -> None:
+    """It takes a grade for any column of its own, whatever course stands in the address."""
+    fake.book.add({"resourceLinkId": "of another course"})
+    fake.book.add(OURS)
+    written = claims([SCORE_SCOPE, LINEITEM_READ_SCOPE], lineitem=f"{ISSUER}/items/1")
+    await open_course(service, fake, **written)
+    for number in (1, 2):
+        await come_and_hand_in(service, fake, sub=f"student-{number}", **written)
+        await until(lambda number=number: len(fake.grades) == number)
+    assert [path for path in fake.asked if path.endswith("/scores")] == ["/items/2/scores"] * 2
+    assert fake.asked.count("/items") == 1
+
+
+async def test_grade_of_before_arrives_when_moodle_names_a_column(
+    service: Service, moodle: LtiPlatform, fake: FakePlatform
+) -> None:
+    scopes = [SCORE_SCOPE, LINEITEM_READ_SCOPE]
+    await open_course(service, fake, **claims(scopes))
+    await come_and_hand_in(service, fake, **claims(scopes))
+    await failed(service)
+    fake.book.add(OURS)
+    await open_course(service, fake, **claims(scopes, lineitem=f"{ISSUER}/items/1"))
+    await until(lambda: fake.book.column("/items/1").grades.get("user-5"))
+
+
+@pytest.mark.parametrize("kept", [EVIL, f"{ISSUER}/others/4"])
+async def test_line_item_of_before_is_forgotten_at_the_next_launch(
+    service: Service, moodle: LtiPlatform, fake: FakePlatform, kept: str
+) -> None:
+    """All grades go to the column of the link then."""
+    await open_course(service, fake, **claims())
+    await come_and_hand_in(service, fake, **claims())
+    await until(lambda: fake.grades)
+    before = await idle(service)
+    fake.book.forget()
+    async with service.services.database.write() as session:
+        await session.execute(update(LtiLink).values(lineitem_url=kept))
+    await open_course(service, fake, **claims(lineitem=kept))
+    await until(lambda: fake.book.column("/items/1").grades.get("user-5"))
+    assert (await idle(service)).version > before.version
+    assert with_token(fake) == {ISSUER}
+
+
+@pytest.mark.parametrize("column", ["lineitem_url", "lineitems_url"])
+async def test_address_of_before_at_another_site_gets_no_token(
+    service: Service, platform: LtiPlatform, fake: FakePlatform, column: str
+) -> None:
+    await open_course(service, fake, **claims())
+    await come_and_hand_in(service, fake, **claims())
+    await until(lambda: fake.grades)
+    score = await idle(service)
+    async with service.services.database.write() as session:
+        await session.execute(update(LtiLink).values(**{"lineitem_url": None, column: EVIL}))
+        await scores_changed(session, [score.id])
+    said = "the address is refused: https://evil.example is none of the platform's sites"
+    assert (await failed(service)).last_error == said
+    assert with_token(fake) == {ISSUER}
+
+
+async def test_list_of_members_at_another_site_gets_no_token(
+    service: Service, moodle: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher:
+        page = (await launch(teacher, fake, **TEACHER, **{NRPS: {"context_memberships_url": EVIL}})).headers["location"]
+        (context,) = await everything(service, LtiContext)
+        secret = form_secret((await teacher.get(f"{page}/lms")).text)
+        answer = await teacher.post(f"{page}/lms/contexts/{context.id}/members", data={"form_secret": secret})
+    assert (answer.status_code, "none of the platform" in answer.text) == (403, True)
+    assert with_token(fake) == set()
+
+
+async def test_line_item_that_the_platform_lists_is_at_its_own_site(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    fake.answers["/items"] = lambda: httpx.Response(200, json=[{**OURS, "id": EVIL}])
+    await open_course(service, fake, **claims())
+    await come_and_hand_in(service, fake, **claims())
+    assert "none of the platform's sites" in str((await failed(service)).last_error)
+    assert with_token(fake) == {ISSUER}
