@@ -1,4 +1,4 @@
-"""Facts about the class in its source: its call, the global x, odd letters, the order of a split."""
+"""Facts about the class in its source: its call, the global x, odd letters, orders, and code that was superseded."""
 
 from __future__ import annotations
 
@@ -157,3 +157,70 @@ def test_other_unpacking_is_no_split(read, line: str) -> None:
 )
 def test_the_order_of_a_joined_input(read, line: str, order: str | None) -> None:
     assert read(in_call(line))["joined"] == order
+
+
+OLD, NEW = in_call("f, i, g, o = tf.split(z, 4)"), in_call("i, f, g, o = tf.split(z, 4)")
+OLD_CELL, CELL = OLD.replace("LSTM(", "LSTMCell("), NEW.replace("LSTM(", "LSTMCell(")
+USES_CELL = in_call("return LSTMCell(H_SIZE)(inputs)")
+BOTH = [["f", "i", "g", "o"], ["i", "f", "g", "o"]]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (OLD, NEW),
+        (OLD, "m = LSTM(H_SIZE)\nm(x)", NEW, "m = LSTM(H_SIZE)"),
+        (OLD, OLD, NEW),
+        (OLD, NEW + "    def build(self, shape):\n        super(LSTM, self).build(shape)\n"),
+        (OLD_CELL, USES_CELL, CELL, USES_CELL),
+        (OLD_CELL, CELL, USES_CELL),
+        (OLD_CELL, USES_CELL, NEW),
+        ("def gates(z):\n    f, i, g, o = tf.split(z, 4)\n", in_call("return gates(inputs)"), NEW),
+        (OLD_CELL, "def make():\n    return LSTMCell(3)\n", CELL, in_call("return make()")),
+    ],
+    ids=["class", "used_and_left", "twice", "late_read", "cell_and_class", "cell", "cell_left", "helper", "made_later"],
+)
+def test_a_superseded_definition_says_nothing_about_the_class(read_cells, cells: tuple[str, ...]) -> None:
+    assert read_cells(*cells)["unpack_names"] == [["i", "f", "g", "o"]]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (OLD, NEW.replace("tf.keras.Model", "LSTM")),
+        (OLD, "Base = LSTM", NEW.replace("tf.keras.Model", "Base")),
+        (OLD, "LSTM.units = 3", NEW),
+        (OLD_CELL, "cell = LSTMCell(3)", CELL, in_call("return cell(LSTMCell(3)(inputs))")),
+        (OLD_CELL, "def make():\n    return LSTMCell(3)\n", "cell = make()", CELL, in_call("return cell(LSTMCell)")),
+        (OLD_CELL, "class Two:\n    cell = LSTMCell(3)\n", CELL, in_call("return Two.cell(LSTMCell)")),
+        ("@keep\n" + OLD, NEW),
+        (OLD, "if True:\n    pass\n    " + NEW.replace("\n", "\n    ")),
+    ],
+    ids=["base", "alias", "patched", "instance", "by_a_function", "in_a_class", "decorated", "in_a_branch"],
+)
+def test_a_definition_that_something_may_use_before_the_next_one_counts(read_cells, cells: tuple[str, ...]) -> None:
+    assert read_cells(*cells)["unpack_names"] == BOTH
+
+
+def test_the_order_of_a_joined_input_is_not_taken_from_a_superseded_class(read_cells) -> None:
+    found = read_cells(in_call("z = tf.concat([h, x], 1)"), in_call("z = tf.concat([x, h], 1)"))
+    assert found["joined"] == "xh"
+
+
+@pytest.mark.parametrize(
+    "line", ["с = inputs * c\n        return c", "return Dense(3, use_biаs=False)", "return H_SIZЕ", "return self.fсXI"]
+)
+def test_odd_letters_of_a_superseded_class_are_no_cause(read_cells, line: str) -> None:
+    old = (
+        f"class LSTM:\n    def __init__(self):\n        self.fcXI = 1\n    def call(self, inputs, c):\n        {line}\n"
+    )
+    assert len(read_cells(old)["homoglyphs"]) == 1
+    assert read_cells(old, NEW)["homoglyphs"] == []
+
+
+def test_a_superseded_class_or_helper_does_not_read_the_global_x(read_cells) -> None:
+    helper = "def run(v):\n    return x\n"
+    uses = in_call("return run(inputs)")
+    assert read_cells(in_call("return x[:, 0]"), NEW)["global_x"] == []
+    assert read_cells(helper, uses)["global_x"] == [{"line": 2, "shape_only": False}]
+    assert read_cells(helper, helper.replace("x", "v"), uses)["global_x"] == []

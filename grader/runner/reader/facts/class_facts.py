@@ -13,6 +13,7 @@ from scopes import root_name
 from reader.facts.spelling import skeleton
 from reader.plan.statement_plan import SUPPLIED, Plan
 from reader.plan.statement_rules import CLASS, DEFINITIONS, IMPORTS, Statement, hiding_imports
+from reader.plan.superseded import effective_statements
 
 # Reading these of a tensor reads its shape or type, not its numbers.
 SHAPE_ATTRIBUTES = frozenset({"shape", "ndim", "dtype", "get_shape"})
@@ -134,7 +135,7 @@ def global_x(plan: Plan) -> list[dict[str, object]]:
         if isinstance(statement.node, (*DEFINITIONS, *IMPORTS)) and "x" in statement.uses.binds:
             return []  # another thing by that name
     lines: dict[int, bool] = {}
-    for statement in plan.core_statements():
+    for statement in effective_statements(plan):
         reads = statement.uses.late_reads.get("x", [])
         if not reads:
             continue

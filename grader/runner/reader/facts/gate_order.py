@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from reader.plan.statement_plan import Plan
+from reader.plan.superseded import effective_statements
 
 MAX_SPLITS = 50
 OPAQUE = re.compile(r"[A-Za-z_]*\d+")
@@ -26,7 +27,7 @@ def unpack_names(plan: Plan) -> list[list[str]]:
     """List names of four-way splits in the class and the code it uses, each in the order of the parts."""
     functions = [
         node
-        for statement in plan.core_statements()
+        for statement in effective_statements(plan)
         for node in ast.walk(statement.node)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
@@ -47,7 +48,7 @@ def joined(plan: Plan) -> str | None:
     """Return ``xh`` for ``tf.concat([x, h], 1)`` and ``hx`` for the other order; None where names do not say."""
     orders = {
         order
-        for statement in plan.core_statements()
+        for statement in effective_statements(plan)
         for node in ast.walk(statement.node)
         if isinstance(node, ast.Call) and _joins(node.func) and (order := _order(node))
     }

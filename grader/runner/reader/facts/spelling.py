@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from scopes import bound_names
 
 from reader.plan.statement_plan import SUPPLIED, Plan
+from reader.plan.superseded import effective_statements
 
 CYRILLIC = str.maketrans("асеорхукмтіјѕһвАВСЕНКМОРТХУІЈЅ", "aceopxykmtijshbABCEHKMOPTXYIJS")
 GREEK = str.maketrans("ονρχκιΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ovpxkiABEZHIKMNOPTYX")
@@ -36,7 +37,7 @@ def odd_keyword(line: str) -> tuple[str, str] | None:
 
 def homoglyphs(plan: Plan) -> list[dict[str, object]]:
     """List ``name``, ``looks_like`` and the first ``line`` of names mixed up in the class and the code it uses."""
-    roots = [statement.node for statement in plan.core_statements()]
+    roots = [statement.node for statement in effective_statements(plan)]
     nodes = [node for root in roots for node in ast.walk(root)]
     lines = _first_lines(nodes)
     if all(name.isascii() for name in lines):
@@ -71,7 +72,7 @@ def _mixed_names(plan: Plan, nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
     """Yield reads that leave the function though a local name looks the same, and reads of unbound names."""
     from_module = {
         id(read)
-        for statement in plan.core_statements()
+        for statement in effective_statements(plan)
         for reads in statement.uses.late_reads.values()
         for read in reads
     }
@@ -89,7 +90,7 @@ def _mixed_names(plan: Plan, nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
                 yield pair
     bound = {name for statement in plan.statements for name in statement.uses.binds} | SUPPLIED | {"np", "tf"}
     known = {skeleton(name): name for name in [*dir(builtins), *bound]}
-    for statement in plan.core_statements():
+    for statement in effective_statements(plan):
         for name in statement.uses.all_reads() - bound:
             if not name.isascii() and skeleton(name) in known and (pair := _pair(name, known[skeleton(name)])):
                 yield pair
