@@ -4,7 +4,8 @@ The shape of a weight says what it multiplies (weight_shapes.py); its name says 
 (gate_names.py). A fused weight of four gates takes the order in which the student's own code unpacks it.
 
 Names are never overruled: a student who calls the forget gate ``Wi`` has swapped two gates, and trying other orders
-would excuse every such mistake. Only where names say nothing is there more than one candidate, and numbers decide.
+would excuse every such mistake. Only where names say nothing, or the code unpacks in different orders, is there more
+than one candidate, and numbers decide.
 """
 
 from __future__ import annotations
@@ -96,10 +97,9 @@ def _splits(groups: dict[str, list[Leaf]], joined: str | None) -> tuple[str, ...
 
 
 def _fused_orders(fused: dict[str, list[Leaf]], unpack_names: Sequence[Sequence[str]]) -> tuple[list[str], str | None]:
-    for names in unpack_names:
-        gates = [gate_of_name(name) for name in names]
-        if sorted(filter(None, gates)) == sorted(GATES):
-            return ["".join(gate for gate in gates if gate)], "names"
+    named = ("".join(gate for name in names if (gate := gate_of_name(name))) for names in unpack_names)
+    if orders := list(dict.fromkeys(order for order in named if sorted(order) == sorted(GATES))):
+        return orders, "names" if len(orders) == 1 else "numbers"
     if any(re.search(r"(^|\.)_?recurrent_kernel$", leaf.path) for leaf in fused["recurrent_kernel"]):
         return [GATES], "names"  # Keras' own names: Keras' own order
     return ["".join(order) for order in itertools.permutations(GATES)], "numbers"
