@@ -25,15 +25,27 @@ UNUSUAL = frozenset(
     }
 )
 MOST_NAMED = 5
-# Commands to a reader, in the same breath as an action on the grade.
+# Commands to a reader about its orders or the grade, and words to a machine. Students write of a forget gate, of rules
+# and of attention in models, and remind themselves not to forget the instructions: none of that may be taken for one.
+WHICH = (
+    r"(?:(?:all|any|and|everything|about|in|of|the|these|those|your|my|previous|prior|earlier|above|other|original"
+    r"|system|grading)\s+)"
+)
+WHICH_RU = r"(?:(?:вс|люб|эт|тво|сво|ваш|предыдущ|прежн|прошл|стар|ранее|данн|исходн|систем|выше|про|об?\b)\w*\s+)"
 COMMAND = (
-    r"(?:ignore|disregard|forget)\W+(?:\w+\W+){0,4}(?:instructions?|prompts?|rules)"
-    r"|(?:игнорируй\w*|забудь\w*|не\s+учитывай\w*)\W+(?:\w+\W+){0,4}(?:инструкц\w+|указани\w+|правил\w*)"
+    rf"(?<!n.t )(?<!dont )(?<!never )(?:ignore|disregard|forget)\s+{WHICH}{{0,5}}"
+    r"(?:instructions?|prompts?|(?:your|previous|grading)\s+rules)"
+    rf"|(?:(?<!не )(?:игнорируй|забудь)\w*|не\s+учитывай\w*)\s+{WHICH_RU}{{0,5}}"
+    r"(?:инструкц\w+|указани\w+|промпт\w*|(?:сво|тво|ваш|предыдущ)\w+\s+правил\w*|правил\w*\s+(?:оцен|провер)\w+)"
     r"|(?:give|award|assign|grant)\W+(?:\w+\W+){0,4}(?:full|maximum|max|highest|100)\W+(?:\w+\W+){0,2}"
-    r"(?:points?|marks?|score|grade|credit)"
-    r"|(?:поставь\w*|выстав\w+|дай\w*|засчитай\w*)\W+(?:\w+\W+){0,4}(?:балл\w*|оценк\w+|зач[её]т)"
-    r"|(?:dear|уважаем\w+|attention|note\s+to|внимание)\W+(?:\w+\W+){0,2}"
-    r"(?:ai|llm|gpt|chatgpt|model|grader|assistant|нейросет\w+|ии|модел\w+|бот\w*)\b"
+    r"(?:points?|marks?|score|grade|credit(?!\s+to\b))"
+    r"|(?:mark|grade|rate)\s+(?:\w+\s+){1,3}as\s+(?:\w+\s+)?(?:correct|passed|perfect)"
+    r"|(?:(?:по|вы)ставь(?:те)?|выставить)\W+(?:\w+\W+){0,4}(?:балл\w*|оценк\w+|зач[её]т)"
+    r"|дай(?:те)?\W+(?:\w+\W+){0,4}(?:балл\w*|зач[её]т|(?:высш|высок|максимальн|отличн|хорош)\w+\s+оценк\w+)"
+    r"|засчитай(?:те)?\b"
+    r"|(?:dear|note\s+to(?!\s+(?:my)?self)|уважаем\w+)\s+(?:\w+\s+){0,2}"
+    r"(?:ai|llm|(?:chat)?gpt|auto\w*[\s-]*grader|language\s+model|нейросет\w+|ии|языков\w+\s+модел\w+|бот)\b"
+    r"|(?:ai|llm|gpt)[\s-]+grader"
     r"|(?:system|системн\w+)\s*(?:prompt|message|промпт|сообщени\w+)\s*:"
 )
 TO_A_GRADER = re.compile(rf"\b(?:{COMMAND})", re.IGNORECASE)
