@@ -84,7 +84,7 @@ def asked() -> Iterator[list[str]]:
 
 @pytest.fixture
 async def values(service: Service) -> dict[str, str]:
-    """What paths and forms name: things that are there, ready for what a form does to them."""
+    """Things that paths and forms name, which are there and ready for what a form does to them."""
     values = await values_of_default(service)
     async with service.client() as owner:
         here = f"/api/v1/courses/{values['course_id']}"
