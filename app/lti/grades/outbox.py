@@ -158,6 +158,8 @@ async def stamp(session: AsyncSession, score_id: str, now: float) -> datetime | 
     if score.stamp is not None and score.stamp >= whole:
         return score.stamp - whole + timedelta(seconds=1)
     score.stamp = whole
+    if score.points is None:
+        score.max_points = None  # The platform may have a grade from now on, also where it has cleared one.
     return whole
 
 

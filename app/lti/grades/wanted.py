@@ -1,6 +1,6 @@
 """The grade that a platform should have for a person, and where it differs from what was sent.
 
-A grade that was sent ends only where somebody here has decided so: an adjustment without an attempt was withdrawn,
+A grade that was sent, whatever became of it, ends only where somebody here has decided so: an adjustment without an attempt was withdrawn,
 every attempt was rejected, the link leads to another assignment. It stays where we failed to grade, where an attempt
 waits, and where the person is no student any more. Attempts that were deleted for their age never lower it.
 """
@@ -49,7 +49,12 @@ def wanted(score: LtiScore, counted: Counted) -> Wanted | None:
             return kept
     if points is not None:
         return Wanted(points, most)
-    return Wanted(None, most) if score.points is not None and _has_ended(counted) else None
+    return Wanted(None, most) if _may_be_there(score) and _has_ended(counted) else None
+
+
+def _may_be_there(score: LtiScore) -> bool:
+    """Tell whether the platform may have a grade: one has arrived, or a try was not answered (`outbox.stamp`)."""
+    return score.points is not None or (score.stamp is not None and score.max_points is None)
 
 
 def _has_ended(counted: Counted) -> bool:

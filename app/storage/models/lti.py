@@ -224,7 +224,7 @@ class LtiScore(Base):
     waits_since: Mapped[datetime | None]
     next_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
-    # The grade that has arrived, and its maximum; none where the platform was told to clear it.
+    # The grade that has arrived, and its maximum. A maximum alone: the platform was told to clear it.
     points: Mapped[float | None]
     max_points: Mapped[float | None]
     # Arrived with it: when the attempt was handed in, and the comment's hash.

@@ -286,6 +286,36 @@ async def test_adjustment_without_an_attempt_is_cleared_when_it_ends(world: Worl
     assert world.posts == 2
 
 
+async def test_grade_that_arrived_without_an_answer_is_cleared_when_it_ends(world: World) -> None:
+    submission = await rows.add(world.database, world.owner, "s1")
+    await world.expect(submission.membership_id, "s1")
+    async with world.database.write() as session:
+        await delete_rows(session, Submission, Submission.id == submission.id)
+
+    def lose() -> None:
+        world.fake.book.take("/items/4", json.loads(world.fake.sent[-1].content))
+        raise httpx.ReadTimeout("slow")
+
+    for points in (80, 90):  # The second one comes after a grade that was cleared.
+        world.fake.answers["/items/4/scores"] = lose
+        async with world.database.write() as session:
+            wish = Wanted(delta=None, value=points, reason="oral exam")
+            made = await adjustments.adjust(session, ASSIGNMENTS, await world.place(session), wish, made_by="t")
+        await world.send()
+        assert (world.given(), (await world.score()).points) == (points, None)
+        world.fake.answers.clear()
+        async with world.database.write() as session:
+            await adjustments.withdraw(session, await world.place(session), made.id, made_by="t")
+        await world.send(60)
+        assert (world.given(), (await world.score()).next_at) == (None, None)
+    # What somebody writes there afterwards stays.
+    posts = world.posts
+    async with world.database.write() as session:
+        await passback.members_changed(session, [submission.membership_id])
+    await world.send()
+    assert world.posts == posts
+
+
 async def test_lateness_and_an_extension_arrive(world: World) -> None:
     submission = await world.attempt()
     await world.send()
