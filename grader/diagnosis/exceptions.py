@@ -20,18 +20,25 @@ OUT_OF_MEMORY = {"MemoryError", "_ArrayMemoryError", "ResourceExhaustedError"}
 NO_MORE_THREADS = re.compile(r"can't start new thread|pthread_create")
 MISSING_ARGUMENT = re.compile(r"missing (?:a required argument|\d+ required positional arguments?): '(\w+)'")
 TF1_NAMES = re.compile(
-    r"has no attribute '(placeholder|Session|get_variable|global_variables_initializer|contrib|layers)'"
+    r"module '[\w.]*' has no attribute '(placeholder|Session|get_variable|global_variables_initializer|contrib|layers)'"
 )
+TENSOR_ITEM = re.compile(r"(?:Tensor|Variable)' object does not support item assignment")
 # Keras 3 on Python 3.11 and later, Keras 3 for `layers`, Keras 2.
 RESERVED = re.compile(
-    r"property '(\w+)' of '\w+' object has no setter"
+    r"property '(\w+)' of '[\w.<>]+' object has no setter"
     r"|`Model\.(\w+)` attribute is reserved"
     r"|Can't set the attribute \"(\w+)\", likely because it conflicts"
 )
-# Keras' own attributes that such a line overwrites; Keras' code then fails later.
-OVERWRITES = re.compile(
-    r"^[ \t]*self\.(call|build|name|get_config|compute_output_shape|compute_mask)[ \t]*=[^=]", re.MULTILINE
-)
+#: Words of Keras where it fails later because the class overwrote an attribute, with a layer even -> the attribute.
+OVERWRITTEN = {
+    "is not a callable object": "build|call",
+    "object is not callable": "build",  # Keras 2
+    "missing a required argument: 'inputs'": "build",
+    "Inputs to a layer should be tensors": "build",  # Keras 2
+    "Argument `name` must be a string": "name",
+}
+# A class ends above the next line that is not indented.
+NOT_INDENTED = re.compile(r"^[^\s#)\]}]", re.MULTILINE)
 NO_ATTRIBUTE = re.compile(r"'?([\w.]*)'? (?:object )?has no attribute '(\w+)'")
 #: Types of objects that students ask for attributes of other objects -> the matching advice.
 OTHER_OBJECTS = {"int": "number", "float": "number", "NoneType": "none", "list": "list", "tuple": "list"}
@@ -98,9 +105,8 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Finding
     params: Params = {"type": raised.type, "message": in_brief(message)}
     if raised.lines:
         params["line"] = raised.lines[-1]
-    if reading is not None and not raised.lines and (overwritten := OVERWRITES.search(reading.source)):
-        line = reading.source.count("\n", 0, overwritten.start(1)) + 1
-        return Finding.of("reserved_name", params, name=overwritten[1], line=line)
+    if reading is not None and not raised.lines and (overwritten := _overwritten(message, reading)):
+        return Finding.of("reserved_name", {**params, **overwritten})
     if match := MISSING_ARGUMENT.search(message):
         params["argument"] = match[1]
         # Without one of the student's frames, our own call of the class or of the model lacks an argument.
@@ -124,7 +130,7 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Finding
         return Finding.of("input_call", params)
     if NO_MORE_THREADS.search(message):
         return Finding.of("too_many_threads", params)
-    if "does not support item assignment" in message:
+    if TENSOR_ITEM.search(message):
         return Finding.of("tensor_item_assignment", params)
     if match := RESERVED.search(message):
         return Finding.of("reserved_name", params, name=match[1] or match[2] or match[3])
@@ -185,6 +191,18 @@ def _missing_self(raised: Raised, message: str, source: str) -> Params | None:
         return without_self(source, at=raised.lines[-1])
     if too_many and (too_many[1] or too_many[3]):
         return without_self(source, method=too_many[2] or "call", owner=too_many[1])
+    return None
+
+
+def _overwritten(message: str, reading: Reading) -> Params | None:
+    """Find the line of the class that overwrote the attribute of Keras that the message is about."""
+    start = sum(len(line) + 1 for line in reading.source.split("\n")[: reading.class_line])
+    end = NOT_INDENTED.search(reading.source, start)
+    for words, names in OVERWRITTEN.items():
+        assigns = re.compile(rf"^[ \t]*self\.({names})[ \t]*=[^=]", re.MULTILINE)
+        found = assigns.search(reading.source, start, end.start() if end else len(reading.source))
+        if words in message and found:
+            return {"name": found[1], "line": reading.source.count("\n", 0, found.start(1)) + 1}
     return None
 
 

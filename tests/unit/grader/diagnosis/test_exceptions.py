@@ -47,7 +47,9 @@ def _failed(line, type, message, *, binds=(), module=None) -> StatementFailed:
             raised_event("'EagerTensor' object does not support item assignment", type="TypeError"),
             "tensor_item_assignment",
         ),
+        (raised_event("'tuple' object does not support item assignment", type="TypeError"), "raises_in_call"),
         (raised_event("module 'tensorflow' has no attribute 'placeholder'", type="AttributeError"), "tf1_api"),
+        (raised_event("'LSTMCell' object has no attribute 'layers'", type="AttributeError"), "attribute_error"),
         (raised_event("No module named 'torch'", type="ModuleNotFoundError", bases=["ImportError"]), "missing_package"),
         (raised_event("name 'hsize' is not defined", type="NameError"), "name_error"),
         (raised_event("'LSTM' object has no attribute 'step'", type="AttributeError"), "attribute_error"),
@@ -87,21 +89,61 @@ def test_memory_that_ran_out_is_recognised(raised):
     "message",
     [
         "property 'losses' of 'LSTM' object has no setter",
+        "property 'losses' of 'make.<locals>.LSTM' object has no setter",
         'Can\'t set the attribute "losses", likely because it conflicts with an existing read-only @property.',
         "`Model.losses` attribute is reserved and should not be used. Please use another name.",
     ],
-    ids=["Keras 3", "Keras 2", "layers in Keras 3"],
+    ids=["Keras 3", "in a function", "Keras 2", "layers in Keras 3"],
 )
 def test_a_name_that_keras_keeps_for_itself_is_called_reserved(message):
     found = exception_problem(raised_event(message, type="AttributeError", lines=(7,), in_init=True))
     assert (found.code, found.params["name"], found.params["line"]) == ("reserved_name", "losses", 7)
 
 
-def test_a_method_of_keras_that_was_overwritten_is_found_where_it_fails_later():
-    reading = Reading(format="py", error=None, source="class LSTM:\n  def __init__(self):\n    self.build = True\n")
-    raised = raised_event("True is not a callable object", type="TypeError", lines=[])
-    assert exception_problem(raised, reading).params["name"] == "build"
-    assert exception_problem(raised, reading).params["line"] == 3
+OVERWRITING = """class Vocabulary:
+    def __init__(self, name):
+        self.name = name
+        self.build = True
+
+class LSTM(tf.keras.Model):
+    def __init__(self, n):
+        super().__init__()
+        self.{} = n
+
+class Trainer:
+    def __init__(self):
+        self.call = self.name = 5
+"""
+
+
+@pytest.mark.parametrize(
+    ("message", "assigned", "found"),
+    [
+        ("32 is not a callable object", "build", ("build", 9)),
+        ("32 is not a callable object", "call", ("call", 9)),
+        ("'int' object is not callable", "build", ("build", 9)),
+        ("missing a required argument: 'inputs'", "build", ("build", 9)),
+        ("Inputs to a layer should be tensors. Got '(2, 3, 4)'", "build", ("build", 9)),
+        ("missing a required argument: 'h'", "build", None),
+        ("Argument `name` must be a string and cannot contain character `/`. Received: name=32", "name", ("name", 9)),
+        ("32 is not a callable object", "units", None),
+        ("32 is not a callable object", "name", None),
+        ("missing a required argument: 'h'", "name", None),
+        ("too many positional arguments", "build", None),
+        ("shapes do not fit", "name", None),
+        ("Argument `name` must be a string and cannot contain character `/`. Received: name=32", "units", None),
+    ],
+)
+def test_a_name_of_keras_that_the_class_overwrites_is_found_where_keras_fails_later(message, assigned, found):
+    reading = Reading(format="py", error=None, source=OVERWRITING.format(assigned), class_line=6)
+    told = exception_problem(raised_event(message, type="TypeError", lines=[]), reading)
+    assert ((told.params["name"], told.params["line"]) if told.code == "reserved_name" else None) == found
+
+
+def test_a_signature_is_the_cause_whatever_other_classes_assign():
+    reading = Reading(format="py", error=None, source=OVERWRITING.format("name"), class_line=6)
+    raised = raised_event("missing a required argument: 'h'", type="TypeError", lines=[])
+    assert exception_problem(raised, reading).code == "call_signature"
 
 
 @pytest.mark.parametrize(
