@@ -1,8 +1,9 @@
 """The grade that a platform should have for a person, and where it differs from what was sent.
 
-A grade that was sent, whatever became of it, ends only where somebody here has decided so: an adjustment without an attempt was withdrawn,
-every attempt was rejected, the link leads to another assignment. It stays where we failed to grade, where an attempt
-waits, and where the person is no student any more. Attempts that were deleted for their age never lower it.
+A grade that was sent, whatever became of it, ends only where somebody here has decided so: an adjustment without an
+attempt was withdrawn, every attempt was rejected, the link leads to another assignment. It stays where we failed to
+grade, where an attempt waits, and where the person is no student any more. Attempts that were deleted for their age
+never lower it.
 """
 
 from __future__ import annotations

@@ -34,7 +34,6 @@ WINDOW_PATH = "/lti/window"
 COURSE_PATH = "/lti/course"
 #: Our public keys.
 KEYS_PATH = "/lti/keys"
-SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 HINT_CHARACTERS = 4000
 #: Of all parameters, as they are kept until the launch ends: anybody may begin launches.
 KEPT_CHARACTERS = 6000

@@ -12,12 +12,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.status import HTTP_302_FOUND
 
+from app.access.tokens import hash_secret
 from app.errors.lti import LaunchElsewhere, LaunchRefused, LoginRefused
 from app.http.auth.proof import check_origin
 from app.http.clients import client_of
@@ -25,13 +27,14 @@ from app.http.cookies import is_framed, keep, read
 from app.http.pages import page
 from app.lti import keys, platforms
 from app.lti.launch import login, message
-from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, SECRET, TARGET_PATH, Asked
+from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH, Asked
 from app.lti.launch.message import Message
 from app.services import service_url, services
 from app.storage.models import LtiLogin, LtiPlatform
 from app.web.lti.arriving import arrive
 from app.web.lti.reasons import reasons_logged
 
+#: In a frame, that it keeps cookies; with a part of a state's hash behind it, the secret of this launch.
 COOKIE = "lstm_grader_lti"
 #: In the query of a login that came here once before in the same frame.
 CHECKED = "checked"
@@ -88,16 +91,15 @@ async def _login(request: Request, came: Sequence[tuple[str, str]]) -> Response:
     service = service_url(request)
     if not login.is_ours(asked.target_link_uri, service):
         raise LoginRefused(reason="target_link_uri is not of this service")
-    known = read(request, COOKIE)
-    keeps_cookies = SECRET.fullmatch(known) is not None
-    browser = known if keeps_cookies else secrets.token_urlsafe(32)
+    keeps_cookies = read(request, COOKIE) != ""
+    browser = secrets.token_urlsafe(32)
     in_storage = is_framed(request) and not keeps_cookies and asked.storage_target is not None
     async with services(request).database.write() as session:
         platform = await platforms.of_login(session, asked.issuer, asked.client_id)
         if is_framed(request) and not keeps_cookies:
             if (CHECKED, "") not in came:
                 response = RedirectResponse(f"{LOGIN_PATH}?{asked.query()}&{CHECKED}=", HTTP_302_FOUND)
-                _bind(request, response, browser)
+                _keep(request, response, COOKIE, "kept")
                 return response
             if asked.storage_target is None:
                 raise LaunchElsewhere(again=f"{LOGIN_PATH}?{asked.again()}")
@@ -107,13 +109,17 @@ async def _login(request: Request, came: Sequence[tuple[str, str]]) -> Response:
     if in_storage:
         return _storage_page(request, asked, platform, begun.state, next=begun.address, value=browser)
     response = RedirectResponse(begun.address, HTTP_302_FOUND)
-    _bind(request, response, browser)
+    _keep(request, response, _cookie_of(begun.state), browser)
     return response
 
 
-def _bind(request: Request, response: Response, browser: str) -> None:
-    lifetime = int(login.LIFETIME.total_seconds())
-    keep(request, response, COOKIE, browser, max_age=lifetime, from_others=True)
+def _cookie_of(state: str) -> str:
+    """Return the name of a launch's cookie: several launches may begin at once in one browser."""
+    return f"{COOKIE}_{hash_secret(state)[:12]}"
+
+
+def _keep(request: Request, response: Response, name: str, value: str, lifetime: timedelta = login.LIFETIME) -> None:
+    keep(request, response, name, value, max_age=int(lifetime.total_seconds()), from_others=True)
 
 
 def _storage_page(request: Request, asked: Asked, platform: LtiPlatform, state: str, **context: Any) -> Response:
@@ -149,10 +155,14 @@ async def _launch(request: Request) -> Response:
         return _storage_page(request, asked, platform, kept["state"], fields=kept)
     async with services(request).database.write() as session:
         await login.take(session, fields.get("state", ""))
-    if not login.fits(begun.browser_sha256, fields.get(STORED, "") if is_stored else read(request, COOKIE)):
+    cookie = _cookie_of(fields["state"])
+    if not login.fits(begun.browser_sha256, fields.get(STORED, "") if is_stored else read(request, cookie)):
         raise LaunchElsewhere(again=f"{LOGIN_PATH}?{asked.again()}")
     came = await _message(request, begun, platform, fields.get("id_token", ""))
-    return await arrive(request, platform, came, in_path=is_stored)
+    response = await arrive(request, platform, came, in_path=is_stored)
+    if not is_stored:
+        _keep(request, response, cookie, "", timedelta(0))
+    return response
 
 
 async def _posted(request: Request) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from functools import partial
 from typing import Any
@@ -294,6 +295,19 @@ async def test_message_of_one_launch_does_not_fit_another(
     assert (answer.status_code, "code: nonce" in answer.text) == (403, True)
 
 
+async def test_launches_that_begin_in_two_windows_at_once_both_arrive(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    async with browser(service) as client:
+        await launch(client, fake, **TEACHER)
+        client.cookies.clear()
+        for address in await asyncio.gather(begin(client), begin(client)):
+            answer = await client.post(LAUNCH, data=fake.message(address, **TEACHER))
+            assert answer.status_code == 303, answer.text
+        # The cookies of launches are gone.
+        assert not any(name.startswith("lstm_grader_lti") for name in client.cookies)
+
+
 async def test_launch_belongs_to_the_browser_that_began_it(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
@@ -407,17 +421,20 @@ async def test_cookies_in_a_frame_are_those_of_a_frame(
     frame = {"Sec-Fetch-Dest": "iframe"}
     async with browser(service, **frame) as client:
         answer = await client.post(LOGIN, data=login_parameters(target_link_uri=target))
-        bound = answer.headers["set-cookie"]
-        assert bound.startswith("__Host-lstm_grader_lti=")
-        assert "; Path=/;" in bound
-        assert bound.endswith("; HttpOnly; SameSite=None; Secure; Partitioned")
+        probe = answer.headers["set-cookie"]
+        assert probe.startswith("__Host-lstm_grader_lti=")
         # The client speaks HTTP, and sends no secure cookie by itself.
-        sent = {"Cookie": bound.partition(";")[0]}
-        answer = await client.get(answer.headers["location"], headers=sent)
+        answer = await client.get(answer.headers["location"], headers={"Cookie": probe.partition(";")[0]})
+        bound = answer.headers["set-cookie"]
+        assert re.match(r"__Host-lstm_grader_lti_[0-9a-f]{12}=", bound)
         fields = fake.message(answer.headers["location"], **TEACHER, **{f"{LTI}target_link_uri": target})
-        answer = await client.post(LAUNCH, data=fields, headers=sent)
+        answer = await client.post(LAUNCH, data=fields, headers={"Cookie": bound.partition(";")[0]})
     assert answer.status_code == 303, answer.text
-    assert answer.headers["set-cookie"].endswith("; HttpOnly; SameSite=None; Secure; Partitioned")
+    given = answer.headers.get_list("set-cookie")
+    assert f"{bound.partition('=')[0]}=" in {each.partition('"')[0] for each in given}
+    for each in (probe, bound, *given):
+        assert "; Path=/;" in each
+        assert each.endswith("; HttpOnly; SameSite=None; Secure; Partitioned")
 
 
 async def test_removed_member_stays_out_and_a_dropped_one_comes_back(
