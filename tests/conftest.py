@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from app.storage.database import Database
 from grader.sandbox import choose_device
@@ -77,6 +78,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+WAITING = "tests/acceptance/"
+
+
 class FileScheduling(LoadScopeScheduling):
     """Gives out whole files, whose tests share processes that take seconds to start; those with many tests first.
 
@@ -86,6 +90,15 @@ class FileScheduling(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
         return nodeid if path.startswith("tests/corpus/") else path
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        """Tests of the whole service often wait for a lease or a page: one file of them at a time, beside computing."""
+        given = (unit for units in self.assigned_work.values() for unit in units.items())
+        one_waits = any(scope.startswith(WAITING) and not all(tests.values()) for scope, tests in given)
+        wanted = next((scope for scope in self.workqueue if scope.startswith(WAITING) != one_waits), None)
+        if wanted is not None:
+            self.workqueue.move_to_end(wanted, last=False)
+        super()._assign_work_unit(node)
 
 
 @pytest.hookimpl(optionalhook=True)
