@@ -22,7 +22,7 @@ from app.background import Background
 from app.errors import AppError
 from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
-from app.lti import memberships
+from app.lti import expiry, memberships
 from app.lti.grades import comparison, wanted
 from app.lti.platform_services import PlatformServices, may_pass
 from app.storage.database import Database
@@ -54,6 +54,7 @@ class Nightly(Background):
     """Looks at each connected course once a night, while the async context is entered.
 
     When it begins, it sends the grades that assignment files have changed: files are read when the service starts.
+    By day and by night it deletes what was kept for a while (`app.lti.expiry`).
     """
 
     NAME = "lti-nightly"
@@ -70,8 +71,9 @@ class Nightly(Background):
                 if not has_begun:
                     await _surely(wanted.send_changed(self._database, self._assignments), [])
                     has_begun = True
+                await expiry.delete_expired(self._database)
                 while await self.check_next():
-                    pass
+                    await expiry.delete_expired(self._database)
             except SQLAlchemyError as exc:
                 self._database.outage.failed(self.NAME, exc)
             else:

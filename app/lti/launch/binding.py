@@ -148,16 +148,14 @@ class NewCode:
 
 
 async def make_code(session: AsyncSession, course_id: str, made_by: str) -> NewCode:
-    """Make a code with which a course of a platform becomes this course, once; and forget old ones.
+    """Make a code with which a course of a platform becomes this course, once.
 
     Raises:
         CourseArchived
     """
     await course.keep_open(session, course_id)
-    now = utc_now()
-    await session.execute(delete(LtiCode).where(LtiCode.expires_at <= now))
     groups = ("".join(secrets.choice(ALPHABET) for _ in range(GROUP_CHARACTERS)) for _ in range(CODE_GROUPS))
-    made = NewCode("-".join(groups), now + CODE_LIFETIME)
+    made = NewCode("-".join(groups), utc_now() + CODE_LIFETIME)
     hashed = hash_secret(_plain(made.code))
     session.add(LtiCode(sha256=hashed, course_id=course_id, made_by=made_by, expires_at=made.expires_at))
     await session.flush()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.lti import SelectionNotFound
@@ -32,16 +32,14 @@ CONTENT = "https://purl.imsglobal.org/spec/lti-dl/claim/"
 
 
 async def ask(session: AsyncSession, context: LtiContext, member: Membership, wanted: DeepLinking) -> LtiSelection:
-    """Keep the platform's question until this member has chosen, and forget old ones."""
-    now = utc_now()
-    await session.execute(delete(LtiSelection).where(LtiSelection.expires_at <= now))
+    """Keep the platform's question until this member has chosen."""
     selection = LtiSelection(
         lti_context_id=context.id,
         membership_id=member.id,
         return_url=wanted.deep_link_return_url,
         data=wanted.data,
         takes_lineitem=wanted.accept_lineitem is not False,
-        expires_at=now + LIFETIME,
+        expires_at=utc_now() + LIFETIME,
     )
     session.add(selection)
     await session.flush()

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import hash_secret
 from app.errors.lti import LaunchOutdated, LoginRefused
-from app.storage.models import LtiLogin, LtiPlatform, LtiQuestion, utc_now
+from app.storage.models import LtiLogin, LtiPlatform, utc_now
 
 LIFETIME = timedelta(minutes=10)
 #: The address that platforms send browsers to, and the one that they post messages to.
@@ -112,16 +112,13 @@ class Begun:
 async def begin(
     session: AsyncSession, platform: LtiPlatform, asked: Asked, *, browser: str, redirect_uri: str
 ) -> Begun:
-    """Begin a launch, and forget those that never ended, with questions that nobody has answered (`binding`).
+    """Begin a launch.
 
     Args:
         asked: with a storage target only if the browser's secret goes there.
         browser: the secret that only the browser has, in a cookie or in the platform's storage.
         redirect_uri: our address that the message is posted to.
     """
-    now = utc_now()
-    for table in (LtiLogin, LtiQuestion):
-        await session.execute(delete(table).where(table.expires_at <= now))
     state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     session.add(
         LtiLogin(
@@ -130,7 +127,7 @@ async def begin(
             browser_sha256=hash_secret(browser),
             platform_id=platform.id,
             asked=asked.query(),
-            expires_at=now + LIFETIME,
+            expires_at=utc_now() + LIFETIME,
         )
     )
     await session.flush()

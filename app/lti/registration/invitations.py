@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import hash_secret
@@ -33,11 +33,8 @@ class Invitation:
 
 
 async def make(session: AsyncSession, *, made_by: str) -> Invitation:
-    """Make an invitation, and forget those that ended long ago."""
-    now = utc_now()
-    await session.execute(delete(LtiInvitation).where(LtiInvitation.expires_at < now - KEPT))
     secret = secrets.token_urlsafe(32)
-    made = LtiInvitation(sha256=hash_secret(secret), made_by=made_by, expires_at=now + LIFETIME)
+    made = LtiInvitation(sha256=hash_secret(secret), made_by=made_by, expires_at=utc_now() + LIFETIME)
     session.add(made)
     await session.flush()
     return Invitation(REGISTER_PATH.format(invitation=secret), made.expires_at)

@@ -18,7 +18,18 @@ from app.lti.nightly import AGAIN, FIRST_HOUR, HOURS, LAST_HOUR, Nightly, next_l
 from app.lti.pages import next_page
 from app.lti.platform_services import LINEITEM_READ_SCOPE, LINEITEM_SCOPE, RESULT_SCOPE, SCORE_SCOPE
 from app.outgoing.client import Answer
-from app.storage.models import LtiContext, LtiLink, LtiScore, Membership
+from app.storage.models import (
+    LtiCode,
+    LtiContext,
+    LtiInvitation,
+    LtiLink,
+    LtiLogin,
+    LtiPlatform,
+    LtiQuestion,
+    LtiScore,
+    LtiSelection,
+    Membership,
+)
 from tests.platforms import AGS, ISSUER, NRPS, ROLE, FakePlatform
 from tests.platforms.gradebooks import CanvasGradeBook, GradeBook, MoodleGradeBook
 from tests.unit.app.conftest import Service
@@ -428,6 +439,30 @@ async def test_value_that_the_database_does_not_take_is_a_failure_of_its_course(
         await session.execute(update(LtiContext).values(memberships_url=f"{ISSUER}/members"))
     assert (await night(service, nightly)).check_error == "DataError"
     assert fake.asked.count("/items/4/results") == 1
+
+
+async def test_what_is_kept_for_a_while_is_deleted_though_nobody_comes(
+    service: Service, platform: LtiPlatform, fake: FakePlatform, course: str, nightly: Nightly
+) -> None:
+    """A question holds the whole message of a launch, with name and address."""
+    tables = LtiLogin, LtiQuestion, LtiSelection, LtiCode, LtiInvitation
+    (context,), (member,) = await everything(service, LtiContext), await everything(service, Membership)
+    now = datetime.now(UTC)
+    async with service.services.database.write() as session:
+        for name, ends in (("old", now - timedelta(days=91)), ("new", now + timedelta(minutes=5))):
+            began = {"nonce_sha256": "n", "browser_sha256": "b", "platform_id": platform.id, "asked": ""}
+            session.add(LtiLogin(state_sha256=name, expires_at=ends, **began))
+            session.add(LtiQuestion(sha256=name, platform_id=platform.id, message={}, expires_at=ends))
+            chosen = {"lti_context_id": context.id, "membership_id": member.id, "takes_lineitem": True}
+            session.add(LtiSelection(id=name, return_url=ISSUER, expires_at=ends, **chosen))
+            session.add(LtiCode(sha256=name, course_id=context.course_id, made_by="test", expires_at=ends))
+            session.add(LtiInvitation(sha256=name, made_by="test", expires_at=ends))
+
+    async def left() -> bool:
+        return [len(await everything(service, table)) for table in tables] == [1] * len(tables)
+
+    async with nightly:
+        await until(left)
 
 
 async def test_process_that_died_leaves_the_course_to_others(

@@ -1,0 +1,34 @@
+"""The end of what is kept for a while: launches that nobody has ended, questions that hold a whole message, and codes.
+
+Each is refused from its end on; the service looks every minute (`app.lti.nightly`), also where nobody comes any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import ColumnElement, delete, exists, select
+
+from app.lti.registration import invitations
+from app.storage.database import Database
+from app.storage.models import Base, LtiCode, LtiInvitation, LtiLogin, LtiQuestion, LtiSelection, utc_now
+
+
+async def delete_expired(database: Database) -> None:
+    now = utc_now()
+    expired: Mapping[type[Base], ColumnElement[bool]] = {
+        LtiLogin: LtiLogin.expires_at <= now,
+        LtiQuestion: LtiQuestion.expires_at <= now,
+        LtiSelection: LtiSelection.expires_at <= now,
+        LtiCode: LtiCode.expires_at <= now,
+        LtiInvitation: LtiInvitation.expires_at < now - invitations.KEPT,
+    }
+    async with database.read() as session:
+        found = [table for table, is_over in expired.items() if await session.scalar(select(exists().where(is_over)))]
+    if not found:
+        return
+    async with database.write() as session:
+        for table in found:
+            await session.execute(delete(table).where(expired[table]))
+    if LtiQuestion in found:
+        await database.erased()
