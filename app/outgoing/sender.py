@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, Generic, TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.background import Background
@@ -69,6 +69,9 @@ class Sender(Background, Generic[Item]):
     async def _send_claimed(self, item: Item) -> None:
         try:
             await self._send_or_tell(item)
+        except NoResultFound:
+            # The item, or what it belongs to, was deleted meanwhile.
+            logger.info("sending_ended", extra={"by": self.NAME, "receiver": self._receiver(item)})
         except SQLAlchemyError as exc:  # It is sent again after the lease.
             self._database.outage.failed(self.NAME, exc)
 

@@ -172,13 +172,13 @@ async def replace_if_gone(
         return False  # It is there, and the person is not.
     async with database.write() as session:
         now = await database_now(session)
-        link = await session.get_one(LtiLink, link.id, with_for_update=True, populate_existing=True)
-        if link.lineitem_url != lineitem:
-            return True  # Somebody else was faster.
-        if _was_changed_lately(link, now):
+        stored = await session.get(LtiLink, link.id, with_for_update=True, populate_existing=True)
+        if stored is None or stored.lineitem_url != lineitem:
+            return True  # Somebody else was faster, or the connection was undone.
+        if _was_changed_lately(stored, now):
             return False
-        link.lineitem_url, link.lineitem_max, link.lineitem_at = None, None, now - TURN
-        await column_changed(session, link.id)
+        stored.lineitem_url, stored.lineitem_max, stored.lineitem_at = None, None, now - TURN
+        await column_changed(session, stored.id)
     return True
 
 

@@ -22,7 +22,8 @@ from app.lti.grades.scores import below
 from app.lti.platform_services import LINEITEM_READ_SCOPE, SCORE_SCOPE, words_of
 from app.outgoing import client as outgoing
 from app.outgoing.client import Answer
-from app.storage.models import LtiLink, LtiPlatform, LtiScore, utc_now
+from app.storage.cascade import delete_rows
+from app.storage.models import LtiContext, LtiLink, LtiPlatform, LtiScore, utc_now
 from app.storage.passback import scores_changed
 from grader import Status
 from tests.platforms import AGS, CLIENT_ID, ISSUER, LTI, FakePlatform
@@ -682,6 +683,36 @@ async def test_fault_of_ours_is_logged_and_a_try(
         (1, "a fault of this service"),
         (2, "a fault of this service"),
     ]
+
+
+@pytest.mark.parametrize("status", [200, 503])
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("/items", []), ("/token", {"access_token": "token-of-the-platform"}), ("/items/1/scores", {})],
+)
+async def test_connection_that_is_undone_while_a_grade_is_on_its_way_is_no_outage(
+    service: Service,
+    platform: LtiPlatform,
+    fake: FakePlatform,
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+    said: object,
+    status: int,
+) -> None:
+    caplog.set_level("INFO", "app")
+
+    async def undo() -> httpx.Response:
+        async with service.services.database.write() as session:
+            await delete_rows(session, LtiContext, LtiContext.platform_id == platform.id)
+        return httpx.Response(status, json=said)
+
+    async with browser(service) as teacher:
+        await launch(teacher, fake, **TEACHER, **GRANT)
+    fake.answers[path] = undo
+    await come_and_hand_in(service, fake, **GRANT)
+    await until(lambda: "sending_ended" in caplog.messages)
+    assert not {"database_failing", "sending_failed"} & set(caplog.messages)
+    assert await everything(service, LtiScore) == []
 
 
 async def test_grade_that_changes_while_one_is_on_its_way_is_sent_too(
