@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from http import HTTPStatus
 
-from sqlalchemy import ColumnElement, Select, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.due import database_now
@@ -123,7 +123,7 @@ async def send_again(session: AsyncSession, link_id: str, score_id: str | None =
 async def _again(session: AsyncSession, condition: ColumnElement[bool], **also: None) -> None:
     """Make these scores due, with a new version: whoever is sending an older one finds that out when it has."""
     now = await database_now(session)
-    # One that is being sent, or waits for the platform to be back, keeps its time.
+    # One that is being sent, or waits for the platform to be back, keeps its time, and the reason.
     idle = LtiScore.next_at.is_(None)
     await session.execute(
         update(LtiScore)
@@ -135,8 +135,8 @@ async def _again(session: AsyncSession, condition: ColumnElement[bool], **also: 
             next_at=case((idle, now), else_=LtiScore.next_at),
             failed_at=None,
             token_refused=case((idle, False), else_=LtiScore.token_refused),
-            last_error=None,
-            last_status=None,
+            last_error=case((idle, null()), else_=LtiScore.last_error),
+            last_status=case((idle, null()), else_=LtiScore.last_status),
             **also,
         )
         .execution_options(synchronize_session=False)

@@ -83,6 +83,21 @@ async def test_platform_that_is_down_for_an_hour_gets_all_grades(world: World) -
     assert ((await world.score("s0")).next_at, (await world.score("s0")).last_error) == (None, None)
 
 
+async def test_grade_that_changes_while_it_waits_keeps_the_reason_until_it_has_arrived(world: World) -> None:
+    submission = await world.attempt()
+    world.fake.answers["/items/4/scores"] = lambda: httpx.Response(503, json={"message": "down for repairs"})
+    await world.send()
+    for _ in range(2):
+        async with world.database.write() as session:
+            await passback.members_changed(session, [submission.membership_id])
+        score = await world.score()
+        assert (score.last_status, score.last_error) == (503, "down for repairs")
+    world.fake.answers.clear()
+    await world.send(60)
+    score = await world.score()
+    assert (world.given(), score.last_status, score.last_error) == (100, None, None)
+
+
 async def test_platform_that_asks_for_a_pause_gets_it(world: World) -> None:
     await world.attempt()
     world.fake.answers["/items/4/scores"] = lambda: httpx.Response(429, headers={"Retry-After": "600"})
