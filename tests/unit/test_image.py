@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+
+from app.settings import Settings
+from grader.settings import variable
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -35,7 +39,7 @@ def test_every_base_comes_from_an_argument_or_is_a_stage():
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_the_compose_file_takes_away_nothing_that_the_image_sets(target):
+def test_the_compose_file_takes_away_nothing_that_the_image_needs(target):
     """A key without a value removes the image's own from the container where nothing else sets it."""
     services = [each for each in yaml.safe_load(COMPOSE)["services"].values() if "build" in each]
     unset = {
@@ -45,13 +49,33 @@ def test_the_compose_file_takes_away_nothing_that_the_image_sets(target):
         for name, value in each["environment"].items()
         if value is None
     }
-    stage, kept = target, set()
+    stage, kept = target, {}
     while stage in STAGES:
         stage, body = STAGES[stage]
         for variables in re.findall(r"^ENV ((?:.*\\\n)*.*)", body, re.MULTILINE):
-            kept |= set(re.findall(r"(\w+)=", variables))
-    assert "LSTM_GRADER_PORT" in kept
-    assert not unset & kept
+            kept = dict(re.findall(r"(\w+)=(\S+)", variables)) | kept
+    defaults = {variable(name): field.default for name, field in Settings.model_fields.items()}
+    assert kept["LSTM_GRADER_PORT"]
+    assert all(kept[name] == str(defaults[name]) for name in unset & kept.keys())
+
+
+@pytest.mark.parametrize(("port", "asked"), [(None, 8000), ("", 8000), ("8123", 8123)])
+def test_the_health_check_asks_the_port_of_the_service(monkeypatch, port, asked):
+    (code,) = re.findall(r'CMD \["python", "-c", "\\\n(.*?)"\]', DOCKERFILE, re.DOTALL)
+    monkeypatch.delenv("LSTM_GRADER_PORT", raising=False)
+    if port is not None:
+        monkeypatch.setenv("LSTM_GRADER_PORT", port)
+    connected = []
+
+    class Connection(http.client.HTTPConnection):
+        def connect(self):
+            connected.append((self.host, self.port))
+            raise ConnectionRefusedError
+
+    monkeypatch.setattr(http.client, "HTTPConnection", Connection)
+    with pytest.raises(ConnectionRefusedError):
+        exec(code.replace("\\\n", ""), {})
+    assert connected == [("127.0.0.1", asked)]
 
 
 def test_a_new_version_leaves_the_installed_packages_as_they_are():
