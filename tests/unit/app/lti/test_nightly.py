@@ -441,7 +441,7 @@ async def test_value_that_the_database_does_not_take_is_a_failure_of_its_course(
     assert fake.asked.count("/items/4/results") == 1
 
 
-async def test_what_is_kept_for_a_while_is_deleted_though_nobody_comes(
+async def test_messages_kept_for_a_while_are_deleted_though_nobody_comes(
     service: Service, platform: LtiPlatform, fake: FakePlatform, course: str, nightly: Nightly
 ) -> None:
     """A question holds the whole message of a launch, with name and address."""
