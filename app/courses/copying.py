@@ -99,8 +99,11 @@ def moved(
 
 def _moved(moment: str, days: int, time_zone: str) -> str:
     zone = ZoneInfo(time_zone)
-    # Sums of moments of one zone are those of its wall clock, across the changes to and from summer time.
-    local = datetime.fromisoformat(moment).astimezone(zone) + timedelta(days=days)
+    try:
+        # Sums of moments of one zone are those of its wall clock, across the changes to and from summer time.
+        local = datetime.fromisoformat(moment).astimezone(zone) + timedelta(days=days)
+    except OverflowError:
+        return moment  # The end of the calendar means never.
     return local.astimezone(ZoneInfo("UTC")).isoformat().replace("+00:00", "Z")
 
 

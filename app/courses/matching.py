@@ -1,6 +1,6 @@
 """Finds the student whom a file of an archive or a row belongs to: by id, by address, by name, or nobody.
 
-Where an id or an address is one student's and the name only another one's, a person must say whose it is: a number may
+Where an id or an address is one student's and the name fits others only, a person must say whose it is: a number may
 be that of a task or of another platform, and a grade in the wrong place is seen by nobody.
 
 Moodle names its folders ``Name Surname_12345_...``; the number means nothing outside the assignment. Canvas writes the
@@ -55,6 +55,18 @@ class Match:
 NOBODY = Match(None)
 
 
+@dataclass(frozen=True)
+class _Fit:
+    """The students whom a row, or a part of a path, fits. Attributes: best: those of them whom it fits best."""
+
+    members: frozenset[str]
+    best: frozenset[str]
+    by: MatchedBy
+
+    def match(self) -> Match:
+        return Match(next(iter(self.best)), self.by) if len(self.best) == 1 else NOBODY
+
+
 class Matcher:
     """Finds the owners of files among the students of a course."""
 
@@ -62,53 +74,63 @@ class Matcher:
         self._ids: dict[str, set[str]] = defaultdict(set)
         self._emails: dict[str, set[str]] = defaultdict(set)
         self._joined: dict[str, set[str]] = defaultdict(set)
-        self._words: list[tuple[frozenset[str], str]] = []
+        self._with_word: dict[str, list[tuple[frozenset[str], str]]] = defaultdict(list)
         for each in candidates:
             if each.external_id:
                 self._ids[comparable(each.external_id)].add(each.member_id)
             if each.email:
                 self._emails[comparable(each.email)].add(each.member_id)
             words = words_of(each.name or "")
-            self._words.append((frozenset(words), each.member_id))
+            for word in set(words):
+                self._with_word[word].append((frozenset(words), each.member_id))
             for order in _orders(words):
                 self._joined["".join(order)].add(each.member_id)
 
     def find(self, student: Student) -> Match:
         """Find the owner of a file, as the archive names them."""
         if student.platform == "moodle":
-            return self._by_name(student.name)
+            return self._of_name(student.name).match()
         if student.platform == "canvas":
             return self.find_person([student.id or ""], student.name)
-        parts = [self.find_person([part], part) for part in reversed(student.name.split("/"))]
-        found = [match for match in parts if match.member_id]
-        return found[0] if len({match.member_id for match in found}) == 1 else NOBODY
+        parts = [self._of_row([part], part) for part in reversed(student.name.split("/"))]
+        fits = [fit for fit in parts if fit.members]
+        if not fits:
+            return NOBODY
+        members = frozenset.intersection(*(fit.members for fit in fits))
+        best = members if len(members) == 1 else members.intersection(*(fit.best for fit in fits))
+        # The part that tells most, of those that mean this one.
+        telling = min(fits, key=lambda fit: (not best <= fit.best, len(fit.best)))
+        return _Fit(members, best, telling.by).match()
 
     def find_person(self, ids: Iterable[str], name: str) -> Match:
-        """Find the student of a row: all of its ids and addresses, and a name that is only one's, must be of one."""
+        """Find the student of a row: all its ids and addresses are of one, and no name that is others' only."""
+        return self._of_row(ids, name).match()
+
+    def _of_row(self, ids: Iterable[str], name: str) -> _Fit:
         asked = [comparable(each) for each in ids]
         by_id = {member for each in asked for member in self._ids.get(each, ())}
-        by_email = {member for each in asked for member in self._emails.get(each, ())}
-        named = self._by_name(name)
-        if not by_id | by_email:
+        owners = by_id.union(*(self._emails.get(each, ()) for each in asked))
+        named = self._of_name(name)
+        if not owners:
             return named
-        members = {*by_id, *by_email, *filter(None, [named.member_id])}
-        return _one(members, MatchedBy.ID if by_id else MatchedBy.EMAIL) or NOBODY
+        if len(owners) == 1 and named.members:
+            owners &= named.members
+        return _Fit(frozenset(owners), frozenset(owners), MatchedBy.ID if by_id else MatchedBy.EMAIL)
 
-    def _by_name(self, name: str) -> Match:
-        if found := _one(self._emails.get(comparable(name), ()), MatchedBy.EMAIL):
-            return found
+    def _of_name(self, name: str) -> _Fit:
+        if found := self._emails.get(comparable(name)):
+            return _Fit(frozenset(found), frozenset(found), MatchedBy.EMAIL)
         words = words_of(name)
-        joined = self._joined.get("".join(words), set())
-        if joined:
-            return _one(joined, MatchedBy.NAME) or NOBODY
+        exact = self._joined.get("".join(words), set())
         asked = frozenset(words)
-        if len(asked) < WORDS_MIN:
-            return NOBODY
-        # A roster may know the patronymic, and the platform not, or the other way round.
-        close = {
-            member for known, member in self._words if len(known) >= WORDS_MIN and (asked <= known or known <= asked)
-        }
-        return _one(close, MatchedBy.NAME) or NOBODY
+        close = set()
+        if len(asked) >= WORDS_MIN:
+            # A roster may know the patronymic, and the platform not, or the other way round.
+            sharing = (each for word in asked for each in self._with_word.get(word, ()))
+            close = {
+                member for known, member in sharing if len(known) >= WORDS_MIN and (asked <= known or known <= asked)
+            }
+        return _Fit(frozenset(exact | close), frozenset(exact or close), MatchedBy.NAME)
 
 
 def comparable(text: str) -> str:
@@ -132,8 +154,3 @@ def _orders(words: Sequence[str]) -> Iterator[Sequence[str]]:
     yield words
     if len(words) <= WORDS_MAX:
         yield from permutations(words)
-
-
-def _one(members: Iterable[str], by: MatchedBy) -> Match | None:
-    found = set(members)
-    return Match(found.pop(), by) if len(found) == 1 else None

@@ -35,9 +35,9 @@ async def form_of(request: Request, *, files: int = 0) -> AsyncIterator[FormData
         starlette.exceptions.HTTPException: it has too many parts.
     """
     async with request.form(max_files=files, max_fields=FIELDS_MAX) as form:
-        check_form_secret(request, form.get(FORM_FIELD))
         # For the page of a refusal.
         request.state.written = texts_of(form)
+        check_form_secret(request, form.get(FORM_FIELD))
         yield form
 
 

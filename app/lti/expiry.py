@@ -1,6 +1,7 @@
 """The end of what is kept for a while: launches that nobody has ended, questions that hold a whole message, and codes.
 
-Each is refused from its end on; the service looks every minute (`app.lti.nightly`), also where nobody comes any more.
+Each is refused from its end on; the service deletes it some minutes later (`app.lti.nightly`), also where nobody
+comes any more.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.lti import PlatformInUse, PlatformKnown, PlatformNotFound, PlatformUnknown, RegistrationRefused
+from app.storage import passback
 from app.storage.models import (
     OF_PLATFORMS,
     Identity,
@@ -197,8 +198,9 @@ async def remove(session: AsyncSession, platform_id: str) -> None:
 
 
 async def set_origins(session: AsyncSession, platform_id: str, origins: Collection[str]) -> None:
-    """Let pages of these sites show ours in a frame. Raises: PlatformNotFound"""
+    """Let pages of these sites show ours in a frame, and grades go there. Raises: PlatformNotFound"""
     (await find(session, platform_id)).origins = " ".join(origins)
+    await passback.sites_changed(session, platform_id)
 
 
 async def origins(session: AsyncSession) -> Collection[str]:

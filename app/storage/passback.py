@@ -50,6 +50,14 @@ async def attempts_expired(session: AsyncSession, submission_ids: Collection[str
         .values(kept_points=LtiScore.points, kept_max=LtiScore.max_points)
         .execution_options(synchronize_session=False)
     )
+    # One that may have arrived without an answer stays there: as if it was cleared, nothing ends it (`grades.wanted`).
+    unanswered = and_(_of_attempts(submission_ids), LtiScore.points.is_(None), LtiScore.stamp.is_not(None))
+    await session.execute(
+        update(LtiScore)
+        .where(LtiScore.id.in_(_in_order(unanswered)), LtiScore.max_points.is_(None))
+        .values(max_points=0)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _of_attempts(submission_ids: Collection[str]) -> ColumnElement[bool]:
@@ -93,6 +101,13 @@ async def key_changed(session: AsyncSession) -> None:
     refused = LtiScore.last_status.in_((HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN))
     await _again(session, and_(LtiScore.failed_at.is_not(None), or_(refused, LtiScore.token_refused)))
     await tokens_given(session)
+
+
+async def sites_changed(session: AsyncSession, platform_id: str) -> None:
+    """Send the scores of a platform again that were given up without an answer: their address may be allowed now."""
+    links = select(LtiLink.id).join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
+    of_platform = LtiScore.lti_link_id.in_(links.where(LtiContext.platform_id == platform_id))
+    await _again(session, and_(of_platform, LtiScore.failed_at.is_not(None), LtiScore.last_status.is_(None)))
 
 
 async def tokens_given(session: AsyncSession, platform_id: str | None = None) -> None:

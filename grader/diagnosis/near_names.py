@@ -13,6 +13,7 @@ from grader.report.finding import Params
 
 SET_ON_SELF = re.compile(r"\bself\.(\w{1,60})[ \t]*(?::[^=\n]{0,80})?=(?!=)")
 WORDS = re.compile(r"\b[A-Za-z_]\w{1,60}\b")
+QUOTES = re.compile(r"'''|\"\"\"")
 HEAD = re.compile(r"(class|def)[ \t]+(\w{1,60})")
 WITHOUT_SELF = re.compile(r"[ \t]+def[ \t]+\w{1,60}[ \t]*\([ \t\n]*(?!(?:self|cls)\b|\*\w)[\w*)]")
 LAYER = re.compile(r"fc[XH][IFCO]")
@@ -111,11 +112,11 @@ def _blocks(source: str, last: int | None = None) -> tuple[list[_Block], list[_B
     """List the classes and functions down to a line, and those that the line stands in, from outside in."""
     found: list[_Block] = []
     around: list[_Block] = []
-    is_static, start = False, 0
+    is_static, start, quotes = False, 0, ""
     for number, line in enumerate(source.split("\n")[:last], start=1):
         text = line.lstrip()
-        # Comments, and the end of a header of several lines, have any indentation.
-        if text and text[0] not in "#)]}":
+        # Comments, the end of a header of several lines, and lines of a docstring have any indentation.
+        if text and text[0] not in "#)]}" and not quotes:
             indent = len(line[: -len(text)].expandtabs())
             while around and around[-1].indent >= indent:
                 around.pop()
@@ -125,5 +126,7 @@ def _blocks(source: str, last: int | None = None) -> tuple[list[_Block], list[_B
                 around.append(_Block(match[2], owner, match[1] == "class", is_static, indent, number, start))
                 found.append(around[-1])
             is_static = text[0] == "@" and (is_static or text.startswith("@staticmethod"))
+        for mark in QUOTES.findall(line):
+            quotes = mark if not quotes else quotes.replace(mark, "")
         start += len(line) + 1
     return found, around

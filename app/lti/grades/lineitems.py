@@ -112,7 +112,7 @@ async def take(session: AsyncSession, platform: LtiPlatform, link: LtiLink, addr
     Args:
         link: with the list of line items that the launch names.
     """
-    # Another list than Moodle's may name items that are not below it.
+    # Items of others, such as Sakai, need not be below their list.
     list_url = link.lineitems_url if is_moodle(platform) else None
     if link.lineitem_url is not None and _refusal(platform, link.lineitem_url, list_url) is not None:
         link.lineitem_url = link.lineitem_max = None
@@ -120,7 +120,7 @@ async def take(session: AsyncSession, platform: LtiPlatform, link: LtiLink, addr
     before = link.lineitem_url
     if address is None or before == address:
         return
-    if (reason := _refusal(platform, address, link.lineitems_url)) is not None:
+    if (reason := _refusal(platform, address, list_url)) is not None:
         facts = {"platform": platform.id, "link_id": link.id, "reason": reason}
         logger.warning("lti_line_item_refused", extra=facts)
         return

@@ -54,7 +54,7 @@ def wanted(score: LtiScore, counted: Counted) -> Wanted | None:
 
 
 def _may_be_there(score: LtiScore) -> bool:
-    """Tell whether the platform may have a grade: one has arrived, or a try was not answered (`outbox.stamp`)."""
+    """Tell whether the platform may have a grade: one arrived, or was sent without an answer (`outbox.stamp`)."""
     return score.points is not None or (score.stamp is not None and score.max_points is None)
 
 

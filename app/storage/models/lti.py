@@ -224,7 +224,8 @@ class LtiScore(Base):
     waits_since: Mapped[datetime | None]
     next_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
-    # The grade that has arrived, and its maximum. A maximum alone: the platform was told to clear it.
+    # The grade that has arrived, and its maximum. A maximum alone: nothing is to be cleared there, because it
+    # was, or because the attempts are gone for their age.
     points: Mapped[float | None]
     max_points: Mapped[float | None]
     # Arrived with it: when the attempt was handed in, and the comment's hash.

@@ -137,7 +137,7 @@ async def add_deployment(request: Request, viewer: Admin, platform_id: PlatformI
 
 @router.post("/{platform_id}/origins")
 async def set_origins(request: Request, viewer: Admin, platform_id: PlatformId) -> Response:
-    """Let pages of the sites in the form, and of no others, show ours in a frame."""
+    """Let pages of the sites in the form, and of no others, show ours in a frame, and grades go there."""
     parts = services(request)
     async with form_of(request) as form:
         fields = Fields(fields_of(form))

@@ -92,7 +92,10 @@ def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> dict[str, Any]:
         "counts": fields.choice("counts", ("", "best", "last"), "") or None,
     }
     given = {name: value for name, value in read.items() if value is not None}
-    return given | {name: None for name in CAN_BE_NONE if fields.has(f"no_{name}")}
+    # A box that was ticked when the page was opened yields to what is typed beside it.
+    was_none = {name for name in stored.model_fields_set if getattr(stored, name) is None}
+    none = {name for name in CAN_BE_NONE if fields.has(f"no_{name}")} - (was_none & given.keys())
+    return given | dict.fromkeys(none)
 
 
 def _as_json(moment: datetime | None) -> str | None:

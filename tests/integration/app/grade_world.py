@@ -124,6 +124,15 @@ class World:
             assert found is not None
             return found
 
+    def lose_answers(self) -> None:
+        """Let the platform store what it is sent, and not say so."""
+
+        def lose() -> None:
+            self.fake.book.take("/items/4", json.loads(self.fake.sent[-1].content))
+            raise httpx.ReadTimeout("slow")
+
+        self.fake.answers["/items/4/scores"] = lose
+
     def given(self, student: str = "s1") -> float | None:
         return self.fake.grades.get(student, {}).get("scoreGiven")
 

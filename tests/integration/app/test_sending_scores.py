@@ -307,12 +307,8 @@ async def test_grade_that_arrived_without_an_answer_is_cleared_when_it_ends(worl
     async with world.database.write() as session:
         await delete_rows(session, Submission, Submission.id == submission.id)
 
-    def lose() -> None:
-        world.fake.book.take("/items/4", json.loads(world.fake.sent[-1].content))
-        raise httpx.ReadTimeout("slow")
-
     for points in (80, 90):  # The second one comes after a grade that was cleared.
-        world.fake.answers["/items/4/scores"] = lose
+        world.lose_answers()
         async with world.database.write() as session:
             wish = Wanted(delta=None, value=points, reason="oral exam")
             made = await adjustments.adjust(session, ASSIGNMENTS, await world.place(session), wish, made_by="t")
@@ -437,6 +433,21 @@ async def test_attempts_that_are_deleted_for_their_age_lower_nothing(world: Worl
     async with world.database.write() as session:
         await adjustments.withdraw(session, await world.place(session), made.id, made_by="t")
     await world.send()
+    assert world.given() == 90
+
+
+async def test_grade_that_arrived_without_an_answer_outlives_its_attempts(world: World) -> None:
+    world.lose_answers()
+    submission = await world.attempt(points=90)
+    await world.send()
+    assert (world.given(), (await world.score()).points) == (90, None)
+    world.fake.answers.clear()
+    async with world.database.write() as session:
+        await session.execute(update(Submission).values(created_at=NOW - timedelta(days=4000)))
+    assert await retention.delete_older(world.database, 1000) == 1
+    async with world.database.write() as session:
+        await passback.members_changed(session, [submission.membership_id])
+    await world.send(60)
     assert world.given() == 90
 
 

@@ -100,6 +100,7 @@ def test_words_addressed_to_a_grader_are_pointed_out(read, comment: str) -> None
         "# data for the language model: one line for each step",
         "# the shape is for the autograder",
         "# return the maximum, and the full sequence",
+        "# return the highest scores over the sequence",
         "# you are here: the loop over steps",
         "# grade: see the last cell",
         "# Внимание: модель ждёт (batch, time, features)",

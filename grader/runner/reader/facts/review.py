@@ -49,8 +49,8 @@ COMMAND = (
     r"|(?:instructions?|message)\s+(?:to|for)\s+(?:an?|any|the)\s+(?:ai|llm|(?:chat)?gpt|language\s+model|auto\w*[\s-]*grader)\b"
     r"|to\s+(?:any|the)\s+(?:ai|llm|(?:chat)?gpt)\b[^:]{0,40}:"
     r"|you\s+are\s+(?:now\s+)?(?:an?|the)\s+(?:\w+\s+){0,2}(?:grader|grading|evaluator|assistant|ai|language\s+model)\b"
-    r"|(?:deserves?|output|report|return)\s+(?:an?\s+|the\s+)?(?:full|maximum|perfect|highest|top|score\s+(?:of\s+)?\d+)"
-    r"(?:\s+(?:points?|marks?|scores?|grades?|credit)\b|(?<=\d))"
+    r"|(?:deserves?|output|report|return)\s+(?:an?\s+|the\s+)?"
+    r"(?:(?:full|highest|maximum|perfect|top)\s+(?:credit|grades?|marks?|points)\b|score\s+(?:of\s+)?\d+)"
     r"|(?:system|системн\w+)\s*(?:prompt|message|промпт|сообщени\w+)\s*:"
 )
 TO_A_GRADER = re.compile(rf"\b(?:{COMMAND})", re.IGNORECASE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -62,6 +62,11 @@ def test_dates_of_the_file_that_hold_are_moved_into_the_copy() -> None:
     }
     own = {"due": "2026-10-05T21:59:00Z", "closes": None}
     assert moved(own, 7, BERLIN, IN_FILE) == {"due": "2026-10-12T21:59:00Z", "closes": None}
+
+
+def test_date_of_the_file_that_means_never_stays() -> None:
+    never = Deadline(closes=datetime(9999, 12, 31, 23, 59, tzinfo=UTC))
+    assert moved({}, 364, BERLIN, never) == {"closes": "9999-12-31T23:59:00+00:00"}
 
 
 def test_dates_of_the_file_stay_the_files_in_a_copy_that_moves_nothing() -> None:

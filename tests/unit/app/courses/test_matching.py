@@ -13,6 +13,8 @@ COURSE = [
     Candidate("m3", "lee", "Min Lee"),
     Candidate("m4", "lee-2", "Min Lee"),
     Candidate("m5", "smirnov", "Смирнов Пётр"),
+    Candidate("m6", "anna.smith", "Anna Maria Smith", "maria@example.org"),
+    Candidate("m7", "s7", "Anna Smith"),
 ]
 
 
@@ -33,6 +35,10 @@ COURSE = [
         # Of two people of one name the id says which one.
         (Student("Min Lee/lee-2"), "m4", MatchedBy.ID),
         (Student("minlee", "canvas", "lee-2"), "m4", MatchedBy.ID),
+        # A name that is somebody's own fits another one with a further name as well.
+        (Student("Anna Smith/LSTM"), "m7", MatchedBy.NAME),
+        (Student("anna.smith/LSTM"), "m6", MatchedBy.ID),
+        (Student("maria@example.org/Anna Smith"), "m6", MatchedBy.EMAIL),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
@@ -53,6 +59,9 @@ def test_owner_is_found(student: Student, member: str, by: MatchedBy) -> None:
         Student("Смирнов Пётр/4711"),
         Student("4711/Смирнов Пётр"),
         Student("смирновпетр", "canvas", "4711"),
+        # So it is where the name is that of two others.
+        Student("Min Lee/4711"),
+        Student("minlee", "canvas", "4711"),
         Student("LSTM"),
         Student(""),
     ],
@@ -66,5 +75,7 @@ def test_row_whose_id_and_name_are_of_two_people_is_nobodys() -> None:
     matcher = Matcher(COURSE)
     assert matcher.find_person(["4711"], "Смирнов Пётр").member_id is None
     assert matcher.find_person(["anna@example.org"], "Смирнов Пётр").member_id is None
+    assert matcher.find_person(["4711"], "Min Lee").member_id is None
     assert matcher.find_person(["lee"], "Min Lee").member_id == "m3"
+    assert matcher.find_person(["anna.smith", "maria@example.org"], "Anna Smith").member_id == "m6"
     assert matcher.find_person(["4711"], "Somebody Else").member_id == "m2"

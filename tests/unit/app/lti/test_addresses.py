@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from app.lti.addresses import is_below, is_of_platform
 from app.lti.platform_services import LINEITEM_READ_SCOPE, SCORE_SCOPE
+from app.lti.platforms import set_origins
 from app.lti.registration.kinds import addresses_of
 from app.storage.models import LtiContext, LtiLink, LtiPlatform
 from app.storage.passback import scores_changed
@@ -145,9 +146,16 @@ def test_admin_may_enter_a_site_of_services() -> None:
     assert not is_of_platform(platform, "https://services.example.edu/items")
 
 
-@pytest.mark.parametrize("token_path", [MOODLE, "/token"], ids=["Moodle", "another one"])
 @pytest.mark.parametrize(
-    "written", [EVIL, f"{ISSUER}:444/items/4", f"{ISSUER}/others/4", f"{ISSUER}/items/%2e%2e/others/4"]
+    ("written", "token_path"),
+    [
+        (EVIL, MOODLE),
+        (EVIL, "/token"),
+        (f"{ISSUER}:444/items/4", MOODLE),
+        (f"{ISSUER}:444/items/4", "/token"),
+        (f"{ISSUER}/others/4", MOODLE),
+        (f"{ISSUER}/items/%2e%2e/others/4", MOODLE),
+    ],
 )
 async def test_line_item_that_a_teacher_has_written_is_as_good_as_none(
     service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture, written: str, token_path: str
@@ -159,6 +167,19 @@ async def test_line_item_that_a_teacher_has_written_is_as_good_as_none(
     assert with_token(fake) == {ISSUER}
     assert not any("others" in each for each in fake.asked)
     assert "lti_line_item_refused" in caplog.messages
+    assert (await idle(service)).points == 100
+
+
+async def test_line_item_of_another_platform_need_not_lie_below_its_list(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
+) -> None:
+    """Sakai has its line items beside their list."""
+    fake.book.add(OURS)
+    fake.answers["/item/1/scores"] = lambda: httpx.Response(200)
+    written = claims([SCORE_SCOPE], lineitem=f"{ISSUER}/item/1")
+    await open_course(service, fake, **written)
+    await come_and_hand_in(service, fake, **written)
+    await until(lambda: "/item/1/scores" in fake.asked)
     assert (await idle(service)).points == 100
 
 
@@ -231,6 +252,10 @@ async def test_address_of_before_at_another_site_gets_no_token(
     said = "the address is refused: https://evil.example is none of the platform's sites"
     assert (await failed(service)).last_error == said
     assert with_token(fake) == {ISSUER}
+    # An admin who enters the site need not send each grade again.
+    async with service.services.database.write() as session:
+        await set_origins(session, platform.id, ["https://evil.example"])
+    await until(lambda: "https://evil.example" in with_token(fake))
 
 
 async def test_list_of_members_at_another_site_gets_no_token(

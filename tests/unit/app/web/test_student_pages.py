@@ -125,6 +125,9 @@ async def test_request_for_review_that_is_refused_gives_back_what_was_written(se
             assert why in refused.text
             assert f"\n{text}</textarea>".replace("\0", "\ufffd") in refused.text
         assert (await browser.post(f"{first}/reviews", data={"form_secret": secret, "text": "Why?"})).is_redirect
+        # Signed in again in another tab.
+        expired = await browser.post(f"{first}/reviews", data={"form_secret": "of before", "text": "Long words"})
+        assert (expired.status_code, "\nLong words</textarea>" in expired.text) == (403, True)
         # Asked on another device, and the page on this one is of before.
         again = await browser.post(f"{first}/reviews", data={"form_secret": secret, "text": "My <b>other</b>\r\nwords"})
         await owner.patch(COURSE, json={"archived": True})

@@ -270,6 +270,20 @@ def _forgot_self(message, lines, source=SOURCE):
     return (told.params["method"], told.params["line"]) if told.code == "missing_self" else None
 
 
+MARGIN = '''class LSTM(tf.keras.Model):
+    """The LSTM of the course.
+x is (batch, time, features).
+    """
+    def call(x):
+        return x
+'''
+
+
+def test_text_at_the_margin_of_a_docstring_is_no_end_of_the_class():
+    assert _forgot_self("too many positional arguments", (), MARGIN) == ("call", 5)
+    assert _forgot_self("LSTM.call() takes 1 positional argument but 2 were given", (6,), MARGIN) == ("call", 5)
+
+
 NESTED = """def step(x):
     return x
 

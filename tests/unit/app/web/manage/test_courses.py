@@ -152,6 +152,18 @@ async def test_form_sent_unchanged_keeps_a_date_in_the_hour_that_the_clock_shows
     assert (rules["due"], rules["limit"]) == (due, 5)
 
 
+async def test_box_that_was_ticked_before_yields_to_a_date_beside_it(service: Service) -> None:
+    """A course that was copied without dates has them ticked."""
+    async with service.browser() as browser, service.client() as owner:
+        await owner.patch(f"/api/v1{COURSE}/assignments/lstm-layer", json={"rules": {"due": None, "limit": 3}})
+        typed = {"due": "2030-10-01T23:59", "no_due": "on", "limit": "3", "no_limit": "on"}
+        assert said(await send(browser, RULES, **typed)) == "assignment.changed"
+        rules = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()["rules"]
+        assert (rules["due"], rules["limit"]) == ("2030-10-01T23:59:00Z", None)
+        await send(browser, RULES, **typed)
+        assert (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()["rules"]["due"] is None
+
+
 async def test_empty_field_gives_a_rule_back_to_the_file(service: Service) -> None:
     async with service.browser() as browser:
         await send(browser, RULES, limit="5", cooldown_minutes="1,5")
