@@ -25,7 +25,8 @@ from app.http import problems
 from app.http.auth.guard import check_guarded
 from app.http.auth.holders import holders
 from app.http.frames import FrameMiddleware
-from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
+from app.http.methods import MethodMiddleware
+from app.http.middleware import RequestMiddleware, expect_requests
 from app.lti.frames import FrameSites
 from app.lti.grades.sender import ScoreSender
 from app.lti.nightly import Nightly
@@ -175,7 +176,7 @@ def create_app(
     check_guarded(app.routes)
     openapi.describe(app, sorted(assignments))
     expect_requests(app, metrics)
-    app.add_middleware(HeadMiddleware)
+    app.add_middleware(MethodMiddleware, routes=app.routes)
     app.add_middleware(GZipMiddleware, compresslevel=COMPRESSION, exclude_content_types=NOT_COMPRESSED)
     app.add_middleware(RequestMiddleware, metrics=metrics, routes=app.routes, frame_ancestors=frame_sites)
     app.add_middleware(FrameMiddleware)

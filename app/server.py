@@ -18,7 +18,8 @@ from app.access.tokens import new_token, sign_in_link
 from app.api.endpoints import operations
 from app.http import problems
 from app.http.connections import Protocol, Unfinished
-from app.http.middleware import HeadMiddleware, RequestMiddleware, expect_requests
+from app.http.methods import MethodMiddleware
+from app.http.middleware import RequestMiddleware, expect_requests
 from app.main import create_app
 from app.operations.collecting import not_collecting
 from app.services import Operations, Services
@@ -116,7 +117,7 @@ async def answering(state: Operations, port: int) -> AsyncIterator[None]:
     problems.add_handlers(app)
     app.include_router(operations.router)
     expect_requests(app, state.metrics)
-    app.add_middleware(HeadMiddleware)
+    app.add_middleware(MethodMiddleware, routes=app.routes)
     app.add_middleware(RequestMiddleware, metrics=state.metrics, routes=app.routes)
     with listen(state.settings.host, port) as listener:
         server = _Server(_config(app, state.settings))

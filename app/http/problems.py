@@ -10,7 +10,6 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
@@ -66,8 +65,6 @@ async def problem_response(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if isinstance(error, NotAuthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="lstm-grader"'
-    if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = _allowed(request)
     if answer.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers["Retry-After"] = str(params.get("retry_after_seconds", 10))
     document = problem(answer, language, params)
@@ -88,14 +85,6 @@ def problem(answer: Answer, language: str, params: Mapping[str, Any]) -> dict[st
         "detail": texts.find(f"problem.{answer.slug}.detail", language, **params) or status.description,
         **params,
     }
-
-
-def _allowed(request: Request) -> str:
-    """List the methods of all routes at this address. The framework names only the first route's, and never HEAD."""
-    contexts = [context for context in iter_route_contexts(request.app.routes) if isinstance(context.route, APIRoute)]
-    here = [context.methods or set() for context in contexts if context.path_regex.match(request.scope["path"])]
-    methods = set().union(*here)
-    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 def _params(request: Request, error: Exception) -> dict[str, Any]:

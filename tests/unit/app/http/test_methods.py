@@ -1,4 +1,4 @@
-"""HEAD tells of every address what GET would, and nothing more."""
+"""An address takes the methods of its own operations alone, and HEAD tells of it what GET would, and nothing more."""
 
 from __future__ import annotations
 
@@ -66,6 +66,22 @@ async def test_an_address_without_get_has_no_head(service: Service) -> None:
         refused = await client.head("/api/v1/webhooks/none/ping")
         assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
         assert (await client.put("/api/v1/tokens")).headers["allow"] == "GET, HEAD, POST"
+
+
+async def test_no_address_takes_a_method_of_one_that_it_resembles(service: Service) -> None:
+    """`/people/merges` also looks like `/people/{person_id}`, which can be deleted."""
+    own: dict[str, set[str]] = defaultdict(set)
+    for context in iter_route_contexts(create_app(service.services.settings).routes):
+        methods = getattr(context, "methods", None)
+        path = (context.path or "").format_map(defaultdict(lambda: "none"))
+        own[path if methods else f"{path}/none.css"] |= methods or {"GET"}  # of files, or of a folder of them
+    assert {"/api/v1/people/merges", "/api/v1/people/none", "/courses/new", "/courses/none", "/static/none.css"} <= own.keys()
+    async with service.client() as api:
+        for path, methods in own.items():
+            allowed = ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
+            for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "NONSENSE"} - methods:
+                refused = await api.request(method, path)
+                assert (refused.status_code, refused.headers["allow"]) == (405, allowed), f"{method} {path}"
 
 
 async def test_head_is_counted_as_such(service: Service) -> None:
