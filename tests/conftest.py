@@ -13,13 +13,16 @@ import asyncio
 import contextlib
 import fcntl
 import hashlib
+import itertools
 import os
 import random
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from _pytest._code.code import ExceptionChainRepr
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
@@ -36,6 +39,9 @@ from tests.receiver import Receiver, listening
 # examples each time, so that what fails there is the commit; everywhere else they are new ones.
 settings.register_profile("default", settings.default, deadline=None)
 settings.load_profile("default")
+
+SAW_LINES = 4
+SLOWEST_FILES = 10
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -72,10 +78,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
+    if isinstance(report.longrepr, ExceptionChainRepr) and report.longrepr.reprcrash:
+        # What it saw comes first: a failed assertion stands otherwise below the code of all the functions that led there.
+        entry = report.longrepr.reprtraceback.reprentries[0]
+        entry.lines[:0] = [f"E   {line}" for line in report.longrepr.reprcrash.message.splitlines()[:SAW_LINES]]
     if report.skipped and os.environ.get("CI") and not item.get_closest_marker("gpu"):
         report.outcome = "failed"
         report.longrepr = f"nothing but a GPU may be missing here: {report.longrepr[2]}"  # type: ignore[index]
     return report
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    seconds: Counter[str] = Counter()
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport):
+            seconds[report.nodeid.partition("::")[0]] += report.duration
+    if len(seconds) > SLOWEST_FILES:
+        terminalreporter.section(f"the {SLOWEST_FILES} slowest files")
+        for path, spent in seconds.most_common(SLOWEST_FILES):
+            terminalreporter.line(f"{spent:6.1f} s  {path}")
 
 
 WAITING = "tests/acceptance/"
