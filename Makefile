@@ -33,7 +33,7 @@ define environment
 @touch $@
 endef
 
-peers: $(PEERS_STAMP)  ## create .venv-peers with the platforms that tests speak to (done by test too)
+peers: $(PEERS_STAMP)  ## create .venv-peers with the platforms that tests speak to (done by test-all too)
 
 $(PEERS_STAMP): | $(STAMP)
 	$(call environment,$(PEERS),peers)
@@ -63,21 +63,26 @@ serve: setup  ## start the service on http://127.0.0.1:8000 and print a link tha
 
 # Each keeps TensorFlow warm for itself.
 WORKERS := 3
+PYTEST = $(BIN)/pytest -n $(WORKERS)
 # Tests start hundreds of processes, each of which would compile our modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-test: setup peers $(SITE_STAMP)  ## run the whole test suite, shared by three processes (make test WORKERS=4: by four)
-	$(BIN)/pytest -n $(WORKERS)
+test: setup  ## run what a change can break (ten minutes), in three processes (make test WORKERS=4: in four)
+	$(PYTEST) -m "not thorough"
 
-test-unit: setup  ## run the tests that need no TensorFlow, process or socket (minutes)
-	$(BIN)/pytest -n $(WORKERS) tests/unit
+test-all: setup peers  ## run every test once, those of make test among them (25 minutes)
+	$(PYTEST)
 
-lint: setup  ## ruff, mypy, the import contracts and the length of commit subjects
+test-unit: setup  ## run those of make test that need no TensorFlow, process or socket (minutes)
+	$(PYTEST) -m "not thorough" tests/unit
+
+lint: setup $(SITE_STAMP)  ## ruff, mypy, import contracts, and what the texts of tests, documents and commits must be like
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	.ci/subjects
+	$(BIN)/pytest tests/lint
 
 bench: setup  ## measure what a grade costs, with BASE=FOLDER against another version; to .benchmarks/bench.json too
 	$(call benchmark,test_cost.py,bench.json)
@@ -119,4 +124,4 @@ audit: $(RELEASE_STAMP)  ## ask PyPI for known holes in the packages that ship
 lock:  ## resolve the lock files again (needs uv)
 	bash requirements/lock.sh
 
-.PHONY: help setup peers docs pictures serve test test-unit lint bench bench-load bench-pages gradescope-zip test-image wheel sbom audit lock
+.PHONY: help setup peers docs pictures serve test test-all test-unit lint bench bench-load bench-pages gradescope-zip test-image wheel sbom audit lock

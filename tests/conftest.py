@@ -79,7 +79,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if isinstance(report.longrepr, ExceptionChainRepr) and report.longrepr.reprcrash:
-        # What it saw comes first: a failed assertion stands otherwise below the code of all the functions that led there.
+        # The failed assertion comes first, and not below the code of all the functions that led there.
         entry = report.longrepr.reprtraceback.reprentries[0]
         entry.lines[:0] = [f"E   {line}" for line in report.longrepr.reprcrash.message.splitlines()[:SAW_LINES]]
     if report.skipped and os.environ.get("CI") and not item.get_closest_marker("gpu"):
@@ -88,7 +88,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     seconds: Counter[str] = Counter()
     for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
         if isinstance(report, pytest.TestReport):

@@ -1,4 +1,4 @@
-"""What of a long list of alike cases `make test` tries, and what `make test-all` adds."""
+"""Splits long lists of alike cases: `make test` tries a sample of them, and `make test-all` the rest."""
 
 from __future__ import annotations
 

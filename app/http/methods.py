@@ -18,7 +18,7 @@ PARAMETER = re.compile(r"{[^}]*}")
 
 @dataclass(frozen=True)
 class Address:
-    """What the routes of one pattern take, whatever they call its parameters."""
+    """The routes of one pattern, whatever they call its parameters."""
 
     pattern: re.Pattern[str]
     methods: frozenset[str]

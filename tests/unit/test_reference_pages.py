@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -19,6 +21,8 @@ from app.settings import ENV_PREFIX, SECRETS, Settings
 from docs.site import reference
 from grader import shell
 from grader.assignment import Assignment, CheckId, assignment_schema
+from grader.report.model import Report, Status
+from grader.report.schema import report_schema
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -64,6 +68,26 @@ def words(cell: str) -> list[str]:
 @pytest.mark.parametrize("page", reference.PAGES)
 def test_a_page_made_from_the_program_is_as_the_program_is(page: str) -> None:
     assert (DOCS / page).read_text(encoding="utf-8") == reference.PAGES[page](), "python -m docs.site.reference"
+
+
+@pytest.mark.parametrize(
+    ("page", "schema", "command"),
+    [
+        ("assignment.schema.json", assignment_schema, "assignments schema"),
+        ("report.schema.json", report_schema, "report schema"),
+    ],
+)
+def test_a_committed_schema_is_the_generated_one(page: str, schema: Callable[[], object], command: str) -> None:
+    committed = json.loads((DOCS / page).read_text(encoding="utf-8"))
+    assert committed == schema(), f"lstm-grader {command} > docs/{page}"
+
+
+def test_every_key_and_status_of_a_report_is_described() -> None:
+    schema = Report.model_json_schema()
+    keys = {name for part in [schema, *schema["$defs"].values()] for name in part.get("properties", {})}
+    spans = re.findall(r"`([^`\n]+)`|^#+ (.+)$", (DOCS / "report.md").read_text(encoding="utf-8"), re.MULTILINE)
+    described = set(re.findall(r"\w+", " ".join(map("".join, spans))))
+    assert (keys | {"title", "message", "hint"} | {status.value for status in Status}) - described == set()
 
 
 def commands() -> dict[str, set[str]]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,11 +24,11 @@ from app.webhooks.sender import RETRY_SECONDS, WebhookSender, signature
 from grader import Status
 from tests.unit.app.calls import assert_problem, submit
 from tests.unit.app.conftest import FakeGrader, Service, running
-from tests.unit.test_docs import read
 from tests.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("with_tables")]
 
+API = Path(__file__).parents[4] / "docs" / "api.md"
 WEBHOOKS = "/api/v1/webhooks"
 HOOK = "https://lms.example.org/hook?course=7"
 
@@ -134,7 +135,7 @@ def test_check_by_hand_in_the_documentation_agrees_with_the_library(body: bytes,
         "webhook-timestamp": str(int(signed_at.timestamp())),
         "webhook-signature": f"v2,other {signed}",
     }
-    (code,) = re.findall(r"```python\n(import base64.*?)```", read("api.md"), re.DOTALL)
+    (code,) = re.findall(r"```python\n(import base64.*?)```", API.read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, Any] = {}
     exec(code, names)
     assert names["is_ours"](secret, headers, body) is is_ours
