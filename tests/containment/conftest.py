@@ -86,7 +86,7 @@ def submission(*, top: str = "", class_body: str = "", call: str = "") -> Submis
 
 
 class Attack(Protocol):
-    """Grades a submission with the attack in it, then an honest one, which must get full marks.
+    """Grades a submission with the attack in it. After those of a test comes an honest one, which must get full marks.
 
     Of `top`, what the class needs is run; all of `class_body` and `call` is.
 
@@ -151,15 +151,19 @@ def graded(box: ForkSandbox, assignment: Assignment, references: ReferenceStore)
     return grade_it
 
 
-@pytest.fixture(scope="session")
-def attack(graded: Callable[..., Report]) -> Attack:
+@pytest.fixture
+def attack(graded: Callable[..., Report]) -> Iterator[Attack]:
     def attack_with(*, top: str = "", class_body: str = "", call: str = "", **limits: object) -> Report:
-        report = graded(submission(top=top, class_body=class_body, call=call), **limits)
-        after = graded(submission())
-        assert (after.status, after.points, after.output.stdout) == (Status.PASSED, 100, "")
-        return report
+        return graded(submission(top=top, class_body=class_body, call=call), **limits)
 
-    return attack_with
+    yield attack_with
+    after = graded(submission())
+    assert (after.status, after.points, after.output.stdout) == (Status.PASSED, 100, "")
+
+
+def verdict(report: Report) -> tuple[object, ...]:
+    """The status, the points and what the diagnoses are called."""
+    return (str(report.status), report.points, *(diagnosis.code for diagnosis in report.diagnoses))
 
 
 def probing(codes: Mapping[str, str]) -> dict[str, str]:
@@ -171,10 +175,10 @@ def probing(codes: Mapping[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def probe(attack: Attack) -> Probe:
+def probe(graded: Callable[..., Report]) -> Probe:
     def probe_with(codes: Mapping[str, str]) -> dict[str, str]:
         # Whatever the pieces find, they shall end on a slow machine too.
-        report = attack(**probing(codes), statement_seconds=60.0, cpu_seconds=60, wall_seconds=120.0)
+        report = graded(submission(**probing(codes)), statement_seconds=60.0, cpu_seconds=60, wall_seconds=120.0)
         assert (report.status, report.points) == (Status.PASSED, 100)
         return json.loads(report.output.stdout.splitlines()[-1])
 
@@ -211,11 +215,12 @@ def asleep(box: ForkSandbox) -> Callable[[], Asleep]:
     return lambda: wait_until(found)
 
 
+#: For runs that wait until they are told to go on: only a hang meets it.
+WAITING_SECONDS = 400.0
 RESTING = """
     if not os.path.exists('asleep'):
         open('asleep', 'w').write(str(os.getpid()))
-        rested = time.monotonic()
-        while not os.path.exists('woken') and time.monotonic() - rested < 8: time.sleep(0.02)
+        while not os.path.exists('woken'): time.sleep(0.02)
 """
 
 
@@ -229,10 +234,12 @@ def neighbour(
     def resting() -> Iterator[Asleep]:
         given = submission(class_body="word = 'a word of this submission'", call=RESTING)
         with ThreadPoolExecutor(1) as pool:
-            run = pool.submit(graded, given)
+            run = pool.submit(graded, given, wall_seconds=WAITING_SECONDS)
             found = asleep()
-            yield found
-            (found.folder / "woken").touch()
+            try:
+                yield found
+            finally:
+                (found.folder / "woken").touch()
             assert (run.result().status, run.result().points) == (Status.PASSED, 100)
 
     return resting

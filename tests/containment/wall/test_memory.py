@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -13,9 +14,10 @@ import numpy as np
 import pytest
 
 from grader.assignment import load_assignments
+from grader.sandbox import ForkSandbox
 from reference import ReferenceStore
 
-GIB = 1 << 30
+LIMIT = 768 << 20
 MAP = "(lambda protection, flags, size=2 << 30: syscall('mmap', 0, size, protection, flags, -1, 0))"
 # (protection, flags): kinds of memory that a limit on private writable memory does not see.
 REFUSED = {
@@ -64,15 +66,6 @@ BOMBS = {
             held.append(mmap.mmap(file.fileno(), 16 << 20))
             for offset in range(0, 16 << 20, 4096): held[-1][offset] = 1
         """,
-    "pipes": """
-        held = []
-        while True:
-            held.append(os.pipe())
-            os.set_blocking(held[-1][1], False)
-            try:
-                while True: os.write(held[-1][1], bytes(65536))
-            except BlockingIOError: pass
-        """,
     "a regular expression": "import re\nre.compile('(?:' * 10 ** 6)",
     "a list of lists": "junk = []\nwhile True: junk = [junk, list(range(1000))]",
     "a constant": "eval(\"'x' * 10 ** 10\")",
@@ -81,25 +74,60 @@ BOMBS = {
 }
 
 
-def available() -> int:
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+# Memory of the kernel, which no figure of a process counts: the submission says itself how much it got.
+PIPES = """
+    held, size = [], 0
+    try:
+        while True:
+            held.append(os.pipe())
+            os.set_blocking(held[-1][1], False)
+            try:
+                while True: size += os.write(held[-1][1], bytes(65536))
+            except BlockingIOError: pass
+    except OSError:
+        print(size)
+        raise
+    """
+
+
+def _sizes(pid: int) -> dict[str, int]:
+    """The figures of a process in bytes; none of one that has ended."""
+    figures = (line.split() for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return {figure[0].rstrip(":"): int(figure[1]) * 1024 for figure in figures if figure[2:] == ["kB"]}
+
+
+def _growth(box: ForkSandbox) -> Iterator[int]:
+    """How much more memory each run has, or once had, than the warm process that it is a copy of."""
+    for warm in box.pids():
+        for run in Path(f"/proc/{warm}/task/{warm}/children").read_text().split():
+            has, began_with = _sizes(int(run)), _sizes(warm)
+            if has:
+                libraries = min(has["RssFile"], began_with["RssFile"])
+                inherited = sum(began_with[name] for name in ("RssAnon", "RssShmem", "VmPTE"))
+                yield has["VmHWM"] - libraries + has["VmPTE"] + has["VmSwap"] - inherited
 
 
 @pytest.fixture
-def lowest() -> Iterator[Callable[[], int]]:
-    """Tells how far the machine's free memory has fallen since the test began."""
-    start, falls, ended = available(), [0], []
+def grown(box: ForkSandbox) -> Iterator[Callable[[], int]]:
+    """Tells how much memory of its own a run has had at most since the last time. Other programs do not count."""
+    seen, ended = [0], []
 
     def watch() -> None:
         while not ended:
-            falls.append(start - available())
-            time.sleep(0.02)  # Sleeps: the free memory is sampled.
+            with contextlib.suppress(OSError):  # a run ends while it is looked at
+                seen.extend(_growth(box))
+            time.sleep(0.02)  # Sleeps: memory is sampled.
+
+    def most() -> int:
+        nonlocal seen
+        found, seen = seen, [0]
+        return max(found)
 
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(watch)
-        yield lambda: max(falls)
+        watching = pool.submit(watch)
+        yield most
         ended.append(True)
+        watching.result()
 
 
 def test_memory_that_no_limit_counts_cannot_be_had(probe):
@@ -152,14 +180,27 @@ def test_reserved_memory_cannot_be_made_writable_later(probe):
     }
 
 
-@pytest.mark.alone
-@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
-def test_no_bomb_takes_much_more_than_the_limit(attack, lowest, bomb):
-    report = attack(call=bomb)
-    assert report.status in ("memory_limit", "runtime_error", "output_limit", "time_limit")
-    assert report.points == 0
-    # 512 MB of its own; the rest is what this machine does besides, and one look of the supervisor.
-    assert lowest() < 1.5 * GIB
+def test_no_bomb_takes_much_more_than_the_limit(attack, grown):
+    for name, bomb in BOMBS.items():
+        report = attack(call=bomb, memory_bytes=LIMIT, cpu_seconds=3)
+        assert report.status in ("memory_limit", "runtime_error", "output_limit", "time_limit"), name
+        assert report.points == 0, name
+        # The rest is what fits between two looks of the supervisor.
+        assert grown() < 1.5 * LIMIT, name
+
+
+def test_memory_beyond_a_limit_would_be_seen(attack, grown):
+    """The witness: under a limit that is twice as high the same is measured as too much."""
+    report = attack(call="junk = []\nwhile True: junk.append(np.ones(1 << 22))", memory_bytes=2 * LIMIT)
+    assert (report.status, report.points) == ("memory_limit", 0)
+    assert grown() > 1.5 * LIMIT
+
+
+def test_pipes_hold_little(attack, assignment):
+    report = attack(call=PIPES)
+    assert (report.status, report.points) == ("runtime_error", 0)
+    sizes = [int(size) for size in report.output.stdout.split()]
+    assert 0 < max(sizes) <= assignment.limits.open_files * 65536
 
 
 def test_no_memory_is_shared_between_runs(box, graded, written):
