@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -131,6 +132,44 @@ class PostgreSQL:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+class Copy:
+    """A copy of a database, for many tests one after another: to make one for each takes ten times as long.
+
+    Args:
+        original: its URL. Nobody changes it meanwhile.
+    """
+
+    def __init__(self, server: PostgreSQL, original: str) -> None:
+        self.url = server.new_database(original)
+        self._rows: dict[str, bytes] = {}
+        with psycopg.connect(original) as connection, connection.cursor() as cursor:
+            tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+            for (table,) in cursor.execute(tables).fetchall():
+                with cursor.copy(_about("COPY {} TO STDOUT", table)) as rows:
+                    self._rows[table] = b"".join(rows)
+
+    def restore(self) -> None:
+        """End the connections of all who use it, and give its tables the rows of the original."""
+        one_of_each = [
+            sql.SQL("(SELECT {} FROM {} LIMIT 1)").format(sql.Literal(table), sql.Identifier(table))
+            for table in self._rows
+        ]
+        with psycopg.connect(self.url, autocommit=True) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            filled = [name for (name,) in cursor.execute(sql.SQL(" UNION ALL ").join(one_of_each)).fetchall()]
+            with connection.transaction():
+                cursor.execute("SET LOCAL session_replication_role = replica")  # Looks at no foreign keys.
+                for table in filled:
+                    cursor.execute(_about("DELETE FROM {}", table))
+                    with cursor.copy(_about("COPY {} FROM STDIN", table)) as rows:
+                        rows.write(self._rows[table])
+            for table in filled:  # New rows come in their order again, not in the gaps of the old ones.
+                cursor.execute(_about("VACUUM {}", table))
+
+
 @contextlib.contextmanager
 def running_postgresql(network: str | None = None) -> Iterator[PostgreSQL]:
     # Not pytest's folder: its parents are closed to other users.
@@ -143,6 +182,10 @@ def running_postgresql(network: str | None = None) -> Iterator[PostgreSQL]:
             yield server
         finally:
             server.stop()
+
+
+def _about(statement: LiteralString, table: str) -> sql.Composed:
+    return sql.SQL(statement).format(sql.Identifier(table))
 
 
 def _subfolder(folder: Path, name: str) -> Path:

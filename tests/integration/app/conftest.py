@@ -1,18 +1,24 @@
-"""Databases of both kinds."""
+"""Databases of both kinds. `kinds` says which tests run on PostgreSQL."""
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from app.access import tokens
 from app.access.tokens import Principal
+from app.cli import cli
 from app.storage.database import Database
 from tests.integration.app import grade_world
 from tests.integration.app.grade_world import World
+from tests.postgresql import Copy, PostgreSQL
+
+Run = Callable[..., Result]
 
 
 @pytest.fixture
@@ -25,14 +31,34 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "folder" / "lstm-grader.sqlite3"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(anyio_backend: str, path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
-    """A database with all tables, and without rows."""
-    if request.param == "sqlite":
-        shutil.copytree(request.getfixturevalue("empty_sqlite"), path.parent)
-        url = f"sqlite:///{path}"
-    else:
-        url = request.getfixturevalue("new_database")(request.getfixturevalue("empty_postgresql"))
+@pytest.fixture
+def kind(request: pytest.FixtureRequest) -> str:
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture(scope="session")
+def copy_on_postgresql(postgresql: PostgreSQL, empty_postgresql: str) -> Copy:
+    return Copy(postgresql, empty_postgresql)
+
+
+@pytest.fixture
+def url_on_postgresql(copy_on_postgresql: Copy) -> str:
+    """The URL of a database with all tables, and without rows. A test that changes its tables needs `new_database`."""
+    copy_on_postgresql.restore()
+    return copy_on_postgresql.url
+
+
+@pytest.fixture
+def url(kind: str, path: Path, request: pytest.FixtureRequest) -> str:
+    """The URL of a database with all tables, and without rows, of this kind."""
+    if kind == "postgresql":
+        return request.getfixturevalue("url_on_postgresql")
+    shutil.copytree(request.getfixturevalue("empty_sqlite"), path.parent)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+async def database(anyio_backend: str, url: str) -> AsyncIterator[Database]:
     database = Database(url)
     await database.upgrade()
     yield database
@@ -49,3 +75,19 @@ async def owner(database: Database) -> Principal:
 @pytest.fixture
 async def world(database: Database, owner: Principal, monkeypatch: pytest.MonkeyPatch) -> World:
     return await grade_world.made(database, owner, monkeypatch)
+
+
+@pytest.fixture
+def run(url: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command of ours on a database that has the owner's token."""
+
+    async def prepare() -> None:
+        database = Database(url)
+        async with database.write() as session:
+            await tokens.set_owner_token(session, "0" * 64)
+        await database.close()
+
+    asyncio.run(prepare())
+    monkeypatch.setenv("LSTM_GRADER_DATA_DIR", str(path.parent))
+    monkeypatch.setenv("LSTM_GRADER_DATABASE_URL", url)
+    return lambda *arguments: CliRunner().invoke(cli, arguments)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
-import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -33,13 +30,6 @@ REPORT = Report(
         submission_sha256="s", assignment_digest="d", grader_version="0", created_at=datetime(2026, 1, 1, tzinfo=UTC)
     ),
 ).sealed()
-
-
-def url_of(kind: str, path: Path, request: pytest.FixtureRequest) -> str:
-    if kind == "sqlite":
-        return f"sqlite:///{path}"
-    new_database: Callable[[], str] = request.getfixturevalue("new_database")
-    return new_database()
 
 
 async def add(database: Database, by: Principal, student: str = "ivanov") -> Submission:

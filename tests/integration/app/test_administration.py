@@ -1,4 +1,4 @@
-"""Tokens and regrades from a shell, on both databases."""
+"""Tokens, regrades and deletions from a shell, and what `doctor` says of the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Update, select, text, update
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from app.access import tokens
 from app.access.tokens import Principal
@@ -24,32 +24,11 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Course, Membership, Role, Token, utc_now
 from grader.report.model import HELD, Advisory, Report, Status
-from tests.integration.app.rows import REPORT, add, claim, url_of
+from tests.integration.app.conftest import Run
+from tests.integration.app.kinds import on_both, on_both_thoroughly
+from tests.integration.app.rows import REPORT, add, claim
 from tests.ports import free_port
 from tests.postgresql import running_postgresql
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    url = url_of(request.param, tmp_path / "lstm-grader.sqlite3", request)
-    monkeypatch.setenv("LSTM_GRADER_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("LSTM_GRADER_DATABASE_URL", url)
-    return url
-
-
-@pytest.fixture
-def run(url: str) -> Run:
-    async def prepare() -> None:
-        database = Database(url)
-        await database.upgrade()
-        async with database.write() as session:
-            await tokens.set_owner_token(session, "0" * 64)
-        await database.close()
-
-    asyncio.run(prepare())
-    return lambda *arguments: CliRunner().invoke(cli, arguments)
 
 
 async def found(url: str, secret: str) -> Token | None:
@@ -60,6 +39,7 @@ async def found(url: str, secret: str) -> Token | None:
     return token
 
 
+@on_both
 def test_token_is_made_listed_and_ended(run: Run, url: str) -> None:
     made = run("tokens", "create", "For Ivanov", "--student", " ivanov ", "--days", "30")
     assert made.exit_code == 0
@@ -159,6 +139,7 @@ async def grade(url: str, **reports: Report) -> None:
     await database.close()
 
 
+@on_both_thoroughly
 def test_held_attempts_are_listed_and_decided_on(run: Run, url: str) -> None:
     attacked = REPORT.model_copy(update={"advisories": [Advisory(code=HELD, params={"variant": "forged"})]})
     asyncio.run(grade(url, ivanov=attacked, petrov=REPORT, sidorov=attacked))
@@ -170,6 +151,7 @@ def test_held_attempts_are_listed_and_decided_on(run: Run, url: str) -> None:
     assert (none.exit_code, none.stdout, none.stderr) == (0, "", "lstm-grader: no attempts wait for a decision\n")
 
 
+@on_both_thoroughly
 def test_submissions_are_queued_to_be_graded_again(run: Run, url: str) -> None:
     async def queued() -> list[str]:
         database = Database(url)
@@ -185,6 +167,7 @@ def test_submissions_are_queued_to_be_graded_again(run: Run, url: str) -> None:
     assert asyncio.run(queued()) == ["ivanov"]
 
 
+@on_both_thoroughly
 def test_preview_is_begun_shown_and_applied_or_dropped(run: Run, url: str) -> None:
     asyncio.run(grade(url, ivanov=REPORT.model_copy(update={"status": Status.FAILED, "points": 10.0})))
 
@@ -217,6 +200,7 @@ def test_preview_is_begun_shown_and_applied_or_dropped(run: Run, url: str) -> No
     assert (second in newest, first in oldest, "dropped" in oldest) == (True, True, True)
 
 
+@on_both_thoroughly
 def test_people_are_listed_exported_and_deleted(run: Run, url: str, tmp_path: Path) -> None:
     asyncio.run(grade(url, ivanov=REPORT, petrov=REPORT))
     newest, oldest = run("people", "list").stdout.splitlines()
@@ -280,7 +264,12 @@ def test_upgrade_waits_for_a_postgresql_that_does_not_answer_yet() -> None:
         assert upgrade.returncode == 0
 
 
-def test_database_that_was_never_served_is_named(url: str) -> None:
+@on_both
+def test_database_that_was_never_served_is_named(
+    kind: str, tmp_path: Path, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'none'}" if kind == "sqlite" else new_database()
+    monkeypatch.setenv("LSTM_GRADER_DATABASE_URL", url)
     ended = CliRunner().invoke(cli, ["tokens", "list"])
     assert ended.exit_code == 2
     assert "lstm-grader db upgrade" in ended.stderr
@@ -291,7 +280,8 @@ def inspected(url: str) -> tuple[list[str], bool]:
     return found.lines, found.wrong is None
 
 
-def test_doctor_sees_what_waits_and_changes_nothing(run: Run, url: str, tmp_path: Path) -> None:
+@on_both
+def test_doctor_sees_what_waits_and_changes_nothing(run: Run, url: str, path: Path) -> None:
     async def queue_two_take_one() -> None:
         database = Database(url)
         async with database.read() as session:
@@ -302,14 +292,14 @@ def test_doctor_sees_what_waits_and_changes_nothing(run: Run, url: str, tmp_path
         await database.close()
 
     asyncio.run(queue_two_take_one())
-    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    before = {file.name: file.stat().st_mtime_ns for file in path.parent.glob("*")}
     (where, revision, queue), is_usable = inspected(url)
     assert is_usable
     kind, name = ("SQLite", url.removeprefix("sqlite:///")) if url.startswith("sqlite") else ("PostgreSQL", url)
     assert where == f"database: {kind}, {name}"
     assert re.fullmatch(r"revision: \d{4}, the newest", revision)
-    assert re.fullmatch(r"queue: 1 waiting \(the oldest upload for \d s\), 1 being graded", queue)
-    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+    assert re.fullmatch(r"queue: 1 waiting \(the oldest upload for \d+ s\), 1 being graded", queue)
+    assert {file.name: file.stat().st_mtime_ns for file in path.parent.glob("*")} == before
 
 
 def test_doctor_sees_what_a_running_service_has_just_written(tmp_path: Path) -> None:
@@ -328,6 +318,7 @@ def test_doctor_sees_what_a_running_service_has_just_written(tmp_path: Path) -> 
     assert asyncio.run(look_meanwhile())[-1].startswith("queue: 1 waiting")
 
 
+@on_both
 @pytest.mark.parametrize(
     ("revision", "says", "of_sqlite"),
     [

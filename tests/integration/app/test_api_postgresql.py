@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE
 from grader import Status, load_assignments
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, form_secret
-from tests.waiting import until
+from tests.waiting import SECONDS, until
 
 pytestmark = pytest.mark.anyio
 
@@ -31,11 +31,10 @@ def grader() -> FakeGrader:
 
 @pytest.fixture
 async def client(
-    anyio_backend: str, tmp_path: Path, new_database: Callable[[], str], grader: FakeGrader
+    anyio_backend: str, tmp_path: Path, url_on_postgresql: str, grader: FakeGrader
 ) -> AsyncIterator[httpx.AsyncClient]:
-    settings = Settings(data_dir=tmp_path, database_url=new_database(), owner_token=OWNER_TOKEN)
+    settings = Settings(data_dir=tmp_path, database_url=url_on_postgresql, owner_token=OWNER_TOKEN)
     database = Database(settings.database_url)
-    await database.upgrade()
     app = create_app(settings, owner_token=OWNER_TOKEN)
     with ThreadPoolExecutor(2) as threads:
         grading = Grading(database, load_assignments(), grader, threads)
@@ -93,7 +92,7 @@ async def test_stream_follows_a_worker_and_a_queued_submission_can_be_cancelled(
     await until(lambda: grader.began)
     assert (await client.post(f"{second['links']['self']}/cancel")).json()["job_status"] == "cancelled"
     grader.released.set()
-    told = [events(await asyncio.wait_for(each, 20)) for each in watching]
+    told = [events(await asyncio.wait_for(each, SECONDS)) for each in watching]
     assert told == [["queued", "reading", "running", "done"], ["queued", "cancelled"]]
 
 

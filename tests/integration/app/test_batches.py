@@ -38,6 +38,7 @@ from app.storage.models import (
 from app.submissions import repository
 from app.submissions.repository import REGRADE_PRIORITY
 from grader import load_assignments
+from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import add
 
 pytestmark = pytest.mark.anyio
@@ -119,6 +120,7 @@ async def states(database: Database, batch: Batch) -> Counter[str]:
     return Counter({state.value: count for state, count in progress.states.items() if count})
 
 
+@on_both
 async def test_thirty_files_become_attempts_of_their_owners(database: Database, owner: Principal, inbox: Inbox) -> None:
     await enrol(database)
     batch = await begin(database, owner)
@@ -143,6 +145,7 @@ async def test_thirty_files_become_attempts_of_their_owners(database: Database, 
     assert waits == 0
 
 
+@on_both_thoroughly
 @pytest.mark.parametrize("goes_on", [lambda owner: owner, other_than], ids=["the same", "somebody else"])
 async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(
     database: Database, owner: Principal, inbox: Inbox, goes_on: Callable[[Principal], Principal]
@@ -167,6 +170,7 @@ async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(
     assert (again.state, again.submission_id) == (BatchFileState.HANDED_IN, attempts[0])
 
 
+@on_both
 @pytest.mark.parametrize("rules", [{}, {"limit": 1}], ids=["any number of attempts", "one attempt"])
 async def test_batch_that_two_teachers_hand_in_at_once_is_handed_in_once(
     database: Database, owner: Principal, rules: dict[str, int]
@@ -186,6 +190,7 @@ async def test_batch_that_two_teachers_hand_in_at_once_is_handed_in_once(
     assert len(students) == len(set(students)) == 26
 
 
+@on_both
 async def test_attempt_that_is_stored_goes_before_the_refusal_of_another_hand_in(
     database: Database, owner: Principal
 ) -> None:
@@ -219,6 +224,7 @@ async def test_attempt_that_is_stored_goes_before_the_refusal_of_another_hand_in
     assert line.file.reason == {}
 
 
+@on_both
 async def test_same_archive_twice_at_once_is_handed_in_once(database: Database, owner: Principal) -> None:
     await enrol(database)
     batches = [await begin(database, owner) for _ in range(2)]
@@ -245,6 +251,7 @@ async def test_same_archive_again_is_all_duplicates(database: Database, owner: P
         assert len((await session.scalars(select(Submission.id))).all()) == 1
 
 
+@on_both
 async def test_file_of_a_batch_is_not_late_and_is_taken_after_the_close(
     database: Database, owner: Principal, inbox: Inbox
 ) -> None:
@@ -262,6 +269,7 @@ async def test_file_of_a_batch_is_not_late_and_is_taken_after_the_close(
         assert set(await session.scalars(select(Submission.created_at))) == {due}
 
 
+@on_both_thoroughly
 async def test_teacher_gives_a_file_to_a_student_or_leaves_it_out(
     database: Database, owner: Principal, inbox: Inbox
 ) -> None:
@@ -291,19 +299,19 @@ async def test_teacher_gives_a_file_to_a_student_or_leaves_it_out(
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (b"no archive", ArchiveUnreadable),
-        (packed({"picture.png": b"x"}).getvalue(), ArchiveEmpty),
-        (packed({f"{each}.py": b"x" for each in range(5001)}).getvalue(), ArchiveTooLarge),
-        (packed({"a.py": bytes(60_000_000)}).getvalue(), ArchiveTooLarge),
+        (lambda: io.BytesIO(b"no archive"), ArchiveUnreadable),
+        (lambda: packed({"picture.png": b"x"}), ArchiveEmpty),
+        (lambda: packed({f"{each}.py": b"x" for each in range(5001)}), ArchiveTooLarge),
+        (lambda: packed({"a.py": bytes(60_000_000)}), ArchiveTooLarge),
     ],
     ids=["no archive", "nothing to grade", "too many files", "a bomb"],
 )
 async def test_archive_that_is_none_or_too_much_is_refused_as_a_whole(
-    database: Database, owner: Principal, content: bytes, error: type[AppError]
+    database: Database, owner: Principal, content: Callable[[], io.BytesIO], error: type[AppError]
 ) -> None:
     batch = await begin(database, owner)
     with pytest.raises(error):
-        await taking_in.store_files(database, batch, io.BytesIO(content), LIMIT, LIMIT)
+        await taking_in.store_files(database, batch, content(), LIMIT, LIMIT)
     assert await states(database, batch) == {}
 
 

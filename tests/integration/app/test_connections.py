@@ -15,7 +15,7 @@ from app.http import connections
 from app.http.connections import Unfinished
 from app.server import _config, _Server, listen
 from app.settings import Settings
-from tests.waiting import until
+from tests.waiting import SECONDS, until
 
 pytestmark = pytest.mark.anyio
 
@@ -77,7 +77,7 @@ async def test_a_header_that_does_not_end_in_time_is_given_up(
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
     async with serving(Settings(data_dir=tmp_path)) as (port, unfinished):
         reader, _ = await begin(port, sent)
-        assert (await asyncio.wait_for(reader.read(), 20)).startswith(b"HTTP/1.1 408 ")
+        assert (await asyncio.wait_for(reader.read(), SECONDS)).startswith(b"HTTP/1.1 408 ")
         assert unfinished is not None
         assert len(unfinished) == 0
 
@@ -97,7 +97,7 @@ async def test_headers_that_come_byte_by_byte_are_given_up_all_the_same(
         dripping = asyncio.create_task(drip())
         # A byte that arrives when it is closed already is answered with a reset, which can overtake the answer.
         with contextlib.suppress(ConnectionResetError):
-            assert (await asyncio.wait_for(reader.read(), 20)).startswith(b"HTTP/1.1 408 ")
+            assert (await asyncio.wait_for(reader.read(), SECONDS)).startswith(b"HTTP/1.1 408 ")
         dripping.cancel()
         await asyncio.gather(dripping, return_exceptions=True)
 
@@ -130,12 +130,13 @@ async def test_of_too_many_the_oldest_is_closed_and_others_are_served(
         answers = [await finish(*(await begin(port)), b"1\r\n\r\n1234") for _ in range(3)]
         assert {answer[-1:] for answer in answers} == {b"4"}
         for reader, _ in half[:1]:
-            assert (await asyncio.wait_for(reader.read(), 20)).startswith(b"HTTP/1.1 408 ")
+            assert (await asyncio.wait_for(reader.read(), SECONDS)).startswith(b"HTTP/1.1 408 ")
         assert (await finish(*half[-1], b"1\r\n\r\n1234")).endswith(b"4")
 
 
 async def test_many_that_come_at_once_are_not_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MOST_UNFINISHED", 5)
+    monkeypatch.setattr(connections, "YOUNG_SECONDS", SECONDS)
     async with serving(Settings(data_dir=tmp_path)) as (port, _):
         came = await asyncio.gather(*(begin(port) for _ in range(100)))
         answers = await asyncio.gather(*(finish(*each, b"1\r\n\r\n1234") for each in came))

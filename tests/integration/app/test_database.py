@@ -47,12 +47,11 @@ from app.teaching import regrades
 from grader import Report
 from grader.assignment import BUILT_IN, Attempts, read_assignment
 from grader.report.model import Status
-from tests.integration.app.rows import CONTENT, REPORT, add, add_in, claim, finish, job_status, url_of
-from tests.waiting import until
+from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
+from tests.integration.app.rows import CONTENT, REPORT, add, add_in, claim, finish, job_status
+from tests.waiting import SECONDS, until
 
 pytestmark = pytest.mark.anyio
-
-sqlite_only = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 async def place(session: AsyncSession, student: str = "ivanov") -> tuple[str, str]:
@@ -65,6 +64,7 @@ async def place(session: AsyncSession, student: str = "ivanov") -> tuple[str, st
 # The tables
 
 
+@on_both
 async def test_migrations_make_the_tables_of_the_models(database: Database) -> None:
     # Alembic cannot compare an index that goes down on SQLite.
     by_text = {"ix_submissions_queue"} if database.is_sqlite else set()
@@ -81,7 +81,6 @@ async def test_migrations_make_the_tables_of_the_models(database: Database) -> N
             assert made == str(CreateIndex(index).compile(dialect=connection.dialect))
 
 
-@sqlite_only
 async def test_sqlite_is_set_to_lose_nothing(database: Database) -> None:
     async with database.read() as session:
         values = {
@@ -101,12 +100,14 @@ async def test_foreign_keys_are_enforced(database: Database) -> None:
         await add_to_no_course(database)
 
 
+@on_both
 async def test_error_messages_hold_no_parameters(database: Database) -> None:
     with pytest.raises(IntegrityError) as caught:
         await add_to_no_course(database)
     assert "Секретарёв" not in str(caught.value)
 
 
+@on_both_thoroughly
 async def test_transaction_that_fails_leaves_nothing(database: Database, owner: Principal) -> None:
     async def fail() -> None:
         async with database.write() as session:
@@ -119,14 +120,14 @@ async def test_transaction_that_fails_leaves_nothing(database: Database, owner: 
         assert await tokens.find_token(session, "9" * 64) is None
 
 
+@on_both
 async def test_readers_are_not_kept_waiting_by_a_writer(database: Database, owner: Principal) -> None:
     async with database.write() as session:
         await session.execute(text("UPDATE tokens SET name = 'changed'"))
         async with database.read() as other:
-            assert await asyncio.wait_for(other.scalar(select(Token.name)), 2) == "owner"
+            assert await asyncio.wait_for(other.scalar(select(Token.name)), SECONDS) == "owner"
 
 
-@sqlite_only
 async def test_a_statement_crosses_into_the_thread_of_sqlite_once(
     database: Database, owner: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,16 +149,14 @@ async def test_a_statement_crosses_into_the_thread_of_sqlite_once(
     assert len(crossings) == 4
 
 
-async def test_a_connection_that_the_server_has_closed_is_not_used_again(
-    path: Path, request: pytest.FixtureRequest
-) -> None:
-    database, other = (Database(url) for url in [url_of("postgresql", path, request)] * 2)
+async def test_a_connection_that_the_server_has_closed_is_not_used_again(url_on_postgresql: str) -> None:
+    database, other = (Database(url_on_postgresql) for _ in range(2))
     async with database.read() as session, database.read() as second:
         pids = [await each.scalar(select(func.pg_backend_pid())) for each in (session, second)]
     async with other.write() as session:
         for pid in pids:
             # Returns when it is gone.
-            assert await session.scalar(select(func.pg_terminate_backend(pid, 10_000)))
+            assert await session.scalar(select(func.pg_terminate_backend(pid, 20_000)))
     async with database.read() as session, database.write() as second:
         assert await session.scalar(select(func.pg_backend_pid())) not in pids
         assert await second.scalar(select(func.pg_backend_pid())) not in pids
@@ -165,7 +164,6 @@ async def test_a_connection_that_the_server_has_closed_is_not_used_again(
     await other.close()
 
 
-@sqlite_only
 async def test_connection_whose_opener_is_cancelled_is_closed(
     database: Database, monkeypatch: pytest.MonkeyPatch, path: Path
 ) -> None:
@@ -195,9 +193,8 @@ async def test_connection_whose_opener_is_cancelled_is_closed(
 
 
 async def test_a_server_keeps_no_connection_whose_opener_was_cancelled(
-    path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    url_on_postgresql: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = url_of("postgresql", path, request)
     made: list[postgresql.Connection] = []
     init, wait = postgresql.Connection.__init__, postgresql.Connection.wait
     # Counts down to the question at which the opener is cancelled.
@@ -223,7 +220,7 @@ async def test_a_server_keeps_no_connection_whose_opener_was_cancelled(
 
     ends = []
     for at in itertools.count():
-        fresh, left = Database(url), iter(range(at, -1, -1))
+        fresh, left = Database(url_on_postgresql), iter(range(at, -1, -1))
         (end,) = await asyncio.gather(asyncio.create_task(read()), return_exceptions=True)
         await fresh.close()
         if end is None:
@@ -246,7 +243,6 @@ class Recorded(sqlite3.Connection):
 # Submissions
 
 
-@sqlite_only
 async def test_bytes_are_kept_as_they_came(database: Database, owner: Principal, path: Path) -> None:
     submission = await add(database, owner)
     with sqlite3.connect(path) as connection:
@@ -255,6 +251,7 @@ async def test_bytes_are_kept_as_they_came(database: Database, owner: Principal,
     assert stored == CONTENT
 
 
+@on_both
 async def test_attempts_are_counted_per_student_even_at_the_same_time(database: Database, owner: Principal) -> None:
     submissions = await asyncio.gather(*(add(database, owner, f"s{number % 2}") for number in range(20)))
     for student in ("s0", "s1"):
@@ -278,6 +275,7 @@ async def refused_of_ten(
     return [result for result in results if isinstance(result, BaseException)]
 
 
+@on_both
 async def test_attempts_beyond_the_limit_are_refused_even_at_the_same_time(
     database: Database, owner: Principal
 ) -> None:
@@ -293,6 +291,7 @@ async def test_attempts_beyond_the_limit_are_refused_even_at_the_same_time(
         assert [each.number for each in await repository.attempts(session, *await place(session))] == [1, 2, 3]
 
 
+@on_both
 async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database: Database, owner: Principal) -> None:
     async with database.write() as session:
         ivanov, petrov = [(await place(session, student))[0] for student in ("ivanov", "petrov")]
@@ -326,6 +325,7 @@ async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database
         await check(session)
 
 
+@on_both_thoroughly
 async def test_submitter_sees_its_own_and_a_teacher_everything(database: Database, owner: Principal) -> None:
     async with database.write() as session:
         token = await tokens.add_token(session, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
@@ -340,6 +340,7 @@ async def test_submitter_sees_its_own_and_a_teacher_everything(database: Databas
         assert len(await list_submissions(session, teacher, Selection(), limit=10)) == 2
 
 
+@on_both
 async def test_newest_report_counts_and_the_older_one_stays(database: Database, owner: Principal) -> None:
     submission = await add(database, owner)
     for points in (10.0, 100.0):
@@ -361,6 +362,7 @@ async def test_newest_report_counts_and_the_older_one_stays(database: Database, 
 # The queue
 
 
+@on_both
 async def test_claims_come_in_the_order_of_submission(database: Database, owner: Principal) -> None:
     submissions = [await add(database, owner, f"s{number}") for number in range(3)]
     async with database.read() as session:
@@ -370,6 +372,7 @@ async def test_claims_come_in_the_order_of_submission(database: Database, owner:
     assert [taken.submission_id if taken else None for taken in claims] == [*(each.id for each in submissions), None]
 
 
+@on_both
 async def test_order_does_not_depend_on_the_clock(database: Database, owner: Principal) -> None:
     order = [await add(database, owner, f"s{number}") for number in range(3)]
     async with database.write() as session:
@@ -384,6 +387,7 @@ async def test_order_does_not_depend_on_the_clock(database: Database, owner: Pri
     assert [taken.submission_id for _ in order if (taken := await claim(database))] == listed[::-1]
 
 
+@on_both
 async def test_workers_never_claim_the_same_submission_nor_two_of_a_student(
     database: Database, owner: Principal
 ) -> None:
@@ -399,7 +403,7 @@ async def test_workers_never_claim_the_same_submission_nor_two_of_a_student(
     assert len({each.submission_id for each in taken if each}) == len(students) == len(set(students)) == 30
 
 
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@on_postgresql
 async def test_workers_claim_side_by_side(database: Database, owner: Principal) -> None:
     first, second, _ = [await add(database, owner, student) for student in ("a", "b", "a")]
     async with database.write() as session:
@@ -407,14 +411,14 @@ async def test_workers_claim_side_by_side(database: Database, owner: Principal) 
         assert taken is not None
         assert taken.submission_id == first.id
         # It is not committed. Others neither wait for it, nor take what else the student has.
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SECONDS):
             beside = await claim(database)
             assert beside is not None
             assert beside.submission_id == second.id
             assert await claim(database) is None
 
 
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@on_postgresql
 async def test_an_overtaken_worker_looks_again(database: Database, owner: Principal) -> None:
     first, second = [await add(database, owner) for _ in range(2)]
     waiting_for_locks = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
@@ -434,6 +438,7 @@ async def test_an_overtaken_worker_looks_again(database: Database, owner: Princi
     assert taken.submission_id == first.id
 
 
+@on_both
 async def test_report_and_end_of_the_job_come_together(database: Database, owner: Principal) -> None:
     submission = await add(database, owner)
     taken = await claim(database)
@@ -448,6 +453,7 @@ async def test_report_and_end_of_the_job_come_together(database: Database, owner
     assert REPORT.digest() == REPORT.receipt.report_sha256
 
 
+@on_both_thoroughly
 async def test_result_that_is_written_twice_is_stored_once(database: Database, owner: Principal) -> None:
     await add(database, owner)
     taken = await claim(database)
@@ -457,6 +463,7 @@ async def test_result_that_is_written_twice_is_stored_once(database: Database, o
         assert await session.scalar(select(func.count(StoredReport.id))) == 1
 
 
+@on_both
 async def test_crash_between_claim_and_result_queues_again_and_the_late_result_is_not_stored(
     database: Database, owner: Principal
 ) -> None:
@@ -473,6 +480,7 @@ async def test_crash_between_claim_and_result_queues_again_and_the_late_result_i
     assert await finish(database, again)
 
 
+@on_both_thoroughly
 async def test_a_finished_submission_is_not_queued_again(database: Database, owner: Principal) -> None:
     await add(database, owner)
     taken = await claim(database)
@@ -482,6 +490,7 @@ async def test_a_finished_submission_is_not_queued_again(database: Database, own
         assert await claims.requeue_running(session) == 0
 
 
+@on_both
 async def test_released_submission_is_first_in_the_queue_and_its_try_does_not_count(
     database: Database, owner: Principal
 ) -> None:
@@ -496,6 +505,7 @@ async def test_released_submission_is_first_in_the_queue_and_its_try_does_not_co
     assert again.submission_id == first.id
 
 
+@on_both_thoroughly
 async def test_a_submission_whose_worker_died_goes_behind_the_others(database: Database, owner: Principal) -> None:
     suspect, other = await add(database, owner, "a"), await add(database, owner, "b")
     assert await claim(database)
@@ -505,6 +515,7 @@ async def test_a_submission_whose_worker_died_goes_behind_the_others(database: D
     assert order == [other.id, suspect.id]
 
 
+@on_both
 async def test_students_take_turns(database: Database, owner: Principal) -> None:
     order = [await add(database, owner, student) for student in ("a", "a", "a", "b", "c", "b")]
     async with database.read() as session:
@@ -512,6 +523,7 @@ async def test_students_take_turns(database: Database, owner: Principal) -> None
     assert places == [1, 4, 6, 2, 3, 5]
 
 
+@on_both_thoroughly
 async def test_one_submission_of_a_student_is_graded_at_a_time(database: Database, owner: Principal) -> None:
     first, second = await add(database, owner), await add(database, owner)
     taken = await claim(database)
@@ -546,6 +558,7 @@ async def items(database: Database, regrade_id: str) -> list[tuple[str, int, int
         return [(item.submission_id, item.old_report_id, item.new_report_id) for item in found]
 
 
+@on_both
 async def test_regrade_adds_a_report_and_keeps_the_old_one(database: Database, owner: Principal) -> None:
     done, waiting = await graded(database, owner), await add(database, owner, "petrov")
     regrade_id = await regrade(database, owner, done.id, waiting.id, "unknown")
@@ -565,6 +578,7 @@ async def test_regrade_adds_a_report_and_keeps_the_old_one(database: Database, o
     assert counting.id == new
 
 
+@on_both_thoroughly
 async def test_second_regrade_of_a_waiting_submission_gets_the_same_report(
     database: Database, owner: Principal
 ) -> None:
@@ -578,6 +592,7 @@ async def test_second_regrade_of_a_waiting_submission_gets_the_same_report(
     assert await items(database, first) == await items(database, second) != []
 
 
+@on_both_thoroughly
 async def test_regrade_that_fails_through_our_fault_leaves_the_grade(database: Database, owner: Principal) -> None:
     submission = await graded(database, owner)
     await regrade(database, owner, submission.id)
@@ -598,6 +613,7 @@ async def test_regrade_that_fails_through_our_fault_leaves_the_grade(database: D
 # Tokens and sessions
 
 
+@on_both_thoroughly
 @pytest.mark.parametrize(
     ("sha256", "chosen", "signed_in"),
     [("2" * 64, True, False), ("2" * 64, False, True), ("0" * 64, True, True), ("0" * 64, False, True)],
@@ -621,6 +637,7 @@ async def test_only_an_owner_token_that_replaces_one_signs_its_browsers_out(
         assert await tokens.find_token(session, sha256) is not None
 
 
+@on_both_thoroughly
 async def test_a_token_that_is_set_as_the_owners_is_the_only_one_of_the_owner(
     database: Database, owner: Principal
 ) -> None:
@@ -635,6 +652,7 @@ async def test_a_token_that_is_set_as_the_owners_is_the_only_one_of_the_owner(
         assert token.role == Role.ADMIN
 
 
+@on_both_thoroughly
 async def test_owner_token_that_was_used_before_is_valid_again(database: Database, owner: Principal) -> None:
     for sha256 in ("2" * 64, "0" * 64):
         async with database.write() as session:
@@ -644,6 +662,7 @@ async def test_owner_token_that_was_used_before_is_valid_again(database: Databas
         assert await tokens.find_token(session, "2" * 64) is None
 
 
+@on_both
 async def test_session_ends_in_time_and_no_later_than_its_token(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""Rosters, personal links and join links from a shell, on both databases."""
+"""Rosters, personal links and join links from a shell."""
 
 from __future__ import annotations
 
@@ -6,46 +6,28 @@ import asyncio
 import csv
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from app.access import tokens
-from app.cli import cli
 from app.courses import members
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Course, Identity, Membership, Token, new_id, utc_now
-from tests.integration.app.rows import url_of
+from tests.integration.app.conftest import Run
+from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.mailbox import Mailbox, link_in, receiving
-
-Run = Callable[..., Result]
 
 ROSTER = "id;ФИО;Почта\nivanov;Иван Иванов;ivanov@hse.ru\npetrova;Анна;petrova@hse.ru\n"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    url = url_of(request.param, tmp_path / "lstm-grader.sqlite3", request)
-    monkeypatch.setenv("LSTM_GRADER_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("LSTM_GRADER_DATABASE_URL", url)
+@pytest.fixture
+def run(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command where the roster lies."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "roster.csv").write_bytes(ROSTER.encode("cp1251"))
-    return url
-
-
-@pytest.fixture
-def run(url: str) -> Run:
-    async def prepare() -> None:
-        database = Database(url)
-        await database.upgrade()
-        async with database.write() as session:
-            await tokens.set_owner_token(session, "0" * 64)
-        await database.close()
-
-    asyncio.run(prepare())
-    return lambda *arguments: CliRunner().invoke(cli, arguments)
+    return run
 
 
 async def member(url: str, id: str, course: str = DEFAULT_COURSE) -> Membership | None:
@@ -74,6 +56,7 @@ async def add_course(url: str, *, archived: bool = False) -> str:
     return course.id
 
 
+@on_both
 def test_roster_is_looked_at_imported_and_its_links_go_into_a_file(run: Run, url: str, tmp_path: Path) -> None:
     looked = run("roster", "import", "roster.csv", "--dry-run", "--links", "links.csv")
     assert looked.exit_code == 0
@@ -95,6 +78,7 @@ def test_roster_is_looked_at_imported_and_its_links_go_into_a_file(run: Run, url
     assert len(run("members", "link", "list").stdout.splitlines()) == 2
 
 
+@on_both_thoroughly
 def test_roster_says_what_stays_as_it_is(run: Run, url: str, tmp_path: Path) -> None:
     run("roster", "import", "roster.csv")
     (tmp_path / "other.csv").write_text("id,name,email\nivanov,Иван,petrova@hse.ru\n,x,\nsidorov,Сидор,x\n")
@@ -115,6 +99,7 @@ async def sign_on(url: str, person_id: str) -> None:
     await database.close()
 
 
+@on_both_thoroughly
 def test_address_of_one_who_signs_on_stays_and_the_reason_is_told(run: Run, url: str, tmp_path: Path) -> None:
     run("roster", "import", "roster.csv")
     found = asyncio.run(member(url, "ivanov"))
@@ -125,6 +110,7 @@ def test_address_of_one_who_signs_on_stays_and_the_reason_is_told(run: Run, url:
     assert "email stays: the person is in other courses, too, or signs in with an account" in said
 
 
+@on_both
 def test_link_is_made_renewed_and_revoked(run: Run, url: str) -> None:
     run("roster", "import", "roster.csv")
     first, second = (run("members", "link", "make", "ivanov").stdout.strip() for _ in range(2))
@@ -144,6 +130,7 @@ def test_link_is_made_renewed_and_revoked(run: Run, url: str) -> None:
     assert run("members", "link", "revoke-all", "--yes").stdout == "links: 3\n"
 
 
+@on_both
 def test_join_link_is_made_drawn_listed_and_revoked(run: Run, url: str, tmp_path: Path) -> None:
     made = run("join-links", "make", "--group", "201", "--limit", "30", "--qr", "qr.svg")
     id, address = made.stdout.split()

@@ -43,6 +43,7 @@ from app.teaching.grade_list import Chosen
 from app.teaching.places import take_place
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts, Deadline
+from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import waits
 from tests.integration.app.test_inbox import Jobs
 from tests.waiting import until
@@ -115,6 +116,7 @@ async def add_course(
     return them, uses
 
 
+@on_both
 async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_each_one(
     database: Database, assignments: Mapping[str, Assignment]
 ) -> None:
@@ -138,6 +140,7 @@ async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_e
     assert sum(each.is_adjusted for each in found.values()) == 20
 
 
+@on_both
 async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
     database: Database, assignments: Mapping[str, Assignment]
 ) -> None:
@@ -163,6 +166,7 @@ async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
     assert len(uses) == 4
 
 
+@on_both_thoroughly
 async def test_attempts_outside_the_grade_give_nothing(
     database: Database, assignments: Mapping[str, Assignment]
 ) -> None:
@@ -188,6 +192,7 @@ async def test_attempts_outside_the_grade_give_nothing(
     assert [found[each.id, use.id].steps[0].code for each in them] == ["report", "withheld", "not_a_student"]
 
 
+@on_both
 async def test_extension_lets_a_student_hand_in_and_costs_the_others_no_statement(
     database: Database, owner: Principal, assignments: Mapping[str, Assignment]
 ) -> None:
@@ -214,6 +219,7 @@ async def test_extension_lets_a_student_hand_in_and_costs_the_others_no_statemen
         await inbox.accept(Upload("ivanov", "limited", "LSTM.py", b"z"), owner)
 
 
+@on_both
 async def test_upload_that_comes_while_an_extension_is_given_goes_by_it(
     database: Database, owner: Principal, assignments: Mapping[str, Assignment]
 ) -> None:
@@ -245,6 +251,7 @@ async def test_trial_attempts_of_the_staff_have_no_limits(
     assert found.counted.points is None
 
 
+@on_both_thoroughly
 async def test_newest_adjustment_that_has_not_ended_applies(
     database: Database, assignments: Mapping[str, Assignment]
 ) -> None:
@@ -263,6 +270,7 @@ async def test_newest_adjustment_that_has_not_ended_applies(
     assert one.points == 2
 
 
+@on_both
 async def test_adjustments_at_the_same_time_are_made_one_after_the_other(
     database: Database, owner: Principal, assignments: Mapping[str, Assignment]
 ) -> None:
@@ -292,6 +300,7 @@ async def test_adjustments_at_the_same_time_are_made_one_after_the_other(
     assert replaced == [None, *(each.after["adjustment"]["id"] for each in logged[:-1])]
 
 
+@on_both
 async def test_one_of_two_that_replace_the_same_adjustment_is_told(
     database: Database, assignments: Mapping[str, Assignment]
 ) -> None:
@@ -307,6 +316,7 @@ async def test_one_of_two_that_replace_the_same_adjustment_is_told(
     assert [type(each) for each in outcomes if each is not None] == [AdjustmentReplaced] * 4
 
 
+@on_both
 async def test_review_is_asked_for_once_at_a_time(database: Database) -> None:
     await add_course(database, 1, 1, ["lstm-layer"])
 

@@ -1,4 +1,4 @@
-"""Extensions, adjustments, reviews and grade books from a shell, on both databases."""
+"""Extensions, adjustments, reviews and grade books from a shell."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from app.access.tokens import Principal
 from app.storage.database import Database
 from app.storage.models import Course, Role, utc_now
 from app.teaching import reviews
+from tests.integration.app.conftest import Run
+from tests.integration.app.kinds import on_both_thoroughly
 from tests.integration.app.rows import add, claim, finish
-from tests.integration.app.test_administration import Run, run, url
-
-__all__ = ["run", "url"]
 
 
 @pytest.fixture
@@ -37,6 +36,7 @@ def graded(run: Run, url: str) -> Run:
     return run
 
 
+@on_both_thoroughly
 def test_extension_is_given_listed_and_taken_back(graded: Run) -> None:
     given = graded(
         "extensions", "set", "ivanov", "lstm-layer", "--due", "2030-01-02", "--more-attempts", "2", "--reason", "ill"
@@ -51,6 +51,7 @@ def test_extension_is_given_listed_and_taken_back(graded: Run) -> None:
     assert (nothing.exit_code, "expected at least one of" in nothing.stderr) == (2, True)
 
 
+@on_both_thoroughly
 def test_grade_is_adjusted_and_what_applied_stays_in_the_list(graded: Run) -> None:
     first = graded("adjust", "set", "ivanov", "lstm-layer", "--delta", "-5", "--reason", "no comments")
     assert first.exit_code == 0

@@ -12,9 +12,10 @@ from app.queue.claims import Claim
 from app.queue.heartbeat import BEAT_SECONDS, STALLED_SECONDS, Heartbeat
 from app.storage.database import Database
 from app.storage.models import JobStatus, LiveWorker
+from tests.integration.app.kinds import on_postgresql
 from tests.integration.app.rows import add, claim, finish, job_status
 
-pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database", ["postgresql"], indirect=True)]
+pytestmark = [pytest.mark.anyio, on_postgresql]
 
 
 class Clock:
@@ -87,14 +88,13 @@ async def test_only_time_that_was_spent_looking_counts(database: Database, owner
 
 async def test_heart_does_not_beat_where_nothing_can_be_written(database: Database, clock: Clock) -> None:
     """As after a failover, when the old server is a copy that can only be read."""
-    async with database.write() as session:
-        name = await session.scalar(text("SELECT current_database()"))
-        await session.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
-    await database.close()
-    heart = Heartbeat(database, list, clock)
+    read_only = database.url.update_query_dict({"options": "-c default_transaction_read_only=on"})
+    copy = Database(read_only.render_as_string(hide_password=False))
+    heart = Heartbeat(copy, list, clock)
     with pytest.raises(DBAPIError, match="read-only"):
         await heart.beat()
     assert not heart.is_beating
+    await copy.close()
 
 
 async def test_workers_that_live_are_counted(database: Database, clock: Clock) -> None:

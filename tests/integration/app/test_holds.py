@@ -14,6 +14,7 @@ from app.storage.models import Change, HoldDecision, Submission
 from app.submissions import repository
 from app.teaching import holds, previews
 from grader import Status
+from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import add, claim, waits
 from tests.integration.app.test_previews import HELD_REPORT, add_webhook, begin, sent, store
 from tests.waiting import until
@@ -36,6 +37,7 @@ async def decide(session: AsyncSession, owner: Principal, submission: Submission
     assert await holds.decide(session, found, **accepted, decided_by=by)
 
 
+@on_both
 async def test_of_two_decisions_at_the_same_time_the_later_one_replaces_the_other(
     database: Database, owner: Principal
 ) -> None:
@@ -57,6 +59,7 @@ async def test_of_two_decisions_at_the_same_time_the_later_one_replaces_the_othe
     assert replaced == [None, "petrova has looked"]
 
 
+@on_both
 @pytest.mark.parametrize(("first", "expected"), [("decision", [40.0, 100.0]), ("preview", [100.0])])
 async def test_preview_that_is_applied_beside_a_decision_is_sent(
     database: Database, owner: Principal, first: str, expected: list[float]

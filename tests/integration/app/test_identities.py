@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +20,7 @@ from app.mail.addresses import comparable
 from app.oidc.issuer import Claims
 from app.storage.database import Database
 from app.storage.models import Change, Course, Identity, MemberRole, Membership, Merge, Person, new_id, utc_now
+from tests.integration.app.kinds import on_both, on_both_thoroughly
 
 pytestmark = pytest.mark.anyio
 
@@ -88,6 +87,7 @@ async def count(database: Database, table: type[Any]) -> int:
         return await session.scalar(select(func.count()).select_from(table)) or 0
 
 
+@on_both
 async def test_identity_takes_the_entry_with_its_address_and_stays_the_same_person(database: Database) -> None:
     member = await entry(database, email="Ivanov@Example.EDU")
     person = await signed_in(database)
@@ -150,11 +150,13 @@ async def test_entry_that_is_not_a_free_student_is_left_alone(database: Database
     assert await signed_in(database) != await owner_of(database, member)
 
 
+@on_both
 async def test_letters_that_a_database_folds_to_others_are_others(database: Database) -> None:
     member = await entry(database, email="\u212airill@example.edu")  # The sign for kelvin.
     assert await signed_in(database, replace(IVAN, email="kirill@example.edu")) != await owner_of(database, member)
 
 
+@on_both_thoroughly
 async def test_two_entries_of_a_course_with_one_address_are_left_to_a_teacher(database: Database) -> None:
     member = await entry(database)
     async with database.write() as session:
@@ -163,6 +165,7 @@ async def test_two_entries_of_a_course_with_one_address_are_left_to_a_teacher(da
     assert person not in (await owner_of(database, member), await owner_of(database, other))
 
 
+@on_both_thoroughly
 async def test_entry_that_was_removed_does_not_hide_the_one_that_came_after_it(database: Database) -> None:
     member = await entry(database)
     async with database.write() as session:
@@ -170,6 +173,7 @@ async def test_entry_that_was_removed_does_not_hide_the_one_that_came_after_it(d
     assert await signed_in(database) == await owner_of(database, member)
 
 
+@on_both_thoroughly
 @pytest.mark.parametrize("values", [{"confirmed": False}, {"by_link": True}], ids=["unconfirmed", "by_link"])
 async def test_entry_that_anybody_can_make_does_not_hide_the_one_of_the_roster(
     database: Database, values: dict[str, Any]
@@ -180,6 +184,7 @@ async def test_entry_that_anybody_can_make_does_not_hide_the_one_of_the_roster(
     assert await signed_in(database) == await owner_of(database, member)
 
 
+@on_both_thoroughly
 async def test_student_who_teaches_elsewhere_is_left_to_a_teacher(database: Database) -> None:
     member = await entry(database)
     async with database.write() as session:
@@ -188,6 +193,7 @@ async def test_student_who_teaches_elsewhere_is_left_to_a_teacher(database: Data
     assert await signed_in(database) != member.person_id
 
 
+@on_both_thoroughly
 async def test_second_identity_with_the_same_address_gets_nothing(database: Database) -> None:
     member = await entry(database)
     first = await signed_in(database)
@@ -206,6 +212,7 @@ async def test_entry_is_taken_once_even_when_its_identity_is_gone(database: Data
     assert await signed_in(database) != await owner_of(database, member)
 
 
+@on_both
 async def test_entries_of_several_courses_become_one_person(database: Database) -> None:
     members = [await entry(database) for _ in range(3)]
     person = await signed_in(database)
@@ -219,6 +226,7 @@ async def test_entries_of_several_courses_become_one_person(database: Database) 
     )
 
 
+@on_both_thoroughly
 async def test_entry_of_a_later_roster_is_found_by_the_first_address_only(database: Database) -> None:
     person = await signed_in(database)
     later = await entry(database)
@@ -240,6 +248,7 @@ async def test_changed_address_at_the_issuer_moves_nothing(database: Database) -
         assert (await session.get_one(Person, person)).email == "ivanov@example.edu"
 
 
+@on_both_thoroughly
 async def test_person_who_is_in_the_course_already_is_left_to_a_teacher(database: Database) -> None:
     person = await signed_in(database)
     member = await entry(database)
@@ -250,6 +259,7 @@ async def test_person_who_is_in_the_course_already_is_left_to_a_teacher(database
     assert await owner_of(database, member) == member.person_id
 
 
+@on_both
 async def test_sign_ins_at_once_make_one_person(database: Database) -> None:
     member = await entry(database)
     people = await asyncio.gather(*(signed_in(database) for _ in range(8)))
@@ -261,6 +271,7 @@ async def test_sign_ins_at_once_make_one_person(database: Database) -> None:
     assert (await count(database, Identity), await count(database, Person)) == (2, 2)
 
 
+@on_both
 async def test_of_two_identities_at_once_one_takes_the_entry(database: Database) -> None:
     member = await entry(database)
     people = await asyncio.gather(*(signed_in(database, replace(IVAN, subject=f"s{number}")) for number in range(6)))
@@ -273,6 +284,7 @@ async def claimed(database: Database, member: Membership, person_id: str) -> Mem
         return await claim(session, member.id, await session.get_one(Person, person_id))
 
 
+@on_both_thoroughly
 async def test_member_is_given_to_a_person_who_is_signed_in_as_both_and_nothing_else_of_its_person(
     database: Database,
 ) -> None:
@@ -309,6 +321,7 @@ async def test_person_becomes_no_second_member_of_a_course(database: Database) -
         await claimed(database, other, person)
 
 
+@on_both
 async def test_member_whom_several_claim_at_once_goes_to_one_of_them(database: Database) -> None:
     member = await entry(database, email="another@example.edu")
     people = [await signed_in(database, replace(IVAN, subject=f"s{number}")) for number in range(4)]
@@ -336,22 +349,13 @@ SIGN_INS = st.lists(
 )
 
 
-@pytest.fixture
-async def empty(anyio_backend: str, path: Path) -> AsyncIterator[Database]:
-    """A database of one kind, for many examples."""
-    database = Database(f"sqlite:///{path}")
-    await database.upgrade()
-    yield database
-    await database.close()
-
-
 @given(entries=ENTRIES, sign_ins=SIGN_INS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 async def test_nobody_gets_more_than_their_own_entries(
-    empty: Database, entries: list[dict[str, Any]], sign_ins: list[tuple[str, str, bool]]
+    database: Database, entries: list[dict[str, Any]], sign_ins: list[tuple[str, str, bool]]
 ) -> None:
     """Nothing but a free student's entry ever moves, to the first who came with its address, and never on."""
-    async with empty.write() as session:
+    async with database.write() as session:
         courses = [await add_course(session) for _ in range(3)]
         members = [
             await add_entry(session, courses[values["course"]], **{n: v for n, v in values.items() if n != "course"})
@@ -363,10 +367,10 @@ async def test_nobody_gets_more_than_their_own_entries(
     for subject, email, verified in sign_ins:
         # The database is shared by all examples.
         claims = Claims(ISSUER, f"{subject}-{courses[0]}", email, verified, None)
-        person = await signed_in(empty, claims)
+        person = await signed_in(database, claims)
         assert own.setdefault(subject, person) == person
         for member in members:
-            owner = await owner_of(empty, member)
+            owner = await owner_of(database, member)
             if owner in own.values():
                 assert taken.setdefault(member.id, owner) == owner
                 assert member.role == MemberRole.STUDENT

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +26,7 @@ from app.submissions import repository
 from app.submissions.uploads import Upload
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts
+from tests.integration.app.kinds import on_both, on_both_thoroughly
 
 pytestmark = pytest.mark.anyio
 
@@ -38,14 +38,10 @@ class Jobs(Watchers):
         """Nobody grades here."""
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def databases(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[list[Database]]:
+@pytest.fixture
+async def databases(anyio_backend: str, kind: str, url: str) -> AsyncIterator[list[Database]]:
     """One for each process."""
-    if request.param == "sqlite":
-        databases = [Database(f"sqlite:///{tmp_path}/db.sqlite3")]
-    else:
-        url = request.getfixturevalue("new_database")()
-        databases = [Database(url), Database(url)]
+    databases = [Database(url)] if kind == "sqlite" else [Database(url), Database(url)]
     await databases[0].upgrade()
     yield databases
     for database in databases:
@@ -88,6 +84,7 @@ async def stored(database: Database) -> list[Submission]:
         return list(await session.scalars(select(Submission)))
 
 
+@on_both
 async def test_each_of_many_gets_a_number_and_a_place_of_its_own(
     databases: list[Database], inboxes: list[Inbox], owner: Principal
 ) -> None:
@@ -113,6 +110,7 @@ async def test_each_of_many_gets_a_number_and_a_place_of_its_own(
         assert position is not None
 
 
+@on_both
 async def test_limits_hold_for_those_that_come_together_and_hurt_nobody_else(
     databases: list[Database], inboxes: list[Inbox], owner: Principal
 ) -> None:
@@ -125,6 +123,7 @@ async def test_limits_hold_for_those_that_come_together_and_hurt_nobody_else(
     assert kept == {"ivanov": 3, "petrov": 5, **{f"s{n}": 1 for n in range(10)}}
 
 
+@on_both
 async def test_several_uploads_at_once_under_one_key_are_one_attempt(
     databases: list[Database], inboxes: list[Inbox], owner: Principal
 ) -> None:
@@ -139,6 +138,7 @@ async def test_several_uploads_at_once_under_one_key_are_one_attempt(
     }
 
 
+@on_both
 async def test_a_key_that_two_use_at_once_costs_those_who_come_with_them_nothing(
     databases: list[Database], inboxes: list[Inbox], owner: Principal
 ) -> None:
@@ -152,6 +152,7 @@ async def test_a_key_that_two_use_at_once_costs_those_who_come_with_them_nothing
     assert len(kept) == 7
 
 
+@on_both_thoroughly
 async def test_a_fault_while_they_go_one_by_one_is_told_to_the_one_it_meets(
     databases: list[Database], inboxes: list[Inbox], owner: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

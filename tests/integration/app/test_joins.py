@@ -1,9 +1,10 @@
-"""Two members who are one student, joined and taken apart again, on both databases."""
+"""Two members who are one student, joined and taken apart again."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ from app.teaching import adjustments
 from app.teaching.adjustments import Wanted
 from app.teaching.joins import joins
 from app.teaching.places import Place
+from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import CONTENT, add, claim, finish
 
 pytestmark = pytest.mark.anyio
@@ -116,6 +118,7 @@ async def two_students(database: Database, owner: Principal) -> tuple[str, str, 
     return kept, other, handed_in
 
 
+@on_both
 async def test_kept_member_has_everything_and_undoing_gives_it_back(database: Database, owner: Principal) -> None:
     kept, other, handed_in = await two_students(database, owner)
     before = await snapshot(database)
@@ -142,6 +145,7 @@ async def test_kept_member_has_everything_and_undoing_gives_it_back(database: Da
     assert await snapshot(database) == before
 
 
+@on_both
 async def test_attempts_that_come_between_stay_with_the_kept_member(database: Database, owner: Principal) -> None:
     kept, other, handed_in = await two_students(database, owner)
     merge = await join(database, kept, other)
@@ -155,6 +159,7 @@ async def test_attempts_that_come_between_stay_with_the_kept_member(database: Da
     assert await attempts(database, other) == [(second.id, 1, "newcomer"), (fourth.id, 2, "newcomer")]
 
 
+@on_both_thoroughly
 @pytest.mark.parametrize("newer", ["kept", "other"])
 async def test_adjustment_that_comes_between_stays_and_nobody_has_two(
     database: Database, owner: Principal, newer: str
@@ -178,6 +183,7 @@ async def test_adjustment_that_comes_between_stays_and_nobody_has_two(
     assert sorted(found) == sorted([(kept, "between"), (other, other)])
 
 
+@on_both
 async def test_join_waits_for_one_of_two_running_attempts_and_goes_on_with_one(
     database: Database, owner: Principal
 ) -> None:
@@ -198,6 +204,7 @@ async def test_join_waits_for_one_of_two_running_attempts_and_goes_on_with_one(
         assert set(await session.scalars(select(Submission.job_status))) == {"done"}
 
 
+@on_both
 async def test_joins_uploads_and_claims_at_once_leave_every_attempt_its_number(
     database: Database, owner: Principal
 ) -> None:
@@ -228,6 +235,7 @@ async def test_joins_uploads_and_claims_at_once_leave_every_attempt_its_number(
         assert numbers == list(range(1, len(numbers) + 1))
 
 
+@on_both_thoroughly
 async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database: Database, owner: Principal) -> None:
     kept, other, _ = await two_students(database, owner)
     await add(database, owner, "third")
@@ -263,6 +271,7 @@ async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database:
     assert outdated.value.params == {"changed": ["member", "extension"]}
 
 
+@on_both_thoroughly
 async def test_single_sign_on_of_the_other_member_leads_to_the_kept_one(database: Database, owner: Principal) -> None:
     kept, other, _ = await two_students(database, owner)
     async with database.write() as session:
@@ -305,9 +314,12 @@ EVENTS = st.lists(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=EVENTS, since=st.integers(0, 2))
-def test_join_and_undo_give_the_same_rows(tmp_path: Path, events: list[tuple[str, bool, bool]], since: int) -> None:
+def test_join_and_undo_give_the_same_rows(
+    empty_sqlite: Path, tmp_path: Path, events: list[tuple[str, bool, bool]], since: int
+) -> None:
     async def law() -> None:
-        database = Database(f"sqlite:///{tmp_path / new_id()}.sqlite3")
+        folder = shutil.copytree(empty_sqlite, tmp_path / new_id())
+        database = Database(f"sqlite:///{folder / 'lstm-grader.sqlite3'}")
         try:
             await database.upgrade()
             await history(database)

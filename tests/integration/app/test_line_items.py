@@ -18,6 +18,7 @@ from app.outgoing.client import Outgoing
 from app.storage.database import Database
 from app.storage.due import database_now
 from app.storage.models import Course, LtiContext, LtiLink, LtiPlatform
+from tests.integration.app.kinds import on_both
 from tests.platforms import DEPLOYMENT, ISSUER, REGISTRATION, FakePlatform
 from tests.waiting import until
 
@@ -95,6 +96,7 @@ async def find(
         yield begin
 
 
+@on_both
 async def test_two_processes_make_one_line_item(find: Found, fake: SlowPlatform) -> None:
     first = find()
     await until(lambda: "/items" in fake.asked)
@@ -107,6 +109,7 @@ async def test_two_processes_make_one_line_item(find: Found, fake: SlowPlatform)
     assert len(fake.items) == 1
 
 
+@on_both
 async def test_turn_of_a_process_that_died_ends(
     database: Database, link: LtiLink, find: Found, fake: SlowPlatform
 ) -> None:

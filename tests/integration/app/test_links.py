@@ -34,6 +34,7 @@ from app.storage.models import (
     new_id,
     utc_now,
 )
+from tests.integration.app.kinds import on_both, on_both_thoroughly
 
 pytestmark = pytest.mark.anyio
 
@@ -71,6 +72,7 @@ async def count_sessions(database: Database) -> int:
         return await session.scalar(select(func.count()).select_from(Session)) or 0
 
 
+@on_both_thoroughly
 async def test_older_links_end_when_the_new_one_is_used_and_not_before(database: Database) -> None:
     member = await add(database)
     first, second = await new_link(database, member), await new_link(database, member)
@@ -89,6 +91,7 @@ async def test_older_links_end_when_the_new_one_is_used_and_not_before(database:
     await add(database, "petrov")
 
 
+@on_both
 async def test_links_used_at_once_leave_the_newest(database: Database) -> None:
     member = await add(database)
     made = [await new_link(database, member) for _ in range(6)]
@@ -97,6 +100,7 @@ async def test_links_used_at_once_leave_the_newest(database: Database) -> None:
     assert await count_sessions(database) == 1
 
 
+@on_both_thoroughly
 async def test_links_of_others_and_other_tokens_stay(database: Database) -> None:
     member, other = await add(database), await add(database, "petrov")
     async with database.write() as session:
@@ -115,6 +119,7 @@ async def test_links_of_others_and_other_tokens_stay(database: Database) -> None
         assert (await session.get_one(Token, own.id)).revoked_at is None
 
 
+@on_both_thoroughly
 async def test_link_has_the_rights_that_the_role_gives_now(database: Database) -> None:
     member = await add(database)
     link = await new_link(database, member)
@@ -127,6 +132,7 @@ async def test_link_has_the_rights_that_the_role_gives_now(database: Database) -
         assert (holder.role, holder.membership_id) == (expected, member.id)
 
 
+@on_both_thoroughly
 async def test_teacher_makes_no_link_of_a_teacher_of_another_course_or_of_one_who_was_removed(
     database: Database, owner: Principal
 ) -> None:
@@ -159,6 +165,7 @@ async def test_teacher_makes_no_link_of_a_teacher_of_another_course_or_of_one_wh
         assert await links.revoke(session, owner, boss.id) == 1
 
 
+@on_both
 async def test_people_who_never_came_in_are_found(database: Database) -> None:
     used, unused, none = [await add(database, id) for id in ("used", "unused", "none")]
     await come_in(database, await new_link(database, used))
@@ -194,6 +201,7 @@ async def test_newcomer_is_a_new_unconfirmed_student_whatever_they_claim(databas
     assert await is_valid(database, made)
 
 
+@on_both
 async def test_same_form_sent_again_and_at_once_makes_one_student(database: Database) -> None:
     secret = await make_join(database, limit=2)
     made = await asyncio.gather(*(join(database, secret, "key") for _ in range(5)))
@@ -205,6 +213,7 @@ async def test_same_form_sent_again_and_at_once_makes_one_student(database: Data
         assert await session.scalar(select(JoinLink.uses)) == 2
 
 
+@on_both
 async def test_last_place_is_taken_once(database: Database) -> None:
     secret = await make_join(database, limit=3)
     answers = await asyncio.gather(*(join(database, secret) for _ in range(8)), return_exceptions=True)
@@ -214,6 +223,7 @@ async def test_last_place_is_taken_once(database: Database) -> None:
         assert await session.scalar(select(func.count()).select_from(Membership)) == 3
 
 
+@on_both_thoroughly
 async def test_link_that_ended_adds_nobody(database: Database) -> None:
     with pytest.raises(JoinLinkExpired):
         await join(database, await make_join(database, expires_at=utc_now()))
@@ -238,6 +248,7 @@ async def test_link_that_ended_adds_nobody(database: Database) -> None:
         await join(database, secret)
 
 
+@on_both
 async def test_person_who_is_signed_in_joins_once_as_themselves(database: Database) -> None:
     secret = await make_join(database)
     async with database.write() as session:

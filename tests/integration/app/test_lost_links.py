@@ -22,6 +22,7 @@ from app.services import LINKS_OF_ADDRESS_PER_MINUTE, LINKS_PER_MINUTE
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import Course, MemberRole, Membership, Person, Token, new_id, utc_now
+from tests.integration.app.kinds import on_both
 from tests.mailbox import Mailbox, link_in, receiving
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.waiting import until
@@ -213,6 +214,7 @@ async def test_service_without_mail_says_to_ask_the_teacher(tmp_path: Path) -> N
         assert 'href="/link"' not in (await client.get("/enter")).text
 
 
+@on_both
 async def test_member_gets_a_few_links_in_an_hour_however_many_ask_at_once(
     database: Database, mailbox: Mailbox
 ) -> None:

@@ -27,6 +27,7 @@ from app.storage.database import Database
 from app.storage.models import Identity, LtiPlatform, LtiScore, Membership, utc_now
 from app.teaching.joins import joins
 from grader import load_assignments
+from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
 from tests.platforms import REGISTRATION, claims_of, login_parameters
 from tests.waiting import until
 
@@ -53,6 +54,7 @@ async def arrive(database: Database, platform: LtiPlatform, **claims: str) -> Ar
     return arrived
 
 
+@on_both
 async def test_launch_that_comes_many_times_at_once_is_taken_once(database: Database, platform: LtiPlatform) -> None:
     asked = Asked.of(list(login_parameters().items()))
     async with database.write() as session:
@@ -69,6 +71,7 @@ async def test_launch_that_comes_many_times_at_once_is_taken_once(database: Data
     assert Counter(await asyncio.gather(*(take() for _ in range(8)))) == {True: 1, False: 7}
 
 
+@on_both
 async def test_people_who_come_many_times_at_once_are_one_each(database: Database, platform: LtiPlatform) -> None:
     await arrive(database, platform, **TEACHER)
     subjects = ["student-1", "student-2", "student-3"] * 4
@@ -79,11 +82,13 @@ async def test_people_who_come_many_times_at_once_are_one_each(database: Databas
         assert len((await session.scalars(select(LtiScore))).all()) == 3
 
 
+@on_both
 async def test_teachers_who_come_first_at_once_make_one_course(database: Database, platform: LtiPlatform) -> None:
     came = await asyncio.gather(*(arrive(database, platform, role="Instructor", sub=f"t{n}") for n in range(4)))
     assert len({each.course.id for each in came}) == 1
 
 
+@on_both_thoroughly
 @pytest.mark.parametrize("kept_one", ["launched", "signed on"])
 async def test_student_who_is_joined_still_comes_by_launches_and_by_single_sign_on(
     database: Database, platform: LtiPlatform, kept_one: str
@@ -110,6 +115,7 @@ async def test_student_who_is_joined_still_comes_by_launches_and_by_single_sign_
     assert (await arrive(database, platform)).member.id == launched
 
 
+@on_both
 async def test_score_is_claimed_by_one_process(database: Database, platform: LtiPlatform) -> None:
     await arrive(database, platform, **TEACHER)
     for number in range(6):
@@ -124,6 +130,7 @@ async def test_score_is_claimed_by_one_process(database: Database, platform: Lti
     assert 2 <= len(taken) <= 6
 
 
+@on_both_thoroughly
 async def test_platform_with_no_room_left_gets_nothing(database: Database, platform: LtiPlatform) -> None:
     await arrive(database, platform, **TEACHER)
     await arrive(database, platform)
@@ -132,6 +139,7 @@ async def test_platform_with_no_room_left_gets_nothing(database: Database, platf
         assert await outbox.is_something_due(session)
 
 
+@on_both_thoroughly
 async def test_stamps_only_grow_and_are_never_ahead(database: Database, platform: LtiPlatform) -> None:
     await arrive(database, platform, **TEACHER)
     await arrive(database, platform)
@@ -146,6 +154,7 @@ async def test_stamps_only_grow_and_are_never_ahead(database: Database, platform
     assert stamps == [first, second, 2 * second, later, second]
 
 
+@on_both
 async def test_change_between_claim_and_delivery_makes_it_due_again(database: Database, platform: LtiPlatform) -> None:
     await arrive(database, platform, **TEACHER)
     came = await arrive(database, platform)
@@ -165,6 +174,7 @@ async def test_change_between_claim_and_delivery_makes_it_due_again(database: Da
         assert not await outbox.is_something_due(session)
 
 
+@on_both_thoroughly
 async def test_given_up_score_starts_again_with_a_new_grade(database: Database, platform: LtiPlatform) -> None:
     await arrive(database, platform, **TEACHER)
     came = await arrive(database, platform)
@@ -179,6 +189,7 @@ async def test_given_up_score_starts_again_with_a_new_grade(database: Database, 
     assert (again.score.attempts, again.score.failed_at, again.score.last_error) == (1, None, None)
 
 
+@on_postgresql
 async def test_scores_are_marked_in_one_order(database: Database, platform: LtiPlatform) -> None:
     """Two transactions that mark the same scores never wait for one another: the one locks none beyond the first."""
     if database.is_sqlite:
@@ -213,6 +224,7 @@ async def test_scores_are_marked_in_one_order(database: Database, platform: LtiP
     await marking
 
 
+@on_both_thoroughly
 async def test_dropped_platform_takes_its_logins_along(
     database: Database, owner: Principal, platform: LtiPlatform
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,9 +137,8 @@ async def test_sending_waits_for_nothing_and_a_stop_drops_what_is_left(
 ) -> None:
     mailbox.answers = ["451 later"] * 20
     async with Mailer(plain(mailbox.port), retry_seconds=(3600.0,)) as mailer:
-        began = time.monotonic()
         assert all(send(mailer) for _ in range(20))
-        assert time.monotonic() - began < 5
+        assert mailbox.tries == 0  # Nothing has been sent yet.
         await until(lambda: mailbox.tries == 20)
     assert vars(caplog.records[-1])["messages"] == 20
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "mail"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +14,6 @@ import psycopg
 import pytest
 from sqlalchemy import select, text, update
 
-from app.access import tokens
 from app.access.tokens import Principal
 from app.operations.metrics import Metrics
 from app.operations.probe import WriteProbe
@@ -29,6 +28,7 @@ from app.submissions import repository
 from app.submissions.listing import Selection, list_submissions
 from app.teaching import regrades
 from tests import postgresql as private
+from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
 from tests.integration.app.rows import REPORT, add, claim, finish
 from tests.ports import free_port
 from tests.postgresql import PostgreSQL
@@ -36,22 +36,6 @@ from tests.waiting import until
 
 ARRAYS = f"{'ab' * 16}.safetensors"
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(anyio_backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
-    is_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'db'}" if is_sqlite else request.getfixturevalue("new_database")()
-    database = Database(url)
-    await database.upgrade()
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-async def owner(database: Database) -> Principal:
-    async with database.write() as session:
-        return Principal.of(await tokens.set_owner_token(session, "0" * 64))
 
 
 async def graded(database: Database, owner: Principal, student: str) -> Submission:
@@ -67,6 +51,7 @@ async def names(database: Database, owner: Principal) -> list[str]:
         return [row[0].student for row in await list_submissions(session, owner, Selection(), limit=100)]
 
 
+@on_both_thoroughly
 async def test_a_student_is_deleted_with_reports_and_regrades(database: Database, owner: Principal) -> None:
     for student in ("ivanov", "ivanov", "petrov"):
         await graded(database, owner, student)
@@ -84,6 +69,7 @@ async def test_a_student_is_deleted_with_reports_and_regrades(database: Database
     assert await finish(database, running) is (left is not None)
 
 
+@on_both
 async def test_more_is_deleted_than_fits_in_one_transaction(
     database: Database, owner: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +83,7 @@ async def test_more_is_deleted_than_fits_in_one_transaction(
     assert await names(database, owner) == ["waits"]
 
 
+@on_both
 async def test_the_queue_is_counted_and_regrades_do_not_make_it_old(database: Database, owner: Principal) -> None:
     await add(database, owner, "a")
     await add(database, owner, "b")
@@ -113,6 +100,7 @@ async def test_the_queue_is_counted_and_regrades_do_not_make_it_old(database: Da
         assert await repository.oldest_upload_seconds(session) == 0
 
 
+@on_both_thoroughly
 async def test_arrays_of_pictures_go_with_their_report(database: Database, owner: Principal) -> None:
     kept: dict[str, dict[str, bytes]] = {}
     for student in ("ivanov", "petrov"):
@@ -130,6 +118,7 @@ async def test_arrays_of_pictures_go_with_their_report(database: Database, owner
         assert (await session.scalars(select(Artefact.content))).all() == [b"arrays of petrov"]
 
 
+@on_both
 async def test_a_worker_says_how_it_is(database: Database, tmp_path: Path) -> None:
     port = free_port()
     settings = Settings(data_dir=tmp_path, metrics_token="token-of-the-monitoring")
@@ -154,7 +143,7 @@ async def test_a_worker_says_how_it_is(database: Database, tmp_path: Path) -> No
             pass
 
 
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@on_postgresql
 async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queue(
     database: Database, owner: Principal, postgresql: PostgreSQL, new_database: Callable[[], str]
 ) -> None:
@@ -209,7 +198,7 @@ async def list_submissions_of(database: Database, owner: Principal) -> dict[str,
     return {row[0].student: row[0].id for row in rows}
 
 
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@on_postgresql
 async def test_a_postgresql_that_takes_nothing_passes_no_probe(database: Database, postgresql: PostgreSQL) -> None:
     probe = WriteProbe(database, room_bytes=20_000_000, look=PostgreSQLJobs(database).has_workers)
     await probe.run()
@@ -232,7 +221,7 @@ async def test_a_postgresql_that_takes_nothing_passes_no_probe(database: Databas
     assert probe.passed
 
 
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@on_postgresql
 async def test_hundreds_who_want_a_connection_do_not_make_a_service_unready(database: Database) -> None:
     probe = WriteProbe(database, room_bytes=1)
 

@@ -30,6 +30,7 @@ from app.teaching.overview import activity, attention, table, work
 from app.teaching.overview.table import Filter, State, Wanted
 from app.teaching.statistics import statistics_of
 from grader import Assignment
+from tests.integration.app.kinds import on_both
 from tests.integration.app.test_grades import DAY, DUE, add_course, assignments, statements
 
 __all__ = ["assignments"]
@@ -50,6 +51,7 @@ async def name_them(database: Database, them: list[Membership]) -> None:
             (await session.get_one(Membership, member.id)).group = f"Группа {number % 3}"
 
 
+@on_both
 async def test_grade_table_of_a_whole_course_takes_a_dozen_statements_and_shows_the_counted_grades(
     database: Database, assignments: Mapping[str, Assignment]
 ) -> None:
@@ -143,6 +145,7 @@ async def hold(database: Database, member_id: str, use_id: str) -> str:
     return submission.id
 
 
+@on_both
 async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(
     database: Database, assignments: Mapping[str, Assignment]
 ) -> None:
@@ -177,6 +180,7 @@ async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(
     assert not elsewhere.is_anything
 
 
+@on_both
 async def test_work_of_a_student_is_theirs_alone_and_takes_a_dozen_statements(
     database: Database, assignments: Mapping[str, Assignment]
 ) -> None:
@@ -201,6 +205,7 @@ async def test_work_of_a_student_is_theirs_alone_and_takes_a_dozen_statements(
         assert max(attempt.points or 0 for attempt in each.attempts) == each.counted.points
 
 
+@on_both
 async def test_activity_is_of_the_students_of_the_course(
     database: Database, assignments: Mapping[str, Assignment]
 ) -> None:
@@ -218,6 +223,7 @@ async def test_activity_is_of_the_students_of_the_course(
     assert max(moments) - min(moments) <= timedelta(days=5)
 
 
+@on_both
 async def test_numbers_of_an_assignment_are_of_the_same_attempts(
     database: Database, assignments: Mapping[str, Assignment]
 ) -> None:

@@ -16,6 +16,7 @@ from app.teaching.own.courses import own_courses, own_task
 from app.teaching.own.reasons import reasons_of
 from grader import Assignment
 from grader.report.source import Cell, Line, pack
+from tests.integration.app.kinds import on_both
 from tests.integration.app.test_grades import add_course, assignments, statements
 from tests.integration.app.test_overview import selects
 
@@ -51,6 +52,7 @@ async def keep_sources(database: Database, shown: list[Shown]) -> None:
             session.add(Artefact(report_id=each.report.id, name=name, content=content))
 
 
+@on_both
 @pytest.mark.parametrize("used", [1, USED])
 async def test_home_takes_as_many_statements_for_twenty_assignments_as_for_one(
     database: Database, many: dict[str, Assignment], used: int
@@ -68,6 +70,7 @@ async def test_home_takes_as_many_statements_for_twenty_assignments_as_for_one(
         assert task.last[0].attempt == len(task.basis.attempts)
 
 
+@on_both
 @pytest.mark.parametrize("attempts", [3, ATTEMPTS])
 async def test_forty_attempts_take_as_many_statements_as_three(
     database: Database, many: dict[str, Assignment], attempts: int

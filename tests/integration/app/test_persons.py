@@ -23,6 +23,7 @@ from app.errors.members import (
 )
 from app.storage.database import Database
 from app.storage.models import Change, Identity, Membership, Merge, Person, Session, new_id
+from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.test_identities import (
     IVAN,
     add_course,
@@ -53,6 +54,7 @@ async def owners(database: Database) -> Mapping[str, str]:
     return {row.id: row.person_id for row in rows}
 
 
+@on_both
 async def test_person_gets_members_and_accounts_of_the_other_and_gives_them_back(database: Database) -> None:
     mine, theirs = await entry(database), await entry(database, email="other@example.edu")
     kept = await signed_in(database)
@@ -79,6 +81,7 @@ async def test_person_gets_members_and_accounts_of_the_other_and_gives_them_back
     assert (await merge(database, kept, other)).id != done.id
 
 
+@on_both_thoroughly
 async def test_members_of_one_course_are_joined_first(database: Database) -> None:
     mine = await entry(database)
     async with database.write() as session:
@@ -110,6 +113,7 @@ async def test_nobody_is_merged_with_themselves_or_with_nobody(database: Databas
         await undo(database, Merge(id=new_id()))
 
 
+@on_both_thoroughly
 async def test_later_merge_is_undone_first(database: Database) -> None:
     first, second, third = [(await entry(database)).person_id for _ in range(3)]
     before = await owners(database)
@@ -123,6 +127,7 @@ async def test_later_merge_is_undone_first(database: Database) -> None:
     assert await owners(database) == before
 
 
+@on_both_thoroughly
 async def test_merge_that_single_sign_on_made_can_be_undone_and_is_not_made_again(database: Database) -> None:
     members = [await entry(database) for _ in range(2)]
     person = await signed_in(database)
@@ -133,6 +138,7 @@ async def test_merge_that_single_sign_on_made_can_be_undone_and_is_not_made_agai
     assert {await owner_of(database, member) for member in members} == {member.person_id for member in members}
 
 
+@on_both_thoroughly
 async def test_claimed_member_goes_back_to_its_person(database: Database) -> None:
     member = await entry(database, email="another@example.edu")
     person = await signed_in(database)
@@ -143,6 +149,7 @@ async def test_claimed_member_goes_back_to_its_person(database: Database) -> Non
     assert await owner_of(database, member) == member.person_id
 
 
+@on_both_thoroughly
 async def test_undo_is_refused_when_the_earlier_person_is_in_the_course_again(database: Database) -> None:
     mine, theirs = await entry(database), await entry(database)
     done = await merge(database, mine.person_id, theirs.person_id)
@@ -153,6 +160,7 @@ async def test_undo_is_refused_when_the_earlier_person_is_in_the_course_again(da
         await undo(database, done)
 
 
+@on_both
 async def test_merges_at_once_lose_nothing(database: Database) -> None:
     """Every member is one of the persons', whoever wins, and undoing from the last to the first gives all back."""
     people = [(await entry(database)).person_id for _ in range(4)]

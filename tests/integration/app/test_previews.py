@@ -38,6 +38,7 @@ from app.teaching.regrade_changes import ChangeCounts, count_changes, list_chang
 from app.webhooks import outbox
 from grader import Report, Status, load_assignments
 from grader.report.model import HELD, Advisory
+from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
 from tests.integration.app.rows import REPORT, add, claim, finish, job_status
 
 pytestmark = pytest.mark.anyio
@@ -112,6 +113,7 @@ async def sent(database: Database) -> list[float | None]:
         return list(await session.scalars(found.order_by(Delivery.id)))
 
 
+@on_both
 async def test_preview_is_seen_by_nobody_until_it_is_applied(database: Database, owner: Principal) -> None:
     await add_webhook(database, owner)
     submission = await graded(database, owner)
@@ -141,6 +143,7 @@ async def test_preview_is_seen_by_nobody_until_it_is_applied(database: Database,
     assert await sent(database) == [10.0]
 
 
+@on_both_thoroughly
 async def test_preview_that_holds_an_attempt_changes_something_before_it_is_applied(
     database: Database, owner: Principal
 ) -> None:
@@ -159,6 +162,7 @@ async def test_preview_that_holds_an_attempt_changes_something_before_it_is_appl
     assert await changes() == (ChangeCounts(), 0)
 
 
+@on_both
 async def test_applied_reports_are_sent_once(database: Database, owner: Principal) -> None:
     await add_webhook(database, owner)
     submissions = [await graded(database, owner, student=name) for name in ("ivanov", "petrov")]
@@ -181,6 +185,7 @@ async def test_applied_reports_are_sent_once(database: Database, owner: Principa
     assert [item.is_applied for item in items] == [True, True]
 
 
+@on_both
 async def test_dropped_preview_leaves_nothing_and_is_graded_no_more(database: Database, owner: Principal) -> None:
     submissions = [await graded(database, owner, student=name) for name in ("ivanov", "petrov", "sidorov")]
     regrade = await begin(database, owner, *(each.id for each in submissions))
@@ -208,6 +213,7 @@ async def test_only_a_preview_is_applied_or_dropped(database: Database, owner: P
             await do(database, regrade)
 
 
+@on_both
 async def test_regrade_and_previews_of_one_submission_each_have_their_report(
     database: Database, owner: Principal
 ) -> None:
@@ -235,6 +241,7 @@ async def test_regrade_and_previews_of_one_submission_each_have_their_report(
     assert (item.is_applied, progress.superseded) == (False, 1)
 
 
+@on_both
 async def test_uploads_and_regrades_go_before_previews(database: Database, owner: Principal) -> None:
     first, second = [await graded(database, owner, student=name) for name in ("ivanov", "petrov")]
     await begin(database, owner, first.id)
@@ -244,6 +251,7 @@ async def test_uploads_and_regrades_go_before_previews(database: Database, owner
     assert [each and each.submission_id for each in taken] == [upload.id, second.id, first.id]
 
 
+@on_both
 async def test_preview_of_a_dead_worker_is_graded_again_behind_the_others(database: Database, owner: Principal) -> None:
     submissions = [await graded(database, owner, student=name) for name in ("ivanov", "petrov")]
     regrade = await begin(database, owner, *(each.id for each in submissions))
@@ -270,7 +278,7 @@ async def test_preview_of_a_dead_worker_is_graded_again_behind_the_others(databa
     assert {await job_status(database, each.id) for each in submissions} == {(JobStatus.DONE, 1)}
 
 
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@on_postgresql
 async def test_silent_claim_on_a_preview_is_found_by_its_heartbeat(database: Database, owner: Principal) -> None:
     submission = await graded(database, owner)
     regrade = await begin(database, owner, submission.id)
@@ -287,6 +295,7 @@ async def test_silent_claim_on_a_preview_is_found_by_its_heartbeat(database: Dat
     assert await claim(database) is not None
 
 
+@on_both
 async def test_student_is_deleted_while_a_preview_is_graded(database: Database, owner: Principal) -> None:
     submissions = [await graded(database, owner, student=name) for name in ("ivanov", "petrov")]
     regrade = await begin(database, owner, *(each.id for each in submissions))
@@ -306,6 +315,7 @@ async def outcome(done: Awaitable[None]) -> type[Exception] | None:
     return None
 
 
+@on_both
 @pytest.mark.parametrize("times", range(5))
 async def test_of_apply_and_drop_at_the_same_time_one_wins(database: Database, owner: Principal, times: int) -> None:
     submission = await graded(database, owner)
@@ -318,6 +328,7 @@ async def test_of_apply_and_drop_at_the_same_time_one_wins(database: Database, o
     assert await counting(database, submission) == (30.0 if applied is None else 10.0)
 
 
+@on_both
 @pytest.mark.parametrize("do", [apply, drop, lambda database, _: deletion.delete_student(database, "ivanov")])
 async def test_end_of_a_preview_while_its_reports_are_stored_stops_nobody(
     database: Database, owner: Principal, do: Callable[[Database, Regrade], Awaitable[None]]
@@ -342,6 +353,7 @@ async def test_end_of_a_preview_while_its_reports_are_stored_stops_nobody(
         assert left == []
 
 
+@on_both_thoroughly
 async def test_upload_at_a_deadline_is_untouched_by_a_preview(database: Database, owner: Principal) -> None:
     earlier = await graded(database, owner)
     regrade = await begin(database, owner, earlier.id)
@@ -368,6 +380,7 @@ async def test_failed_preview_takes_no_grade(database: Database, owner: Principa
     assert await counting(database, submission) == 10.0
 
 
+@on_both_thoroughly
 async def test_assistant_sees_the_report_of_a_preview_and_its_student_does_not(
     database: Database, owner: Principal
 ) -> None:
@@ -383,6 +396,7 @@ async def test_assistant_sees_the_report_of_a_preview_and_its_student_does_not(
         assert await repository.find_report(session, submission.id, item.old.id, student) is not None
 
 
+@on_both_thoroughly
 async def test_no_row_keeps_a_preview_that_was_dropped(database: Database, owner: Principal) -> None:
     submission = await graded(database, owner)
     regrade = await begin(database, owner, submission.id)
@@ -408,6 +422,7 @@ async def test_webhook_of_an_ended_token_gets_nothing_of_an_applied_preview(
     assert await sent(database) == [10.0]
 
 
+@on_both_thoroughly
 @pytest.mark.parametrize(
     "report", [report_of(40.0), report_of(None), HELD_REPORT], ids=["more points", "our failure", "held"]
 )

@@ -6,10 +6,8 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from typing import Any, TypeVar
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -28,7 +26,8 @@ from app.submissions import repository
 from app.teaching import previews, regrades
 from app.webhooks import outbox
 from grader import Status
-from tests.integration.app.rows import REPORT, add, claim, url_of
+from tests.integration.app.kinds import on_both_thoroughly
+from tests.integration.app.rows import REPORT, add, claim
 
 T = TypeVar("T")
 POINTS = st.sampled_from([None, 10.0, 40.0, 100.0])
@@ -218,11 +217,9 @@ class Machine(RuleBasedStateMachine):
         assert sent == self.sent
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_model_says_which_reports_count_and_which_are_sent(
-    kind: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    database = Database(url_of(kind, tmp_path / "lstm-grader.sqlite3", request))
+@on_both_thoroughly
+def test_model_says_which_reports_count_and_which_are_sent(url: str) -> None:
+    database = Database(url)
 
     async def prepare() -> Principal:
         await database.upgrade()

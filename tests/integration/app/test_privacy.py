@@ -58,6 +58,7 @@ from app.submissions.listing import Selection
 from app.teaching import regrades
 from grader import load_assignments
 from grader.report.model import Diagnosis
+from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import REPORT, add, claim
 from tests.integration.app.test_joins import attempts, join, two_students, undo
 
@@ -205,6 +206,7 @@ async def archive_of(database: Database, member: Membership) -> zipfile.ZipFile:
     return zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
 
 
+@on_both
 async def test_archive_has_every_row_about_the_person_and_no_secret(database: Database, owner: Principal) -> None:
     member = await fill(database, owner)
     archive = await archive_of(database, member)
@@ -249,6 +251,7 @@ async def test_archive_has_every_row_about_the_person_and_no_secret(database: Da
     assert [archive.read(name) for name in names if name.endswith(".safetensors")] == [b"arrays"]
 
 
+@on_both_thoroughly
 async def test_archive_of_a_member_has_nothing_of_previews(database: Database, owner: Principal) -> None:
     member = await fill(database, owner)
     scope = await export.scope_of_member(database, member.id)
@@ -275,7 +278,6 @@ async def test_no_name_of_a_file_leaves_the_archive(database: Database, owner: P
         assert ".." not in name
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_archive_needs_memory_for_one_file_and_not_for_all(database: Database, owner: Principal) -> None:
     size = 4_000_000
     content = bytes(range(256)) * (size // 256)
@@ -296,7 +298,15 @@ async def test_archive_needs_memory_for_one_file_and_not_for_all(database: Datab
     assert peak < 4 * size
 
 
-@pytest.mark.parametrize("how", ["person", "student", "member", "course"])
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        *(("sqlite", how) for how in ("person", "student", "member", "course")),
+        *(("postgresql", how) for how in ("person", "course")),
+        *(pytest.param("postgresql", how, marks=pytest.mark.thorough) for how in ("student", "member")),
+    ],
+    indirect=["kind"],
+)
 async def test_nothing_is_left_of_somebody_who_was_deleted(database: Database, owner: Principal, how: str) -> None:
     member = await fill(database, owner)
     assert len(await traces(database)) > 10
@@ -323,6 +333,7 @@ async def test_nothing_is_left_of_somebody_who_was_deleted(database: Database, o
         await export.scope_of_person(database, member.person_id)
 
 
+@on_both_thoroughly
 async def test_member_without_an_external_id_is_deleted(database: Database, owner: Principal) -> None:
     member = await fill(database, owner)
     async with database.write() as session:
@@ -333,6 +344,7 @@ async def test_member_without_an_external_id_is_deleted(database: Database, owne
     assert not left.keys() - {"changes", "regrades", "memberships"}
 
 
+@on_both_thoroughly
 async def test_member_of_two_courses_is_deleted_from_one(database: Database, owner: Principal) -> None:
     member = await fill(database, owner)
     async with database.write() as session:
@@ -358,6 +370,7 @@ async def test_member_of_another_course_is_not_there(database: Database, owner: 
         assert await session.get(Membership, member.id) is not None
 
 
+@on_both_thoroughly
 async def test_name_of_a_teacher_stays_where_the_teacher_has_made_something(
     database: Database, owner: Principal
 ) -> None:
@@ -375,6 +388,7 @@ async def test_name_of_a_teacher_stays_where_the_teacher_has_made_something(
         assert list(await session.scalars(select(Change.made_by))) == []
 
 
+@on_both
 async def test_course_is_deleted_while_it_is_graded(database: Database, owner: Principal) -> None:
     await add(database, owner, ID)
     taken = await claim(database)
@@ -387,6 +401,7 @@ async def test_course_is_deleted_while_it_is_graded(database: Database, owner: P
     await graded(database, owner, "new")
 
 
+@on_both
 async def test_each_course_keeps_things_as_long_as_it_says(database: Database, owner: Principal) -> None:
     async with database.write() as session:
         session.add(Course(id=OTHER, title="Other", language="en", time_zone="UTC", retention_days=10))
@@ -500,6 +515,7 @@ async def test_file_that_can_be_nobody_elses_is_deleted(
         assert list(await session.scalars(select(BatchFile.id))) == []
 
 
+@on_both_thoroughly
 async def test_mentions_in_the_file_of_another_one_are_replaced(database: Database, owner: Principal) -> None:
     anna = await add_member(database, "anna", "Anna Sidorova")
     ivan = await add_member(database, "petrov", "Ivan Petrov")
@@ -563,6 +579,7 @@ async def kept_rows(database: Database) -> list[object]:
         return [*changed, *merged, *chosen, *await session.execute(members.order_by(Membership.id))]
 
 
+@on_both_thoroughly
 async def test_id_that_another_course_gave_to_somebody_else_stays_there(database: Database, owner: Principal) -> None:
     here = await add_member(database, "petrov", "Ivan Petrov")
     anna = await add_member(database, "anna", "Anna Sidorova")
@@ -606,7 +623,6 @@ def test_names_that_may_be_anything_are_replaced_alone_and_others_in_texts() -> 
     }
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_upgraded_file_holds_nothing_that_moved_or_was_deleted_before(database: Database) -> None:
     """Migrations copy tables, and earlier versions left what they deleted in free pages."""
     assert database.file is not None

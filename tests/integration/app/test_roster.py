@@ -28,6 +28,7 @@ from app.storage.models import (
     new_id,
     utc_now,
 )
+from tests.integration.app.kinds import on_both, on_both_thoroughly
 
 pytestmark = pytest.mark.anyio
 
@@ -66,6 +67,7 @@ def outcomes(plan: Plan) -> list[Outcome]:
     return [step.outcome for step in plan.steps]
 
 
+@on_both
 async def test_import_adds_confirmed_students_and_the_second_time_changes_nothing(database: Database) -> None:
     planned = await run(database, ROSTER, dry=True)
     assert outcomes(planned) == [Outcome.NEW, Outcome.NEW]
@@ -98,6 +100,7 @@ async def test_changes_say_from_what_to_what_and_empty_cells_change_nothing(data
     assert (await member(database, "petrova")).removed_at is None
 
 
+@on_both_thoroughly
 async def test_unconfirmed_member_is_confirmed_and_a_removed_one_comes_back(database: Database) -> None:
     async with database.write() as session:
         await members.enrol(session, [(DEFAULT_COURSE, "ivanov")])
@@ -144,6 +147,7 @@ async def test_staff_are_never_touched(database: Database) -> None:
         assert len((await session.scalars(select(Membership))).all()) == 2
 
 
+@on_both_thoroughly
 async def test_addresses_move_within_a_file_and_a_taken_one_blocks_what_follows(database: Database) -> None:
     await run(database, "id;email\na;a@e.ru\nb;b@e.ru\nc;c@e.ru\n")
     swapped = await run(database, "id;email\na;b@e.ru\nb;a@e.ru\n", dry=True)
@@ -167,6 +171,7 @@ async def test_address_that_an_unconfirmed_person_typed_blocks_nobody(database: 
     assert (await member(database, "ivanov")).person_id != squatter.person_id
 
 
+@on_both_thoroughly
 async def test_person_of_another_course_keeps_name_and_address(database: Database) -> None:
     other = new_id()
     async with database.write() as session:
@@ -186,6 +191,7 @@ async def test_person_of_another_course_keeps_name_and_address(database: Databas
     assert (await member(database, "ivanov", other)).group is None
 
 
+@on_both
 async def test_address_and_name_are_the_same_as_an_issuer_writes_them(database: Database) -> None:
     anna = await add(database, "anna", confirmed_at=utc_now(), name="Zo\u0065\u0308", email="Anna@HSE.ru")
     async with database.write() as session:
@@ -197,6 +203,7 @@ async def test_address_and_name_are_the_same_as_an_issuer_writes_them(database: 
     ]
 
 
+@on_both
 async def test_two_imports_at_once_add_everybody_once(database: Database) -> None:
     text = "id\n" + "\n".join(f"s{number}" for number in range(300))
     plans = await asyncio.gather(run(database, text), run(database, text), run(database, text))
@@ -204,6 +211,7 @@ async def test_two_imports_at_once_add_everybody_once(database: Database) -> Non
     assert counted == [0, 0, 300]
 
 
+@on_both
 async def test_import_and_uploads_of_the_same_students_do_not_meet(database: Database) -> None:
     ids = [f"s{number}" for number in range(50)]
 
@@ -222,6 +230,7 @@ CELLS = st.tuples(st.sampled_from(["", "X", "Y"]), st.sampled_from(["", *(f"{id}
 FILES = st.lists(st.dictionaries(IDS, CELLS), min_size=1, max_size=4)
 
 
+@on_both_thoroughly
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=FILES, staff=st.sets(IDS, max_size=1), unconfirmed=st.sets(IDS, max_size=2))
 @example(files=[{"b": ("", "c@e.ru")}, {"c": ("", "")}], staff=set(), unconfirmed={"c"})  # Confirmed, and taken.

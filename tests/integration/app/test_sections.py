@@ -18,6 +18,7 @@ from app.storage.database import Database
 from app.storage.models import Change, Course, LtiContext, LtiPlatform, Membership, utc_now
 from app.teaching.joins import joins
 from grader import load_assignments
+from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.platforms import LTI, REGISTRATION, claims_of
 from tests.waiting import until
 
@@ -74,6 +75,7 @@ async def joined(database: Database, platform: LtiPlatform) -> str:
     return kept
 
 
+@on_both
 async def test_lists_of_two_sections_are_read_at_once(database: Database, platform: LtiPlatform) -> None:
     """Each has people of its own, before and behind those whom both have: neither waits for the other for ever."""
     staff = {f"m-{number}": Part.TEACHER for number in range(4)} | {"teacher": Part.TEACHER}
@@ -88,6 +90,7 @@ async def test_lists_of_two_sections_are_read_at_once(database: Database, platfo
         new = [{"a-0": Part.STUDENT, "b-0": Part.STUDENT}, {"z-0": Part.STUDENT, "y-0": Part.STUDENT}]
 
 
+@on_both
 async def test_part_that_two_persons_get_at_once_who_are_one_member_is_logged_once(
     database: Database, platform: LtiPlatform
 ) -> None:
@@ -112,6 +115,7 @@ async def test_part_that_two_persons_get_at_once_who_are_one_member_is_logged_on
     assert [change.after["role"] for change in changes if change.before.get("role")] == ["teacher"]
 
 
+@on_both_thoroughly
 async def test_member_whom_a_list_has_twice_has_the_same_part_each_night(
     database: Database, platform: LtiPlatform
 ) -> None:

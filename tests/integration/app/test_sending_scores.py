@@ -47,6 +47,7 @@ from grader.report.model import HELD as HELD_CODE
 from grader.report.model import Advisory
 from tests.integration.app import rows
 from tests.integration.app.grade_world import ASSIGNMENTS, NOW, World, drain
+from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.platforms import ISSUER
 
 pytestmark = pytest.mark.anyio
@@ -63,6 +64,7 @@ async def people(session: AsyncSession, number: int) -> list[Person]:
     return made
 
 
+@on_both_thoroughly
 async def test_platform_that_is_down_for_an_hour_gets_all_grades(world: World) -> None:
     for number in range(3):
         await world.attempt(f"s{number}")
@@ -135,6 +137,7 @@ async def test_platform_that_gives_no_token_for_a_day_gets_the_grade(world: Worl
     assert not (await world.score()).token_refused
 
 
+@on_both_thoroughly
 async def test_grade_that_no_token_came_for_in_a_week_is_given_up_and_not_taken_for_a_deleted_column(
     world: World,
 ) -> None:
@@ -174,6 +177,7 @@ async def test_grade_that_the_platform_has_stamped_itself_is_passed_by_a_clock_b
     assert (world.given(), world.posts) == (100, 1)
 
 
+@on_both
 async def test_two_grades_of_one_second_have_two_stamps(world: World) -> None:
     await world.attempt(points=10)
     await world.send()
@@ -185,6 +189,7 @@ async def test_two_grades_of_one_second_have_two_stamps(world: World) -> None:
     assert (world.given(), stamps) == (20, sorted(set(stamps)))
 
 
+@on_both_thoroughly
 async def test_newer_stamp_there_is_passed_by_a_later_one(world: World) -> None:
     await world.attempt()
     later = world.now() + timedelta(seconds=13)
@@ -225,6 +230,7 @@ def _post_and_die(url: str, clock: datetime, file: Path) -> None:
     asyncio.run(send())
 
 
+@on_both
 async def test_process_that_is_killed_after_posting_neither_loses_nor_doubles(world: World, tmp_path: Path) -> None:
     await world.attempt()
     async with world.database.write() as session:
@@ -250,6 +256,7 @@ async def test_process_that_is_killed_after_posting_neither_loses_nor_doubles(wo
     assert world.posts == 1
 
 
+@on_both
 async def test_process_that_is_killed_before_posting_loses_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,6 +283,7 @@ async def test_adjustment_goes_out_and_ends(world: World) -> None:
     assert world.given() == 50
 
 
+@on_both_thoroughly
 async def test_adjustment_without_an_attempt_is_cleared_when_it_ends(world: World) -> None:
     submission = await rows.add(world.database, world.owner, "s1")
     await world.expect(submission.membership_id, "s1")
@@ -327,6 +335,7 @@ async def test_grade_that_arrived_without_an_answer_is_cleared_when_it_ends(worl
     assert world.posts == posts
 
 
+@on_both
 async def test_lateness_and_an_extension_arrive(world: World) -> None:
     submission = await world.attempt()
     await world.send()
@@ -412,6 +421,7 @@ async def test_teacher_and_removed_member_keep_what_is_there(world: World) -> No
     assert (world.given(), world.posts) == (90, 1)
 
 
+@on_both_thoroughly
 async def test_attempts_that_are_deleted_for_their_age_lower_nothing(world: World) -> None:
     await world.attempt(points=90)
     async with world.database.write() as session:
@@ -478,6 +488,7 @@ async def test_canvas_gets_a_new_submission_and_a_comment_for_what_is_new(world:
         assert new == [True, False, False, True, True]
 
 
+@on_both
 async def test_changed_file_of_an_assignment_sends_the_grades_that_it_changes(world: World) -> None:
     for number, points in enumerate((100.0, 40.0)):
         await world.attempt(f"s{number}", points)
@@ -493,6 +504,7 @@ async def test_changed_file_of_an_assignment_sends_the_grades_that_it_changes(wo
     assert await wanted.send_changed(world.database, world.assignments) == 0
 
 
+@on_both_thoroughly
 async def test_many_grades_reach_a_slow_platform_while_others_write(world: World) -> None:
     """No transaction is open while the platform is waited for, and it is asked a few things at a time."""
     async with world.database.write() as session:

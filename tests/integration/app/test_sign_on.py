@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -19,7 +19,6 @@ from app.access import joining, links
 from app.access.tokens import Principal
 from app.courses import members
 from app.settings import Settings
-from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Course, Person, Role, utc_now
 from tests.ports import free_port
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret, running
@@ -213,12 +212,9 @@ async def test_answer_works_in_the_browser_that_asked_and_once(service: Service)
 
 
 async def test_sign_in_that_one_process_began_is_finished_by_another(
-    settings: Settings, new_database: Callable[[], str]
+    settings: Settings, url_on_postgresql: str
 ) -> None:
-    database = Database(new_database())
-    await database.upgrade()
-    await database.close()
-    shared = settings.model_copy(update={"database_url": database.conninfo, "owner_token": SecretStr(OWNER_TOKEN)})
+    shared = settings.model_copy(update={"database_url": url_on_postgresql, "owner_token": SecretStr(OWNER_TOKEN)})
     async with (
         running(shared, FakeGrader()) as one,
         running(shared, FakeGrader()) as other,

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from app.stopping import connection_seconds, grading_seconds
+from tests.waiting import SECONDS
 
 HANGING = """
 import logging, threading
@@ -20,7 +21,9 @@ stopping.end_in_time(0.2)
 
 
 def test_a_process_that_does_not_end_by_itself_is_ended() -> None:
-    ended = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
     assert (ended.returncode, "stop_cut_short" in ended.stderr) == (0, True)
 
 

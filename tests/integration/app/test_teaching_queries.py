@@ -11,6 +11,7 @@ from app.submissions.listing import Selection
 from app.teaching import regrades
 from app.teaching.statistics import Misconception, statistics_of
 from grader.report.model import Diagnosis, Status
+from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import REPORT, add, claim
 
 pytestmark = pytest.mark.anyio
@@ -24,6 +25,7 @@ WRONG = REPORT.model_copy(
 )
 
 
+@on_both
 async def test_statistics_and_regrades_say_the_same_on_both_databases(database: Database, owner: Principal) -> None:
     for report in (WRONG, REPORT):
         await add(database, owner)

@@ -12,6 +12,7 @@ from app.storage.database import Database
 from app.storage.models import Delivery, utc_now
 from app.webhooks import outbox, sender
 from app.webhooks.sender import WebhookSender
+from tests.integration.app.kinds import on_both, on_postgresql
 from tests.integration.app.rows import REPORT, add, claim
 from tests.receiver import Receiver
 from tests.waiting import until
@@ -32,6 +33,7 @@ async def leave(database: Database, owner: Principal, receiver: Receiver) -> str
         return (await outbox.add_webhook(session, url=receiver.url, created_by=owner.id)).id
 
 
+@on_both
 async def test_every_result_arrives_once(
     database: Database, owner: Principal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,6 +54,7 @@ async def test_every_result_arrives_once(
     assert {message.headers["host"] for message in receiver.came} == {f"localhost:{receiver.server_port}"}
 
 
+@on_both
 async def test_delivery_whose_sender_died_is_sent_by_another_with_the_same_id(
     database: Database, owner: Principal, receiver: Receiver
 ) -> None:
@@ -69,6 +72,7 @@ async def test_delivery_whose_sender_died_is_sent_by_another_with_the_same_id(
     assert receiver.came == []
 
 
+@on_both
 @pytest.mark.parametrize("hours", [2, -2])
 async def test_clock_that_is_set_keeps_no_delivery_waiting(
     database: Database, owner: Principal, receiver: Receiver, hours: int
@@ -92,6 +96,7 @@ async def test_clock_that_is_set_keeps_no_delivery_waiting(
         assert [due.delivery.id for due in await outbox.claim_due(session, wait)] == [taken.delivery.id]
 
 
+@on_both
 async def test_delivery_that_was_taken_after_this_transaction_began_is_not_due(
     database: Database, owner: Principal, receiver: Receiver
 ) -> None:
@@ -106,7 +111,7 @@ async def test_delivery_that_was_taken_after_this_transaction_began_is_not_due(
         assert not await outbox.is_something_due(session)
 
 
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@on_postgresql
 async def test_result_of_a_worker_whose_clock_is_ahead_is_told_at_once(
     database: Database, owner: Principal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
