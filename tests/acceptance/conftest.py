@@ -15,16 +15,20 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from tests.processes import children
 from tests.programs import program
 from tests.unit.app.conftest import form_secret
+from tests.waiting import SECONDS
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
 COMMAND = [str(Path(sys.executable).with_name("lstm-grader"))]
 # The machine may have no way out, and nothing here needs one.
 FLAGS = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+
+# A page that comes late on a busy machine is no failure.
+expect.set_options(timeout=SECONDS * 1000)
 
 
 @dataclass
@@ -133,9 +137,16 @@ def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterato
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = program("chromium", "chromium-browser", "google-chrome")
-    with sync_playwright() as playwright:
-        # Without its own sandbox, which root and most containers may not make: the pages are ours.
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, chromium_sandbox=False)
+    with sync_playwright() as playwright, launched(playwright) as browser:
         yield browser
-        browser.close()
+
+
+@contextlib.contextmanager
+def launched(playwright: Playwright, *flags: str) -> Iterator[Browser]:
+    """Start Chromium. Whatever its pages are asked for, they have as long as all that waits here."""
+    path = program("chromium", "chromium-browser", "google-chrome")
+    # Without its own sandbox, which root and most containers may not make: the pages are ours.
+    browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags], chromium_sandbox=False)
+    browser.on("context", lambda context: context.set_default_timeout(SECONDS * 1000))
+    yield browser
+    browser.close()

@@ -3,23 +3,58 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import BrowserContext, CDPSession, Page, Route, expect
 
-DESK, PHONE, SMALL = 1280, 390, 320
+from tests.waiting import SECONDS
+
+DESK, PHONE, SMALL = WIDTHS = 1280, 390, 320
 #: In looks.js: every rule of axe-core but the one on contrast, and that one.
 RULES, COLOURS = "brokenRules", "paleColours"
-Theme = Literal["light", "dark"]
-SECONDS = 60
-TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 SCRIPT = Path(__file__).with_name("looks.js")
-BARS = ".bar, .course-bar, .foot, .pager, .filters"
+
+
+class Look(NamedTuple):
+    """How a page is looked at. Attributes: rules: those of axe-core that are tried, which takes long."""
+
+    language: str
+    width: int
+    theme: Literal["light", "dark"]
+    rules: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.language}, {self.width}, {self.theme}"
+
+
+#: What can differ: a theme has other colours, a width another layout, a language other words.
+EVERYWHERE = (
+    Look("ru", DESK, "light", (RULES, COLOURS)),
+    Look("ru", DESK, "dark", (COLOURS,)),
+    Look("ru", PHONE, "dark", (COLOURS,)),
+    Look("ru", PHONE, "light", (RULES, COLOURS)),
+    Look("ru", SMALL, "light", (RULES,)),
+    Look("en", PHONE, "dark", (RULES,)),
+    Look("en", SMALL, "dark"),
+    Look("en", DESK, "dark"),
+)
+_PRODUCT = tuple(itertools.product(("ru", "en"), WIDTHS, ("light", "dark")))
+
+
+def one_of_the_looks(number: int) -> tuple[Look, ...]:
+    """Return looks in one language and one theme, at one width with all rules: those of a number, out of twelve.
+
+    Neighbours in number differ in most, so that few pages show each language at each width and in each theme.
+    """
+    language, width, theme = _PRODUCT[number * 5 % len(_PRODUCT)]
+    others = (Look(language, other, theme) for other in WIDTHS if other != width)
+    return Look(language, width, theme, (RULES, COLOURS)), *others
 
 
 @dataclass
@@ -29,8 +64,7 @@ class Seen:
     Attributes:
         violations, too_wide, silent, too_small: where, and what; each empty on a good page.
         weight_bytes: of all answers of a first visit, as they came over the wire.
-        blocking: scripts and styles that the first paint waits for.
-        shift: the sum of layout shifts of its first visits, on a desk and on a phone.
+        shift: the sum of layout shifts of a visit, the largest one.
     """
 
     status: int
@@ -49,6 +83,21 @@ class Seen:
     requests: int = 0
     shift: float = 0
     is_drawn: bool = False
+
+    def faults(self) -> list[str]:
+        """Return everything that no page may have, each with a word for what it is."""
+        found = {
+            "breaks a rule": self.violations,
+            "is wider than the page": self.too_wide,
+            "scrolls sideways and does not say so, or the other way round": self.silent,
+            "is too small for a thumb": self.too_small,
+            "shows no focus": self.without_focus,
+            "is not for keys": self.without_keys,
+            "is printed": self.printed_bars,
+            # The browser says so of every refusal.
+            "error": [each for each in self.errors if f"responded with a status of {self.status}" not in each],
+        }
+        return [f"{what}: {each}" for what, all_of_it in found.items() for each in all_of_it]
 
 
 @contextlib.contextmanager
@@ -82,67 +131,48 @@ class Looking:
         self.page.on("console", lambda said: self._errors.append(said.text) if said.type == "error" else None)
         self.page.on("pageerror", lambda error: self._errors.append(str(error)))
 
-    def see(self, url: str) -> Seen:
-        """Visit a page in both languages, at all widths, in both themes, and on paper.
-
-        Look at what can differ: a theme has other colours, a width another layout, a language other words.
-        """
-        page = self.page
-        seen = Seen(self._open(url, "ru", DESK, "light"))
-        seen.weight_bytes, seen.requests = sum(self._lengths), len(self._lengths)
-        seen.title, seen.headings = page.title(), page.locator("h1").all_inner_texts()
-        seen.language = page.locator("html").get_attribute("lang") or ""
-        seen.is_drawn = page.locator(".chart, #swagger-ui").count() > 0
+    def see(self, url: str, looks: Sequence[Look] = EVERYWHERE) -> Seen:
+        """Visit a page once in each language, look at it, and on paper too."""
+        self._errors.clear()
+        first, page = looks[0], self.page
+        status = self._open(url, first, first_visit=True)
+        seen = Seen(status, weight_bytes=sum(self._lengths), requests=len(self._lengths), shift=self._shift)
+        vars(seen).update(page.evaluate("looks.said()"))
         page.keyboard.press("Tab")
-        seen.without_focus = page.evaluate("looks.withoutFocus()")
-        seen.without_keys = page.evaluate("looks.withoutKeys()")
-        self.look_around(seen, "ru")
+        seen.without_focus, seen.without_keys = page.evaluate("[looks.withoutFocus(), looks.withoutKeys()]")
+        for language, here in itertools.groupby(looks, lambda look: look.language):
+            again = list(here)
+            if language != first.language:
+                self._open(url, again[0], first_visit=False)
+                seen.shift = max(seen.shift, self._shift)
+            self.look_around(seen, again)
         page.emulate_media(media="print")
-        bars = page.locator(BARS)
-        seen.printed_bars = [str(each.get_attribute("class")) for each in bars.all() if each.is_visible()]
-        seen.shift = self._shift
-        self._open(url, "en", PHONE, "dark")
-        self._look(seen, "en", PHONE, "dark", RULES)
-        self._look(seen, "en", SMALL, "dark")
-        self._look(seen, "en", DESK, "dark")
-        seen.shift = max(seen.shift, self._shift)
+        seen.printed_bars = page.evaluate("looks.bars()")
         seen.errors = [*self._errors]
         return seen
 
-    def look_around(self, seen: Seen, language: str) -> None:
-        """Look at the page that is open, at all widths and in both themes; all phones have the same colours."""
-        self._look(seen, language, DESK, "light", RULES, COLOURS)
-        self._look(seen, language, DESK, "dark", COLOURS)
-        self._look(seen, language, PHONE, "dark", COLOURS)
-        self._look(seen, language, PHONE, "light", RULES, COLOURS)
-        self._look(seen, language, SMALL, "light", RULES)
-        seen.too_small += self.page.evaluate("looks.tooSmall()")
+    def look_around(self, seen: Seen, looks: Iterable[Look]) -> None:
+        """Look at the page that is open."""
+        for look in looks:
+            self._resize(look)
+            noted = {"tooWide": seen.too_wide, "silent": seen.silent, **dict.fromkeys(look.rules, seen.violations)}
+            if look.width == SMALL:
+                noted["tooSmall"] = seen.too_small
+            for name, found in self.page.evaluate("looks.found", list(noted)).items():
+                noted[name] += [f"{look}: {each}" for each in found]
 
-    def _open(self, url: str, language: str, width: int, theme: Theme) -> int:
-        is_first = language == "ru"
+    def _resize(self, look: Look) -> None:
+        self.page.emulate_media(color_scheme=look.theme, media="screen")
+        self.page.set_viewport_size({"width": look.width, "height": 800})
+
+    def _open(self, url: str, look: Look, *, first_visit: bool) -> int:
         self._lengths.clear()
-        if is_first:
-            self._errors.clear()
-        self._session.send("Network.setCacheDisabled", {"cacheDisabled": is_first})
-        self.page.emulate_media(color_scheme=theme, media="screen")
-        self.page.set_viewport_size({"width": width, "height": 800})
-        answer = self.page.goto(f"{url}{'&' if '?' in url else '?'}lang={language}")
+        self._session.send("Network.setCacheDisabled", {"cacheDisabled": first_visit})
+        self._resize(look)
+        answer = self.page.goto(f"{url}{'&' if '?' in url else '?'}lang={look.language}")
         assert answer is not None
-        expect(self.page.locator("[aria-busy=true]")).to_have_count(0, timeout=SECONDS * 1000)
-        self.page.evaluate(TWO_FRAMES)
-        noted: dict[str, Any] = self.page.evaluate("looks.noted")
+        expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
+        noted: dict[str, Any] = self.page.evaluate("looks.arrived()")
         self._errors += [f"refused by policy: {each}" for each in noted["refused"]]
-        self._shift = noted["shift"]
-        self.page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        self._shift: float = noted["shift"]
         return answer.status
-
-    def _look(self, seen: Seen, language: str, width: int, theme: Theme, *rules: str) -> None:
-        """Note what is too wide, what scrolls and does not say so, and what breaks these rules of axe-core."""
-        page, where = self.page, f"{language}, {width}, {theme}"
-        page.emulate_media(color_scheme=theme)
-        page.set_viewport_size({"width": width, "height": 800})
-        page.evaluate(TWO_FRAMES)
-        seen.too_wide += [f"{where}: {each}" for each in page.evaluate("looks.tooWide()")]
-        seen.silent += [f"{where}: {each}" for each in page.evaluate("looks.silent()")]
-        for each in rules:
-            seen.violations += [f"{where}: {found}" for found in page.evaluate(f"looks.{each}()")]

@@ -124,4 +124,33 @@ const paleColours = async () => [
   ...(await broken({ include: ofEachColour() }, { runOnly: ["color-contrast"] })), ...palePlaceholders(),
 ];
 
-window.looks = { brokenRules, paleColours, noted, silent, tooWide, tooSmall, withoutFocus, withoutKeys };
+const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+
+// Call it when the page is there. Returns what was noted; what is folded is opened.
+async function arrived() {
+  await drawn();
+  for (const each of all("details")) each.open = true;
+  return noted;
+}
+
+const said = () => ({
+  title: document.title,
+  language: document.documentElement.lang,
+  headings: all("h1").map((each) => each.innerText),
+  is_drawn: all(".chart, #swagger-ui").length > 0,
+});
+
+// Bars for clicking, which paper has no use for.
+const bars = () => all(".bar, .course-bar, .foot, .pager, .filters").filter(isShown).map((each) => each.className);
+
+// Returns what each of these functions finds, by its name.
+async function found(names) {
+  await drawn();
+  const finding = {};
+  for (const name of names) finding[name] = await window.looks[name]();
+  return finding;
+}
+
+window.looks = {
+  arrived, bars, brokenRules, found, noted, paleColours, said, silent, tooSmall, tooWide, withoutFocus, withoutKeys,
+};

@@ -85,6 +85,11 @@ class State:
     def __str__(self) -> str:
         return f"{self.who} {'sends to ' if self.form else ''}{self.address}"
 
+    @property
+    def is_real(self) -> bool:
+        """Whether it shows what the real box has graded."""
+        return "[real_" in self.address
+
     def path(self, filled: Filled) -> str:
         return self.address.format_map(vars(filled))
 

@@ -7,6 +7,8 @@ from playwright.sync_api import Browser, Route
 
 from tests.acceptance.pages.looking import Looking
 
+pytestmark = pytest.mark.thorough
+
 ADDRESS = "http://page.test/"
 PAGE = """<!doctype html><html lang="{language}"><head><title>Page</title><style>
 body {{ color: #000; background: #fff; }}
