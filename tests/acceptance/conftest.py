@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,7 +21,7 @@ from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 from tests.processes import children
 from tests.programs import program
 from tests.unit.app.conftest import form_secret
-from tests.waiting import SECONDS
+from tests.waiting import SECONDS, wait_until
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
 COMMAND = [str(Path(sys.executable).with_name("lstm-grader"))]
@@ -28,7 +29,7 @@ COMMAND = [str(Path(sys.executable).with_name("lstm-grader"))]
 FLAGS = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
 
 # A page that comes late on a busy machine is no failure.
-expect.set_options(timeout=SECONDS * 1000)
+expect.set_options()
 
 
 @dataclass
@@ -56,15 +57,19 @@ class Server:
         return self._found(r"(curl .*)")
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=150)
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=SECONDS)
 
     def sign_in(self, browser: httpx.Client) -> httpx.Response:
         """As the page does that the link leads to."""
-        return browser.post(f"{self.url}/enter", data={"token": self.token})
+        return browser.post(f"{self.url}/enter", data={"token": self.token}, timeout=SECONDS)
+
+    def wait_until_ready(self) -> None:
+        """Wait until it grades."""
+        wait_until(lambda: httpx.get(f"{self.url}/readyz", timeout=SECONDS).is_success, pause=0.2)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(SECONDS)
 
     def children(self) -> list[int]:
         """Every process below the service."""
@@ -117,6 +122,24 @@ def service_environment(data_dir: Path, cache_dir: Path, **environment: str) -> 
         "LSTM_GRADER_PORT": "0",
     }
     return os.environ | settings | environment
+
+
+def hand_in(client: httpx.Client, content: bytes, student: str, **params: str) -> dict[str, Any]:
+    """Hand in a file. Returns: the submission when it is graded, however long that takes."""
+    sent = client.post(
+        "/api/v1/submissions", params=params, files={"file": ("LSTM.py", content)}, data={"student": student}
+    )
+    return graded(client, sent.raise_for_status().json()["id"], **params)
+
+
+def graded(client: httpx.Client, submission_id: str, **params: str) -> dict[str, Any]:
+    """Wait for a grade. Returns: the submission."""
+
+    def done() -> dict[str, Any] | None:
+        body: dict[str, Any] = client.get(f"/api/v1/submissions/{submission_id}", params={"wait": 60, **params}).json()
+        return body if body["job_status"] == "done" else None
+
+    return wait_until(done)  # type: ignore[no-any-return]
 
 
 def register_platform(admin: httpx.Client, token: str, **fields: str) -> str:

@@ -17,7 +17,7 @@ import httpx
 import psycopg
 
 from grader.known_answer import correct_submission
-from tests.acceptance.conftest import COMMAND, Server, service_environment, serving
+from tests.acceptance.conftest import COMMAND, Server, graded, service_environment, serving
 from tests.ports import free_port
 from tests.postgresql import PostgreSQL
 from tests.processes import children, command_line
@@ -79,7 +79,9 @@ class Installation:
             self._environment["LSTM_GRADER_DATABASE_URL"] = self.database_url
             subprocess.run([*COMMAND, "db", "upgrade"], env=self._all_environment(), check=True, capture_output=True)
         self.client = self._stack.enter_context(
-            httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=90)
+            httpx.Client(
+                base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=SECONDS
+            )
         )
         self.web: Server
 
@@ -115,7 +117,7 @@ class Installation:
         for process in self._processes:
             process.terminate()
         for process in self._processes:
-            process.wait(60)
+            process.wait(SECONDS)
         self._processes.clear()
         self.start_web()
         if self.database_url:
@@ -135,6 +137,10 @@ class Installation:
         if response.is_success:
             self.accepted.append(response.json()["id"])
         return response
+
+    def grade(self, content: bytes = NO_CLASS, student: str | None = None, **params: str) -> dict[str, Any]:
+        """Send a file. Returns: the submission when it is graded, however long that takes."""
+        return graded(self.client, self.post(content, student, **params).raise_for_status().json()["id"])
 
     @contextlib.contextmanager
     def uploading(self, threads: int = 4) -> Iterator[None]:
@@ -194,7 +200,7 @@ class Installation:
         if self.database_url:
             with psycopg.connect(self.database_url) as connection:
                 return list(connection.execute(sql))  # type: ignore[call-overload]
-        with contextlib.closing(sqlite3.connect(self._folder / "lstm-grader.sqlite3", timeout=20)) as connection:
+        with contextlib.closing(sqlite3.connect(self._folder / "lstm-grader.sqlite3", timeout=SECONDS)) as connection:
             return list(connection.execute(sql))
 
     def pids(self) -> list[int]:

@@ -12,15 +12,14 @@ from app.storage.models import DEFAULT_COURSE
 from grader.batch.collect import Found, Student
 from grader.batch.overview import overview
 from grader.batch.run import Row
-from tests.acceptance.conftest import serving
+from tests.acceptance.conftest import CORPUS, graded, hand_in, serving
 from tests.ports import free_port
 from tests.unit.grader.make_reports import ASSIGNMENT, hostile, internal_error, make_report
 from tests.waiting import wait_until
 
-CORPUS = Path(__file__).parents[1] / "corpus" / "lstm_layer"
+WRONG = CORPUS / "wrong_swap_if" / "submission.py"
 TASK = f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer"
 JOIN_LINKS = f"/api/v1/courses/{DEFAULT_COURSE}/join-links"
-SECONDS = 90
 WIDTHS = (360, 390, 768, 1280)
 LONG = "Домашняя_работа_по_рекуррентным_сетям_окончательный_вариант_исправленный(3)"
 TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -42,7 +41,6 @@ PAGE_BYTES = 60_000
 @pytest.fixture(scope="module")
 def page(browser: Browser, server) -> Page:
     page = browser.new_page(locale="ru-RU")
-    page.set_default_timeout(SECONDS * 1000)
     page.goto(server.link)
     page.get_by_role("button", name="Войти").click()
     return page
@@ -55,13 +53,13 @@ def test_owners_link_leaves_no_token_in_the_address_bar(page: Page) -> None:
 def test_uploaded_file_ends_in_a_report_that_names_the_mistake(page: Page, server) -> None:
     page.goto(f"{server.url}{TASK}")
     page.get_by_label("За студента").fill("Иванов")
-    page.set_input_files("input[type=file]", CORPUS / "wrong_swap_if" / "submission.py")
+    page.set_input_files("input[type=file]", WRONG)
     page.locator("form:has(input[type=file]) button").click()
-    expect(page.get_by_text("поменять местами")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_text("поменять местами")).to_be_visible()
     expect(page.get_by_role("heading", name="Есть ошибки")).to_be_visible()
     # Drawn by a script when they are opened, under the page's own rules, so that one can point at a value.
     page.locator("details.pictures summary").click()
-    expect(page.locator(".chart canvas")).to_have_count(2, timeout=SECONDS * 1000)
+    expect(page.locator(".chart canvas")).to_have_count(2)
     page.locator(".chart canvas").nth(1).hover()
     expect(page.locator("#vg-tooltip-element")).to_contain_text("нейрон")
     page.get_by_role("link", name="EN").click()
@@ -71,9 +69,9 @@ def test_uploaded_file_ends_in_a_report_that_names_the_mistake(page: Page, serve
 def test_proof_shows_the_mistake_on_the_students_line_and_every_number_by_keyboard(page: Page, server) -> None:
     page.goto(f"{server.url}{TASK}?lang=ru")
     page.get_by_label("За студента").fill("Смирнов")
-    page.set_input_files("input[type=file]", CORPUS / "wrong_swap_if" / "submission.py")
+    page.set_input_files("input[type=file]", WRONG)
     page.locator("form:has(input[type=file]) button").click()
-    expect(page.get_by_role("heading", name="Доказательство")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_role("heading", name="Доказательство")).to_be_visible()
     page.goto(f"{page.url}?lang=en")
     drawn = {id: page.locator(f"polyline.{id}").get_attribute("points") for id in ("keras", "yours", "named")}
     assert drawn["yours"] == drawn["named"] != drawn["keras"]
@@ -110,13 +108,11 @@ def heard(page: Page, asked: list[Route], number: int) -> Route:
 
 
 def test_numbers_of_the_map_that_did_not_come_are_asked_for_again_and_may_be_infinite(page: Page, server) -> None:
-    with server.client() as client, (CORPUS / "wrong_swap_if" / "submission.py").open("rb") as file:
-        uploaded = client.post(
-            "/api/v1/submissions", params={"wait": SECONDS}, files={"file": file}, data={"student": "Орлова"}
-        )
+    with server.client() as client:
+        uploaded = hand_in(client, WRONG.read_bytes(), "Орлова")
     asked: list[Route] = []
     page.route("**/numbers/*.csv", lambda route: asked.append(route))
-    page.goto(f"{server.url}/submissions/{uploaded.json()['id']}?lang=en")
+    page.goto(f"{server.url}/submissions/{uploaded['id']}?lang=en")
     opener, reading = page.locator("details.map summary"), page.locator("details.map p.reading")
     opener.click()
     expect(reading).to_have_text("The numbers are being loaded…")
@@ -142,14 +138,12 @@ def test_wrong_type_of_file_is_answered_on_the_page(page: Page, server) -> None:
 
 
 def test_pictures_are_there_without_scripts_and_without_what_draws_them(page: Page, server) -> None:
-    with server.client() as client, (CORPUS / "wrong_swap_if" / "submission.py").open("rb") as file:
-        uploaded = client.post(
-            "/api/v1/submissions", params={"wait": SECONDS}, files={"file": file}, data={"student": "Петров"}
-        )
+    with server.client() as client:
+        uploaded = hand_in(client, WRONG.read_bytes(), "Петров")
     context = page.context.browser.new_context(java_script_enabled=False)
     context.add_cookies(page.context.cookies())
     plain = context.new_page()
-    plain.goto(f"{server.url}/submissions/{uploaded.json()['id']}")
+    plain.goto(f"{server.url}/submissions/{uploaded['id']}")
     expect(plain.locator("polyline")).to_have_count(3)
     plain.locator("details.pictures summary").click()
     expect(plain.locator("figure img")).to_have_count(2)
@@ -160,7 +154,7 @@ def test_pictures_are_there_without_scripts_and_without_what_draws_them(page: Pa
     context.close()
     asked: list[Route] = []
     page.route("**/static/vega.js", lambda route: asked.append(route))
-    page.goto(f"{server.url}/submissions/{uploaded.json()['id']}?lang=ru")
+    page.goto(f"{server.url}/submissions/{uploaded['id']}?lang=ru")
     assert not asked
     page.locator("details.pictures summary").click()
     expect(page.get_by_text("Рисунок строится…")).to_have_count(2)
@@ -170,14 +164,15 @@ def test_pictures_are_there_without_scripts_and_without_what_draws_them(page: Pa
     page.unroute("**/static/vega.js")
 
 
+@pytest.mark.thorough
 def test_nothing_is_wider_than_the_screen(browser: Browser, page: Page, server) -> None:
     """Of a phone, a tablet, a desk; in both languages and themes; with names that have no place to break."""
-    file = (f"{LONG}.py", (CORPUS / "wrong_swap_if" / "submission.py").read_bytes())
-    data = {"student": f"{LONG} Anna"}
+    file = (f"{LONG}.py", WRONG.read_bytes())
     with server.client() as client:
-        answer = client.post("/api/v1/submissions", params={"wait": SECONDS}, files={"file": file}, data=data)
-        address = f"/submissions/{answer.json()['id']}"
-        report = client.get(f"{answer.json()['links']['report']}?format=html&lang=ru").text
+        answer = client.post("/api/v1/submissions", files={"file": file}, data={"student": f"{LONG} Anna"})
+        submission = graded(client, answer.raise_for_status().json()["id"])
+        address = f"/submissions/{submission['id']}"
+        report = client.get(f"{submission['links']['report']}?format=html&lang=ru").text
         join = urlsplit(client.post(JOIN_LINKS, json={}).json()["url"]).path
     context = browser.new_context(storage_state=page.context.storage_state())
     shown = context.new_page()
@@ -229,6 +224,7 @@ def test_stranger_joins_by_a_link_and_comes_back_by_their_own(browser: Browser, 
     elsewhere.context.close()
 
 
+@pytest.mark.thorough
 def test_pages_of_waiting_fit_the_screen(browser: Browser, page: Page, server) -> None:
     """Queued, with each stage's words in turn, and cancelled. What is shown is kept as it was: queues go on."""
     names = ("broken_infinite_call", "wrong_swap_if")
@@ -265,6 +261,7 @@ def test_pages_of_waiting_fit_the_screen(browser: Browser, page: Page, server) -
     context.close()
 
 
+@pytest.mark.thorough
 def test_page_of_a_course_fits_the_screen(browser: Browser) -> None:
     """With names that have no place to break, a file that cannot be read, and texts of a student's."""
     path = f"{LONG}/{LONG}.ipynb"
@@ -296,6 +293,7 @@ def expect_to_fit(page: Page, what: str) -> None:
             assert page.evaluate(TOO_WIDE) == [], f"{what}, {theme}, at {width} pixels"
 
 
+@pytest.mark.thorough
 @pytest.mark.alone
 def test_waiting_page_follows_the_queue_over_a_restart_to_the_report(
     browser: Browser, tmp_path: Path, cache_dir: Path
@@ -305,12 +303,11 @@ def test_waiting_page_follows_the_queue_over_a_restart_to_the_report(
         "LSTM_GRADER_OWNER_TOKEN": "of-the-owner-0123456789",
     }
     page = browser.new_page(locale="ru-RU")
-    page.set_default_timeout(SECONDS * 1000)
     with serving(tmp_path / "data", cache_dir, **settings) as server, server.client() as client:
         page.goto(f"{server.url}/enter?token={server.token}")
         page.get_by_role("button", name="Войти").click()
         # Of one student one is graded at a time, and each of these takes seconds.
-        source = (CORPUS / "wrong_swap_if" / "submission.py").read_bytes()
+        source = WRONG.read_bytes()
         slow = source.replace(b"super().__init__()", b"super().__init__(); import time; time.sleep(1)")
         for content in (slow, slow, slow, source):
             file = ("LSTM.py", content)
@@ -321,9 +318,9 @@ def test_waiting_page_follows_the_queue_over_a_restart_to_the_report(
         expect(page.locator("[data-events]")).to_contain_text("её место: 7")
         page.unroute("**/events")
         server.stop()
-    with serving(tmp_path / "data", cache_dir, **settings) as server, server.client() as client:
-        expect(page.get_by_role("heading", name="Есть ошибки")).to_be_visible(timeout=SECONDS * 1000)
-        wait_until(lambda: client.get("/readyz").is_success, SECONDS)
+    with serving(tmp_path / "data", cache_dir, **settings) as server:
+        expect(page.get_by_role("heading", name="Есть ошибки")).to_be_visible()
+        server.wait_until_ready()
         _expect_few_bytes_until_the_first_picture(browser, page)
     page.close()
 

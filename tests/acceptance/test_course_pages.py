@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.storage.models import DEFAULT_COURSE
-from tests.acceptance.test_browser import CORPUS, SECONDS, expect_to_fit
+from tests.acceptance.conftest import hand_in
+from tests.acceptance.test_browser import WRONG, expect_to_fit
+
+pytestmark = pytest.mark.thorough
 
 HERE = f"/courses/{DEFAULT_COURSE}"
 STUDENTS = 60
@@ -21,7 +23,6 @@ LONG = "Константинопольская-Преображенская Ал
 def page(browser: Browser, server) -> Iterator[Page]:
     context = browser.new_context(locale="ru-RU")
     page = context.new_page()
-    page.set_default_timeout(SECONDS * 1000)
     page.goto(server.link)
     page.locator("main form button").first.click()
     yield page
@@ -36,18 +37,10 @@ def attempts(server) -> list[dict[str, Any]]:
     with server.client() as client:
         sent = client.post(f"/api/v1{HERE}/roster", files={"file": ("list.csv", "\n".join(rows).encode())})
         assert sent.status_code == 200, sent.text
-        answers = [_hand_in(client, CORPUS / "wrong_swap_if" / "submission.py") for _ in range(2)]
+        answers = [hand_in(client, WRONG.read_bytes(), "st000") for _ in range(2)]
         asked = client.post(f"/api/v1/submissions/{answers[-1]['id']}/reviews", json={"text": "Почему не зачтено?"})
         assert asked.status_code == 201
     return answers
-
-
-def _hand_in(client: Any, path: Path) -> dict[str, Any]:
-    file = {"file": (path.name, path.read_bytes())}
-    answer = client.post("/api/v1/submissions", params={"wait": SECONDS}, files=file, data={"student": "st000"})
-    body: dict[str, Any] = answer.json()
-    assert body["report"] is not None
-    return body
 
 
 def test_table_is_filtered_sorted_and_turned_over(page: Page, server, attempts) -> None:

@@ -28,15 +28,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from tests.acceptance.conftest import CORPUS, FLAGS, Server, register_platform, serving
+from tests.acceptance.conftest import CORPUS, FLAGS, Server, launched, register_platform, serving
 from tests.acceptance.fronts import Certificate, nginx
-from tests.acceptance.test_browser import SECONDS
 from tests.platforms import AGS, DEPLOYMENT, LTI, FakePlatform, claims_of
 from tests.platforms.registrar import Registrar
 from tests.ports import free_port
 from tests.programs import program
+from tests.tiers import sampled
 from tests.unit.app.conftest import form_secret
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
 SOURCE = CORPUS / "wrong_swap_if" / "submission.py"
 CLIENT_ID = "client-of-the-browser"
@@ -236,19 +236,16 @@ def driver() -> Iterator[Playwright]:
         yield driver
 
 
-@pytest.fixture(scope="module", params=["third-party cookies", "no third-party cookies"])
+@pytest.fixture(scope="module", params=sampled(["third-party cookies", "no third-party cookies"], every=2))
 def browser(request: pytest.FixtureRequest, driver: Playwright) -> Iterator[Browser]:
-    path = program("chromium", "chromium-browser", "google-chrome")
     blocking = ["--test-third-party-cookie-phaseout"] if request.param.startswith("no") else []
-    browser = driver.chromium.launch(executable_path=path, args=[*FLAGS, *blocking], chromium_sandbox=False)
-    yield browser
-    browser.close()
+    with launched(driver, *blocking) as browser:
+        yield browser
 
 
 def _opened(browser: Browser, place: Place, who: str) -> tuple[Page, FrameLocator]:
     """Open the course of the platform as somebody."""
     context = browser.new_context(ignore_https_errors=True, locale="en-GB")
-    context.set_default_timeout(SECONDS * 1000)
     return _shown(context, place, who)
 
 
@@ -261,17 +258,17 @@ def _shown(context: BrowserContext, place: Place, who: str) -> tuple[Page, Frame
 def course_made(frame: FrameLocator | Page) -> None:
     """Answer the question which course this is, if the teacher is the first."""
     # The page that talks to a storage comes before.
-    expect(frame.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
+    expect(frame.get_by_text("Recurrent networks").first).to_be_visible()
     make = frame.get_by_role("button", name="Make the course")
     if make.count():
         make.click()
-        expect(make).to_have_count(0, timeout=SECONDS * 1000)
+        expect(make).to_have_count(0)
 
 
 def test_student_hands_in_within_the_platform_and_the_grade_arrives(browser: Browser, place: Place) -> None:
     teacher, frame = _opened(browser, place, "teacher")
     course_made(frame)
-    expect(frame.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
+    expect(frame.get_by_text("Recurrent networks").first).to_be_visible()
     teacher.context.close()
     who = f"student-{len(place.platform.grades)}"
     page, frame = _opened(browser, place, who)
@@ -279,8 +276,8 @@ def test_student_hands_in_within_the_platform_and_the_grade_arrives(browser: Bro
         {"name": "LSTM.py", "mimeType": "text/x-python", "buffer": SOURCE.read_bytes()}
     )
     frame.locator("#hand-in button.primary, form button.primary").first.click()
-    expect(frame.locator("body")).to_contain_text("Input and forget gates swapped", timeout=SECONDS * 1000)
-    wait_until(lambda: who in place.platform.grades, SECONDS)
+    expect(frame.locator("body")).to_contain_text("Input and forget gates swapped")
+    wait_until(lambda: who in place.platform.grades)
     score = place.platform.grades[who]
     assert 0 < score["scoreGiven"] < score["scoreMaximum"] == 100
     link = re.search(r"https://\S+/submissions/\w+$", score["comment"])
@@ -289,11 +286,12 @@ def test_student_hands_in_within_the_platform_and_the_grade_arrives(browser: Bro
     page.context.close()
 
 
+@pytest.mark.thorough
 def test_exercise_opens_in_a_window_of_its_own(browser: Browser, place: Place) -> None:
     context = browser.new_context(ignore_https_errors=True, locale="en-GB")
     page = context.new_page()
     page.goto(f"{place.platform.site}/start?who=teacher")
-    expect(page.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_text("Recurrent networks").first).to_be_visible()
     assert page.url.startswith(place.tool)
     context.close()
 
@@ -308,7 +306,7 @@ def test_page_of_another_site_shows_nothing_of_ours(browser: Browser, place: Pla
     )
     page.goto("https://evil.example/")
     # Asking the page for something lets its events arrive.
-    wait_until(lambda: page.title() == "" and page.frames[-1].url.startswith("chrome-error"), SECONDS)
+    wait_until(lambda: page.title() == "" and page.frames[-1].url.startswith("chrome-error"))
     context.close()
 
 
@@ -332,7 +330,6 @@ def without_cookies(
         ignore_https_errors=True,
         locale="en-GB",
     )
-    context.set_default_timeout(SECONDS * 1000)
     yield context
     context.close()
 
@@ -340,7 +337,7 @@ def without_cookies(
 def test_whole_exercise_works_in_a_frame_that_keeps_no_cookie(without_cookies: BrowserContext, place: Place) -> None:
     teacher, frame = _shown(without_cookies, place, "teacher&storage=1")
     course_made(frame)
-    expect(frame.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
+    expect(frame.get_by_text("Recurrent networks").first).to_be_visible()
     teacher.close()
     who = "student-without-cookies"
     page, frame = _shown(without_cookies, place, f"{who}&storage=1")
@@ -359,16 +356,16 @@ def test_whole_exercise_works_in_a_frame_that_keeps_no_cookie(without_cookies: B
         {"name": "LSTM.py", "mimeType": "text/x-python", "buffer": SOURCE.read_bytes()}
     )
     frame.locator("#hand-in button.primary, form button.primary").first.click()
-    expect(frame.locator("body")).to_contain_text("Input and forget gates swapped", timeout=SECONDS * 1000)
+    expect(frame.locator("body")).to_contain_text("Input and forget gates swapped")
     assert without_cookies.cookies() == []
     assert re.match(rf"{place.tool}/t/[\w-]{{43}}\.en/submissions/", page.frames[1].url)
     with without_cookies.expect_page() as opened:
         frame.locator("header").get_by_role("button", name="Open in a window of its own").click()
         frame.locator("main").get_by_role("button", name="Open in a window of its own").click()
     window = opened.value
-    expect(window.locator("body")).to_contain_text("Input and forget gates swapped", timeout=SECONDS * 1000)
+    expect(window.locator("body")).to_contain_text("Input and forget gates swapped")
     assert re.match(rf"{place.tool}/submissions/", window.url)
-    wait_until(lambda: who in place.platform.grades, SECONDS)
+    wait_until(lambda: who in place.platform.grades)
     page.close()
     window.close()
 
@@ -390,15 +387,15 @@ def test_address_of_a_frame_in_another_page_of_the_platform_lets_nobody_in(
     own.wait_for_url(re.compile(r".*/t/.*/members$"))
     own.evaluate("history.back()")
     own.wait_for_url(address)
-    expect(frame.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
+    expect(frame.get_by_text("Recurrent networks").first).to_be_visible()
     page.goto(f"{place.platform.site}/tools?{urlencode({'address': address})}")
     shown = page.frame_locator("iframe[title=registration]")
-    expect(shown.locator("main")).to_contain_text("open the exercise there again", timeout=SECONDS * 1000)
+    expect(shown.locator("main")).to_contain_text("open the exercise there again")
     assert page.frames[1].url == place.tool + re.sub(r"^.*/t/[^/]+", "", address)
     page.close()
 
 
-@pytest.mark.parametrize("storage", ["none", "silent"])
+@pytest.mark.parametrize("storage", sampled(["silent", "none"], every=2))
 def test_frame_without_cookies_and_storage_opens_a_window(
     without_cookies: BrowserContext, place: Place, storage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -409,12 +406,13 @@ def test_frame_without_cookies_and_storage_opens_a_window(
         frame.get_by_role("link", name="Open in a window of its own").click()
     window = opened.value
     course_made(window)
-    expect(window.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
+    expect(window.get_by_text("Recurrent networks").first).to_be_visible()
     assert window.url.startswith(f"{place.tool}/courses/")
     page.close()
     window.close()
 
 
+@pytest.mark.thorough
 def test_storage_that_answers_after_a_window_was_offered_is_still_heard(
     without_cookies: BrowserContext, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -427,18 +425,17 @@ def test_storage_that_answers_after_a_window_was_offered_is_still_heard(
     storing.wait_for_url("**/storage")  # What is said to the empty page before it is lost.
     storing.evaluate(STORING)
     course_made(frame)
-    expect(frame.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
+    expect(frame.get_by_text("Recurrent networks").first).to_be_visible()
     page.close()
 
 
-@pytest.mark.parametrize("where", ["frame", "tab"])
+@pytest.mark.parametrize("where", sampled(["frame", "tab"], every=2))
 def test_platform_registers_itself_and_is_told_that_it_is_done(browser: Browser, place: Place, where: str) -> None:
     """Moodle and Canvas show the page in a frame, Brightspace in a tab; nobody knows the platform yet."""
     number = len(place.admin.get("/platforms").text)
     registrar = place.platform.registrar = Registrar(place.platform.services, client_id=f"client-{number}")
     address = f"{place.invite()}?{urlencode(registrar.parameters)}"
     context = browser.new_context(ignore_https_errors=True, locale="en-GB")
-    context.set_default_timeout(SECONDS * 1000)
     page = context.new_page()
     page.goto(f"{place.platform.site}/tools?{urlencode({'address': address})}")
     shown: Page | FrameLocator = page.frame_locator("iframe")

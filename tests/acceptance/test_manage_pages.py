@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.test_browser import SECONDS, expect_to_fit
+from tests.acceptance.test_browser import expect_to_fit
+
+pytestmark = pytest.mark.thorough
 
 LONG = "Нейронные_сети_и_глубокое_обучение_осенний_семестр_две_тысячи_тридцатого_года"
 PEOPLE = 300
@@ -19,7 +21,6 @@ PEOPLE = 300
 def page(browser: Browser, server) -> Iterator[Page]:
     context = browser.new_context(locale="ru-RU", timezone_id="Asia/Novosibirsk")
     page = context.new_page()
-    page.set_default_timeout(SECONDS * 1000)
     page.goto(server.link)
     page.locator("main form button").first.click()
     yield page

@@ -13,12 +13,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.conftest import CORPUS, register_platform, serving
-from tests.acceptance.test_browser import SECONDS
 from tests.acceptance.test_lti import course_made
 from tests.peers import peer
 from tests.ports import free_port
 from tests.unit.app.conftest import form_secret
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
+
+pytestmark = pytest.mark.thorough
 
 RIGHT = CORPUS / "correct_add_multiply_layers" / "submission.py"
 WRONG = CORPUS / "wrong_swap_if" / "submission.py"
@@ -75,11 +76,10 @@ def openedx(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterat
 def _opened(browser: Browser, openedx: OpenEdX, who: str, *, role: str = "student", link: str = "declarative") -> Page:
     """Open the exercise as somebody."""
     page = browser.new_context(locale="en-GB").new_page()
-    page.set_default_timeout(SECONDS * 1000)
     page.goto(f"{openedx.site}/course?who={who}&role={role}&link={link}")
     if role == "staff":
         course_made(page)
-    expect(page.get_by_text("Recurrent networks").first).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_text("Recurrent networks").first).to_be_visible()
     return page
 
 
@@ -88,7 +88,7 @@ def _hand_in(page: Page, file: Path, expected: str) -> None:
         {"name": "LSTM.py", "mimeType": "text/x-python", "buffer": file.read_bytes()}
     )
     page.locator("#hand-in button.primary, form button.primary").first.click()
-    expect(page.locator("body")).to_contain_text(expected, timeout=SECONDS * 1000)
+    expect(page.locator("body")).to_contain_text(expected)
 
 
 @pytest.mark.parametrize("link", ["declarative", "programmatic"])
@@ -101,7 +101,7 @@ def test_best_grade_arrives_in_the_column_of_the_course(browser: Browser, opened
         known = len(openedx.grades(who, link))
         page = _opened(browser, openedx, who, link=link)
         _hand_in(page, file, expected)
-        wait_until(lambda known=known: len(openedx.grades(who, link)) > known, SECONDS)
+        wait_until(lambda known=known: len(openedx.grades(who, link)) > known)
         grade = openedx.grades(who, link)[-1]
         assert grade["score"] == pytest.approx(score)
         # The report of the attempt that counts.
@@ -118,7 +118,7 @@ def test_list_of_members_brings_those_who_have_not_come(browser: Browser, opened
     page = _opened(browser, openedx, "teacher", role="staff")
     page.goto(f"{page.url}/lms")
     page.get_by_role("button", name="Read the list of members").first.click()
-    expect(page.get_by_text("Added: ")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_text("Added: ")).to_be_visible()
     page.goto(f"{page.url.rpartition('/lms')[0]}/members")
     expect(page.locator("body")).to_contain_text("Somebody-Else")
     page.context.close()
@@ -126,13 +126,12 @@ def test_list_of_members_brings_those_who_have_not_come(browser: Browser, opened
 
 def test_author_chooses_in_studio_where_a_link_leads_to(browser: Browser, openedx: OpenEdX) -> None:
     page = browser.new_context(locale="en-GB").new_page()
-    page.set_default_timeout(SECONDS * 1000)
     page.goto(f"{openedx.site}/author?who=teacher&link=chosen")
     course_made(page)
     page.get_by_label("The notebook").check()
     page.locator("form button.primary").click()
     page.locator("form button.primary").click()
-    expect(page.get_by_text("successfully saved in the LMS")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_text("successfully saved in the LMS")).to_be_visible()
     page.context.close()
     student = _opened(browser, openedx, "somebody", link="chosen")
     assert student.url.endswith("/assignments/lstm-notebook")

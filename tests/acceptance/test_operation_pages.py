@@ -15,11 +15,12 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.acceptance.installation import CORRECT, NO_CLASS, TOKEN, Installation
-from tests.acceptance.test_browser import SECONDS, expect_to_fit
+from tests.acceptance.test_browser import expect_to_fit
 from tests.unit.app.conftest import form_secret
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
-GRADING_SECONDS = 240
+pytestmark = pytest.mark.thorough
+
 STUDENTS = {"s1": "Анна Петрова", "s2": "Иван Сидоров", "s3": "Min Lee"}
 #: The first file is of nobody in the course.
 MOODLE = {
@@ -48,7 +49,7 @@ def course(installation: Installation) -> str:
     for student, name in STUDENTS.items():
         body = {"external_id": student, "name": name}
         client.post(f"/api/v1/courses/{id}/members", json=body).raise_for_status()
-    installation.post(NO_CLASS, "s2", course=id, wait="90", assignment="lstm-layer").raise_for_status()
+    installation.grade(NO_CLASS, "s2", course=id, assignment="lstm-layer")
     return f"{installation.web.url}/courses/{id}"
 
 
@@ -56,7 +57,6 @@ def course(installation: Installation) -> str:
 def page(browser: Browser, course: str, installation: Installation) -> Iterator[Page]:
     context = browser.new_context(locale="en-GB")
     page = context.new_page()
-    page.set_default_timeout(SECONDS * 1000)
     page.goto(f"{installation.web.url}/enter?token={TOKEN}")
     page.locator("main form button").first.click()
     page.wait_for_url(lambda address: "/enter" not in address)
@@ -93,7 +93,7 @@ def test_preview_changes_nothing_until_it_is_applied(page: Page, installation: I
         page.goto(f"{course}/regrades")
         page.locator("main form:has(#student) button.primary").click()
         page.wait_for_url(re.compile(r"/regrades/\w+"))
-        expect(apply).to_have_count(1, timeout=GRADING_SECONDS * 1000)
+        expect(apply).to_have_count(1)
         assert counted(installation, course, "s2") == before
         form = page.locator(f"form[action$='/{decision}']")
         if decision == "apply":
@@ -118,7 +118,7 @@ def test_archive_of_moodle_is_handed_in_and_its_strangers_file_given_to_a_studen
     page.locator("form[action$='/owners'] button").click()
     expect(page.get_by_role("status").first).to_be_visible()
     expect(typed).to_have_count(0)
-    wait_until(lambda: counted(installation, course, "s1") == "100", GRADING_SECONDS, pause=0.5)
+    wait_until(lambda: counted(installation, course, "s1") == "100", pause=0.5)
 
     send_archive(page, course, MOODLE)
     expect(page.locator(".result")).to_contain_text("0 of 2")
@@ -157,13 +157,15 @@ def test_archive_that_does_not_arrive_is_sent_again_by_its_teacher_alone(
 
 
 def test_archive_of_canvas_is_handed_in_without_scripts(installation: Installation, course: str) -> None:
-    with httpx.Client(base_url=installation.web.url, follow_redirects=True, headers={"Accept": "text/html"}) as plain:
+    with httpx.Client(
+        base_url=installation.web.url, follow_redirects=True, headers={"Accept": "text/html"}, timeout=SECONDS
+    ) as plain:
         plain.post("/enter", data={"token": TOKEN})
         secret = form_secret(plain.get(f"{course}/batch").text)
 
         def send(content: bytes) -> httpx.Response:
             data = {"form_secret": secret, "assignment": "lstm-layer"}
-            return plain.post(f"{course}/batch?lang=en", data=data, files={"file": ("canvas.zip", content)}, timeout=60)
+            return plain.post(f"{course}/batch?lang=en", data=data, files={"file": ("canvas.zip", content)})
 
         shown = send(packed(CANVAS))
         assert shown.status_code == 200

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.conftest import CORPUS, Server, serving
+from tests.acceptance.conftest import CORPUS, Server, hand_in, serving
+
+pytestmark = pytest.mark.thorough
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 #: Larger ones would keep readers on slow lines waiting.
 MOST_BYTES = 150_000
-WAITING_MS = 120_000
 ROSTER = """id,name,email,group
 s1,Anna Petrova,s1@example.edu,B-10
 s2,Ben Okafor,s2@example.edu,B-10
@@ -59,13 +60,8 @@ def addresses(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iter
         owner.post(f"{course}/roster", files={"file": ("roster.csv", ROSTER)}).raise_for_status()
         ids = {}
         for student, case in HANDED_IN.items():
-            answer = owner.post(
-                "/api/v1/submissions",
-                params={"course": made.json()["id"], "wait": 120},
-                files={"file": ("LSTM.py", (CORPUS / case / "submission.py").read_bytes())},
-                data={"student": student},
-            )
-            ids[student] = answer.raise_for_status().json()["id"]
+            content = (CORPUS / case / "submission.py").read_bytes()
+            ids[student] = hand_in(owner, content, student, course=made.json()["id"])["id"]
         yield (
             server,
             {"report": f"/submissions/{ids['s2']}", "course": course.removeprefix("/api/v1")},
@@ -77,9 +73,7 @@ def page(browser: Browser, addresses: tuple[Server, dict[str, str]]) -> Page:
     server, _ = addresses
     context = browser.new_context(locale="en-GB", color_scheme="light", reduced_motion="reduce", timezone_id="UTC")
     assert context.request.post(f"{server.url}/enter", form={"token": server.token}).ok
-    page = context.new_page()
-    page.set_default_timeout(WAITING_MS)
-    return page
+    return context.new_page()
 
 
 def words(page: Page) -> str:
@@ -97,7 +91,7 @@ def test_a_picture_shows_the_page_as_it_is(
     width, height = SIZES[name]
     page.set_viewport_size({"width": width, "height": height})
     page.goto(f"{server.url}{paths[name]}?lang=en")
-    expect(page.locator("[aria-busy=true]")).to_have_count(0, timeout=WAITING_MS)
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
     picture, text = PICTURES / f"{name}.png", PICTURES / f"{name}.txt"
     if request.config.option.pictures:
         PICTURES.mkdir(exist_ok=True)

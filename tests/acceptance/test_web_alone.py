@@ -8,10 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.acceptance.conftest import CORPUS, service_environment, serving
+from tests.acceptance.conftest import CORPUS, hand_in, service_environment, serving
 from tests.acceptance.installation import CORRECT, TOKEN, Installation
 from tests.locked import make_environment, unpack
 from tests.postgresql import PostgreSQL
+from tests.waiting import SECONDS
 
 ROOT = Path(__file__).parents[2]
 NOT_THERE = ("tensorflow", "keras", "tf_keras")
@@ -29,6 +30,7 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> list[str | Path]:
     return [folder / "bin" / "python", "-c", "from app.cli import main; main()"]
 
 
+@pytest.mark.thorough
 def test_a_service_accepts_and_shows_what_workers_elsewhere_grade(
     command: list[str | Path], postgresql: PostgreSQL, tmp_path: Path, cache_dir: Path
 ) -> None:
@@ -37,21 +39,21 @@ def test_a_service_accepts_and_shows_what_workers_elsewhere_grade(
     with serving(tmp_path, cache_dir, command=command, **settings) as server, server.client() as client:
         assert client.get("/readyz").json()["checks"]["box"] == "elsewhere"
         installation.start_worker()
-        file = {"file": ("LSTM.py", CORRECT)}
-        sent = client.post("/api/v1/submissions", params={"wait": 120}, files=file, data={"student": "ivanov"})
-        report = sent.json()["report"]
+        submission = hand_in(client, CORRECT, "ivanov")
+        report = submission["report"]
         assert report["status"] == "passed"
-        with httpx.Client(base_url=server.url) as browser:
+        with httpx.Client(base_url=server.url, timeout=SECONDS) as browser:
             server.sign_in(browser)
             for page in ("/docs", "/courses/new"):
                 assert browser.get(page).status_code == 200
             # The same as the worker's: otherwise each of its reports would look outdated here.
             assert report["receipt"]["grader_version"] in browser.get("/status").text
-        page = client.get(f"/api/v1/submissions/{sent.json()['id']}/report", params={"format": "html"})
+        page = client.get(f"/api/v1/submissions/{submission['id']}/report", params={"format": "html"})
         assert "<svg" in page.text
     installation.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("arguments", [["serve"], ["grade", str(CORPUS / "wrong_swap_if" / "submission.py")]])
 def test_commands_that_grade_name_the_missing_tensorflow(
     command: list[str | Path], arguments: list[str], tmp_path: Path, cache_dir: Path
@@ -63,6 +65,7 @@ def test_commands_that_grade_name_the_missing_tensorflow(
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.thorough
 def test_the_environment_of_these_tests_lacks_tensorflow(command: list[str | Path]) -> None:
     code = f"import importlib.util, sys; sys.exit(any(map(importlib.util.find_spec, {NOT_THERE})))"
     assert subprocess.run([command[0], "-c", code], check=False).returncode == 0

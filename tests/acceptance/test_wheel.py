@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from grader.known_answer import correct_submission
-from tests.acceptance.conftest import Server, serving
+from tests.acceptance.conftest import Server, hand_in, serving
 from tests.locked import make_environment
+
+pytestmark = pytest.mark.thorough
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("app", "grader", "reference")
@@ -64,7 +66,6 @@ def test_the_service_grades_what_looks_for_it_in_vain_among_the_packages(server:
     assert begin in RIGHT
     source = RIGHT.replace(begin, begin + looks, 1)
     with server.client() as client:
-        sent = client.post("/api/v1/submissions?wait=120", files={"file": ("LSTM.py", source)}, data={"student": "s"})
-        report = sent.raise_for_status().json()["report"]
+        report = hand_in(client, source.encode(), "s")["report"]
         assert report["status"] == "passed", report
         assert client.get("/enter").status_code == 200

@@ -13,8 +13,6 @@ from typing import Any, Literal, NamedTuple
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import BrowserContext, CDPSession, Page, Route, expect
 
-from tests.waiting import SECONDS
-
 DESK, PHONE, SMALL = WIDTHS = 1280, 390, 320
 #: In looks.js: every rule of axe-core but the one on contrast, and that one.
 RULES, COLOURS = "brokenRules", "paleColours"
@@ -122,7 +120,6 @@ class Looking:
         context.add_init_script(AXE_SCRIPT)
         context.add_init_script(path=SCRIPT)
         self.page: Page = context.new_page()
-        self.page.set_default_timeout(SECONDS * 1000)
         self._session: CDPSession = context.new_cdp_session(self.page)
         self._session.send("Network.enable")
         self._lengths: list[float] = []

@@ -12,15 +12,12 @@ from playwright.sync_api import Browser, Page, expect
 from tests.acceptance.conftest import Server, serving
 from tests.acceptance.pages.filling import RIGHT
 
-SECONDS = 120
-
 
 class Hand:
     """A hand on a mouse and keys. Attributes: clicks, fields: how often it did something."""
 
     def __init__(self, browser: Browser, address: str) -> None:
         self.page: Page = browser.new_context(locale="en-GB", accept_downloads=True).new_page()
-        self.page.set_default_timeout(SECONDS * 1000)
         self.page.goto(address)
         self.clicks = self.fields = 0
 
@@ -78,6 +75,7 @@ def test_link_for_everybody_lets_students_hand_in_after_five_clicks_and_one_fiel
     student.page.context.close()
 
 
+@pytest.mark.thorough
 def test_list_lets_students_hand_in_after_seven_clicks_and_two_fields(browser: Browser, server: Server) -> None:
     # A service that has a course already shows the same way.
     teacher = made_course(browser, server, "Evening group")
