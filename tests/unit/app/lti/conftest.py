@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any
 
 import httpx
 import pytest
+from joserfc.jwk import RSAKey
 from sqlalchemy import select
 
-from app.lti import platforms
+from app.lti import keys, platforms
 from app.lti.grades import sender
 from app.lti.platforms import Registration
 from app.outgoing import client as outgoing
@@ -37,6 +39,12 @@ def fake() -> FakePlatform:
     return FakePlatform()
 
 
+@pytest.fixture(scope="session")
+def made_keys() -> Iterator[RSAKey]:
+    """Keys for services, in turn: making one takes a tenth of a second. No service of these tests needs five."""
+    return itertools.cycle([RSAKey.generate_key(keys.BITS) for _ in range(4)])
+
+
 @pytest.fixture
 async def service(
     anyio_backend: str,
@@ -44,12 +52,14 @@ async def service(
     grader: FakeGrader,
     with_tables: None,
     fake: FakePlatform,
+    made_keys: Iterator[RSAKey],
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Service]:
     async def known(host: str, port: int, *, private: bool) -> list[str]:
         return ["203.0.113.9"]
 
     monkeypatch.setattr(outgoing, "look_up", known)
+    monkeypatch.setattr(keys.RSAKey, "generate_key", lambda bits: next(made_keys))
     monkeypatch.setattr("app.main.Outgoing", partial(Outgoing, transport=fake.transport()))
     async with running(settings, grader) as service:
         yield service

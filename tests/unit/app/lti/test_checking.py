@@ -65,10 +65,6 @@ async def healthy(service: Service, fake: FakePlatform, platform: LtiPlatform) -
     return service
 
 
-async def test_nothing_is_found_where_all_is_well(healthy: Service, platform: LtiPlatform) -> None:
-    assert FINE in await checked(healthy, platform)
-
-
 CASES: dict[str, tuple[str, Callable[[], httpx.Response], str]] = {
     "keys that are not there": ("/keys", says(404), "answered 404"),
     "keys of a machine that is down": ("/keys", down, "ConnectError"),
@@ -100,22 +96,18 @@ CASES: dict[str, tuple[str, Callable[[], httpx.Response], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-async def test_misconfiguration_is_named(
-    healthy: Service, fake: FakePlatform, platform: LtiPlatform, case: str
-) -> None:
-    path, answer, words = CASES[case]
-    fake.answers[path] = answer
-    shown = await checked(healthy, platform)
-    assert words in shown
-    assert FINE not in shown
-
-
-async def test_network_that_shows_nothing_of_ourselves_is_no_fault(
-    healthy: Service, fake: FakePlatform, platform: LtiPlatform
-) -> None:
-    fake.answers["/lti/keys"] = down
+async def test_misconfiguration_is_named(healthy: Service, fake: FakePlatform, platform: LtiPlatform) -> None:
+    well = dict(fake.answers)
+    for case, (path, answer, words) in CASES.items():
+        fake.answers = {**well, path: answer}
+        shown = await checked(healthy, platform)
+        assert words in shown, case
+        assert FINE not in shown, case
+    # A network that shows nothing of ourselves is no fault.
+    fake.answers = {**well, "/lti/keys": down}
     assert "other keys or none" not in await checked(healthy, platform)
+    fake.answers = well
+    assert FINE in await checked(healthy, platform)
 
 
 async def test_address_that_is_not_set_or_not_https_is_named(healthy: Service, platform: LtiPlatform) -> None:
@@ -123,17 +115,14 @@ async def test_address_that_is_not_set_or_not_https_is_named(healthy: Service, p
     assert "LSTM_GRADER_PUBLIC_URL" in await checked(healthy, platform, None)
 
 
-@pytest.mark.parametrize(
-    ("public_url", "seen"),
-    [("https://grader.test", "http://grader.test"), ("https://grader.example.edu", "https://grader.test")],
-    ids=["scheme", "host"],
-)
-async def test_proxy_that_does_not_say_how_it_was_asked_is_named(
-    healthy: Service, platform: LtiPlatform, public_url: str, seen: str
-) -> None:
-    shown = await checked(healthy, platform, public_url, seen)
-    assert f"came to the service as {seen}, and its public address is {public_url}" in shown
-    assert "X-Forwarded-Proto" in shown
+async def test_proxy_that_does_not_say_how_it_was_asked_is_named(healthy: Service, platform: LtiPlatform) -> None:
+    for public_url, seen in [
+        ("https://grader.test", "http://grader.test"),
+        ("https://grader.example.edu", "https://grader.test"),
+    ]:
+        shown = await checked(healthy, platform, public_url, seen)
+        assert f"came to the service as {seen}, and its public address is {public_url}" in shown
+        assert "X-Forwarded-Proto" in shown
 
 
 async def test_unknown_deployment_is_named_and_added_by_a_click(

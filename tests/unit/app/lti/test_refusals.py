@@ -174,6 +174,10 @@ CLAIMS: dict[str, tuple[dict[str, Any], Refusal]] = {
     "no course": ({f"{LTI}context": None}, Refusal(403, "inside a course", "LaunchWithoutCourse")),
     "roles in words": ({f"{LTI}roles": "Instructor"}, refused("claim roles")),
     "mentor": ({"role": "Mentor"}, Refusal(403, "for mentors", "MentorLaunch")),
+    "assistant before any teacher": (
+        {"role": "TeachingAssistant"},
+        Refusal(403, "A teacher has to do this", "TeacherNeeded"),
+    ),
     "student before any teacher": ({}, Refusal(403, "has not set this up", "CourseUnconnected")),
     "choice without an address": ({f"{LTI}message_type": "LtiDeepLinkingRequest"}, refused("claim deep_linking")),
     "data that no database keeps": (
@@ -322,8 +326,3 @@ async def test_one_platform_does_not_speak_for_another(
     assert len(await everything(service, LtiContext)) == 2
     assert len([each for each in await everything(service, Course) if each.title == "Recurrent networks"]) == 2
     assert len(await everything(service, Person)) == 2
-
-
-def test_there_are_seventy() -> None:
-    """Besides those that the other tests of this module, and those of services, hold."""
-    assert len(LOGINS) + len(SIGNATURES) + len(CLAIMS) >= 70
