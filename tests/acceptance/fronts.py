@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.ports import free_port
 from tests.programs import program
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
 CADDYFILE = Path(__file__).parents[2] / "deploy" / "caddy" / "Caddyfile"
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -54,7 +54,7 @@ def nginx(folder: Path, servers: str) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(SECONDS)
 
 
 @contextlib.contextmanager
@@ -74,4 +74,4 @@ def caddy(folder: Path, upstream: str, port: int) -> Iterator[subprocess.Popen[b
         yield process
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(SECONDS)

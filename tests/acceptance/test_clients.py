@@ -18,7 +18,9 @@ import pytest
 
 from tests.acceptance.conftest import CORPUS, Server, serving
 from tests.receiver import Receiver
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
+
+pytestmark = pytest.mark.thorough
 
 RIGHT = CORPUS / "notebook_magics" / "submission.ipynb"
 PACKAGE = "lstm_grader_client"
@@ -37,7 +39,7 @@ class Client:
 
     def __init__(self, server: Server) -> None:
         self.connection = self._module("client").AuthenticatedClient(
-            base_url=server.url, token=server.token, timeout=httpx.Timeout(90)
+            base_url=server.url, token=server.token, timeout=httpx.Timeout(SECONDS)
         )
         self.models = self._module("models")
         self.types = self._module("types")
@@ -53,14 +55,15 @@ class Client:
         file = self.types.File(payload=io.BytesIO(path.read_bytes()), file_name=path.name)
         body = self.models.CreateSubmissionBody(file=file, student=student, **fields)
         headers = {"idempotency_key": key} if key else {}
-        return self("submissions.create_submission", body=body, wait=60, lang=self.models.Language.EN, **headers)
+        return self("submissions.create_submission", body=body, wait=120, lang=self.models.Language.EN, **headers)
 
 
 @pytest.fixture(scope="module")
 def client(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("client")
     document, config = folder / "openapi.json", folder / "config.yml"
-    document.write_bytes(httpx.get(f"{server.url}/openapi.json").content)
+    server.wait_until_ready()
+    document.write_bytes(httpx.get(f"{server.url}/openapi.json", timeout=SECONDS).content)
     config.write_text(CONFIG)
     ended = subprocess.run(
         [
@@ -183,7 +186,7 @@ def test_tokens_are_made_and_ended(client: Client, server: Server) -> None:
     models = client.models
     made = client("tokens.create_token", body=models.TokenRequest(name="For Ivanov", student="ivanov"))
     assert (made.role, made.student, made.expires_at) == (models.Role.SUBMITTER, "ivanov", None)
-    with httpx.Client(follow_redirects=True) as browser:
+    with httpx.Client(follow_redirects=True, timeout=SECONDS) as browser:
         assert browser.get(made.link).status_code == 200
         assert browser.post(f"{server.url}/enter", data={"token": made.token}).status_code == 200
         assert made.id in [token.id for token in client("tokens.list_tokens").items]

@@ -15,6 +15,8 @@ from tests.postgresql import PostgreSQL, running_postgresql
 from tests.programs import program
 from tests.receiver import Receiver
 
+pytestmark = pytest.mark.thorough
+
 NETWORK = "10.213.0.0/16"
 
 

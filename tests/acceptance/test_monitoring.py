@@ -17,7 +17,7 @@ from tests.acceptance.installation import Installation
 from tests.ports import free_port
 from tests.postgresql import running_postgresql
 from tests.programs import program
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
 ROOT = Path(__file__).parents[2]
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy" / "grafana" / "dashboard.json").read_text())
@@ -28,7 +28,7 @@ TOKEN = "metrics-token-of-these-tests"
 
 class Prometheus:
     def __init__(self, port: int) -> None:
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=30)
+        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=SECONDS)
 
     def close(self) -> None:
         self._client.close()
@@ -91,11 +91,12 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Ite
             finally:
                 running.close()
                 process.terminate()
-                process.wait(60)
+                process.wait(SECONDS)
         finally:
             installation.close()
 
 
+@pytest.mark.thorough
 def test_every_panel_has_its_numbers(prometheus: Prometheus) -> None:
     queries = [(panel["title"], target["expr"]) for panel in PANELS for target in panel["targets"]]
     empty = [
@@ -104,6 +105,7 @@ def test_every_panel_has_its_numbers(prometheus: Prometheus) -> None:
     assert empty == []
 
 
+@pytest.mark.thorough
 def test_a_panel_names_its_lines_by_labels_that_they_have(prometheus: Prometheus) -> None:
     for panel in PANELS:
         for target in panel["targets"]:
@@ -112,6 +114,7 @@ def test_a_panel_names_its_lines_by_labels_that_they_have(prometheus: Prometheus
                 assert named <= line["metric"].keys(), (panel["title"], line)
 
 
+@pytest.mark.thorough
 def test_every_number_that_an_alert_looks_at_is_there(prometheus: Prometheus) -> None:
     looked_at = {
         selector
@@ -122,6 +125,7 @@ def test_every_number_that_an_alert_looks_at_is_there(prometheus: Prometheus) ->
     assert [selector for selector in sorted(looked_at) if not prometheus.found(selector)] == []
 
 
+@pytest.mark.thorough
 def test_no_alert_tells_of_a_service_that_works(prometheus: Prometheus) -> None:
     # Until the first known answer is graded, the alert of that is pending.
     assert [rule["name"] for rule in prometheus.rules() if rule["state"] == "firing"] == []

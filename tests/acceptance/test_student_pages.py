@@ -5,20 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from app.storage.models import DEFAULT_COURSE
 from app.submissions.uploads import PASTE_BYTES
-from tests.acceptance.conftest import CORPUS, Server
+from tests.acceptance.conftest import CORPUS, Server, serving
+from tests.acceptance.installation import CORRECT
+from tests.acceptance.test_browser import heard
 from tests.tiers import sampled
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS
 
 SOURCE = CORPUS / "wrong_swap_if" / "submission.py"
-ENDLESS = CORPUS / "broken_infinite_call" / "submission.py"
+#: Of a student one attempt is graded at a time: whatever comes behind this one waits.
+LASTING = CORRECT + b"\nimport time\n\ntime.sleep(50)\n"
 DROP = """
 ([name, size, zone]) => {
   const files = new DataTransfer();
@@ -37,6 +42,20 @@ def _signed_in(browser: Browser, server: Server, student: str, **options: bool |
     page.goto(f"{server.url}/enter?token={token['token']}")
     page.locator("main form button").click()
     return context
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
+    # Attempts that last hold nobody up.
+    with serving(tmp_path_factory.mktemp("data"), cache_dir, LSTM_GRADER_SLOTS="8") as server:
+        yield server
+
+
+def keep_busy(client: httpx.Client) -> None:
+    """Let an attempt of the student who signed in last be graded for long."""
+    name = client.get("/api/v1/tokens").json()["items"][0]["student"]
+    sent = client.post(SUBMISSIONS, files={"file": ("LSTM.py", LASTING)}, data={"student": name})
+    sent.raise_for_status()
 
 
 @pytest.fixture
@@ -95,11 +114,14 @@ def test_pasted_code_waits_and_the_page_becomes_the_report(page: Page, server: S
 def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, server: Server) -> None:
     # Sleeps: longer than the service waits for a report before it shows the wait, far shorter than a run may take.
     slow = SOURCE.read_text(encoding="utf-8").replace("class LSTM(", "import time\nclass LSTM(")
-    page.locator("#code").fill(slow.replace("(tf.keras.Model):", "(tf.keras.Model):\n    time.sleep(5)\n"))
+    page.locator("#code").fill(slow.replace("(tf.keras.Model):", "(tf.keras.Model):\n    time.sleep(8)\n"))
+    asked: list[Route] = []
+    page.route("**/events", asked.append)
     page.get_by_role("button", name="Grade it").click()
     page.wait_for_url("**/submissions/*")
     expect(page.locator(".steps [aria-current=step]")).to_be_visible()
     page.evaluate("window.still = true")
+    heard(page, asked, 0).continue_()
     heading = page.locator(".verdict h1").filter(has_not_text="The file has arrived")
     expect(heading).to_be_focused()
     assert page.evaluate("window.still")
@@ -110,9 +132,8 @@ def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, se
 
 
 def test_waiting_page_follows_without_loading_again_where_no_events_come(page: Page, server: Server) -> None:
-    with server.client() as client, ENDLESS.open("rb") as file:
-        name = client.get("/api/v1/tokens").json()["items"][0]["student"]  # One attempt of a student runs at a time.
-        client.post(SUBMISSIONS, files={"file": ("LSTM.py", file)}, data={"student": name}).raise_for_status()
+    with server.client() as client:
+        keep_busy(client)
         page.route("**/events", lambda route: route.abort())
         page.locator("#code").fill(SOURCE.read_text(encoding="utf-8"))
         page.get_by_role("button", name="Grade it").click()
@@ -197,11 +218,8 @@ def test_without_scripts_a_form_that_has_expired_comes_back_with_the_code(browse
 
 
 def test_waiting_attempt_is_taken_back_by_keyboard_alone(page: Page, server: Server) -> None:
-    student = page.request.get(f"{server.url}/").text()
-    with server.client() as client, ENDLESS.open("rb") as file:
-        name = client.get("/api/v1/tokens").json()["items"][0]["student"]
-        assert name in student
-        client.post(SUBMISSIONS, files={"file": ("LSTM.py", file)}, data={"student": name}).raise_for_status()
+    with server.client() as client:
+        keep_busy(client)
     page.locator("#code").focus()
     page.keyboard.insert_text(SOURCE.read_text(encoding="utf-8"))
     page.keyboard.press("Tab")
