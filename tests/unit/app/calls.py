@@ -32,12 +32,12 @@ def assert_problem(response: httpx.Response, status: int, slug: str) -> dict[str
     return problem
 
 
-async def submit(client: httpx.AsyncClient, wait: int = 20, **values: Any) -> dict[str, Any]:
+async def submit(client: httpx.AsyncClient, wait: int = 120, **values: Any) -> dict[str, Any]:
     body: dict[str, Any] = (await client.post(SUBMISSIONS, params={"wait": wait}, **upload(**values))).json()
     return body
 
 
-async def hand_in(service: Service, student: str, content: bytes = b"class LSTM: ...", wait: int = 20) -> str:
+async def hand_in(service: Service, student: str, content: bytes = b"class LSTM: ...", wait: int = 120) -> str:
     async with service.client() as client:
         files = {"file": ("LSTM.py", content)}
         answer = await client.post(SUBMISSIONS, data={"student": student}, files=files, params={"wait": wait})

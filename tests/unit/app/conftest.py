@@ -1,39 +1,84 @@
-"""A service without box and sockets: its requests arrive in memory, its grades come from `FakeGrader`."""
+"""A service without box and sockets: its requests arrive in memory, its grades come from `FakeGrader`.
+
+A service takes a tenth of a second to start, and most tests use it as it comes. So the tests of a module share one,
+which is put back behind each of them (`Shared.put_back`): no row, limit, cache or grade of one test is seen by the
+next. A test that asks for `settings`, itself or by a fixture, has a service of its own, with them: it looks into the
+folder of data, patches what is read at the start, or looks at metrics, which only count up.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import dataclasses
 import gzip
 import re
 import shutil
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from app.access import tokens
+from app.access.limits import RateLimit
 from app.access.tokens import hash_secret
+from app.http.auth.holders import holders
+from app.lti.platform_keys import PlatformKeys
 from app.main import create_app
+from app.queue import Engine
+from app.queue.backlog import Backlog
+from app.queue.embedded import EmbeddedJobs
+from app.queue.inbox import Inbox
 from app.services import Operations, Services
 from app.settings import Settings
-from app.storage.models import Role, Token
+from app.storage.models import Base, Role, Token
+from app.storage.outage import Outage
 from grader import Assignment, Report, Status, Submission
 from grader.known_answer import correct_submission
 from grader.report.artefacts import Sink
 from grader.report.finding import CheckStatus
 from grader.report.model import AssignmentRef, Check, Receipt, SubmissionRef
 from grader.report.pictures import drawing
+from tests.waiting import SECONDS, until
 
 OWNER_TOKEN = "token-of-the-owner"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+#: How long the service waits for what is quick: on a busy machine these would end, and decide, in any test.
+DEADLINES = {
+    "app.api.endpoints.operations.DATABASE_SECONDS": SECONDS,
+    "app.http.watching.SLOW_SECONDS": SECONDS,
+    "app.oidc.issuer.REQUEST_SECONDS": SECONDS,
+    "app.operations.probe.PATIENCE_SECONDS": SECONDS,
+    "app.operations.status.PART_SECONDS": SECONDS,
+    "app.web.student.submission.PATIENCE_SECONDS": SECONDS,
+    "app.webhooks.sender.LEASE": timedelta(seconds=SECONDS),
+}
+
+
+@pytest.fixture(autouse=True)
+def no_deadline_is_met(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test of a deadline sets its own."""
+    for name, long in DEADLINES.items():
+        monkeypatch.setattr(name, long)
+
+
+@pytest.fixture
+def impatient(no_deadline_is_met: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page of an attempt is shown at once, not when there is a grade."""
+    monkeypatch.setattr("app.web.student.submission.PATIENCE_SECONDS", 0)
 
 
 class FakeGrader:
@@ -64,7 +109,7 @@ class FakeGrader:
         if progress is not None:
             progress("reading")
             progress("running")
-        assert self.released.wait(20)
+        assert self.released.wait(SECONDS)
         if artefacts is not None:
             for name, content in self.artefacts.items():
                 artefacts(name, content)
@@ -95,16 +140,20 @@ def make_report(submission: Submission, assignment: Assignment, status: Status, 
     ).sealed()
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings_in(folder: Path) -> Settings:
     return Settings(
-        data_dir=tmp_path / "data",
-        cache_dir=tmp_path / "cache",
+        data_dir=folder / "data",
+        cache_dir=folder / "cache",
         slots=2,
         upload_bytes=200_000,
         shutdown_seconds=2,
         owner_token=OWNER_TOKEN,
     )
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_in(tmp_path)
 
 
 @pytest.fixture
@@ -151,11 +200,145 @@ class ChartsInThisProcess:
         return gzip.compress(b"window.vegaEmbed = null;" + b" " * 1000)
 
 
+def application(settings: Settings, engine: Engine) -> FastAPI:
+    return create_app(settings, owner_token=OWNER_TOKEN, grade_with=engine, draw_with=ChartsInThisProcess())
+
+
 @contextlib.asynccontextmanager
 async def running(settings: Settings, grader: FakeGrader) -> AsyncIterator[Service]:
-    app = create_app(settings, owner_token=OWNER_TOKEN, grade_with=grader, draw_with=ChartsInThisProcess())
+    app = application(settings, grader)
     async with app.router.lifespan_context(app):
-        yield Service(app.state.services, app.state.operations, httpx.ASGITransport(app, raise_app_exceptions=False))
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        try:
+            yield Service(app.state.services, app.state.operations, transport)
+        except BaseException:
+            grader.released.set()  # Else a failed test would wait for a grade that nobody awaits.
+            raise
+
+
+#: The parts of `Services` that keep nothing of a request, or whose memory `Shared` empties. All others are made anew.
+KEPT = {
+    *("assignments", "database", "jobs", "charts", "mailer", "issuer", "lost_links"),
+    *("platform_services", "outgoing", "frame_sites"),
+}
+
+
+#: The tasks that the running test has started; None: what is running belongs to the service.
+started_by_test: ContextVar[set[asyncio.Task[Any]] | None] = ContextVar("started_by_test", default=None)
+
+
+def _noting_tasks(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+    task = asyncio.Task(coroutine, loop=loop, **options)
+    if (noted := started_by_test.get()) is not None:
+        noted.add(task)
+    return task
+
+
+class Shared:
+    """A running service that the tests of a module borrow, one after another."""
+
+    def __init__(self, app: FastAPI, grader_of: dict[str, FakeGrader]) -> None:
+        self._app = app
+        self._services: Services = app.state.services
+        self._grader_of = grader_of
+        file = self._services.database.file
+        assert file
+        self._rows = sqlite3.connect(file.path, isolation_level=None)
+        self._rows.execute("PRAGMA synchronous = OFF")
+        self._schema = self._schema_version()
+        self._self_test = dict(vars(app.state.operations.self_test))
+        self._first = {table: self._rows.execute(f"SELECT * FROM {table}").fetchall() for table in Base.metadata.tables}
+
+    def _schema_version(self) -> int:
+        return int(self._rows.execute("PRAGMA schema_version").fetchone()[0])
+
+    @contextlib.asynccontextmanager
+    async def lent(self, grader: FakeGrader) -> AsyncIterator[Service]:
+        self._grader_of["test"] = grader
+        state = self._app.state
+        state.services = services = self._with_new_parts()
+        state.operations = dataclasses.replace(state.operations, settings=services.settings)
+        started: set[asyncio.Task[Any]] = set()
+        asyncio.get_running_loop().set_task_factory(_noting_tasks)
+        started_by_test.set(started)
+        yield Service(services, state.operations, httpx.ASGITransport(self._app, raise_app_exceptions=False))
+        started_by_test.set(None)
+        grader.released.set()
+        for task in started:
+            task.cancel()
+        await asyncio.gather(*started, return_exceptions=True)
+        await self.put_back()
+
+    def _with_new_parts(self) -> Services:
+        kept = self._services
+        database, per_minute = kept.database, kept.settings.student_uploads_per_minute
+        backlog = Backlog(database, kept.settings.queue_seconds)
+        new: dict[str, Any] = {
+            "settings": kept.settings.model_copy(),  # Some tests change one.
+            "request_limit": RateLimit(kept.settings.token_requests_per_minute),
+            "backlog": backlog,
+            "inbox": Inbox(database, kept.assignments, kept.jobs, backlog, uploads_per_minute=per_minute),
+            "holders": holders(database),
+            "platform_keys": PlatformKeys(kept.outgoing),
+        }
+        for field in dataclasses.fields(Services):
+            if callable(field.default_factory):
+                new[field.name] = field.default_factory()
+        unknown = {field.name for field in dataclasses.fields(Services)} - KEPT - new.keys()
+        assert not unknown, f"is kept from test to test, or made anew? {unknown}"
+        return dataclasses.replace(kept, **new)
+
+    async def put_back(self) -> None:
+        """Make everything as it was when the service had started."""
+        database, jobs = self._services.database, self._services.jobs
+        assert isinstance(jobs, EmbeddedJobs)
+        assert self._schema_version() == self._schema, "a test that changes tables asks for `settings`"
+        assert jobs.is_working, "a test that stops the service asks for `settings`"
+        async with database.write():  # This process writes through other connections, which wait for each other here.
+            self._rows.execute("BEGIN IMMEDIATE")
+            for table, rows in self._first.items():
+                self._rows.execute(f"DELETE FROM {table}")
+                for row in rows:
+                    self._rows.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+            self._rows.execute("COMMIT")
+        # Its submission is gone, so nothing is stored; but it would call the next test's grader.
+        await until(lambda: not jobs._slots._grading.running_claims())
+        database.outage = Outage()
+        operations = self._app.state.operations
+        operations.failed_requests.clear()
+        vars(operations.self_test).update(self._self_test)
+        if self._services.frame_sites():
+            await self._services.frame_sites.read()
+
+    def close(self) -> None:
+        self._rows.close()
+
+
+@pytest.fixture(scope="module")
+async def shared(
+    anyio_backend: str, tmp_path_factory: pytest.TempPathFactory, empty_sqlite: Path
+) -> AsyncIterator[Shared]:
+    folder = tmp_path_factory.mktemp("service")
+    settings = settings_in(folder)
+    shutil.copytree(empty_sqlite, settings.data_dir)
+    grader_of = {"test": FakeGrader()}
+
+    def grade(*submitted: Any, **watching: Any) -> Report:
+        return grader_of["test"](*submitted, **watching)
+
+    app = application(settings, grade)
+    async with app.router.lifespan_context(app):
+        await until(lambda: app.state.operations.self_test.has_ended)
+        shared = Shared(app, grader_of)
+        yield shared
+        shared.close()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def shared_service(anyio_backend: str, shared: Shared, grader: FakeGrader) -> AsyncIterator[Service]:
+    async with shared.lent(grader) as service:
+        yield service
 
 
 @pytest.fixture
@@ -165,12 +348,19 @@ def with_tables(settings: Settings, empty_sqlite: Path) -> None:
 
 
 @pytest.fixture
-async def service(
+async def own_service(
     anyio_backend: str, settings: Settings, grader: FakeGrader, with_tables: None
 ) -> AsyncIterator[Service]:
     async with running(settings, grader) as service:
         yield service
         grader.released.set()
+
+
+@pytest.fixture
+def service(anyio_backend: str, request: pytest.FixtureRequest) -> Service:
+    has_own = "settings" in request.fixturenames
+    service: Service = request.getfixturevalue("own_service" if has_own else "shared_service")
+    return service
 
 
 def form_secret(html: str) -> str:

@@ -1,3 +1,5 @@
+"""The application as it is put together: what is imported, and that nothing starts, is written or stays behind."""
+
 from __future__ import annotations
 
 import gc

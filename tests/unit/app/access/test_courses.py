@@ -53,7 +53,7 @@ async def submit(service: Service, token: str, student: str = "ivanov", **params
     async with service.client(token) as client:
         return await client.post(
             SUBMISSIONS,
-            params={"wait": 20, **params},
+            params={"wait": 120, **params},
             files={"file": ("LSTM.py", b"class LSTM: ...")},
             data={"student": student, "assignment": params.pop("assignment", "lstm-layer")},
         )
@@ -129,7 +129,7 @@ async def test_statistics_and_regrades_are_those_of_a_course(two: Service) -> No
 
 
 async def until_graded(service: Service, submission_id: str) -> None:
-    assert (await get(service, OWNER_TOKEN, f"{SUBMISSIONS}/{submission_id}", wait=20)).json()["job_status"] == "done"
+    assert (await get(service, OWNER_TOKEN, f"{SUBMISSIONS}/{submission_id}", wait=120)).json()["job_status"] == "done"
 
 
 async def test_tokens_are_managed_in_their_course_and_made_for_it(two: Service) -> None:

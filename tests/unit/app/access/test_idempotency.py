@@ -38,7 +38,7 @@ async def count(client: httpx.AsyncClient, what: str) -> int:
 async def test_the_same_request_again_makes_nothing_new(service: Service, what: str) -> None:
     body, other, whole = MADE[what]
     async with service.client() as client:
-        await client.post(SUBMISSIONS, params={"wait": 20}, **upload())
+        await client.post(SUBMISSIONS, params={"wait": 120}, **upload())
         before = await count(client, what)
         first = await send(client, what, body)
         assert first.is_success, first.text

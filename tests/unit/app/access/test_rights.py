@@ -93,45 +93,42 @@ def test_page_about_courses_shows_the_table_as_it_is() -> None:
         assert row in page, f"docs/courses.md: expected the row {row}"
 
 
-@pytest.mark.parametrize("ended", ["expired", "revoked", "removed"])
-async def test_every_route_is_closed_to_a_token_that_ended_and_to_a_removed_member(
-    service: Service, ended: str
-) -> None:
+async def test_every_route_is_closed_to_a_token_that_ended_and_to_a_removed_member(service: Service) -> None:
     values = await of_somebody_else(service)
     now = utc_now() - timedelta(seconds=1)
-    given = {"expired": {"expires_at": now}, "revoked": {"revoked_at": now}}.get(ended, {})
-    await service.add_token("ended", student="ivanov", **given)
-    if ended == "removed":
-        async with service.services.database.write() as session:
-            (await members.find(session, [(DEFAULT_COURSE, "ivanov")]))[DEFAULT_COURSE, "ivanov"].removed_at = now
-    async with service.client("ended") as client:
-        for method, path, _ in await operations(service):
-            if path.startswith("/api/"):
-                assert (await client.request(method, filled(path, values))).status_code == 401, f"{method} {path}"
+    await service.add_token("expired", student="petrov", expires_at=now)
+    await service.add_token("revoked", student="petrov", revoked_at=now)
+    await service.add_token("removed", student="ivanov")
+    async with service.services.database.write() as session:
+        (await members.find(session, [(DEFAULT_COURSE, "ivanov")]))[DEFAULT_COURSE, "ivanov"].removed_at = now
+    for token in ("expired", "revoked", "removed"):
+        async with service.client(token) as client:
+            for method, path, _ in await operations(service):
+                if path.startswith("/api/"):
+                    answer = await client.request(method, filled(path, values))
+                    assert answer.status_code == 401, f"{token}: {method} {path}"
 
 
-@pytest.mark.parametrize("token", ["teacher-there", "assistant-there", "script-there", "ivanov-there", OWNER_TOKEN])
-async def test_every_route_with_an_id_is_closed_to_another_course(two: Service, token: str) -> None:
+async def test_every_route_with_an_id_is_closed_to_another_course(two: Service) -> None:
     values = await of_somebody_else(two)
     await two.add_token("assistant-there", Role.ASSISTANT, course_id=OTHER)
-    # An admin who names a course sees no other.
-    params = {"course": OTHER} if token == OWNER_TOKEN else {}
     asked = 0
-    async with two.client(token) as client:
-        for method, path, _ in await operations(two):
-            if "{" not in path or ((method, path) in FOR_EVERYBODY and "{course_id}" not in path):
-                continue
-            if token == OWNER_TOKEN and path.startswith(ABOUT_PEOPLE):  # They are in several courses.
-                continue
-            answer = await client.request(method, filled(path, values), json=BODIES.get(path), params=params)
-            if path.startswith("/api/v1/assignments/"):  # Both courses use it.
-                assert answer.status_code in (200, 403), path
-                continue
-            assert answer.status_code in ((404,) if token == OWNER_TOKEN else (403, 404)), (
-                f"{method} {path}: {answer.status_code}"
-            )
-            asked += 1
-    assert asked >= 15
+    for token in ("teacher-there", "assistant-there", "script-there", "ivanov-there", OWNER_TOKEN):
+        # An admin who names a course sees no other.
+        params, refused = ({"course": OTHER}, {404}) if token == OWNER_TOKEN else ({}, {403, 404})
+        async with two.client(token) as client:
+            for method, path, _ in await operations(two):
+                if "{" not in path or ((method, path) in FOR_EVERYBODY and "{course_id}" not in path):
+                    continue
+                if token == OWNER_TOKEN and path.startswith(ABOUT_PEOPLE):  # They are in several courses.
+                    continue
+                answer = await client.request(method, filled(path, values), json=BODIES.get(path), params=params)
+                if path.startswith("/api/v1/assignments/"):  # Both courses use it.
+                    assert answer.status_code in (200, 403), f"{token}: {path}"
+                    continue
+                assert answer.status_code in refused, f"{token}: {method} {path}: {answer.status_code}"
+                asked += 1
+    assert asked >= 5 * 15
 
 
 async def test_session_of_a_person_opens_the_own_courses_by_the_role_of_the_moment(two: Service) -> None:
@@ -207,26 +204,25 @@ def test_every_route_of_the_api_that_changes_something_names_an_action_of_its_ow
     assert all(len(actions) == 1 for actions in named.values()), named
 
 
-@pytest.mark.parametrize("token", ["first", "teacher", OWNER_TOKEN])
-async def test_archived_course_can_be_read_and_nothing_in_it_changes(service: Service, token: str) -> None:
+async def test_archived_course_can_be_read_and_nothing_in_it_changes(service: Service) -> None:
     values = await of_somebody_else(service)
     await service.add_token("teacher", Role.TEACHER)
     await archive(service)
-    refused = set()
-    async with service.client(token) as client:
-        for method, path, _ in await operations(service):
-            if not path.startswith("/api/") or (method, path) in {("post", SUBMISSIONS), *LEFT, *OF_PEOPLE}:
-                continue
-            answer = await client.request(
-                method, filled(path, values), json=BODIES.get(path), params={"course": DEFAULT_COURSE}
-            )
-            if method == "get":
-                assert answer.status_code != 403 or token == "first" or path.startswith(ABOUT_PEOPLE), path
-            else:
-                assert answer.status_code == 403, f"{method} {path}: {answer.status_code} {answer.text}"
-                refused.add(answer.json()["type"].rsplit(":")[-1])
-    assert refused == ({"forbidden", "course-archived"} if token == "first" else {"course-archived"})
-    assert (await submit(service, token)).json()["type"].endswith(":course-archived")
+    for token in ("first", "teacher", OWNER_TOKEN):
+        refused = set()
+        async with service.client(token) as client:
+            for method, path, _ in await operations(service):
+                if not path.startswith("/api/") or (method, path) in {("post", SUBMISSIONS), *LEFT, *OF_PEOPLE}:
+                    continue
+                asked, course = f"{token}: {method} {path}", {"course": DEFAULT_COURSE}
+                answer = await client.request(method, filled(path, values), json=BODIES.get(path), params=course)
+                if method == "get":
+                    assert answer.status_code != 403 or token == "first" or path.startswith(ABOUT_PEOPLE), asked
+                else:
+                    assert answer.status_code == 403, f"{asked}: {answer.status_code} {answer.text}"
+                    refused.add(answer.json()["type"].rsplit(":")[-1])
+        assert refused == ({"forbidden", "course-archived"} if token == "first" else {"course-archived"}), token
+        assert (await submit(service, token)).json()["type"].endswith(":course-archived"), token
 
 
 async def test_archived_course_still_ends_tokens_webhooks_and_data(service: Service) -> None:
@@ -284,7 +280,7 @@ async def test_page_refuses_an_upload_to_an_archived_course(service: Service) ->
 async def test_upload_repeated_in_an_archived_course_gets_its_earlier_answer(service: Service) -> None:
     await service.add_token("script")
     async with service.client("script", **{"Idempotency-Key": "k"}) as client:
-        first = await client.post(SUBMISSIONS, **upload(), params={"wait": 20})
+        first = await client.post(SUBMISSIONS, **upload(), params={"wait": 120})
         await archive(service)
         again = await client.post(SUBMISSIONS, **upload())
         assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])

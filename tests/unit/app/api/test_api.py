@@ -1,3 +1,5 @@
+"""The API around an upload: its answers and waits, its refusals, its tokens and its document."""
+
 from __future__ import annotations
 
 import asyncio
@@ -15,6 +17,7 @@ from app.access.tokens import hash_secret
 from app.http.answers import ANSWERS
 from app.http.auth.guard import PUBLIC
 from app.http.problems import TYPE_PREFIX
+from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import Role, utc_now
 from app.submissions import uploads
@@ -48,7 +51,7 @@ async def test_upload_is_answered_202_with_its_location_before_it_is_graded(
 
 async def test_waiting_gives_the_finished_report(service: Service, grader: FakeGrader) -> None:
     async with service.client() as client:
-        response = await client.post(SUBMISSIONS, params={"wait": 20}, **upload())
+        response = await client.post(SUBMISSIONS, params={"wait": 120}, **upload())
     body = response.json()
     assert response.status_code == 200
     assert (body["job_status"], body["position"], body["report"]["status"]) == ("done", None, "passed")
@@ -59,16 +62,17 @@ async def test_waiting_ends_with_202_when_it_takes_longer(service: Service, grad
     grader.released.clear()
     async with service.client() as client:
         response = await client.post(SUBMISSIONS, params={"wait": 1}, **upload())
-    assert (response.status_code, response.json()["job_status"]) == (202, "running")
+    assert response.status_code == 202
+    assert response.json()["job_status"] in ("queued", "running")
 
 
-async def test_waiting_ends_when_the_service_stops(service: Service, grader: FakeGrader) -> None:
+async def test_waiting_ends_when_the_service_stops(settings: Settings, service: Service, grader: FakeGrader) -> None:
     grader.released.clear()
     async with service.client() as client:
         waiting = asyncio.create_task(client.post(SUBMISSIONS, params={"wait": 120}, **upload()))
         await until(lambda: grader.began)
         service.services.jobs.stop_watching()
-        assert (await asyncio.wait_for(waiting, 5)).status_code == 202
+        assert (await asyncio.wait_for(waiting, 100)).status_code == 202
 
 
 async def test_position_counts_those_before_it(service: Service, grader: FakeGrader) -> None:
@@ -99,7 +103,7 @@ async def test_report_is_in_the_language_that_was_asked_for(
     service: Service, lang: str | None, accept: str, expected: str
 ) -> None:
     async with service.client(**{"Accept-Language": accept}) as client:
-        params = {"wait": "20", **({"lang": lang} if lang else {})}
+        params = {"wait": "120", **({"lang": lang} if lang else {})}
         response = await client.post(SUBMISSIONS, params=params, **upload())
     assert response.json()["report"]["checks"][0]["title"] == expected
 
@@ -107,7 +111,7 @@ async def test_report_is_in_the_language_that_was_asked_for(
 @pytest.mark.parametrize("name", FORMATS)
 async def test_a_report_can_be_read_in_every_form_of_the_command_line(service: Service, name: str) -> None:
     async with service.client() as client:
-        body = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
+        body = (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).json()
         response = await client.get(body["links"]["report"], params={"format": name, "lang": "en"})
     assert response.status_code == 200
     assert response.headers["content-type"].split(";")[0] == FORMATS[name].media_type
@@ -126,7 +130,7 @@ async def test_a_report_that_is_not_there_yet_is_a_conflict(service: Service, gr
 async def test_a_submitter_reads_no_report_of_another(service: Service) -> None:
     await service.add_token("another")
     async with service.client() as client, service.client("another") as stranger:
-        body = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
+        body = (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).json()
         assert_problem(await stranger.get(body["links"]["report"]), 404, "submission-not-found")
 
 
@@ -381,7 +385,7 @@ async def test_submitter_reads_its_own_and_nobody_elses(service: Service) -> Non
     await service.add_token("second")
     await service.add_token("teacher", Role.TEACHER)
     async with service.client("first") as client:
-        own = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()["links"]["self"]
+        own = (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).json()["links"]["self"]
         assert (await client.get(own)).status_code == 200
     async with service.client("second") as client:
         assert_problem(await client.get(own), 404, "submission-not-found")
@@ -438,7 +442,7 @@ async def test_operations_are_called_by_short_names(service: Service) -> None:
 async def test_documented_report_is_the_published_one(service: Service) -> None:
     async with service.client() as client:
         document = (await client.get("/openapi.json")).json()
-        body = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
+        body = (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).json()
     schemas = document["components"]["schemas"]
     published = json.loads(json.dumps(report_schema()).replace("#/$defs/", "#/components/schemas/"))
     assert schemas["SubmissionBody"]["properties"]["report"]["anyOf"][0]["$ref"] == "#/components/schemas/Report"
@@ -461,7 +465,7 @@ async def test_documentation_page_and_its_files_come_from_here(service: Service)
 async def test_internal_error_has_no_points(service: Service, grader: FakeGrader) -> None:
     grader.statuses = [Status.INTERNAL_ERROR]
     async with service.client() as client:
-        body = (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).json()
+        body = (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).json()
     assert (body["report"]["status"], body["report"]["points"]) == ("internal_error", None)
 
 

@@ -232,7 +232,7 @@ async def test_answer_that_was_waited_for_is_not_for_who_was_removed_meanwhile(
     grader.released.clear()
     submission = (await submit(two, "ivanov-there", wait=0)).json()["links"]["self"]
     await until(lambda: len(grader.began) == 1)
-    waiting = asyncio.create_task(get(two, "ivanov-there", submission, wait=20))
+    waiting = asyncio.create_task(get(two, "ivanov-there", submission, wait=120))
     await until(lambda: bool(two.services.jobs._events))
     await post(two, "teacher-there", f"{THERE}/{await member_of(two, 'ivanov')}/remove")
     grader.released.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,11 +24,19 @@ from app.storage.models import DEFAULT_COURSE, Course
 CAPABILITY_VERSION_3, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 0x20080522, 1, 2
 
 
+@pytest.fixture(scope="session")
+def owned(tmp_path_factory: pytest.TempPathFactory, empty_sqlite: Path) -> Path:
+    """A folder with a database that has an owner's token, to be copied."""
+    folder = tmp_path_factory.mktemp("owned") / "data"
+    shutil.copytree(empty_sqlite, folder)
+    asyncio.run(_add_owner(folder / "lstm-grader.sqlite3"))
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owned: Path) -> Path:
     """Holds a database in `data`, and beside it what is none."""
-    (tmp_path / "data").mkdir()
-    asyncio.run(_upgrade(tmp_path / "data" / "lstm-grader.sqlite3"))
+    shutil.copytree(owned, tmp_path / "data")
     (tmp_path / "folder").mkdir()
     (tmp_path / "text").write_text("text")
     (tmp_path / "bytes").write_bytes(bytes(range(256)))
@@ -41,9 +50,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-async def _upgrade(path: Path) -> None:
+async def _add_owner(path: Path) -> None:
     database = Database(f"sqlite:///{path}")
-    await database.upgrade()
     async with database.write() as session:
         await tokens.set_owner_token(session, "0" * 64)
     await database.close()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.app.commands.test_command_line import assert_sentence, folder, run
+from tests.unit.app.commands.test_command_line import assert_sentence, folder, owned, run
 
-__all__ = ["folder"]
+__all__ = ["folder", "owned"]
 
 
 def told(*arguments: str) -> str:

@@ -14,10 +14,10 @@ from app.lti.platforms import Registration
 from app.outgoing import client as outgoing
 from app.outgoing.client import Outgoing
 from tests.platforms import CLIENT_ID, DEPLOYMENT, REGISTRATION, FakePlatform
-from tests.unit.app.commands.test_command_line import assert_sentence, folder, run
+from tests.unit.app.commands.test_command_line import assert_sentence, folder, owned, run
 from tests.unit.app.commands.test_courses_command_line import told
 
-__all__ = ["folder"]
+__all__ = ["folder", "owned"]
 
 ADDRESSES = ("issuer", "login_url", "token_url", "keys_url")
 

@@ -17,7 +17,7 @@ from app.outgoing import client as outgoing
 from app.outgoing import targets
 from app.outgoing.client import Answer, Outgoing
 from app.outgoing.targets import look_up
-from tests.waiting import until
+from tests.waiting import SECONDS, until
 
 pytestmark = pytest.mark.anyio
 
@@ -73,7 +73,7 @@ async def test_names_of_one_host_that_are_silent_leave_threads_for_others(monkey
     waiting = [asyncio.create_task(look_up("silent.example.edu", port, private=False)) for port in ports]
     await asyncio.sleep(0)  # All of them begin.
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SECONDS):
             assert await look_up("lms.example.edu", 443, private=False) == ["8.8.8.8"]
         waiting.pop(0).cancel()  # A request whose time is over.
     finally:

@@ -60,7 +60,7 @@ async def test_a_deleted_student_is_gone_and_others_stay(
     async with service.client() as owner:
         regrade = await owner.post("/api/v1/regrades", json={"filter": {"student": "Пётр"}})
         assert regrade.status_code == 202, regrade.text
-        await owner.get(f"{SUBMISSIONS}/{first}", params={"wait": 20})
+        await owner.get(f"{SUBMISSIONS}/{first}", params={"wait": 120})
     assert SECRET in bytes_on_disk(settings)
 
     with caplog.at_level(logging.INFO):

@@ -1,3 +1,5 @@
+"""The queue and its slots: what a stop, a crash and a fault of ours leave."""
+
 from __future__ import annotations
 
 import asyncio
@@ -109,10 +111,11 @@ async def test_slots_grade_side_by_side_and_no_more_than_that(service: Service, 
 
 async def test_grading_does_not_block_the_event_loop(service: Service, grader: FakeGrader) -> None:
     grader.released.clear()
-    await submit(service)
+    id = await submit(service)
     await until(lambda: grader.began)
     async with service.client(None) as client:
-        assert (await asyncio.wait_for(client.get("/healthz"), 1)).status_code == 200
+        assert (await client.get("/healthz")).status_code == 200
+    assert (await state(service, id))[0] == "running"
 
 
 async def test_stop_queues_again_what_does_not_finish_and_counts_no_try(settings: Settings, grader: FakeGrader) -> None:

@@ -39,7 +39,7 @@ def path(settings: Settings) -> Path:
 async def crashed(settings: Settings, grader: FakeGrader, with_tables: None, path: Path, tmp_path: Path) -> Path:
     """The file, its log and the marker of a service that was killed after one upload."""
     async with running(settings, grader) as service, service.client() as client:
-        assert (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).status_code == 200
+        assert (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).status_code == 200
         shutil.copytree(settings.data_dir, tmp_path / "crashed")
     shutil.rmtree(settings.data_dir)
     shutil.copytree(tmp_path / "crashed", settings.data_dir)
@@ -175,7 +175,7 @@ async def test_nothing_is_accepted_into_a_file_that_nobody_will_find(
     service: Service, path: Path, which: str, damage: Callable[[Path], contextlib.AbstractContextManager[None]]
 ) -> None:
     async with service.client() as client:
-        assert (await client.post(SUBMISSIONS, params={"wait": 20}, **upload())).status_code == 200
+        assert (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).status_code == 200
         with damage(path if which == "database" else log_of(path)):
             problem = assert_problem(await client.post(SUBMISSIONS, **upload()), 503, "storage-unavailable")
             assert "changed nothing" in problem["detail"]

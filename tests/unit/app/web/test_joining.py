@@ -157,7 +157,7 @@ async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(servi
         known.person.email, known.confirmed_at = "ivanov@hse.ru", utc_now()
     async with service.client() as owner:
         files = {"file": ("LSTM.py", b"class LSTM: ...")}
-        await owner.post(SUBMISSIONS, data={"student": "ivanov"}, files=files, params={"wait": 20})
+        await owner.post(SUBMISSIONS, data={"student": "ivanov"}, files=files, params={"wait": 120})
     path = await make(service)
     async with stranger(service) as browser:
         secret = link_in((await join(browser, path, name="Иван", claimed_id="ivanov", email="ivanov@hse.ru")).text)

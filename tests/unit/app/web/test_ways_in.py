@@ -22,7 +22,7 @@ from tests.unit.app.calls import PAGE
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret, running
 from tests.unit.app.test_onward import BAD
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("with_tables")]
+pytestmark = pytest.mark.anyio
 
 WANTED = "/courses?q=a+b&state=look"
 SIGN_ON = {"oidc_issuer": "https://id.example.edu/realms/main", "oidc_client_id": "grader"}
@@ -44,20 +44,20 @@ def next_in(page: str) -> set[str]:
 
 
 @pytest.mark.parametrize("configured", [{}, SIGN_ON, MAIL, SIGN_ON | MAIL], ids=["none", "sign-on", "mail", "both"])
-@pytest.mark.parametrize("path", ["/", "/enter", WANTED, f"/enter?{urlencode({'next': WANTED})}"])
 async def test_page_offers_exactly_the_ways_in_that_this_service_has(
-    settings: Settings, grader: FakeGrader, configured: dict[str, Any], path: str
+    settings: Settings, grader: FakeGrader, with_tables: None, configured: dict[str, Any]
 ) -> None:
     async with running(settings.model_copy(update=configured), grader) as service, stranger(service) as browser:
-        answer = await browser.get(path)
-    assert answer.status_code == (200 if path.startswith("/enter") else 401)
-    page = answer.text
-    assert ("/oidc/start" in page) == ("oidc_issuer" in configured)
-    assert ("id.example.edu" in page) == ("oidc_issuer" in configured)
-    assert ('"/link' in page) == ("smtp_host" in configured)
-    assert 'action="/enter"' in page
-    assert "ask your teacher" in page
-    assert next_in(page) == {WANTED if "courses" in path else "/"}
+        for path in ("/", "/enter", WANTED, f"/enter?{urlencode({'next': WANTED})}"):
+            answer = await browser.get(path)
+            assert answer.status_code == (200 if path.startswith("/enter") else 401), path
+            page = answer.text
+            assert ("/oidc/start" in page) == ("oidc_issuer" in configured), path
+            assert ("id.example.edu" in page) == ("oidc_issuer" in configured), path
+            assert ('"/link' in page) == ("smtp_host" in configured), path
+            assert 'action="/enter"' in page, path
+            assert "ask your teacher" in page, path
+            assert next_in(page) == {WANTED if "courses" in path else "/"}, path
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "Please sign in"), ("ru", "Нужно войти")])

@@ -1,3 +1,5 @@
+"""The pages of students: the way in, an upload, the wait, the report, and forms of other sites."""
+
 from __future__ import annotations
 
 import asyncio
@@ -104,9 +106,8 @@ async def test_upload_leads_to_the_report(service: Service) -> None:
 
 
 async def test_page_loads_itself_again_until_there_is_a_report(
-    service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
+    service: Service, grader: FakeGrader, impatient: None
 ) -> None:
-    monkeypatch.setattr("app.web.student.submission.PATIENCE_SECONDS", 0.1)
     grader.released.clear()
     async with service.browser() as browser:
         where = (await send(browser)).headers["location"]
@@ -121,7 +122,7 @@ async def test_page_loads_itself_again_until_there_is_a_report(
         watching = asyncio.create_task(browser.get(address[1]))
         await until(lambda: grader.began)
         grader.released.set()
-        told = await asyncio.wait_for(watching, 20)
+        told = await watching
         assert told.headers["content-type"].startswith("text/event-stream")
         assert "event: done" in told.text
         assert 'http-equiv="refresh"' not in (await browser.get(where)).text
@@ -241,7 +242,9 @@ async def test_a_students_own_form_names_the_student_and_asks_for_no_name(servic
         assert "Анна &lt;Иванова&gt;" in (await browser.get(sent.headers["location"])).text
 
 
-async def test_the_first_file_after_a_start_is_told_to_wait_longer(service: Service, grader: FakeGrader) -> None:
+async def test_the_first_file_after_a_start_is_told_to_wait_longer(
+    service: Service, grader: FakeGrader, impatient: None
+) -> None:
     state = service._transport.app.state.operations  # type: ignore[attr-defined]
     grader.released.clear()
     async with service.browser() as browser:
@@ -255,7 +258,9 @@ async def test_the_first_file_after_a_start_is_told_to_wait_longer(service: Serv
         grader.released.set()
 
 
-async def test_staff_reach_the_student_from_an_attempt_that_waits(service: Service, grader: FakeGrader) -> None:
+async def test_staff_reach_the_student_from_an_attempt_that_waits(
+    service: Service, grader: FakeGrader, impatient: None
+) -> None:
     async with service.client() as owner:
         member = {"external_id": "ivanov", "name": "Ivan Ivanov"}
         made = (await owner.post(f"/api/v1/courses/{DEFAULT_COURSE}/members", json=member)).json()
@@ -267,7 +272,7 @@ async def test_staff_reach_the_student_from_an_attempt_that_waits(service: Servi
     assert re.search(rf'/members/{made["id"]}"><bdi>Ivan Ivanov', page)
 
 
-async def test_student_sees_their_own_attempt_that_waits(service: Service, grader: FakeGrader) -> None:
+async def test_student_sees_their_own_attempt_that_waits(service: Service, grader: FakeGrader, impatient: None) -> None:
     await service.add_token("token-of-ivanov", student="ivanov")
     grader.released.clear()
     async with service.browser("token-of-ivanov") as browser:

@@ -1,3 +1,5 @@
+"""Webhooks: what is sent, signed and sent again, and where it may lead."""
+
 from __future__ import annotations
 
 import json
@@ -270,49 +272,49 @@ async def test_webhook_can_be_tried_and_deleted(service: Service, receiver: Rece
 # Where it may lead
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "lms.example.org",
-        "http://lms.example.org/",
-        "ftp://lms.example.org/",
-        "https://",
-        "https://user:secret@lms.example.org/",
-        "https://lms.example.org/#here",
-        "https://lms.example.org:99999/",
-        "https://xn--/",
-        "https://xn--a/",
-        "https://\u2603.example/",
-        "https://127.0.0.1/",
-        "https://169.254.169.254/latest/meta-data",
-        "https://[::1]/",
-        "https://[::ffff:10.0.0.1]/",
-        "https://0.0.0.0/",
-        "https://[fec0::1]/",
-        "https://[::127.0.0.1]/",
-        "https://[::ffff:0:127.0.0.1]/",
-        "https://2130706433/",
-        "https://0x7f000001/",
-        "https://0x7f.1/",
-        "https://0177.0.0.1/",
-        "https://127.1/",
-        "https://0/",
-        "https://127.0.0.1./",
-        "https://\uff11\uff12\uff17.0.0.1/",
-        "https://127\u30020\u30020\uff0e1/",
-        "https://%31%32%37.0.0.1/",
-        "https://localhost/",
-        "https://db.localhost./",
-    ],
+#: Addresses that lead inside, or nowhere.
+BAD = (
+    "",
+    "lms.example.org",
+    "http://lms.example.org/",
+    "ftp://lms.example.org/",
+    "https://",
+    "https://user:secret@lms.example.org/",
+    "https://lms.example.org/#here",
+    "https://lms.example.org:99999/",
+    "https://xn--/",
+    "https://xn--a/",
+    "https://\u2603.example/",
+    "https://127.0.0.1/",
+    "https://169.254.169.254/latest/meta-data",
+    "https://[::1]/",
+    "https://[::ffff:10.0.0.1]/",
+    "https://0.0.0.0/",
+    "https://[fec0::1]/",
+    "https://[::127.0.0.1]/",
+    "https://[::ffff:0:127.0.0.1]/",
+    "https://2130706433/",
+    "https://0x7f000001/",
+    "https://0x7f.1/",
+    "https://0177.0.0.1/",
+    "https://127.1/",
+    "https://0/",
+    "https://127.0.0.1./",
+    "https://\uff11\uff12\uff17.0.0.1/",
+    "https://127\u30020\u30020\uff0e1/",
+    "https://%31%32%37.0.0.1/",
+    "https://localhost/",
+    "https://db.localhost./",
 )
-async def test_address_that_leads_inside_or_nowhere_is_refused(service: Service, url: str) -> None:
+
+
+async def test_address_that_leads_inside_or_nowhere_is_refused(service: Service) -> None:
     async with service.client() as client:
-        response = await client.post(WEBHOOKS, json={"url": url})
-    if url.startswith("http"):
-        assert assert_problem(response, 403, "target-refused")["reason"]
-    else:
-        assert_problem(response, 422, "invalid-request")
+        for url in BAD:
+            response = await client.post(WEBHOOKS, json={"url": url})
+            status, slug = (403, "target-refused") if url.startswith("http") else (422, "invalid-request")
+            assert response.status_code == status, f"{url}: {response.text}"
+            assert assert_problem(response, status, slug).get("reason") or status == 422, url
 
 
 @pytest.mark.parametrize(
@@ -399,12 +401,11 @@ async def test_name_that_turns_inside_between_two_attempts_is_not_connected_to(
     assert delivery["last_error"] == "TargetRefused: lms.example.org leads into a private network"
 
 
-@pytest.mark.parametrize("status", [301, 303, 307, 308])
-async def test_redirect_to_the_inside_is_not_followed(service: Service, receiver: Receiver, status: int) -> None:
-    receiver.answers = [status] * 3
+async def test_redirect_to_the_inside_is_not_followed(service: Service, receiver: Receiver) -> None:
+    receiver.answers = [301, 303, 308]
     async with service.client() as client:
         hook = await leave(client)
         await submit(client)
         (delivery,) = await settled(client, hook)
     assert [request.url.host for request in receiver.requests] == ["203.0.113.9"] * 3
-    assert (delivery["delivered_at"], delivery["last_status"]) == (None, status)
+    assert (delivery["delivered_at"], delivery["last_status"]) == (None, 308)

@@ -268,7 +268,7 @@ async def test_our_failures_are_graded_again_with_one_click(service: Service, gr
         assert (await send(browser, HERE, f"{HERE}/failed/regrade")).status_code == 303
         async with service.client() as owner:
             for id in ids:
-                body = (await owner.get(f"/api/v1/submissions/{id}", params={"wait": 20})).json()
+                body = (await owner.get(f"/api/v1/submissions/{id}", params={"wait": 120})).json()
                 assert body["report"]["status"] == "passed"
         assert "could not be graded" not in (await browser.get(HERE)).text
 

@@ -204,7 +204,7 @@ async def test_assignment_comes_and_goes_and_a_second_click_keeps_its_dates(serv
 async def test_assignment_in_use_stays(service: Service) -> None:
     async with service.client() as owner:
         files = {"file": ("LSTM.py", b"class LSTM: ...")}
-        await owner.post("/api/v1/submissions", data={"student": "ivanov"}, files=files, params={"wait": 20})
+        await owner.post("/api/v1/submissions", data={"student": "ivanov"}, files=files, params={"wait": 120})
     async with service.browser() as browser:
         assert (await send(browser, RULES, f"{RULES}/remove")).status_code == 409
         assert '<button class="button quiet" disabled>' in (await browser.get(RULES)).text

@@ -112,7 +112,7 @@ async def test_newcomer_is_confirmed_or_joined_with_the_entry_of_the_list(servic
         found = (await owner.get(f"/api/v1{MEMBERS}", params={"confirmed": False})).json()["items"]
         (newcomer,) = [each["id"] for each in found]
         files = {"file": ("LSTM.py", b"class LSTM: ...")}
-        await owner.post("/api/v1/submissions", data={"student": "newcomer"}, files=files, params={"wait": 20})
+        await owner.post("/api/v1/submissions", data={"student": "newcomer"}, files=files, params={"wait": 120})
     async with service.browser() as browser:
         edit = f"{MEMBERS}/{newcomer}/edit"
         assert "Is this a student of yours?" in (await browser.get(edit)).text
@@ -297,7 +297,7 @@ async def test_exceptions_of_the_course_are_listed(service: Service) -> None:
         place = f"/api/v1{MEMBERS}/{member}/assignments/lstm-layer"
         await owner.post(f"{place}/adjustments", json={"delta": 5.0, "reason": "a <plot>"})
         await owner.put(f"{place}/extension", json={"more_attempts": 2, "reason": "ill"})
-        await owner.post("/api/v1/submissions", data={"student": "ivanov"}, files=files, params={"wait": 20})
+        await owner.post("/api/v1/submissions", data={"student": "ivanov"}, files=files, params={"wait": 120})
     async with service.browser() as browser:
         adjusted = (await browser.get(f"{COURSE}/adjustments")).text
         assert "a &lt;plot&gt;" in adjusted
