@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.waiting import SECONDS
+
 LINK = re.compile(r"https?://\S+")
 USER, PASSWORD = "grader", "password-at-the-mail-server"
 
@@ -88,7 +90,7 @@ def receiving(tls: ssl.SSLContext | None = None, *, at_once: bool = False) -> It
             self.port = self.server.sockets[0].getsockname()[1]
             super()._trigger_server()
 
-    kwargs: dict[str, Any] = {"hostname": "127.0.0.1", "port": 0, "ready_timeout": 30}
+    kwargs: dict[str, Any] = {"hostname": "127.0.0.1", "port": 0, "ready_timeout": SECONDS}
     if tls is not None:
         kwargs |= {"authenticator": authenticate, "auth_required": True, "auth_require_tls": not at_once}
         kwargs |= {"ssl_context": tls} if at_once else {"tls_context": tls, "require_starttls": True}

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.acceptance.conftest import COMMAND, CORPUS, Server, service_environment, serving
+from tests.acceptance.conftest import COMMAND, CORPUS, Server, hand_in, service_environment, serving
 from tests.acceptance.installation import CORRECT, NO_CLASS, TOKEN
 from tests.mailbox import Mailbox, receiving
 from tests.programs import program
@@ -100,7 +100,6 @@ class Place:
             input="y\n",
             capture_output=True,
             text=True,
-            timeout=600,
         )
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout.strip()
@@ -177,14 +176,8 @@ def make_course(place: Place) -> None:
     with place.server.client() as client:
         # It is made once, and a generator of clients waits five seconds for it.
         client.get("/openapi.json").raise_for_status()
-        handed_in = client.post(
-            "/api/v1/submissions?wait=60",
-            params={"course": course},
-            files={"file": ("LSTM.py", CORRECT)},
-            data={"student": "ivanov"},
-        )
+        place.environment["ID"] = hand_in(client, CORRECT, "ivanov", course=course)["id"]
         people = client.get("/api/v1/people").raise_for_status().json()
-    place.environment["ID"] = str(handed_in.raise_for_status().json()["id"])
     place.environment["PERSON"] = people["items"][0]["id"]
     made = place.bash(
         "lstm-grader lti platforms add --kind canvas --site https://school.instructure.com --client-id 1 --deployment 1"
@@ -192,6 +185,7 @@ def make_course(place: Place) -> None:
     place.environment["PLATFORM"] = made.splitlines()[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("example", RUN, ids=str)
 def test_a_shell_example_runs_as_it_stands(place: Place, example: Example) -> None:
     assert programs(example.code) <= PROGRAMS, "add a reason before it: <!-- not run: ... -->"

@@ -209,7 +209,7 @@ def _running(app: Starlette, port: int) -> Iterator[None]:
     wait_until(lambda: server.started)
     yield
     server.should_exit = True
-    thread.join(20)
+    thread.join()
 
 
 @contextlib.contextmanager

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
-from tests.acceptance.conftest import serving
-from tests.waiting import wait_until
-
-SECONDS = 45
+from tests.acceptance.conftest import Server, serving
+from tests.waiting import SECONDS
 
 
 def narrowed(document: dict[str, Any]) -> dict[str, Any]:
@@ -48,34 +48,53 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def test_every_request_that_the_document_allows_or_forbids_is_answered_as_it_says(
-    tmp_path: Path, cache_dir: Path
-) -> None:
-    """Thousands of requests, made by schemathesis out of the document: examples, edges, nonsense, chains."""
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
     limits = {f"LSTM_GRADER_{name}_PER_MINUTE": "1000000" for name in ("TOKEN_REQUESTS", "STUDENT_UPLOADS")}
-    document = tmp_path / "openapi.json"
-    with serving(tmp_path / "data", cache_dir, **limits) as server:
+    with serving(tmp_path_factory.mktemp("data"), cache_dir, **limits) as server:
         # While it starts, /readyz answers 503, which is right and is no fault.
-        wait_until(lambda: httpx.get(f"{server.url}/readyz").status_code == 200)
-        document.write_text(json.dumps(narrowed(httpx.get(f"{server.url}/openapi.json").json())))
-        ended = subprocess.run(
-            [
-                str(Path(sys.executable).with_name("schemathesis")),
-                "run",
-                str(document),
-                f"--url={server.url}",
-                f"--header=Authorization: Bearer {server.token}",
-                "--checks=all",
-                "--continue-on-failure",
-                "--generation-deterministic",
-                f"--max-time={SECONDS}",
-                "--request-timeout=30",
-                "--no-color",
-            ],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS + 120,
-            check=False,
-        )
-    assert ended.returncode == 0, ended.stdout[-20_000:] + ended.stderr
+        server.wait_until_ready()
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("phases", "examples"),
+    [
+        ("examples,coverage", 1),
+        pytest.param("fuzzing", 10, marks=pytest.mark.thorough),
+        pytest.param("stateful", 10, marks=pytest.mark.thorough),
+    ],
+    ids=["examples and edges", "nonsense", "chains"],
+)
+def test_every_request_that_the_document_allows_or_forbids_is_answered_as_it_says(
+    server: Server, tmp_path: Path, request: pytest.FixtureRequest, phases: str, examples: int
+) -> None:
+    """Requests made by schemathesis out of the document. The same seed asks the same, however busy the machine is."""
+    seed = request.config.option.seed
+    document = tmp_path / "openapi.json"
+    document.write_text(json.dumps(narrowed(httpx.get(f"{server.url}/openapi.json", timeout=SECONDS).json())))
+    ended = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("schemathesis")),
+            "run",
+            str(document),
+            f"--url={server.url}",
+            f"--header=Authorization: Bearer {server.token}",
+            "--checks=all",
+            "--continue-on-failure",
+            f"--phases={phases}",
+            f"--max-examples={examples}",
+            f"--seed={seed}",
+            "--generation-database=none",
+            # However slowly it asks and is answered.
+            "--suppress-health-check=all",
+            f"--request-timeout={SECONDS}",
+            "--no-color",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = ended.stdout.partition("FAILURES ==")[2][:20_000] or ended.stdout[-20_000:]
+    assert ended.returncode == 0, f"--seed={seed} asks the same again\n{said}{ended.stderr}"
