@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import AppError
 from app.errors.lti import LaunchAnonymous, LaunchOutdated, LaunchRefused
 from app.lti.launch.login import is_ours
 from app.lti.launch.message import Endpoint, Message, key_id, read
@@ -23,16 +20,10 @@ from tests.platforms import (
     KEY,
     LTI,
     NRPS,
-    OTHER_KEY,
     ROLE,
     SERVICE,
-    altered,
     claims_of,
     signed,
-    signed_with_the_public_key,
-    unsigned,
-    with_its_own_key,
-    without_key_id,
 )
 
 NONCE = "nonce-1"
@@ -112,119 +103,60 @@ def test_right_message_is_believed(changed: dict[str, Any]) -> None:
     assert believed(signed(claims_of(NONCE, **changed))).subject == "user-5"
 
 
+# Wrong signatures, and the claims that a mistake or an attacker would change first, stand in test_refusals.
 @pytest.mark.parametrize(
-    ("sign", "reason"),
+    ("changed", "reason"),
     [
-        (unsigned, "algorithm"),
-        (signed_with_the_public_key, "algorithm"),
-        (lambda claims: signed(claims, alg="RS384"), "algorithm"),
-        (lambda claims: signed(claims, alg="PS256"), "algorithm"),
-        (without_key_id, "key_id"),
-        (lambda claims: signed(claims, kid=""), "key_id"),
-        (lambda claims: signed(claims, OTHER_KEY), "signature"),
-        (lambda claims: signed(claims, OTHER_KEY, kid=KEY.kid), "signature"),
-        (with_its_own_key, "token_form"),
-        (altered, "signature"),
-        (lambda claims: signed(claims)[:-6], "signature"),
-        (lambda claims: f"{signed(claims)}.more", "token_form"),
-        (lambda claims: "", "token_form"),
-        (lambda claims: "a.b.c", "token_form"),
-        (lambda claims: "ы" * 100, "token_form"),
-        (lambda claims: "e" * 100_000, "token_size"),
-    ],
-)
-def test_message_that_the_platform_has_not_signed_is_refused(
-    sign: Callable[[dict[str, Any]], str], reason: str
-) -> None:
-    with pytest.raises(LaunchRefused) as refusal:
-        believed(sign(claims_of(NONCE)))
-    assert refusal.value.params == {"reason": reason}
-
-
-@pytest.mark.parametrize(
-    ("changed", "error", "reason"),
-    [
-        ({"iss": "https://evil.example"}, LaunchRefused, "issuer"),
-        ({"iss": f"{ISSUER}/"}, LaunchRefused, "issuer"),
-        ({"iss": None}, LaunchRefused, "claim iss"),
-        ({"aud": "another"}, LaunchRefused, "audience"),
-        ({"aud": ["another"]}, LaunchRefused, "audience"),
-        ({"aud": []}, LaunchRefused, "audience"),
-        ({"aud": None}, LaunchRefused, "claim aud"),
-        ({"aud": {"a": CLIENT_ID}}, LaunchRefused, "claim aud"),
-        ({"aud": [CLIENT_ID, "another"]}, LaunchRefused, "azp_missing"),
-        ({"aud": [CLIENT_ID, "another"], "azp": "another"}, LaunchRefused, "azp"),
-        ({"azp": "another"}, LaunchRefused, "azp"),
-        ({"nonce": "another"}, LaunchRefused, "nonce"),
-        ({"nonce": None}, LaunchRefused, "claim nonce"),
-        ({"nonce": 5}, LaunchRefused, "claim nonce"),
-        ({"exp": timedelta(seconds=-3600)}, LaunchOutdated, "expired"),
-        ({"exp": None}, LaunchRefused, "claim exp"),
-        ({"exp": "tomorrow"}, LaunchRefused, "claim exp"),
-        ({"exp": True}, LaunchRefused, "claim exp"),
-        ({"iat": timedelta(seconds=3600)}, LaunchOutdated, "issued_in_future"),
-        ({"iat": timedelta(seconds=-7200)}, LaunchOutdated, "issued_long_ago"),
-        ({"iat": None}, LaunchRefused, "claim iat"),
-        ({"nbf": timedelta(seconds=3600)}, LaunchOutdated, "not_yet"),
-        ({"sub": None}, LaunchAnonymous, None),
-        ({"sub": ""}, LaunchRefused, "claim sub"),
-        ({"sub": "x" * 256}, LaunchRefused, "claim sub"),
-        ({"sub": "a\nb"}, LaunchRefused, "claim sub"),
-        ({"sub": 5}, LaunchRefused, "claim sub"),
-        ({f"{LTI}version": "1.1"}, LaunchRefused, "claim version"),
-        ({f"{LTI}version": None}, LaunchRefused, "claim version"),
-        ({f"{LTI}message_type": "LtiStartProctoring"}, LaunchRefused, "claim message_type"),
-        ({f"{LTI}message_type": None}, LaunchRefused, "claim message_type"),
-        ({f"{LTI}deployment_id": None}, LaunchRefused, "claim deployment_id"),
-        ({f"{LTI}deployment_id": ""}, LaunchRefused, "claim deployment_id"),
-        ({f"{LTI}deployment_id": "x" * 256}, LaunchRefused, "claim deployment_id"),
-        ({f"{LTI}target_link_uri": None}, LaunchRefused, "claim target_link_uri"),
-        ({f"{LTI}target_link_uri": "https://evil.example/lti/open"}, LaunchRefused, "target_link_uri"),
-        ({f"{LTI}target_link_uri": f"{SERVICE}.evil.example/"}, LaunchRefused, "target_link_uri"),
-        ({f"{LTI}target_link_uri": "javascript:alert(1)"}, LaunchRefused, "claim target_link_uri"),
-        ({f"{LTI}resource_link": None}, LaunchRefused, "claim resource_link"),
-        ({f"{LTI}resource_link": {}}, LaunchRefused, "claim resource_link"),
-        ({f"{LTI}resource_link": {"id": "x" * 256}}, LaunchRefused, "claim resource_link"),
-        ({f"{LTI}roles": "Instructor"}, LaunchRefused, "claim roles"),
-        ({f"{LTI}roles": [5]}, LaunchRefused, "claim roles.0"),
+        ({"iss": f"{ISSUER}/"}, "issuer"),
+        ({"aud": ["another"]}, "audience"),
+        ({"aud": None}, "claim aud"),
+        ({"aud": {"a": CLIENT_ID}}, "claim aud"),
+        ({"exp": True}, "claim exp"),
+        ({"sub": 5}, "claim sub"),
+        ({f"{LTI}deployment_id": ""}, "claim deployment_id"),
+        ({f"{LTI}deployment_id": "x" * 256}, "claim deployment_id"),
+        ({f"{LTI}resource_link": {}}, "claim resource_link"),
+        ({f"{LTI}resource_link": {"id": "x" * 256}}, "claim resource_link"),
+        ({f"{LTI}roles": [5]}, "claim roles.0"),
         (
             {f"{LTI}message_type": "LtiDeepLinkingRequest", SETTINGS: {"deep_link_return_url": "javascript:alert(1)"}},
-            LaunchRefused,
             "claim deep_linking",
-        ),
-        ({f"{LTI}message_type": "LtiDeepLinkingRequest"}, LaunchRefused, "claim deep_linking"),
-        (
-            {f"{LTI}message_type": "LtiSubmissionReviewRequest", f"{LTI}resource_link": None, AGS: None},
-            LaunchRefused,
-            "claim resource_link or endpoint",
         ),
     ],
     ids=str,
 )
-def test_wrong_message_is_refused(changed: dict[str, Any], error: type[AppError], reason: str | None) -> None:
-    with pytest.raises(error) as refusal:
+def test_wrong_message_is_refused(changed: dict[str, Any], reason: str) -> None:
+    with pytest.raises(LaunchRefused) as refusal:
         believed(signed(claims_of(NONCE, **changed)))
-    assert refusal.value.params.get("reason") == reason
+    assert refusal.value.params == {"reason": reason}
+
+
+def test_text_that_is_no_token_is_refused() -> None:
+    with pytest.raises(LaunchRefused) as refusal:
+        believed("ы" * 100)
+    assert refusal.value.params == {"reason": "token_form"}
 
 
 @pytest.mark.parametrize(("seconds", "is_in_time"), [(-59, True), (359, True), (-62, False), (362, False)])
 def test_clocks_may_differ_by_a_minute(seconds: int, is_in_time: bool) -> None:
-    token = signed(claims_of(NONCE))
+    claims = claims_of(NONCE)
+    token, now = signed(claims), claims["iat"] + seconds
     if is_in_time:
-        assert believed(token, time.time() + seconds)
+        assert believed(token, now)
     else:
         with pytest.raises(LaunchOutdated):
-            believed(token, time.time() + seconds)
+            believed(token, now)
 
 
 @pytest.mark.parametrize(("seconds", "is_in_time"), [(58, True), (63, False)])
 def test_message_that_holds_a_minute_from_now_is_believed(seconds: int, is_in_time: bool) -> None:
-    token = signed(claims_of(NONCE, nbf=timedelta(seconds=seconds)))
+    claims = claims_of(NONCE, nbf=timedelta(seconds=seconds))
+    token, now = signed(claims), claims["iat"]
     if is_in_time:
-        assert believed(token).nbf is not None
+        assert believed(token, now).nbf is not None
     else:
         with pytest.raises(LaunchOutdated, match="not_yet"):
-            believed(token)
+            believed(token, now)
 
 
 @given(

@@ -76,14 +76,14 @@ CANVAS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("language", ["en", "ru"])
-async def test_canvas_can_read_its_json(service: Service, language: str) -> None:
-    async with browser(service, **{"Accept-Language": language}) as canvas:
-        answer = await canvas.get("/lti/canvas.json")
-    # Canvas refuses any other type.
-    assert answer.headers["content-type"] == "application/json"
-    document = answer.json()
-    validate(document, CANVAS)
+async def test_canvas_can_read_its_json(service: Service) -> None:
+    for language in ("en", "ru"):
+        async with browser(service, **{"Accept-Language": language}) as canvas:
+            answer = await canvas.get("/lti/canvas.json")
+        # Canvas refuses any other type.
+        assert answer.headers["content-type"] == "application/json"
+        document = answer.json()
+        validate(document, CANVAS)
     assert document["oidc_initiation_url"] == "http://grader.test/lti/login"
     assert document["public_jwk_url"] == "http://grader.test/lti/keys"
     assert document["scopes"] == SCOPES
