@@ -12,7 +12,7 @@ from app.storage.models import DEFAULT_COURSE
 from grader.batch.collect import Found, Student
 from grader.batch.overview import overview
 from grader.batch.run import Row
-from tests.acceptance.conftest import CORPUS, graded, hand_in, serving
+from tests.acceptance.conftest import CORPUS, Server, graded, hand_in, serving
 from tests.ports import free_port
 from tests.unit.grader.make_reports import ASSIGNMENT, hostile, internal_error, make_report
 from tests.waiting import wait_until
@@ -165,38 +165,19 @@ def test_pictures_are_there_without_scripts_and_without_what_draws_them(page: Pa
 
 
 @pytest.mark.thorough
-def test_nothing_is_wider_than_the_screen(browser: Browser, page: Page, server) -> None:
-    """Of a phone, a tablet, a desk; in both languages and themes; with names that have no place to break."""
-    file = (f"{LONG}.py", WRONG.read_bytes())
+def test_report_as_a_document_fits_the_screen(browser: Browser, server: Server) -> None:
     with server.client() as client:
-        answer = client.post("/api/v1/submissions", files={"file": file}, data={"student": f"{LONG} Anna"})
-        submission = graded(client, answer.raise_for_status().json()["id"])
-        address = f"/submissions/{submission['id']}"
+        sent = client.post(
+            "/api/v1/submissions",
+            files={"file": (f"{LONG}.py", WRONG.read_bytes())},
+            data={"student": f"{LONG} Anna"},
+        )
+        submission = graded(client, sent.raise_for_status().json()["id"])
         report = client.get(f"{submission['links']['report']}?format=html&lang=ru").text
-        join = urlsplit(client.post(JOIN_LINKS, json={}).json()["url"]).path
-    context = browser.new_context(storage_state=page.context.storage_state())
-    shown = context.new_page()
-    for path in (
-        address,
-        "/",
-        TASK,
-        f"{TASK}/attempts",
-        "/enter",
-        f"/enter?token={server.token}",
-        "/link",
-        join,
-        "/nothing",
-    ):
-        for language in ("ru", "en"):
-            shown.goto(f"{server.url}{path}{'&' if '?' in path else '?'}lang={language}")
-            if path == address:
-                shown.locator("details.pictures summary").click()
-                expect(shown.locator(".chart canvas")).to_have_count(2)
-            expect_to_fit(shown, f"{path} in {language}")
-    shown.route("**/*", lambda route: route.fulfill(content_type="text/html", body=report))
-    shown.goto(f"{server.url}/alone")
-    expect_to_fit(shown, "the report as a document")
-    context.close()
+    page = browser.new_page()
+    page.set_content(report)
+    expect_to_fit(page, "the report as a document")
+    page.close()
 
 
 def test_stranger_joins_by_a_link_and_comes_back_by_their_own(browser: Browser, page: Page, server) -> None:
@@ -225,43 +206,6 @@ def test_stranger_joins_by_a_link_and_comes_back_by_their_own(browser: Browser, 
 
 
 @pytest.mark.thorough
-def test_pages_of_waiting_fit_the_screen(browser: Browser, page: Page, server) -> None:
-    """Queued, with each stage's words in turn, and cancelled. What is shown is kept as it was: queues go on."""
-    names = ("broken_infinite_call", "wrong_swap_if")
-    endless, waiting = ((f"{LONG}.py", (CORPUS / name / "submission.py").read_bytes()) for name in names)
-    data = {"student": f"{LONG} Anna"}
-    context = browser.new_context(storage_state=page.context.storage_state())
-    shown = context.new_page()
-    shown.route("**/static/waiting.js", lambda route: route.abort())
-    kept: dict[str, str] = {}
-    with server.client() as client:
-        # Of one student one is graded at a time, and the first of these takes until its limit.
-        for file in (endless, waiting):
-            last = client.post("/api/v1/submissions", files={"file": file}, data=data).raise_for_status().json()
-        address = f"{server.url}/submissions/{last['id']}"
-        for language in ("ru", "en"):
-            kept[f"queued-{language}"] = shown.request.get(f"{address}?lang={language}").text()
-        client.post(f"/api/v1/submissions/{last['id']}/cancel").raise_for_status()
-        for language in ("ru", "en"):
-            kept[f"cancelled-{language}"] = shown.request.get(f"{address}?lang={language}").text()
-
-    def show(route: Route) -> None:
-        route.fulfill(content_type="text/html", body=kept[Path(route.request.url).name])
-
-    shown.route("**/kept/*", show)
-    for what in kept:
-        shown.goto(f"{server.url}/kept/{what}")
-        expect(shown.locator(".waiting h1")).to_be_visible()
-        stages = shown.locator("[data-event]").evaluate_all("(steps) => steps.map((step) => step.dataset.text)")
-        assert bool(stages) == what.startswith("queued")
-        expect_to_fit(shown, what)
-        for stage in stages:
-            shown.locator("[data-events]").evaluate("(line, text) => { line.textContent = text; }", stage)
-            expect_to_fit(shown, f"{what}: {stage}")
-    context.close()
-
-
-@pytest.mark.thorough
 def test_page_of_a_course_fits_the_screen(browser: Browser) -> None:
     """With names that have no place to break, a file that cannot be read, and texts of a student's."""
     path = f"{LONG}/{LONG}.ipynb"
@@ -285,12 +229,10 @@ def test_page_of_a_course_fits_the_screen(browser: Browser) -> None:
 def expect_to_fit(page: Page, what: str) -> None:
     page.wait_for_load_state()  # What comes after the old page has gone is not there to be opened.
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 800})
-            page.evaluate(TWO_FRAMES)
-            assert page.evaluate(TOO_WIDE) == [], f"{what}, {theme}, at {width} pixels"
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.evaluate(TWO_FRAMES)
+        assert page.evaluate(TOO_WIDE) == [], f"{what}, at {width} pixels"
 
 
 @pytest.mark.thorough

@@ -80,20 +80,3 @@ def test_grade_is_adjusted_and_the_review_answered(page: Page, server, attempts)
     page.get_by_role("button", name="Отправить ответ").click()
     expect(page.get_by_role("status")).to_contain_text("Ответ отправлен")
     expect(page.get_by_text("Ни одна просьба не ждёт ответа.")).to_be_visible()
-
-
-def test_every_page_fits_every_screen(page: Page, server, attempts) -> None:
-    first, second = (each["id"] for each in attempts)
-    with server.client() as client:
-        member = client.get(f"/api/v1{HERE}/members", params={"search": "st000"}).json()["items"][0]["id"]
-    paths = (
-        f"{HERE}/assignments/lstm-layer/overview",
-        f"{HERE}/members/{member}",
-        f"{HERE}/reviews?show=answered",
-        f"/submissions/{first}/beside/{second}",
-        f"/submissions/{second}?as=student",
-    )
-    for path in paths:
-        for language in ("ru", "en"):
-            page.goto(f"{server.url}{path}{'&' if '?' in path else '?'}lang={language}")
-            expect_to_fit(page, f"{path} in {language}")

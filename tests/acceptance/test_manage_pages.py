@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -112,19 +111,3 @@ def test_pages_work_without_scripts(browser: Browser, page: Page, course: str) -
     # A button that needs a script is not there.
     expect(plain.locator("[data-copy]").first).to_be_hidden()
     context.close()
-
-
-@pytest.mark.parametrize("language", ["ru", "en"])
-def test_no_page_is_wider_than_the_screen(page: Page, server, course: str, language: str) -> None:
-    member = page.request.get(f"{course}/members?search=st001").text()
-    edit = re.search(r'href="(/courses/\w+/members/\w+)/edit"', member)
-    assert edit
-    paths = [f"{urlsplit(course).path}{part}" for part in (
-        "/settings", "/copy", "/delete", "/members", "/members/new", "/roster", "/links", "/extensions?search=st00",
-        "/adjustments", "/joins", "/tokens", "/changes",
-    )]  # fmt: skip
-    paths += [f"{edit[1]}/edit", f"{edit[1]}/join?search=st00", "/courses", "/courses/new", "/people?search=st00"]
-    for path in paths:
-        page.goto(f"{server.url}{path}{'&' if '?' in path else '?'}lang={language}")
-        expect_to_fit(page, f"{path} in {language}")
-    page.goto(f"{course}/members?lang=ru")
