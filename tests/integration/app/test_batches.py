@@ -1,4 +1,4 @@
-"""Batches on both databases: thirty files of a course, among them hostile ones, and a restart in the middle."""
+"""Batches: thirty files of a course, among them hostile ones, and a restart in the middle."""
 
 from __future__ import annotations
 

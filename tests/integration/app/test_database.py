@@ -243,14 +243,6 @@ class Recorded(sqlite3.Connection):
 # Submissions
 
 
-async def test_bytes_are_kept_as_they_came(database: Database, owner: Principal, path: Path) -> None:
-    submission = await add(database, owner)
-    with sqlite3.connect(path) as connection:
-        (stored,) = connection.execute("SELECT content FROM submissions WHERE id = ?", [submission.id]).fetchone()
-    connection.close()
-    assert stored == CONTENT
-
-
 @on_both
 async def test_attempts_are_counted_per_student_even_at_the_same_time(database: Database, owner: Principal) -> None:
     submissions = await asyncio.gather(*(add(database, owner, f"s{number % 2}") for number in range(20)))

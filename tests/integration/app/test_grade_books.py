@@ -1,4 +1,4 @@
-"""Grades in the grade books of Moodle and Canvas, each of which has rules of its own, on both databases."""
+"""Grades in the grade books of Moodle and Canvas, each of which has rules of its own."""
 
 from __future__ import annotations
 
@@ -54,23 +54,6 @@ def score(seconds: int, **changed: Any) -> dict[str, Any]:
     stamp = (NOW + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
     said = {"scoreGiven": 50, "scoreMaximum": 100, "gradingProgress": "FullyGraded", "activityProgress": "Completed"}
     return {"userId": "s1", "timestamp": stamp, **said, **changed}
-
-
-@pytest.mark.parametrize("progress", ["Pending", "PendingManual", "NotReady", "Failed"])
-async def test_moodle_blanks_a_grade_for_everything_but_a_full_one(progress: str) -> None:
-    book = MoodleGradeBook(ISSUER)
-    assert book.take(PATH, score(0)).status_code == 200
-    assert book.take(PATH, score(0)).status_code == 409
-    assert (book.shown(PATH, "s1"), book.take(PATH, score(1, gradingProgress=progress)).status_code) == (50, 200)
-    assert book.shown(PATH, "s1") is None
-
-
-async def test_canvas_takes_the_same_second_and_no_earlier_one() -> None:
-    book = CanvasGradeBook(ISSUER)
-    codes = [book.take(PATH, score(second)).status_code for second in (5, 5, 4, 6)]
-    assert codes == [200, 200, 400, 200]
-    assert book.take(PATH, score(7, gradingProgress="Pending")).status_code == 200
-    assert book.shown(PATH, "s1") is None
 
 
 async def test_grade_is_never_blanked_by_what_happens_to_attempts(world: World, book: GradeBook) -> None:

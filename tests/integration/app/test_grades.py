@@ -1,4 +1,4 @@
-"""Counted grades from both databases: of one, of a course, and with exceptions."""
+"""Counted grades: of one, of a course, and with exceptions."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ async def add_course(
 async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_each_one(
     database: Database, assignments: Mapping[str, Assignment]
 ) -> None:
-    them, uses = await add_course(database, 300, 5, ["lstm-layer", "a0", "a1", "a2"])
+    them, uses = await add_course(database, 300, 2, ["lstm-layer", "a0", "a1", "a2"])
     async with database.write() as session:
         for member in them[:20]:
             session.add(
@@ -144,7 +144,7 @@ async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_e
 async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
     database: Database, assignments: Mapping[str, Assignment]
 ) -> None:
-    _, uses = await add_course(database, 300, 5, ["lstm-layer", "a0", "a1", "a2"])
+    _, uses = await add_course(database, 300, 2, ["lstm-layer", "a0", "a1", "a2"])
     said = statements(database)
     async with database.read() as session:
         shown = await grade_list.used_assignments(session, assignments, DEFAULT_COURSE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,17 @@ from tests.integration.app.test_migrations import NOW, REVISIONS, filled
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture(scope="module")
+def filled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("filled") / "data"
+    asyncio.run(fill_file(folder / "lstm-grader.sqlite3", REVISIONS[-1]))
+    return folder
+
+
 @pytest.fixture
-async def source(anyio_backend: str, path: Path) -> Path:
+def source(filled_folder: Path, path: Path) -> Path:
     """The file of a database with a row in every table."""
-    await fill_file(path, REVISIONS[-1])
+    shutil.copytree(filled_folder, path.parent)
     return path
 
 

@@ -1,4 +1,4 @@
-"""A column of the platform's grade book on both databases: found or made by one process at a time."""
+"""A column of the platform's grade book: found or made by one process at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Personal links and join links on both databases: what happens at the same moment, and what ends what."""
+"""Personal links and join links: what happens at the same moment, and what ends what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Launches and scores on both databases: used once, claimed once, and in an order that a platform accepts."""
+"""Launches and scores: used once, claimed once, and in an order that a platform accepts."""
 
 from __future__ import annotations
 

@@ -183,6 +183,7 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
         await restored.close()
 
 
+@pytest.mark.thorough
 def test_a_wheel_has_postgresql_if_the_machine_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(private, "INSTALLED", tmp_path)
     with private.running_postgresql() as server:

@@ -1,4 +1,4 @@
-"""A course of three hundred as its staff see it, on both databases: right numbers, and few statements."""
+"""A course of three hundred as its staff see it: right numbers, and few statements."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def name_them(database: Database, them: list[Membership]) -> None:
 async def test_grade_table_of_a_whole_course_takes_a_dozen_statements_and_shows_the_counted_grades(
     database: Database, assignments: Mapping[str, Assignment]
 ) -> None:
-    them, _ = await add_course(database, 300, 5, FOUR)
+    them, _ = await add_course(database, 300, 2, FOUR)
     await name_them(database, them)
     used = {id: assignments[id] for id in FOUR}
     said = statements(database)

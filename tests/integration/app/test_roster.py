@@ -1,4 +1,4 @@
-"""Imports of rosters on both databases: what is planned is done, once, whatever happens beside it."""
+"""Imports of rosters: what is planned is done, once, whatever happens beside it."""
 
 from __future__ import annotations
 

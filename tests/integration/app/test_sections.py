@@ -1,4 +1,4 @@
-"""Sections of a platform that are one course here, read and launched at once, on both databases."""
+"""Sections of a platform that are one course here, read and launched at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grades on their way to a platform, on both databases: which grade goes, when, and what an interruption does."""
+"""Grades on their way to a platform: which grade goes, when, and what an interruption does."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ from app.storage.models import (
 )
 from app.teaching import adjustments, holds
 from app.teaching.adjustments import Wanted
-from grader import Status
 from grader.report.model import HELD as HELD_CODE
 from grader.report.model import Advisory
 from tests.integration.app import rows
@@ -52,8 +51,8 @@ from tests.platforms import ISSUER
 
 pytestmark = pytest.mark.anyio
 
-#: Of grades to one platform at once.
-NUMBER = 1000
+#: Of grades to one platform at once: more than are read at once.
+NUMBER = 240
 HELD = {"advisories": [Advisory(code=HELD_CODE)]}
 
 
@@ -122,7 +121,7 @@ async def test_token_that_is_refused_for_a_while_keeps_its_pause_too(world: Worl
     assert world.given() == 100
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
+@pytest.mark.parametrize("status", [400, 404, 500])
 async def test_platform_that_gives_no_token_for_a_day_gets_the_grade(world: World, status: int) -> None:
     await world.attempt()
     world.fake.answers["/token"] = lambda: httpx.Response(status, json={"error": "no keys"})
@@ -155,7 +154,7 @@ async def test_grade_that_no_token_came_for_in_a_week_is_given_up_and_not_taken_
     assert world.given() == 100
 
 
-@pytest.mark.parametrize("ahead", [-3600.0, -90.0, -1.0, 0.0, 1.0, 90.0, 3600.0])
+@pytest.mark.parametrize("ahead", [-3600.0, -1.0, 0.0, 90.0])
 async def test_grade_arrives_with_a_stamp_of_the_platforms_clock_whatever_ours_says(world: World, ahead: float) -> None:
     world.ahead = ahead
     await world.attempt()
@@ -269,20 +268,6 @@ async def test_process_that_is_killed_before_posting_loses_nothing(
     assert world.given() == 100
 
 
-async def test_adjustment_goes_out_and_ends(world: World) -> None:
-    await world.attempt(points=50)
-    await world.send()
-    async with world.database.write() as session:
-        wish = Wanted(delta=None, value=80, reason="as agreed")
-        made = await adjustments.adjust(session, ASSIGNMENTS, await world.place(session), wish, made_by="t")
-    await world.send()
-    assert world.given() == 80
-    async with world.database.write() as session:
-        await adjustments.withdraw(session, await world.place(session), made.id, made_by="t")
-    await world.send()
-    assert world.given() == 50
-
-
 @on_both_thoroughly
 async def test_adjustment_without_an_attempt_is_cleared_when_it_ends(world: World) -> None:
     submission = await rows.add(world.database, world.owner, "s1")
@@ -384,24 +369,6 @@ async def test_held_attempt_is_not_sent_until_it_is_accepted_and_its_rejection_c
             await holds.decide(session, found, decision=decision, reason="seen", decided_by="t")
         await world.send()
         assert world.given() == points
-
-
-async def test_second_attempt_that_is_held_or_fails_by_us_takes_no_grade_away(world: World) -> None:
-    await world.attempt(points=50)
-    await world.send()
-    await world.attempt(points=90, **HELD)
-    await world.attempt(points=None, status=Status.INTERNAL_ERROR, score=None)
-    await world.send()
-    assert world.given() == 50
-    assert all(each["gradingProgress"] == "FullyGraded" for each in world.scores)
-
-
-async def test_lower_attempt_leaves_the_better_grade(world: World) -> None:
-    await world.attempt(points=90)
-    await world.send()
-    await world.attempt(points=10)
-    await world.send()
-    assert world.given() == 90
 
 
 async def test_teacher_and_removed_member_keep_what_is_there(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Deliveries on both databases, to a receiver that listens."""
+"""Deliveries to a receiver that listens."""
 
 from __future__ import annotations
 
