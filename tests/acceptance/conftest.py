@@ -29,7 +29,7 @@ COMMAND = [str(Path(sys.executable).with_name("lstm-grader"))]
 FLAGS = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
 
 # A page that comes late on a busy machine is no failure.
-expect.set_options()
+expect.set_options(timeout=SECONDS * 1000)
 
 
 @dataclass

@@ -30,10 +30,17 @@ NO_CLASS = b"x = 1\n"
 CORRECT = correct_submission().content
 #: The same, with a run that can be seen while it lasts: others are over in a fraction of a second.
 UNHURRIED = CORRECT + b"\nimport time\n\ntime.sleep(4)\n"
+MADE = b"super().__init__()\n"
 RESULTS = """
     SELECT submissions.id, submissions.job_status, count(reports.id), max(reports.id) FROM submissions
     LEFT JOIN reports ON reports.submission_id = submissions.id GROUP BY submissions.id, submissions.job_status
 """
+
+
+def lasting(seconds: float, content: bytes = CORRECT) -> bytes:
+    """Return a file whose class sleeps so long whenever it is made; its grade takes about eight times as long."""
+    assert MADE in content
+    return b"import time\n" + content.replace(MADE, MADE + f"        time.sleep({seconds})\n".encode(), 1)
 
 
 class Installation:

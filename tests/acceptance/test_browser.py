@@ -13,6 +13,7 @@ from grader.batch.collect import Found, Student
 from grader.batch.overview import overview
 from grader.batch.run import Row
 from tests.acceptance.conftest import CORPUS, Server, graded, hand_in, serving
+from tests.acceptance.installation import lasting
 from tests.ports import free_port
 from tests.unit.grader.make_reports import ASSIGNMENT, hostile, internal_error, make_report
 from tests.waiting import wait_until
@@ -248,10 +249,9 @@ def test_waiting_page_follows_the_queue_over_a_restart_to_the_report(
     with serving(tmp_path / "data", cache_dir, **settings) as server, server.client() as client:
         page.goto(f"{server.url}/enter?token={server.token}")
         page.get_by_role("button", name="Войти").click()
-        # Of one student one is graded at a time, and each of these takes seconds.
+        # Of one student one is graded at a time.
         source = WRONG.read_bytes()
-        slow = source.replace(b"super().__init__()", b"super().__init__(); import time; time.sleep(1)")
-        for content in (slow, slow, slow, source):
+        for content in (lasting(3, source), source):
             file = ("LSTM.py", content)
             answer = client.post("/api/v1/submissions", files={"file": file}, data={"student": "Иванов"})
         told = 'event: position\ndata: {"position": 7}\n\n'

@@ -22,7 +22,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.conftest import COMMAND, CORPUS, Server, graded, service_environment, serving
-from tests.acceptance.installation import CORRECT
+from tests.acceptance.installation import lasting
 from tests.processes import command_line, ended
 from tests.tiers import sampled
 from tests.unit.app.calls import PAGE
@@ -30,8 +30,6 @@ from tests.waiting import SECONDS, wait_until
 
 SUBMISSIONS = "/api/v1/submissions"
 ALERTS = Path(__file__).parents[2] / "deploy" / "prometheus"
-#: Long enough to be still there when the service is stopped.
-LASTING = CORRECT + b"\nimport time\n\ntime.sleep(20)\n"
 # Its reader stops it before the first line of the greeting has left the process.
 SERVICE_STOPPED_AT_ITS_GREETING = """
 import os, signal, sys
@@ -270,7 +268,7 @@ def test_stop_and_kill_lose_nothing_and_leave_no_process(tmp_path: Path, cache_d
     }
     with serving(tmp_path, cache_dir, **settings) as server, server.client() as client:
         assert settings["LSTM_GRADER_OWNER_TOKEN"] not in server.printed
-        lasting = send(client, LASTING)
+        lasting = send(client, lasting(2.5))
         waiting = submit(client, "notebook_magics")
         wait_for_running(client, lasting)
         children = server.children()

@@ -16,14 +16,12 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from app.storage.models import DEFAULT_COURSE
 from app.submissions.uploads import PASTE_BYTES
 from tests.acceptance.conftest import CORPUS, Server, serving
-from tests.acceptance.installation import CORRECT
+from tests.acceptance.installation import lasting
 from tests.acceptance.test_browser import heard
 from tests.tiers import sampled
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS
 
 SOURCE = CORPUS / "wrong_swap_if" / "submission.py"
-#: Of a student one attempt is graded at a time: whatever comes behind this one waits.
-LASTING = CORRECT + b"\nimport time\n\ntime.sleep(50)\n"
 DROP = """
 ([name, size, zone]) => {
   const files = new DataTransfer();
@@ -52,9 +50,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterato
 
 
 def keep_busy(client: httpx.Client) -> None:
-    """Let an attempt of the student who signed in last be graded for long."""
+    """Let whatever the student who signed in last hands in wait, for one attempt of theirs is graded at a time."""
     name = client.get("/api/v1/tokens").json()["items"][0]["student"]
-    sent = client.post(SUBMISSIONS, files={"file": ("LSTM.py", LASTING)}, data={"student": name})
+    sent = client.post(SUBMISSIONS, files={"file": ("LSTM.py", lasting(6))}, data={"student": name})
     sent.raise_for_status()
 
 
@@ -112,11 +110,10 @@ def test_pasted_code_waits_and_the_page_becomes_the_report(page: Page, server: S
 
 
 def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, server: Server) -> None:
-    # Sleeps: longer than the service waits for a report before it shows the wait, far shorter than a run may take.
-    slow = SOURCE.read_text(encoding="utf-8").replace("class LSTM(", "import time\nclass LSTM(")
-    page.locator("#code").fill(slow.replace("(tf.keras.Model):", "(tf.keras.Model):\n    time.sleep(8)\n"))
+    # Longer than the service waits for a report before it shows the wait, far shorter than a run may take.
+    page.locator("#code").fill(lasting(1, SOURCE.read_bytes()).decode())
     asked: list[Route] = []
-    page.route("**/events", asked.append)
+    page.route("**/events", lambda route: asked.append(route))
     page.get_by_role("button", name="Grade it").click()
     page.wait_for_url("**/submissions/*")
     expect(page.locator(".steps [aria-current=step]")).to_be_visible()
