@@ -268,12 +268,12 @@ def test_stop_and_kill_lose_nothing_and_leave_no_process(tmp_path: Path, cache_d
     }
     with serving(tmp_path, cache_dir, **settings) as server, server.client() as client:
         assert settings["LSTM_GRADER_OWNER_TOKEN"] not in server.printed
-        lasting = send(client, lasting(2.5))
+        unhurried = send(client, lasting(2.5))
         waiting = submit(client, "notebook_magics")
-        wait_for_running(client, lasting)
+        wait_for_running(client, unhurried)
         children = server.children()
         assert children
-        location = f"{SUBMISSIONS}/{lasting}"
+        location = f"{SUBMISSIONS}/{unhurried}"
         with asking(server, location) as answer, client.stream("GET", f"{location}/events") as stream:
             assert server.stop() == 0, server.log.read_text()
             assert answer.result().json()["job_status"] != "done"  # It was not waited for.
@@ -281,13 +281,13 @@ def test_stop_and_kill_lose_nothing_and_leave_no_process(tmp_path: Path, cache_d
         expect_no_process(children)
 
     with serving(tmp_path, cache_dir, **settings) as server, server.client() as client:
-        wait_for_running(client, lasting)
+        wait_for_running(client, unhurried)
         children = server.children()
         server.stop(signal.SIGKILL)
     expect_no_process(children)
 
     with serving(tmp_path, cache_dir, **settings) as server, server.client() as client:
-        for submission in (lasting, waiting):
+        for submission in (unhurried, waiting):
             assert graded(client, submission)["report"]["points"] == 100
 
 
