@@ -138,6 +138,7 @@ def test_wrong_type_of_file_is_answered_on_the_page(page: Page, server) -> None:
     expect(page.locator("#file-error")).to_contain_text(".ipynb, .py, .txt")
 
 
+@pytest.mark.thorough
 def test_pictures_are_there_without_scripts_and_without_what_draws_them(page: Page, server) -> None:
     with server.client() as client:
         uploaded = hand_in(client, WRONG.read_bytes(), "Петров")
@@ -181,6 +182,7 @@ def test_report_as_a_document_fits_the_screen(browser: Browser, server: Server) 
     page.close()
 
 
+@pytest.mark.thorough
 def test_stranger_joins_by_a_link_and_comes_back_by_their_own(browser: Browser, page: Page, server) -> None:
     with server.client() as client:
         join = urlsplit(client.post(JOIN_LINKS, json={"limit": 1}).json()["url"]).path

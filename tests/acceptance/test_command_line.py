@@ -15,6 +15,8 @@ from grader.report.difference import diff_reports
 from grader.report.schema import read_report
 from tests.acceptance.conftest import COMMAND, CORPUS
 
+pytestmark = pytest.mark.thorough
+
 
 def run(*arguments: object, cache_dir: Path, code: int) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "LSTM_GRADER_CACHE_DIR": str(cache_dir)}
@@ -47,7 +49,6 @@ def test_a_course_is_graded_and_the_same_file_gets_the_same_points(tmp_path: Pat
     assert "files: 6; Passed: 2" in result.stderr
 
 
-@pytest.mark.thorough
 def test_the_report_in_the_readme_is_the_one_that_its_command_prints(cache_dir: Path) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     shown = readme.split("## What comes out")[1].split("```text\n")[1]

@@ -180,6 +180,7 @@ def test_full_disk_refuses_and_is_forgotten_when_there_is_room_again(install: In
     installation.grade()
 
 
+@pytest.mark.thorough
 def test_slow_and_vanishing_clients_hold_nobody_up_and_leave_nothing(install: Install, chance: random.Random) -> None:
     installation = install("sqlite")
     installation.start_web()

@@ -395,7 +395,8 @@ def test_address_of_a_frame_in_another_page_of_the_platform_lets_nobody_in(
     page.close()
 
 
-@pytest.mark.parametrize("storage", sampled(["silent", "none"], every=2))
+@pytest.mark.thorough
+@pytest.mark.parametrize("storage", ["silent", "none"])
 def test_frame_without_cookies_and_storage_opens_a_window(
     without_cookies: BrowserContext, place: Place, storage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -429,7 +430,8 @@ def test_storage_that_answers_after_a_window_was_offered_is_still_heard(
     page.close()
 
 
-@pytest.mark.parametrize("where", sampled(["frame", "tab"], every=2))
+@pytest.mark.thorough
+@pytest.mark.parametrize("where", ["frame", "tab"])
 def test_platform_registers_itself_and_is_told_that_it_is_done(browser: Browser, place: Place, where: str) -> None:
     """Moodle and Canvas show the page in a frame, Brightspace in a tab; nobody knows the platform yet."""
     number = len(place.admin.get("/platforms").text)

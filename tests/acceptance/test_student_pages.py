@@ -198,6 +198,7 @@ def test_pasted_code_stays_when_it_is_refused(page: Page, status: int, answer: d
     expect(page.locator("#code")).to_have_value("x = 1\n")
 
 
+@pytest.mark.thorough
 def test_without_scripts_a_form_that_has_expired_comes_back_with_the_code(browser: Browser, server: Server) -> None:
     context = _signed_in(browser, server, "old-form", java_script_enabled=False)
     page = context.pages[0]

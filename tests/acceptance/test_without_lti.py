@@ -16,6 +16,8 @@ import pytest
 from tests.acceptance.conftest import CORPUS, Server
 from tests.ports import free_port
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 SCHEMAS = ROOT / "tests" / "unit" / "grader" / "formats" / "schemas"
@@ -68,7 +70,6 @@ def test_vpl_gives_the_points_and_the_same_file_is_one_attempt(folder: Path, ser
     assert len(listed["items"]) == 1
 
 
-@pytest.mark.thorough
 def test_vpl_gives_no_grade_when_the_service_is_away(folder: Path, server: Server) -> None:
     (folder / "LSTM by hand.py").write_text(WRONG, encoding="utf-8")
     script = (folder / "hand_in.py").read_text(encoding="utf-8")
@@ -94,7 +95,6 @@ def test_coderunner_gets_the_json_of_a_combinator(folder: Path) -> None:
     assert (ended.returncode, results["fraction"], conforms(results, "coderunner")) == (0, 0.45, True)
 
 
-@pytest.mark.thorough
 def test_prairielearn_grades_what_lies_in_its_folder(tmp_path: Path, cache_dir: Path) -> None:
     question = json.loads((DEPLOY / "prairielearn" / "info.json").read_text(encoding="utf-8"))
     assert conforms(question, "prairielearn_question")

@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 from tests.acceptance.conftest import Server, serving
 from tests.acceptance.pages.filling import RIGHT
 
+pytestmark = pytest.mark.thorough
+
 
 class Hand:
     """A hand on a mouse and keys. Attributes: clicks, fields: how often it did something."""
@@ -75,7 +77,6 @@ def test_link_for_everybody_lets_students_hand_in_after_five_clicks_and_one_fiel
     student.page.context.close()
 
 
-@pytest.mark.thorough
 def test_list_lets_students_hand_in_after_seven_clicks_and_two_fields(browser: Browser, server: Server) -> None:
     # A service that has a course already shows the same way.
     teacher = made_course(browser, server, "Evening group")
