@@ -53,7 +53,7 @@ async def client(
     await database.close()
 
 
-async def submit(client: httpx.AsyncClient, student: str, wait: int = 20) -> httpx.Response:
+async def submit(client: httpx.AsyncClient, student: str, wait: int = 120) -> httpx.Response:
     parts = {"files": {"file": ("LSTM.py", b"class LSTM: ...")}, "data": {"student": student}}
     return await client.post(SUBMISSIONS, params={"wait": wait}, **parts)
 
@@ -72,7 +72,7 @@ async def test_a_workers_grades_are_seen_regraded_and_counted(client: httpx.Asyn
 
     regrade = (await client.post("/api/v1/regrades", json={"filter": {"status": "failed"}})).json()
     assert regrade["total"] == 1
-    again = await client.get(here, params={"wait": 20})
+    again = await client.get(here, params={"wait": 120})
     assert again.json()["report"]["status"] == "passed"
     assert (await client.get(regrade["link"])).json()["changed"] == 1
     (item,) = (await client.get(f"{regrade['link']}/submissions")).json()["items"]

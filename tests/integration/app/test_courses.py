@@ -18,7 +18,7 @@ from grader import load_assignments
 from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import add
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, on_both]
 
 ASSIGNMENTS = load_assignments()
 
@@ -50,7 +50,6 @@ async def change(database: Database, member_id: str, **given: Any) -> None:
         )
 
 
-@on_both
 async def test_rules_set_at_once_are_all_there_in_one_row(database: Database) -> None:
     given = [{"limit": 5}, {"cooldown_seconds": 60}, {"counts": "last"}, {"due": "2030-01-01T00:00:00Z"}]
     await asyncio.gather(*(set_rules(database, **each) for each in given))
@@ -60,7 +59,6 @@ async def test_rules_set_at_once_are_all_there_in_one_row(database: Database) ->
         assert len((await session.scalars(select(Change))).all()) == len(given)
 
 
-@on_both
 async def test_changes_of_a_course_at_once_are_all_there(database: Database) -> None:
     async def set_to(**given: Any) -> None:
         async with database.write() as session:
@@ -79,7 +77,6 @@ async def test_changes_of_a_course_at_once_are_all_there(database: Database) -> 
     assert sorted([*logged, *refused]) == ["archived", "language", "title"]
 
 
-@on_both
 async def test_member_who_is_added_twice_at_once_is_one(database: Database) -> None:
     done = await asyncio.gather(*(new_member(database, "ivanov") for _ in range(4)), return_exceptions=True)
     added = [each for each in done if isinstance(each, str)]
@@ -88,7 +85,6 @@ async def test_member_who_is_added_twice_at_once_is_one(database: Database) -> N
     assert [each.params for each in refused] == [{"member": added[0]}] * 3
 
 
-@on_both
 async def test_address_given_to_two_members_at_once_is_that_of_one(database: Database) -> None:
     ids = [await new_member(database, name) for name in ("a", "b", "c")]
     given = (change(database, id, email="x@example.org") for id in ids)
@@ -96,7 +92,6 @@ async def test_address_given_to_two_members_at_once_is_that_of_one(database: Dat
     assert [type(each) for each in done].count(EmailTaken) == 2
 
 
-@on_both
 async def test_upload_beside_a_new_id_is_of_a_member_with_the_id_that_it_names(
     database: Database, owner: Principal
 ) -> None:

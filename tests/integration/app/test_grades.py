@@ -140,7 +140,7 @@ async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_e
     assert sum(each.is_adjusted for each in found.values()) == 20
 
 
-@on_both
+@on_both_thoroughly
 async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
     database: Database, assignments: Mapping[str, Assignment]
 ) -> None:

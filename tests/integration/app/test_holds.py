@@ -19,7 +19,7 @@ from tests.integration.app.rows import add, claim, waits
 from tests.integration.app.test_previews import HELD_REPORT, add_webhook, begin, sent, store
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, on_both]
 
 
 async def held(database: Database, owner: Principal) -> Submission:
@@ -37,7 +37,6 @@ async def decide(session: AsyncSession, owner: Principal, submission: Submission
     assert await holds.decide(session, found, **accepted, decided_by=by)
 
 
-@on_both
 async def test_of_two_decisions_at_the_same_time_the_later_one_replaces_the_other(
     database: Database, owner: Principal
 ) -> None:
@@ -59,7 +58,6 @@ async def test_of_two_decisions_at_the_same_time_the_later_one_replaces_the_othe
     assert replaced == [None, "petrova has looked"]
 
 
-@on_both
 @pytest.mark.parametrize(("first", "expected"), [("decision", [40.0, 100.0]), ("preview", [100.0])])
 async def test_preview_that_is_applied_beside_a_decision_is_sent(
     database: Database, owner: Principal, first: str, expected: list[float]

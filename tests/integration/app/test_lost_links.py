@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +41,8 @@ def mailbox() -> Iterator[Mailbox]:
 
 
 @pytest.fixture
-async def service(anyio_backend: str, tmp_path: Path, mailbox: Mailbox) -> AsyncIterator[Service]:
+async def service(anyio_backend: str, tmp_path: Path, mailbox: Mailbox, empty_sqlite: Path) -> AsyncIterator[Service]:
+    shutil.copytree(empty_sqlite, tmp_path / "data")
     settings = Settings(
         data_dir=tmp_path / "data",
         cache_dir=tmp_path / "cache",
@@ -179,10 +181,10 @@ async def test_one_address_and_one_client_may_ask_only_so_often(service: Service
         assert many[-1] == 429
 
 
-@pytest.mark.parametrize("came", ["", "ivanov", "a@b, c@d", "a@b\r\nBcc: c@d", "x" * 300])
-async def test_text_that_is_no_address_is_refused(service: Service, came: str) -> None:
+async def test_text_that_is_no_address_is_refused(service: Service) -> None:
     async with service.client(None, Accept="text/html") as client:
-        assert (await ask(client, came)).status_code == 422
+        for came in ("", "ivanov", "a@b, c@d", "a@b\r\nBcc: c@d", "x" * 300):
+            assert (await ask(client, came)).status_code == 422, came
 
 
 async def test_form_of_another_site_sends_nothing(service: Service) -> None:

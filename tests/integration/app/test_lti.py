@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from app.access import identities
 from app.access.tokens import Principal
@@ -28,6 +28,7 @@ from app.storage.models import Identity, LtiPlatform, LtiScore, Membership, utc_
 from app.teaching.joins import joins
 from grader import load_assignments
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
+from tests.integration.app.rows import waits
 from tests.platforms import REGISTRATION, claims_of, login_parameters
 from tests.waiting import until
 
@@ -192,8 +193,6 @@ async def test_given_up_score_starts_again_with_a_new_grade(database: Database, 
 @on_postgresql
 async def test_scores_are_marked_in_one_order(database: Database, platform: LtiPlatform) -> None:
     """Two transactions that mark the same scores never wait for one another: the one locks none beyond the first."""
-    if database.is_sqlite:
-        return  # One transaction writes at a time.
     came = await arrive(database, platform, **TEACHER)
     student = await arrive(database, platform)
     assert came.use is not None
@@ -211,13 +210,7 @@ async def test_scores_are_marked_in_one_order(database: Database, platform: LtiP
     async with database.write() as first:
         await first.execute(select(LtiScore.id).where(LtiScore.id == "1").with_for_update())
         marking = asyncio.create_task(mark())
-
-        async def waits() -> bool:
-            async with database.read() as session:
-                waiting = text("select 1 from pg_locks where not granted")
-                return (await session.execute(waiting)).first() is not None
-
-        await until(waits)
+        await until(lambda: waits(database))
         async with database.write() as other:
             free = select(LtiScore.id).where(LtiScore.id.in_(ids)).order_by(LtiScore.id)
             assert (await other.scalars(free.with_for_update(skip_locked=True))).all() == ["2", "3"]

@@ -21,7 +21,7 @@ from app.teaching.joins.joins import Moving
 from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import add
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, on_both]
 
 
 async def enter(database: Database, id: str, name: str | None = None, **values: Any) -> Membership:
@@ -35,7 +35,6 @@ async def enter(database: Database, id: str, name: str | None = None, **values: 
         return member
 
 
-@on_both
 async def test_members_come_by_role_group_and_name_page_by_page(database: Database) -> None:
     await enter(database, "c", "Борис", group="2")
     await enter(database, "b", "anna", group="2")
@@ -51,7 +50,6 @@ async def test_members_come_by_role_group_and_name_page_by_page(database: Databa
         assert (await course.sizes(session, [DEFAULT_COURSE]))[DEFAULT_COURSE] == Size(3, 0, 1, 0)
 
 
-@on_both
 async def test_entries_that_may_be_one_student_are_found_by_id_address_and_name(database: Database) -> None:
     listed = await enter(database, "ivanov", "Ivan Ivanov", email="Ivan@example.org")
     for id, values in {
@@ -68,7 +66,6 @@ async def test_entries_that_may_be_one_student_are_found_by_id_address_and_name(
         assert [each.external_id for each in found] == ["new-1", "new-2", "new-3"]
 
 
-@on_both
 async def test_namesakes_in_cyrillic_letters_are_found_whatever_their_case(database: Database) -> None:
     names = ("Пётр Петров", "пётр петров", "ПЁТР ПЕТРОВ", "Пётр Иванов")
     entered = [await enter(database, name, name, confirmed_at=None) for name in names]
@@ -79,7 +76,6 @@ async def test_namesakes_in_cyrillic_letters_are_found_whatever_their_case(datab
         assert found == set(names[:3]) - {each.external_id}
 
 
-@on_both
 async def test_namesakes_are_offered_only_if_one_may_have_come_twice(database: Database) -> None:
     listed = await enter(database, "one", "Ivan Petrov")
     await enter(database, "two", "Ivan Petrov")
@@ -101,7 +97,6 @@ async def test_namesakes_are_offered_only_if_one_may_have_come_twice(database: D
             assert [each.external_id for each in found] == others
 
 
-@on_both
 async def test_preview_of_a_join_counts_what_moves(database: Database, owner: Principal) -> None:
     await add(database, owner, "other")
     kept = await enter(database, "kept")
@@ -119,7 +114,6 @@ async def test_preview_of_a_join_counts_what_moves(database: Database, owner: Pr
         }
 
 
-@on_both
 async def test_same_form_makes_the_same_links_and_usage_counts_students(database: Database, owner: Principal) -> None:
     for id in ("a", "b", "c"):
         await enter(database, id)
@@ -134,7 +128,6 @@ async def test_same_form_makes_the_same_links_and_usage_counts_students(database
         assert (usage, usage.without) == (Usage(3, 1, 1), 1)
 
 
-@on_both
 async def test_same_form_makes_one_join_link_which_counts_until_it_ends(database: Database, owner: Principal) -> None:
     later = utc_now() + timedelta(days=1)
     async with database.write() as session:
@@ -150,7 +143,6 @@ async def test_same_form_makes_one_join_link_which_counts_until_it_ends(database
         assert (await course.sizes(session, [DEFAULT_COURSE]))[DEFAULT_COURSE].join_links == 0
 
 
-@on_both
 async def test_people_are_found_by_parts_of_name_address_and_id(database: Database) -> None:
     one = await enter(database, "st-100", "Анна Петрова", email="anna@example.org")
     await enter(database, "st-200", "Борис", email="b%_@example.org")
@@ -171,7 +163,6 @@ async def test_people_are_found_by_parts_of_name_address_and_id(database: Databa
             await people.find(session, new_id())
 
 
-@on_both
 async def test_changes_are_chosen_by_subject_member_and_maker(database: Database) -> None:
     member = await enter(database, "ivanov", "Ivan")
     async with database.write() as session:

@@ -26,7 +26,6 @@ from app.storage.database import CONNECTIONS, Database
 from app.storage.models import DEFAULT_COURSE, Artefact, JobStatus, Submission, utc_now
 from app.submissions import repository
 from app.submissions.listing import Selection, list_submissions
-from app.teaching import regrades
 from tests import postgresql as private
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
 from tests.integration.app.rows import REPORT, add, claim, finish
@@ -49,24 +48,6 @@ async def graded(database: Database, owner: Principal, student: str) -> Submissi
 async def names(database: Database, owner: Principal) -> list[str]:
     async with database.read() as session:
         return [row[0].student for row in await list_submissions(session, owner, Selection(), limit=100)]
-
-
-@on_both_thoroughly
-async def test_a_student_is_deleted_with_reports_and_regrades(database: Database, owner: Principal) -> None:
-    for student in ("ivanov", "ivanov", "petrov"):
-        await graded(database, owner, student)
-    async with database.write() as session:
-        every = await list_submissions(session, owner, Selection(), limit=100)
-        meant = [row[0].id for row in every]
-        await regrades.begin(session, requested_by=owner.id, meant=meant, selection={})
-    running = await claim(database)
-    assert running is not None
-    deleted = await deletion.delete_student(database, "ivanov")
-    assert (deleted.submissions, deleted.reports) == (2, 2)
-    assert await names(database, owner) == ["petrov"]
-    async with database.read() as session:
-        left = await session.get(Submission, running.submission_id)
-    assert await finish(database, running) is (left is not None)
 
 
 @on_both

@@ -14,13 +14,12 @@ from grader.report.model import AssignmentRef
 from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import REPORT, add, claim
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, on_both]
 
 ASSIGNMENTS = load_assignments()
 TODAY = ASSIGNMENTS["lstm-layer"].digest
 
 
-@on_both
 async def test_reports_of_another_file_or_grader_are_counted_once(database: Database, owner: Principal) -> None:
     for number, (digest, version) in enumerate([(TODAY, "2"), (TODAY, "1"), ("before", "1"), ("before", "2")]):
         await add(database, owner, f"student-{number}")

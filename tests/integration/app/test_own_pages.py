@@ -22,7 +22,7 @@ from tests.integration.app.test_overview import selects
 
 __all__ = ["assignments"]
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, on_both]
 
 ATTEMPTS, USED = 40, 20
 
@@ -52,7 +52,6 @@ async def keep_sources(database: Database, shown: list[Shown]) -> None:
             session.add(Artefact(report_id=each.report.id, name=name, content=content))
 
 
-@on_both
 async def test_home_takes_seven_statements_for_twenty_assignments(
     database: Database, many: dict[str, Assignment]
 ) -> None:
@@ -69,7 +68,6 @@ async def test_home_takes_seven_statements_for_twenty_assignments(
         assert task.last[0].attempt == len(task.basis.attempts)
 
 
-@on_both
 async def test_forty_attempts_take_eight_statements(database: Database, many: dict[str, Assignment]) -> None:
     (ivanov, _), _ = await add_course(database, 2, ATTEMPTS, ["b00", "b01"])
     place, viewer = Place(DEFAULT_COURSE, "b00", ivanov.id), student_of(ivanov)

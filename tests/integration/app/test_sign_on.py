@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -72,7 +73,8 @@ def settings(tmp_path: Path, issuer: str) -> Settings:
 
 
 @pytest.fixture
-async def service(anyio_backend: str, settings: Settings) -> AsyncIterator[Service]:
+async def service(anyio_backend: str, settings: Settings, empty_sqlite: Path) -> AsyncIterator[Service]:
+    shutil.copytree(empty_sqlite, settings.data_dir)
     async with running(settings, FakeGrader()) as service:
         yield service
 

@@ -14,7 +14,7 @@ from grader.report.model import Diagnosis, Status
 from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import REPORT, add, claim
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, on_both]
 
 WRONG = REPORT.model_copy(
     update={
@@ -25,7 +25,6 @@ WRONG = REPORT.model_copy(
 )
 
 
-@on_both
 async def test_statistics_and_regrades_say_the_same_on_both_databases(database: Database, owner: Principal) -> None:
     for report in (WRONG, REPORT):
         await add(database, owner)
