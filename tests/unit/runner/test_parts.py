@@ -160,4 +160,4 @@ def test_hostile_code_is_bounded_in_time_and_size(body: str) -> None:
     ast.parse(source)
     before = time.process_time()
     assert len(parts_of(source)) <= 120
-    assert time.process_time() - before < 3
+    assert time.process_time() - before < 20  # It takes one or two; without a bound, hours.

@@ -64,7 +64,7 @@ def test_a_file_that_is_no_notebook_has_no_source(shown: Shown) -> None:
         "x = [" + "1, " * 100_000 + "]",
         "# \u202e\u2066 \x1b[31m </span><script>",
         "s = '''" + "'\\" * 20_000 + "'''",
-        "\n".join(f"def f{n}(): return f'{{{n}}}'" for n in range(20_000)),
+        pytest.param("\n".join(f"def f{n}(): return f'{{{n}}}'" for n in range(20_000)), marks=pytest.mark.thorough),
     ],
     ids=["one line", "deep", "tabs", "tokens", "bidi", "quotes", "functions"],
 )

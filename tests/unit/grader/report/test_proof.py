@@ -102,7 +102,7 @@ def test_number_that_is_not_finite_stands_in_brackets_in_a_calculation():
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@settings(max_examples=30)
+@settings(max_examples=10)
 @given(arrays.arrays(np.float32, st.sampled_from([(2, 3, 4), (1, 1, 1), (2, 30, 3)]), elements=FLOATS))
 def test_any_numbers_can_be_shown(language, actual):
     report, stored = reported(actual, actual)
