@@ -13,7 +13,7 @@ import pytest
 from grader.assignment import load_assignments
 from grader.pipeline import grade
 from grader.report.model import Report
-from grader.sandbox import ForkSandbox, Kind
+from grader.sandbox import ForkSandbox
 from grader.submission import Submission
 from reference import ReferenceStore
 from tests.exercises import shorter
@@ -223,32 +223,43 @@ SOURCES = {
 }  # fmt: skip
 
 GradeAll = Callable[[dict[str, str]], dict[str, Report]]
+KERAS_2 = pytest.param("2", marks=pytest.mark.thorough)
 
 
-@pytest.fixture(scope="module", params=["3", "2"], ids=["Keras 3", "Keras 2"])
-def grade_all(request: pytest.FixtureRequest, references: ReferenceStore, cores: int) -> Iterator[GradeAll]:
+@pytest.fixture
+def grade_all(generation: str, sandbox: ForkSandbox, references: ReferenceStore, cores: int) -> Iterator[GradeAll]:
     """Grades sources by their names."""
-    assignment = shorter(load_assignments()["lstm-layer"]).model_copy(update={"keras": request.param})
-    kind = Kind.KERAS3 if request.param == "3" else Kind.KERAS2
-    with ForkSandbox(slots=cores) as sandbox, ThreadPoolExecutor(cores) as pool:
-        sandbox.start(Kind.READER, kind)
+    assignment = shorter(load_assignments()["lstm-layer"]).model_copy(update={"keras": generation})
 
-        def one(source: str) -> Report:
-            return grade(Submission("lstm.py", source.encode()), assignment, sandbox=sandbox, references=references)
+    def one(source: str) -> Report:
+        return grade(Submission("lstm.py", source.encode()), assignment, sandbox=sandbox, references=references)
 
+    with ThreadPoolExecutor(cores) as pool:
         yield lambda sources: dict(zip(sources, pool.map(one, sources.values()), strict=True))
 
 
-def test_every_right_class_gets_full_marks_however_it_is_constructed(grade_all):
-    reports = grade_all(SOURCES)
+SOME = {name: SOURCES[name] for name in list(SOURCES)[::4]}
+OTHERS = {name: source for name, source in SOURCES.items() if name not in SOME}
+
+
+@pytest.mark.parametrize(
+    ("generation", "sources"),
+    [
+        pytest.param("3", SOME, id="some, Keras 3"),
+        pytest.param("3", OTHERS, id="the others, Keras 3", marks=pytest.mark.thorough),
+        pytest.param("2", SOURCES, id="all, Keras 2", marks=pytest.mark.thorough),
+    ],
+)
+def test_every_right_class_gets_full_marks_however_it_is_constructed(grade_all, sources):
     wrong = {
         name: (report.points, [diagnosis.code for diagnosis in report.diagnoses], report.error)
-        for name, report in reports.items()
+        for name, report in grade_all(sources).items()
         if report.points != 100
     }
     assert wrong == {}
 
 
+@pytest.mark.parametrize("generation", ["3", KERAS_2])
 def test_a_class_that_ignores_the_parameter_is_told_of_its_default(grade_all):
     sources = {
         "another width": _layers("qq=64", "64"),
@@ -262,6 +273,7 @@ def test_a_class_that_ignores_the_parameter_is_told_of_its_default(grade_all):
     assert [diagnosis.params["default_of"] for diagnosis in diagnoses.values()] == ["qq", "qq"]
 
 
+@pytest.mark.parametrize("generation", ["3", KERAS_2])
 def test_a_constructor_that_wants_what_nobody_knows_is_told_which_argument(grade_all):
     sources = {
         "tokenizer": _layers("n_unit, tokenizer", "n_unit", "self.words = len(tokenizer.word_index)"),

@@ -48,6 +48,7 @@ def test_a_box_for_a_gpu_is_refused_and_says_what_is_missing(no_gpu):
         ForkSandbox(slots=1, device="gpu")
 
 
+@pytest.mark.thorough
 def test_auto_grades_on_the_cpu_and_says_why(no_gpu, references):
     with ForkSandbox(slots=1, device="auto") as box:
         report = _grade(box, references)

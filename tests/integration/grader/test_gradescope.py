@@ -97,9 +97,14 @@ def test_grade_of_each_check_arrives_in_the_language_of_the_archive(autograder: 
     results = autograder.grade({"LSTM.py": source("wrong_swap_if")})
     assert results["score"] == sum(test["score"] for test in results["tests"]) == 45
     assert "поменять местами" in results["output"]
+
+
+@pytest.mark.thorough
+def test_a_right_answer_beside_a_picture_gets_full_marks(autograder: Autograder) -> None:
     assert autograder.grade({"LSTM.py": source("correct_add_multiply_layers"), "plot.png": ""})["score"] == 100
 
 
+@pytest.mark.thorough
 def test_files_without_one_answer_get_a_sentence(autograder: Autograder) -> None:
     results = autograder.grade({"a.py": "1", "b.py": "2"})
     assert results["score"] == 0
@@ -107,6 +112,7 @@ def test_files_without_one_answer_get_a_sentence(autograder: Autograder) -> None
     assert "Файл не сдан" in autograder.grade({})["output"]
 
 
+@pytest.mark.thorough
 def test_submission_writes_no_results_and_reads_no_grader(autograder: Autograder) -> None:
     attack = (
         f"for path in {[str(autograder.results), str(autograder.results) + '.new']!r}:\n"
@@ -123,6 +129,7 @@ def test_submission_writes_no_results_and_reads_no_grader(autograder: Autograder
     assert [path.name for path in autograder.results.parent.iterdir()] == ["results.json"]
 
 
+@pytest.mark.thorough
 def test_code_that_attacks_the_grader_waits_for_the_teacher(autograder: Autograder) -> None:
     ended = autograder.run({"LSTM.py": source("cheat_frame_walk")})
     assert (ended.returncode, "grade it by hand" in ended.stderr) == (1, True)
