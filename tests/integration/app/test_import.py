@@ -68,7 +68,7 @@ async def rows_of(url: str) -> dict[str, list[Sequence[Any]]]:
     return rows
 
 
-@pytest.mark.parametrize("batch", [1, backup.BATCH])
+@pytest.mark.parametrize("batch", [1, pytest.param(backup.BATCH, marks=pytest.mark.thorough)])
 async def test_every_row_is_copied_and_numbers_go_on(
     source: Path, new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:

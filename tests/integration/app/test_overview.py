@@ -30,7 +30,7 @@ from app.teaching.overview import activity, attention, table, work
 from app.teaching.overview.table import Filter, State, Wanted
 from app.teaching.statistics import statistics_of
 from grader import Assignment
-from tests.integration.app.kinds import on_both
+from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.test_grades import DAY, DUE, add_course, assignments, statements
 
 __all__ = ["assignments"]
@@ -51,7 +51,7 @@ async def name_them(database: Database, them: list[Membership]) -> None:
             (await session.get_one(Membership, member.id)).group = f"Группа {number % 3}"
 
 
-@on_both
+@on_both_thoroughly
 async def test_grade_table_of_a_whole_course_takes_a_dozen_statements_and_shows_the_counted_grades(
     database: Database, assignments: Mapping[str, Assignment]
 ) -> None:

@@ -51,8 +51,8 @@ from tests.platforms import ISSUER
 
 pytestmark = pytest.mark.anyio
 
-#: Of grades to one platform at once: more than are read at once.
-NUMBER = 240
+#: Of grades to one platform at once.
+NUMBER = 60
 HELD = {"advisories": [Advisory(code=HELD_CODE)]}
 
 
@@ -229,7 +229,7 @@ def _post_and_die(url: str, clock: datetime, file: Path) -> None:
     asyncio.run(send())
 
 
-@on_both
+@on_both_thoroughly
 async def test_process_that_is_killed_after_posting_neither_loses_nor_doubles(world: World, tmp_path: Path) -> None:
     await world.attempt()
     async with world.database.write() as session:

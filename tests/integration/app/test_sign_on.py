@@ -125,12 +125,12 @@ async def test_sign_in_leads_back_to_the_page_that_asked_for_it(service: Service
         assert done.headers["location"] == "/submissions/x?state=look"
 
 
-@pytest.mark.parametrize("next", ["https://evil.example.org/", "//evil.example.org", "/\\evil.example.org", "evil"])
-async def test_sign_in_leads_to_no_other_site(service: Service, next: str) -> None:
-    async with browser(service) as client:
-        started = await client.get("/oidc/start", params={"next": next})
-        done = await client.get(await come_back(started, "1"))
-        assert done.headers["location"] == "/"
+async def test_sign_in_leads_to_no_other_site(service: Service) -> None:
+    for next in ("https://evil.example.org/", "//evil.example.org", "/\\evil.example.org", "evil"):
+        async with browser(service) as client:
+            started = await client.get("/oidc/start", params={"next": next})
+            done = await client.get(await come_back(started, "1"))
+            assert done.headers["location"] == "/", next
 
 
 async def test_stranger_is_told_that_a_teacher_must_confirm(service: Service) -> None:
