@@ -111,7 +111,7 @@ def test_pasted_code_waits_and_the_page_becomes_the_report(page: Page, server: S
 
 def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, server: Server) -> None:
     # Longer than the service waits for a report before it shows the wait, far shorter than a run may take.
-    page.locator("#code").fill(lasting(1, SOURCE.read_bytes()).decode())
+    page.locator("#code").fill(lasting(2, SOURCE.read_bytes()).decode())
     asked: list[Route] = []
     page.route("**/events", lambda route: asked.append(route))
     page.get_by_role("button", name="Grade it").click()
