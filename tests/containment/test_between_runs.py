@@ -74,7 +74,7 @@ def test_no_run_can_ask_what_others_move(probe):
     assert {name: outcome for name, outcome in outcomes.items() if outcome not in REFUSED} == {}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ringed() -> Iterator[ForkSandbox]:
     with ForkSandbox(slots=1) as sandbox:
         sandbox.start(Kind.READER, Kind.KERAS3)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.containment.conftest import verdict
+
 # What a forger would write: frames in the runner's own layout.
 FORGERY = """
 import safetensors.numpy
@@ -69,101 +71,85 @@ def test_nan_in_forged_arrays_is_never_close(attack):
     assert report.cases[0].nonfinite.nan == 2 * 100 * 32
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        pytest.param("b'\\xff' * 1000", id="garbage"),
-        pytest.param("bytes(1000)", id="zeros"),
-        pytest.param('b\'{"event": "done"}\' * 100', id="JSON without frames"),
-        pytest.param("struct.pack('<II', 2**32 - 1, 2**32 - 1)", id="a frame of 8 GB"),
-        pytest.param("CLASS[:-5]", id="a frame that is cut off"),
-        pytest.param("DONE + DONE", id="more after the end"),
-        pytest.param("DONE + b'x'", id="a byte after the end"),
-        pytest.param("frame([])", id="an event that is a list"),
-        pytest.param("frame(dict(event='passed', points=100))", id="an event that does not exist"),
-        pytest.param("frame(dict(event='done', phases={}, points=100))", id="a field that does not exist"),
-        pytest.param("struct.pack('<II', 200000, 0) + b'[' * 200000", id="deep JSON"),
-        pytest.param("struct.pack('<II', 5000, 0) + b'1' * 5000", id="a huge number"),
-        pytest.param("struct.pack('<II', 4, 0) + b'\\xff\\xfe\\xfd\\xfc'", id="JSON that is not UTF-8"),
-        pytest.param("frame(dict(event='phase', name='import')) * 3000", id="too many frames"),
-        pytest.param("CLASS + output(EXERCISE, ZEROS[EXERCISE], shape=[2, 100])", id="a shape that does not fit"),
-        pytest.param("CLASS + output('nobody_asked', ZEROS[EXERCISE])", id="a case that was not asked"),
-        pytest.param(
-            "CLASS + frame(dict(event='done', phases={}), {'output': ZEROS[EXERCISE]})", id="arrays where none belong"
-        ),
-        pytest.param("CLASS + output(EXERCISE, ZEROS[EXERCISE].astype(np.int32))", id="integers"),
-        pytest.param("struct.pack('<II', len(b'{}'), 8) + b'{}' + b'\\xff' * 8", id="an empty object"),
-        pytest.param(
-            "CLASS + (lambda b: struct.pack('<II', len(b), 16) + b + struct.pack('<Q', 2**63) + bytes(8))"
-            "(output(EXERCISE, ZEROS[EXERCISE])[8:].split(b'}')[0] + b'}')",
-            id="arrays with a huge header",
-        ),
-        pytest.param("CLASS + PARTS + ANSWERS + ANSWERS + DONE", id="every answer twice"),
-        pytest.param("CLASS + CLASS", id="two classes"),
-        pytest.param("CLASS + PARTS + PARTS", id="parts found twice"),
-        pytest.param("CLASS + frame(dict(event='trial', case=EXERCISE, pairing={})) * 2", id="two trials"),
-        pytest.param(
-            "CLASS + 101 * frame(dict(event='raised', phase='call', case='', type='', bases=[], message='', lines=[]))",
-            id="more exceptions than cases",
-        ),
-        pytest.param(
-            "CLASS + (lambda text, header: struct.pack('<II', len(text), 8 + len(header)) + text +"
-            " struct.pack('<Q', len(header)) + header)("
-            "json.dumps(dict(event='trial', case=EXERCISE, pairing={})).encode(),"
-            " json.dumps({str(n): dict(dtype='F32', shape=[0], data_offsets=[0, 0]) for n in range(10**5)}).encode())",
-            id="a hundred thousand arrays",
-        ),
-    ],
-)
+GARBLED = {
+    "garbage": "b'\\xff' * 1000",
+    "zeros": "bytes(1000)",
+    "JSON without frames": 'b\'{"event": "done"}\' * 100',
+    "a frame of 8 GB": "struct.pack('<II', 2**32 - 1, 2**32 - 1)",
+    "a frame that is cut off": "CLASS[:-5]",
+    "more after the end": "DONE + DONE",
+    "a byte after the end": "DONE + b'x'",
+    "an event that is a list": "frame([])",
+    "an event that does not exist": "frame(dict(event='passed', points=100))",
+    "a field that does not exist": "frame(dict(event='done', phases={}, points=100))",
+    "deep JSON": "struct.pack('<II', 200000, 0) + b'[' * 200000",
+    "a huge number": "struct.pack('<II', 5000, 0) + b'1' * 5000",
+    "JSON that is not UTF-8": "struct.pack('<II', 4, 0) + b'\\xff\\xfe\\xfd\\xfc'",
+    "too many frames": "frame(dict(event='phase', name='import')) * 3000",
+    "a shape that does not fit": "CLASS + output(EXERCISE, ZEROS[EXERCISE], shape=[2, 100])",
+    "a case that was not asked": "CLASS + output('nobody_asked', ZEROS[EXERCISE])",
+    "arrays where none belong": "CLASS + frame(dict(event='done', phases={}), {'output': ZEROS[EXERCISE]})",
+    "integers": "CLASS + output(EXERCISE, ZEROS[EXERCISE].astype(np.int32))",
+    "an empty object": "struct.pack('<II', len(b'{}'), 8) + b'{}' + b'\\xff' * 8",
+    "arrays with a huge header": (
+        "CLASS + (lambda b: struct.pack('<II', len(b), 16) + b + struct.pack('<Q', 2**63) + bytes(8))"
+        "(output(EXERCISE, ZEROS[EXERCISE])[8:].split(b'}')[0] + b'}')"
+    ),
+    "every answer twice": "CLASS + PARTS + ANSWERS + ANSWERS + DONE",
+    "two classes": "CLASS + CLASS",
+    "parts found twice": "CLASS + PARTS + PARTS",
+    "two trials": "CLASS + frame(dict(event='trial', case=EXERCISE, pairing={})) * 2",
+    "more exceptions than cases": (
+        "CLASS + 101 * frame(dict(event='raised', phase='call', case='', type='', bases=[], message='', lines=[]))"
+    ),
+    "a hundred thousand arrays": (
+        "CLASS + (lambda text, header: struct.pack('<II', len(text), 8 + len(header)) + text +"
+        " struct.pack('<Q', len(header)) + header)("
+        "json.dumps(dict(event='trial', case=EXERCISE, pairing={})).encode(),"
+        " json.dumps({str(n): dict(dtype='F32', shape=[0], data_offsets=[0, 0]) for n in range(10**5)}).encode())"
+    ),
+}
+NO_REPORT_HOLDS = {
+    "not finite": "dict(event='done', phases={'import': float('nan'), 'call': float('inf')})",
+    "a negative time": "dict(event='done', phases={'import': -1e308})",
+    "7 MB of phases": "dict(event='done', phases={'x' * 7000 + str(i): 0.0 for i in range(1000)})",
+    "huge line numbers": (
+        "dict(event='raised', phase='call', case=EXERCISE, type='E', bases=[], message='', lines=[2**70, -5])"
+    ),
+    "a huge shape without an array": (
+        "dict(event='output', case=EXERCISE, call=0, reused=False, kind='tensor', "
+        "dtype='float32', shape=[2**70], parts=None)"
+    ),
+    "huge parts": (
+        "dict(event='output', case=EXERCISE, call=0, reused=False, kind='tuple', "
+        "dtype=None, shape=None, parts=[[2**70]])"
+    ),
+    "7 MB of roles": (
+        "dict(event='parts', roles={'a' * 7000 + str(i): 'b' for i in range(1000)}, evidence='names', "
+        "candidates=2**70, found=[])"
+    ),
+    "a huge line": "dict(event='statement_failed', line=2**70, code='cell_failed', type='E', message='m')",
+    "a class that contradicts itself": (
+        "dict(event='class', found=False, is_class=True, kind='', is_model=True, own=True, bases=[], "
+        "has_call=True, is_stub=False)"
+    ),
+}
+
+
 @pytest.mark.parametrize("go_on", [False, True], ids=["then ends", "then goes on"])
-def test_bytes_that_do_not_add_up_are_an_invalid_output(attack, data, go_on):
-    report = attack(**forging(data, go_on=go_on))
-    assert (report.status, report.points) == ("invalid_output", 0)
-    (diagnosis,) = report.diagnoses
-    assert diagnosis.code in ("invalid_output", "forged_result")
+def test_bytes_that_do_not_add_up_are_an_invalid_output(attack, go_on):
+    found = {name: verdict(attack(**forging(data, go_on=go_on))) for name, data in GARBLED.items()}
+    wanted = [("invalid_output", 0, code) for code in ("invalid_output", "forged_result")]
+    assert {name: seen for name, seen in found.items() if seen not in wanted} == {}
 
 
-@pytest.mark.parametrize(
-    "event",
-    [
-        pytest.param("dict(event='done', phases={'import': float('nan'), 'call': float('inf')})", id="not finite"),
-        pytest.param("dict(event='done', phases={'import': -1e308})", id="a negative time"),
-        pytest.param("dict(event='done', phases={'x' * 7000 + str(i): 0.0 for i in range(1000)})", id="7 MB of phases"),
-        pytest.param(
-            "dict(event='raised', phase='call', case=EXERCISE, type='E', bases=[], message='', lines=[2**70, -5])",
-            id="huge line numbers",
-        ),
-        pytest.param(
-            "dict(event='output', case=EXERCISE, call=0, reused=False, kind='tensor', "
-            "dtype='float32', shape=[2**70], parts=None)",
-            id="a huge shape without an array",
-        ),
-        pytest.param(
-            "dict(event='output', case=EXERCISE, call=0, reused=False, kind='tuple', "
-            "dtype=None, shape=None, parts=[[2**70]])",
-            id="huge parts",
-        ),
-        pytest.param(
-            "dict(event='parts', roles={'a' * 7000 + str(i): 'b' for i in range(1000)}, evidence='names', "
-            "candidates=2**70, found=[])",
-            id="7 MB of roles",
-        ),
-        pytest.param(
-            "dict(event='statement_failed', line=2**70, code='cell_failed', type='E', message='m')", id="a huge line"
-        ),
-        pytest.param(
-            "dict(event='class', found=False, is_class=True, kind='', is_model=True, own=True, bases=[], "
-            "has_call=True, is_stub=False)",
-            id="a class that contradicts itself",
-        ),
-    ],
-)
-def test_numbers_that_no_report_can_hold_end_in_a_report_all_the_same(attack, event):
-    report = attack(**forging(f"CLASS + frame({event})"))
-    assert report.status not in ("internal_error", "passed")
-    assert report.points <= 10
-    assert report.digest() == report.receipt.report_sha256
-    assert len(report.model_dump_json()) < 1_000_000
+def test_numbers_that_no_report_can_hold_end_in_a_report_all_the_same(attack):
+    for name, event in NO_REPORT_HOLDS.items():
+        report = attack(**forging(f"CLASS + frame({event})"))
+        assert report.status not in ("internal_error", "passed"), name
+        assert report.points <= 10, name
+        assert report.digest() == report.receipt.report_sha256, name
+        assert len(report.model_dump_json()) < 1_000_000, name
 
 
 # As much as is believed of everything.
@@ -188,34 +174,20 @@ def test_a_run_that_says_as_much_as_it_can_gets_a_report_that_people_can_read(at
     assert len(report.model_dump_json()) < 500_000
 
 
-@pytest.mark.parametrize(
-    "event",
-    [
-        pytest.param("dict(event='phase', name='call')", id="phases"),
-        pytest.param(
-            "dict(event='statement_failed', line=1, code='cell_failed', type='E', message='/a' * 4000)", id="failures"
-        ),
-    ],
-)
-def test_frames_without_an_end_are_an_output_limit(attack, event):
-    report = attack(top=FORGERY, class_body=f"many = frame({event}) * 1000\nwhile True: forge(many)")
-    assert (report.status, report.points) == ("output_limit", 0)
-    assert len(report.model_dump_json()) < 200_000
+def test_frames_without_an_end_are_an_output_limit(attack):
+    failed = "dict(event='statement_failed', line=1, code='cell_failed', type='E', message='/a' * 4000)"
+    for event in ("dict(event='phase', name='call')", failed):
+        report = attack(top=FORGERY, class_body=f"many = frame({event}) * 1000\nwhile True: forge(many)")
+        assert (report.status, report.points) == ("output_limit", 0), event
+        assert len(report.model_dump_json()) < 200_000, event
 
 
 def test_a_forged_end_inside_a_call_does_not_hide_what_the_runner_says(attack):
-    report = attack(top=FORGERY, call="forge(DONE)")
-    assert (report.status, report.points) == ("invalid_output", 0)
-    assert [diagnosis.code for diagnosis in report.diagnoses] == ["forged_result"]
-    assert report.is_held
-
-
-def test_a_run_that_is_over_before_it_said_more_is_forged_too(attack):
     """One that says nothing more for a second after its end is ended; what it did not answer tells then."""
-    report = attack(top=FORGERY, call="forge(DONE)\nsignal.pause()")
-    assert (report.status, report.points) == ("invalid_output", 0)
-    assert [diagnosis.code for diagnosis in report.diagnoses] == ["forged_result"]
-    assert report.is_held
+    for call in ("forge(DONE)", "forge(DONE)\nsignal.pause()"):
+        report = attack(top=FORGERY, call=call)
+        assert verdict(report) == ("invalid_output", 0, "forged_result"), call
+        assert report.is_held, call
 
 
 def test_an_array_subclass_that_calls_itself_equal_is_compared_as_numbers(attack):

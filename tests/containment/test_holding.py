@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import pytest
 
 TOUCHES = {
@@ -106,19 +104,19 @@ np.set_printoptions(precision=3); np.seterr(all="ignore")
 """
 
 
+def test_touching_what_belongs_to_the_grader_holds_the_attempt(graded, written):
+    for variant, touches in TOUCHES.items():
+        for name, code in touches.items():
+            body = f"{NOISE}\n{code}" if "dup2" in code else code
+            report = graded(written(class_body=body))
+            held = [advisory for advisory in report.advisories if advisory.code == "attack_on_grader"]
+            assert [advisory.params["variant"] for advisory in held] == [variant], (name, report.error)
+            assert held[0].line, name
+
+
 @pytest.mark.parametrize(
-    ("variant", "code"),
-    [pytest.param(variant, code, id=name) for variant, found in TOUCHES.items() for name, code in found.items()],
+    "place", ["before the class", "in the class", pytest.param("in every call", marks=pytest.mark.thorough)]
 )
-def test_touching_what_belongs_to_the_grader_holds_the_attempt(graded, written, variant, code):
-    body = f"{textwrap.indent(NOISE, '    ')}\n    {code}" if "dup2" in code else f"    {code}"
-    report = graded(written(class_body=textwrap.dedent(body)))
-    held = [advisory for advisory in report.advisories if advisory.code == "attack_on_grader"]
-    assert [advisory.params["variant"] for advisory in held] == [variant], (report.advisories, report.error)
-    assert held[0].line
-
-
-@pytest.mark.parametrize("place", ["before the class", "in the class", "in every call"])
 def test_code_that_only_looks_like_it_is_not_held(graded, written, place):
     """A hundred habits of honest notebooks, each of them where it would be noticed."""
     if place == "before the class":

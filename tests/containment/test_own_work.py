@@ -296,40 +296,51 @@ HONEST = {
 }
 
 
-@pytest.fixture(scope="module", params=["3", "2"], ids=["Keras 3", "Keras 2"])
-def graded_by(
-    request: pytest.FixtureRequest, box: ForkSandbox, assignment: Assignment, references: ReferenceStore
-) -> Callable[[tuple[str, str]], Report]:
-    roomy = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 60.0})
-    under = assignment.model_copy(update={"keras": request.param, "limits": roomy})
+BOTH = pytest.mark.parametrize("generation", ["3", "2"], ids=["Keras 3", "Keras 2"])
+# The same ways under the other generation, which has a warm process of its own.
+FIRST = pytest.mark.parametrize(
+    "generation", ["3", pytest.param("2", marks=pytest.mark.thorough)], ids=["Keras 3", "Keras 2"]
+)
 
-    def grade_it(parts: tuple[str, str]) -> Report:
+
+@pytest.fixture(scope="module")
+def graded_by(
+    box: ForkSandbox, assignment: Assignment, references: ReferenceStore
+) -> Callable[[str, tuple[str, str]], Report]:
+    roomy = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 60.0})
+
+    def grade_it(generation: str, parts: tuple[str, str]) -> Report:
         top, call = parts
         source = SUBMISSION.format(top=top, call=call.strip("\n").rstrip())
+        under = assignment.model_copy(update={"keras": generation, "limits": roomy})
         return grade(Submission("submission.py", source.encode()), under, sandbox=box, references=references)
 
     return grade_it
 
 
-@pytest.mark.parametrize("parts", CHEATS.values(), ids=CHEATS.keys())
-def test_recurrent_code_of_tensorflow_is_not_own_work_whatever_the_way_to_it(graded_by, parts):
-    report = graded_by(parts)
-    assert (report.status, report.points) == ("failed", 10), report.error
-    assert {check.id: check.status for check in report.checks}["own_work"] == "failed"
-    assert report.diagnoses[0].code in ("uses_builtin_lstm", "uses_builtin_rnn", "uses_global_keras_layer")
+@BOTH
+def test_recurrent_code_of_tensorflow_is_not_own_work_whatever_the_way_to_it(graded_by, generation):
+    codes = ("uses_builtin_lstm", "uses_builtin_rnn", "uses_global_keras_layer")
+    for name, parts in CHEATS.items():
+        report = graded_by(generation, parts)
+        assert (report.status, report.points) == ("failed", 10), (name, report.error)
+        assert {check.id: check.status for check in report.checks}["own_work"] == "failed", name
+        assert report.diagnoses[0].code in codes, name
 
 
-@pytest.mark.parametrize("parts", TAKEOVERS.values(), ids=TAKEOVERS.keys())
-def test_a_submission_that_takes_the_run_over_has_no_numbers_to_give(graded_by, parts):
-    report = graded_by(parts)
-    assert report.status not in ("passed", "internal_error")
-    assert report.points <= 10, report.diagnoses
+@FIRST
+def test_a_submission_that_takes_the_run_over_has_no_numbers_to_give(graded_by, generation):
+    for name, parts in TAKEOVERS.items():
+        report = graded_by(generation, parts)
+        assert report.status not in ("passed", "internal_error"), name
+        assert report.points <= 10, (name, report.diagnoses)
 
 
-@pytest.mark.parametrize("parts", HONEST.values(), ids=HONEST.keys())
-def test_code_that_only_looks_like_it_gets_full_marks(graded_by, parts):
-    report = graded_by(parts)
-    assert (report.status, report.points) == ("passed", 100), (report.error, report.diagnoses)
+@FIRST
+def test_code_that_only_looks_like_it_gets_full_marks(graded_by, generation):
+    for name, parts in HONEST.items():
+        report = graded_by(generation, parts)
+        assert (report.status, report.points) == ("passed", 100), (name, report.error, report.diagnoses)
 
 
 def _cell_of_keras() -> str:
@@ -349,7 +360,7 @@ def _cell_of_keras() -> str:
     return "\n".join(map(ast.unparse, wanted)).replace("super()", "super(Borrowed, self)")
 
 
-def test_source_of_keras_that_is_pasted_is_pointed_out_to_the_teacher(box, assignment, references):
+def test_source_of_keras_that_is_pasted_is_pointed_out_to_the_teacher(graded_by):
     """It is code in the submission; who may hand in whose code is not for the numbers to say."""
     call = """
         cell = Borrowed(self.h_size, recurrent_activation="sigmoid")
@@ -362,9 +373,7 @@ def test_source_of_keras_that_is_pasted_is_pointed_out_to_the_teacher(box, assig
             outputs.append(h)
         return tf.stack(outputs, 1)
     """
-    source = SUBMISSION.format(top=_cell_of_keras(), call=call.strip("\n").rstrip())
-    given = Submission("submission.py", source.encode())
-    report = grade(given, assignment, sandbox=box, references=references)
+    report = graded_by("3", (_cell_of_keras(), call))
     checks = {check.id: check.status for check in report.checks}
     assert (checks["equivalence"], checks["own_work"]) == ("passed", "passed"), report.error
     assert "review_suggested" in {advisory.code for advisory in report.advisories}
@@ -380,8 +389,8 @@ UNREADABLE = {
 }
 
 
-@pytest.mark.parametrize("generation", ["3", "2"])
-def test_no_file_that_recurrent_code_came_from_can_be_read(box, assignment, references, generation):
+@BOTH
+def test_no_file_that_recurrent_code_came_from_can_be_read(graded_by, generation):
     call = """
         import glob, os
         packages = os.path.dirname(os.path.dirname(tf.__file__))
@@ -396,16 +405,14 @@ def test_no_file_that_recurrent_code_came_from_can_be_read(box, assignment, refe
         return self.honest(x)
     """
     files = UNREADABLE[generation] + UNREADABLE["both"]
-    source = SUBMISSION.format(top=f"FILES = {files}", call=call.strip("\n").rstrip())
-    under = assignment.model_copy(update={"keras": generation})
-    report = grade(Submission("submission.py", source.encode()), under, sandbox=box, references=references)
+    report = graded_by(generation, (f"FILES = {files}", call))
     lines = report.output.stdout.split("\n")
     assert report.points == 100, report.error
     assert set(lines) == {"refused", ""}
     assert len(lines) > len(files)
 
 
-def test_numbers_that_are_known_by_heart_earn_nothing(box, assignment, references):
+def test_numbers_that_are_known_by_heart_earn_nothing(graded_by, assignment, references):
     """The exercise's input and weights are public, and so is what Keras makes of them."""
     exercise = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)[0]
     known = base64.b64encode(exercise.expected.tobytes()).decode()
@@ -417,7 +424,6 @@ KNOWN = np.frombuffer(base64.b64decode("{known}"), np.float32).reshape({exercise
     call = """
         return tf.constant(KNOWN) if x.shape[1] == 100 else tf.zeros((*x.shape[:2], self.h_size))
     """
-    source = SUBMISSION.format(top=top, call=call.strip("\n").rstrip())
-    report = grade(Submission("submission.py", source.encode()), assignment, sandbox=box, references=references)
+    report = graded_by("3", (top, call))
     codes = {check.id: check.code for check in report.checks}
     assert (report.status, report.points, codes["equivalence"]) == ("failed", 10, "known_by_heart"), report.error

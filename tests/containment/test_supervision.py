@@ -7,25 +7,31 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.containment.conftest import WAITING_SECONDS, verdict
 from tests.processes import ended, parent
 from tests.waiting import wait_until
 
 WALL = 4.0
 NOTE = "open('asleep', 'w').write(str(os.getpid()))"
-# Half a second of work.
+# It says that it is there, and goes on when it is told to: the test decides when, however slow the machine is.
+WAIT = f"{NOTE}\nwhile not os.path.exists('woken'): time.sleep(0.02)"
+# Half a second of work, and an end at once: an answer takes a second more, in which a slow machine could lose the run.
 WORK = "sum(range(3 * 10**7))"
+END = "os._exit(0)"
+ENDED = ("runtime_error", 0, "exits")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _warm(graded, written):
     """Start TensorFlow and make the references first; neither is timed here."""
-    assert graded(written(), wall_seconds=WALL).points == 100
+    assert graded(written()).points == 100
 
 
 def _logged(caplog) -> list[str]:
@@ -33,24 +39,31 @@ def _logged(caplog) -> list[str]:
 
 
 @contextlib.contextmanager
-def _hogged_core() -> Iterator[int]:
-    """A core that fifty processes share, each of a session of its own: that is what the kernel divides it by."""
-    core = min(os.sched_getaffinity(0))
-    code = f"import os; os.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
-    processes = [subprocess.Popen([sys.executable, "-S", "-c", code], start_new_session=True) for _ in range(50)]
+def _hogs(core: int) -> Iterator[Callable[[], None]]:
+    """Fifty processes that share a core as soon as the call says so; the kernel divides it by their sessions."""
+    start, told = os.pipe()
+    code = f"import os; os.sched_setaffinity(0, {{{core}}}); os.read({start}, 1)\nwhile True: pass"
+    command = [sys.executable, "-S", "-c", code]
+    processes = [subprocess.Popen(command, start_new_session=True, pass_fds=[start]) for _ in range(50)]
+    os.close(start)
+    writing = os.fdopen(told, "wb")
     try:
-        yield core
+        yield writing.close
     finally:
+        writing.close()
         for process in processes:
             process.kill()
             process.wait()
 
 
 def test_a_run_that_somebody_else_killed_is_graded_again(graded, written, asleep, caplog):
-    given = written(class_body=f"{NOTE}\ntime.sleep(1)")
+    given = written(call=f"if not os.path.exists('asleep'):\n{textwrap.indent(WAIT, '    ')}")
     with ThreadPoolExecutor(1) as pool:
-        report = pool.submit(graded, given, wall_seconds=WALL)
-        os.kill(asleep().pid, signal.SIGKILL)
+        report = pool.submit(graded, given, wall_seconds=WAITING_SECONDS)
+        killed = asleep().pid
+        os.kill(killed, signal.SIGKILL)
+        again = wait_until(lambda: (found := asleep()).pid != killed and found)
+        (again.folder / "woken").touch()
         assert (report.result().status, report.result().points) == ("passed", 100)
     assert _logged(caplog) == ["run_killed_by_others"]
 
@@ -66,19 +79,20 @@ def test_a_run_that_always_kills_itself_is_judged_after_three_tries(attack, capl
 @pytest.mark.parametrize(
     "attack_code",
     [
-        pytest.param({"class_body": f"{NOTE}\ntime.sleep(1)\n{WORK}"}, id="in a statement, which has an alarm"),
+        pytest.param({"class_body": f"{WAIT}\n{WORK}\n{END}"}, id="in a statement, which has an alarm"),
         pytest.param(
             {
                 "call": f"""
-                if not os.path.exists('asleep'):
-                    {NOTE}
-                    time.sleep(1)
-                    thread = threading.Thread(target=lambda: {WORK})
-                    thread.start()
-                    thread.join()
+                {NOTE}
+                while not os.path.exists('woken'): time.sleep(0.02)
+                thread = threading.Thread(target=lambda: {WORK})
+                thread.start()
+                thread.join()
+                {END}
                 """
             },
             id="in a thread that the main thread waits for",
+            marks=pytest.mark.thorough,
         ),
     ],
 )
@@ -86,24 +100,28 @@ def test_a_run_that_has_no_core_is_graded_again_on_the_same_warm_process(
     box, graded, written, asleep, caplog, attack_code
 ):
     """It gets next to nothing of a core that others use."""
-    given = written(**attack_code)
-    warm = box.pids()
+    warm, core = box.pids(), min(os.sched_getaffinity(0))
     with ThreadPoolExecutor(1) as pool:
-        report = pool.submit(graded, given, wall_seconds=WALL)
-        pid = asleep().pid
-        with _hogged_core() as core:
-            for thread in map(int, os.listdir(f"/proc/{pid}/task")):
+        with _hogs(core) as hog:
+            report = pool.submit(graded, written(**attack_code), wall_seconds=WALL, statement_seconds=WALL)
+            starved = asleep()
+            for thread in map(int, os.listdir(f"/proc/{starved.pid}/task")):
                 os.sched_setaffinity(thread, {core})
-            wait_until(lambda: report.done() or _logged(caplog), 120)
-        assert (report.result().status, report.result().points) == ("passed", 100)
+            hog()
+            (starved.folder / "woken").touch()
+            wait_until(lambda: report.done() or _logged(caplog))
+        again = wait_until(lambda: report.done() or ((found := asleep()).pid != starved.pid and found))
+        assert again is not True, verdict(report.result())
+        (again.folder / "woken").touch()
+        assert verdict(report.result()) == ENDED
     assert _logged(caplog) == ["run_lost"]
     assert box.pids() == warm
 
 
 def test_a_run_that_sleeps_is_over_the_time_limit_at_once(graded, written, caplog):
-    report = graded(written(call="time.sleep(1000)"), wall_seconds=WALL)
+    """It is not taken for one without a core, which would be tried again."""
+    report = graded(written(call="time.sleep(1000)"), wall_seconds=2.0)
     assert (report.status, report.points) == ("time_limit", 0)
-    assert report.timing.wall_seconds < 3 * WALL
     assert _logged(caplog) == []
 
 
@@ -119,23 +137,24 @@ def test_a_run_whose_threads_keep_each_other_from_running_is_over_the_time_limit
         time.sleep(1000)"""
     report = graded(written(call=call), wall_seconds=WALL)
     assert (report.status, report.points) == ("time_limit", 0)
-    assert report.timing.wall_seconds < 3 * WALL
     assert _logged(caplog) == []
 
 
 def test_the_time_in_which_everything_was_stopped_does_not_count(graded, written, asleep, caplog):
     """As when a container is paused: the warm process and its runs stop and go on together."""
-    given = written(call=f"if not os.path.exists('asleep'):\n    {NOTE}\n    time.sleep(1.5)")
+    # It is looked at for a second before it ends.
+    given = written(call=f"{WAIT}\ntime.sleep(1)\n{END}")
     with ThreadPoolExecutor(1) as pool:
         report = pool.submit(graded, given, wall_seconds=WALL)
-        pid = asleep().pid
-        both = [pid, parent(pid)]
+        found = asleep()
+        both = [found.pid, parent(found.pid)]
         for each in both:
             os.kill(each, signal.SIGSTOP)
-        time.sleep(3.5)  # Sleeps: a pause beyond the limit of the run's wall time.
+        time.sleep(WALL)  # Sleeps: a pause beyond the limit of the run's wall time.
+        (found.folder / "woken").touch()
         for each in both:
             os.kill(each, signal.SIGCONT)
-        assert (report.result().status, report.result().points) == ("passed", 100)
+        assert verdict(report.result()) == ENDED
     assert _logged(caplog) == []
 
 
@@ -146,9 +165,7 @@ def test_a_stopped_run_of_a_stopped_warm_process_is_gone_with_it(box, graded, wr
         pid = asleep().pid
         warm = parent(pid)
         os.kill(warm, signal.SIGSTOP)
-        stopped = time.monotonic()
         wait_until(lambda: ended(pid))
-        assert time.monotonic() - stopped < 10
         assert ended(warm)
         assert warm not in box.pids()
         # Nothing stops the second try but the submission itself.

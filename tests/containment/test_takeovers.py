@@ -201,28 +201,23 @@ builtins.__import__ = lambda name, *given, **options: original(name, *given, **o
 }
 
 
-@pytest.mark.parametrize("generation", ["3", "2"], ids=["Keras 3", "Keras 2"])
-@pytest.mark.parametrize("parts", TAKEOVERS.values(), ids=TAKEOVERS.keys())
-def test_a_run_that_is_taken_over_earns_what_its_numbers_are_worth(box, assignment, references, parts, generation):
-    top, call, after = parts
-    source = SOURCE.format(top=top, call=textwrap.indent(textwrap.dedent(call), " " * 8), after=after)
+# What is noticed of a takeover, one for each kind of signal.
+HELD = {
+    "its modules, replaced functions": "modules",
+    "its pipe, with answers of the built-in layer": "frames",
+    "its objects in memory": "forged",
+}
+
+
+@pytest.mark.parametrize("generation", ["3", pytest.param("2", marks=pytest.mark.thorough)], ids=["Keras 3", "Keras 2"])
+def test_a_run_that_is_taken_over_earns_what_its_numbers_are_worth(box, assignment, references, generation):
     limits = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 60.0})
     under = assignment.model_copy(update={"keras": generation, "limits": limits})
-    report = grade(Submission("submission.py", source.encode()), under, sandbox=box, references=references)
-    assert report.status not in ("passed", "internal_error")
-    assert report.points <= 10, [(check.id, check.points, check.code) for check in report.checks]
-
-
-def test_takeovers_are_held_for_a_teacher(box, assignment, references):
-    """Three of them, one for each kind of signal."""
-    wanted = {
-        "its modules, replaced functions": "modules",
-        "its pipe, with answers of the built-in layer": "frames",
-        "its objects in memory": "forged",
-    }
-    for name, variant in wanted.items():
-        top, call, after = TAKEOVERS[name]
+    for name, (top, call, after) in TAKEOVERS.items():
         source = SOURCE.format(top=top, call=textwrap.indent(textwrap.dedent(call), " " * 8), after=after)
-        report = grade(Submission("submission.py", source.encode()), assignment, sandbox=box, references=references)
-        held = [each.params["variant"] for each in report.advisories if each.code == "attack_on_grader"]
-        assert variant in held, (name, report.advisories, report.error)
+        report = grade(Submission("submission.py", source.encode()), under, sandbox=box, references=references)
+        assert report.status not in ("passed", "internal_error"), name
+        assert report.points <= 10, (name, [(check.id, check.points, check.code) for check in report.checks])
+        if name in HELD:
+            held = [each.params["variant"] for each in report.advisories if each.code == "attack_on_grader"]
+            assert HELD[name] in held, (name, report.advisories, report.error)

@@ -45,6 +45,7 @@ class Listeners:
             listener.listen()
 
     def heard(self) -> list[socket.socket]:
+        """What has come on this machine is here when the call that sent it has ended."""
         return select.select(self.all, [], [], 0.2)[0]
 
 

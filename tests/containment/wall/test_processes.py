@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,15 +94,10 @@ def bystander() -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-@pytest.fixture(scope="module")
-def refusals(probe) -> dict[str, str]:
+def test_calls_that_no_submission_needs_are_refused(probe):
     names = " ".join(EPERM_CALLS.values()).split()
-    return probe({name: f"syscall({name!r}, 0, 0, 0, 0, 0, 0)" for name in names})
-
-
-@pytest.mark.parametrize("calls", EPERM_CALLS.values(), ids=EPERM_CALLS.keys())
-def test_calls_that_no_submission_needs_are_refused(refusals, calls):
-    assert {name: refusals[name] for name in calls.split()} == dict.fromkeys(calls.split(), "EPERM")
+    results = probe({name: f"syscall({name!r}, 0, 0, 0, 0, 0, 0)" for name in names})
+    assert {name: seen for name, seen in results.items() if seen != "EPERM"} == {}
 
 
 def test_every_call_that_is_not_on_the_list_is_refused(probe, monkeypatch):
@@ -210,11 +204,11 @@ print('went on as', ctypes.CFUNCTYPE(ctypes.c_int)(address)())
 
 if os.uname().machine == "x86_64":  # Both are ways into such a kernel.
 
-    @pytest.mark.parametrize("class_body", [X32_GETPID, INT_80], ids=["x32", "int 0x80"])
-    def test_calls_of_another_architecture_kill(attack, class_body):
-        report = attack(class_body=class_body)
-        assert (report.status, report.points, report.output.stdout) == ("runtime_error", 0, "")
-        assert [(diagnosis.code, diagnosis.params["signal"]) for diagnosis in report.diagnoses] == [("crash", 31)]
+    def test_calls_of_another_architecture_kill(attack):
+        for class_body in (X32_GETPID, INT_80):
+            report = attack(class_body=class_body)
+            assert (report.status, report.points, report.output.stdout) == ("runtime_error", 0, ""), class_body
+            assert [(each.code, each.params["signal"]) for each in report.diagnoses] == [("crash", 31)], class_body
 
 
 def test_threads_are_limited(attack):
@@ -230,8 +224,7 @@ def test_threads_are_limited(attack):
 
 
 def test_a_process_that_goes_on_without_its_main_thread_is_ended(attack):
-    """Its memory is not to be seen from outside any more."""
-    started = time.monotonic()
+    """Its memory is not to be seen from outside any more. Else it would be over the time limit."""
     report = attack(
         class_body=f"""
         threading.Thread(target=time.sleep, args=[1000]).start()
@@ -239,7 +232,6 @@ def test_a_process_that_goes_on_without_its_main_thread_is_ended(attack):
         """
     )
     assert (report.status, report.points) == ("runtime_error", 0)
-    assert time.monotonic() - started < 60
 
 
 def _state(pid: int) -> str:
