@@ -1,7 +1,7 @@
-"""Which of the two databases a test runs on.
+"""The kinds of databases that a test runs on: SQLite always, and PostgreSQL where its answer can be another one.
 
-Every test runs on SQLite. It runs on PostgreSQL a second time only where the answer can be another one: in turns and
-locks, in times, numbers and letters, in connections, in migrations, and for the first test of a query of one's own.
+That is so for turns and locks, for times, numbers and letters, for connections and migrations, and for each query of
+one's own, once.
 """
 
 from __future__ import annotations
