@@ -1,7 +1,7 @@
 """The kinds of databases that a test runs on: SQLite always, and PostgreSQL where its answer can be another one.
 
-That is so for turns and locks, for times, numbers and letters, for connections and migrations, and for each query of
-one's own, once.
+That is so for turns and locks, for times, numbers and letters, for connections and migrations. And each module with
+queries has a test that asks them there.
 """
 
 from __future__ import annotations
