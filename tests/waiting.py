@@ -15,9 +15,12 @@ SECONDS = 400.0
 async def until(holds: Callable[[], Any], seconds: float = SECONDS) -> Any:
     """Wait until `holds` returns something true, and return that; an awaitable is awaited first.
 
+    It asks less and less often, for many ask the service, and on a busy machine that is what keeps it busy.
+
     Raises:
         TimeoutError: it is still false after so many seconds.
     """
+    pause = 0.01
     async with asyncio.timeout(seconds):
         while True:
             found = holds()
@@ -25,7 +28,8 @@ async def until(holds: Callable[[], Any], seconds: float = SECONDS) -> Any:
                 found = await found
             if found:
                 return found
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(pause)
+            pause = min(1.2 * pause, 0.05)
 
 
 def wait_until(holds: Callable[[], Any], seconds: float = SECONDS, *, pause: float = 0.02) -> Any:

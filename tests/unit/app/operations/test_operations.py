@@ -131,7 +131,8 @@ async def test_a_service_that_cannot_write_is_not_ready_though_it_reads_and_coun
         assert (await metrics(service))["lstm_grader_database_up",] == 1
 
 
-async def test_a_proof_of_writing_grows_old(tmp_path: Path) -> None:
+async def test_a_proof_of_writing_grows_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "PATIENCE_SECONDS", 15)
     clock = Clock()
     database = Database(f"sqlite:///{tmp_path / 'db'}")
     await database.upgrade()

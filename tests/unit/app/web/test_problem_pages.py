@@ -21,10 +21,10 @@ from app.errors.uploads import Overloaded, UploadTooSlow
 from app.errors.ways_in import JoinLinkExpired, JoinLinkFull, SignOnExpired
 from app.http.middleware import BODY_BYTES
 from app.storage.database import CommitUnanswered
-from app.storage.models import DEFAULT_COURSE, Role
+from app.storage.models import DEFAULT_COURSE
 from grader.report.messages import LANGUAGES
 from tests.unit.app.access.test_courses import OTHER, two
-from tests.unit.app.calls import PAGE, assert_problem, hand_in
+from tests.unit.app.calls import PAGE, hand_in
 from tests.unit.app.conftest import Service, form_secret
 
 __all__ = ["two"]
@@ -185,12 +185,3 @@ async def test_stranger_who_sends_too_much_is_answered_with_a_page(service: Serv
         answer = await browser.post("/enter", data={"token": "x" * (BODY_BYTES + 1)})
     assert answer.status_code == 413
     assert steps_of(answer) == {"Sign in": "/enter"}
-
-
-async def test_programs_get_the_same_documents_as_before(service: Service) -> None:
-    await service.add_token("submitter", Role.SUBMITTER)
-    async with service.client("submitter") as client:
-        assert_problem(await client.get(f"/api/v1/submissions/{NO_ID}"), 404, "submission-not-found")
-        assert_problem(await client.get("/api/v1/nothing", headers={"Accept": "text/html"}), 404, "not-found")
-        problem = assert_problem(await client.put("/api/v1/submissions"), 405, "method-not-allowed")
-        assert "header Allow" in problem["detail"]

@@ -69,13 +69,6 @@ async def test_signed_out_page_says_so_without_a_number(service: Service, langua
     assert "401" not in page
 
 
-async def test_programs_still_get_a_problem_document(service: Service) -> None:
-    async with service.client(None, Accept="application/json") as client:
-        for path in ("/", "/api/v1/assignments"):
-            answer = await client.get(path)
-            assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
-
-
 async def test_over_session_is_as_none(service: Service) -> None:
     async with stranger(service, Cookie=f"{SESSION_COOKIE}=over") as browser:
         page = await browser.get(PAGE)

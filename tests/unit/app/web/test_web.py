@@ -17,6 +17,7 @@ from app.http.masking import unmask
 from app.storage.models import DEFAULT_COURSE
 from grader import Report, Status
 from grader.report.artefacts import pack
+from grader.report.messages import LANGUAGES
 from grader.report.model import Advisory, Diagnosis, ErrorInfo, Frame, Output
 from grader.report.pictures.charts import pictures
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS
@@ -79,11 +80,6 @@ async def test_bearer_token_does_not_open_pages(service: Service) -> None:
         assert (await client.get("/")).status_code == 401
 
 
-async def test_session_does_not_open_the_api(service: Service) -> None:
-    async with service.browser() as browser:
-        assert (await browser.get("/api/v1/assignments")).status_code == 401
-
-
 async def test_session_ends_with_its_token(service: Service) -> None:
     token = await service.add_token("short-lived")
     async with service.browser("short-lived") as browser:
@@ -128,22 +124,14 @@ async def test_page_loads_itself_again_until_there_is_a_report(
         assert 'http-equiv="refresh"' not in (await browser.get(where)).text
 
 
-@pytest.mark.parametrize("secret", ["0" * 64, "0" * 256, "0" * 255, "ы", "x"])
-async def test_form_without_the_sessions_secret_changes_nothing(
-    service: Service, grader: FakeGrader, secret: str
-) -> None:
+async def test_form_without_the_sessions_secret_changes_nothing(service: Service, grader: FakeGrader) -> None:
     async with service.browser() as browser:
-        assert (await send(browser, secret=secret)).status_code == 403
-        assert (await browser.post("/leave", data={"form_secret": secret})).status_code == 403
+        for secret in ("0" * 64, "0" * 256, "0" * 255, "ы", "x"):
+            assert (await send(browser, secret=secret)).status_code == 403, secret
+            assert (await browser.post("/leave", data={"form_secret": secret})).status_code == 403, secret
         assert (await browser.post("/leave")).status_code == 403
         assert (await browser.get("/")).status_code == 200
     assert grader.graded == []
-
-
-async def test_form_secret_of_another_session_is_refused(service: Service) -> None:
-    async with service.browser() as first, service.browser() as second:
-        theirs = form_secret((await second.get("/")).text)
-        assert (await send(first, secret=theirs)).status_code == 403
 
 
 async def test_signing_out_ends_the_session(service: Service) -> None:
@@ -170,20 +158,18 @@ async def test_nothing_chosen_is_explained(service: Service) -> None:
     assert "file" in response.text
 
 
-@pytest.mark.parametrize("language", ["en", "ru"])
 @pytest.mark.parametrize("status", list(Status))
-async def test_report_of_every_status_is_a_page(
-    service: Service, grader: FakeGrader, status: Status, language: str
-) -> None:
+async def test_report_of_every_status_is_a_page(service: Service, grader: FakeGrader, status: Status) -> None:
     grader.statuses = [status]
     async with service.browser() as browser:
         where = (await send(browser)).headers["location"]
-        page = await browser.get(where, params={"lang": language})
-        assert page.status_code == 200
-        assert f'<html lang="{language}">' in page.text
-        assert page.headers["content-language"] == language
-        # The choice lasts.
-        assert f'<html lang="{language}">' in (await browser.get("/")).text
+        for language in LANGUAGES:
+            page = await browser.get(where, params={"lang": language})
+            assert page.status_code == 200
+            assert f'<html lang="{language}">' in page.text
+            assert page.headers["content-language"] == language
+            # The choice lasts.
+            assert f'<html lang="{language}">' in (await browser.get("/")).text
 
 
 async def test_a_students_text_is_escaped_everywhere(service: Service, grader: FakeGrader) -> None:
@@ -359,6 +345,7 @@ async def test_report_whose_arrays_are_gone_still_says_where_it_goes_wrong(
     assert "The first wrong timestep is 0; take unit 1 of sequence 0" in page.text
     assert "Keras has 0.25 there, your class returned 0.5." in page.text
     assert "<polyline" not in page.text
+    assert page.text.count("<figcaption>") == 2
 
 
 async def test_text_is_compressed_for_whoever_takes_it_and_streams_and_files_are_not(
@@ -398,14 +385,6 @@ async def test_secrets_of_forms_look_different_in_every_answer(service: Service)
         assert (await send(browser, secret=oldest)).status_code == 303
 
 
-async def test_arrays_that_are_gone_cost_a_picture_and_nothing_else(service: Service, grader: FakeGrader) -> None:
-    grader.statuses, grader.change = [Status.FAILED], _wrong
-    async with service.browser() as browser:
-        page = await browser.get((await send(browser)).headers["location"])
-    assert page.status_code == 200
-    assert page.text.count("<figcaption>") == 2
-
-
 async def test_token_can_be_entered_where_it_is_in_no_address(service: Service) -> None:
     async with service.client(None, Accept="text/html") as browser:
         assert 'type="password"' in (await browser.get("/enter")).text
@@ -441,7 +420,7 @@ async def test_another_site_signs_nobody_in_and_sends_no_form(service: Service, 
         form = form_fields((await browser.get(PAGE)).text)
         for path in ("/enter", "/leave", PAGE):
             answer = await browser.post(path, data={"token": OWNER_TOKEN, **form}, headers=headers)
-            assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+            assert (answer.status_code, "set-cookie" in answer.headers) == (403, False), path
             assert "Sent by another site" in answer.text
         assert (await browser.get("/", headers={"Sec-Fetch-Site": "cross-site"})).status_code == 200
     async with service.client() as program:
