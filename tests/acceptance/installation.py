@@ -174,7 +174,7 @@ class Installation:
         return str(self.client.get(f"/api/v1/submissions/{submission_id}").json()["job_status"])
 
     def wait_for_running(self, submission_id: str) -> None:
-        wait_until(lambda: self.job_status(submission_id) == "running")
+        wait_until(lambda: self.job_status(submission_id) == "running", pause=0.2)
 
     def expect_one_result_each(self, seconds: float = SECONDS) -> None:
         """Every submission that is stored, and so every one that was answered 202, is done and has one report; and the

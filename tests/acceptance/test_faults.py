@@ -128,7 +128,7 @@ def test_postgresql_killed_with_jobs_in_flight_is_waited_for(install: Install, p
     installation.grade(CORRECT)
     for _ in range(4):
         installation.post(UNHURRIED)
-    wait_until(lambda: "running" in map(installation.job_status, installation.accepted))
+    wait_until(lambda: "running" in map(installation.job_status, installation.accepted), pause=0.2)
     postgresql.kill()
     refused = installation.post()
     assert refused.status_code == 503
@@ -164,7 +164,7 @@ def test_full_disk_refuses_and_is_forgotten_when_there_is_room_again(install: In
     def database() -> str:
         return str(installation.client.get("/readyz").json()["checks"]["database"])
 
-    wait_until(lambda: database() == "ok")
+    wait_until(lambda: database() == "ok", pause=0.2)
 
     def refused() -> httpx.Response | None:
         response = installation.post(b"x = 1\n" + b"# filler\n" * 10_000)
@@ -173,10 +173,10 @@ def test_full_disk_refuses_and_is_forgotten_when_there_is_room_again(install: In
     response = wait_until(refused, pause=0)
     assert response.status_code == 503, response.text
     assert int(response.headers["Retry-After"]) > 0
-    wait_until(lambda: database() == "failed")
+    wait_until(lambda: database() == "failed", pause=0.2)
     (small_disk / "ballast").unlink()
     installation.expect_one_result_each()
-    wait_until(lambda: database() == "ok")
+    wait_until(lambda: database() == "ok", pause=0.2)
     installation.grade()
 
 

@@ -57,11 +57,11 @@ def send(client: httpx.Client, content: bytes, name: str = "LSTM.py") -> str:
 
 
 def wait_for_running(client: httpx.Client, submission_id: str) -> None:
-    wait_until(lambda: client.get(f"{SUBMISSIONS}/{submission_id}").json()["job_status"] == "running")
+    wait_until(lambda: client.get(f"{SUBMISSIONS}/{submission_id}").json()["job_status"] == "running", pause=0.2)
 
 
 def expect_no_process(processes: list[int]) -> None:
-    wait_until(lambda: all(map(ended, processes)))
+    wait_until(lambda: all(map(ended, processes)), pause=0.2)
 
 
 @contextlib.contextmanager
@@ -117,7 +117,7 @@ def test_service_that_warms_up_answers_and_when_it_is_stopped_ends_without_waiti
 ) -> None:
     """Without any cache, so that the first answers of Keras are being made."""
     with serving(tmp_path, tmp_path / "cache") as server, server.client() as client:
-        wait_until(lambda: any("keras_lstm" in command_line(pid) for pid in server.children()))
+        wait_until(lambda: any("keras_lstm" in command_line(pid) for pid in server.children()), pause=0.2)
         assert client.get("/healthz").json()["status"] == "ok"
         assert client.get("/readyz").status_code == 503
         children = server.children()
@@ -143,7 +143,7 @@ def test_service_is_ready_when_a_known_answer_has_gone_through_the_box(server: S
         assert answer.json()["checks"]["database"] == answer.json()["checks"]["queue"] == "ok"
         return answer.status_code == 200
 
-    wait_until(is_ready)
+    wait_until(is_ready, pause=0.2)
     with server.client() as client:
         graded(client, submit(client, "broken_memory_call"))
         metrics = client.get("/metrics").text
@@ -217,7 +217,7 @@ def test_browser_follows_the_link_uploads_and_reads_the_report(server: Server) -
             page = browser.get(address)
             return None if 'http-equiv="refresh"' in page.text else page
 
-        page = wait_until(graded)
+        page = wait_until(graded, pause=0.2)
         assert page.url.path.startswith("/submissions/")
         assert "Иванов" in page.text
         assert "/ 100" in page.text

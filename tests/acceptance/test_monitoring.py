@@ -83,10 +83,12 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Ite
                 )
             running = Prometheus(port)
             try:
-                wait_until(running.is_ready)
+                wait_until(running.is_ready, pause=0.2)
                 # A rate needs two numbers of each process.
-                wait_until(lambda: len(running.found("rate(lstm_grader_process_cpu_seconds_total[1m])")) == 2)
-                wait_until(lambda: all(rule["health"] == "ok" for rule in running.rules()))
+                wait_until(
+                    lambda: len(running.found("rate(lstm_grader_process_cpu_seconds_total[1m])")) == 2, pause=0.2
+                )
+                wait_until(lambda: all(rule["health"] == "ok" for rule in running.rules()), pause=0.2)
                 yield running
             finally:
                 running.close()

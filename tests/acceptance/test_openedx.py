@@ -101,7 +101,7 @@ def test_best_grade_arrives_in_the_column_of_the_course(browser: Browser, opened
         known = len(openedx.grades(who, link))
         page = _opened(browser, openedx, who, link=link)
         _hand_in(page, file, expected)
-        wait_until(lambda known=known: len(openedx.grades(who, link)) > known)
+        wait_until(lambda known=known: len(openedx.grades(who, link)) > known, pause=0.2)
         grade = openedx.grades(who, link)[-1]
         assert grade["score"] == pytest.approx(score)
         # The report of the attempt that counts.

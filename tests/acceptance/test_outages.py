@@ -49,7 +49,7 @@ def outages(
         worker = installation.start_worker(command=SLOW_WORKER, LSTM_GRADER_WORKER_PORT=str(port))
         across = installation.post(str(GRADE_SECONDS).encode()).json()["id"]
         installation.wait_for_running(across)
-        wait_until(lambda: set(readiness(port).values()) == {"ok"})
+        wait_until(lambda: set(readiness(port).values()) == {"ok"}, pause=0.2)
         for seconds in durations:
             if seconds:
                 server.kill()
@@ -57,11 +57,11 @@ def outages(
             else:
                 server.stop()
             if seconds > GRADE_SECONDS:
-                wait_until(lambda: readiness(port)["queue"] == "failed")
+                wait_until(lambda: readiness(port)["queue"] == "failed", pause=0.2)
             server.start()
         installation.post(str(GRADE_SECONDS).encode()).raise_for_status()
         installation.expect_one_result_each()
-        wait_until(lambda: set(readiness(port).values()) == {"ok"})
+        wait_until(lambda: set(readiness(port).values()) == {"ok"}, pause=0.2)
         assert worker.poll() is None
         return installation.query(
             "SELECT tries, status, points, (SELECT count(*) FROM submissions WHERE claim IS NOT NULL)"
@@ -105,10 +105,10 @@ def test_a_worker_that_was_frozen_changes_nothing_of_what_another_has_taken_over
         frozen.send_signal(signal.SIGSTOP)
         other = installation.start_worker(command=SLOW_WORKER)
         installation.post(b"0", "ivanov").raise_for_status()
-        wait_until(lambda: [tries for each, tries in installation.query(claims) if each != claim] == [2])
+        wait_until(lambda: [tries for each, tries in installation.query(claims) if each != claim] == [2], pause=0.2)
         # Its own grade is over at once, for the time went on.
         frozen.send_signal(signal.SIGCONT)
-        wait_until(lambda: kept(tmp_path / "worker-log-0") == {first: False})
+        wait_until(lambda: kept(tmp_path / "worker-log-0") == {first: False}, pause=0.2)
         installation.expect_one_result_each()
         assert kept(tmp_path / "worker-log-1")[first]
         found = "SELECT tries, started_at, finished_at FROM submissions ORDER BY arrival"
