@@ -100,6 +100,9 @@ def _cases(folders: Sequence[Path]) -> list[ParameterSet]:
     return cases
 
 
+CASES = _cases(FOLDERS)
+
+
 def _submission(folder: Path) -> Submission:
     (path,) = folder.glob("submission.*")
     return Submission(path.name, path.read_bytes())
@@ -118,7 +121,7 @@ def sandbox() -> Iterator[ForkSandbox]:
         yield sandbox
 
 
-@pytest.mark.parametrize("folder", _cases(FOLDERS))
+@pytest.mark.parametrize("folder", CASES)
 def test_submission_gets_the_verdict_it_should(folder: Path, sandbox: ForkSandbox, references: ReferenceStore) -> None:
     expected, assignment = Expectation.of(folder), _assignment(folder)
     report = grade(_submission(folder), assignment, sandbox=sandbox, references=references)
@@ -130,6 +133,16 @@ def test_submission_gets_the_verdict_it_should(folder: Path, sandbox: ForkSandbo
     _assert_mentioned(expected, report)
     _assert_divergence(expected, report, references.load([c.spec() for c in assignment.cases], digest=""))
     _assert_form(report)
+
+
+def test_all_submissions_are_tried_and_a_sample_expects_all_that_any_of_them_does() -> None:
+    assert [case.values[0] for case in CASES] == FOLDERS
+    expected, sampled = (
+        {fact for case in cases for fact in Expectation.of(case.values[0]).facts()}
+        for cases in (CASES, [case for case in CASES if not case.marks])
+    )
+    assert expected - sampled == set()
+    assert {status for kind, status in expected if kind == "status"} == set(Status) - {Status.INTERNAL_ERROR}
 
 
 def test_every_wrong_class_says_which_of_its_lines_are_marked() -> None:

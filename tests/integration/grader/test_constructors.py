@@ -91,10 +91,10 @@ def _function_of(names: str, checks: str) -> str:
 
 SOURCES = {
     # Names, with and without a default.
-    **{name: _layers(name, name) for name in ("num_hiddens", "n", "H", "razmer", "qq", "dlina", "число_нейронов")},
+    **{name: _layers(name, name) for name in ("num_hiddens", "n", "qq", "число_нейронов")},
     **{
         f"{name}=64": _layers(f"{name}=64", name)
-        for name in ("hidden_len", "n_unit", "kolvo_neironov", "qq", "n", "D", "hiddenSize")
+        for name in ("hidden_len", "kolvo_neironov", "qq", "hiddenSize")
     },
     "qq: int | None = None": _layers("qq: 'int | None' = None", "qq or 32"),
     "*, n_unit": _layers("*, n_unit", "n_unit"),
