@@ -316,7 +316,7 @@ async def outcome(done: Awaitable[None]) -> type[Exception] | None:
 
 
 @on_both
-@pytest.mark.parametrize("times", range(2))
+@pytest.mark.parametrize("times", range(4))
 async def test_of_apply_and_drop_at_the_same_time_one_wins(database: Database, owner: Principal, times: int) -> None:
     submission = await graded(database, owner)
     regrade = await begin(database, owner, submission.id)
