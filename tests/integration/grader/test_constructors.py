@@ -105,11 +105,7 @@ SOURCES = {
     "n_unit, n_input": _weights("n_unit, n_input", "n_input", "n_unit"),
     "num_inputs=10, num_hiddens=20": _weights("num_inputs=10, num_hiddens=20", "num_inputs", "num_hiddens"),
     "vocab, hidden": _weights("vocab, hidden", "vocab", "hidden"),
-    "emb, size": _weights("emb, size", "emb", "size"),
-    "D, H": _weights("D, H", "D", "H"),
-    "m, n": _weights("m, n", "m", "n"),
     "q, p": _weights("q, p", "p", "q"),
-    "p=10, q=20": _weights("p=10, q=20", "p", "q"),
     "*args": _weights("*args", "args[0]", "args[1]"),
     "sizes": _weights("sizes", "sizes[0]", "sizes[1]"),
     # Other parameters that want something sensible.
@@ -134,10 +130,8 @@ SOURCES = {
     "x.shape": _weights("x, q", "x.shape[-1]", "q"),
     "data.shape": _function_of("data", "self.steps = data.shape[1]"),
     "hidden_dims[0]": _layers("hidden_dims", "hidden_dims[0]"),
-    "layer_sizes[0]": _layers("layer_sizes", "layer_sizes[0]"),
     "dims[1]": _layers("dims", "dims[1]", "self.f = dims[0]"),
     "width: float": _layers("width: float", "int(width)"),
-    "width=32.0": _layers("width=32.0", "int(width)"),
     "size='32'": _layers("size='32'", "int(size)"),
     "lstm.units": _layers("lstm", "lstm.units"),
     "layer.get_weights()": _layers("layer", "layer.units", "self.w = [w * 2 for w in layer.get_weights()]"),
@@ -165,13 +159,10 @@ SOURCES = {
         "opts: Options", "opts['hidden']",
         before="from typing import TypedDict\n\nclass Options(TypedDict):\n    hidden: int",
     ),
-    "a dictionary of the module": _layers("", "CFG['hid']", before="CFG = {'hid': 32, 'emb': 16}"),
     "a class of the module": _layers("", "Config.HIDDEN", before="class Config:\n    HIDDEN = 32"),
     "a class attribute": _layers("", "self.HIDDEN", fields="HIDDEN = 32"),
     "params['lstm']['units']": _layers("params", "params['lstm']['units']"),
-    "params['a']['b']['n']": _layers("conf", "conf['model']['net']['n']"),
     "params.get('lstm', {})": _layers("params", "params.get('lstm', {}).get('width', 8)"),
-    "cfg.model.hid, cfg.data.emb": _weights("cfg", "cfg.data.emb", "cfg.model.hid"),
     "sizes named by what they lie in": _weights("params", "params['input']['size']", "params['lstm']['size']"),
     "a list in settings": _layers("hp", "hp['lstm']['layers'][0]['units']"),
     "settings that must be a dictionary": _layers(
@@ -179,19 +170,13 @@ SOURCES = {
     ),
     "json.loads(cfg)": _layers("cfg", "json.loads(cfg)['units']", before="import json"),
     "json.loads(text)": _layers("text", "c['model']['N']", "c = json.loads(text)", before="import json"),
-    "from json import loads": _layers("s: str", "loads(s)['lstm']['units']", before="from json import loads"),
     "JSON by default": _layers(
         "cfg='{\"lstm\": {\"units\": 64}}'", "json.loads(cfg)['lstm']['units']", before="import json"
     ),
     "a number as text": _layers("N: str", "int(N)"),
-    "kwargs['N']": _layers("**kwargs", "kwargs['N']"),
-    "kwargs.get('width', 64)": _layers("**kwargs", "kwargs.get('width', 64)"),
     "setattr of kwargs": _layers("**kw", "self.hidden", "[setattr(self, *item) for item in kw.items()]"),
     "Config(**kwargs)": _layers(
         "**cfg", "Config(**cfg).hidden_size", before=DATACLASS.format(frozen="", default="")
-    ),
-    "Config(**config)": _layers(
-        "config", "Config(**config).hidden_size", before=DATACLASS.format(frozen="", default="")
     ),
     "config=None or Config()": _layers(
         "config=None", "config.hidden_size", "config = config or Config()",
@@ -206,7 +191,6 @@ SOURCES = {
     "settings without parameters": _layers(
         "config: Config", "config.hidden", before="class Config:\n    def __init__(self):\n        self.hidden = 32"
     ),
-    "a dictionary in one of the module": _layers("", "CFG['lstm']['hid']", before="CFG = {'lstm': {'hid': 32}}"),
     "emb, units = shape": _weights("shape", "emb", "units").replace("self.u =", "emb, units = shape; self.u ="),
     # The student's own call.
     "LSTM(parse_args())": _layers(
@@ -216,7 +200,6 @@ SOURCES = {
     "LSTM('{...}')": _layers("s", "json.loads(s)['n']", before="import json", after="""model = LSTM('{"n": 32}')"""),
     "LSTM(64)": _layers("qq", "qq", after="model = LSTM(64)"),
     "LSTM({...})": _layers("cfg", "cfg['h']", after="model = LSTM({'h': 32, 'e': 16})"),
-    "LSTM(P['size'])": _layers("qq", "qq", before="P = {'size': 32}", after="model = LSTM(P['size'])"),
     # A cell.
     "cell, n_unit": _layers("cell, n_unit", "n_unit", cell="cell"),
     "cell_class, n_unit": _layers("cell_class, n_unit", "n_unit", cell="cell_class(n_unit)"),
