@@ -244,6 +244,7 @@ class Shared:
         self._app = app
         self._services: Services = app.state.services
         self._grader_of = grader_of
+        self._is_put_back = True
         file = self._services.database.file
         assert file
         self._rows = sqlite3.connect(file.path, isolation_level=None)
@@ -257,6 +258,8 @@ class Shared:
 
     @contextlib.asynccontextmanager
     async def lent(self, grader: FakeGrader) -> AsyncIterator[Service]:
+        assert self._is_put_back, "an earlier test of this module left what could not be put back; it says what"
+        self._is_put_back = False
         self._grader_of["test"] = grader
         state = self._app.state
         state.services = services = self._with_new_parts()
@@ -315,6 +318,7 @@ class Shared:
         vars(operations.self_test).update(self._self_test)
         if self._services.frame_sites():
             await self._services.frame_sites.read()
+        self._is_put_back = True
 
     def close(self) -> None:
         self._rows.close()
