@@ -86,7 +86,7 @@ def submission(*, top: str = "", class_body: str = "", call: str = "") -> Submis
 
 
 class Attack(Protocol):
-    """Grades a submission with the attack in it. After those of a test comes an honest one, which must get full marks.
+    """Grades a submission with the attack in it. After those of a module comes an honest one: it must get full marks.
 
     Of `top`, what the class needs is run; all of `class_body` and `call` is.
 
@@ -98,7 +98,7 @@ class Attack(Protocol):
 
 
 class Probe(Protocol):
-    """Runs pieces of code in one correct submission, which must get full marks all the same.
+    """Runs pieces of code in one submission, which ends after them.
 
     Returns what became of each: the name of an error number, the class of another exception, or ``done``.
     """
@@ -154,7 +154,7 @@ def graded(box: ForkSandbox, assignment: Assignment, references: ReferenceStore)
     return grade_it
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def attack(graded: Callable[..., Report]) -> Iterator[Attack]:
     def attack_with(*, top: str = "", class_body: str = "", call: str = "", **limits: object) -> Report:
         return graded(submission(top=top, class_body=class_body, call=call), **limits)
@@ -180,9 +180,11 @@ def probing(codes: Mapping[str, str]) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def probe(graded: Callable[..., Report]) -> Probe:
     def probe_with(codes: Mapping[str, str]) -> dict[str, str]:
+        parts = probing(codes)
+        parts["class_body"] += "\nsys.stdout.flush()\nos._exit(0)"
         # Whatever the pieces find, they shall end on a slow machine too.
-        report = graded(submission(**probing(codes)), statement_seconds=60.0, cpu_seconds=60, wall_seconds=120.0)
-        assert (report.status, report.points) == (Status.PASSED, 100)
+        report = graded(submission(**parts), statement_seconds=60.0, cpu_seconds=60)
+        assert verdict(report) == ("runtime_error", 0, "exits"), report.error
         return json.loads(report.output.stdout.splitlines()[-1])
 
     return probe_with
@@ -190,7 +192,7 @@ def probe(graded: Callable[..., Report]) -> Probe:
 
 @pytest.fixture(scope="session")
 def probes() -> Callable[[Mapping[str, str]], Submission]:
-    """Writes the submission of `probe`, to be graded elsewhere."""
+    """Writes the submission of `probe`, but as a correct answer, to be graded."""
     return lambda codes: submission(**probing(codes))
 
 

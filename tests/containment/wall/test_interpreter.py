@@ -5,6 +5,7 @@ And the other half of the promise: what honest code uses of Python, NumPy and Te
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import grader
@@ -52,9 +53,11 @@ HONEST = {
 }
 
 
-def test_tools_of_honest_code_work_behind_the_wall(probe):
-    results = probe(HONEST)
-    assert results == dict.fromkeys(results, "done")
+def test_tools_of_honest_code_work_behind_the_wall(graded, probes):
+    report = graded(probes(HONEST), statement_seconds=60.0, cpu_seconds=60)
+    results = json.loads(report.output.stdout.splitlines()[-1])
+    assert {name: outcome for name, outcome in results.items() if outcome != "done"} == {}
+    assert (report.status, report.points) == ("passed", 100), report.error
 
 
 def test_a_file_that_was_not_handed_in_is_missing_whatever_our_rooms_and_modules_are_called(probe):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.containment.conftest import verdict
+from tests.tiers import sampled
 
 BURN = """
     # Machine code that loops for ever: no interpreter that anybody could interrupt.
@@ -42,9 +45,21 @@ SHORT_TEXTS = {
 }
 
 
-def test_time_is_counted_wherever_it_is_spent(attack):
-    for name, call in ENDLESS.items():
-        report = attack(top="import itertools", call=call, cpu_seconds=1)
+ALWAYS = [
+    "threads of machine code while the main thread sleeps",
+    "SIGXCPU ignored and every signal blocked",
+    "a storm of alarms",
+    "time in the kernel",
+    "a loop in TensorFlow",
+]
+
+
+@pytest.mark.parametrize(
+    "names", [ALWAYS, pytest.param(ENDLESS.keys() - ALWAYS, marks=pytest.mark.thorough)], ids=["some", "the others"]
+)
+def test_time_is_counted_wherever_it_is_spent(attack, names):
+    for name in names:
+        report = attack(top="import itertools", call=ENDLESS[name], cpu_seconds=1)
         assert verdict(report)[:2] == ("time_limit", 0), name
         assert report.timing.cpu_seconds < 3, name
 
@@ -68,6 +83,6 @@ def test_a_statement_that_takes_too_long_in_a_class_that_wants_no_end(attack):
     assert (report.status, report.points) == ("time_limit", 0)
 
 
-def test_a_short_text_that_takes_for_ever_is_a_time_limit(attack):
-    found = {name: verdict(attack(call=call, cpu_seconds=1)) for name, call in SHORT_TEXTS.items()}
-    assert {name: seen for name, seen in found.items() if seen[:2] != ("time_limit", 0)} == {}
+@pytest.mark.parametrize("name", sampled(SHORT_TEXTS, every=4))
+def test_a_short_text_that_takes_for_ever_is_a_time_limit(attack, name):
+    assert verdict(attack(call=SHORT_TEXTS[name], cpu_seconds=1))[:2] == ("time_limit", 0)
