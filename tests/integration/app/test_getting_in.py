@@ -143,6 +143,7 @@ def test_join_link_is_made_drawn_listed_and_revoked(run: Run, url: str, tmp_path
     assert "revoked" in run("join-links", "list").stdout
 
 
+@on_both_thoroughly
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -77,6 +77,7 @@ def test_names_that_the_course_does_not_know_are_refused_in_words(
     assert said in refused.stderr.lower()
 
 
+@on_both_thoroughly
 def test_question_of_a_student_is_listed_and_answered(graded: Run) -> None:
     listed = graded("reviews", "list").stdout
     assert "ivanov, lstm-layer, attempt 1: Why so few?" in listed

@@ -428,6 +428,7 @@ async def test_grade_that_arrived_without_an_answer_outlives_its_attempts(world:
     assert world.given() == 90
 
 
+@on_both_thoroughly
 @pytest.mark.parametrize("issuer", ["https://canvas.instructure.com", ISSUER])
 async def test_canvas_gets_a_new_submission_and_a_comment_for_what_is_new(world: World, issuer: str) -> None:
     async with world.database.write() as session:
