@@ -22,6 +22,7 @@ from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.protocol import decode_json, encode, split_frames
 from grader.submission import Submission
 from reference import ReferenceStore
+from tests.exercises import shorter
 from tests.processes import children
 from tests.waiting import wait_until
 
@@ -56,7 +57,7 @@ def grade_it(sandbox: ForkSandbox, references: ReferenceStore) -> GradeIt:
     """Grades a correct answer that runs `class_body` when its class is made."""
 
     def grade_with(class_body: str = "pass", *, keras: str = "3", box: ForkSandbox = sandbox) -> Report:
-        assignment = load_assignments()["lstm-layer"].model_copy(update={"keras": keras})
+        assignment = shorter(load_assignments()["lstm-layer"]).model_copy(update={"keras": keras})
         source = SUBMISSION.format(class_body=class_body)
         return grade(Submission("submission.py", source.encode()), assignment, sandbox=box, references=references)
 
@@ -120,28 +121,51 @@ def test_a_warm_process_has_started_no_thread_and_its_runs_can_trace_and_train(g
 # --- what a run finds around it ---------------------------------------------------------------------------------------
 
 
-def test_a_run_inherits_no_environment_of_ours(grade_it, monkeypatch):
-    monkeypatch.setenv("LSTM_GRADER_DATABASE_URL", "postgresql://secret")
-    names = _printed(grade_it, "list(os.environ)")
-    assert not [name for name in names if "LSTM" in name]
-    assert "PATH" not in names
+@pytest.fixture(scope="module")
+def found(grade_it: GradeIt) -> dict[str, object]:
+    """What one run finds around it, while there is a secret in our environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LSTM_GRADER_DATABASE_URL", "postgresql://secret")
+        report = grade_it(LOOKS_AROUND)
+    assert report.status == "passed", report.error
+    return json.loads(report.output.stdout)
 
 
-def test_a_run_has_standard_streams_and_its_result_pipe_and_nothing_else(grade_it):
-    report = grade_it(
-        "def _is_open(fd):\n"
-        "        try:\n"
-        "            os.fstat(fd)\n"
-        "        except OSError:\n"
-        "            return False\n"
-        "        return True\n"
-        "    print(json.dumps(list(filter(_is_open, range(1024)))))"
-    )
-    assert json.loads(report.output.stdout) == [0, 1, 2, 3]
+LOOKS_AROUND = """def is_open(fd):
+        try:
+            os.fstat(fd)
+        except OSError:
+            return False
+        return True
+    print(json.dumps({
+        "descriptors": list(filter(is_open, range(1024))),
+        "environment": list(os.environ),
+        "input": sys.stdin.read(),
+        "arguments": sys.argv,
+        "importable": [name for name in ("grader", "app", "reference")
+                       if __import__("importlib.util").util.find_spec(name)],
+    }))"""
 
 
-def test_standard_input_of_a_run_is_empty(grade_it):
-    assert _printed(grade_it, "sys.stdin.read()") == ""
+def test_a_run_inherits_no_environment_of_ours(found):
+    assert not [name for name in found["environment"] if "LSTM" in name]
+    assert "PATH" not in found["environment"]
+
+
+def test_a_run_has_standard_streams_and_its_result_pipe_and_nothing_else(found):
+    assert found["descriptors"] == [0, 1, 2, 3]
+
+
+def test_standard_input_of_a_run_is_empty(found):
+    assert found["input"] == ""
+
+
+def test_a_run_finds_nothing_of_ours_to_import(found):
+    assert found["importable"] == []
+
+
+def test_a_run_is_told_no_arguments(found):
+    assert found["arguments"] == [""]
 
 
 @pytest.mark.parametrize("keras", ["3", "2"])
@@ -165,16 +189,6 @@ def test_a_run_works_in_an_empty_directory_of_its_own_that_is_removed(grade_it):
     assert not os.path.exists(first[0])
 
 
-def test_a_run_finds_nothing_of_ours_to_import(grade_it):
-    names = ["grader", "app", "reference"]
-    found = f"[name for name in {names} if __import__('importlib.util').util.find_spec(name)]"
-    assert _printed(grade_it, found) == []
-
-
-def test_a_run_is_told_no_arguments(grade_it):
-    assert _printed(grade_it, "sys.argv") == [""]
-
-
 # --- await outside of functions, as notebooks allow it ----------------------------------------------------------------
 
 AWAITS = """\
@@ -188,7 +202,7 @@ async def answer(number):
 def _grade_after(sandbox: ForkSandbox, references: ReferenceStore, top: str) -> Report:
     """Grades a correct answer whose class needs `needed`, which the text before it is to bind."""
     source = AWAITS + top + "\n" + SUBMISSION.format(class_body="used = lambda self: needed")
-    assignment = load_assignments()["lstm-layer"].model_copy(update={"keras": "3"})
+    assignment = shorter(load_assignments()["lstm-layer"]).model_copy(update={"keras": "3"})
     return grade(Submission("submission.py", source.encode()), assignment, sandbox=sandbox, references=references)
 
 
