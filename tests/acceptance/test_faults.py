@@ -46,23 +46,21 @@ def install(tmp_path: Path, cache_dir: Path, receiver: Receiver, request: pytest
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_kills_at_random_moments_under_load_lose_nothing_that_was_accepted(
-    install: Install, kind: str, receiver: Receiver, request: pytest.FixtureRequest, chance: random.Random
+    install: Install, receiver: Receiver, postgresql: PostgreSQL, chance: random.Random
 ) -> None:
     """Whatever there is dies, alone or with others, and is started again as by a supervisor. The service dies last,
     while it tells of a result.
     """
-    installation = install(kind)
+    installation = install("postgresql")
     installation.start_web()
+    worker = installation.start_worker()
     kills: dict[str, Callable[[], object]] = {
         "web": lambda: kill(installation.web.process),
         "zygotes": installation.kill_zygotes,
+        "worker": lambda: kill(worker),
+        "postgresql": postgresql.kill,
     }
-    if kind == "postgresql":
-        server: PostgreSQL = request.getfixturevalue("postgresql")
-        worker = installation.start_worker()
-        kills |= {"worker": lambda: kill(worker), "postgresql": server.kill}
     with installation.uploading():
         until = time.monotonic() + KILLING_SECONDS
         while time.monotonic() < until:
@@ -71,10 +69,9 @@ def test_kills_at_random_moments_under_load_lose_nothing_that_was_accepted(
             time.sleep(chance.uniform(0, 3))  # Sleeps: the kills come at moments of chance.
             for part in chance.sample(sorted(kills), chance.randint(1, len(kills))):
                 kills[part]()
-            if kind == "postgresql":
-                server.start()
-                if worker.poll() is not None:
-                    worker = installation.start_worker()
+            postgresql.start()
+            if worker.poll() is not None:
+                worker = installation.start_worker()
             if installation.web.process.poll() is not None:
                 installation.start_web()
         receiver.answering.clear()
@@ -88,23 +85,6 @@ def test_kills_at_random_moments_under_load_lose_nothing_that_was_accepted(
     statuses = {status for (status,) in installation.query("SELECT status FROM reports")}
     assert statuses == {"passed", "invalid_submission"}
     wait_until(lambda: max(Counter(message.id for message in receiver.came).values()) > 1)
-
-
-@pytest.mark.thorough
-def test_worker_killed_during_a_grade_is_replaced_by_the_others(install: Install) -> None:
-    installation = install("postgresql", LSTM_GRADER_SLOTS="1")
-    installation.start_web()
-    victim = installation.start_worker()
-    assert installation.grade(CORRECT)["report"]["points"] == 100
-    running = installation.post(UNHURRIED, "petrov").json()["id"]
-    waiting = installation.post(CORRECT, "petrov").json()["id"]
-    installation.wait_for_running(running)
-    kill(victim)
-    assert [installation.job_status(id) for id in (running, waiting)] == ["running", "queued"]
-    installation.start_worker()
-    installation.expect_one_result_each()
-    for id in (running, waiting):
-        assert installation.client.get(f"/api/v1/submissions/{id}").json()["report"]["points"] == 100
 
 
 def test_warm_processes_killed_during_a_grade_cost_the_student_nothing(install: Install, chance: random.Random) -> None:
