@@ -162,7 +162,7 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 @pytest.fixture
 def new_database(postgresql: PostgreSQL) -> Iterator[Callable[..., str]]:
-    """`PostgreSQL.new_database`; it goes with the test, because each takes 9 MB and hundreds of tests have one."""
+    """`PostgreSQL.new_database`; it goes with the test, because each takes 9 MB."""
     with contextlib.ExitStack() as stack:
 
         def new_database(copied: str = "template1") -> str:
