@@ -140,6 +140,7 @@ async def test_every_route_is_closed_to_another_submitter_and_to_another_student
     assert asked >= 2 * 15
 
 
+@pytest.mark.thorough
 async def test_the_same_routes_answer_whom_they_concern(service: Service) -> None:
     """Else the test above would pass on routes that answer nobody."""
     values = await of_somebody_else(service)
