@@ -12,6 +12,7 @@ from fastapi.routing import iter_route_contexts
 from app.main import create_app
 from app.storage.models import DEFAULT_COURSE
 from tests.unit.app.conftest import FakeGrader, Service
+from tests.waiting import SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +56,7 @@ async def test_an_endless_stream_is_not_waited_for(service: Service, grader: Fak
     async with service.client() as client:
         files = {"file": ("a.py", b"class LSTM: ...")}
         sent = await client.post("/api/v1/submissions", data={"student": "a"}, files=files)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SECONDS):
             head = await client.head(f"/api/v1/submissions/{sent.json()['id']}/events")
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-type"].startswith("text/event-stream")
@@ -74,8 +75,15 @@ async def test_no_address_takes_a_method_of_one_that_it_resembles(service: Servi
     for context in iter_route_contexts(create_app(service.services.settings).routes):
         methods = getattr(context, "methods", None)
         path = (context.path or "").format_map(defaultdict(lambda: "none"))
-        own[path if methods else f"{path}/none.css"] |= methods or {"GET"}  # of files, or of a folder of them
-    assert {"/api/v1/people/merges", "/api/v1/people/none", "/courses/new", "/courses/none", "/static/none.css"} <= own.keys()
+        # Without methods: a folder of files.
+        own[path if methods else f"{path}/none.css"] |= methods or {"GET"}
+    assert {
+        "/api/v1/people/merges",
+        "/api/v1/people/none",
+        "/courses/new",
+        "/courses/none",
+        "/static/none.css",
+    } <= own.keys()
     async with service.client() as api:
         for path, methods in own.items():
             allowed = ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
