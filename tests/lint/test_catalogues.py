@@ -17,7 +17,7 @@ from typing import get_args
 from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
 
-import app
+import app.main
 import grader
 from app.courses.changes import NAMES as NAMES_IN_LOG
 from app.courses.matching import MatchedBy

@@ -44,4 +44,5 @@ async def test_nothing_is_left_of_an_earlier_test(service: Service, grader: Fake
     object.__setattr__(parts.settings, "public_url", "https://elsewhere.example.org")
     parts.frame_sites._of_platforms = ("https://elsewhere.example.org",)
     service.operations.failed_requests.append(Failure(utc_now(), "Fault", request=OWNER_TOKEN, id="x"))
-    asyncio.create_task(asyncio.sleep(1000), name=ABANDONED)  # noqa: RUF006
+    forgotten = asyncio.sleep(1000)  # Sleeps: until it is cancelled.
+    asyncio.create_task(forgotten, name=ABANDONED)  # noqa: RUF006
