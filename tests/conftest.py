@@ -28,7 +28,7 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 from app.storage.database import Database
-from grader.sandbox import choose_device
+from grader.sandbox import ForkSandbox, Kind, choose_device
 from grader.sandbox.host.cores import available_cores
 from reference import Case, CaseSpec, ReferenceStore
 from reference.cases import specs_to_json
@@ -228,3 +228,14 @@ class SharedAnswers(ReferenceStore):
 @pytest.fixture(scope="session")
 def references(cache_dir: Path) -> ReferenceStore:
     return SharedAnswers(cache_dir)
+
+
+@pytest.fixture(scope="session")
+def sandbox(cores: int) -> Iterator[ForkSandbox]:
+    """One box for all files: its warm processes take ten seconds of a core to start.
+
+    It has two slots at least. Tests that stop, close or starve a box have one of their own.
+    """
+    with ForkSandbox(slots=max(2, cores)) as box:
+        box.start(Kind.READER, Kind.KERAS3)
+        yield box

@@ -12,7 +12,7 @@ import math
 import re
 import tempfile
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +26,7 @@ from grader.pipeline import grade
 from grader.report.finding import CheckStatus
 from grader.report.messages import render
 from grader.report.model import HELD, Report, Status
-from grader.sandbox import ForkSandbox, Kind
+from grader.sandbox import ForkSandbox
 from grader.submission import Submission
 from reference import Case, ReferenceStore
 
@@ -114,13 +114,6 @@ def _assignment(folder: Path) -> Assignment:
     assignment = load_assignments()[folder.parent.name.replace("_", "-")]
     limits = assignment.limits.model_copy(update=PATIENT | Expectation.of(folder).limits)
     return assignment.model_copy(update={"limits": limits})
-
-
-@pytest.fixture(scope="session")
-def sandbox() -> Iterator[ForkSandbox]:
-    with ForkSandbox(slots=1) as sandbox:
-        sandbox.start(Kind.READER, Kind.KERAS3)
-        yield sandbox
 
 
 @pytest.mark.parametrize("folder", CASES)
