@@ -78,7 +78,7 @@ def test_a_run_that_takes_its_own_voice_gets_no_points(attack):
     assert {name: seen for name, seen in found.items() if seen[:2] not in silent} == {}
 
 
-def test_what_is_closed_or_said_besides_does_no_harm(attack):
+def test_closing_or_saying_more_does_no_harm(attack):
     found = {name: verdict(attack(class_body=body)) for name, body in HARMLESS.items()}
     assert {name: seen for name, seen in found.items() if seen[:2] != ("passed", 100)} == {}
 

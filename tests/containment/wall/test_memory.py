@@ -97,7 +97,7 @@ def _sizes(pid: int) -> dict[str, int]:
 
 
 def _growth(box: ForkSandbox) -> Iterator[int]:
-    """How much more memory each run has, or once had, than the warm process that it is a copy of."""
+    """Yield the memory that each run has, or once had, beyond that of the warm process that it is a copy of."""
     for warm in box.pids():
         for run in Path(f"/proc/{warm}/task/{warm}/children").read_text().split():
             has, began_with = _sizes(int(run)), _sizes(warm)

@@ -123,7 +123,7 @@ def test_a_warm_process_has_started_no_thread_and_its_runs_can_trace_and_train(g
 
 @pytest.fixture(scope="module")
 def found(grade_it: GradeIt) -> dict[str, object]:
-    """What one run finds around it, while there is a secret in our environment."""
+    """The finds of one run, while there is a secret in our environment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LSTM_GRADER_DATABASE_URL", "postgresql://secret")
         report = grade_it(LOOKS_AROUND)
@@ -242,7 +242,7 @@ def test_runs_at_the_same_time_do_not_mix_up_their_answers(sandbox):
 
 
 def test_a_grade_whose_warm_process_is_killed_meanwhile_is_begun_again(sandbox, grade_it):
-    """What else may become of a warm process, test_supervision.py tries with the one that reads: it starts sooner."""
+    """The other ends of a warm process are in test_supervision.py, with the one that reads: it starts sooner."""
     sandbox.warm_up(Kind.KERAS3)
     victim = _warm_pid(sandbox, Kind.KERAS3)
 

@@ -1,4 +1,4 @@
-"""When a silent process counts as stuck, by a clock that the tests move."""
+"""A silent process counts as stuck after a while, by a clock that the tests move."""
 
 from __future__ import annotations
 
@@ -63,5 +63,5 @@ def test_a_word_begins_the_silence_anew(silence: Silence, asleep: int) -> None:
 
 
 def test_a_pause_of_both_is_no_silence(silence: Silence, asleep: int) -> None:
-    """Where nobody could listen, so long a step counts as one and a half seconds."""
+    """So long a step, in which nobody could listen, counts as one and a half seconds."""
     assert silence(Pulse(asleep), step=100.0) == 400.0
