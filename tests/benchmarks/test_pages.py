@@ -29,7 +29,7 @@ def test_largest_part_of_each_page(
     def visit() -> None:
         for state in PHONES:
             page = _phone(browser, served, state.who)
-            page.goto(f"{served.url}{state.path(served.filled)}")
+            page.goto(served.address(state))
             milliseconds[str(state)] = max(milliseconds[str(state)], page.evaluate(LARGEST))
             page.context.close()
 

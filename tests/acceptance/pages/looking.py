@@ -20,7 +20,7 @@ SCRIPT = Path(__file__).with_name("looks.js")
 
 
 class Look(NamedTuple):
-    """How a page is looked at. Attributes: rules: those of axe-core that are tried, which takes long."""
+    """A way to look at a page. Attributes: rules: those of axe-core that are tried, which takes long."""
 
     language: str
     width: int
