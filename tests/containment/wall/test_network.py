@@ -45,7 +45,7 @@ class Listeners:
             listener.listen()
 
     def heard(self) -> list[socket.socket]:
-        """List the sockets that something has come to. On one machine it is there when the call that sent it has ended."""
+        """List the sockets that something has come to: on one machine, as soon as the call that sent it has ended."""
         return select.select(self.all, [], [], 0.2)[0]
 
 
