@@ -143,7 +143,7 @@ class Copy:
         self.url = server.new_database(original)
         self._rows: dict[str, bytes] = {}
         with psycopg.connect(original) as connection, connection.cursor() as cursor:
-            tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+            tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
             for (table,) in cursor.execute(tables).fetchall():
                 with cursor.copy(_about("COPY {} TO STDOUT", table)) as rows:
                     self._rows[table] = b"".join(rows)

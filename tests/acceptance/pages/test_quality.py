@@ -37,7 +37,7 @@ def states_and_looks() -> Iterator[ParameterSet]:
     """Yield each state with its looks. The states of each reader go round by themselves, each beginning elsewhere."""
     numbers: dict[str, Iterator[int]] = defaultdict(lambda: count(len(numbers)))
     for at, state in enumerate(STATES):
-        is_cheap = state not in DEAR and (state in PAGES or state.who == "student" or at % 6 == 0)
+        is_cheap = state not in DEAR and (state in PAGES or at % 8 == 0)
         looks = one_of_the_looks(next(numbers[state.who]))
         yield pytest.param(state, looks, id=str(state), marks=() if is_cheap else pytest.mark.thorough)
 

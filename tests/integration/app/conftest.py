@@ -60,9 +60,11 @@ def url(kind: str, path: Path, request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def database(anyio_backend: str, url: str) -> AsyncIterator[Database]:
     database = Database(url)
-    await database.upgrade()
-    yield database
-    await database.close()
+    try:
+        await database.upgrade()
+        yield database
+    finally:
+        await database.close()
 
 
 @pytest.fixture
