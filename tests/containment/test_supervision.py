@@ -53,6 +53,7 @@ def _hogs(core: int) -> Iterator[Callable[[], None]]:
         writing.close()
         for process in processes:
             process.kill()
+        for process in processes:
             process.wait()
 
 
@@ -103,7 +104,7 @@ def test_a_run_that_has_no_core_is_graded_again_on_the_same_warm_process(
     warm, core = box.pids(), min(os.sched_getaffinity(0))
     with ThreadPoolExecutor(1) as pool:
         with _hogs(core) as hog:
-            report = pool.submit(graded, written(**attack_code), wall_seconds=3.0, statement_seconds=3.0)
+            report = pool.submit(graded, written(**attack_code), wall_seconds=5.0, statement_seconds=5.0)
             starved = asleep()
             for thread in map(int, os.listdir(f"/proc/{starved.pid}/task")):
                 os.sched_setaffinity(thread, {core})

@@ -133,7 +133,7 @@ def test_other_processes_cannot_be_made_or_reached(probe, box, bystander):
     others = {"system": "AssertionError", "forkpty": "EACCES", "limits of its own": "ValueError"}
     assert results == dict.fromkeys(results, "EPERM") | others
     assert bystander.poll() is None
-    assert _state(bystander.pid) == "S"
+    wait_until(lambda: _state(bystander.pid) == "S")
     assert box.pids() == warm
 
 
