@@ -14,6 +14,7 @@ import pytest
 from pyseccomp import Arch, resolve_syscall
 
 import grader
+from tests.waiting import wait_until
 
 EPERM_CALLS = {
     "new programs": "execve execveat memfd_create memfd_secret uselib",
