@@ -63,6 +63,8 @@ def outages(
         installation.expect_one_result_each()
         wait_until(lambda: set(readiness(port).values()) == {"ok"}, pause=0.2)
         assert worker.poll() is None
+        worker.terminate()
+        assert worker.wait(SECONDS) == 0
         return installation.query(
             "SELECT tries, status, points, (SELECT count(*) FROM submissions WHERE claim IS NOT NULL)"
             " FROM submissions JOIN reports ON submission_id = submissions.id"

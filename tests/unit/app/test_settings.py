@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from app.settings import Settings, unknown_variables
 from grader.sandbox.host.cores import available_cores
 
+SECRET = "the-secret-that-nobody-sees"
+
 
 def test_defaults_need_nothing_and_are_not_open_to_the_network() -> None:
     settings = Settings()
@@ -40,8 +42,13 @@ def test_owner_token_that_is_weak_or_no_token_is_refused_without_showing_it(toke
     assert token not in str(caught.value.errors(include_input=False))
 
 
-def test_owner_token_is_not_shown() -> None:
-    assert "owner-token" not in repr(Settings(owner_token="the-secret-owner-token"))
+def test_secrets_are_not_shown() -> None:
+    signing_in = {"oidc_issuer": "https://id.example.org", "oidc_client_id": "grader", "oidc_client_secret": SECRET}
+    mail = {"smtp_host": "mail.example.org", "smtp_sender": "a@example.org", "smtp_user": "a", "smtp_password": SECRET}
+    settings = Settings(owner_token=SECRET, public_url="https://grader.example.org", **signing_in, **mail)
+    assert settings.registration
+    assert settings.mail_server
+    assert SECRET not in repr((settings, settings.registration, settings.mail_server))
 
 
 @pytest.mark.parametrize("name", ["slots", "upload_bytes", "session_seconds", "shutdown_seconds"])

@@ -20,7 +20,7 @@ from grader.report.artefacts import pack
 from grader.report.messages import LANGUAGES
 from grader.report.model import Advisory, Diagnosis, ErrorInfo, Frame, Output
 from grader.report.pictures.charts import pictures
-from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS
+from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, submit
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
 from tests.unit.grader.make_reports import make_report
 from tests.waiting import until
@@ -110,7 +110,7 @@ async def test_page_loads_itself_again_until_there_is_a_report(
         page = (await browser.get(where, params={"lang": "ru"})).text
         assert 'aria-current="true">Оценки' in page
         # Only where no script runs; the script follows the events, with the texts that stand in the page.
-        assert re.search(r'<noscript><meta http-equiv="refresh" content="\d+"></noscript>', page)
+        assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page
         assert '<li data-event="position" data-text="Работа ждёт в очереди, её место: {position}."' in page
         assert '<li data-event="running" data-text="Выполнение кода"' in page
         address = re.search(r'data-events="([^"]+)"', page)
@@ -122,6 +122,18 @@ async def test_page_loads_itself_again_until_there_is_a_report(
         assert told.headers["content-type"].startswith("text/event-stream")
         assert "event: done" in told.text
         assert 'http-equiv="refresh"' not in (await browser.get(where)).text
+
+
+async def test_page_that_waits_long_loads_itself_again_less_often(
+    service: Service, grader: FakeGrader, impatient: None
+) -> None:
+    grader.released.clear()
+    async with service.client() as api, service.browser() as browser:
+        for number in range(12):
+            await submit(api, wait=0, student=f"s{number}")
+        await until(lambda: len(grader.began) == 2)
+        page = (await browser.get((await send(browser)).headers["location"])).text
+    assert '<noscript><meta http-equiv="refresh" content="4"></noscript>' in page, "it is eleventh"
 
 
 async def test_form_without_the_sessions_secret_changes_nothing(service: Service, grader: FakeGrader) -> None:
