@@ -159,7 +159,9 @@ if WORKS:
 
     def test_files_of_the_host_do_not_exist(seen):
         assert len(list(filter(os.path.exists, HOST_FILES))) > 10
-        assert seen(f"list(filter(os.path.exists, {HOST_FILES}))") == []
+        # Folders in which Python or the runner lie are there, as /home may be.
+        needed = {str(parent) for path in (os.path.realpath(sys.executable), RUNNER) for parent in Path(path).parents}
+        assert set(seen(f"list(filter(os.path.exists, {HOST_FILES}))")) <= needed
 
     def test_the_root_holds_what_python_needs(seen):
         top = {path.parts[1] for path in map(Path, (sys.prefix, sys.base_prefix, RUNNER, tempfile.gettempdir()))}
