@@ -22,8 +22,8 @@ WALL = 4.0
 NOTE = "open('asleep', 'w').write(str(os.getpid()))"
 # It says that it is there, and goes on when it is told to: the test decides when, however slow the machine is.
 WAIT = f"{NOTE}\nwhile not os.path.exists('woken'): time.sleep(0.02)"
-# Half a second of work, and an end at once: an answer takes a second more, in which a slow machine could lose the run.
-WORK = "sum(range(3 * 10**7))"
+# A second of work, and an end at once: an answer takes a second more, in which a slow machine could lose the run.
+WORK = "sum(range(6 * 10**7))"
 END = "os._exit(0)"
 ENDED = ("runtime_error", 0, "exits")
 
