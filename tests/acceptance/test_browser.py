@@ -251,7 +251,7 @@ def test_waiting_page_follows_the_queue_over_a_restart_to_the_report(
     with serving(tmp_path / "data", cache_dir, **settings) as server, server.client() as client:
         page.goto(f"{server.url}/enter?token={server.token}")
         page.get_by_role("button", name="Войти").click()
-        # Of one student one is graded at a time.
+        # One attempt of a student is graded at a time.
         source = WRONG.read_bytes()
         for content in (lasting(3, source), source):
             file = ("LSTM.py", content)

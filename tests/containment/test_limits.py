@@ -91,7 +91,7 @@ def test_a_statement_that_sleeps_loses_itself_and_not_the_class(attack):
 def test_a_full_disk_is_an_output_limit_with_a_name_of_its_own(attack):
     for name, code in FULL_DISKS.items():
         for place in ("call", "class_body"):
-            # What it waits for never comes; its folder is looked at meanwhile.
+            # It waits for nothing that comes; its folder is looked at meanwhile.
             report = attack(**{place: code}, statement_seconds=60.0)
             assert verdict(report) == ("output_limit", 0, "disk_full"), (name, place)
 

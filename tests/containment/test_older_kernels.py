@@ -188,7 +188,7 @@ def _outcomes(surroundings, kernel: str, accepted: tuple[str, ...] = ()) -> tupl
     return outcomes, state
 
 
-# What a version leaves to seccomp alone; those between two of them lack what the earlier one says.
+# The calls that a version leaves to seccomp alone; versions between two of them lack what the earlier one says.
 LACKING = {
     1: "truncating, TCP, ioctl, signals and abstract sockets",
     3: "TCP, ioctl, signals and abstract sockets",

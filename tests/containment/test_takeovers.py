@@ -201,7 +201,7 @@ builtins.__import__ = lambda name, *given, **options: original(name, *given, **o
 }
 
 
-# What is noticed of a takeover, one for each kind of signal.
+# Signals of a takeover that are noticed, one of each kind.
 HELD = {
     "its modules, replaced functions": "modules",
     "its pipe, with answers of the built-in layer": "frames",

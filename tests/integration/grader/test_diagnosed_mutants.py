@@ -23,7 +23,7 @@ from tests.exercises import shorter
 from tests.integration.grader.mutants.slips import ALL, Slip
 from tests.integration.grader.mutants.styles import STYLES
 
-# Of what there is, so many are graded, the same ones each time: every one costs half a second. All of them: --mutants.
+# So many are graded, the same ones each time: every one costs half a second. All of them: --mutants.
 COUNT = 60
 #: `make test` grades these, which are to be named without exception.
 FEW = 6
