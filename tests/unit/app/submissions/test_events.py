@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -16,6 +17,12 @@ from tests.unit.app.conftest import FakeGrader, Service
 from tests.waiting import SECONDS, until
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    async with service.client() as client:
+        yield client
 
 
 async def events(
@@ -50,69 +57,68 @@ def places(service: Service, monkeypatch: pytest.MonkeyPatch) -> list[int | None
 
 
 async def test_stream_tells_all_from_the_queue_to_the_report(
-    service: Service, grader: FakeGrader, places: list[int | None]
+    client: httpx.AsyncClient, grader: FakeGrader, places: list[int | None]
 ) -> None:
     grader.released.clear()
-    async with service.client() as client:
-        for number in range(3):
-            body = await submit(client, wait=0, student=f"s{number}")
-        watching = asyncio.create_task(events(client, body))
-        await until(lambda: places)
-        grader.released.set()
-        found = await watching
-        assert [event["event"] for event in found] == ["queued", "position", "reading", "running", "done"]
-        assert found[1]["data"] == {"position": 1}
-        assert "id" not in found[1]
-        assert found[-1]["data"]["submission"] == body["id"]
-        assert (found[-1]["data"]["status"], found[-1]["data"]["points"]) == ("passed", 100.0)
+    for number in range(3):
+        body = await submit(client, wait=0, student=f"s{number}")
+    watching = asyncio.create_task(events(client, body))
+    await until(lambda: places)
+    grader.released.set()
+    found = await watching
+    assert [event["event"] for event in found] == ["queued", "position", "reading", "running", "done"]
+    assert found[1]["data"] == {"position": 1}
+    assert "id" not in found[1]
+    assert found[-1]["data"]["submission"] == body["id"]
+    assert (found[-1]["data"]["status"], found[-1]["data"]["points"]) == ("passed", 100.0)
 
 
-async def test_stream_goes_on_after_the_last_event_that_arrived(service: Service) -> None:
-    async with service.client() as client:
-        body = await submit(client)
-        everything = await events(client, body)
-        for number, event in enumerate(everything[:-1]):
-            assert await events(client, body, event["id"]) == everything[number + 1 :]
-        last = {"Last-Event-ID": everything[-1]["id"]}
-        over = await client.get(f"{body['links']['self']}/events", headers=last)
-        assert (over.status_code, over.content) == (204, b"")
+async def test_stream_goes_on_after_the_last_event_that_arrived(client: httpx.AsyncClient) -> None:
+    body = await submit(client)
+    everything = await events(client, body)
+    for number, event in enumerate(everything[:-1]):
+        assert await events(client, body, event["id"]) == everything[number + 1 :]
+    last = {"Last-Event-ID": everything[-1]["id"]}
+    over = await client.get(f"{body['links']['self']}/events", headers=last)
+    assert (over.status_code, over.content) == (204, b"")
 
 
-async def test_a_new_grade_is_announced_again(service: Service) -> None:
-    async with service.client() as client:
-        body = await submit(client)
-        last = (await events(client, body))[-1]["id"]
-        await client.post("/api/v1/regrades", json={"all": True})
-        await client.get(body["links"]["self"], params={"wait": 120})
-        again = [event["event"] for event in await events(client, body, last) if event["event"] != "position"]
+async def test_a_new_grade_is_announced_again(client: httpx.AsyncClient) -> None:
+    body = await submit(client)
+    last = (await events(client, body))[-1]["id"]
+    await client.post("/api/v1/regrades", json={"all": True})
+    await client.get(body["links"]["self"], params={"wait": 120})
+    again = [event["event"] for event in await events(client, body, last) if event["event"] != "position"]
     assert again == ["queued", "reading", "running", "done"]
 
 
-async def test_a_watcher_that_is_not_told_looks_again(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_watcher_that_is_not_told_looks_again(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As it is when another process grades, and its word does not get through."""
     monkeypatch.setattr("app.queue.watchers.Watchers.tell", lambda *_: None)
     monkeypatch.setattr("app.http.watching.LOOK_SECONDS", 0.5)
     monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.2)
-    async with service.client() as client:
-        body = await submit(client, wait=0)
-        assert [event["event"] for event in await events(client, body)][-1] == "done"
-        body = await submit(client, wait=120)
-        assert body["job_status"] == "done"
+    body = await submit(client, wait=0)
+    assert [event["event"] for event in await events(client, body)][-1] == "done"
+    body = await submit(client, wait=120)
+    assert body["job_status"] == "done"
 
 
-async def test_cancelling_ends_the_stream(service: Service, grader: FakeGrader, places: list[int | None]) -> None:
+async def test_cancelling_ends_the_stream(
+    client: httpx.AsyncClient, grader: FakeGrader, places: list[int | None]
+) -> None:
     grader.released.clear()
-    async with service.client() as client:
-        for number in range(3):
-            body = await submit(client, wait=0, student=f"s{number}")
-        watching = asyncio.create_task(events(client, body))
-        await until(lambda: places)
-        await client.post(f"{body['links']['self']}/cancel")
-        assert [event["event"] for event in await watching] == ["queued", "position", "cancelled"]
+    for number in range(3):
+        body = await submit(client, wait=0, student=f"s{number}")
+    watching = asyncio.create_task(events(client, body))
+    await until(lambda: places)
+    await client.post(f"{body['links']['self']}/cancel")
+    assert [event["event"] for event in await watching] == ["queued", "position", "cancelled"]
 
 
 async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(
-    settings: Settings, service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, service: Service, client: httpx.AsyncClient, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.http.watching.HEARTBEAT_SECONDS", 0.0)
     monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.05)
@@ -124,18 +130,17 @@ async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(
 
     monkeypatch.setattr("app.http.watching.format_sse_event", noted)
     grader.released.clear()
-    async with service.client() as client:
-        body = await submit(client, wait=0)
-        watching = asyncio.create_task(client.get(f"{body['links']['self']}/events"))
-        await until(lambda: any("comment" in event for event in made))
-        service.services.jobs.stop_watching()
-        response = await asyncio.wait_for(watching, SECONDS)
+    body = await submit(client, wait=0)
+    watching = asyncio.create_task(client.get(f"{body['links']['self']}/events"))
+    await until(lambda: any("comment" in event for event in made))
+    service.services.jobs.stop_watching()
+    response = await asyncio.wait_for(watching, SECONDS)
     assert ": still here\n\n" in response.text
     assert "event: done" not in response.text
 
 
 async def test_hundreds_who_wait_ask_the_database_little(
-    service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
+    service: Service, client: httpx.AsyncClient, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.05)
     grader.released.clear()
@@ -147,26 +152,24 @@ async def test_hundreds_who_wait_ask_the_database_little(
         reads += 1
         return read()
 
-    async with service.client() as client:
-        for number in range(3):
-            body = await submit(client, wait=0, student=f"s{number}")
-        monkeypatch.setattr(service.services.database, "read", counted)
-        watching = [asyncio.create_task(events(client, body)) for _ in range(50)]
-        # Each asks for the submission and for what happened; all together for their tokens.
-        await until(lambda: reads >= 50 * 2)
-        await asyncio.sleep(0.5)  # Sleeps: for so long they ask next to nothing.
-        asked = reads
-        grader.released.set()
-        for found in await asyncio.gather(*watching):
-            assert [event["event"] for event in found][-1:] == ["done"], found
+    for number in range(3):
+        body = await submit(client, wait=0, student=f"s{number}")
+    monkeypatch.setattr(service.services.database, "read", counted)
+    watching = [asyncio.create_task(events(client, body)) for _ in range(50)]
+    # Each asks for the submission and for what happened; all together for their tokens.
+    await until(lambda: reads >= 50 * 2)
+    await asyncio.sleep(0.5)  # Sleeps: for so long they ask next to nothing.
+    asked = reads
+    grader.released.set()
+    for found in await asyncio.gather(*watching):
+        assert [event["event"] for event in found][-1:] == ["done"], found
     # From there on the queue is looked at, for all of them together.
     assert asked < 50 * 2 + 30
 
 
 @pytest.mark.parametrize("last", ["x", "-1", str(2**63)])
-async def test_event_id_that_cannot_be_is_refused(service: Service, last: str) -> None:
-    async with service.client() as client:
-        body = await submit(client)
-        response = await client.get(f"{body['links']['self']}/events", headers={"Last-Event-ID": last})
-        assert_problem(response, 422, "invalid-request")
-        assert_problem(await client.get(f"{SUBMISSIONS}/nothing/events"), 404, "submission-not-found")
+async def test_event_id_that_cannot_be_is_refused(client: httpx.AsyncClient, last: str) -> None:
+    body = await submit(client)
+    response = await client.get(f"{body['links']['self']}/events", headers={"Last-Event-ID": last})
+    assert_problem(response, 422, "invalid-request")
+    assert_problem(await client.get(f"{SUBMISSIONS}/nothing/events"), 404, "submission-not-found")

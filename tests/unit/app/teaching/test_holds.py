@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
+import httpx
 import pytest
 from sqlalchemy import func, select
 
@@ -27,6 +30,12 @@ def grader() -> FakeGrader:
     return grader
 
 
+@pytest.fixture
+async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    async with service.client() as client:
+        yield client
+
+
 async def _told(service: Service) -> int:
     async with service.services.database.read() as session:
         return await session.scalar(select(func.count()).select_from(Delivery)) or 0
@@ -38,36 +47,37 @@ async def _with_webhook(service: Service) -> None:
         session.add(Webhook(url="https://lms.example.org/", created_by=token.id, secret="whsec_AAAA"))
 
 
-async def test_an_attack_is_held_with_its_report_as_it_is(service: Service) -> None:
+async def test_an_attack_is_held_with_its_report_as_it_is(service: Service, client: httpx.AsyncClient) -> None:
     await _with_webhook(service)
-    async with service.client() as client:
-        body = await submit(client)
-        assert (body["held"], body["hold"]["decision"], body["grade"]) == (True, None, None)
-        assert (body["report"]["status"], body["report"]["points"]) == ("passed", 100.0)
-        (item,) = (await client.get(SUBMISSIONS, params={"held": True})).json()["items"]
-        assert item["id"] == body["id"]
-        assert (await client.get(SUBMISSIONS, params={"held": False})).json()["items"] == []
+    body = await submit(client)
+    assert (body["held"], body["hold"]["decision"], body["grade"]) == (True, None, None)
+    assert (body["report"]["status"], body["report"]["points"]) == ("passed", 100.0)
+    (item,) = (await client.get(SUBMISSIONS, params={"held": True})).json()["items"]
+    assert item["id"] == body["id"]
+    assert (await client.get(SUBMISSIONS, params={"held": False})).json()["items"] == []
     assert await _told(service) == 0
 
 
-async def test_an_honest_attempt_counts_and_there_is_nothing_to_decide(service: Service, grader: FakeGrader) -> None:
+async def test_an_honest_attempt_counts_and_there_is_nothing_to_decide(
+    service: Service, client: httpx.AsyncClient, grader: FakeGrader
+) -> None:
     grader.change = lambda report: report
     await _with_webhook(service)
-    async with service.client() as client:
-        body = await submit(client)
-        assert (body["held"], body["hold"], body["grade"]["counts"]) == (False, None, True)
-        decided = await client.post(f"{body['links']['self']}/decision", json={"decision": "rejected", **REASON})
-        assert_problem(decided, 409, "not-held")
+    body = await submit(client)
+    assert (body["held"], body["hold"], body["grade"]["counts"]) == (False, None, True)
+    decided = await client.post(f"{body['links']['self']}/decision", json={"decision": "rejected", **REASON})
+    assert_problem(decided, 409, "not-held")
     assert await _told(service) == 1
 
 
 @pytest.mark.parametrize(("decision", "counts"), [("accepted", True), ("rejected", False)])
-async def test_a_decision_says_who_when_and_why_and_is_told(service: Service, decision: str, counts: bool) -> None:
+async def test_a_decision_says_who_when_and_why_and_is_told(
+    service: Service, client: httpx.AsyncClient, decision: str, counts: bool
+) -> None:
     await _with_webhook(service)
-    async with service.client() as client:
-        body = await submit(client)
-        answer = await client.post(f"{body['links']['self']}/decision", json={"decision": decision, **REASON})
-        decided = answer.json()
+    body = await submit(client)
+    answer = await client.post(f"{body['links']['self']}/decision", json={"decision": decision, **REASON})
+    decided = answer.json()
     assert (answer.status_code, decided["held"]) == (200, False)
     assert (decided["hold"]["decision"], decided["hold"]["reason"]) == (decision, REASON["reason"])
     assert decided["hold"]["decided_by"] == "owner"
@@ -76,79 +86,67 @@ async def test_a_decision_says_who_when_and_why_and_is_told(service: Service, de
     assert await _told(service) == 1
 
 
-async def test_a_later_decision_replaces_the_first_and_tells_nobody_again(service: Service) -> None:
+async def test_a_later_decision_replaces_the_first_and_the_same_one_changes_nothing(
+    service: Service, client: httpx.AsyncClient
+) -> None:
     await _with_webhook(service)
-    async with service.client() as client:
-        decision = f"{(await submit(client))['links']['self']}/decision"
-        await client.post(decision, json={"decision": "rejected", **REASON})
-        body = (await client.post(decision, json={"decision": "accepted", **REASON})).json()
-    assert (body["hold"]["decision"], body["grade"]["counts"]) == ("accepted", True)
+    await service.add_token("of-a-teacher-0123456789", Role.TEACHER)
+    decision = f"{(await submit(client))['links']['self']}/decision"
+    first = (await client.post(decision, json={"decision": "rejected", **REASON})).json()
+    async with service.client("of-a-teacher-0123456789") as teacher:
+        again = await teacher.post(decision, json={"decision": "rejected", **REASON})
+    assert (again.status_code, again.json()["hold"]) == (200, first["hold"])
+    assert first["hold"]["decided_by"] == "owner"
+    later = (await client.post(decision, json={"decision": "accepted", **REASON})).json()
+    assert (later["hold"]["decision"], later["grade"]["counts"]) == ("accepted", True)
     assert await _told(service) == 1
+    changes = await client.get(f"/api/v1/courses/{DEFAULT_COURSE}/changes", params={"subject": "member"})
+    holds = [
+        (each["before"].get("hold"), each["after"]["hold"])
+        for each in changes.json()["items"]
+        if "hold" in each["after"]
+    ]
+    attempt = {"assignment": "lstm-layer", "attempt": 1, **REASON}
+    rejected, accepted = ({"decision": each, **attempt} for each in ("rejected", "accepted"))
+    assert holds == [(rejected, accepted), (None, rejected)]
 
 
 @pytest.mark.parametrize("file_is_gone", [False, True], ids=["file", "file-is-gone"])
 async def test_each_decision_is_a_new_answer(
-    service: Service, monkeypatch: pytest.MonkeyPatch, file_is_gone: bool
+    service: Service, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, file_is_gone: bool
 ) -> None:
-    async with service.client() as client:
-        address = (await submit(client))["links"]["self"]
-        if file_is_gone:
-            monkeypatch.delitem(service.services.assignments, "lstm-layer")
-        etag = (await client.get(address)).headers["etag"]
-        for reason in ("We will talk about it.", "We have talked about it."):
-            await client.post(f"{address}/decision", json={"decision": "rejected", "reason": reason})
-            answer = await client.get(address, headers={"If-None-Match": etag})
-            assert answer.status_code == 200
-            assert (answer.json()["held"], answer.json()["hold"]["reason"]) == (False, reason)
-            etag = answer.headers["etag"]
+    address = (await submit(client))["links"]["self"]
+    if file_is_gone:
+        monkeypatch.delitem(service.services.assignments, "lstm-layer")
+    etag = (await client.get(address)).headers["etag"]
+    for reason in ("We will talk about it.", "We have talked about it."):
+        await client.post(f"{address}/decision", json={"decision": "rejected", "reason": reason})
+        answer = await client.get(address, headers={"If-None-Match": etag})
+        assert answer.status_code == 200
+        assert (answer.json()["held"], answer.json()["hold"]["reason"]) == (False, reason)
+        etag = answer.headers["etag"]
 
 
-async def test_the_same_decision_again_changes_nothing(service: Service) -> None:
-    await service.add_token("of-a-teacher-0123456789", Role.TEACHER)
-    async with service.client() as client, service.client("of-a-teacher-0123456789") as teacher:
-        decision = f"{(await submit(client))['links']['self']}/decision"
-        first = (await client.post(decision, json={"decision": "rejected", **REASON})).json()
-        again = await teacher.post(decision, json={"decision": "rejected", **REASON})
-    assert (again.status_code, again.json()["hold"]) == (200, first["hold"])
-    assert first["hold"]["decided_by"] == "owner"
+async def test_a_held_attempt_leaves_the_grade_to_the_others(client: httpx.AsyncClient, grader: FakeGrader) -> None:
+    held = await submit(client)
+    grader.change = lambda report: report.model_copy(update={"points": 40.0}).sealed()
+    honest = await submit(client)
+    assert (honest["grade"]["points"], honest["grade"]["counts"]) == (40.0, True)
+    await client.post(f"{held['links']['self']}/decision", json={"decision": "accepted", **REASON})
+    honest = (await client.get(honest["links"]["self"])).json()
+    assert not honest["grade"]["counts"]
 
 
-async def test_decisions_are_in_the_log_of_the_course(service: Service) -> None:
-    async with service.client() as client:
-        body = await submit(client)
-        for decision in ("rejected", "rejected", "accepted"):
-            await client.post(f"{body['links']['self']}/decision", json={"decision": decision, **REASON})
-        changes = await client.get(f"/api/v1/courses/{DEFAULT_COURSE}/changes", params={"subject": "member"})
-    log = changes.json()["items"]
-    found = [
-        [each[side].get("hold", {}).get("decision") for side in ("before", "after")]
-        for each in log
-        if "hold" in each["after"]
-    ]
-    assert found == [["rejected", "accepted"], [None, "rejected"]]
-    assert log[0]["after"]["hold"] == {"assignment": "lstm-layer", "attempt": 1, "decision": "accepted", **REASON}
-
-
-async def test_a_held_attempt_leaves_the_grade_to_the_others(service: Service, grader: FakeGrader) -> None:
-    async with service.client() as client:
-        held = await submit(client)
-        grader.change = lambda report: report.model_copy(update={"points": 40.0}).sealed()
-        honest = await submit(client)
-        assert (honest["grade"]["points"], honest["grade"]["counts"]) == (40.0, True)
-        await client.post(f"{held['links']['self']}/decision", json={"decision": "accepted", **REASON})
-        honest = (await client.get(honest["links"]["self"])).json()
-        assert not honest["grade"]["counts"]
-
-
-async def test_a_regrade_neither_releases_nor_tells(service: Service, grader: FakeGrader) -> None:
+async def test_a_regrade_neither_releases_nor_tells(
+    service: Service, client: httpx.AsyncClient, grader: FakeGrader
+) -> None:
     await _with_webhook(service)
-    async with service.client() as client:
-        body = await submit(client)
-        grader.change = lambda report: report
-        regrade = (await client.post("/api/v1/regrades", json={"all": True})).json()
-        while (progress := (await client.get(regrade["link"])).json())["done"] < progress["total"]:
-            await client.get(body["links"]["self"], params={"wait": 1})
-        assert (await client.get(body["links"]["self"])).json()["held"]
+    body = await submit(client)
+    grader.change = lambda report: report
+    regrade = (await client.post("/api/v1/regrades", json={"all": True})).json()
+    while (progress := (await client.get(regrade["link"])).json())["done"] < progress["total"]:
+        await client.get(body["links"]["self"], params={"wait": 1})
+    assert (await client.get(body["links"]["self"])).json()["held"]
     assert await _told(service) == 0
 
 

@@ -21,6 +21,7 @@ from app.storage.models import DEFAULT_COURSE, Course, JoinLink, Membership, Per
 from app.web.getting_in.joining import KEY_COOKIE
 from tests.unit.app.calls import PAGE, SUBMISSIONS
 from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
+from tests.unit.app.web.conftest import Browser
 
 pytestmark = pytest.mark.anyio
 
@@ -151,13 +152,12 @@ def key_of(browser: httpx.AsyncClient) -> str:
     return mask(browser.cookies[KEY_COOKIE])
 
 
-async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(service: Service) -> None:
+async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(service: Service, owner: Browser) -> None:
     async with service.services.database.write() as session:
         known = members.add(session, DEFAULT_COURSE, external_id="ivanov", name="Иван")
         known.person.email, known.confirmed_at = "ivanov@hse.ru", utc_now()
-    async with service.client() as owner:
-        files = {"file": ("LSTM.py", b"class LSTM: ...")}
-        await owner.post(SUBMISSIONS, data={"student": "ivanov"}, files=files, params={"wait": 120})
+    files = {"file": ("LSTM.py", b"class LSTM: ...")}
+    await owner.post(SUBMISSIONS, data={"student": "ivanov"}, files=files, params={"wait": 120})
     path = await make(service)
     async with stranger(service) as browser:
         secret = link_in((await join(browser, path, name="Иван", claimed_id="ivanov", email="ivanov@hse.ru")).text)

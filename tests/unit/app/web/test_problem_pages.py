@@ -8,17 +8,14 @@ from html import unescape
 
 import httpx
 import pytest
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.exceptions import HTTPException
 
 from app.errors.courses import CourseArchived
-from app.errors.outgoing import WebhookNotFound
-from app.errors.requests import FormExpired, NotPermitted, OtherSite, TooManyRequests
+from app.errors.requests import FormExpired, NotPermitted, TooManyRequests
 from app.errors.rosters import RosterNotCSV
-from app.errors.submissions import ReportNotReady, SubmissionNotFound
+from app.errors.submissions import SubmissionNotFound
 from app.errors.uploads import Overloaded, UploadTooSlow
-from app.errors.ways_in import JoinLinkExpired, JoinLinkFull, SignOnExpired
+from app.errors.ways_in import JoinLinkExpired, JoinLinkFull
 from app.http.middleware import BODY_BYTES
 from app.storage.database import CommitUnanswered
 from app.storage.models import DEFAULT_COURSE
@@ -26,6 +23,7 @@ from grader.report.messages import LANGUAGES
 from tests.unit.app.access.test_courses import OTHER, two
 from tests.unit.app.calls import PAGE, hand_in
 from tests.unit.app.conftest import Service, form_secret
+from tests.unit.app.web.conftest import Browser
 
 __all__ = ["two"]
 
@@ -38,15 +36,10 @@ ERRORS: tuple[tuple[int, Exception], ...] = (
     (400, HTTPException(400)),
     (403, NotPermitted()),
     (403, FormExpired()),
-    (403, OtherSite()),
-    (403, SignOnExpired()),
     (403, CourseArchived()),
-    (404, HTTPException(404)),
     (404, SubmissionNotFound()),
-    (404, WebhookNotFound()),
     (405, HTTPException(405)),
     (408, UploadTooSlow(limit_seconds=60)),
-    (409, ReportNotReady()),
     (409, JoinLinkFull(limit=30)),
     (410, JoinLinkExpired(expired_at="2026-09-01T00:00:00+00:00")),
     (413, HTTPException(413)),
@@ -55,8 +48,6 @@ ERRORS: tuple[tuple[int, Exception], ...] = (
     (429, TooManyRequests(**WAIT)),
     (500, RuntimeError("secret of the service at /srv/app.py")),
     (503, Overloaded(**WAIT)),
-    (503, NoConnectionFree()),
-    (503, OperationalError("SELECT secret", {}, Exception("secret"))),
     (503, CommitUnanswered("SELECT secret", {}, Exception("secret"))),
 )
 STRANGE = {"/nothing": 404, "/courses/": 401, "/static/nothing.css": 404, "/%00": 404, "/" + "x" * 5000: 404}
@@ -79,7 +70,7 @@ def steps_of(page: httpx.Response) -> dict[str, str]:
 
 
 async def test_page_of_every_refusal_speaks_to_people_and_says_where_to_go_on(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One service for all of them: they change nothing."""
     raised: list[Exception] = []
@@ -87,35 +78,33 @@ async def test_page_of_every_refusal_speaks_to_people_and_says_where_to_go_on(
     async def refuse(*_: object) -> None:
         raise raised[-1]
 
-    async with service.browser() as browser:
-        for (status, error), language in itertools.product(ERRORS, LANGUAGES):
-            raised.append(error)
-            with monkeypatch.context() as patched:
-                patched.setattr("app.web.course.course.attention", refuse)
-                answer = await browser.get(COURSE, params={"lang": language})
-            words = words_of(answer)
-            assert answer.status_code == status, error
-            assert answer.headers["content-type"] == "text/html; charset=utf-8"
-            assert len(re.findall("<h1>[^<]+</h1>", answer.text)) == 1
-            assert not re.search(rf"\b{status}\b|Traceback|SELECT|secret", words)
-            assert not FOR_PROGRAMS.search(words), words
-            assert (answer.headers["x-request-id"] in words) == (status == 500)
-            steps = steps_of(answer)
-            assert 1 <= len(steps) <= 3
-            for address in steps.values():
-                assert (await browser.get(address)).status_code == 200
+    for (status, error), language in itertools.product(ERRORS, LANGUAGES):
+        raised.append(error)
+        with monkeypatch.context() as patched:
+            patched.setattr("app.web.course.course.attention", refuse)
+            answer = await browser.get(COURSE, params={"lang": language})
+        words = words_of(answer)
+        assert answer.status_code == status, error
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert len(re.findall("<h1>[^<]+</h1>", answer.text)) == 1
+        assert not re.search(rf"\b{status}\b|Traceback|SELECT|secret", words)
+        assert not FOR_PROGRAMS.search(words), words
+        assert (answer.headers["x-request-id"] in words) == (status == 500)
+        steps = steps_of(answer)
+        assert 1 <= len(steps) <= 3
+        for address in steps.values():
+            assert (await browser.get(address)).status_code == 200
 
 
-async def test_time_to_wait_is_told_in_words(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_time_to_wait_is_told_in_words(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(*_: object) -> None:
         raise TooManyRequests(**WAIT)
 
     monkeypatch.setattr("app.web.course.course.attention", refuse)
-    async with service.browser() as browser:
-        answer = await browser.get(COURSE)
-        assert answer.headers["retry-after"] == "150"
-        assert "Try again in 3 minutes." in answer.text
-        assert "через 3 минуты" in (await browser.get(COURSE, params={"lang": "ru"})).text
+    answer = await browser.get(COURSE)
+    assert answer.headers["retry-after"] == "150"
+    assert "Try again in 3 minutes." in answer.text
+    assert "через 3 минуты" in (await browser.get(COURSE, params={"lang": "ru"})).text
 
 
 async def test_address_without_a_page_is_told_to_everybody_in_the_same_words(two: Service) -> None:
@@ -168,16 +157,15 @@ async def test_bad_cookie_is_no_fault_of_ours(service: Service) -> None:
             assert 'action="/enter"' in answer.text
 
 
-async def test_form_that_is_too_large_or_too_old_leads_back_to_itself(service: Service) -> None:
+async def test_form_that_is_too_large_or_too_old_leads_back_to_itself(browser: Browser) -> None:
     here = f"{COURSE}/members/new"
-    async with service.browser() as browser:
-        browser.headers["referer"] = f"http://grader.test{here}?said=member.added&q=x"
-        secret = form_secret((await browser.get("/")).text)
-        large = {"form_secret": secret, "name": "x" * BODY_BYTES}
-        for fields, status in ((large, 413), ({"form_secret": "0" * 64}, 403)):
-            answer = await browser.post(f"{COURSE}/members/new", data=fields)
-            assert answer.status_code == status
-            assert steps_of(answer)["Back to the form"] == f"{here}?q=x"
+    browser.headers["referer"] = f"http://grader.test{here}?said=member.added&q=x"
+    secret = form_secret((await browser.get("/")).text)
+    large = {"form_secret": secret, "name": "x" * BODY_BYTES}
+    for fields, status in ((large, 413), ({"form_secret": "0" * 64}, 403)):
+        answer = await browser.post(f"{COURSE}/members/new", data=fields)
+        assert answer.status_code == status
+        assert steps_of(answer)["Back to the form"] == f"{here}?q=x"
 
 
 async def test_stranger_who_sends_too_much_is_answered_with_a_page(service: Service) -> None:

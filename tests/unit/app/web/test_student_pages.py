@@ -22,6 +22,7 @@ from grader.report.model import Diagnosis
 from grader.report.source import Cell, Line, pack
 from tests.unit.app.calls import ATTEMPTS, CODE, PAGE, SUBMISSIONS
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
+from tests.unit.app.web.conftest import Browser
 
 pytestmark = pytest.mark.anyio
 
@@ -42,26 +43,22 @@ async def stored(service: Service) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("code", "filename"), [(CODE.decode(), "pasted.py"), (NOTEBOOK, "pasted.ipynb")])
-async def test_pasted_code_is_an_attempt(service: Service, code: str, filename: str) -> None:
-    await service.add_token("of-anna", student="anna")
-    async with service.browser("of-anna") as browser:
-        assert (await send(browser, code=code)).status_code == 303
+async def test_pasted_code_is_an_attempt(service: Service, anna: Browser, code: str, filename: str) -> None:
+    assert (await send(anna, code=code)).status_code == 303
     assert ((await stored(service))["filename"], (await stored(service))["student"]) == (filename, "anna")
 
 
-async def test_refused_form_keeps_the_pasted_code_and_says_why_at_the_field(service: Service) -> None:
-    await service.add_token("of-anna", student="anna")
-    async with service.browser("of-anna") as browser:
-        both = await send(browser, code="class LSTM: <b>", file=("LSTM.py", CODE))
-        assert both.status_code == 422
-        assert "class LSTM: &lt;b&gt;</textarea>" in both.text
-        assert 'aria-invalid="true"' in both.text
-        assert f'href="{PAGE}?lang=ru"' in both.text
-        assert (await send(browser)).status_code == 422
-        told = await send(browser, {"Accept": "application/json"}, code=CODE.decode(), file=("LSTM.py", CODE))
-        assert told.json()["type"].endswith(":file-and-code")
-        sent = await send(browser, {"Accept": "application/json"}, code=CODE.decode())
-        assert sent.json()["address"].startswith("/submissions/")
+async def test_refused_form_keeps_the_pasted_code_and_says_why_at_the_field(anna: Browser) -> None:
+    both = await send(anna, code="class LSTM: <b>", file=("LSTM.py", CODE))
+    assert both.status_code == 422
+    assert "class LSTM: &lt;b&gt;</textarea>" in both.text
+    assert 'aria-invalid="true"' in both.text
+    assert f'href="{PAGE}?lang=ru"' in both.text
+    assert (await send(anna)).status_code == 422
+    told = await send(anna, {"Accept": "application/json"}, code=CODE.decode(), file=("LSTM.py", CODE))
+    assert told.json()["type"].endswith(":file-and-code")
+    sent = await send(anna, {"Accept": "application/json"}, code=CODE.decode())
+    assert sent.json()["address"].startswith("/submissions/")
 
 
 async def test_staff_who_name_no_student_hand_in_a_trial(service: Service) -> None:
@@ -79,79 +76,73 @@ async def test_staff_who_name_no_student_hand_in_a_trial(service: Service) -> No
 
 
 @pytest.mark.parametrize(("form", "holds"), [("ipynb", '"nbformat": 4'), ("py", "class LSTM(tf.keras.Model)")])
-async def test_template_is_a_file_to_begin_with(service: Service, form: str, holds: str) -> None:
-    async with service.browser() as browser:
-        answer = await browser.get(f"{PAGE}/template.{form}")
-        assert holds in answer.text
-        assert answer.headers["content-disposition"] == f'attachment; filename="lstm-layer.{form}"'
-        assert (await browser.get(f"{PAGE}/template.exe")).status_code == 422
+async def test_template_is_a_file_to_begin_with(browser: Browser, form: str, holds: str) -> None:
+    answer = await browser.get(f"{PAGE}/template.{form}")
+    assert holds in answer.text
+    assert answer.headers["content-disposition"] == f'attachment; filename="lstm-layer.{form}"'
+    assert (await browser.get(f"{PAGE}/template.exe")).status_code == 422
 
 
-async def test_attempts_say_what_changed_and_ask_for_a_review(service: Service, grader: FakeGrader) -> None:
-    await service.add_token("of-anna", student="anna")
-    async with service.browser("of-anna") as browser:
-        pages = []
-        for lines in ("one", "two", "three"), ("one", "2", "three", "four"), ("one", "2", "three", "four"):
-            grader.artefacts = dict(
-                [pack([Cell(index=0, lines=[Line(text=line, runs=[("", len(line))]) for line in lines])])]
-            )
-            pages.append((await send(browser, code="\n".join(lines))).headers["location"])
-            await browser.get(pages[-1])
-        first, second = pages[:2]
-        page = (await browser.get(ATTEMPTS)).text
-        assert page.index("Attempt 2") < page.index("Attempt 1")
-        assert page.count("counts: the first of your best</span>") == 1
-        assert page.count("attempt 1 has as many points and came first") == 2
-        assert page.count("lines: +2 −1") == page.count("the code is the same") == 1
-        compared = (await browser.get(f"{first}/beside/{second.rpartition('/')[2]}")).text
-        assert f'href="{ATTEMPTS}"' in compared
-        assert "+ four" in compared
-        asked = {"form_secret": form_secret(page), "text": "Why?\nIs it wrong?"}
-        assert (await browser.post(f"{first}/reviews", data=asked)).status_code == 303
-        report = (await browser.get(first)).text
-        assert "Is it wrong?" in report
-        assert "waits for an answer" in report
-        assert f'action="{first}/reviews"' not in report
+async def test_attempts_say_what_changed_and_ask_for_a_review(anna: Browser, grader: FakeGrader) -> None:
+    pages = []
+    for lines in ("one", "two", "three"), ("one", "2", "three", "four"), ("one", "2", "three", "four"):
+        grader.artefacts = dict(
+            [pack([Cell(index=0, lines=[Line(text=line, runs=[("", len(line))]) for line in lines])])]
+        )
+        pages.append((await send(anna, code="\n".join(lines))).headers["location"])
+        await anna.get(pages[-1])
+    first, second = pages[:2]
+    page = (await anna.get(ATTEMPTS)).text
+    assert page.index("Attempt 2") < page.index("Attempt 1")
+    assert page.count("counts: the first of your best</span>") == 1
+    assert page.count("attempt 1 has as many points and came first") == 2
+    assert page.count("lines: +2 −1") == page.count("the code is the same") == 1
+    compared = (await anna.get(f"{first}/beside/{second.rpartition('/')[2]}")).text
+    assert f'href="{ATTEMPTS}"' in compared
+    assert "+ four" in compared
+    asked = {"form_secret": form_secret(page), "text": "Why?\nIs it wrong?"}
+    assert (await anna.post(f"{first}/reviews", data=asked)).status_code == 303
+    report = (await anna.get(first)).text
+    assert "Is it wrong?" in report
+    assert "waits for an answer" in report
+    assert f'action="{first}/reviews"' not in report
 
 
-async def test_request_for_review_that_is_refused_gives_back_what_was_written(service: Service) -> None:
-    await service.add_token("of-anna", student="anna")
-    async with service.browser("of-anna") as browser, service.client() as owner:
-        first = (await send(browser, code="class LSTM: ...")).headers["location"]
-        secret = form_secret((await browser.get(first)).text)
-        for text, why in (("x" * 2001, "at most 2000 characters"), ("a\0b", "cannot be stored")):
-            refused = await browser.post(f"{first}/reviews", data={"form_secret": secret, "text": text})
-            assert refused.status_code == 422
-            assert why in refused.text
-            assert f"\n{text}</textarea>".replace("\0", "\ufffd") in refused.text
-        assert (await browser.post(f"{first}/reviews", data={"form_secret": secret, "text": "Why?"})).is_redirect
-        # Signed in again in another tab.
-        expired = await browser.post(f"{first}/reviews", data={"form_secret": "of before", "text": "Long words"})
-        assert (expired.status_code, "\nLong words</textarea>" in expired.text) == (403, True)
-        # Asked on another device, and the page on this one is of before.
-        again = await browser.post(f"{first}/reviews", data={"form_secret": secret, "text": "My <b>other</b>\r\nwords"})
-        await owner.patch(COURSE, json={"archived": True})
-        archived = await browser.post(f"{first}/reviews", data={"form_secret": secret, "text": "More words"})
+async def test_request_for_review_that_is_refused_gives_back_what_was_written(anna: Browser, owner: Browser) -> None:
+    first = (await send(anna, code="class LSTM: ...")).headers["location"]
+    secret = form_secret((await anna.get(first)).text)
+    for text, why in (("x" * 2001, "at most 2000 characters"), ("a\0b", "cannot be stored")):
+        refused = await anna.post(f"{first}/reviews", data={"form_secret": secret, "text": text})
+        assert refused.status_code == 422
+        assert why in refused.text
+        assert f"\n{text}</textarea>".replace("\0", "\ufffd") in refused.text
+    assert (await anna.post(f"{first}/reviews", data={"form_secret": secret, "text": "Why?"})).is_redirect
+    # Signed in again in another tab.
+    expired = await anna.post(f"{first}/reviews", data={"form_secret": "of before", "text": "Long words"})
+    assert (expired.status_code, "\nLong words</textarea>" in expired.text) == (403, True)
+    # Asked on another device, and the page on this one is of before.
+    again = await anna.post(f"{first}/reviews", data={"form_secret": secret, "text": "My <b>other</b>\r\nwords"})
+    await owner.patch(COURSE, json={"archived": True})
+    archived = await anna.post(f"{first}/reviews", data={"form_secret": secret, "text": "More words"})
     assert (again.status_code, archived.status_code) == (409, 403)
     assert "\nMy &lt;b&gt;other&lt;/b&gt;\nwords</textarea>" in again.text
     assert "\nMore words</textarea>" in archived.text
 
 
 async def test_a_mistake_is_gone_only_where_the_next_attempt_ran_to_its_end(
-    service: Service, grader: FakeGrader
+    service: Service, anna: Browser, grader: FakeGrader
 ) -> None:
     grader.statuses = [Status.FAILED, Status.INVALID_SUBMISSION, Status.FAILED, Status.PASSED]
     mistake = Diagnosis(code="gates_swapped_if", confidence="exact")
     grader.change = lambda report: report.model_copy(
         update={"diagnoses": [mistake] if report.status == Status.FAILED else []}
     )
-    await service.add_token("of-anna", student="anna")
-    async with service.browser("of-anna") as browser, service.browser() as teacher:
+    async with service.browser() as teacher:
         ids = []
         for code in "abcd":
-            ids.append((await send(browser, code=code)).headers["location"].rpartition("/")[2])
-            await browser.get(f"/submissions/{ids[-1]}")
-        page = (await browser.get(ATTEMPTS)).text
+            ids.append((await send(anna, code=code)).headers["location"].rpartition("/")[2])
+            await anna.get(f"/submissions/{ids[-1]}")
+        page = (await anna.get(ATTEMPTS)).text
         beside = [(await teacher.get(f"/submissions/{a}/beside/{b}")).text for a, b in pairwise(ids)]
         overview = (await teacher.get(f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer/overview")).text
     assert (page.count("Gone: "), page.count("New: ")) == (1, 0)
@@ -164,7 +155,7 @@ async def test_a_mistake_is_gone_only_where_the_next_attempt_ran_to_its_end(
     [("full", "Nothing is forgotten", "Forget gate is not used"), (None, "Forget gate is not used", "forgotten")],
 )
 async def test_attempts_name_a_mistake_as_its_report_does_and_a_count_of_all_of_its_variants(
-    service: Service, grader: FakeGrader, variant: str | None, named: str, other: str
+    service: Service, anna: Browser, grader: FakeGrader, variant: str | None, named: str, other: str
 ) -> None:
     grader.statuses = [Status.FAILED, Status.PASSED]
     params = {"variant": variant} if variant else {}
@@ -172,11 +163,10 @@ async def test_attempts_name_a_mistake_as_its_report_does_and_a_count_of_all_of_
     grader.change = lambda report: report.model_copy(
         update={"diagnoses": [mistake] if report.status == Status.FAILED else []}
     )
-    await service.add_token("of-anna", student="anna")
-    async with service.browser("of-anna") as browser, service.browser() as teacher:
+    async with service.browser() as teacher:
         for code in "ab":
-            await browser.get((await send(browser, code=code)).headers["location"])
-        page = (await browser.get(ATTEMPTS)).text
+            await anna.get((await send(anna, code=code)).headers["location"])
+        page = (await anna.get(ATTEMPTS)).text
         overview = (await teacher.get(f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer/overview")).text
     assert f"</span> {named}</li>" in page
     assert f"Gone: {named}" in page
@@ -184,16 +174,16 @@ async def test_attempts_name_a_mistake_as_its_report_does_and_a_count_of_all_of_
     assert "Forget gate is not used" in overview
 
 
-async def test_student_who_handed_nothing_in_reads_the_grade_that_was_set_and_why(service: Service) -> None:
-    await service.add_token("of-anna", student="anna")
-    async with service.client() as owner, service.browser("of-anna") as browser:
-        assert (await owner.put(f"{COURSE}/assignments/lstm-layer", json={})).is_success
-        member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
-        place = f"{COURSE}/members/{member}/assignments/lstm-layer"
-        before = (await browser.get(PAGE)).text
-        assert (await owner.post(f"{place}/adjustments", json={"value": 80.0, "reason": "oral exam"})).is_success
-        assert (await owner.post(f"{place}/comments", json={"text": "You <know> it."})).is_success
-        page, attempts = [(await browser.get(address)).text for address in (PAGE, ATTEMPTS)]
+async def test_student_who_handed_nothing_in_reads_the_grade_that_was_set_and_why(
+    anna: Browser, owner: Browser
+) -> None:
+    assert (await owner.put(f"{COURSE}/assignments/lstm-layer", json={})).is_success
+    member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
+    place = f"{COURSE}/members/{member}/assignments/lstm-layer"
+    before = (await anna.get(PAGE)).text
+    assert (await owner.post(f"{place}/adjustments", json={"value": 80.0, "reason": "oral exam"})).is_success
+    assert (await owner.post(f"{place}/comments", json={"text": "You <know> it."})).is_success
+    page, attempts = [(await anna.get(address)).text for address in (PAGE, ATTEMPTS)]
     assert "No grade yet" not in before
     for text in page, attempts:
         assert "<b>80</b>&nbsp;/&nbsp;100" in text
@@ -202,38 +192,36 @@ async def test_student_who_handed_nothing_in_reads_the_grade_that_was_set_and_wh
 
 
 async def test_page_of_an_assignment_tells_comments_on_all_of_the_work_and_not_on_one_attempt(
-    service: Service,
+    anna: Browser,
+    owner: Browser,
 ) -> None:
-    await service.add_token("of-anna", student="anna")
-    async with service.client() as owner, service.browser("of-anna") as browser:
-        report = (await send(browser, code="class LSTM: ...")).headers["location"]
-        member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
-        comments = f"{COURSE}/members/{member}/assignments/lstm-layer/comments"
-        on_one = {"text": "On this one", "submission": report.rpartition("/")[2]}
-        for said in ({"text": "On everything"}, on_one):
-            assert (await owner.post(comments, json=said)).is_success
-        page, of_report = [(await browser.get(address)).text for address in (PAGE, report)]
+    report = (await send(anna, code="class LSTM: ...")).headers["location"]
+    member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
+    comments = f"{COURSE}/members/{member}/assignments/lstm-layer/comments"
+    on_one = {"text": "On this one", "submission": report.rpartition("/")[2]}
+    for said in ({"text": "On everything"}, on_one):
+        assert (await owner.post(comments, json=said)).is_success
+    page, of_report = [(await anna.get(address)).text for address in (PAGE, report)]
     assert ("On everything" in page, "On this one" in page) == (True, False)
     assert ("On everything" in of_report, "On this one" in of_report) == (True, True)
 
 
-async def test_report_names_the_assignment_and_its_rule_as_the_course_does(service: Service) -> None:
-    await service.add_token("of-anna", student="anna")
-    async with service.client() as owner:
-        own = {"title": "An LSTM of one's own", "rules": {"counts": "last"}}
-        assert (await owner.put(f"{COURSE}/assignments/lstm-layer", json=own)).is_success
-    async with service.browser("of-anna") as browser:
-        first, second = [(await send(browser, code=code)).headers["location"] for code in ("a = 1", "a = 2")]
-        await browser.get(second)
-        page = unescape((await browser.get(first)).text)
+async def test_report_names_the_assignment_and_its_rule_as_the_course_does(anna: Browser, owner: Browser) -> None:
+    own = {"title": "An LSTM of one's own", "rules": {"counts": "last"}}
+    assert (await owner.put(f"{COURSE}/assignments/lstm-layer", json=own)).is_success
+    first, second = [(await send(anna, code=code)).headers["location"] for code in ("a = 1", "a = 2")]
+    await anna.get(second)
+    page = unescape((await anna.get(first)).text)
     assert "› An LSTM of one's own" in re.sub("<[^>]+>", "", page)
     assert "the last one counts" in page
 
 
-async def test_every_time_is_one_that_a_script_shows_to_students_by_their_own_clock(service: Service) -> None:
+async def test_every_time_is_one_that_a_script_shows_to_students_by_their_own_clock(
+    service: Service, owner: Browser
+) -> None:
     await service.add_token("of-anna", student="anna")
     dates = {"due": "2026-01-02T00:00Z", "closes": "2026-01-02T00:00Z"}
-    async with service.client() as owner, service.browser("of-anna") as browser:
+    async with service.browser("of-anna") as browser:
         report = (await send(browser, code="class LSTM: ...")).headers["location"]
         await browser.get(report)
         await browser.post(
@@ -291,11 +279,9 @@ async def test_staff_of_one_course_are_led_to_it_and_others_see_all_their_course
             assert (await browser.get(where)).status_code == 200
 
 
-async def test_student_at_a_course_is_led_to_the_own_work_in_the_language_of_the_address(service: Service) -> None:
-    await service.add_token("of-anna", student="anna")
-    async with service.browser("of-anna") as browser:
-        led = await browser.get(f"/courses/{DEFAULT_COURSE}?lang=ru&course=other")
-        assert led.status_code == 303
-        page = (await browser.get(led.headers["location"])).text
+async def test_student_at_a_course_is_led_to_the_own_work_in_the_language_of_the_address(anna: Browser) -> None:
+    led = await anna.get(f"/courses/{DEFAULT_COURSE}?lang=ru&course=other")
+    assert led.status_code == 303
+    page = (await anna.get(led.headers["location"])).text
     assert '<html lang="ru"' in page
     assert PAGE in page

@@ -14,7 +14,6 @@ import pytest
 
 from app.http.auth.proof import FORM_FIELD
 from app.http.masking import unmask
-from app.storage.models import DEFAULT_COURSE
 from grader import Report, Status
 from grader.report.artefacts import pack
 from grader.report.messages import LANGUAGES
@@ -22,6 +21,7 @@ from grader.report.model import Advisory, Diagnosis, ErrorInfo, Frame, Output
 from grader.report.pictures.charts import pictures
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, submit
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
+from tests.unit.app.web.conftest import Browser
 from tests.unit.grader.make_reports import make_report
 from tests.waiting import until
 
@@ -75,13 +75,10 @@ async def test_service_without_single_sign_on_has_no_pages_of_it(service: Servic
         assert (await browser.post("/enter/together", data=form)).status_code == 401
 
 
-async def test_bearer_token_does_not_open_pages(service: Service) -> None:
-    async with service.client(Accept="text/html") as client:
-        assert (await client.get("/")).status_code == 401
-
-
-async def test_session_ends_with_its_token(service: Service) -> None:
+async def test_pages_take_a_session_while_its_token_lasts_and_no_bearer_token(service: Service) -> None:
     token = await service.add_token("short-lived")
+    async with service.client("short-lived", Accept="text/html") as program:
+        assert (await program.get("/")).status_code == 401
     async with service.browser("short-lived") as browser:
         assert (await browser.get("/")).status_code == 200
         async with service.services.database.write() as session:
@@ -91,100 +88,79 @@ async def test_session_ends_with_its_token(service: Service) -> None:
         assert (await browser.get("/")).status_code == 401
 
 
-async def test_upload_leads_to_the_report(service: Service) -> None:
-    async with service.browser() as browser:
-        response = await send(browser, student="Иванов")
-        assert response.status_code == 303
-        page = await browser.get(response.headers["location"])
-        assert "Passed" in page.text
-        assert "100" in page.text
-        assert "Иванов" in (await browser.get(ATTEMPTS)).text
-
-
 async def test_page_loads_itself_again_until_there_is_a_report(
-    service: Service, grader: FakeGrader, impatient: None
+    browser: Browser, grader: FakeGrader, impatient: None
 ) -> None:
     grader.released.clear()
-    async with service.browser() as browser:
-        where = (await send(browser)).headers["location"]
-        page = (await browser.get(where, params={"lang": "ru"})).text
-        assert 'aria-current="true">Оценки' in page
-        # Only where no script runs; the script follows the events, with the texts that stand in the page.
-        assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page
-        assert '<li data-event="position" data-text="Работа ждёт в очереди, её место: {position}."' in page
-        assert '<li data-event="running" data-text="Выполнение кода"' in page
-        address = re.search(r'data-events="([^"]+)"', page)
-        assert address
-        watching = asyncio.create_task(browser.get(address[1]))
-        await until(lambda: grader.began)
-        grader.released.set()
-        told = await watching
-        assert told.headers["content-type"].startswith("text/event-stream")
-        assert "event: done" in told.text
-        assert 'http-equiv="refresh"' not in (await browser.get(where)).text
+    where = (await send(browser)).headers["location"]
+    page = (await browser.get(where, params={"lang": "ru"})).text
+    assert 'aria-current="true">Оценки' in page
+    # Only where no script runs; the script follows the events, with the texts that stand in the page.
+    assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page
+    assert '<li data-event="position" data-text="Работа ждёт в очереди, её место: {position}."' in page
+    assert '<li data-event="running" data-text="Выполнение кода"' in page
+    address = re.search(r'data-events="([^"]+)"', page)
+    assert address
+    watching = asyncio.create_task(browser.get(address[1]))
+    await until(lambda: grader.began)
+    grader.released.set()
+    told = await watching
+    assert told.headers["content-type"].startswith("text/event-stream")
+    assert "event: done" in told.text
+    assert 'http-equiv="refresh"' not in (await browser.get(where)).text
 
 
 async def test_page_that_waits_long_loads_itself_again_less_often(
-    service: Service, grader: FakeGrader, impatient: None
+    owner: Browser, browser: Browser, grader: FakeGrader, impatient: None
 ) -> None:
     grader.released.clear()
-    async with service.client() as api, service.browser() as browser:
-        for number in range(12):
-            await submit(api, wait=0, student=f"s{number}")
-        await until(lambda: len(grader.began) == 2)
-        page = (await browser.get((await send(browser)).headers["location"])).text
+    for number in range(12):
+        await submit(owner, wait=0, student=f"s{number}")
+    await until(lambda: len(grader.began) == 2)
+    page = (await browser.get((await send(browser)).headers["location"])).text
     assert '<noscript><meta http-equiv="refresh" content="4"></noscript>' in page, "it is eleventh"
 
 
-async def test_form_without_the_sessions_secret_changes_nothing(service: Service, grader: FakeGrader) -> None:
-    async with service.browser() as browser:
-        for secret in ("0" * 64, "0" * 256, "0" * 255, "ы", "x"):
-            assert (await send(browser, secret=secret)).status_code == 403, secret
-            assert (await browser.post("/leave", data={"form_secret": secret})).status_code == 403, secret
-        assert (await browser.post("/leave")).status_code == 403
-        assert (await browser.get("/")).status_code == 200
+async def test_form_without_the_sessions_secret_changes_nothing(browser: Browser, grader: FakeGrader) -> None:
+    for secret in ("0" * 64, "0" * 256, "0" * 255, "ы", "x"):
+        assert (await send(browser, secret=secret)).status_code == 403, secret
+        assert (await browser.post("/leave", data={"form_secret": secret})).status_code == 403, secret
+    assert (await browser.post("/leave")).status_code == 403
+    assert (await browser.get("/")).status_code == 200
     assert grader.graded == []
 
 
-async def test_signing_out_ends_the_session(service: Service) -> None:
-    async with service.browser() as browser:
-        cookies = dict(browser.cookies)
-        secret = form_secret((await browser.get("/")).text)
-        assert (await browser.post("/leave", data={"form_secret": secret})).status_code == 303
-        browser.cookies.update(cookies)
-        assert (await browser.get("/")).status_code == 401
+async def test_signing_out_ends_the_session(browser: Browser) -> None:
+    cookies = dict(browser.cookies)
+    secret = form_secret((await browser.get("/")).text)
+    assert (await browser.post("/leave", data={"form_secret": secret})).status_code == 303
+    browser.cookies.update(cookies)
+    assert (await browser.get("/")).status_code == 401
 
 
-async def test_refused_upload_shows_the_form_again_with_what_was_typed(service: Service) -> None:
-    async with service.browser() as browser:
-        response = await send(browser, student="Петрова", file=("LSTM.docx", b"x"))
+async def test_refused_upload_shows_the_form_again_with_what_was_typed(browser: Browser) -> None:
+    assert (await send(browser, file=("", b""))).status_code == 422
+    response = await send(browser, student="Петрова", file=("LSTM.docx", b"x"))
     assert response.status_code == 415
     assert "LSTM.docx" in response.text
     assert 'value="Петрова"' in response.text
 
 
-async def test_nothing_chosen_is_explained(service: Service) -> None:
-    async with service.browser() as browser:
-        response = await send(browser, file=("", b""))
-    assert response.status_code == 422
-    assert "file" in response.text
-
-
 @pytest.mark.parametrize("status", list(Status))
-async def test_report_of_every_status_is_a_page(service: Service, grader: FakeGrader, status: Status) -> None:
+async def test_report_of_every_status_is_a_page(browser: Browser, grader: FakeGrader, status: Status) -> None:
     grader.statuses = [status]
-    async with service.browser() as browser:
-        where = (await send(browser)).headers["location"]
-        for language in LANGUAGES:
-            page = await browser.get(where, params={"lang": language})
-            assert page.status_code == 200
-            assert f'<html lang="{language}">' in page.text
-            assert page.headers["content-language"] == language
-            # The choice lasts.
-            assert f'<html lang="{language}">' in (await browser.get("/")).text
+    where = (await send(browser)).headers["location"]
+    for language in LANGUAGES:
+        page = await browser.get(where, params={"lang": language})
+        assert page.status_code == 200
+        assert f'<html lang="{language}">' in page.text
+        assert page.headers["content-language"] == language
+        assert ("Passed" in page.text) == (status == Status.PASSED and language == "en")
+        # The choice lasts.
+        assert f'<html lang="{language}">' in (await browser.get("/")).text
 
 
-async def test_a_students_text_is_escaped_everywhere(service: Service, grader: FakeGrader) -> None:
+async def test_a_students_text_is_escaped_everywhere(browser: Browser, grader: FakeGrader) -> None:
     def hostile(report: Report) -> Report:
         return report.model_copy(
             update={
@@ -198,25 +174,23 @@ async def test_a_students_text_is_escaped_everywhere(service: Service, grader: F
         )
 
     grader.change = hostile
-    async with service.browser() as browser:
-        response = await send(browser, student=HOSTILE.replace("\x1b", ""), file=(f"{HOSTILE}.py", b"x"))
-        pages = [(await browser.get(response.headers["location"])).text, (await browser.get(ATTEMPTS)).text]
+    response = await send(browser, student=HOSTILE.replace("\x1b", ""), file=(f"{HOSTILE}.py", b"x"))
+    pages = [(await browser.get(response.headers["location"])).text, (await browser.get(ATTEMPTS)).text]
     for page in pages:
         assert "alert(1)" in page
         assert "<script>" not in page
         assert "\x1b" not in page
 
 
-async def test_every_answer_binds_the_browser(service: Service) -> None:
-    async with service.browser() as browser:
-        for path in ("/", "/docs", "/healthz", "/api/v1/assignments", "/nothing", "/static/style.css"):
-            headers = (await browser.get(path)).headers
-            policy = headers["content-security-policy"]
-            assert policy.startswith("default-src 'self'")
-            assert "unsafe" not in policy
-            assert headers["x-content-type-options"] == "nosniff"
-            assert headers["x-frame-options"] == "DENY"
-            assert headers["cache-control"]
+async def test_every_answer_binds_the_browser(browser: Browser) -> None:
+    for path in ("/", "/docs", "/healthz", "/api/v1/assignments", "/nothing", "/static/style.css"):
+        headers = (await browser.get(path)).headers
+        policy = headers["content-security-policy"]
+        assert policy.startswith("default-src 'self'")
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["cache-control"]
 
 
 async def test_submitters_list_shows_only_its_own(service: Service) -> None:
@@ -241,45 +215,29 @@ async def test_a_students_own_form_names_the_student_and_asks_for_no_name(servic
 
 
 async def test_the_first_file_after_a_start_is_told_to_wait_longer(
-    service: Service, grader: FakeGrader, impatient: None
+    service: Service, browser: Browser, grader: FakeGrader, impatient: None
 ) -> None:
     state = service._transport.app.state.operations  # type: ignore[attr-defined]
     grader.released.clear()
-    async with service.browser() as browser:
-        sent = await send(browser, student="ivanov")
-        for has_ended in (False, True):
-            state.self_test.has_ended = has_ended
-            page = (await browser.get(sent.headers["location"])).text
-            assert ("The service has just started" in page) is not has_ended
-            assert "The file has arrived" in page
-            assert "few seconds" not in page
-        grader.released.set()
-
-
-async def test_staff_reach_the_student_from_an_attempt_that_waits(
-    service: Service, grader: FakeGrader, impatient: None
-) -> None:
-    async with service.client() as owner:
-        member = {"external_id": "ivanov", "name": "Ivan Ivanov"}
-        made = (await owner.post(f"/api/v1/courses/{DEFAULT_COURSE}/members", json=member)).json()
-    grader.released.clear()
-    async with service.browser() as browser:
-        sent = await send(browser, student="ivanov")
+    sent = await send(browser, student="ivanov")
+    for has_ended in (False, True):
+        state.self_test.has_ended = has_ended
         page = (await browser.get(sent.headers["location"])).text
-        grader.released.set()
-    assert re.search(rf'/members/{made["id"]}"><bdi>Ivan Ivanov', page)
+        assert ("The service has just started" in page) is not has_ended
+        assert "The file has arrived" in page
+        assert "few seconds" not in page
+    grader.released.set()
 
 
-async def test_student_sees_their_own_attempt_that_waits(service: Service, grader: FakeGrader, impatient: None) -> None:
-    await service.add_token("token-of-ivanov", student="ivanov")
+async def test_attempt_that_waits_names_its_student_to_whom_staff_go_on(
+    anna: Browser, browser: Browser, grader: FakeGrader, impatient: None
+) -> None:
     grader.released.clear()
-    async with service.browser("token-of-ivanov") as browser:
-        sent = await send(browser)
-        page = await browser.get(sent.headers["location"])
-        grader.released.set()
-    assert page.status_code == 200
-    assert "<bdi>ivanov</bdi>" in page.text
-    assert "/members/" not in page.text
+    attempt = (await send(anna, student="anna")).headers["location"]
+    own, of_staff = [(await reader.get(attempt)).text for reader in (anna, browser)]
+    assert "<bdi>anna</bdi>" in own
+    assert "/members/" not in own
+    assert re.search(r'/members/\w+"><bdi>anna', of_staff)
 
 
 async def test_log_has_neither_tokens_nor_names(service: Service, caplog: pytest.LogCaptureFixture) -> None:
@@ -298,62 +256,55 @@ def _wrong(report: Report) -> Report:
 
 
 async def test_a_reports_pictures_are_on_its_page_with_their_meaning_in_words(
-    service: Service, grader: FakeGrader
+    service: Service, browser: Browser, grader: FakeGrader
 ) -> None:
     grader.statuses, grader.change = [Status.FAILED], _wrong
     grader.artefacts = dict([ARRAYS])
-    async with service.browser() as browser:
-        page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
-        addresses = re.findall(r'<noscript><img src="(/submissions/[^"]+)"', page.text)
-        assert len(addresses) == 2
-        # The curve of the proof needs no script and no image.
-        assert page.text.count("<figcaption>") == 3
-        assert page.text.count("<polyline") == 2
-        assert "are beyond the tolerance" in page.text
-        for address in addresses:
-            picture = await browser.get(unescape(address))
-            assert picture.headers["content-type"] == "image/svg+xml"
-            assert picture.headers["content-security-policy"].startswith("default-src 'none'")
-            assert picture.text.startswith("<svg")
-        assert (await browser.get(addresses[0].replace("over_time", "nothing"))).status_code == 404
-        definition = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page.text, re.DOTALL)[0]
-        assert json.loads(definition) == pictures(make_report().model_dump(mode="json")["cases"][0], "en", {})[0].spec
-        assert (await browser.get(addresses[0].replace(".svg", ".png"))).status_code in (404, 422)
-    async with service.client() as client:
-        assert (await client.get(addresses[0])).status_code == 401
+    page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
+    addresses = re.findall(r'<noscript><img src="(/submissions/[^"]+)"', page.text)
+    assert len(addresses) == 2
+    # The curve of the proof needs no script and no image.
+    assert page.text.count("<figcaption>") == 3
+    assert page.text.count("<polyline") == 2
+    assert "are beyond the tolerance" in page.text
+    for address in addresses:
+        picture = await browser.get(unescape(address))
+        assert picture.headers["content-type"] == "image/svg+xml"
+        assert picture.headers["content-security-policy"].startswith("default-src 'none'")
+        assert picture.text.startswith("<svg")
+    assert (await browser.get(addresses[0].replace("over_time", "nothing"))).status_code == 404
+    definition = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page.text, re.DOTALL)[0]
+    assert json.loads(definition) == pictures(make_report().model_dump(mode="json")["cases"][0], "en", {})[0].spec
+    assert (await browser.get(addresses[0].replace(".svg", ".png"))).status_code in (404, 422)
     await service.add_token("another")
     async with service.browser("another") as stranger:
         assert (await stranger.get(addresses[0])).status_code == 404
 
 
 async def test_numbers_of_a_public_case_can_be_downloaded_by_whoever_may_read_the_report(
-    service: Service, grader: FakeGrader
+    service: Service, browser: Browser, grader: FakeGrader
 ) -> None:
     grader.statuses, grader.change = [Status.FAILED], _wrong
     grader.artefacts = dict([ARRAYS])
-    async with service.browser() as browser:
-        page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
-        (address,) = re.findall(r'href="([^"]+\.csv)"', page.text)
-        table = await browser.get(address)
-        assert table.headers["content-type"] == "text/csv; charset=utf-8"
-        lines = table.text.splitlines()
-        assert lines[:2] == ["sequence,timestep,unit,keras,yours", "0,0,0,0,1"]
-        assert len(lines) == 1 + 2 * 100 * 32
-        for other in ("larger", "nothing"):
-            assert (await browser.get(address.replace("exercise", other))).status_code == 404
-    async with service.client() as client:
-        assert (await client.get(address)).status_code == 401
+    page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
+    (address,) = re.findall(r'href="([^"]+\.csv)"', page.text)
+    table = await browser.get(address)
+    assert table.headers["content-type"] == "text/csv; charset=utf-8"
+    lines = table.text.splitlines()
+    assert lines[:2] == ["sequence,timestep,unit,keras,yours", "0,0,0,0,1"]
+    assert len(lines) == 1 + 2 * 100 * 32
+    for other in ("larger", "nothing"):
+        assert (await browser.get(address.replace("exercise", other))).status_code == 404
     await service.add_token("another")
     async with service.browser("another") as stranger:
         assert (await stranger.get(address)).status_code == 404
 
 
 async def test_report_whose_arrays_are_gone_still_says_where_it_goes_wrong(
-    service: Service, grader: FakeGrader
+    browser: Browser, grader: FakeGrader
 ) -> None:
     grader.statuses, grader.change = [Status.FAILED], _wrong
-    async with service.browser() as browser:
-        page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
+    page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
     assert "The first wrong timestep is 0; take unit 1 of sequence 0" in page.text
     assert "Keras has 0.25 there, your class returned 0.5." in page.text
     assert "<polyline" not in page.text
@@ -361,49 +312,38 @@ async def test_report_whose_arrays_are_gone_still_says_where_it_goes_wrong(
 
 
 async def test_text_is_compressed_for_whoever_takes_it_and_streams_and_files_are_not(
-    service: Service, grader: FakeGrader
+    browser: Browser, owner: Browser, grader: FakeGrader
 ) -> None:
     content = b"x = 1  # a comment\n" * 1000
-    async with service.browser() as browser, service.client() as client:
-        where = (await send(browser, file=("LSTM.py", content))).headers["location"]
-        id = where.rpartition("/")[2]
-        for address in ("/", where, "/static/report/report.css", "/static/vega.js"):
-            encoded, plain = [
-                await browser.get(address, headers={"Accept-Encoding": accepted}) for accepted in ("gzip", "identity")
-            ]
-            assert encoded.headers["content-encoding"] == "gzip", address
-            assert "content-encoding" not in plain.headers
-            assert "Accept-Encoding" in encoded.headers["vary"]
-            assert "Accept-Encoding" in plain.headers["vary"]
-            assert encoded.text[-20:] == plain.text[-20:]
-        report = await client.get(f"{SUBMISSIONS}/{id}/report")
-        assert report.headers["content-encoding"] == "gzip"
-        stream = await client.get(f"{SUBMISSIONS}/{id}/events")
-        assert "event: done" in stream.text
-        assert "content-encoding" not in stream.headers
-        file = await client.get(f"{SUBMISSIONS}/{id}/file")
-        assert file.content == content
-        assert "content-encoding" not in file.headers
+    where = (await send(browser, file=("LSTM.py", content))).headers["location"]
+    id = where.rpartition("/")[2]
+    for address in ("/", where, "/static/report/report.css", "/static/vega.js"):
+        encoded, plain = [
+            await browser.get(address, headers={"Accept-Encoding": accepted}) for accepted in ("gzip", "identity")
+        ]
+        assert encoded.headers["content-encoding"] == "gzip", address
+        assert "content-encoding" not in plain.headers
+        assert "Accept-Encoding" in encoded.headers["vary"]
+        assert "Accept-Encoding" in plain.headers["vary"]
+        assert encoded.text[-20:] == plain.text[-20:]
+    report = await owner.get(f"{SUBMISSIONS}/{id}/report")
+    assert report.headers["content-encoding"] == "gzip"
+    stream = await owner.get(f"{SUBMISSIONS}/{id}/events")
+    assert "event: done" in stream.text
+    assert "content-encoding" not in stream.headers
+    file = await owner.get(f"{SUBMISSIONS}/{id}/file")
+    assert file.content == content
+    assert "content-encoding" not in file.headers
 
 
-async def test_secrets_of_forms_look_different_in_every_answer(service: Service) -> None:
+async def test_secrets_of_forms_look_different_in_every_answer(browser: Browser) -> None:
     """A page that is compressed tells its length, and so what repeats in it."""
-    async with service.browser() as browser:
-        pages = [(await browser.get(PAGE)).text for _ in range(3)]
-        for name in ("form_secret", "idempotency_key"):
-            assert len({re.findall(rf'name="{name}" value="([^"]+)"', page)[0] for page in pages}) == 3
-        oldest = form_secret(pages[0])
-        assert not any(str(cookie) in page for cookie in browser.cookies.values() for page in pages)
-        assert (await send(browser, secret=oldest)).status_code == 303
-
-
-async def test_token_can_be_entered_where_it_is_in_no_address(service: Service) -> None:
-    async with service.client(None, Accept="text/html") as browser:
-        assert 'type="password"' in (await browser.get("/enter")).text
-        assert (await browser.post("/enter", data={"token": "wrong"})).status_code == 401
-        response = await browser.post("/enter", data={"token": f" {OWNER_TOKEN} "})
-        assert (response.status_code, response.headers["location"]) == (303, "/")
-        assert (await browser.get("/")).status_code == 200
+    pages = [(await browser.get(PAGE)).text for _ in range(3)]
+    for name in ("form_secret", "idempotency_key"):
+        assert len({re.findall(rf'name="{name}" value="([^"]+)"', page)[0] for page in pages}) == 3
+    oldest = form_secret(pages[0])
+    assert not any(str(cookie) in page for cookie in browser.cookies.values() for page in pages)
+    assert (await send(browser, secret=oldest)).status_code == 303
 
 
 OTHER_SITES = [
@@ -427,17 +367,17 @@ THIS_SITE = [
 
 
 @pytest.mark.parametrize("headers", OTHER_SITES, ids=str)
-async def test_another_site_signs_nobody_in_and_sends_no_form(service: Service, headers: dict[str, str]) -> None:
-    async with service.browser() as browser:
-        form = form_fields((await browser.get(PAGE)).text)
-        for path in ("/enter", "/leave", PAGE):
-            answer = await browser.post(path, data={"token": OWNER_TOKEN, **form}, headers=headers)
-            assert (answer.status_code, "set-cookie" in answer.headers) == (403, False), path
-            assert "Sent by another site" in answer.text
-        assert (await browser.get("/", headers={"Sec-Fetch-Site": "cross-site"})).status_code == 200
-    async with service.client() as program:
-        files, data = {"file": ("LSTM.py", b"class LSTM: ...")}, {"student": "ivanov"}
-        assert (await program.post(SUBMISSIONS, files=files, data=data, headers=headers)).status_code == 202
+async def test_another_site_signs_nobody_in_and_sends_no_form(
+    owner: Browser, browser: Browser, headers: dict[str, str]
+) -> None:
+    form = form_fields((await browser.get(PAGE)).text)
+    for path in ("/enter", "/leave", PAGE):
+        answer = await browser.post(path, data={"token": OWNER_TOKEN, **form}, headers=headers)
+        assert (answer.status_code, "set-cookie" in answer.headers) == (403, False), path
+        assert "Sent by another site" in answer.text
+    assert (await browser.get("/", headers={"Sec-Fetch-Site": "cross-site"})).status_code == 200
+    files, data = {"file": ("LSTM.py", b"class LSTM: ...")}, {"student": "ivanov"}
+    assert (await owner.post(SUBMISSIONS, files=files, data=data, headers=headers)).status_code == 202
 
 
 @pytest.mark.parametrize("headers", THIS_SITE, ids=str)
@@ -454,30 +394,27 @@ async def test_page_of_our_host_without_tls_is_not_ours(service: Service) -> Non
             assert (await browser.post("/enter", data={"token": OWNER_TOKEN})).status_code == status
 
 
-async def test_form_sent_again_is_one_attempt_and_a_new_page_another(service: Service) -> None:
-    async with service.browser() as browser:
-        form = form_fields((await browser.get(PAGE)).text)
-        # A double click, then the browser's way back.
-        double = await asyncio.gather(*(send_form(browser, form) for _ in range(2)))
-        later = [await send_form(browser, form) for _ in range(2)]
-        assert len({answer.headers["location"] for answer in (*double, *later)}) == 1
-        # Back, and another file: the student has mended something.
-        mended = await send_form(browser, form, b"class LSTM: pass")
-        fresh = await send_form(browser, form_fields((await browser.get(PAGE)).text))
-        assert len({answer.headers["location"] for answer in (later[0], mended, fresh)}) == 3
-    async with service.client() as client:
-        assert len((await client.get("/api/v1/submissions")).json()["items"]) == 3
+async def test_form_sent_again_is_one_attempt_and_a_new_page_another(owner: Browser, browser: Browser) -> None:
+    form = form_fields((await browser.get(PAGE)).text)
+    # A double click, then the browser's way back.
+    double = await asyncio.gather(*(send_form(browser, form) for _ in range(2)))
+    later = [await send_form(browser, form) for _ in range(2)]
+    assert len({answer.headers["location"] for answer in (*double, *later)}) == 1
+    # Back, and another file: the student has mended something.
+    mended = await send_form(browser, form, b"class LSTM: pass")
+    fresh = await send_form(browser, form_fields((await browser.get(PAGE)).text))
+    assert len({answer.headers["location"] for answer in (later[0], mended, fresh)}) == 3
+    assert len((await owner.get("/api/v1/submissions")).json()["items"]) == 3
 
 
-async def test_page_that_is_loaded_again_before_an_answer_came_is_the_same_form(service: Service) -> None:
-    async with service.browser() as browser:
-        first, again = [(await browser.get(PAGE)).text for _ in range(2)]
-        assert form_key(first) == form_key(again)
-        refused = await send_form(browser, form_fields(first), b"")
-        assert refused.status_code == 422
-        assert form_key(refused.text) == form_key(first)
-        assert (await send_form(browser, form_fields(first))).status_code == 303
-        assert form_key((await browser.get(PAGE)).text) != form_key(first)
+async def test_page_that_is_loaded_again_before_an_answer_came_is_the_same_form(browser: Browser) -> None:
+    first, again = [(await browser.get(PAGE)).text for _ in range(2)]
+    assert form_key(first) == form_key(again)
+    refused = await send_form(browser, form_fields(first), b"")
+    assert refused.status_code == 422
+    assert form_key(refused.text) == form_key(first)
+    assert (await send_form(browser, form_fields(first))).status_code == 303
+    assert form_key((await browser.get(PAGE)).text) != form_key(first)
 
 
 def form_fields(html: str) -> dict[str, str]:

@@ -17,7 +17,8 @@ from app.web.course.course import wanted_of
 from grader import Report, Status
 from grader.report.model import Advisory
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, hand_in
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
+from tests.unit.app.conftest import FakeGrader, Service, form_secret
+from tests.unit.app.web.conftest import Browser
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -31,8 +32,11 @@ async def member_of(service: Service, student: str) -> str:
     return str(found[0]["id"])
 
 
-async def place_of(service: Service, student: str) -> str:
-    return f"{HERE}/members/{await member_of(service, student)}/assignments/lstm-layer"
+@pytest.fixture
+async def work(service: Service) -> str:
+    """The address of the page of a student's work, of which one attempt is handed in."""
+    await hand_in(service, "ivanov")
+    return f"{HERE}/members/{await member_of(service, 'ivanov')}/assignments/lstm-layer"
 
 
 async def send(browser: httpx.AsyncClient, page: str, path: str, **fields: Any) -> httpx.Response:
@@ -62,77 +66,72 @@ async def test_address_says_what_the_table_shows_and_nonsense_is_left_out(
     assert wanted_of(QueryParams(query), uses) == expected
 
 
-async def test_course_without_students_says_what_to_do(service: Service) -> None:
-    async with service.browser() as browser:
-        assert "Connect a course of a platform" in (await browser.get(f"{HERE}/lms")).text
-        page = (await browser.get(HERE)).text
-        overview = (await browser.get(f"{HERE}/assignments/lstm-layer/overview")).text
+async def test_course_without_students_says_what_to_do(browser: Browser) -> None:
+    assert "Connect a course of a platform" in (await browser.get(f"{HERE}/lms")).text
+    page = (await browser.get(HERE)).text
+    overview = (await browser.get(f"{HERE}/assignments/lstm-layer/overview")).text
     assert "There are no students yet" in page
     assert f'href="{HERE}/roster"' in page
     assert "Nobody has handed in yet" in overview
 
 
 @pytest.mark.parametrize("page", ["start", "assignments/lstm-layer", "assignments/lstm-layer/attempts"])
-async def test_navigation_shows_the_staff_where_they_are(service: Service, page: str) -> None:
-    async with service.browser() as browser:
-        shown = (await browser.get(f"{HERE}/{page}")).text
+async def test_navigation_shows_the_staff_where_they_are(browser: Browser, page: str) -> None:
+    shown = (await browser.get(f"{HERE}/{page}")).text
     bar = shown[shown.index('class="course-bar"') :].partition("</section>")[0]
     assert bar.count('aria-current="true"') == 1
 
 
-async def test_token_of_a_member_is_a_way_in(service: Service) -> None:
+async def test_token_of_a_member_is_a_way_in(service: Service, browser: Browser) -> None:
     await hand_in(service, "ivanov")
     place = f"{HERE}/members/{await member_of(service, 'ivanov')}"
-    async with service.browser() as browser:
-        assert "None yet" in (await browser.get(place)).text
-        await service.add_token("of-ivanov", student="ivanov")
-        page = (await browser.get(place)).text
+    assert "None yet" in (await browser.get(place)).text
+    await service.add_token("of-ivanov", student="ivanov")
+    page = (await browser.get(place)).text
     assert "Has a token." in page
     assert "None yet" not in page
 
 
-async def test_table_is_searched_and_filtered_by_its_address(service: Service) -> None:
+async def test_table_is_searched_and_filtered_by_its_address(service: Service, browser: Browser) -> None:
     for student in ("ivanov", "petrov"):
         await hand_in(service, student)
-    async with service.browser() as browser:
-        for query, shown, hidden in (("search=IVAN", "ivanov", "petrov"), ("search=petr", "petrov", "ivanov")):
-            page = (await browser.get(f"{HERE}?{query}")).text
-            table = page[page.index('class="grades') :]
-            assert shown in table
-            assert hidden not in table
-        nobody = (await browser.get(f"{HERE}?state=late")).text
+    for query, shown, hidden in (("search=IVAN", "ivanov", "petrov"), ("search=petr", "petrov", "ivanov")):
+        page = (await browser.get(f"{HERE}?{query}")).text
+        table = page[page.index('class="grades') :]
+        assert shown in table
+        assert hidden not in table
+    nobody = (await browser.get(f"{HERE}?state=late")).text
     assert "Nobody matches" in nobody
 
 
-async def test_cancelled_attempt_is_nowhere_one_that_was_handed_in(service: Service, grader: FakeGrader) -> None:
+async def test_cancelled_attempt_is_nowhere_one_that_was_handed_in(
+    service: Service, anna: Browser, owner: Browser, browser: Browser, grader: FakeGrader
+) -> None:
     grader.released.clear()
     for student in ("ivanov", "petrov"):
         await hand_in(service, student, wait=0)
     await until(lambda: len(grader.began) == 2)
     waiting = await hand_in(service, "anna", wait=0)
-    await service.add_token("of-anna", student="anna")
-    async with service.client() as owner, service.browser() as staff, service.browser("of-anna") as anna:
-        assert (await owner.post(f"{SUBMISSIONS}/{waiting}/cancel")).is_success
-        overview = (await staff.get(f"{HERE}/assignments/lstm-layer/overview")).text
-        missing = (await staff.get(f"{HERE}?assignment=lstm-layer&state=missing")).text
-        book = (await owner.get(f"/api/v1{HERE}/grade-book?assignment=lstm-layer&missing=zero")).text.splitlines()
-        own = [(await anna.get(page)).text for page in (PAGE, ATTEMPTS)]
+    assert (await owner.post(f"{SUBMISSIONS}/{waiting}/cancel")).is_success
+    overview = (await browser.get(f"{HERE}/assignments/lstm-layer/overview")).text
+    missing = (await browser.get(f"{HERE}?assignment=lstm-layer&state=missing")).text
+    book = (await owner.get(f"/api/v1{HERE}/grade-book?assignment=lstm-layer&missing=zero")).text.splitlines()
+    own = [(await anna.get(page)).text for page in (PAGE, ATTEMPTS)]
     assert "2 of 3 handed in" in overview
     assert "2 attempts;" in overview
     table = missing[missing.index('class="grades') :]
     assert [student in table for student in ("anna", "ivanov", "petrov")] == [True, False, False]
-    assert [line.rpartition(",")[2] for line in book[1:]] == ["", "", "0"]
+    assert [line.rpartition(",")[2] for line in book[1:]] == ["0", "", ""]
     for page in own:
         assert "no attempt to grade" in page
         assert "Does not count: it was taken out of the queue. It is used up all the same." in page
 
 
-async def test_held_attempt_is_handed_in_and_in_no_other_number(service: Service) -> None:
+async def test_held_attempt_is_handed_in_and_in_no_other_number(service: Service, browser: Browser) -> None:
     id = await hand_in(service, "ivanov")
     async with service.services.database.write() as session:
         (await session.get_one(Submission, id)).held_at = utc_now()
-    async with service.browser() as browser:
-        overview = (await browser.get(f"{HERE}/assignments/lstm-layer/overview")).text
+    overview = (await browser.get(f"{HERE}/assignments/lstm-layer/overview")).text
     assert "1 of 1 handed in" in overview
     assert "Held, rejected and cancelled ones are left out" in overview
     assert "No graded attempt counts yet" in overview
@@ -140,25 +139,23 @@ async def test_held_attempt_is_handed_in_and_in_no_other_number(service: Service
     assert "Nobody has handed in yet" not in overview
 
 
-async def test_adjustment_of_somebody_else_meanwhile_is_told_and_what_was_typed_is_kept(service: Service) -> None:
-    await hand_in(service, "ivanov")
-    place = await place_of(service, "ivanov")
-    async with service.browser() as browser:
-        secret = form_secret((await browser.get(place)).text)
-        async with service.client() as owner:
-            await owner.post(f"/api/v1{place}/adjustments", json={"delta": -1.0, "reason": "theirs"})
-        mine = {"way": "delta", "points": "-2,5", "adjustment_reason": "mine", "replaces": ""}
-        refused = await browser.post(f"{place}/adjustment", data={"form_secret": secret, **mine})
-        assert refused.status_code == 409
-        assert "Somebody changed the grade while you were writing" in refused.text
-        assert 'value="-2,5"' in refused.text
-        assert "mine" in refused.text
-        assert "theirs" in refused.text
-        current = re.search(r'name="replaces" value="(\w+)"', refused.text)
-        assert current
-        again = await browser.post(f"{place}/adjustment", data={"form_secret": secret, **mine, "replaces": current[1]})
-        assert again.status_code == 303
-        page = unescape((await browser.get(again.headers["location"])).text)
+async def test_adjustment_of_somebody_else_meanwhile_is_told_and_what_was_typed_is_kept(
+    work: str, owner: Browser, browser: Browser
+) -> None:
+    secret = form_secret((await browser.get(work)).text)
+    await owner.post(f"/api/v1{work}/adjustments", json={"delta": -1.0, "reason": "theirs"})
+    mine = {"way": "delta", "points": "-2,5", "adjustment_reason": "mine", "replaces": ""}
+    refused = await browser.post(f"{work}/adjustment", data={"form_secret": secret, **mine})
+    assert refused.status_code == 409
+    assert "Somebody changed the grade while you were writing" in refused.text
+    assert 'value="-2,5"' in refused.text
+    assert "mine" in refused.text
+    assert "theirs" in refused.text
+    current = re.search(r'name="replaces" value="(\w+)"', refused.text)
+    assert current
+    again = await browser.post(f"{work}/adjustment", data={"form_secret": secret, **mine, "replaces": current[1]})
+    assert again.status_code == 303
+    page = unescape((await browser.get(again.headers["location"])).text)
     assert "2.5 points less" in page
     assert "97.5" in page
 
@@ -167,23 +164,17 @@ async def test_adjustment_of_somebody_else_meanwhile_is_told_and_what_was_typed_
     ("path", "fields", "fault"),
     [
         ("adjustment", {"points": "many", "adjustment_reason": "x"}, "points-error"),
-        ("adjustment", {"points": "nan", "adjustment_reason": "x"}, "points-error"),
-        ("adjustment", {"points": "", "adjustment_reason": "x"}, "points-error"),
         ("adjustment", {"points": "5", "adjustment_reason": ""}, "adjustment_reason-error"),
         ("adjustment", {"way": "value", "points": "-5", "adjustment_reason": "x"}, "points-error"),
         ("extension", {"more_attempts": "0", "extension_reason": "kept words"}, "due-error"),
-        ("extension", {"due": "yesterday", "extension_reason": "kept words"}, "due-error"),
         ("extension", {"due": "yesterday", "extension_reason": "kept words", "closes": "x"}, "closes-error"),
         ("comments", {"comment": "x" * 2001}, "comment-error"),
     ],
 )
 async def test_fault_is_told_at_its_field_and_nothing_typed_is_lost(
-    service: Service, path: str, fields: dict[str, str], fault: str
+    work: str, browser: Browser, path: str, fields: dict[str, str], fault: str
 ) -> None:
-    await hand_in(service, "ivanov")
-    place = await place_of(service, "ivanov")
-    async with service.browser() as browser:
-        refused = await send(browser, place, f"{place}/{path}", **fields)
+    refused = await send(browser, work, f"{work}/{path}", **fields)
     assert refused.status_code == 422
     assert f'id="{fault}"' in refused.text
     assert all(value in refused.text for name, value in fields.items() if name not in ("due", "closes"))
@@ -196,18 +187,15 @@ async def test_fault_is_told_at_its_field_and_nothing_typed_is_lost(
         ("100001", "Expected: a number from −100000 to 100000, not 100001."),
     ],
 )
-async def test_points_that_cannot_be_read_are_quoted(service: Service, points: str, told: str) -> None:
-    await hand_in(service, "ivanov")
-    place = await place_of(service, "ivanov")
-    async with service.browser() as browser:
-        refused = await send(browser, place, f"{place}/adjustment", points=points, adjustment_reason="x")
-        assert f'id="points-error">{told}</p>' in refused.text
-        mended = await send(browser, place, f"{place}/adjustment", points="−2,5", adjustment_reason="x")
-        assert mended.status_code == 303
+async def test_points_that_cannot_be_read_are_quoted(work: str, browser: Browser, points: str, told: str) -> None:
+    refused = await send(browser, work, f"{work}/adjustment", points=points, adjustment_reason="x")
+    assert f'id="points-error">{told}</p>' in refused.text
+    mended = await send(browser, work, f"{work}/adjustment", points="−2,5", adjustment_reason="x")
+    assert mended.status_code == 303
 
 
 async def test_held_attempt_is_shown_with_its_reason_and_decided_from_its_report(
-    service: Service, grader: FakeGrader
+    service: Service, browser: Browser, grader: FakeGrader
 ) -> None:
     def attack(report: Report) -> Report:
         held = Advisory(code="attack_on_grader", params={"variant": "forged"})
@@ -216,155 +204,126 @@ async def test_held_attempt_is_shown_with_its_reason_and_decided_from_its_report
 
     grader.change = attack
     id = await hand_in(service, "ivanov")
-    async with service.browser() as browser:
-        page = unescape((await browser.get(HERE)).text)
-        assert "1 attempt is held until a teacher decides" in page
-        assert "only code that imitates them does" in page
-        report = (await browser.get(f"/submissions/{id}")).text
-        assert "it counts only once a teacher has accepted it" in report
-        assert 'href="#staff">Decide on a held attempt' in report
-        assert "speaks to the author" in report
-        assert "no part of your grade" not in report
-        assert "Something here is unusual" in report
-        as_student = (await browser.get(f"/submissions/{id}?as=student")).text
-        assert "Something here is unusual" not in as_student
-        assert "speaks to the author" not in as_student
-        assert 'id="staff"' not in as_student
-        decide = f"{HERE}/submissions/{id}/decision"
-        refused = await send(browser, HERE, decide, decision="accepted", decision_reason=" ")
-        assert refused.status_code == 422
-        assert "only code that imitates them does" in unescape(refused.text)
-        assert "The class LSTM, equal to tf.keras.layers.LSTM" in refused.text
-        done = await send(browser, HERE, decide, decision="accepted", decision_reason="a false alarm")
-        assert done.status_code == 303
-        after = await browser.get(HERE)
+    page = unescape((await browser.get(HERE)).text)
+    assert "1 attempt is held until a teacher decides" in page
+    assert "only code that imitates them does" in page
+    report = (await browser.get(f"/submissions/{id}")).text
+    assert "it counts only once a teacher has accepted it" in report
+    assert 'href="#staff">Decide on a held attempt' in report
+    assert "speaks to the author" in report
+    assert "no part of your grade" not in report
+    assert "Something here is unusual" in report
+    as_student = (await browser.get(f"/submissions/{id}?as=student")).text
+    assert "Something here is unusual" not in as_student
+    assert "speaks to the author" not in as_student
+    assert 'id="staff"' not in as_student
+    decide = f"{HERE}/submissions/{id}/decision"
+    refused = await send(browser, HERE, decide, decision="accepted", decision_reason=" ")
+    assert refused.status_code == 422
+    assert "only code that imitates them does" in unescape(refused.text)
+    assert "The class LSTM, equal to tf.keras.layers.LSTM" in refused.text
+    done = await send(browser, HERE, decide, decision="accepted", decision_reason="a false alarm")
+    assert done.status_code == 303
+    after = await browser.get(HERE)
     assert "held until" not in after.text
     async with service.services.database.read() as session:
         assert (await session.get_one(Submission, id)).hold_reason == "a false alarm"
 
 
 async def test_decision_without_a_reason_is_asked_for_again_where_the_assignments_file_is_gone(
-    service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
+    service: Service, browser: Browser, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Advisory(code="attack_on_grader", params={"variant": "forged"})
     grader.change = lambda report: report.model_copy(update={"advisories": [held]})
     id = await hand_in(service, "ivanov")
     monkeypatch.delitem(service.services.assignments, "lstm-layer")
-    async with service.browser() as browser:
-        decide = f"{HERE}/submissions/{id}/decision"
-        refused = await send(browser, HERE, decide, decision="accepted", decision_reason=" ")
-        assert (refused.status_code, 'id="decision_reason-error"' in refused.text) == (422, True)
-        done = await send(browser, HERE, decide, decision="accepted", decision_reason="a false alarm")
-        assert done.status_code == 303
+    decide = f"{HERE}/submissions/{id}/decision"
+    refused = await send(browser, HERE, decide, decision="accepted", decision_reason=" ")
+    assert (refused.status_code, 'id="decision_reason-error"' in refused.text) == (422, True)
+    done = await send(browser, HERE, decide, decision="accepted", decision_reason="a false alarm")
+    assert done.status_code == 303
 
 
-async def test_our_failures_are_graded_again_with_one_click(service: Service, grader: FakeGrader) -> None:
+async def test_our_failures_are_graded_again_with_one_click(
+    service: Service, owner: Browser, browser: Browser, grader: FakeGrader
+) -> None:
     grader.statuses = [Status.INTERNAL_ERROR]
     ids = [await hand_in(service, student) for student in ("ivanov", "petrov")]
     grader.statuses = [Status.PASSED]
-    async with service.browser() as browser:
-        assert "2 attempts could not be graded" in (await browser.get(HERE)).text
-        assert "The service failed here" in (await browser.get(f"/submissions/{ids[0]}")).text
-        assert (await send(browser, HERE, f"{HERE}/failed/regrade")).status_code == 303
-        async with service.client() as owner:
-            for id in ids:
-                body = (await owner.get(f"/api/v1/submissions/{id}", params={"wait": 120})).json()
-                assert body["report"]["status"] == "passed"
-        assert "could not be graded" not in (await browser.get(HERE)).text
+    assert "2 attempts could not be graded" in (await browser.get(HERE)).text
+    assert "The service failed here" in (await browser.get(f"/submissions/{ids[0]}")).text
+    assert (await send(browser, HERE, f"{HERE}/failed/regrade")).status_code == 303
+    for id in ids:
+        body = (await owner.get(f"/api/v1/submissions/{id}", params={"wait": 120})).json()
+        assert body["report"]["status"] == "passed"
+    assert "could not be graded" not in (await browser.get(HERE)).text
 
 
-async def test_review_is_answered_once(service: Service) -> None:
+async def test_review_is_answered_once(service: Service, browser: Browser, owner: Browser) -> None:
     id = await hand_in(service, "ivanov")
-    async with service.client() as owner:
-        asked = (await owner.post(f"/api/v1/submissions/{id}/reviews", json={"text": "Why <b>not</b>?"})).json()
+    asked = (await owner.post(f"/api/v1/submissions/{id}/reviews", json={"text": "Why <b>not</b>?"})).json()
     one = f"{HERE}/reviews/{asked['id']}"
-    async with service.browser() as browser:
-        assert "Why &lt;b&gt;not&lt;/b&gt;?" in (await browser.get(f"{HERE}/reviews")).text
-        assert (await send(browser, one, one, answer="Because.")).status_code == 303
-        late = await send(browser, one, one, answer="Another answer.")
-        assert late.status_code == 409
-        assert "Another answer." in late.text
-        assert "Because." in (await browser.get(f"{HERE}/reviews?show=answered")).text
+    assert "Why &lt;b&gt;not&lt;/b&gt;?" in (await browser.get(f"{HERE}/reviews")).text
+    assert (await send(browser, one, one, answer="Because.")).status_code == 303
+    late = await send(browser, one, one, answer="Another answer.")
+    assert late.status_code == 409
+    assert "Another answer." in late.text
+    assert "Because." in (await browser.get(f"{HERE}/reviews?show=answered")).text
 
 
-async def test_attempts_of_two_courses_are_not_compared(service: Service) -> None:
+async def test_two_attempts_stand_beside_each_other_in_their_order(service: Service, browser: Browser) -> None:
     first, second = [await hand_in(service, "ivanov") for _ in range(2)]
-    async with service.browser(OWNER_TOKEN) as browser:
-        page = await browser.get(f"/submissions/{second}/beside/{first}")
-        assert page.status_code == 200
-        assert page.text.index("Attempt 1") < page.text.index("Attempt 2")
-        for other in ("0" * 26, "x"):
-            assert (await browser.get(f"/submissions/{first}/beside/{other}")).status_code == 404
+    page = await browser.get(f"/submissions/{second}/beside/{first}")
+    assert page.status_code == 200
+    assert page.text.index("Attempt 1") < page.text.index("Attempt 2")
+    for other in ("0" * 26, "x"):
+        assert (await browser.get(f"/submissions/{first}/beside/{other}")).status_code == 404
 
 
-async def test_extension_is_given_by_the_clock_of_the_course(service: Service) -> None:
-    await hand_in(service, "ivanov")
-    place = await place_of(service, "ivanov")
-    async with service.client() as owner:
-        await owner.patch(f"/api/v1{HERE}", json={"time_zone": "Europe/Moscow"})
+async def test_extension_is_given_by_the_clock_of_the_course(work: str, browser: Browser, owner: Browser) -> None:
+    await owner.patch(f"/api/v1{HERE}", json={"time_zone": "Europe/Moscow"})
     year = utc_now().year + 1
-    async with service.browser() as browser:
-        given = {"due": f"{year}-10-08T23:59", "more_attempts": "2", "extension_reason": "ill"}
-        assert (await send(browser, place, f"{place}/extension", **given)).status_code == 303
-        assert f'value="{year}-10-08T23:59"' in (await browser.get(place)).text
-        async with service.client() as owner:
-            extension = (await owner.get(f"/api/v1{place}/extension")).json()
-        assert (extension["due"], extension["more_attempts"]) == (f"{year}-10-08T20:59:00Z", 2)
-        # The form says all that holds: what it leaves empty ends.
-        later = {"closes": f"{year + 1}-01-01T12:00", "extension_reason": "still ill"}
-        assert (await send(browser, place, f"{place}/extension", **later)).status_code == 303
-        assert f'value="{year + 1}-01-01T12:00"' in (await browser.get(place)).text
-        async with service.client() as owner:
-            extension = (await owner.get(f"/api/v1{place}/extension")).json()
-        assert (extension["due"], extension["closes"], extension["more_attempts"]) == (
-            None,
-            f"{year + 1}-01-01T09:00:00Z",
-            0,
-        )
-        assert (await send(browser, place, f"{place}/extension/remove")).status_code == 303
+    given = {"due": f"{year}-10-08T23:59", "more_attempts": "2", "extension_reason": "ill"}
+    assert (await send(browser, work, f"{work}/extension", **given)).status_code == 303
+    assert f'value="{year}-10-08T23:59"' in (await browser.get(work)).text
+    extension = (await owner.get(f"/api/v1{work}/extension")).json()
+    assert (extension["due"], extension["more_attempts"]) == (f"{year}-10-08T20:59:00Z", 2)
+    # The form says all that holds: what it leaves empty ends.
+    later = {"closes": f"{year + 1}-01-01T12:00", "extension_reason": "still ill"}
+    assert (await send(browser, work, f"{work}/extension", **later)).status_code == 303
+    assert f'value="{year + 1}-01-01T12:00"' in (await browser.get(work)).text
+    extension = (await owner.get(f"/api/v1{work}/extension")).json()
+    assert (extension["due"], extension["closes"], extension["more_attempts"]) == (
+        None,
+        f"{year + 1}-01-01T09:00:00Z",
+        0,
+    )
+    assert (await send(browser, work, f"{work}/extension/remove")).status_code == 303
 
 
-async def test_unchanged_extension_is_no_change(service: Service) -> None:
-    await hand_in(service, "ivanov")
-    place = await place_of(service, "ivanov")
-    year = utc_now().year + 1
-    given = {"due": f"{year}-10-08T23:59", "closes": f"{year}-10-09T12:00", "extension_reason": "ill"}
-    async with service.client() as owner, service.browser() as browser:
-        await owner.patch(f"/api/v1{HERE}", json={"time_zone": "Europe/Moscow"})
-        shown = []
-        for _ in range(2):
-            assert (await send(browser, place, f"{place}/extension", **given)).status_code == 303
-            shown.append((await owner.get(f"/api/v1{place}/extension")).json())
-        logged = (await owner.get(f"/api/v1{HERE}/changes", params={"subject": "member"})).json()["items"]
-    assert shown[0] == shown[1]
-    (one,) = [each["after"]["extension"] for each in logged if "extension" in each["after"]]
-    assert (one["due"], one["closes"]) == (f"{year}-10-08T20:59:00+00:00", f"{year}-10-09T09:00:00+00:00")
-
-
-async def test_unchanged_extension_keeps_a_date_in_the_hour_that_the_clock_shows_twice(service: Service) -> None:
-    await hand_in(service, "ivanov")
-    place = await place_of(service, "ivanov")
+async def test_unchanged_extension_is_no_change_even_in_the_hour_that_the_clock_shows_twice(
+    work: str, owner: Browser, browser: Browser
+) -> None:
     given = {"due": "2030-10-27T01:30:00Z", "closes": "2030-10-27T01:45:00Z", "reason": "ill"}
-    async with service.client() as owner, service.browser() as browser:
-        await owner.patch(f"/api/v1{HERE}", json={"time_zone": "Europe/Berlin"})
-        await owner.put(f"/api/v1{place}/extension", json=given)
-        form = _filled((await browser.get(place)).text)
-        assert form["due"] == "2030-10-27T02:30"
-        assert (await send(browser, place, f"{place}/extension", **{**form, "more_attempts": "1"})).status_code == 303
-        extension = (await owner.get(f"/api/v1{place}/extension")).json()
+    await owner.patch(f"/api/v1{HERE}", json={"time_zone": "Europe/Berlin"})
+    await owner.put(f"/api/v1{work}/extension", json=given)
+    form = _filled((await browser.get(work)).text)
+    assert form["due"] == "2030-10-27T02:30"
+    assert (await send(browser, work, f"{work}/extension", **form)).status_code == 303
+    logged = (await owner.get(f"/api/v1{HERE}/changes", params={"subject": "member"})).json()["items"]
+    assert len([each for each in logged if "extension" in each["after"]]) == 1
+    assert (await send(browser, work, f"{work}/extension", **{**form, "more_attempts": "1"})).status_code == 303
+    extension = (await owner.get(f"/api/v1{work}/extension")).json()
     assert {**extension, **given, "more_attempts": 1} == extension
 
 
-async def test_form_of_an_extension_does_not_bring_back_what_was_cleared(service: Service) -> None:
-    await hand_in(service, "ivanov")
-    place = await place_of(service, "ivanov")
+async def test_form_of_an_extension_does_not_bring_back_what_was_cleared(work: str, browser: Browser) -> None:
     year = utc_now().year + 1
     given = {"due": f"{year}-10-08T23:59", "closes": f"{year}-10-09T12:00", "more_attempts": "2"}
-    async with service.browser() as browser:
-        await send(browser, place, f"{place}/extension", **given, extension_reason="ill")
-        assert _filled((await browser.get(place)).text) == {**given, "extension_reason": "ill"}
-        cleared = {**dict.fromkeys(given, ""), "extension_reason": ""}
-        refused = await send(browser, place, f"{place}/extension", **cleared)
+    await send(browser, work, f"{work}/extension", **given, extension_reason="ill")
+    assert _filled((await browser.get(work)).text) == {**given, "extension_reason": "ill"}
+    cleared = {**dict.fromkeys(given, ""), "extension_reason": ""}
+    refused = await send(browser, work, f"{work}/extension", **cleared)
     assert (refused.status_code, _filled(refused.text)) == (422, cleared)
 
 

@@ -14,6 +14,7 @@ from app.courses import members
 from app.http.auth.sessions import SESSION_COOKIE
 from app.storage.models import DEFAULT_COURSE, MemberRole, Person, Role
 from tests.unit.app.conftest import Service
+from tests.unit.app.web.conftest import Browser
 from tests.unit.app.web.manage.calls import COURSE, hidden, said, send
 
 pytestmark = pytest.mark.anyio
@@ -26,30 +27,28 @@ async def titles(service: Service) -> list[str]:
         return [each.title for each in await courses.list_courses(session, limit=50)]
 
 
-async def test_new_course_leads_to_the_steps_until_students_can_hand_in(service: Service) -> None:
-    async with service.browser() as browser:
-        fields = {"title": "Сети <b>", "language": "ru", "time_zone": "Europe/Moscow", "assignment": ["lstm-layer"]}
-        made = await send(browser, "/courses/new", **fields)
-        assert said(made) == "course.made"
-        start = await browser.get(made.headers["location"])
-        assert "Сети &lt;b&gt;" in start.text
-        assert "/settings/assignments/lstm-layer" in start.text
-        assert "/roster" in start.text
-        assert "Сети &lt;b&gt;" in (await browser.get("/courses")).text
+async def test_new_course_leads_to_the_steps_until_students_can_hand_in(browser: Browser) -> None:
+    fields = {"title": "Сети <b>", "language": "ru", "time_zone": "Europe/Moscow", "assignment": ["lstm-layer"]}
+    made = await send(browser, "/courses/new", **fields)
+    assert said(made) == "course.made"
+    start = await browser.get(made.headers["location"])
+    assert "Сети &lt;b&gt;" in start.text
+    assert "/settings/assignments/lstm-layer" in start.text
+    assert "/roster" in start.text
+    assert "Сети &lt;b&gt;" in (await browser.get("/courses")).text
 
 
-async def test_dates_lead_back_to_the_steps_until_there_are_students(service: Service) -> None:
-    async with service.browser() as browser, service.client() as owner:
-        before = await send(browser, RULES, due="2030-10-01T23:59")
-        assert before.headers["location"] == f"{COURSE}/start?said=assignment.changed"
-        await owner.post(f"/api/v1{COURSE}/members", json={"external_id": "anna", "name": "Anna"})
-        after = await send(browser, RULES, due="2030-10-02T23:59")
-        assert after.headers["location"] == f"{COURSE}/settings?said=assignment.changed"
+async def test_dates_lead_back_to_the_steps_until_there_are_students(browser: Browser, owner: Browser) -> None:
+    before = await send(browser, RULES, due="2030-10-01T23:59")
+    assert before.headers["location"] == f"{COURSE}/start?said=assignment.changed"
+    await owner.post(f"/api/v1{COURSE}/members", json={"external_id": "anna", "name": "Anna"})
+    after = await send(browser, RULES, due="2030-10-02T23:59")
+    assert after.headers["location"] == f"{COURSE}/settings?said=assignment.changed"
 
 
-async def test_first_course_is_offered_until_there_is_one(service: Service) -> None:
+async def test_first_course_is_offered_until_there_is_one(service: Service, browser: Browser) -> None:
     await service.add_token("teacher", Role.TEACHER)
-    async with service.browser() as browser, service.browser("teacher") as teacher:
+    async with service.browser("teacher") as teacher:
         assert "Begin with a course" in (await browser.get("/")).text
         assert "Begin with a course" in (await browser.get("/courses")).text
         theirs = (await teacher.get("/courses")).text
@@ -65,11 +64,10 @@ async def test_first_course_is_offered_until_there_is_one(service: Service) -> N
         assert "First" not in (await teacher.get("/courses")).text
 
 
-async def test_person_sees_the_own_courses_with_the_own_part_in_each(service: Service) -> None:
-    async with service.client() as owner:
-        course = (await owner.post("/api/v1/courses", json={"title": "Second"})).json()["id"]
-        other = (await owner.post("/api/v1/courses", json={"title": "Third"})).json()["id"]
-        made = await owner.post(f"/api/v1{COURSE}/members", json={"external_id": "anna", "name": "Anna"})
+async def test_person_sees_the_own_courses_with_the_own_part_in_each(service: Service, owner: Browser) -> None:
+    course = (await owner.post("/api/v1/courses", json={"title": "Second"})).json()["id"]
+    other = (await owner.post("/api/v1/courses", json={"title": "Third"})).json()["id"]
+    made = await owner.post(f"/api/v1{COURSE}/members", json={"external_id": "anna", "name": "Anna"})
     async with service.services.database.write() as session:
         person = await session.get_one(Person, made.json()["person"])
         members.add(session, course, external_id="anna", role=MemberRole.TEACHER, person=person)
@@ -83,184 +81,164 @@ async def test_person_sees_the_own_courses_with_the_own_part_in_each(service: Se
         assert (await browser.get(f"/courses/{other}/settings")).status_code == 404
 
 
-async def test_form_that_is_sent_twice_makes_one_course(service: Service) -> None:
-    async with service.browser() as browser:
-        page = (await browser.get("/courses/new")).text
-        key = hidden(page, "form_key")
-        fields = {"title": "Twice", "language": "en", "time_zone": "UTC"}
-        first, second = [await send(browser, "/courses/new", key=key, **fields) for _ in range(2)]
-        assert first.headers["location"] == second.headers["location"]
+async def test_form_that_is_sent_twice_makes_one_course(service: Service, browser: Browser) -> None:
+    page = (await browser.get("/courses/new")).text
+    key = hidden(page, "form_key")
+    fields = {"title": "Twice", "language": "en", "time_zone": "UTC"}
+    first, second = [await send(browser, "/courses/new", key=key, **fields) for _ in range(2)]
+    assert first.headers["location"] == second.headers["location"]
     assert (await titles(service)).count("Twice") == 1
 
 
-async def test_faults_stand_at_their_fields_and_nothing_typed_is_lost(service: Service) -> None:
-    async with service.browser() as browser:
-        refused = await send(browser, "/courses/new", title="", language="en", time_zone="Mars/Olympus")
-        assert refused.status_code == 422
-        assert 'id="title-error"' in refused.text
-        assert 'id="time_zone-error"' in refused.text
-        assert 'value="Mars/Olympus"' in refused.text
-        assert "for example Europe/Moscow" in refused.text
+async def test_faults_stand_at_their_fields_and_nothing_typed_is_lost(service: Service, browser: Browser) -> None:
+    refused = await send(browser, "/courses/new", title="", language="en", time_zone="Mars/Olympus")
+    assert refused.status_code == 422
+    assert 'id="title-error"' in refused.text
+    assert 'id="time_zone-error"' in refused.text
+    assert 'value="Mars/Olympus"' in refused.text
+    assert "for example Europe/Moscow" in refused.text
     assert await titles(service) == ["Default"]
 
 
 @pytest.mark.parametrize(
     ("typed", "zone"), [("Moscow", "Europe/Moscow"), ("new york", "America/New_York"), ("Singapore", "Singapore")]
 )
-async def test_city_is_enough_to_name_a_time_zone(service: Service, typed: str, zone: str) -> None:
-    async with service.browser() as browser:
-        made = await send(browser, "/courses/new", title="Networks", language="en", time_zone=typed)
-    async with service.client() as owner:
-        course = (await owner.get("/api/v1" + made.headers["location"].partition("/start")[0])).json()
+async def test_city_is_enough_to_name_a_time_zone(owner: Browser, browser: Browser, typed: str, zone: str) -> None:
+    made = await send(browser, "/courses/new", title="Networks", language="en", time_zone=typed)
+    course = (await owner.get("/api/v1" + made.headers["location"].partition("/start")[0])).json()
     assert course["time_zone"] == zone
 
 
-async def test_dates_are_entered_by_the_clock_of_the_course(service: Service) -> None:
-    async with service.client() as owner:
-        await owner.patch(f"/api/v1{COURSE}", json={"time_zone": "Europe/Moscow"})
-    async with service.browser() as browser:
-        values = {"due": "2030-10-01T23:59", "closes": "2030-10-08T23:59", "limit": "5", "late_percent_per_day": "7,5"}
-        assert said(await send(browser, RULES, **values)) == "assignment.changed"
-        shown = (await browser.get(RULES)).text
-        assert 'value="2030-10-01T23:59"' in shown
-        assert 'value="7.5"' in shown
-    async with service.client() as owner:
-        use = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()
+async def test_dates_are_entered_by_the_clock_of_the_course(browser: Browser, owner: Browser) -> None:
+    await owner.patch(f"/api/v1{COURSE}", json={"time_zone": "Europe/Moscow"})
+    values = {"due": "2030-10-01T23:59", "closes": "2030-10-08T23:59", "limit": "5", "late_percent_per_day": "7,5"}
+    assert said(await send(browser, RULES, **values)) == "assignment.changed"
+    shown = (await browser.get(RULES)).text
+    assert 'value="2030-10-01T23:59"' in shown
+    assert 'value="7.5"' in shown
+    use = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()
     assert use["rules"]["due"] == "2030-10-01T20:59:00Z"
     assert sorted(use["set_here"]) == ["closes", "due", "late_percent_per_day", "limit"]
 
 
-async def test_date_without_a_time_is_the_whole_day(service: Service) -> None:
+async def test_date_without_a_time_is_the_whole_day(browser: Browser, owner: Browser) -> None:
     """So it comes from a browser that has no field for dates with times."""
-    async with service.browser() as browser, service.client() as owner:
-        await owner.patch(f"/api/v1{COURSE}", json={"time_zone": "Europe/Moscow"})
-        dates = {"opens": "2030-10-01", "due": "2030-10-01", "closes": "2030-10-08 12:00"}
-        assert said(await send(browser, RULES, **dates)) == "assignment.changed"
-        rules = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()["rules"]
+    await owner.patch(f"/api/v1{COURSE}", json={"time_zone": "Europe/Moscow"})
+    dates = {"opens": "2030-10-01", "due": "2030-10-01", "closes": "2030-10-08 12:00"}
+    assert said(await send(browser, RULES, **dates)) == "assignment.changed"
+    rules = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()["rules"]
     assert [rules[name] for name in dates] == ["2030-09-30T21:00:00Z", "2030-10-01T20:59:00Z", "2030-10-08T09:00:00Z"]
 
 
-async def test_form_sent_unchanged_keeps_a_date_in_the_hour_that_the_clock_shows_twice(service: Service) -> None:
+async def test_form_sent_unchanged_keeps_a_date_in_the_hour_that_the_clock_shows_twice(
+    browser: Browser, owner: Browser
+) -> None:
     # 2:30 by the clock, an hour after the first 2:30.
     due = "2030-10-27T01:30:00Z"
-    async with service.browser() as browser, service.client() as owner:
-        await owner.patch(f"/api/v1{COURSE}", json={"time_zone": "Europe/Berlin"})
-        await owner.patch(f"/api/v1{COURSE}/assignments/lstm-layer", json={"rules": {"due": due}})
-        assert 'value="2030-10-27T02:30"' in (await browser.get(RULES)).text
-        assert said(await send(browser, RULES, due="2030-10-27T02:30", limit="5")) == "assignment.changed"
-        rules = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()["rules"]
+    await owner.patch(f"/api/v1{COURSE}", json={"time_zone": "Europe/Berlin"})
+    await owner.patch(f"/api/v1{COURSE}/assignments/lstm-layer", json={"rules": {"due": due}})
+    assert 'value="2030-10-27T02:30"' in (await browser.get(RULES)).text
+    assert said(await send(browser, RULES, due="2030-10-27T02:30", limit="5")) == "assignment.changed"
+    rules = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()["rules"]
     assert (rules["due"], rules["limit"]) == (due, 5)
 
 
-async def test_box_that_was_ticked_before_yields_to_a_date_beside_it(service: Service) -> None:
+async def test_box_that_was_ticked_before_yields_to_a_date_beside_it(browser: Browser, owner: Browser) -> None:
     """A course that was copied without dates has them ticked."""
-    async with service.browser() as browser, service.client() as owner:
-        await owner.patch(f"/api/v1{COURSE}/assignments/lstm-layer", json={"rules": {"due": None, "limit": 3}})
-        typed = {"due": "2030-10-01T23:59", "no_due": "on", "limit": "3", "no_limit": "on"}
-        assert said(await send(browser, RULES, **typed)) == "assignment.changed"
-        rules = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()["rules"]
-        assert (rules["due"], rules["limit"]) == ("2030-10-01T23:59:00Z", None)
-        await send(browser, RULES, **typed)
-        assert (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()["rules"]["due"] is None
+    await owner.patch(f"/api/v1{COURSE}/assignments/lstm-layer", json={"rules": {"due": None, "limit": 3}})
+    typed = {"due": "2030-10-01T23:59", "no_due": "on", "limit": "3", "no_limit": "on"}
+    assert said(await send(browser, RULES, **typed)) == "assignment.changed"
+    rules = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()["rules"]
+    assert (rules["due"], rules["limit"]) == ("2030-10-01T23:59:00Z", None)
+    await send(browser, RULES, **typed)
+    assert (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()["rules"]["due"] is None
 
 
-async def test_empty_field_gives_a_rule_back_to_the_file(service: Service) -> None:
-    async with service.browser() as browser:
-        await send(browser, RULES, limit="5", cooldown_minutes="1,5")
-        await send(browser, RULES, cooldown_minutes="1,5")
-    async with service.client() as owner:
-        use = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()
+async def test_empty_field_gives_a_rule_back_to_the_file(owner: Browser, browser: Browser) -> None:
+    await send(browser, RULES, limit="5", cooldown_minutes="1,5")
+    await send(browser, RULES, cooldown_minutes="1,5")
+    use = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()
     assert (use["set_here"], use["rules"]["cooldown_seconds"]) == (["cooldown_seconds"], 90)
 
 
-async def test_contradictory_dates_are_told_at_the_field(service: Service) -> None:
-    async with service.browser() as browser:
-        refused = await send(browser, RULES, due="2030-10-08T23:59", closes="2030-10-01T23:59")
-        assert refused.status_code == 422
-        assert 'id="due-error"' in refused.text
-        assert 'value="2030-10-08T23:59"' in refused.text
-        wrong = await send(browser, RULES, due="someday", limit="0", late_percent_max="nan")
-        assert [f'id="{name}-error"' in wrong.text for name in ("due", "limit", "late_percent_max")] == [True] * 3
+async def test_contradictory_dates_are_told_at_the_field(browser: Browser) -> None:
+    refused = await send(browser, RULES, due="2030-10-08T23:59", closes="2030-10-01T23:59")
+    assert refused.status_code == 422
+    assert 'id="due-error"' in refused.text
+    assert 'value="2030-10-08T23:59"' in refused.text
+    wrong = await send(browser, RULES, due="someday", limit="0", late_percent_max="nan")
+    assert [f'id="{name}-error"' in wrong.text for name in ("due", "limit", "late_percent_max")] == [True] * 3
 
 
-async def test_assignment_comes_and_goes_and_a_second_click_keeps_its_dates(service: Service) -> None:
-    async with service.client() as owner:
-        course = (await owner.post("/api/v1/courses", json={"title": "x"})).json()["id"]
+async def test_assignment_comes_and_goes_and_a_second_click_keeps_its_dates(browser: Browser, owner: Browser) -> None:
+    course = (await owner.post("/api/v1/courses", json={"title": "x"})).json()["id"]
     settings = f"/courses/{course}/settings"
-    async with service.browser() as browser:
-        added = await send(browser, settings, f"{settings}/assignments", assignment="lstm-layer")
-        assert said(added) == "assignment.added"
-        rules = f"{settings}/assignments/lstm-layer"
-        await send(browser, rules, limit="3")
-        await send(browser, settings, f"{settings}/assignments", assignment="lstm-layer")
-        shown = (await browser.get(rules)).text
-        assert 'value="3"' in shown
-        assert "disabled" not in shown
-        assert said(await send(browser, rules, f"{rules}/remove")) == "assignment.removed"
-        unknown = await send(browser, settings, f"{settings}/assignments", assignment="nothing")
-        assert unknown.status_code == 422
+    added = await send(browser, settings, f"{settings}/assignments", assignment="lstm-layer")
+    assert said(added) == "assignment.added"
+    rules = f"{settings}/assignments/lstm-layer"
+    await send(browser, rules, limit="3")
+    await send(browser, settings, f"{settings}/assignments", assignment="lstm-layer")
+    shown = (await browser.get(rules)).text
+    assert 'value="3"' in shown
+    assert "disabled" not in shown
+    assert said(await send(browser, rules, f"{rules}/remove")) == "assignment.removed"
+    unknown = await send(browser, settings, f"{settings}/assignments", assignment="nothing")
+    assert unknown.status_code == 422
 
 
-async def test_assignment_in_use_stays(service: Service) -> None:
-    async with service.client() as owner:
-        files = {"file": ("LSTM.py", b"class LSTM: ...")}
-        await owner.post("/api/v1/submissions", data={"student": "ivanov"}, files=files, params={"wait": 120})
-    async with service.browser() as browser:
-        assert (await send(browser, RULES, f"{RULES}/remove")).status_code == 409
-        assert '<button class="button quiet" disabled>' in (await browser.get(RULES)).text
+async def test_assignment_in_use_stays(browser: Browser, owner: Browser) -> None:
+    files = {"file": ("LSTM.py", b"class LSTM: ...")}
+    await owner.post("/api/v1/submissions", data={"student": "ivanov"}, files=files, params={"wait": 120})
+    assert (await send(browser, RULES, f"{RULES}/remove")).status_code == 409
+    assert '<button class="button quiet" disabled>' in (await browser.get(RULES)).text
 
 
-async def test_settings_change_the_course(service: Service) -> None:
-    async with service.browser() as browser:
-        fields = {"title": "Networks", "language": "ru", "time_zone": "Europe/Moscow", "retention_days": "400"}
-        assert said(await send(browser, f"{COURSE}/settings", **fields)) == "course.changed"
-    async with service.client() as owner:
-        course = (await owner.get(f"/api/v1{COURSE}")).json()
+async def test_settings_change_the_course(owner: Browser, browser: Browser) -> None:
+    fields = {"title": "Networks", "language": "ru", "time_zone": "Europe/Moscow", "retention_days": "400"}
+    assert said(await send(browser, f"{COURSE}/settings", **fields)) == "course.changed"
+    course = (await owner.get(f"/api/v1{COURSE}")).json()
     assert {name: course[name] for name in ("title", "language", "time_zone", "retention_days")} == {
         **fields,
         "retention_days": 400.0,
     }
 
 
-async def test_course_is_copied_archived_opened_and_deleted_by_its_title(service: Service) -> None:
-    async with service.browser() as browser:
-        copied = await send(browser, f"{COURSE}/copy", title="Next term", with_dates="on", days="182")
-        assert said(copied) == "course.copied"
-        course = copied.headers["location"].split("/")[2]
-        settings = f"/courses/{course}/settings"
-        assert said(await send(browser, settings, f"/courses/{course}/archive")) == "course.archived"
-        assert "in the archive" in (await browser.get(settings)).text
-        assert said(await send(browser, settings, f"/courses/{course}/reopen")) == "course.reopened"
-        wrong = await send(browser, f"/courses/{course}/delete", confirmation="next term")
-        assert wrong.status_code == 409
-        assert 'id="confirmation-error"' in wrong.text
-        deleted = await send(browser, f"/courses/{course}/delete", confirmation="Next term")
-        assert said(deleted) == "course.deleted"
+async def test_course_is_copied_archived_opened_and_deleted_by_its_title(service: Service, browser: Browser) -> None:
+    copied = await send(browser, f"{COURSE}/copy", title="Next term", with_dates="on", days="182")
+    assert said(copied) == "course.copied"
+    course = copied.headers["location"].split("/")[2]
+    settings = f"/courses/{course}/settings"
+    assert said(await send(browser, settings, f"/courses/{course}/archive")) == "course.archived"
+    assert "in the archive" in (await browser.get(settings)).text
+    assert said(await send(browser, settings, f"/courses/{course}/reopen")) == "course.reopened"
+    wrong = await send(browser, f"/courses/{course}/delete", confirmation="next term")
+    assert wrong.status_code == 409
+    assert 'id="confirmation-error"' in wrong.text
+    deleted = await send(browser, f"/courses/{course}/delete", confirmation="Next term")
+    assert said(deleted) == "course.deleted"
     assert await titles(service) == ["Default"]
 
 
-async def test_log_says_in_words_who_changed_what(service: Service) -> None:
-    async with service.browser() as browser:
-        await send(browser, RULES, due="2030-10-01T23:59", counts="last")
-        await send(browser, f"{COURSE}/members/new", external_id="ivanov", name="<i>Ivan", role="student")
-        shown = (await browser.get(f"{COURSE}/changes")).text
-        assert "Assignment added:" in shown
-        assert "1 October 2030, 23:59" in shown
-        assert "the last attempt counts" in shown
-        assert "New member:" in shown
-        assert "&lt;i&gt;Ivan" in shown
-        assert not re.search(r"lstm-layer</bdi>|external_id|grade_book_points|\bNone\b|change\.", shown)
-        only = (await browser.get(f"{COURSE}/changes", params={"subject": "assignment"})).text
-        assert "New member:" not in only
-        for odd in ({"page_from": "x"}, {"by": "nobody"}, {"subject": "nothing"}, {"member": "no id"}):
-            assert (await browser.get(f"{COURSE}/changes", params=odd)).status_code == 200
+async def test_log_says_in_words_who_changed_what(browser: Browser) -> None:
+    await send(browser, RULES, due="2030-10-01T23:59", counts="last")
+    await send(browser, f"{COURSE}/members/new", external_id="ivanov", name="<i>Ivan", role="student")
+    shown = (await browser.get(f"{COURSE}/changes")).text
+    assert "Assignment added:" in shown
+    assert "1 October 2030, 23:59" in shown
+    assert "the last attempt counts" in shown
+    assert "New member:" in shown
+    assert "&lt;i&gt;Ivan" in shown
+    assert not re.search(r"lstm-layer</bdi>|external_id|grade_book_points|\bNone\b|change\.", shown)
+    only = (await browser.get(f"{COURSE}/changes", params={"subject": "assignment"})).text
+    assert "New member:" not in only
+    for odd in ({"page_from": "x"}, {"by": "nobody"}, {"subject": "nothing"}, {"member": "no id"}):
+        assert (await browser.get(f"{COURSE}/changes", params=odd)).status_code == 200
 
 
-async def test_page_of_another_course_is_not_there(service: Service) -> None:
-    async with service.browser() as browser:
-        for course in ("1" * 26, "x"):
-            assert (await browser.get(f"/courses/{course}/settings")).status_code == 404
-        assert (await browser.get(f"/courses/{DEFAULT_COURSE}/settings/assignments/nothing")).status_code == 404
+async def test_page_of_another_course_is_not_there(browser: Browser) -> None:
+    for course in ("1" * 26, "x"):
+        assert (await browser.get(f"/courses/{course}/settings")).status_code == 404
+    assert (await browser.get(f"/courses/{DEFAULT_COURSE}/settings/assignments/nothing")).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -272,10 +250,9 @@ async def test_page_of_another_course_is_not_there(service: Service) -> None:
     ],
 )
 async def test_contradictory_dates_are_told_once_at_each_field_concerned(
-    service: Service, dates: dict[str, str], at: list[str]
+    browser: Browser, dates: dict[str, str], at: list[str]
 ) -> None:
-    async with service.browser() as browser:
-        refused = await send(browser, RULES, **dates)
+    refused = await send(browser, RULES, **dates)
     assert refused.status_code == 422
     assert "The dates contradict each other" in refused.text
     told = dict(re.findall(r'<p class="error" id="(\w+)-error">(.*?)</p>', refused.text))

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from app.courses import members
 from app.storage.models import DEFAULT_COURSE, Identity, JoinLink, Membership, Person, Role, Token
 from tests.unit.app.conftest import Service, form_secret
+from tests.unit.app.web.conftest import Browser
 from tests.unit.app.web.manage.calls import COURSE, hidden, said, send
 
 pytestmark = pytest.mark.anyio
@@ -30,27 +31,26 @@ async def count(service: Service, table: type[Membership | JoinLink | Token]) ->
         return await session.scalar(select(func.count()).select_from(table)) or 0
 
 
-async def test_member_is_added_changed_removed_and_taken_back(service: Service) -> None:
-    async with service.browser() as browser:
-        made = await send(browser, f"{MEMBERS}/new", external_id="ivanov", name="Иван", role="student")
-        assert said(made) == "member.added"
-        edit = made.headers["location"].partition("?")[0]
-        twice = await send(browser, f"{MEMBERS}/new", external_id="ivanov", name="Иван", role="student")
-        assert twice.headers["location"] == made.headers["location"]
-        again = await send(browser, f"{MEMBERS}/new", external_id="ivanov", name="Другой", role="student")
-        assert again.status_code == 409
-        assert 'id="external_id-error"' in again.text
-        assert "Другой" in again.text
-        fields = {"external_id": "ivanov", "name": "Иван Иванов", "email": "i@example.org", "role": "assistant"}
-        assert said(await send(browser, edit, **fields)) == "member.changed"
-        assert "Иван Иванов" in (await browser.get(MEMBERS, params={"role": "assistant"})).text
-        member = edit.removesuffix("/edit")
-        assert said(await send(browser, edit, f"{member}/remove")) == "member.removed"
-        assert "Иван Иванов" not in (await browser.get(MEMBERS)).text
-        assert "Иван Иванов" in (await browser.get(MEMBERS, params={"state": "removed"})).text
-        assert said(await send(browser, edit, f"{member}/restore")) == "member.restored"
-        wrong = await send(browser, edit, external_id="", email="nothing", role="student")
-        assert [f'id="{name}-error"' in wrong.text for name in ("external_id", "email")] == [True, True]
+async def test_member_is_added_changed_removed_and_taken_back(browser: Browser) -> None:
+    made = await send(browser, f"{MEMBERS}/new", external_id="ivanov", name="Иван", role="student")
+    assert said(made) == "member.added"
+    edit = made.headers["location"].partition("?")[0]
+    twice = await send(browser, f"{MEMBERS}/new", external_id="ivanov", name="Иван", role="student")
+    assert twice.headers["location"] == made.headers["location"]
+    again = await send(browser, f"{MEMBERS}/new", external_id="ivanov", name="Другой", role="student")
+    assert again.status_code == 409
+    assert 'id="external_id-error"' in again.text
+    assert "Другой" in again.text
+    fields = {"external_id": "ivanov", "name": "Иван Иванов", "email": "i@example.org", "role": "assistant"}
+    assert said(await send(browser, edit, **fields)) == "member.changed"
+    assert "Иван Иванов" in (await browser.get(MEMBERS, params={"role": "assistant"})).text
+    member = edit.removesuffix("/edit")
+    assert said(await send(browser, edit, f"{member}/remove")) == "member.removed"
+    assert "Иван Иванов" not in (await browser.get(MEMBERS)).text
+    assert "Иван Иванов" in (await browser.get(MEMBERS, params={"state": "removed"})).text
+    assert said(await send(browser, edit, f"{member}/restore")) == "member.restored"
+    wrong = await send(browser, edit, external_id="", email="nothing", role="student")
+    assert [f'id="{name}-error"' in wrong.text for name in ("external_id", "email")] == [True, True]
 
 
 async def test_teacher_changes_the_group_of_one_who_signs_on_and_not_the_address(service: Service) -> None:
@@ -73,84 +73,72 @@ async def test_teacher_changes_the_group_of_one_who_signs_on_and_not_the_address
         assert (await session.get_one(Membership, id)).group == "201"
 
 
-async def test_refused_table_comes_back_as_it_was_pasted(service: Service) -> None:
-    async with service.browser() as browser:
-        secret = form_secret((await browser.get(ROSTER)).text)
-        data = {"form_secret": secret, "table": "Ivan\r\nAnna"}  # As browsers send lines.
-        refused = await browser.post(ROSTER, data=data, files={"file": ("", b"")})
+async def test_refused_table_comes_back_as_it_was_pasted(browser: Browser) -> None:
+    secret = form_secret((await browser.get(ROSTER)).text)
+    data = {"form_secret": secret, "table": "Ivan\r\nAnna"}  # As browsers send lines.
+    refused = await browser.post(ROSTER, data=data, files={"file": ("", b"")})
     assert refused.status_code == 422
     assert ">\nIvan\nAnna</textarea>" in refused.text
 
 
-async def test_words_of_a_refused_form_come_back_as_they_were_typed(service: Service) -> None:
-    id = await add(service, "ivanov")
-    place = f"{MEMBERS}/{id}/assignments/lstm-layer"
-    async with service.browser() as browser:
-        refused = await send(
-            browser, place, f"{place}/adjustment", points="x", kind="add", adjustment_reason="One\r\ntwo"
-        )
-    assert refused.status_code == 422
-    assert "One\ntwo" in refused.text
-
-
-async def test_list_has_search_filters_and_pages(service: Service) -> None:
+async def test_list_has_search_filters_and_pages(service: Service, browser: Browser) -> None:
     for number in range(3):
         await add(service, f"st{number}", name=f"Student {number}", group=f"G{number % 2}")
-    async with service.browser() as browser:
-        found = (await browser.get(MEMBERS, params={"search": "dent 1"})).text
-        assert ("Student 1" in found, "Student 2" in found) == (True, False)
-        found = (await browser.get(MEMBERS, params={"group": "G0"})).text
-        assert ("Student 1" in found, "Student 2" in found) == (False, True)
-        for odd in ({"page": "x"}, {"page": "99999"}, {"role": "king"}, {"state": "odd"}, {"search": "\x00"}):
-            assert (await browser.get(MEMBERS, params=odd)).status_code == 200
+    found = (await browser.get(MEMBERS, params={"search": "dent 1"})).text
+    assert ("Student 1" in found, "Student 2" in found) == (True, False)
+    found = (await browser.get(MEMBERS, params={"group": "G0"})).text
+    assert ("Student 1" in found, "Student 2" in found) == (False, True)
+    for odd in ({"page": "x"}, {"page": "99999"}, {"role": "king"}, {"state": "odd"}, {"search": "\x00"}):
+        assert (await browser.get(MEMBERS, params=odd)).status_code == 200
 
 
-async def test_newcomer_is_confirmed_or_joined_with_the_entry_of_the_list(service: Service) -> None:
+async def test_newcomer_is_confirmed_or_joined_with_the_entry_of_the_list(
+    service: Service, browser: Browser, owner: Browser
+) -> None:
     listed = await add(service, "ivanov", name="Ivan Ivanov")
     await service.add_token("first", student="newcomer")
-    async with service.client() as owner:
-        found = (await owner.get(f"/api/v1{MEMBERS}", params={"confirmed": False})).json()["items"]
-        (newcomer,) = [each["id"] for each in found]
-        files = {"file": ("LSTM.py", b"class LSTM: ...")}
-        await owner.post("/api/v1/submissions", data={"student": "newcomer"}, files=files, params={"wait": 120})
-    async with service.browser() as browser:
-        edit = f"{MEMBERS}/{newcomer}/edit"
-        assert "Is this a student of yours?" in (await browser.get(edit)).text
-        assert said(await send(browser, edit, f"{MEMBERS}/{newcomer}/confirm")) == "member.confirmed"
-        join = f"{MEMBERS}/{listed}/join"
-        assert "newcomer" in (await browser.get(join, params={"search": "newcom"})).text
-        preview = (await browser.get(join, params={"other": newcomer})).text
-        assert re.search(r"<dt>attempts</dt><dd>1</dd>", preview)
-        for _ in range(2):
-            assert said(await send(browser, join, other=newcomer)) == "member.joined"
-        assert (await send(browser, join, other=listed)).status_code == 422
-        gone = f"{MEMBERS}/{newcomer}"
-        assert "Take back" not in (await browser.get(f"{gone}/edit")).text
-        assert (await send(browser, f"{gone}/edit", f"{gone}/restore")).status_code == 409
-        listing = (await browser.get(f"{COURSE}/joins")).text
-        undo = re.search(r'action="([^"]+/undo)"', listing)
-        assert undo
-        assert said(await send(browser, f"{COURSE}/joins", undo[1])) == "member.unjoined"
-        page = (await browser.get(MEMBERS)).text
-        again = await browser.post(undo[1], data={"form_secret": form_secret(page)})
-        assert said(again) == "member.unjoined"
+    found = (await owner.get(f"/api/v1{MEMBERS}", params={"confirmed": False})).json()["items"]
+    (newcomer,) = [each["id"] for each in found]
+    files = {"file": ("LSTM.py", b"class LSTM: ...")}
+    await owner.post("/api/v1/submissions", data={"student": "newcomer"}, files=files, params={"wait": 120})
+    edit = f"{MEMBERS}/{newcomer}/edit"
+    assert "Is this a student of yours?" in (await browser.get(edit)).text
+    assert said(await send(browser, edit, f"{MEMBERS}/{newcomer}/confirm")) == "member.confirmed"
+    join = f"{MEMBERS}/{listed}/join"
+    assert "newcomer" in (await browser.get(join, params={"search": "newcom"})).text
+    preview = (await browser.get(join, params={"other": newcomer})).text
+    assert re.search(r"<dt>attempts</dt><dd>1</dd>", preview)
+    for _ in range(2):
+        assert said(await send(browser, join, other=newcomer)) == "member.joined"
+    assert (await send(browser, join, other=listed)).status_code == 422
+    gone = f"{MEMBERS}/{newcomer}"
+    assert "Take back" not in (await browser.get(f"{gone}/edit")).text
+    assert (await send(browser, f"{gone}/edit", f"{gone}/restore")).status_code == 409
+    listing = (await browser.get(f"{COURSE}/joins")).text
+    undo = re.search(r'action="([^"]+/undo)"', listing)
+    assert undo
+    assert said(await send(browser, f"{COURSE}/joins", undo[1])) == "member.unjoined"
+    page = (await browser.get(MEMBERS)).text
+    again = await browser.post(undo[1], data={"form_secret": form_secret(page)})
+    assert said(again) == "member.unjoined"
 
 
-async def test_ticked_newcomers_are_confirmed_together_but_for_one_with_a_taken_address(service: Service) -> None:
+async def test_ticked_newcomers_are_confirmed_together_but_for_one_with_a_taken_address(
+    service: Service, browser: Browser
+) -> None:
     await add(service, "listed", email="a@example.org")
     for student in ("first", "second", "third"):
         await service.add_token(student, student=student)
     async with service.services.database.write() as session:
         third = (await members.find(session, [(DEFAULT_COURSE, "third")]))[DEFAULT_COURSE, "third"]
         (await session.get_one(Person, third.person_id)).email = "a@example.org"
-    async with service.browser() as browser:
-        page = f"{MEMBERS}?state=unconfirmed"
-        ticked = re.findall(r'name="member" value="(\w+)"', (await browser.get(page)).text)
-        assert len(ticked) == 3
-        sent = await send(browser, page, f"{MEMBERS}/confirm", member=[*ticked, "nobody", "0" * 26])
-        assert said(sent) == "members.confirmed_some"
-        left = (await browser.get(page)).text
-        assert ("third" in left, "second" in left) == (True, False)
+    page = f"{MEMBERS}?state=unconfirmed"
+    ticked = re.findall(r'name="member" value="(\w+)"', (await browser.get(page)).text)
+    assert len(ticked) == 3
+    sent = await send(browser, page, f"{MEMBERS}/confirm", member=[*ticked, "nobody", "0" * 26])
+    assert said(sent) == "members.confirmed_some"
+    left = (await browser.get(page)).text
+    assert ("third" in left, "second" in left) == (True, False)
 
 
 async def roster(service: Service, browser, **sent: object):  # type: ignore[no-untyped-def]
@@ -160,68 +148,66 @@ async def roster(service: Service, browser, **sent: object):  # type: ignore[no-
     return await browser.post(ROSTER, data={"form_secret": form_secret(page), "table": table, **sent}, files=files)
 
 
-async def test_roster_shows_first_and_then_does_what_it_has_shown(service: Service) -> None:
+async def test_roster_shows_first_and_then_does_what_it_has_shown(service: Service, browser: Browser) -> None:
     content = b"id;name;email\nst1;Anna <b>;a@example.org\nst2;;wrong\n"
-    async with service.browser() as browser:
-        shown = await roster(service, browser, file=("list.csv", content))
-        assert shown.status_code == 200
-        assert "Anna &lt;b&gt;" in shown.text
-        assert "“wrong” is not an e-mail address" in shown.text
-        assert await count(service, Membership) == 0
-        sent = {name: hidden(shown.text, name) for name in ("packed", "plan")}
-        assert said(await roster(service, browser, **sent)) == "roster.imported_in_part"
-        assert await count(service, Membership) == 1
-        assert said(await roster(service, browser, **sent)) == "roster.imported_in_part"
-        (member,) = re.findall(r"/members/(\w+)/edit", (await browser.get(MEMBERS)).text)
-        await send(browser, f"{MEMBERS}/{member}/edit", external_id="st1", name="Other", role="student")
-        changed = await roster(service, browser, **sent)
-        assert changed.status_code == 409
-        assert hidden(changed.text, "plan") != sent["plan"]
+    shown = await roster(service, browser, file=("list.csv", content))
+    assert shown.status_code == 200
+    assert "Anna &lt;b&gt;" in shown.text
+    assert "“wrong” is not an e-mail address" in shown.text
+    assert await count(service, Membership) == 0
+    sent = {name: hidden(shown.text, name) for name in ("packed", "plan")}
+    assert said(await roster(service, browser, **sent)) == "roster.imported_in_part"
+    assert await count(service, Membership) == 1
+    assert said(await roster(service, browser, **sent)) == "roster.imported_in_part"
+    (member,) = re.findall(r"/members/(\w+)/edit", (await browser.get(MEMBERS)).text)
+    await send(browser, f"{MEMBERS}/{member}/edit", external_id="st1", name="Other", role="student")
+    changed = await roster(service, browser, **sent)
+    assert changed.status_code == 409
+    assert hidden(changed.text, "plan") != sent["plan"]
 
 
-async def test_pasted_table_is_read_and_kept_when_it_is_refused(service: Service) -> None:
-    async with service.browser() as browser:
-        assert "Anna" in (await roster(service, browser, table="id\tname\nst1\tAnna\n")).text
-        refused = await roster(service, browser, table="colour\tsize\nred\t1\n")
-        assert refused.status_code == 422
-        assert "colour\tsize" in refused.text
-        assert (await roster(service, browser)).status_code == 422
-        for packed in ("%%%", "é", "AAAA"):
-            assert (await roster(service, browser, packed=packed)).status_code == 403
-        assert (await roster(service, browser, file=("x.csv", b"id\n" + b"a\n" * 600_000))).status_code == 422
+async def test_pasted_table_is_read_and_kept_when_it_is_refused(service: Service, browser: Browser) -> None:
+    assert "Anna" in (await roster(service, browser, table="id\tname\nst1\tAnna\n")).text
+    refused = await roster(service, browser, table="colour\tsize\nred\t1\n")
+    assert refused.status_code == 422
+    assert "colour\tsize" in refused.text
+    assert (await roster(service, browser)).status_code == 422
+    for packed in ("%%%", "é", "AAAA"):
+        assert (await roster(service, browser, packed=packed)).status_code == 403
+    assert (await roster(service, browser, file=("x.csv", b"id\n" + b"a\n" * 600_000))).status_code == 422
 
 
-async def test_personal_link_is_shown_once_and_the_same_form_makes_one(service: Service) -> None:
+async def test_personal_link_is_shown_once_and_the_same_form_makes_one(service: Service, browser: Browser) -> None:
     member = await add(service, "ivanov", name="Ivan")
     edit, make = f"{MEMBERS}/{member}/edit", f"{MEMBERS}/{member}/link"
-    async with service.browser() as browser:
-        key = hidden((await browser.get(edit)).text, "form_key")
-        before = await count(service, Token)
-        first, second = [await send(browser, edit, make, key=key) for _ in range(2)]
-        (secret,) = set(re.findall(r"/enter\?token=([\w-]+)", first.text + second.text))
-        assert await count(service, Token) == before + 1
-        assert secret not in (await browser.get(edit)).text
-        assert "nobody has used" in (await browser.get(edit)).text
-        assert (await send(browser, edit, make, mail="on")).status_code == 409
-        assert said(await send(browser, edit, f"{make}/revoke")) == "link.revoked"
-        (another,) = set(re.findall(r"/enter\?token=([\w-]+)", (await send(browser, edit, make, key=key)).text))
+    key = hidden((await browser.get(edit)).text, "form_key")
+    before = await count(service, Token)
+    first, second = [await send(browser, edit, make, key=key) for _ in range(2)]
+    (secret,) = set(re.findall(r"/enter\?token=([\w-]+)", first.text + second.text))
+    assert await count(service, Token) == before + 1
+    assert secret not in (await browser.get(edit)).text
+    assert "nobody has used" in (await browser.get(edit)).text
+    assert (await send(browser, edit, make, mail="on")).status_code == 409
+    assert said(await send(browser, edit, f"{make}/revoke")) == "link.revoked"
+    (another,) = set(re.findall(r"/enter\?token=([\w-]+)", (await send(browser, edit, make, key=key)).text))
     async with service.client(None, Accept="text/html") as nobody:
         assert (await nobody.get("/enter", params={"token": secret})).status_code == 401
         assert (await nobody.get("/enter", params={"token": another})).status_code == 200
 
 
-async def test_links_that_open_on_this_machine_alone_are_told_before_they_are_given_out(service: Service) -> None:
+async def test_links_that_open_on_this_machine_alone_are_told_before_they_are_given_out(
+    service: Service, browser: Browser
+) -> None:
     member = await add(service, "anna", name="Anna")
-    async with service.browser() as browser:
-        assert "LSTM_GRADER_PUBLIC_URL" not in (await browser.get(LINKS)).text
-        browser.headers["Host"] = "127.0.0.1:8000"
-        assert "LSTM_GRADER_PUBLIC_URL" in (await browser.get(LINKS)).text
-        for page in (
-            await browser.get(LINKS),
-            await send(browser, f"{COURSE}/members/{member}/edit", f"{COURSE}/members/{member}/link"),
-            await send(browser, LINKS, f"{LINKS}/join", limit="30"),
-        ):
-            assert "Links lead to http://127.0.0.1:8000" in page.text
+    assert "LSTM_GRADER_PUBLIC_URL" not in (await browser.get(LINKS)).text
+    browser.headers["Host"] = "127.0.0.1:8000"
+    assert "LSTM_GRADER_PUBLIC_URL" in (await browser.get(LINKS)).text
+    for page in (
+        await browser.get(LINKS),
+        await send(browser, f"{COURSE}/members/{member}/edit", f"{COURSE}/members/{member}/link"),
+        await send(browser, LINKS, f"{LINKS}/join", limit="30"),
+    ):
+        assert "Links lead to http://127.0.0.1:8000" in page.text
     await service.add_token("of-a-teacher", Role.TEACHER)
     async with service.browser("of-a-teacher") as teacher:
         teacher.headers["Host"] = "127.0.0.1:8000"
@@ -230,110 +216,101 @@ async def test_links_that_open_on_this_machine_alone_are_told_before_they_are_gi
         assert "LSTM_GRADER_" not in told
 
 
-async def test_links_of_all_who_never_came_are_one_table(service: Service) -> None:
+async def test_links_of_all_who_never_came_are_one_table(service: Service, browser: Browser) -> None:
     for number in range(3):
         await add(service, f"st{number}", name=f"Student {number}", email=f"st{number}@example.org")
-    async with service.browser() as browser:
-        answer = await send(browser, LINKS, **{"for": "never_used"})
-        rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
-        assert [row["id"] for row in rows] == ["st0", "st1", "st2"]
-        secret = rows[0]["link"].partition("token=")[2]
-        async with service.client(None, Accept="text/html") as student:
-            assert (await student.post("/enter", data={"token": secret})).status_code == 303
-        shown = (await browser.get(LINKS)).text
-        assert re.search(r"Have come in: <strong>1</strong>", shown)
-        assert said(await send(browser, LINKS, f"{LINKS}/revoke")) == "links.not_sure"
-        assert said(await send(browser, LINKS, f"{LINKS}/revoke", sure="on")) == "links.revoked"
+    answer = await send(browser, LINKS, **{"for": "never_used"})
+    rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+    assert [row["id"] for row in rows] == ["st0", "st1", "st2"]
+    secret = rows[0]["link"].partition("token=")[2]
+    async with service.client(None, Accept="text/html") as student:
+        assert (await student.post("/enter", data={"token": secret})).status_code == 303
+    shown = (await browser.get(LINKS)).text
+    assert re.search(r"Have come in: <strong>1</strong>", shown)
+    assert said(await send(browser, LINKS, f"{LINKS}/revoke")) == "links.not_sure"
+    assert said(await send(browser, LINKS, f"{LINKS}/revoke", sure="on")) == "links.revoked"
 
 
-async def test_join_link_has_a_code_and_lets_a_student_in(service: Service) -> None:
-    async with service.browser() as browser:
-        key = hidden((await browser.get(LINKS)).text, "form_key")
-        fields = {"group": "201", "limit": "10", "expires_at": "2030-01-01T00:00"}
-        first, second = [await send(browser, LINKS, f"{LINKS}/join", key=key, **fields) for _ in range(2)]
-        (path,) = set(re.findall(r"http://grader\.test(/join/[\w-]+)", first.text + second.text))
-        assert "<svg" in first.text
-        assert await count(service, JoinLink) == 1
-        wrong = await send(browser, LINKS, f"{LINKS}/join", limit="many")
-        assert 'id="limit-error"' in wrong.text
-        assert 'value="many"' in wrong.text
-        async with service.client(None, Accept="text/html") as student:
-            page = (await student.get(path)).text
-            joined = await student.post(path, data={"form_key": hidden(page, "form_key"), "name": "Newcomer"})
-            assert joined.status_code == 200
-        assert "Newcomer" in (await browser.get(MEMBERS, params={"state": "unconfirmed"})).text
-        revoke = re.search(r'action="([^"]+/revoke)"', (await browser.get(LINKS)).text)
-        assert revoke
-        assert said(await send(browser, LINKS, revoke[1])) == "join_link.revoked"
-        again = await send(browser, LINKS, f"{LINKS}/join", key=key, **fields)
-        (another,) = set(re.findall(r"http://grader\.test(/join/[\w-]+)", again.text))
-        async with service.client(None, Accept="text/html") as student:
-            assert [(await student.get(each)).status_code for each in (path, another)] == [410, 200]
+async def test_join_link_has_a_code_and_lets_a_student_in(service: Service, browser: Browser) -> None:
+    key = hidden((await browser.get(LINKS)).text, "form_key")
+    fields = {"group": "201", "limit": "10", "expires_at": "2030-01-01T00:00"}
+    first, second = [await send(browser, LINKS, f"{LINKS}/join", key=key, **fields) for _ in range(2)]
+    (path,) = set(re.findall(r"http://grader\.test(/join/[\w-]+)", first.text + second.text))
+    assert "<svg" in first.text
+    assert await count(service, JoinLink) == 1
+    wrong = await send(browser, LINKS, f"{LINKS}/join", limit="many")
+    assert 'id="limit-error"' in wrong.text
+    assert 'value="many"' in wrong.text
+    async with service.client(None, Accept="text/html") as student:
+        page = (await student.get(path)).text
+        joined = await student.post(path, data={"form_key": hidden(page, "form_key"), "name": "Newcomer"})
+        assert joined.status_code == 200
+    assert "Newcomer" in (await browser.get(MEMBERS, params={"state": "unconfirmed"})).text
+    revoke = re.search(r'action="([^"]+/revoke)"', (await browser.get(LINKS)).text)
+    assert revoke
+    assert said(await send(browser, LINKS, revoke[1])) == "join_link.revoked"
+    again = await send(browser, LINKS, f"{LINKS}/join", key=key, **fields)
+    (another,) = set(re.findall(r"http://grader\.test(/join/[\w-]+)", again.text))
+    async with service.client(None, Accept="text/html") as student:
+        assert [(await student.get(each)).status_code for each in (path, another)] == [410, 200]
 
 
-async def test_token_is_shown_once_and_revoked(service: Service) -> None:
-    async with service.browser() as browser:
-        key = hidden((await browser.get(TOKENS)).text, "form_key")
-        made = [await send(browser, TOKENS, key=key, name="Moodle", role="submitter") for _ in range(2)]
-        (secret,) = {re.findall(r'data-copy="(lstmg_[\w-]+)"', each.text)[0] for each in made}
-        async with service.client(secret) as program:
-            assert (await program.get("/api/v1/submissions")).status_code == 200
-            listing = (await browser.get(TOKENS)).text
-            assert secret not in listing
-            row = re.search(r"Moodle.*?action=\"([^\"]+/revoke)\"", listing, re.DOTALL)
-            assert row
-            assert said(await send(browser, TOKENS, row[1])) == "token.revoked"
-            assert (await program.get("/api/v1/submissions")).status_code == 401
-        again = await send(browser, TOKENS, key=key, name="Moodle", role="submitter")
-        async with service.client(re.findall(r'data-copy="(lstmg_[\w-]+)"', again.text)[0]) as program:
-            assert (await program.get("/api/v1/submissions")).status_code == 200
-        assert 'id="name-error"' in (await send(browser, TOKENS, name="owner", role="submitter")).text
+async def test_token_is_shown_once_and_revoked(service: Service, browser: Browser) -> None:
+    key = hidden((await browser.get(TOKENS)).text, "form_key")
+    made = [await send(browser, TOKENS, key=key, name="Moodle", role="submitter") for _ in range(2)]
+    (secret,) = {re.findall(r'data-copy="(lstmg_[\w-]+)"', each.text)[0] for each in made}
+    async with service.client(secret) as program:
+        assert (await program.get("/api/v1/submissions")).status_code == 200
+        listing = (await browser.get(TOKENS)).text
+        assert secret not in listing
+        row = re.search(r"Moodle.*?action=\"([^\"]+/revoke)\"", listing, re.DOTALL)
+        assert row
+        assert said(await send(browser, TOKENS, row[1])) == "token.revoked"
+        assert (await program.get("/api/v1/submissions")).status_code == 401
+    again = await send(browser, TOKENS, key=key, name="Moodle", role="submitter")
+    async with service.client(re.findall(r'data-copy="(lstmg_[\w-]+)"', again.text)[0]) as program:
+        assert (await program.get("/api/v1/submissions")).status_code == 200
+    assert 'id="name-error"' in (await send(browser, TOKENS, name="owner", role="submitter")).text
 
 
-async def test_exceptions_of_the_course_are_listed(service: Service) -> None:
+async def test_exceptions_of_the_course_are_listed(service: Service, browser: Browser, owner: Browser) -> None:
     member = await add(service, "ivanov", name="Ivan")
-    async with service.client() as owner:
-        files = {"file": ("LSTM.py", b"class LSTM: ...")}
-        place = f"/api/v1{MEMBERS}/{member}/assignments/lstm-layer"
-        await owner.post(f"{place}/adjustments", json={"delta": 5.0, "reason": "a <plot>"})
-        await owner.put(f"{place}/extension", json={"more_attempts": 2, "reason": "ill"})
-        await owner.post("/api/v1/submissions", data={"student": "ivanov"}, files=files, params={"wait": 120})
-    async with service.browser() as browser:
-        adjusted = (await browser.get(f"{COURSE}/adjustments")).text
-        assert "a &lt;plot&gt;" in adjusted
-        assert "grade changed since the adjustment" in adjusted
-        extended = (await browser.get(f"{COURSE}/extensions", params={"search": "iva"})).text
-        assert "2 more attempts" in extended
-        assert f'href="{MEMBERS}/{member}"' in extended
-        remove = f"{COURSE}/extensions/{member}/lstm-layer/remove"
-        assert said(await send(browser, f"{COURSE}/extensions", remove)) == "extension.removed"
-        assert said(await send(browser, f"{COURSE}/extensions", remove)) == "extension.removed"
-        assert "Nobody has an extension." in (await browser.get(f"{COURSE}/extensions")).text
+    files = {"file": ("LSTM.py", b"class LSTM: ...")}
+    place = f"/api/v1{MEMBERS}/{member}/assignments/lstm-layer"
+    await owner.post(f"{place}/adjustments", json={"delta": 5.0, "reason": "a <plot>"})
+    await owner.put(f"{place}/extension", json={"more_attempts": 2, "reason": "ill"})
+    await owner.post("/api/v1/submissions", data={"student": "ivanov"}, files=files, params={"wait": 120})
+    adjusted = (await browser.get(f"{COURSE}/adjustments")).text
+    assert "a &lt;plot&gt;" in adjusted
+    assert "grade changed since the adjustment" in adjusted
+    extended = (await browser.get(f"{COURSE}/extensions", params={"search": "iva"})).text
+    assert "2 more attempts" in extended
+    assert f'href="{MEMBERS}/{member}"' in extended
+    remove = f"{COURSE}/extensions/{member}/lstm-layer/remove"
+    assert said(await send(browser, f"{COURSE}/extensions", remove)) == "extension.removed"
+    assert said(await send(browser, f"{COURSE}/extensions", remove)) == "extension.removed"
+    assert "Nobody has an extension." in (await browser.get(f"{COURSE}/extensions")).text
 
 
-async def test_people_are_found_merged_and_deleted(service: Service) -> None:
+async def test_people_are_found_merged_and_deleted(service: Service, browser: Browser, owner: Browser) -> None:
     kept, other = [await add(service, id, name=f"Person {id}") for id in ("one", "two")]
-    async with service.client() as owner:
-        course = (await owner.post("/api/v1/courses", json={"title": "Second"})).json()["id"]
-        third = (
-            await owner.post(f"/api/v1/courses/{course}/members", json={"external_id": "x", "name": "Third"})
-        ).json()
-        ids = {each: (await owner.get(f"/api/v1{MEMBERS}/{each}")).json()["person"] for each in (kept, other)}
+    course = (await owner.post("/api/v1/courses", json={"title": "Second"})).json()["id"]
+    third = (await owner.post(f"/api/v1/courses/{course}/members", json={"external_id": "x", "name": "Third"})).json()
+    ids = {each: (await owner.get(f"/api/v1{MEMBERS}/{each}")).json()["person"] for each in (kept, other)}
     person = f"/people/{ids[kept]}"
-    async with service.browser() as browser:
-        found = (await browser.get("/people", params={"search": "TWO"})).text
-        assert ("Person two" in found, "Person one" in found) == (True, False)
-        assert "Third" in (await browser.get(person, params={"search": "Third"})).text
-        both_here = await send(browser, person, f"{person}/merge", other=ids[other])
-        assert both_here.status_code == 409
-        assert said(await send(browser, person, f"{person}/merge", other=third["person"])) == "person.merged"
-        page = (await browser.get(person)).text
-        assert "Second" in page
-        undo = re.search(r'action="([^"]+/undo)"', page)
-        assert undo
-        assert said(await send(browser, person, undo[1])) == "person.unmerged"
-        archive = await browser.get(f"{person}/export")
-        assert archive.content.startswith(b"PK")
-        assert (await send(browser, person, f"{person}/delete", confirmation="Person")).status_code == 409
-        assert said(await send(browser, person, f"{person}/delete", confirmation="Person one")) == "person.deleted"
-        assert (await browser.get(person)).status_code == 404
+    found = (await browser.get("/people", params={"search": "TWO"})).text
+    assert ("Person two" in found, "Person one" in found) == (True, False)
+    assert "Third" in (await browser.get(person, params={"search": "Third"})).text
+    both_here = await send(browser, person, f"{person}/merge", other=ids[other])
+    assert both_here.status_code == 409
+    assert said(await send(browser, person, f"{person}/merge", other=third["person"])) == "person.merged"
+    page = (await browser.get(person)).text
+    assert "Second" in page
+    undo = re.search(r'action="([^"]+/undo)"', page)
+    assert undo
+    assert said(await send(browser, person, undo[1])) == "person.unmerged"
+    archive = await browser.get(f"{person}/export")
+    assert archive.content.startswith(b"PK")
+    assert (await send(browser, person, f"{person}/delete", confirmation="Person")).status_code == 409
+    assert said(await send(browser, person, f"{person}/delete", confirmation="Person one")) == "person.deleted"
+    assert (await browser.get(person)).status_code == 404

@@ -15,7 +15,7 @@ import pytest
 
 from app.courses.roster import reading
 from app.http.auth.proof import FORM_FIELD
-from app.storage.models import DEFAULT_COURSE, Role
+from app.storage.models import DEFAULT_COURSE
 from app.teaching import filled_book
 from tests.unit.app.calls import hand_in
 from tests.unit.app.conftest import Service, form_secret
@@ -130,8 +130,8 @@ async def test_form_of_the_file_stays_that_of_the_platform(course: Service, chan
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"PK\x03\x04", b"name,grade\nAnna,1\n", b"\x80\x81\x82", b"id,grade\nanna,1\n", b'Student,ID\n"a" b,1\n'],
-    ids=["empty", "workbook", "other headings", "no text", "our own", "broken"],
+    [b"", b"PK\x03\x04", b"name,grade\nAnna,1\n", b"id,grade\nanna,1\n"],
+    ids=["empty", "workbook", "other headings", "our own"],
 )
 async def test_other_file_is_refused_above_the_form(course: Service, content: bytes) -> None:
     status, words, lines = await fill(course, content)
@@ -197,15 +197,3 @@ async def test_row_with_the_id_of_one_student_and_the_name_of_another_is_filled_
     _, words, lines = await fill(course, CANVAS.replace("EX", "").replace("1002,ivanov,ivanov", "1002,,"))
     assert [line[5] for line in lines[3:5]] == ["100", ""]
     assert "In the file, and not found in the course 2 Ivanov, Ivan" in words
-
-
-async def test_assistant_fills_a_file_and_a_student_does_not(course: Service) -> None:
-    await course.add_token("assistant", Role.ASSISTANT)
-    await course.add_token("student", student="anna")
-    for token, status in {"assistant": 200, "student": 403}.items():
-        async with course.browser(token) as browser:
-            shown = await browser.get(f"{HERE}/grade-book" if token == "assistant" else "/link")
-            data = {FORM_FIELD: form_secret(shown.text)}
-            files = {"file": ("a.csv", CANVAS.encode())}
-            answer = await browser.post(f"{HERE}/grade-book/filled", data=data, files=files)
-            assert answer.status_code == status
