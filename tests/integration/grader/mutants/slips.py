@@ -129,9 +129,11 @@ def _sums() -> Iterator[Slip]:
         yield Slip("gate_product_not_sum", _gate(gate, f"{{x{gate}}} * {{h{gate}}}"))
         yield Slip("peephole", _gate(gate, f"{_sum(gate)} + c"))
     yield Slip("gate_product_not_sum", {k: v for g in "ifo" for k, v in _gate(g, f"{{x{g}}} * {{h{g}}}").items()})
-    yield Slip("peephole", {k: v for g in "if" for k, v in _gate(g, f"{_sum(g)} + c").items()})
-    yield Slip("peephole", {k: v for g in "ifo" for k, v in _gate(g, f"{_sum(g)} + c").items()})
-    yield Slip("peephole", {"late_o": "o = {sigmoid}({xo} + {ho} + c_new)"})
+    for gates in ("if", "fo", "ifo"):
+        yield Slip("peephole", {k: v for g in gates for k, v in _gate(g, f"{_sum(g)} + c").items()})
+    for gates in ("", "i", "if"):
+        early = {k: v for g in gates for k, v in _gate(g, f"{_sum(g)} + c").items()}
+        yield Slip("peephole", {**early, "late_o": "o = {sigmoid}({xo} + {ho} + c_new)"})
     yield Slip("peephole", {"seen": "h + c"})
     yield Slip("gates_use_c_not_h", {"seen": "c"})
     yield Slip("hc_swapped", {"step": "h, c = self.cell(x[:, t, :], c, h)"})
@@ -306,7 +308,8 @@ def _states() -> Iterator[Slip]:
         {"step": "h_prev = h\n            h, c = self.cell(x[:, t, :], h, c)", "after_step": "h = h + h_prev"},
     )
     yield Slip("scaled", {"after_step": "h = h * 0.5"})
-    yield Slip("low_precision", {"after_step": "h = tf.cast(tf.cast(h, tf.float16), tf.float32)"})
+    for state in "hc":
+        yield Slip("low_precision", {"after_step": f"{state} = tf.cast(tf.cast({state}, tf.float16), tf.float32)"})
 
 
 def _steps() -> Iterator[Slip]:
