@@ -15,7 +15,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.storage.models import BatchFile, LtiContext, LtiLink, LtiSelection, Membership, new_id, utc_now
 from tests.unit.app.access.test_access import filled, of_somebody_else
-from tests.unit.app.access.test_courses import OTHER, submit, two
+from tests.unit.app.access.test_courses import OTHER, two
 from tests.unit.app.access.test_pages import FORMS, stored
 from tests.unit.app.conftest import Service, form_secret
 
@@ -155,26 +155,6 @@ async def test_queries_and_exports_of_the_own_course_hold_nothing_of_another_one
         assert book.status_code == 404
 
 
-async def test_attempts_of_two_courses_are_not_compared_and_give_no_files_or_events(two: Service) -> None:
-    values = await of_somebody_else(two)
-    own = (await submit(two, "script-there")).json()["id"]
-    foreign = values["submission_id"]
-    async with two.browser("teacher-there") as browser:
-        assert (await browser.get(f"/submissions/{own}")).status_code == 200
-        for address in (
-            f"/submissions/{own}/beside/{foreign}",
-            f"/submissions/{foreign}/beside/{own}",
-            f"/submissions/{foreign}",
-            f"/submissions/{foreign}?course={OTHER}",
-            f"/submissions/{foreign}/events",
-            f"/api/v1/submissions/{foreign}/events?course={OTHER}",
-            f"/api/v1/submissions/{foreign}/reports?course={OTHER}",
-            f"/api/v1/submissions/{foreign}/report?course={OTHER}",
-            f"/api/v1/submissions/{foreign}/source?course={OTHER}",
-        ):
-            assert (await browser.get(address)).status_code in (401, 403, 404), address
-
-
 async def test_forms_of_the_own_course_reach_nobody_of_another_one(two: Service) -> None:
     values = await of_somebody_else(two)
     own, member = await named(two, values), values["member_id"]
@@ -201,13 +181,3 @@ async def test_forms_of_the_own_course_reach_nobody_of_another_one(two: Service)
     after = await stored(two)
     # The regrade that was begun is of the own course, and of nothing.
     assert [after[place] for place in (0, 1, 2, 4, 5)] == [before[place] for place in (0, 1, 2, 4, 5)]
-
-
-async def test_things_of_a_course_answer_to_its_own_teacher(two: Service) -> None:
-    """Not everything is refused: the same ids are there for the teacher of their course."""
-    values = await values_of_default(two)
-    async with two.browser("teacher-here") as browser:
-        for method, path, names in routes():
-            if method == "GET" and names - {"selection_id"}:  # That one is somebody's own.
-                answer = await browser.get(filled(path, {**values, "form": "ipynb"}))
-                assert answer.status_code == 200, path

@@ -1,4 +1,4 @@
-"""Every page of a course, and every form of it, asked by people with and without the right to it."""
+"""Every page and form of the staff of a course, asked by people with and without the right to it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
+from app.access.rights import RIGHTS, Action
 from app.courses import members
-from app.storage.models import DEFAULT_COURSE, Comment, Role, Submission, utc_now
+from app.http.auth.holders import PageFor
+from app.storage.models import DEFAULT_COURSE, Comment, MemberRole, Role, Submission, utc_now
+from app.web import manage
 from app.web.course import routes as course_pages
+from app.web.manage.asking import Shown
+from app.web.operation import batch, grade_book, regrades
 from tests.unit.app.access.test_access import filled, of_somebody_else
 from tests.unit.app.access.test_courses import OTHER, submit, two
 from tests.unit.app.access.test_rights import archive
@@ -21,11 +26,13 @@ __all__ = ["two"]
 
 pytestmark = pytest.mark.anyio
 
+NOWHERE = "z" * 26
 WORK = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
-#: What a form of each page sends.
+WITHDRAW = f"{WORK}/adjustments/{{adjustment_id}}/withdraw"
+#: The fields of each form about a student's work.
 FORMS = {
+    WITHDRAW: {},
     f"{WORK}/adjustment": {"way": "delta", "points": "5", "adjustment_reason": "a plot", "replaces": ""},
-    f"{WORK}/adjustments/{{adjustment_id}}/withdraw": {},
     f"{WORK}/extension": {"more_attempts": "1", "extension_reason": "ill"},
     f"{WORK}/extension/remove": {},
     f"{WORK}/comments": {"comment": "Look again."},
@@ -35,25 +42,30 @@ FORMS = {
     "/courses/{course_id}/failed/regrade": {},
     "/courses/{course_id}/reviews/{review_id}": {"answer": "Because."},
 }
-FORM = re.compile(r'<form[^>]*method="post" action="([^"]*)"')
-#: The forms that an assistant sends, too.
+FORM = re.compile(r'<form[^>]*method="post"[^>]*action="([^"]+)"')
+#: The forms about a student's work that an assistant may send, too.
 OF_ASSISTANTS = {
     f"{WORK}/comments",
     f"{WORK}/comments/{{comment_id}}/delete",
     "/courses/{course_id}/reviews/{review_id}",
 }
-#: Pages that a student reads, too, about the own work; this one leads to the student's own page.
-OF_STUDENTS = {"/courses/{course_id}", "/submissions/{submission_id}/beside/{other_id}"}
+ROOMS = (course_pages, manage, regrades, batch, grade_book)
+#: Pages that others read, too (tests/unit/app/access/test_student_pages.py).
+OPEN = {"/courses", "/courses/{course_id}", "/submissions/{submission_id}/beside/{other_id}"}
 
 
-def routes(method: str) -> Iterator[str]:
-    for context in iter_route_contexts(list(course_pages.router.routes)):
-        if method in (context.methods or ()):
-            yield context.path
+def routes() -> Iterator[tuple[str, str, PageFor | Shown]]:
+    """Yield the method, the path and the dependency that checks the right of each page and form of the staff."""
+    for room in ROOMS:
+        for context in iter_route_contexts(list(room.router.routes)):
+            if context.path not in OPEN:
+                calls = [each.call for each in context.dependant.dependencies]
+                (asking,) = [call for call in calls if isinstance(call, PageFor | Shown)]
+                yield from ((method, context.path, asking) for method in context.original_route.methods)
 
 
 async def a_course(service: Service) -> dict[str, str]:
-    """Things of everything that pages are about, in the course Default; a held attempt and a second one, too."""
+    """Add something for every page of the course Default, with a held attempt and a second one; return the ids."""
     values = await of_somebody_else(service)
     other = (await submit(service, "first")).json()["id"]
     async with service.services.database.write() as session:
@@ -62,106 +74,156 @@ async def a_course(service: Service) -> dict[str, str]:
     return {**values, "other_id": other}
 
 
-async def send(browser: httpx.AsyncClient, path: str, values: dict[str, str], **more: str) -> httpx.Response:
-    secret = form_secret((await browser.get("/link")).text)
-    return await browser.post(filled(path, values), data={"form_secret": secret, **FORMS[path], **more})
+async def secret_of(browser: httpx.AsyncClient) -> str:
+    return form_secret((await browser.get("/link")).text)
+
+
+async def send(
+    browser: httpx.AsyncClient, path: str, values: dict[str, str], secret: str, **headers: str
+) -> httpx.Response:
+    parts = {"form_secret": (None, secret)}
+    return await browser.post(filled(path, values), data=FORMS.get(path, {}), files=parts, headers=headers)
+
+
+async def stored(service: Service) -> list[object]:
+    """Return all that the forms about a student's work change, as the API shows it."""
+    async with service.client() as owner:
+        member = (await owner.get(f"/api/v1/courses/{DEFAULT_COURSE}/members", params={"search": "ivanov"})).json()
+        work = f"/api/v1/courses/{DEFAULT_COURSE}/members/{member['items'][0]['id']}/assignments/lstm-layer"
+        paths = [f"{work}/adjustments", f"{work}/extension", f"{work}/comments", "/api/v1/regrades"]
+        paths += [f"/api/v1/courses/{DEFAULT_COURSE}/reviews", "/api/v1/submissions"]
+        return [(await owner.get(path)).json() for path in paths]
+
+
+ROUTES = [*routes()]
+PATTERNS = {
+    re.compile(re.sub(r"{\w+}", "[^/]+", path)): asking.action for method, path, asking in ROUTES if method == "POST"
+}
+
+
+def rights_to_forms(page: httpx.Response) -> set[Action]:
+    """Return the rights that the forms of a page need."""
+    forms = set(FORM.findall(page.text)) - {"/leave"}
+    return {action for form in forms for pattern, action in PATTERNS.items() if pattern.fullmatch(form)}
 
 
 @pytest.fixture
 async def staffed(two: Service) -> AsyncIterator[Service]:
-    await two.add_token("assistant-here", Role.ASSISTANT)
-    await two.add_token("petrov-here", student="petrov")
+    """Two courses with a token of each role in both."""
+    for course, name in ((DEFAULT_COURSE, "here"), (OTHER, "there")):
+        await two.add_token(f"assistant-{name}", Role.ASSISTANT, course_id=course)
     return two
 
 
 def test_list_of_forms_is_complete() -> None:
-    assert set(routes("POST")) == set(FORMS)
-    assert len(set(routes("GET"))) >= 7
+    contexts = iter_route_contexts(list(course_pages.router.routes))
+    assert {each.path for each in contexts if "POST" in (each.methods or ())} == set(FORMS)
 
 
-async def test_staff_of_the_course_see_every_page(staffed: Service) -> None:
+async def test_pages_and_forms_go_to_the_roles_of_the_table(staffed: Service) -> None:
     values = await a_course(staffed)
-    for token in (OWNER_TOKEN, "teacher-here", "assistant-here"):
+    for token, role in (
+        (OWNER_TOKEN, Role.ADMIN),
+        ("teacher-here", Role.TEACHER),
+        ("assistant-here", Role.ASSISTANT),
+        ("script-here", Role.SUBMITTER),
+        ("ivanov-here", "student"),
+    ):
         async with staffed.browser(token) as browser:
-            for path in routes("GET"):
-                page = await browser.get(filled(path, values))
-                assert page.status_code == 200, f"{token}: {path}: {page.status_code}"
-                for action in set(FORM.findall(page.text)) - {"/leave"}:
-                    of = {form for form in FORMS if re.fullmatch(re.sub(r"{\w+}", "[^/]+", form), action)}
-                    assert token != "assistant-here" or OF_ASSISTANTS & of, f"{path}: {action}"
+            secret = await secret_of(browser)
+            for method, path, asking in ROUTES:
+                right = RIGHTS[asking.action]
+                allowed = right.students if role == "student" else role in right.roles
+                if method == "GET":
+                    page = await browser.get(filled(path, values))
+                    assert page.status_code == (200 if allowed else 403), f"{token}: {path}"
+                    assert all(role in RIGHTS[action].roles for action in rights_to_forms(page)), f"{token}: {path}"
+                elif not allowed:
+                    answer = await send(browser, path, values, secret)
+                    assert answer.status_code == 403, f"{token}: {path}"
 
 
 async def test_assistant_sends_the_forms_of_assistants_only(staffed: Service) -> None:
     values = await a_course(staffed)
     async with staffed.browser("assistant-here") as browser:
+        secret = await secret_of(browser)
         for path in FORMS:
-            answer = await send(browser, path, values)
+            answer = await send(browser, path, values, secret)
             assert answer.status_code == (303 if path in OF_ASSISTANTS else 403), f"{path}: {answer.text}"
 
 
 async def test_teacher_sends_every_form(staffed: Service) -> None:
     values = await a_course(staffed)
-    # An adjustment that another one has replaced cannot be withdrawn.
-    withdraw = f"{WORK}/adjustments/{{adjustment_id}}/withdraw"
     async with staffed.browser("teacher-here") as browser:
-        for path in (withdraw, *(FORMS.keys() - {withdraw})):
-            answer = await send(browser, path, values)
+        secret = await secret_of(browser)
+        # It comes first, because an adjustment that another one has replaced cannot be withdrawn.
+        for path in (WITHDRAW, *(FORMS.keys() - {WITHDRAW})):
+            answer = await send(browser, path, values, secret)
             assert answer.status_code == 303, f"{path}: {answer.text}"
             shown = await browser.get(answer.headers["location"])
             assert shown.status_code == 200, path
             assert 'role="status"' in shown.text, path
 
 
-async def test_pages_and_forms_are_closed_to_others(staffed: Service) -> None:
-    await staffed.add_token("assistant-there", Role.ASSISTANT, course_id=OTHER)
+async def test_pages_and_forms_of_another_course_are_not_there(staffed: Service) -> None:
     values = await a_course(staffed)
+    nowhere = {**values, "course_id": NOWHERE}
     before = await stored(staffed)
-    for token in ("petrov-here", "script-here", "teacher-there", "assistant-there", "ivanov-there"):
+    for token in ("teacher-there", "assistant-there", "script-there", "ivanov-there"):
         async with staffed.browser(token) as browser:
-            for path in routes("GET"):
-                page = await browser.get(filled(path, values))
-                if token.endswith("-here") and path == "/courses/{course_id}":
-                    assert (page.status_code, page.headers["location"]) == (303, f"/?course={DEFAULT_COURSE}")
-                    continue
-                assert page.status_code in (403, 404), f"{token}: {path}: {page.status_code}"
-                assert "ivanov" not in page.text, f"{token}: {path}"
-            for path in FORMS:
-                assert (await send(browser, path, values)).status_code in (403, 404), f"{token}: {path}"
+            secret = await secret_of(browser)
+            for method, path, _ in ROUTES:
+                in_course = "{course_id}" in path
+                # The answer is the same for a course that exists and for one that does not.
+                places = [values, nowhere] if in_course and token == "teacher-there" else [values]
+                texts = set()
+                for place in places:
+                    if method == "GET":
+                        answer = await browser.get(filled(path, place))
+                    else:
+                        answer = await send(browser, path, place, secret)
+                    assert answer.status_code == (404 if in_course else 403), f"{token}: {method} {path}"
+                    text = re.sub(r'name="form_secret" value="\w+"', "", answer.text)
+                    texts.add(text.replace(place["course_id"], "ID"))
+                assert len(texts) == 1, f"{method} {path}"
+                assert "ivanov" not in texts.pop(), f"{token}: {method} {path}"
     assert await stored(staffed) == before
 
 
-async def test_student_compares_own_attempts_and_finds_no_page_of_the_staff(staffed: Service) -> None:
+async def test_student_compares_own_attempts_without_links_of_the_staff(staffed: Service) -> None:
     values = await a_course(staffed)
     async with staffed.browser("ivanov-here") as browser:
-        for path in set(routes("GET")) - OF_STUDENTS:
-            assert (await browser.get(filled(path, values))).status_code == 403, path
         compared = await browser.get(filled("/submissions/{submission_id}/beside/{other_id}", values))
         assert compared.status_code == 200
         assert f"/courses/{DEFAULT_COURSE}/members" not in compared.text
-        report = await browser.get(f"/submissions/{values['submission_id']}")
-        assert 'id="staff"' not in report.text
-        for path in FORMS:
-            assert (await send(browser, path, values)).status_code == 403, path
+        assert 'id="staff"' not in (await browser.get(f"/submissions/{values['submission_id']}")).text
 
 
-async def test_archived_course_can_be_read_and_has_no_forms(staffed: Service) -> None:
+async def test_archived_course_shows_and_takes_only_the_forms_of_the_table(staffed: Service) -> None:
     values = await a_course(staffed)
     await archive(staffed)
     before = await stored(staffed)
-    for token in (OWNER_TOKEN, "teacher-here", "assistant-here"):
+    for token, role in ((OWNER_TOKEN, Role.ADMIN), ("teacher-here", Role.TEACHER), ("assistant-here", Role.ASSISTANT)):
         async with staffed.browser(token) as browser:
-            for path in (*routes("GET"), "/submissions/{submission_id}"):
-                page = await browser.get(filled(path, values))
-                assert page.status_code == 200, f"{token}: {path}: {page.status_code}"
-                assert set(FORM.findall(page.text)) == {"/leave"}, f"{token}: {path}"
-                if "beside" not in path and "overview" not in path:
-                    assert "archived" in page.text, f"{token}: {path}"
-            for path in FORMS:
-                assert (await send(browser, path, values)).status_code == 403, f"{token}: {path}"
+            secret = await secret_of(browser)
+            for method, path, asking in ROUTES:
+                right = RIGHTS[asking.action]
+                closed = "{course_id}" in path and not right.in_archived
+                if role not in right.roles or (method == "GET" and path.endswith("/delete")):
+                    continue
+                if method == "GET":
+                    page = await browser.get(filled(path, values))
+                    open_all_the_same = isinstance(asking, Shown) or not closed
+                    assert page.status_code == (200 if open_all_the_same else 403), f"{token}: {path}"
+                    assert all(RIGHTS[action].in_archived for action in rights_to_forms(page)), f"{token}: {path}"
+                elif closed:
+                    answer = await send(browser, path, values, secret)
+                    assert answer.status_code == 403, f"{token}: {path}"
+                    assert "archived" in answer.text, path
     assert await stored(staffed) == before
 
 
-async def test_pages_and_forms_are_closed_to_who_is_signed_out_or_removed(staffed: Service) -> None:
+async def test_pages_and_forms_are_closed_to_people_signed_out_or_removed(staffed: Service) -> None:
     values = await a_course(staffed)
     async with staffed.services.database.write() as session:
         await members.enrol(session, [(DEFAULT_COURSE, "gone")])
@@ -169,29 +231,47 @@ async def test_pages_and_forms_are_closed_to_who_is_signed_out_or_removed(staffe
     async with staffed.browser("gone") as browser, staffed.client(None, Accept="text/html") as nobody:
         async with staffed.services.database.write() as session:
             (await members.find(session, [(DEFAULT_COURSE, "gone")]))[DEFAULT_COURSE, "gone"].removed_at = utc_now()
-        for each in (browser, nobody):
-            for path in routes("GET"):
-                assert (await each.get(filled(path, values))).status_code == 401, path
-            for path in FORMS:
-                assert (await each.post(filled(path, values), data=FORMS[path])).status_code == 401, path
+        for method, path, _ in ROUTES:
+            for each in (browser, nobody):
+                assert (await each.request(method, filled(path, values))).status_code == 401, f"{method} {path}"
 
 
-async def test_form_without_its_secret_or_from_another_site_changes_nothing(staffed: Service) -> None:
+async def test_form_with_the_secret_of_another_session_or_from_another_site_changes_nothing(staffed: Service) -> None:
     values = await a_course(staffed)
     before = await stored(staffed)
-    async with staffed.browser("teacher-here") as browser:
-        for path in FORMS:
-            assert (await browser.post(filled(path, values), data=FORMS[path])).status_code == 403, path
-            foreign = {"Origin": "https://evil.example.org"}
-            assert (await browser.post(filled(path, values), data=FORMS[path], headers=foreign)).status_code == 403
+    async with staffed.browser() as browser, staffed.browser() as other:
+        ours, theirs = await secret_of(browser), await secret_of(other)
+        for method, path, _ in ROUTES:
+            if method == "POST":
+                assert (await send(browser, path, values, theirs)).status_code == 403, path
+                answer = await send(browser, path, values, ours, **{"Sec-Fetch-Site": "cross-site"})
+                assert answer.status_code == 403, path
     assert await stored(staffed) == before
 
 
-async def stored(service: Service) -> list[object]:
-    """All that these forms change, as the API shows it."""
+async def test_teacher_neither_makes_changes_nor_links_a_teacher(service: Service) -> None:
+    await service.add_token("teacher", Role.TEACHER)
+    here = f"/courses/{DEFAULT_COURSE}/members"
     async with service.client() as owner:
-        member = (await owner.get(f"/api/v1/courses/{DEFAULT_COURSE}/members", params={"search": "ivanov"})).json()
-        place = f"/api/v1/courses/{DEFAULT_COURSE}/members/{member['items'][0]['id']}/assignments/lstm-layer"
-        paths = [f"{place}/adjustments", f"{place}/extension", f"{place}/comments", "/api/v1/regrades"]
-        paths += [f"/api/v1/courses/{DEFAULT_COURSE}/reviews", "/api/v1/submissions"]
-        return [(await owner.get(path)).json() for path in paths]
+        other = (await owner.post(f"/api/v1{here}", json={"external_id": "t", "role": "teacher"})).json()["id"]
+    async with service.browser("teacher") as browser:
+        page = (await browser.get(f"{here}/new")).text
+        assert f'value="{MemberRole.TEACHER}"' not in page
+        data = {"form_secret": form_secret(page), "external_id": "x", "role": "teacher", "form_key": "0" * 172}
+        assert (await browser.post(f"{here}/new", data=data)).status_code == 403
+        for part in ("edit", "remove", "link", "link/revoke"):
+            assert (await browser.post(f"{here}/{other}/{part}", data=data)).status_code == 403, part
+        assert set(FORM.findall((await browser.get(f"{here}/{other}/edit")).text)) == {"/leave"}
+
+
+async def test_token_of_a_teacher_gives_no_right_of_staff(service: Service) -> None:
+    await service.add_token("teacher", Role.TEACHER)
+    tokens = f"/courses/{DEFAULT_COURSE}/tokens"
+    async with service.browser("teacher") as browser:
+        page = (await browser.get(tokens)).text
+        key = re.search(r'name="form_key" value="([^"]*)"', page)
+        assert key
+        data = {"form_secret": form_secret(page), "form_key": key[1], "name": "x", "role": "teacher"}
+        refused = await browser.post(tokens, data=data)
+        assert refused.status_code == 422
+        assert Action.MAKE_TOKENS_OF_STAFF not in refused.text
