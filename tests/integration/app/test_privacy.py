@@ -7,13 +7,12 @@ import json
 import sqlite3
 import tracemalloc
 import zipfile
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import undefer
 
@@ -28,6 +27,7 @@ from app.storage.database import Database
 from app.storage.models import (
     DEFAULT_COURSE,
     Adjustment,
+    Artefact,
     Base,
     Batch,
     BatchFile,
@@ -80,6 +80,16 @@ async def graded(database: Database, by: Principal, student: str) -> Submission:
     async with database.write() as session:
         assert await claims.finish(session, taken, FOUND, {"one.safetensors": b"arrays"})
     return submission
+
+
+async def add_course(database: Database, person_id: str, external_id: str = "p") -> Membership:
+    """Add another course, with this person as its student."""
+    async with database.write() as session:
+        session.add(Course(id=OTHER, title="Other", language="en", time_zone="UTC"))
+        await session.flush()
+        student = Membership(course_id=OTHER, person_id=person_id, role=MemberRole.STUDENT, external_id=external_id)
+        session.add(student)
+    return student
 
 
 async def fill(database: Database, owner: Principal) -> Membership:
@@ -181,14 +191,14 @@ def test_every_table_that_refers_to_people_is_exported_or_knowingly_left_out() -
 
 async def traces(database: Database) -> dict[str, int]:
     """The number of rows with a trace of the person, by table."""
-    found = {}
+    numbers = {}
     async with database.read() as session:
         for name in Base.metadata.tables:
             rows = (await session.execute(text(f"SELECT * FROM {name}"))).mappings().all()
             texts = [json.dumps(dict(row), default=str, ensure_ascii=False) for row in rows]
-            if count := sum(any(each in line for each in TRACES) for line in texts):
-                found[name] = count
-    return found
+            if number := sum(any(each in line for each in TRACES) for line in texts):
+                numbers[name] = number
+    return numbers
 
 
 def assert_no_byte_is_left(database: Database) -> None:
@@ -203,8 +213,11 @@ def assert_no_byte_is_left(database: Database) -> None:
 
 async def archive_of(database: Database, member: Membership) -> zipfile.ZipFile:
     scope = await export.scope_of_person(database, member.person_id)
-    pieces = [piece async for piece in export.archive(database, scope, lambda stored: stored.body, ASSIGNMENTS)]
-    return zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
+    return await unpacked(export.archive(database, scope, lambda stored: stored.body, ASSIGNMENTS))
+
+
+async def unpacked(pieces: AsyncIterator[bytes]) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(b"".join([piece async for piece in pieces])))
 
 
 @on_both
@@ -218,17 +231,8 @@ async def test_archive_has_every_row_about_the_person_and_no_secret(database: Da
     for entry in manifest["files"]:
         assert len(archive.read(entry["name"])) == entry["bytes"]
     content = {name: archive.read(name).decode("utf-8", "replace") for name in names if name.endswith(".json")}
-    for name in (
-        "grades",
-        "tokens",
-        "sessions",
-        "identities",
-        "webhooks",
-        "extensions",
-        "adjustments",
-        "comments",
-        "merges",
-    ):
+    of_person = ("grades", "tokens", "sessions", "identities", "webhooks", "merges")
+    for name in (*of_person, "extensions", "adjustments", "comments"):
         assert json.loads(content[f"{name}.json"]), name
     assert len(json.loads(content["changes.json"])) == 1
     files = json.loads(content["batch_files.json"])
@@ -256,8 +260,7 @@ async def test_archive_has_every_row_about_the_person_and_no_secret(database: Da
 async def test_archive_of_a_member_has_nothing_of_previews(database: Database, owner: Principal) -> None:
     member = await fill(database, owner)
     scope = await export.scope_of_member(database, member.id)
-    pieces = [piece async for piece in export.archive(database, scope, lambda _: {"shown": True}, ASSIGNMENTS)]
-    archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
+    archive = await unpacked(export.archive(database, scope, lambda _: {"shown": True}, ASSIGNMENTS))
     reports = [name for name in archive.namelist() if "/reports/" in name and name.endswith(".json")]
     assert len(reports) == 2
     assert all(json.loads(archive.read(name))["report"] == {"shown": True} for name in reports)
@@ -265,7 +268,7 @@ async def test_archive_of_a_member_has_nothing_of_previews(database: Database, o
     assert len(json.loads(archive.read(items))) == 1
 
 
-@pytest.mark.parametrize("filename", ["../../evil.py", "/etc/passwd", "C:\\x.ipynb", "CON", "x" * 250 + ".PY"])
+@pytest.mark.parametrize("filename", ["../../evil.py", "C:\\x.ipynb", "x" * 250 + ".PY"])
 async def test_no_name_of_a_file_leaves_the_archive(database: Database, owner: Principal, filename: str) -> None:
     submission = await graded(database, owner, ID)
     async with database.write() as session:
@@ -327,6 +330,7 @@ async def test_nothing_is_left_of_somebody_who_was_deleted(database: Database, o
     async with database.read() as session:
         others = list(await session.scalars(select(Submission.student)))
         assert others == ([] if how == "course" else ["somebody else"])
+        assert len(list(await session.scalars(select(Artefact.report_id)))) == len(others)
         assert await session.get(Token, owner.id) is not None
         course = await session.get_one(Course, DEFAULT_COURSE)
         assert course.archived_at is None
@@ -348,10 +352,7 @@ async def test_member_without_an_external_id_is_deleted(database: Database, owne
 @on_both_thoroughly
 async def test_member_of_two_courses_is_deleted_from_one(database: Database, owner: Principal) -> None:
     member = await fill(database, owner)
-    async with database.write() as session:
-        session.add(Course(id=OTHER, title="Other", language="en", time_zone="UTC"))
-        await session.flush()
-        session.add(Membership(course_id=OTHER, person_id=member.person_id, role=MemberRole.STUDENT, external_id="p"))
+    await add_course(database, member.person_id)
     await deletion.delete_student(database, ID)
     async with database.read() as session:
         person = await session.get_one(Person, member.person_id)
@@ -362,13 +363,6 @@ async def test_member_of_two_courses_is_deleted_from_one(database: Database, own
     assert_no_byte_is_left(database)
     async with database.read() as session:
         assert await session.get(Course, OTHER) is None
-
-
-async def test_member_of_another_course_is_not_there(database: Database, owner: Principal) -> None:
-    member = await fill(database, owner)
-    assert await deletion.delete_member(database, member.id, OTHER) == deletion.Deleted()
-    async with database.read() as session:
-        assert await session.get(Membership, member.id) is not None
 
 
 @on_both_thoroughly
@@ -404,34 +398,26 @@ async def test_course_is_deleted_while_it_is_graded(database: Database, owner: P
 
 @on_both
 async def test_each_course_keeps_things_as_long_as_it_says(database: Database, owner: Principal) -> None:
+    here, there = [await graded(database, owner, ID) for _ in range(2)]
+    async with database.read() as session:
+        member = await session.get_one(Membership, here.membership_id)
+    other = await add_course(database, member.person_id)
+    old = utc_now() - timedelta(days=11)
     async with database.write() as session:
-        session.add(Course(id=OTHER, title="Other", language="en", time_zone="UTC", retention_days=10))
-        session.add(CourseAssignment(id=new_id(), course_id=OTHER, assignment_id="lstm-layer", rules={}))
-        for course_id in (DEFAULT_COURSE, OTHER):
-            await session.flush()
-            changes.log(session, await session.get_one(Course, course_id), "owner", {}, {"title": "x"})
-    here, there = [
-        await graded(database, Principal(owner.id, Role.ADMIN, course_id=id), ID) for id in (DEFAULT_COURSE,) * 2
-    ]
-    async with database.write() as session:
-        member = Membership(course_id=OTHER, person=Person(), role=MemberRole.STUDENT, external_id=ID)
-        use = await session.scalar(select(CourseAssignment).where(CourseAssignment.course_id == OTHER))
-        session.add(member)
+        course = await session.get_one(Course, OTHER)
+        course.retention_days = 10
+        use = CourseAssignment(course_id=OTHER, assignment_id="lstm-layer", rules={})
+        session.add_all([use, Regrade(requested_by=owner.id, course_id=OTHER, selection={}, created_at=old)])
         await session.flush()
-        assert use is not None
-        moved = {"course_id": OTHER, "membership_id": member.id, "course_assignment_id": use.id, "attempt": 1}
+        moved = {"course_id": OTHER, "membership_id": other.id, "course_assignment_id": use.id, "attempt": 1}
         await session.execute(update(Submission).where(Submission.id == there.id).values(**moved))
-        old = utc_now() - timedelta(days=11)
-        await session.execute(update(Submission).values(created_at=old))
-        await session.execute(update(Change).values(created_at=old))
-        session.add(Regrade(requested_by=owner.id, course_id=OTHER, selection={"filter": {}}, created_at=old))
-    for attempt in here, there:
-        async with database.read() as session:
-            submission = await session.get_one(Submission, attempt.id)
-            member = await session.get_one(Membership, submission.membership_id)
-        await add_batch(database, member, attempt.id)
+        for each in (course, await session.get_one(Course, DEFAULT_COURSE)):
+            changes.log(session, each, "owner", {}, {"title": "x"})
+    await add_batch(database, member, here.id)
+    await add_batch(database, other, there.id)
     async with database.write() as session:
-        await session.execute(update(Batch).values(created_at=old))
+        for model in (Submission, Change, Batch):
+            await session.execute(update(model).values(created_at=old))
     assert await retention.delete_expired(database, None) == 1
     async with database.read() as session:
         assert list(await session.scalars(select(Submission.id))) == [here.id]
@@ -474,9 +460,7 @@ async def add_file(database: Database, name: str, owner: str | None = None, **va
 @pytest.mark.parametrize(
     ("deleted", "file", "other"),
     [
-        ("Ivan Petrov", "Ivan Petrov", "Ivan Petrov"),
-        ("Ivan Petrov", "Ivan Petrov", "Petrov Ivan Sergeevich"),
-        ("ivan petrov", "Ivan Petrov", "Ivan Petrov"),
+        ("ivan petrov", "Ivan Petrov", "Petrov Ivan Sergeevich"),
         ("Ivan", "Ivan", "ivan"),
         ("Ivan", "Ivan Sidorov", None),
         ("Ivan Petrov", "Ivan Petrova", None),
@@ -584,32 +568,13 @@ async def kept_rows(database: Database) -> list[object]:
 async def test_id_that_another_course_gave_to_somebody_else_stays_there(database: Database, owner: Principal) -> None:
     here = await add_member(database, "petrov", "Ivan Petrov")
     anna = await add_member(database, "anna", "Anna Sidorova")
+    await add_course(database, here.person_id, "former-id")
     async with database.write() as session:
-        session.add(Course(id=OTHER, title="Other", language="en", time_zone="UTC"))
-        await session.flush()
-        session.add(
-            Membership(course_id=OTHER, person_id=here.person_id, role=MemberRole.STUDENT, external_id="former-id")
-        )
         changes.log(session, anna, "owner", {"external_id": "former-id"}, {"external_id": "anna"})
     await deletion.delete_person(database, here.person_id)
     async with database.read() as session:
         (change,) = (await session.scalars(select(Change))).all()
     assert (change.before, change.after) == ({"external_id": "former-id"}, {"external_id": "anna"})
-
-
-VALUES = st.recursive(
-    st.text(max_size=8) | st.datetimes().map(datetime.isoformat) | st.none() | st.booleans() | st.integers(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["due", "role", "id"]), inner),
-)
-
-
-@given(
-    value=st.dictionaries(st.sampled_from(["due", "closes", "role", "group", "joined", "extension"]), VALUES),
-    called=st.sets(st.text(min_size=1, max_size=8) | st.sampled_from(UNLUCKY)),
-)
-def test_nothing_is_replaced_under_a_key_of_something_else(value: dict[str, Any], called: set[str]) -> None:
-    words = {*called, *(each for each in value.values() if isinstance(each, str))}
-    assert mentions.Mentions(words, words, words).forgotten(value) == value
 
 
 def test_names_that_may_be_anything_are_replaced_alone_and_others_in_texts() -> None:
