@@ -1,6 +1,5 @@
 """The reference with the real Keras, in the process that `ReferenceStore` starts for it."""
 
-import itertools
 import shutil
 import subprocess
 import sys
@@ -12,18 +11,7 @@ import pytest
 import safetensors.numpy
 
 from grader.assignment import load_assignments
-from reference import (
-    GATES,
-    CaseSpec,
-    LSTMWeights,
-    ReferenceMismatch,
-    ReferenceStore,
-    ReferenceUnavailable,
-    lstm_forward,
-    lstm_gradients,
-    split_gates,
-)
-from reference.cases import cases_to_arrays
+from reference import CaseSpec, ReferenceStore, ReferenceUnavailable, lstm_gradients
 from reference.misconceptions import mutation_score
 from reference.store import build_with_keras, check_against_oracle
 
@@ -35,13 +23,8 @@ SPECS = (
 
 
 @pytest.fixture(scope="module")
-def own_cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("references")
-
-
-@pytest.fixture(scope="module")
-def cases(own_cache):
-    return ReferenceStore(own_cache).load(SPECS, digest="abc")
+def cases(tmp_path_factory):
+    return ReferenceStore(tmp_path_factory.mktemp("references")).load(SPECS, digest="abc")
 
 
 def assert_python_runs(code, *arguments):
@@ -80,9 +63,9 @@ TAPE = """if True:
         tape.watch(x)
         loss = tf.reduce_sum(layer(x) * arrays["factors"])
     weights = [getattr(weight, "value", weight) for weight in layer.weights]
-    found = tape.gradient(loss, [x, *weights])
+    gradients = tape.gradient(loss, [x, *weights])
     names = ("x", "kernel", "recurrent_kernel", "bias")
-    safetensors.numpy.save_file({name: value.numpy() for name, value in zip(names, found)}, sys.argv[2])
+    safetensors.numpy.save_file({name: value.numpy() for name, value in zip(names, gradients)}, sys.argv[2])
 """
 
 
@@ -90,54 +73,12 @@ TAPE = """if True:
 def test_the_oracle_differentiates_as_the_tape_of_keras_does(cases, tmp_path):
     case = cases[0]
     factors = np.random.default_rng(1).uniform(-1, 1, case.expected.shape).astype(np.float32)
-    safetensors.numpy.save_file({"x": case.x, **vars(case.weights), "factors": factors}, tmp_path / "asked")
-    assert_python_runs(TAPE, tmp_path / "asked", tmp_path / "found")
+    safetensors.numpy.save_file({"x": case.x, **vars(case.weights), "factors": factors}, tmp_path / "case")
+    assert_python_runs(TAPE, tmp_path / "case", tmp_path / "gradients")
     expected = lstm_gradients(case.x, case.weights, factors)
-    for name, found in safetensors.numpy.load_file(tmp_path / "found").items():
+    for name, gradient in safetensors.numpy.load_file(tmp_path / "gradients").items():
         largest = np.abs(getattr(expected, name)).max()
-        assert np.abs(found - getattr(expected, name)).max() <= 1e-5 * largest, name
-
-
-def test_answers_of_keras_that_are_off_by_1e_5_are_a_mismatch(cases, tmp_path):
-    def build_wrongly(_):
-        arrays = cases_to_arrays(cases)
-        arrays["shape/expected"] = arrays["shape/expected"] + np.float32(1e-5)
-        return arrays
-
-    with pytest.raises(ReferenceMismatch, match="'shape'"):
-        ReferenceStore(tmp_path, build=build_wrongly).load(SPECS, digest="abc")
-
-
-def test_every_wrong_order_of_the_gates_is_far_from_the_answer(cases):
-    for case in cases:
-        for order in itertools.permutations(GATES):
-            wrong = LSTMWeights(
-                *(
-                    np.concatenate([split_gates(array)[gate] for gate in order], axis=-1)
-                    for array in (case.weights.kernel, case.weights.recurrent_kernel, case.weights.bias)
-                )
-            )
-            difference = np.max(np.abs(lstm_forward(case.x, wrong).h - case.expected))
-            assert order == GATES or difference > 0.01
-
-
-@pytest.mark.parametrize("gate", GATES)
-def test_missing_bias_of_any_gate_is_far_from_the_answer(cases, gate):
-    for case in cases:
-        bias = case.weights.bias.copy()
-        split_gates(bias)[gate][...] = 0
-        wrong = LSTMWeights(case.weights.kernel, case.weights.recurrent_kernel, bias)
-        assert np.max(np.abs(lstm_forward(case.x, wrong).h - case.expected)) > 0.01
-
-
-@pytest.mark.thorough
-def test_damaged_file_is_built_again_with_the_same_numbers(cases, own_cache):
-    (path,) = own_cache.glob("abc-*.safetensors")
-    path.write_bytes(path.read_bytes()[:1000])
-    for before, after in zip(cases, ReferenceStore(own_cache).load(SPECS, digest="abc"), strict=True):
-        np.testing.assert_array_equal(after.x, before.x)
-        np.testing.assert_array_equal(after.expected, before.expected)
-    assert path.stat().st_size > 1000
+        assert np.abs(gradient - getattr(expected, name)).max() <= 1e-5 * largest, name
 
 
 def test_surroundings_of_the_caller_do_not_reach_keras(cases, tmp_path, monkeypatch):

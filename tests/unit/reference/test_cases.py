@@ -1,3 +1,7 @@
+"""Specs and cases: their form in JSON and in arrays, and sizes that are refused."""
+
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np
@@ -83,7 +87,7 @@ def test_sizes_that_hide_mistakes_are_refused(sizes):
         dataclasses.replace(SPEC, **sizes)
 
 
-@pytest.mark.parametrize("scale", [0, -1, 3.5, 10, float("nan")])
+@pytest.mark.parametrize("scale", [0, 3.01, float("nan")])
 def test_scale_outside_its_range_is_refused(scale):
     with pytest.raises(ValueError, match="above 0 and at most 3"):
         dataclasses.replace(SPEC, scale=scale)

