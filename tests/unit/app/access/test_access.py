@@ -171,14 +171,17 @@ async def test_lists_hold_nothing_of_others_and_students_leave_no_webhooks(servi
         assert_problem(await client.post("/api/v1/webhooks", json=body), 403, "forbidden")
 
 
-async def test_no_route_of_the_api_takes_a_session(service: Service) -> None:
+async def test_every_route_of_the_api_needs_a_token_and_takes_no_session(service: Service) -> None:
     """So that no page of another site can have a signed-in browser ask for anything."""
     values = await of_somebody_else(service)
-    async with service.browser() as browser:
+    async with service.client(None) as nobody, service.browser() as browser:
         for method, path, _ in await operations(service):
             if path not in PUBLIC:
-                response = await browser.request(method, filled(path, values))
-                assert response.status_code == 401, f"{method} {path}"
+                refused = await nobody.request(method, filled(path, values))
+                assert_problem(refused, 401, "unauthorized")
+                assert refused.headers["www-authenticate"].startswith("Bearer")
+                with_session = await browser.request(method, filled(path, values))
+                assert with_session.status_code == 401, f"{method} {path}"
 
 
 async def test_pages_are_closed_to_others_and_to_forms_of_other_sites(service: Service) -> None:

@@ -10,15 +10,13 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from app.courses import assignments, changes, members
+from app.courses import assignments, members
 from app.courses.assignments import Rules, in_course
 from app.storage.models import (
     DEFAULT_COURSE,
-    Change,
     Course,
     CourseAssignment,
     Membership,
-    Person,
     Role,
     Submission,
     Token,
@@ -194,7 +192,6 @@ async def test_dates_and_attempts_of_a_course_bind_it_alone(two: Service) -> Non
         ({"closes": now - timedelta(seconds=1)}, "assignment-closed"),
         ({"closes": None}, None),
         ({"limit": 1}, "attempts-used-up"),
-        ({"cooldown_seconds": 600}, "attempt-too-soon"),
     ):
         await set_rules(two, **rules)
         answer = await submit(two, "script-there")
@@ -205,20 +202,13 @@ async def test_dates_and_attempts_of_a_course_bind_it_alone(two: Service) -> Non
 async def test_student_is_deleted_from_one_course(two: Service) -> None:
     for token in ("script-here", "script-there"):
         await submit(two, token)
-    async with two.services.database.write() as session:
-        member = (await members.find(session, [(OTHER, "ivanov")]))[OTHER, "ivanov"]
-        assert changes.log(session, member, "owner", {"group": None}, {"group": "БПМИ"})
-        assert not changes.log(session, member, "owner", {"group": "БПМИ"}, {"group": "БПМИ"})
     async with two.client() as client:
-        deleted = await client.delete("/api/v1/students", params={"student": "ivanov", "course": OTHER})
-        assert deleted.json() == {"submissions": 1, "reports": 1, "tokens": 1}
-        again = await client.delete("/api/v1/students", params={"student": "ivanov", "course": OTHER})
-        assert again.json() == {"submissions": 0, "reports": 0, "tokens": 0}
+        for count in (1, 0):
+            deleted = await client.delete("/api/v1/students", params={"student": "ivanov", "course": OTHER})
+            assert deleted.json() == {"submissions": count, "reports": count, "tokens": count}
     async with two.services.database.read() as session:
         assert (await session.scalars(select(Submission.course_id))).all() == [DEFAULT_COURSE]
         assert (await session.scalars(select(Membership.course_id))).all() == [DEFAULT_COURSE]
-        assert len((await session.scalars(select(Person))).all()) == 1
-        assert (await session.scalars(select(Change))).all() == []
     assert (await get(two, "ivanov-there", SUBMISSIONS)).status_code == 401
     assert len((await get(two, "ivanov-here", SUBMISSIONS)).json()["items"]) == 1
 

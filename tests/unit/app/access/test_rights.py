@@ -93,6 +93,14 @@ async def archive(service: Service, course_id: str = DEFAULT_COURSE) -> None:
         (await session.get_one(Course, course_id)).archived_at = utc_now()
 
 
+async def cookie_of(service: Service, person_id: str) -> str:
+    """Sign a person in, as single sign-on does."""
+    async with service.services.database.write() as session:
+        person = await session.get_one(Person, person_id)
+        await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
+    return f"{SESSION_COOKIE}=cookie"
+
+
 def test_every_action_has_a_right_and_an_admin_has_all() -> None:
     assert set(RIGHTS) == set(Action)
     assert all(Role.ADMIN in right.roles for right in RIGHTS.values())
@@ -164,19 +172,17 @@ async def test_changes_over_the_api_are_closed_to_staff_without_the_right(servic
 async def test_session_of_a_person_opens_the_own_courses_by_the_role_of_the_moment(two: Service) -> None:
     theirs = (await submit(two, "script-here", "petrov")).json()["id"]
     own = (await submit(two, "script-there")).json()["id"]
-    async with two.services.database.write() as session:
-        member = (await members.find(session, [(OTHER, "ivanov")]))[OTHER, "ivanov"]
-        person = await session.get_one(Person, member.person_id)
-        await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
 
-    async def change(**values: Any) -> None:
+    async def change(**values: Any) -> str:
         async with two.services.database.write() as session:
-            changed = (await members.find(session, [(OTHER, "ivanov")]))[OTHER, "ivanov"]
+            member = (await members.find(session, [(OTHER, "ivanov")]))[OTHER, "ivanov"]
             for name, value in values.items():
-                setattr(changed, name, value)
+                setattr(member, name, value)
+            return member.person_id
 
     other = (await submit(two, "script-there", "petrov")).json()["id"]
-    async with two.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
+    cookie = await cookie_of(two, await change())
+    async with two.client(None, Cookie=cookie, Accept="text/html") as browser:
         for role, status in ((MemberRole.STUDENT, 404), (MemberRole.ASSISTANT, 200), (MemberRole.STUDENT, 404)):
             await change(role=role)
             assert (await browser.get(f"/submissions/{own}")).status_code == 200
@@ -193,9 +199,8 @@ async def test_person_in_two_courses_hands_in_where_the_page_says(two: Service) 
         here, there = both[DEFAULT_COURSE, "ivanov"], both[OTHER, "ivanov"]
         there.person_id = here.person_id
         older, newer = sorted((here, there), key=lambda member: member.id)
-        person = await session.get_one(Person, here.person_id)
-        await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
-    async with two.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
+    cookie = await cookie_of(two, here.person_id)
+    async with two.client(None, Cookie=cookie, Accept="text/html") as browser:
         for course in (older.course_id, newer.course_id):
             shown = (await browser.get(f"/courses/{course}/assignments/lstm-layer")).text
             (action,) = re.findall(r'method="post" action="([^"]*)" enctype', shown)

@@ -12,14 +12,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from app.access.tokens import hash_secret
+from app.access.tokens import find_token, hash_secret
 from app.http.answers import ANSWERS
-from app.http.auth.guard import PUBLIC
 from app.http.problems import TYPE_PREFIX
 from app.settings import Settings
-from app.storage.database import Database
 from app.submissions import uploads
-from grader import Status
 from grader.formats import FORMATS
 from grader.report.schema import report_schema
 from tests.unit.app.calls import CODE, SUBMISSIONS, assert_problem, upload
@@ -40,20 +37,10 @@ async def test_upload_is_answered_202_with_its_location_before_it_is_graded(
         body = response.json()
         assert response.status_code == 202
         assert response.headers["location"] == body["links"]["self"] == f"{SUBMISSIONS}/{body['id']}"
-        assert {"id", "job_status", "position", "links", "report"} < body.keys()
         assert (body["student"], body["attempt"], body["filename"]) == ("ivanov", 1, "LSTM.py")
         assert body["job_status"] in ("queued", "running")
         assert body["report"] is None
         assert (await client.get(response.headers["location"])).json()["id"] == body["id"]
-
-
-async def test_waiting_gives_the_finished_report(service: Service, grader: FakeGrader) -> None:
-    async with service.client() as client:
-        response = await client.post(SUBMISSIONS, params={"wait": 120}, **upload())
-    body = response.json()
-    assert response.status_code == 200
-    assert (body["job_status"], body["position"], body["report"]["status"]) == ("done", None, "passed")
-    assert grader.graded[0].content == CODE
 
 
 async def test_waiting_ends_with_202_when_it_takes_longer(service: Service, grader: FakeGrader) -> None:
@@ -90,30 +77,32 @@ async def test_position_counts_those_before_it(service: Service, grader: FakeGra
 @pytest.mark.parametrize(
     ("lang", "accept", "expected"),
     [
-        (None, "", "Класс и его ответ"),  # the assignment's own language
-        (None, "en", "The class and its answer"),
+        (None, "", "Класс и его ответ"),  # The assignment's own language.
         (None, "de, en;q=0.5", "The class and its answer"),
         ("ru", "en", "Класс и его ответ"),
-        ("en", "ru", "The class and its answer"),
     ],
 )
-async def test_report_is_in_the_language_that_was_asked_for(
-    service: Service, lang: str | None, accept: str, expected: str
+async def test_waiting_gives_the_report_in_the_language_that_was_asked_for(
+    service: Service, grader: FakeGrader, lang: str | None, accept: str, expected: str
 ) -> None:
     async with service.client(**{"Accept-Language": accept}) as client:
         params = {"wait": "120", **({"lang": lang} if lang else {})}
         response = await client.post(SUBMISSIONS, params=params, **upload())
-    assert response.json()["report"]["checks"][0]["title"] == expected
+    body = response.json()
+    assert (response.status_code, body["job_status"], body["position"]) == (200, "done", None)
+    assert body["report"]["status"] == "passed"
+    assert body["report"]["checks"][0]["title"] == expected
+    assert grader.graded[0].content == CODE
 
 
-@pytest.mark.parametrize("name", FORMATS)
-async def test_a_report_can_be_read_in_every_form_of_the_command_line(service: Service, name: str) -> None:
+async def test_a_report_can_be_read_in_every_form_of_the_command_line(service: Service) -> None:
     async with service.client() as client:
         body = (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).json()
-        response = await client.get(body["links"]["report"], params={"format": name, "lang": "en"})
-    assert response.status_code == 200
-    assert response.headers["content-type"].split(";")[0] == FORMATS[name].media_type
-    assert "The class and its answer" in response.text or name in ("junit", "coursera")
+        for name, form in FORMATS.items():
+            response = await client.get(body["links"]["report"], params={"format": name, "lang": "en"})
+            assert response.status_code == 200, name
+            assert response.headers["content-type"].split(";")[0] == form.media_type
+            assert "The class and its answer" in response.text or name in ("junit", "coursera"), name
 
 
 async def test_a_report_that_is_not_there_yet_is_a_conflict(service: Service, grader: FakeGrader) -> None:
@@ -125,24 +114,6 @@ async def test_a_report_that_is_not_there_yet_is_a_conflict(service: Service, gr
         assert_problem(await client.get(f"{SUBMISSIONS}/nothing/report"), 404, "submission-not-found")
 
 
-async def test_openapi_names_the_forms_of_a_report(service: Service) -> None:
-    async with service.client() as client:
-        document = (await client.get("/openapi.json")).json()
-    operation = document["paths"]["/api/v1/submissions/{submission_id}/report"]["get"]
-    (parameter,) = [parameter for parameter in operation["parameters"] if parameter["name"] == "format"]
-    assert parameter["schema"]["enum"] == list(FORMATS)
-    assert set(operation["responses"]["200"]["content"]) == {form.media_type for form in FORMATS.values()}
-
-
-async def test_assignments_are_listed(service: Service) -> None:
-    async with service.client() as client:
-        items = (await client.get("/api/v1/assignments", params={"lang": "en"})).json()["items"]
-    layer = next(item for item in items if item["id"] == "lstm-layer")
-    assert layer["max_points"] == 100
-    assert layer["upload_bytes"] == 200_000
-    assert "LSTM" in layer["title"]
-
-
 # Refusals
 
 
@@ -151,15 +122,9 @@ async def test_assignments_are_listed(service: Service) -> None:
     [
         ({"content": b""}, 422, "empty-file"),
         ({"content": b"#" * 200_001}, 413, "file-too-large"),
-        ({"content": b"#" * 2_000_000}, 413, "file-too-large"),
+        ({"content": b"#" * 2_000_000}, 413, "file-too-large"),  # By the announced length of the body.
         ({"filename": "LSTM.pdf"}, 415, "unsupported-file-type"),
-        ({"filename": "LSTM.docx"}, 415, "unsupported-file-type"),
-        ({"filename": "LSTM.html"}, 415, "unsupported-file-type"),
-        ({"filename": "LSTM.zip"}, 415, "unsupported-file-type"),
         ({"filename": "LSTM"}, 415, "unsupported-file-type"),
-        ({"assignment": "gru-layer"}, 422, "unknown-assignment"),
-        ({"student": ""}, 422, "fields-missing"),
-        ({"student": "x" * 201}, 422, "invalid-student"),
         ({"student": "a\x00b"}, 422, "invalid-student"),
     ],
 )
@@ -172,54 +137,31 @@ async def test_bad_upload_is_refused_at_once(
     assert grader.began == []
 
 
-async def test_unknown_assignment_names_the_known_ones(service: Service) -> None:
+async def test_refused_upload_names_fields_and_assignments(service: Service) -> None:
     async with service.client() as client:
-        response = await client.post(SUBMISSIONS, **upload(assignment="gru"))
-    problem = assert_problem(response, 422, "unknown-assignment")
-    assert "lstm-layer" in problem["known"]
-    assert "lstm-layer" in problem["detail"]
-    assert "gru" in problem["detail"]
+        unknown = assert_problem(await client.post(SUBMISSIONS, **upload(assignment="gru")), 422, "unknown-assignment")
+        assert "lstm-layer" in unknown["known"]
+        assert "lstm-layer" in unknown["detail"]
+        assert "gru" in unknown["detail"]
+        # A browser sends an empty file without a name when none was chosen.
+        empty = await client.post(SUBMISSIONS, files={"file": ("", b"")})
+        assert assert_problem(empty, 422, "fields-missing")["missing"] == ["file", "student"]
+        form = {"student": "ivanov", "assigment": "lstm-notebook"}
+        misspelt = await client.post(SUBMISSIONS, files={"file": ("a.py", CODE)}, data=form)
+        assert assert_problem(misspelt, 422, "unknown-fields")["unknown"] == ["assigment"]
+        without_assignment = await client.post(SUBMISSIONS, files={"file": ("a.py", CODE)}, data={"student": "ivanov"})
+        assert without_assignment.status_code == 202
 
 
-async def test_missing_fields_are_named_together(service: Service) -> None:
+async def test_body_that_is_no_form_with_one_file_is_refused(service: Service) -> None:
     async with service.client() as client:
-        response = await client.post(SUBMISSIONS, files={"file": ("", b"")})
-    assert assert_problem(response, 422, "fields-missing")["missing"] == ["file", "student"]
-
-
-async def test_misspelt_field_is_refused_rather_than_ignored(service: Service) -> None:
-    async with service.client() as client:
-        response = await client.post(
-            SUBMISSIONS, files={"file": ("a.py", CODE)}, data={"student": "ivanov", "assigment": "lstm-notebook"}
-        )
-    assert assert_problem(response, 422, "unknown-fields")["unknown"] == ["assigment"]
-
-
-async def test_assignment_may_be_left_out(service: Service) -> None:
-    async with service.client() as client:
-        response = await client.post(SUBMISSIONS, files={"file": ("a.py", CODE)}, data={"student": "ivanov"})
-    assert response.status_code == 202
-
-
-@pytest.mark.parametrize(
-    ("content_type", "body", "status", "slug"),
-    [
-        ("application/json", b"{}", 415, "form-expected"),
-        ("application/x-www-form-urlencoded", b"student=a", 415, "form-expected"),
-        ("multipart/form-data", b"x", 400, "form-unreadable"),
-        ("multipart/form-data; boundary=b", b"nonsense", 400, "form-unreadable"),
-    ],
-)
-async def test_body_that_is_no_form_is_refused(
-    service: Service, content_type: str, body: bytes, status: int, slug: str
-) -> None:
-    async with service.client() as client:
-        response = await client.post(SUBMISSIONS, content=body, headers={"Content-Type": content_type})
-    assert_problem(response, status, slug)
-
-
-async def test_two_files_are_refused(service: Service) -> None:
-    async with service.client() as client:
+        for content_type, body, status, slug in (
+            ("application/x-www-form-urlencoded", b"student=a", 415, "form-expected"),
+            ("multipart/form-data", b"x", 400, "form-unreadable"),
+            ("multipart/form-data; boundary=b", b"nonsense", 400, "form-unreadable"),
+        ):
+            response = await client.post(SUBMISSIONS, content=body, headers={"Content-Type": content_type})
+            assert_problem(response, status, slug)
         files = [("file", ("a.py", CODE)), ("file", ("b.py", CODE))]
         assert_problem(await client.post(SUBMISSIONS, files=files, data={"student": "a"}), 400, "form-unreadable")
 
@@ -239,7 +181,7 @@ async def test_cap_counts_what_comes_when_no_length_is_announced(service: Servic
         assert_problem(await client.post(SUBMISSIONS, content=endless(), headers=headers), 413, "file-too-large")
 
 
-@pytest.mark.parametrize("wait", ["-1", "121", "soon", "1.5"])
+@pytest.mark.parametrize("wait", ["-1", "121"])
 async def test_impossible_wait_is_a_problem_that_names_it(service: Service, wait: str) -> None:
     async with service.client() as client:
         problem = assert_problem(
@@ -248,22 +190,16 @@ async def test_impossible_wait_is_a_problem_that_names_it(service: Service, wait
     assert problem["errors"][0]["location"] == ["query", "wait"]
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status", "slug"),
-    [
-        ("GET", "/api/v1/nothing", 404, "not-found"),
-        ("GET", f"{SUBMISSIONS}/01ksvh1y8gk3v0q4m2z7c9x5ab", 404, "submission-not-found"),
-        ("DELETE", SUBMISSIONS, 405, "method-not-allowed"),
-        ("POST", "/healthz", 405, "method-not-allowed"),
-    ],
-)
-async def test_wrong_address_or_method_is_a_problem(
-    service: Service, method: str, path: str, status: int, slug: str
-) -> None:
+async def test_wrong_address_or_method_is_a_problem(service: Service) -> None:
     async with service.client() as client:
-        response = await client.request(method, path)
-    assert_problem(response, status, slug)
-    assert ("allow" in response.headers) == (status == 405)
+        for method, path, status, slug in (
+            ("GET", "/api/v1/nothing", 404, "not-found"),
+            ("GET", f"{SUBMISSIONS}/01ksvh1y8gk3v0q4m2z7c9x5ab", 404, "submission-not-found"),
+            ("DELETE", SUBMISSIONS, 405, "method-not-allowed"),
+        ):
+            response = await client.request(method, path)
+            assert_problem(response, status, slug)
+            assert ("allow" in response.headers) == (status == 405)
 
 
 async def test_problems_are_in_the_readers_language(service: Service) -> None:
@@ -287,27 +223,24 @@ async def test_fault_of_ours_is_a_problem_with_a_number_and_nothing_else(
     assert "secret" not in response.text
 
 
-async def test_database_that_is_gone_is_503(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(*_: object, **__: object) -> None:
-        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
-
-    monkeypatch.setattr("app.submissions.repository.add_submissions", fail)
-    async with service.client() as client:
-        response = await client.post(SUBMISSIONS, **upload())
-    assert_problem(response, 503, "storage-unavailable")
-    assert response.headers["retry-after"]
-
-
-async def test_more_at_once_than_there_are_connections_is_503(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "slug"),
+    [
+        (OperationalError("INSERT", {}, Exception("database or disk is full")), "storage-unavailable"),
+        (NoConnectionFree("QueuePool limit of size 5 overflow 10 reached, connection timed out"), "busy"),
+    ],
+    ids=["database gone", "no connection free"],
+)
+async def test_database_that_cannot_be_used_is_503(
+    service: Service, monkeypatch: pytest.MonkeyPatch, error: Exception, slug: str
 ) -> None:
     async def fail(*_: object, **__: object) -> None:
-        raise NoConnectionFree("QueuePool limit of size 5 overflow 10 reached, connection timed out")
+        raise error
 
     monkeypatch.setattr("app.submissions.repository.add_submissions", fail)
     async with service.client() as client:
         response = await client.post(SUBMISSIONS, **upload())
-    assert_problem(response, 503, "busy")
+    assert_problem(response, 503, slug)
     assert response.headers["retry-after"]
 
 
@@ -327,27 +260,6 @@ async def test_a_stored_upload_is_answered_202_though_the_database_is_gone_by_th
 # Who may do what
 
 
-async def test_health_needs_no_token(service: Service) -> None:
-    async with service.client(None) as client:
-        response = await client.get("/healthz")
-    assert response.json()["status"] == "ok"
-
-
-async def test_every_other_endpoint_needs_a_token(service: Service) -> None:
-    async with service.client(None) as client:
-        document = (await client.get("/openapi.json")).json()
-        asked = 0
-        for path, operations in document["paths"].items():
-            for method in operations:
-                if path in PUBLIC:
-                    continue
-                response = await client.request(method, path)
-                assert_problem(response, 401, "unauthorized")
-                assert response.headers["www-authenticate"].startswith("Bearer")
-                asked += 1
-    assert asked >= 3
-
-
 async def test_header_without_a_valid_token_is_refused(service: Service) -> None:
     async with service.client(None) as client:
         for header in ("Bearer", "Bearer wrong", "Basic dTpw", f"Basic {OWNER_TOKEN}", f"{OWNER_TOKEN}"):
@@ -365,27 +277,24 @@ async def test_token_is_checked_before_the_upload_is_read(service: Service) -> N
         assert_problem(await client.post(SUBMISSIONS, content=body(), headers=headers), 401, "unauthorized")
 
 
-async def test_tokens_are_stored_hashed(service: Service, tmp_path: object) -> None:
-    database: Database = service.services.database
-    async with database.read() as session:
-        from app.access.tokens import find_token
-
+async def test_tokens_are_stored_hashed(settings: Settings, service: Service) -> None:
+    async with service.services.database.read() as session:
         assert await find_token(session, hash_secret(OWNER_TOKEN)) is not None
-    data = b"".join(path.read_bytes() for path in service.services.settings.data_dir.iterdir())
+    data = b"".join(path.read_bytes() for path in settings.data_dir.iterdir())
     assert OWNER_TOKEN.encode() not in data
 
 
 # The document
 
 
-async def test_document_names_the_scheme_the_assignments_and_every_refusal(service: Service) -> None:
+async def test_document_names_the_scheme_the_assignments_the_forms_and_every_refusal(service: Service) -> None:
     async with service.client(None) as client:
         document = (await client.get("/openapi.json")).json()
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     operation = document["paths"][SUBMISSIONS]["post"]
     assert operation["security"] == [{"bearer": []}]
     form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
-    # Others may have others: a client that is generated here works there.
+    # Other services may have other assignments: a client that is generated here works there.
     assert "lstm-layer" in form["assignment"]["examples"]
     assert "enum" not in form["assignment"]
     documented = {
@@ -395,19 +304,16 @@ async def test_document_names_the_scheme_the_assignments_and_every_refusal(servi
     }
     refusals = [answer for cls, answer in ANSWERS.items() if "Upload" in str(cls.__mro__) and not cls.__subclasses__()]
     assert {TYPE_PREFIX + answer.slug for answer in refusals if answer} <= documented
-    assert {"200", "202", "400", "401", "403", "404", "408", "413", "415", "422", "429", "503"} == set(
-        operation["responses"]
-    )
+    statuses = {200, 202, 400, 401, 403, 404, 408, 413, 415, 422, 429, 503}
+    assert set(map(int, operation["responses"])) == statuses
     assert "HTTPValidationError" not in str(document)
-
-
-async def test_operations_are_called_by_short_names(service: Service) -> None:
-    async with service.client(None) as client:
-        document = (await client.get("/openapi.json")).json()
     names = [operation["operationId"] for methods in document["paths"].values() for operation in methods.values()]
     assert len(set(names)) == len(names)
-    assert {"create_submission", "list_submissions", "read_report", "create_regrade", "watch_submission"} <= set(names)
-    assert max(map(len, names)) <= len("list_regrade_submissions")
+    assert {"create_submission", "read_report", "create_regrade", "watch_submission"} <= set(names)
+    read_report = document["paths"][f"{SUBMISSIONS}/{{submission_id}}/report"]["get"]
+    (parameter,) = [parameter for parameter in read_report["parameters"] if parameter["name"] == "format"]
+    assert parameter["schema"]["enum"] == list(FORMATS)
+    assert set(read_report["responses"]["200"]["content"]) == {form.media_type for form in FORMATS.values()}
 
 
 async def test_documented_report_is_the_published_one(service: Service) -> None:
@@ -431,13 +337,6 @@ async def test_documentation_page_and_its_files_come_from_here(service: Service)
         for path in ("/static/swagger/swagger-ui-bundle.js", "/static/swagger/swagger-ui.css", "/static/docs.js"):
             assert path in page
             assert (await client.get(path)).status_code == 200
-
-
-async def test_internal_error_has_no_points(service: Service, grader: FakeGrader) -> None:
-    grader.statuses = [Status.INTERNAL_ERROR]
-    async with service.client() as client:
-        body = (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).json()
-    assert (body["report"]["status"], body["report"]["points"]) == ("internal_error", None)
 
 
 async def test_upload_that_does_not_end_is_not_waited_for(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

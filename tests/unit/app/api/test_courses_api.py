@@ -51,20 +51,16 @@ async def test_admin_makes_a_course_once_for_each_key(service: Service) -> None:
         assert (await owner.get("/api/v1/assignments", params={"course": made["id"]})).json()["items"] == []
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"title": ""},
-        {"title": " "},
-        {"title": "x", "time_zone": "Moscow"},
-        {"title": "x", "language": "de"},
-        {"title": "x", "retention_days": 0},
-        {},
-    ],
-)
-async def test_course_that_cannot_be_is_refused(service: Service, wrong: dict[str, object]) -> None:
+async def test_course_that_cannot_be_is_refused(service: Service) -> None:
     async with service.client() as owner:
-        assert_problem(await owner.post(COURSES, json=wrong), 422, "invalid-request")
+        for wrong in (
+            {},
+            {"title": " "},
+            {"title": "x", "time_zone": "Moscow"},
+            {"title": "x", "language": "de"},
+            {"title": "x", "retention_days": 0},
+        ):
+            assert_problem(await owner.post(COURSES, json=wrong), 422, "invalid-request")
 
 
 async def test_teacher_changes_the_own_course_and_not_how_long_data_stays(two: Service) -> None:
@@ -121,19 +117,8 @@ async def test_course_is_copied_with_rules_and_staff_and_without_students(two: S
         assert {"lstm-layer", "lstm-notebook"} <= {each["assignment"] for each in listed}
 
 
-@pytest.mark.parametrize(
-    ("shift_days", "due", "percent", "set_here"),
-    [(364, "2027-09-30T20:59:00Z", 10, {"due"}), (None, None, 0, {"due", "late_percent_per_day"})],
-    ids=["moved", "left out"],
-)
 async def test_dates_of_an_assignments_file_are_moved_in_a_copy_too(
-    settings: Settings,
-    grader: FakeGrader,
-    tmp_path: Path,
-    shift_days: int | None,
-    due: str | None,
-    percent: int,
-    set_here: set[str],
+    settings: Settings, grader: FakeGrader, tmp_path: Path
 ) -> None:
     plain = (BUILT_IN / "lstm-layer.toml").read_text(encoding="utf-8")
     dated = "[deadline]\ndue = 2026-10-01T20:59:00Z\nlate_percent_per_day = 10\n"
@@ -142,9 +127,9 @@ async def test_dates_of_an_assignments_file_are_moved_in_a_copy_too(
         running(settings.model_copy(update={"assignments_dir": tmp_path}), grader) as service,
         service.client() as owner,
     ):
-        wanted = {"title": "Сети, осень", "shift_days": shift_days}
-        made = (await owner.post(f"{COURSES}/{DEFAULT_COURSE}/copy", json=wanted)).json()
-        listed = (await owner.get(f"{COURSES}/{made['id']}/assignments")).json()["items"]
+        body = {"title": "Сети, осень", "shift_days": 364}
+        copy = (await owner.post(f"{COURSES}/{DEFAULT_COURSE}/copy", json=body)).json()
+        listed = (await owner.get(f"{COURSES}/{copy['id']}/assignments")).json()["items"]
     (use,) = [each for each in listed if each["assignment"] == "lstm-layer"]
-    rules = use["rules"]
-    assert (rules["due"], rules["late_percent_per_day"], set(use["set_here"])) == (due, percent, set_here)
+    assert (use["rules"]["due"], use["rules"]["late_percent_per_day"]) == ("2027-09-30T20:59:00Z", 10)
+    assert use["set_here"] == ["due"]

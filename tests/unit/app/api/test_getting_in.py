@@ -85,29 +85,22 @@ async def test_form_and_file_itself_are_the_same_and_their_faults_are_told(servi
         assert_problem(misspelt, 422, "unknown-fields")
         no_file = await client.post(path("roster"), data={"file": "x"}, files={"file2": b""})
         assert no_file.status_code == 422
-        broken = await client.post(
-            path("roster"), content=b"x", headers={"Content-Type": "multipart/form-data; boundary=y"}
-        )
-        assert broken.status_code in (400, 422)
     assert_problem(await send(service, b"x" * 1_000_001), 422, "roster-too-long")
-    assert_problem(await send(service, b""), 422, "roster-empty")
     headings = assert_problem(await send(service, "a;b\n1;2\n"), 422, "roster-headings-unknown")
     assert headings["came"] == ["a", "b"]
     assert_problem(await send(service, id_column="login"), 422, "roster-column-unknown")
     faults = (await send(service, "id;email\na;x\n", headers={"Accept-Language": "ru"})).json()["rows"][0]["problems"]
     assert faults[0]["code"] == "email_invalid"
-    assert faults[0]["message"].startswith("«x» не адрес электронной почты. Напишите адрес вроде ivanov@example.org")
+    assert faults[0]["message"].startswith("«x» не адрес электронной почты.")
 
 
 async def test_links_of_new_members_sign_them_in_and_are_shown_once(service: Service) -> None:
-    rows = (await send(service, links="new")).json()["rows"]
-    link = rows[0]["link"]
+    link = (await send(service, links="new")).json()["rows"][0]["link"]
     assert link.startswith("http://grader.test/enter?token=lstmg_")
     assert (await send(service, links="new")).json()["rows"][0]["link"] is None
     async with service.browser(secret(link)) as browser:
         assert "My courses" in (await browser.get("/")).text
-    body = await submit(service.client(secret(link)), student="ivanov")
-    assert body["student"] == "ivanov"
+    assert (await submit(service.client(secret(link)), student="ivanov"))["student"] == "ivanov"
     listed = await get(service, "links")
     assert len(listed["items"]) == 2
     assert secret(link) not in str(listed)
@@ -126,91 +119,77 @@ async def get(service: Service, part: str, token: str = OWNER_TOKEN, **params: A
 
 async def test_links_come_as_csv_without_formulas(service: Service) -> None:
     await send(service, "id;name\nivanov;Old\n")
-    for params, headers, expected in (
-        ({"links": "all", "format": "csv"}, {}, ["ivanov", "petrova"]),
-        ({"links": "new"}, {"Accept": "text/csv"}, []),
-    ):
-        answer = await send(service, headers=headers, **params)
+    answers = [await send(service, links="all", format="csv")]
+    answers.append(await send(service, headers={"Accept": "text/csv"}, links="new"))
+    for answer in answers:
         assert answer.headers["content-type"] == "text/csv; charset=utf-8"
         assert answer.content.startswith(b"\xef\xbb\xbfid,name,email,group,link\r\n")
-        rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
-        assert [row["id"] for row in rows] == expected
-        if rows:
-            assert [row["name"] for row in rows] == ["Иван Иванов", "'=Анна"]
-            assert [row["group"] for row in rows] == ["201", ""]
-            assert all(row["link"].startswith("http://grader.test/enter?token=") for row in rows)
+    rows, rows_of_nobody = [list(csv.DictReader(io.StringIO(each.content.decode("utf-8-sig")))) for each in answers]
+    assert rows_of_nobody == []
+    assert [(row["id"], row["name"], row["group"]) for row in rows] == [
+        ("ivanov", "Иван Иванов", "201"),
+        ("petrova", "'=Анна", ""),
+    ]
+    assert all(row["link"].startswith("http://grader.test/enter?token=") for row in rows)
 
 
-async def test_teacher_imports_into_their_own_course_only(two: Service) -> None:
-    refused = await send(two, token="teacher-there")
-    assert_problem(refused, 404, "course-not-found")
-    assert (await send(two, token="teacher-there", course=OTHER)).status_code == 200
-    async with two.services.database.read() as session:
-        people = await session.scalars(select(Membership.course_id).where(Membership.external_id == "petrova"))
-        assert people.all() == [OTHER]
-        assert {change.made_by for change in await session.scalars(select(Change))} == {"test"}
+async def test_teacher_imports_no_teacher_and_into_the_own_course_only(two: Service) -> None:
+    assert_problem(await send(two, token="teacher-there"), 404, "course-not-found")
     text = "id;role\nboss;teacher\nhelper;assistant\n"
     rows = (await send(two, text, token="teacher-there", course=OTHER)).json()["rows"]
     assert [(row["outcome"], row["conflict"]) for row in rows] == [("conflict", "role_reserved"), ("new", None)]
     rows = (await send(two, text, course=OTHER)).json()["rows"]
     assert [row["outcome"] for row in rows] == ["new", "unchanged"]
     assert (await member(two, "helper", OTHER)).role == MemberRole.ASSISTANT
+    async with two.services.database.read() as session:
+        assert {change.made_by for change in await session.scalars(select(Change))} == {"test", "owner"}
 
 
-async def test_renewed_link_ends_the_old_one_when_it_is_used(service: Service) -> None:
-    first = (await send(service, links="new")).json()["rows"][0]["link"]
-    ivanov = await member(service, "ivanov")
-    async with service.client() as owner, service.browser(secret(first)) as browser:
-        made = await owner.post(path(f"members/{ivanov.id}/link"))
-        assert made.status_code == 201
-        second = made.json()["link"]
-        assert made.json()["email"] == "ivanov@hse.ru"
-        assert (await browser.get("/")).status_code == 200
-        async with service.browser(secret(second)) as other:
-            assert (await other.get("/")).status_code == 200
-            assert (await browser.get("/")).status_code == 401
-            again = await browser.post("/enter", data={"token": secret(first)})
-            assert again.status_code == 401
-            ended = await owner.delete(path(f"members/{ivanov.id}/link"))
-            assert ended.json() == {"ended": 1}
-            assert (await other.get("/")).status_code == 401
+async def test_link_is_renewed_and_ended(service: Service) -> None:
+    await send(service)
+    link = path(f"members/{(await member(service, 'ivanov')).id}/link")
+    async with service.client() as owner:
+        first = await owner.post(link)
+        assert (first.status_code, first.json()["email"]) == (201, "ivanov@hse.ru")
+        second = (await owner.post(link)).json()["link"]
+        async with service.browser(secret(first.json()["link"])) as old, service.browser(secret(second)) as new:
+            assert (await old.get("/")).status_code == 401
+            assert (await new.get("/")).status_code == 200
+            assert (await owner.delete(link)).json() == {"ended": 1}
+            assert (await new.get("/")).status_code == 401
 
 
 async def test_links_for_many_and_their_end(service: Service) -> None:
     rows = (await send(service, links="new")).json()["rows"]
+    petrova = await member(service, "petrova")
     async with service.browser(secret(rows[0]["link"])), service.client() as owner:
-        never = (await owner.post(path("links"), json={"never_used": True})).json()["items"]
-        assert [item["external_id"] for item in never] == ["petrova"]
-        everybody = (await owner.post(path("links"), json={"all": True})).json()["items"]
-        assert len(everybody) == 2
-        petrova = await member(service, "petrova")
-        chosen = await owner.post(path("links"), json={"members": [petrova.id]})
-        assert [item["member"] for item in chosen.json()["items"]] == [petrova.id]
+        for body, expected in (
+            ({"never_used": True}, ["petrova"]),
+            ({"all": True}, ["ivanov", "petrova"]),
+            ({"members": [petrova.id]}, ["petrova"]),
+        ):
+            links = (await owner.post(path("links"), json=body)).json()["items"]
+            assert [link["external_id"] for link in links] == expected
         unknown = await owner.post(path("links"), json={"members": [petrova.id, "0" * 26]})
         assert_problem(unknown, 404, "member-not-found")
         for wrong in ({}, {"all": True, "never_used": True}, {"members": [], "all": False}, {"everyone": True}):
             assert_problem(await owner.post(path("links"), json=wrong), 422, "invalid-request")
-        listed = await get(service, "links", member=petrova.id)
-        assert len(listed["items"]) == 4
+        assert len((await get(service, "links", member=petrova.id))["items"]) == 4
         page = await get(service, "links", limit=3)
         assert len((await get(service, "links", cursor=page["next_cursor"]))["items"]) == 3
-        assert (await owner.delete(path("links"))).json() == {"ended": 6}
-        assert (await owner.delete(path("links"))).json() == {"ended": 0}
+        for ended in (6, 0):
+            assert (await owner.delete(path("links"))).json() == {"ended": ended}
     async with service.services.database.read() as session:
         assert (await session.scalars(select(Session))).all() == []
 
 
 async def test_only_an_admin_makes_and_ends_links_of_teachers(service: Service) -> None:
-    boss, removed = (
-        await add(service, "boss", role=MemberRole.TEACHER),
-        await add(service, "removed", removed_at=utc_now()),
-    )
+    boss = await add(service, "boss", role=MemberRole.TEACHER)
+    removed = await add(service, "removed", removed_at=utc_now())
     await service.add_token("teacher", Role.TEACHER)
-    await service.add_token("assistant", Role.ASSISTANT)
-    async with service.client("teacher") as teacher, service.client() as owner, service.client("assistant") as helper:
+    async with service.client("teacher") as teacher, service.client() as owner:
         assert_problem(await teacher.post(path(f"members/{boss.id}/link")), 403, "forbidden")
         assert_problem(await teacher.delete(path(f"members/{boss.id}/link")), 403, "forbidden")
-        assert_problem(await helper.post(path(f"members/{removed.id}/link")), 403, "forbidden")
         assert_problem(await owner.post(path(f"members/{removed.id}/link")), 403, "member-removed")
         made = (await owner.post(path(f"members/{boss.id}/link"))).json()
         assert (await get(service, "links", "teacher"))["items"] == []
@@ -226,47 +205,42 @@ async def test_mail_goes_out_with_the_links_or_nothing_is_done(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert_problem(await send(service, links="new", mail=True), 409, "mail-not-set")
-    sent: list[tuple[str, dict[str, object]]] = []
+    sent: list[tuple[str, object]] = []
 
     def note(self: Mailer, to: str, language: str, kind: str, **params: object) -> bool:
-        sent.append((to, params))
+        sent.append((to, params["link"]))
         return True
 
     monkeypatch.setattr(Mailer, "send", note)
     mailer = Mailer(MailServer("localhost", 25, "none", "grader@hse.ru"))
-    parts = replace(service.services, mailer=mailer)
-    service._transport.app.state.services = parts  # type: ignore[attr-defined]
+    service._transport.app.state.services = replace(service.services, mailer=mailer)  # type: ignore[attr-defined]
     rows = (await send(service, f"{ROSTER}nomail;;;\n", links="new", mail=True)).json()["rows"]
     assert [row["mailed"] for row in rows] == [True, True, False]
-    assert [to for to, _ in sent] == ["ivanov@hse.ru", "petrova@hse.ru"]
-    assert sent[0][1] == {"course": "Default", "link": rows[0]["link"]}
+    assert sent == [("ivanov@hse.ru", rows[0]["link"]), ("petrova@hse.ru", rows[1]["link"])]
     ivanov = await member(service, "ivanov")
     async with service.client() as owner:
         made = (await owner.post(path(f"members/{ivanov.id}/link"), params={"mail": True})).json()
     assert made["mailed"] is True
-    assert sent[-1] == ("ivanov@hse.ru", {"course": "Default", "link": made["link"]})
+    assert sent[-1] == ("ivanov@hse.ru", made["link"])
 
 
 async def test_join_links_are_made_listed_and_revoked(two: Service) -> None:
-    async with two.client("teacher-there") as teacher:
-        made = await teacher.post(path("join-links", OTHER), json={"group": "201", "limit": 2})
-        assert made.status_code == 201
+    there = path("join-links", OTHER)
+    async with two.client("teacher-there") as teacher, two.client() as owner:
+        made = await teacher.post(there, json={"group": "201", "limit": 2})
         body = made.json()
+        assert made.status_code == 201
         assert body["url"].startswith("http://grader.test/join/lstmj_")
         assert body["qr_svg"].startswith("<svg")
         assert (body["group"], body["limit"], body["uses"], body["made_by"]) == ("201", 2, 0, "test")
         assert body["expires_at"] is not None
         for wrong in ({"limit": 0}, {"group": "x" * 101}, {"group": " "}, {"cap": 1}):
-            assert_problem(await teacher.post(path("join-links", OTHER), json=wrong), 422, "invalid-request")
-        listed = (await teacher.get(path("join-links", OTHER))).json()["items"]
-        assert [item["id"] for item in listed] == [body["id"]]
+            assert_problem(await teacher.post(there, json=wrong), 422, "invalid-request")
+        (listed,) = (await teacher.get(there)).json()["items"]
+        assert listed["id"] == body["id"]
         assert "lstmj_" not in str(listed)
-        assert_problem(await teacher.get(path("join-links")), 404, "course-not-found")
-        wrong_course = await teacher.delete(path(f"join-links/{body['id']}"))
-        assert_problem(wrong_course, 404, "course-not-found")
-        async with two.client() as owner:
-            assert_problem(await owner.delete(path(f"join-links/{body['id']}")), 404, "join-link-not-found")
-        assert (await teacher.delete(path(f"join-links/{body['id']}", OTHER))).status_code == 204
-        assert (await teacher.delete(path(f"join-links/{body['id']}", OTHER))).status_code == 204
-        assert_problem(await teacher.delete(path("join-links/x", OTHER)), 404, "join-link-not-found")
-        assert (await teacher.get(path("join-links", OTHER))).json()["items"][0]["revoked_at"] is not None
+        assert_problem(await owner.delete(path(f"join-links/{body['id']}")), 404, "join-link-not-found")
+        for _ in range(2):
+            assert (await teacher.delete(f"{there}/{body['id']}")).status_code == 204
+        assert_problem(await teacher.delete(f"{there}/x"), 404, "join-link-not-found")
+        assert (await teacher.get(there)).json()["items"][0]["revoked_at"] is not None

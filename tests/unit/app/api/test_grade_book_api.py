@@ -116,8 +116,3 @@ async def test_two_assignments_of_one_title_have_two_columns(graded: Service) ->
         answer = await teacher.get(BOOK, params={"format": "moodle"})
     headings = next(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert {"LSTM (lstm-layer)", "LSTM (lstm-notebook)"} <= set(headings)
-
-
-async def test_a_student_reads_no_grade_book(graded: Service) -> None:
-    async with graded.client("of-ivanov") as ivanov:
-        assert_problem(await ivanov.get(BOOK), 403, "forbidden")

@@ -38,13 +38,9 @@ async def test_token_is_shown_once_works_and_ends_with_its_sessions(service: Ser
             assert (await browser.get("/")).status_code == 401
         (ended,) = [item for item in (await owner.get(TOKENS)).json()["items"] if item["id"] == made["id"]]
         assert ended["revoked_at"]
-
-
-async def test_token_ends_when_it_was_said_to(service: Service) -> None:
-    async with service.client() as owner:
-        made = (await owner.post(TOKENS, json={"name": "x", "expires_at": "2020-01-01T00:00:00+03:00"})).json()
-    assert made["expires_at"] == "2019-12-31T21:00:00Z"
-    async with service.client(made["token"]) as client:
+        old = (await owner.post(TOKENS, json={"name": "x", "expires_at": "2020-01-01T00:00:00+03:00"})).json()
+        assert old["expires_at"] == "2019-12-31T21:00:00Z"
+    async with service.client(old["token"]) as client:
         assert (await client.get(SUBMISSIONS)).status_code == 401
 
 
@@ -61,23 +57,21 @@ async def test_teacher_manages_the_tokens_of_submitters_and_no_others(service: S
         assert (await teacher.delete(f"{TOKENS}/{made['id']}")).status_code == 204
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"name": ""},
-        {"name": "a\nb"},
-        {"name": "owner", "role": "admin"},
-        {"name": "x", "role": "god"},
-        {"name": "x", "role": "teacher", "student": "ivanov"},
-        {"name": "x", "student": "\x00"},
-        {"name": "x", "expires_at": "tomorrow"},
-        {"name": "x", "rolle": "teacher"},
-    ],
-)
-async def test_impossible_token_is_refused(service: Service, body: dict[str, Any]) -> None:
+async def test_impossible_token_or_regrade_is_refused_in_our_words(service: Service) -> None:
     async with service.client() as owner:
-        assert_problem(await owner.post(TOKENS, json=body), 422, "invalid-request")
+        for path, body in (
+            (TOKENS, {"name": " "}),
+            (TOKENS, {"name": "a\nb"}),
+            (TOKENS, {"name": "owner", "role": "admin"}),
+            (TOKENS, {"name": "x", "role": "teacher", "student": "ivanov"}),
+            (TOKENS, {"name": "x", "student": "\x00"}),
+            (TOKENS, {"name": "x", "rolle": "teacher"}),
+            (REGRADES, {}),
+            (REGRADES, {"filter": {"since": "yesterday"}}),
+        ):
+            refused = assert_problem(await owner.post(path, json=body), 422, "invalid-request")
+            assert refused["errors"], body
+            assert "Value error" not in str(refused), body
 
 
 async def test_body_that_is_too_large_is_not_read(service: Service) -> None:
@@ -104,12 +98,9 @@ async def regraded(client: httpx.AsyncClient, **wanted: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        ({"all": True}, {"ivanov", "petrov", "sidorov"}),
         ({"all": True, "filter": None}, {"ivanov", "petrov", "sidorov"}),
-        ({"filter": {"status": "failed"}}, {"ivanov", "petrov"}),
         ({"filter": {"student": "petrov", "status": "failed"}}, {"petrov"}),
-        ({"filter": {"assignment": "lstm-notebook"}}, set()),
-        ({"filter": {"since": "2500-01-01T00:00:00Z"}}, set()),
+        ({"filter": {"assignment": "lstm-layer", "since": "2500-01-01T00:00:00Z"}}, set()),
         ({"submissions": ["sidorov"]}, {"sidorov"}),
     ],
 )
@@ -135,29 +126,21 @@ async def test_regrade_takes_what_is_meant_and_says_what_it_changed(
         assert (await client.get(REGRADES)).json()["items"] == [done]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"submissions": []},
-        {"submissions": ["x"]},
-        {"submissions": ["01ksvh1y8gk3v0q4m2z7c9x5ab"], "filter": {}},
-        {"filter": {"studnet": "ivanov"}},
-        {"all": False},
-        {"all": 1},
-        {"all": True, "filter": {"student": "ivanov"}},
-        {"all": True, "submissions": ["01ksvh1y8gk3v0q4m2z7c9x5ab"]},
-        {},
-        {"filter": None},
-        {"filter": {}},
-        {"filter": {"student": None}},
-        None,
-        [],
-    ],
-)
-async def test_regrade_of_something_unclear_is_refused(service: Service, body: Any) -> None:
-    """Above all of what could be meant as everything and was not said to be."""
+async def test_regrade_that_might_mean_everything_is_refused(service: Service) -> None:
     async with service.client() as owner:
-        assert_problem(await owner.post(REGRADES, json=body), 422, "invalid-request")
+        for body in (
+            {"submissions": []},
+            {"submissions": ["x"]},
+            {"submissions": ["01ksvh1y8gk3v0q4m2z7c9x5ab"], "filter": {}},
+            {"filter": {"studnet": "ivanov"}},
+            {"all": False},
+            {"all": 1},
+            {"all": True, "filter": {"student": "ivanov"}},
+            {"filter": {}},
+            {"filter": {"student": None}},
+            None,
+        ):
+            assert_problem(await owner.post(REGRADES, json=body), 422, "invalid-request")
         assert_problem(await owner.post(REGRADES), 422, "invalid-request")
         assert (await owner.get(REGRADES)).json()["items"] == []
 
@@ -236,19 +219,3 @@ async def test_request_that_is_sent_again_hands_in_once(service: Service, grader
     await service.add_token("another")
     async with service.client("another") as client:
         assert (await client.post(SUBMISSIONS, headers=headers, **upload())).json()["attempt"] == 2
-
-
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("tokens", {"name": " "}),
-        ("tokens", {"name": "x", "role": "teacher", "student": "ivanov"}),
-        ("regrades", {}),
-        ("regrades", {"filter": {"since": "yesterday"}}),
-    ],
-)
-async def test_faults_of_a_body_are_told_in_our_words(service: Service, path: str, body: Any) -> None:
-    async with service.client() as client:
-        refused = assert_problem(await client.post(f"/api/v1/{path}", json=body), 422, "invalid-request")
-    assert refused["errors"]
-    assert "Value error" not in str(refused)
