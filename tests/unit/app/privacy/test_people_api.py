@@ -95,16 +95,6 @@ async def test_course_is_deleted_by_its_title_and_with_it_its_tokens(two: Servic
         assert len((await owner.get(SUBMISSIONS)).json()["items"]) == 1
 
 
-async def test_course_default_is_emptied_and_stays(service: Service) -> None:
-    await hand_in(service, "ivanov")
-    async with service.client() as owner:
-        here = f"/api/v1/courses/{DEFAULT_COURSE}"
-        assert (await owner.delete(here, params={"title": "Default"})).json()["submissions"] == 1
-        assert (await owner.get(here)).json()["archived_at"] is None
-        assert await students(service) == []
-        assert (await submit(owner))["attempt"] == 1
-
-
 async def test_admin_detaches_an_account_that_has_a_strangers_entry(service: Service) -> None:
     await hand_in(service, "ivanov")
     stranger = Claims("https://id.example.edu", "7", "ivanov@example.edu", True, "Ivan")

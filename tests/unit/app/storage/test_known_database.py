@@ -21,6 +21,7 @@ from app.commands.inspection import inspect_database
 from app.errors.commands import DatabaseForeign, DatabaseLost, DatabaseNewer, DatabaseUnusable
 from app.operations import probe
 from app.settings import Settings
+from app.storage import engines
 from app.storage.database import Database
 from app.storage.database_file import DatabaseFile
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, upload
@@ -90,23 +91,25 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], type[Exception], str]] = {
 }
 
 
+def files_in(folder: Path) -> set[str]:
+    """The names of the files there, apart from those that SQLite makes and deletes as it reads."""
+    return {path.name for path in folder.iterdir() if not path.name.endswith(("-shm", "-wal"))}
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 async def test_a_known_folder_with_another_database_starts_nothing(
     settings: Settings, grader: FakeGrader, crashed: Path, damage: str
 ) -> None:
-    do, error, said = DAMAGES[damage]
-    do(crashed)
-    before = sorted((each.name, each.stat().st_size) for each in crashed.parent.iterdir() if "-shm" not in each.name)
-    assert said in ((await inspect_database(settings)).wrong or "")
+    do_damage, error, reason = DAMAGES[damage]
+    do_damage(crashed)
+    before = files_in(crashed.parent)
+    assert reason in ((await inspect_database(settings)).wrong or "")
     with pytest.raises(error) as raised:
         async with running(settings, grader):
             pass
-    assert said in str(raised.value)
+    assert reason in str(raised.value)
     assert "{" not in str(raised.value)
-    after = sorted((each.name, each.stat().st_size) for each in crashed.parent.iterdir() if "-shm" not in each.name)
-    assert [name for name, _ in after if name != log_of(crashed).name] == [
-        name for name, _ in before if name != log_of(crashed).name
-    ]
+    assert files_in(crashed.parent) == before
 
 
 async def test_a_killed_service_finds_everything_again(settings: Settings, grader: FakeGrader, crashed: Path) -> None:
@@ -122,7 +125,7 @@ async def test_without_the_marker_what_is_there_counts(settings: Settings, grade
     assert beside(crashed).exists()
 
 
-async def test_a_new_folder_is_told_of(
+async def test_a_new_database_is_logged_once_and_open_to_its_owner_alone(
     settings: Settings, grader: FakeGrader, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with running(settings, grader):
@@ -193,8 +196,12 @@ async def test_a_file_that_is_gone_is_not_made_anew_and_the_service_is_not_ready
     await until_database(watched, "ok")
 
 
-async def test_an_emptied_file_takes_nothing(service: Service, path: Path) -> None:
-    async with service.client() as client:
+async def test_an_emptied_file_takes_nothing(
+    settings: Settings, grader: FakeGrader, with_tables: None, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # SQLite waits for a lock of the file that it cannot read.
+    monkeypatch.setattr(engines, "BUSY_TIMEOUT_MILLISECONDS", 100)
+    async with running(settings, grader) as service, service.client() as client:
         os.truncate(path, 0)
         assert_problem(await client.post(SUBMISSIONS, **upload()), 503, "storage-unavailable")
 
@@ -220,9 +227,9 @@ async def test_a_disk_that_is_about_to_be_full_is_not_ready(
 ) -> None:
     await until_database(watched, "ok")
     full = shutil._ntuple_diskusage(10**12, 10**12 - settings.upload_bytes // 2, settings.upload_bytes // 2)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
-    await until_database(watched, "failed")
-    monkeypatch.undo()
+    with monkeypatch.context() as disk:
+        disk.setattr(shutil, "disk_usage", lambda _: full)
+        await until_database(watched, "failed")
     await until_database(watched, "ok")
 
 
@@ -231,14 +238,7 @@ async def test_a_disk_that_is_about_to_be_full_is_not_ready(
 
 @pytest.mark.parametrize(
     "command",
-    [
-        ("tokens", "list"),
-        ("tokens", "create", "x"),
-        ("regrade", "--all"),
-        ("db", "prune", "--older-than-days", "1"),
-        ("students", "delete", "ivanov", "--yes"),
-        ("db", "backup", "copy"),
-    ],
+    [("tokens", "list"), ("db", "backup", "copy")],
     ids=" ".join,
 )
 @pytest.mark.parametrize("marked", [False, True])
@@ -268,18 +268,12 @@ def run(settings: Settings, *arguments: str) -> Result:
     return CliRunner().invoke(cli, arguments, env=environment)
 
 
-def assert_refused(result: Result, said: str) -> None:
-    assert (result.exit_code, said in result.stderr) == (2, True), result.output
+def assert_refused(result: Result, reason: str) -> None:
+    assert (result.exit_code, reason in result.stderr) == (2, True), result.output
     assert re.fullmatch(r"lstm-grader: [^\n]+\n", result.stderr)
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite+aiosqlite:///"])
+@pytest.mark.parametrize("url", ["sqlite:///:memory:", "sqlite+aiosqlite:///"])
 def test_a_database_in_memory_would_keep_nothing(settings: Settings, url: str) -> None:
     result = CliRunner().invoke(cli, ["tokens", "list"], env={"LSTM_GRADER_DATABASE_URL": url})
     assert_refused(result, "LSTM_GRADER_DATABASE_URL: ")
-
-
-@pytest.mark.parametrize("days", ["-1", "1e9"])
-def test_no_deletion_goes_back_further_than_the_calendar(settings: Settings, days: str) -> None:
-    result = run(settings, "db", "prune", "--older-than-days", days)
-    assert (result.exit_code, "Traceback" in result.output) == (2, False)

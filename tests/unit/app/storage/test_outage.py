@@ -40,8 +40,8 @@ def test_an_outage_is_one_line_at_its_beginning_one_a_minute_and_one_at_its_end(
         outage.ended(by)
     outage.failed("slot-0", GONE)
     outage.ended("slot-0")
-    said = [(record.msg, vars(record)["seconds"], record.exc_info) for record in lines.records]
-    assert said == [
+    events = [(record.msg, vars(record)["seconds"], record.exc_info) for record in lines.records]
+    assert events == [
         *(("database_failing", seconds, None) for seconds in (0, 60, 120)),
         ("database_works_again", 150, None),
     ]
