@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import Principal
 from app.queue import claims
@@ -32,12 +33,17 @@ REPORT = Report(
 ).sealed()
 
 
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Database]:
+    """A database that is closed at the end of the block."""
+    database = Database(url)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
 async def add(database: Database, by: Principal, student: str = "ivanov") -> Submission:
-    async with database.write() as session:
-        return await add_in(session, by, student)
-
-
-async def add_in(session: AsyncSession, by: Principal, student: str) -> Submission:
     submission = Submission(
         course_id=DEFAULT_COURSE,
         student=student,
@@ -47,8 +53,9 @@ async def add_in(session: AsyncSession, by: Principal, student: str) -> Submissi
         sha256=hashlib.sha256(CONTENT).hexdigest(),
         submitted_by=by.id,
     )
-    await repository.take_turns(session, [submission])
-    await repository.add_submissions(session, [submission])
+    async with database.write() as session:
+        await repository.take_turns(session, [submission])
+        await repository.add_submissions(session, [submission])
     return submission
 
 

@@ -96,13 +96,6 @@ async def test_stream_follows_a_worker_and_a_queued_submission_can_be_cancelled(
     assert told == [["queued", "reading", "running", "done"], ["queued", "cancelled"]]
 
 
-async def test_request_that_comes_twice_at_the_same_time_hands_in_once(client: httpx.AsyncClient) -> None:
-    client.headers["Idempotency-Key"] = "the-same"
-    answers = await asyncio.gather(*(submit(client, "ivanov", wait=0) for _ in range(8)))
-    assert {answer.status_code for answer in answers} <= {200, 202}
-    assert len({answer.json()["id"] for answer in answers}) == 1
-
-
 async def test_an_id_that_no_database_can_hold_is_not_found(client: httpx.AsyncClient) -> None:
     await client.post("/enter", data={"token": OWNER_TOKEN})
     for path in ("/submissions/%00", "/submissions/%00/events", f"{SUBMISSIONS}/%00", "/api/v1/assignments/%00"):

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from string import ascii_lowercase
 from typing import Any
 
 import pytest
@@ -33,13 +34,13 @@ from app.storage.models import (
     CourseAssignment,
     Submission,
     new_id,
-    utc_now,
 )
 from app.submissions import repository
 from app.submissions.repository import REGRADE_PRIORITY
 from grader import load_assignments
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import add
+from tests.integration.app.test_inbox import Jobs
 
 pytestmark = pytest.mark.anyio
 
@@ -48,22 +49,9 @@ CODE = b"class LSTM: ...\n"
 LIMIT = 10_000
 
 
-class NoJobs:
-    """Wakes nobody: the queue is what is looked at."""
-
-    is_working, stopping = True, False
-
-    def wake(self) -> None: ...
-
-    def watch(self, submission_id: str) -> object:
-        raise NotImplementedError
-
-    def stop_watching(self) -> None: ...
-
-
-def inbox_of(database: Database, made: type[Inbox] = Inbox) -> Inbox:
+def inbox_of(database: Database, kind: type[Inbox] = Inbox) -> Inbox:
     """Make the inbox of one process."""
-    return made(database, ASSIGNMENTS, NoJobs(), Backlog(database, 60), uploads_per_minute=30)  # type: ignore[arg-type]
+    return kind(database, ASSIGNMENTS, Jobs(), Backlog(database, 60), uploads_per_minute=30)
 
 
 @pytest.fixture
@@ -103,15 +91,21 @@ def course_of_thirty() -> io.BytesIO:
     return made
 
 
-async def enrol(database: Database) -> None:
-    async with database.write() as session:
-        for letter in "abcdefghijklmnopqrstuvwxyz":
-            members.add(session, DEFAULT_COURSE, external_id=f"student-{letter}", name=f"Student Number{letter}")
-
-
 async def begin(database: Database, holder: Principal) -> Batch:
     async with database.write() as session:
         return await taking_in.begin(session, holder, "lstm-layer", "C:\\course.zip", ASSIGNMENTS)
+
+
+async def batch_of(database: Database, holder: Principal, archive: io.BytesIO) -> Batch:
+    """Begin a batch with the files of an archive, in the course of the students a to z."""
+    async with database.write() as session:
+        known = [(DEFAULT_COURSE, f"student-{letter}") for letter in ascii_lowercase]
+        if not await members.find(session, known):
+            for letter in ascii_lowercase:
+                members.add(session, DEFAULT_COURSE, external_id=f"student-{letter}", name=f"Student Number{letter}")
+    batch = await begin(database, holder)
+    await taking_in.store_files(database, batch, archive, LIMIT, LIMIT)
+    return batch
 
 
 async def states(database: Database, batch: Batch) -> Counter[str]:
@@ -122,9 +116,7 @@ async def states(database: Database, batch: Batch) -> Counter[str]:
 
 @on_both
 async def test_thirty_files_become_attempts_of_their_owners(database: Database, owner: Principal, inbox: Inbox) -> None:
-    await enrol(database)
-    batch = await begin(database, owner)
-    await taking_in.store_files(database, batch, course_of_thirty(), LIMIT, LIMIT)
+    batch = await batch_of(database, owner, course_of_thirty())
     assert await states(database, batch) == {"waiting": 26, "unmatched": 1, "refused": 2, "unreadable": 1}
     await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
     assert await states(database, batch) == {"handed_in": 26, "unmatched": 1, "refused": 2, "unreadable": 1}
@@ -133,7 +125,7 @@ async def test_thirty_files_become_attempts_of_their_owners(database: Database, 
         kept = dict((await session.execute(select(BatchFile.state, BatchFile.content))).all())
         files = await lines.list_files(session, batch.id, [*BatchFileState], limit=100)
         listed = await lines.list_batches(session, DEFAULT_COURSE, limit=5)
-        waits = await repository.oldest_upload_seconds(session)
+        assert await repository.oldest_upload_seconds(session) == 0
     assert {(each.attempt, each.priority) for each in handed_in} == {(1, REGRADE_PRIORITY)}
     assert len({each.student for each in handed_in}) == 26
     assert kept[BatchFileState.UNMATCHED] == CODE
@@ -142,7 +134,9 @@ async def test_thirty_files_become_attempts_of_their_owners(database: Database, 
     assert [each.batch.filename for each in listed] == ["course.zip"]
     assert (listed[0].files, listed[0].handed_in, listed[0].graded) == (30, 26, 0)
     # Uploads of students are accepted as before, and go first.
-    assert waits == 0
+    upload = await add(database, owner, "student-w")
+    async with database.read() as session:
+        assert (await repository.queue_places(session))[upload.id] == 1
 
 
 @on_both_thoroughly
@@ -150,9 +144,7 @@ async def test_thirty_files_become_attempts_of_their_owners(database: Database, 
 async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(
     database: Database, owner: Principal, inbox: Inbox, goes_on: Callable[[Principal], Principal]
 ) -> None:
-    await enrol(database)
-    batch = await begin(database, owner)
-    await taking_in.store_files(database, batch, course_of_thirty(), LIMIT, LIMIT)
+    batch = await batch_of(database, owner, course_of_thirty())
     ending = asyncio.create_task(taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id))
     async with database.read() as session:
         waiting = await taking_in._waiting(session, batch.id)
@@ -175,11 +167,9 @@ async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(
 async def test_batch_that_two_teachers_hand_in_at_once_is_handed_in_once(
     database: Database, owner: Principal, rules: dict[str, int]
 ) -> None:
-    await enrol(database)
     async with database.write() as session:
         session.add(CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", rules=rules))
-    batch = await begin(database, owner)
-    await taking_in.store_files(database, batch, course_of_thirty(), LIMIT, LIMIT)
+    batch = await batch_of(database, owner, course_of_thirty())
     teachers = owner, other_than(owner)
     await asyncio.gather(
         *(taking_in.hand_in(database, inbox_of(database), ASSIGNMENTS, each, batch.id) for each in teachers)
@@ -197,18 +187,16 @@ async def test_attempt_that_is_stored_goes_before_the_refusal_of_another_hand_in
     comes, refused = asyncio.Event(), asyncio.Event()
 
     class Slow(Inbox):
-        async def accept(self, *came: Any, **named: Any) -> Any:
+        async def accept(self, *arguments: Any, **named: Any) -> Any:
             comes.set()
             await refused.wait()
-            return await super().accept(*came, **named)
+            return await super().accept(*arguments, **named)
 
     class Full(Inbox):
-        async def accept(self, *came: Any, **named: Any) -> Any:
+        async def accept(self, *arguments: Any, **named: Any) -> Any:
             raise TooManyRequests(retry_after_seconds=60)
 
-    await enrol(database)
-    batch = await begin(database, owner)
-    await taking_in.store_files(database, batch, packed({moodle("Student Numbera", 1): CODE}), LIMIT, LIMIT)
+    batch = await batch_of(database, owner, packed({moodle("Student Numbera", 1): CODE}))
     slow = asyncio.create_task(
         taking_in.hand_in(database, inbox_of(database, Slow), ASSIGNMENTS, other_than(owner), batch.id)
     )
@@ -226,43 +214,27 @@ async def test_attempt_that_is_stored_goes_before_the_refusal_of_another_hand_in
 
 @on_both
 async def test_same_archive_twice_at_once_is_handed_in_once(database: Database, owner: Principal) -> None:
-    await enrol(database)
-    batches = [await begin(database, owner) for _ in range(2)]
-    for batch in batches:
-        await taking_in.store_files(database, batch, course_of_thirty(), LIMIT, LIMIT)
+    batches = [await batch_of(database, owner, course_of_thirty()) for _ in range(2)]
     await asyncio.gather(
         *(taking_in.hand_in(database, inbox_of(database), ASSIGNMENTS, owner, each.id) for each in batches)
     )
-    found = await states(database, batches[0]) + await states(database, batches[1])
-    assert (found["handed_in"], found["duplicate"], found["waiting"]) == (26, 26, 0)
+    of_both = await states(database, batches[0]) + await states(database, batches[1])
+    assert (of_both["handed_in"], of_both["duplicate"], of_both["waiting"]) == (26, 26, 0)
     async with database.read() as session:
         students = (await session.scalars(select(Submission.student))).all()
     assert len(students) == len(set(students)) == 26
-
-
-async def test_same_archive_again_is_all_duplicates(database: Database, owner: Principal, inbox: Inbox) -> None:
-    await enrol(database)
-    for expected in ("handed_in", "duplicate"):
-        batch = await begin(database, owner)
-        await taking_in.store_files(database, batch, packed({moodle("Student Numbera", 1): CODE}), LIMIT, LIMIT)
-        await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
-        assert await states(database, batch) == {expected: 1}
-    async with database.read() as session:
-        assert len((await session.scalars(select(Submission.id))).all()) == 1
 
 
 @on_both
 async def test_file_of_a_batch_is_not_late_and_is_taken_after_the_close(
     database: Database, owner: Principal, inbox: Inbox
 ) -> None:
-    await enrol(database)
     due = datetime(2026, 1, 2, tzinfo=UTC)
     rules = {"due": due.isoformat(), "closes": (due + timedelta(days=1)).isoformat(), "cooldown_seconds": 3600}
     async with database.write() as session:
         session.add(CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", rules=rules))
     files = {moodle("Student Numbera", 1, name): CODE + name.encode() for name in ("a.py", "b.py")}
-    batch = await begin(database, owner)
-    await taking_in.store_files(database, batch, packed(files), LIMIT, LIMIT)
+    batch = await batch_of(database, owner, packed(files))
     await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
     assert await states(database, batch) == {"handed_in": 2}
     async with database.read() as session:
@@ -273,10 +245,8 @@ async def test_file_of_a_batch_is_not_late_and_is_taken_after_the_close(
 async def test_teacher_gives_a_file_to_a_student_or_leaves_it_out(
     database: Database, owner: Principal, inbox: Inbox
 ) -> None:
-    await enrol(database)
-    batch = await begin(database, owner)
     files = {moodle("Some Body", 1): CODE, moodle("Any Body", 2): CODE + b"#"}
-    await taking_in.store_files(database, batch, packed(files), LIMIT, LIMIT)
+    batch = await batch_of(database, owner, packed(files))
     async with database.read() as session:
         first, second = await lines.list_files(session, batch.id, [BatchFileState.UNMATCHED], limit=10)
     async with database.write() as session:
@@ -313,15 +283,3 @@ async def test_archive_that_is_none_or_too_much_is_refused_as_a_whole(
     with pytest.raises(error):
         await taking_in.store_files(database, batch, content(), LIMIT, LIMIT)
     assert await states(database, batch) == {}
-
-
-async def test_upload_of_a_student_goes_before_a_batch(database: Database, owner: Principal, inbox: Inbox) -> None:
-    await enrol(database)
-    batch = await begin(database, owner)
-    await taking_in.store_files(database, batch, packed({moodle("Student Numbera", 1): CODE}), LIMIT, LIMIT)
-    await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
-    student = await add(database, owner, "student-b")
-    async with database.read() as session:
-        places = await repository.queue_places(session)
-    assert places[student.id] == 1
-    assert student.created_at <= utc_now()

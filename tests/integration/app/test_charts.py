@@ -37,17 +37,20 @@ async def test_nobody_else_waits_while_it_draws(charts: ChartProcess) -> None:
     assert b"window.vegaEmbed" in gzip.decompress(await waiting)
 
 
-async def test_process_that_died_is_started_again(charts: ChartProcess) -> None:
-    drawn = await charts.svg(SMALL_CHART)
-    (pid,) = drawing_processes()
-    os.kill(pid, signal.SIGKILL)
-    # The first one that asks may still meet the dead one.
-    try:
-        again = await charts.svg(SMALL_CHART)
-    except ChartNotDrawn:
-        again = await charts.svg(SMALL_CHART)
-    assert again == drawn
-    assert drawing_processes() != [pid]
+async def test_process_that_died_is_started_again_and_ends_with_the_service(anyio_backend: str) -> None:
+    async with ChartProcess() as charts:
+        drawn = await charts.svg(SMALL_CHART)
+        (pid,) = drawing_processes()
+        os.kill(pid, signal.SIGKILL)
+        # The first one that asks may still meet the dead one.
+        try:
+            again = await charts.svg(SMALL_CHART)
+        except ChartNotDrawn:
+            again = await charts.svg(SMALL_CHART)
+        assert again == drawn
+        assert len(drawing_processes()) == 1
+        assert drawing_processes() != [pid]
+    assert drawing_processes() == []
 
 
 async def test_chart_that_is_none_and_a_reader_who_leaves_disturb_nobody(charts: ChartProcess) -> None:
@@ -57,10 +60,3 @@ async def test_chart_that_is_none_and_a_reader_who_leaves_disturb_nobody(charts:
         async with asyncio.timeout(0.001):
             await charts.svg({**SMALL_CHART, "title": "nobody waits for this one"})
     assert "nobody" not in await charts.svg(SMALL_CHART)
-
-
-async def test_process_ends_with_the_service(anyio_backend: str) -> None:
-    async with ChartProcess() as charts:
-        await charts.svg(SMALL_CHART)
-        assert len(drawing_processes()) == 1
-    assert drawing_processes() == []

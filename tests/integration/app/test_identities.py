@@ -8,15 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import identities
 from app.access.identities import claim, sign_in
 from app.errors.ways_in import MemberClaimed, PersonInCourse
-from app.mail.addresses import comparable
 from app.oidc.issuer import Claims
 from app.storage.database import Database
 from app.storage.models import Change, Course, Identity, MemberRole, Membership, Merge, Person, new_id, utc_now
@@ -106,15 +103,11 @@ async def test_identity_takes_the_entry_with_its_address_and_stays_the_same_pers
         replace(IVAN, email_verified=False),
         replace(IVAN, email=None),
         replace(IVAN, email="ivanov@mail.example.edu"),
-        replace(IVAN, email="ivanov@example.org"),
-        replace(IVAN, email="ivan.ov@example.edu"),
-        replace(IVAN, email="ivanov+x@example.edu"),
-        replace(IVAN, email="x@y@example.edu"),
     ],
-    ids=["unverified", "none", "subdomain", "foreign", "dot", "plus", "two_ats"],
+    ids=["unverified", "none", "of a domain that the issuer does not give out"],
 )
 async def test_address_that_does_not_count_finds_nothing(database: Database, claims: Claims) -> None:
-    member = await entry(database)
+    member = await entry(database, email=claims.email or IVAN.email)
     person = await signed_in(database, claims)
     assert await owner_of(database, member) != person
     assert await signed_in(database, claims) == person
@@ -123,7 +116,6 @@ async def test_address_that_does_not_count_finds_nothing(database: Database, cla
 @pytest.mark.parametrize(
     "values",
     [
-        {"role": MemberRole.TEACHER},
         {"role": MemberRole.ASSISTANT},
         {"confirmed": False},
         {"removed": True},
@@ -131,19 +123,8 @@ async def test_address_that_does_not_count_finds_nothing(database: Database, cla
         {"archived": True},
         {"by_link": True},
         {"email": None},
-        {"email": "ivanov@example.edu\u212a"},
     ],
-    ids=[
-        "teacher",
-        "assistant",
-        "unconfirmed",
-        "removed",
-        "taken",
-        "archived",
-        "by_link",
-        "no_address",
-        "other_letters",
-    ],
+    ids=["assistant", "unconfirmed", "removed", "taken", "archived", "by_link", "no_address"],
 )
 async def test_entry_that_is_not_a_free_student_is_left_alone(database: Database, values: dict[str, Any]) -> None:
     member = await entry(database, **values)
@@ -166,16 +147,12 @@ async def test_two_entries_of_a_course_with_one_address_are_left_to_a_teacher(da
 
 
 @on_both_thoroughly
-async def test_entry_that_was_removed_does_not_hide_the_one_that_came_after_it(database: Database) -> None:
-    member = await entry(database)
-    async with database.write() as session:
-        await add_entry(session, member.course_id, removed=True)
-    assert await signed_in(database) == await owner_of(database, member)
-
-
-@on_both_thoroughly
-@pytest.mark.parametrize("values", [{"confirmed": False}, {"by_link": True}], ids=["unconfirmed", "by_link"])
-async def test_entry_that_anybody_can_make_does_not_hide_the_one_of_the_roster(
+@pytest.mark.parametrize(
+    "values",
+    [{"removed": True}, {"confirmed": False}, {"by_link": True}],
+    ids=["removed", "unconfirmed", "by_link"],
+)
+async def test_entry_that_does_not_count_does_not_hide_the_one_of_the_roster(
     database: Database, values: dict[str, Any]
 ) -> None:
     member = await entry(database)
@@ -193,22 +170,11 @@ async def test_student_who_teaches_elsewhere_is_left_to_a_teacher(database: Data
     assert await signed_in(database) != member.person_id
 
 
-@on_both_thoroughly
-async def test_second_identity_with_the_same_address_gets_nothing(database: Database) -> None:
-    member = await entry(database)
-    first = await signed_in(database)
-    second = await signed_in(database, replace(IVAN, subject="another"))
-    third = await signed_in(database, replace(IVAN, issuer="https://other.example.edu"))
-    assert len({first, second, third}) == 3
-    assert await owner_of(database, member) == first
-
-
 async def test_entry_is_taken_once_even_when_its_identity_is_gone(database: Database) -> None:
     member = await entry(database)
     await signed_in(database)
     async with database.write() as session:
-        found = await identities.find(session, IVAN.issuer, IVAN.subject)
-        await session.delete(found)
+        await session.delete(await identities.find(session, IVAN.issuer, IVAN.subject))
     assert await signed_in(database) != await owner_of(database, member)
 
 
@@ -227,25 +193,20 @@ async def test_entries_of_several_courses_become_one_person(database: Database) 
 
 
 @on_both_thoroughly
-async def test_entry_of_a_later_roster_is_found_by_the_first_address_only(database: Database) -> None:
-    person = await signed_in(database)
-    later = await entry(database)
-    assert await signed_in(database, replace(IVAN, email="petrov@example.edu")) == person
-    assert await owner_of(database, later) != person
-    assert await signed_in(database) == person
-    assert await owner_of(database, later) == person
-
-
-async def test_changed_address_at_the_issuer_moves_nothing(database: Database) -> None:
+async def test_address_that_the_issuer_changes_later_finds_nothing(database: Database) -> None:
     mine, theirs = await entry(database), await entry(database, email="petrov@example.edu")
     person = await signed_in(database)
+    later = await entry(database)
     assert await signed_in(database, replace(IVAN, email="petrov@example.edu", name="Petrov")) == person
-    assert (await owner_of(database, mine), await owner_of(database, theirs)) == (person, theirs.person_id)
+    owners = [await owner_of(database, member) for member in (mine, theirs, later)]
+    assert owners == [person, theirs.person_id, later.person_id]
     async with database.read() as session:
         identity = await identities.find(session, IVAN.issuer, IVAN.subject)
         assert identity is not None
         assert identity.email == "ivanov@example.edu"
         assert (await session.get_one(Person, person)).email == "ivanov@example.edu"
+    assert await signed_in(database) == person
+    assert await owner_of(database, later) == person
 
 
 @on_both_thoroughly
@@ -272,11 +233,13 @@ async def test_sign_ins_at_once_make_one_person(database: Database) -> None:
 
 
 @on_both
-async def test_of_two_identities_at_once_one_takes_the_entry(database: Database) -> None:
+async def test_one_of_several_identities_at_once_takes_the_entry(database: Database) -> None:
     member = await entry(database)
     people = await asyncio.gather(*(signed_in(database, replace(IVAN, subject=f"s{number}")) for number in range(6)))
     assert Counter(people)[member.person_id] == 1
     assert len(set(people)) == 6
+    # A subject means nothing without its issuer.
+    assert await signed_in(database, replace(IVAN, subject="s0", issuer="https://other.example.edu")) not in people
 
 
 async def claimed(database: Database, member: Membership, person_id: str) -> Membership:
@@ -303,15 +266,6 @@ async def test_member_is_given_to_a_person_who_is_signed_in_as_both_and_nothing_
         assert merge.moved == {"person": member.person_id, "memberships": [member.id], "identities": []}
 
 
-async def test_member_whom_an_identity_has_is_given_to_nobody(database: Database) -> None:
-    member = await entry(database)
-    person = await signed_in(database)
-    stranger = await signed_in(database, replace(IVAN, subject="another"))
-    with pytest.raises(MemberClaimed):
-        await claimed(database, member, stranger)
-    assert await owner_of(database, member) == person
-
-
 async def test_person_becomes_no_second_member_of_a_course(database: Database) -> None:
     mine = await entry(database)
     person = await signed_in(database)
@@ -325,72 +279,6 @@ async def test_person_becomes_no_second_member_of_a_course(database: Database) -
 async def test_member_whom_several_claim_at_once_goes_to_one_of_them(database: Database) -> None:
     member = await entry(database, email="another@example.edu")
     people = [await signed_in(database, replace(IVAN, subject=f"s{number}")) for number in range(4)]
-    came = await asyncio.gather(*(claimed(database, member, person) for person in people), return_exceptions=True)
-    assert sum(isinstance(one, Membership) for one in came) == 1
-    assert sum(isinstance(one, MemberClaimed) for one in came) == 3
+    outcomes = await asyncio.gather(*(claimed(database, member, person) for person in people), return_exceptions=True)
+    assert Counter(map(type, outcomes)) == {Membership: 1, MemberClaimed: 3}
     assert await owner_of(database, member) in people
-
-
-PEOPLE = ("ivanov@example.edu", "Ivanov@example.edu", "petrov@example.edu", "ivanov@example.org")
-ENTRIES = st.lists(
-    st.fixed_dictionaries(
-        {
-            "course": st.integers(0, 2),
-            "email": st.sampled_from(PEOPLE),
-            "role": st.sampled_from([*[MemberRole.STUDENT] * 3, MemberRole.ASSISTANT, MemberRole.TEACHER]),
-            "confirmed": st.sampled_from([True, True, True, False]),
-            "removed": st.sampled_from([False, False, False, True]),
-        }
-    ),
-    max_size=6,
-)
-SIGN_INS = st.lists(
-    st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from(PEOPLE), st.booleans()), min_size=1, max_size=6
-)
-
-
-@given(entries=ENTRIES, sign_ins=SIGN_INS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
-async def test_nobody_gets_more_than_their_own_entries(
-    database: Database, entries: list[dict[str, Any]], sign_ins: list[tuple[str, str, bool]]
-) -> None:
-    """Nothing but a free student's entry ever moves, to the first who came with its address, and never on."""
-    async with database.write() as session:
-        courses = [await add_course(session) for _ in range(3)]
-        members = [
-            await add_entry(session, courses[values["course"]], **{n: v for n, v in values.items() if n != "course"})
-            for values in entries
-        ]
-    before = {member.id: member.person_id for member in members}
-    own = {}
-    taken: dict[str, str] = {}
-    for subject, email, verified in sign_ins:
-        # The database is shared by all examples.
-        claims = Claims(ISSUER, f"{subject}-{courses[0]}", email, verified, None)
-        person = await signed_in(database, claims)
-        assert own.setdefault(subject, person) == person
-        for member in members:
-            owner = await owner_of(database, member)
-            if owner in own.values():
-                assert taken.setdefault(member.id, owner) == owner
-                assert member.role == MemberRole.STUDENT
-                assert member.confirmed_at is not None
-                assert member.removed_at is None
-                assert owner != person or verified or taken[member.id] == person
-            else:
-                assert owner == before[member.id]
-    for member, values in zip(members, entries, strict=True):
-        if member.id in taken:
-            subject = next(name for name, person in own.items() if person == taken[member.id])
-            first = next(email for name, email, _ in sign_ins if name == subject)
-            assert comparable(values["email"]) == comparable(first)
-            assert comparable(first).endswith("@example.edu")
-            same = [
-                other
-                for other in entries
-                if other["confirmed"]
-                and not other["removed"]
-                and other["course"] == values["course"]
-                and comparable(other["email"]) == comparable(first)
-            ]
-            assert len(same) == 1

@@ -123,13 +123,15 @@ async def test_link_leads_to_the_page_that_was_wanted_and_bears_no_words_of_stra
 
 async def test_answer_tells_nobody_whether_an_address_is_known(service: Service, mailbox: Mailbox) -> None:
     await add_member(service.services.database)
+    await add_member(service.services.database, "removed@example.edu", removed_at=utc_now())
     async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as client:
-        known, unknown = await ask(client, IVAN), await ask(client, PETR)
-        await until(lambda: mailbox.messages)
-    assert known.status_code == unknown.status_code == 200
-    assert known.text == unknown.text
-    assert dict(known.headers) == {**unknown.headers, "x-request-id": known.headers["x-request-id"]}
-    assert mailbox.to(PETR) == []
+        unknown, removed = await ask(client, PETR), await ask(client, "removed@example.edu")
+        known = await ask(client, IVAN)
+        await until(lambda: mailbox.to(IVAN))
+    for answer in (removed, known):
+        assert (answer.status_code, answer.text) == (200, unknown.text)
+        assert dict(answer.headers) == {**unknown.headers, "x-request-id": answer.headers["x-request-id"]}
+    assert len(mailbox.messages) == 1
 
 
 async def test_answer_does_not_wait_for_database_or_mail(service: Service, mailbox: Mailbox) -> None:
@@ -144,7 +146,7 @@ async def test_answer_does_not_wait_for_database_or_mail(service: Service, mailb
 async def test_every_course_of_the_address_sends_its_own_link_in_its_language(
     service: Service, mailbox: Mailbox
 ) -> None:
-    await add_member(service.services.database, language="en")
+    await add_member(service.services.database)
     await add_member(service.services.database, language="ru", role=MemberRole.ASSISTANT)
     async with service.client(None, Accept="text/html") as client:
         await ask(client, IVAN)
@@ -154,16 +156,6 @@ async def test_every_course_of_the_address_sends_its_own_link_in_its_language(
         "ru": "Ваша новая ссылка на курс «Course ru»",
     }
     assert len({link_in(message) for message in mailbox.messages}) == 2
-
-
-async def test_removed_member_gets_nothing(service: Service, mailbox: Mailbox) -> None:
-    await add_member(service.services.database, removed_at=utc_now())
-    await add_member(service.services.database, PETR)
-    async with service.client(None, Accept="text/html") as client:
-        await ask(client, IVAN)
-        await ask(client, PETR)
-        await until(lambda: mailbox.to(PETR))
-    assert mailbox.to(IVAN) == []
 
 
 async def test_one_address_and_one_client_may_ask_only_so_often(service: Service) -> None:
@@ -183,8 +175,8 @@ async def test_one_address_and_one_client_may_ask_only_so_often(service: Service
 
 async def test_text_that_is_no_address_is_refused(service: Service) -> None:
     async with service.client(None, Accept="text/html") as client:
-        for came in ("", "ivanov", "a@b, c@d", "a@b\r\nBcc: c@d", "x" * 300):
-            assert (await ask(client, came)).status_code == 422, came
+        for address in ("", "ivanov", "a@b, c@d", "a@b\r\nBcc: c@d"):
+            assert (await ask(client, address)).status_code == 422, address
 
 
 async def test_form_of_another_site_sends_nothing(service: Service) -> None:
@@ -234,14 +226,3 @@ async def test_member_gets_a_few_links_in_an_hour_however_many_ask_at_once(
         assert await session.scalar(of_member) == PER_HOUR + 1
         kept = set(await session.scalars(select(Token.sha256)))
     assert {hash_secret(secret_in(link_in(message))) for message in mailbox.messages} <= kept
-
-
-async def test_mail_that_fails_leaves_the_old_link(service: Service, mailbox: Mailbox) -> None:
-    member = await add_member(service.services.database)
-    async with service.services.database.write() as session:
-        old = (await links.make(session, [member], None))[0].secret
-    mailbox.answers = ["550 no such user"]
-    async with service.client(None, Accept="text/html") as client:
-        await ask(client, IVAN)
-        await until(lambda: mailbox.tries)
-        assert await enter(client, old) == 303
