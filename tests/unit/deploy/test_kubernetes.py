@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -22,35 +21,6 @@ KEDA = [found for found in OBJECTS if found["apiVersion"].startswith("keda.sh/")
 OF_KUBERNETES = [found for found in OBJECTS if found not in KEDA]
 WITH_PODS = [found for found in OBJECTS if found["kind"] in ("Deployment", "Job")]
 PODS = {found["metadata"]["name"]: found["spec"]["template"]["spec"] for found in WITH_PODS}
-#: What KEDA 2 takes of a ScaledObject, as far as we use it; Kubernetes has no schema of it.
-SCALED_OBJECT = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["scaleTargetRef", "triggers"],
-    "properties": {
-        "scaleTargetRef": {"const": {"name": "worker"}},
-        "minReplicaCount": {"type": "integer", "minimum": 1},
-        "maxReplicaCount": {"type": "integer"},
-        "pollingInterval": {"type": "integer"},
-        "triggers": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["type", "metadata"],
-                "properties": {
-                    "type": {"const": "prometheus"},
-                    "metadata": {
-                        "type": "object",
-                        "additionalProperties": {"type": "string"},
-                        "required": ["serverAddress", "query", "threshold"],
-                        "propertyNames": {"enum": ["serverAddress", "query", "threshold", "ignoreNullValues"]},
-                    },
-                },
-            },
-        },
-    },
-}
 
 
 def called(kind: str) -> list[dict[str, Any]]:
@@ -76,25 +46,25 @@ def test_the_kustomization_lists_every_file_once() -> None:
     assert sorted(KUSTOMIZATION["resources"]) == files
 
 
-# The oldest that knows every field we use, and the newest there is a schema of.
+# The oldest that knows every field in these files, and the newest with a schema.
 @pytest.mark.parametrize("version", ["1.30", kubernetes_validate.latest_version()])
-@pytest.mark.parametrize(
-    "found", OF_KUBERNETES, ids=lambda found: f"{found['kind']}-{found['metadata']['name']}".lower()
-)
-def test_an_object_is_one_of_kubernetes(found: dict[str, Any], version: str) -> None:
-    kubernetes_validate.validate(found, version, strict=True)
-
-
-def test_the_schema_refuses_a_misspelt_field() -> None:
-    with pytest.raises(kubernetes_validate.ValidationError, match="enforced"):
-        kubernetes_validate.validate({**OF_KUBERNETES[0], "enforced": True}, "1.30", strict=True)
+def test_every_object_is_one_of_kubernetes(version: str) -> None:
+    for found in OF_KUBERNETES:
+        kubernetes_validate.validate(found, version, strict=True)
 
 
 def test_keda_scales_the_workers() -> None:
+    """Kubernetes has no schema of a ScaledObject, so its fields are listed here."""
     (found,) = KEDA
-    assert found["kind"] == "ScaledObject"
-    jsonschema.validate(found["spec"], SCALED_OBJECT)
-    assert "replicas" not in named("Deployment", found["spec"]["scaleTargetRef"]["name"])["spec"]
+    spec = found["spec"]
+    assert (found["kind"], spec["scaleTargetRef"]) == ("ScaledObject", {"name": "worker"})
+    assert 1 <= spec["minReplicaCount"] < spec["maxReplicaCount"]
+    assert spec.keys() == {"scaleTargetRef", "minReplicaCount", "maxReplicaCount", "pollingInterval", "triggers"}
+    (trigger,) = spec["triggers"]
+    assert trigger["type"] == "prometheus"
+    assert trigger["metadata"].keys() == {"serverAddress", "query", "threshold", "ignoreNullValues"}
+    assert {type(value) for value in trigger["metadata"].values()} == {str}
+    assert "replicas" not in named("Deployment", "worker")["spec"]
 
 
 @pytest.mark.parametrize("pod", PODS.values(), ids=PODS.keys())

@@ -68,14 +68,3 @@ def test_each_is_a_job_of_the_hosted_matrices() -> None:
     github = yaml.safe_load(read(".ci/github.yml"))["jobs"]["suite"]["strategy"]["matrix"]["python"]
     ((gitlab,),) = (entry.values() for entry in yaml.safe_load(read(".ci/gitlab.yml"))["suite"]["parallel"]["matrix"])
     assert (github, gitlab) == (VERSIONS, VERSIONS)
-
-
-def test_documents_name_the_oldest_and_the_newest() -> None:
-    pages = [ROOT / "README.md", ROOT / "Makefile", *(ROOT / "docs").rglob("*.md")]
-    named = [
-        pair
-        for page in pages
-        for pair in re.findall(r"Python\s(3\.\d+)\sto\s(3\.\d+)", page.read_text(encoding="utf-8"))
-    ]
-    assert len(named) >= 4
-    assert set(named) == {(OLDEST, NEWEST)}
