@@ -118,43 +118,28 @@ def test_of_two_loops_with_cells_no_part_is_told() -> None:
     assert found(doubled, "sum") == []
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "        return " + "+".join(["x"] * 120),
-        "        return " + "(" * 80 + "x" + ")" * 80,
-        "        return self.call(x) + self.call(x)",
-        "        f = lambda g: g(g)\n        return f(f)",
-        "        while x:\n" + "".join(f"{' ' * (12 + n)}while x:\n" for n in range(15)) + " " * 40 + "x = x + x",
-        "        for a in x:\n" + " " * 12 + "for b in x:\n" + " " * 16 + "for c in x: x = [x, x]\n        return x",
-        "        y = [x] * 16\n" + "        y = y * 16\n" * 20 + "        return y",
-        "        y = 'a' * 100\n" + "        y = y + y\n" * 60 + "        return y",
-        "        y = 9\n" + "        y = y * y\n" * 60 + "        return y",
-        "        y = []\n        for t in x:\n            y.append(y)\n        return y",
-        "        return [[[[a for a in 'abcdefgh'] for b in 'abcdefgh'] for c in 'abcdefgh'] for d in 'abcdefgh']",
-        LOOP + "            z = z + z\n" * 60 + END,
-        LOOP + "            z = tf.concat([z, z], 1)\n" * 60 + END,
-        LOOP + "            z = zip(z, z)\n" * 60 + "            for a in z: h = a\n" + END,
-        "        y = {}\n        y[0] = y\n        for t in x:\n            y = (y, y)\n        return y",
-    ],
-    ids=[
-        "long sum",
-        "deep",
-        "recursion",
-        "omega",
-        "loops",
-        "nested",
-        "product",
-        "text",
-        "power",
-        "itself",
-        "all",
-        "sums",
-        "joined",
-        "zipped",
-        "map",
-    ],
-)
+HOSTILE = {
+    "long sum": "        return " + "+".join(["x"] * 120),
+    "deep": "        return " + "(" * 80 + "x" + ")" * 80,
+    "recursion": "        return self.call(x) + self.call(x)",
+    "omega": "        f = lambda g: g(g)\n        return f(f)",
+    "loops": "        while x:\n" + "".join(f"{' ' * (12 + n)}while x:\n" for n in range(15)) + " " * 40 + "x = x + x",
+    "nested": (
+        "        for a in x:\n            for b in x:\n                for c in x: x = [x, x]\n        return x"
+    ),
+    "product": "        y = [x] * 16\n" + "        y = y * 16\n" * 20 + "        return y",
+    "text": "        y = 'a' * 100\n" + "        y = y + y\n" * 60 + "        return y",
+    "power": "        y = 9\n" + "        y = y * y\n" * 60 + "        return y",
+    "itself": "        y = []\n        for t in x:\n            y.append(y)\n        return y",
+    "all": "        return [[[[a for a in 'abcdefgh'] for b in 'abcdefgh'] for c in 'abcdefgh'] for d in 'abcdefgh']",
+    "sums": LOOP + "            z = z + z\n" * 60 + END,
+    "joined": LOOP + "            z = tf.concat([z, z], 1)\n" * 60 + END,
+    "zipped": LOOP + "            z = zip(z, z)\n" * 60 + "            for a in z: h = a\n" + END,
+    "map": "        y = {}\n        y[0] = y\n        for t in x:\n            y = (y, y)\n        return y",
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_code_is_bounded_in_time_and_size(body: str) -> None:
     source = f"{HEAD}    def call(self, x):\n{body}\n"
     ast.parse(source)

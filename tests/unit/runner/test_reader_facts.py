@@ -44,11 +44,9 @@ def test_names_in_the_call_are_defined_when_it_is_repeated(read, what_runs) -> N
         ("b, t, e = x.shape", True),
         ("n = len(x)", True),
         ("n = tf.shape(x)[1]", True),
-        ("n = x.get_shape()", True),
         ("h = tf.zeros_like(x[:, 0])", True),
         ("y = x[:, 0]", False),
         ("y = x.shape[0] + x", False),
-        ("y = tf.reduce_sum(x)", False),
     ],
 )
 def test_reads_of_the_global_x(read, line: str, shape_only: bool) -> None:
@@ -83,7 +81,6 @@ def test_global_x_counts_only_where_the_class_comes(read) -> None:
         ),
         ("class LSTM:\n    def саll(self, x):\n        return x\n", "саll", "call", 2),
         ("class LSTM:\n    def call(self, x):\n        return Dense(3, use_biаs=False)\n", "use_biаs", "use_bias", 3),
-        ("class LSTM:\n    def call(self, x):\n        return H_SIZЕ\n", "H_SIZЕ", "H_SIZE", 3),
         ("class LSTM:\n    def call(self, x, c):\n        с = x * c\n        return c\n", "с", "c", 3),
     ],
 )
@@ -132,7 +129,6 @@ def test_the_order_of_a_four_way_split(read, lines: list[str]) -> None:
     [
         "a, b, c, d = D(n), D(n), D(n), D(n)",
         "a, b, c, d = x.shape",
-        "a, b, c = z",
         "a, b, c, d = (D(n) for _ in range(4))",
     ],
 )
@@ -144,11 +140,9 @@ def test_other_unpacking_is_no_split(read, line: str) -> None:
     ("line", "order"),
     [
         ("z = tf.concat([x, h], 1)", "xh"),
-        ("z = tf.concat([x[:, t], self.h], axis=-1)", "xh"),
         ("z = tf.concat(axis=1, values=(h_prev, inputs))", "hx"),
         ("z = tf.keras.layers.Concatenate()([h_t, x_t])", "hx"),
         ("z = np.hstack([hidden_state, token])", "hx"),
-        ("z = tf.concat([a, b], 1)", None),
         ("z = tf.concat([h, hs], 1)", None),
         ("z = tf.concat([x, h], 1); y = tf.concat([h, x], 1)", None),
         ("z = tf.concat([x, h, c], 1)", None),
@@ -208,7 +202,7 @@ def test_the_order_of_a_joined_input_is_not_taken_from_a_superseded_class(read_c
 
 
 @pytest.mark.parametrize(
-    "line", ["с = inputs * c\n        return c", "return Dense(3, use_biаs=False)", "return H_SIZЕ", "return self.fсXI"]
+    "line", ["с = inputs * c\n        return c", "return Dense(3, use_biаs=False)", "return self.fсXI"]
 )
 def test_odd_letters_of_a_superseded_class_are_no_cause(read_cells, line: str) -> None:
     old = (

@@ -63,11 +63,10 @@ def test_a_class_made_by_a_factory_and_given_its_name(read, what_runs) -> None:
     [
         f"if tf.__version__ > '2':\n    {CLASS.splitlines()[0]} pass\n",
         "try:\n    class LSTM(Base): pass\nexcept NameError:\n    class LSTM(tf.keras.Model): pass\n",
-        "with tf.device('/cpu:0'):\n    class LSTM(tf.keras.Model): pass\n",
         "if __name__ == '__main__':\n    class LSTM(tf.keras.Model): pass\n",
         "def main():\n    global LSTM\n    class LSTM(tf.keras.Model): pass\nmain()\n",
     ],
-    ids=["if", "try", "with", "main guard", "global"],
+    ids=["if", "try", "main guard", "global"],
 )
 def test_a_class_inside_another_statement_is_run(read, what_runs, text: str) -> None:
     found = read(text)
@@ -117,7 +116,6 @@ def test_configuration_of_libraries_is_run_with_what_it_reads(read, what_runs) -
 @pytest.mark.parametrize(
     "text",
     [
-        "code = 'class LSTM: pass'\nexec(code)\n",
         "def make(): ...\nglobals()['LSTM'] = make()\n",
         "import sys\nsetattr(sys.modules[__name__], 'LSTM', type('LSTM', (), {}))\n",
         "def hide():\n    exec('class LSTM: pass', globals())\nhide()\n",
@@ -163,10 +161,7 @@ def test_cells_out_of_order_are_put_into_one_in_which_names_exist(read_cells, wh
     )
     assert what_runs(found)[-1] == "class LSTM(Base):"
     assert [cell["index"] for cell in found["cells"]] == [3, 2, 0, 1]
-
-
-def test_cells_that_need_each_other_in_a_circle_are_still_read(read_cells) -> None:
-    assert read_cells("class LSTM(A): pass", "class A(LSTM): pass")["error"] is None
+    assert read_cells("class LSTM(A): pass", "class A(LSTM): pass")["error"] is None  # a circle
 
 
 def test_a_definition_that_lacks_a_name_is_left_out(read) -> None:
@@ -207,10 +202,6 @@ def test_await_at_the_top_of_a_cell_is_fine(read_cells) -> None:
     [
         ("class Lstm(tf.keras.Model): pass\n", {"found": "Lstm", "variant": "other_name"}),
         ("class LSTMCell: pass\nclass MyLSTM: pass\n", {"found": "MyLSTM", "variant": "other_name"}),
-        (
-            "from tensorflow.keras.layers import LSTM\nclass MyLSTM: pass\n",
-            {"found": "MyLSTM", "variant": "other_name"},
-        ),
         ("class LSТM: pass\n", {"found": "LSТM", "looks_like": "LSTM", "variant": "letter"}),
         ("def main():\n    class LSTM: pass\n", {"found": "LSTM", "found_in": "function"}),
         ("# class LSTM(tf.keras.Model):\n", {"found_in": "comment"}),
@@ -225,7 +216,7 @@ def test_a_missing_class_names_what_was_probably_meant(read, text: str, params: 
 
 @pytest.mark.parametrize(
     "text",
-    ["from tensorflow.keras.layers import LSTM\n", "from keras.layers import *\n", "LSTM = tf.keras.layers.LSTM(32)\n"],
+    ["from keras.layers import LSTM\n", "from keras.layers import *\n", "LSTM = tf.keras.layers.LSTM(32)\n"],
 )
 def test_whatever_binds_the_name_is_left_to_the_run(read, text: str) -> None:
     found = read(text)
