@@ -15,7 +15,7 @@ from app.outgoing import client as outgoing
 from app.outgoing.client import Outgoing
 from tests.platforms import CLIENT_ID, DEPLOYMENT, REGISTRATION, FakePlatform
 from tests.unit.app.commands.test_command_line import assert_sentence, folder, owned, run
-from tests.unit.app.commands.test_courses_command_line import told
+from tests.unit.app.commands.test_courses_command_line import output_of
 
 __all__ = ["folder", "owned"]
 
@@ -36,11 +36,11 @@ def fake(folder: Path, monkeypatch: pytest.MonkeyPatch) -> FakePlatform:
 
 def add(said: Registration = REGISTRATION, *options: str) -> list[str]:
     addresses = [part for name in ADDRESSES for part in (f"--{name.replace('_', '-')}", getattr(said, name))]
-    return told("lti", "platforms", "add", "--client-id", CLIENT_ID, *addresses, *options).split("\n")
+    return output_of("lti", "platforms", "add", "--client-id", CLIENT_ID, *addresses, *options).split("\n")
 
 
 def test_invitation_is_an_address_that_is_new_each_time(fake: FakePlatform) -> None:
-    first, second = (told("lti", "platforms", "invite") for _ in range(2))
+    first, second = (output_of("lti", "platforms", "invite") for _ in range(2))
     assert re.fullmatch(r"https://grader\.example\.edu/lti/register/[\w-]{43}", first)
     assert first != second
 
@@ -53,7 +53,7 @@ def test_registered_platform_gets_our_addresses(fake: FakePlatform) -> None:
         "Redirection URI:       https://grader.example.edu/lti/launch",
         "Public keyset URL:     https://grader.example.edu/lti/keys",
     ]
-    assert told("lti", "platforms", "list").startswith(f"{id}  active")
+    assert output_of("lti", "platforms", "list").startswith(f"{id}  active")
 
 
 def test_check_says_what_is_wrong_and_ends_with_1(fake: FakePlatform) -> None:
@@ -72,15 +72,15 @@ def test_check_of_a_healthy_platform_says_so(fake: FakePlatform) -> None:
     id, *_ = add(REGISTRATION, "--deployment", DEPLOYMENT)
     # The service shows its keys to nobody here, which says nothing about the platform.
     fake.answers["/lti/keys"] = down
-    assert "it gives us tokens" in told("lti", "platforms", "check", id)
+    assert "it gives us tokens" in output_of("lti", "platforms", "check", id)
     assert_sentence(run("lti", "platforms", "check", "x" * 26), "There is no such platform")
 
 
 def test_two_platforms_of_one_client_id_are_said_to_be_when_one_is_confirmed(fake: FakePlatform) -> None:
     id, *_ = add()
-    assert told("lti", "platforms", "confirm", id) == ""
+    assert output_of("lti", "platforms", "confirm", id) == ""
     other, *_ = add(replace(REGISTRATION, issuer="https://another.example.edu"))
-    assert "https://another.example.edu) have one client id" in told("lti", "platforms", "confirm", id)
+    assert "https://another.example.edu) have one client id" in output_of("lti", "platforms", "confirm", id)
     assert f"({REGISTRATION.issuer}) have one client id" in run("lti", "platforms", "check", other).stdout
 
 

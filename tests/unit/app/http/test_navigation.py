@@ -45,11 +45,6 @@ def test_archived_course_still_shows_its_pages() -> None:
     assert shown(teacher, "course") == (["", "/members", "/tokens"], ["nav.course", "nav.regrades"])
 
 
-def test_page_that_no_section_holds_is_refused() -> None:
-    with pytest.raises(ValueError, match="elsewhere"):
-        tabs(COURSE, Principal("t", Role.TEACHER, course_id=COURSE), "elsewhere")
-
-
 @pytest.mark.parametrize("membership_id", [None, "m"])
 def test_students_and_scripts_see_no_navigation_of_staff(membership_id: str | None) -> None:
     assert shown(Principal("s", Role.SUBMITTER, course_id=COURSE, membership_id=membership_id), "course") == ([], [])

@@ -41,23 +41,17 @@ FIELDS = {
     **dict.fromkeys(("adjustment_reason", "extension_reason", "decision_reason", "comment", "answer", "text"), "x"),
     **dict.fromkeys(("form_key", "error", "missing", "counts", "submission", "due", "closes", "expires_at"), ""),
     **dict.fromkeys(("late_percent_per_day", "late_percent_max", "cooldown_minutes", "grade_book_points"), ""),
+    **dict.fromkeys(("origins", "retention_days"), ""),
     **dict.fromkeys(("other", "member", "for", "course", "secret", "token", "id_token", "state"), "z" * 26),
+    **dict.fromkeys(("days", "deployment", "limit", "more_attempts", "points"), "1"),
+    **dict.fromkeys(("lang", "language"), "en"),
     "assignment": "lstm-layer",
     "confirmation": "no",
-    "days": "7",
     "decision": "accepted",
-    "deployment": "1",
     "email": "x@example.org",
     "kind": "moodle",
-    "lang": "en",
-    "language": "en",
-    "limit": "1",
     "mode": "all",
-    "more_attempts": "1",
     "next": "/",
-    "origins": "",
-    "points": "5",
-    "retention_days": "",
     "role": "student",
     "site": "https://lms.example.org",
     "status": "passed",
@@ -71,14 +65,14 @@ FIELDS = {
 @pytest.fixture
 def asked() -> Iterator[list[str]]:
     """The statements with a NUL."""
-    found: list[str] = []
+    statements: list[str] = []
 
     def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
         if "\\x00" in repr(parameters):
-            found.append(statement)
+            statements.append(statement)
 
     event.listen(Engine, "before_cursor_execute", note)
-    yield found
+    yield statements
     event.remove(Engine, "before_cursor_execute", note)
 
 
@@ -113,9 +107,9 @@ def models(annotation: Any) -> set[type[BaseModel]]:
     return set().union(*map(models, inner))
 
 
-def takes(field: Any, came: object) -> bool:
+def takes(field: Any, value: object) -> bool:
     try:
-        TypeAdapter(Annotated[(field.annotation, *field.metadata, None)]).validate_python(came)
+        TypeAdapter(Annotated[(field.annotation, *field.metadata, None)]).validate_python(value)
     except ValidationError:
         return False
     return True
@@ -128,7 +122,7 @@ def test_no_text_in_a_body_or_a_query_of_the_api_has_a_nul() -> None:
         f"{body.__name__}.{name}"
         for body in bodies
         for name, field in body.model_fields.items()
-        if any(takes(field, came) for came in (NUL, [NUL]))
+        if any(takes(field, value) for value in (NUL, [NUL]))
     ]
     queries = [field for route in routes for field in get_flat_params(route.dependant)]
     taken += [field.alias for field in queries if isinstance(field.field_info, Query) and takes(field.field_info, NUL)]
