@@ -78,7 +78,9 @@ def evidence_of(
             probed={probe.spec.id: _answer(probe.spec.id, respond(probe), kind, dtype) for probe in asked if respond},
         )
         # Building the table takes seconds: only for tests in which something is wrong.
-        found = understand(execution, cases, lambda case: request.getfixturevalue("table"), assignment.tolerance)
-        return Evidence(assignment, Reading(format="py", error=None, **(reading or {})), execution, found)
+        understanding = understand(
+            execution, cases, lambda case: request.getfixturevalue("table"), assignment.tolerance
+        )
+        return Evidence(assignment, Reading(format="py", error=None, **(reading or {})), execution, understanding)
 
     return make

@@ -1,8 +1,9 @@
-"""Reports of every kind for the tests of what is made of them."""
+"""Reports of every kind, to be shown, compared and stored by tests."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from grader.assignment import load_assignments
 from grader.checks.registry import not_run
@@ -33,6 +34,15 @@ SHA256 = "ab" * 32
 #: What a student may put wherever text is shown: markup, a spreadsheet's formula, terminal colours, XML's forbidden.
 HOSTILE = "=cmd|' /C calc'!A0 <script>alert(1)</script> ]]> &amp; {{ 7*7 }} \x1b[31mred\x00\u202e\uffff \"' </pre>"
 
+#: The first number that differs, and how cases are compared.
+PLACE: dict[str, Any] = {"batch": 0, "timestep": 0, "unit": 1, "expected": 0.25, "actual": 0.5}
+COMPARISON: dict[str, Any] = {"atol": 1e-5, "rtol": 1e-5, "nonfinite": NonFinite(nan=0, inf=0)}
+
+
+def _check(id: str, points: float, max_points: float, code: str | None = None, **params: object) -> Check:
+    status = "passed" if code is None else "failed"
+    return Check(id=id, points=points, max_points=max_points, status=status, code=code, params=params)
+
 
 def make_report(**changes: object) -> Report:
     """A failed submission; `changes` replace parts of it."""
@@ -44,26 +54,12 @@ def make_report(**changes: object) -> Report:
         "assignment": AssignmentRef(id=ASSIGNMENT.id, digest=ASSIGNMENT.digest),
         "submission": SubmissionRef(filename="LSTM.ipynb", sha256=SHA256, format="ipynb"),
         "checks": [
-            Check(id="contract", points=10, max_points=10, status="passed"),
-            Check(
-                id="equivalence",
-                points=0,
-                max_points=50,
-                status="failed",
-                code="wrong_values",
-                params={"max_abs_error": 0.4, "batch": 0, "timestep": 0, "unit": 1, "expected": 0.25, "actual": 0.5},
-            ),
-            Check(
-                id="generalisation",
-                points=0,
-                max_points=20,
-                status="failed",
-                code="wrong_on_hidden_cases",
-                params={"categories": ["other_shape", "larger_values"]},
-            ),
+            _check("contract", 10, 10),
+            _check("equivalence", 0, 50, "wrong_values", max_abs_error=0.4, **PLACE),
+            _check("generalisation", 0, 20, "wrong_on_hidden_cases", categories=["other_shape", "larger_values"]),
             Check(id="statelessness", points=0, max_points=10, status="skipped", code="equivalence_not_earned"),
             Check(id="trainability", points=0, max_points=10, status="skipped", code="equivalence_not_earned"),
-            Check(id="own_work", points=0, max_points=0, status="passed"),
+            _check("own_work", 0, 0),
         ],
         "cases": [
             CaseResult(
@@ -73,12 +69,10 @@ def make_report(**changes: object) -> Report:
                 shape=[2, 100, 32],
                 max_abs_error=0.4,
                 mean_abs_error=0.1,
-                atol=1e-5,
-                rtol=1e-5,
-                nonfinite=NonFinite(nan=0, inf=0),
-                first_divergence=Divergence(batch=0, timestep=0, unit=1, expected=0.25, actual=0.5),
+                first_divergence=Divergence(**PLACE),
                 errors_by_timestep=[0.1 + 0.003 * step for step in range(100)],
                 errors_by_unit=[0.4 - 0.01 * unit for unit in range(32)],
+                **COMPARISON,
             ),
             CaseResult(
                 id="larger",
@@ -87,9 +81,7 @@ def make_report(**changes: object) -> Report:
                 shape=None,
                 max_abs_error=None,
                 mean_abs_error=None,
-                atol=1e-5,
-                rtol=1e-5,
-                nonfinite=NonFinite(nan=0, inf=0),
+                **COMPARISON,
             ),
         ],
         "diagnoses": [
@@ -118,9 +110,7 @@ def make_report(**changes: object) -> Report:
 
 
 def passed() -> Report:
-    checks = [
-        Check(id=id, points=points, max_points=points, status="passed") for id, points in ASSIGNMENT.points.items()
-    ]
+    checks = [_check(id, points, points) for id, points in ASSIGNMENT.points.items()]
     return make_report(status="passed", points=100.0, score=1.0, checks=checks, diagnoses=[], advisories=[], cases=[])
 
 

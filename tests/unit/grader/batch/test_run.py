@@ -20,13 +20,13 @@ from grader.batch.gradebook import gradebook
 from grader.batch.overview import overview
 from grader.batch.run import AHEAD, Row, best_rows, grade_all, summary, with_equal_code
 from grader.cli import cli
-from grader.report.model import HELD, Advisory, Diagnosis, Report, Status
+from grader.report.model import HELD, Advisory, Diagnosis, Report
 from grader.report.schema import read_report
 from grader.submission import Submission
 from tests.unit.grader.make_reports import ASSIGNMENT, HOSTILE, hostile, internal_error, invalid, make_report, passed
 
 
-def found(path: str, student: Student | None = None, content: bytes = b"x") -> Found:
+def file_of(path: str, student: Student | None = None, content: bytes = b"x") -> Found:
     return Found(path, student or Student(path), path.rpartition("/")[2], lambda limit: content[:limit])
 
 
@@ -51,7 +51,7 @@ def test_rows_come_in_the_order_of_the_files_whatever_ends_first() -> None:
             assert third.wait(60)
         return make_report()
 
-    rows = grade_all([found(str(n)) for n in range(10)], ASSIGNMENT, grade_one, slots=4)
+    rows = grade_all([file_of(str(n)) for n in range(10)], ASSIGNMENT, grade_one, slots=4)
     assert [row.found.path for row in rows] == [str(n) for n in range(10)]
 
 
@@ -71,7 +71,7 @@ def test_all_slots_work_and_reports_do_not_pile_up() -> None:
             active.remove(submission.filename)
         return make_report()
 
-    files = (found(str(n)) for n in range(30) if taken.append(n) is None)
+    files = (file_of(str(n)) for n in range(30) if taken.append(n) is None)
     rows = grade_all(files, ASSIGNMENT, grade_one, slots=3)
     next(rows)
     assert len(taken) == AHEAD * 3 + 1 < 30
@@ -85,9 +85,9 @@ def test_code_that_another_student_handed_in_before_is_pointed_out() -> None:
     def row(path: str, student: Student, digest: str | None) -> Row:
         report = make_report()
         extraction = report.extraction.model_copy(update={"code_sha256": digest})
-        return Row(found(path, student), report.model_copy(update={"extraction": extraction}))
+        return Row(file_of(path, student), report.model_copy(update={"extraction": extraction}))
 
-    given = [
+    rows_before = [
         row("a1", anna, "same"),
         row("a2", anna, "same"),
         row("i1", ivan, "same"),
@@ -96,13 +96,13 @@ def test_code_that_another_student_handed_in_before_is_pointed_out() -> None:
         row("a3", anna, None),
         Row(unreadable("x"), None, "encrypted"),
     ]
-    rows = list(with_equal_code(given))
-    assert [row.found.path for row in rows] == [row.found.path for row in given]
+    rows = list(with_equal_code(rows_before))
+    assert [row.found.path for row in rows] == [row.found.path for row in rows_before]
     assert {row.found.path: row.same_code_as for row in rows if row.same_code_as} == {"i1": "a1"}
-    told = rows[2].report
-    assert told is not None
-    assert told.advisories[-1].code == "plagiarism"
-    assert told.digest() == told.receipt.report_sha256
+    report = rows[2].report
+    assert report is not None
+    assert report.advisories[-1].code == "plagiarism"
+    assert report.digest() == report.receipt.report_sha256
 
 
 def test_a_failure_is_a_row_and_the_rest_is_graded() -> None:
@@ -113,13 +113,14 @@ def test_a_failure_is_a_row_and_the_rest_is_graded() -> None:
             raise MemoryError("we failed")
         return make_report()
 
-    files = [found("a"), unreadable("locked"), found("ours"), found("b")]
+    files = [file_of("a"), unreadable("locked"), file_of("ours"), file_of("b")]
     rows = list(grade_all(files, ASSIGNMENT, grade_one, slots=2, done=lambda: done.append(1)))
     assert [row.problem for row in rows] == [None, "encrypted", None, None]
     assert [row.report and row.report.status for row in rows] == ["failed", None, "internal_error", "failed"]
     assert [row.has_grade for row in rows] == [True, False, False, True]
     assert len(done) == 4
-    assert summary(rows) == {"failed": 2, "internal_error": 1, "unreadable": 1}
+    # In the order of the statuses, and last the files that could not be read.
+    assert list(summary(rows).items()) == [("failed", 2), ("internal_error", 1), ("unreadable", 1)]
 
 
 def test_no_more_than_the_limit_is_read() -> None:
@@ -133,7 +134,7 @@ def test_no_more_than_the_limit_is_read() -> None:
 def test_a_held_file_is_no_grade_and_says_so() -> None:
     anna = Student("Anna", "moodle", "1")
     report = passed().model_copy(update={"advisories": [Advisory(code=HELD, params={"variant": "forged"})]})
-    held, other = Row(found("a1", anna), report), Row(found("a2", anna), make_report())
+    held, other = Row(file_of("a1", anna), report), Row(file_of("a2", anna), make_report())
     assert (held.points, held.has_grade, held.as_json("en")["held"]) == (None, True, True)
     assert [row.found.path for row in best_rows([held, other])] == ["a2"]
     (line,) = rows_of(gradebook([held], ASSIGNMENT, "en").text)
@@ -144,20 +145,20 @@ def test_a_held_file_is_no_grade_and_says_so() -> None:
 def test_a_student_with_several_files_gets_the_best_of_them() -> None:
     anna, ivan = Student("Anna", "moodle", "1"), Student("Anna", "moodle", "2")
     rows = [
-        Row(found("a1", anna), make_report()),
-        Row(found("a2", anna), passed()),
-        Row(found("a3", anna), internal_error()),
-        Row(found("i1", ivan), internal_error()),
-        Row(found("i2", ivan), invalid()),
-        Row(found("x"), make_report()),
-        Row(found("y", Student("x")), make_report()),
+        Row(file_of("a1", anna), make_report()),
+        Row(file_of("a2", anna), passed()),
+        Row(file_of("a3", anna), internal_error()),
+        Row(file_of("i1", ivan), internal_error()),
+        Row(file_of("i2", ivan), invalid()),
+        Row(file_of("x"), make_report()),
+        Row(file_of("y", Student("x")), make_report()),
     ]
     assert [row.found.path for row in best_rows(rows)] == ["a2", "i2", "x", "y"]
 
 
 def test_moodles_grade_book_holds_what_its_import_reads() -> None:
     student = Student("Анна Петрова", "moodle", "10002")
-    (line,) = rows_of(gradebook([Row(found("c.zip/LSTM.ipynb", student), make_report())], ASSIGNMENT, "ru").text)
+    (line,) = rows_of(gradebook([Row(file_of("c.zip/LSTM.ipynb", student), make_report())], ASSIGNMENT, "ru").text)
     assert line["Identifier"] == "Participant 10002"
     assert (line["Full name"], line["Grade"], line["Maximum grade"]) == ("Анна Петрова", "10", "100")
     # Without this column Moodle refuses the file.
@@ -168,14 +169,14 @@ def test_moodles_grade_book_holds_what_its_import_reads() -> None:
 
 def test_grade_book_and_page_name_a_mistake_as_its_report_does() -> None:
     mistake = Diagnosis(code="forget_term_missing", params={"variant": "full"}, confidence="exact")
-    row = Row(found("a", Student("Ivan", "moodle", "17")), make_report(diagnoses=[mistake]))
+    row = Row(file_of("a", Student("Ivan", "moodle", "17")), make_report(diagnoses=[mistake]))
     (line,) = rows_of(gradebook([row], ASSIGNMENT, "en").text)
     assert line["Diagnosis"] == "Nothing is forgotten"
     assert "<td>Nothing is forgotten</td>" in overview([row], ASSIGNMENT, "en")
 
 
 def test_canvas_grade_book_has_its_columns_and_no_others() -> None:
-    row = Row(found("a", Student("doejohn", "canvas", "12345", late=True)), make_report())
+    row = Row(file_of("a", Student("doejohn", "canvas", "12345", late=True)), make_report())
     lines = list(csv.reader(io.StringIO(gradebook([row], ASSIGNMENT, "en").text)))
     assert lines[0][:5] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
     assert len(lines[0]) == 6
@@ -184,7 +185,7 @@ def test_canvas_grade_book_has_its_columns_and_no_others() -> None:
 
 
 def test_a_student_without_a_grade_has_an_empty_cell() -> None:
-    rows = [Row(unreadable("a"), None, "encrypted"), Row(found("b"), internal_error())]
+    rows = [Row(unreadable("a"), None, "encrypted"), Row(file_of("b"), internal_error())]
     lines = rows_of(gradebook(rows, ASSIGNMENT, "en").text)
     assert [line["Grade"] for line in lines] == ["", ""]
     assert "password" in lines[0]["Status"]
@@ -195,7 +196,6 @@ def test_a_student_without_a_grade_has_an_empty_cell() -> None:
     [
         ("=1", "'=1"),
         ("\x0b=1", "'\x0b=1"),
-        ("\x0c+1", "'\x0c+1"),
         ("\x1f@f", "'\x1f@f"),
         ("\ufeff \xa0-1", "'\ufeff \xa0-1"),
         ("\tx", "'\tx"),
@@ -203,30 +203,26 @@ def test_a_student_without_a_grade_has_an_empty_cell() -> None:
         ("x; \x1f＝1", "x;' \x1f＝1"),
         ("x\n=1;-2", "x\n'=1;'-2"),
         ("Иванов-Петров; 5 - 3 = 2", "Иванов-Петров; 5 - 3 = 2"),
-        ("a=b, c=d", "a=b, c=d"),
     ],
 )
 def test_only_cells_that_could_begin_a_formula_get_an_apostrophe(cell: str, written: str) -> None:
     assert as_text(cell) == written
 
 
-def test_the_command_says_how_many_cells_it_changed() -> None:
-    rows = [Row(found("a", Student(name, "moodle", name)), make_report()) for name in ("=1", "Ivanov")]
-    assert gradebook(rows, ASSIGNMENT, "en").changed == 1
-
-
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "  =", "＝"])
 def test_no_cell_is_a_formula(start: str) -> None:
     evil = f"{start}cmd|' /C calc'!A0"
     rows = [Row(Found(evil, Student(evil, "moodle", "1"), evil, lambda limit: b""), hostile())]
-    for line in csv.reader(io.StringIO(gradebook(rows, ASSIGNMENT, "en").text)):
+    book = gradebook(rows, ASSIGNMENT, "en")
+    assert book.changed
+    for line in csv.reader(io.StringIO(book.text)):
         for cell in line:
             assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "＝"))
 
 
 def test_any_text_stays_in_its_cell() -> None:
     evil = HOSTILE + '",\n"x",,,'
-    (line,) = rows_of(gradebook([Row(found("a", Student(evil, "moodle", "1")), hostile())], ASSIGNMENT, "en").text)
+    (line,) = rows_of(gradebook([Row(file_of("a", Student(evil, "moodle", "1")), hostile())], ASSIGNMENT, "en").text)
     assert line["Full name"].lstrip("'") == evil.replace("\x00", "\ufffd")
     assert None not in line
 
@@ -299,11 +295,9 @@ def test_batch_writes_one_page_for_the_teacher(course: Path) -> None:
     ("added", "options", "code"),
     [
         ({}, ["--fail-under", "50"], 1),
-        ({"c.py": b"ours"}, [], 3),
         ({"c.py": b"ours"}, ["--fail-under", "50"], 3),
         ({"c.zip": b"not an archive"}, [], 3),
         ({}, ["--fail-under", "nan"], 2),
-        ({}, ["--jobs", "0"], 2),
         ({}, ["--output", "/nowhere/x"], 2),
         ({}, ["--assignment", "gru"], 2),
     ],
@@ -326,8 +320,3 @@ def test_every_reason_why_a_file_cannot_be_read_has_a_sentence() -> None:
     for code in (*codes, "nested_too_deep", "several_files"):
         for language in ("ru", "en"):
             assert "batch" not in gradebook([Row(unreadable("a", code), None, code)], ASSIGNMENT, language).text
-
-
-def test_statuses_are_counted_in_the_order_of_the_report() -> None:
-    rows = [Row(found("a"), report) for report in (internal_error(), make_report(), passed())]
-    assert list(summary(rows)) == [Status.PASSED, Status.FAILED, Status.INTERNAL_ERROR]

@@ -18,38 +18,38 @@ def case(cases):
     return min(cases, key=lambda case: case.expected.size)
 
 
-def _found(case, through="hc"):
+def _gradients(case, through="hc"):
     gradients = vars(lstm_gradients(case.x, case.weights, factors(case), through=through))
     return {name: array.astype(np.float32) for name, array in gradients.items()}
 
 
 def test_the_gradients_of_an_lstm_are_right(case):
-    judged = judge(case, _found(case))
+    judged = judge(case, _gradients(case))
     assert judged.wrong == ()
     assert judged.error < 1e-6
 
 
 @pytest.mark.parametrize("through", ["h", "c"])
 def test_a_state_that_lets_no_gradient_through_is_named(case, through):
-    assert judge(case, _found(case, through)).stopped == {"h": "c", "c": "h"}[through]
+    assert judge(case, _gradients(case, through)).stopped == {"h": "c", "c": "h"}[through]
 
 
 def test_gradients_that_stop_at_every_step_reach_the_last_one_alone(case):
-    judged = judge(case, _found(case, through=""))
+    judged = judge(case, _gradients(case, through=""))
     assert (judged.stopped, judged.steps) == (None, 1)
 
 
 def test_one_gate_that_is_off_is_named_alone(case):
-    found = _found(case)
-    split_gates(found["recurrent_kernel"])["f"][...] *= 1.01
-    assert judge(case, found).wrong == ("recurrent_kernel f",)
+    gradients = _gradients(case)
+    split_gates(gradients["recurrent_kernel"])["f"][...] *= 1.01
+    assert judge(case, gradients).wrong == ("recurrent_kernel f",)
 
 
 @pytest.mark.parametrize("name", ["x", "kernel", "recurrent_kernel", "bias"])
 @pytest.mark.parametrize("spoil", [lambda array: array * np.float32(np.nan), lambda array: array[:1] * 0])
 def test_a_missing_gradient_is_wrong(case, name, spoil):
-    found = _found(case)
-    assert judge(case, found | {name: spoil(found[name])}).wrong == (name,)
+    gradients = _gradients(case)
+    assert judge(case, gradients | {name: spoil(gradients[name])}).wrong == (name,)
 
 
 def test_the_factors_of_a_case_are_the_same_every_time_and_leave_the_first_row_its_last_step(case):
@@ -61,18 +61,18 @@ def test_the_factors_of_a_case_are_the_same_every_time_and_leave_the_first_row_i
     assert np.abs(drawn[1:]).min() >= 0.5
 
 
-def _verdict(evidence, case, found):
+def _verdict(evidence, case, answer):
     reach = {"cell.fcXI.kernel (kernel I)": 1.0}
     gradients = Gradients(event="gradients", case=case.spec.id, reach=reach, first_timestep=1.0)
-    understanding = replace(evidence.understanding, gradients=gradients, backpropagation=judge(case, found))
+    understanding = replace(evidence.understanding, gradients=gradients, backpropagation=judge(case, answer))
     return trainability(replace(evidence, understanding=understanding))
 
 
 def test_a_right_answer_with_other_gradients_is_not_trainable(evidence_of, case):
     evidence = evidence_of(lambda case: case.expected)
-    assert _verdict(evidence, case, _found(case)).status == "passed"
-    assert _verdict(evidence, case, _found(case, "c")).code == "gradient_differs"
-    assert _verdict(evidence, case, _found(case, "c")).finding.params["variant"] == "without_h"
-    assert _verdict(evidence, case, _found(case, "")).finding.params == {"steps": 1}
-    halved = {name: array / 2 for name, array in _found(case).items()}
+    assert _verdict(evidence, case, _gradients(case)).status == "passed"
+    assert _verdict(evidence, case, _gradients(case, "c")).code == "gradient_differs"
+    assert _verdict(evidence, case, _gradients(case, "c")).finding.params["variant"] == "without_h"
+    assert _verdict(evidence, case, _gradients(case, "")).finding.params == {"steps": 1}
+    halved = {name: array / 2 for name, array in _gradients(case).items()}
     assert _verdict(evidence, case, halved).finding.params == {"gradients": ["x", "kernel", "recurrent_kernel", "bias"]}

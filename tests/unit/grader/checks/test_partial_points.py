@@ -65,12 +65,6 @@ def test_without_a_diagnosis_the_probes_tell_what_is_right(evidence_of, gate):
     assert _points(evidence) == 5 * len(evidence.understanding.right_parts) < 25
 
 
-def test_two_odd_gates_earn_less_than_one(evidence_of):
-    one = _points(evidence_of(lambda case: replay([ODD_GATES["i"]], case)))
-    two = _points(evidence_of(lambda case: replay([ODD_GATES["i"], ODD_GATES["o"]], case)))
-    assert 0 < two < one
-
-
 @given(right=st.sets(st.sampled_from(PARTS)), worth=st.floats(0, 1000))
 def test_every_part_is_worth_a_tenth_of_what_the_assignment_sets(unexplained, right, worth):
     points = {**unexplained.assignment.points, "equivalence": worth}

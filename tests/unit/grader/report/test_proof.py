@@ -47,8 +47,8 @@ def reported(actual: np.ndarray, named: np.ndarray | None = None, step: WorkedSt
 
 def proof_of(actual: np.ndarray, named: np.ndarray | None = None, step: WorkedStep | None = None, language: str = "en"):
     report, stored = reported(actual, named, step)
-    (found,) = proofs(render(report, language), language, stored)
-    return found
+    (proof,) = proofs(render(report, language), language, stored)
+    return proof
 
 
 def test_calculation_is_written_with_symbols_numbers_and_result():
@@ -101,13 +101,14 @@ def test_number_that_is_not_finite_stands_in_brackets_in_a_calculation():
     assert calculation("h", "o*c", KERAS | {"c": None}, shown) == "h[t] = o·c[t] = 0.8·(NaN) = -0.0598877"
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 @settings(max_examples=10)
-@given(arrays.arrays(np.float32, st.sampled_from([(2, 3, 4), (1, 1, 1), (2, 30, 3)]), elements=FLOATS))
+@given(
+    st.sampled_from(LANGUAGES),
+    arrays.arrays(np.float32, st.sampled_from([(2, 3, 4), (1, 1, 1), (2, 30, 3)]), elements=FLOATS),
+)
 def test_any_numbers_can_be_shown(language, actual):
     report, stored = reported(actual, actual)
-    found = proofs(render(report, language), language, stored)
-    for proof in found:
+    for proof in proofs(render(report, language), language, stored):
         for line in proof.curve.lines:
             places = [float(point.split(",")[1]) for piece in line.pieces for point in piece.split()]
             assert all(0 <= place <= HEIGHT for place in [*places, line.label])

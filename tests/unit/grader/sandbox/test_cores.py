@@ -30,9 +30,7 @@ def _root(folder: Path, membership: str, **files: str) -> Path:
 @pytest.mark.parametrize(
     ("quota", "cores"),
     [
-        ("400000 100000", 4),
         ("150000 100000", 1),
-        ("299999 100000", 2),
         ("50000 100000", 1),
         ("1600000 100000", 8),
         ("max 100000", 8),

@@ -60,25 +60,12 @@ def test_a_gpu_is_taken_with_its_nodes_and_its_name(host, wanted):
     assert [Path(node).name for node in device.nodes] == ["nvidiactl", "nvidia-uvm", "nvidia0", "nvidia-uvm-tools"]
 
 
-def test_a_gpu_without_a_known_name_is_a_gpu(host):
-    host.remove("proc/driver/nvidia/gpus/0000:01:00.0/information")
-    assert str(host.choose("gpu")) == "gpu"
-
-
-def test_all_cards_are_opened_because_the_driver_asks_each(host):
-    host.write("dev/nvidia1").chmod(0o666)
-    assert [Path(node).name for node in host.choose("gpu").nodes][2:4] == ["nvidia0", "nvidia1"]
-
-
-def test_nodes_for_a_part_of_a_card_are_opened_where_they_are(host):
-    host.write("dev/nvidia-caps/nvidia-cap12")
-    assert host.choose("gpu").nodes[-1].endswith("/dev/nvidia-caps")
-
-
-def test_the_display_is_never_opened(host):
-    host.write("dev/nvidia-modeset").chmod(0o666)
-    host.write("dev/dri/renderD128").chmod(0o666)
-    assert not [node for node in host.choose("gpu").nodes if "modeset" in node or "dri" in node]
+def test_all_cards_and_their_parts_are_opened_and_no_display(host):
+    for name in ("nvidia1", "nvidia-caps/nvidia-cap12", "nvidia-modeset", "dri/renderD128"):
+        host.write(f"dev/{name}").chmod(0o666)
+    nodes = [Path(node).name for node in host.choose("gpu").nodes]
+    # The driver asks each card.
+    assert nodes == ["nvidiactl", "nvidia-uvm", "nvidia0", "nvidia1", "nvidia-uvm-tools", "nvidia-caps"]
 
 
 @pytest.mark.parametrize(
@@ -106,16 +93,9 @@ def test_a_tensorflow_without_cuda_is_no_tensorflow_for_a_gpu(host):
         host.choose("gpu")
 
 
-def test_everything_that_is_missing_is_named_at_once(tmp_path):
-    with pytest.raises(SandboxUnavailable) as caught:
-        choose_device("gpu", root=tmp_path, packages=tmp_path)
-    for name in ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia0", "libcuda.so.1", "TensorFlow"):
-        assert name in str(caught.value)
-
-
 def test_a_node_that_runs_may_not_open_is_named(host):
     (host.root / "dev/nvidia0").chmod(0o000)
-    # Root may open everything, but runs are other users then.
+    # Root may open everything, but its runs are other users.
     with pytest.raises(SandboxUnavailable, match=r"missing /dev/nvidia0 open to the users that run submissions$"):
         host.choose("gpu")
 
@@ -132,18 +112,15 @@ def test_a_driver_library_that_the_loader_does_not_look_for_is_named_to_it(host)
     assert host.choose("gpu").environment()["LD_LIBRARY_PATH"] == "/usr/local/nvidia/lib64"
 
 
-@pytest.mark.parametrize("wanted", ["tpu", "GPU", "gpu:0", ""])
-def test_an_unknown_device_is_refused(wanted):
-    with pytest.raises(ValueError, match=f"device is {wanted}; possible are cpu, gpu and auto"):
-        choose_device(wanted)
+def test_an_unknown_device_is_refused():
+    with pytest.raises(ValueError, match="device is GPU; possible are cpu, gpu and auto"):
+        choose_device("GPU")
 
 
 def test_slots_share_the_card_and_no_library_computes_in_tf32(host):
     environment = host.choose("gpu").environment()
     assert environment == CUDA_ENVIRONMENT
-    assert environment["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
-    assert environment["NVIDIA_TF32_OVERRIDE"] == "0"
-    assert environment["CUDA_CACHE_DISABLE"] == "1"
+    assert (environment["TF_FORCE_GPU_ALLOW_GROWTH"], environment["NVIDIA_TF32_OVERRIDE"]) == ("true", "0")
 
 
 def test_only_the_needs_of_cuda_are_added_to_the_limits():

@@ -16,24 +16,18 @@ def _values(command: list[str], option: str) -> list[str]:
     return [argument for before, argument in pairwise(command) if before == option]
 
 
-# What root's warm process keeps; the last one is given up when /proc is mounted.
+# Capabilities of the warm process; the last one is given up when /proc is mounted.
 OF_ROOT = ["CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_DAC_READ_SEARCH", "CAP_SYS_ADMIN"]
+OF_USER = ["CAP_SYS_PTRACE", "CAP_SYS_ADMIN"]
 
 
 @pytest.mark.parametrize("own_proc", [True, False])
-def test_as_root_there_is_no_user_namespace_and_four_capabilities_stay(tmp_path, own_proc):
-    command = command_prefix("bwrap", tmp_path, as_root=True, own_proc=own_proc)
-    assert "--unshare-user" not in command
-    assert _values(command, "--cap-drop") == ["ALL"]
-    assert _values(command, "--cap-add") == OF_ROOT[: 5 if own_proc else 4]
-
-
-@pytest.mark.parametrize("own_proc", [True, False])
-def test_as_an_ordinary_user_there_is_a_user_namespace_and_one_capability_in_it_at_most(tmp_path, own_proc):
-    command = command_prefix("bwrap", tmp_path, as_root=False, own_proc=own_proc)
-    assert "--unshare-user" in command
-    assert _values(command, "--cap-drop") == ["ALL"]
-    assert _values(command, "--cap-add") == (["CAP_SYS_PTRACE", "CAP_SYS_ADMIN"] if own_proc else [])
+def test_few_capabilities_stay_and_root_has_no_user_namespace(tmp_path, own_proc):
+    for as_root, kept in ((True, OF_ROOT[: 5 if own_proc else 4]), (False, OF_USER if own_proc else [])):
+        command = command_prefix("bwrap", tmp_path, as_root=as_root, own_proc=own_proc)
+        assert ("--unshare-user" in command) is not as_root
+        assert _values(command, "--cap-drop") == ["ALL"]
+        assert _values(command, "--cap-add") == kept
 
 
 @pytest.mark.parametrize("as_root", [True, False])
@@ -41,10 +35,8 @@ def test_processes_network_messages_and_names_are_always_apart(tmp_path, as_root
     command = command_prefix("bwrap", tmp_path, as_root=as_root)
     assert {"--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"} <= set(command)
     assert "--share-net" not in command
-
-
-def test_the_end_of_the_thread_that_started_it_does_not_end_it(tmp_path):
-    assert "--die-with-parent" not in command_prefix("bwrap", tmp_path, as_root=True)
+    # The end of the thread that started it must not end it.
+    assert "--die-with-parent" not in command
 
 
 def test_only_the_folder_of_runs_is_writable(tmp_path):

@@ -46,14 +46,7 @@ JSON = st.recursive(
 )
 NEARLY_EVENTS = st.builds(
     lambda event, key, value: {**event, key: value},
-    st.sampled_from(
-        [
-            OUTPUT,
-            DONE,
-            {"event": "phase", "name": "call"},
-            {"event": "trial", "case": "exercise", "pairing": {}, "repeats": True},
-        ]
-    ),
+    st.sampled_from([OUTPUT, DONE, {"event": "phase", "name": "call"}]),
     st.sampled_from([*OUTPUT, "phases", "name", "more"]),
     JSON,
 )
@@ -62,13 +55,9 @@ EVENTS = {
     "reach": {"code": "network", "what": "socket.connect", "line": 3},
     "statement_failed": {"line": 1, "code": "cell_failed", "type": "NameError", "message": "no"},
     "class": {
-        "found": True,
-        "is_class": True,
+        **dict.fromkeys(("found", "is_class", "is_model", "own", "has_call"), True),
         "kind": "type",
-        "is_model": True,
-        "own": True,
         "bases": [],
-        "has_call": True,
         "is_stub": False,
     },
     "constructed": {"arguments": ["units=32"], "defaults": {"units": 64}},
@@ -104,11 +93,6 @@ def test_any_bytes_are_events_or_invalid(raw):
     _assert_events_or_invalid(raw)
 
 
-@given(st.lists(st.tuples(st.binary(max_size=60), st.binary(max_size=60)), max_size=4))
-def test_any_frames_are_events_or_invalid(frames):
-    _assert_events_or_invalid(b"".join(_frame(body, block) for body, block in frames))
-
-
 @given(st.lists(st.tuples(JSON | NEARLY_EVENTS, BLOCKS), max_size=4))
 def test_any_json_and_any_arrays_are_events_or_invalid(frames):
     _assert_events_or_invalid(b"".join(_frame(json.dumps(body).encode(), block) for body, block in frames))
@@ -131,10 +115,10 @@ def test_an_answer_that_is_cut_off_anywhere_is_never_complete(length):
 @given(arrays(np.float32, array_shapes(max_dims=4, max_side=4), elements=st.floats(width=32)))
 def test_arrays_arrive_as_they_were_sent(array):
     raw = encode({**OUTPUT, "shape": list(array.shape)}, {"output": array}) + encode(DONE)
-    [(event, found), _], complete = decode_events(raw, ended_by_itself=True)
+    [(event, decoded), _], complete = decode_events(raw, ended_by_itself=True)
     assert complete
     assert isinstance(event, CaseOutput)
-    np.testing.assert_array_equal(found["output"], array)
+    np.testing.assert_array_equal(decoded["output"], array)
 
 
 @pytest.mark.parametrize("raw", [b"\xff" * 20, encode(DONE)[:-1], encode(OUTPUT, {"output": ARRAY})[:-1]])
@@ -142,11 +126,6 @@ def test_a_cut_answer_is_invalid_when_nothing_cut_it_off(raw):
     assert decode_events(raw, ended_by_itself=False) == ([], False)
     with pytest.raises(RunnerOutputInvalid):
         decode_events(raw, ended_by_itself=True)
-
-
-@given(st.lists(st.tuples(st.binary(max_size=20), st.binary(max_size=20)), max_size=5))
-def test_frames_arrive_as_they_were_sent(frames):
-    assert split_frames(b"".join(_frame(*frame) for frame in frames)) == (frames, False)
 
 
 @pytest.mark.parametrize(
@@ -194,16 +173,11 @@ def test_the_number_of_every_kind_of_event_is_limited():
     [
         pytest.param(b"{" + b" " * 10_000_000 + b"}", id="ten megabytes of nothing"),
         pytest.param(b'{"output":' * 100_000, id="depth"),
-        pytest.param(
-            json.dumps(
-                {str(n): {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for n in range(100_000)}
-            ).encode(),
-            id="a hundred thousand names",
-        ),
+        pytest.param(json.dumps({str(n): NO_ARRAY for n in range(100_000)}).encode(), id="a hundred thousand names"),
     ],
 )
 def test_a_long_header_of_an_array_is_not_read(header, monkeypatch):
-    """A million names would take twelve seconds and a gigabyte."""
+    # A million names would take twelve seconds and a gigabyte.
     monkeypatch.setattr(safetensors.numpy, "load", lambda block: pytest.fail("it was read"))
     block = ARRAYS_HEADER.pack(len(header)) + header
     with pytest.raises(RunnerOutputInvalid):
@@ -248,6 +222,6 @@ def test_nothing_at_all_is_an_answer_that_is_not_complete():
 @given(st.binary(max_size=200))
 def test_any_text_is_json_or_invalid(text):
     with contextlib.suppress(RunnerOutputInvalid):
-        found = decode_json(text)
+        decoded = decode_json(text)
         # As text, because NaN does not equal itself.
-        assert repr(json.loads(json.dumps(found))) == repr(found)
+        assert repr(json.loads(json.dumps(decoded))) == repr(decoded)

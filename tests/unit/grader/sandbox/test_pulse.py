@@ -46,11 +46,8 @@ def test_a_sleeping_process_is_stuck_after_seconds(silence: Silence, asleep: int
     assert silence(Pulse(asleep)) == SILENT_SECONDS
 
 
-def test_a_process_that_could_run_is_stuck_after_a_minute(silence: Silence) -> None:
+def test_process_that_could_run_is_stuck_after_a_minute_and_one_that_is_gone_after_seconds(silence: Silence) -> None:
     assert silence(Pulse(os.getpid())) == BUSY_SECONDS
-
-
-def test_a_process_that_is_gone_is_stuck_after_seconds(silence: Silence) -> None:
     assert silence(Pulse(2**22 + 1)) == SILENT_SECONDS
 
 

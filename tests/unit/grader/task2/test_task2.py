@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,9 +37,11 @@ def _reading(source="", **facts):
     return Reading(format="py", error=None, source=source, statements=statements, uses=uses)
 
 
-def _call(number, side, statement, moment, given="x"):
+def _call(number, side, statement, moment, input_id="x"):
     model = STUDENT_MODEL if side == "student" else KERAS_MODEL
-    return Called(event="called", call=number, model=model, side=side, statement=statement, moment=moment, input=given)
+    return Called(
+        event="called", call=number, model=model, side=side, statement=statement, moment=moment, input=input_id
+    )
 
 
 def _shown(value, statement=SHOW, via="print"):
@@ -64,71 +67,63 @@ def _copied(student, keras=KERAS, *, fresh=FRESH, **facts):
     )
 
 
-def _columns(array, order):
+def _gates(array, order):
     return np.concatenate([KERAS[array][..., k * UNITS : (k + 1) * UNITS] for k in order], axis=-1)
 
 
-def test_equal_weights_are_copied():
-    found = judge_copying(_copied(KERAS))
-    assert (found.earned, found.details["parts_right"]) == (1.0, len(PARTS))
+def _columns(order):
+    return KERAS["kernel"][:, order]
 
 
-def test_the_other_direction_is_valid_too():
+def test_equal_weights_are_copied_in_either_direction():
+    verdict = judge_copying(_copied(KERAS))
+    assert (verdict.earned, verdict.details["parts_right"]) == (1.0, len(PARTS))
     assert judge_copying(_copied(FRESH, FRESH)).earned
 
 
 def test_weights_that_training_changed_afterwards_were_copied_all_the_same():
     run = _copied(KERAS)
     trained = {name: array + 0.5 for name, array in KERAS.items()}
-    later = NotebookRun(
-        run.reading,
-        run.outcome,
-        True,
-        run.calls,
-        (*run.moments, {STUDENT_MODEL: trained, KERAS_MODEL: KERAS}),
-        (1, COPY, 6),
-    )
-    assert judge_copying(later).earned
+    later = (*run.moments, {STUDENT_MODEL: trained, KERAS_MODEL: KERAS})
+    assert judge_copying(replace(run, moments=later, changed_by=(1, COPY, 6))).earned
 
 
 @pytest.mark.parametrize(
-    ("code", "layers", "student"),
+    ("code", "layers", "wrong"),
     [
-        ("t2_slices_mixed", ["fcXF", "fcXC"], {**KERAS, "kernel": _columns("kernel", (0, 2, 1, 3))}),
-        (
+        pytest.param("t2_slices_mixed", ["fcXF", "fcXC"], {"kernel": _gates("kernel", (0, 2, 1, 3))}, id="gates"),
+        pytest.param(
             "t2_slices_mixed",
             ["fcHI", "fcHF"],
-            {**KERAS, "recurrent_kernel": _columns("recurrent_kernel", (1, 0, 2, 3))},
+            {"recurrent_kernel": _gates("recurrent_kernel", (1, 0, 2, 3))},
+            id="recurrent_gates",
         ),
-        (
-            "t2_slices_wrong",
-            ["fcXF"],
-            {
-                **KERAS,
-                "kernel": np.concatenate(
-                    [KERAS["kernel"][:, :4], KERAS["kernel"][:, 5:9], KERAS["kernel"][:, 8:]], axis=-1
-                ),
-            },
+        pytest.param(
+            "t2_slices_wrong", ["fcXF"], {"kernel": _columns([*range(4), *range(5, 9), *range(8, 16)])}, id="border"
         ),
-        (
+        pytest.param(
             "t2_slices_wrong",
             ["fcXI", "fcXF", "fcXC", "fcXO"],
-            {**KERAS, "kernel": np.concatenate([KERAS["kernel"][:, k::4] for k in range(4)], axis=-1)},
+            {"kernel": _columns(np.arange(16).reshape(4, 4).T.ravel())},
+            id="strided",
         ),
-        ("t2_bias_not_copied", ["fcXI", "fcXF", "fcXC", "fcXO"], {**KERAS, "bias": FRESH["bias"] * 0}),
-        ("t2_bias_not_copied", ["fcXI", "fcXF", "fcXC", "fcXO"], {**KERAS, "bias": FRESH["bias"] * np.nan}),
-        (
+        pytest.param(
+            "t2_bias_not_copied", ["fcXI", "fcXF", "fcXC", "fcXO"], {"bias": FRESH["bias"] * np.nan}, id="no_bias"
+        ),
+        pytest.param(
             "t2_recurrent_not_copied",
             ["fcHI", "fcHF", "fcHC", "fcHO"],
-            {**KERAS, "recurrent_kernel": FRESH["recurrent_kernel"]},
+            {"recurrent_kernel": FRESH["recurrent_kernel"]},
+            id="recurrent",
         ),
-        ("weights_wrong", ["fcXI"], {**KERAS, "kernel": KERAS["kernel"] * np.repeat([2, 1, 1, 1], UNITS)}),
+        pytest.param(
+            "weights_wrong", ["fcXI"], {"kernel": KERAS["kernel"] * np.repeat([2, 1, 1, 1], UNITS)}, id="scaled"
+        ),
     ],
-    ids=["gates", "recurrent_gates", "border", "strided", "bias_zero", "no_bias", "recurrent", "scaled"],
 )
-def test_a_mistake_in_copying_names_itself_and_the_layers(code, layers, student):
-    found = judge_copying(_copied({name: np.float32(array) for name, array in student.items()}))
-    assert (found.earned, found.code, found.finding.params["layers"]) == (0.0, code, layers)
+def test_a_mistake_in_copying_names_itself_and_the_layers(code, layers, wrong):
+    verdict = judge_copying(_copied(KERAS | {name: np.float32(array) for name, array in wrong.items()}))
+    assert (verdict.earned, verdict.code, verdict.finding.params["layers"]) == (0.0, code, layers)
 
 
 def test_nothing_copied_is_not_found_and_a_replaced_attribute_is_said_to_be_one():
@@ -147,7 +142,6 @@ def test_square_kernels_can_be_mixed_up_and_are_named():
     ("message", "source", "code"),
     [
         ("property 'kernel' of 'Dense' object has no setter", "", "t2_attr_assign"),
-        ("You must build the layer before accessing `kernel`.", "", "t2_before_build"),
         ("'Dense' object has no attribute 'kernel'", "", "t2_before_build"),
         ("layer 'dense' with a weight list of length 2, but the layer was expecting 0 weights", "", "t2_before_build"),
         (
@@ -166,11 +160,9 @@ def test_square_kernels_can_be_mixed_up_and_are_named():
 def test_a_copying_statement_that_fails_says_why(message, source, code):
     run = _copied(FRESH)
     failed = StatementFailed(event="statement_failed", line=1, code="cell_failed", type="ValueError", message=message)
-    found = judge_copying(
-        NotebookRun(_reading(source), run.outcome, True, run.calls, run.moments, run.changed_by, failed={0: failed})
-    )
-    assert (found.code, found.finding.params["line"]) == (code, 1)
-    assert found.finding.params.get("layers", ["fcXI"]) == ["fcXI"]
+    verdict = judge_copying(replace(run, reading=_reading(source), failed={0: failed}))
+    assert (verdict.code, verdict.finding.params["line"]) == (code, 1)
+    assert verdict.finding.params.get("layers", ["fcXI"]) == ["fcXI"]
 
 
 # --- comparing ---
@@ -189,8 +181,8 @@ def _judged(notebook: Notebook, *, copies=True, calls_after=True, other_input=Fa
     def ask(spoils=None):
         calls = [_call(0, "keras", 0, 0), _call(1, "student", 1, 0)]
         if calls_after:
-            given = "z" if other_input else "x"
-            calls += [_call(2, "keras", 3, 1 if copies else 0), _call(3, "student", 4, 1 if copies else 0, given)]
+            input_id = "z" if other_input else "x"
+            calls += [_call(2, "keras", 3, 1 if copies else 0), _call(3, "student", 4, 1 if copies else 0, input_id)]
         answers = {}
         for call in calls:
             copied = call.moment == 1 or not copies
@@ -231,20 +223,16 @@ def _passes(claim):
 
 REAL = {
     "max_abs": lambda a, b, y, z: [_shown(np.abs(y - z).max())],
-    "mean_abs": lambda a, b, y, z: [_shown(np.abs(y - z).mean())],
     "median_abs": lambda a, b, y, z: [_shown(np.median(np.abs(y - z)))],
     "mse": lambda a, b, y, z: [_shown(f"MSE = {((y - z) ** 2).mean():.3e}")],
     "norm": lambda a, b, y, z: [_shown("норма"), _shown(np.linalg.norm(y - z))],
     "relative": lambda a, b, y, z: [_shown(np.max(np.abs(y - z) / np.abs(z)))],
-    "cosine": lambda a, b, y, z: [_shown((y * z).sum() / np.linalg.norm(y) / np.linalg.norm(z))],
     "correlation": lambda a, b, y, z: [_shown(np.corrcoef(y.ravel(), z.ravel()))],
     "log": lambda a, b, y, z: [_shown(np.log10(np.abs(y - z).max() + 1e-12))],
     "allclose": lambda a, b, y, z: [_shown(np.allclose(y, z, atol=1e-5))],
     "verdict_in_words": lambda a, b, y, z: [_shown("совпали" if np.allclose(y, z, atol=1e-5) else "нет")],
-    "share_of_close": lambda a, b, y, z: [_shown(np.isclose(y, z, atol=1e-5).mean())],
     "assert": lambda a, b, y, z: _passes(np.abs(y - z).max() < 1e-5),
     "difference": lambda a, b, y, z: [_shown(y - z)],
-    "another_element": lambda a, b, y, z: [_shown(abs(y.flat[0] - z.flat[0]))],
     "one_element": lambda a, b, y, z: [_shown(abs(y.flat[1] - z.flat[1]))],
     "by_eye": lambda a, b, y, z: [_shown(y), _shown(z)],
     "by_eye_old_keras": lambda a, b, y, z: [_shown(a[0, 0]), _shown(z[0, 0])],

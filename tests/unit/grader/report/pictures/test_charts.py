@@ -29,8 +29,8 @@ def case(**changes: Any) -> dict[str, Any]:
 
 def picture(errors: list[float | None], id: str = "over_time", language: str = "en") -> Picture:
     key = "errors_by_timestep" if id == "over_time" else "errors_by_unit"
-    (found,) = pictures(case(errors_by_timestep=[], errors_by_unit=[]) | {key: errors}, language, {})
-    return found
+    (drawn,) = pictures(case(errors_by_timestep=[], errors_by_unit=[]) | {key: errors}, language, {})
+    return drawn
 
 
 def heat(actual: np.ndarray, expected: np.ndarray) -> Picture:
@@ -55,6 +55,8 @@ def test_words_say_where_it_goes_wrong() -> None:
     text = picture([1e-7, 2e-7, 0.1, 0.4, 0.3]).text
     assert "1e-7 at the first timestep and 0.3 at the last; the largest of all is 0.4, at timestep 3" in text
     assert "3 of 5 timesteps are beyond the tolerance, the first of them timestep 2." in text
+    assert "Вне допуска 1 из 1 шагов" in picture([0.5], language="ru").text
+    assert picture([1e-7, 0.0]).text.endswith("All 2 are within the tolerance.")
 
 
 def test_a_drawn_number_has_the_decimal_sign_of_the_language() -> None:
@@ -64,25 +66,17 @@ def test_a_drawn_number_has_the_decimal_sign_of_the_language() -> None:
     assert "0,12" in drawing.svg(drawn.spec | {"layer": [layer]})
 
 
-def test_words_say_that_all_is_well() -> None:
-    assert picture([1e-7, 0.0]).text.endswith("All 2 are within the tolerance.")
-
-
 def test_nan_is_beyond_the_tolerance_and_a_gap() -> None:
     drawn = picture([1e-7, None, 0.5], "by_unit")
     assert "2 of 3 units are beyond the tolerance, the first of them unit 1." in drawn.text
     assert [value["error"] for value in drawn.spec["layer"][0]["data"]["values"]] == [1e-7, None, 0.5]
     assert "NaN or infinity in 1 of 3 units, the first of them unit 1." in drawn.text
-    # The axis is as long as ever: an element without a number must not look as if it were not there.
+    # The axis is as long as ever: an element without a number must not look absent.
     layers = drawn.spec["layer"]
     assert layers[0]["encoding"]["x"]["scale"]["domain"] == [0, 1, 2]
     assert [value["unit"] for value in layers[3]["data"]["values"]] == [1]
     assert picture([None, None]).text == "NaN or infinity at 2 of 2 timesteps, the first of them timestep 0."
     assert "is NaN or infinity at the first timestep and 0.5 at the last" in picture([None, 0.5]).text
-
-
-def test_words_are_in_the_readers_language() -> None:
-    assert "Вне допуска 1 из 1 шагов" in picture([0.5], language="ru").text
 
 
 @given(st.lists(st.none() | st.floats(0, 1e30), min_size=1, max_size=40), st.sampled_from(["over_time", "by_unit"]))
@@ -94,7 +88,7 @@ def test_any_errors_have_words(errors: list[float | None], id: str) -> None:
         assert value["error"] is None or 0 < value["error"] < math.inf
 
 
-@pytest.mark.parametrize("errors", [[0.0], [None], [1e30, 0.0], [1e-7] * 1000])
+@pytest.mark.parametrize("errors", [[0.0], [None], [1e30, 0.0]])
 @pytest.mark.parametrize("id", ["over_time", "by_unit"])
 def test_unusual_errors_can_be_drawn(id: str, errors: list[float | None]) -> None:
     assert drawing.svg(picture(errors, id).spec).startswith("<svg")
