@@ -39,7 +39,7 @@ class Client:
         self._port = port
         self._socket: socket.socket | None = None
         self._used_at = 0.0
-        self._came = b""
+        self._received = b""
 
     def fileno(self) -> int:
         assert self._socket is not None
@@ -53,22 +53,22 @@ class Client:
         if self._socket is None or time.monotonic() > self._used_at + IDLE_SECONDS:
             self.close()
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=ANSWER_SECONDS)
-        self._came = b""
+        self._received = b""
         self._socket.sendall(request)
 
     def receive(self) -> str | None:
         """Take in the next bytes. Returns the submission's id when the answer is whole, and 202."""
         assert self._socket is not None
         more = self._socket.recv(65536)
-        self._came += more
-        head, _, body = self._came.partition(b"\r\n\r\n")
+        self._received += more
+        head, _, body = self._received.partition(b"\r\n\r\n")
         assert more, "the server has closed the connection"
         length = next(
             (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), None
         )
         if length is None or len(body) < length:
             return None
-        assert head.startswith(b"HTTP/1.1 202"), self._came
+        assert head.startswith(b"HTTP/1.1 202"), self._received
         self._used_at = time.monotonic()
         return str(json.loads(body)["id"])
 

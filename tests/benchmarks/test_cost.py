@@ -76,48 +76,27 @@ class Grader:
         return self.cpu_seconds() - before
 
 
-class Floor:
-    """The floor of a grade, in a process that stays warm."""
+class Program:
+    """A program that stays warm, and answers each line with numbers."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, HERE / "bare_child.py"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        self.seconds(HERE / "submission.py")
-
-    def seconds(self, path: Path) -> tuple[float, float]:
-        """Build the class in a file and call it once. Returns: seconds of CPU, and of the clock."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{path}\n")
-        cpu, wall = map(float, self._process.stdout.readline().split())
-        return cpu, wall
-
-    def close(self) -> None:
-        self._process.communicate()
-
-
-class Version:
-    """A version of the engine, in a process of its own."""
-
-    def __init__(self, folder: Path, cache: Path) -> None:
-        # Its own packages, where `make setup` was run there: they may differ from ours.
-        own = folder / ".venv" / "bin" / "python"
-        command = [own if own.exists() else sys.executable, HERE / "other_version.py", folder, cache]
+    def __init__(self, *command: str | Path) -> None:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
-    def ask(self, order: str) -> float:
+    def ask(self, line: object) -> list[float]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{order}\n")
-        return float(self._process.stdout.readline())
+        self._process.stdin.write(f"{line}\n")
+        return [float(number) for number in self._process.stdout.readline().split()]
 
     def close(self) -> None:
         self._process.communicate()
 
 
 @pytest.fixture(scope="module")
-def floor() -> Iterator[Floor]:
-    floor = Floor()
+def floor() -> Iterator[Program]:
+    """The floor of a grade: builds the class in a file and calls it once; answers with seconds of CPU and clock."""
+    floor = Program(sys.executable, HERE / "bare_child.py")
+    floor.ask(HERE / "submission.py")
     yield floor
     floor.close()
 
@@ -134,11 +113,11 @@ def grader(cache: Path) -> Iterator[Grader]:
     grader.sandbox.close()
 
 
-def test_cpu_per_grade(benchmark: BenchmarkFixture, measured: Measured, grader: Grader, floor: Floor) -> None:
+def test_cpu_per_grade(benchmark: BenchmarkFixture, measured: Measured, grader: Grader, floor: Program) -> None:
     floors, costs, wrong, unknown, phases = [], [], [], [], []
     # Taken in turns, so that all meet the same weather.
     for _ in range(ROUNDS + 1):
-        floors.append(floor.seconds(HERE / "submission.py")[0])
+        floors.append(floor.ask(HERE / "submission.py")[0])
         costs.append(grader.cost())
         wrong.append(grader.cost(WRONG))
         unknown.append(grader.cost(UNKNOWN))
@@ -159,13 +138,13 @@ def test_cpu_per_grade(benchmark: BenchmarkFixture, measured: Measured, grader: 
     benchmark.pedantic(grader.grade, rounds=ROUNDS, warmup_rounds=1)
 
 
-def test_cpu_of_any_style(benchmark: BenchmarkFixture, measured: Measured, grader: Grader, floor: Floor) -> None:
+def test_cpu_of_any_style(benchmark: BenchmarkFixture, measured: Measured, grader: Grader, floor: Program) -> None:
     ratios = {}
     for style in STYLES:
         path = CORPUS / "lstm_layer" / style / "submission.py"
         submission = Submission(path.name, path.read_bytes())
         assert grader.grade(submission).points == 100, style
-        pairs = [(grader.cost(submission), floor.seconds(path)[0]) for _ in range(ROUNDS_OF_STYLES)]
+        pairs = [(grader.cost(submission), floor.ask(path)[0]) for _ in range(ROUNDS_OF_STYLES)]
         costs, floors = zip(*pairs, strict=True)
         ratios[style] = statistics.median(costs) / statistics.median(floors)
     dearest = sorted(ratios, key=ratios.__getitem__)
@@ -187,7 +166,7 @@ def installation(cache: Path, tmp_path: Path) -> Iterator[Installation]:
 
 
 def test_upload_to_report(
-    benchmark: BenchmarkFixture, measured: Measured, floor: Floor, installation: Installation
+    benchmark: BenchmarkFixture, measured: Measured, floor: Program, installation: Installation
 ) -> None:
     def upload() -> float:
         started = time.monotonic()
@@ -196,7 +175,7 @@ def test_upload_to_report(
         return time.monotonic() - started
 
     upload()
-    pairs = [(upload(), floor.seconds(HERE / "submission.py")[1]) for _ in range(UPLOADS)]
+    pairs = [(upload(), floor.ask(HERE / "submission.py")[1]) for _ in range(UPLOADS)]
     reports, floors = (statistics.median(values) for values in zip(*pairs, strict=True))
     measured(
         f"from upload to report over HTTP: {reports:.2f} s, where the floor takes {floors:.2f} s",
@@ -208,22 +187,26 @@ def test_upload_to_report(
 
 
 @pytest.fixture
-def versions(tmp_path: Path) -> Iterator[list[Version]]:
-    """The other version and this one."""
+def versions(tmp_path: Path) -> Iterator[list[Program]]:
+    """The other version and this one, each with its own packages if `make setup` was run there."""
     if BASE is None:
         pytest.skip("compares with another version: make bench BASE=FOLDER")
-    versions = [Version(Path(BASE), tmp_path / "before"), Version(HERE.parents[1], tmp_path / "now")]
+    versions = []
+    for name, folder in (("before", Path(BASE)), ("now", HERE.parents[1])):
+        own = folder / ".venv" / "bin" / "python"
+        python = own if own.exists() else sys.executable
+        versions.append(Program(python, HERE / "other_version.py", folder, tmp_path / name))
     yield versions
     for version in versions:
         version.close()
 
 
-def test_against_another_version(benchmark: BenchmarkFixture, measured: Measured, versions: list[Version]) -> None:
+def test_against_another_version(benchmark: BenchmarkFixture, measured: Measured, versions: list[Program]) -> None:
     layer, notebook = f"lstm-layer {HERE / 'submission.py'}", f"lstm-notebook {TASK2}"
     orders = (("grade", f"cost {layer}", 8), ("task2", f"cost {notebook}", 4), ("two_slots", f"two-slots {layer}", 4))
     figures: dict[str, list[float]] = {}
     for name, order, rounds in orders:
-        pairs = [[version.ask(order) for version in versions] for _ in range(rounds)]
+        pairs = [[version.ask(order)[0] for version in versions] for _ in range(rounds)]
         # The first of them starts warm processes.
         figures[name] = [statistics.median(values) for values in zip(*pairs[1:], strict=True)]
     (grade_before, grade_now), (task2_before, task2_now), (two_before, two_now) = figures.values()

@@ -80,14 +80,14 @@ def test_launches_of_a_lecture(benchmark: BenchmarkFixture, measured: Measured, 
     def launch(who: str, role: str = "Learner") -> float:
         began = time.monotonic()
         with httpx.Client(base_url=url, headers={"Accept": "text/html"}, timeout=90, verify=False) as browser:
-            begun = browser.post("/lti/login", data=login_parameters(target_link_uri=target))
+            login = browser.post("/lti/login", data=login_parameters(target_link_uri=target))
             claims = {f"{LTI}target_link_uri": target}
-            fields = platform.message(begun.headers["location"], sub=who, role=role, **claims)
-            came = browser.post("/lti/launch", data=fields)
-            if asked := re.search(r'name="secret" value="([^"]+)"', came.text):
-                came = browser.post("/lti/course", data={"secret": asked[1], "course": "new"})
-            assert came.status_code == 303, came.text
-            assert browser.get(came.headers["location"]).status_code == 200
+            fields = platform.message(login.headers["location"], sub=who, role=role, **claims)
+            answer = browser.post("/lti/launch", data=fields)
+            if secret := re.search(r'name="secret" value="([^"]+)"', answer.text):
+                answer = browser.post("/lti/course", data={"secret": secret[1], "course": "new"})
+            assert answer.status_code == 303, answer.text
+            assert browser.get(answer.headers["location"]).status_code == 200
         return time.monotonic() - began
 
     def lecture() -> tuple[list[float], float]:
