@@ -42,19 +42,19 @@ class Server:
 
     @property
     def url(self) -> str:
-        return self._found(r"runs on (\S+)")
+        return self._printed_part(r"runs on (\S+)")
 
     @property
     def token(self) -> str:
-        return self.chosen_token or self._found(r"/enter\?token=(\S+)")
+        return self.chosen_token or self._printed_part(r"/enter\?token=(\S+)")
 
     @property
     def link(self) -> str:
-        return self._found(r"(http\S+/enter\?token=\S+)")
+        return self._printed_part(r"(http\S+/enter\?token=\S+)")
 
     @property
     def curl_line(self) -> str:
-        return self._found(r"(curl .*)")
+        return self._printed_part(r"(curl .*)")
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=SECONDS)
@@ -75,7 +75,7 @@ class Server:
         """Every process below the service."""
         return children(self.process.pid, recursive=True)
 
-    def _found(self, pattern: str) -> str:
+    def _printed_part(self, pattern: str) -> str:
         match = re.search(pattern, self.printed)
         assert match, self.printed
         return match[1]
@@ -147,9 +147,9 @@ def register_platform(admin: httpx.Client, token: str, **fields: str) -> str:
     admin.headers["Accept"] = "text/html"
     admin.post("/enter", data={"token": token})
     secret = form_secret(admin.get("/platforms").text)
-    made = admin.post("/platforms", data={"form_secret": secret, "kind": "other", **fields})
-    assert made.status_code == 303, made.text
-    return made.headers["location"].partition("?")[0]
+    answer = admin.post("/platforms", data={"form_secret": secret, "kind": "other", **fields})
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"].partition("?")[0]
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ class Certificate:
     key: Path
 
     @classmethod
-    def made(cls, folder: Path, name: str) -> Certificate:
+    def make(cls, folder: Path, name: str) -> Certificate:
         """Make one for this name, and for both names of this machine."""
         certificate = cls(folder / "grader.pem", folder / "grader.key")
         names = f"subjectAltName=DNS:{name},DNS:localhost,IP:127.0.0.1"

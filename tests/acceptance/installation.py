@@ -99,8 +99,8 @@ class Installation:
         self.web = self._stack.enter_context(serving(self._folder, self._cache_dir, **self._environment))
         self._processes.append(self.web.process)
         if self._receiver and not self._secret:
-            left = self.client.post("/api/v1/webhooks", json={"url": self._receiver.url})
-            self._secret = left.raise_for_status().json()["secret"]
+            webhook = self.client.post("/api/v1/webhooks", json={"url": self._receiver.url})
+            self._secret = webhook.raise_for_status().json()["secret"]
         return self.web
 
     def start_worker(
@@ -178,25 +178,25 @@ class Installation:
 
     def expect_one_result_each(self, seconds: float = SECONDS) -> None:
         """Every submission that is stored, and so every one that was answered 202, is done and has one report; and the
-        receiver, if there is one, was told of each report under one id, however often.
+        receiver, if there is one, was sent each report under one id, however often.
         """
         assert self.accepted
 
-        def looked_up() -> tuple[list[Any], list[str], list[str]]:
-            found = self.query(RESULTS)
-            wrong = [result for result in found if result[1:3] != ("done", 1)]
-            reports = sorted(result[3] for result in found if result[3])
-            return wrong, reports, sorted(self._receiver.told(self._secret)) if self._receiver else reports
+        def state() -> tuple[list[Any], list[str], list[str]]:
+            results = self.query(RESULTS)
+            unfinished = [result for result in results if result[1:3] != ("done", 1)]
+            reports = sorted(result[3] for result in results if result[3])
+            return unfinished, reports, sorted(self._receiver.told(self._secret)) if self._receiver else reports
 
-        def all_told() -> bool:
-            wrong, reports, told = looked_up()
-            return not wrong and len(told) >= len(reports)
+        def is_over() -> bool:
+            unfinished, reports, received = state()
+            return not unfinished and len(received) >= len(reports)
 
         with contextlib.suppress(TimeoutError):  # The assertions below say what is missing.
-            wait_until(all_told, seconds, pause=0.2)
-        wrong, reports, told = looked_up()
-        assert wrong == [], f"after {seconds} s"
-        assert told == reports
+            wait_until(is_over, seconds, pause=0.2)
+        unfinished, reports, received = state()
+        assert unfinished == [], f"after {seconds} s"
+        assert received == reports
         assert set(self.accepted) <= {result[0] for result in self.query(RESULTS)}
         assert self.client.get(f"/api/v1/submissions/{self.accepted[-1]}").json()["report"]["status"]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import socket
 import subprocess
 import time
 from collections import Counter
@@ -19,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.acceptance.installation import CORRECT, TOKEN, UNHURRIED, Installation, kill
+from tests.acceptance.installation import CORRECT, UNHURRIED, Installation, kill
 from tests.postgresql import PostgreSQL
 from tests.programs import program
 from tests.receiver import Receiver
@@ -33,15 +32,15 @@ Install = Callable[..., Installation]
 @pytest.fixture
 def install(tmp_path: Path, cache_dir: Path, receiver: Receiver, request: pytest.FixtureRequest) -> Iterator[Install]:
     """Makes an installation on "sqlite" or "postgresql"; all its processes end with the test."""
-    made: list[Installation] = []
+    installations: list[Installation] = []
 
     def install(kind: str, folder: Path = tmp_path, **environment: str) -> Installation:
         server: PostgreSQL | None = request.getfixturevalue("postgresql") if kind == "postgresql" else None
-        made.append(Installation(folder, cache_dir, server, receiver, **environment))
-        return made[-1]
+        installations.append(Installation(folder, cache_dir, server, receiver, **environment))
+        return installations[-1]
 
     yield install
-    for installation in made:
+    for installation in installations:
         installation.close()
 
 
@@ -75,8 +74,8 @@ def test_kills_at_random_moments_under_load_lose_nothing_that_was_accepted(
             if installation.web.process.poll() is not None:
                 installation.start_web()
         receiver.answering.clear()
-        told = len(receiver.came)
-        wait_until(lambda: len(receiver.came) > told)
+        received = len(receiver.came)
+        wait_until(lambda: len(receiver.came) > received)
         kill(installation.web.process)
         receiver.answering.set()
         installation.start_web()
@@ -99,27 +98,6 @@ def test_warm_processes_killed_during_a_grade_cost_the_student_nothing(install: 
     installation.expect_one_result_each()
     for id in installation.accepted:
         assert installation.client.get(f"/api/v1/submissions/{id}").json()["report"]["points"] == 100
-
-
-@pytest.mark.thorough
-def test_postgresql_killed_with_jobs_in_flight_is_waited_for(install: Install, postgresql: PostgreSQL) -> None:
-    installation = install("postgresql")
-    web, worker = installation.start_web(), installation.start_worker()
-    installation.grade(CORRECT)
-    for _ in range(4):
-        installation.post(UNHURRIED)
-    wait_until(lambda: "running" in map(installation.job_status, installation.accepted), pause=0.2)
-    postgresql.kill()
-    refused = installation.post()
-    assert refused.status_code == 503
-    assert int(refused.headers["Retry-After"]) > 0
-    time.sleep(3)  # Sleeps: the length of the outage.
-    postgresql.start()
-    before = len(installation.accepted)
-    with installation.uploading(threads=1):
-        wait_until(lambda: len(installation.accepted) > before)
-    installation.expect_one_result_each()
-    assert (web.process.poll(), worker.poll()) == (None, None)
 
 
 @pytest.fixture
@@ -158,38 +136,6 @@ def test_full_disk_refuses_and_is_forgotten_when_there_is_room_again(install: In
     installation.expect_one_result_each()
     wait_until(lambda: database() == "ok", pause=0.2)
     installation.grade()
-
-
-@pytest.mark.thorough
-def test_slow_and_vanishing_clients_hold_nobody_up_and_leave_nothing(install: Install, chance: random.Random) -> None:
-    installation = install("sqlite")
-    installation.start_web()
-    address = ("127.0.0.1", installation.client.base_url.port)
-    installation.grade()
-    head = (
-        f"POST /api/v1/submissions?wait=60 HTTP/1.1\r\nHost: grader\r\nAuthorization: Bearer {TOKEN}\r\n"
-        "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n\r\n"
-    )
-    body = (
-        '--b\r\nContent-Disposition: form-data; name="student"\r\n\r\nvanished\r\n'
-        '--b\r\nContent-Disposition: form-data; name="file"; filename="LSTM.py"\r\n\r\nx = 1\n\r\n--b--\r\n'
-    )
-    request = (head.format(length=len(body)) + body).encode()
-    slow = [socket.create_connection(address) for _ in range(50)]
-    for connection in slow:
-        connection.sendall(request[: chance.randrange(1, len(request))])
-    for _ in range(3):
-        installation.grade()
-    before = installation.stored()
-    for connection in slow:
-        connection.close()
-    # These do not wait for the answer to what they have sent; it is theirs, as if they had.
-    for number in range(1, 6):
-        with socket.create_connection(address) as connection:
-            connection.sendall(request)
-            wait_until(lambda wanted=before + number: installation.stored() >= wanted)
-    installation.expect_one_result_each()
-    assert installation.stored() == before + 5
 
 
 CLOCK = '''

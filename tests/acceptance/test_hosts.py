@@ -59,15 +59,15 @@ def ip(*arguments: str) -> None:
 
 @pytest.fixture
 def hosts() -> Iterator[list[Host]]:
-    made = [Host(1), Host(2)]
+    hosts = [Host(1), Host(2)]
     with contextlib.ExitStack() as stack:
-        for host in made:
+        for host in hosts:
             stack.callback(host.remove)
             try:
                 host.make()
             except subprocess.CalledProcessError as exc:
                 pytest.skip(f"hosts are network namespaces, which only root may make: {exc.stderr.decode().strip()}")
-        yield made
+        yield hosts
 
 
 @pytest.fixture

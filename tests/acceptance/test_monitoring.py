@@ -19,9 +19,10 @@ from tests.postgresql import running_postgresql
 from tests.programs import program
 from tests.waiting import SECONDS, wait_until
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
-DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy" / "grafana" / "dashboard.json").read_text())
-PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
+PANELS: list[dict[str, Any]] = json.loads((ROOT / "deploy" / "grafana" / "dashboard.json").read_text())["panels"]
 RULES = (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text()
 TOKEN = "metrics-token-of-these-tests"
 
@@ -43,7 +44,7 @@ class Prometheus:
         (group,) = self._client.get("/rules").raise_for_status().json()["data"]["groups"]
         return list(group["rules"])
 
-    def found(self, query: str) -> list[dict[str, Any]]:
+    def samples(self, query: str) -> list[dict[str, Any]]:
         answer = self._client.get("/query", params={"query": query}).json()
         assert answer["status"] == "success", (query, answer)
         return list(answer["data"]["result"])
@@ -86,7 +87,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Ite
                 wait_until(running.is_ready, pause=0.2)
                 # A rate needs two numbers of each process.
                 wait_until(
-                    lambda: len(running.found("rate(lstm_grader_process_cpu_seconds_total[1m])")) == 2, pause=0.2
+                    lambda: len(running.samples("rate(lstm_grader_process_cpu_seconds_total[1m])")) == 2, pause=0.2
                 )
                 wait_until(lambda: all(rule["health"] == "ok" for rule in running.rules()), pause=0.2)
                 yield running
@@ -98,57 +99,25 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Ite
             installation.close()
 
 
-@pytest.mark.thorough
-def test_every_panel_has_its_numbers(prometheus: Prometheus) -> None:
-    queries = [(panel["title"], target["expr"]) for panel in PANELS for target in panel["targets"]]
-    empty = [
-        (title, query) for title, query in queries if not prometheus.found(query.replace("$__rate_interval", "1m"))
-    ]
-    assert empty == []
-
-
-@pytest.mark.thorough
-def test_a_panel_names_its_lines_by_labels_that_they_have(prometheus: Prometheus) -> None:
+def test_every_panel_has_its_numbers_and_names_its_lines_by_labels_that_they_have(prometheus: Prometheus) -> None:
     for panel in PANELS:
         for target in panel["targets"]:
-            named = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
-            for line in prometheus.found(target["expr"].replace("$__rate_interval", "1m")):
-                assert named <= line["metric"].keys(), (panel["title"], line)
+            lines = prometheus.samples(target["expr"].replace("$__rate_interval", "1m"))
+            assert lines, panel["title"]
+            labels = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+            for line in lines:
+                assert labels <= line["metric"].keys(), (panel["title"], line)
 
 
-@pytest.mark.thorough
-def test_every_number_that_an_alert_looks_at_is_there(prometheus: Prometheus) -> None:
+def test_alerts_find_every_number_that_they_look_at_and_none_tells_of_a_service_that_works(
+    prometheus: Prometheus,
+) -> None:
     looked_at = {
         selector
         for rule in prometheus.rules()
         for selector in re.findall(r"(?:up|lstm_grader_\w+)\b(?:\{[^}]*\})?", rule["query"])
     }
     assert len(looked_at) > 5
-    assert [selector for selector in sorted(looked_at) if not prometheus.found(selector)] == []
-
-
-@pytest.mark.thorough
-def test_no_alert_tells_of_a_service_that_works(prometheus: Prometheus) -> None:
+    assert [selector for selector in sorted(looked_at) if not prometheus.samples(selector)] == []
     # Until the first known answer is graded, the alert of that is pending.
     assert [rule["name"] for rule in prometheus.rules() if rule["state"] == "firing"] == []
-
-
-def test_panels_are_numbered_explained_and_side_by_side() -> None:
-    assert [panel["id"] for panel in PANELS] == list(range(1, len(PANELS) + 1))
-    assert all(panel["description"] for panel in PANELS)
-    taken: dict[tuple[int, int], str] = {}
-    for panel in PANELS:
-        place = panel["gridPos"]
-        assert place["x"] + place["w"] <= 24
-        for x in range(place["x"], place["x"] + place["w"]):
-            for y in range(place["y"], place["y"] + place["h"]):
-                assert taken.setdefault((x, y), panel["title"]) == panel["title"]
-
-
-def test_every_panel_asks_the_data_source_that_is_chosen() -> None:
-    (variable,) = DASHBOARD["templating"]["list"]
-    assert (variable["type"], variable["query"]) == ("datasource", "prometheus")
-    chosen = {"type": "prometheus", "uid": f"${{{variable['name']}}}"}
-    assert all(panel["datasource"] == chosen for panel in PANELS)
-    # Another job's numbers are not ours.
-    assert all('job="lstm-grader"' in target["expr"] for panel in PANELS for target in panel["targets"])

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.conftest import CORPUS, register_platform, serving
-from tests.acceptance.test_lti import course_made
+from tests.acceptance.test_lti import open_course
 from tests.peers import peer
 from tests.ports import free_port
 from tests.unit.app.conftest import form_secret
@@ -78,7 +78,7 @@ def _opened(browser: Browser, openedx: OpenEdX, who: str, *, role: str = "studen
     page = browser.new_context(locale="en-GB").new_page()
     page.goto(f"{openedx.site}/course?who={who}&role={role}&link={link}")
     if role == "staff":
-        course_made(page)
+        open_course(page)
     expect(page.get_by_text("Recurrent networks").first).to_be_visible()
     return page
 
@@ -127,7 +127,7 @@ def test_list_of_members_brings_those_who_have_not_come(browser: Browser, opened
 def test_author_chooses_in_studio_where_a_link_leads_to(browser: Browser, openedx: OpenEdX) -> None:
     page = browser.new_context(locale="en-GB").new_page()
     page.goto(f"{openedx.site}/author?who=teacher&link=chosen")
-    course_made(page)
+    open_course(page)
     page.get_by_label("The notebook").check()
     page.locator("form button.primary").click()
     page.locator("form button.primary").click()

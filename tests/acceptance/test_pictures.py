@@ -36,17 +36,17 @@ HANDED_IN = {
 }
 SIZES = {"report": (1100, 1150), "course": (1100, 1180)}
 #: The texts that can be seen without scrolling.
-SAID = """() => {
-    const said = [];
+VISIBLE_TEXTS = """() => {
+    const texts = [];
     const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
         const range = document.createRange();
         range.selectNodeContents(walker.currentNode);
         const box = range.getBoundingClientRect();
         const seen = box.width > 0 && box.bottom <= window.innerHeight;
-        if (seen && !walker.currentNode.parentElement.closest("time")) said.push(walker.currentNode.textContent);
+        if (seen && !walker.currentNode.parentElement.closest("time")) texts.push(walker.currentNode.textContent);
     }
-    return said;
+    return texts;
 }"""
 
 
@@ -54,14 +54,15 @@ SAID = """() => {
 def addresses(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[tuple[Server, dict[str, str]]]:
     """A small course with a few attempts, and the pages of the pictures."""
     with serving(tmp_path_factory.mktemp("data"), cache_dir) as server, server.client() as owner:
-        made = owner.post("/api/v1/courses", json={"title": "Recurrent networks, autumn", "language": "en"})
-        course = f"/api/v1/courses/{made.raise_for_status().json()['id']}"
+        created = owner.post("/api/v1/courses", json={"title": "Recurrent networks, autumn", "language": "en"})
+        id = created.raise_for_status().json()["id"]
+        course = f"/api/v1/courses/{id}"
         owner.put(f"{course}/assignments/lstm-layer", json={}).raise_for_status()
         owner.post(f"{course}/roster", files={"file": ("roster.csv", ROSTER)}).raise_for_status()
         ids = {}
         for student, case in HANDED_IN.items():
             content = (CORPUS / case / "submission.py").read_bytes()
-            ids[student] = hand_in(owner, content, student, course=made.json()["id"])["id"]
+            ids[student] = hand_in(owner, content, student, course=id)["id"]
         yield (
             server,
             {"report": f"/submissions/{ids['s2']}", "course": course.removeprefix("/api/v1")},
@@ -78,8 +79,7 @@ def page(browser: Browser, addresses: tuple[Server, dict[str, str]]) -> Page:
 
 def words(page: Page) -> str:
     """Return what the visible part of the page says, without its times and figures."""
-    said = page.evaluate(SAID)
-    masked = (re.sub(r"[−+-]?\d[\d.,:]*", "0", " ".join(text.split())) for text in said)
+    masked = (re.sub(r"[−+-]?\d[\d.,:]*", "0", " ".join(text.split())) for text in page.evaluate(VISIBLE_TEXTS))
     return "\n".join(text for text in masked if text) + "\n"
 
 

@@ -27,9 +27,9 @@ SUBMISSIONS = "/api/v1/submissions"
 
 @contextlib.contextmanager
 def _behind_nginx(server: Server, folder: Path) -> Iterator[httpx.Client]:
-    certificate = Certificate.made(folder, "grader.example.org")
+    certificate = Certificate.make(folder, "grader.example.org")
     port = free_port()
-    (documented,) = re.findall(r"```nginx\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    (example,) = re.findall(r"```nginx\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     here = {
         "127.0.0.1:8000": server.url.removeprefix("http://"),
         "listen 443": f"listen 127.0.0.1:{port}",
@@ -37,9 +37,9 @@ def _behind_nginx(server: Server, folder: Path) -> Iterator[httpx.Client]:
         "/etc/ssl/private/grader.example.org.key": str(certificate.key),
     }
     for name, value in here.items():
-        assert documented.count(name) == 1, name
-        documented = documented.replace(name, value)
-    with nginx(folder, documented) as process:
+        assert example.count(name) == 1, name
+        example = example.replace(name, value)
+    with nginx(folder, example) as process:
         yield from _clients(f"https://127.0.0.1:{port}", "grader.example.org", certificate.file, process, folder)
     assert server.token not in (folder / "access.log").read_text()
 

@@ -1,25 +1,24 @@
-"""The pages of a student in a real browser: handing in, the wait, with and without scripts, by keyboard alone."""
+"""The pages of a student in a real browser: handing in, the wait and the report, with and without scripts."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from app.storage.models import DEFAULT_COURSE
 from app.submissions.uploads import PASTE_BYTES
-from tests.acceptance.conftest import CORPUS, Server, serving
+from tests.acceptance.conftest import CORPUS, Server, hand_in, serving
 from tests.acceptance.installation import lasting
-from tests.acceptance.test_browser import heard
 from tests.tiers import sampled
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS
+from tests.waiting import wait_until
 
 SOURCE = CORPUS / "wrong_swap_if" / "submission.py"
 DROP = """
@@ -45,15 +44,8 @@ def _signed_in(browser: Browser, server: Server, student: str, **options: bool |
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
     # Attempts that last hold nobody up.
-    with serving(tmp_path_factory.mktemp("data"), cache_dir, LSTM_GRADER_SLOTS="8") as server:
+    with serving(tmp_path_factory.mktemp("data"), cache_dir, LSTM_GRADER_SLOTS="4") as server:
         yield server
-
-
-def keep_busy(client: httpx.Client) -> None:
-    """Let whatever the student who signed in last hands in wait, for one attempt of theirs is graded at a time."""
-    name = client.get("/api/v1/tokens").json()["items"][0]["student"]
-    sent = client.post(SUBMISSIONS, files={"file": ("LSTM.py", lasting(6))}, data={"student": name})
-    sent.raise_for_status()
 
 
 @pytest.fixture
@@ -63,11 +55,6 @@ def page(browser: Browser, server: Server, request: pytest.FixtureRequest) -> It
     page.goto(f"{server.url}{PAGE}")
     yield page
     context.close()
-
-
-def _attempts(page: Page, server: Server) -> int:
-    page.goto(f"{server.url}{ATTEMPTS}")
-    return page.locator(".attempts > li").count()
 
 
 def test_dropped_file_is_refused_before_it_is_sent_and_a_good_one_is_taken(page: Page) -> None:
@@ -97,16 +84,19 @@ def test_pasted_code_that_is_too_long_is_refused_at_its_own_field(page: Page) ->
     expect(page.locator("#file-error")).to_be_hidden()
 
 
-def test_pasted_code_waits_and_the_page_becomes_the_report(page: Page, server: Server) -> None:
+def test_pasted_code_becomes_one_attempt_and_its_report(page: Page, server: Server) -> None:
     page.locator("#code").fill(SOURCE.read_text(encoding="utf-8"))
     page.get_by_role("button", name="Grade it").dblclick()
     page.wait_for_url("**/submissions/*")
-    heading = page.get_by_role("heading", name="Not everything is right", level=1)
-    expect(heading).to_be_visible()
-    page.route("**/static/vega.js", lambda route: route.abort())
-    page.locator("details.pictures summary").click()
-    expect(page.locator("figure.picture > img")).to_have_count(2)
-    assert _attempts(page, server) == 1
+    expect(page.get_by_role("heading", name="Not everything is right", level=1)).to_be_visible()
+    page.goto(f"{server.url}{ATTEMPTS}")
+    assert page.locator(".attempts > li").count() == 1
+
+
+def heard(page: Page, asked: list[Route], number: int) -> Route:
+    """Return the request of this number once the browser has made it, which may be after the page shows the wait."""
+    wait_until(lambda: page.evaluate("true") and len(asked) > number)
+    return asked[number]
 
 
 def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, server: Server) -> None:
@@ -128,10 +118,19 @@ def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, se
     expect(page.locator("time[data-own-zone]")).to_have_count(0)
 
 
-def test_waiting_page_follows_without_loading_again_where_no_events_come(page: Page, server: Server) -> None:
+@pytest.mark.parametrize(
+    "break_off",
+    [lambda route: route.fulfill(status=502), pytest.param(lambda route: route.abort(), marks=pytest.mark.thorough)],
+    ids=["a proxy answers", "nobody answers"],
+)
+def test_waiting_page_follows_without_loading_again_where_no_events_come(
+    page: Page, server: Server, break_off: Callable[[Route], None]
+) -> None:
     with server.client() as client:
-        keep_busy(client)
-        page.route("**/events", lambda route: route.abort())
+        student = client.get("/api/v1/tokens").json()["items"][0]["student"]
+        # One attempt of a student is graded at a time, so the next one waits.
+        client.post(SUBMISSIONS, files={"file": ("LSTM.py", lasting(3))}, data={"student": student}).raise_for_status()
+        page.route("**/events", break_off)
         page.locator("#code").fill(SOURCE.read_text(encoding="utf-8"))
         page.get_by_role("button", name="Grade it").click()
         page.wait_for_url("**/submissions/*")
@@ -215,24 +214,7 @@ def test_without_scripts_a_form_that_has_expired_comes_back_with_the_code(browse
     context.close()
 
 
-def test_waiting_attempt_is_taken_back_by_keyboard_alone(page: Page, server: Server) -> None:
-    with server.client() as client:
-        keep_busy(client)
-    page.locator("#code").focus()
-    page.keyboard.insert_text(SOURCE.read_text(encoding="utf-8"))
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/submissions/*")
-    page.locator("[data-cancel] summary").focus()
-    page.keyboard.press("Enter")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Taken out of the queue")).to_be_visible()
-
-
-@pytest.mark.parametrize(
-    "reader", sampled([("Europe/Berlin", "ru"), ("America/New_York", "en"), ("Asia/Kathmandu", "en")], every=3), ids=str
-)
+@pytest.mark.parametrize("reader", sampled([("Europe/Berlin", "ru"), ("America/New_York", "en")], every=2), ids=str)
 def test_due_date_is_told_by_the_readers_clock_on_both_sides_of_summer_time(
     browser: Browser, server: Server, reader: tuple[str, str]
 ) -> None:
@@ -278,3 +260,85 @@ def test_phone_has_one_row_of_navigation_whose_menu_works_by_keyboard_and_withou
     page.keyboard.press("Enter")
     expect(page.get_by_label("Personal link or token")).to_be_visible()
     context.close()
+
+
+@pytest.fixture(scope="module")
+def report(browser: Browser, server: Server) -> Iterator[Page]:
+    """The page of a student's report, in a browser of the student."""
+    context = _signed_in(browser, server, "reader")
+    with server.client() as client:
+        submission = hand_in(client, SOURCE.read_bytes(), "reader")
+    page = context.pages[0]
+    page.goto(f"{server.url}/submissions/{submission['id']}")
+    yield page
+    context.close()
+
+
+def test_curve_and_map_of_a_report_are_read_by_keyboard_and_by_tap(report: Page) -> None:
+    report.reload()
+    points = {id: report.locator(f"polyline.{id}").get_attribute("points") for id in ("keras", "yours", "named")}
+    assert points["yours"] == points["named"] != points["keras"]
+    report.locator("figure.curve .plot").focus()
+    report.keyboard.press("End")
+    report.keyboard.press("ArrowLeft")
+    expect(report.locator("figure.curve .reading")).to_contain_text("98")
+    report.locator("details.map summary").focus()
+    report.keyboard.press("Enter")
+    cell = report.get_by_role("gridcell")
+    cell.focus()
+    report.keyboard.press("Home")
+    expect(cell).to_contain_text("Timestep 0, unit")
+    for key in ("ArrowRight", "ArrowRight", "ArrowUp"):
+        report.keyboard.press(key)
+    expect(cell).to_contain_text("Timestep 2, unit")
+    expect(report.locator("details.map [aria-live]")).to_contain_text("Timestep 2, unit")
+    report.locator("details.map .cells svg").click(position={"x": 3, "y": 3})
+    expect(cell).to_contain_text("Timestep 0, unit 0")
+
+
+def test_numbers_of_the_map_that_did_not_arrive_are_asked_for_again_and_may_be_infinite(report: Page) -> None:
+    asked: list[Route] = []
+    report.route("**/numbers/*.csv", lambda route: asked.append(route))
+    report.reload()
+    opener, reading = report.locator("details.map summary"), report.locator("details.map p.reading")
+    opener.click()
+    expect(reading).to_have_text("The numbers are being loaded…")
+    heard(report, asked, 0).abort()
+    expect(reading).to_contain_text("could not be loaded")
+    opener.click()
+    expect(reading).to_be_hidden()
+    opener.click()
+    expect(reading).to_have_text("The numbers are being loaded…")
+    second = heard(report, asked, 1)
+    heading, _, *rest = report.request.get(second.request.url).text().split("\n")
+    second.fulfill(body="\n".join([heading, "0,0,0,0.25,-inf", *rest]))
+    expect(report.get_by_role("gridcell")).to_contain_text("Keras 0.25, yours −∞, difference −∞")
+    report.unroute("**/numbers/*.csv")
+
+
+def test_pictures_are_drawn_when_they_are_opened_and_are_images_where_that_fails(report: Page) -> None:
+    """They are drawn under the rules of the page, which allow no code made of strings."""
+    asked: list[Route] = []
+    report.route("**/static/vega.js", lambda route: asked.append(route))
+    for works in (False, True):
+        report.reload()
+        assert not asked
+        report.locator("details.pictures summary").click()
+        expect(report.get_by_text("is being drawn")).to_have_count(2)
+        route = heard(report, asked, 0)
+        asked.clear()
+        if works:
+            route.continue_()
+            expect(report.locator(".chart canvas")).to_have_count(2)
+            expect(report.locator("[aria-busy=true]")).to_have_count(0)
+            bars = report.locator(".chart canvas").nth(1)
+            bars.hover()
+            box = bars.bounding_box()
+            assert box is not None
+            # Over a bar, wherever the gaps between them are.
+            report.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.5 * box["height"], steps=20)
+            expect(report.locator("#vg-tooltip-element")).to_contain_text("unit")
+        else:
+            route.abort()
+            expect(report.locator("figure.picture > img")).to_have_count(2)
+    report.unroute("**/static/vega.js")

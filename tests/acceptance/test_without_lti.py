@@ -33,9 +33,9 @@ def conforms(document: object, name: str) -> bool:
 def folder(tmp_path: Path, server: Server) -> Path:
     """The folder in which VPL and CodeRunner run, with the script for them, set up by a teacher of this service."""
     with server.client() as client:
-        made = client.post("/api/v1/tokens", json={"name": "course script", "role": "submitter"}).raise_for_status()
+        answer = client.post("/api/v1/tokens", json={"name": "course script", "role": "submitter"}).raise_for_status()
     script = (DEPLOY / "lms" / "hand_in.py").read_text(encoding="utf-8")
-    script = script.replace("https://grader.example.edu", server.url).replace('"TOKEN"', f'"{made.json()["token"]}"')
+    script = script.replace("https://grader.example.edu", server.url).replace('"TOKEN"', f'"{answer.json()["token"]}"')
     (tmp_path / "hand_in.py").write_text(script, encoding="utf-8")
     # A student's module of this name must not become part of the script.
     (tmp_path / "json.py").write_text("raise SystemExit('the script runs what students hand in')")
@@ -70,18 +70,14 @@ def test_vpl_gives_the_points_and_the_same_file_is_one_attempt(folder: Path, ser
     assert len(listed["items"]) == 1
 
 
-def test_vpl_gives_no_grade_when_the_service_is_away(folder: Path, server: Server) -> None:
-    (folder / "LSTM by hand.py").write_text(WRONG, encoding="utf-8")
+def test_vpl_gives_no_grade_and_says_why(folder: Path, server: Server) -> None:
+    (folder / "LSTM by hand.py").write_text("", encoding="utf-8")
+    printed, left = evaluate(folder, "moodle-7")
+    assert (left, "0 bytes" in printed) == ("", True)
     script = (folder / "hand_in.py").read_text(encoding="utf-8")
     (folder / "hand_in.py").write_text(script.replace(server.url, f"http://127.0.0.1:{free_port()}"), encoding="utf-8")
     printed, left = evaluate(folder, "moodle-7")
     assert (left, "cannot be reached" in printed) == ("", True)
-
-
-def test_vpl_shows_what_a_refusal_says(folder: Path) -> None:
-    (folder / "LSTM by hand.py").write_text("", encoding="utf-8")
-    printed, left = evaluate(folder, "moodle-7")
-    assert (left, "0 bytes" in printed) == ("", True)
 
 
 def test_coderunner_gets_the_json_of_a_combinator(folder: Path) -> None:

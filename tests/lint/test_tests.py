@@ -58,30 +58,3 @@ def test_no_module_has_any(find: Callable[[str], Iterator[int]]) -> None:
         for line in find(file.read_text(encoding="utf-8"))
     ]
     assert not found, f"{find.__doc__}\n" + "\n".join(found)
-
-
-@pytest.mark.parametrize(
-    ("find", "source"),
-    [
-        (sleeps_without_a_reason, "time.sleep(1)"),
-        (sleeps_without_a_reason, "async def work():\n    await asyncio.sleep(seconds)"),
-        (loops_with_a_deadline, "while time.monotonic() < until:\n    look()"),
-        (unable_to_fail, "def test_it():\n    do(1)"),
-        (unable_to_fail, "async def test_it():\n    await do(1)"),
-    ],
-)
-def test_each_kind_is_found(find: Callable[[str], Iterator[int]], source: str) -> None:
-    assert len(list(find(source))) == 1
-
-
-@pytest.mark.parametrize(
-    ("find", "source"),
-    [
-        (sleeps_without_a_reason, "time.sleep(1)  # Sleeps: an outage lasts a second.\nasyncio.sleep(0)"),
-        (loops_with_a_deadline, "while waiting:\n    look(time.monotonic())"),
-        (unable_to_fail, "def test_it():\n    assert do(1)\n\ndef test_that():\n    _assert_same(1)"),
-        (unable_to_fail, "def test_it():\n    with pytest.raises(ValueError):\n        do(1)"),
-    ],
-)
-def test_right_tests_are_left_alone(find: Callable[[str], Iterator[int]], source: str) -> None:
-    assert list(find(source)) == []

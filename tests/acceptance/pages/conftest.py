@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.installation import TOKEN, Installation, kill
-from tests.acceptance.pages.filling import CORPUS, RIGHT, WRONG, Filled, fill
+from tests.acceptance.pages.filling import RIGHT, WRONG, Filled, fill
 from tests.acceptance.pages.states import State
 from tests.postgresql import PostgreSQL
 from tests.waiting import wait_until
 
-REAL = {"real_wrong": WRONG, "real_right": RIGHT, "real_broken": CORPUS / "broken_syntax_colon" / "submission.py"}
+REAL = {"real_wrong": WRONG, "real_right": RIGHT}
 
 
 @dataclass(frozen=True)

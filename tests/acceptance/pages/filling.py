@@ -156,7 +156,7 @@ class _Filling:
         await self._others()
 
     async def _course(self, name: str, title: str, language: str = "ru") -> Course:
-        made = await course.add(
+        added = await course.add(
             self._session,
             title=title,
             language=language,
@@ -164,8 +164,8 @@ class _Filling:
             retention_days=None,
             made_by="owner",
         )
-        self._filled.courses[name] = made.id
-        return made
+        self._filled.courses[name] = added.id
+        return added
 
     async def _use(self, of: Course, assignment_id: str, *, due: int, closes: int, **rules: object) -> CourseAssignment:
         """Args: due, closes: days from now."""
@@ -388,8 +388,8 @@ class _Filling:
             platform = await platforms.add(self._session, said, made_by="owner", confirmed=name == "active")
             self._filled.platforms[name] = platform.id
         for name in ("open", "used"):
-            made = await invitations.make(self._session, made_by="owner")
-            self._filled.invitations[name] = made.path.rpartition("/")[2]
+            invitation = await invitations.make(self._session, made_by="owner")
+            self._filled.invitations[name] = invitation.path.rpartition("/")[2]
         await invitations.take(self._session, self._filled.invitations["used"])
         context = LtiContext(
             id=new_id(),

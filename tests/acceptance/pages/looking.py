@@ -84,7 +84,7 @@ class Seen:
 
     def faults(self) -> list[str]:
         """Return everything that no page may have, each with a word for what it is."""
-        found = {
+        faults = {
             "breaks a rule": self.violations,
             "is wider than the page": self.too_wide,
             "scrolls sideways and does not say so, or the other way round": self.silent,
@@ -95,7 +95,7 @@ class Seen:
             # The browser says so of every refusal.
             "error": [each for each in self.errors if f"responded with a status of {self.status}" not in each],
         }
-        return [f"{what}: {each}" for what, all_of_it in found.items() for each in all_of_it]
+        return [f"{what}: {each}" for what, all_of_it in faults.items() for each in all_of_it]
 
 
 @contextlib.contextmanager
@@ -125,7 +125,7 @@ class Looking:
         self._lengths: list[float] = []
         self._session.on("Network.loadingFinished", lambda event: self._lengths.append(event["encodedDataLength"]))
         self._errors: list[str] = []
-        self.page.on("console", lambda said: self._errors.append(said.text) if said.type == "error" else None)
+        self.page.on("console", lambda line: self._errors.append(line.text) if line.type == "error" else None)
         self.page.on("pageerror", lambda error: self._errors.append(str(error)))
 
     def see(self, url: str, looks: Sequence[Look] = EVERYWHERE) -> Seen:
@@ -155,8 +155,8 @@ class Looking:
             noted = {"tooWide": seen.too_wide, "silent": seen.silent, **dict.fromkeys(look.rules, seen.violations)}
             if look.width == SMALL:
                 noted["tooSmall"] = seen.too_small
-            for name, found in self.page.evaluate("looks.found", list(noted)).items():
-                noted[name] += [f"{look}: {each}" for each in found]
+            for name, faults in self.page.evaluate("looks.found", list(noted)).items():
+                noted[name] += [f"{look}: {each}" for each in faults]
 
     def _resize(self, look: Look) -> None:
         self.page.emulate_media(color_scheme=look.theme, media="screen")

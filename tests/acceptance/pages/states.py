@@ -55,9 +55,9 @@ class Form:
     def sent(self, address: str, html: str) -> httpx.Request:
         """Return the request that sends it from its page. Raises: AssertionError: it is not there."""
         path = re.escape(httpx.URL(address).path)
-        found = re.search(rf'<form [^>]*action="{path}".*?</form>', html, re.DOTALL)
-        assert found, f"{self.at} has no form to {path}"
-        hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', found[0])
+        form = re.search(rf'<form [^>]*action="{path}".*?</form>', html, re.DOTALL)
+        assert form, f"{self.at} has no form to {path}"
+        hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form[0])
         data = {name: unescape(value) for name, value in hidden} | dict(self.fields)
         files = {"file": self.file} if self.file else None
         request = httpx.Request("POST", address, data=data, files=files)
@@ -138,13 +138,11 @@ STATES = (
     State("/", "admin"),
     State("/", "student"),
     State("/", "newcomer"),
-    State("/", "assistant"),
     State("/", "beginner"),
     State("/", "nobody", HTTPStatus.UNAUTHORIZED),
     State("/enter?token={tokens[student]}", "nobody"),
     State("/enter?token={tokens[student]}", "teacher"),
     State("/join/{join}", "student"),
-    State("/courses/{courses[main]}", "assistant"),
     State("/courses/{courses[main]}", "student"),
     State("/courses/{courses[main]}?state=look"),
     State("/courses/{courses[empty]}", "beginner"),
@@ -155,10 +153,8 @@ STATES = (
     State("/courses/{courses[main]}/assignments/lstm-layer/attempts", "student"),
     State("/submissions/{submissions[wrong]}/beside/{submissions[partly]}", "student"),
     State("/submissions/{submissions[real_wrong]}/beside/{submissions[real_right]}"),
-    State("/courses/{courses[main]}?state=late", "assistant"),
     State("/courses/{courses[main]}/members?search=s0", "assistant"),
     State("/courses/{courses[main]}/members/{members[hostile]}"),
-    State("/courses/{courses[main]}/members/{members[newcomer]}", "assistant"),
     State("/courses/{courses[main]}/regrades/{regrades[over]}"),
     State("/courses/{courses[main]}/reviews?show=answered"),
     State("/courses/{courses[main]}/reviews/{reviews[hostile]}", "assistant"),
@@ -168,7 +164,6 @@ STATES = (
     State("/courses/{courses[main]}/lms", "assistant"),
     State("/courses/{courses[empty]}/lms", "beginner"),
     State("/nothing", "nobody", HTTPStatus.NOT_FOUND),
-    State("/nothing", "teacher", HTTPStatus.NOT_FOUND),
     State("/submissions/{submissions[wrong]}", "student", is_light=False),
     State("/submissions/{submissions[right]}", "student"),
     State("/submissions/{submissions[invalid]}", "student"),
@@ -183,8 +178,6 @@ STATES = (
     State("/submissions/{submissions[cancelled]}", "teacher"),
     State("/submissions/{submissions[archived]}", "emeritus", is_light=False),
     State("/submissions/{submissions[real_wrong]}", "teacher", is_light=False),
-    State("/submissions/{submissions[real_right]}", "teacher"),
-    State("/submissions/{submissions[real_broken]}", "teacher"),
     State("/submissions/{submissions[wrong]}", "foreign", HTTPStatus.NOT_FOUND),
     *FORMS,
 )

@@ -47,7 +47,7 @@ async def test_every_page_answers_on_sqlite_as_it_does_on_postgresql(
         stack.callback(grader.released.set)
         people = [*filled.tokens, "nobody", "stranger"]
         readers = {who: await stack.enter_async_context(_reader(service, filled, who)) for who in people}
-        other = []
+        unlike = []
         for state in all_states():
             reader = readers[state.who]
             asked = reader.build_request("GET", state.path(filled))
@@ -58,8 +58,8 @@ async def test_every_page_answers_on_sqlite_as_it_does_on_postgresql(
                 asked = reader.build_request("POST", state.path(filled), content=sent.content, headers=headers)
             answer = await reader.send(asked, follow_redirects=True)
             if answer.status_code != state.status:
-                other.append((str(state), answer.status_code))
-    assert other == []
+                unlike.append((str(state), answer.status_code))
+    assert unlike == []
     assert TEMPLATES - rendered == OF_OTHERS
 
 
