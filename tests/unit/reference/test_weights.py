@@ -43,20 +43,6 @@ def test_dense_layers_of_32_units_are_the_slices_the_exercise_names(make_weights
         assert layers[f"fcH{letter}"].bias is None
 
 
-@given(features=sizes, units=sizes, seed=seeds)
-def test_x_and_h_layers_of_all_gates_add_up_to_the_fused_product(make_weights, features, units, seed):
-    weights = make_weights(seed, features, units)
-    rng = np.random.default_rng(seed)
-    x, h = rng.standard_normal((2, features)), rng.standard_normal((2, units))
-    layers = dense_layers(weights)
-    by_layer = [
-        x @ layers[f"fcX{letter}"].kernel + layers[f"fcX{letter}"].bias + h @ layers[f"fcH{letter}"].kernel
-        for letter in "IFCO"
-    ]
-    fused = x @ weights.kernel + h @ weights.recurrent_kernel + weights.bias
-    np.testing.assert_allclose(np.concatenate(by_layer, axis=-1), fused, atol=1e-12)
-
-
 @given(features=sizes, units=sizes, factor=st.floats(0.1, 10))
 def test_scaling_keeps_float32_and_multiplies_every_array(make_weights, features, units, factor):
     weights = make_weights(1, features, units)

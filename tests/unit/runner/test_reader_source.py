@@ -74,23 +74,15 @@ def test_hostile_text_is_bounded(shown: Shown, hostile: str) -> None:
     assert 0 < sum(len(cell.lines) for cell in cells) <= MOST_LINES
 
 
-def test_a_failure_there_leaves_the_first_answer_as_it_is(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reader import upload
-
-    def fails(_module: object) -> None:
-        raise RecursionError
-
-    monkeypatch.setattr(upload, "shown_cells", fails)
-    assert shown(CLASS, "solution.py") is None
-
-
-def test_source_whose_parts_cannot_be_found_is_shown_all_the_same(
-    shown: Shown, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("function", "source"), [("shown_cells", None), ("parts", CLASS.split("\n"))])
+def test_a_failure_there_leaves_the_rest_as_it_is(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch, function: str, source: list[str] | None
 ) -> None:
     from reader import upload
 
-    def fails(_plan: object) -> None:
-        raise IndexError
+    def fails(_: object) -> None:
+        raise RecursionError
 
-    monkeypatch.setattr(upload, "parts", fails)
-    assert texts(shown(CLASS, "solution.py")) == {0: CLASS.split("\n")}
+    monkeypatch.setattr(upload, function, fails)
+    cells = shown(CLASS, "solution.py")
+    assert (cells and texts(cells)) == (source and {0: source})
