@@ -26,9 +26,9 @@ def read() -> Read:
 
     def run(content: str | bytes, filename: str = "solution.py") -> dict[str, Any]:
         raw = content.encode() if isinstance(content, str) else content
-        found: dict[str, Any] = upload.read(raw, filename, SIZES)
-        assert json.loads(json.dumps(found)) == found
-        return found
+        reading: dict[str, Any] = upload.read(raw, filename, SIZES)
+        assert json.loads(json.dumps(reading)) == reading
+        return reading
 
     return run
 
@@ -46,11 +46,11 @@ def read_cells(read: Read) -> Read:
 
 
 @pytest.fixture
-def what_runs() -> Callable[[dict[str, Any]], list[str]]:
+def run_lines() -> Callable[[dict[str, Any]], list[str]]:
     """The first line of every statement that is run."""
 
-    def list_them(found: dict[str, Any]) -> list[str]:
-        lines = found["source"].split("\n")
-        return [lines[s["first_line"] - 1].strip() for s in found["statements"] if s["run"]]
+    def list_them(reading: dict[str, Any]) -> list[str]:
+        lines = reading["source"].split("\n")
+        return [lines[s["first_line"] - 1].strip() for s in reading["statements"] if s["run"]]
 
     return list_them

@@ -10,10 +10,10 @@ from pathlib import Path
 def test_every_name_to_wipe_has_a_word_that_is_looked_for() -> None:
     from driver.built_in.no_kernels import KEYWORDS, LIBRARY, WIPED
 
-    found = importlib.util.find_spec("tensorflow")
-    assert found is not None
-    assert found.origin is not None
-    library = Path(found.origin).with_name(LIBRARY)
+    spec = importlib.util.find_spec("tensorflow")
+    assert spec is not None
+    assert spec.origin is not None
+    library = Path(spec.origin).with_name(LIBRARY)
     with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as image:
         names = {match.group() for match in WIPED.finditer(image)}
     assert len(names) > 100

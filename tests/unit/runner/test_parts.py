@@ -23,7 +23,7 @@ def parts_of(source: str) -> list[dict[str, Any]]:
     return list(second[0]["parts"]) if second else []
 
 
-def found(source: str, part: str, word: str = "") -> list[tuple[str | None, int]]:
+def places_of(source: str, part: str, word: str = "") -> list[tuple[str | None, int]]:
     """Return gates and first lines of the parts of a kind, with a word about them."""
     return [
         (each["gate"], each["first_line"])
@@ -59,25 +59,25 @@ class LSTM(tf.keras.Model):
 
 
 def test_parts_are_found_where_the_exercise_has_them() -> None:
-    assert sorted(found(CELL, "sum")) == [("C", 9), ("F", 8), ("I", 7), ("O", 10)]
-    assert sorted(found(CELL, "activation", "sigmoid")) == [("F", 8), ("I", 7), ("O", 10)]
-    assert found(CELL, "update_c", "usual") == [(None, 11)]
-    assert found(CELL, "update_h", "usual") == [(None, 12)]
-    assert found(CELL, "initial_state", "ones") == [(None, 18)]
-    assert found(CELL, "loop") == [(None, 20)]
-    assert found(CELL, "step_input") == [(None, 21)]
-    assert found(CELL, "collected", "h") == [(None, 22)]
-    assert found(CELL, "stacking", "stack") == [(None, 23)]
+    assert sorted(places_of(CELL, "sum")) == [("C", 9), ("F", 8), ("I", 7), ("O", 10)]
+    assert sorted(places_of(CELL, "activation", "sigmoid")) == [("F", 8), ("I", 7), ("O", 10)]
+    assert places_of(CELL, "update_c", "usual") == [(None, 11)]
+    assert places_of(CELL, "update_h", "usual") == [(None, 12)]
+    assert places_of(CELL, "initial_state", "ones") == [(None, 18)]
+    assert places_of(CELL, "loop") == [(None, 20)]
+    assert places_of(CELL, "step_input") == [(None, 21)]
+    assert places_of(CELL, "collected", "h") == [(None, 22)]
+    assert places_of(CELL, "stacking", "stack") == [(None, 23)]
 
 
 def test_return_of_nothing_is_found() -> None:
-    assert found(CELL.replace("tf.stack(hs, axis=1)", "hs.append(h)"), "returned", "none") == [(None, 23)]
-    assert found(CELL.replace("return tf.stack(hs, axis=1)", "pass"), "returned") == []
+    assert places_of(CELL.replace("tf.stack(hs, axis=1)", "hs.append(h)"), "returned", "none") == [(None, 23)]
+    assert places_of(CELL.replace("return tf.stack(hs, axis=1)", "pass"), "returned") == []
 
 
 @pytest.mark.parametrize("answer", ["h", "hs[-1]", "hs.pop()", "tf.stack(hs, axis=1)[:, -1]", "tf.expand_dims(h, 1)"])
 def test_return_statement_is_found_whatever_it_returns(answer: str) -> None:
-    assert found(CELL.replace("tf.stack(hs, axis=1)", answer), "returned", "answer") == [(None, 23)]
+    assert places_of(CELL.replace("tf.stack(hs, axis=1)", answer), "returned", "answer") == [(None, 23)]
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_an_oddity_is_told_of_its_line_alone(
     was: str, becomes: str, part: str, word: str, expected: list[tuple[str | None, int]]
 ) -> None:
     assert was in CELL
-    assert found(CELL, part, word) == []
-    assert found(CELL.replace(was, becomes), part, word) == expected
+    assert places_of(CELL, part, word) == []
+    assert places_of(CELL.replace(was, becomes), part, word) == expected
 
 
 LOOP = "        h = x\n        for t in x:\n            z = tf.keras.layers.Dense(3)(h)\n"
@@ -115,7 +115,7 @@ END = "            h = tf.sigmoid(z)\n        return h"
 def test_of_two_loops_with_cells_no_part_is_told() -> None:
     twice = CELL.replace("        hs = []\n", "") + CELL.split("        hs = []\n")[1]
     doubled = twice.replace("return tf.stack(hs, axis=1)", "hs = [h]", 1)
-    assert found(doubled, "sum") == []
+    assert places_of(doubled, "sum") == []
 
 
 HOSTILE = {

@@ -46,8 +46,8 @@ def parts_of(source: str) -> list[dict[str, Any]]:
 )  # fmt: skip
 def test_odd_ways_to_write_a_part_are_followed(was: str, becomes: str, part: str, words: list[list[str]]) -> None:
     assert was in CELL
-    found = parts_of(CELL.replace(was, becomes))
-    assert [each["what"] for each in found if each["part"] == part and each["gate"] in (None, "F")] == words
+    parts = parts_of(CELL.replace(was, becomes))
+    assert [each["what"] for each in parts if each["part"] == part and each["gate"] in (None, "F")] == words
 
 
 PLACES = {

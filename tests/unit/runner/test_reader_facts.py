@@ -33,9 +33,9 @@ def test_calls_inside_the_class_and_of_keras_own_are_not_the_students(read) -> N
     assert read("from keras.layers import LSTM\nl = LSTM(32)\n" + HEAD)["call_site"] is None
 
 
-def test_names_in_the_call_are_defined_when_it_is_repeated(read, what_runs) -> None:
-    found = read(HEAD + "hidden = 32\nother = 3\nm = LSTM(hidden)\n")
-    assert what_runs(found) == ["class LSTM(tf.keras.Model):", "hidden = 32"]
+def test_names_in_the_call_are_defined_when_it_is_repeated(read, run_lines) -> None:
+    reading = read(HEAD + "hidden = 32\nother = 3\nm = LSTM(hidden)\n")
+    assert run_lines(reading) == ["class LSTM(tf.keras.Model):", "hidden = 32"]
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_another_x_is_not_the_global_one(read, line: str) -> None:
 
 
 def test_an_x_that_an_odd_letter_keeps_from_being_the_argument_is_not_the_global_one(read) -> None:
-    found = read("class LSTM:\n    def call(self, х):\n        return x\n")
-    assert (found["homoglyphs"][0]["looks_like"], found["global_x"]) == ("x", [])
+    reading = read("class LSTM:\n    def call(self, х):\n        return x\n")
+    assert (reading["homoglyphs"][0]["looks_like"], reading["global_x"]) == ("x", [])
 
 
 def test_global_x_counts_only_where_the_class_comes(read) -> None:
@@ -197,8 +197,8 @@ def test_a_definition_that_something_may_use_before_the_next_one_counts(read_cel
 
 
 def test_the_order_of_a_joined_input_is_not_taken_from_a_superseded_class(read_cells) -> None:
-    found = read_cells(in_call("z = tf.concat([h, x], 1)"), in_call("z = tf.concat([x, h], 1)"))
-    assert found["joined"] == "xh"
+    reading = read_cells(in_call("z = tf.concat([h, x], 1)"), in_call("z = tf.concat([x, h], 1)"))
+    assert reading["joined"] == "xh"
 
 
 @pytest.mark.parametrize(

@@ -21,52 +21,52 @@ def notebook(*cells: Any, **parts: Any) -> str:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_file_of_unicode_is_read_without_a_remark(read, encoding: str) -> None:
-    found = read(RUSSIAN.encode(encoding))
-    assert (found["error"], found["advisories"], found["class_line"]) == (None, [], 2)
-    assert "Слой" in found["source"]
+    reading = read(RUSSIAN.encode(encoding))
+    assert (reading["error"], reading["advisories"], reading["class_line"]) == (None, [], 2)
+    assert "Слой" in reading["source"]
 
 
 def test_the_coding_line_decides_and_does_not_outlive_decoding(read) -> None:
-    found = read(f"# -*- coding: koi8-r -*-\n{RUSSIAN}".encode("koi8-r"))
-    assert (found["error"], found["advisories"]) == (None, [])
-    assert found["source"].startswith("# -*- coding: utf-8 -*-\n# Слой")
+    reading = read(f"# -*- coding: koi8-r -*-\n{RUSSIAN}".encode("koi8-r"))
+    assert (reading["error"], reading["advisories"]) == (None, [])
+    assert reading["source"].startswith("# -*- coding: utf-8 -*-\n# Слой")
 
 
 @pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "utf-16-le", "utf-16-be"])
 def test_an_encoding_that_nothing_names_is_guessed_and_said_so(read, encoding: str) -> None:
-    found = read(RUSSIAN.encode(encoding))
-    assert found["advisories"] == [{"code": "guessed_encoding", "params": {"encoding": encoding}, "line": None}]
-    assert "Слой проходит" in found["source"]
+    reading = read(RUSSIAN.encode(encoding))
+    assert reading["advisories"] == [{"code": "guessed_encoding", "params": {"encoding": encoding}, "line": None}]
+    assert "Слой проходит" in reading["source"]
 
 
 def test_a_coding_line_that_is_not_true_is_not_believed(read) -> None:
-    found = read(b"# coding: cp1251\n" + RUSSIAN.encode())
-    assert found["advisories"][0]["params"] == {"encoding": "utf-8"}
-    assert "Слой" in found["source"]
+    reading = read(b"# coding: cp1251\n" + RUSSIAN.encode())
+    assert reading["advisories"][0]["params"] == {"encoding": "utf-8"}
+    assert "Слой" in reading["source"]
     assert "Слой" in read(b"# coding: utf-8\n" + RUSSIAN.encode("cp1251"))["source"]
     assert "Слой" in read(b"# decoding: steps\n# coding: koi8-r\n" + RUSSIAN.encode("koi8-r"))["source"]
 
 
 @pytest.mark.parametrize("line", ["# Encoding: LSTM homework", "# LSTM\n# decoding: step by step", "# coding: rot13"])
 def test_a_comment_that_names_no_encoding_of_texts_is_a_comment(read, line: str) -> None:
-    found = read(f"{line}\n{RUSSIAN}")
-    assert (found["error"], found["advisories"]) == (None, [])
-    assert "Слой" in found["source"]
-    compile(found["source"].encode(), "solution.py", "exec")
-    found = read(f"{line}\n{RUSSIAN}".encode("cp1251"))
-    assert (found["error"], found["advisories"][0]["params"]) == (None, {"encoding": "cp1251"})
-    assert "Слой" in found["source"]
+    reading = read(f"{line}\n{RUSSIAN}")
+    assert (reading["error"], reading["advisories"]) == (None, [])
+    assert "Слой" in reading["source"]
+    compile(reading["source"].encode(), "solution.py", "exec")
+    reading = read(f"{line}\n{RUSSIAN}".encode("cp1251"))
+    assert (reading["error"], reading["advisories"][0]["params"]) == (None, {"encoding": "cp1251"})
+    assert "Слой" in reading["source"]
 
 
 def test_a_few_damaged_characters_do_not_make_a_file_cyrillic(read) -> None:
-    found = read(RUSSIAN.encode() * 3 + b"# \xff\n")
-    assert found["advisories"][0]["params"] == {"encoding": "utf-8"}
+    reading = read(RUSSIAN.encode() * 3 + b"# \xff\n")
+    assert reading["advisories"][0]["params"] == {"encoding": "utf-8"}
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
 def test_any_line_end_gives_the_same_lines(read, end: str) -> None:
-    found = read(("a = 1\n" + CLASS).replace("\n", end))
-    assert (found["class_line"], "\r" in found["source"]) == (2, False)
+    reading = read(("a = 1\n" + CLASS).replace("\n", end))
+    assert (reading["class_line"], "\r" in reading["source"]) == (2, False)
 
 
 @pytest.mark.parametrize(
@@ -114,22 +114,22 @@ def test_json_nested_too_deeply_is_an_answer_and_not_a_crash(read) -> None:
 
 
 def test_a_notebook_under_another_name_is_read_with_a_remark(read) -> None:
-    found = read(notebook(CLASS), "solution.py")
-    assert (found["format"], found["error"], found["class_line"]) == ("ipynb", None, 1)
-    assert found["advisories"][0]["params"] == {"extension": ".py", "found": "notebook"}
+    reading = read(notebook(CLASS), "solution.py")
+    assert (reading["format"], reading["error"], reading["class_line"]) == ("ipynb", None, 1)
+    assert reading["advisories"][0]["params"] == {"extension": ".py", "found": "notebook"}
 
 
 @pytest.mark.parametrize("filename", ["a.txt", "a.ipynb"])
 def test_code_under_another_name_is_read_with_a_remark(read, filename: str) -> None:
-    found = read(CLASS, filename)
-    assert (found["format"], found["error"]) == ("py", None)
-    assert found["advisories"][0]["code"] == "wrong_extension"
+    reading = read(CLASS, filename)
+    assert (reading["format"], reading["error"]) == ("py", None)
+    assert reading["advisories"][0]["code"] == "wrong_extension"
 
 
 def test_a_file_that_is_no_python_says_why_and_where(read) -> None:
-    found = read("a = 1\nclass LSTM:\n    def call(self, x)\n        return x\n")
-    assert found["error"]["line"] == 3
-    assert found["error"]["params"] == {"message": "expected ':'", "text": "def call(self, x)"}
+    reading = read("a = 1\nclass LSTM:\n    def call(self, x)\n        return x\n")
+    assert reading["error"]["line"] == 3
+    assert reading["error"]["params"] == {"message": "expected ':'", "text": "def call(self, x)"}
 
 
 INDENTED = "".join(f"    {line}" for line in CLASS.splitlines(keepends=True))
@@ -148,16 +148,16 @@ PROMPTED = "".join(f"{'>>>' if line[0] == 'c' else '...'} {line}" for line in CL
     ids=["fences", "spaces", "indented fences", "indentation", "prompts"],
 )
 def test_surroundings_copied_along_with_code_are_left_out(read, text: str, line: int) -> None:
-    found = read(text, "a.ipynb")
-    assert (found["format"], found["error"], found["class_line"]) == ("py", None, line)
-    assert found["source"].count("\n") == text.count("\n") + 1
+    reading = read(text, "a.ipynb")
+    assert (reading["format"], reading["error"], reading["class_line"]) == ("py", None, line)
+    assert reading["source"].count("\n") == text.count("\n") + 1
 
 
 def test_fault_between_fences_is_named_by_its_own_line(read, read_cells) -> None:
     text = "```python\nclass LSTM:\n    def call(self, x)\n        return x\n```"
-    for found in (read(text), read_cells(text)):
-        assert found["error"]["line"] == 3
-        assert found["source"].startswith("```python\n")
+    for reading in (read(text), read_cells(text)):
+        assert reading["error"]["line"] == 3
+        assert reading["source"].startswith("```python\n")
 
 
 def test_fence_in_a_docstring_of_right_code_stays(read) -> None:
@@ -176,8 +176,8 @@ def test_notebooks_of_old_formats_are_read(read, version: int) -> None:
     cells = [{"cell_type": "code", key: "a = 1", "language": "python", "outputs": [{"data": {}}]}]
     cells += [{"cell_type": "heading", "source": "x", "level": 1}, {"cell_type": "code", key: [CLASS], "outputs": []}]
     body = {"cells": cells} if version == 1 else {"worksheets": [{"cells": cells[:2]}, {"cells": cells[2:]}]}
-    found = read(json.dumps({"nbformat": version, **body}), "a.ipynb")
-    assert (found["error"], [cell["index"] for cell in found["cells"]]) == (None, [0, 2])
+    reading = read(json.dumps({"nbformat": version, **body}), "a.ipynb")
+    assert (reading["error"], [cell["index"] for cell in reading["cells"]]) == (None, [0, 2])
 
 
 def test_a_notebook_of_a_later_or_missing_format_is_read_by_its_structure(read) -> None:
@@ -216,9 +216,9 @@ def test_huge_outputs_and_numbers_are_no_obstacle(read) -> None:
 
 def test_half_a_character_in_a_cell_does_not_reach_the_source(read) -> None:
     text = notebook("a = '?'\n" + CLASS).replace("?", "\\ud83d")
-    found = read(text, "a.ipynb")
-    assert found["error"] is None
-    found["source"].encode()
+    reading = read(text, "a.ipynb")
+    assert reading["error"] is None
+    reading["source"].encode()
 
 
 def test_an_empty_notebook_is_an_empty_file(read) -> None:

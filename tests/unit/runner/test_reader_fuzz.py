@@ -17,32 +17,32 @@ CLASS = "class LSTM(tf.keras.Model):\n    def call(self, x):\n        return x.s
 DOCUMENTED = Reading.model_fields.keys() - {"shown", "parts"}  # those come with the second answer
 
 
-def assert_documented(found: dict[str, Any]) -> None:
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
-    found["source"].encode("utf-8")
-    assert set(found) == DOCUMENTED
-    Reading.model_validate(found, strict=True)
-    assert len(found["unpack_names"]) <= 50
-    assert all(len(names) == 4 for names in found["unpack_names"])
-    _assert_lines(found)
+def assert_documented(reading: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(reading, allow_nan=False)) == reading
+    reading["source"].encode("utf-8")
+    assert set(reading) == DOCUMENTED
+    Reading.model_validate(reading, strict=True)
+    assert len(reading["unpack_names"]) <= 50
+    assert all(len(names) == 4 for names in reading["unpack_names"])
+    _assert_lines(reading)
 
 
-def _assert_lines(found: dict[str, Any]) -> None:
-    height = found["source"].count("\n") + 1
+def _assert_lines(reading: dict[str, Any]) -> None:
+    height = reading["source"].count("\n") + 1
     last = 0
-    for cell in found["cells"]:
+    for cell in reading["cells"]:
         assert last < cell["first_line"] <= cell["last_line"] <= height
         last = cell["last_line"]
-    indices = {cell["index"] for cell in found["cells"]}
-    assert {s["cell"] for s in found["statements"]} | {s["index"] for s in found["skipped"]} <= indices
-    if found["error"] is None:
-        body = ast.parse(found["source"]).body
-        assert [s["last_line"] for s in found["statements"]] == [node.end_lineno for node in body]
-        places = {cell["index"]: cell for cell in found["cells"]}
-        for statement in found["statements"]:
+    indices = {cell["index"] for cell in reading["cells"]}
+    assert {s["cell"] for s in reading["statements"]} | {s["index"] for s in reading["skipped"]} <= indices
+    if reading["error"] is None:
+        body = ast.parse(reading["source"]).body
+        assert [s["last_line"] for s in reading["statements"]] == [node.end_lineno for node in body]
+        places = {cell["index"]: cell for cell in reading["cells"]}
+        for statement in reading["statements"]:
             cell = places[statement["cell"]]
             assert cell["first_line"] <= statement["first_line"] <= statement["last_line"] <= cell["last_line"]
-        assert found["class_line"] is None or 1 <= found["class_line"] <= height
+        assert reading["class_line"] is None or 1 <= reading["class_line"] <= height
 
 
 names = st.sampled_from(["LSTM", "x", "h", "H_SIZE", "tf", "np", "LSTMCell", "х", "a.b", "self.c", "f(x)", "d['k']"])
@@ -130,7 +130,7 @@ def test_a_notebook_cut_off_anywhere_has_the_documented_answer(texts: list[str],
 @given(st.lists(cells, max_size=5))
 def test_the_class_is_found_whatever_the_other_cells_hold(texts: list[str]) -> None:
     body = [{"cell_type": "code", "source": text} for text in [*texts, "", CLASS]]
-    found = upload.read(json.dumps({"nbformat": 4, "cells": body}).encode(), "a.ipynb", SIZES)
-    assert_documented(found)
-    assert found["error"] is None
-    assert any(s["run"] for s in found["statements"] if s["cell"] == len(texts) + 1)
+    reading = upload.read(json.dumps({"nbformat": 4, "cells": body}).encode(), "a.ipynb", SIZES)
+    assert_documented(reading)
+    assert reading["error"] is None
+    assert any(s["run"] for s in reading["statements"] if s["cell"] == len(texts) + 1)

@@ -51,40 +51,40 @@ def test_lines_inside_strings_and_brackets_are_left_alone_beside_a_magic(untouch
 def test_four_hundred_magics_take_no_time(read_cells) -> None:
     text = "%%time\n" + "".join(f"%matplotlib inline # {'y' * 180}{k}\n" for k in range(400)) + CLASS
     start = time.process_time()
-    found = read_cells(text)
+    reading = read_cells(text)
     assert time.process_time() - start < 20
-    assert found["class_line"] == 402
+    assert reading["class_line"] == 402
 
 
 @pytest.mark.parametrize(
     "magic", ["%%time", "%%timeit -n 1", "%%capture out", "%%prun", "%%time\n%%capture", "# x\n%%time"]
 )
 def test_a_cell_magic_over_python_keeps_the_cell(read_cells, magic: str) -> None:
-    found = read_cells(f"{magic}\n{CLASS}")
-    assert (found["error"], found["skipped"]) == (None, [])
-    assert found["class_line"] == magic.count("\n") + 2
+    reading = read_cells(f"{magic}\n{CLASS}")
+    assert (reading["error"], reading["skipped"]) == (None, [])
+    assert reading["class_line"] == magic.count("\n") + 2
 
 
 @pytest.mark.parametrize("magic", ["bash", "html", "writefile", "javascript", "R"])
 def test_a_cell_magic_over_something_else_drops_the_cell(read_cells, magic: str) -> None:
-    found = read_cells(f"%%{magic} tmp\nimport torch\nraise SystemExit", CLASS)
-    assert found["skipped"] == [{"index": 0, "code": "cell_magic", "params": {"magic": f"%%{magic}"}}]
-    assert len(found["statements"]) == 1
+    reading = read_cells(f"%%{magic} tmp\nimport torch\nraise SystemExit", CLASS)
+    assert reading["skipped"] == [{"index": 0, "code": "cell_magic", "params": {"magic": f"%%{magic}"}}]
+    assert len(reading["statements"]) == 1
 
 
-def test_a_class_that_a_cell_writes_into_a_file_is_what_was_handed_in(read_cells, what_runs) -> None:
-    found = read_cells(f"%%writefile model.py\n{CLASS}", "from model import LSTM\nm = LSTM(H_SIZE)")
-    assert (found["error"], what_runs(found)) == (None, ["class LSTM(tf.keras.Model):"])
+def test_a_class_that_a_cell_writes_into_a_file_is_what_was_handed_in(read_cells, run_lines) -> None:
+    reading = read_cells(f"%%writefile model.py\n{CLASS}", "from model import LSTM\nm = LSTM(H_SIZE)")
+    assert (reading["error"], run_lines(reading)) == (None, ["class LSTM(tf.keras.Model):"])
 
 
 def test_shell_lines_and_magics_are_not_run_and_listed_once_for_each_cell(read_cells) -> None:
-    found = read_cells("!pip install a\n!pip install b\n%cd x\n", CLASS, "get_ipython().system('ls')")
-    assert not any(s["run"] for s in found["statements"] if s["cell"] != 1)
-    assert [(s["index"], s["code"]) for s in found["skipped"]] == [(0, "magic"), (0, "shell_line"), (2, "shell_line")]
-    assert found["skipped"][1]["params"] == {
+    reading = read_cells("!pip install a\n!pip install b\n%cd x\n", CLASS, "get_ipython().system('ls')")
+    assert not any(s["run"] for s in reading["statements"] if s["cell"] != 1)
+    assert [(s["index"], s["code"]) for s in reading["skipped"]] == [(0, "magic"), (0, "shell_line"), (2, "shell_line")]
+    assert reading["skipped"][1]["params"] == {
         "line": 1, "lines": [[1, 2]], "statements": 2, "text": "!pip install a"
     }  # fmt: skip
-    assert found["skipped"][0]["params"]["magic"] == "%cd"
+    assert reading["skipped"][0]["params"]["magic"] == "%cd"
 
 
 def test_a_prompt_that_was_copied_along_is_taken_off(read_cells) -> None:
@@ -92,8 +92,8 @@ def test_a_prompt_that_was_copied_along_is_taken_off(read_cells) -> None:
 
 
 def test_magics_in_a_script_that_colab_exported(read) -> None:
-    found = read(f'"""Copy of x.ipynb"""\n!pip install x\n%cd y\n{CLASS}')
-    assert (found["error"], found["class_line"]) == (None, 4)
+    reading = read(f'"""Copy of x.ipynb"""\n!pip install x\n%cd y\n{CLASS}')
+    assert (reading["error"], reading["class_line"]) == (None, 4)
 
 
 def test_spaces_that_are_none_are_mended_in_code_and_kept_in_strings() -> None:

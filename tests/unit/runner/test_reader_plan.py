@@ -10,8 +10,8 @@ from scopes import name_uses
 CLASS = "class LSTM(tf.keras.Model):\n    def call(self, x):\n        return x\n"
 
 
-def test_training_plots_and_downloads_are_not_run(read_cells, what_runs) -> None:
-    found = read_cells(
+def test_training_plots_and_downloads_are_not_run(read_cells, run_lines) -> None:
+    reading = read_cells(
         "from google.colab import drive\ndrive.mount('/content/drive')",
         "import matplotlib.pyplot as plt\nplt.rcParams['a'] = 1\nplt.style.use('ggplot')",
         "x = np.random.rand(2, 100, 16)\nH_SIZE = 32",
@@ -20,14 +20,14 @@ def test_training_plots_and_downloads_are_not_run(read_cells, what_runs) -> None
         "for epoch in range(10):\n    x = step(x)",
         "import time\ntime.sleep(100000)\n1/0",
     )
-    assert what_runs(found) == [
+    assert run_lines(reading) == [
         "from google.colab import drive",
         "import matplotlib.pyplot as plt",
         "H_SIZE = 32",
         "class LSTM(tf.keras.Model):",
         "import time",
     ]
-    assert [(s["index"], s["code"], s["params"]["statements"]) for s in found["skipped"]] == [
+    assert [(s["index"], s["code"], s["params"]["statements"]) for s in reading["skipped"]] == [
         (0, "not_needed", 1),
         (1, "not_needed", 2),
         (2, "not_needed", 1),
@@ -37,25 +37,25 @@ def test_training_plots_and_downloads_are_not_run(read_cells, what_runs) -> None
     ]
 
 
-def test_names_are_followed_through_functions_classes_and_what_changes_them(read, what_runs) -> None:
-    found = read(
+def test_names_are_followed_through_functions_classes_and_what_changes_them(read, run_lines) -> None:
+    reading = read(
         "depth = 2\nother = 3\ngates = []\nfor g in 'ifgo':\n    gates.append(g)\ncfg = {}\ncfg['units'] = depth\n"
         "unused = {}\nunused['a'] = 1\ndef helper(n):\n    return cfg['units'] * n\nclass Cell:\n    size = helper(1)\n"
         "class LSTM(tf.keras.Model):\n    def call(self, x, cell=Cell):\n        return [g for g in gates]\n"
     )
-    assert what_runs(found) == [
+    assert run_lines(reading) == [
         *("depth = 2", "gates = []", "for g in 'ifgo':", "cfg = {}", "cfg['units'] = depth"),
         *("def helper(n):", "class Cell:", "class LSTM(tf.keras.Model):"),
     ]
 
 
-def test_a_class_made_by_a_factory_and_given_its_name(read, what_runs) -> None:
-    found = read(
+def test_a_class_made_by_a_factory_and_given_its_name(read, run_lines) -> None:
+    reading = read(
         "def make(n):\n    class Layer(tf.keras.Model):\n        k = K\n    return Layer\n"
         "K = 3\nL = make(3)\nLSTM = L\n"
     )
-    assert what_runs(found) == ["def make(n):", "K = 3", "L = make(3)", "LSTM = L"]
-    assert found["class_line"] == 7
+    assert run_lines(reading) == ["def make(n):", "K = 3", "L = make(3)", "LSTM = L"]
+    assert reading["class_line"] == 7
 
 
 @pytest.mark.parametrize(
@@ -68,49 +68,55 @@ def test_a_class_made_by_a_factory_and_given_its_name(read, what_runs) -> None:
     ],
     ids=["if", "try", "main guard", "global"],
 )
-def test_a_class_inside_another_statement_is_run(read, what_runs, text: str) -> None:
-    found = read(text)
-    assert found["error"] is None
-    assert all(statement["run"] for statement in found["statements"])
+def test_a_class_inside_another_statement_is_run(read, run_lines, text: str) -> None:
+    reading = read(text)
+    assert reading["error"] is None
+    assert all(statement["run"] for statement in reading["statements"])
 
 
 def test_a_main_guard_that_only_uses_the_class_is_not_run_and_one_that_holds_it_is_opened(read) -> None:
-    found = read(CLASS + "if __name__ == '__main__':\n    LSTM(H_SIZE)\n")
-    assert found["statements"][1] == {"first_line": 4, "last_line": 5, "cell": 0, "run": False, "reason": "main_guard"}
+    reading = read(CLASS + "if __name__ == '__main__':\n    LSTM(H_SIZE)\n")
+    assert reading["statements"][1] == {
+        "first_line": 4,
+        "last_line": 5,
+        "cell": 0,
+        "run": False,
+        "reason": "main_guard",
+    }
     assert read("if __name__ == '__main__':\n    class LSTM: pass\n")["source"].startswith("if True:\n")
 
 
 def test_a_class_defined_twice_counts_at_its_last_place(read) -> None:
-    found = read(CLASS + CLASS)
-    assert found["class_line"] == 4
-    assert [s["run"] for s in found["statements"]] == [True, True]
+    reading = read(CLASS + CLASS)
+    assert reading["class_line"] == 4
+    assert [s["run"] for s in reading["statements"]] == [True, True]
 
 
-def test_a_decorator_and_what_it_needs_are_run_and_the_line_is_that_of_the_class(read, what_runs) -> None:
-    found = read("seen = []\ndef note(cls):\n    seen.append(cls)\n    return cls\n@note\n" + CLASS)
-    assert what_runs(found) == ["seen = []", "def note(cls):", "@note"]
-    assert found["class_line"] == 6
+def test_a_decorator_and_what_it_needs_are_run_and_the_line_is_that_of_the_class(read, run_lines) -> None:
+    reading = read("seen = []\ndef note(cls):\n    seen.append(cls)\n    return cls\n@note\n" + CLASS)
+    assert run_lines(reading) == ["seen = []", "def note(cls):", "@note"]
+    assert reading["class_line"] == 6
 
 
-def test_patches_of_classes_and_modules_are_run(read, what_runs) -> None:
-    found = read(
+def test_patches_of_classes_and_modules_are_run(read, run_lines) -> None:
+    reading = read(
         "import builtins\n_abs = np.abs\nnp.abs = lambda v: _abs(v) * 0\nbuiltins.abs = len\n"
         "def call(self, x):\n    return x * G\nG = 1\nclass LSTM(tf.keras.Model): pass\nLSTM.call = call\n"
         "setattr(LSTM, 'build', call)\ndef mark(cls):\n    cls.own = True\nmark(LSTM)\n"
         "def show(cls):\n    print(cls)\nshow(LSTM)\n"
     )
-    assert [s["reason"] for s in found["statements"] if not s["run"]] == ["not_needed"]
-    assert what_runs(found)[-1] == "def show(cls):"
+    assert [s["reason"] for s in reading["statements"] if not s["run"]] == ["not_needed"]
+    assert run_lines(reading)[-1] == "def show(cls):"
 
 
-def test_configuration_of_libraries_is_run_with_what_it_reads(read, what_runs) -> None:
-    found = read(
+def test_configuration_of_libraries_is_run_with_what_it_reads(read, run_lines) -> None:
+    reading = read(
         "import random\nfrom tensorflow.keras import backend as K\ngpus = tf.config.list_physical_devices('GPU')\n"
         "tf.config.experimental.set_memory_growth(gpus[0], True)\nK.set_floatx('float64')\nnp.random.seed(1)\n"
         "random.seed(2)\nprint(tf.config.list_physical_devices())\nimport pandas as pd\npd.set_option('a', 1)\n" + CLASS
     )
-    assert [s["reason"] for s in found["statements"]].count("not_needed") == 2
-    assert "gpus = tf.config.list_physical_devices('GPU')" in what_runs(found)
+    assert [s["reason"] for s in reading["statements"]].count("not_needed") == 2
+    assert "gpus = tf.config.list_physical_devices('GPU')" in run_lines(reading)
 
 
 @pytest.mark.parametrize(
@@ -122,59 +128,59 @@ def test_configuration_of_libraries_is_run_with_what_it_reads(read, what_runs) -
     ],
 )
 def test_everything_is_run_if_only_running_can_tell(read, text: str) -> None:
-    found = read(text)
-    assert (found["error"], found["class_line"]) == (None, None)
-    assert {s["reason"] for s in found["statements"]} == {"cannot_tell"}
+    reading = read(text)
+    assert (reading["error"], reading["class_line"]) == (None, None)
+    assert {s["reason"] for s in reading["statements"]} == {"cannot_tell"}
 
 
 def test_exec_that_may_touch_the_class_is_run_and_another_one_is_not(read) -> None:
-    found = read(CLASS + "exec('LSTM.call = lambda self, x: x')\nexec('print(1)')\nexec(text)\n")
-    assert [s["run"] for s in found["statements"]] == [True, True, False, True]
+    reading = read(CLASS + "exec('LSTM.call = lambda self, x: x')\nexec('print(1)')\nexec(text)\n")
+    assert [s["run"] for s in reading["statements"]] == [True, True, False, True]
 
 
-def test_names_that_the_class_looks_up_in_strings_are_needed(read, what_runs) -> None:
-    found = read(
+def test_names_that_the_class_looks_up_in_strings_are_needed(read, run_lines) -> None:
+    reading = read(
         "width = 3\ndepth = 4\nclass LSTM(tf.keras.Model):\n    def call(self, x):\n        return eval('width')\n"
     )
-    assert what_runs(found) == ["width = 3", "class LSTM(tf.keras.Model):"]
+    assert run_lines(reading) == ["width = 3", "class LSTM(tf.keras.Model):"]
 
 
 def test_an_import_of_keras_own_class_below_does_not_take_the_students_away(read_cells) -> None:
-    found = read_cells(CLASS, "m = LSTM(H_SIZE)", "from tensorflow.keras.layers import LSTM\nm = LSTM(64)")
-    assert (found["class_line"], found["call_site"]["args"]) == (1, ["H_SIZE"])
-    assert found["statements"][2]["reason"] == "hides_class"
+    reading = read_cells(CLASS, "m = LSTM(H_SIZE)", "from tensorflow.keras.layers import LSTM\nm = LSTM(64)")
+    assert (reading["class_line"], reading["call_site"]["args"]) == (1, ["H_SIZE"])
+    assert reading["statements"][2]["reason"] == "hides_class"
 
 
 def test_a_star_import_before_the_class_is_only_an_import(read) -> None:
-    found = read(
+    reading = read(
         "from tensorflow.keras.layers import *\nl = LSTM(32, return_sequences=True)\n" + CLASS + "m = LSTM(H_SIZE)\n"
     )
-    assert (found["class_line"], found["call_site"]) == (3, {"args": ["H_SIZE"], "kwargs": {}})
+    assert (reading["class_line"], reading["call_site"]) == (3, {"args": ["H_SIZE"], "kwargs": {}})
 
 
-def test_cells_out_of_order_are_put_into_one_in_which_names_exist(read_cells, what_runs) -> None:
-    found = read_cells(
+def test_cells_out_of_order_are_put_into_one_in_which_names_exist(read_cells, run_lines) -> None:
+    reading = read_cells(
         "class LSTM(Base):\n    pass",
         "print(1)",
         "class Base(layers.Layer): pass",
         "from tensorflow.keras import layers",
     )
-    assert what_runs(found)[-1] == "class LSTM(Base):"
-    assert [cell["index"] for cell in found["cells"]] == [3, 2, 0, 1]
+    assert run_lines(reading)[-1] == "class LSTM(Base):"
+    assert [cell["index"] for cell in reading["cells"]] == [3, 2, 0, 1]
     assert read_cells("class LSTM(A): pass", "class A(LSTM): pass")["error"] is None  # a circle
 
 
 def test_a_definition_that_lacks_a_name_is_left_out(read) -> None:
-    found = read(
+    reading = read(
         CLASS + "data = download()\ndef plot(d=data): ...\nclass Plot:\n    p = plot\ndef fine(): return data\n"
     )
-    assert [s["run"] for s in found["statements"]] == [True, False, False, False, True]
+    assert [s["run"] for s in reading["statements"]] == [True, False, False, False, True]
 
 
 def test_a_syntax_error_in_another_cell_costs_only_that_cell(read_cells) -> None:
-    found = read_cells("x = (1,\ny = 2", "a = 1\n" + CLASS)
-    assert (found["error"], found["class_line"]) == (None, 5)
-    assert found["skipped"][0] == {
+    reading = read_cells("x = (1,\ny = 2", "a = 1\n" + CLASS)
+    assert (reading["error"], reading["class_line"]) == (None, 5)
+    assert reading["skipped"][0] == {
         "index": 0,
         "code": "syntax_error",
         "params": {"line": 1, "message": "'(' was never closed", "text": "x = (1,"},
@@ -182,10 +188,10 @@ def test_a_syntax_error_in_another_cell_costs_only_that_cell(read_cells) -> None
 
 
 def test_a_syntax_error_in_the_class_is_the_error_and_its_line_can_be_shown(read_cells) -> None:
-    found = read_cells("print(1)", CLASS + ")", "for i in")
-    error = found["error"]
+    reading = read_cells("print(1)", CLASS + ")", "for i in")
+    error = reading["error"]
     assert (error["code"], error["params"]["cell"]) == ("syntax_error", 1)
-    assert found["source"].split("\n")[error["line"] - 1] == ")"
+    assert reading["source"].split("\n")[error["line"] - 1] == ")"
 
 
 def test_code_that_only_the_compiler_refuses_is_a_syntax_error_too(read) -> None:
@@ -193,8 +199,8 @@ def test_code_that_only_the_compiler_refuses_is_a_syntax_error_too(read) -> None
 
 
 def test_await_at_the_top_of_a_cell_is_fine(read_cells) -> None:
-    found = read_cells("import asyncio\nawait asyncio.sleep(0)", CLASS)
-    assert (found["error"], [s["run"] for s in found["statements"]]) == (None, [True, False, True])
+    reading = read_cells("import asyncio\nawait asyncio.sleep(0)", CLASS)
+    assert (reading["error"], [s["run"] for s in reading["statements"]]) == (None, [True, False, True])
 
 
 @pytest.mark.parametrize(
@@ -219,8 +225,8 @@ def test_a_missing_class_names_what_was_probably_meant(read, text: str, params: 
     ["from keras.layers import LSTM\n", "from keras.layers import *\n", "LSTM = tf.keras.layers.LSTM(32)\n"],
 )
 def test_whatever_binds_the_name_is_left_to_the_run(read, text: str) -> None:
-    found = read(text)
-    assert (found["error"], found["class_line"]) == (None, 1)
+    reading = read(text)
+    assert (reading["error"], reading["class_line"]) == (None, 1)
 
 
 def test_a_scripts_calls_of_the_system_are_run_and_a_notebooks_are_not(read, read_cells) -> None:
@@ -230,10 +236,10 @@ def test_a_scripts_calls_of_the_system_are_run_and_a_notebooks_are_not(read, rea
 
 
 def test_statements_are_those_of_the_source_in_order(read) -> None:
-    found = read("a = 1; b = 2\n@d\n@e\ndef f(): ...\n" + CLASS)
-    body = ast.parse(found["source"]).body
-    assert [s["last_line"] for s in found["statements"]] == [node.end_lineno for node in body]
-    assert [s["first_line"] for s in found["statements"]] == [1, 1, 2, 5]
+    reading = read("a = 1; b = 2\n@d\n@e\ndef f(): ...\n" + CLASS)
+    body = ast.parse(reading["source"]).body
+    assert [s["last_line"] for s in reading["statements"]] == [node.end_lineno for node in body]
+    assert [s["first_line"] for s in reading["statements"]] == [1, 1, 2, 5]
 
 
 @pytest.mark.parametrize(

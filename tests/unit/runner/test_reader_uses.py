@@ -11,16 +11,16 @@ KERAS = "lstm = tf.keras.layers.LSTM(32)\ny = lstm(x)\n"
 MODELS = CLASS + KERAS + "m = LSTM(32)\nz = m(x)\n"
 
 
-def _uses(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _uses(reading: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The facts by the first line of the statement."""
-    lines = found["source"].split("\n")
-    starts = [statement["first_line"] for statement in found["statements"]]
-    return {lines[starts[use["statement"]] - 1].strip(): use for use in found["uses"]}
+    lines = reading["source"].split("\n")
+    starts = [statement["first_line"] for statement in reading["statements"]]
+    return {lines[starts[use["statement"]] - 1].strip(): use for use in reading["uses"]}
 
 
 def test_copying_and_comparing_are_run_with_all_that_they_read(read) -> None:
-    found = read("scale = 1\nother = 2\n" + MODELS + "m.kernel.assign(lstm.weights[0] * scale)\nprint(abs(y - z))\n")
-    uses = _uses(found)
+    reading = read("scale = 1\nother = 2\n" + MODELS + "m.kernel.assign(lstm.weights[0] * scale)\nprint(abs(y - z))\n")
+    uses = _uses(reading)
     assert "other = 2" not in uses
     assert uses["scale = 1"]["sides"] == []
     assert uses["lstm = tf.keras.layers.LSTM(32)"]["sides"] == ["keras"]
@@ -30,9 +30,9 @@ def test_copying_and_comparing_are_run_with_all_that_they_read(read) -> None:
 
 
 def test_statements_without_need_of_the_models_stay_unrun_for_the_class(read) -> None:
-    found = read(MODELS + "print(abs(y - z))\n")
-    assert [statement["run"] for statement in found["statements"]] == [True, False, False, False, False, False]
-    assert len(found["uses"]) == 6
+    reading = read(MODELS + "print(abs(y - z))\n")
+    assert [statement["run"] for statement in reading["statements"]] == [True, False, False, False, False, False]
+    assert len(reading["uses"]) == 6
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 CLASS = "class LSTM(tf.keras.Model):\n    def call(self, x):\n        return x\n"
 
 
-def codes(found) -> list[str]:
-    return [advisory["code"] for advisory in found["advisories"]]
+def codes(reading) -> list[str]:
+    return [advisory["code"] for advisory in reading["advisories"]]
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ def codes(found) -> list[str]:
     ],
 )
 def test_code_that_reaches_behind_the_code_is_named_with_its_line(read, line: str, named: str) -> None:
-    found = read(CLASS.replace("return x", f"{line}\n        return x").encode())
-    (advisory,) = found["advisories"]
+    reading = read(CLASS.replace("return x", f"{line}\n        return x").encode())
+    (advisory,) = reading["advisories"]
     assert set(advisory["params"]["evidence"].split(", ")) == set(named.split(", "))
     assert (advisory["code"], advisory["line"]) == ("review_suggested", 3)
 
@@ -53,8 +53,8 @@ def test_code_that_the_class_does_not_use_is_nobodys_business(read) -> None:
     ],
 )
 def test_words_addressed_to_a_grader_are_pointed_out(read, comment: str) -> None:
-    found = read(f"{comment}\n{CLASS}".encode())
-    assert [(a["code"], a["line"]) for a in found["advisories"]] == [("prompt_injection", 1)]
+    reading = read(f"{comment}\n{CLASS}".encode())
+    assert [(a["code"], a["line"]) for a in reading["advisories"]] == [("prompt_injection", 1)]
 
 
 @pytest.mark.parametrize(
