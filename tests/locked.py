@@ -33,10 +33,10 @@ def make_environment(folder: Path, lock: str) -> Path:
 
 def unpack(name: str, packages: Path) -> None:
     """Put the files of an installed package there; most are the same files, not copies."""
-    found = distribution(name)
-    for file in found.files or ():
+    package = distribution(name)
+    for file in package.files or ():
         if ".." not in file.parts and "__pycache__" not in file.parts:
-            source, target = str(found.locate_file(file)), packages / file
+            source, target = str(package.locate_file(file)), packages / file
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 os.link(source, target)

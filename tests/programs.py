@@ -34,6 +34,6 @@ def program(name: str, *other_names: str) -> str:
     # An ordinary user of Debian does not have the administrator's programs in PATH.
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     for candidate in (name, *other_names):
-        if found := shutil.which(candidate, path=path):
-            return found
+        if location := shutil.which(candidate, path=path):
+            return location
     pytest.skip(f"{name} is not installed (Debian, Ubuntu: apt install {PACKAGES[name]})")

@@ -23,11 +23,11 @@ async def until(holds: Callable[[], Any], seconds: float = SECONDS) -> Any:
     pause = 0.01
     async with asyncio.timeout(seconds):
         while True:
-            found = holds()
-            if inspect.isawaitable(found):
-                found = await found
-            if found:
-                return found
+            value = holds()
+            if inspect.isawaitable(value):
+                value = await value
+            if value:
+                return value
             await asyncio.sleep(pause)
             pause = min(1.2 * pause, 0.05)
 
@@ -35,8 +35,8 @@ async def until(holds: Callable[[], Any], seconds: float = SECONDS) -> Any:
 def wait_until(holds: Callable[[], Any], seconds: float = SECONDS, *, pause: float = 0.02) -> Any:
     """Wait like `until` where no event loop runs. Args: pause: seconds between two looks."""
     until = time.monotonic() + seconds
-    while not (found := holds()):
+    while not (value := holds()):
         if time.monotonic() > until:
             raise TimeoutError(f"it did not come about in {seconds:g} s: {holds}")
         time.sleep(pause)
-    return found
+    return value

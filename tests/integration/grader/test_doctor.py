@@ -17,7 +17,7 @@ def test_reference_answers_that_cannot_be_kept_are_why_the_host_cannot_grade(
     (cache / "lock").mkdir(parents=True)
     monkeypatch.setenv("LSTM_GRADER_CACHE_DIR", str(cache))
     monkeypatch.setenv("LSTM_GRADER_DATA_DIR", str(tmp_path))
-    ended = CliRunner().invoke(cli, ["doctor"])
-    assert ended.exit_code == 3
+    result = CliRunner().invoke(cli, ["doctor"])
+    assert result.exit_code == 3
     why = f"the reference cannot be built or stored in {cache}: Is a directory"
-    assert ended.stdout.partition("\n")[0] == f"this host cannot grade: {why}"
+    assert result.stdout.partition("\n")[0] == f"this host cannot grade: {why}"

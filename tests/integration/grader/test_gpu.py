@@ -76,12 +76,12 @@ def test_a_gpu_that_does_not_start_is_our_failure_and_no_grade(monkeypatch, refe
     monkeypatch.setattr("grader.sandbox.launcher.choose_device", lambda wanted: stand_in)
     with ForkSandbox(slots=1, device="gpu") as box:
         report = _grade(box, references)
-        opened = box.opens()
+        opens = box.opens()
     assert (report.status, report.points) == ("internal_error", None)
     assert "CUDA did not start" in caplog.text
     assert "TensorFlow finds no GPU in the box" in caplog.text
-    assert opened["device nodes"] == "/dev/full"
-    assert set(opened) >= {"ioctl", "shared memory", "unix socket"}
+    assert opens["device nodes"] == "/dev/full"
+    assert set(opens) >= {"ioctl", "shared memory", "unix socket"}
 
 
 # --- a host with one --------------------------------------------------------------------------------------------------
@@ -127,8 +127,8 @@ def test_slots_share_the_gpu(gpu_box, references):
 @pytest.mark.gpu
 def test_the_warm_process_never_starts_cuda(gpu_box, references):
     _grade(gpu_box, references)
-    opened = [os.readlink(fd) for pid in gpu_box.pids() for fd in Path(f"/proc/{pid}/fd").iterdir()]
-    assert not [path for path in opened if path.startswith("/dev/nvidia")]
+    paths = [os.readlink(fd) for pid in gpu_box.pids() for fd in Path(f"/proc/{pid}/fd").iterdir()]
+    assert not [path for path in paths if path.startswith("/dev/nvidia")]
 
 
 @pytest.mark.gpu
@@ -140,14 +140,14 @@ def test_the_rest_of_the_wall_stands_on_a_gpu(gpu_box, references, reach):
     report = _grade(gpu_box, references, _with(reach))
     assert report.points == 0
     # What a diagnosis tells is not listed again.
-    told = [*report.diagnoses, *report.extraction.cells_skipped]
-    assert "PermissionError" in [part.params.get("type") for part in told]
+    findings = [*report.diagnoses, *report.extraction.cells_skipped]
+    assert "PermissionError" in [part.params.get("type") for part in findings]
 
 
 @pytest.mark.gpu
 def test_doctor_compares_keras_on_the_gpu_with_the_exact_answers():
-    done = subprocess.run(
+    doctor = subprocess.run(
         [sys.executable, "-m", "grader", "doctor", "--gpu"], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "compared with the float64 oracle" in done.stdout
+    assert doctor.returncode == 0, doctor.stdout + doctor.stderr
+    assert "compared with the float64 oracle" in doctor.stdout

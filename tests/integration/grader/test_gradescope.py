@@ -48,8 +48,8 @@ class Autograder:
 
     def grade(self, files: dict[str, str]) -> Any:
         """Run the autograder. Returns: the results, which have the form that Gradescope asks for."""
-        ended = self.run(files)
-        assert ended.returncode == 0, ended.stderr
+        process = self.run(files)
+        assert process.returncode == 0, process.stderr
         results = json.loads(self.results.read_text(encoding="utf-8"))
         jsonschema.validate(results, json.loads(SCHEMA.read_text(encoding="utf-8")))
         return results
@@ -67,7 +67,7 @@ class Autograder:
 def autograder(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Autograder:
     """The archive after `setup.sh`; Python's packages are those of the tests."""
     folder = tmp_path_factory.mktemp("autograder")
-    made = Autograder(folder, tmp_path_factory.mktemp("opt"))
+    autograder = Autograder(folder, tmp_path_factory.mktemp("opt"))
     archive = folder / "gradescope.zip"
     subprocess.run(
         ["bash", "deploy/gradescope/zip.sh", sys.executable, "lstm-layer", "ru", archive], cwd=ROOT, check=True
@@ -77,16 +77,16 @@ def autograder(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Aut
             path = Path(packed.extract(info, folder / "source"))
             path.chmod(info.external_attr >> 16)
     shutil.copy(folder / "source" / "run_autograder", folder)
-    python = made.installed / "venv" / "bin" / "python"
+    python = autograder.installed / "venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     cache_dir.mkdir(exist_ok=True)
-    (made.installed / "cache").symlink_to(cache_dir)
-    ended = made.call(str(folder / "source" / "setup.sh"))
-    assert ended.returncode == 0, ended.stderr
-    assert "this host can grade" in ended.stdout
-    return made
+    (autograder.installed / "cache").symlink_to(cache_dir)
+    process = autograder.call(str(folder / "source" / "setup.sh"))
+    assert process.returncode == 0, process.stderr
+    assert "this host can grade" in process.stdout
+    return autograder
 
 
 def source(name: str) -> str:
@@ -131,21 +131,21 @@ def test_submission_writes_no_results_and_reads_no_grader(autograder: Autograder
 
 @pytest.mark.thorough
 def test_code_that_attacks_the_grader_waits_for_the_teacher(autograder: Autograder) -> None:
-    ended = autograder.run({"LSTM.py": source("cheat_frame_walk")})
-    assert (ended.returncode, "grade it by hand" in ended.stderr) == (1, True)
-    assert "Учитель" in ended.stdout or "преподаватель" in ended.stdout
+    process = autograder.run({"LSTM.py": source("cheat_frame_walk")})
+    assert (process.returncode, "grade it by hand" in process.stderr) == (1, True)
+    assert "Учитель" in process.stdout or "преподаватель" in process.stdout
     assert list(autograder.results.parent.iterdir()) == []
 
 
 def test_host_without_the_wall_gives_no_grade_and_says_why(autograder: Autograder) -> None:
-    ended = autograder.run({"LSTM.py": source("correct_add_multiply_layers")}, sys.executable, "-c", WITHOUT_LANDLOCK)
-    assert ended.returncode == 3
-    assert "Landlock" in ended.stderr
-    assert "It costs the student nothing" in ended.stderr
+    process = autograder.run({"LSTM.py": source("correct_add_multiply_layers")}, sys.executable, "-c", WITHOUT_LANDLOCK)
+    assert process.returncode == 3
+    assert "Landlock" in process.stderr
+    assert "It costs the student nothing" in process.stderr
     assert list(autograder.results.parent.iterdir()) == []
 
 
 def test_archive_of_no_assignment_is_refused() -> None:
     command = ["bash", "deploy/gradescope/zip.sh", sys.executable, "lstm-lair", "ru"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (ended.returncode, "'lstm-lair' is no id" in ended.stderr) == (2, True)
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (process.returncode, "'lstm-lair' is no id" in process.stderr) == (2, True)

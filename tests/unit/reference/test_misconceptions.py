@@ -134,8 +134,8 @@ def test_lookup_of_a_few_numbers_finds_nothing(searched, table):
 def test_a_nan_of_the_student_s_fits_only_where_a_mistake_has_no_number(searched, table):
     answer = replay([NAMED["h = o*c"]], searched)
     answer[:, 1:] = np.nan
-    found = [bank()[entry[0]].name for entry in table.lookup(answer, everywhere(answer), 1e-4) if len(entry) == 1]
-    assert "h = o*c" not in found
+    names = [bank()[entry[0]].name for entry in table.lookup(answer, everywhere(answer), 1e-4) if len(entry) == 1]
+    assert "h = o*c" not in names
 
 
 def test_a_table_is_read_as_it_was_written(table, tmp_path):
