@@ -64,6 +64,13 @@ async def claim(database: Database) -> Claim | None:
         return await claims.claim_next(session)
 
 
+async def next_claim(database: Database) -> Claim:
+    """Claim the first submission of a queue that is not empty."""
+    first = await claim(database)
+    assert first is not None
+    return first
+
+
 async def finish(database: Database, claim: Claim) -> bool:
     async with database.write() as session:
         return await claims.finish(session, claim, REPORT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,22 +15,18 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.schema import CreateIndex
 
 from app.access import sessions, tokens
 from app.access.limits import too_many_uploads
 from app.access.tokens import Principal
-from app.courses import assignments, members
 from app.errors.requests import TooManyRequests
-from app.errors.uploads import AttemptsUsedUp
 from app.queue import claims
 from app.queue.claims import Overtaken
 from app.storage import postgresql
 from app.storage import sqlite as sqlite_connection
 from app.storage.database import Database
 from app.storage.models import (
-    DEFAULT_COURSE,
     Base,
     JobStatus,
     RegradeItem,
@@ -42,23 +38,14 @@ from app.storage.models import (
 )
 from app.submissions import repository
 from app.submissions.listing import Selection, list_submissions
-from app.submissions.policy import check_attempt
 from app.teaching import regrades
 from grader import Report
-from grader.assignment import BUILT_IN, Attempts, read_assignment
 from grader.report.model import Status
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
-from tests.integration.app.rows import CONTENT, REPORT, add, add_in, claim, finish, job_status, waits
+from tests.integration.app.rows import CONTENT, REPORT, add, claim, finish, job_status, next_claim, waits
 from tests.waiting import SECONDS, until
 
 pytestmark = pytest.mark.anyio
-
-
-async def place(session: AsyncSession, student: str = "ivanov") -> tuple[str, str]:
-    """Return the ids of a student's membership and course assignment, in the student's turn."""
-    member = (await members.enrol(session, [(DEFAULT_COURSE, student)]))[DEFAULT_COURSE, student]
-    use = (await assignments.offer(session, [(DEFAULT_COURSE, "lstm-layer")]))[DEFAULT_COURSE, "lstm-layer"]
-    return member.id, use.id
 
 
 # The tables
@@ -77,8 +64,9 @@ async def test_migrations_make_the_tables_of_the_models(database: Database) -> N
         connection = await session.connection()
         assert await connection.run_sync(differences) == []
         for index in (index for index in Base.metadata.tables["submissions"].indexes if index.name in by_text):
-            made = await session.scalar(text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": index.name})
-            assert made == str(CreateIndex(index).compile(dialect=connection.dialect))
+            by_name = text("SELECT sql FROM sqlite_master WHERE name = :name")
+            statement = await session.scalar(by_name, {"name": index.name})
+            assert statement == str(CreateIndex(index).compile(dialect=connection.dialect))
 
 
 async def test_sqlite_is_set_to_lose_nothing(database: Database) -> None:
@@ -90,21 +78,13 @@ async def test_sqlite_is_set_to_lose_nothing(database: Database) -> None:
     assert values == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 20_000}
 
 
-async def add_to_no_course(database: Database) -> None:
-    async with database.write() as session:
-        session.add(Token(name="a", role=Role.SUBMITTER, sha256="9" * 64, course_id="nowhere", student="Секретарёв"))
-
-
-async def test_foreign_keys_are_enforced(database: Database) -> None:
-    with pytest.raises(IntegrityError):
-        await add_to_no_course(database)
-
-
 @on_both
-async def test_error_messages_hold_no_parameters(database: Database) -> None:
+async def test_row_of_no_course_is_refused_and_the_message_holds_no_parameters(database: Database) -> None:
+    student = "Секретарёв"
     with pytest.raises(IntegrityError) as caught:
-        await add_to_no_course(database)
-    assert "Секретарёв" not in str(caught.value)
+        async with database.write() as session:
+            session.add(Token(name="a", role=Role.SUBMITTER, sha256="9" * 64, course_id="nowhere", student=student))
+    assert student not in str(caught.value)
 
 
 @on_both_thoroughly
@@ -167,12 +147,12 @@ async def test_a_connection_that_the_server_has_closed_is_not_used_again(url_on_
 async def test_connection_whose_opener_is_cancelled_is_closed(
     database: Database, monkeypatch: pytest.MonkeyPatch, path: Path
 ) -> None:
-    made: list[Recorded] = []
+    connections: list[Recorded] = []
     connect = sqlite3.connect
 
     def recording(*arguments: Any, **keywords: Any) -> Recorded:
-        made.append(connect(*arguments, **keywords, factory=Recorded))
-        return made[-1]
+        connections.append(connect(*arguments, **keywords, factory=Recorded))
+        return connections[-1]
 
     monkeypatch.setattr(sqlite3, "connect", recording)
     fresh = Database(f"sqlite:///{path}")
@@ -188,21 +168,21 @@ async def test_connection_whose_opener_is_cancelled_is_closed(
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
     await fresh.close()
-    assert made
-    assert [connection for connection in made if not connection.is_closed] == []
+    assert connections
+    assert [connection for connection in connections if not connection.is_closed] == []
 
 
 async def test_a_server_keeps_no_connection_whose_opener_was_cancelled(
     url_on_postgresql: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[postgresql.Connection] = []
+    connections: list[postgresql.Connection] = []
     init, wait = postgresql.Connection.__init__, postgresql.Connection.wait
     # Counts down to the question at which the opener is cancelled.
     left: Iterator[int] = iter(())
 
     def recording(self: postgresql.Connection, *arguments: Any, **keywords: Any) -> None:
         init(self, *arguments, **keywords)
-        made.append(self)
+        connections.append(self)
 
     async def cancelled_at(self: postgresql.Connection, *arguments: Any) -> Any:
         if next(left, None) == 0:
@@ -229,7 +209,7 @@ async def test_a_server_keeps_no_connection_whose_opener_was_cancelled(
     # Ours and SQLAlchemy's own questions, and the query.
     assert len(ends) > 3
     assert set(ends) == {asyncio.CancelledError}
-    assert [connection for connection in made if not connection.closed] == []
+    assert [connection for connection in connections if not connection.closed] == []
 
 
 class Recorded(sqlite3.Connection):
@@ -244,113 +224,39 @@ class Recorded(sqlite3.Connection):
 
 
 @on_both
-async def test_attempts_are_counted_per_student_even_at_the_same_time(database: Database, owner: Principal) -> None:
-    submissions = await asyncio.gather(*(add(database, owner, f"s{number % 2}") for number in range(20)))
-    for student in ("s0", "s1"):
-        attempts = sorted(submission.attempt for submission in submissions if submission.student == student)
-        assert attempts == list(range(1, 11))
-
-
-async def refused_of_ten(
-    database: Database, owner: Principal, check: Callable[[AsyncSession], Awaitable[None]]
-) -> list[BaseException]:
-    """Hand in ten times at the same time, each as far as `check` lets it."""
-
-    async def hand_in() -> None:
-        async with database.write() as session:
-            await place(session)
-            await check(session)
-            await asyncio.sleep(0.01)  # Sleeps: the others come between the check and the row.
-            await add_in(session, owner, "ivanov")
-
-    results = await asyncio.gather(*(hand_in() for _ in range(10)), return_exceptions=True)
-    return [result for result in results if isinstance(result, BaseException)]
-
-
-@on_both
-async def test_attempts_beyond_the_limit_are_refused_even_at_the_same_time(
-    database: Database, owner: Principal
-) -> None:
-    plain = read_assignment(BUILT_IN / "lstm-layer.toml")
-    limited = plain.model_copy(update={"attempts": Attempts(limit=3)})
-
-    async def check(session: AsyncSession) -> None:
-        check_attempt(limited, await repository.attempts(session, *await place(session)), utc_now())
-
-    refused = await refused_of_ten(database, owner, check)
-    assert [type(each) for each in refused] == [AttemptsUsedUp] * 7
-    async with database.write() as session:
-        assert [each.number for each in await repository.attempts(session, *await place(session))] == [1, 2, 3]
-
-
-@on_both
 async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database: Database, owner: Principal) -> None:
-    async with database.write() as session:
-        ivanov, petrov = [(await place(session, student))[0] for student in ("ivanov", "petrov")]
+    ivanov = (await add(database, owner, "ivanov")).membership_id
+    await asyncio.gather(add(database, owner, "ivanov"), add(database, owner, "ivanov"))
+    petrov = (await add(database, owner, "petrov")).membership_id
 
-    async def check(session: AsyncSession) -> None:
-        for refused in (await too_many_uploads(session, [ivanov, petrov], 3)).values():
-            raise refused
+    async def refusals(limit: int) -> dict[str, TooManyRequests]:
+        async with database.read() as session:
+            return await too_many_uploads(session, [ivanov, petrov], limit)
 
-    async def made_earlier(seconds: float) -> None:
+    async def move_back(seconds: float) -> None:
         async with database.write() as session:
             for submission in await session.scalars(select(Submission)):
                 submission.created_at -= timedelta(seconds=seconds)
 
-    refused = await refused_of_ten(database, owner, check)
-    assert [type(each) for each in refused] == [TooManyRequests] * 7
-    async with database.read() as session:
-        assert list(await too_many_uploads(session, [ivanov, petrov], 1)) == [ivanov]
-    # What it says about when to come again is true, to the second.
-    await made_earlier(30)
-    with pytest.raises(TooManyRequests) as caught:
-        async with database.read() as session:
-            await check(session)
-    wait = caught.value.params["retry_after_seconds"]
+    assert [set(await refusals(limit)) for limit in (1, 3, 4)] == [{ivanov, petrov}, {ivanov}, set()]
+    # The answer says to the second when to come again.
+    await move_back(30)
+    wait = (await refusals(3))[ivanov].params["retry_after_seconds"]
     assert 0 < wait <= 30
-    await made_earlier(wait)
-    async with database.read() as session:
-        await check(session)
+    await move_back(wait)
+    assert await refusals(3) == {}
     # By a clock that has been set back an hour since.
-    await made_earlier(-3600)
-    async with database.read() as session:
-        await check(session)
-
-
-@on_both
-async def test_newest_report_counts_and_the_older_one_stays(database: Database, owner: Principal) -> None:
-    submission = await add(database, owner)
-    for points in (10.0, 100.0):
-        async with database.write() as session:
-            body = {"points": points}
-            session.add(
-                StoredReport(submission_id=submission.id, status="failed", points=points, max_points=100, body=body)
-            )
-    async with database.read() as session:
-        newest = await repository.newest_report(session, submission.id)
-        assert newest is not None
-        assert newest.body == {"points": 100.0}
-        assert await session.scalar(select(func.count(StoredReport.id))) == 2
-        ((_, listed),) = await list_submissions(session, owner, Selection(), limit=10)
-        assert listed is not None
-        assert listed.points == 100.0
+    await move_back(-3600)
+    assert await refusals(3) == {}
 
 
 # The queue
 
 
 @on_both
-async def test_claims_come_in_the_order_of_submission(database: Database, owner: Principal) -> None:
-    submissions = [await add(database, owner, f"s{number}") for number in range(3)]
-    async with database.read() as session:
-        places = [await repository.queue_position(session, submission) for submission in submissions]
-    assert places == [1, 2, 3]
-    claims = [await claim(database) for _ in range(4)]
-    assert [taken.submission_id if taken else None for taken in claims] == [*(each.id for each in submissions), None]
-
-
-@on_both
-async def test_order_does_not_depend_on_the_clock(database: Database, owner: Principal) -> None:
+async def test_claims_come_in_the_order_of_submission_whatever_the_clock_says(
+    database: Database, owner: Principal
+) -> None:
     order = [await add(database, owner, f"s{number}") for number in range(3)]
     async with database.write() as session:
         for hours, submission in zip((0, -2, -1), order, strict=True):
@@ -389,8 +295,7 @@ async def test_workers_claim_side_by_side(database: Database, owner: Principal) 
         assert taken.submission_id == first.id
         # It is not committed. Others neither wait for it, nor take what else the student has.
         async with asyncio.timeout(SECONDS):
-            beside = await claim(database)
-            assert beside is not None
+            beside = await next_claim(database)
             assert beside.submission_id == second.id
             assert await claim(database) is None
 
@@ -408,34 +313,20 @@ async def test_an_overtaken_worker_looks_again(database: Database, owner: Princi
     assert await claim(database) is None
     async with database.write() as session:
         await session.execute(update(Submission).where(Submission.id == second.id).values(job_status="done"))
-    taken = await claim(database)
-    assert taken is not None
+    taken = await next_claim(database)
     assert taken.submission_id == first.id
 
 
 @on_both
-async def test_report_and_end_of_the_job_come_together(database: Database, owner: Principal) -> None:
+async def test_report_and_end_of_the_job_come_together_and_once(database: Database, owner: Principal) -> None:
     submission = await add(database, owner)
-    taken = await claim(database)
-    assert taken is not None
+    taken = await next_claim(database)
     assert taken.content == CONTENT
-    assert await finish(database, taken)
+    assert [await finish(database, taken), await finish(database, taken)] == [True, False]
     assert await job_status(database, submission.id) == (JobStatus.DONE, 1)
     async with database.read() as session:
-        stored = await repository.newest_report(session, submission.id)
-    assert stored is not None
+        stored = (await session.scalars(select(StoredReport))).one()
     assert Report.model_validate(stored.body) == REPORT
-    assert REPORT.digest() == REPORT.receipt.report_sha256
-
-
-@on_both_thoroughly
-async def test_result_that_is_written_twice_is_stored_once(database: Database, owner: Principal) -> None:
-    await add(database, owner)
-    taken = await claim(database)
-    assert taken is not None
-    assert [await finish(database, taken), await finish(database, taken)] == [True, False]
-    async with database.read() as session:
-        assert await session.scalar(select(func.count(StoredReport.id))) == 1
 
 
 @on_both
@@ -443,24 +334,14 @@ async def test_crash_between_claim_and_result_queues_again_and_the_late_result_i
     database: Database, owner: Principal
 ) -> None:
     submission = await add(database, owner)
-    lost = await claim(database)
-    assert lost is not None
+    lost = await next_claim(database)
     async with database.write() as session:
         assert await claims.requeue_running(session) == 1
     assert not await finish(database, lost)
-    again = await claim(database)
-    assert again is not None
+    again = await next_claim(database)
     assert (again.submission_id, again.tries) == (submission.id, 2)
     assert not await finish(database, lost)
     assert await finish(database, again)
-
-
-@on_both_thoroughly
-async def test_a_finished_submission_is_not_queued_again(database: Database, owner: Principal) -> None:
-    await add(database, owner)
-    taken = await claim(database)
-    assert taken is not None
-    await finish(database, taken)
     async with database.write() as session:
         assert await claims.requeue_running(session) == 0
 
@@ -470,13 +351,11 @@ async def test_released_submission_is_first_in_the_queue_and_its_try_does_not_co
     database: Database, owner: Principal
 ) -> None:
     first, _ = await add(database, owner), await add(database, owner, "petrov")
-    taken = await claim(database)
-    assert taken is not None
+    taken = await next_claim(database)
     async with database.write() as session:
         assert await claims.release(session, taken)
     assert await job_status(database, first.id) == (JobStatus.QUEUED, 0)
-    again = await claim(database)
-    assert again is not None
+    again = await next_claim(database)
     assert again.submission_id == first.id
 
 
@@ -498,39 +377,26 @@ async def test_students_take_turns(database: Database, owner: Principal) -> None
     assert places == [1, 4, 6, 2, 3, 5]
 
 
-@on_both_thoroughly
-async def test_one_submission_of_a_student_is_graded_at_a_time(database: Database, owner: Principal) -> None:
-    first, second = await add(database, owner), await add(database, owner)
-    taken = await claim(database)
-    assert taken is not None
-    assert (taken.submission_id, await claim(database)) == (first.id, None)
-    await finish(database, taken)
-    following = await claim(database)
-    assert following is not None
-    assert following.submission_id == second.id
-
-
 # Regrades
 
 
 async def graded(database: Database, owner: Principal, student: str = "ivanov") -> Submission:
     submission = await add(database, owner, student)
-    taken = await claim(database)
-    assert taken is not None
+    taken = await next_claim(database)
     assert await finish(database, taken)
     return submission
 
 
 async def regrade(database: Database, owner: Principal, *ids: str) -> str:
     async with database.write() as session:
-        begun = await regrades.begin(session, requested_by=owner.id, selection={"ids": list(ids)}, meant=ids)
-        return begun.id
+        regrade = await regrades.begin(session, requested_by=owner.id, selection={"ids": list(ids)}, meant=ids)
+        return regrade.id
 
 
 async def items(database: Database, regrade_id: str) -> list[tuple[str, int, int | None]]:
     async with database.read() as session:
-        found = await session.scalars(select(RegradeItem).where(RegradeItem.regrade_id == regrade_id))
-        return [(item.submission_id, item.old_report_id, item.new_report_id) for item in found]
+        rows = await session.scalars(select(RegradeItem).where(RegradeItem.regrade_id == regrade_id))
+        return [(item.submission_id, item.old_report_id, item.new_report_id) for item in rows]
 
 
 @on_both
@@ -540,17 +406,18 @@ async def test_regrade_adds_a_report_and_keeps_the_old_one(database: Database, o
     ((id, old, new),) = await items(database, regrade_id)
     assert (id, new) == (done.id, None)
     for expected in (waiting.id, done.id):  # Uploads go first.
-        taken = await claim(database)
-        assert taken is not None
+        taken = await next_claim(database)
         assert taken.submission_id == expected
         await finish(database, taken)
     ((_, _, new),) = await items(database, regrade_id)
     async with database.read() as session:
         counting = await repository.newest_report(session, done.id)
+        listed = await list_submissions(session, owner, Selection(), limit=10)
         ids = list(await session.scalars(select(StoredReport.id).where(StoredReport.submission_id == done.id)))
     assert counting is not None
     assert sorted(ids) == [old, new]
     assert counting.id == new
+    assert [report and report.id for submission, report in listed if submission.id == done.id] == [new]
 
 
 @on_both_thoroughly
@@ -559,8 +426,7 @@ async def test_second_regrade_of_a_waiting_submission_gets_the_same_report(
 ) -> None:
     submission = await graded(database, owner)
     first, second = [await regrade(database, owner, submission.id) for _ in range(2)]
-    taken = await claim(database)
-    assert taken is not None
+    taken = await next_claim(database)
     assert taken.tries == 1
     await finish(database, taken)
     assert await claim(database) is None
@@ -571,8 +437,7 @@ async def test_second_regrade_of_a_waiting_submission_gets_the_same_report(
 async def test_regrade_that_fails_through_our_fault_leaves_the_grade(database: Database, owner: Principal) -> None:
     submission = await graded(database, owner)
     await regrade(database, owner, submission.id)
-    taken = await claim(database)
-    assert taken is not None
+    taken = await next_claim(database)
     failed = REPORT.model_copy(update={"status": Status.INTERNAL_ERROR, "points": None, "score": None})
     async with database.write() as session:
         assert await claims.finish(session, taken, failed)
@@ -591,8 +456,8 @@ async def test_regrade_that_fails_through_our_fault_leaves_the_grade(database: D
 @on_both_thoroughly
 @pytest.mark.parametrize(
     ("sha256", "chosen", "signed_in"),
-    [("2" * 64, True, False), ("2" * 64, False, True), ("0" * 64, True, True), ("0" * 64, False, True)],
-    ids=["another is set", "another is made", "the same is set", "the same"],
+    [("2" * 64, True, False), ("2" * 64, False, True), ("0" * 64, True, True)],
+    ids=["another is set", "another is made", "the same is set"],
 )
 async def test_only_an_owner_token_that_replaces_one_signs_its_browsers_out(
     database: Database, owner: Principal, sha256: str, chosen: bool, signed_in: bool
@@ -625,16 +490,6 @@ async def test_a_token_that_is_set_as_the_owners_is_the_only_one_of_the_owner(
         token = await tokens.find_token(session, "1" * 64)
         assert token is not None
         assert token.role == Role.ADMIN
-
-
-@on_both_thoroughly
-async def test_owner_token_that_was_used_before_is_valid_again(database: Database, owner: Principal) -> None:
-    for sha256 in ("2" * 64, "0" * 64):
-        async with database.write() as session:
-            await tokens.set_owner_token(session, sha256)
-    async with database.read() as session:
-        assert await tokens.find_token(session, "0" * 64) is not None
-        assert await tokens.find_token(session, "2" * 64) is None
 
 
 @on_both

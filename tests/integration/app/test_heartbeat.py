@@ -13,7 +13,7 @@ from app.queue.heartbeat import BEAT_SECONDS, STALLED_SECONDS, Heartbeat
 from app.storage.database import Database
 from app.storage.models import JobStatus, LiveWorker
 from tests.integration.app.kinds import on_postgresql
-from tests.integration.app.rows import add, claim, finish, job_status
+from tests.integration.app.rows import add, finish, job_status, next_claim
 
 pytestmark = [pytest.mark.anyio, on_postgresql]
 
@@ -32,9 +32,7 @@ def clock() -> Clock:
 
 async def running(database: Database, owner: Principal) -> Claim:
     await add(database, owner)
-    taken = await claim(database)
-    assert taken is not None
-    return taken
+    return await next_claim(database)
 
 
 async def beat_for(seconds: float, clock: Clock, *hearts: Heartbeat) -> None:
@@ -53,8 +51,7 @@ async def test_claim_that_nobody_holds_is_queued_again(database: Database, owner
     assert await job_status(database, lost.submission_id) == (JobStatus.RUNNING, 1)
     await beat_for(BEAT_SECONDS, clock, heart)
     assert await job_status(database, lost.submission_id) == (JobStatus.QUEUED, 1)
-    again = await claim(database)
-    assert again is not None
+    again = await next_claim(database)
     # The worker that was taken for dead goes on, and changes nothing for the one that has it now.
     await beat_for(BEAT_SECONDS, clock, Heartbeat(database, lambda: [lost.id], clock))
     assert [await finish(database, lost), await finish(database, again)] == [False, True]

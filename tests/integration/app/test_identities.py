@@ -39,23 +39,15 @@ async def add_entry(
     email: str | None = "ivanov@example.edu",
     *,
     person: Person | None = None,
-    role: MemberRole = MemberRole.STUDENT,
-    confirmed: bool = True,
-    removed: bool = False,
-    taken: bool = False,
-    by_link: bool = False,
+    **values: Any,
 ) -> Membership:
-    now = utc_now()
+    """Add a student whom a teacher has confirmed."""
     member = Membership(
         id=new_id(),
         course_id=course_id,
         person=person or Person(name="Roster", email=email),
-        role=role,
         external_id=new_id(),
-        confirmed_at=now if confirmed else None,
-        removed_at=now if removed else None,
-        signed_on_at=now if taken else None,
-        join_link_id=new_id() if by_link else None,
+        **{"role": MemberRole.STUDENT, "confirmed_at": utc_now()} | values,
     )
     session.add(member)
     await session.flush()
@@ -117,11 +109,11 @@ async def test_address_that_does_not_count_finds_nothing(database: Database, cla
     "values",
     [
         {"role": MemberRole.ASSISTANT},
-        {"confirmed": False},
-        {"removed": True},
-        {"taken": True},
+        {"confirmed_at": None},
+        {"removed_at": utc_now()},
+        {"signed_on_at": utc_now()},
         {"archived": True},
-        {"by_link": True},
+        {"join_link_id": new_id()},
         {"email": None},
     ],
     ids=["assistant", "unconfirmed", "removed", "taken", "archived", "by_link", "no_address"],
@@ -149,7 +141,7 @@ async def test_two_entries_of_a_course_with_one_address_are_left_to_a_teacher(da
 @on_both_thoroughly
 @pytest.mark.parametrize(
     "values",
-    [{"removed": True}, {"confirmed": False}, {"by_link": True}],
+    [{"removed_at": utc_now()}, {"confirmed_at": None}, {"join_link_id": new_id()}],
     ids=["removed", "unconfirmed", "by_link"],
 )
 async def test_entry_that_does_not_count_does_not_hide_the_one_of_the_roster(
@@ -215,7 +207,7 @@ async def test_person_who_is_in_the_course_already_is_left_to_a_teacher(database
     member = await entry(database)
     async with database.write() as session:
         mine = await session.get_one(Person, person)
-        await add_entry(session, member.course_id, person=mine, confirmed=False)
+        await add_entry(session, member.course_id, person=mine, confirmed_at=None)
     assert await signed_in(database) == person
     assert await owner_of(database, member) == member.person_id
 

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from app.cli import cli
 from app.commands import backup
 from app.queue import locked
-from app.storage.database import Database
 from app.storage.models import Base, Change
+from tests.integration.app.rows import opened
 from tests.integration.app.test_migrations import NOW, REVISIONS, filled
 
 pytestmark = pytest.mark.anyio
@@ -39,14 +39,13 @@ def source(filled_folder: Path, path: Path) -> Path:
 
 async def fill_file(path: Path, revision: str) -> None:
     path.parent.mkdir()
-    database = Database(f"sqlite:///{path}")
-    assert database.file
-    database.file.create()
-    await filled(database, revision)
-    await database.close()
+    async with opened(f"sqlite:///{path}") as database:
+        assert database.file
+        database.file.create()
+        await filled(database, revision)
 
 
-async def brought(file: Path, url: str) -> Result:
+async def import_file(file: Path, url: str) -> Result:
     return await asyncio.to_thread(
         CliRunner().invoke, cli, ["db", "import", str(file)], env={"LSTM_GRADER_DATABASE_URL": url}
     )
@@ -58,14 +57,11 @@ def new_change(number: int) -> Change:
 
 
 async def rows_of(url: str) -> dict[str, list[Sequence[Any]]]:
-    database = Database(url)
-    async with database.read() as session:
-        rows = {
+    async with opened(url) as database, database.read() as session:
+        return {
             table.name: sorted(map(tuple, (await session.execute(select(table))).all()), key=repr)
             for table in Base.metadata.sorted_tables
         }
-    await database.close()
-    return rows
 
 
 @pytest.mark.parametrize("batch", [1, pytest.param(backup.BATCH, marks=pytest.mark.thorough)])
@@ -74,39 +70,34 @@ async def test_every_row_is_copied_and_numbers_go_on(
 ) -> None:
     monkeypatch.setattr(backup, "BATCH", batch)
     url = new_database()
-    database = Database(f"sqlite:///{source}")
-    async with database.write() as session:
-        for number in range(4):
-            session.add(new_change(number))
-    await database.close()
+    async with opened(f"sqlite:///{source}") as database, database.write() as session:
+        session.add_all(map(new_change, range(4)))
     before = await rows_of(f"sqlite:///{source}")
     assert all(before.values())
-    result = await brought(source, url)
+    result = await import_file(source, url)
     assert result.exit_code == 0, result.output
     assert f"copied {sum(map(len, before.values()))} rows" in result.output
     assert await rows_of(url) == before
     assert await rows_of(f"sqlite:///{source}") == before
 
-    database = Database(url)
-    await database.check_revision()
-    async with database.write() as session:
-        session.add(change := new_change(5))
-        await session.flush()
-        assert change.id > max(row[0] for row in before["changes"])
-    await database.close()
+    async with opened(url) as database:
+        await database.check_revision()
+        async with database.write() as session:
+            session.add(change := new_change(5))
+            await session.flush()
+            assert change.id > max(row[0] for row in before["changes"])
 
 
 async def test_copy_of_a_running_service_is_taken_and_its_file_is_not(
     source: Path, new_database: Callable[..., str], tmp_path: Path
 ) -> None:
     copy = tmp_path / "copy.sqlite3"
-    database = Database(f"sqlite:///{source}")
-    await database.back_up(copy)
-    await database.close()
+    async with opened(f"sqlite:///{source}") as database:
+        await database.back_up(copy)
     url = new_database()
     with locked(source.parent):
-        refused = await brought(source, url)
-        taken = await brought(copy, url)
+        refused = await import_file(source, url)
+        taken = await import_file(copy, url)
     assert (refused.exit_code, "another service uses" in refused.stderr) == (2, True)
     assert taken.exit_code == 0, taken.output
     assert await rows_of(url) == await rows_of(f"sqlite:///{source}")
@@ -116,29 +107,27 @@ async def test_refused_copy_changes_nothing(
     source: Path, new_database: Callable[..., str], empty_postgresql: str, tmp_path: Path
 ) -> None:
     filled_already = new_database()
-    assert (await brought(source, filled_already)).exit_code == 0
+    assert (await import_file(source, filled_already)).exit_code == 0
     there = await rows_of(filled_already)
-    again = await brought(source, filled_already)
+    again = await import_file(source, filled_already)
     assert (again.exit_code, "already holds data" in again.stderr) == (2, True)
     assert await rows_of(filled_already) == there
 
     empty = new_database(empty_postgresql)
-    database = Database(f"sqlite:///{source}")
-    async with database.write() as session:
+    async with opened(f"sqlite:///{source}") as database, database.write() as session:
         await session.execute(text("UPDATE reports SET grader_version = 'a' || char(0) || 'b'"))
-    await database.close()
-    damaged = await brought(source, empty)
+    damaged = await import_file(source, empty)
     assert (damaged.exit_code, "a row of the table reports cannot be copied" in damaged.stderr) == (2, True)
     assert {name for name, rows in (await rows_of(empty)).items() if rows} == {"courses"}
 
-    missing = await brought(tmp_path / "none", empty)
+    missing = await import_file(tmp_path / "none", empty)
     assert (missing.exit_code, "cannot be imported: there is no such file" in missing.stderr) == (2, True)
-    elsewhere = await brought(source, f"sqlite:///{tmp_path / 'other'}")
+    elsewhere = await import_file(source, f"sqlite:///{tmp_path / 'other'}")
     assert (elsewhere.exit_code, "set LSTM_GRADER_DATABASE_URL" in elsewhere.stderr) == (2, True)
 
 
 async def test_file_of_an_earlier_version_is_upgraded_first(path: Path, new_database: Callable[..., str]) -> None:
     await fill_file(path, REVISIONS[-2])
-    refused = await brought(path, new_database())
+    refused = await import_file(path, new_database())
     assert refused.exit_code == 2
     assert "is of an older version" in " ".join(refused.stderr.split())

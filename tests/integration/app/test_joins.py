@@ -67,8 +67,8 @@ async def snapshot(database: Database) -> dict[str, list[Any]]:
 
 async def id_of(database: Database, external_id: str) -> str:
     async with database.read() as session:
-        found = await members.find(session, [(DEFAULT_COURSE, external_id)])
-    return found[DEFAULT_COURSE, external_id].id
+        by_name = await members.find(session, [(DEFAULT_COURSE, external_id)])
+    return by_name[DEFAULT_COURSE, external_id].id
 
 
 async def join(database: Database, kept: str, other: str) -> str:
@@ -102,10 +102,10 @@ async def decide_on(database: Database, member: str, submission: Submission, num
 
 
 async def two_students(database: Database, owner: Principal) -> tuple[str, str, list[Submission]]:
-    """Let ivanov and newcomer hand in by turns."""
-    handed_in = [await add(database, owner, student) for student in ("ivanov", "newcomer", "ivanov", "newcomer")]
+    """Let ivanov hand in twice, then newcomer."""
+    handed_in = [await add(database, owner, student) for student in ("ivanov", "ivanov", "newcomer", "newcomer")]
     kept, other = [await id_of(database, student) for student in ("ivanov", "newcomer")]
-    for number, (member, submission) in enumerate(((kept, handed_in[0]), (other, handed_in[1])), 1):
+    for number, (member, submission) in enumerate(((kept, handed_in[0]), (other, handed_in[2])), 1):
         await decide_on(database, member, submission, number)
     async with database.write() as session:
         session.add(
@@ -160,8 +160,8 @@ async def test_attempts_that_come_between_stay_with_the_kept_member(database: Da
         await session.execute(update(Membership).where(Membership.id == kept).values(external_id="i.ivanov"))
     await undo(database, merge)
     first, second, third, fourth = handed_in
-    assert [row[:2] for row in await attempts(database, kept)] == [(first.id, 1), (third.id, 2), (since.id, 3)]
-    assert await attempts(database, other) == [(second.id, 1, "newcomer"), (fourth.id, 2, "newcomer")]
+    assert [row[:2] for row in await attempts(database, kept)] == [(first.id, 1), (second.id, 2), (since.id, 3)]
+    assert await attempts(database, other) == [(third.id, 1, "newcomer"), (fourth.id, 2, "newcomer")]
 
 
 @on_both_thoroughly
@@ -184,8 +184,8 @@ async def test_adjustment_that_comes_between_stays_and_nobody_has_two(
     await undo(database, merge)
     async with database.read() as session:
         applying = select(Adjustment.membership_id, Adjustment.reason).where(Adjustment.ended_at.is_(None))
-        found = [tuple(row) for row in await session.execute(applying)]
-    assert sorted(found) == sorted([(kept, "between"), (other, other)])
+        rows = [tuple(row) for row in await session.execute(applying)]
+    assert sorted(rows) == sorted([(kept, "between"), (other, other)])
 
 
 @on_both

@@ -7,19 +7,19 @@ from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from app.errors.lti import PlatformRefused
 from app.errors.outgoing import AnswerUnusable
-from app.lti import platforms
 from app.lti.grades import lineitems, sender
 from app.lti.platform_services import LINEITEM_SCOPE, PlatformServices
-from app.outgoing import client as outgoing
 from app.outgoing.client import Outgoing
 from app.storage.database import Database
 from app.storage.due import database_now
-from app.storage.models import Course, LtiContext, LtiLink, LtiPlatform
+from app.storage.models import LtiLink, LtiPlatform
+from tests.integration.app.grade_world import World
 from tests.integration.app.kinds import on_both
-from tests.platforms import DEPLOYMENT, ISSUER, REGISTRATION, FakePlatform
+from tests.platforms import ISSUER, FakePlatform
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -50,40 +50,20 @@ async def fake() -> SlowPlatform:
 
 
 @pytest.fixture
-async def link(database: Database) -> LtiLink:
-    async with database.write() as session:
-        course = Course(id="c1", title="Course", language="en", time_zone="UTC")
-        session.add(course)
-        platform = await platforms.add(session, REGISTRATION, made_by="test", confirmed=True)
-        context = LtiContext(
-            platform_id=platform.id, deployment_id=DEPLOYMENT, context_id="1", course_id="c1", made_by="test"
-        )
-        session.add(context)
-        await session.flush()
-        link = LtiLink(
-            lti_context_id=context.id,
-            resource_link_id="9",
-            lineitems_url=f"{ISSUER}/items",
-            scopes={"granted": [LINEITEM_SCOPE]},
-        )
-        session.add(link)
+async def link(world: World) -> LtiLink:
+    """A link without a column, whose platform lets us make one."""
+    async with world.database.write() as session:
+        link = await session.get_one(LtiLink, world.link.id)
+        link.lineitem_url, link.lineitems_url = None, f"{ISSUER}/items"
+        link.scopes = {"granted": [LINEITEM_SCOPE]}
     return link
 
 
 @pytest.fixture
-async def find(
-    database: Database, link: LtiLink, fake: SlowPlatform, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Found]:
+async def find(database: Database, link: LtiLink, fake: SlowPlatform) -> AsyncIterator[Found]:
     """Each call is a process of its own that needs the column."""
-
-    async def known(host: str, port: int, *, private: bool) -> list[str]:
-        return ["203.0.113.9"]
-
-    monkeypatch.setattr(outgoing, "look_up", known)
     async with Outgoing(private=False, transport=fake.transport()) as client, database.read() as session:
-        platform = await session.get_one(
-            LtiPlatform, (await session.get_one(LtiContext, link.lti_context_id)).platform_id
-        )
+        platform = (await session.scalars(select(LtiPlatform))).one()
 
         def begin() -> asyncio.Task[str | None]:
             services = PlatformServices(database, client)
@@ -102,10 +82,10 @@ async def test_two_processes_make_one_line_item(find: Found, fake: SlowPlatform)
     await until(lambda: "/items" in fake.asked)
     assert await find() is None
     fake.released.set()
-    made = await first
-    assert made == f"{ISSUER}/items/1"
-    assert fake.items[made]["scoreMaximum"] == 10
-    assert await find() == made
+    address = await first
+    assert address == f"{ISSUER}/items/1"
+    assert fake.items[address]["scoreMaximum"] == 10
+    assert await find() == address
     assert len(fake.items) == 1
 
 

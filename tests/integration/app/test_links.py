@@ -8,18 +8,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
-from sqlalchemy.orm import joinedload
 
 from app.access import joining, links, sessions, tokens
 from app.access.joining import Newcomer
 from app.access.links import NewLink
 from app.access.tokens import Principal, hash_secret
 from app.courses import members
-from app.errors.courses import CourseArchived
 from app.errors.members import MemberNotFound
 from app.errors.requests import NotPermitted, SessionMissing
 from app.errors.uploads import MemberRemoved
-from app.errors.ways_in import JoinLinkExpired, JoinLinkFull, JoinLinkNotFound, JoinLinkRevoked
+from app.errors.ways_in import JoinLinkFull
 from app.storage.database import Database
 from app.storage.models import (
     DEFAULT_COURSE,
@@ -52,8 +50,8 @@ async def add(database: Database, id: str = "ivanov", **values: Any) -> Membersh
 
 async def new_link(database: Database, member: Membership) -> NewLink:
     async with database.write() as session:
-        (made,) = await links.make(session, await links.choose(session, TEACHER, [member.id]), TEACHER.id)
-    return made
+        (link,) = await links.make(session, await links.choose(session, TEACHER, [member.id]), TEACHER.id)
+    return link
 
 
 async def come_in(database: Database, link: NewLink) -> None:
@@ -88,15 +86,14 @@ async def test_older_links_end_when_the_new_one_is_used_and_not_before(database:
     await come_in(database, second)
     await come_in(database, third)
     assert [await is_valid(database, link) for link in (first, second, third)] == [False, False, True]
-    await add(database, "petrov")
 
 
 @on_both
 async def test_links_used_at_once_leave_the_newest(database: Database) -> None:
     member = await add(database)
-    made = [await new_link(database, member) for _ in range(6)]
-    await asyncio.gather(*(come_in(database, link) for link in made), return_exceptions=True)
-    assert [await is_valid(database, link) for link in made] == [False] * 5 + [True]
+    series = [await new_link(database, member) for _ in range(6)]
+    await asyncio.gather(*(come_in(database, link) for link in series), return_exceptions=True)
+    assert [await is_valid(database, link) for link in series] == [False] * 5 + [True]
     assert await count_sessions(database) == 1
 
 
@@ -117,19 +114,6 @@ async def test_links_of_others_and_other_tokens_stay(database: Database) -> None
     async with database.write() as session:
         assert await links.revoke(session, TEACHER) == 1
         assert (await session.get_one(Token, own.id)).revoked_at is None
-
-
-@on_both_thoroughly
-async def test_link_has_the_rights_that_the_role_gives_now(database: Database) -> None:
-    member = await add(database)
-    link = await new_link(database, member)
-    for role, expected in ((None, Role.SUBMITTER), (MemberRole.ASSISTANT, Role.ASSISTANT)):
-        async with database.write() as session:
-            if role is not None:
-                (await session.get_one(Membership, member.id)).role = role
-        async with database.read() as session:
-            holder = (await tokens.find_holders(session, [hash_secret(link.secret)]))[hash_secret(link.secret)]
-        assert (holder.role, holder.membership_id) == (expected, member.id)
 
 
 @on_both_thoroughly
@@ -165,52 +149,31 @@ async def test_teacher_makes_no_link_of_a_teacher_of_another_course_or_of_one_wh
         assert await links.revoke(session, owner, boss.id) == 1
 
 
-@on_both
-async def test_people_who_never_came_in_are_found(database: Database) -> None:
-    used, unused, none = [await add(database, id) for id in ("used", "unused", "none")]
-    await come_in(database, await new_link(database, used))
-    await new_link(database, unused)
-    async with database.read() as session:
-        found = await links.choose(session, TEACHER, never_used=True)
-        assert [member.id for member in found] == [unused.id, none.id]
-
-
-async def make_join(database: Database, **values: Any) -> str:
+async def make_join(database: Database, limit: int | None = None) -> str:
     async with database.write() as session:
-        given = {"group": None, "limit": None, "expires_at": None, **values}
-        return (await joining.make(session, TEACHER, **given))[1]
+        return (await joining.make(session, TEACHER, group=None, limit=limit, expires_at=None))[1]
 
 
-async def join(database: Database, secret: str, key: str = "", **values: Any) -> NewLink:
+async def join(database: Database, secret: str, key: str = "") -> NewLink:
     async with database.write() as session:
-        newcomer = Newcomer(**{"name": "Анна", **values})
-        return (await joining.join(session, secret, key or new_id(), newcomer))[0]
-
-
-async def test_newcomer_is_a_new_unconfirmed_student_whatever_they_claim(database: Database) -> None:
-    known = await add(database, confirmed_at=utc_now())
-    secret = await make_join(database, group="201", limit=5)
-    made = await join(database, secret, claimed_id="ivanov", email="ivanov@hse.ru")
-    async with database.read() as session:
-        member = await session.get_one(Membership, made.member.id, options=[joinedload(Membership.person)])
-    assert member.id != known.id
-    assert member.person_id != known.person_id
-    assert (member.external_id or "").startswith("new-")
-    assert (member.claimed_id, member.group, member.confirmed_at) == ("ivanov", "201", None)
-    assert (member.person.name, member.person.email) == ("Анна", "ivanov@hse.ru")
-    assert await is_valid(database, made)
+        return (await joining.join(session, secret, key or new_id(), Newcomer("Анна")))[0]
 
 
 @on_both
 async def test_same_form_sent_again_and_at_once_makes_one_student(database: Database) -> None:
     secret = await make_join(database, limit=2)
-    made = await asyncio.gather(*(join(database, secret, "key") for _ in range(5)))
-    assert len({link.secret for link in made}) == 1
+    answers = await asyncio.gather(*(join(database, secret, "key") for _ in range(5)))
+    assert len({link.secret for link in answers}) == 1
     await join(database, secret, "other")
-    assert (await join(database, secret, "key")).secret == made[0].secret
+    assert (await join(database, secret, "key")).secret == answers[0].secret
     async with database.read() as session:
         assert await session.scalar(select(func.count()).select_from(Membership)) == 2
         assert await session.scalar(select(JoinLink.uses)) == 2
+        join_link = (await session.scalars(select(JoinLink))).one()
+    async with database.write() as session:
+        await joining.revoke(session, DEFAULT_COURSE, join_link.id)
+    # A connection may have swallowed the link of somebody who has joined.
+    assert (await join(database, secret, "key")).secret == answers[0].secret
 
 
 @on_both
@@ -221,31 +184,6 @@ async def test_last_place_is_taken_once(database: Database) -> None:
     assert [type(answer) for answer in refused] == [JoinLinkFull] * 5
     async with database.read() as session:
         assert await session.scalar(select(func.count()).select_from(Membership)) == 3
-
-
-@on_both_thoroughly
-async def test_link_that_ended_adds_nobody(database: Database) -> None:
-    with pytest.raises(JoinLinkExpired):
-        await join(database, await make_join(database, expires_at=utc_now()))
-    with pytest.raises(JoinLinkNotFound):
-        await join(database, "lstmj_x")
-    secret = await make_join(database)
-    key = new_id()
-    made = await join(database, secret, key)
-    async with database.write() as session:
-        link, _ = await joining.find(session, secret)
-        with pytest.raises(JoinLinkNotFound):
-            await joining.revoke(session, new_id(), link.id)
-        await joining.revoke(session, DEFAULT_COURSE, link.id)
-    with pytest.raises(JoinLinkRevoked):
-        await join(database, secret)
-    # Somebody who has joined already gets the link again that a broken connection may have swallowed.
-    assert (await join(database, secret, key)).secret == made.secret
-    secret = await make_join(database)
-    async with database.write() as session:
-        (await session.get_one(Course, DEFAULT_COURSE)).archived_at = utc_now()
-    with pytest.raises(CourseArchived):
-        await join(database, secret)
 
 
 @on_both

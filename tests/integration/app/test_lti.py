@@ -99,8 +99,8 @@ async def test_student_who_is_joined_still_comes_by_launches_and_by_single_sign_
     kept, other = (launched, signed_on.id) if kept_one == "launched" else (signed_on.id, launched)
     async with database.write() as session:
         merge = await joins.join(session, course.id, kept, other, "test")
-    came = await arrive(database, platform)
-    assert (came.member.id, came.person.id) == (kept, came.member.person_id)
+    again = await arrive(database, platform)
+    assert (again.member.id, again.person.id) == (kept, again.member.person_id)
     async with database.read() as session:
         identity = await identities.find(session, "https://sso", "7")
         assert identity is not None
@@ -148,12 +148,12 @@ async def test_stamps_only_grow_and_are_never_ahead(database: Database, platform
 @on_both
 async def test_change_between_claim_and_delivery_makes_it_due_again(database: Database, platform: LtiPlatform) -> None:
     await arrive(database, platform, **TEACHER)
-    came = await arrive(database, platform)
-    assert came.use is not None
+    student = await arrive(database, platform)
+    assert student.use is not None
     async with database.write() as session:
         (due,) = await outbox.claim_due(session, LEASE, {}, 4)
     async with database.write() as session:
-        await passback.grades_changed(session, came.use.id, [came.member.id])
+        await passback.grades_changed(session, student.use.id, [student.member.id])
         assert not await outbox.is_something_due(session)  # A second try beside the first could arrive first.
     async with database.write() as session:
         await outbox.delivered(session, due, Wanted(10.0, 100.0))
@@ -168,14 +168,14 @@ async def test_change_between_claim_and_delivery_makes_it_due_again(database: Da
 @on_both_thoroughly
 async def test_given_up_score_starts_again_with_a_new_grade(database: Database, platform: LtiPlatform) -> None:
     await arrive(database, platform, **TEACHER)
-    came = await arrive(database, platform)
-    assert came.use is not None
+    student = await arrive(database, platform)
+    assert student.use is not None
     async with database.write() as session:
         (due,) = await outbox.claim_due(session, LEASE, {}, 4)
         await outbox.failed(session, due, again_in=None, status=404, words="gone")
     async with database.write() as session:
         assert not await outbox.is_something_due(session)
-        await passback.grades_changed(session, came.use.id)
+        await passback.grades_changed(session, student.use.id)
         (again,) = await outbox.claim_due(session, LEASE, {}, 4)
     assert (again.score.attempts, again.score.failed_at, again.score.last_error) == (1, None, None)
 
@@ -183,9 +183,9 @@ async def test_given_up_score_starts_again_with_a_new_grade(database: Database, 
 @on_postgresql
 async def test_scores_are_marked_in_one_order(database: Database, platform: LtiPlatform) -> None:
     """Two transactions that mark the same scores never wait for one another: the one locks none beyond the first."""
-    came = await arrive(database, platform, **TEACHER)
+    teacher = await arrive(database, platform, **TEACHER)
     student = await arrive(database, platform)
-    assert came.use is not None
+    assert teacher.use is not None
     assert student.link is not None
     ids = {"3": "a", "2": "b", "1": "c"}
     async with database.write() as session:
@@ -195,7 +195,7 @@ async def test_scores_are_marked_in_one_order(database: Database, platform: LtiP
 
     async def mark() -> None:
         async with database.write() as session:
-            await passback.grades_changed(session, came.use.id)
+            await passback.grades_changed(session, teacher.use.id)
 
     async with database.write() as first:
         await first.execute(select(LtiScore.id).where(LtiScore.id == "1").with_for_update())
