@@ -15,21 +15,21 @@ from grader.settings import variable
 FOLDER = Path(__file__).parents[3] / "deploy" / "kubernetes"
 KUSTOMIZATION: dict[str, Any] = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
 OBJECTS: list[dict[str, Any]] = [
-    found for name in KUSTOMIZATION["resources"] for found in yaml.safe_load_all((FOLDER / name).read_text())
+    entry for name in KUSTOMIZATION["resources"] for entry in yaml.safe_load_all((FOLDER / name).read_text())
 ]
-KEDA = [found for found in OBJECTS if found["apiVersion"].startswith("keda.sh/")]
-OF_KUBERNETES = [found for found in OBJECTS if found not in KEDA]
-WITH_PODS = [found for found in OBJECTS if found["kind"] in ("Deployment", "Job")]
-PODS = {found["metadata"]["name"]: found["spec"]["template"]["spec"] for found in WITH_PODS}
+KEDA = [entry for entry in OBJECTS if entry["apiVersion"].startswith("keda.sh/")]
+OF_KUBERNETES = [entry for entry in OBJECTS if entry not in KEDA]
+WITH_PODS = [entry for entry in OBJECTS if entry["kind"] in ("Deployment", "Job")]
+PODS = {entry["metadata"]["name"]: entry["spec"]["template"]["spec"] for entry in WITH_PODS}
 
 
 def called(kind: str) -> list[dict[str, Any]]:
-    return [found for found in OBJECTS if found["kind"] == kind]
+    return [entry for entry in OBJECTS if entry["kind"] == kind]
 
 
 def named(kind: str, name: str) -> dict[str, Any]:
-    (found,) = (found for found in called(kind) if found["metadata"]["name"] == name)
-    return found
+    (entry,) = (entry for entry in called(kind) if entry["metadata"]["name"] == name)
+    return entry
 
 
 def container(pod: str) -> dict[str, Any]:
@@ -49,15 +49,15 @@ def test_the_kustomization_lists_every_file_once() -> None:
 # The oldest that knows every field in these files, and the newest with a schema.
 @pytest.mark.parametrize("version", ["1.30", kubernetes_validate.latest_version()])
 def test_every_object_is_one_of_kubernetes(version: str) -> None:
-    for found in OF_KUBERNETES:
-        kubernetes_validate.validate(found, version, strict=True)
+    for entry in OF_KUBERNETES:
+        kubernetes_validate.validate(entry, version, strict=True)
 
 
 def test_keda_scales_the_workers() -> None:
     """Kubernetes has no schema of a ScaledObject, so its fields are listed here."""
-    (found,) = KEDA
-    spec = found["spec"]
-    assert (found["kind"], spec["scaleTargetRef"]) == ("ScaledObject", {"name": "worker"})
+    (entry,) = KEDA
+    spec = entry["spec"]
+    assert (entry["kind"], spec["scaleTargetRef"]) == ("ScaledObject", {"name": "worker"})
     assert 1 <= spec["minReplicaCount"] < spec["maxReplicaCount"]
     assert spec.keys() == {"scaleTargetRef", "minReplicaCount", "maxReplicaCount", "pollingInterval", "triggers"}
     (trigger,) = spec["triggers"]
@@ -77,19 +77,19 @@ def test_a_pod_satisfies_the_restricted_standard(pod: dict[str, Any]) -> None:
     assert pod["securityContext"]["runAsUser"] > 0
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert [volume.keys() for volume in pod["volumes"]] == [{"name", "emptyDir"}] * len(pod["volumes"])
-    for found in pod["containers"]:
-        assert found["securityContext"] == {
+    for entry in pod["containers"]:
+        assert entry["securityContext"] == {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
-        assert not any("hostPort" in port for port in found.get("ports", []))
+        assert not any("hostPort" in port for port in entry.get("ports", []))
 
 
 @pytest.mark.parametrize("pod", PODS.values(), ids=PODS.keys())
 def test_a_pod_writes_to_folders_of_its_own_and_knows_nothing_of_the_cluster(pod: dict[str, Any]) -> None:
-    (found,) = pod["containers"]
-    assert {mount["mountPath"]: mount["name"] for mount in found["volumeMounts"]} == {"/data": "data", "/tmp": "tmp"}
+    (entry,) = pod["containers"]
+    assert {mount["mountPath"]: mount["name"] for mount in entry["volumeMounts"]} == {"/data": "data", "/tmp": "tmp"}
     assert {volume["name"] for volume in pod["volumes"]} == {"data", "tmp"}
     assert pod["automountServiceAccountToken"] is False
     # A Service called lstm-grader would give LSTM_GRADER_PORT the value tcp://...
@@ -119,8 +119,8 @@ def test_every_name_that_is_referred_to_is_there() -> None:
         for source in container(pod).get("envFrom", []):
             assert source in [{"secretRef": {"name": "lstm-grader"}}, *({"configMapRef": {"name": n}} for n in maps)]
     assert {container(pod)["image"] for pod in PODS} == {image["name"] for image in KUSTOMIZATION["images"]}
-    labels = [found["spec"]["template"]["metadata"]["labels"] for found in WITH_PODS]
-    chosen = [found["spec"]["selector"] for found in (*called("Service"), *called("PodDisruptionBudget"))]
+    labels = [entry["spec"]["template"]["metadata"]["labels"] for entry in WITH_PODS]
+    chosen = [entry["spec"]["selector"] for entry in (*called("Service"), *called("PodDisruptionBudget"))]
     for selector in chosen:
         wanted = selector.get("matchLabels", selector)
         assert any(wanted.items() <= of_a_pod.items() for of_a_pod in labels)

@@ -27,8 +27,8 @@ def listed(
         "metadata": {"component": {"bom-ref": "root"}},
         "components": list(components),
         "dependencies": [
-            {"ref": "root", "dependsOn": [found["bom-ref"] for found in components]},
-            *({"ref": found["bom-ref"]} for found in components),
+            {"ref": "root", "dependsOn": [package["bom-ref"] for package in components]},
+            *({"ref": package["bom-ref"]} for package in components),
         ],
     }
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(document)))
@@ -51,7 +51,7 @@ def test_the_list_holds_what_the_lock_names_and_nothing_of_the_tests(
     written, lines = listed(
         tmp_path, monkeypatch, component("keras"), component("ml_dtypes"), component("pytest"), component("lstm-grader")
     )
-    assert [found["name"] for found in written["components"]] == ["keras", "ml_dtypes"]
+    assert [package["name"] for package in written["components"]] == ["keras", "ml_dtypes"]
     assert written["dependencies"] == [
         {"ref": "root", "dependsOn": ["keras==1", "ml_dtypes==1"]},
         {"ref": "keras==1", "dependsOn": []},
