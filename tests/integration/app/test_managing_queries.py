@@ -51,29 +51,19 @@ async def test_members_come_by_role_group_and_name_page_by_page(database: Databa
 
 
 async def test_entries_that_may_be_one_student_are_found_by_id_address_and_name(database: Database) -> None:
-    listed = await enter(database, "ivanov", "Ivan Ivanov", email="Ivan@example.org")
+    listed = await enter(database, "ivanov", "Пётр Иванов", email="Ivan@example.org")
     for id, values in {
         "new-1": {"claimed_id": "ivanov", "confirmed_at": None},
         "new-2": {"email": "ivan@example.org", "confirmed_at": None},
-        "new-3": {"name": "ivan ivanov", "confirmed_at": None},
+        "new-3": {"name": "ПЁТР ИВАНОВ", "confirmed_at": None},
         "new-4": {"name": "Another", "confirmed_at": None},
         "new-5": {"claimed_id": "ivanov", "removed_at": utc_now()},
     }.items():
         await enter(database, id, **values)
     async with database.read() as session:
         member = await membership.find(session, DEFAULT_COURSE, listed.id)
-        found = await membership.perhaps_the_same(session, member)
-        assert [each.external_id for each in found] == ["new-1", "new-2", "new-3"]
-
-
-async def test_namesakes_in_cyrillic_letters_are_found_whatever_their_case(database: Database) -> None:
-    names = ("Пётр Петров", "пётр петров", "ПЁТР ПЕТРОВ", "Пётр Иванов")
-    entered = [await enter(database, name, name, confirmed_at=None) for name in names]
-    for each in entered[:3]:
-        async with database.read() as session:
-            member = await membership.find(session, DEFAULT_COURSE, each.id)
-            found = {other.external_id for other in await membership.perhaps_the_same(session, member)}
-        assert found == set(names[:3]) - {each.external_id}
+        candidates = await membership.perhaps_the_same(session, member)
+        assert [each.external_id for each in candidates] == ["new-1", "new-2", "new-3"]
 
 
 async def test_namesakes_are_offered_only_if_one_may_have_come_twice(database: Database) -> None:
@@ -91,10 +81,10 @@ async def test_namesakes_are_offered_only_if_one_may_have_come_twice(database: D
         (launched[0], ["one", "two", "unsure", "joined"]),
     ):
         async with database.read() as session:
-            found = await membership.perhaps_the_same(
+            candidates = await membership.perhaps_the_same(
                 session, await membership.find(session, DEFAULT_COURSE, member.id)
             )
-            assert [each.external_id for each in found] == others
+            assert [each.external_id for each in candidates] == others
 
 
 async def test_preview_of_a_join_counts_what_moves(database: Database, owner: Principal) -> None:
@@ -106,8 +96,7 @@ async def test_preview_of_a_join_counts_what_moves(database: Database, owner: Pr
         assert await joins.would_move(session, other) == Moving(1, 0, 0, 0, 1)
         merge = await joins.join(session, DEFAULT_COURSE, kept.id, other.id, "owner")
         assert await joins.would_move(session, other) == Moving(0, 0, 0, 0, 0)
-        found = await membership.join_of(session, other)
-        assert found is merge
+        assert await membership.join_of(session, other) is merge
         assert set(await membership.by_ids(session, DEFAULT_COURSE, [kept.id, other.id, new_id()])) == {
             kept.id,
             other.id,
@@ -131,14 +120,14 @@ async def test_same_form_makes_the_same_links_and_usage_counts_students(database
 async def test_same_form_makes_one_join_link_which_counts_until_it_ends(database: Database, owner: Principal) -> None:
     later = utc_now() + timedelta(days=1)
     async with database.write() as session:
-        made = [
+        (first, secret), again, (other, _) = [
             await joining.make(session, owner, group=None, limit=limit, expires_at=later, form_key="key")
             for limit in (5, 5, 6)
         ]
-        assert [made[0][1] == secret for _, secret in made] == [True, True, False]
+        assert (first.id, secret) == (again[0].id, again[1])
         assert (await course.sizes(session, [DEFAULT_COURSE]))[DEFAULT_COURSE].join_links == 2
-        await joining.revoke(session, DEFAULT_COURSE, made[0][0].id)
-        (await session.get_one(JoinLink, made[2][0].id)).expires_at = utc_now()
+        await joining.revoke(session, DEFAULT_COURSE, first.id)
+        (await session.get_one(JoinLink, other.id)).expires_at = utc_now()
         await session.flush()
         assert (await course.sizes(session, [DEFAULT_COURSE]))[DEFAULT_COURSE].join_links == 0
 
@@ -152,8 +141,7 @@ async def test_people_are_found_by_parts_of_name_address_and_id(database: Databa
         await session.flush()
         await persons.merge(session, one.person_id, other.id, "owner")
         for text, expected in (("петр", 1), ("ANNA@", 1), ("t-1", 1), ("%_", 1), (one.person_id, 1), ("nobody", 0)):
-            found = await people.list_people(session, limit=5, text=text)
-            assert len(found) == expected, text
+            assert len(await people.list_people(session, limit=5, text=text)) == expected, text
         known = await people.find(session, one.person_id)
         assert [member.external_id for member in known.memberships] == ["st-100"]
         assert set(await people.courses_of(session, [known])) == {DEFAULT_COURSE}
@@ -166,9 +154,9 @@ async def test_people_are_found_by_parts_of_name_address_and_id(database: Databa
 async def test_changes_are_chosen_by_subject_member_and_maker(database: Database) -> None:
     member = await enter(database, "ivanov", "Ivan")
     async with database.write() as session:
-        found = await membership.find(session, DEFAULT_COURSE, member.id)
-        changes.log(session, found, "anna", {"group": None}, {"group": "1"})
-        changes.log(session, found, "boris", {}, {"joined": member.id})
+        ivanov = await membership.find(session, DEFAULT_COURSE, member.id)
+        changes.log(session, ivanov, "anna", {"group": None}, {"group": "1"})
+        changes.log(session, ivanov, "boris", {}, {"joined": member.id})
         changes.log(session, await course.existing(session, DEFAULT_COURSE), "anna", {"title": "a"}, {"title": "b"})
     async with database.read() as session:
         for chosen, expected in (

@@ -172,21 +172,6 @@ async def test_request_that_fails_before_its_end_has_changed_nothing_and_says_so
     assert await attempts(client) == []
 
 
-async def test_failure_after_a_commit_does_not_say_that_nothing_was_changed(
-    client: httpx.AsyncClient, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    id = (await submit(client)).json()["id"]
-
-    def gone(*_: object) -> None:
-        raise database_module.DBAPIError("SELECT", {}, Exception("server closed the connection unexpectedly"))
-
-    monkeypatch.setattr("app.submissions.repository.queue_position", gone)
-    answer = await client.post(f"{SUBMISSIONS}/{id}/cancel", headers=BEARER)
-    assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (503, "outcome-unknown")
-    monkeypatch.undo()
-    assert (await client.get(f"{SUBMISSIONS}/{id}", headers=BEARER)).json()["job_status"] == "cancelled"
-
-
 @pytest.mark.parametrize("page", ["the same", "loaded again"])
 async def test_form_that_is_sent_again_after_an_unknown_end_costs_no_second_attempt(
     client: httpx.AsyncClient, proxy: Proxy, page: str

@@ -19,14 +19,13 @@ from app.storage.models import (
     DEFAULT_COURSE,
     Adjustment,
     HoldDecision,
-    JobStatus,
     LtiPlatform,
     LtiScore,
     MemberRole,
     Person,
     Submission,
 )
-from app.teaching import adjustments, holds
+from app.teaching import adjustments, holds, previews, regrades
 from app.teaching.adjustments import Wanted
 from grader.report.model import HELD as HELD_CODE
 from grader.report.model import Advisory
@@ -284,14 +283,20 @@ async def test_grade_book_scale_arrives(world: World) -> None:
     assert (world.given(), world.fake.grades["s1"]["scoreMaximum"]) == (2.5, 5)
 
 
-async def test_regrade_arrives(world: World) -> None:
+async def test_regrade_arrives_and_a_preview_when_it_is_applied(world: World) -> None:
     submission = await world.attempt(points=50)
     await world.send()
+    for is_preview, points, before in ((False, 70, 70), (True, 80, 70)):
+        async with world.database.write() as session:
+            wish = {"requested_by": world.owner.id, "meant": [submission.id], "selection": {}}
+            regrade = await regrades.begin(session, **wish, is_preview=is_preview)
+        await world.finish(await rows.claim(world.database), points)
+        await world.send()
+        assert world.given() == before
     async with world.database.write() as session:
-        (await session.get_one(Submission, submission.id)).job_status = JobStatus.QUEUED
-    await world.finish(await rows.claim(world.database), 70)
+        await previews.apply(session, regrade.id)
     await world.send()
-    assert world.given() == 70
+    assert world.given() == 80
 
 
 async def test_held_attempt_is_not_sent_until_it_is_accepted_and_its_rejection_clears_it(world: World) -> None:
