@@ -118,8 +118,8 @@ async def test_pause_is_told_exactly_and_what_is_left_of_it_never_too_short(rule
         use = f"/api/v1/courses/{DEFAULT_COURSE}/assignments/lstm-layer"
         assert (await owner.put(use, json={"rules": {"cooldown_seconds": 9000}})).is_success
         assert "at least 2 hours 30 minutes must pass" in (await browser.get(PAGE)).text
-        sent = (await owner.post(SUBMISSIONS, params={"wait": 120}, **upload(student="anna"))).json()
-        await move(rules, sent["id"], timedelta(seconds=-100))
+        attempt = (await owner.post(SUBMISSIONS, params={"wait": 120}, **upload(student="anna"))).json()
+        await move(rules, attempt["id"], timedelta(seconds=-100))
         assert "can be handed in after 2 hours 29 minutes" in (await browser.get(PAGE)).text
 
 
@@ -132,8 +132,8 @@ async def test_page_offers_another_attempt_only_where_one_is_left(rules: Service
         cooled = (await client.post(SUBMISSIONS, params={"wait": 120}, **upload(assignment="cooled"))).json()
         assert "Hand in another attempt" in (await browser.get(f"{cooled['links']['page']}?as=student")).text
         for offered in (True, False):
-            sent = (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).json()
-            shown = await browser.get(f"{sent['links']['page']}?as=student")
+            attempt = (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).json()
+            shown = await browser.get(f"{attempt['links']['page']}?as=student")
             assert ("Hand in another attempt" in shown.text) is offered
 
 
@@ -141,9 +141,9 @@ async def test_page_shows_the_refusal_over_the_form(rules: Service) -> None:
     async with rules.browser() as browser:
         secret = form_secret((await browser.get(PAGE)).text)
         for status in (303, 303, 403):
-            sent = upload()
-            sent["data"] = {"form_secret": secret, "student": "ivanov"}
-            response = await browser.post(PAGE, **sent)
+            form = upload()
+            form["data"] = {"form_secret": secret, "student": "ivanov"}
+            response = await browser.post(PAGE, **form)
             assert response.status_code == status
     assert "All attempts are used up" in response.text
     assert 'name="file"' in response.text

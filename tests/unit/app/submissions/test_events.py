@@ -34,12 +34,12 @@ async def events(
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/event-stream")
     assert response.headers["cache-control"] == "no-store"
-    found = []
+    stream = []
     for block in response.text.split("\n\n"):
         fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
         if "event" in fields:
-            found.append({**fields, "data": json.loads(fields["data"])})
-    return found
+            stream.append({**fields, "data": json.loads(fields["data"])})
+    return stream
 
 
 @pytest.fixture
@@ -65,12 +65,12 @@ async def test_stream_tells_all_from_the_queue_to_the_report(
     watching = asyncio.create_task(events(client, body))
     await until(lambda: places)
     grader.released.set()
-    found = await watching
-    assert [event["event"] for event in found] == ["queued", "position", "reading", "running", "done"]
-    assert found[1]["data"] == {"position": 1}
-    assert "id" not in found[1]
-    assert found[-1]["data"]["submission"] == body["id"]
-    assert (found[-1]["data"]["status"], found[-1]["data"]["points"]) == ("passed", 100.0)
+    stream = await watching
+    assert [event["event"] for event in stream] == ["queued", "position", "reading", "running", "done"]
+    assert stream[1]["data"] == {"position": 1}
+    assert "id" not in stream[1]
+    assert stream[-1]["data"]["submission"] == body["id"]
+    assert (stream[-1]["data"]["status"], stream[-1]["data"]["points"]) == ("passed", 100.0)
 
 
 async def test_stream_goes_on_after_the_last_event_that_arrived(client: httpx.AsyncClient) -> None:
@@ -161,8 +161,8 @@ async def test_hundreds_who_wait_ask_the_database_little(
     await asyncio.sleep(0.5)  # Sleeps: for so long they ask next to nothing.
     asked = reads
     grader.released.set()
-    for found in await asyncio.gather(*watching):
-        assert [event["event"] for event in found][-1:] == ["done"], found
+    for stream in await asyncio.gather(*watching):
+        assert [event["event"] for event in stream][-1:] == ["done"], stream
     # From there on the queue is looked at, for all of them together.
     assert asked < 50 * 2 + 30
 

@@ -108,11 +108,11 @@ def test_late_attempt_loses_part_of_its_grade() -> None:
 )
 def test_best_or_last_graded_attempt_counts(counts: str, points: list[float | None], expected: int) -> None:
     graded = attempts(*points)
-    found = {each.number: grade_by_rules(assignment({"counts": counts}), graded, each.number) for each in graded}
-    assert [number for number, grade in found.items() if grade is not None and grade.counts] == [expected]
-    counting = {(grade.counting_attempt, grade.counting_points) for grade in found.values() if grade is not None}
+    grades = {each.number: grade_by_rules(assignment({"counts": counts}), graded, each.number) for each in graded}
+    assert [number for number, grade in grades.items() if grade is not None and grade.counts] == [expected]
+    counting = {(grade.counting_attempt, grade.counting_points) for grade in grades.values() if grade is not None}
     assert counting == {(expected, points[expected - 1])}
-    assert [number for number, grade in found.items() if grade is None] == [
+    assert [number for number, grade in grades.items() if grade is None] == [
         each.number for each in graded if each.points is None
     ]
 

@@ -9,7 +9,7 @@ from app.submissions.uploads import FILENAME_CHARACTERS, check_student, clean_fi
 
 
 @pytest.mark.parametrize(
-    ("came", "kept"),
+    ("name", "clean"),
     [
         ("LSTM.ipynb", "LSTM.ipynb"),
         ("/etc/../home/x/LSTM.py", "LSTM.py"),
@@ -22,8 +22,8 @@ from app.submissions.uploads import FILENAME_CHARACTERS, check_student, clean_fi
         (".py", ".py"),
     ],
 )
-def test_filename_is_reduced_to_a_harmless_last_part(came: str, kept: str) -> None:
-    assert clean_filename(came) == kept
+def test_filename_is_reduced_to_a_harmless_last_part(name: str, clean: str) -> None:
+    assert clean_filename(name) == clean
 
 
 def test_long_filename_keeps_its_suffix() -> None:

@@ -32,3 +32,10 @@ async def anna(service: Service) -> AsyncIterator[Browser]:
     await service.add_token("of-anna", student="anna")
     async with service.browser("of-anna") as browser:
         yield browser
+
+
+@pytest.fixture
+async def visitor(service: Service) -> AsyncIterator[Browser]:
+    """The browser of somebody who is not signed in."""
+    async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
+        yield browser

@@ -39,9 +39,9 @@ def stranger(service: Service) -> httpx.AsyncClient:
 
 
 def key(page: str) -> str:
-    found = re.search(r'name="form_key" value="([0-9a-f]+)"', page)
-    assert found
-    return found[1]
+    field = re.search(r'name="form_key" value="([0-9a-f]+)"', page)
+    assert field
+    return field[1]
 
 
 async def join(browser: httpx.AsyncClient, path: str, **fields: str) -> httpx.Response:
@@ -51,9 +51,9 @@ async def join(browser: httpx.AsyncClient, path: str, **fields: str) -> httpx.Re
 
 
 def link_in(page: str) -> str:
-    found = re.search(r'data-copy="http://grader\.test/enter\?token=([\w-]+)"', page)
-    assert found
-    return found[1]
+    link = re.search(r'data-copy="http://grader\.test/enter\?token=([\w-]+)"', page)
+    assert link
+    return link[1]
 
 
 async def everybody(service: Service) -> list[Membership]:
@@ -61,20 +61,16 @@ async def everybody(service: Service) -> list[Membership]:
         return list((await session.scalars(select(Membership).order_by(Membership.id))).all())
 
 
-async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service: Service) -> None:
+async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service: Service, visitor: Browser) -> None:
     path = await make(service, group="201")
-    async with stranger(service) as browser:
-        joined = await join(browser, path, claimed_id="ivanov", email="Anna@hse.ru")
-        assert joined.status_code == 200
-        assert "You are in the course Default" in joined.text
-        secret = link_in(joined.text)
-        start = (await browser.get(PAGE)).text
-        sent = await browser.post(
-            PAGE,
-            data={"form_secret": form_secret(start)},
-            files={"file": ("LSTM.py", b"class LSTM: ...")},
-        )
-        assert sent.status_code == 303
+    joined = await join(visitor, path, claimed_id="ivanov", email="Anna@hse.ru")
+    assert joined.status_code == 200
+    assert "You are in the course Default" in joined.text
+    secret = link_in(joined.text)
+    start = (await visitor.get(PAGE)).text
+    file = ("LSTM.py", b"class LSTM: ...")
+    answer = await visitor.post(PAGE, data={"form_secret": form_secret(start)}, files={"file": file})
+    assert answer.status_code == 303
     (member,) = await everybody(service)
     assert (member.claimed_id, member.group, member.confirmed_at) == ("ivanov", "201", None)
     async with service.services.database.read() as session:
@@ -87,62 +83,64 @@ async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service
         assert submission["student"] == member.external_id
 
 
-async def test_two_clicks_make_one_student_and_both_show_the_link(service: Service) -> None:
+async def test_two_clicks_make_one_student_and_both_show_the_link(service: Service, visitor: Browser) -> None:
     path = await make(service, limit=1)
-    async with stranger(service) as browser:
-        data = {"form_key": key((await browser.get(path)).text), "name": "Анна"}
-        answers = await asyncio.gather(*(browser.post(path, data=data) for _ in range(3)))
-        answers.append(await browser.post(path, data=data))  # In the session that the first one has opened.
-        assert [answer.status_code for answer in answers] == [200] * 4
-        assert len({link_in(answer.text) for answer in answers}) == 1
-        assert (await browser.get("/")).status_code == 200
+    data = {"form_key": key((await visitor.get(path)).text), "name": "Анна"}
+    answers = await asyncio.gather(*(visitor.post(path, data=data) for _ in range(3)))
+    answers.append(await visitor.post(path, data=data))  # In the session that the first one has opened.
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert len({link_in(answer.text) for answer in answers}) == 1
+    assert (await visitor.get("/")).status_code == 200
     assert len(await everybody(service)) == 1
 
 
-async def test_members_are_told_and_the_next_at_the_same_computer_is_another_student(service: Service) -> None:
+async def test_members_are_told_and_the_next_at_the_same_computer_is_another_student(
+    service: Service, visitor: Browser
+) -> None:
     path = await make(service)
-    async with stranger(service) as browser:
-        first = link_in((await join(browser, path, name="Анна")).text)
-        page = await browser.get(path)
-        assert "You are in this course already, as Анна." in page.text
-        assert "form_key" not in page.text
-        # Somebody else types another name into a page that was left open.
-        left_open = {"form_key": key_of(browser), "name": "Борис"}
-        assert "already, as Анна" in (await browser.post(path, data=left_open)).text
-        await browser.post("/leave", data={"form_secret": form_secret(page.text)})
-        assert KEY_COOKIE not in browser.cookies
-        second = link_in((await join(browser, path, name="Анна")).text)
+    first = link_in((await join(visitor, path, name="Анна")).text)
+    page = await visitor.get(path)
+    assert "You are in this course already, as Анна." in page.text
+    assert "form_key" not in page.text
+    # Somebody else types another name into a page that was left open.
+    left_open = {"form_key": key_of(visitor), "name": "Борис"}
+    assert "already, as Анна" in (await visitor.post(path, data=left_open)).text
+    await visitor.post("/leave", data={"form_secret": form_secret(page.text)})
+    assert KEY_COOKIE not in visitor.cookies
+    second = link_in((await join(visitor, path, name="Анна")).text)
     assert first != second
     assert len(await everybody(service)) == 2
 
 
-async def test_joiner_whose_link_was_revoked_is_a_new_student_of_the_same_browser(service: Service) -> None:
+async def test_joiner_whose_link_was_revoked_is_a_new_student_of_the_same_browser(
+    service: Service, visitor: Browser
+) -> None:
     path = await make(service)
-    async with stranger(service) as browser:
-        secrets = []
-        for _ in range(3):
-            secrets.append(link_in((await join(browser, path)).text))
-            again = await browser.post(path, data={"form_key": key_of(browser), "name": "Анна Петрова"})
-            assert link_in(again.text) == secrets[-1]
-            async with service.services.database.write() as session:
-                assert await links.revoke(session, Principal(new_id(), Role.TEACHER)) == 1
+    secrets = []
+    for _ in range(3):
+        secrets.append(link_in((await join(visitor, path)).text))
+        again = await visitor.post(path, data={"form_key": key_of(visitor), "name": "Анна Петрова"})
+        assert link_in(again.text) == secrets[-1]
+        async with service.services.database.write() as session:
+            assert await links.revoke(session, Principal(new_id(), Role.TEACHER)) == 1
     assert len(set(secrets)) == len(await everybody(service)) == 3
 
 
 @pytest.mark.parametrize("revoked", [False, True], ids=["link stays", "link revoked"])
-async def test_joiner_who_was_removed_is_told_and_another_name_joins(service: Service, *, revoked: bool) -> None:
+async def test_joiner_who_was_removed_is_told_and_another_name_joins(
+    service: Service, visitor: Browser, *, revoked: bool
+) -> None:
     path = await make(service)
-    async with stranger(service) as browser:
-        await join(browser, path)
-        (member,) = await everybody(service)
-        async with service.services.database.write() as session:
-            (await session.get_one(Membership, member.id)).removed_at = utc_now()
-            if revoked:
-                await links.revoke(session, Principal(new_id(), Role.TEACHER))
-        refused = await join(browser, path)
-        assert refused.status_code == 403
-        assert "The student is no longer in the course" in refused.text
-        assert (await join(browser, path, name="Борис")).status_code == 200
+    await join(visitor, path)
+    (member,) = await everybody(service)
+    async with service.services.database.write() as session:
+        (await session.get_one(Membership, member.id)).removed_at = utc_now()
+        if revoked:
+            await links.revoke(session, Principal(new_id(), Role.TEACHER))
+    refused = await join(visitor, path)
+    assert refused.status_code == 403
+    assert "The student is no longer in the course" in refused.text
+    assert (await join(visitor, path, name="Борис")).status_code == 200
     assert len(await everybody(service)) == 2
 
 
@@ -152,16 +150,17 @@ def key_of(browser: httpx.AsyncClient) -> str:
     return mask(browser.cookies[KEY_COOKIE])
 
 
-async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(service: Service, owner: Browser) -> None:
+async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(
+    service: Service, visitor: Browser, owner: Browser
+) -> None:
     async with service.services.database.write() as session:
         known = members.add(session, DEFAULT_COURSE, external_id="ivanov", name="Иван")
         known.person.email, known.confirmed_at = "ivanov@hse.ru", utc_now()
     files = {"file": ("LSTM.py", b"class LSTM: ...")}
     await owner.post(SUBMISSIONS, data={"student": "ivanov"}, files=files, params={"wait": 120})
     path = await make(service)
-    async with stranger(service) as browser:
-        secret = link_in((await join(browser, path, name="Иван", claimed_id="ivanov", email="ivanov@hse.ru")).text)
-        assert "/submissions/" not in (await browser.get("/")).text
+    secret = link_in((await join(visitor, path, name="Иван", claimed_id="ivanov", email="ivanov@hse.ru")).text)
+    assert "/submissions/" not in (await visitor.get("/")).text
     async with service.client(secret) as program:
         assert (await program.get(SUBMISSIONS)).json()["items"] == []
         refused = await program.post(SUBMISSIONS, data={"student": "ivanov"}, files={"file": ("a.py", b"x")})
@@ -178,89 +177,84 @@ async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(servi
         ("unknown", 404, "There is no such join link"),
     ],
 )
-async def test_link_that_ended_says_so(service: Service, ended: str, status: int, words: str) -> None:
+async def test_link_that_ended_says_so(service: Service, visitor: Browser, ended: str, status: int, words: str) -> None:
     path = await make(service, limit=1)
-    async with stranger(service) as browser:
-        data = {"form_key": key((await browser.get(path)).text), "name": "Анна"}
-        async with service.services.database.write() as session:
-            link = (await session.scalars(select(JoinLink))).one()
-            if ended == "expired":
-                link.expires_at = utc_now() - timedelta(seconds=1)
-            elif ended == "revoked":
-                link.revoked_at = utc_now()
-            elif ended == "full":
-                link.uses = 1
-            elif ended == "archived":
-                (await session.get_one(Course, DEFAULT_COURSE)).archived_at = utc_now()
-            else:
-                path = f"{path}x"
-        for answer in (await browser.post(path, data=data), await browser.get(path)):
-            assert answer.status_code == status
-            assert words in answer.text
-        assert SESSION_COOKIE not in browser.cookies
+    data = {"form_key": key((await visitor.get(path)).text), "name": "Анна"}
+    async with service.services.database.write() as session:
+        link = (await session.scalars(select(JoinLink))).one()
+        if ended == "expired":
+            link.expires_at = utc_now() - timedelta(seconds=1)
+        elif ended == "revoked":
+            link.revoked_at = utc_now()
+        elif ended == "full":
+            link.uses = 1
+        elif ended == "archived":
+            (await session.get_one(Course, DEFAULT_COURSE)).archived_at = utc_now()
+        else:
+            path = f"{path}x"
+    for answer in (await visitor.post(path, data=data), await visitor.get(path)):
+        assert answer.status_code == status
+        assert words in answer.text
+    assert SESSION_COOKIE not in visitor.cookies
     assert await everybody(service) == []
 
 
-async def test_form_of_another_site_or_browser_adds_nobody(service: Service) -> None:
+async def test_form_of_another_site_or_browser_adds_nobody(service: Service, visitor: Browser) -> None:
     path = await make(service)
-    async with stranger(service) as browser, stranger(service) as other:
+    async with stranger(service) as other:
         theirs = key((await other.get(path)).text)
-        mine = key((await browser.get(path)).text)
-        for form_key in (theirs, "", "zz", mine[:-2]):
-            answer = await browser.post(path, data={"form_key": form_key, "name": "x"})
-            assert answer.status_code == 403
-        for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
-            answer = await browser.post(path, data={"form_key": mine, "name": "x"}, headers=headers)
-            assert answer.status_code == 403
+    mine = key((await visitor.get(path)).text)
+    for form_key in (theirs, "", "zz", mine[:-2]):
+        answer = await visitor.post(path, data={"form_key": form_key, "name": "x"})
+        assert answer.status_code == 403
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = await visitor.post(path, data={"form_key": mine, "name": "x"}, headers=headers)
+        assert answer.status_code == 403
     assert await everybody(service) == []
 
 
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"name": " "}, "This cannot be a student"),
         ({"name": "x" * 201}, "This cannot be a student"),
         ({"email": "nobody"}, "This is no e-mail address"),
         ({"claimed_id": "a\x00b"}, "This cannot be a student"),
     ],
 )
 async def test_wrong_field_is_told_on_the_form_that_keeps_the_others(
-    service: Service, fields: dict[str, str], words: str
+    service: Service, visitor: Browser, fields: dict[str, str], words: str
 ) -> None:
     path = await make(service)
-    async with stranger(service) as browser:
-        answer = await join(browser, path, **{"claimed_id": "<b>7", **fields})
-        assert answer.status_code == 422
-        assert words in answer.text
-        if "claimed_id" not in fields:
-            assert 'value="&lt;b&gt;7"' in answer.text
+    answer = await join(visitor, path, **{"claimed_id": "<b>7", **fields})
+    assert answer.status_code == 422
+    assert words in answer.text
+    if "claimed_id" not in fields:
+        assert 'value="&lt;b&gt;7"' in answer.text
     assert await everybody(service) == []
 
 
-async def test_person_of_single_sign_on_joins_as_themselves(service: Service) -> None:
+async def test_person_of_single_sign_on_joins_as_themselves(service: Service, visitor: Browser) -> None:
     path = await make(service)
     async with service.services.database.write() as session:
         person = Person(name="Анна", email="anna@hse.ru")
         session.add(person)
         await session.flush()
         await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
-    async with stranger(service) as browser:
-        browser.cookies.set(SESSION_COOKIE, "cookie", domain="grader.test")
-        page = (await browser.get(path)).text
-        assert "You are signed in as Анна" in page
-        assert 'name="name"' not in page
-        answer = await browser.post(path, data={"form_key": key(page), "claimed_id": "ivanov"})
-        assert (answer.status_code, answer.headers["location"]) == (303, f"/?course={DEFAULT_COURSE}")
-        assert (await browser.get(answer.headers["location"])).status_code == 200
-        assert "already, as Анна" in (await browser.get(path)).text
+    visitor.cookies.set(SESSION_COOKIE, "cookie", domain="grader.test")
+    page = (await visitor.get(path)).text
+    assert "You are signed in as Анна" in page
+    assert 'name="name"' not in page
+    answer = await visitor.post(path, data={"form_key": key(page), "claimed_id": "ivanov"})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/?course={DEFAULT_COURSE}")
+    assert (await visitor.get(answer.headers["location"])).status_code == 200
+    assert "already, as Анна" in (await visitor.get(path)).text
     (member,) = await everybody(service)
     assert (member.person_id, member.confirmed_at, member.claimed_id) == (person.id, None, "ivanov")
     async with service.services.database.write() as session:
         (await session.get_one(Membership, member.id)).removed_at = utc_now()
-    async with stranger(service) as browser:
-        browser.cookies.set(SESSION_COOKIE, "cookie", domain="grader.test")
-        answer = await browser.post(path, data={"form_key": key((await browser.get(path)).text)})
-        assert answer.status_code == 403
+    visitor.cookies.set(SESSION_COOKIE, "cookie", domain="grader.test")
+    answer = await visitor.post(path, data={"form_key": key((await visitor.get(path)).text)})
+    assert answer.status_code == 403
     async with service.services.database.read() as session:
         assert await session.scalar(select(func.count()).select_from(Person)) == 1
 
@@ -273,9 +267,8 @@ async def test_other_signed_in_browser_is_warned_and_signed_in_anew(service: Ser
         assert "nothing handed in yet" in (await browser.get("/")).text
 
 
-async def test_too_many_joins_are_slowed_down(service: Service) -> None:
+async def test_too_many_joins_are_slowed_down(service: Service, visitor: Browser) -> None:
     slow = replace(service.services, join_limit=RateLimit(2, clock=lambda: 0.0))
     service._transport.app.state.services = slow  # type: ignore[attr-defined]
     path = await make(service)
-    async with stranger(service) as browser:
-        assert [(await browser.post(path, data={})).status_code for _ in range(3)] == [403, 403, 429]
+    assert [(await visitor.post(path, data={})).status_code for _ in range(3)] == [403, 403, 429]

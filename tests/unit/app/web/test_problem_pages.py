@@ -111,14 +111,14 @@ async def test_address_without_a_page_is_told_to_everybody_in_the_same_words(two
     """A course, a submission and a member of others are told apart from nothing by no reader."""
     theirs = await hand_in(two, "petrov")
     await two.add_token("of-ivanov", student="ivanov")
-    asked = {
+    addresses = {
         f"/submissions/{NO_ID}": f"/submissions/{theirs}",
         f"/courses/{NO_ID}": f"/courses/{OTHER}",
         f"/courses/{NO_ID}/assignments/lstm-layer": f"/courses/{OTHER}/assignments/lstm-layer",
         f"/courses/{NO_ID}/members/{NO_ID}": f"/courses/{OTHER}/members/{NO_ID}",
     }
     async with two.browser("of-ivanov") as browser:
-        for nothing, somebodys in asked.items():
+        for nothing, somebodys in addresses.items():
             pages = [await browser.get(address) for address in (nothing, somebodys)]
             assert [page.status_code for page in pages] == [404, 404]
             assert main_of(pages[0]).replace(nothing, "") == main_of(pages[1]).replace(somebodys, "")
@@ -141,20 +141,18 @@ async def test_reader_of_a_course_stays_in_it(service: Service) -> None:
         assert wrong.status_code in (200, 422)
 
 
-async def test_stranger_at_an_address_without_a_page_is_led_to_the_way_in(service: Service) -> None:
-    async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
-        for path, status in STRANGE.items():
-            answer = await browser.get(path, follow_redirects=True)
-            assert answer.status_code == status, path
-            assert status == 401 or steps_of(answer) == {"Sign in": "/enter"}
+async def test_stranger_at_an_address_without_a_page_is_led_to_the_way_in(visitor: Browser) -> None:
+    for path, status in STRANGE.items():
+        answer = await visitor.get(path, follow_redirects=True)
+        assert answer.status_code == status, path
+        assert status == 401 or steps_of(answer) == {"Sign in": "/enter"}
 
 
-async def test_bad_cookie_is_no_fault_of_ours(service: Service) -> None:
-    async with service.client(None, Accept="text/html") as browser:
-        for cookie in (b"lstm_grader_session=\xff", b"lstm_grader_session=" + b"x" * 9000, b"=;;=,", b"\x01"):
-            answer = await browser.get("/", headers=[(b"cookie", cookie)])
-            assert answer.status_code == 401
-            assert 'action="/enter"' in answer.text
+async def test_bad_cookie_is_no_fault_of_ours(visitor: Browser) -> None:
+    for cookie in (b"lstm_grader_session=\xff", b"lstm_grader_session=" + b"x" * 9000, b"=;;=,", b"\x01"):
+        answer = await visitor.get("/", headers=[(b"cookie", cookie)])
+        assert answer.status_code == 401
+        assert 'action="/enter"' in answer.text
 
 
 async def test_form_that_is_too_large_or_too_old_leads_back_to_itself(browser: Browser) -> None:
@@ -168,8 +166,7 @@ async def test_form_that_is_too_large_or_too_old_leads_back_to_itself(browser: B
         assert steps_of(answer)["Back to the form"] == f"{here}?q=x"
 
 
-async def test_stranger_who_sends_too_much_is_answered_with_a_page(service: Service) -> None:
-    async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
-        answer = await browser.post("/enter", data={"token": "x" * (BODY_BYTES + 1)})
+async def test_stranger_who_sends_too_much_is_answered_with_a_page(visitor: Browser) -> None:
+    answer = await visitor.post("/enter", data={"token": "x" * (BODY_BYTES + 1)})
     assert answer.status_code == 413
     assert steps_of(answer) == {"Sign in": "/enter"}

@@ -55,10 +55,10 @@ async def test_refused_form_keeps_the_pasted_code_and_says_why_at_the_field(anna
     assert 'aria-invalid="true"' in both.text
     assert f'href="{PAGE}?lang=ru"' in both.text
     assert (await send(anna)).status_code == 422
-    told = await send(anna, {"Accept": "application/json"}, code=CODE.decode(), file=("LSTM.py", CODE))
-    assert told.json()["type"].endswith(":file-and-code")
-    sent = await send(anna, {"Accept": "application/json"}, code=CODE.decode())
-    assert sent.json()["address"].startswith("/submissions/")
+    problem = await send(anna, {"Accept": "application/json"}, code=CODE.decode(), file=("LSTM.py", CODE))
+    assert problem.json()["type"].endswith(":file-and-code")
+    answer = await send(anna, {"Accept": "application/json"}, code=CODE.decode())
+    assert answer.json()["address"].startswith("/submissions/")
 
 
 async def test_staff_who_name_no_student_hand_in_a_trial(service: Service) -> None:
@@ -100,8 +100,8 @@ async def test_attempts_say_what_changed_and_ask_for_a_review(anna: Browser, gra
     compared = (await anna.get(f"{first}/beside/{second.rpartition('/')[2]}")).text
     assert f'href="{ATTEMPTS}"' in compared
     assert "+ four" in compared
-    asked = {"form_secret": form_secret(page), "text": "Why?\nIs it wrong?"}
-    assert (await anna.post(f"{first}/reviews", data=asked)).status_code == 303
+    question = {"form_secret": form_secret(page), "text": "Why?\nIs it wrong?"}
+    assert (await anna.post(f"{first}/reviews", data=question)).status_code == 303
     report = (await anna.get(first)).text
     assert "Is it wrong?" in report
     assert "waits for an answer" in report
@@ -199,8 +199,8 @@ async def test_page_of_an_assignment_tells_comments_on_all_of_the_work_and_not_o
     member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
     comments = f"{COURSE}/members/{member}/assignments/lstm-layer/comments"
     on_one = {"text": "On this one", "submission": report.rpartition("/")[2]}
-    for said in ({"text": "On everything"}, on_one):
-        assert (await owner.post(comments, json=said)).is_success
+    for comment in ({"text": "On everything"}, on_one):
+        assert (await owner.post(comments, json=comment)).is_success
     page, of_report = [(await anna.get(address)).text for address in (PAGE, report)]
     assert ("On everything" in page, "On this one" in page) == (True, False)
     assert ("On everything" in of_report, "On this one" in of_report) == (True, True)

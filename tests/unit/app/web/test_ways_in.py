@@ -78,33 +78,30 @@ async def test_over_session_is_as_none(service: Service) -> None:
     assert next_in(page.text) == {PAGE}
 
 
-async def test_token_leads_to_the_page_that_was_wanted(service: Service) -> None:
-    async with stranger(service) as browser:
-        (next,) = next_in((await browser.get(PAGE)).text)
-        answer = await browser.post("/enter", data={"token": OWNER_TOKEN, "next": next})
-        assert (answer.status_code, answer.headers["location"]) == (303, PAGE)
-        assert (await browser.get(PAGE)).status_code == 200
+async def test_token_leads_to_the_page_that_was_wanted(visitor: Browser) -> None:
+    (next,) = next_in((await visitor.get(PAGE)).text)
+    answer = await visitor.post("/enter", data={"token": OWNER_TOKEN, "next": next})
+    assert (answer.status_code, answer.headers["location"]) == (303, PAGE)
+    assert (await visitor.get(PAGE)).status_code == 200
 
 
-async def test_link_of_a_mail_leads_to_the_page_that_was_wanted(service: Service) -> None:
-    async with stranger(service) as browser:
-        asked = await browser.get("/enter", params={"token": OWNER_TOKEN, "next": PAGE})
-        assert next_in(asked.text) >= {PAGE}
-        other = re.search(r'href="([^"]*lang=ru)"', asked.text)
-        assert other
-        assert next_in((await browser.get(unescape(other[1]))).text) >= {PAGE}
+async def test_link_of_a_mail_leads_to_the_page_that_was_wanted(visitor: Browser) -> None:
+    page = await visitor.get("/enter", params={"token": OWNER_TOKEN, "next": PAGE})
+    assert next_in(page.text) >= {PAGE}
+    other = re.search(r'href="([^"]*lang=ru)"', page.text)
+    assert other
+    assert next_in((await visitor.get(unescape(other[1]))).text) >= {PAGE}
 
 
-async def test_no_way_in_leads_to_another_site(service: Service) -> None:
-    async with stranger(service) as browser:
-        for bad in BAD:
-            sent = bad.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-            for path in ("/enter", "/link"):
-                assert next_in((await browser.get(path, params={"next": sent})).text) == {"/"}, bad
-            asked = await browser.get("/enter", params={"next": sent, "token": OWNER_TOKEN})
-            assert next_in(asked.text) == {"/"}, bad
-            answer = await browser.post("/enter", data={"token": OWNER_TOKEN, "next": sent})
-            assert (answer.status_code, answer.headers["location"]) == (303, "/"), bad
+async def test_no_way_in_leads_to_another_site(visitor: Browser) -> None:
+    for bad in BAD:
+        place = bad.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        for path in ("/enter", "/link"):
+            assert next_in((await visitor.get(path, params={"next": place})).text) == {"/"}, bad
+        page = await visitor.get("/enter", params={"next": place, "token": OWNER_TOKEN})
+        assert next_in(page.text) == {"/"}, bad
+        answer = await visitor.post("/enter", data={"token": OWNER_TOKEN, "next": place})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/"), bad
 
 
 @pytest.mark.parametrize("path", ["//evil.example.org/a?b=c", "///evil.example.org", "/%5Cevil"])
@@ -116,10 +113,9 @@ async def test_page_at_an_address_with_two_slashes_links_to_no_other_site(browse
 
 
 @pytest.mark.parametrize("pasted", ["{0}", " {0}\n", "http://grader.test/enter?token={0}", "/enter?token={0}&next=/ "])
-async def test_whole_link_is_taken_in_place_of_its_token(service: Service, pasted: str) -> None:
-    async with stranger(service) as browser:
-        answer = await browser.post("/enter", data={"token": pasted.format(OWNER_TOKEN)})
-        assert answer.status_code == 303
+async def test_whole_link_is_taken_in_place_of_its_token(visitor: Browser, pasted: str) -> None:
+    answer = await visitor.post("/enter", data={"token": pasted.format(OWNER_TOKEN)})
+    assert answer.status_code == 303
 
 
 @pytest.mark.parametrize("token", ["wrong", "http://grader.test/enter?token=wrong", "http://[/enter?"])
@@ -146,30 +142,28 @@ async def test_form_sent_while_signed_out_says_that_nothing_was_saved_and_leads_
 
 @pytest.mark.parametrize("is_multipart", [True, False])
 async def test_text_written_while_signed_out_is_given_back_and_kept_nowhere(
-    service: Service, caplog: pytest.LogCaptureFixture, is_multipart: bool
+    visitor: Browser, caplog: pytest.LogCaptureFixture, is_multipart: bool
 ) -> None:
     fields = {"form_secret": "of-the-form", "code": "class LSTM:\r\n  </textarea><b>mine"}
     body: dict[str, Any] = {"data": fields}
     if is_multipart:
         body = {"files": {**{name: (None, value) for name, value in fields.items()}, "file": ("a.py", b"of-the-file")}}
-    async with stranger(service) as browser:
-        for path in PAGE, f"/submissions/{new_id()}/reviews":
-            answer = await browser.post(path, **body)
-            assert answer.status_code == 401
-            assert "\nclass LSTM:\n  &lt;/textarea&gt;&lt;b&gt;mine</textarea>" in answer.text
-            assert "of-the" not in answer.text
-            assert "mine" not in caplog.text
-        asked_by_script = await browser.post(PAGE, headers={"Accept": "application/json"}, **body)
-        assert asked_by_script.headers["content-type"] == "application/problem+json"
-        assert "mine" not in asked_by_script.text
+    for path in PAGE, f"/submissions/{new_id()}/reviews":
+        answer = await visitor.post(path, **body)
+        assert answer.status_code == 401
+        assert "\nclass LSTM:\n  &lt;/textarea&gt;&lt;b&gt;mine</textarea>" in answer.text
+        assert "of-the" not in answer.text
+        assert "mine" not in caplog.text
+    asked_by_script = await visitor.post(PAGE, headers={"Accept": "application/json"}, **body)
+    assert asked_by_script.headers["content-type"] == "application/problem+json"
+    assert "mine" not in asked_by_script.text
 
 
-async def test_text_of_strangers_is_limited(service: Service) -> None:
-    async with stranger(service) as browser:
-        for path, most in ((PAGE, PASTE_BYTES), (f"/submissions/{new_id()}/reviews", BODY_BYTES - 1000)):
-            for size, is_there in ((most, True), (most + FORM_OVERHEAD_BYTES, False)):
-                answer = await browser.post(path, files={"code": (None, "x" * size)})
-                assert (answer.status_code, "</textarea>" in answer.text) == (401, is_there)
+async def test_text_of_strangers_is_limited(visitor: Browser) -> None:
+    for path, most in ((PAGE, PASTE_BYTES), (f"/submissions/{new_id()}/reviews", BODY_BYTES - 1000)):
+        for size, is_there in ((most, True), (most + FORM_OVERHEAD_BYTES, False)):
+            answer = await visitor.post(path, files={"code": (None, "x" * size)})
+            assert (answer.status_code, "</textarea>" in answer.text) == (401, is_there)
 
 
 def test_every_text_of_a_page_is_given_back() -> None:
@@ -195,8 +189,8 @@ async def test_bad_host_is_answered_with_a_page(service: Service, host: str) -> 
 async def test_signing_out_twice_is_no_fault(browser: Browser) -> None:
     secret = form_secret((await browser.get("/")).text)
     cookies = dict(browser.cookies)
-    for kept in (cookies, cookies, {}):
+    for jar in (cookies, cookies, {}):
         browser.cookies.clear()
-        browser.cookies.update(kept)
+        browser.cookies.update(jar)
         answer = await browser.post("/leave", data={"form_secret": secret})
         assert (answer.status_code, answer.headers["location"]) == (303, "/")

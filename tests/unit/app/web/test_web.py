@@ -38,29 +38,30 @@ async def send(browser: httpx.AsyncClient, **changed: Any) -> httpx.Response:
     return await browser.post(PAGE, files={"file": file}, data=data)
 
 
-async def test_link_asks_first_then_signs_in_and_leaves_the_address_without_the_token(service: Service) -> None:
+async def test_link_asks_first_then_signs_in_and_leaves_the_address_without_the_token(
+    service: Service, visitor: Browser
+) -> None:
     await service.add_token("of-anna", student="Анна <Иванова>")
-    async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
-        asked = await browser.get("/enter", params={"token": "of-anna"})
-        assert (asked.status_code, "set-cookie" in asked.headers) == (200, False)
-        assert "You will be signed in as Анна &lt;Иванова&gt;." in asked.text
-        assert "This browser is signed in" not in asked.text
-        russian = re.search(r'href="([^"]*lang=ru)"', asked.text)
-        assert russian
-        assert "Вы войдёте как Анна" in (await browser.get(unescape(russian[1]))).text
-        token = re.search(r'name="token" value="([^"]+)"', asked.text)
-        assert token
-        await browser.post("/enter", data={"token": token[1]})
-        assert "This browser is signed in" not in (await browser.get("/enter?token=of-anna&lang=en")).text
-        other = unescape((await browser.get("/enter", params={"token": OWNER_TOKEN})).text)
-        assert "signed in as Анна <Иванова> now. If you go on, it is signed in as owner instead." in other
-        response = await browser.post("/enter", data={"token": OWNER_TOKEN})
-        cookie = response.headers["set-cookie"]
-        assert (response.status_code, response.headers["location"]) == (303, "/")
-        assert "HttpOnly" in cookie
-        assert "SameSite=lax" in cookie
-        assert OWNER_TOKEN not in cookie
-        assert (await browser.get("/")).status_code == 200
+    page = await visitor.get("/enter", params={"token": "of-anna"})
+    assert (page.status_code, "set-cookie" in page.headers) == (200, False)
+    assert "You will be signed in as Анна &lt;Иванова&gt;." in page.text
+    assert "This visitor is signed in" not in page.text
+    russian = re.search(r'href="([^"]*lang=ru)"', page.text)
+    assert russian
+    assert "Вы войдёте как Анна" in (await visitor.get(unescape(russian[1]))).text
+    token = re.search(r'name="token" value="([^"]+)"', page.text)
+    assert token
+    await visitor.post("/enter", data={"token": token[1]})
+    assert "This visitor is signed in" not in (await visitor.get("/enter?token=of-anna&lang=en")).text
+    other = unescape((await visitor.get("/enter", params={"token": OWNER_TOKEN})).text)
+    assert "signed in as Анна <Иванова> now. If you go on, it is signed in as owner instead." in other
+    response = await visitor.post("/enter", data={"token": OWNER_TOKEN})
+    cookie = response.headers["set-cookie"]
+    assert (response.status_code, response.headers["location"]) == (303, "/")
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert OWNER_TOKEN not in cookie
+    assert (await visitor.get("/")).status_code == 200
 
 
 async def test_service_without_single_sign_on_has_no_pages_of_it(service: Service) -> None:
@@ -104,9 +105,9 @@ async def test_page_loads_itself_again_until_there_is_a_report(
     watching = asyncio.create_task(browser.get(address[1]))
     await until(lambda: grader.began)
     grader.released.set()
-    told = await watching
-    assert told.headers["content-type"].startswith("text/event-stream")
-    assert "event: done" in told.text
+    answer = await watching
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert "event: done" in answer.text
     assert 'http-equiv="refresh"' not in (await browser.get(where)).text
 
 
@@ -209,9 +210,9 @@ async def test_a_students_own_form_names_the_student_and_asks_for_no_name(servic
         page = (await browser.get(PAGE)).text
         assert 'name="student"' not in page
         files = {"file": ("LSTM.py", b"class LSTM: ...")}
-        sent = await browser.post(PAGE, files=files, data={"form_secret": form_secret(page)})
-        assert sent.status_code == 303
-        assert "Анна &lt;Иванова&gt;" in (await browser.get(sent.headers["location"])).text
+        answer = await browser.post(PAGE, files=files, data={"form_secret": form_secret(page)})
+        assert answer.status_code == 303
+        assert "Анна &lt;Иванова&gt;" in (await browser.get(answer.headers["location"])).text
 
 
 async def test_the_first_file_after_a_start_is_told_to_wait_longer(
@@ -219,10 +220,10 @@ async def test_the_first_file_after_a_start_is_told_to_wait_longer(
 ) -> None:
     state = service._transport.app.state.operations  # type: ignore[attr-defined]
     grader.released.clear()
-    sent = await send(browser, student="ivanov")
+    answer = await send(browser, student="ivanov")
     for has_ended in (False, True):
         state.self_test.has_ended = has_ended
-        page = (await browser.get(sent.headers["location"])).text
+        page = (await browser.get(answer.headers["location"])).text
         assert ("The service has just started" in page) is not has_ended
         assert "The file has arrived" in page
         assert "few seconds" not in page

@@ -16,26 +16,26 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
     ("span", "unit"), [(HOUR, Unit.HOUR), (20 * HOUR, Unit.HOUR), (3 * DAY, Unit.DAY), (100 * DAY, Unit.WEEK)], ids=str
 )
 def test_steps_are_as_short_as_leaves_few_of_them(span: timedelta, unit: Unit) -> None:
-    found = activity([BEGIN, BEGIN + span, BEGIN + span], "Europe/Moscow")
-    assert found.unit == unit
-    assert len(found.steps) <= MOST_STEPS
-    assert (found.steps[0][1], found.steps[-1][1], found.most, found.earlier) == (1, 2, 2, 0)
+    chart = activity([BEGIN, BEGIN + span, BEGIN + span], "Europe/Moscow")
+    assert chart.unit == unit
+    assert len(chart.steps) <= MOST_STEPS
+    assert (chart.steps[0][1], chart.steps[-1][1], chart.most, chart.earlier) == (1, 2, 2, 0)
     # Each step begins where the clock on the wall of the course does.
-    assert {step.strftime("%M:%S") for step, _ in found.steps} == {"00:00"}
-    assert found.steps[0][0] <= BEGIN
-    assert str(found.steps[0][0].tzinfo) == "Europe/Moscow"
+    assert {step.strftime("%M:%S") for step, _ in chart.steps} == {"00:00"}
+    assert chart.steps[0][0] <= BEGIN
+    assert str(chart.steps[0][0].tzinfo) == "Europe/Moscow"
 
 
 def test_of_years_the_newest_weeks_are_shown_and_the_rest_is_counted() -> None:
-    found = activity([BEGIN - 900 * DAY, BEGIN - 800 * DAY, BEGIN], "UTC")
-    assert (found.unit, len(found.steps), found.earlier) == (Unit.WEEK, MOST_STEPS, 2)
+    chart = activity([BEGIN - 900 * DAY, BEGIN - 800 * DAY, BEGIN], "UTC")
+    assert (chart.unit, len(chart.steps), chart.earlier) == (Unit.WEEK, MOST_STEPS, 2)
 
 
 def test_hour_that_comes_twice_is_one_step() -> None:
     """At the end of summer time the clock on the wall shows the same hour twice."""
     twice = [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1)]
-    found = activity(twice, "Europe/Berlin")
-    assert [count for _, count in found.steps] == [2]
+    chart = activity(twice, "Europe/Berlin")
+    assert [count for _, count in chart.steps] == [2]
 
 
 def test_no_attempts_are_no_steps() -> None:

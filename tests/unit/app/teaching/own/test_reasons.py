@@ -22,11 +22,11 @@ ACCEPTED = {"points": 100.0, "decision": HoldDecision.ACCEPTED}
 
 
 def reasons(attempts: list[float | dict[str, Any] | None], *, is_student: bool = True, **rules: Any) -> list[str]:
-    given = [each if isinstance(each, dict) else {"points": each} for each in attempts]
+    fields = [each if isinstance(each, dict) else {"points": each} for each in attempts]
     assignment = PLAIN.model_copy(update={"attempts": Attempts(**rules)})
-    them = [Attempt(number, AT, **{"points": None, **each}) for number, each in enumerate(given, start=1)]
-    found = reasons_of(Basis(Terms(assignment, is_student=is_student), them))
-    return [found[number].value for number in sorted(found)]
+    history = [Attempt(number, AT, **{"points": None, **each}) for number, each in enumerate(fields, start=1)]
+    reason_of = reasons_of(Basis(Terms(assignment, is_student=is_student), history))
+    return [reason_of[number].value for number in sorted(reason_of)]
 
 
 @pytest.mark.parametrize(

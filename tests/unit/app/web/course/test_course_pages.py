@@ -28,8 +28,8 @@ HERE = f"/courses/{DEFAULT_COURSE}"
 
 async def member_of(service: Service, student: str) -> str:
     async with service.client() as owner:
-        found = (await owner.get(f"/api/v1{HERE}/members", params={"search": student})).json()["items"]
-    return str(found[0]["id"])
+        members = (await owner.get(f"/api/v1{HERE}/members", params={"search": student})).json()["items"]
+    return str(members[0]["id"])
 
 
 @pytest.fixture
@@ -199,8 +199,8 @@ async def test_held_attempt_is_shown_with_its_reason_and_decided_from_its_report
 ) -> None:
     def attack(report: Report) -> Report:
         held = Advisory(code="attack_on_grader", params={"variant": "forged"})
-        seen = Advisory(code="review_suggested", params={"evidence": "odd"})
-        return report.model_copy(update={"advisories": [held, seen]})
+        odd = Advisory(code="review_suggested", params={"evidence": "odd"})
+        return report.model_copy(update={"advisories": [held, odd]})
 
     grader.change = attack
     id = await hand_in(service, "ivanov")
@@ -261,8 +261,8 @@ async def test_our_failures_are_graded_again_with_one_click(
 
 async def test_review_is_answered_once(service: Service, browser: Browser, owner: Browser) -> None:
     id = await hand_in(service, "ivanov")
-    asked = (await owner.post(f"/api/v1/submissions/{id}/reviews", json={"text": "Why <b>not</b>?"})).json()
-    one = f"{HERE}/reviews/{asked['id']}"
+    review = (await owner.post(f"/api/v1/submissions/{id}/reviews", json={"text": "Why <b>not</b>?"})).json()
+    one = f"{HERE}/reviews/{review['id']}"
     assert "Why &lt;b&gt;not&lt;/b&gt;?" in (await browser.get(f"{HERE}/reviews")).text
     assert (await send(browser, one, one, answer="Because.")).status_code == 303
     late = await send(browser, one, one, answer="Another answer.")
@@ -283,8 +283,8 @@ async def test_two_attempts_stand_beside_each_other_in_their_order(service: Serv
 async def test_extension_is_given_by_the_clock_of_the_course(work: str, browser: Browser, owner: Browser) -> None:
     await owner.patch(f"/api/v1{HERE}", json={"time_zone": "Europe/Moscow"})
     year = utc_now().year + 1
-    given = {"due": f"{year}-10-08T23:59", "more_attempts": "2", "extension_reason": "ill"}
-    assert (await send(browser, work, f"{work}/extension", **given)).status_code == 303
+    dates = {"due": f"{year}-10-08T23:59", "more_attempts": "2", "extension_reason": "ill"}
+    assert (await send(browser, work, f"{work}/extension", **dates)).status_code == 303
     assert f'value="{year}-10-08T23:59"' in (await browser.get(work)).text
     extension = (await owner.get(f"/api/v1{work}/extension")).json()
     assert (extension["due"], extension["more_attempts"]) == (f"{year}-10-08T20:59:00Z", 2)
@@ -304,9 +304,9 @@ async def test_extension_is_given_by_the_clock_of_the_course(work: str, browser:
 async def test_unchanged_extension_is_no_change_even_in_the_hour_that_the_clock_shows_twice(
     work: str, owner: Browser, browser: Browser
 ) -> None:
-    given = {"due": "2030-10-27T01:30:00Z", "closes": "2030-10-27T01:45:00Z", "reason": "ill"}
+    dates = {"due": "2030-10-27T01:30:00Z", "closes": "2030-10-27T01:45:00Z", "reason": "ill"}
     await owner.patch(f"/api/v1{HERE}", json={"time_zone": "Europe/Berlin"})
-    await owner.put(f"/api/v1{work}/extension", json=given)
+    await owner.put(f"/api/v1{work}/extension", json=dates)
     form = _filled((await browser.get(work)).text)
     assert form["due"] == "2030-10-27T02:30"
     assert (await send(browser, work, f"{work}/extension", **form)).status_code == 303
@@ -314,15 +314,15 @@ async def test_unchanged_extension_is_no_change_even_in_the_hour_that_the_clock_
     assert len([each for each in logged if "extension" in each["after"]]) == 1
     assert (await send(browser, work, f"{work}/extension", **{**form, "more_attempts": "1"})).status_code == 303
     extension = (await owner.get(f"/api/v1{work}/extension")).json()
-    assert {**extension, **given, "more_attempts": 1} == extension
+    assert {**extension, **dates, "more_attempts": 1} == extension
 
 
 async def test_form_of_an_extension_does_not_bring_back_what_was_cleared(work: str, browser: Browser) -> None:
     year = utc_now().year + 1
-    given = {"due": f"{year}-10-08T23:59", "closes": f"{year}-10-09T12:00", "more_attempts": "2"}
-    await send(browser, work, f"{work}/extension", **given, extension_reason="ill")
-    assert _filled((await browser.get(work)).text) == {**given, "extension_reason": "ill"}
-    cleared = {**dict.fromkeys(given, ""), "extension_reason": ""}
+    dates = {"due": f"{year}-10-08T23:59", "closes": f"{year}-10-09T12:00", "more_attempts": "2"}
+    await send(browser, work, f"{work}/extension", **dates, extension_reason="ill")
+    assert _filled((await browser.get(work)).text) == {**dates, "extension_reason": "ill"}
+    cleared = {**dict.fromkeys(dates, ""), "extension_reason": ""}
     refused = await send(browser, work, f"{work}/extension", **cleared)
     assert (refused.status_code, _filled(refused.text)) == (422, cleared)
 

@@ -15,9 +15,9 @@ COURSE = f"/courses/{DEFAULT_COURSE}"
 
 def hidden(html: str, name: str) -> str:
     """Return the value of a hidden field."""
-    found = re.search(rf'name="{name}" value="([^"]*)"', html)
-    assert found, name
-    return unescape(found[1])
+    field = re.search(rf'name="{name}" value="([^"]*)"', html)
+    assert field, name
+    return unescape(field[1])
 
 
 async def send(

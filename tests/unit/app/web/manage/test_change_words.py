@@ -71,8 +71,8 @@ def test_assignments_have_their_titles() -> None:
 @pytest.mark.parametrize("way", ["value", "delta"])
 def test_grade_that_is_set_to_zero_is_said(way: str) -> None:
     words = Words("en", ZoneInfo("UTC"), Subjects({}, {}), {})
-    given = {"assignment": "lstm-layer", "delta": None, "value": None, "reason": "copied", way: 0.0}
-    (line,) = words.entry(change("member", {}, {"adjustment": given})).lines
+    adjustment = {"assignment": "lstm-layer", "delta": None, "value": None, "reason": "copied", way: 0.0}
+    (line,) = words.entry(change("member", {}, {"adjustment": adjustment})).lines
     assert line.after
     assert re.search(r"\b0\b", line.after)
     assert len(line.after.split(", ")) == 2

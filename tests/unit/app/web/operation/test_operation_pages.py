@@ -30,17 +30,17 @@ PAGES = [f"{COURSE}/{page}" for page in ("regrades", "batch", "grade-book")]
 
 
 def archive(*names: str, content: bytes = b"class LSTM: ...\n") -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as packed:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
         for name in names or ["ivanov.py"]:
             packed.writestr(name, content)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def next_page(shown: str, parameter: str) -> str | None:
     """Return the address of the next page of the list that this parameter of the query turns."""
-    found = re.search(rf'rel="next" href="([^"]*\b{parameter}=\w+)"', shown)
-    return found and html.unescape(found[1])
+    link = re.search(rf'rel="next" href="([^"]*\b{parameter}=\w+)"', shown)
+    return link and html.unescape(link[1])
 
 
 async def send(browser: httpx.AsyncClient, at: str, address: str, **data: str) -> httpx.Response:
@@ -130,9 +130,9 @@ async def test_preview_that_runs_is_shown_to_whoever_asks_for_the_same(
 ) -> None:
     await hand_in(service, "ivanov")
     grader.released.clear()
-    asked = [{"mode": "preview"}, {"mode": "preview"}, {"mode": "preview", "student": "ivanov"}, {"mode": "now"}]
+    forms = [{"mode": "preview"}, {"mode": "preview"}, {"mode": "preview", "student": "ivanov"}, {"mode": "now"}]
     first, again, other, now = [
-        (await send(browser, PAGES[0], PAGES[0], **fields)).headers["location"] for fields in asked
+        (await send(browser, PAGES[0], PAGES[0], **fields)).headers["location"] for fields in forms
     ]
     assert first == again
     assert len({first, other, now}) == 3
@@ -165,12 +165,12 @@ async def test_files_of_a_batch_are_all_reached_from_page_to_page(
     monkeypatch.setattr(batch, "PER_PAGE", 2)
     names = [f"nobody{number}.py" for number in range(5)]
     address = (await hand_in_archive(browser, archive(*names, content=content))).headers["location"]
-    seen = []
+    pages = []
     while address:
         shown = (await browser.get(address)).text
-        seen.append(re.findall(r"<bdi>(nobody\d\.py)</bdi>", shown))
+        pages.append(re.findall(r"<bdi>(nobody\d\.py)</bdi>", shown))
         address = next_page(shown, parameter)
-    assert seen == [names[:2], names[2:4], names[4:]]
+    assert pages == [names[:2], names[2:4], names[4:]]
 
 
 async def test_id_that_no_student_has_is_told_on_the_same_page_of_files(
@@ -183,12 +183,12 @@ async def test_id_that_no_student_has_is_told_on_the_same_page_of_files(
     (action, _), (_, field) = re.findall(
         r'action="([^"]*/owners[^"]*)"|name="(owner-\w+)"', (await browser.get(second)).text
     )
-    told = await send(browser, second, action, **{field: "nobody"})
-    assert told.status_code == 422
-    assert f'name="{field}" list="students" value="nobody"' in told.text
+    refused = await send(browser, second, action, **{field: "nobody"})
+    assert refused.status_code == 422
+    assert f'name="{field}" list="students" value="nobody"' in refused.text
     # Sent again, it would come back to the same files.
-    assert f'action="{action}"' in told.text
-    third = next_page(told.text, "unmatched")
+    assert f'action="{action}"' in refused.text
+    third = next_page(refused.text, "unmatched")
     assert third is not None
     last = await browser.get(third)
     assert "<bdi>nobody2.py</bdi>" in last.text
