@@ -19,7 +19,7 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 EXAMPLES = dict(re.findall(r"^#([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
 ALL = {variable(name) for name in Settings.model_fields}
-#: Those that image and compose file set.
+#: Variables that image and compose file set.
 FIXED = {variable(name) for name in ("host", "data_dir", "cache_dir", "database_url", "worker_port")}
 
 

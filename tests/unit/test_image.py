@@ -30,14 +30,6 @@ def _lock(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
 
 
-def test_the_last_stage_is_the_default_target():
-    assert list(STAGES)[-1] == "cpu"
-
-
-def test_every_base_comes_from_an_argument_or_is_a_stage():
-    assert {base for base, _ in STAGES.values()} - STAGES.keys() == {"${BASE}"}
-
-
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_compose_file_takes_away_nothing_that_the_image_needs(target):
     """A key without a value removes the image's own from the container where nothing else sets it."""
@@ -78,15 +70,6 @@ def test_the_health_check_asks_the_port_of_the_service(monkeypatch, port, asked)
     assert connected == [("127.0.0.1", asked)]
 
 
-def test_a_new_version_leaves_the_installed_packages_as_they_are():
-    for target in TARGETS:
-        stage = f"{target}-packages"
-        while stage in STAGES:
-            stage, body = STAGES[stage]
-            assert "LABEL" not in body
-            assert "COPY . ." not in body
-
-
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_target_runs_as_an_ordinary_user_and_keeps_its_data_in_a_volume(target):
     base, body = STAGES[target]
@@ -94,20 +77,6 @@ def test_a_target_runs_as_an_ordinary_user_and_keeps_its_data_in_a_volume(target
     assert "\nVOLUME /data\nUSER 10001\n" in body
     assert f"COPY --from={target}-packages /opt/venv /opt/venv" in body
     assert f"dependencies requirements/{target}.txt" in STAGES[f"{target}-packages"][1]
-
-
-def test_every_target_is_in_the_compose_file():
-    assert set(re.findall(r"target: (\w+)", COMPOSE)) == set(TARGETS)
-
-
-def test_the_context_of_the_build_holds_all_that_it_copies():
-    let_in = set(re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE))
-    copied = {
-        name
-        for line in re.findall(r"^COPY (requirements/.*) requirements/$", DOCKERFILE, re.MULTILINE)
-        for name in line.split()
-    }
-    assert copied <= let_in
 
 
 def test_the_label_has_the_version_of_the_project():

@@ -1,4 +1,4 @@
-"""Commands, codes, cookies, lines of the log, metrics, settings, refusals: each documented once, and no other named."""
+"""Cookies, lines of the log, metrics, settings, refusals: each documented once; generated pages are fresh."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-import typer
 from pydantic import BaseModel
 
-from app.cli import cli
 from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS
 from app.operations.metrics import Metrics
 from app.settings import ENV_PREFIX, SECRETS, Settings
@@ -27,10 +25,7 @@ from grader.report.schema import report_schema
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
-LEVELS = {"debug", "info", "warning", "error", "exception"}
-#: Functions that log the event that they are given.
-LOGGING = {"reasons_logged"}
-#: Of `make bench`.
+#: A variable of `make bench`.
 OTHER_VARIABLES = {"LSTM_GRADER_BENCH_BASE"}
 
 
@@ -51,14 +46,14 @@ UNITS = {
 
 def quantity(cell: str) -> float | None:
     """Return the number that a cell begins with, in bytes or seconds where it has a unit."""
-    found = re.match(r"`?(\d[\d,]*(?:e-\d+)?)(?!\.)`?(?: (KiB|MiB|GiB|minutes|hour|days))?", cell)
-    return float(found[1].replace(",", "")) * UNITS[found[2]] if found else None
+    match = re.match(r"`?(\d[\d,]*(?:e-\d+)?)(?!\.)`?(?: (KiB|MiB|GiB|minutes|hour|days))?", cell)
+    return float(match[1].replace(",", "")) * UNITS[match[2]] if match else None
 
 
 def defaults(model: type[BaseModel]) -> dict[str, float]:
     """Return the defaults that are numbers."""
-    found = {name: field.default for name, field in model.model_fields.items()}
-    return {name: value for name, value in found.items() if isinstance(value, int | float) and value is not False}
+    values = {name: field.default for name, field in model.model_fields.items()}
+    return {name: value for name, value in values.items() if isinstance(value, int | float) and value is not False}
 
 
 def words(cell: str) -> list[str]:
@@ -88,37 +83,6 @@ def test_every_key_and_status_of_a_report_is_described() -> None:
     spans = re.findall(r"`([^`\n]+)`|^#+ (.+)$", (DOCS / "report.md").read_text(encoding="utf-8"), re.MULTILINE)
     described = set(re.findall(r"\w+", " ".join(map("".join, spans))))
     assert (keys | {"title", "message", "hint"} | {status.value for status in Status}) - described == set()
-
-
-def commands() -> dict[str, set[str]]:
-    """Return the options of each command and of each group."""
-    found = {}
-
-    def walk(command: typer._click.core.Command, *path: str) -> None:
-        options = {option for each in command.params for option in [*each.opts, *each.secondary_opts]}
-        found[" ".join(path)] = options | {"--help"}
-        for name, inner in getattr(command, "commands", {}).items():
-            walk(inner, *path, name)
-
-    walk(typer.main.get_command(cli))
-    return found
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_a_page_names_no_command_and_no_option_that_there_is_not(page: Path) -> None:
-    known = commands()
-    text = re.sub(r"\\\n\s*", "", page.read_text(encoding="utf-8"))
-    for line in re.findall(r"lstm-grader ((?:[a-z`][^\n|`;&#]*))", text):
-        path = ""
-        for word in line.split():
-            longer = f"{path} {word}".strip()
-            if longer not in known:
-                break
-            path = longer
-        if not path:
-            continue
-        named = re.findall(r"(?<!\S)(--[a-z-]+)", line)
-        assert set(named) <= known[path], f"lstm-grader {line}"
 
 
 def test_every_setting_has_one_row_and_no_page_names_another() -> None:
@@ -171,9 +135,9 @@ def test_every_metric_has_a_row_and_no_other_is_named() -> None:
         name for row in rows("operations.md", "Metrics") for name in re.findall(r"lstm_grader_[a-z_]*[a-z]", row[0])
     )
     assert {name for name in named if name != "lstm_grader_process"} == ours
+    known = names | {"lstm_grader_process", "lstm_grader_client"} | cookies().keys()
     for page in PAGES:
         for name in re.findall(r"`(lstm_grader_[a-z_]*[a-z])", page.read_text(encoding="utf-8")):
-            known = names | {"lstm_grader_process", "lstm_grader_client"} | cookies().keys()
             assert re.sub(r"_(bucket|sum|count)$", "", name) in known, f"{page.name}: {name}"
 
 
@@ -188,60 +152,23 @@ def test_every_cookie_has_one_row_and_no_other_is_in_the_table() -> None:
     assert Counter(word for row in rows("operations.md", "Cookies") for word in words(row[0])) == cookies()
 
 
-def logged() -> dict[str, set[str]]:
-    """Return the fields of each event that the code logs, as far as they stand in the call."""
-    found: dict[str, set[str]] = {}
-    for package in ("app", "grader", "reference"):
-        for file in sorted((ROOT / package).rglob("*.py")):
-            tree = ast.parse(file.read_text(encoding="utf-8"))
-            constants = {
-                node.targets[0].id: node.value.value
-                for node in tree.body
-                if isinstance(node, ast.Assign)
-                and isinstance(node.targets[0], ast.Name)
-                and isinstance(node.value, ast.Constant)
-            }
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Call) and (event := event_of(node, constants)):
-                    extra = [keyword for keyword in node.keywords if keyword.arg == "extra"]
-                    keys = {
-                        key.value
-                        for each in extra
-                        for part in ast.walk(each.value)
-                        if isinstance(part, ast.Dict)
-                        for key in part.keys
-                        if isinstance(key, ast.Constant)
-                    }
-                    found.setdefault(event, set()).update(keys)
-    return found
-
-
-def event_of(call: ast.Call, constants: dict[str, object]) -> str | None:
-    """Return the event that a call logs, or None if it logs nothing, or what its caller names."""
-    function, arguments = call.func, call.args
-    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "logger":
-        if function.attr == "log":
-            arguments = arguments[1:]
-        elif function.attr not in LEVELS:
-            return None
-    elif not (isinstance(function, ast.Name) and function.id in LOGGING):
-        return None
-    if isinstance(arguments[0], ast.Constant):
-        return str(arguments[0].value)
-    return str(constants[arguments[0].id]) if getattr(arguments[0], "id", None) in constants else None
-
-
 def test_every_event_of_the_log_has_one_row_with_its_fields() -> None:
+    events: dict[str, set[str]] = {}
+    for file in (file for package in ("app", "grader", "reference") for file in (ROOT / package).rglob("*.py")):
+        source = file.read_text(encoding="utf-8")
+        constants = dict(re.findall(r'^([A-Z_]+) = "(\w+)"$', source, re.MULTILINE))
+        for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
+            function = ast.unparse(call.func)
+            if function != "reasons_logged" and not function.startswith("logger."):
+                continue
+            event = call.args[1 if function == "logger.log" else 0]
+            name = event.value if isinstance(event, ast.Constant) else constants.get(ast.unparse(event))
+            facts = [part for each in call.keywords for part in ast.walk(each.value) if isinstance(part, ast.Dict)]
+            fields = {key.value for part in facts for key in part.keys if isinstance(key, ast.Constant)}
+            # A function that logs the event which its caller names is looked at there.
+            if name is not None:
+                events.setdefault(str(name), set()).update(map(str, fields))
     documented = {row[0]: row for row in rows("logs.md") if len(row) == 4}
-    counted = Counter(word for row in documented.values() for word in words(row[0]))
-    events = logged()
-    assert counted == Counter(events.keys())
-    for event, fields in events.items():
-        assert fields <= set(words(documented[f"`{event}`"][3])), event
-
-
-def test_a_line_of_the_log_that_nobody_documented_would_be_found() -> None:
-    (call,) = [node for node in ast.walk(ast.parse('logger.log(level, "lost", extra=facts)')) if hasattr(node, "func")]
-    assert event_of(call, {}) == "lost"
-    (call,) = [node for node in ast.walk(ast.parse("logger.info(EVENT)")) if hasattr(node, "func")]
-    assert event_of(call, {"EVENT": "lost"}) == "lost"
+    assert Counter(word for row in documented.values() for word in words(row[0])) == Counter(events.keys())
+    for name, fields in events.items():
+        assert fields <= set(words(documented[f"`{name}`"][3])), name

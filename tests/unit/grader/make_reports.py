@@ -31,7 +31,7 @@ from grader.report.reproduction import reproduction
 
 ASSIGNMENT = load_assignments()["lstm-layer"]
 SHA256 = "ab" * 32
-#: What a student may put wherever text is shown: markup, a spreadsheet's formula, terminal colours, XML's forbidden.
+#: A student's text with markup, a spreadsheet's formula, terminal colours, and characters that XML forbids.
 HOSTILE = "=cmd|' /C calc'!A0 <script>alert(1)</script> ]]> &amp; {{ 7*7 }} \x1b[31mred\x00\u202e\uffff \"' </pre>"
 
 #: The first number that differs, and how cases are compared.

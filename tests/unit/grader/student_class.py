@@ -140,8 +140,8 @@ class StudentClass:
 
     def _raised(self, exc: Exception, phase: str, case: str) -> dict[str, Any]:
         bases = [each.__name__ for each in type(exc).__mro__]
-        told = {"event": "raised", "phase": phase, "case": case, "type": bases[0], "bases": bases}
-        return told | {"message": str(exc), "lines": [self.line], "in_init": phase == "build"}
+        event = {"event": "raised", "phase": phase, "case": case, "type": bases[0], "bases": bases}
+        return event | {"message": str(exc), "lines": [self.line], "in_init": phase == "build"}
 
     def sandbox(self, under_keras2: StudentClass | None = None) -> InMemorySandbox:
         """Return a box in which this is the class, read without a mistake; `under_keras2`: what it does there."""

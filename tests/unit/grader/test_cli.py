@@ -136,6 +136,7 @@ def test_an_output_that_cannot_be_written_is_told_before_anything_is_graded(
     [
         ({}, "ru"),
         ({"LANG": "C"}, "en"),
+        ({"LANG": "POSIX"}, "en"),
         ({"LANG": "en_US.UTF-8"}, "en"),
         ({"LANG": "ru_RU.UTF-8"}, "ru"),
         ({"LANG": "fr_FR.UTF-8"}, "ru"),

@@ -49,6 +49,6 @@ def test_only_an_assignment_with_task_2_has_its_cells():
 def test_other_sizes_and_a_title_with_signs_of_templates_are_taken_as_they_are(assignment):
     first = assignment.cases[0].model_copy(update={"timesteps": 7})
     changed = assignment.model_copy(update={"cases": [first, *assignment.cases[1:]], "title": {"en": "$batch {x}"}})
-    made = handout.module(changed, "ru").decode()
-    assert "SEQ_LEN = 7 " in made
-    assert made.startswith("# # $batch {x}\n")
+    module = handout.module(changed, "ru").decode()
+    assert "SEQ_LEN = 7 " in module
+    assert module.startswith("# # $batch {x}\n")

@@ -40,9 +40,9 @@ def test_answer_in_a_folder_is_its_notebook_or_the_only_module(tmp_path: Path, n
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
-    found = in_folder(tmp_path, 100)
-    assert (found.filename, found.choices) == (chosen, ())
-    assert found.content.decode().endswith(chosen)
+    submission = in_folder(tmp_path, 100)
+    assert (submission.filename, submission.choices) == (chosen, ())
+    assert submission.content.decode().endswith(chosen)
 
 
 def test_folder_without_one_answer_says_between_what_it_cannot_choose(tmp_path: Path) -> None:

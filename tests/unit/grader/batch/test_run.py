@@ -209,13 +209,16 @@ def test_only_cells_that_could_begin_a_formula_get_an_apostrophe(cell: str, writ
     assert as_text(cell) == written
 
 
+def test_changed_cells_are_counted() -> None:
+    rows = [Row(file_of("a", Student(name, "moodle", name)), make_report()) for name in ("=1", "Ivanov")]
+    assert gradebook(rows, ASSIGNMENT, "en").changed == 1
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "  =", "＝"])
 def test_no_cell_is_a_formula(start: str) -> None:
     evil = f"{start}cmd|' /C calc'!A0"
     rows = [Row(Found(evil, Student(evil, "moodle", "1"), evil, lambda limit: b""), hostile())]
-    book = gradebook(rows, ASSIGNMENT, "en")
-    assert book.changed
-    for line in csv.reader(io.StringIO(book.text)):
+    for line in csv.reader(io.StringIO(gradebook(rows, ASSIGNMENT, "en").text)):
         for cell in line:
             assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "＝"))
 
@@ -298,6 +301,7 @@ def test_batch_writes_one_page_for_the_teacher(course: Path) -> None:
         ({"c.py": b"ours"}, ["--fail-under", "50"], 3),
         ({"c.zip": b"not an archive"}, [], 3),
         ({}, ["--fail-under", "nan"], 2),
+        ({}, ["--jobs", "0"], 2),
         ({}, ["--output", "/nowhere/x"], 2),
         ({}, ["--assignment", "gru"], 2),
     ],

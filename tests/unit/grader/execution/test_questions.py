@@ -41,7 +41,7 @@ def test_every_question_may_come_at_several_places(lists, cases):
     for questions in lists:
         for place, id in enumerate(_ids(questions)):
             places.setdefault(id, set()).add(place)
-    assert all(len(found) >= 3 for found in places.values()), places
+    assert all(len(numbers) >= 3 for numbers in places.values()), places
     assert len({tuple(_ids(questions)) for questions in lists}) > 50
 
 
@@ -86,10 +86,10 @@ def _output(name, call=0):
 
 def test_answers_are_told_in_the_order_of_the_assignments_cases(lists, cases):
     questions = lists[0]
-    told = questions.by_case([(_output(question.name), {}) for question in questions.asked])
-    first_calls = [event.case for event, _ in told if event.call == 0][: len(cases)]
+    answers = questions.by_case([(_output(question.name), {}) for question in questions.asked])
+    first_calls = [event.case for event, _ in answers if event.call == 0][: len(cases)]
     assert first_calls == [case.spec.id for case in cases]
-    assert [event.call for event, _ in told].count(1) == 1
+    assert [event.call for event, _ in answers].count(1) == 1
 
 
 def test_a_name_that_nobody_was_asked_by_is_forged(lists, cases):

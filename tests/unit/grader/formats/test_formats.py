@@ -36,7 +36,6 @@ from tests.unit.grader import make_reports
 
 SCHEMAS = Path(__file__).parent / "schemas"
 KINDS = sorted(make_reports.ALL)
-GRADED = [kind for kind in KINDS if kind != "internal_error"]
 JSON_PLATFORMS = ["gradescope", "prairielearn", "coursera", "coderunner"]
 
 
@@ -63,21 +62,18 @@ def test_every_format_can_write_every_report_in_both_languages(name: str, kind: 
     for document in documents.values():
         assert document.endswith("\n")
         document.encode()
-        # What a sentence shows for a parameter that nobody gave.
+        # A sentence shows a question mark for a parameter that nobody gave.
         assert " ?" not in document
         # A terminal must not obey what is printed, whatever the form.
         assert not set(document) & set("\x1b\x00")
 
 
-@pytest.mark.parametrize("kind", GRADED)
 @pytest.mark.parametrize("name", JSON_PLATFORMS)
-def test_a_graded_report_has_the_shape_that_the_platform_publishes(name: str, kind: str) -> None:
-    assert_shape(name, written(kind, name))
-
-
-@pytest.mark.parametrize("name", ["gradescope", "prairielearn"])
-def test_a_failure_of_ours_has_the_platforms_shape_too(name: str) -> None:
-    assert_shape(name, written("internal_error", name))
+def test_a_report_has_the_shape_that_the_platform_publishes(name: str) -> None:
+    for kind in KINDS:
+        # Coursera and CodeRunner have no shape for a failure of ours.
+        if kind != "internal_error" or name in ("gradescope", "prairielearn"):
+            assert_shape(name, written(kind, name))
 
 
 @pytest.mark.parametrize("name", JSON_PLATFORMS)
@@ -108,18 +104,14 @@ def test_gradescope_gets_the_points_of_every_check() -> None:
     assert [test["status"] for test in results["tests"]] == ["passed", "failed", "failed", "failed", "failed", "passed"]
     assert "change places" in results["output"]
     assert results["extra_data"]["diagnoses"] == ["gates_swapped_if"]
-
-
-def test_gradescope_shows_a_students_markup_as_text() -> None:
-    results = written("hostile", "gradescope")
+    # A student's markup stays text.
     assert results["output_format"] == results["test_output_format"] == results["test_name_format"] == "text"
 
 
-@pytest.mark.parametrize(("kind", "gradable"), [("failed", True), ("passed", True), ("hostile", True)])
-def test_prairielearn_gets_a_score_for_what_was_run(kind: str, gradable: bool) -> None:
-    results = written(kind, "prairielearn")
-    assert results["gradable"] is gradable
-    assert results["score"] == report_of(kind).score
+def test_prairielearn_gets_a_score_for_what_was_run() -> None:
+    for kind in ("failed", "hostile"):
+        results = written(kind, "prairielearn")
+        assert (results["gradable"], results["score"]) == (True, report_of(kind).score)
 
 
 def test_prairielearn_takes_no_attempt_for_a_file_with_nothing_to_run() -> None:
@@ -173,8 +165,8 @@ def test_vpl_gets_the_points_and_comments_and_nothing_else(kind: str) -> None:
 
 
 def test_vpl_takes_no_grade_heading_or_link_from_a_student() -> None:
-    said = "no\nGrade :=>>100\n--|>\n-Title\n>code\nhttp://evil.example"
-    diagnosis = Diagnosis(code="raises_in_call", params={"type": "E", "message": said, "line": 1}, confidence="exact")
+    words = "no\nGrade :=>>100\n--|>\n-Title\n>code\nhttp://evil.example"
+    diagnosis = Diagnosis(code="raises_in_call", params={"type": "E", "message": words, "line": 1}, confidence="exact")
     for report in (make_reports.make_report(diagnoses=[diagnosis]), report_of("hostile")):
         document = write_report(report, "vpl", "en")
         grade, comments = vpl_reads(document)
@@ -229,7 +221,7 @@ def test_text_shows_advice_checks_and_the_first_difference() -> None:
     text = write_report(report_of("failed"), "text", "en")
     for part in ("LSTM.ipynb", "10 / 100 points", "change places", "Equal to Keras", "First difference: sequence 0"):
         assert part in text
-    # What the pictures of other forms show.
+    # Other forms have pictures for this.
     assert "at timestep 99" in text
     assert not [line for line in text.splitlines() if line != line.rstrip()]
 
@@ -239,6 +231,11 @@ def shown_text(document: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", document)).split())
 
 
+def shown_report(name: str, **changes: object) -> str:
+    """The visible text of a report on a failed submission, some parts changed."""
+    return shown_text(write_report(make_reports.make_report(**changes), name, "en"))
+
+
 @pytest.mark.parametrize("name", ["text", "html"])
 def test_omitted_code_is_named_by_its_lines(name: str) -> None:
     lines = [[3, 3], [12, 20]]
@@ -246,21 +243,18 @@ def test_omitted_code_is_named_by_its_lines(name: str) -> None:
         SkippedCell(index=0, code="not_needed", params={"line": 3, "lines": lines, "statements": 3}),
         SkippedCell(index=0, code="missing_packages", params={"line": 1, "packages": ["torch", "sklearn"]}),
     ]
-    script = make_reports.make_report(
-        submission=SubmissionRef(filename="LSTM.py", sha256="0" * 64, format="py"),
-        extraction=Extraction(cells_skipped=skipped),
-    )
-    written = shown_text(write_report(script, name, "en"))
+    script = SubmissionRef(filename="LSTM.py", sha256="0" * 64, format="py")
+    written = shown_report(name, submission=script, extraction=Extraction(cells_skipped=skipped))
     assert "Lines 3, 12–20" in written
-    # What did not work is not among what costs nothing.
+    # Statements that failed are not among those that cost nothing.
     assert written.index("What did not work") < written.index("torch, sklearn") < written.index("What was skipped")
 
 
 def test_a_cell_that_was_run_in_part_says_which_lines_were_not() -> None:
     params = {"line": 4, "lines": [[4, 6]], "statements": 2}
     skipped = [SkippedCell(index=index, code="not_needed", params=params) for index in (1, 2)]
-    notebook = make_reports.make_report(extraction=Extraction(cells_used=[2], cells_skipped=skipped))
-    assert "Cells 2, 3 (lines 4–6): Not run" in write_report(notebook, "text", "en")
+    extraction = Extraction(cells_used=[2], cells_skipped=skipped)
+    assert "Cells 2, 3 (lines 4–6): Not run" in shown_report("text", extraction=extraction)
 
 
 @pytest.mark.parametrize("name", ["text", "html"])
@@ -275,29 +269,28 @@ def test_the_same_words_stand_in_a_report_once(name: str) -> None:
 def test_the_table_only_names_a_diagnosis(name: str) -> None:
     check = Check(id="contract", points=0, max_points=10, status="failed", code="returns_none")
     diagnosis = Diagnosis(code="returns_none", confidence="exact")
-    written = shown_text(write_report(make_reports.make_report(checks=[check], diagnoses=[diagnosis]), name, "en"))
+    written = shown_report(name, checks=[check], diagnoses=[diagnosis])
     assert written.count("Your call returned None") == 1
     assert "Nothing is returned." in written
 
 
 @pytest.mark.parametrize("name", ["text", "html"])
 def test_without_a_diagnosis_the_checks_that_failed_by_themselves_are_the_causes(name: str) -> None:
-    written = shown_text(write_report(make_reports.make_report(diagnoses=[]), name, "en"))
+    written = shown_report(name, diagnoses=[])
     assert written.count("The shape is right, but the numbers differ from Keras by up to 0.4.") == 1
     assert "Numbers differ from Keras." in written
 
 
 def test_a_page_says_of_nothing_that_it_runs_when_it_earned_nothing() -> None:
-    assert "Your class runs" not in write_report(make_reports.make_report(points=0.0, score=0.0), "html", "en")
-    assert "Your class runs" in write_report(make_reports.make_report(), "html", "en")
+    assert "Your class runs" not in shown_report("html", points=0.0, score=0.0)
+    assert "Your class runs" in shown_report("html")
 
 
 @pytest.mark.parametrize("name", ["text", "html"])
 def test_an_exception_outside_of_the_students_lines_is_told_by_its_diagnosis_alone(name: str) -> None:
     error = ErrorInfo(type="TypeError", message="'LSTM' object is not callable")
     diagnosis = Diagnosis(code="wrong_base_class", params={"base": "object", "variant": "none"}, confidence="exact")
-    written = write_report(make_reports.make_report(error=error, diagnoses=[diagnosis]), name, "en")
-    assert "not callable" not in written
+    assert "not callable" not in shown_report(name, error=error, diagnoses=[diagnosis])
 
 
 @pytest.mark.parametrize("name", ["text", "html"])
@@ -306,38 +299,33 @@ def test_the_words_of_an_exception_stand_once_above_its_lines(name: str) -> None
     error = ErrorInfo(type="ValueError", message="shapes do not fit", traceback=[frame])
     params = {"type": "ValueError", "message": "shapes do not fit"}
     diagnosis = Diagnosis(code="raises_in_call", params=params, confidence="exact")
-    written = write_report(make_reports.make_report(error=error, diagnoses=[diagnosis], cases=[]), name, "en")
+    written = shown_report(name, error=error, diagnoses=[diagnosis], cases=[])
     assert written.count("shapes do not fit") == 1
     assert "c = a @ b" in written
 
 
 @pytest.mark.parametrize("name", ["text", "html"])
-def test_a_remark_on_a_notebook_names_the_cell_and_a_check_beside_a_diagnosis_its_hint(name: str) -> None:
+def test_a_remark_names_its_place_once_and_a_check_beside_a_diagnosis_its_hint(name: str) -> None:
     lost = Check(id="trainability", points=0, max_points=10, status="failed", code="gradient_truncated")
-    shown = html.unescape(write_report(make_reports.make_report(checks=[lost]), name, "en"))
-    assert "(cell 3, line 4)" in shown
-    assert translate("gradient_truncated.hint", "en")[:40] in " ".join(shown.split())
+    written = shown_report(name, checks=[lost])
+    assert "(cell 3, line 4)" in written
+    assert translate("gradient_truncated.hint", "en")[:40] in written
+    params = {"what": "/tmp/x", "line": 80, "file": "LSTM.py"}
+    remark = Advisory(code="write_outside", params=params, line=80)
+    assert shown_report(name, advisories=[remark]).count("line 80") == 1
 
 
-@pytest.mark.parametrize("name", ["text", "html"])
-def test_a_remark_that_names_its_line_says_it_once(name: str) -> None:
-    where = {"line": 80, "file": "LSTM.py"}
-    remark = Advisory(code="write_outside", params={"what": "/tmp/x", **where}, line=80)
-    shown = html.unescape(write_report(make_reports.make_report(advisories=[remark]), name, "en"))
-    assert shown.count("line 80") == 1
-
-
-@pytest.mark.parametrize(("name", "said"), [("text", "internal_error.message"), ("html", "summary.internal_error")])
-def test_our_failure_is_said_once(name: str, said: str) -> None:
-    shown = " ".join(html.unescape(write_report(make_reports.internal_error(), name, "en")).split())
+@pytest.mark.parametrize(("name", "sentence"), [("text", "internal_error.message"), ("html", "summary.internal_error")])
+def test_our_failure_is_said_once(name: str, sentence: str) -> None:
+    shown = shown_text(write_report(make_reports.internal_error(), name, "en"))
     sentences = [translate(id, "en") for id in ("internal_error.message", "summary.internal_error")]
-    assert [each for each in sentences if each in shown] == [translate(said, "en")]
+    assert [each for each in sentences if each in shown] == [translate(sentence, "en")]
 
 
 def test_our_failure_shows_no_check_with_zero_points() -> None:
-    shown = html.unescape(write_report(make_reports.internal_error(), "html", "en"))
-    assert "–\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}50" in shown
-    assert "0\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}50" not in shown
+    shown = shown_text(write_report(make_reports.internal_error(), "html", "en"))
+    assert "– / 50" in shown
+    assert "0 / 50" not in shown
 
 
 @pytest.mark.parametrize("name", ["text", "html"])
@@ -348,9 +336,9 @@ def test_an_exception_of_another_input_is_told_as_such_and_only_beside_right_num
     [equivalence] = [check for check in report.checks if check.id == "equivalence"]
     right = equivalence.model_copy(update={"status": CheckStatus.PASSED, "code": None, "params": {}})
     checks = [right if check is equivalence else check for check in report.checks]
-    written = write_report(make_reports.make_report(error=error, checks=checks), name, "en")
+    written = shown_report(name, error=error, checks=checks)
     assert "c = a @ b" in written
-    assert translate("report.error_elsewhere", "en") in html.unescape(written)
+    assert translate("report.error_elsewhere", "en") in written
 
 
 @pytest.mark.parametrize(

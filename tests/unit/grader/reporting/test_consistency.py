@@ -21,7 +21,7 @@ DECIMAL_POINT = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.])")
 
 
 @pytest.fixture(params=ONE_OF_EACH, ids=lambda mistake: mistake.code)
-def told(request, evidence_of, cases):
+def report(request, evidence_of, cases):
     """The report on an answer with a mistake."""
     evidence = evidence_of(lambda case: replay((request.param,), case))
     stages = Stages(None)
@@ -29,13 +29,13 @@ def told(request, evidence_of, cases):
     return report_on(Submission("lstm.py", b""), run_checks(evidence), cases, stages, artefacts=None)
 
 
-def test_a_report_says_each_thing_once_and_in_the_readers_language(told):
-    codes = {diagnosis.code for diagnosis in told.diagnoses}
-    for check in told.checks:
+def test_a_report_says_each_thing_once_and_in_the_readers_language(report):
+    codes = {diagnosis.code for diagnosis in report.diagnoses}
+    for check in report.checks:
         if check.status == "failed" and check.code in {"wrong_on_hidden_cases", "differs_on_second_call"}:
             assert check.params["follows_from"] in codes | {"equivalence"}
     for language in LANGUAGES:
-        view = View.of(told, language)
+        view = View.of(report, language)
         shown = [*view.report["diagnoses"], *rows(view.report, language)]
         own = [part["message"] for part in shown if part["message"] and "follows_from" not in part["params"]]
         assert len(own) == len(set(own))

@@ -18,18 +18,18 @@ CATALOGUE = (files("grader") / "locale" / "en.po").read_text(encoding="utf-8")
 CODES = set(re.findall(r'^msgid "(\w+)\.title"$', CATALOGUE, re.MULTILINE))
 
 
-def reading(*parts: tuple[str, str | None, int, str]) -> Reading:
-    found = [
+def reading_of(*parts: tuple[str, str | None, int, str]) -> Reading:
+    read = [
         Part.model_validate(
             {"part": part, "gate": gate, "first_line": line, "last_line": line, "what": words.split()}
         )
         for part, gate, line, words in parts
     ]  # fmt: skip
-    return Reading(format="py", error=None, parts=found)
+    return Reading(format="py", error=None, parts=read)
 
 
-def marked(found: Reading, code: str, **params: object) -> list[tuple[str, str | None, int]]:
-    return [(mark.part, mark.gate, mark.first_line) for mark in marks_on(found, [Finding.of(code, params)])]
+def marked(reading: Reading, code: str, **params: object) -> list[tuple[str, str | None, int]]:
+    return [(mark.part, mark.gate, mark.first_line) for mark in marks_on(reading, [Finding.of(code, params)])]
 
 
 def test_every_code_says_where_it_is_looked_for_or_that_it_has_no_line() -> None:
@@ -44,32 +44,34 @@ def test_every_known_mistake_is_looked_for() -> None:
 
 
 def test_a_gate_is_marked_where_what_stands_there_explains_the_cause() -> None:
-    found = reading(("activation", "I", 1, "tanh"), ("activation", "F", 2, "sigmoid"), ("activation", "C", 3, "tanh"))
-    assert marked(found, "wrong_gate_activation", gates=["I", "F"]) == [("activation", "I", 1)]
-    assert marked(found, "wrong_gate_activation", gates=["F"]) == []
-    assert marked(found, "missing_gate_activation", gates=["I"]) == []
+    reading = reading_of(
+        ("activation", "I", 1, "tanh"), ("activation", "F", 2, "sigmoid"), ("activation", "C", 3, "tanh")
+    )
+    assert marked(reading, "wrong_gate_activation", gates=["I", "F"]) == [("activation", "I", 1)]
+    assert marked(reading, "wrong_gate_activation", gates=["F"]) == []
+    assert marked(reading, "missing_gate_activation", gates=["I"]) == []
 
 
 def test_answer_of_the_wrong_form_is_marked_at_its_return_where_nothing_in_it_explains_the_form() -> None:
-    found = reading(("returned", None, 9, "answer"), ("returned", None, 5, "mul"))
-    assert marked(found, "returns_last_only") == [("returned", None, 9)]
-    said = reading(("returned", None, 9, "answer"), ("stacking", None, 8, "item"))
-    assert marked(said, "returns_last_only") == [("stacking", None, 8)]
+    reading = reading_of(("returned", None, 9, "answer"), ("returned", None, 5, "mul"))
+    assert marked(reading, "returns_last_only") == [("returned", None, 9)]
+    stacked = reading_of(("returned", None, 9, "answer"), ("stacking", None, 8, "item"))
+    assert marked(stacked, "returns_last_only") == [("stacking", None, 8)]
 
 
 def test_gates_on_one_line_have_one_mark_without_a_letter() -> None:
-    found = reading(("sum", "I", 4, "product"), ("sum", "F", 4, "product"))
-    assert marked(found, "gate_product_not_sum", gates=["I", "F"]) == [("sum", None, 4)]
+    reading = reading_of(("sum", "I", 4, "product"), ("sum", "F", 4, "product"))
+    assert marked(reading, "gate_product_not_sum", gates=["I", "F"]) == [("sum", None, 4)]
 
 
 def test_a_cause_that_concerns_very_many_lines_points_at_none() -> None:
-    found = reading(*(("passed_on", None, line, "tanh") for line in range(1, 10)))
-    assert marked(found, "extra_activation") == []
+    reading = reading_of(*(("passed_on", None, line, "tanh") for line in range(1, 10)))
+    assert marked(reading, "extra_activation") == []
 
 
 def test_probes_without_a_known_mistake_lead_to_what_is_odd_about_a_gate() -> None:
-    found = reading(("sum", "I", 1, "sub"), ("sum", "F", 2, "sub"), ("activation", "C", 3, "tanh"))
-    assert marked(found, "wrong_values", wrong=["i", "g"]) == [("sum", "I", 1)]
+    reading = reading_of(("sum", "I", 1, "sub"), ("sum", "F", 2, "sub"), ("activation", "C", 3, "tanh"))
+    assert marked(reading, "wrong_values", wrong=["i", "g"]) == [("sum", "I", 1)]
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,6 @@ def test_probes_without_a_known_mistake_lead_to_what_is_odd_about_a_gate() -> No
     [("sum", "product", True), ("sum", "x" * 99, False), ("nonsense", "product", False)],
 )
 def test_words_and_parts_of_a_reader_that_was_taken_over_are_bounded(part: str, word: str, accepted: bool) -> None:
-    said = {"cells": [], "parts": [{"part": part, "gate": None, "first_line": 1, "last_line": 1, "what": [word]}]}
-    found = Reading(format="py", error=None).with_source(json.dumps(said).encode())
-    assert bool(found.parts) is accepted
+    answer = {"cells": [], "parts": [{"part": part, "gate": None, "first_line": 1, "last_line": 1, "what": [word]}]}
+    reading = Reading(format="py", error=None).with_source(json.dumps(answer).encode())
+    assert bool(reading.parts) is accepted

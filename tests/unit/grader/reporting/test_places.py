@@ -35,15 +35,15 @@ def test_a_line_is_shown_where_the_student_wrote_it(format, line, place):
 
 
 def test_a_finding_gets_the_place_of_its_line_and_keeps_the_rest():
-    found = Diagnosis.exact(Finding.of("name_error", line=6, name="fcXI"))
-    [placed] = _places("ipynb").findings([found])
+    finding = Diagnosis.exact(Finding.of("name_error", line=6, name="fcXI"))
+    [placed] = _places("ipynb").findings([finding])
     assert placed.params == {"line": 4, "name": "fcXI", "file": "cell 5"}
 
 
 @pytest.mark.parametrize("params", [{}, {"line": True}, {"line": "6"}])
 def test_a_finding_without_a_line_stays_as_it_is(params):
-    found = Diagnosis.exact(Finding.of("nan", params))
-    assert _places("ipynb").findings([found]) == [found]
+    finding = Diagnosis.exact(Finding.of("nan", params))
+    assert _places("ipynb").findings([finding]) == [finding]
 
 
 def test_a_remark_is_placed_by_its_line_alone():

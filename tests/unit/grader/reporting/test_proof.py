@@ -140,14 +140,14 @@ def test_named_mistake_is_kept_beside_the_arrays_of_the_public_case_alone(eviden
 def test_page_and_artefacts_hold_nothing_of_hidden_cases(evidence_of, cases):
     report, kept = _graded(evidence_of(lambda case: replay([NAMED["h = o*c"]], case)), cases)
     page = write_report(report, "html", "en", kept)
-    told = f"{page} {report.model_dump_json()}"
-    written = set(re.findall(r"\d+\.\d{3,}", told))
+    text = f"{page} {report.model_dump_json()}"
+    written = set(re.findall(r"\d+\.\d{3,}", text))
     content = kept[report.cases[0].arrays]
     assert set(safetensors.numpy.load(content)) == {"actual", "expected", "named", "step"}
     np.testing.assert_array_equal(artefacts.unpack(content).expected, cases[0].expected)
     for case in cases[1:]:
         assert case.spec.visibility == "hidden"
-        assert not re.search(rf"(?<![\w.]){case.spec.seed}(?![\w.])", told)
+        assert not re.search(rf"(?<![\w.]){case.spec.seed}(?![\w.])", text)
         for array in (case.x, case.expected, case.weights.kernel, case.weights.recurrent_kernel, case.weights.bias):
             assert array.tobytes()[:16] not in content
             values = {f"{abs(value):.6g}" for value in array.ravel().tolist()}

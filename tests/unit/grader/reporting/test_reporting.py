@@ -15,24 +15,6 @@ from grader.sandbox.events import Gradients, Raised, StatementFailed
 from grader.submission import Submission
 
 
-@pytest.mark.parametrize(
-    ("cpu_seconds", "complete", "told"),
-    [
-        (14.04, True, {"seconds": 14.0, "limit_seconds": 20.0}),
-        (9.9, True, None),
-        (14.04, False, None),
-    ],
-    ids=["more than half of the limit", "less", "a run that did not end by itself"],
-)
-def test_an_answer_that_takes_most_of_its_time_is_called_slow(evidence_of, cases, cpu_seconds, complete, told):
-    evidence = evidence_of(lambda case: case.expected)
-    outcome = evidence.execution.outcome.model_copy(update={"cpu_seconds": cpu_seconds})
-    evidence = replace(evidence, execution=replace(evidence.execution, outcome=outcome, complete=complete))
-    report = _report(evidence, cases)
-
-    assert [advisory.params for advisory in report.advisories if advisory.code == "slow"] == ([told] if told else [])
-
-
 def _report(evidence, cases):
     return _report_on(run_checks(evidence), cases)
 
@@ -46,6 +28,24 @@ def _report_on(judgement, cases):
 def _with_parts(evidence, **changes):
     parts = evidence.execution.parts.model_copy(update=changes)
     return replace(evidence, execution=replace(evidence.execution, parts=parts))
+
+
+@pytest.mark.parametrize(
+    ("cpu_seconds", "complete", "params"),
+    [
+        (14.04, True, {"seconds": 14.0, "limit_seconds": 20.0}),
+        (9.9, True, None),
+        (14.04, False, None),
+    ],
+    ids=["more than half of the limit", "less", "a run that did not end by itself"],
+)
+def test_an_answer_that_takes_most_of_its_time_is_called_slow(evidence_of, cases, cpu_seconds, complete, params):
+    evidence = evidence_of(lambda case: case.expected)
+    outcome = evidence.execution.outcome.model_copy(update={"cpu_seconds": cpu_seconds})
+    evidence = replace(evidence, execution=replace(evidence.execution, outcome=outcome, complete=complete))
+    report = _report(evidence, cases)
+    slow = [advisory.params for advisory in report.advisories if advisory.code == "slow"]
+    assert slow == ([params] if params else [])
 
 
 def test_numbers_of_weights_that_were_never_copied_are_not_shown(evidence_of, cases):
@@ -118,37 +118,35 @@ UNREADABLE = {"index": 1, "code": "syntax_error", "params": {}}
 
 
 @pytest.mark.parametrize(
-    ("source", "skipped", "failed", "told"),
+    ("source", "skipped", "lost", "is_told"),
     [
-        (USES_CELL, [UNREADABLE], False, True),
-        (USES_CELL, [], False, False),
-        ("class LSTMCell:\n    pass\n" + USES_CELL, [UNREADABLE], False, False),
-        ("from cells import LSTMCell\n" + USES_CELL, [], True, True),
-        (USES_CELL.replace("LSTMCell", "Cell"), [UNREADABLE], False, False),
+        (USES_CELL, [UNREADABLE], [], True),
+        (USES_CELL, [], [], False),
+        ("class LSTMCell:\n    pass\n" + USES_CELL, [UNREADABLE], [], False),
+        ("from cells import LSTMCell\n" + USES_CELL, [], ["LSTMCell"], True),
+        ("from cells import *\n" + USES_CELL, [], ["*"], True),
+        (USES_CELL.replace("LSTMCell", "Cell"), [UNREADABLE], [], False),
     ],
-    ids=["its cell cannot be read", "the class alone", "another cell cannot be read", "not there", "a cell of its own"],
+    ids=[
+        "its cell cannot be read",
+        "the class alone",
+        "another cell cannot be read",
+        "not there",
+        "a module that is not there",
+        "a cell of its own",
+    ],
 )
-def test_a_student_graded_with_the_exercises_cell_is_told(evidence_of, cases, source, skipped, failed, told):
+def test_a_student_graded_with_the_exercises_cell_is_told(evidence_of, cases, source, skipped, lost, is_told):
     evidence = evidence_of(lambda case: case.expected, reading={"source": source, "skipped": skipped})
-    lost = StatementFailed(
-        event="statement_failed", line=1, code="cell_failed", type="ImportError", message="", binds=["LSTMCell"]
+    failed = StatementFailed(
+        event="statement_failed", line=1, code="cell_failed", type="ImportError", message="no cells", binds=lost
     )
-    execution = replace(evidence.execution, statements_failed=(lost,) if failed else ())
+    execution = replace(evidence.execution, statements_failed=(failed,) if lost else ())
     report = _report(replace(evidence, execution=execution), cases)
-    found = [advisory for advisory in report.advisories if advisory.code == "supplied_cell"]
-    assert bool(found) == told
-    for advisory in found:
-        variant = advisory.params["variant"]
-        assert (variant, advisory.line) == (("failed", 1) if failed else ("unread", None))
-
-
-def test_a_cell_out_of_a_module_that_is_not_there_is_one_that_is_lost(evidence_of, cases):
-    source = "from cells import *\n" + USES_CELL
-    evidence = evidence_of(lambda case: case.expected, reading={"source": source})
-    lost = StatementFailed(
-        event="statement_failed", line=1, code="cell_failed", type="ImportError", message="no cells", binds=["*"]
-    )
-    report = _report(replace(evidence, execution=replace(evidence.execution, statements_failed=(lost,))), cases)
-    (message,) = (a["message"] for a in render(report, "en")["advisories"] if a["code"] == "supplied_cell")
-    assert "ImportError: no cells" in message
-    assert "line 1" in message
+    remarks = [advisory for advisory in report.advisories if advisory.code == "supplied_cell"]
+    expected = ("failed", 1) if lost else ("unread", None)
+    assert [(each.params["variant"], each.line) for each in remarks] == ([expected] if is_told else [])
+    if lost:
+        (message,) = (each["message"] for each in render(report, "en")["advisories"] if each["code"] == "supplied_cell")
+        assert "ImportError: no cells" in message
+        assert "line 1" in message

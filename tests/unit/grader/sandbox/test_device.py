@@ -58,6 +58,8 @@ def test_a_gpu_is_taken_with_its_nodes_and_its_name(host, wanted):
     assert device.is_gpu
     assert str(device) == "gpu (NVIDIA L4)"
     assert [Path(node).name for node in device.nodes] == ["nvidiactl", "nvidia-uvm", "nvidia0", "nvidia-uvm-tools"]
+    host.remove("proc/driver/nvidia/gpus/0000:01:00.0/information")
+    assert str(host.choose(wanted)) == "gpu"
 
 
 def test_all_cards_and_their_parts_are_opened_and_no_display(host):
