@@ -120,9 +120,9 @@ class World:
 
     async def score(self, student: str = "s1") -> LtiScore:
         async with self.database.read() as session:
-            found = await session.scalar(select(LtiScore).where(LtiScore.user_id == student))
-            assert found is not None
-            return found
+            score = await session.scalar(select(LtiScore).where(LtiScore.user_id == student))
+            assert score is not None
+            return score
 
     def lose_answers(self) -> None:
         """Let the platform store what it is sent, and not say so."""

@@ -59,8 +59,8 @@ async def submit(client: httpx.AsyncClient, student: str, wait: int = 120) -> ht
 
 
 def events(response: httpx.Response) -> list[str]:
-    told = [line.removeprefix("event: ") for line in response.text.splitlines() if line.startswith("event: ")]
-    return [event for event in told if event != "position"]
+    names = [line.removeprefix("event: ") for line in response.text.splitlines() if line.startswith("event: ")]
+    return [event for event in names if event != "position"]
 
 
 async def test_a_workers_grades_are_seen_regraded_and_counted(client: httpx.AsyncClient, grader: FakeGrader) -> None:
@@ -86,14 +86,14 @@ async def test_stream_follows_a_worker_and_a_queued_submission_can_be_cancelled(
     client: httpx.AsyncClient, grader: FakeGrader
 ) -> None:
     grader.released.clear()
-    # Of one student only one is graded at a time: the second waits.
+    # The second waits: only one of a student is graded at a time.
     first, second = [(await submit(client, "ivanov", wait=0)).json() for _ in range(2)]
     watching = [asyncio.create_task(client.get(f"{each['links']['self']}/events")) for each in (first, second)]
     await until(lambda: grader.began)
     assert (await client.post(f"{second['links']['self']}/cancel")).json()["job_status"] == "cancelled"
     grader.released.set()
-    told = [events(await asyncio.wait_for(each, SECONDS)) for each in watching]
-    assert told == [["queued", "reading", "running", "done"], ["queued", "cancelled"]]
+    streams = [events(await asyncio.wait_for(each, SECONDS)) for each in watching]
+    assert streams == [["queued", "reading", "running", "done"], ["queued", "cancelled"]]
 
 
 async def test_an_id_that_no_database_can_hold_is_not_found(client: httpx.AsyncClient) -> None:

@@ -68,11 +68,11 @@ def moodle(name: str, number: int, file: str = "LSTM.py") -> str:
 
 
 def packed(files: dict[str, bytes], *, packing: int = zipfile.ZIP_DEFLATED) -> io.BytesIO:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", packing) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return made
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", packing) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return content
 
 
 def course_of_thirty() -> io.BytesIO:
@@ -83,12 +83,12 @@ def course_of_thirty() -> io.BytesIO:
     files[moodle("Some Body", 92)] = CODE
     files[moodle("../../Student Numbery", 93, "../../../etc/LSTM.py")] = CODE + b"#"
     files["group/student-z.py"] = CODE + b"##"
-    made = packed(files)
-    with zipfile.ZipFile(made, "a") as archive:
+    content = packed(files)
+    with zipfile.ZipFile(content, "a") as archive:
         link = zipfile.ZipInfo(moodle("Student Numberw", 94))
         link.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(link, "/etc/passwd")
-    return made
+    return content
 
 
 async def begin(database: Database, holder: Principal) -> Batch:

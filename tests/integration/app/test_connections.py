@@ -118,7 +118,7 @@ async def test_a_body_and_the_time_between_requests_owe_no_header(tmp_path: Path
         assert len(unfinished) == 0
 
 
-async def test_of_too_many_the_oldest_is_closed_and_others_are_served(
+async def test_oldest_of_too_many_is_closed_and_others_are_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "MOST_UNFINISHED", 20)
@@ -138,8 +138,8 @@ async def test_many_that_come_at_once_are_not_too_many(tmp_path: Path, monkeypat
     monkeypatch.setattr(connections, "MOST_UNFINISHED", 5)
     monkeypatch.setattr(connections, "YOUNG_SECONDS", SECONDS)
     async with serving(Settings(data_dir=tmp_path)) as (port, _):
-        came = await asyncio.gather(*(begin(port) for _ in range(100)))
-        answers = await asyncio.gather(*(finish(*each, b"1\r\n\r\n1234") for each in came))
+        clients = await asyncio.gather(*(begin(port) for _ in range(100)))
+        answers = await asyncio.gather(*(finish(*each, b"1\r\n\r\n1234") for each in clients))
         assert {answer[-1:] for answer in answers} == {b"4"}
 
 

@@ -70,9 +70,9 @@ async def test_changes_of_a_course_at_once_are_all_there(database: Database) -> 
     assert all(isinstance(outcome, CourseArchived) for outcome in done if outcome is not None)
     assert done[2:] == [None, None]
     async with database.read() as session:
-        found = await course.existing(session, DEFAULT_COURSE)
+        default = await course.existing(session, DEFAULT_COURSE)
         # Once it is archived, the rest is refused; what came before it stays.
-        assert found.archived_at is not None
+        assert default.archived_at is not None
         logged = [name for each in await session.scalars(select(Change)) for name in each.after]
     assert sorted([*logged, *refused]) == ["archived", "language", "title"]
 
@@ -105,9 +105,9 @@ async def test_upload_beside_a_new_id_is_of_a_member_with_the_id_that_it_names(
         return_exceptions=True,
     )
     async with database.read() as session:
-        found = await session.execute(
+        rows = await session.execute(
             select(Submission.student, Membership.external_id).join(
                 Membership, Membership.id == Submission.membership_id
             )
         )
-        assert {student == external_id for student, external_id in found} == {True}
+        assert {student == external_id for student, external_id in rows} == {True}

@@ -103,9 +103,9 @@ def test_link_is_made_renewed_and_revoked(run: Run, url: str) -> None:
     listed = run("members", "link", "list").stdout
     assert listed.count("never used") == 2
     assert second.partition("token=")[2] not in listed
-    found = asyncio.run(member(url, "petrova"))
-    assert found is not None
-    assert run("members", "link", "make", found.id).exit_code == 0
+    petrova = asyncio.run(member(url, "petrova"))
+    assert petrova is not None
+    assert run("members", "link", "make", petrova.id).exit_code == 0
     assert run("members", "link", "revoke", "ivanov").stdout == "links: 2\n"
     assert asyncio.run(token(url, second)) is None
     everybody = run("members", "link", "make-all", "all.csv", "--never-used")
@@ -116,8 +116,8 @@ def test_link_is_made_renewed_and_revoked(run: Run, url: str) -> None:
 
 @on_both
 def test_join_link_is_made_drawn_listed_and_revoked(run: Run, url: str, tmp_path: Path) -> None:
-    made = run("join-links", "make", "--group", "201", "--limit", "30", "--qr", "qr.svg")
-    id, address = made.stdout.split()
+    creation = run("join-links", "make", "--group", "201", "--limit", "30", "--qr", "qr.svg")
+    id, address = creation.stdout.split()
     assert address.startswith("http://127.0.0.1:8000/join/lstmj_")
     assert "<svg" in (tmp_path / "qr.svg").read_text()
     assert re.search(rf"{id}  until \d+-\d\d-\d\d +0 of 30 have come, group 201", run("join-links", "list").stdout)
@@ -130,7 +130,6 @@ def test_join_link_is_made_drawn_listed_and_revoked(run: Run, url: str, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("roster import no.csv", "no.csv"),
         ("roster import roster.csv --course x", "there is no course 'x'"),
         ("roster import roster.csv --id-column login", "The list has no such column"),
         ("roster import roster.csv --mail", "LSTM_GRADER_SMTP_HOST"),
@@ -138,7 +137,6 @@ def test_join_link_is_made_drawn_listed_and_revoked(run: Run, url: str, tmp_path
         ("members link make nobody", "There is no such member"),
         ("members link make \udcff", "There is no such member"),
         (f"join-links make --group {'x' * 101}", "group: "),
-        ("join-links make --limit 0", "--limit"),
         ("join-links revoke x", "the course has no join link 'x'"),
     ],
 )

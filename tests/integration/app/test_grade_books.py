@@ -52,8 +52,8 @@ async def _in_book(world: World, kind: type[GradeBook], *, is_of_activity: bool 
 
 def score(seconds: int, **changed: Any) -> dict[str, Any]:
     stamp = (NOW + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    said = {"scoreGiven": 50, "scoreMaximum": 100, "gradingProgress": "FullyGraded", "activityProgress": "Completed"}
-    return {"userId": "s1", "timestamp": stamp, **said, **changed}
+    fields = {"scoreGiven": 50, "scoreMaximum": 100, "gradingProgress": "FullyGraded", "activityProgress": "Completed"}
+    return {"userId": "s1", "timestamp": stamp, **fields, **changed}
 
 
 async def test_grade_is_never_blanked_by_what_happens_to_attempts(world: World, book: GradeBook) -> None:
@@ -80,8 +80,8 @@ async def test_grade_that_was_rejected_is_cleared_and_comes_back(world: World, b
     held = await world.attempt(points=50, advisories=[Advisory(code=HELD)])
     for decision, points in ((HoldDecision.ACCEPTED, 50), (HoldDecision.REJECTED, None)):
         async with world.database.write() as session:
-            found = await session.get_one(Submission, held.id)
-            await holds.decide(session, found, decision=decision, reason="seen", decided_by="t")
+            submission = await session.get_one(Submission, held.id)
+            await holds.decide(session, submission, decision=decision, reason="seen", decided_by="t")
         await world.send()
         assert book.shown(PATH, "s1") == points
     await world.attempt(points=80)
@@ -113,16 +113,6 @@ async def test_grades_follow_one_another_at_a_platform_whose_clock_is_wrong(
         await world.send(2)
         assert book.shown(PATH, "s1") == points
     assert (world.posts, (await world.score()).last_status) == (3, None)
-
-
-async def test_grade_that_a_teacher_overrides_in_moodle_stays(world: World) -> None:
-    book = await _in_book(world, MoodleGradeBook, is_of_activity=True)
-    await world.attempt(points=50)
-    await world.send()
-    book.grade_by_hand(PATH, "s1", 66)
-    await world.attempt(points=90)
-    await world.send()
-    assert (book.shown(PATH, "s1"), (await world.score()).last_status) == (66, None)
 
 
 async def test_canvas_shows_each_comment_once_and_an_attempt_for_each_here(world: World, canvas: GradeBook) -> None:

@@ -72,13 +72,13 @@ def inbox(database: Database, assignments: Mapping[str, Assignment]) -> Inbox:
 
 def statements(database: Database) -> list[str]:
     """The statements that the database is sent from now on."""
-    said: list[str] = []
+    log: list[str] = []
 
     def hear(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        said.append(statement)
+        log.append(statement)
 
     event.listen(database._engine.sync_engine, "before_cursor_execute", hear)
-    return said
+    return log
 
 
 async def add_course(
@@ -128,16 +128,16 @@ async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_e
             )
             put = {"due": DUE + DAY, "closes": None, "more_attempts": 0, "reason": "ill"}
             await extensions.put(session, member, uses[0], made_by="t", **put)
-    said = statements(database)
+    log = statements(database)
     async with database.read() as session:
-        found = await grades.counted_grades(session, assignments, them, uses)
-        selects = [each for each in said if each.lstrip().startswith("SELECT")]
+        counted = await grades.counted_grades(session, assignments, them, uses)
+        selects = [each for each in log if each.lstrip().startswith("SELECT")]
         assert len(selects) == 3
-        assert len(found) == 120
+        assert len(counted) == 120
         for member in them:
             for use in uses:
-                assert await grades.counted_grade(session, assignments, member, use) == found[member.id, use.id]
-    assert sum(each.is_adjusted for each in found.values()) == 10
+                assert await grades.counted_grade(session, assignments, member, use) == counted[member.id, use.id]
+    assert sum(each.is_adjusted for each in counted.values()) == 10
 
 
 @on_both_thoroughly
@@ -145,21 +145,21 @@ async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
     database: Database, assignments: Mapping[str, Assignment]
 ) -> None:
     await add_course(database, 201, 1, ["lstm-layer", "a0"])
-    said = statements(database)
+    log = statements(database)
     async with database.read() as session:
         shown = await grade_list.used_assignments(session, assignments, DEFAULT_COURSE)
-        found = await grade_list.list_grades(session, assignments, shown, DEFAULT_COURSE, Chosen(), limit=1000)
-        listed = len([each for each in said if each.lstrip().startswith("SELECT")])
+        students = await grade_list.list_grades(session, assignments, shown, DEFAULT_COURSE, Chosen(), limit=1000)
+        listed = len([each for each in log if each.lstrip().startswith("SELECT")])
         book = await grade_book.grade_book(
             session, assignments, DEFAULT_COURSE, GradeBookFormat.CANVAS, "en", unconfirmed=True
         )
     # One for the assignments, and four for each two hundred students.
     assert listed == 9
-    assert len([each for each in said if each.lstrip().startswith("SELECT")]) == 2 * listed
-    assert (len(found), len(found[0].grades)) == (201, len(assignments))
+    assert len([each for each in log if each.lstrip().startswith("SELECT")]) == 2 * listed
+    assert (len(students), len(students[0].grades)) == (201, len(assignments))
     lines = list(csv.reader(io.StringIO(book.text)))
     assert len(lines) == 203
-    for line, student in zip(lines[2:], found, strict=True):
+    for line, student in zip(lines[2:], students, strict=True):
         assert line[2] == student.member.external_id
         points = [None if cell == "" else float(cell) for cell in line[5:]]
         assert points == [student.grades[use.assignment_id].grade_book for use in shown]
@@ -183,12 +183,12 @@ async def test_attempts_outside_the_grade_give_nothing(
         (await session.get_one(Membership, teacher.id)).role = MemberRole.TEACHER
     async with database.read() as session:
         them = [await session.get_one(Membership, each.id) for each in (ivanov, petrov, teacher)]
-        found = await grades.counted_grades(session, assignments, them, [use])
+        counted = await grades.counted_grades(session, assignments, them, [use])
         newest = await repository.newest_report(session, submissions[0].id)
     assert newest is not None
     assert newest.preview_id is None
-    assert [found[each.id, use.id].points for each in them] == [26, None, None]
-    assert [found[each.id, use.id].steps[0].code for each in them] == ["report", "withheld", "not_a_student"]
+    assert [counted[each.id, use.id].points for each in them] == [26, None, None]
+    assert [counted[each.id, use.id].steps[0].code for each in them] == ["report", "withheld", "not_a_student"]
 
 
 @on_both
@@ -218,9 +218,9 @@ async def test_trial_attempts_of_the_staff_have_no_limits(
     again, _ = await inbox.accept(Upload("smirnova", "limited", "LSTM.py", b"y"), owner)
     assert again.attempt == 2
     async with database.read() as session:
-        found = await grades.grades_of(session, assignments, again)
-    assert found.counted is not None
-    assert found.counted.points is None
+        of_trial = await grades.grades_of(session, assignments, again)
+    assert of_trial.counted is not None
+    assert of_trial.counted.points is None
 
 
 @on_both_thoroughly
@@ -236,8 +236,8 @@ async def test_newest_adjustment_that_has_not_ended_applies(
         )
     async with database.read() as session:
         one = await grades.counted_grade(session, assignments, member, use)
-        found = await grades.counted_grades(session, assignments, [member], [use])
-    assert one == found[member.id, use.id]
+        counted = await grades.counted_grades(session, assignments, [member], [use])
+    assert one == counted[member.id, use.id]
     assert one is not None
     assert one.points == 2
 
@@ -259,11 +259,11 @@ async def test_adjustments_at_the_same_time_are_made_one_after_the_other(
     upload = inbox.accept(Upload("s000", "lstm-layer", "LSTM.py", b"x"), owner)
     await asyncio.gather(*(adjust(number) for number in range(1, 11)), upload)
     async with database.read() as session:
-        made = (await session.scalars(select(Adjustment).order_by(Adjustment.id))).all()
+        history = (await session.scalars(select(Adjustment).order_by(Adjustment.id))).all()
         counted = await grades.counted_grade(session, assignments, member, use)
         logged = (await session.scalars(select(Change).order_by(Change.id))).all()
-    (applies,) = [each for each in made if each.ended_at is None]
-    assert sorted(each.delta for each in made) == list(range(1, 11))
+    (applies,) = [each for each in history if each.ended_at is None]
+    assert sorted(each.delta for each in history) == list(range(1, 11))
     assert counted is not None
     assert (counted.points, counted.is_stale) == (counted.points_below + applies.delta, False)
     # Each one says which it replaced.

@@ -13,7 +13,7 @@ from app.storage.models import DEFAULT_COURSE, Course, Role, utc_now
 from app.teaching import reviews
 from tests.integration.app.conftest import Run
 from tests.integration.app.kinds import on_both_thoroughly
-from tests.integration.app.rows import add, claim, finish, opened
+from tests.integration.app.rows import add, finish, next_claim, opened
 
 
 @pytest.fixture
@@ -23,8 +23,7 @@ def graded(run: Run, url: str) -> Run:
     async def fill() -> None:
         async with opened(url) as database:
             submission = await add(database, Principal("t1", Role.ADMIN), "ivanov")
-            claimed = await claim(database)
-            assert claimed is not None
+            claimed = await next_claim(database)
             assert await finish(database, claimed)
             async with database.write() as session:
                 await reviews.ask(session, submission, "Why\nso few?")

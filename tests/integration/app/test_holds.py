@@ -32,12 +32,12 @@ async def held(database: Database, owner: Principal) -> Submission:
 
 
 async def decide(session: AsyncSession, owner: Principal, submission: Submission, by: str) -> None:
-    found = await repository.existing_submission(session, submission.id, owner)
+    attempt = await repository.existing_submission(session, submission.id, owner)
     accepted = {"decision": HoldDecision.ACCEPTED, "reason": f"{by} has looked"}
-    assert await holds.decide(session, found, **accepted, decided_by=by)
+    assert await holds.decide(session, attempt, **accepted, decided_by=by)
 
 
-async def test_of_two_decisions_at_the_same_time_the_later_one_replaces_the_other(
+async def test_later_one_of_two_decisions_at_the_same_time_replaces_the_other(
     database: Database, owner: Principal
 ) -> None:
     submission = await held(database, owner)

@@ -93,17 +93,17 @@ async def test_each_of_many_gets_a_number_and_a_place_of_its_own(
     results = await hand_in(inboxes, owner, uploads)
     submissions = [result[0] for result in results if not isinstance(result, BaseException)]
     assert len(submissions) == 60
-    found = await stored(databases[0])
-    assert sorted(each.id for each in found) == sorted(each.id for each in submissions)
-    assert Counter((each.student, each.attempt) for each in found) == {
+    rows = await stored(databases[0])
+    assert sorted(each.id for each in rows) == sorted(each.id for each in submissions)
+    assert Counter((each.student, each.attempt) for each in rows) == {
         (f"s{n}", a): 1 for n in range(20) for a in (1, 2, 3)
     }
     # The second of a student waits behind the first of all others.
-    assert all(each.priority == 1 - each.attempt for each in found)
+    assert all(each.priority == 1 - each.attempt for each in rows)
     async with databases[0].read() as session:
         places = await repository.queue_places(session)
         assert sorted(places.values()) == list(range(1, 61))
-        for each in found[:5]:
+        for each in rows[:5]:
             assert await repository.queue_position(session, each) == places[each.id]
     for submission, position in (result for result in results if not isinstance(result, BaseException)):
         assert submission.job_status == JobStatus.QUEUED
