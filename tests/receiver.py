@@ -67,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         if len(body) == length:
             self.server.came.append(Message({name.lower(): value for name, value in self.headers.items()}, body))
             self.server.answering.wait()
-            with contextlib.suppress(OSError):  # Who sent it may be gone.
+            with contextlib.suppress(OSError):  # The sender may be gone.
                 self.send_response(204)
                 self.end_headers()
 

@@ -125,11 +125,11 @@ async def test_log_holds_no_address_no_link_and_no_password(mailbox: Mailbox, ca
         await until(lambda: caplog.messages.count("mail_failed") == 2)
         send(mailer)
         await until(lambda: mailbox.messages)
-    said = "\n".join(str(vars(record)) for record in caplog.records if record.name.startswith("app."))
-    assert "mail_sent" in said
-    assert "mail_refused" in said
+    log = "\n".join(str(vars(record)) for record in caplog.records if record.name.startswith("app."))
+    assert "mail_sent" in log
+    assert "mail_refused" in log
     for secret in (TO, "no address", LINK, "grader.example.org"):
-        assert secret not in said
+        assert secret not in log
 
 
 async def test_sending_waits_for_nothing_and_a_stop_drops_what_is_left(
@@ -142,11 +142,3 @@ async def test_sending_waits_for_nothing_and_a_stop_drops_what_is_left(
         await until(lambda: mailbox.tries == 20)
     assert vars(caplog.records[-1])["messages"] == 20
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "mail"]
-
-
-async def test_hundreds_of_messages_arrive(mailbox: Mailbox) -> None:
-    addresses = [f"student{number}@example.edu" for number in range(200)]
-    async with Mailer(plain(mailbox.port)) as mailer:
-        assert all(send(mailer, address) for address in addresses)
-        await until(lambda: len(mailbox.messages) == 200)
-    assert sorted(message["To"] for message in mailbox.messages) == sorted(addresses)

@@ -32,7 +32,7 @@ async def test_reports_of_another_file_or_grader_are_counted_once(database: Data
         async with database.write() as session:
             assert await claims.finish(session, taken, report)
     async with database.read() as session:
-        found = await outdated_of(session, ASSIGNMENTS, DEFAULT_COURSE, "2")
+        outdated = await outdated_of(session, ASSIGNMENTS, DEFAULT_COURSE, "2")
         elsewhere = await outdated_of(session, ASSIGNMENTS, "1" * 26, "2")
-    assert found == [Outdated("lstm-layer", reports=4, file_changed=2, grader_changed=1)]
-    assert (found[0].outdated, elsewhere) == (3, [])
+    assert outdated == [Outdated("lstm-layer", reports=4, file_changed=2, grader_changed=1)]
+    assert (outdated[0].outdated, elsewhere) == (3, [])

@@ -56,10 +56,10 @@ async def test_home_takes_seven_statements_for_twenty_assignments(
     database: Database, many: dict[str, Assignment]
 ) -> None:
     (ivanov, _), _ = await add_course(database, 2, ATTEMPTS // USED, list(many))
-    said = statements(database)
+    queries = statements(database)
     async with database.read() as session:
         (course,) = await own_courses(session, many, student_of(ivanov), None)
-    assert selects(said) == 7
+    assert selects(queries) == 7
     assert len(course.tasks) == USED
     for task in course.tasks:
         assert task.basis is not None
@@ -74,12 +74,12 @@ async def test_forty_attempts_take_eight_statements(database: Database, many: di
     async with database.read() as session:
         every = list(await list_attempts(session, many["b00"], viewer, place, limit=ATTEMPTS))
     await keep_sources(database, every)
-    said = statements(database)
+    queries = statements(database)
     async with database.read() as session:
         task = await own_task(session, many, viewer, "b00")
         shown = await list_attempts(session, task.assignment, viewer, place, limit=20)
     changed = await source_changes(database, shown)
-    assert selects(said) == 8
+    assert selects(queries) == 8
     assert task.basis is not None
     numbers = list(range(ATTEMPTS, 0, -1))[:20]
     assert [each.submission.attempt for each in shown] == numbers

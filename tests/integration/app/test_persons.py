@@ -132,8 +132,8 @@ async def test_merge_that_single_sign_on_made_can_be_undone_and_is_not_made_agai
     members = [await entry(database) for _ in range(2)]
     person = await signed_in(database)
     async with database.read() as session:
-        made = (await persons.list_merges(session, limit=10))[0]
-    await undo(database, made)
+        newest = (await persons.list_merges(session, limit=10))[0]
+    await undo(database, newest)
     assert await signed_in(database) == person
     assert {await owner_of(database, member) for member in members} == {member.person_id for member in members}
 
@@ -144,8 +144,8 @@ async def test_claimed_member_goes_back_to_its_person(database: Database) -> Non
     person = await signed_in(database)
     await claimed(database, member, person)
     async with database.read() as session:
-        made = (await persons.list_merges(session, limit=10))[0]
-    await undo(database, made)
+        newest = (await persons.list_merges(session, limit=10))[0]
+    await undo(database, newest)
     assert await owner_of(database, member) == member.person_id
 
 
@@ -169,7 +169,7 @@ async def test_merges_at_once_lose_nothing(database: Database) -> None:
     await asyncio.gather(*(merge(database, people[kept], people[other]) for kept, other in pairs))
     assert set((await owners(database)).values()) <= set(people)
     async with database.read() as session:
-        made = await persons.list_merges(session, limit=20)
-    for each in made:
+        merges = await persons.list_merges(session, limit=20)
+    for each in merges:
         await undo(database, each)
     assert await owners(database) == before

@@ -1,4 +1,4 @@
-"""Previews of regrades: against a model, with dead workers, and with two at once."""
+"""Previews of regrades: seen by nobody until they are applied, with dead workers, and with two at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text
 
 from app.access.tokens import Principal
-from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotPreview
+from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished
 from app.privacy import deletion
 from app.queue import claims
 from app.queue.claims import Claim
@@ -23,7 +23,6 @@ from app.storage.models import (
     Membership,
     Regrade,
     RegradeItem,
-    Role,
     StoredReport,
     Submission,
     SubmissionEvent,
@@ -42,6 +41,8 @@ from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgres
 from tests.integration.app.rows import REPORT, add, claim, finish, job_status
 
 pytestmark = pytest.mark.anyio
+
+End = Callable[[Database, Regrade], Awaitable[object]]
 
 ASSIGNMENTS = load_assignments()
 HELD_REPORT = REPORT.model_copy(update={"advisories": [Advisory(code=HELD, params={"variant": "forged"})]})
@@ -109,8 +110,8 @@ async def add_webhook(database: Database, owner: Principal) -> None:
 
 async def sent(database: Database) -> list[float | None]:
     async with database.read() as session:
-        found = select(StoredReport.points).join(Delivery, Delivery.report_id == StoredReport.id)
-        return list(await session.scalars(found.order_by(Delivery.id)))
+        points = select(StoredReport.points).join(Delivery, Delivery.report_id == StoredReport.id)
+        return list(await session.scalars(points.order_by(Delivery.id)))
 
 
 @on_both
@@ -199,18 +200,14 @@ async def test_dropped_preview_leaves_nothing_and_is_graded_no_more(database: Da
         await apply(database, regrade)
     async with database.read() as session:
         assert list(await session.scalars(select(StoredReport.points))) == [10.0] * 3
+        for table in ("artefacts", "report_diagnoses"):
+            orphans = text(f"SELECT count(*) FROM {table} WHERE report_id NOT IN (SELECT id FROM reports)")
+            assert await session.scalar(orphans) == 0
         progress = await regrades.find_regrade(session, regrade.id)
     assert progress is not None
+    assert progress.regrade.dropped_at is not None
     assert (progress.total, progress.done) == (3, 0)
     assert [await counting(database, each) for each in submissions] == [10.0] * 3
-
-
-async def test_only_a_preview_is_applied_or_dropped(database: Database, owner: Principal) -> None:
-    submission = await graded(database, owner)
-    regrade = await begin(database, owner, submission.id, preview=False)
-    for do in (apply, drop):
-        with pytest.raises(RegradeNotPreview):
-            await do(database, regrade)
 
 
 @on_both
@@ -223,10 +220,12 @@ async def test_regrade_and_previews_of_one_submission_each_have_their_report(
     taken = [await claim(database) for _ in range(3)]
     assert [each and each.preview_id for each in taken] == [None, first.id, second.id]
     for each, points in zip(taken, (20.0, 30.0, 40.0), strict=True):
+        with pytest.raises(PreviewUnfinished):
+            await apply(database, second)
         assert await store(database, each, report_of(points))
     async with database.read() as session:
-        found = select(RegradeItem.regrade_id, StoredReport.points)
-        rows = await session.execute(found.join(StoredReport, StoredReport.id == RegradeItem.new_report_id))
+        of_regrades = select(RegradeItem.regrade_id, StoredReport.points)
+        rows = await session.execute(of_regrades.join(StoredReport, StoredReport.id == RegradeItem.new_report_id))
     assert dict(iter(rows)) == {normal.id: 20.0, first.id: 30.0, second.id: 40.0}
     assert await counting(database, submission) == 20.0
     await apply(database, second)
@@ -295,19 +294,7 @@ async def test_silent_claim_on_a_preview_is_found_by_its_heartbeat(database: Dat
     assert await claim(database) is not None
 
 
-@on_both
-async def test_student_is_deleted_while_a_preview_is_graded(database: Database, owner: Principal) -> None:
-    submissions = [await graded(database, owner, student=name) for name in ("ivanov", "petrov")]
-    regrade = await begin(database, owner, *(each.id for each in submissions))
-    running = await claim(database)
-    await deletion.delete_student(database, "ivanov")
-    assert not await store(database, running, report_of(30.0))
-    assert await store(database, await claim(database), report_of(40.0))
-    await apply(database, regrade)
-    assert await counting(database, submissions[1]) == 40.0
-
-
-async def outcome(done: Awaitable[None]) -> type[Exception] | None:
+async def outcome(done: Awaitable[object]) -> type[Exception] | None:
     try:
         await done
     except Exception as exc:
@@ -316,22 +303,23 @@ async def outcome(done: Awaitable[None]) -> type[Exception] | None:
 
 
 @on_both
-@pytest.mark.parametrize("times", range(4))
-async def test_of_apply_and_drop_at_the_same_time_one_wins(database: Database, owner: Principal, times: int) -> None:
+@pytest.mark.parametrize("ends", [(apply, drop), (drop, apply)], ids=["apply first", "drop first"])
+async def test_either_apply_or_drop_at_the_same_time_wins(
+    database: Database, owner: Principal, ends: tuple[End, End]
+) -> None:
     submission = await graded(database, owner)
     regrade = await begin(database, owner, submission.id)
     assert await store(database, await claim(database), report_of(30.0))
-    does: list[Callable[[Database, Regrade], Awaitable[None]]] = [apply, drop] if times % 2 else [drop, apply]
-    outcomes = await asyncio.gather(*(outcome(do(database, regrade)) for do in does))
-    applied, dropped = outcomes if times % 2 else reversed(outcomes)
-    assert (applied, dropped) in [(None, PreviewApplied), (PreviewDropped, None)]
-    assert await counting(database, submission) == (30.0 if applied is None else 10.0)
+    outcomes = dict(zip(ends, await asyncio.gather(*(outcome(end(database, regrade)) for end in ends)), strict=True))
+    refusals = (outcomes[apply], outcomes[drop])
+    assert refusals in [(None, PreviewApplied), (PreviewDropped, None)]
+    assert await counting(database, submission) == (30.0 if outcomes[apply] is None else 10.0)
 
 
 @on_both
-@pytest.mark.parametrize("do", [apply, drop, lambda database, _: deletion.delete_student(database, "ivanov")])
+@pytest.mark.parametrize("end", [apply, drop, lambda database, _: deletion.delete_student(database, "ivanov")])
 async def test_end_of_a_preview_while_its_reports_are_stored_stops_nobody(
-    database: Database, owner: Principal, do: Callable[[Database, Regrade], Awaitable[None]]
+    database: Database, owner: Principal, end: End
 ) -> None:
     """PostgreSQL would end one of two transactions that wait for one another."""
     submissions = [await graded(database, owner, student="ivanov") for _ in range(8)]
@@ -339,14 +327,14 @@ async def test_end_of_a_preview_while_its_reports_are_stored_stops_nobody(
     taken = [await claim(database) for _ in submissions]
     assert all(taken)
 
-    async def ends() -> None:
-        while await outcome(do(database, regrade)) is PreviewUnfinished:
+    async def end_when_done() -> None:
+        while await outcome(end(database, regrade)) is PreviewUnfinished:
             await asyncio.sleep(0)
 
-    stored = await asyncio.gather(*(store(database, each, report_of(30.0)) for each in taken), ends())
+    stored = await asyncio.gather(*(store(database, each, report_of(30.0)) for each in taken), end_when_done())
     async with database.read() as session:
         left = list(await session.scalars(select(StoredReport.points).where(StoredReport.points == 30.0)))
-    if do is apply:
+    if end is apply:
         assert stored == [True] * 8 + [None]
         assert len(left) == 8
     else:
@@ -370,35 +358,6 @@ async def test_upload_at_a_deadline_is_untouched_by_a_preview(database: Database
     await apply(database, regrade)
     assert await counting(database, upload) == 100.0
     assert await counting(database, earlier) == 30.0
-
-
-@on_both_thoroughly
-async def test_assistant_sees_the_report_of_a_preview_and_its_student_does_not(
-    database: Database, owner: Principal
-) -> None:
-    submission = await graded(database, owner)
-    regrade = await begin(database, owner, submission.id)
-    assert await store(database, await claim(database), report_of(30.0))
-    student = Principal("x", Role.SUBMITTER, "ivanov", membership_id=submission.membership_id)
-    async with database.read() as session:
-        (item,) = await regrades.list_items(session, regrade.id, only_changed=True, limit=5)
-        assert item.new is not None
-        assert await repository.find_report(session, submission.id, item.new.id, owner) is not None
-        assert await repository.find_report(session, submission.id, item.new.id, student) is None
-        assert await repository.find_report(session, submission.id, item.old.id, student) is not None
-
-
-@on_both_thoroughly
-async def test_no_row_keeps_a_preview_that_was_dropped(database: Database, owner: Principal) -> None:
-    submission = await graded(database, owner)
-    regrade = await begin(database, owner, submission.id)
-    assert await store(database, await claim(database), report_of(30.0))
-    await drop(database, regrade)
-    async with database.read() as session:
-        for table in ("artefacts", "report_diagnoses"):
-            orphans = text(f"SELECT count(*) FROM {table} WHERE report_id NOT IN (SELECT id FROM reports)")
-            assert await session.scalar(orphans) == 0
-        assert (await session.get_one(Regrade, regrade.id)).dropped_at is not None
 
 
 async def test_webhook_of_an_ended_token_gets_nothing_of_an_applied_preview(

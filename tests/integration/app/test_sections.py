@@ -68,10 +68,10 @@ async def read_list(database: Database, platform: LtiPlatform, section: str, lis
 
 async def joined(database: Database, platform: LtiPlatform) -> str:
     """Make one member of two persons of the platform, `s1` and `s2`; return its id."""
-    found = [await launch(database, platform, SECTIONS[0], subject) for subject in ("s1", "s2")]
-    kept, other = (each.member.id for each in found)
+    arrivals = [await launch(database, platform, SECTIONS[0], subject) for subject in ("s1", "s2")]
+    kept, other = (each.member.id for each in arrivals)
     async with database.write() as session:
-        await joins.join(session, found[0].course.id, kept, other, "test")
+        await joins.join(session, arrivals[0].course.id, kept, other, "test")
     return kept
 
 
@@ -99,7 +99,7 @@ async def test_part_that_two_persons_get_at_once_who_are_one_member_is_logged_on
     async with database.write() as first:
         if not database.is_sqlite:  # There one transaction writes at a time.
             await first.execute(select(Membership.id).where(Membership.id == kept).with_for_update())
-            came = [asyncio.create_task(launch(database, platform, *each, "Instructor")) for each in both]
+            launches = [asyncio.create_task(launch(database, platform, *each, "Instructor")) for each in both]
 
             async def both_wait() -> bool:
                 async with database.read() as session:
@@ -108,8 +108,8 @@ async def test_part_that_two_persons_get_at_once_who_are_one_member_is_logged_on
 
             await until(both_wait)
     if database.is_sqlite:
-        came = [asyncio.create_task(launch(database, platform, *each, "Instructor")) for each in both]
-    assert {each.member.id for each in await asyncio.gather(*came)} == {kept}
+        launches = [asyncio.create_task(launch(database, platform, *each, "Instructor")) for each in both]
+    assert {each.member.id for each in await asyncio.gather(*launches)} == {kept}
     async with database.read() as session:
         changes = (await session.scalars(select(Change).where(Change.subject_id == kept))).all()
     assert [change.after["role"] for change in changes if change.before.get("role")] == ["teacher"]

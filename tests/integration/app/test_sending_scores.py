@@ -288,8 +288,9 @@ async def test_regrade_arrives_and_a_preview_when_it_is_applied(world: World) ->
     await world.send()
     for is_preview, points, before in ((False, 70, 70), (True, 80, 70)):
         async with world.database.write() as session:
-            wish = {"requested_by": world.owner.id, "meant": [submission.id], "selection": {}}
-            regrade = await regrades.begin(session, **wish, is_preview=is_preview)
+            regrade = await regrades.begin(
+                session, requested_by=world.owner.id, meant=[submission.id], selection={}, is_preview=is_preview
+            )
         await world.finish(await rows.claim(world.database), points)
         await world.send()
         assert world.given() == before

@@ -27,7 +27,7 @@ def test_a_process_that_does_not_end_by_itself_is_ended() -> None:
     assert (ended.returncode, "stop_cut_short" in ended.stderr) == (0, True)
 
 
-@pytest.mark.parametrize("stop_seconds", [0.5, 3, 4, 8, 60])
+@pytest.mark.parametrize("stop_seconds", [0.5, 4, 60])
 def test_open_requests_end_before_the_stop_does(stop_seconds: float) -> None:
     assert (
         0 < connection_seconds(stop_seconds) <= grading_seconds(stop_seconds) <= stop_seconds - min(2, stop_seconds / 2)

@@ -20,7 +20,7 @@ WRONG = REPORT.model_copy(
     update={
         "status": Status.FAILED,
         "points": 30.0,
-        "diagnoses": [Diagnosis(code="scaled", confidence="exact"), Diagnosis(code="scaled", confidence="exact")],
+        "diagnoses": [Diagnosis(code="scaled", confidence="exact")] * 2,
     }
 )
 
@@ -33,11 +33,11 @@ async def test_statistics_and_regrades_say_the_same_on_both_databases(database: 
         async with database.write() as session:
             assert await claims.finish(session, taken, report)
     async with database.read() as session:
-        found = await statistics_of(session, "lstm-layer")
-    assert found.statuses == {"failed": 1, "passed": 1}
-    assert (found.attempts.mean, found.attempts.median) == (pytest.approx(0.65), pytest.approx(0.65))
-    assert found.students.histogram == [0] * 10 + [1]
-    assert found.misconceptions == [Misconception("scaled", attempts=1, students=1, retried=1, fixed=1)]
+        statistics = await statistics_of(session, "lstm-layer")
+    assert statistics.statuses == {"failed": 1, "passed": 1}
+    assert (statistics.attempts.mean, statistics.attempts.median) == (pytest.approx(0.65), pytest.approx(0.65))
+    assert statistics.students.histogram == [0] * 10 + [1]
+    assert statistics.misconceptions == [Misconception("scaled", attempts=1, students=1, retried=1, fixed=1)]
 
     async with database.write() as session:
         failed = Selection(status="failed")

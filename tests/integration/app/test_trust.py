@@ -23,10 +23,10 @@ pytestmark = pytest.mark.anyio
 
 
 class _Answers(BaseHTTPRequestHandler):
-    asked: ClassVar[list[str]] = []
+    paths: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
-        self.asked.append(self.path)
+        self.paths.append(self.path)
         self.send_response(204)
         self.end_headers()
 
@@ -49,7 +49,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture(params=[True, False], ids=["known", "unknown"])
 def is_known(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
-    monkeypatch.setattr(_Answers, "asked", [])
+    monkeypatch.setattr(_Answers, "paths", [])
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     if request.param:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
@@ -70,4 +70,4 @@ async def test_issuer_is_believed_by_the_authorities_of_the_system(url: str, is_
     async with Issuer(replace(REGISTRATION, issuer=url)) as issuer:
         with pytest.raises(IssuerUnavailable):  # It answers with nothing.
             await issuer.address(begin("/"))
-    assert bool(_Answers.asked) == is_known
+    assert bool(_Answers.paths) == is_known

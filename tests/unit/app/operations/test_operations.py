@@ -26,14 +26,22 @@ from app.storage.database import Database
 from app.storage.models import JobStatus, Role, Submission, utc_now
 from app.submissions.repository import REGRADE_PRIORITY
 from grader import Assignment, Report, SandboxStartFailed, Status, load_assignments
+from grader.known_answer import correct_submission
 from grader.sandbox import InMemorySandbox, Kind, Limits, Outcome
-from tests.unit.app.conftest import FakeGrader, Service, running
+from tests.unit.app.conftest import FakeGrader, Service, make_report, running
 from tests.waiting import until
 
 METRICS_TOKEN = "token-of-the-monitoring"
 ASSIGNMENT = load_assignments()["lstm-layer"]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("settings", "with_tables")]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @pytest.fixture
@@ -84,13 +92,13 @@ async def grades_are(service: Service, number: int, status: str) -> bool:
 
 
 async def test_a_service_is_ready_when_a_known_answer_got_all_its_points(service: Service) -> None:
-    async def ended() -> httpx.Response | None:
+    async def answer_when_ready() -> httpx.Response | None:
         answer = await ready(service)
         if answer.status_code != 200:
             assert answer.json()["checks"]["box"] == "failed"
         return answer if answer.status_code == 200 else None
 
-    answer = await until(ended)
+    answer = await until(answer_when_ready)
     assert answer.json() == {"status": "ready", "checks": {"database": "ok", "queue": "ok", "box": "ok"}}
 
 
@@ -117,8 +125,8 @@ async def test_a_service_that_cannot_write_is_not_ready_though_it_reads_and_coun
         with monkeypatch.context() as broken:
             broken.setattr("app.storage.database.Database.probe", full)
             await until(lambda: database_is(service, "failed"))
-            found = await metrics(service)
-            assert (found["lstm_grader_database_up",], found["lstm_grader_submissions", "queued"]) == (0, 0)
+            numbers = await metrics(service)
+            assert (numbers["lstm_grader_database_up",], numbers["lstm_grader_submissions", "queued"]) == (0, 0)
             broken.setattr("app.submissions.repository.queue_state", full)
             unknown = {name for name, value in (await metrics(service)).items() if math.isnan(value)}
             assert unknown == {
@@ -150,13 +158,6 @@ async def test_a_service_that_stops_is_not_ready(service: Service) -> None:
     assert (await ready(service)).json()["checks"]["queue"] == "failed"
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 async def test_a_proof_grows_old_and_a_right_answer_of_a_student_is_one_too() -> None:
     clock, grader = Clock(), FakeGrader()
     with ThreadPoolExecutor(1) as threads:
@@ -166,10 +167,9 @@ async def test_a_proof_grows_old_and_a_right_answer_of_a_student_is_one_too() ->
         assert self_test.passed
         clock.now = 5000
         assert not self_test.passed
-        self_test.graded(a_report(Status.FAILED))
-        assert not self_test.passed
-        self_test.graded(a_report(Status.PASSED))
-        assert self_test.passed
+        for status in (Status.FAILED, Status.PASSED):
+            self_test.graded(make_report(correct_submission(), ASSIGNMENT, status, 100.0))
+            assert self_test.passed == (status == Status.PASSED)
 
 
 async def test_an_engine_that_raises_proves_nothing_and_ends_no_test() -> None:
@@ -185,7 +185,7 @@ async def test_an_engine_that_raises_proves_nothing_and_ends_no_test() -> None:
 # --- metrics ----------------------------------------------------------------------------------------------------------
 
 
-async def test_metrics_are_for_monitoring_and_for_teachers(service: Service) -> None:
+async def test_metrics_are_for_monitoring_which_sees_nothing_else_and_for_teachers(service: Service) -> None:
     await service.add_token("token-of-a-teacher", Role.TEACHER)
     await service.add_token("token-of-a-student", Role.SUBMITTER)
     statuses = {}
@@ -193,9 +193,6 @@ async def test_metrics_are_for_monitoring_and_for_teachers(service: Service) -> 
         async with service.client(token) as client:
             statuses[token] = (await client.get("/metrics")).status_code
     assert list(statuses.values()) == [401, 403, 401, 200, 200]
-
-
-async def test_the_token_of_the_monitoring_opens_nothing_else(service: Service) -> None:
     async with service.client(METRICS_TOKEN) as monitoring:
         assert (await monitoring.get("/api/v1/submissions")).status_code == 401
 
@@ -266,10 +263,10 @@ async def test_no_label_holds_what_a_client_wrote(service: Service) -> None:
 async def test_runs_that_the_box_ends_are_counted_by_the_limit_they_met(
     killed_for: str | None, counted: str | None
 ) -> None:
-    found = Metrics()
-    sandbox = CountedSandbox(InMemorySandbox({Kind.KERAS3: [Outcome(result=b"", killed_for=killed_for)]}), found)
+    numbers = Metrics()
+    sandbox = CountedSandbox(InMemorySandbox({Kind.KERAS3: [Outcome(result=b"", killed_for=killed_for)]}), numbers)
     sandbox.run(Kind.KERAS3, b"", Limits())
-    text = found.document(None, self_test=None, is_writable=True).decode()
+    text = numbers.document(None, self_test=None, is_writable=True).decode()
     kills = re.findall(r'lstm_grader_box_kills_total{reason="(\w+)"} 1.0', text)
     assert kills == ([counted] if counted else [])
 
@@ -279,12 +276,11 @@ async def test_runs_that_we_lose_are_counted_and_raised() -> None:
         def run(self, kind: Kind, request: bytes, limits: Limits) -> Outcome:
             raise SandboxStartFailed("no memory")
 
-    found = Metrics()
+    numbers = Metrics()
     with pytest.raises(SandboxStartFailed):
-        CountedSandbox(Broken(), found).run(Kind.KERAS2, b"", Limits())
-    assert b'lstm_grader_box_failures_total{kind="keras2"} 1.0' in found.document(
-        None, self_test=True, is_writable=True
-    )
+        CountedSandbox(Broken(), numbers).run(Kind.KERAS2, b"", Limits())
+    document = numbers.document(None, self_test=True, is_writable=True)
+    assert b'lstm_grader_box_failures_total{kind="keras2"} 1.0' in document
 
 
 # --- back-pressure ----------------------------------------------------------------------------------------------------
@@ -319,10 +315,3 @@ async def test_uploads_are_refused_while_those_before_wait_too_long(full: Servic
 async def test_regrades_that_wait_refuse_nobody(full: Service) -> None:
     await wait_since(full, full.services.settings.queue_seconds + 10, priority=REGRADE_PRIORITY)
     assert (await upload(full, "d")).status_code == 202
-
-
-def a_report(status: Status) -> Report:
-    from grader.known_answer import correct_submission
-    from tests.unit.app.conftest import make_report
-
-    return make_report(correct_submission(), ASSIGNMENT, status, 100.0)
