@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from joserfc.jwk import RSAKey
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.lti import keys, platforms
 from app.lti.grades import sender
@@ -70,9 +70,11 @@ async def platform(service: Service) -> LtiPlatform:
     return await register(service)
 
 
-async def register(service: Service, said: Registration = REGISTRATION, *, confirmed: bool = True) -> LtiPlatform:
+async def register(
+    service: Service, registration: Registration = REGISTRATION, *, confirmed: bool = True
+) -> LtiPlatform:
     async with service.services.database.write() as session:
-        return await platforms.add(session, said, made_by="test", confirmed=confirmed)
+        return await platforms.add(session, registration, made_by="test", confirmed=confirmed)
 
 
 def browser(service: Service, **headers: str) -> httpx.AsyncClient:
@@ -96,11 +98,29 @@ async def launch_only(client: httpx.AsyncClient, fake: FakePlatform, **claims: A
     return await client.post(LAUNCH, data=fake.message(await begin(client), **claims))
 
 
+async def launch_from_other(client: httpx.AsyncClient, fake: FakePlatform, **claims: Any) -> httpx.Response:
+    """Launch as the teacher of the same ids from a second platform, whose client id is `other`."""
+    address = await begin(client, client_id="other")
+    return await client.post(LAUNCH, data=fake.message(address, **TEACHER, aud="other", **claims))
+
+
 async def choose(client: httpx.AsyncClient, asked: httpx.Response, **answer: str) -> httpx.Response:
     """Answer the question which course here a course of the platform is."""
-    kept = dict(re.findall(r'name="(secret|in_path)" value="([^"]+)"', asked.text))
-    assert "secret" in kept, asked.text
-    return await client.post("/lti/course", data={**kept, **answer})
+    hidden = dict(re.findall(r'name="(secret|in_path)" value="([^"]+)"', asked.text))
+    assert "secret" in hidden, asked.text
+    return await client.post("/lti/course", data={**hidden, **answer})
+
+
+async def send(client: httpx.AsyncClient, page: str, action: str, **fields: str) -> httpx.Response:
+    """Send a form that stands on the page."""
+    secret = form_secret((await client.get(page)).text)
+    return await client.post(action, data={"form_secret": secret, **fields})
+
+
+async def store(service: Service, table: type[Any], **values: object) -> None:
+    """Set these values in all rows of a table."""
+    async with service.services.database.write() as session:
+        await session.execute(update(table).values(**values))
 
 
 async def everything(service: Service, table: type[Any]) -> list[Any]:
@@ -129,10 +149,15 @@ def clock_that_runs(monkeypatch: pytest.MonkeyPatch, fake: FakePlatform) -> None
 
 
 @pytest.fixture
-async def course(service: Service, platform: LtiPlatform, fake: FakePlatform) -> AsyncIterator[str]:
+async def course(service: Service, platform: LtiPlatform, fake: FakePlatform) -> str:
     """The page of a course whose teacher has opened the link."""
+    return await open_course(service, fake)
+
+
+async def open_course(service: Service, fake: FakePlatform, **claims: Any) -> str:
+    """Open the link as a teacher; return the page of the course."""
     async with browser(service) as teacher:
-        yield str((await launch(teacher, fake, **TEACHER)).headers["location"])
+        return str((await launch(teacher, fake, **TEACHER, **claims)).headers["location"])
 
 
 async def hand_in(client: httpx.AsyncClient, page: str) -> str:
@@ -144,13 +169,13 @@ async def hand_in(client: httpx.AsyncClient, page: str) -> str:
 
 
 async def idle(service: Service) -> LtiScore:
-    """Wait until the only score is neither due nor waiting, and return it."""
+    """Wait until no score is due or waiting, and return the first, mostly the only one."""
 
-    async def found() -> LtiScore | None:
+    async def score() -> LtiScore | None:
         scores = await everything(service, LtiScore)
-        return scores[0] if scores and scores[0].next_at is None else None
+        return scores[0] if scores and all(score.next_at is None for score in scores) else None
 
-    return await until(found)
+    return await until(score)
 
 
 async def join_to_roster(service: Service, subject: str = "user-5") -> str:
@@ -158,20 +183,11 @@ async def join_to_roster(service: Service, subject: str = "user-5") -> str:
     async with service.services.database.write() as session:
         of_platform = select(Membership).join(Identity, Identity.person_id == Membership.person_id)
         other = (await session.scalars(of_platform.where(Identity.subject == subject))).one()
-        kept = Membership(course_id=other.course_id, external_id="ivanov", role=other.role, person=Person())
-        session.add(kept)
+        member = Membership(course_id=other.course_id, external_id="ivanov", role=other.role, person=Person())
+        session.add(member)
         await session.flush()
-        await joins.join(session, other.course_id, kept.id, other.id, "test")
-        return kept.id
-
-
-async def settled(service: Service) -> None:
-    """Wait until no score is due or waiting."""
-
-    async def all_idle() -> bool:
-        return all(score.next_at is None for score in await everything(service, LtiScore))
-
-    await until(all_idle)
+        await joins.join(session, other.course_id, member.id, other.id, "test")
+        return member.id
 
 
 async def come_and_hand_in(service: Service, fake: FakePlatform, **claims: Any) -> str:
@@ -180,11 +196,18 @@ async def come_and_hand_in(service: Service, fake: FakePlatform, **claims: Any) 
         return await hand_in(student, page)
 
 
-async def failed(service: Service, user_id: str | None = None) -> LtiScore:
+async def deliver(service: Service, fake: FakePlatform, **claims: Any) -> LtiScore:
+    """Hand in as a student, and return the score when the grade has arrived."""
+    await come_and_hand_in(service, fake, **claims)
+    await until(lambda: fake.grades)
+    return await idle(service)
+
+
+async def failure_of(service: Service, user_id: str | None = None) -> LtiScore:
     """Wait until the score of this person, or the only one, is given up, and return it."""
 
-    async def found() -> LtiScore | None:
+    async def score() -> LtiScore | None:
         scores = await everything(service, LtiScore)
         return next((each for each in scores if user_id in (None, each.user_id) and each.failed_at), None)
 
-    return await until(found)
+    return await until(score)

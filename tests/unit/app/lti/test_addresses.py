@@ -22,11 +22,14 @@ from tests.unit.app.lti.conftest import (
     TEACHER,
     browser,
     come_and_hand_in,
+    deliver,
     everything,
-    failed,
+    failure_of,
     idle,
     launch,
+    open_course,
     register,
+    store,
 )
 from tests.waiting import until
 
@@ -56,11 +59,6 @@ def claims(scope: list[str] = ITEM_SCOPES, **endpoint: str | None) -> dict[str, 
     return {AGS: {"scope": scope, **{name: value for name, value in named.items() if value is not None}}}
 
 
-async def open_course(service: Service, fake: FakePlatform, **named: Any) -> str:
-    async with browser(service) as teacher:
-        return str((await launch(teacher, fake, **TEACHER, **named)).headers["location"])
-
-
 def with_token(fake: FakePlatform) -> set[str]:
     """The sites that were sent a token."""
     return {f"{each.url.scheme}://{each.headers['host']}" for each in fake.sent if "authorization" in each.headers}
@@ -76,47 +74,37 @@ def with_token(fake: FakePlatform) -> set[str]:
         (f"{ISSUER}/items-of-others/4", False),
         (f"{ISSUER}/items/../others/4", False),
         (f"{ISSUER}/items/%2E%2e/others/4", False),
-        (f"{ISSUER}/items/..%2Fothers/4", False),
-        (f"{ISSUER}/items/..\\others\\4", False),
+        (f"{ISSUER}/items/4%2Fothers", False),
+        (f"{ISSUER}/items/4%5Cothers", False),
+        (f"{ISSUER}/items/4\\others", False),
         (f"{ISSUER}:444/items/4", False),
         (f"{ISSUER.replace('https', 'http')}/items/4", False),
         (f"{ISSUER}@evil.example/items/4", False),
         (f"{ISSUER}.evil.example/items/4", False),
         ("https://[x/items/4", False),
-        (EVIL, False),
     ],
 )
 def test_line_item_lies_below_its_list(address: str, is_one: bool) -> None:
     assert is_below(address, f"{ISSUER}/items?type=7") is is_one
 
 
-@pytest.mark.parametrize(
-    ("list_url", "item"),
-    [
-        (
-            "https://m.edu/mod/lti/services.php/2/lineitems?type_id=1",
-            "https://m.edu/mod/lti/services.php/2/lineitems/4/lineitem?type_id=1",
-        ),
-        ("https://c.edu/api/lti/courses/3348/line_items", "https://c.edu/api/lti/courses/3348/line_items/5"),
-        (
-            "https://b.edu/learn/api/v1/lti/courses/_122_1/lineItems",
-            "https://b.edu/learn/api/v1/lti/courses/_122_1/lineItems/_7454_1",
-        ),
-        (
-            "https://d.edu/d2l/api/lti/ags/2.0/deployment/2ff/orgunit/227/lineitems",
-            "https://d.edu/d2l/api/lti/ags/2.0/deployment/2ff/orgunit/227/lineitems/310",
-        ),
-        ("https://x.edu/api/lti_consumer/v1/lti/1/lti-ags", "https://x.edu/api/lti_consumer/v1/lti/1/lti-ags/12"),
-    ],
-    ids=["Moodle", "Canvas", "Blackboard", "Brightspace", "Open edX"],
-)
+LISTS_AND_ITEMS = {
+    "Moodle": (
+        "https://m.edu/mod/lti/services.php/2/lineitems?type_id=1",
+        "https://m.edu/mod/lti/services.php/2/lineitems/4/lineitem?type_id=1",
+    ),
+    "Canvas": ("https://c.edu/api/lti/courses/3348/line_items", "https://c.edu/api/lti/courses/3348/line_items/5"),
+}
+
+
+@pytest.mark.parametrize(("list_url", "item"), LISTS_AND_ITEMS.values(), ids=LISTS_AND_ITEMS)
 def test_real_platforms_line_items_lie_below_their_lists(list_url: str, item: str) -> None:
     assert is_below(item, list_url)
 
 
 def test_column_of_another_course_of_moodle_does_not_lie_below() -> None:
-    address = "https://m.edu/mod/lti/services.php/{}/lineitems{}?type_id=1"
-    assert not is_below(address.format(3, "/4/lineitem"), address.format(2, ""))
+    list_url, item = LISTS_AND_ITEMS["Moodle"]
+    assert not is_below(item, list_url.replace("/2/", "/3/"))
 
 
 @pytest.mark.parametrize(
@@ -147,12 +135,7 @@ def test_admin_may_enter_a_site_of_services() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "token_path"),
-    [
-        (EVIL, MOODLE),
-        (f"{ISSUER}:444/items/4", "/token"),
-        (f"{ISSUER}/items/%2e%2e/others/4", MOODLE),
-    ],
+    ("written", "token_path"), [(f"{ISSUER}:444/items/4", "/token"), (f"{ISSUER}/items/%2e%2e/others/4", MOODLE)]
 )
 async def test_line_item_that_a_teacher_has_written_is_as_good_as_none(
     service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture, written: str, token_path: str
@@ -186,7 +169,7 @@ async def test_line_item_elsewhere_is_refused_also_where_the_launch_names_no_lis
     written = claims(lineitems=None, lineitem=EVIL)
     await open_course(service, fake, **written)
     await come_and_hand_in(service, fake, **written)
-    assert (await failed(service)).last_error == "the platform has granted no grade book for this link"
+    assert (await failure_of(service)).last_error == "the platform has granted no grade book for this link"
     assert with_token(fake) == set()
 
 
@@ -211,7 +194,7 @@ async def test_grade_of_before_arrives_when_moodle_names_a_column(
     scopes = [SCORE_SCOPE, LINEITEM_READ_SCOPE]
     await open_course(service, fake, **claims(scopes))
     await come_and_hand_in(service, fake, **claims(scopes))
-    await failed(service)
+    await failure_of(service)
     fake.book.add(OURS)
     await open_course(service, fake, **claims(scopes, lineitem=f"{ISSUER}/items/1"))
     await until(lambda: fake.book.column("/items/1").grades.get("user-5"))
@@ -223,12 +206,9 @@ async def test_line_item_of_before_is_forgotten_at_the_next_launch(
 ) -> None:
     """All grades go to the column of the link then."""
     await open_course(service, fake, **claims())
-    await come_and_hand_in(service, fake, **claims())
-    await until(lambda: fake.grades)
-    before = await idle(service)
+    before = await deliver(service, fake, **claims())
     fake.book.forget()
-    async with service.services.database.write() as session:
-        await session.execute(update(LtiLink).values(lineitem_url=kept))
+    await store(service, LtiLink, lineitem_url=kept)
     await open_course(service, fake, **claims(lineitem=kept))
     await until(lambda: fake.book.column("/items/1").grades.get("user-5"))
     assert (await idle(service)).version > before.version
@@ -240,14 +220,12 @@ async def test_address_of_before_at_another_site_gets_no_token(
     service: Service, platform: LtiPlatform, fake: FakePlatform, column: str
 ) -> None:
     await open_course(service, fake, **claims())
-    await come_and_hand_in(service, fake, **claims())
-    await until(lambda: fake.grades)
-    score = await idle(service)
+    score = await deliver(service, fake, **claims())
     async with service.services.database.write() as session:
         await session.execute(update(LtiLink).values(**{"lineitem_url": None, column: EVIL}))
         await scores_changed(session, [score.id])
     said = "the address is refused: https://evil.example is none of the platform's sites"
-    assert (await failed(service)).last_error == said
+    assert (await failure_of(service)).last_error == said
     assert with_token(fake) == {ISSUER}
     # An admin who enters the site need not send each grade again.
     async with service.services.database.write() as session:
@@ -273,5 +251,5 @@ async def test_line_item_that_the_platform_lists_is_at_its_own_site(
     fake.answers["/items"] = lambda: httpx.Response(200, json=[{**OURS, "id": EVIL}])
     await open_course(service, fake, **claims())
     await come_and_hand_in(service, fake, **claims())
-    assert "none of the platform's sites" in str((await failed(service)).last_error)
+    assert "none of the platform's sites" in str((await failure_of(service)).last_error)
     assert with_token(fake) == {ISSUER}

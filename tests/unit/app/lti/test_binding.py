@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -10,7 +11,6 @@ from sqlalchemy import select, update
 
 from app.access.tokens import hash_secret
 from app.lti import platforms
-from app.lti.platforms import Registration
 from app.storage.models import (
     Change,
     Course,
@@ -31,20 +31,20 @@ from app.storage.models import (
 from tests.platforms import LTI, REGISTRATION, FakePlatform
 from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import (
-    LAUNCH,
     TEACHER,
-    begin,
     browser,
     choose,
     everything,
     launch,
+    launch_from_other,
     launch_only,
     register,
+    send,
+    store,
 )
 from tests.unit.app.lti.test_losing_rights import DEEP_LINKING, SECTION, archive, member_of
-from tests.unit.app.lti.test_pages import send
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("platform")]
 
 OTHER = {"sub": "teacher-2", "role": "Instructor", "name": "Пьер Кюри"}
 
@@ -56,12 +56,17 @@ async def new_code(client: httpx.AsyncClient, course: str) -> str:
     return code[0]
 
 
+async def second_of(service: Service) -> LtiContext:
+    """The connection of the second section."""
+    return next(each for each in await everything(service, LtiContext) if each.context_id == "section-2")
+
+
 async def courses_of(service: Service) -> list[str]:
     return sorted(each.title for each in await everything(service, Course) if each.title != "Default")
 
 
 async def test_first_launch_of_a_teacher_asks_and_does_nothing_before_the_answer(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
+    service: Service, fake: FakePlatform
 ) -> None:
     async with browser(service) as client:
         asked = await launch_only(client, fake, **TEACHER)
@@ -80,35 +85,23 @@ async def test_first_launch_of_a_teacher_asks_and_does_nothing_before_the_answer
     assert await courses_of(service) == ["Recurrent networks"]
 
 
-async def test_question_is_not_answered_from_another_site(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
+async def test_question_is_answered_on_our_page_within_an_hour_and_for_a_confirmed_platform(
+    service: Service, fake: FakePlatform
 ) -> None:
     async with browser(service) as client:
         asked = await launch_only(client, fake, **TEACHER)
         client.headers["Sec-Fetch-Site"] = "cross-site"
         assert (await choose(client, asked, course="new")).status_code == 403
-    assert await courses_of(service) == []
-
-
-async def test_question_of_an_hour_ago_or_of_a_suspended_platform_is_over(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
-    async with browser(service) as client:
-        asked = await launch_only(client, fake, **TEACHER)
-        for values in ({"confirmed_at": None}, {"confirmed_at": utc_now()}):
-            async with service.services.database.write() as session:
-                await session.execute(update(LtiPlatform).values(**values))
-            if values["confirmed_at"] is None:
-                assert (await choose(client, asked, course="new")).status_code == 403
-        async with service.services.database.write() as session:
-            await session.execute(update(LtiQuestion).values(expires_at=utc_now()))
+        del client.headers["Sec-Fetch-Site"]
+        await store(service, LtiPlatform, confirmed_at=None)
+        assert (await choose(client, asked, course="new")).status_code == 403
+        await store(service, LtiPlatform, confirmed_at=utc_now())
+        await store(service, LtiQuestion, expires_at=utc_now())
         assert (await choose(client, asked, course="new")).status_code == 403
     assert await courses_of(service) == []
 
 
-async def test_teacher_uses_a_course_of_their_own_for_one_more_section(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_teacher_uses_a_course_of_their_own_for_one_more_section(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as teacher, browser(service) as student:
         course = (await launch(teacher, fake, **TEACHER)).headers["location"]
         asked = await launch_only(teacher, fake, **TEACHER, **SECTION)
@@ -123,9 +116,7 @@ async def test_teacher_uses_a_course_of_their_own_for_one_more_section(
 
 
 @pytest.mark.parametrize("part", ["student", "assistant", "stranger", "archived", "removed"])
-async def test_course_is_nobodys_who_does_not_teach_it(
-    service: Service, platform: LtiPlatform, fake: FakePlatform, part: str
-) -> None:
+async def test_course_is_nobodys_who_does_not_teach_it(service: Service, fake: FakePlatform, part: str) -> None:
     async with browser(service) as teacher, browser(service) as other:
         course = (await launch(teacher, fake, **TEACHER)).headers["location"]
         roles = {"student": "Learner", "assistant": "TeachingAssistant"}
@@ -146,14 +137,12 @@ async def test_course_is_nobodys_who_does_not_teach_it(
     assert len(await everything(service, Course)) == 3
 
 
-async def test_code_connects_once_whoever_types_it_how(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_code_connects_once_whoever_types_it_how(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as teacher, browser(service) as other:
         course = (await launch(teacher, fake, **TEACHER)).headers["location"]
         code = await new_code(teacher, course)
-        (kept,) = await everything(service, LtiCode)
-        assert kept.sha256 == hash_secret(code.replace("-", ""))
+        (stored,) = await everything(service, LtiCode)
+        assert stored.sha256 == hash_secret(code.replace("-", ""))
         assert code not in (await teacher.get(f"{course}/lms")).text
         asked = await launch_only(other, fake, **OTHER, **SECTION)
         wrong = await choose(other, asked, code="AAAA-BBBB-CCCC-DDDD")
@@ -164,27 +153,23 @@ async def test_code_connects_once_whoever_types_it_how(
         assert (await choose(other, third, code=code)).status_code == 403
 
 
-@pytest.mark.parametrize("what", ["old", "archived"])
-async def test_code_of_an_archived_course_or_of_yesterday_connects_nothing(
-    service: Service, platform: LtiPlatform, fake: FakePlatform, what: str
+async def test_code_of_yesterday_or_of_an_archived_course_connects_nothing(
+    service: Service, fake: FakePlatform
 ) -> None:
     async with browser(service) as teacher, browser(service) as other:
         course = (await launch(teacher, fake, **TEACHER)).headers["location"]
         code = await new_code(teacher, course)
-        if what == "archived":
-            await archive(service, course)
-            assert (await teacher.post(f"{course}/lms/code")).status_code == 403
-        else:
-            async with service.services.database.write() as session:
-                await session.execute(update(LtiCode).values(expires_at=utc_now()))
+        await store(service, LtiCode, expires_at=utc_now())
         asked = await launch_only(other, fake, **OTHER, **SECTION)
+        assert (await choose(other, asked, code=code)).status_code == 403
+        code = await new_code(teacher, course)
+        await archive(service, course)
+        assert (await teacher.post(f"{course}/lms/code")).status_code == 403
         assert (await choose(other, asked, code=code)).status_code == 403
     assert len(await everything(service, LtiContext)) == 1
 
 
-async def test_only_teachers_make_codes_and_undo_connections(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_only_teachers_make_codes_and_undo_connections(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as teacher, browser(service) as other:
         course = (await launch(teacher, fake, **TEACHER)).headers["location"]
         (context,) = await everything(service, LtiContext)
@@ -199,16 +184,11 @@ async def test_only_teachers_make_codes_and_undo_connections(
 async def test_course_of_another_platform_needs_a_code_also_where_an_admin_has_merged_the_two_people(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
-    second = await register(service, Registration(**{**vars(REGISTRATION), "client_id": "other", "name": "Canvas"}))
-
-    async def from_second(client: httpx.AsyncClient) -> httpx.Response:
-        address = await begin(client, client_id="other")
-        return await client.post(LAUNCH, data=fake.message(address, **TEACHER, aud="other"))
-
+    second = await register(service, replace(REGISTRATION, client_id="other", name="Canvas"))
     async with browser(service) as client, browser(service) as other:
         course = (await launch(client, fake, **TEACHER)).headers["location"]
         # The same id, name and address at another platform are somebody else.
-        assert "Use one of your courses" not in (await from_second(other)).text
+        assert "Use one of your courses" not in (await launch_from_other(other, fake)).text
         async with service.services.database.write() as session:
             identity = (await session.scalars(select(Identity))).one()
             session.add(Identity(person_id=identity.person_id, issuer=f"lti:{second.id}", subject="teacher-1"))
@@ -217,7 +197,7 @@ async def test_course_of_another_platform_needs_a_code_also_where_an_admin_has_m
             await session.flush()
             teacher = MemberRole.TEACHER
             session.add(Membership(course_id=own.id, person_id=identity.person_id, external_id="t", role=teacher))
-        asked = await from_second(other)
+        asked = await launch_from_other(other, fake)
         assert "Use one of your courses" in asked.text
         assert course.rpartition("/")[2] not in asked.text
         refused = await choose(other, asked, course=course.rpartition("/")[2])
@@ -225,16 +205,14 @@ async def test_course_of_another_platform_needs_a_code_also_where_an_admin_has_m
         answer = await choose(other, refused, code=await new_code(client, course))
         assert answer.headers["location"] == course
         # It is one of this platform's courses, too, from then on.
-        section = {f"{LTI}context": {"id": "section-2"}}
-        address = await begin(other, client_id="other")
-        third = await other.post(LAUNCH, data=fake.message(address, **TEACHER, **section, aud="other"))
+        third = await launch_from_other(other, fake, **SECTION)
         assert course.rpartition("/")[2] in third.text
     assert {each.platform_id for each in await everything(service, LtiContext)} == {platform.id, second.id}
 
 
 @pytest.mark.parametrize("by", ["colleague", "admin"])
 async def test_only_an_admin_takes_teachers_from_a_course_by_undoing_its_connection(
-    service: Service, platform: LtiPlatform, fake: FakePlatform, by: str
+    service: Service, fake: FakePlatform, by: str
 ) -> None:
     async with browser(service) as first, browser(service) as colleague, service.browser() as admin:
         course = (await launch(first, fake, **TEACHER)).headers["location"]
@@ -252,7 +230,7 @@ async def test_only_an_admin_takes_teachers_from_a_course_by_undoing_its_connect
 
 
 async def test_undone_connection_takes_its_people_and_links_and_leaves_those_of_another(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
+    service: Service, fake: FakePlatform
 ) -> None:
     async with browser(service) as teacher, browser(service) as other, browser(service) as student:
         course = (await launch(teacher, fake, **TEACHER)).headers["location"]
@@ -261,7 +239,7 @@ async def test_undone_connection_takes_its_people_and_links_and_leaves_those_of_
         await choose(other, asked, code=await new_code(teacher, course))
         await launch(student, fake)
         await launch(student, fake, sub="of-section-2", **SECTION)
-        second = next(each for each in await everything(service, LtiContext) if each.context_id == "section-2")
+        second = await second_of(service)
         assert "1 member whom nothing but this connection has brought" in (await teacher.get(page)).text
         await send(teacher, page, f"{page}/contexts/{second.id}/disconnect")
         assert len(await everything(service, LtiContext)) == 2  # The box was not ticked.
@@ -284,23 +262,21 @@ async def test_undone_connection_takes_its_people_and_links_and_leaves_those_of_
 
 
 async def test_teacher_who_undoes_the_only_connection_stays_and_may_take_another_course(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
+    service: Service, fake: FakePlatform
 ) -> None:
     """A course that a launch has made by mistake is replaced."""
     async with browser(service) as teacher:
         right = (await launch(teacher, fake, **TEACHER)).headers["location"]
         mistake = (await launch(teacher, fake, **TEACHER, **SECTION)).headers["location"]
-        context = next(each for each in await everything(service, LtiContext) if each.context_id == "section-2")
-        await send(teacher, f"{mistake}/lms", f"{mistake}/lms/contexts/{context.id}/disconnect", sure="on")
+        second = await second_of(service)
+        await send(teacher, f"{mistake}/lms", f"{mistake}/lms/contexts/{second.id}/disconnect", sure="on")
         assert (await teacher.get(f"{mistake}/copy")).status_code == 200
         asked = await launch_only(teacher, fake, **TEACHER, **SECTION)
         assert (await choose(teacher, asked, course=right.rpartition("/")[2])).headers["location"] == right
     assert len(await everything(service, LtiMember)) == 2
 
 
-async def test_undone_connection_leaves_each_member_the_part_that_is_left(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_undone_connection_leaves_each_member_the_part_that_is_left(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as teacher, browser(service) as other:
         course = (await launch(teacher, fake, **TEACHER)).headers["location"]
         page = f"{course}/lms"
@@ -308,14 +284,14 @@ async def test_undone_connection_leaves_each_member_the_part_that_is_left(
         await launch(other, fake, **{**OTHER, "role": "TeachingAssistant"}, **SECTION)
         await launch(other, fake, **{**OTHER, "role": "Learner"})
         assert (await member_of(service, "teacher-2")).role == MemberRole.ASSISTANT
-        second = next(each for each in await everything(service, LtiContext) if each.context_id == "section-2")
+        second = await second_of(service)
         await send(teacher, page, f"{page}/contexts/{second.id}/disconnect", sure="on")
         assert (await member_of(service, "teacher-2")).role == MemberRole.STUDENT
         assert (await other.get(page)).status_code == 403
 
 
 async def test_course_that_somebody_else_has_connected_meanwhile_takes_no_late_answer(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
+    service: Service, fake: FakePlatform
 ) -> None:
     async with browser(service) as teacher, browser(service) as other:
         asked = await launch_only(other, fake, **OTHER)
@@ -329,7 +305,7 @@ async def test_course_that_somebody_else_has_connected_meanwhile_takes_no_late_a
 
 
 async def test_teacher_who_has_undone_a_connection_has_the_part_of_the_next_one(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
+    service: Service, fake: FakePlatform
 ) -> None:
     async with browser(service) as teacher, browser(service) as other:
         course = (await launch(teacher, fake, **TEACHER)).headers["location"]
@@ -344,17 +320,6 @@ async def test_teacher_who_has_undone_a_connection_has_the_part_of_the_next_one(
     assert (await member_of(service, "teacher-1")).role == MemberRole.STUDENT
 
 
-async def test_copy_of_a_course_is_not_connected(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
-    async with browser(service) as teacher, service.client() as admin:
-        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
-        copied = await admin.post(f"/api/v1{course}/copy", json={"title": "Next year"})
-        assert copied.status_code == 201, copied.text
-    assert [each.course_id for each in await everything(service, LtiContext)] == [course.rpartition("/")[2]]
-    (copy,) = [each for each in await everything(service, Membership) if each.course_id == copied.json()["id"]]
-    assert copy.role == MemberRole.TEACHER
-    assert len(await everything(service, LtiMember)) == 1
-
-
 async def test_same_id_in_two_deployments_is_two_courses(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
@@ -367,9 +332,7 @@ async def test_same_id_in_two_deployments_is_two_courses(
     assert len(await everything(service, Person)) == 1
 
 
-async def test_context_without_a_usable_id_is_refused(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_context_without_a_usable_id_is_refused(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as client:
         for context in ({"id": "x" * 10_000}, {"id": ""}, {"id": "a\x00b"}, {"title": "no id"}):
             answer = await launch(client, fake, **TEACHER, **{f"{LTI}context": context})
@@ -377,9 +340,7 @@ async def test_context_without_a_usable_id_is_refused(
     assert await everything(service, LtiContext) == []
 
 
-async def test_new_title_there_is_shown_and_the_course_keeps_its_own(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_new_title_there_is_shown_and_the_course_keeps_its_own(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as client:
         course = (await launch(client, fake, **TEACHER)).headers["location"]
         await launch(client, fake, **TEACHER, **{f"{LTI}context": {"id": "course-3", "title": "RNN\x00 " + "x" * 999}})
@@ -387,21 +348,19 @@ async def test_new_title_there_is_shown_and_the_course_keeps_its_own(
     assert await courses_of(service) == ["Recurrent networks"]
 
 
-async def test_assistant_is_told_that_a_teacher_adds_links(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_assistant_is_told_that_a_teacher_adds_links(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as teacher, browser(service) as assistant:
         course = (await launch(teacher, fake, **TEACHER)).headers["location"]
         refused = await launch(assistant, fake, role="TeachingAssistant", **DEEP_LINKING)
         assert (refused.status_code, "A teacher has to do this" in refused.text) == (403, True)
         nowhere = {f"{LTI}resource_link": {"id": "new"}, f"{LTI}custom": {}}
-        came = await launch(assistant, fake, role="TeachingAssistant", **nowhere)
-        assert came.headers["location"].startswith(f"{course}/lms#link-")
+        answer = await launch(assistant, fake, role="TeachingAssistant", **nowhere)
+        assert answer.headers["location"].startswith(f"{course}/lms#link-")
         assert "A teacher of the course chooses its assignment here" in (await assistant.get(f"{course}/lms")).text
 
 
 async def test_teacher_reads_which_assignments_there_are_where_a_link_names_none_of_them(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
+    service: Service, fake: FakePlatform
 ) -> None:
     named = {f"{LTI}custom": {"assignment": "lstm-layr\x00<b>"}}
     async with browser(service) as teacher, browser(service) as student:
@@ -420,9 +379,7 @@ async def test_teacher_reads_which_assignments_there_are_where_a_link_names_none
         assert "name the assignment" not in (await teacher.get(address)).text
 
 
-async def test_link_to_an_assignment_whose_file_is_gone_asks_its_teacher(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_link_to_an_assignment_whose_file_is_gone_asks_its_teacher(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as teacher, browser(service) as student:
         course = (await launch(teacher, fake, **TEACHER)).headers["location"]
         async with service.services.database.write() as session:

@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import update
 
 from app.access.sessions import LAUNCHED
-from app.storage.models import LtiLogin, LtiPlatform, Membership, Session, utc_now
+from app.storage.models import LtiLogin, Session, utc_now
 from tests.platforms import ISSUER, FakePlatform, login_parameters
 from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, browser, choose, everything, launch
+from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, browser, choose, everything, launch, store
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("platform")]
 
 TARGET = "post_message_forwarding"
 FRAME = {"Sec-Fetch-Dest": "iframe"}
@@ -37,15 +37,15 @@ async def frame(service: Service) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def stored(frame: httpx.AsyncClient) -> dict[str, str]:
+async def begin_by_storage(frame: httpx.AsyncClient) -> dict[str, str]:
     """Begin a launch; return what the page puts into the platform's storage, and where it goes on to."""
     shown = await frame.post(LOGIN, data=login_parameters(lti_storage_target=TARGET), follow_redirects=True)
     assert shown.status_code == 200, shown.text
     return {name: unescape(value) for name, value in re.findall(r'data-(\w+)="([^"]*)"', shown.text)}
 
 
-async def launched(frame: httpx.AsyncClient, fake: FakePlatform, **claims: str) -> httpx.Response:
-    put = await stored(frame)
+async def launch_by_storage(frame: httpx.AsyncClient, fake: FakePlatform, **claims: str) -> httpx.Response:
+    put = await begin_by_storage(frame)
     fields = fake.message(put["next"], **claims)
     got = await frame.post(LAUNCH, data=fields)
     assert "lang=" not in got.text.partition("<body")[2], got.text
@@ -54,7 +54,15 @@ async def launched(frame: httpx.AsyncClient, fake: FakePlatform, **claims: str) 
     return await choose(frame, answer, course="new") if answer.status_code == 200 else answer
 
 
-async def test_frame_that_keeps_cookies_goes_on_to_the_platform(service: Service, platform: LtiPlatform) -> None:
+async def lend(frame: httpx.AsyncClient, address: str) -> dict[str, str]:
+    """Ask for a window with the page at this address of a frame; return what the window sends."""
+    prefix = address.partition("/courses")[0]
+    fields = {"form_secret": form_secret((await frame.get(address)).text), "next": address.removeprefix(prefix)}
+    shown = (await frame.post(f"{prefix}/lti/window", data=fields)).text.partition("/lti/window/open")[2]
+    return dict(re.findall(r'name="(secret|next|lang)" value="([^"]*)"', shown))
+
+
+async def test_frame_that_keeps_cookies_goes_on_to_the_platform(service: Service) -> None:
     async with browser(service, **FRAME) as client:
         first = await client.post(LOGIN, data=login_parameters(lti_storage_target=TARGET))
         assert (first.status_code, first.headers["location"].startswith(f"{LOGIN}?")) == (302, True)
@@ -65,7 +73,7 @@ async def test_frame_that_keeps_cookies_goes_on_to_the_platform(service: Service
 
 
 async def test_frame_without_cookies_or_storage_opens_a_window_before_the_hint_is_used(
-    frame: httpx.AsyncClient, service: Service, platform: LtiPlatform
+    frame: httpx.AsyncClient, service: Service
 ) -> None:
     refused = await frame.post(LOGIN, data=login_parameters(), follow_redirects=True)
     assert refused.status_code == 403
@@ -77,27 +85,21 @@ async def test_frame_without_cookies_or_storage_opens_a_window_before_the_hint_i
         assert answer.headers["location"].startswith(f"{ISSUER}/auth")
 
 
-async def test_secret_goes_to_the_platforms_storage_and_to_no_other_origin(
-    frame: httpx.AsyncClient, platform: LtiPlatform
-) -> None:
-    put = await stored(frame)
+async def test_secret_goes_to_the_platforms_storage_and_to_no_other_origin(frame: httpx.AsyncClient) -> None:
+    put = await begin_by_storage(frame)
     assert (put["storage"], put["origin"], len(put["value"])) == (TARGET, ISSUER, 43)
     assert put["value"] not in put["key"] + put["next"]
 
 
-async def test_launch_by_storage_needs_the_value_from_there(
-    frame: httpx.AsyncClient, fake: FakePlatform, platform: LtiPlatform
-) -> None:
-    for value in ("", "x" * 43, (await stored(frame))["value"]):
-        fields = fake.message((await stored(frame))["next"], **TEACHER)
+async def test_launch_by_storage_needs_the_value_from_there(frame: httpx.AsyncClient, fake: FakePlatform) -> None:
+    for value in ("", "x" * 43, (await begin_by_storage(frame))["value"]):
+        fields = fake.message((await begin_by_storage(frame))["next"], **TEACHER)
         refused = await frame.post(LAUNCH, data={**fields, "stored": value})
         assert (refused.status_code, 'target="_blank"' in refused.text) == (403, True)
 
 
-async def test_value_from_the_storage_comes_from_our_page(
-    frame: httpx.AsyncClient, fake: FakePlatform, platform: LtiPlatform
-) -> None:
-    put = await stored(frame)
+async def test_value_from_the_storage_comes_from_our_page(frame: httpx.AsyncClient, fake: FakePlatform) -> None:
+    put = await begin_by_storage(frame)
     fields = {**fake.message(put["next"], **TEACHER), "stored": put["value"]}
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": ISSUER}):
         assert (await frame.post(LAUNCH, data=fields, headers=headers)).status_code == 403, headers
@@ -106,9 +108,7 @@ async def test_value_from_the_storage_comes_from_our_page(
     assert (await frame.post(LAUNCH, data=fields, headers=ours)).status_code == 200
 
 
-async def test_launch_by_cookie_takes_no_value_from_a_storage(
-    service: Service, fake: FakePlatform, platform: LtiPlatform
-) -> None:
+async def test_launch_by_cookie_takes_no_value_from_a_storage(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as client:
         answer = await client.post(LOGIN, data=login_parameters(lti_storage_target=TARGET))
         fields = fake.message(answer.headers["location"], **TEACHER)
@@ -118,11 +118,11 @@ async def test_launch_by_cookie_takes_no_value_from_a_storage(
 
 
 async def test_student_hands_in_without_a_cookie(
-    frame: httpx.AsyncClient, service: Service, fake: FakePlatform, platform: LtiPlatform
+    frame: httpx.AsyncClient, service: Service, fake: FakePlatform
 ) -> None:
     async with browser(service) as teacher:
         await launch(teacher, fake, **TEACHER)
-    address = (await launched(frame, fake)).headers["location"]
+    address = (await launch_by_storage(frame, fake)).headers["location"]
     prefix = re.match(r"/t/[\w-]{43}(?=/courses/)", address)
     assert prefix is not None
     shown = await frame.get(address)
@@ -144,11 +144,10 @@ async def test_token_of_a_frame_opens_its_course_there_and_nothing_else(
     frame: httpx.AsyncClient,
     service: Service,
     fake: FakePlatform,
-    platform: LtiPlatform,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("DEBUG")
-    address = (await launched(frame, fake, **TEACHER)).headers["location"]
+    address = (await launch_by_storage(frame, fake, **TEACHER)).headers["location"]
     token, _, course = address.removeprefix("/t/").partition("/")
     assert (await frame.get(address)).status_code == 200
     assert (await frame.get(f"/t/{token}/courses/default")).status_code == 404
@@ -170,10 +169,10 @@ async def test_token_of_a_frame_opens_its_course_there_and_nothing_else(
 
 
 async def test_token_of_a_frame_counts_on_the_way_from_our_own_pages_only(
-    frame: httpx.AsyncClient, service: Service, fake: FakePlatform, platform: LtiPlatform
+    frame: httpx.AsyncClient, service: Service, fake: FakePlatform
 ) -> None:
     """Somebody who shows the address of their own frame to others would get their work."""
-    address = (await launched(frame, fake, **TEACHER)).headers["location"]
+    address = (await launch_by_storage(frame, fake, **TEACHER)).headers["location"]
     secret = {"form_secret": form_secret((await frame.get(address)).text)}
     ours = await frame.get(address, headers={"Sec-Fetch-Site": "same-origin"})
     assert ours.status_code == 200
@@ -187,27 +186,16 @@ async def test_token_of_a_frame_counts_on_the_way_from_our_own_pages_only(
         assert sent.status_code == 403, headers
 
 
-async def test_removed_member_is_out_of_the_frame(
-    frame: httpx.AsyncClient, service: Service, fake: FakePlatform, platform: LtiPlatform
-) -> None:
-    address = (await launched(frame, fake, **TEACHER)).headers["location"]
-    async with service.services.database.write() as session:
-        await session.execute(update(Membership).values(removed_at=utc_now()))
-    refused = await frame.get(address)
-    assert (refused.status_code, "open the exercise there again" in refused.text) == (401, True)
-
-
 async def test_frames_session_lasts_an_hour_from_its_last_use_and_a_launch_no_longer_than_half_a_day(
-    frame: httpx.AsyncClient, service: Service, fake: FakePlatform, platform: LtiPlatform
+    frame: httpx.AsyncClient, service: Service, fake: FakePlatform
 ) -> None:
-    address = (await launched(frame, fake, **TEACHER)).headers["location"]
+    address = (await launch_by_storage(frame, fake, **TEACHER)).headers["location"]
 
     async def ends(**values: object) -> timedelta:
-        async with service.services.database.write() as session:
-            await session.execute(update(Session).values(**values))
+        await store(service, Session, **values)
         await frame.get(address)
-        (found,) = await everything(service, Session)
-        ends_at: timedelta = found.expires_at - utc_now()
+        (session,) = await everything(service, Session)
+        ends_at: timedelta = session.expires_at - utc_now()
         return ends_at
 
     now = utc_now()
@@ -220,50 +208,33 @@ async def test_frames_session_lasts_an_hour_from_its_last_use_and_a_launch_no_lo
 
 
 async def test_session_of_a_frame_and_of_its_window_lasts_no_longer_than_the_settings_say(
-    frame: httpx.AsyncClient, service: Service, fake: FakePlatform, platform: LtiPlatform
+    frame: httpx.AsyncClient, service: Service, fake: FakePlatform
 ) -> None:
     service.services.settings.__dict__["session_seconds"] = 600
-    address = (await launched(frame, fake, **TEACHER)).headers["location"]
-    prefix, _, course = address.partition("/courses")
-
-    async def last() -> timedelta:
-        return max(each.expires_at - each.created_at for each in await everything(service, Session))
-
-    secret = {"form_secret": form_secret((await frame.get(address)).text)}
-    assert await last() <= timedelta(seconds=601)
-    shown = await frame.post(f"{prefix}/lti/window", data={**secret, "next": f"/courses{course}"})
-    lent = re.search(r'name="secret" value="([\w-]{43})"', shown.text)
-    assert lent is not None
+    address = (await launch_by_storage(frame, fake, **TEACHER)).headers["location"]
     async with browser(service, **{"Sec-Fetch-Dest": "document"}) as window:
-        opened = await window.post("/lti/window/open", data={"secret": lent[1], "next": f"/courses{course}"})
+        opened = await window.post("/lti/window/open", data=await lend(frame, address))
         assert (opened.status_code, "Max-Age=600;" in opened.headers["set-cookie"]) == (303, True)
-        assert (await window.get(f"/courses{course}")).status_code == 200
-    assert await last() <= timedelta(seconds=601)
+        assert (await window.get(opened.headers["location"])).status_code == 200
+    lasted = [each.expires_at - each.created_at for each in await everything(service, Session)]
+    assert max(lasted) <= timedelta(seconds=601)
 
 
 @pytest.mark.parametrize("keeps_cookies", [True, False])
 async def test_page_in_a_frame_opens_in_a_window_once_and_soon(
-    frame: httpx.AsyncClient, service: Service, fake: FakePlatform, platform: LtiPlatform, keeps_cookies: bool
+    frame: httpx.AsyncClient, service: Service, fake: FakePlatform, keeps_cookies: bool
 ) -> None:
     if keeps_cookies:
         frame._cookies = httpx.Cookies()
         await frame.post(LOGIN, data=login_parameters(), follow_redirects=False)
         address = (await launch(frame, fake, **TEACHER)).headers["location"]
     else:
-        address = (await launched(frame, fake, **TEACHER)).headers["location"]
-    prefix = address.partition("/courses")[0]
-    course = address.removeprefix(prefix)
-    secret = {"form_secret": form_secret((await frame.get(address)).text)}
-
-    async def lent() -> dict[str, str]:
-        shown = await frame.post(f"{prefix}/lti/window", data={**secret, "next": course})
-        found = re.search(r'name="secret" value="([\w-]{43})"', shown.text)
-        assert found is not None, shown.text
-        return {"secret": found[1], "next": course}
-
-    assert (await frame.post(f"{prefix}/lti/window", data={"next": course})).status_code == 403
+        address = (await launch_by_storage(frame, fake, **TEACHER)).headers["location"]
+    course = "/courses" + address.partition("/courses")[2]
+    without_secret = await frame.post(f"{address.removesuffix(course)}/lti/window", data={"next": course})
+    assert without_secret.status_code == 403
+    asked = await lend(frame, address)
     async with browser(service, **{"Sec-Fetch-Dest": "document"}) as window:
-        asked = await lent()
         refused = await window.post("/lti/window/open", data=asked, headers={"Sec-Fetch-Site": "cross-site"})
         assert refused.status_code == 403
         opened = await window.post("/lti/window/open", data=asked)
@@ -271,10 +242,10 @@ async def test_page_in_a_frame_opens_in_a_window_once_and_soon(
         assert (await window.get(course)).status_code == 200
     async with browser(service) as other:
         assert (await other.post("/lti/window/open", data=asked)).status_code == 401
-        late = await lent()
+        late = await lend(frame, address)
         async with service.services.database.write() as session:
             soon = Session.expires_at < utc_now() + timedelta(seconds=61)
             await session.execute(update(Session).where(soon).values(expires_at=utc_now()))
         assert (await other.post("/lti/window/open", data=late)).status_code == 401
-        away = {**await lent(), "next": "//evil.example"}
+        away = {**await lend(frame, address), "next": "//evil.example"}
         assert (await other.post("/lti/window/open", data=away)).headers["location"] == "/"

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import re
-from base64 import urlsafe_b64decode
+from dataclasses import replace
 from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from joserfc import jwt
-from joserfc.jwk import KeySet, RSAKey
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from app.lti import keys
 from app.lti.launch import login
-from app.lti.platforms import Registration
 from app.storage.models import (
-    Course,
     Identity,
-    LtiKey,
     LtiLink,
     LtiLogin,
-    LtiPlatform,
     MemberRole,
     Membership,
     Person,
@@ -42,16 +35,28 @@ from tests.platforms import (
     login_parameters,
     signed,
 )
-from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, begin, browser, choose, everything, launch, register
+from tests.unit.app.conftest import Service
+from tests.unit.app.lti.conftest import (
+    LAUNCH,
+    LOGIN,
+    TEACHER,
+    begin,
+    browser,
+    choose,
+    everything,
+    hand_in,
+    launch,
+    launch_from_other,
+    open_course,
+    register,
+    store,
+)
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("platform")]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_login_goes_back_to_the_platform_with_state_and_nonce(
-    service: Service, platform: LtiPlatform, method: str
-) -> None:
+async def test_login_goes_back_to_the_platform_with_state_and_nonce(service: Service, method: str) -> None:
     async with browser(service) as client:
         sent = {"params" if method == "GET" else "data": login_parameters()}
         answer = await client.request(method, LOGIN, **sent)  # type: ignore[arg-type]
@@ -73,9 +78,7 @@ async def test_login_goes_back_to_the_platform_with_state_and_nonce(
     }
 
 
-async def test_teacher_comes_first_and_students_hand_in(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_teacher_comes_first_and_students_hand_in(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as client:
         answer = await launch(client, fake, **TEACHER)
         assert answer.status_code == 303, answer.text
@@ -85,14 +88,7 @@ async def test_teacher_comes_first_and_students_hand_in(
     async with browser(service) as client:
         answer = await launch(client, fake)
         assert re.fullmatch(r"/courses/\w+/assignments/lstm-layer", answer.headers["location"]), answer.headers
-        shown = await client.get(answer.headers["location"])
-        assert shown.status_code == 200
-        sent = await client.post(
-            answer.headers["location"],
-            data={"form_secret": form_secret(shown.text)},
-            files={"file": ("LSTM.py", b"class LSTM: ...")},
-        )
-        assert sent.status_code == 303, sent.text
+        await hand_in(client, answer.headers["location"])
     members = {member.role: member for member in await everything(service, Membership)}
     assert set(members) == {MemberRole.TEACHER, MemberRole.STUDENT}
     assert all(member.confirmed_at for member in members.values())
@@ -103,7 +99,7 @@ async def test_teacher_comes_first_and_students_hand_in(
 
 
 async def test_student_may_come_first_by_a_link_to_an_assignment_that_the_course_uses(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
+    service: Service, fake: FakePlatform
 ) -> None:
     other = {f"{LTI}resource_link": {"id": "made by deep linking"}}
     async with browser(service) as teacher, browser(service) as student:
@@ -113,9 +109,7 @@ async def test_student_may_come_first_by_a_link_to_an_assignment_that_the_course
         assert (await launch(student, fake, **unused)).status_code == 403
 
 
-async def test_work_is_reviewed_although_the_message_names_no_link(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_work_is_reviewed_although_the_message_names_no_link(service: Service, fake: FakePlatform) -> None:
     review = {f"{LTI}message_type": "LtiSubmissionReviewRequest", f"{LTI}for_user": {"user_id": "user-5"}}
     no_link = {**review, f"{LTI}resource_link": None, f"{LTI}custom": None}
     elsewhere = {AGS: {"scope": [], "lineitem": f"{ISSUER}/items/another"}}
@@ -136,7 +130,7 @@ async def test_work_is_reviewed_although_the_message_names_no_link(
 
 
 async def test_review_without_a_person_leads_staff_to_the_course_and_students_to_their_own_work(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
+    service: Service, fake: FakePlatform
 ) -> None:
     """Moodle sends this from the title of the activity in its grade book."""
     review = {f"{LTI}message_type": "LtiSubmissionReviewRequest"}
@@ -148,30 +142,7 @@ async def test_review_without_a_person_leads_staff_to_the_course_and_students_to
             assert (await launch(student, fake, **claims)).headers["location"] == own
 
 
-async def test_second_launch_finds_the_same_person_and_course(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
-    async with browser(service) as client:
-        for _ in range(2):
-            assert (await launch(client, fake, **TEACHER)).status_code == 303
-    assert len(await everything(service, Identity)) == 1
-    assert len([each for each in await everything(service, Course) if each.title == "Recurrent networks"]) == 1
-
-
-async def test_later_launch_takes_rights_from_open_sessions(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
-    async with browser(service) as client:
-        course = (await launch(client, fake, **TEACHER)).headers["location"]
-        assert (await client.get(f"{course}/settings")).status_code == 200
-        async with browser(service) as elsewhere:
-            await launch(elsewhere, fake, **{**TEACHER, "role": "Learner"})
-        assert (await client.get(f"{course}/settings")).status_code == 403
-
-
-async def test_platforms_never_find_people_by_address(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_platforms_never_find_people_by_address(service: Service, fake: FakePlatform) -> None:
     async with service.services.database.write() as session:
         session.add(Person(name="Owner of the address", email="anna@example.edu"))
     async with browser(service) as client:
@@ -181,55 +152,35 @@ async def test_platforms_never_find_people_by_address(
         assert (await session.get_one(Person, identity.person_id)).name == "Мария Кюри"
 
 
-async def test_person_of_one_platform_is_nobody_in_a_course_of_another(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_person_of_one_platform_is_nobody_in_a_course_of_another(service: Service, fake: FakePlatform) -> None:
     """Even where the two were merged into one person: each platform speaks for its own courses."""
-    other = await register(service, Registration(**{**vars(REGISTRATION), "client_id": "other", "name": "Canvas"}))
+    await register(service, replace(REGISTRATION, client_id="other", name="Canvas"))
+    first = await open_course(service, fake)
     async with browser(service) as client:
-        first = (await launch(client, fake, **TEACHER)).headers["location"]
-    async with browser(service) as client:
-        address = await begin(client, client_id="other")
-        asked = await client.post(LAUNCH, data=fake.message(address, **TEACHER, aud="other"))
-        answer = await choose(client, asked, course="new")
-        second = answer.headers["location"]
+        second = (await choose(client, await launch_from_other(client, fake), course="new")).headers["location"]
         assert first != second
         async with service.services.database.write() as session:
-            people = await session.scalars(select(Identity).order_by(Identity.id))
-            ours, theirs = people.all()
-            assert theirs.issuer == f"lti:{other.id}"
+            ours, theirs = (await session.scalars(select(Identity).order_by(Identity.id))).all()
+            await session.execute(update(Membership).values(person_id=ours.person_id))
             theirs.person_id = ours.person_id
-            for member in await session.scalars(select(Membership)):
-                member.person_id = ours.person_id
-        answer = await client.post(
-            LAUNCH, data=fake.message(await begin(client, client_id="other"), **TEACHER, aud="other")
-        )
-        assert answer.headers["location"] == second
+        assert (await launch_from_other(client, fake)).headers["location"] == second
         assert (await client.get(second)).status_code == 200
         assert (await client.get(first)).status_code == 404
 
 
-async def test_oversized_launch_is_refused(service: Service, platform: LtiPlatform) -> None:
+async def test_oversized_launch_is_refused(service: Service) -> None:
     async with browser(service) as client:
         assert (await client.post(LAUNCH, data={"id_token": "x" * 100_000})).status_code == 413
 
 
-async def test_login_without_client_id_needs_a_single_registration(service: Service, platform: LtiPlatform) -> None:
+async def test_login_without_client_id_needs_a_single_registration(service: Service) -> None:
     async with browser(service) as client:
         assert (await client.post(LOGIN, data=login_parameters(client_id=""))).status_code == 302
-        await register(service, Registration(**{**vars(REGISTRATION), "client_id": "other"}))
+        await register(service, replace(REGISTRATION, client_id="other"))
         assert (await client.post(LOGIN, data=login_parameters(client_id=""))).status_code == 403
 
 
-async def test_unconfirmed_platform_is_as_good_as_none(service: Service) -> None:
-    await register(service, confirmed=False)
-    async with browser(service) as client:
-        assert (await client.post(LOGIN, data=login_parameters())).status_code == 403
-
-
-async def test_launch_that_nobody_has_begun_writes_nothing(
-    service: Service, platform: LtiPlatform, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_launch_that_nobody_has_begun_writes_nothing(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """Anybody can send any number of them."""
 
     async def written(*_: object) -> None:
@@ -241,9 +192,7 @@ async def test_launch_that_nobody_has_begun_writes_nothing(
     assert (answer.status_code, "works once" in answer.text) == (403, True)
 
 
-async def test_launches_that_begin_in_two_windows_at_once_both_arrive(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_launches_that_begin_in_two_windows_at_once_both_arrive(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as client:
         await launch(client, fake, **TEACHER)
         client.cookies.clear()
@@ -254,9 +203,7 @@ async def test_launches_that_begin_in_two_windows_at_once_both_arrive(
         assert not any(name.startswith("lstm_grader_lti") for name in client.cookies)
 
 
-async def test_launch_belongs_to_the_browser_that_began_it(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_launch_belongs_to_the_browser_that_began_it(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as victim, browser(service) as attacker:
         await launch(attacker, fake, **TEACHER)
         fields = fake.message(await begin(attacker), **TEACHER)
@@ -271,16 +218,14 @@ async def test_launch_belongs_to_the_browser_that_began_it(
         assert (await window.post(LAUNCH, data=fields)).status_code == 303
 
 
-async def test_launch_after_ten_minutes_is_over(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+async def test_launch_after_ten_minutes_is_over(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as client:
         fields = fake.message(await begin(client), **TEACHER)
-        async with service.services.database.write() as session:
-            for begun in await session.scalars(select(LtiLogin)):
-                begun.expires_at = utc_now()
+        await store(service, LtiLogin, expires_at=utc_now())
         assert (await client.post(LAUNCH, data=fields)).status_code == 403
 
 
-async def test_platform_may_change_its_key(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+async def test_platform_may_change_its_key(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as client:
         assert (await launch(client, fake, **TEACHER)).status_code == 303
         fake.keys, fake.sign = [OTHER_KEY, KEY], partial(signed, key=OTHER_KEY)
@@ -294,18 +239,18 @@ async def test_platform_may_change_its_key(service: Service, platform: LtiPlatfo
 
 
 async def test_platform_without_keys_is_said_to_be_unavailable_and_asked_once(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
+    service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture
 ) -> None:
     fake.answers["/keys"] = lambda: httpx.Response(500)
     async with browser(service) as client:
         for _ in range(2):
-            assert (await launch(client, fake, **TEACHER)).status_code == 503
+            refused = await launch(client, fake, **TEACHER)
+            assert (refused.status_code, "cannot be read at the moment" in refused.text) == (503, True)
     assert fake.asked == ["/keys"]
+    assert caplog.messages.count("lti_keys_unavailable") == 1
 
 
-async def test_cookies_in_a_frame_are_those_of_a_frame(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_cookies_in_a_frame_are_those_of_a_frame(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as client:
         await launch(client, fake, **TEACHER)
     service.services.settings.__dict__["public_url"] = "https://grader.test"
@@ -327,69 +272,3 @@ async def test_cookies_in_a_frame_are_those_of_a_frame(
     for each in (probe, bound, *given):
         assert "; Path=/;" in each
         assert each.endswith("; HttpOnly; SameSite=None; Secure; Partitioned")
-
-
-async def test_removed_member_stays_out_and_a_dropped_one_comes_back(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
-    async with browser(service) as client:
-        course = (await launch(client, fake, **TEACHER)).headers["location"]
-        async with browser(service) as student:
-            await launch(student, fake)
-            (member,) = [each for each in await everything(service, Membership) if each.role == MemberRole.STUDENT]
-            shown = await client.get(f"{course}/members")
-            removed = await client.post(
-                f"{course}/members/{member.id}/remove", data={"form_secret": form_secret(shown.text)}
-            )
-            assert removed.status_code == 303, removed.text
-            assert (await launch(student, fake)).status_code == 403
-
-
-async def test_our_keys_are_published_and_the_private_parts_are_not(service: Service) -> None:
-    async with browser(service) as client:
-        found = (await client.get("/lti/keys")).json()["keys"]
-        again = (await client.get("/lti/keys")).json()["keys"]
-    assert found == again
-    assert len({key["kid"] for key in found}) == 2
-    assert {frozenset(key) for key in found} == {frozenset({"kty", "n", "e", "kid", "alg", "use"})}
-
-
-def test_key_of_ours_is_new_and_of_2048_bits() -> None:
-    made = [RSAKey.import_key(keys._new(signs=True).private_key) for _ in range(2)]
-    assert [len(urlsafe_b64decode(f"{key.as_dict()['n']}==")) * 8 for key in made] == [2048] * 2
-    assert made[0].as_dict()["n"] != made[1].as_dict()["n"]
-
-
-async def test_next_key_takes_over_and_the_one_before_stays_published_for_a_week(service: Service) -> None:
-    """Platforms keep what they have read for hours, so they know the key that signs before it does."""
-    database = service.services.database
-
-    async def published() -> list[str]:
-        return [key["kid"] for key in (await keys.published(database))["keys"]]
-
-    read_before = KeySet.import_key_set(await keys.published(database))
-    first, second = await published()
-    assert await keys.signing_id(database) == first
-    async with database.write() as session:
-        await keys.rotate(session)
-    assert await keys.signing_id(database) == second
-    token = await keys.sign(database, {"iss": CLIENT_ID}, now=utc_now().timestamp(), lifetime_seconds=60)
-    assert jwt.decode(token, read_before, algorithms=["RS256"]).header["kid"] == second
-    signs, following, old = await published()
-    assert (signs, old, following in (first, second)) == (second, first, False)
-    async with database.write() as session:
-        (await session.get_one(LtiKey, first)).signed_until = utc_now() - keys.PUBLISHED_AFTER
-    assert await published() == [second, following]
-
-
-async def test_private_keys_are_read_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading one takes 60 ms of a core, and anybody may ask for our keys."""
-    async with browser(service) as client:
-        found = (await client.get("/lti/keys")).json()
-        monkeypatch.setattr("app.lti.keys.RSAKey", None)
-        assert (await client.get("/lti/keys")).json() == found
-
-
-async def test_tool_opened_without_a_platform_says_so(service: Service) -> None:
-    async with browser(service) as client:
-        assert "from your course" in (await client.get("/lti/open")).text

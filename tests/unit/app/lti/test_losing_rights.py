@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,17 +26,16 @@ from app.storage.models import (
     MemberRole,
     Membership,
     Person,
-    Role,
     utc_now,
 )
-from tests.platforms import DEPLOYMENT, ISSUER, LTI, REGISTRATION, FakePlatform
+from tests.platforms import DEPLOYMENT, ISSUER, LTI, FakePlatform
 from tests.unit.app.calls import SUBMISSIONS, upload
 from tests.unit.app.conftest import FakeGrader, Service
-from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch, register
-from tests.unit.app.lti.test_pages import DL, MEMBERS, answering, listed, read_list, send
+from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch, open_course, send, store
+from tests.unit.app.lti.test_pages import DL, MEMBERS, entry, list_pages, read_list
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("platform")]
 
 SECTION = {f"{LTI}context": {"id": "section-2", "title": "Section 2"}}
 DEEP_LINKING = {
@@ -55,27 +53,20 @@ async def archive(service: Service, course: str) -> None:
 
 async def member_of(service: Service, subject: str) -> Membership:
     async with service.services.database.read() as session:
-        found = await session.scalar(
+        member = await session.scalar(
             select(Membership)
             .join(Identity, Identity.person_id == Membership.person_id)
             .where(Identity.subject == subject)
         )
-        assert found is not None
-        return found
+        assert member is not None
+        return member
 
 
-async def add_section(service: Service, platform: LtiPlatform, course: str, id: str = "section-2") -> None:
+async def add_section(service: Service, platform: LtiPlatform, course: str) -> None:
     """Let one more course of the platform be this course."""
+    section = {"platform_id": platform.id, "deployment_id": DEPLOYMENT, "context_id": "section-2"}
     async with service.services.database.write() as session:
-        session.add(
-            LtiContext(
-                platform_id=platform.id,
-                deployment_id=DEPLOYMENT,
-                context_id=id,
-                course_id=course.rpartition("/")[2],
-                made_by="test",
-            )
-        )
+        session.add(LtiContext(course_id=course.rpartition("/")[2], made_by="test", **section))
 
 
 LOWER: dict[str, tuple[dict[str, Any], int, int]] = {
@@ -88,13 +79,12 @@ LOWER: dict[str, tuple[dict[str, Any], int, int]] = {
 
 @pytest.mark.parametrize("is_archived", [False, True], ids=["open", "archived"])
 async def test_launch_with_a_lower_part_takes_rights_whatever_becomes_of_it(
-    service: Service, platform: LtiPlatform, fake: FakePlatform, is_archived: bool
+    service: Service, fake: FakePlatform, is_archived: bool
 ) -> None:
     async with browser(service) as client, browser(service) as elsewhere:
         course = (await launch(client, fake, **TEACHER)).headers["location"]
         for name, (claims, status, left) in LOWER.items():
-            async with service.services.database.write() as session:
-                await session.execute(update(Course).values(archived_at=None))
+            await store(service, Course, archived_at=None)
             await launch(client, fake, **TEACHER)
             assert (await client.get(f"{course}/settings")).status_code == 200, name
             if is_archived:
@@ -103,7 +93,7 @@ async def test_launch_with_a_lower_part_takes_rights_whatever_becomes_of_it(
             assert (await client.get(f"{course}/copy")).status_code == left, name
 
 
-async def test_archived_course_gives_nobody_more(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+async def test_archived_course_gives_nobody_more(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as teacher, browser(service) as student:
         course = (await launch(teacher, fake, **TEACHER)).headers["location"]
         await launch(student, fake)
@@ -114,15 +104,13 @@ async def test_archived_course_gives_nobody_more(service: Service, platform: Lti
     assert len(await everything(service, Membership)) == 2
 
 
-async def test_list_takes_rights_in_an_archived_course_and_gives_none(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_list_takes_rights_in_an_archived_course_and_gives_none(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as teacher, browser(service) as student, browser(service) as other:
         course = (await launch(teacher, fake, **TEACHER, **MEMBERS)).headers["location"]
         page = (await launch(student, fake, **MEMBERS)).headers["location"]
         await launch(other, fake, sub="other", role="Instructor", **MEMBERS)
         await archive(service, course)
-        answering(fake, [listed("teacher-1", "Instructor"), listed("new"), listed("other")])
+        list_pages(fake, [entry("teacher-1", "Instructor"), entry("new"), entry("other")])
         shown = await read_list(teacher, service, f"{course}/lms")
         assert "Added: 0; changed: 1; removed: 1" in shown.text
         assert (await student.get(page)).status_code == 401
@@ -136,36 +124,35 @@ async def test_list_of_moodle_makes_no_student_of_staff_and_the_next_launch_does
 ) -> None:
     """Moodle's launches call a non-editing teacher an instructor, and its lists a learner."""
     fake.token_path = "/mod/lti/token.php"
-    await register(service, replace(REGISTRATION, token_url=f"{ISSUER}{fake.token_path}"))
+    await store(service, LtiPlatform, token_url=f"{ISSUER}{fake.token_path}")
     async with browser(service) as teacher, browser(service) as colleague:
         course = (await launch(teacher, fake, **TEACHER, **MEMBERS)).headers["location"]
         await launch(colleague, fake, sub="colleague", role="Instructor", **MEMBERS)
-        answering(fake, [listed("teacher-1", "Instructor"), listed("colleague"), listed("student")])
+        list_pages(fake, [entry("teacher-1", "Instructor"), entry("colleague"), entry("student")])
         assert "Added: 1; changed: 0; removed: 0" in (await read_list(teacher, service, f"{course}/lms")).text
         assert (await colleague.get(f"{course}/settings")).status_code == 200
         await launch(colleague, fake, sub="colleague", **MEMBERS)
         assert (await colleague.get(f"{course}/settings")).status_code == 403
         await launch(colleague, fake, sub="colleague", role="Instructor", **MEMBERS)
-        answering(fake, [listed("teacher-1", "Instructor"), listed("student")])
+        list_pages(fake, [entry("teacher-1", "Instructor"), entry("student")])
         assert "Added: 0; changed: 0; removed: 1" in (await read_list(teacher, service, f"{course}/lms")).text
         assert (await colleague.get(f"{course}/settings")).status_code == 401
 
 
 async def test_page_and_token_and_event_stream_have_the_rights_of_now(
     service: Service,
-    platform: LtiPlatform,
     fake: FakePlatform,
     grader: FakeGrader,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     watchers = set()
 
-    async def noted(session: AsyncSession, viewer: Principal) -> Principal | None:
+    async def watch(session: AsyncSession, viewer: Principal) -> Principal | None:
         watchers.add(viewer.id)
         return await tokens.as_of_now(session, viewer)
 
     monkeypatch.setattr("app.http.watching.LOOK_SECONDS", 0.05)
-    monkeypatch.setattr("app.http.watching.tokens", SimpleNamespace(as_of_now=noted))
+    monkeypatch.setattr("app.http.watching.tokens", SimpleNamespace(as_of_now=watch))
     grader.released.clear()
     async with browser(service) as teacher, browser(service) as elsewhere, service.client() as admin:
         course = (await launch(teacher, fake, **TEACHER)).headers["location"]
@@ -209,7 +196,7 @@ async def test_list_of_one_section_drops_nobody_of_another(
 ) -> None:
     async with browser(service) as teacher, browser(service) as student:
         course = (await launch(teacher, fake, **TEACHER, **MEMBERS)).headers["location"]
-        answering(fake, [listed("teacher-1", "Instructor")])
+        list_pages(fake, [entry("teacher-1", "Instructor")])
         page = f"{course}/lms"
         await read_list(teacher, service, page)
         (first,) = await everything(service, LtiContext)
@@ -223,7 +210,7 @@ async def test_list_of_one_section_drops_nobody_of_another(
         second = next(each for each in await everything(service, LtiContext) if each.id != first.id)
         async with service.services.database.write() as session:
             (await session.get_one(LtiContext, second.id)).memberships_url = f"{ISSUER}/members?page=1"
-        answering(fake, [listed("of-section-2", "Instructor")])
+        list_pages(fake, [entry("of-section-2", "Instructor")])
         shown = await send(teacher, page, f"{page}/contexts/{second.id}/members")
         assert "changed: 1; removed: 1" in shown.text, shown.text
     assert (await member_of(service, "of-both")).removed_at is not None
@@ -234,8 +221,7 @@ async def test_list_of_one_section_drops_nobody_of_another(
 async def test_list_that_comes_after_its_connection_was_undone_changes_nobody(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
-    async with browser(service) as teacher:
-        await launch(teacher, fake, **TEACHER)
+    await open_course(service, fake)
     database = service.services.database
     (context,) = await everything(service, LtiContext)
     asked_at = utc_now()
@@ -246,15 +232,13 @@ async def test_list_that_comes_after_its_connection_was_undone_changes_nobody(
     assert member.removed_at is not None
 
 
-async def test_administrator_whom_no_list_names_stays_who_reads_it(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_administrator_whom_no_list_names_stays_who_reads_it(service: Service, fake: FakePlatform) -> None:
     administrator = ["http://purl.imsglobal.org/vocab/lis/v2/institution/person#Administrator"]
     async with browser(service) as admin, browser(service) as other:
         claims = {**TEACHER, **MEMBERS, f"{LTI}roles": administrator}
         course = (await launch(admin, fake, **claims)).headers["location"]
         await launch(other, fake, **{**claims, "sub": "another-administrator"})
-        answering(fake, [listed("somebody", "Instructor")])
+        list_pages(fake, [entry("somebody", "Instructor")])
         assert "Added: 1; changed: 0; removed: 1" in (await read_list(admin, service, f"{course}/lms")).text
         assert (await admin.get(f"{course}/settings")).status_code == 200
 
@@ -264,8 +248,7 @@ async def test_member_removed_by_somebody_of_the_platforms_name_stays_out(
 ) -> None:
     async with browser(service) as teacher, browser(service) as student:
         course = (await launch(teacher, fake, **TEACHER)).headers["location"]
-        async with service.services.database.write() as session:
-            await session.execute(update(Person).values(name=platform.name))
+        await store(service, Person, name=platform.name)
         await launch(student, fake)
         member = await member_of(service, "user-5")
         removed = await send(teacher, f"{course}/members", f"{course}/members/{member.id}/remove")
@@ -279,10 +262,9 @@ async def test_dropped_member_comes_back_to_a_platform_with_another_name(
     async with browser(service) as teacher, browser(service) as student:
         course = (await launch(teacher, fake, **TEACHER, **MEMBERS)).headers["location"]
         await launch(student, fake, **MEMBERS)
-        answering(fake, [listed("teacher-1", "Instructor")])
+        list_pages(fake, [entry("teacher-1", "Instructor")])
         assert "removed: 1" in (await read_list(teacher, service, f"{course}/lms")).text
-        async with service.services.database.write() as session:
-            (await session.get_one(LtiPlatform, platform.id)).name = "Renamed"
+        await store(service, LtiPlatform, name="Renamed")
         assert (await launch(student, fake, **MEMBERS)).status_code == 303
         # Whom a teacher takes back and removes again stays out.
         member = await member_of(service, "user-5")
@@ -296,34 +278,23 @@ async def test_platform_takes_no_rights_that_were_given_here(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
     """A teacher here whom an admin has merged with a person of the platform."""
-    await service.add_token("of-the-course", Role.TEACHER)
-    async with browser(service) as client:
+    async with browser(service) as client, browser(service) as founder:
         course = (await launch(client, fake, **TEACHER, **MEMBERS)).headers["location"]
         async with service.services.database.write() as session:
             person = Person(name="Основатель")
-            session.add(person)
+            here = {"course_id": course.rpartition("/")[2], "external_id": "founder", "role": MemberRole.TEACHER}
+            session.add(Membership(person=person, **here))
             await session.flush()
-            session.add(
-                Membership(
-                    course_id=course.rpartition("/")[2],
-                    person_id=person.id,
-                    role=MemberRole.TEACHER,
-                    external_id="founder",
-                )
-            )
             issuer = platforms.issuer_of_people(platform.id)
             session.add(Identity(person_id=person.id, issuer=issuer, subject="founder"))
-        async with browser(service) as founder:
-            await launch(founder, fake, sub="founder", role="Learner", **MEMBERS)
-            assert (await founder.get(f"{course}/settings")).status_code == 200
-            answering(fake, [listed("teacher-1", "Instructor")])
-            assert "removed: 0" in (await read_list(client, service, f"{course}/lms")).text
-            assert (await founder.get(f"{course}/settings")).status_code == 200
+        await launch(founder, fake, sub="founder", role="Learner", **MEMBERS)
+        assert (await founder.get(f"{course}/settings")).status_code == 200
+        list_pages(fake, [entry("teacher-1", "Instructor")])
+        assert "removed: 0" in (await read_list(client, service, f"{course}/lms")).text
+        assert (await founder.get(f"{course}/settings")).status_code == 200
 
 
-async def test_long_list_is_gone_through_once_for_all_members(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_long_list_is_gone_through_once_for_all_members(service: Service, fake: FakePlatform) -> None:
     """Once for each of twenty thousand members would stop the service for minutes."""
     looks = []
 

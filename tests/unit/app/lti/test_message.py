@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,23 +22,25 @@ from tests.platforms import (
     KEY,
     LTI,
     NRPS,
+    OTHER_KEY,
     ROLE,
     SERVICE,
+    altered,
     claims_of,
+    encoded,
     signed,
+    signed_text,
+    signed_with_the_public_key,
+    unsigned,
+    with_its_own_key,
+    without_key_id,
 )
 
 NONCE = "nonce-1"
 SETTINGS = "https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
 
 
-def test_column_that_is_no_address_is_none() -> None:
-    came = believed(signed(claims_of(NONCE, **{AGS: {"scope": [5, "a"], "lineitem": "file:///etc/passwd"}})))
-    assert came.endpoint is not None
-    assert (came.endpoint.scope, came.endpoint.lineitem) == (["a"], None)
-
-
-def believed(token: str, now: float | None = None) -> Message:
+def believe(token: str, now: float | None = None) -> Message:
     key_id(token)
     return read(
         token,
@@ -50,113 +54,167 @@ def believed(token: str, now: float | None = None) -> Message:
 
 
 def test_message_says_who_comes_from_where_to_what() -> None:
-    came = believed(signed(claims_of(NONCE)))
-    assert (came.subject, came.part, came.person_name) == ("user-5", Part.STUDENT, "Анна Петрова")
-    assert came.context is not None
-    assert came.resource_link is not None
-    assert came.endpoint is not None
-    assert (came.context.id, came.resource_link.id) == ("course-3", "link-9")
-    assert came.endpoint.lineitem == f"{ISSUER}/items/4?type=7"
+    message = believe(signed(claims_of(NONCE)))
+    assert (message.subject, message.part, message.person_name) == ("user-5", Part.STUDENT, "Анна Петрова")
+    assert message.context is not None
+    assert message.resource_link is not None
+    assert message.endpoint is not None
+    assert (message.context.id, message.resource_link.id) == ("course-3", "link-9")
+    assert message.endpoint.lineitem == f"{ISSUER}/items/4?type=7"
 
 
 def test_name_in_two_long_parts_is_as_long_as_a_name_may_be() -> None:
-    came = believed(signed({**claims_of(NONCE), "name": None, "given_name": "a" * 200, "family_name": "b" * 200}))
-    assert came.person_name == "a" * 200
+    message = believe(signed({**claims_of(NONCE), "name": None, "given_name": "a" * 200, "family_name": "b" * 200}))
+    assert message.person_name == "a" * 200
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"aud": [CLIENT_ID]},
         {"aud": [CLIENT_ID, "another"], "azp": CLIENT_ID},
         {"azp": CLIENT_ID},
         {"nbf": timedelta(seconds=-5)},
         {"exp": timedelta(seconds=3600.5)},
-        {"name": None, "email": None, "given_name": "Анна"},
         {"name": 5, "email": ["a"], "locale": {}},
-        {f"{LTI}roles": []},
         {f"{LTI}custom": {"assignment": "lstm-layer", "number": 5, "nothing": None}},
-        {f"{LTI}custom": None},
-        {f"{LTI}context": {"id": "3", "type": ["CourseSection"]}},
-        {AGS: None},
         {"https://example.edu/claim": {"anything": 1}},
         {f"{LTI}context": {"id": 3, "title": None, "label": 5}},
         {f"{LTI}context": "course-3"},
-        {f"{LTI}context": {"title": "no id"}},
         {f"{LTI}resource_link": {"id": 9, "title": None}},
         {f"{LTI}lis": {"person_sourcedid": 17, "course_section_sourcedid": None}},
         {f"{LTI}lis": "none"},
-        {f"{LTI}for_user": None},
         {f"{LTI}for_user": []},
         {f"{LTI}custom": ["assignment"]},
-        {f"{LTI}custom": {"assignment": {"id": 1}, "list": [1]}},
         {f"{LTI}launch_presentation": 5},
         {AGS: []},
         {AGS: {"scope": None, "lineitem": None, "lineitems": ""}},
-        {AGS: {"scope": [5, None], "lineitem": "file:///etc/passwd"}},
         {NRPS: {"context_memberships_url": None, "service_versions": 2}},
         {SETTINGS: {"deep_link_return_url": "javascript:alert(1)"}},
     ],
     ids=str,
 )
 def test_right_message_is_believed(changed: dict[str, Any]) -> None:
-    assert believed(signed(claims_of(NONCE, **changed))).subject == "user-5"
+    assert believe(signed(claims_of(NONCE, **changed))).subject == "user-5"
 
 
-# Wrong signatures, and the claims that a mistake or an attacker would change first, stand in test_refusals.
+def refusal(token: str, error: type[LaunchRefused | LaunchOutdated] = LaunchRefused) -> object:
+    with pytest.raises(error) as caught:
+        believe(token)
+    return caught.value.params["reason"]
+
+
+SIGNATURES: dict[str, tuple[Callable[[dict[str, Any]], str], str]] = {
+    "no algorithm": (unsigned, "algorithm"),
+    "the public key as a secret": (signed_with_the_public_key, "algorithm"),
+    "PS256": (partial(signed, alg="PS256"), "algorithm"),
+    "no key id": (without_key_id, "key_id"),
+    "long key id": (partial(signed, kid="k" * 256), "key_id"),
+    "another key under the id": (partial(signed, key=OTHER_KEY, kid=KEY.kid), "signature"),
+    "key in the message": (with_its_own_key, "token_form"),
+    "changed after signing": (altered, "signature"),
+    "cut signature": (lambda claims: signed(claims)[:-6], "signature"),
+    "header that is a list": (lambda claims: f"{encoded(b'[]')}.e30.e30", "token_form"),
+    "header nested deeply": (lambda claims: f"{encoded(b'[' * 30_000)}.e30.AA", "token_form"),
+    "no token": (lambda claims: "", "token_form"),
+    "no Latin letters": (lambda claims: "ы" * 100, "token_form"),
+    "huge token": (lambda claims: "e" * 62_000, "token_size"),
+    "claims nested deeply": (partial(signed_text, text=f'{{"a":{"[" * 30_000}'), "claims"),
+    "half a character in the nonce": (partial(signed_text, text='{"nonce": "\\ud800"}'), "claims"),
+}
+
+
+@pytest.mark.parametrize(("sign", "reason"), SIGNATURES.values(), ids=SIGNATURES)
+def test_message_that_is_not_signed_by_the_platform_is_refused(
+    sign: Callable[[dict[str, Any]], str], reason: str
+) -> None:
+    assert refusal(sign(claims_of(NONCE))) == reason
+
+
+NEEDED = ["iss", "aud", "nonce", "exp", "iat"]
+NEEDED += [f"{LTI}{name}" for name in ("version", "message_type", "deployment_id", "target_link_uri", "resource_link")]
+
+
+@pytest.mark.parametrize("claim", NEEDED)
+def test_message_without_a_claim_that_it_needs_is_refused(claim: str) -> None:
+    assert refusal(signed(claims_of(NONCE, **{claim: None}))) == f"claim {claim.rpartition('/')[2]}"
+
+
+CHOICE = {f"{LTI}message_type": "LtiDeepLinkingRequest"}
+
+
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
+        ({"iss": "https://evil.example"}, "issuer"),
         ({"iss": f"{ISSUER}/"}, "issuer"),
-        ({"aud": ["another"]}, "audience"),
-        ({"aud": None}, "claim aud"),
-        ({"aud": {"a": CLIENT_ID}}, "claim aud"),
+        ({"aud": "another"}, "audience"),
+        ({"aud": []}, "audience"),
+        ({"aud": [CLIENT_ID, "another"]}, "azp_missing"),
+        ({"aud": [CLIENT_ID, "another"], "azp": "another"}, "azp"),
+        ({"azp": "another"}, "azp"),
+        ({"nonce": "another"}, "nonce"),
         ({"exp": True}, "claim exp"),
         ({"sub": 5}, "claim sub"),
-        ({f"{LTI}deployment_id": ""}, "claim deployment_id"),
-        ({f"{LTI}deployment_id": "x" * 256}, "claim deployment_id"),
-        ({f"{LTI}resource_link": {}}, "claim resource_link"),
+        ({"sub": ""}, "claim sub"),
+        ({"sub": "x" * 256}, "claim sub"),
+        ({"sub": "a\nb"}, "claim sub"),
+        ({f"{LTI}version": "1.1"}, "claim version"),
+        ({f"{LTI}message_type": "LtiStartProctoring"}, "claim message_type"),
+        ({f"{LTI}target_link_uri": "https://evil.example/"}, "target_link_uri"),
+        ({f"{LTI}target_link_uri": "javascript:alert(1)"}, "claim target_link_uri"),
         ({f"{LTI}resource_link": {"id": "x" * 256}}, "claim resource_link"),
         ({f"{LTI}roles": [5]}, "claim roles.0"),
+        (CHOICE, "claim deep_linking"),
+        ({**CHOICE, SETTINGS: {"deep_link_return_url": "javascript:alert(1)"}}, "claim deep_linking"),
+        ({**CHOICE, SETTINGS: {"deep_link_return_url": f"{ISSUER}/return", "data": "a\0b"}}, "claim deep_linking"),
         (
-            {f"{LTI}message_type": "LtiDeepLinkingRequest", SETTINGS: {"deep_link_return_url": "javascript:alert(1)"}},
-            "claim deep_linking",
+            {f"{LTI}message_type": "LtiSubmissionReviewRequest", f"{LTI}resource_link": None, AGS: None},
+            "claim resource_link or endpoint",
         ),
     ],
     ids=str,
 )
 def test_wrong_message_is_refused(changed: dict[str, Any], reason: str) -> None:
-    with pytest.raises(LaunchRefused) as refusal:
-        believed(signed(claims_of(NONCE, **changed)))
-    assert refusal.value.params == {"reason": reason}
+    assert refusal(signed(claims_of(NONCE, **changed))) == reason
 
 
-def test_text_that_is_no_token_is_refused() -> None:
-    with pytest.raises(LaunchRefused) as refusal:
-        believed("ы" * 100)
-    assert refusal.value.params == {"reason": "token_form"}
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"exp": timedelta(hours=-1)}, "expired"),
+        ({"iat": timedelta(hours=1)}, "issued_in_future"),
+        ({"iat": timedelta(hours=-2)}, "issued_long_ago"),
+        ({"nbf": timedelta(hours=1)}, "not_yet"),
+    ],
+)
+def test_message_of_another_time_is_outdated(changed: dict[str, Any], reason: str) -> None:
+    assert refusal(signed(claims_of(NONCE, **changed)), LaunchOutdated) == reason
 
 
-@pytest.mark.parametrize(("seconds", "is_in_time"), [(-59, True), (359, True), (-62, False), (362, False)])
-def test_clocks_may_differ_by_a_minute(seconds: int, is_in_time: bool) -> None:
-    claims = claims_of(NONCE)
+def test_message_about_nobody_is_refused() -> None:
+    with pytest.raises(LaunchAnonymous):
+        believe(signed(claims_of(NONCE, sub=None)))
+
+
+@pytest.mark.parametrize(
+    ("nbf", "seconds", "is_in_time"),
+    [
+        (None, -59, True),
+        (None, -62, False),
+        (None, 359, True),
+        (None, 362, False),
+        (timedelta(seconds=58), 0, True),
+        (timedelta(seconds=63), 0, False),
+    ],
+)
+def test_clocks_may_differ_by_a_minute(nbf: timedelta | None, seconds: int, is_in_time: bool) -> None:
+    claims = claims_of(NONCE, nbf=nbf)
     token, now = signed(claims), claims["iat"] + seconds
     if is_in_time:
-        assert believed(token, now)
+        assert believe(token, now)
     else:
         with pytest.raises(LaunchOutdated):
-            believed(token, now)
-
-
-@pytest.mark.parametrize(("seconds", "is_in_time"), [(58, True), (63, False)])
-def test_message_that_holds_a_minute_from_now_is_believed(seconds: int, is_in_time: bool) -> None:
-    claims = claims_of(NONCE, nbf=timedelta(seconds=seconds))
-    token, now = signed(claims), claims["iat"]
-    if is_in_time:
-        assert believed(token, now).nbf is not None
-    else:
-        with pytest.raises(LaunchOutdated, match="not_yet"):
-            believed(token, now)
+            believe(token, now)
 
 
 @given(
@@ -172,63 +230,60 @@ def test_message_that_holds_a_minute_from_now_is_believed(seconds: int, is_in_ti
 def test_any_claims_are_believed_or_refused(changed: dict[str, Any]) -> None:
     """The law: whatever a platform signs ends as a message or as one of our refusals."""
     try:
-        came = believed(signed(claims_of(NONCE) | changed))
+        message = believe(signed(claims_of(NONCE) | changed))
     except (LaunchRefused, LaunchOutdated, LaunchAnonymous):
         pass
     else:
-        assert (came.iss, came.nonce, came.version) == (ISSUER, NONCE, "1.3.0")
+        assert (message.iss, message.nonce, message.version) == (ISSUER, NONCE, "1.3.0")
 
 
 PERSON = "http://purl.imsglobal.org/vocab/lis/v2/institution/person#"
-SUB_ROLE = "http://purl.imsglobal.org/vocab/lis/v2/membership"
 SYSTEM = "http://purl.imsglobal.org/vocab/lis/v2/system/person#"
+SUB_ROLE = "http://purl.imsglobal.org/vocab/lis/v2/membership"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TeachingAssistant",
+        "TeachingAssistantGroup",
+        "TeachingAssistantOffering",
+        "TeachingAssistantSection",
+        "TeachingAssistantSectionAssociation",
+        "TeachingAssistantTemplate",
+        "Grader",
+    ],
+)
+def test_assistant_is_one_though_platforms_call_them_instructors_too(name: str) -> None:
+    assert part_of([f"{ROLE}Instructor", f"{SUB_ROLE}/Instructor#{name}"]) == Part.ASSISTANT
 
 
 @pytest.mark.parametrize(
     ("roles", "part"),
     [
-        ([f"{ROLE}Instructor"], Part.TEACHER),
-        ([f"{ROLE}Learner"], Part.STUDENT),
         ([f"{ROLE}Instructor", f"{ROLE}Learner"], Part.TEACHER),
-        (["http://purl.imsglobal.org/vocab/lis/v2/membership/Instructor#TeachingAssistant"], Part.ASSISTANT),
-        ([f"{ROLE}Instructor", f"{ROLE}TeachingAssistant"], Part.ASSISTANT),
-        *(
-            ([f"{ROLE}Instructor", f"{SUB_ROLE}/Instructor#{name}"], Part.ASSISTANT)
-            for name in (
-                "TeachingAssistant",
-                "TeachingAssistantGroup",
-                "TeachingAssistantOffering",
-                "TeachingAssistantSection",
-                "TeachingAssistantSectionAssociation",
-                "TeachingAssistantTemplate",
-                "Grader",
-            )
-        ),
-        ([f"{SUB_ROLE}/Instructor#TeachingAssistantX"], Part.TEACHER),
+        ([f"{ROLE}ContentDeveloper"], Part.TEACHER),
+        ([f"{ROLE}Administrator"], Part.TEACHER),
+        ([f"{SUB_ROLE}/Instructor#GuestInstructor"], Part.TEACHER),
         ([f"{SUB_ROLE}/Manager#AreaManager"], Part.TEACHER),
         ([f"{SUB_ROLE}/Manager#Observer"], Part.STUDENT),
         ([f"{SUB_ROLE}/Manager#ExternalObserver", f"{ROLE}Manager"], Part.STUDENT),
         ([f"{SUB_ROLE}/Manager#Observer", f"{ROLE}Manager", f"{ROLE}Instructor"], Part.TEACHER),
-        ([f"{ROLE}ContentDeveloper"], Part.TEACHER),
-        ([f"{ROLE}Administrator"], Part.TEACHER),
         ([f"{PERSON}Administrator"], Part.TEACHER),
-        ([f"{SYSTEM}Administrator"], Part.TEACHER),
+        ([f"{SYSTEM}SysAdmin"], Part.TEACHER),
         ([f"{PERSON}Administrator", f"{ROLE}Learner"], Part.STUDENT),
         ([f"{PERSON}Instructor"], Part.STUDENT),
-        ([f"{PERSON}Faculty", f"{PERSON}Staff"], Part.STUDENT),
         ([f"{ROLE}Mentor"], Part.MENTOR),
+        ([f"{SUB_ROLE}/Mentor#Advisor"], Part.MENTOR),
         ([f"{ROLE}Mentor", f"{ROLE}Learner"], Part.STUDENT),
         ([], Part.STUDENT),
         (["Instructor"], Part.TEACHER),
-        (["Learner"], Part.STUDENT),
+        (["TeachingAssistant"], Part.ASSISTANT),
         (["urn:lti:role:ims/lis/Instructor"], Part.STUDENT),
         (["https://evil.example/membership#Instructor"], Part.STUDENT),
         ([f"{ROLE}Observer", "nonsense"], Part.STUDENT),
         ([f"{SUB_ROLE}/Learner#Instructor"], Part.STUDENT),
-        ([f"{SUB_ROLE}/Learner#GuestLearner"], Part.STUDENT),
         ([f"{SUB_ROLE}/Learner#TeachingAssistant"], Part.STUDENT),
-        ([f"{SUB_ROLE}/Instructor#GuestInstructor"], Part.TEACHER),
-        ([f"{SUB_ROLE}/Mentor#Advisor"], Part.MENTOR),
         ([f"{SUB_ROLE}s#Instructor"], Part.STUDENT),
         ([f"{SUB_ROLE}Instructor"], Part.STUDENT),
     ],
@@ -237,7 +292,7 @@ def test_part_follows_from_the_roles_in_the_course(roles: list[str], part: Part)
     assert part_of(roles) == part
 
 
-@pytest.mark.parametrize("address", ["https://[abc/items", "https://lms.example.edu:99999/items", "https://lms:x/"])
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "https://[abc/items", "https://lms.example.edu:99999/items"])
 def test_address_of_a_service_that_cannot_be_read_is_none(address: str) -> None:
     scope = ["https://purl.imsglobal.org/spec/lti-ags/scope/score"]
     endpoint = Endpoint.model_validate({"scope": scope, "lineitem": address, "lineitems": address})
@@ -252,11 +307,9 @@ def test_address_of_a_service_that_cannot_be_read_is_none(address: str) -> None:
         "http://grader.test@evil.example/",
         "http://evil.example#http://grader.test/",
         "//grader.test/",
-        "/lti/open",
         "https://grader.test/",
         "http://grader.test:81/",
         "http://grader.test\\@evil.example/",
-        "http://grader.test /",
         "http://grader.test\r\nLocation: x",
         "javascript:alert(1)",
         "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections import Counter
@@ -10,11 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-from joserfc import jws, jwt
+from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from app.courses import uses
-from app.lti.platforms import Registration
 from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership, Person, utc_now
 from tests.platforms import (
     CLIENT_ID,
@@ -22,116 +20,16 @@ from tests.platforms import (
     ISSUER,
     LTI,
     NRPS,
-    REGISTRATION,
     FakePlatform,
     login_parameters,
     untimely,
 )
 from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.lti.conftest import TEACHER, browser, everything, join_to_roster, launch, register
+from tests.unit.app.lti.conftest import TEACHER, browser, everything, join_to_roster, launch, send, store
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("platform")]
 
 DL = "https://purl.imsglobal.org/spec/lti-dl/claim/"
-MOODLE = {"kind": "moodle", "site": "https://moodle.example.edu", "client_id": "abc", "deployment": "1"}
-
-
-async def send(client: httpx.AsyncClient, page: str, action: str, **fields: str) -> httpx.Response:
-    """Send a form that stands on the page."""
-    secret = form_secret((await client.get(page)).text)
-    return await client.post(action, data={"form_secret": secret, **fields})
-
-
-async def test_admin_registers_moodle_by_its_address(service: Service) -> None:
-    async with service.browser() as admin:
-        shown = await admin.get("/platforms")
-        for path in ("open", "login", "launch", "keys"):
-            assert f"http://grader.test/lti/{path}" in shown.text
-        made = await send(admin, "/platforms", "/platforms", **MOODLE)
-        assert made.status_code == 303
-        again = await send(admin, "/platforms", "/platforms", **MOODLE)
-        assert (again.status_code, "registered already" in again.text) == (409, True)
-    (platform,) = await everything(service, LtiPlatform)
-    assert (platform.issuer, platform.login_url, platform.token_url, platform.keys_url) == (
-        "https://moodle.example.edu",
-        "https://moodle.example.edu/mod/lti/auth.php",
-        "https://moodle.example.edu/mod/lti/token.php",
-        "https://moodle.example.edu/mod/lti/certs.php",
-    )
-
-
-async def test_hosts_that_look_alike_are_told_apart(service: Service) -> None:
-    """The first letter is Cyrillic."""
-    said = {**vars(REGISTRATION), "issuer": "https://\u043eoodle.example.edu", "name": "Moodle of the university"}
-    platform = await register(service, Registration(**said))
-    async with service.browser() as admin:
-        shown = (await admin.get(f"/platforms/{platform.id}")).text
-    assert shown.count("(<bdi>https://xn--") == 1
-    assert f"<bdi>{REGISTRATION.login_url}</bdi></dd>" in shown
-
-
-WRONG: list[tuple[dict[str, str], str | None]] = [
-    ({"site": ""}, "site"),
-    ({"site": "http://moodle.example.edu"}, "site"),
-    ({"site": "https://127.0.0.1"}, "site"),
-    ({"site": "https://localhost"}, "site"),
-    ({"site": "javascript:alert(1)"}, "site"),
-    ({"client_id": ""}, "client_id"),
-    ({"client_id": "x" * 256}, "client_id"),
-    ({"kind": "other"}, "issuer"),
-    ({"kind": "blackbored"}, None),
-]
-
-
-async def test_wrong_registration_says_where(service: Service) -> None:
-    async with service.browser() as admin:
-        for changed, field in WRONG:
-            answer = await send(admin, "/platforms", "/platforms", **{**MOODLE, **changed})
-            assert answer.status_code == 422, changed
-            assert field is None or f'id="{field}-error"' in answer.text, changed
-    assert await everything(service, LtiPlatform) == []
-
-
-async def test_confirmed_platforms_may_frame_our_pages_and_others_may_not(service: Service) -> None:
-    async with service.browser() as admin:
-        before = await admin.get("/courses")
-        assert before.headers["content-security-policy"].endswith("frame-ancestors 'none'")
-        assert before.headers["x-frame-options"] == "DENY"
-        made = await send(admin, "/platforms", "/platforms", **MOODLE)
-        after = await admin.get("/courses")
-        assert after.headers["content-security-policy"].endswith("frame-ancestors 'self' https://moodle.example.edu")
-        assert "x-frame-options" not in after.headers
-        # Pages of the whole service are never framed.
-        for path in ("/platforms", "/people", "/status", "/enter"):
-            assert (await admin.get(path)).headers["x-frame-options"] == "DENY"
-        removed = await send(
-            admin, made.headers["location"], f"{made.headers['location'].partition('?')[0]}/remove", sure="on"
-        )
-        assert removed.status_code == 303
-        last = await admin.get("/courses")
-        assert last.headers["content-security-policy"].endswith("frame-ancestors 'none'")
-
-
-async def test_pages_of_the_platforms_own_address_may_frame_ours_whatever_its_issuer_is(service: Service) -> None:
-    async with service.browser() as admin:
-        canvas = {**MOODLE, "kind": "canvas", "site": "https://school.instructure.com/courses/3"}
-        made = await send(admin, "/platforms", "/platforms", **canvas)
-        address = made.headers["location"].partition("?")[0]
-        policy = (await admin.get("/courses")).headers["content-security-policy"]
-        assert "https://school.instructure.com " in f"{policy} "
-        sites = "https://school.example.edu, https://school.instructure.com:8443/x"
-        assert (await send(admin, address, f"{address}/origins", origins=sites)).status_code == 303
-        policy = (await admin.get("/courses")).headers["content-security-policy"]
-        assert "https://school.example.edu https://school.instructure.com:8443" in policy
-        assert "https://school.instructure.com " not in f"{policy} "
-
-
-async def test_site_that_is_none_is_refused(service: Service) -> None:
-    async with service.browser() as admin:
-        address = (await send(admin, "/platforms", "/platforms", **MOODLE)).headers["location"].partition("?")[0]
-        for sites in ("school.example.edu", "https://a.org; script-src", "https://*", "javascript:1", "*"):
-            refused = await send(admin, address, f"{address}/origins", origins=sites)
-            assert (refused.status_code, 'id="origins-error"' in refused.text) == (422, True), sites
 
 
 async def test_platform_with_courses_is_not_removed(
@@ -182,8 +80,7 @@ async def test_suspended_platform_gets_nothing_that_we_sign(
         choosing = (await launch(teacher, fake, **TEACHER, **wish())).headers["location"]
         page, secret = f"{course}/lms", form_secret((await teacher.get(choosing)).text)
         assert "Read the list of members" in (await admin.get(page)).text
-        async with service.services.database.write() as session:
-            (await session.get_one(LtiPlatform, platform.id)).confirmed_at = None
+        await store(service, LtiPlatform, confirmed_at=None)
         shown = (await admin.get(page)).text
         assert "has suspended Moodle of the university" in shown
         assert "Read the list of members" not in shown
@@ -193,9 +90,7 @@ async def test_suspended_platform_gets_nothing_that_we_sign(
     assert "/token" not in fake.asked
 
 
-async def test_teacher_says_once_where_a_link_leads_to(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_teacher_says_once_where_a_link_leads_to(service: Service, fake: FakePlatform) -> None:
     without = {f"{LTI}custom": None}
     async with browser(service) as teacher, browser(service) as student:
         page, _, row = (await launch(teacher, fake, **TEACHER, **without)).headers["location"].partition("#")
@@ -212,9 +107,7 @@ async def test_teacher_says_once_where_a_link_leads_to(
         assert (await send(teacher, page, f"{page}/links/{link.id}", assignment="nonsense")).status_code == 422
 
 
-async def test_refused_grades_are_shown_and_sent_again(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_refused_grades_are_shown_and_sent_again(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as teacher, browser(service) as student:
         course = (await launch(teacher, fake, **TEACHER)).headers["location"]
         assignment = (await launch(student, fake)).headers["location"]
@@ -254,18 +147,22 @@ def wish(**changed: Any) -> dict[str, Any]:
     }
 
 
-async def test_chosen_assignment_goes_back_signed(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+async def test_chosen_assignment_goes_back_signed(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as teacher:
         page = (await launch(teacher, fake, **TEACHER, **wish())).headers["location"]
-        assert (await teacher.get(page)).status_code == 200
+        course_id, assignments = page.split("/")[2], service.services.assignments
+        async with service.services.database.write() as session:
+            await uses.put(session, course_id, "lstm-layer", assignments, {"grade_book_points": 12.5}, "test")
+            session.add(CourseAssignment(course_id=course_id, assignment_id="gone", rules={}))
+        assert (await send(teacher, page, page, assignment="gone")).status_code == 422
         answer = await send(teacher, page, page, assignment="lstm-layer")
         assert answer.status_code == 200, answer.text
         assert f'action="{ISSUER}/return?x=1"' in answer.text
         assert f"form-action 'self' {ISSUER};" in answer.headers["content-security-policy"]
-        found = re.search(r'name="JWT" value="([^"]+)"', answer.text)
-        assert found is not None
+        token = re.search(r'name="JWT" value="([^"]+)"', answer.text)
+        assert token is not None
         keys = KeySet.import_key_set((await teacher.get("/lti/keys")).json())
-    claims = jwt.decode(found[1], keys, algorithms=["RS256"]).claims
+    claims = jwt.decode(token[1], keys, algorithms=["RS256"]).claims
     assert (claims["iss"], claims["aud"], claims[f"{LTI}deployment_id"]) == (CLIENT_ID, ISSUER, DEPLOYMENT)
     # Clocks that differ by almost a minute.
     assert [untimely(claims, time.time() + seconds) for seconds in (-55, 0, 55)] == [None] * 3
@@ -274,46 +171,14 @@ async def test_chosen_assignment_goes_back_signed(service: Service, platform: Lt
     # A window of its own, where nothing may happen.
     assert "keeps cookies in frames" in answer.text
     (item,) = claims[f"{DL}content_items"]
-    assert (item["type"], item["url"], item["custom"]) == (
-        "ltiResourceLink",
-        "http://grader.test/lti/open",
-        {"assignment": "lstm-layer"},
-    )
-    assert item["lineItem"]["scoreMaximum"] == 100
-
-
-async def test_assignment_whose_file_is_gone_is_refused(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
-    async with browser(service) as teacher:
-        page = (await launch(teacher, fake, **TEACHER, **wish())).headers["location"]
-        async with service.services.database.write() as session:
-            session.add(CourseAssignment(course_id=page.split("/")[2], assignment_id="gone", rules={}))
-        answer = await send(teacher, page, page, assignment="gone")
-    assert answer.status_code == 422, answer.text
-
-
-async def test_points_of_a_new_link_are_a_whole_number(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
-    """Moodle takes no other one."""
-    async with browser(service) as teacher:
-        page = (await launch(teacher, fake, **TEACHER, **wish())).headers["location"]
-        course_id = page.split("/")[2]
-        async with service.services.database.write() as session:
-            given = {"grade_book_points": 12.5}
-            await uses.put(session, course_id, "lstm-layer", service.services.assignments, given, "test")
-        answer = await send(teacher, page, page, assignment="lstm-layer")
-    found = re.search(r'name="JWT" value="([^"]+)"', answer.text)
-    assert found is not None
-    claims = json.loads(jws.extract_compact(found[1].encode()).payload)
-    points = claims[f"{DL}content_items"][0]["lineItem"]["scoreMaximum"]
+    assert (item["type"], item["url"]) == ("ltiResourceLink", "http://grader.test/lti/open")
+    assert item["custom"] == {"assignment": "lstm-layer"}
+    # Moodle takes whole points only.
+    points = item["lineItem"]["scoreMaximum"]
     assert (points, type(points)) == (13, int)
 
 
-async def test_only_the_teacher_who_was_asked_adds_a_link(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_only_the_teacher_who_was_asked_adds_a_link(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as teacher:
         page = (await launch(teacher, fake, **TEACHER, **wish())).headers["location"]
     for role in ("Learner", "TeachingAssistant"):
@@ -326,19 +191,14 @@ async def test_only_the_teacher_who_was_asked_adds_a_link(
         assert (await colleague.get(page)).status_code == 404
 
 
-MEMBERS = {
-    NRPS: {
-        "context_memberships_url": f"{ISSUER}/members?page=1",
-        "service_versions": ["2.0"],
-    }
-}
+MEMBERS = {NRPS: {"context_memberships_url": f"{ISSUER}/members?page=1", "service_versions": ["2.0"]}}
 
 
-def listed(user_id: str, role: str = "Learner", **values: Any) -> dict[str, Any]:
+def entry(user_id: str, role: str = "Learner", **values: Any) -> dict[str, Any]:
     return {"user_id": user_id, "roles": [role], "name": f"Name of {user_id}", **values}
 
 
-def answering(fake: FakePlatform, *pages: list[dict[str, Any]]) -> None:
+def list_pages(fake: FakePlatform, *pages: list[dict[str, Any]]) -> None:
     """Have the platform list these people, page by page."""
 
     def answer() -> httpx.Response:
@@ -354,33 +214,22 @@ async def read_list(client: httpx.AsyncClient, service: Service, page: str) -> h
     return await send(client, page, f"{page}/contexts/{context.id}/members")
 
 
-async def test_name_in_two_long_parts_is_as_long_as_a_name_may_be(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
-    async with browser(service) as teacher:
-        page = f"{(await launch(teacher, fake, **TEACHER, **MEMBERS)).headers['location']}/lms"
-        new = {**listed("new-1"), "name": None, "given_name": "a" * 200, "family_name": "b" * 200}
-        answering(fake, [listed("teacher-1", "Instructor"), new])
-        assert "Added: 1" in (await read_list(teacher, service, page)).text
-    assert max(len(each.name or "") for each in await everything(service, Person)) == 200
-
-
-async def test_list_of_members_adds_changes_and_drops(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_list_of_members_adds_changes_and_drops(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as teacher, browser(service) as student:
         page = f"{(await launch(teacher, fake, **TEACHER, **MEMBERS)).headers['location']}/lms"
         assignment = (await launch(student, fake, **MEMBERS)).headers["location"]
-        answering(
+        long_name = {**entry("new-1"), "name": None, "given_name": "a" * 200, "family_name": "b" * 200}
+        list_pages(
             fake,
-            [listed("teacher-1", "Instructor"), listed("new-1"), listed("gone", status="Inactive")],
-            [listed("new-2", "Instructor"), listed("parent", "Mentor"), listed("user-5", "TeachingAssistant")],
+            [entry("teacher-1", "Instructor"), long_name, entry("gone", status="Inactive")],
+            [entry("new-2", "Instructor"), entry("parent", "Mentor"), entry("user-5", "TeachingAssistant")],
         )
         shown = await read_list(teacher, service, page)
         assert "Added: 2; changed: 1; removed: 0" in shown.text
         members = await everything(service, Membership)
         assert Counter(member.role for member in members) == {"teacher": 2, "assistant": 1, "student": 1}
-        answering(fake, [listed("teacher-1", "Instructor"), listed("new-1"), listed("new-2", "Instructor")])
+        assert max(len(each.name or "") for each in await everything(service, Person)) == 200
+        list_pages(fake, [entry("teacher-1", "Instructor"), entry("new-1"), entry("new-2", "Instructor")])
         assert "Added: 0; changed: 0; removed: 1" in (await read_list(teacher, service, page)).text
         # A drop takes the rights of open sessions.
         assert (await student.get(assignment)).status_code == 401
@@ -389,12 +238,12 @@ async def test_list_of_members_adds_changes_and_drops(
         assert (await student.get(assignment)).status_code == 200
 
 
-async def test_list_that_is_too_long_is_left(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+async def test_list_that_is_too_long_is_left(service: Service, fake: FakePlatform) -> None:
     """Members who have left count, too, and no member is looked at before all are counted."""
     async with browser(service) as teacher:
         page = f"{(await launch(teacher, fake, **TEACHER, **MEMBERS)).headers['location']}/lms"
         for each in ({}, {"user_id": "x", "status": "Deleted"}):
-            answering(fake, [listed("teacher-1", "Instructor")] * 9_000, [each] * 11_001, [listed("new")])
+            list_pages(fake, [entry("teacher-1", "Instructor")] * 9_000, [each] * 11_001, [entry("new")])
             asked = fake.asked.count("/members")
             shown = await read_list(teacher, service, page)
             assert (shown.status_code, "more than 20000 members" in shown.text) == (502, True), each
@@ -402,22 +251,22 @@ async def test_list_that_is_too_long_is_left(service: Service, platform: LtiPlat
 
 
 async def test_list_that_cannot_be_read_to_its_end_drops_nobody(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
+    service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Answers of a wrong form stand in test_services."""
     answers = [
-        httpx.Response(403, json={"message": "not for tools"}),
-        httpx.Response(200, json={"members": []}),
-        httpx.Response(200, json={"members": [{"user_id": "somebody else", "roles": ["Learner"]}]}),
-        httpx.Response(200, json={"members": []}, headers={"Link": f'<{ISSUER}/members?page=1>; rel="next"'}),
-        httpx.Response(200, json={"members": []}, headers={"Link": '<https://127.0.0.1/x>; rel="next"'}),
+        (httpx.Response(403, json={"message": "not for tools"}), "not for tools"),
+        (httpx.Response(200, json={"members": []}), "the list names no teacher"),
+        (httpx.Response(200, json={"members": [{"user_id": "x", "roles": ["Learner"]}]}), "the list names no teacher"),
+        (httpx.Response(200, json={"members": []}, headers={"Link": '<https://a.edu/>; rel="next"'}), "another site"),
     ]
     async with browser(service) as teacher, browser(service) as student:
         page = f"{(await launch(teacher, fake, **TEACHER, **MEMBERS)).headers['location']}/lms"
         await launch(student, fake, **MEMBERS)
-        for answer in answers:
+        for answer, words in answers:
             fake.answers["/members"] = lambda answer=answer: answer
             shown = await read_list(teacher, service, page)
-            assert shown.status_code in (403, 502), (answer, shown.text)
+            assert (shown.status_code, words in shown.text) == (502, True), (answer, shown.text)
             members = await everything(service, Membership)
             assert [member.removed_at for member in members] == [None, None], answer
+    assert caplog.messages.count("lti_members_refused") == len(answers)

@@ -1,4 +1,4 @@
-"""Sites of platforms, which stand in the header that lets their pages show ours in a frame."""
+"""Platforms that an admin registers by hand, and their sites, whose pages may show ours in a frame."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from dataclasses import replace
 import pytest
 
 from app.lti.platforms import site_of
+from app.storage.models import LtiPlatform
 from tests.platforms import REGISTRATION
 from tests.unit.app.conftest import Service
-from tests.unit.app.lti.conftest import register
+from tests.unit.app.lti.conftest import everything, register, send
 
 pytestmark = pytest.mark.anyio
+
+MOODLE = {"kind": "moodle", "site": "https://moodle.example.edu", "client_id": "abc", "deployment": "1"}
 
 
 @pytest.mark.parametrize(
@@ -45,3 +48,94 @@ async def test_platform_with_a_host_of_another_alphabet_lets_every_page_answer(s
         policy = (await admin.get("/")).headers["content-security-policy"]
     assert "https://xn--80atdl2c.xn--p1ai" in policy
     assert "https://xn--j1ahfl.xn--p1ai" in policy
+
+
+async def test_admin_registers_moodle_by_its_address(service: Service) -> None:
+    async with service.browser() as admin:
+        shown = await admin.get("/platforms")
+        for path in ("open", "login", "launch", "keys"):
+            assert f"http://grader.test/lti/{path}" in shown.text
+        added = await send(admin, "/platforms", "/platforms", **MOODLE)
+        assert added.status_code == 303
+        again = await send(admin, "/platforms", "/platforms", **MOODLE)
+        assert (again.status_code, "registered already" in again.text) == (409, True)
+    (platform,) = await everything(service, LtiPlatform)
+    assert (platform.issuer, platform.login_url, platform.token_url, platform.keys_url) == (
+        "https://moodle.example.edu",
+        "https://moodle.example.edu/mod/lti/auth.php",
+        "https://moodle.example.edu/mod/lti/token.php",
+        "https://moodle.example.edu/mod/lti/certs.php",
+    )
+
+
+async def test_hosts_that_look_alike_are_told_apart(service: Service) -> None:
+    """The first letter is Cyrillic."""
+    platform = await register(service, replace(REGISTRATION, issuer="https://\u043eoodle.example.edu"))
+    async with service.browser() as admin:
+        shown = (await admin.get(f"/platforms/{platform.id}")).text
+    assert shown.count("(<bdi>https://xn--") == 1
+    assert f"<bdi>{REGISTRATION.login_url}</bdi></dd>" in shown
+
+
+WRONG: list[tuple[dict[str, str], str | None]] = [
+    ({"site": ""}, "site"),
+    ({"site": "http://moodle.example.edu"}, "site"),
+    ({"site": "https://127.0.0.1"}, "site"),
+    ({"site": "https://localhost"}, "site"),
+    ({"site": "javascript:alert(1)"}, "site"),
+    ({"client_id": ""}, "client_id"),
+    ({"client_id": "x" * 256}, "client_id"),
+    ({"kind": "other"}, "issuer"),
+    ({"kind": "blackbored"}, None),
+]
+
+
+async def test_wrong_registration_says_where(service: Service) -> None:
+    async with service.browser() as admin:
+        for changed, field in WRONG:
+            answer = await send(admin, "/platforms", "/platforms", **{**MOODLE, **changed})
+            assert answer.status_code == 422, changed
+            assert field is None or f'id="{field}-error"' in answer.text, changed
+    assert await everything(service, LtiPlatform) == []
+
+
+async def test_confirmed_platforms_may_frame_our_pages_and_others_may_not(service: Service) -> None:
+    async with service.browser() as admin:
+        before = await admin.get("/courses")
+        assert before.headers["content-security-policy"].endswith("frame-ancestors 'none'")
+        assert before.headers["x-frame-options"] == "DENY"
+        added = await send(admin, "/platforms", "/platforms", **MOODLE)
+        after = await admin.get("/courses")
+        assert after.headers["content-security-policy"].endswith("frame-ancestors 'self' https://moodle.example.edu")
+        assert "x-frame-options" not in after.headers
+        # Pages of the whole service are never framed.
+        for path in ("/platforms", "/people", "/status", "/enter"):
+            assert (await admin.get(path)).headers["x-frame-options"] == "DENY"
+        removed = await send(
+            admin, added.headers["location"], f"{added.headers['location'].partition('?')[0]}/remove", sure="on"
+        )
+        assert removed.status_code == 303
+        last = await admin.get("/courses")
+        assert last.headers["content-security-policy"].endswith("frame-ancestors 'none'")
+
+
+async def test_pages_of_the_platforms_own_address_may_frame_ours_whatever_its_issuer_is(service: Service) -> None:
+    async with service.browser() as admin:
+        canvas = {**MOODLE, "kind": "canvas", "site": "https://school.instructure.com/courses/3"}
+        added = await send(admin, "/platforms", "/platforms", **canvas)
+        address = added.headers["location"].partition("?")[0]
+        policy = (await admin.get("/courses")).headers["content-security-policy"]
+        assert "https://school.instructure.com " in f"{policy} "
+        sites = "https://school.example.edu, https://school.instructure.com:8443/x"
+        assert (await send(admin, address, f"{address}/origins", origins=sites)).status_code == 303
+        policy = (await admin.get("/courses")).headers["content-security-policy"]
+        assert "https://school.example.edu https://school.instructure.com:8443" in policy
+        assert "https://school.instructure.com " not in f"{policy} "
+
+
+async def test_site_that_is_none_is_refused(service: Service) -> None:
+    async with service.browser() as admin:
+        address = (await send(admin, "/platforms", "/platforms", **MOODLE)).headers["location"].partition("?")[0]
+        for sites in ("school.example.edu", "https://a.org; script-src", "https://*", "javascript:1", "*"):
+            refused = await send(admin, address, f"{address}/origins", origins=sites)
+            assert (refused.status_code, 'id="origins-error"' in refused.text) == (422, True), sites

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -22,6 +22,27 @@ from tests.waiting import SECONDS, until
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def public(host: str, port: int, *, private: bool) -> list[str]:
+        return ["203.0.113.9"]
+
+    monkeypatch.setattr(outgoing, "look_up", public)
+
+
+async def get(answer: Callable[[], httpx.Response], seconds: float = 10.0) -> Answer:
+    """Get an answer of 1000 bytes at most."""
+    transport = httpx.MockTransport(lambda _: answer())
+    async with Outgoing(private=False, transport=transport, seconds=seconds) as client:
+        return await client.send("GET", "https://lms.example.edu/", most_bytes=1000)
+
+
+async def refusal(answer: Callable[[], httpx.Response], seconds: float = 10.0) -> str:
+    with pytest.raises(AnswerUnusable) as caught:
+        await get(answer, seconds)
+    return str(caught.value.params["reason"])
+
+
 class Packed(httpx.AsyncByteStream):
     """A body that must not be unpacked: a hundred bytes, packed twice, can be a hundred megabytes at once."""
 
@@ -30,17 +51,34 @@ class Packed(httpx.AsyncByteStream):
         yield b""
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "GZIP, gzip", "deflate", "br", "zstd", "x"])
-async def test_packed_answer_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
-    async def known(host: str, port: int, *, private: bool) -> list[str]:
-        return ["203.0.113.9"]
-
-    monkeypatch.setattr(outgoing, "look_up", known)
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP, gzip", "x"])
+async def test_packed_answer_is_refused_before_it_is_read(known: None, encoding: str) -> None:
     packed = httpx.Response(200, headers={"Content-Encoding": encoding}, stream=Packed())
-    async with Outgoing(private=False, transport=httpx.MockTransport(lambda _: packed)) as client:
-        with pytest.raises(AnswerUnusable) as caught:
-            await client.send("GET", "https://lms.example.edu/")
-    assert "compressed" in caught.value.params["reason"]
+    assert "compressed" in await refusal(lambda: packed)
+
+
+class Drip(httpx.AsyncByteStream):
+    """Gives one byte after the other, each of them soon enough, and comes to no end."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.001)  # Sleeps: this is what is slow
+
+
+async def test_slow_endless_and_broken_answers_are_not_waited_for(known: None) -> None:
+    def breaks() -> httpx.Response:
+        raise httpx.RemoteProtocolError("cut")
+
+    assert await refusal(lambda: httpx.Response(200, stream=Drip()), seconds=0.05) == "no answer in time"
+    assert await refusal(lambda: httpx.Response(200, content=b"x" * 1001)) == "the answer is longer than 1000 bytes"
+    assert await refusal(breaks) == "RemoteProtocolError: cut"
+
+
+async def test_answer_may_be_as_long_as_was_said_and_a_redirect_is_one(known: None) -> None:
+    moved = httpx.Response(302, headers={"Location": "http://169.254.169.254/"}, content=b"x" * 1000)
+    answer = await get(lambda: moved)
+    assert (answer.status, len(answer.body)) == (302, 1000)
 
 
 async def test_names_whose_servers_are_silent_keep_no_other_work_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +90,8 @@ async def test_names_whose_servers_are_silent_keep_no_other_work_waiting(monkeyp
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 443))]
 
     monkeypatch.setattr(socket, "getaddrinfo", silent)
-    waiting = [asyncio.create_task(look_up("lms.example.edu", 443, private=False)) for _ in range(100)]
+    hosts = [f"{number}.example.edu" for number in range(100)]
+    waiting = [asyncio.create_task(look_up(host, 443, private=False)) for host in hosts]
     try:
         assert await until(lambda: asyncio.to_thread(lambda: True))
     finally:
@@ -97,10 +136,10 @@ async def test_lookup_that_fails_when_nobody_waits_any_more_is_no_fault(monkeypa
     waiting.cancel()
     await asyncio.wait([waiting])
     del waiting  # It would keep what it waited for.
-    told = threading.Event()  # Last of all who asked to be told.
-    targets._running["gone.example.edu"].add_done_callback(lambda _: told.set())
+    last = threading.Event()  # Last of all who asked to be told.
+    targets._running["gone.example.edu"].add_done_callback(lambda _: last.set())
     released.set()
-    await until(told.is_set)
+    await until(last.is_set)
     for _ in range(3):  # What the thread has told this loop is heard.
         await asyncio.sleep(0)
     gc.collect()

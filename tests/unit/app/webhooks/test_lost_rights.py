@@ -13,7 +13,7 @@ from app.storage.models import DEFAULT_COURSE, Delivery, utc_now
 from app.webhooks import sender
 from tests.unit.app.calls import submit
 from tests.unit.app.conftest import Service
-from tests.unit.app.webhooks.test_webhooks import WEBHOOKS, Receiver, leave, receiver, service
+from tests.unit.app.webhooks.test_webhooks import WEBHOOKS, Receiver, add_webhook, receiver, service
 from tests.waiting import until
 
 __all__ = ["receiver", "service"]
@@ -30,14 +30,14 @@ async def teacher(admin: httpx.AsyncClient) -> tuple[str, str]:
     return id, link.rpartition("=")[2]
 
 
-async def failed(admin: httpx.AsyncClient, hook: dict[str, Any], error: str) -> dict[str, Any]:
+async def failure_of(admin: httpx.AsyncClient, hook: dict[str, Any], error: str) -> dict[str, Any]:
     """The only delivery after a try that failed for this reason."""
 
-    async def found() -> dict[str, Any] | None:
+    async def failure() -> dict[str, Any] | None:
         items: list[dict[str, Any]] = (await admin.get(f"{WEBHOOKS}/{hook['id']}/deliveries")).json()["items"]
         return next((each for each in items if error in (each["last_error"] or "")), None)
 
-    return await until(found)  # type: ignore[no-any-return]
+    return await until(failure)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("lost", ["removed", "demoted", "link ended"])
@@ -49,9 +49,9 @@ async def test_delivery_that_waits_is_not_sent_to_somebody_without_rights(
     async with service.client() as admin:
         id, token = await teacher(admin)
         async with service.client(token) as theirs:
-            hook = await leave(theirs)
+            hook = await add_webhook(theirs)
         await submit(admin)
-        await failed(admin, hook, "answered 500")
+        await failure_of(admin, hook, "answered 500")
         method, path, body = {
             "removed": ("POST", "/remove", None),
             "demoted": ("PATCH", "", {"role": "student"}),
@@ -61,7 +61,7 @@ async def test_delivery_that_waits_is_not_sent_to_somebody_without_rights(
         async with service.services.database.write() as session:
             due = utc_now() - timedelta(seconds=1)
             await session.execute(update(Delivery).values(waits_since=due, next_at=due))
-        delivery = await failed(admin, hook, "any more")
+        delivery = await failure_of(admin, hook, "any more")
     assert len(receiver.requests) == 1
     assert (delivery["attempts"], delivery["delivered_at"]) == (2, None)
 
@@ -72,19 +72,15 @@ async def test_student_who_was_a_teacher_is_told_nothing_of_those_for_whom_they_
     async with service.client() as admin:
         id, token = await teacher(admin)
         async with service.client(token) as theirs:
-            hook = await leave(theirs)
+            hook = await add_webhook(theirs)
             body = await submit(theirs, student="ivanov")
-        await until(lambda: _is_told(receiver, 1))
+        await until(lambda: receiver.requests)
         assert (await admin.patch(f"{MEMBERS}/{id}", json={"role": "student"})).status_code == 200
         await admin.post("/api/v1/regrades", json={"submissions": [body["id"]]})
-        await until(lambda: _is_regraded(admin, body["id"]))
+
+        async def regraded() -> bool:
+            return len((await admin.get(f"/api/v1/submissions/{body['id']}/reports")).json()["items"]) == 2
+
+        await until(regraded)
         deliveries = (await admin.get(f"{WEBHOOKS}/{hook['id']}/deliveries")).json()["items"]
     assert len(deliveries) == 1
-
-
-async def _is_told(receiver: Receiver, number: int) -> bool:
-    return len(receiver.requests) == number
-
-
-async def _is_regraded(admin: httpx.AsyncClient, id: str) -> bool:
-    return len((await admin.get(f"/api/v1/submissions/{id}/reports")).json()["items"]) == 2
