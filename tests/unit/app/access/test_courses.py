@@ -76,10 +76,10 @@ async def test_attempts_of_the_same_name_are_counted_in_each_course(two: Service
         (OTHER, 2),
     ]
     async with two.services.database.read() as session:
-        found = (await session.scalars(select(Membership).where(Membership.external_id == "ivanov"))).all()
-    assert {member.course_id for member in found} == {DEFAULT_COURSE, OTHER}
-    assert len({member.person_id for member in found}) == 2
-    assert {member.confirmed_at for member in found} == {None}
+        namesakes = (await session.scalars(select(Membership).where(Membership.external_id == "ivanov"))).all()
+    assert {member.course_id for member in namesakes} == {DEFAULT_COURSE, OTHER}
+    assert len({member.person_id for member in namesakes}) == 2
+    assert {member.confirmed_at for member in namesakes} == {None}
 
 
 async def test_turns_are_those_of_a_course(two: Service, grader: FakeGrader) -> None:
@@ -125,8 +125,8 @@ async def until_graded(service: Service, submission_id: str) -> None:
 
 async def test_tokens_are_managed_in_their_course_and_made_for_it(two: Service) -> None:
     async with two.client("teacher-there") as client:
-        made = (await client.post("/api/v1/tokens", json={"name": "LMS", "student": "petrov"})).json()
-        assert made["course"] == OTHER
+        new = (await client.post("/api/v1/tokens", json={"name": "LMS", "student": "petrov"})).json()
+        assert new["course"] == OTHER
         listed = (await client.get("/api/v1/tokens")).json()["items"]
         assert {each["course"] for each in listed} == {OTHER}
     async with two.services.database.read() as session:
@@ -134,11 +134,11 @@ async def test_tokens_are_managed_in_their_course_and_made_for_it(two: Service) 
             select(Token.id).where(Token.course_id == DEFAULT_COURSE, Token.student == "ivanov")
         )
         member = (await members.find(session, [(OTHER, "petrov")]))[OTHER, "petrov"]
-        token = await session.get_one(Token, made["id"])
+        token = await session.get_one(Token, new["id"])
     assert token.membership_id == member.id
     async with two.client("teacher-there") as client:
         assert (await client.delete(f"/api/v1/tokens/{foreign}")).status_code == 404
-    assert (await submit(two, made["token"], "petrov")).json()["course"] == OTHER
+    assert (await submit(two, new["token"], "petrov")).json()["course"] == OTHER
 
 
 async def test_webhooks_are_sent_reports_of_their_course(two: Service) -> None:

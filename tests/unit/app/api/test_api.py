@@ -257,7 +257,7 @@ async def test_a_stored_upload_is_answered_202_though_the_database_is_gone_by_th
     assert (response.status_code, response.json()["job_status"], response.json()["position"]) == (202, "queued", 1)
 
 
-# Who may do what
+# Rights
 
 
 async def test_header_without_a_valid_token_is_refused(service: Service) -> None:

@@ -93,8 +93,8 @@ async def test_rules_that_cannot_be_are_refused(two: Service) -> None:
         for wrong in ({"limit": 0}, {"due": "tomorrow"}, {"counts": "worst"}, {"dew": None}):
             assert_problem(await teacher.put(LAYER, json={"rules": wrong}), 422, "invalid-request")
         # An integer of JSON Schema: 5.0 is one.
-        for wrong in ("5", True, 2.5):
-            assert_problem(await teacher.put(LAYER, json={"rules": {"limit": wrong}}), 422, "invalid-request")
+        for limit in ("5", True, 2.5):
+            assert_problem(await teacher.put(LAYER, json={"rules": {"limit": limit}}), 422, "invalid-request")
         assert (await teacher.put(LAYER, json={"rules": {"limit": 5.0}})).json()["rules"]["limit"] == 5
 
 

@@ -39,16 +39,16 @@ async def test_everybody_sees_the_own_course_and_an_admin_all(two: Service) -> N
 
 async def test_admin_makes_a_course_once_for_each_key(service: Service) -> None:
     await service.add_token("teacher", Role.TEACHER)
-    wanted = {"title": "Сети", "language": "ru", "time_zone": "Europe/Moscow"}
+    body = {"title": "Сети", "language": "ru", "time_zone": "Europe/Moscow"}
     async with service.client("teacher") as teacher:
-        assert_problem(await teacher.post(COURSES, json=wanted), 403, "forbidden")
+        assert_problem(await teacher.post(COURSES, json=body), 403, "forbidden")
     async with service.client(**{"Idempotency-Key": "k"}) as owner:
-        made, again = [(await owner.post(COURSES, json=wanted)).json() for _ in range(2)]
-        assert made == again
-        assert wanted.items() <= made.items()
+        new, again = [(await owner.post(COURSES, json=body)).json() for _ in range(2)]
+        assert new == again
+        assert body.items() <= new.items()
         assert_problem(await owner.post(COURSES, json={"title": "x"}), 422, "idempotency-key-reused")
     async with service.client() as owner:
-        assert (await owner.get("/api/v1/assignments", params={"course": made["id"]})).json()["items"] == []
+        assert (await owner.get("/api/v1/assignments", params={"course": new["id"]})).json()["items"] == []
 
 
 async def test_course_that_cannot_be_is_refused(service: Service) -> None:
@@ -85,8 +85,8 @@ async def test_archived_course_only_opens_again(two: Service) -> None:
         assert again == archived
         assert_problem(await teacher.patch(here, json={"title": "x"}), 403, "course-archived")
         assert_problem(await teacher.patch(here, json={"title": "x", "archived": True}), 403, "course-archived")
-        opened = (await teacher.patch(here, json={"title": "x", "archived": False})).json()
-        assert (opened["title"], opened["archived_at"]) == ("x", None)
+        course = (await teacher.patch(here, json={"title": "x", "archived": False})).json()
+        assert (course["title"], course["archived_at"]) == ("x", None)
 
 
 async def test_course_is_copied_with_rules_and_staff_and_without_students(two: Service) -> None:
@@ -99,16 +99,16 @@ async def test_course_is_copied_with_rules_and_staff_and_without_students(two: S
         await owner.post(f"{here}/members/{gone['id']}/remove")
     async with two.client("teacher-there", **{"Idempotency-Key": "k"}) as teacher:
         await teacher.patch(here, json={"archived": True})
-        wanted = {"title": "Сети, весна", "shift_days": 182}
-        made, again = [(await teacher.post(f"{here}/copy", json=wanted)).json() for _ in range(2)]
-        assert made == again
-        assert_problem(await teacher.get(f"{COURSES}/{made['id']}"), 404, "course-not-found")
-        assert_problem(await teacher.post(f"{COURSES}/{DEFAULT_COURSE}/copy", json=wanted), 404, "course-not-found")
-    assert (made["title"], made["time_zone"], made["archived_at"]) == ("Сети, весна", "Europe/Moscow", None)
+        body = {"title": "Сети, весна", "shift_days": 182}
+        new, again = [(await teacher.post(f"{here}/copy", json=body)).json() for _ in range(2)]
+        assert new == again
+        assert_problem(await teacher.get(f"{COURSES}/{new['id']}"), 404, "course-not-found")
+        assert_problem(await teacher.post(f"{COURSES}/{DEFAULT_COURSE}/copy", json=body), 404, "course-not-found")
+    assert (new["title"], new["time_zone"], new["archived_at"]) == ("Сети, весна", "Europe/Moscow", None)
     async with two.client() as owner:
-        (use,) = (await owner.get(f"{COURSES}/{made['id']}/assignments")).json()["items"]
+        (use,) = (await owner.get(f"{COURSES}/{new['id']}/assignments")).json()["items"]
         assert (use["title"], use["rules"]["due"], use["rules"]["limit"]) == ("Неделя 3", "2027-04-01T20:59:00Z", 3)
-        (member,) = (await owner.get(f"{COURSES}/{made['id']}/members")).json()["items"]
+        (member,) = (await owner.get(f"{COURSES}/{new['id']}/members")).json()["items"]
         assert (member["external_id"], member["role"], member["name"]) == ("petrova", "assistant", "Анна")
         everything = (
             await owner.post(f"{COURSES}/{DEFAULT_COURSE}/copy", json={"title": "x", "shift_days": None})

@@ -191,10 +191,10 @@ async def test_only_an_admin_makes_and_ends_links_of_teachers(service: Service) 
         assert_problem(await teacher.post(path(f"members/{boss.id}/link")), 403, "forbidden")
         assert_problem(await teacher.delete(path(f"members/{boss.id}/link")), 403, "forbidden")
         assert_problem(await owner.post(path(f"members/{removed.id}/link")), 403, "member-removed")
-        made = (await owner.post(path(f"members/{boss.id}/link"))).json()
+        answer = (await owner.post(path(f"members/{boss.id}/link"))).json()
         assert (await get(service, "links", "teacher"))["items"] == []
         # It has the rights of the role, now and after a change.
-        async with service.client(secret(made["link"])) as with_link:
+        async with service.client(secret(answer["link"])) as with_link:
             assert (await with_link.get(path("links"))).status_code == 200
             async with service.services.database.write() as session:
                 (await session.get_one(Membership, boss.id)).role = MemberRole.STUDENT
@@ -219,17 +219,17 @@ async def test_mail_goes_out_with_the_links_or_nothing_is_done(
     assert sent == [("ivanov@hse.ru", rows[0]["link"]), ("petrova@hse.ru", rows[1]["link"])]
     ivanov = await member(service, "ivanov")
     async with service.client() as owner:
-        made = (await owner.post(path(f"members/{ivanov.id}/link"), params={"mail": True})).json()
-    assert made["mailed"] is True
-    assert sent[-1] == ("ivanov@hse.ru", made["link"])
+        answer = (await owner.post(path(f"members/{ivanov.id}/link"), params={"mail": True})).json()
+    assert answer["mailed"] is True
+    assert sent[-1] == ("ivanov@hse.ru", answer["link"])
 
 
 async def test_join_links_are_made_listed_and_revoked(two: Service) -> None:
     there = path("join-links", OTHER)
     async with two.client("teacher-there") as teacher, two.client() as owner:
-        made = await teacher.post(there, json={"group": "201", "limit": 2})
-        body = made.json()
-        assert made.status_code == 201
+        answer = await teacher.post(there, json={"group": "201", "limit": 2})
+        body = answer.json()
+        assert answer.status_code == 201
         assert body["url"].startswith("http://grader.test/join/lstmj_")
         assert body["qr_svg"].startswith("<svg")
         assert (body["group"], body["limit"], body["uses"], body["made_by"]) == ("201", 2, 0, "test")

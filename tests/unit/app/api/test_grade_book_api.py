@@ -100,8 +100,8 @@ async def test_no_cell_is_a_formula_and_ids_stay_as_they_are(graded: Service) ->
     await name(graded, "petrov", external_id="-7@b.org", confirmed_at=utc_now())
     await graded.add_token("of-evil", student="=cmd|'/C calc'!A0")
     for form in ("plain", "moodle", "canvas"):
-        found = await lines(graded, format=form, unconfirmed=True)
-        cells = [cell for line in found for cell in line]
+        rows = await lines(graded, format=form, unconfirmed=True)
+        cells = [cell for line in rows for cell in line]
         assert "-7@b.org" in cells
         assert f"'{evil}" in cells
         assert "'@SUM(1)" in cells

@@ -101,11 +101,11 @@ async def test_adjustment_names_the_one_that_it_replaces(graded: Service) -> Non
     adjustments = f"{await place_of(graded)}/adjustments"
     first, second = [{"delta": delta, "reason": "x", "replaces": None} for delta in (1.0, 2.0)]
     async with graded.client("teacher") as teacher:
-        made = (await teacher.post(adjustments, json=first)).json()
-        assert (await teacher.post(adjustments, json=first)).json() == made  # Sent twice, it is the same one.
+        adjustment = (await teacher.post(adjustments, json=first)).json()
+        assert (await teacher.post(adjustments, json=first)).json() == adjustment  # Sent twice, it is the same one.
         refused = await teacher.post(adjustments, json=second)
-        assert assert_problem(refused, 409, "adjustment-replaced")["current"] == made["id"]
-        assert (await teacher.post(adjustments, json=second | {"replaces": made["id"]})).status_code == 201
+        assert assert_problem(refused, 409, "adjustment-replaced")["current"] == adjustment["id"]
+        assert (await teacher.post(adjustments, json=second | {"replaces": adjustment["id"]})).status_code == 201
         assert len((await teacher.get(adjustments)).json()["items"]) == 2
 
 
@@ -153,12 +153,12 @@ async def test_extension_opens_an_assignment_for_one_student_alone(graded: Servi
         graded.client("of-petrov") as petrov,
     ):
         assert at(await own(ivanov))["points"] == 80
-        given = (await teacher.put(address, json=body)).json()
+        extension = (await teacher.put(address, json=body)).json()
         assert at(await own(ivanov))["points"] == 100
         assert "due date extended until" in at(await own(ivanov))["text"]
-        assert (given["effective_limit"], given["effective_closes"]) == (2, given["due"])
-        assert (await teacher.get(address)).json() == given
-        assert (await teacher.get(f"{COURSE}/extensions")).json()["items"] == [given]
+        assert (extension["effective_limit"], extension["effective_closes"]) == (2, extension["due"])
+        assert (await teacher.get(address)).json() == extension
+        assert (await teacher.get(f"{COURSE}/extensions")).json()["items"] == [extension]
         assert (await ivanov.post(SUBMISSIONS, files=files)).is_success
         assert_problem(await ivanov.post(SUBMISSIONS, files=files), 403, "attempts-used-up")
         assert_problem(await petrov.post(SUBMISSIONS, files=files), 403, "assignment-closed")
@@ -230,22 +230,22 @@ async def test_student_asks_once_at_a_time_and_reads_the_answer(graded: Service)
     async with graded.client("of-ivanov") as ivanov, graded.client("assistant") as assistant:
         (submission,) = (await ivanov.get(SUBMISSIONS)).json()["items"]
         reviews = f"{submission['links']['self']}/reviews"
-        asked = await ivanov.post(reviews, json={"text": "Why 100?"})
-        assert asked.status_code == 201
-        assert (await ivanov.post(reviews, json={"text": "Why 100?"})).json() == asked.json()
+        question = await ivanov.post(reviews, json={"text": "Why 100?"})
+        assert question.status_code == 201
+        assert (await ivanov.post(reviews, json={"text": "Why 100?"})).json() == question.json()
         refused = await ivanov.post(reviews, json={"text": "Please!"})
-        assert assert_problem(refused, 409, "review-open")["request"] == asked.json()["id"]
+        assert assert_problem(refused, 409, "review-open")["request"] == question.json()["id"]
         async with graded.client("of-petrov") as petrov:
             assert_problem(await petrov.get(reviews), 404, "submission-not-found")
             assert_problem(await petrov.post(reviews, json={"text": "x"}), 404, "submission-not-found")
-        opened = (await assistant.get(f"{COURSE}/reviews", params={"answered": False})).json()["items"]
-        assert opened == [asked.json()]
-        answer = f"{COURSE}/reviews/{asked.json()['id']}/answer"
+        unanswered = (await assistant.get(f"{COURSE}/reviews", params={"answered": False})).json()["items"]
+        assert unanswered == [question.json()]
+        answer = f"{COURSE}/reviews/{question.json()['id']}/answer"
         for _ in range(2):
             assert (await assistant.post(answer, json={"answer": "It is right."})).status_code == 200
         assert_problem(await assistant.post(answer, json={"answer": "No."}), 409, "review-answered")
         (change,) = await logged(graded)
-        assert (change.made_by, change.after) == ("test", {"answered_review": asked.json()["id"]})
+        assert (change.made_by, change.after) == ("test", {"answered_review": question.json()["id"]})
         assert (await assistant.get(f"{COURSE}/reviews", params={"answered": False})).json()["items"] == []
         assert [each["answer"] for each in (await ivanov.get(reviews)).json()["items"]] == ["It is right."]
         assert [each["answer"] for each in (await own(ivanov))["reviews"]] == ["It is right."]

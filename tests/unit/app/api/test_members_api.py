@@ -25,20 +25,20 @@ async def post(service: Service, token: str, path: str, body: Any = None) -> Any
         return await client.post(path, json=body)
 
 
-async def patch(service: Service, token: str, member: str, **given: Any) -> Any:
+async def patch(service: Service, token: str, member: str, **fields: Any) -> Any:
     async with service.client(token) as client:
-        return await client.patch(f"{THERE}/{member}", json=given)
+        return await client.patch(f"{THERE}/{member}", json=fields)
 
 
-async def add(service: Service, external_id: str, role: str = "student", by: str = OWNER_TOKEN, **given: Any) -> str:
-    added = await post(service, by, THERE, {"external_id": external_id, "role": role, **given})
+async def add(service: Service, external_id: str, role: str = "student", by: str = OWNER_TOKEN, **fields: Any) -> str:
+    added = await post(service, by, THERE, {"external_id": external_id, "role": role, **fields})
     assert added.status_code == 201, added.text
     return str(added.json()["id"])
 
 
 async def member_of(service: Service, external_id: str) -> str:
-    found = (await get(service, OWNER_TOKEN, THERE, search=external_id)).json()["items"]
-    return next(str(each["id"]) for each in found if each["external_id"] == external_id)
+    members = (await get(service, OWNER_TOKEN, THERE, search=external_id)).json()["items"]
+    return next(str(each["id"]) for each in members if each["external_id"] == external_id)
 
 
 async def own_token(service: Service, member_id: str, token: str) -> None:
@@ -53,8 +53,8 @@ async def test_teacher_makes_students_and_assistants_and_an_admin_teachers(two: 
         answer = await post(two, "teacher-there", THERE, {"external_id": f"a-{role}", "role": role})
         assert answer.status_code == by_teacher, role
     teacher = await add(two, "petrov", "teacher")
-    for given in ({"name": "x"}, {"role": "student"}, {"confirmed": True}):
-        assert_problem(await patch(two, "teacher-there", teacher, **given), 403, "forbidden")
+    for fields in ({"name": "x"}, {"role": "student"}, {"confirmed": True}):
+        assert_problem(await patch(two, "teacher-there", teacher, **fields), 403, "forbidden")
     for what in ("remove", "restore"):
         assert_problem(await post(two, "teacher-there", f"{THERE}/{teacher}/{what}"), 403, "forbidden")
     student = await member_of(two, "ivanov")
@@ -115,8 +115,8 @@ async def test_new_external_id_is_the_one_of_what_was_handed_in(two: Service) ->
 
 async def test_address_is_that_of_one_confirmed_member(two: Service) -> None:
     first = await add(two, "s1", email="a@example.org")
-    wanted = {"external_id": "s2", "email": "A@example.org"}
-    assert assert_problem(await post(two, "teacher-there", THERE, wanted), 409, "email-taken")["member"] == first
+    body = {"external_id": "s2", "email": "A@example.org"}
+    assert assert_problem(await post(two, "teacher-there", THERE, body), 409, "email-taken")["member"] == first
     second = await add(two, "s2")
     assert_problem(await patch(two, "teacher-there", second, email="A@example.org"), 409, "email-taken")
     await post(two, "teacher-there", f"{THERE}/{first}/remove")
@@ -131,8 +131,8 @@ async def test_name_and_address_of_a_person_in_two_courses_are_an_admins_to_chan
     async with two.services.database.write() as session:
         here = (await get(two, OWNER_TOKEN, f"/api/v1/courses/{DEFAULT_COURSE}/members")).json()["items"][0]
         (await session.get_one(Membership, member)).person_id = here["person"]
-    for given in ({"name": "x"}, {"email": "x@example.org"}):
-        assert_problem(await patch(two, "teacher-there", member, **given), 409, "person-shared")
+    for fields in ({"name": "x"}, {"email": "x@example.org"}):
+        assert_problem(await patch(two, "teacher-there", member, **fields), 409, "person-shared")
     assert (await patch(two, "teacher-there", member, group="x", name=None)).status_code == 200
     assert (await patch(two, OWNER_TOKEN, member, name="x")).json()["name"] == "x"
 
@@ -191,11 +191,17 @@ async def test_removed_member_has_no_rights_until_taken_back(two: Service) -> No
 
 async def test_changes_at_once_lose_nothing_and_are_logged(two: Service) -> None:
     member = await member_of(two, "ivanov")
-    given = [{"group": "1"}, {"name": "Иван"}, {"email": "i@example.org"}, {"confirmed": True}, {"external_id": "i"}]
-    answers = await asyncio.gather(*(patch(two, "teacher-there", member, **each) for each in given))
-    assert [each.status_code for each in answers] == [200] * len(given)
-    found = (await get(two, "teacher-there", f"{THERE}/{member}")).json()
-    assert [found[name] for name in ("group", "name", "email", "external_id")] == ["1", "Иван", "i@example.org", "i"]
+    changes: list[dict[str, Any]] = [
+        {"group": "1"},
+        {"name": "Иван"},
+        {"email": "i@example.org"},
+        {"confirmed": True},
+        {"external_id": "i"},
+    ]
+    answers = await asyncio.gather(*(patch(two, "teacher-there", member, **each) for each in changes))
+    assert [each.status_code for each in answers] == [200] * len(changes)
+    body = (await get(two, "teacher-there", f"{THERE}/{member}")).json()
+    assert [body[name] for name in ("group", "name", "email", "external_id")] == ["1", "Иван", "i@example.org", "i"]
     logged = (await get(two, "teacher-there", f"/api/v1/courses/{OTHER}/changes")).json()["items"]
     assert {name for each in logged for name in each["after"]} == {"group", "name", "email", "confirmed", "external_id"}
     assert {(each["subject"], each["member"]) for each in logged} == {("member", member)}

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import httpx
 import pytest
 from sqlalchemy import select
 
 from app.storage.models import CourseAssignment
 from grader import Status
+from tests.unit.app.api.test_teaching_api import REGRADES, regraded
 from tests.unit.app.calls import assert_problem, submit
 from tests.unit.app.conftest import FakeGrader, Service
-from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
-
-REGRADES = "/api/v1/regrades"
-
-
-async def previewed(client: httpx.AsyncClient, **wanted: Any) -> dict[str, Any]:
-    """The preview when it is done."""
-    response = await client.post(REGRADES, json={**wanted, "preview": True})
-    assert response.status_code == 202, response.text
-
-    async def done() -> dict[str, Any] | None:
-        body: dict[str, Any] = (await client.get(response.json()["link"])).json()
-        return body if body["done"] == body["total"] else None
-
-    return await until(done)  # type: ignore[no-any-return]
 
 
 async def test_student_sees_nothing_of_a_preview_until_it_is_applied(service: Service, grader: FakeGrader) -> None:
@@ -37,7 +20,7 @@ async def test_student_sees_nothing_of_a_preview_until_it_is_applied(service: Se
     async with service.client() as owner, service.client("of-ivanov") as student:
         here = (await submit(student))["links"]["self"]
         before = await student.get(here)
-        done = await previewed(owner, submissions=[before.json()["id"]])
+        done = await regraded(owner, preview=True, submissions=[before.json()["id"]])
         during = await student.get(here, params={"wait": 1})
         assert (during.json(), during.headers["etag"]) == (before.json(), before.headers["etag"])
         events = (await student.get(f"{here}/events")).text
@@ -87,7 +70,7 @@ async def test_points_are_shown_after_the_rules_of_the_course(service: Service, 
         async with service.services.database.write() as session:
             use = (await session.scalars(select(CourseAssignment))).one()
             use.rules = {"due": "2020-01-01T00:00:00Z", "late_percent_per_day": 50, "late_percent_max": 50}
-        done = await previewed(owner, all=True)
+        done = await regraded(owner, preview=True, all=True)
         (item,) = (await owner.get(f"{done['link']}/submissions")).json()["items"]
     assert [item[each]["points"] for each in ("before", "after")] == [10.0, 100.0]
     assert [item[each]["points_after_rules"] for each in ("before", "after")] == [5.0, 50.0]

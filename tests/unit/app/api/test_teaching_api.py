@@ -25,18 +25,18 @@ TOKENS, REGRADES = "/api/v1/tokens", "/api/v1/regrades"
 
 async def test_token_is_shown_once_works_and_ends_with_its_sessions(service: Service) -> None:
     async with service.client() as owner:
-        made = (await owner.post(TOKENS, json={"name": "Moodle"})).json()
-        assert (made["role"], made["student"], made["expires_at"]) == ("submitter", None, None)
+        token = (await owner.post(TOKENS, json={"name": "Moodle"})).json()
+        assert (token["role"], token["student"], token["expires_at"]) == ("submitter", None, None)
         listed = await owner.get(TOKENS)
-        assert made["token"] not in listed.text
-        assert made["id"] in {item["id"] for item in listed.json()["items"]}
-        async with service.client(made["token"]) as client, service.browser(made["token"]) as browser:
+        assert token["token"] not in listed.text
+        assert token["id"] in {item["id"] for item in listed.json()["items"]}
+        async with service.client(token["token"]) as client, service.browser(token["token"]) as browser:
             assert (await client.get(SUBMISSIONS)).status_code == 200
-            assert made["link"].endswith(f"/enter?token={made['token']}")
-            assert (await owner.delete(f"{TOKENS}/{made['id']}")).status_code == 204
+            assert token["link"].endswith(f"/enter?token={token['token']}")
+            assert (await owner.delete(f"{TOKENS}/{token['id']}")).status_code == 204
             assert_problem(await client.get(SUBMISSIONS), 401, "unauthorized")
             assert (await browser.get("/")).status_code == 401
-        (ended,) = [item for item in (await owner.get(TOKENS)).json()["items"] if item["id"] == made["id"]]
+        (ended,) = [item for item in (await owner.get(TOKENS)).json()["items"] if item["id"] == token["id"]]
         assert ended["revoked_at"]
         old = (await owner.post(TOKENS, json={"name": "x", "expires_at": "2020-01-01T00:00:00+03:00"})).json()
         assert old["expires_at"] == "2019-12-31T21:00:00Z"
@@ -49,12 +49,12 @@ async def test_teacher_manages_the_tokens_of_submitters_and_no_others(service: S
     async with service.client("teacher") as teacher:
         for role in ("teacher", "admin"):
             assert_problem(await teacher.post(TOKENS, json={"name": "x", "role": role}), 403, "forbidden")
-        made = (await teacher.post(TOKENS, json={"name": "x", "student": " ivanov "})).json()
-        assert made["student"] == "ivanov"
-        assert [item["id"] for item in (await teacher.get(TOKENS)).json()["items"]] == [made["id"]]
+        token = (await teacher.post(TOKENS, json={"name": "x", "student": " ivanov "})).json()
+        assert token["student"] == "ivanov"
+        assert [item["id"] for item in (await teacher.get(TOKENS)).json()["items"]] == [token["id"]]
         for foreign in (teachers.id, "01ksvh1y8gk3v0q4m2z7c9x5ab", "nothing"):
             assert_problem(await teacher.delete(f"{TOKENS}/{foreign}"), 404, "token-not-found")
-        assert (await teacher.delete(f"{TOKENS}/{made['id']}")).status_code == 204
+        assert (await teacher.delete(f"{TOKENS}/{token['id']}")).status_code == 204
 
 
 async def test_impossible_token_or_regrade_is_refused_in_our_words(service: Service) -> None:
@@ -83,9 +83,9 @@ async def test_body_that_is_too_large_is_not_read(service: Service) -> None:
 # Regrades
 
 
-async def regraded(client: httpx.AsyncClient, **wanted: Any) -> dict[str, Any]:
+async def regraded(client: httpx.AsyncClient, **selection: Any) -> dict[str, Any]:
     """The regrade when it is done."""
-    response = await client.post(REGRADES, json=wanted)
+    response = await client.post(REGRADES, json=selection)
     assert response.status_code == 202
 
     async def done() -> dict[str, Any] | None:
@@ -96,7 +96,7 @@ async def regraded(client: httpx.AsyncClient, **wanted: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "expected"),
+    ("selection", "expected"),
     [
         ({"all": True, "filter": None}, {"ivanov", "petrov", "sidorov"}),
         ({"filter": {"student": "petrov", "status": "failed"}}, {"petrov"}),
@@ -105,14 +105,14 @@ async def regraded(client: httpx.AsyncClient, **wanted: Any) -> dict[str, Any]:
     ],
 )
 async def test_regrade_takes_what_is_meant_and_says_what_it_changed(
-    service: Service, grader: FakeGrader, wanted: dict[str, Any], expected: set[str]
+    service: Service, grader: FakeGrader, selection: dict[str, Any], expected: set[str]
 ) -> None:
     grader.statuses = [Status.FAILED, Status.FAILED, Status.PASSED]
     async with service.client() as client:
         ids = {name: (await submit(client, student=name))["id"] for name in ("ivanov", "petrov", "sidorov")}
-        if "submissions" in wanted:
-            wanted = {"submissions": [ids[name] for name in wanted["submissions"]]}
-        done = await regraded(client, **wanted)
+        if "submissions" in selection:
+            selection = {"submissions": [ids[name] for name in selection["submissions"]]}
+        done = await regraded(client, **selection)
         assert done["total"] == len(expected)
         assert done["changed"] == len(expected - {"sidorov"})
         items = (await client.get(f"{done['link']}/submissions")).json()["items"]
@@ -158,7 +158,7 @@ async def test_regrade_that_is_not_there(service: Service) -> None:
 async def test_statistics_count_scores_misconceptions_and_what_the_next_attempt_fixed(
     service: Service, grader: FakeGrader
 ) -> None:
-    found = {  # student -> what each attempt showed, and its points
+    attempts_of = {  # student -> what each attempt showed, and its points
         "ivanov": [({"bias_missing", "scaled"}, 0.0), ({"scaled"}, 30.0), (set(), 100.0)],
         "petrov": [({"bias_missing"}, 50.0), ({"bias_missing"}, 50.0)],
         "sidorov": [({"scaled"}, 55.0)],
@@ -173,7 +173,7 @@ async def test_statistics_count_scores_misconceptions_and_what_the_next_attempt_
 
     grader.change = change
     async with service.client() as client:
-        for student, attempts in found.items():
+        for student, attempts in attempts_of.items():
             for attempt in attempts:
                 now = attempt
                 await submit(client, student=student)
