@@ -121,16 +121,6 @@ def test_a_warm_process_has_started_no_thread_and_its_runs_can_trace_and_train(g
 # --- what a run finds around it ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def found(grade_it: GradeIt) -> dict[str, object]:
-    """The finds of one run, while there is a secret in our environment."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LSTM_GRADER_DATABASE_URL", "postgresql://secret")
-        report = grade_it(LOOKS_AROUND)
-    assert report.status == "passed", report.error
-    return json.loads(report.output.stdout)
-
-
 LOOKS_AROUND = """def is_open(fd):
         try:
             os.fstat(fd)
@@ -147,25 +137,14 @@ LOOKS_AROUND = """def is_open(fd):
     }))"""
 
 
-def test_a_run_inherits_no_environment_of_ours(found):
-    assert not [name for name in found["environment"] if "LSTM" in name]
-    assert "PATH" not in found["environment"]
-
-
-def test_a_run_has_standard_streams_and_its_result_pipe_and_nothing_else(found):
-    assert found["descriptors"] == [0, 1, 2, 3]
-
-
-def test_standard_input_of_a_run_is_empty(found):
-    assert found["input"] == ""
-
-
-def test_a_run_finds_nothing_of_ours_to_import(found):
-    assert found["importable"] == []
-
-
-def test_a_run_is_told_no_arguments(found):
-    assert found["arguments"] == [""]
+def test_a_run_inherits_nothing_of_ours_but_three_streams_and_its_result_pipe(grade_it, monkeypatch):
+    monkeypatch.setenv("LSTM_GRADER_DATABASE_URL", "postgresql://secret")
+    report = grade_it(LOOKS_AROUND)
+    assert report.status == "passed", report.error
+    surroundings = json.loads(report.output.stdout)
+    assert not [name for name in surroundings["environment"] if "LSTM" in name or name == "PATH"]
+    assert surroundings["descriptors"] == [0, 1, 2, 3]
+    assert (surroundings["input"], surroundings["arguments"], surroundings["importable"]) == ("", [""], [])
 
 
 @pytest.mark.parametrize("keras", ["3", "2"])
@@ -176,10 +155,9 @@ def test_warnings_of_the_submission_are_output_and_those_of_a_library_are_not(gr
         "import numpy; numpy.mean([]); tf.get_logger().warning('of TensorFlow')",
         keras=keras,
     )
-    assert "UserWarning: mine" in report.output.stderr
-    assert [line for line in report.output.stderr.splitlines() if "arning" in line] == [
-        line for line in report.output.stderr.splitlines() if "mine" in line
-    ]
+    warned = [line for line in report.output.stderr.splitlines() if "arning" in line]
+    assert warned
+    assert all("mine" in line for line in warned)
 
 
 def test_a_run_works_in_an_empty_directory_of_its_own_that_is_removed(grade_it):
@@ -208,14 +186,13 @@ def _grade_after(sandbox: ForkSandbox, references: ReferenceStore, top: str) -> 
 
 def test_a_coroutine_that_does_not_wait_is_run(sandbox, references):
     report = _grade_after(sandbox, references, "needed = await answer(32)")
-    assert (report.status, report.points) == ("passed", 100)
-    assert report.extraction.cells_skipped == []
+    assert (report.points, report.extraction.cells_skipped) == (100, [])
 
 
-@pytest.mark.parametrize("waited", ["asyncio.sleep(1)", "asyncio.gather(answer(1))", "asyncio.create_task(answer(1))"])
+@pytest.mark.parametrize("waited", ["asyncio.sleep(1)", "asyncio.create_task(answer(1))"])
 def test_code_that_needs_an_event_loop_says_so_and_costs_no_points(sandbox, references, waited):
     report = _grade_after(sandbox, references, f"needed = await {waited}")
-    assert (report.status, report.points) == ("passed", 100)
+    assert report.points == 100
     (skipped,) = report.extraction.cells_skipped
     assert (skipped.code, skipped.params["type"]) == ("cell_failed", "EventLoopUnavailable")
     assert "need not wait" in str(skipped.params["message"])
@@ -263,20 +240,9 @@ def test_closing_ends_the_warm_processes_and_removes_what_runs_wrote():
     box.warm_up(Kind.READER)
     pids, directory = box.pids(), Path(box._directory)
     box.close()
+    box.close()
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
     assert not directory.exists()
-
-
-def test_closing_twice_does_no_harm():
-    box = ForkSandbox(slots=1)
-    box.close()
-    box.close()
-    assert not Path(box._directory).exists()
-
-
-def test_a_run_after_closing_is_refused():
-    box = ForkSandbox(slots=1)
-    box.close()
     with pytest.raises(SandboxClosed):
         box.run(Kind.READER, b"", READER_LIMITS)
 
@@ -292,26 +258,16 @@ def test_grading_with_a_closed_sandbox_is_our_failure_and_no_zero(grade_it):
 # --- settings that make no sense --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("slots", [0, -1])
-def test_fewer_than_one_slot_is_refused(slots):
-    with pytest.raises(ValueError, match=str(slots)):
-        ForkSandbox(slots=slots)
+@pytest.mark.parametrize(
+    ("settings", "name"), [({"slots": 0}, "0"), ({"slots": 1, "accept_missing": ["seccom"]}, "seccom")]
+)
+def test_a_sandbox_without_slots_or_with_an_unknown_part_of_the_wall_is_refused(settings, name):
+    with pytest.raises(ValueError, match=name):
+        ForkSandbox(**settings)
 
 
-def test_an_unknown_part_of_the_wall_cannot_be_accepted_missing():
-    with pytest.raises(ValueError, match="seccom"):
-        ForkSandbox(slots=1, accept_missing=["seccom"])
-
-
-@pytest.mark.parametrize("value", [0, -1])
+@pytest.mark.parametrize("value", [0, -1, None, float("nan"), float("inf"), "much"])
 @pytest.mark.parametrize("name", list(Limits.model_fields))
-def test_a_limit_of_nothing_is_refused(name, value):
-    with pytest.raises(ValidationError, match=name):
-        Limits.model_validate({name: value})
-
-
-@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), "much"])
-@pytest.mark.parametrize("name", list(Limits.model_fields))
-def test_a_limit_that_limits_nothing_is_refused(name, value):
+def test_a_limit_of_nothing_or_without_an_end_is_refused(name, value):
     with pytest.raises(ValidationError, match=name):
         Limits.model_validate({name: value})

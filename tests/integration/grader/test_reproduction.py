@@ -25,6 +25,6 @@ def test_the_script_prints_the_errors_that_the_report_gives(tmp_path: Path) -> N
     notebook.write_text(f"import numpy as np\nimport tensorflow as tf\n{submission}\n{script}", encoding="utf-8")
     run = subprocess.run([sys.executable, str(notebook)], capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr[-2000:]
-    found = re.search(r"largest difference: (\S+)\nyours:    \[(\S+) .*\nexpected: \[(\S+) ", run.stdout)
-    assert found, run.stdout
-    assert [float(number) for number in found.groups()] == pytest.approx([0.38628, 0.162480, 0.111370], abs=1e-5)
+    numbers = re.search(r"largest difference: (\S+)\nyours:    \[(\S+) .*\nexpected: \[(\S+) ", run.stdout)
+    assert numbers, run.stdout
+    assert [float(number) for number in numbers.groups()] == pytest.approx([0.38628, 0.162480, 0.111370], abs=1e-5)

@@ -30,21 +30,12 @@ def formulas(soffice: str, file: Path, separator: str, language: str) -> list[st
     options = f"CSV:{separator},34,76,1,,{language},false,true,false,false,false,-1,true"
     folder = file.parent / f"{separator.replace('/', '-')}-{language}"
     profile = f"-env:UserInstallation={(file.parent / 'profile').as_uri()}"
-    command = [
-        soffice,
-        profile,
-        "--headless",
-        f"--infilter={options}",
-        "--convert-to",
-        "fods",
-        "--outdir",
-        folder,
-        file,
-    ]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
-    opened = folder / f"{file.stem}.fods"
-    assert opened.exists(), ended.stdout + ended.stderr
-    text = opened.read_text(encoding="utf-8")
+    command = [soffice, profile, "--headless", f"--infilter={options}"]
+    command += ["--convert-to", "fods", "--outdir", str(folder), str(file)]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    book = folder / f"{file.stem}.fods"
+    assert book.exists(), process.stdout + process.stderr
+    text = book.read_text(encoding="utf-8")
     assert "Participant" in text
     return re.findall(r'table:formula="([^"]*)"', text)
 

@@ -89,7 +89,7 @@ def _each_run_of(warm: int, do: Callable[[int], None], *, times: int) -> threadi
 
 def test_a_run_leaves_the_cores_to_the_service_where_both_want_one(sandbox, warm):
     own = min(19, os.getpriority(os.PRIO_PROCESS, warm) + NICENESS)
-    found: list[bool] = []
+    yielding: list[int] = []
 
     def look(child: int) -> None:
         session = Path(f"/proc/{child}/autogroup")  # Not every kernel has it.
@@ -97,16 +97,16 @@ def test_a_run_leaves_the_cores_to_the_service_where_both_want_one(sandbox, warm
             with contextlib.suppress(OSError):
                 yields = os.getpriority(os.PRIO_PROCESS, child) == own
                 if yields and (not session.exists() or session.read_text().split()[-1] == str(NICENESS)):
-                    found.append(True)
+                    yielding.append(child)
                     return
 
     for _ in range(10):  # A run may have ended before it was looked at.
         looking = _each_run_of(warm, look, times=1)
         assert _reads(sandbox, megabytes=10)
         looking.join()
-        if found:
+        if yielding:
             break
-    assert found
+    assert yielding
     assert os.getpriority(os.PRIO_PROCESS, warm) == os.getpriority(os.PRIO_PROCESS, 0)
 
 
@@ -122,10 +122,12 @@ def test_as_many_runs_as_slots_go_on_at_a_time_and_no_more(sandbox, warm):
 # --- warm processes that do not work any more -------------------------------------------------------------------------
 
 
-def test_a_warm_process_that_was_killed_is_replaced(sandbox, warm):
-    os.kill(warm, signal.SIGKILL)
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+def test_a_warm_process_that_works_no_longer_is_replaced(sandbox, warm, end):
+    os.kill(warm, end)
     assert _reads(sandbox)
     assert sandbox.pids() != [warm]
+    assert ended(warm)
 
 
 def test_a_run_whose_warm_process_is_killed_is_done_again(sandbox, warm):
@@ -133,13 +135,6 @@ def test_a_run_whose_warm_process_is_killed_is_done_again(sandbox, warm):
     assert _reads(sandbox, 10)
     killing.join()
     assert sandbox.pids() != [warm]
-
-
-def test_a_warm_process_that_is_stopped_is_noticed_and_replaced(sandbox, warm):
-    os.kill(warm, signal.SIGSTOP)
-    assert _reads(sandbox)
-    assert sandbox.pids() != [warm]
-    assert ended(warm)
 
 
 def test_a_warm_process_that_is_stopped_during_runs_takes_them_with_it_and_all_are_done_again(sandbox, warm):

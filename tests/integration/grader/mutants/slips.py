@@ -6,7 +6,7 @@ Nothing here knows the bank that has to find these mistakes.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -22,6 +22,8 @@ class Slip:
         return f"{self.code}: " + "; ".join(f"{slot} = {text}" for slot, text in self.changes.items())
 
 
+CLIPPED = ("-1.0, 1.0", "-0.5, 0.5", "-2.0, 2.0", "0.0, 1.0")
+HALVES = ("float16", "bfloat16")
 SWAPS = {"if": "gates_swapped_if", "io": "gates_swapped_io", "fo": "gates_swapped_fo", "go": "gates_swapped_co"}
 
 
@@ -32,6 +34,12 @@ def _sum(gate: str) -> str:
 def _gate(gate: str, value: str, function: str | None = None) -> dict[str, str]:
     function = function or ("{tanh}" if gate == "g" else "{sigmoid}")
     return {f"gate_{gate}": f"{gate} = {function}({value})"}
+
+
+def _in_slot(slot: str, texts: Mapping[str, Iterable[str]], line: str) -> Iterator[Slip]:
+    """Slips that each put a line with one of the texts into a slot."""
+    for code, each in texts.items():
+        yield from (Slip(code, {slot: line.replace("{}", text)}) for text in each)
 
 
 def slips() -> Iterator[Slip]:
@@ -73,26 +81,14 @@ def _layers() -> Iterator[Slip]:
 
 
 def _activations() -> Iterator[Slip]:
-    functions = (
-        "tf.nn.relu",
-        "tf.tanh",
-        "tf.nn.softmax",
-        "tf.nn.softsign",
-        "tf.keras.activations.hard_sigmoid",
-        "tf.nn.softplus",
-        "tf.nn.elu",
-        "tf.nn.swish",
-    )
+    functions = [
+        *("tf.nn.relu", "tf.tanh", "tf.nn.softmax", "tf.nn.softsign", "tf.keras.activations.hard_sigmoid"),
+        *("tf.nn.softplus", "tf.nn.elu", "tf.nn.swish"),
+    ]
     for number, (gate, function) in enumerate(itertools.product("ifo", functions)):
         if number % 2 == 0 or gate == "f":
             yield Slip("wrong_gate_activation", _gate(gate, _sum(gate), function))
-    for function in (
-        "tf.tanh",
-        "tf.nn.relu",
-        "tf.nn.softmax",
-        "tf.keras.activations.hard_sigmoid",
-        "tf.keras.activations.softsign",
-    ):
+    for function in functions[:5]:
         yield Slip("wrong_gate_activation", {k: v for g in "ifo" for k, v in _gate(g, _sum(g), function).items()})
     old = {f"gate_{g}": f"{g} = tf.clip_by_value(0.2 * ({_sum(g)}) + 0.5, 0., 1.)" for g in "ifo"}
     yield Slip("wrong_gate_activation", old)
@@ -139,32 +135,20 @@ def _sums() -> Iterator[Slip]:
     yield Slip("hc_swapped", {"step": "h, c = self.cell(x[:, t, :], c, h)"})
     yield Slip("gate_layers_mixed", {"gate_f": "f = i"})
     yield Slip("gate_layers_mixed", {"gate_o": "o = f"})
-    for change in (
-        "2 * x",
-        "-x",
-        "x / 255.0",
-        "tf.tanh(x)",
-        "tf.nn.relu(x)",
-        "{sigmoid}(x)",
-        "x / 10.0",
-        "x * 0.5",
-        "tf.abs(x)",
-        "tf.nn.l2_normalize(x, axis=-1)",
-        "tf.nn.softmax(x)",
-        "tf.clip_by_value(x, -1.0, 1.0)",
-        "(x - tf.reduce_mean(x)) / tf.math.reduce_std(x)",
-        "x ** 2",
-        "x[:, :, ::-1]",
-        "x + 1",
-        "x - tf.reduce_mean(x, axis=1, keepdims=True)",
-    ):
-        yield Slip("input_transformed", {"prepare": f"x = {change}"})
-    yield Slip("x_not_used", {"prepare": "x = tf.zeros_like(x)"})
-    yield Slip("x_not_used", {"prepare": "x = tf.ones_like(x)"})
-    yield Slip("int_cast", {"prepare": "x = tf.cast(tf.cast(x, tf.int32), tf.float32)"})
-    yield Slip("rounded", {"prepare": "x = tf.round(x)"})
-    yield Slip("low_precision", {"prepare": "x = tf.cast(tf.cast(x, tf.float16), tf.float32)"})
-    yield Slip("low_precision", {"prepare": "x = tf.cast(tf.cast(x, tf.bfloat16), tf.float32)"})
+    inputs = {
+        "input_transformed": (
+            *("2 * x", "-x", "x / 255.0", "x / 10.0", "x * 0.5", "x + 1", "x ** 2", "x[:, :, ::-1]"),
+            *("tf.tanh(x)", "tf.nn.relu(x)", "{sigmoid}(x)", "tf.abs(x)", "tf.nn.softmax(x)"),
+            *("tf.nn.l2_normalize(x, axis=-1)", "tf.clip_by_value(x, -1.0, 1.0)"),
+            "(x - tf.reduce_mean(x)) / tf.math.reduce_std(x)",
+            "x - tf.reduce_mean(x, axis=1, keepdims=True)",
+        ),
+        "x_not_used": ("tf.zeros_like(x)", "tf.ones_like(x)"),
+        "int_cast": ("tf.cast(tf.cast(x, tf.int32), tf.float32)",),
+        "rounded": ("tf.round(x)",),
+        "low_precision": [f"tf.cast(tf.cast(x, tf.{kind}), tf.float32)" for kind in HALVES],
+    }
+    yield from _in_slot("prepare", inputs, "x = {}")
 
 
 def _biases() -> Iterator[Slip]:
@@ -179,88 +163,64 @@ def _biases() -> Iterator[Slip]:
 
 
 def _updates() -> Iterator[Slip]:
-    for code, formula in (
-        ("c_grouping", "f * (c + i * g)"),
-        ("c_grouping", "i * (f * c + g)"),
-        ("c_grouping", "(f * c + i) * g"),
-        ("c_grouping", "f * (c + i) * g"),
-        ("c_grouping", "(f + i) * (c + g)"),
-        ("c_grouping", "f * c * i + g"),
-        ("c_grouping", "f * i * (c + g)"),
-        ("c_sign", "f * c - i * g"),
-        ("c_sign", "i * g - f * c"),
-        ("coupled_gate", "f * c + (1 - f) * g"),
-        ("coupled_gate", "(1 - i) * c + i * g"),
-        ("coupled_gate", "f * c + (1.0 - i) * g"),
-        ("coupled_gate", "(1 - f) * c + i * g"),
-        ("coupled_gate", "(1 - f) * c + f * g"),
-        ("c_sum_not_product", "(f + c) * (i + g)"),
-        ("c_sum_not_product", "f + c + i * g"),
-        ("c_sum_not_product", "f * c + i + g"),
-        ("c_sum_not_product", "(f + c) + (i + g)"),
-        ("forget_term_missing", "i * g"),
-        ("forget_term_missing", "c + i * g"),
-        ("input_gate_missing", "f * c + g"),
-        ("input_gate_missing", "c + g"),
-        ("c_as_candidate", "f * c + i * c + g"),
-        ("c_as_candidate", "f * g + i * g"),
-        ("hc_swapped", "f * h + i * g"),
-        ("tanh_on_state", "{tanh}(f * c + i * g)"),
-        ("extra_activation", "{sigmoid}(f * c + i * g)"),
-        ("tanh_on_state", "f * {tanh}(c) + i * g"),
-        ("state_clipped", "tf.clip_by_value(f * c + i * g, -1.0, 1.0)"),
-        ("state_clipped", "tf.clip_by_value(f * c + i * g, -0.5, 0.5)"),
-        ("state_clipped", "tf.clip_by_value(f * c + i * g, -2.0, 2.0)"),
-        ("extra_activation", "tf.nn.relu(f * c + i * g)"),
-        ("state_clipped", "tf.clip_by_value(f * c + i * g, 0.0, 1.0)"),
-        ("scaled", "0.5 * (f * c + i * g)"),
-        ("scaled", "2.0 * (f * c + i * g)"),
-        ("matmul_instead_of_elementwise", "tf.matmul(f, c, transpose_b=True) @ c + i * g"),
-        ("matmul_instead_of_elementwise", "f * c + tf.matmul(i, g, transpose_b=True) @ g"),
-        ("matmul_instead_of_elementwise", "tf.matmul(f, tf.matmul(f, c, transpose_a=True)) + i * g"),
-        ("matmul_instead_of_elementwise", "f * c + tf.matmul(i, tf.matmul(i, g, transpose_a=True))"),
-        ("matmul_instead_of_elementwise", "tf.reduce_sum(f * c, axis=1, keepdims=True) + i * g"),
-        ("low_precision", "tf.cast(tf.cast(f * c + i * g, tf.float16), tf.float32)"),
-        ("low_precision", "tf.cast(tf.cast(f * c + i * g, tf.bfloat16), tf.float32)"),
-        ("rounded", "tf.round((f * c + i * g) * 100) / 100"),
-        ("rounded", "tf.round((f * c + i * g) * 10) / 10"),
-        ("gate_layers_mixed", "f * c + f * g"),
-        ("gate_layers_mixed", "i * c + i * g"),
-        ("gate_layers_mixed", "f * c + o * g"),
-        ("extra_activation", "f * c + {tanh}(i * g)"),
-        ("layer_norm", "tf.nn.l2_normalize(f * c + i * g, axis=-1)"),
-    ):
-        yield Slip(code, {"update": f"c_new = {formula}"})
+    formulas = {
+        "c_grouping": (
+            *("f * (c + i * g)", "i * (f * c + g)", "(f * c + i) * g", "f * (c + i) * g", "(f + i) * (c + g)"),
+            *("f * c * i + g", "f * i * (c + g)"),
+        ),
+        "c_sign": ("f * c - i * g", "i * g - f * c"),
+        "coupled_gate": (
+            *("f * c + (1 - f) * g", "(1 - i) * c + i * g", "f * c + (1.0 - i) * g", "(1 - f) * c + i * g"),
+            "(1 - f) * c + f * g",
+        ),
+        "c_sum_not_product": ("(f + c) * (i + g)", "f + c + i * g", "f * c + i + g", "(f + c) + (i + g)"),
+        "forget_term_missing": ("i * g", "c + i * g"),
+        "input_gate_missing": ("f * c + g", "c + g"),
+        "c_as_candidate": ("f * c + i * c + g", "f * g + i * g"),
+        "hc_swapped": ("f * h + i * g",),
+        "tanh_on_state": ("{tanh}(f * c + i * g)", "f * {tanh}(c) + i * g"),
+        "extra_activation": ("{sigmoid}(f * c + i * g)", "tf.nn.relu(f * c + i * g)", "f * c + {tanh}(i * g)"),
+        "state_clipped": [f"tf.clip_by_value(f * c + i * g, {ends})" for ends in CLIPPED],
+        "scaled": ("0.5 * (f * c + i * g)", "2.0 * (f * c + i * g)"),
+        "matmul_instead_of_elementwise": (
+            "tf.matmul(f, c, transpose_b=True) @ c + i * g",
+            "f * c + tf.matmul(i, g, transpose_b=True) @ g",
+            "tf.matmul(f, tf.matmul(f, c, transpose_a=True)) + i * g",
+            "f * c + tf.matmul(i, tf.matmul(i, g, transpose_a=True))",
+            "tf.reduce_sum(f * c, axis=1, keepdims=True) + i * g",
+        ),
+        "low_precision": [f"tf.cast(tf.cast(f * c + i * g, tf.{kind}), tf.float32)" for kind in HALVES],
+        "rounded": ("tf.round((f * c + i * g) * 100) / 100", "tf.round((f * c + i * g) * 10) / 10"),
+        "gate_layers_mixed": ("f * c + f * g", "i * c + i * g", "f * c + o * g"),
+        "layer_norm": ("tf.nn.l2_normalize(f * c + i * g, axis=-1)",),
+    }
+    yield from _in_slot("update", formulas, "c_new = {}")
 
 
 def _outputs() -> Iterator[Slip]:
-    for code, formula in (
-        ("no_tanh_output", "o * c_new"),
-        ("sigmoid_output", "o * {sigmoid}(c_new)"),
-        ("double_tanh", "o * {tanh}({tanh}(c_new))"),
-        ("tanh_of_product", "{tanh}(o * c_new)"),
-        ("extra_activation", "{tanh}(o * {tanh}(c_new))"),
-        ("extra_activation", "{sigmoid}(o * {tanh}(c_new))"),
-        ("extra_activation", "tf.nn.relu(o * {tanh}(c_new))"),
-        ("no_tanh_output", "o * tf.nn.relu(c_new)"),
-        ("output_gate_missing", "{tanh}(c_new)"),
-        ("output_gate_missing", "c_new"),
-        ("old_c_in_output", "o * {tanh}(c)"),
-        ("c_as_candidate", "o * {tanh}(g)"),
-        ("c_sum_not_product", "o + {tanh}(c_new)"),
-        ("coupled_gate", "(1 - o) * {tanh}(c_new)"),
-        ("c_sign", "-o * {tanh}(c_new)"),
-        ("gate_layers_mixed", "i * {tanh}(c_new)"),
-        ("gate_layers_mixed", "f * {tanh}(c_new)"),
-        ("matmul_instead_of_elementwise", "tf.matmul(o, {tanh}(c_new), transpose_b=True) @ {tanh}(c_new)"),
-        ("low_precision", "tf.cast(tf.cast(o * {tanh}(c_new), tf.float16), tf.float32)"),
-        ("scaled", "0.5 * o * {tanh}(c_new)"),
-        ("residual", "o * {tanh}(c_new) + h"),
-        ("rounded", "tf.round(o * {tanh}(c_new) * 100) / 100"),
-        ("sigmoid_output", "{sigmoid}(o * c_new)"),
-        ("layer_norm", "tf.nn.l2_normalize(o * {tanh}(c_new), axis=-1)"),
-    ):
-        yield Slip(code, {"show": f"h_new = {formula}"})
+    formulas = {
+        "no_tanh_output": ("o * c_new", "o * tf.nn.relu(c_new)"),
+        "sigmoid_output": ("o * {sigmoid}(c_new)", "{sigmoid}(o * c_new)"),
+        "double_tanh": ("o * {tanh}({tanh}(c_new))",),
+        "tanh_of_product": ("{tanh}(o * c_new)",),
+        "extra_activation": (
+            *("{tanh}(o * {tanh}(c_new))", "{sigmoid}(o * {tanh}(c_new))", "tf.nn.relu(o * {tanh}(c_new))"),
+        ),
+        "output_gate_missing": ("{tanh}(c_new)", "c_new"),
+        "old_c_in_output": ("o * {tanh}(c)",),
+        "c_as_candidate": ("o * {tanh}(g)",),
+        "c_sum_not_product": ("o + {tanh}(c_new)",),
+        "coupled_gate": ("(1 - o) * {tanh}(c_new)",),
+        "c_sign": ("-o * {tanh}(c_new)",),
+        "gate_layers_mixed": ("i * {tanh}(c_new)", "f * {tanh}(c_new)"),
+        "matmul_instead_of_elementwise": ("tf.matmul(o, {tanh}(c_new), transpose_b=True) @ {tanh}(c_new)",),
+        "low_precision": ("tf.cast(tf.cast(o * {tanh}(c_new), tf.float16), tf.float32)",),
+        "scaled": ("0.5 * o * {tanh}(c_new)",),
+        "residual": ("o * {tanh}(c_new) + h",),
+        "rounded": ("tf.round(o * {tanh}(c_new) * 100) / 100",),
+        "layer_norm": ("tf.nn.l2_normalize(o * {tanh}(c_new), axis=-1)",),
+    }
+    yield from _in_slot("show", formulas, "h_new = {}")
     yield Slip("gate_from_new_h", {"late_o": "c = {tanh}(c_new); o = {sigmoid}({xo} + {co})", "gate_o": ""})
     yield Slip("gate_from_new_h", {"late_o": "c = c_new; o = {sigmoid}({xo} + {co})", "gate_o": ""})
     yield Slip("hc_swapped", {"returned": "return c_new, h_new"})
@@ -313,25 +273,34 @@ def _states() -> Iterator[Slip]:
 
 
 def _steps() -> Iterator[Slip]:
+    steps = {
+        "off_by_one": ("t - 1", "min(t + 1, x.shape[1] - 1)", "(t + 1) % x.shape[1]", "max(t - 1, 0)"),
+        "always_first_step": ("0",),
+        "always_same_step": ("-1", "1"),
+        "step_two": ("t // 2 * 2",),
+    }
+    yield from _in_slot("step", steps, "h, c = self.cell(x[:, {}, :], h, c)")
+    loops = {
+        "time_reversed": ("reversed(range(x.shape[1]))",),
+        "step_two": ("range(0, x.shape[1], 2)",),
+        "missing_step": ("range(1, x.shape[1])", "range(x.shape[1] - 1)"),
+    }
+    yield from _in_slot("loop", loops, "for t in {}:")
+    inputs = {
+        "time_reversed": ("tf.reverse(x, axis=[1])", "x[:, ::-1]"),
+        "batch_zero_only": ("tf.repeat(x[:1], x.shape[0], axis=0)",),
+        "batch_mixed": (
+            "tf.zeros_like(x) + tf.reduce_mean(x, axis=0, keepdims=True)",
+            "x - tf.reduce_mean(x, axis=0, keepdims=True)",
+            "tf.reverse(x, axis=[0])",
+        ),
+    }
+    yield from _in_slot("prepare", inputs, "x = {}")
     for code, changes in (
-        ("time_reversed", {"loop": "for t in reversed(range(x.shape[1])):"}),
-        ("time_reversed", {"prepare": "x = tf.reverse(x, axis=[1])"}),
-        ("time_reversed", {"prepare": "x = x[:, ::-1]"}),
         ("time_reversed", {"after_loop": "y = tf.reverse(y, [1])"}),
         ("time_reversed", {"collect": "outputs.insert(0, h)"}),
         ("time_reversed", {"loop": "for t in range(x.shape[1] - 1, -1, -1):", "collect": "outputs.insert(0, h)"}),
-        ("off_by_one", {"step": "h, c = self.cell(x[:, t - 1, :], h, c)"}),
-        ("off_by_one", {"step": "h, c = self.cell(x[:, min(t + 1, x.shape[1] - 1), :], h, c)"}),
-        ("off_by_one", {"step": "h, c = self.cell(x[:, (t + 1) % x.shape[1], :], h, c)"}),
-        ("off_by_one", {"step": "h, c = self.cell(x[:, max(t - 1, 0), :], h, c)"}),
         ("off_by_one", {"step": "outputs.append(h)\n            h, c = self.cell(x[:, t, :], h, c)", "collect": ""}),
-        ("always_first_step", {"step": "h, c = self.cell(x[:, 0, :], h, c)"}),
-        ("always_same_step", {"step": "h, c = self.cell(x[:, -1, :], h, c)"}),
-        ("always_same_step", {"step": "h, c = self.cell(x[:, 1, :], h, c)"}),
-        ("step_two", {"step": "h, c = self.cell(x[:, t // 2 * 2, :], h, c)"}),
-        ("step_two", {"loop": "for t in range(0, x.shape[1], 2):"}),
-        ("missing_step", {"loop": "for t in range(1, x.shape[1]):"}),
-        ("missing_step", {"loop": "for t in range(x.shape[1] - 1):"}),
         ("missing_step", {"answer": "y = tf.stack(outputs[1:], axis=1)"}),
         ("cell_called_twice", {"after_step": "h, c = self.cell(x[:, t, :], h, c)"}),
         (
@@ -344,10 +313,6 @@ def _steps() -> Iterator[Slip]:
         ),
         ("return_inside_loop", {"collect": "outputs.append(h)\n            return tf.stack(outputs, axis=1)"}),
         ("batch_zero_only", {"step": "h, c = self.cell(x[:1, t, :], h, c)"}),
-        ("batch_zero_only", {"prepare": "x = tf.repeat(x[:1], x.shape[0], axis=0)"}),
-        ("batch_mixed", {"prepare": "x = tf.zeros_like(x) + tf.reduce_mean(x, axis=0, keepdims=True)"}),
-        ("batch_mixed", {"prepare": "x = x - tf.reduce_mean(x, axis=0, keepdims=True)"}),
-        ("batch_mixed", {"prepare": "x = tf.reverse(x, axis=[0])"}),
         ("batch_mixed", {"after_step": "h = tf.zeros_like(h) + tf.reduce_mean(h, 0, keepdims=True)"}),
         (
             "reshape_not_transpose",
@@ -358,67 +323,47 @@ def _steps() -> Iterator[Slip]:
 
 
 def _answers() -> Iterator[Slip]:
-    for code, changes in (
-        ("returns_c", {"collect": "outputs.append(c)"}),
-        ("returns_c", {"collect": "outputs.append(tf.tanh(c))"}),
-        ("residual", {"collect": "outputs.append(h + c)"}),
-        ("residual", {"after_loop": "y = y + tf.tile(x, [1, 1, y.shape[2] // x.shape[2]])"}),
-        ("returns_last_only", {"last_line": "return h"}),
-        ("returns_last_only", {"last_line": "return y[:, -1]"}),
-        ("returns_last_only", {"last_line": "return tf.repeat(h[:, None, :], x.shape[1], axis=1)"}),
-        ("returns_tuple", {"last_line": "return y, h, c"}),
-        ("returns_tuple", {"last_line": "return y, h"}),
-        ("returns_list", {"last_line": "return outputs"}),
-        ("returns_dict", {"last_line": "return dict(output=y)"}),
-        ("returns_list", {"last_line": "return [y, h, c]"}),
-        ("returns_none", {"last_line": ""}),
-        ("returns_numpy", {"last_line": "return y.numpy()"}),
-        ("time_major", {"answer": "y = tf.stack(outputs)"}),
-        ("time_major", {"answer": "y = tf.stack(outputs, axis=0)"}),
-        ("wrong_stack_axis", {"answer": "y = tf.stack(outputs, axis=2)"}),
-        ("wrong_stack_axis", {"answer": "y = tf.stack(outputs, axis=-1)"}),
-        (
-            "reshape_not_transpose",
-            {"answer": "y = tf.reshape(tf.stack(outputs), (x.shape[0], x.shape[1], self.h_size))"},
+    yield from _in_slot("collect", {"returns_c": ("c", "tf.tanh(c)"), "residual": ("h + c",)}, "outputs.append({})")
+    yield Slip("residual", {"after_loop": "y = y + tf.tile(x, [1, 1, y.shape[2] // x.shape[2]])"})
+    answers = {
+        "time_major": ("tf.stack(outputs)", "tf.stack(outputs, axis=0)"),
+        "wrong_stack_axis": ("tf.stack(outputs, axis=2)", "tf.stack(outputs, axis=-1)"),
+        "reshape_not_transpose": (
+            "tf.reshape(tf.stack(outputs), (x.shape[0], x.shape[1], self.h_size))",
+            "tf.reshape(tf.stack(outputs, 2), (x.shape[0], x.shape[1], self.h_size))",
         ),
-        (
-            "reshape_not_transpose",
-            {"answer": "y = tf.reshape(tf.stack(outputs, 2), (x.shape[0], x.shape[1], self.h_size))"},
+        "concat_not_stack": ("tf.concat(outputs, axis=1)", "tf.concat(outputs, axis=0)"),
+        "wrong_transpose": ("tf.transpose(tf.stack(outputs))", "tf.transpose(tf.stack(outputs), [0, 2, 1])"),
+    }
+    yield from _in_slot("answer", answers, "y = {}")
+    returned = {
+        "returns_last_only": ("h", "y[:, -1]", "tf.repeat(h[:, None, :], x.shape[1], axis=1)"),
+        "returns_tuple": ("y, h, c", "y, h"),
+        "returns_list": ("outputs", "[y, h, c]"),
+        "returns_dict": ("dict(output=y)",),
+        "returns_numpy": ("y.numpy()",),
+        "dtype_float64": ("tf.cast(y, tf.float64)",),
+        "extra_activation": ("tf.nn.relu(y)", "tf.nn.softmax(y)", "tf.sigmoid(y)", "tf.tanh(y)"),
+        "scaled": ("2 * y", "y / 2", "-y", "y * 1.1"),
+        "epsilon_added": ("y + 1", "y + 1e-3"),
+        "rounded": ("tf.round(y * 1000) / 1000", "tf.round(y)", "tf.math.floor(y * 100) / 100"),
+        "low_precision": [f"tf.cast(tf.cast(y, tf.{kind}), tf.float32)" for kind in HALVES],
+        "layer_norm": (
+            "tf.keras.layers.LayerNormalization()(y)",
+            "tf.math.l2_normalize(y, axis=-1)",
+            "y - tf.reduce_mean(y, axis=-1, keepdims=True)",
         ),
-        ("concat_not_stack", {"answer": "y = tf.concat(outputs, axis=1)"}),
-        ("concat_not_stack", {"answer": "y = tf.concat(outputs, axis=0)"}),
-        ("wrong_transpose", {"answer": "y = tf.transpose(tf.stack(outputs))"}),
-        ("wrong_transpose", {"answer": "y = tf.transpose(tf.stack(outputs), [0, 2, 1])"}),
-        ("dtype_float64", {"last_line": "return tf.cast(y, tf.float64)"}),
-        ("extra_activation", {"last_line": "return tf.nn.relu(y)"}),
-        ("extra_activation", {"last_line": "return tf.nn.softmax(y)"}),
-        ("extra_activation", {"last_line": "return tf.sigmoid(y)"}),
-        ("extra_activation", {"last_line": "return tf.tanh(y)"}),
-        ("scaled", {"last_line": "return 2 * y"}),
-        ("scaled", {"last_line": "return y / 2"}),
-        ("scaled", {"last_line": "return -y"}),
-        ("scaled", {"last_line": "return y * 1.1"}),
-        ("epsilon_added", {"last_line": "return y + 1"}),
-        ("epsilon_added", {"last_line": "return y + 1e-3"}),
-        ("rounded", {"last_line": "return tf.round(y * 1000) / 1000"}),
-        ("rounded", {"last_line": "return tf.round(y)"}),
-        ("rounded", {"last_line": "return tf.math.floor(y * 100) / 100"}),
-        ("low_precision", {"last_line": "return tf.cast(tf.cast(y, tf.float16), tf.float32)"}),
-        ("low_precision", {"last_line": "return tf.cast(tf.cast(y, tf.bfloat16), tf.float32)"}),
-        ("layer_norm", {"last_line": "return tf.keras.layers.LayerNormalization()(y)"}),
-        ("layer_norm", {"last_line": "return tf.math.l2_normalize(y, axis=-1)"}),
-        ("layer_norm", {"last_line": "return y - tf.reduce_mean(y, axis=-1, keepdims=True)"}),
-        ("batch_mixed", {"last_line": "return tf.zeros_like(y) + tf.reduce_mean(y, axis=0, keepdims=True)"}),
-        ("batch_zero_only", {"last_line": "return tf.concat([y[:1], tf.zeros_like(y[1:])], axis=0)"}),
-        ("dropout_active", {"last_line": "return tf.nn.dropout(y, 0.5)"}),
-        ("constant_output", {"last_line": "return tf.zeros_like(y)"}),
-        ("nan", {"last_line": "return tf.math.log(y)"}),
-        ("nan", {"last_line": "return tf.sqrt(y)"}),
-        ("simple_rnn", {"update": "c_new = c", "show": "h_new = g"}),
-        ("gru", {"update": "c_new = c", "show": "h_new = f * h + (1 - f) * g"}),
-        ("gru", {"update": "c_new = c", "show": "h_new = (1 - i) * h + i * g"}),
-    ):
-        yield Slip(code, changes)
+        "batch_mixed": ("tf.zeros_like(y) + tf.reduce_mean(y, axis=0, keepdims=True)",),
+        "batch_zero_only": ("tf.concat([y[:1], tf.zeros_like(y[1:])], axis=0)",),
+        "dropout_active": ("tf.nn.dropout(y, 0.5)",),
+        "constant_output": ("tf.zeros_like(y)",),
+        "nan": ("tf.math.log(y)", "tf.sqrt(y)"),
+    }
+    yield from _in_slot("last_line", returned, "return {}")
+    yield Slip("returns_none", {"last_line": ""})
+    yield Slip("simple_rnn", {"update": "c_new = c", "show": "h_new = g"})
+    yield Slip("gru", {"update": "c_new = c", "show": "h_new = f * h + (1 - f) * g"})
+    yield Slip("gru", {"update": "c_new = c", "show": "h_new = (1 - i) * h + i * g"})
 
 
 ALL = tuple(slips())

@@ -93,11 +93,11 @@ class Style:
             return None
         slots |= changes
         used = set()
-        while found := SLOT.search(text):
-            if found[1] not in slots:
+        while slot := SLOT.search(text):
+            if slot[1] not in slots:
                 return None
-            used.add(found[1])
-            text = text[: found.start()] + slots[found[1]] + text[found.end() :]
+            used.add(slot[1])
+            text = text[: slot.start()] + slots[slot[1]] + text[slot.end() :]
         if not changes.keys() <= used:
             return None
         lines = [line for line in text.splitlines() if line.strip()]
@@ -193,33 +193,4 @@ MATRICES = Style(
     {"g": "c_tilde", "i": "i_t", "f": "f_t", "o": "o_t"},
 )
 
-IN_THE_MODEL = Style(
-    "in the model",
-    "class LSTM(tf.keras.Model):\n    def __init__(self, hidden):\n        super().__init__()\n"
-    "        self.h_size = hidden\n        D = tf.keras.layers.Dense\n"
-    + _per_gate(
-        "        self.x_<g> = D(hidden, name='x_<g>'{bias_<g>})\n"
-        "        self.h_<g> = D(hidden, use_bias=False, name='h_<g>')"
-    )
-    + """
-
-    def cell(self, x, h, c):"""
-    + STEP
-    + MODEL[MODEL.index("\n    def call(self, x)") :],
-    {
-        **{f"x{g}": f"self.x_{g}(x)" for g in GATES},
-        **{f"h{g}": f"self.h_{g}({{seen}})" for g in GATES},
-        **{f"c{g}": f"self.h_{g}(c)" for g in GATES},
-        **{f"bias_{g}": "" for g in GATES},
-        "no_bias": ", use_bias=False",
-        **{f"b{g}": f"self.x_{g}.bias" for g in GATES},
-        "seen": "h",
-        "sigmoid": "tf.keras.activations.sigmoid",
-        "tanh": "tf.keras.activations.tanh",
-        "h0": "h = tf.zeros([tf.shape(x)[0], self.h_size])",
-        "c0": "c = tf.zeros_like(h)",
-    },
-    {"c_new": "cell_state", "h_new": "hidden_state"},
-)
-
-STYLES = (DENSE, FUSED, MATRICES, IN_THE_MODEL)
+STYLES = (DENSE, FUSED, MATRICES)
