@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -158,9 +159,18 @@ async def test_preview_that_holds_an_attempt_changes_something_before_it_is_appl
             listed = await list_changes(session, regrade.id, only_changed=True, limit=9)
             return await count_changes(session, regrade.id), len(listed)
 
+    async def held_at() -> datetime | None:
+        async with database.read() as session:
+            return (await session.get_one(Submission, submission.id)).held_at
+
     assert await changes() == (ChangeCounts(held=1), 1)
     await apply(database, regrade)
     assert await changes() == (ChangeCounts(), 0)
+    since = await held_at()
+    again = await begin(database, owner, submission.id)
+    assert await store(database, await claim(database), same)
+    await apply(database, again)
+    assert await held_at() == since
 
 
 @on_both
@@ -238,6 +248,23 @@ async def test_regrade_and_previews_of_one_submission_each_have_their_report(
         progress = await regrades.find_regrade(session, first.id)
     assert progress is not None
     assert (item.is_applied, progress.superseded) == (False, 1)
+
+
+async def test_regrade_leaves_out_what_has_no_report_and_lets_a_running_grade_go_on(
+    database: Database, owner: Principal
+) -> None:
+    submission = await graded(database, owner)
+    await begin(database, owner, submission.id, preview=False)
+    running = await claim(database)
+    waiting = await add(database, owner, "petrov")
+    for preview in (False, True):
+        regrade = await begin(database, owner, submission.id, waiting.id, preview=preview)
+        assert await job_status(database, submission.id) == (JobStatus.RUNNING, 1)
+        async with database.read() as session:
+            progress = await regrades.find_regrade(session, regrade.id)
+        assert progress is not None
+        assert progress.total == 1
+    assert await store(database, running, report_of(30.0))
 
 
 @on_both
