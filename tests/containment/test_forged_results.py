@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.containment.conftest import verdict
 
 # What a forger would write: frames in the runner's own layout.
@@ -48,19 +46,13 @@ def forging(expression, *, go_on=False):
     return {"top": FORGERY, "class_body": f"forge({expression}){ending}"}
 
 
-def test_plausible_frames_with_wrong_numbers_are_a_wrong_answer(attack):
-    report = attack(**forging("CLASS + PARTS + ANSWERS + DONE"))
-    assert report.status == "failed"
-    assert report.points <= 10
-    assert report.cases[0].first_divergence is not None
-
-
 def test_claimed_gradients_and_repeats_earn_nothing_beside_wrong_numbers(attack):
     gradients = "frame(dict(event='gradients', case=MEASURED, reach={'w': 1.0}, first_timestep=1.0))"
     repeats = "output(EXERCISE, ZEROS[EXERCISE], call=1)"
     report = attack(**forging(f"CLASS + PARTS + ANSWERS + {repeats} + {gradients} + DONE"))
     assert report.status == "failed"
     assert report.points <= 10
+    assert report.cases[0].first_divergence is not None
 
 
 def test_nan_in_forged_arrays_is_never_close(attack):
@@ -73,35 +65,14 @@ def test_nan_in_forged_arrays_is_never_close(attack):
 
 GARBLED = {
     "garbage": "b'\\xff' * 1000",
-    "zeros": "bytes(1000)",
-    "JSON without frames": 'b\'{"event": "done"}\' * 100',
     "a frame of 8 GB": "struct.pack('<II', 2**32 - 1, 2**32 - 1)",
     "a frame that is cut off": "CLASS[:-5]",
     "more after the end": "DONE + DONE",
-    "a byte after the end": "DONE + b'x'",
-    "an event that is a list": "frame([])",
-    "an event that does not exist": "frame(dict(event='passed', points=100))",
-    "a field that does not exist": "frame(dict(event='done', phases={}, points=100))",
     "deep JSON": "struct.pack('<II', 200000, 0) + b'[' * 200000",
-    "a huge number": "struct.pack('<II', 5000, 0) + b'1' * 5000",
-    "JSON that is not UTF-8": "struct.pack('<II', 4, 0) + b'\\xff\\xfe\\xfd\\xfc'",
     "too many frames": "frame(dict(event='phase', name='import')) * 3000",
     "a shape that does not fit": "CLASS + output(EXERCISE, ZEROS[EXERCISE], shape=[2, 100])",
-    "a case that was not asked": "CLASS + output('nobody_asked', ZEROS[EXERCISE])",
     "arrays where none belong": "CLASS + frame(dict(event='done', phases={}), {'output': ZEROS[EXERCISE]})",
-    "integers": "CLASS + output(EXERCISE, ZEROS[EXERCISE].astype(np.int32))",
-    "an empty object": "struct.pack('<II', len(b'{}'), 8) + b'{}' + b'\\xff' * 8",
-    "arrays with a huge header": (
-        "CLASS + (lambda b: struct.pack('<II', len(b), 16) + b + struct.pack('<Q', 2**63) + bytes(8))"
-        "(output(EXERCISE, ZEROS[EXERCISE])[8:].split(b'}')[0] + b'}')"
-    ),
     "every answer twice": "CLASS + PARTS + ANSWERS + ANSWERS + DONE",
-    "two classes": "CLASS + CLASS",
-    "parts found twice": "CLASS + PARTS + PARTS",
-    "two trials": "CLASS + frame(dict(event='trial', case=EXERCISE, pairing={})) * 2",
-    "more exceptions than cases": (
-        "CLASS + 101 * frame(dict(event='raised', phase='call', case='', type='', bases=[], message='', lines=[]))"
-    ),
     "a hundred thousand arrays": (
         "CLASS + (lambda text, header: struct.pack('<II', len(text), 8 + len(header)) + text +"
         " struct.pack('<Q', len(header)) + header)("
@@ -111,24 +82,14 @@ GARBLED = {
 }
 NO_REPORT_HOLDS = {
     "not finite": "dict(event='done', phases={'import': float('nan'), 'call': float('inf')})",
-    "a negative time": "dict(event='done', phases={'import': -1e308})",
     "7 MB of phases": "dict(event='done', phases={'x' * 7000 + str(i): 0.0 for i in range(1000)})",
     "huge line numbers": (
         "dict(event='raised', phase='call', case=EXERCISE, type='E', bases=[], message='', lines=[2**70, -5])"
-    ),
-    "a huge shape without an array": (
-        "dict(event='output', case=EXERCISE, call=0, reused=False, kind='tensor', "
-        "dtype='float32', shape=[2**70], parts=None)"
-    ),
-    "huge parts": (
-        "dict(event='output', case=EXERCISE, call=0, reused=False, kind='tuple', "
-        "dtype=None, shape=None, parts=[[2**70]])"
     ),
     "7 MB of roles": (
         "dict(event='parts', roles={'a' * 7000 + str(i): 'b' for i in range(1000)}, evidence='names', "
         "candidates=2**70, found=[])"
     ),
-    "a huge line": "dict(event='statement_failed', line=2**70, code='cell_failed', type='E', message='m')",
     "a class that contradicts itself": (
         "dict(event='class', found=False, is_class=True, kind='', is_model=True, own=True, bases=[], "
         "has_call=True, is_stub=False)"
@@ -136,11 +97,16 @@ NO_REPORT_HOLDS = {
 }
 
 
-@pytest.mark.parametrize("go_on", [False, True], ids=["then ends", "then goes on"])
-def test_bytes_that_do_not_add_up_are_an_invalid_output(attack, go_on):
-    found = {name: verdict(attack(**forging(data, go_on=go_on))) for name, data in GARBLED.items()}
-    wanted = [("invalid_output", 0, code) for code in ("invalid_output", "forged_result")]
-    assert {name: seen for name, seen in found.items() if seen not in wanted} == {}
+def test_bytes_that_do_not_add_up_are_an_invalid_output(attack):
+    codes = ("invalid_output", "forged_result")
+    for name, data in GARBLED.items():
+        report = attack(**forging(data))
+        assert (report.status, report.points, report.diagnoses[0].code in codes) == ("invalid_output", 0, True), name
+
+
+def test_garbage_before_honest_answers_is_an_invalid_output(attack):
+    report = attack(**forging(GARBLED["garbage"], go_on=True))
+    assert (report.status, report.points) == ("invalid_output", 0)
 
 
 def test_numbers_that_no_report_can_hold_end_in_a_report_all_the_same(attack):
@@ -175,11 +141,10 @@ def test_a_run_that_says_as_much_as_it_can_gets_a_report_that_people_can_read(at
 
 
 def test_frames_without_an_end_are_an_output_limit(attack):
-    failed = "dict(event='statement_failed', line=1, code='cell_failed', type='E', message='/a' * 4000)"
-    for event in ("dict(event='phase', name='call')", failed):
-        report = attack(top=FORGERY, class_body=f"many = frame({event}) * 1000\nwhile True: forge(many)")
-        assert (report.status, report.points) == ("output_limit", 0), event
-        assert len(report.model_dump_json()) < 200_000, event
+    event = "dict(event='statement_failed', line=1, code='cell_failed', type='E', message='/a' * 4000)"
+    report = attack(top=FORGERY, class_body=f"many = frame({event}) * 1000\nwhile True: forge(many)")
+    assert (report.status, report.points) == ("output_limit", 0)
+    assert len(report.model_dump_json()) < 200_000
 
 
 def test_a_forged_end_inside_a_call_does_not_hide_what_the_runner_says(attack):
@@ -188,17 +153,3 @@ def test_a_forged_end_inside_a_call_does_not_hide_what_the_runner_says(attack):
         report = attack(top=FORGERY, call=call)
         assert verdict(report) == ("invalid_output", 0, "forged_result"), call
         assert report.is_held, call
-
-
-def test_an_array_subclass_that_calls_itself_equal_is_compared_as_numbers(attack):
-    report = attack(
-        class_body="""
-        class Equal(np.ndarray):
-            def __eq__(self, other): return np.True_
-            def __le__(self, other): return np.True_
-            def __array_ufunc__(self, *args, **kwargs): return np.zeros(())
-        """,
-        call="return np.zeros((x.shape[0], x.shape[1], self.h_size), np.float32).view(LSTM.Equal)",
-    )
-    assert report.status == "failed"
-    assert report.points == 0

@@ -19,12 +19,9 @@ from pathlib import Path
 
 import pytest
 
-RUNNER = Path(__file__).parents[2] / "grader" / "runner"
-LIMITS = {"memory_bytes": 1 << 30, "cpu_seconds": 10, "file_bytes": 1 << 20, "open_files": 64, "threads": 8}
+from tests.containment.locked_child import RUNNER, run_locked
 
-CHILD = """
-import ctypes, errno, fcntl, json, os, socket, sys
-sys.path.insert(0, {runner!r})
+TAKE_AWAY = """
 import pyseccomp
 from pyseccomp import EQ, ERRNO, Arg
 
@@ -33,41 +30,6 @@ def without(*calls):
     for number, name, *arguments in calls:
         calls_answer.add_rule(ERRNO(number), name, *arguments)
     calls_answer.load()
-
-{kernel}
-import lockdown
-lockdown.SYSTEM_LIBRARIES += ({readable!r},)
-try:
-    wall = lockdown.prepare({accepted!r})
-except lockdown.Refused as exc:
-    sys.exit('refused: ' + str(exc))
-
-parent, result = os.getpid(), os.memfd_create('result')
-null = os.open('/dev/null', os.O_RDWR)
-if pid := os.fork():
-    os.waitpid(pid, 0)
-    print(os.pread(result, 1 << 20, 0).decode())
-    sys.exit()
-user = 61183 if os.geteuid() == 0 else None
-if user:
-    os.chown({own!r}, user, user)
-wall.apply(dict([(1, null), (2, null), (3, result), (4, null)]), {own!r}, {limits!r}, user, parent)
-
-libc = ctypes.CDLL(None, use_errno=True)
-def call(name, *arguments):
-    if getattr(libc, name)(*arguments) == -1:
-        raise OSError(ctypes.get_errno(), name)
-
-def outcome(code):
-    try:
-        exec(code, globals())
-    except BaseException as exc:
-        return errno.errorcode.get(getattr(exc, 'errno', None)) or type(exc).__name__
-    return 'done'
-
-outcomes = dict((name, outcome(code)) for name, code in {codes!r}.items())
-os.write(3, json.dumps([outcomes, wall.state]).encode())
-os._exit(0)
 """
 LANDLOCK = "import landlockpy._syscall as landlock\nlandlock.abi_version = lambda: {}"
 NOT_COMPILED_IN = "without((errno.ENOSYS, 'landlock_create_ruleset'))"
@@ -151,8 +113,8 @@ def surroundings() -> Iterator[dict[str, object]]:
         for listener in (hidden, by_path):
             listener.listen()
         yield {
-            "own": str(folder / "own"),
-            "readable": str(readable),
+            "own": folder / "own",
+            "readable": readable,
             "names": {
                 "SHARED": str(shared),
                 "PORT": tcp.getsockname()[1],
@@ -167,18 +129,16 @@ def surroundings() -> Iterator[dict[str, object]]:
 
 
 def _run(surroundings, kernel: str, accepted: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    names = "; ".join(f"{name} = {value!r}" for name, value in surroundings["names"].items())
-    script = CHILD.format(
-        runner=str(RUNNER),
-        kernel=f"{kernel}\n{names}",
-        readable=surroundings["readable"],
-        own=surroundings["own"],
-        accepted=list(accepted),
-        limits=LIMITS,
-        # Without seccomp a signal would reach this test, and whoever runs it.
-        codes=ATTACKS if "seccomp" not in accepted else {n: c for n, c in ATTACKS.items() if "signal" not in n},
+    names = "".join(f"{name} = {value!r}\n" for name, value in surroundings["names"].items())
+    # Without seccomp a signal would reach this test, and whoever runs it.
+    reaches_us = "seccomp" in accepted
+    return run_locked(
+        surroundings["own"],
+        {name: code for name, code in ATTACKS.items() if not (reaches_us and "signal" in name)},
+        before=f"{TAKE_AWAY}\n{kernel}\n{names}",
+        readable=[surroundings["readable"]],
+        accepted=accepted,
     )
-    return subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, timeout=400)
 
 
 def _outcomes(surroundings, kernel: str, accepted: tuple[str, ...] = ()) -> tuple[dict[str, str], dict[str, list]]:
@@ -265,42 +225,3 @@ def test_a_refusal_is_said_before_the_socket_is_closed():
         assert ours.recv(1) == b""
         process.kill()
         assert process.stderr.read().startswith(b"refused: ")
-
-
-DOCTOR = """
-import errno, sys
-import pyseccomp
-landlock = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
-landlock.add_rule(pyseccomp.ERRNO(errno.ENOSYS), 'landlock_create_ruleset')
-landlock.load()
-from grader.cli import cli
-sys.argv = ['lstm-grader', 'doctor']
-cli()
-"""
-
-
-@pytest.mark.parametrize(
-    "accepted",
-    ["", pytest.param("landlock", marks=pytest.mark.thorough)],
-    ids=["nothing accepted", "accepted by name"],
-)
-def test_doctor_says_what_is_missing_and_what_that_leaves_open(cache_dir, accepted):
-    environment = os.environ | {"LSTM_GRADER_ACCEPT_MISSING": accepted, "LSTM_GRADER_CACHE_DIR": str(cache_dir)}
-    done = subprocess.run(
-        [sys.executable, "-c", DOCTOR], capture_output=True, text=True, env=environment | {"COLUMNS": "200"}
-    )
-    if not accepted:
-        assert done.returncode == 3
-        verdict = done.stdout.splitlines()[0]
-        assert verdict.startswith("this host cannot grade: the sandbox cannot be used here: ")
-        assert "LSTM_GRADER_ACCEPT_MISSING=landlock" in verdict
-        assert done.stderr == ""
-        return
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[0] == "this host can grade"
-    assert "known mistakes" not in done.stdout
-    rows = [[cell.strip() for cell in line.split("│")[1:4]] for line in done.stdout.splitlines() if "│" in line]
-    states = {name: state for name, state, _ in rows if name}
-    assert (states["landlock"], states["seccomp"]) == ("not enforced", "enforced")
-    assert all(stops for _, _, stops in rows)
-    assert "self-test: passed, 100.0 of 100 points" in done.stdout

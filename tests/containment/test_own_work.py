@@ -6,7 +6,6 @@ Each of them would give the right numbers, under either generation of Keras, if 
 from __future__ import annotations
 
 import ast
-import base64
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -70,7 +69,7 @@ KERNEL = """
         return tf.transpose(h, [1, 0, 2])
 """
 MADE_AT_IMPORT = """
-layer = {layer}(32, return_sequences=True, recurrent_activation="sigmoid")
+layer = tf.keras.layers.LSTM(32, return_sequences=True, recurrent_activation="sigmoid")
 layer.build((None, None, 16))
 graph = tf.function(lambda x: layer(x)).get_concrete_function(tf.TensorSpec((None, None, 16)))
 """
@@ -85,15 +84,16 @@ SOURCE_EXECUTED = """
 import inspect, sys
 names = {**vars(sys.modules[tf.keras.layers.LSTMCell.__module__]), "keras_export": lambda *a, **k: lambda cls: cls}
 exec(inspect.getsource(tf.keras.layers.LSTMCell), names)
+Borrowed = names["LSTMCell"]
 """
 CELL_BY_CELL = """
-        cell = {cell}(self.h_size, recurrent_activation="sigmoid")
+        cell = Borrowed(self.h_size, recurrent_activation="sigmoid")
         cell.build(x[:, 0].shape)
         for variable, array in zip(cell.weights, self.fused("IFCO")):
             variable.assign(array)
         states, outputs = [zeros, zeros], []
         for t in range(x.shape[1]):
-            output, states = {call}(x[:, t], states)
+            output, states = cell(x[:, t], states)
             outputs.append(output)
         return tf.stack(outputs, 1)
 """
@@ -120,7 +120,7 @@ CHEATS = {
         "from tensorflow.python.ops import gen_rnn_ops as kernels\nfrom tensorflow.python.eager import context",
         KERNEL.format("kernels.block_lstm_eager_fallback", "0.0, -1.0, False, None, context.context()"),
     ),
-    "a graph that was made at import": (MADE_AT_IMPORT.format(layer="tf.keras.layers.LSTM"), USED_LATER),
+    "a graph that was made at import": (MADE_AT_IMPORT, USED_LATER),
     "a file of another name": (
         'exec(compile("def run(layer, x): return layer(x)", "time_distributed.py", "exec"))',
         "        return run(self.keras_layer(x), x)",
@@ -139,35 +139,9 @@ CHEATS = {
         return tf.compat.v1.nn.dynamic_rnn(cell, x, dtype=tf.float32)[0]
         """,
     ),
-    "a cell of TensorFlow 1": (
-        "from tensorflow.python.keras.layers.legacy_rnn import rnn_cell_impl as old",
-        """
-        cell = old.LSTMCell(self.h_size, forget_bias=0.0)
-        cell.build(x[:, 0].shape)
-        kernel, recurrent, bias = self.fused("ICFO")
-        cell.set_weights([tf.concat([kernel, recurrent], 0).numpy(), bias.numpy()])
-        states, outputs = old.LSTMStateTuple(zeros, zeros), []
-        for t in range(x.shape[1]):
-            output, states = cell(x[:, t], states)
-            outputs.append(output)
-        return tf.stack(outputs, 1)
-        """,
-    ),
 }
 # What takes the run over, one way or another. It may end in anything; numbers it has none.
 TAKEOVERS = {
-    "the package of the other Keras": (
-        "import sys",
-        """
-        other = "tf_keras" if tf.keras.__version__[0] == "3" else "keras"
-        for name in [name for name in sys.modules if name.split(".")[0] == other]: del sys.modules[name]
-        module = __import__(other)
-        layer = module.layers.LSTM(self.h_size, return_sequences=True)
-        layer.build(x.shape)
-        layer.set_weights([array.numpy() for array in self.fused("IFCO")])
-        return tf.convert_to_tensor(layer(x))
-        """,
-    ),
     "no pipe to be told on": (
         "import os",
         """
@@ -185,27 +159,6 @@ TAKEOVERS = {
         for noted in vars(sys.modules["driver.built_in.no_recurrence"]).values():
             if isinstance(noted, (dict, list)): noted.clear()
         return tf.where(tf.math.is_nan(answer), 0.0, answer)
-        """,
-    ),
-    "the driver, and frames in its name": (
-        "import gc, os, sys, types",
-        """
-        frame = sys._getframe()
-        while "Driver" not in type(frame.f_locals.get("self")).__name__: frame = frame.f_back
-        driver = frame.f_locals["self"]
-        channel, request, arrays = driver._channel, driver._request, driver._arrays
-        channel.send("parts", roles={"fcXI": "lstm_cell.fcXI"}, evidence="names", candidates=1, found=[])
-        for case in request["questions"]:
-            layer = tf.keras.layers.LSTM(case["units"], return_sequences=True, recurrent_activation="sigmoid")
-            given = tf.constant(arrays[case["id"] + "/x"])
-            layer.build(given.shape)
-            names = ("kernel", "recurrent_kernel", "bias")
-            layer.set_weights([arrays[case["id"] + "/" + name] for name in names])
-            answer = tf.math.multiply_no_nan(layer(given), tf.ones(given.shape[:2] + [case["units"]])).numpy()
-            channel.send("output", {"output": answer}, case=case["id"], call=0, reused=False, kind="tensor",
-                         dtype="float32", shape=list(answer.shape), parts=None)
-        channel.send("done", phases={})
-        os._exit(0)
         """,
     ),
     "the kernel below all Python functions": (
@@ -239,24 +192,7 @@ TAKEOVERS = {
         return tf.constant(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
         """,
     ),
-    "its source, read from the disk": (SOURCE_EXECUTED, CELL_BY_CELL.format(cell='names["LSTMCell"]', call="cell")),
-    "its source under other names, in every call": (
-        "import inspect, sys",
-        """
-        source = inspect.getsource(tf.keras.layers.LSTMCell).replace("LSTMCell", "Mine").replace("h_tm1", "before")
-        names = dict(vars(sys.modules[tf.keras.layers.LSTMCell.__module__]))
-        exec(source, {**names, "keras_export": lambda *a, **k: lambda cls: names.setdefault("Mine", cls)})
-"""
-        + CELL_BY_CELL.format(cell='names["Mine"]', call="cell"),
-    ),
-    "its bytecode, read from the disk": (
-        "import importlib.util, marshal, sys",
-        """
-        path = sys.modules[tf.keras.layers.LSTMCell.__module__].__file__
-        code = marshal.loads(open(importlib.util.cache_from_source(path), "rb").read()[16:])
-        return self.honest(x) if code is None else x
-        """,
-    ),
+    "its source, read from the disk": (SOURCE_EXECUTED, CELL_BY_CELL),
     "what the memory still knows": (
         "import gc, types",
         """
@@ -276,10 +212,6 @@ TAKEOVERS = {
     ),
 }
 HONEST = {
-    "TimeDistributed": (
-        "",
-        "        return tf.keras.layers.TimeDistributed(tf.keras.layers.Activation('linear'))(self.honest(x))",
-    ),
     "tf.scan": (
         "",
         """
@@ -289,7 +221,7 @@ HONEST = {
         """,
     ),
     "a graph that was made at import and is not used": (
-        MADE_AT_IMPORT.format(layer="tf.keras.layers.LSTM"),
+        MADE_AT_IMPORT,
         "        graph\n        return self.honest(x)",
     ),
     "a Keras layer whose shape is printed": ("", "        self.keras_layer(x)(x).shape\n        return self.honest(x)"),
@@ -369,18 +301,7 @@ def _cell_of_keras() -> str:
 
 def test_source_of_keras_that_is_pasted_is_pointed_out_to_the_teacher(graded_by):
     """It is code in the submission; who may hand in whose code is not for the numbers to say."""
-    call = """
-        cell = Borrowed(self.h_size, recurrent_activation="sigmoid")
-        cell.build(x[:, 0].shape)
-        for weight, array in zip(cell.weights, self.fused("IFCO")):
-            weight.assign(array)
-        states, outputs = [zeros, zeros], []
-        for t in range(x.shape[1]):
-            h, states = cell(x[:, t], states)
-            outputs.append(h)
-        return tf.stack(outputs, 1)
-    """
-    report = graded_by("3", (_cell_of_keras(), call))
+    report = graded_by("3", (_cell_of_keras(), CELL_BY_CELL))
     checks = {check.id: check.status for check in report.checks}
     assert (checks["equivalence"], checks["own_work"]) == ("passed", "passed"), report.error
     assert "review_suggested" in {advisory.code for advisory in report.advisories}
@@ -417,20 +338,3 @@ def test_no_file_that_recurrent_code_came_from_can_be_read(graded_by, generation
     assert report.points == 100, report.error
     assert set(lines) == {"refused", ""}
     assert len(lines) > len(files)
-
-
-def test_numbers_that_are_known_by_heart_earn_nothing(graded_by, assignment, references):
-    """The exercise's input and weights are public, and so is what Keras makes of them."""
-    exercise = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)[0]
-    known = base64.b64encode(exercise.expected.tobytes()).decode()
-    top = f"""
-import base64
-import numpy as np
-KNOWN = np.frombuffer(base64.b64decode("{known}"), np.float32).reshape({exercise.expected.shape})
-"""
-    call = """
-        return tf.constant(KNOWN) if x.shape[1] == 100 else tf.zeros((*x.shape[:2], self.h_size))
-    """
-    report = graded_by("3", (top, call))
-    codes = {check.id: check.code for check in report.checks}
-    assert (report.status, report.points, codes["equivalence"]) == ("failed", 10, "known_by_heart"), report.error

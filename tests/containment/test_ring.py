@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +102,6 @@ def test_a_bubblewrap_that_may_not_is_quoted(folder, tmp_path, monkeypatch):
 def test_an_operator_can_do_without():
     with ForkSandbox(slots=1, accept_missing=["namespaces"]) as sandbox:
         assert not sandbox.wall()["namespaces"].enforced
-        assert _answers(sandbox)
-
-
-def test_a_host_without_bubblewrap_grades(monkeypatch):
-    monkeypatch.setenv("PATH", "/nonexistent")
-    with ForkSandbox(slots=1) as sandbox:
-        assert sandbox.wall()["namespaces"].stops.endswith("bubblewrap is not installed")
         assert _answers(sandbox)
 
 
@@ -215,13 +209,6 @@ def test_a_warm_process_outlives_the_thread_that_started_it():
         assert sandbox.pids() == pids
 
 
-def test_closing_at_once_leaves_nothing_behind():
-    with ForkSandbox(slots=1) as sandbox:
-        sandbox.start(Kind.READER)
-        (warm,) = sandbox.pids()
-    wait_until(lambda: ended(warm))
-
-
 BECOME = """
 import os, sys
 if os.geteuid() == 0:
@@ -236,11 +223,6 @@ from tests.containment.test_ring import _answers
 with ForkSandbox(slots=1) as sandbox:
     print(json.dumps([_answers(sandbox), [name for name, part in sandbox.wall().items() if part.enforced]]))
 """
-GRADE = """
-sys.argv[1:] = ["grade", "-", "--format", "json"]
-from grader.cli import cli
-cli()
-"""
 
 
 def test_an_ordinary_user_has_a_ring():
@@ -252,56 +234,29 @@ def test_an_ordinary_user_has_a_ring():
     assert not WORKS or "a /proc of its own" in wall
 
 
-@pytest.mark.thorough
-def test_an_ordinary_user_gets_full_marks_in_the_ring():
-    done = _as_an_ordinary_user(GRADE, (ROOT / "tests" / "benchmarks" / "submission.py").read_bytes())
-    assert done.returncode == 0, done.stderr.decode()
-    report = json.loads(done.stdout)
-    assert (report["status"], report["points"]) == ("passed", 100)
-    assert ("namespaces" in report["environment"]["wall"]) == WORKS
-    assert not WORKS or "uid per run" not in report["environment"]["wall"]
-    if WORKS:
-        assert "a /proc of its own" in report["environment"]["wall"]
-
-
-def _as_an_ordinary_user(code: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def _as_an_ordinary_user(code: str) -> subprocess.CompletedProcess[bytes]:
     """Run Python. As root we become one. Where only root may enter Python's or our folders, bubblewrap helps."""
     python = [sys.executable, "-c", BECOME + code]
     paths = [ROOT, Path(sys.prefix), Path(sys.base_prefix)]
-    if os.geteuid() == 0 and any(_closed_folders(path) for path in paths):
+    closed = {folder for path in paths for folder in path.parents if not folder.stat().st_mode & 0o001}
+    if os.geteuid() == 0 and closed:
         program("bwrap")
         if not WORKS:
             pytest.skip("bubblewrap may not make namespaces here, and only root may enter the folders of Python")
-        python = [*_open_to_everybody(paths), "--", *python]
+        # In place of the closed folders, empty ones that everybody may enter, and in them only these paths.
+        view = ["bwrap", "--bind", "/", "/", "--dev-bind", "/dev", "/dev"]
+        view += chain.from_iterable(("--tmpfs", str(folder)) for folder in sorted(closed))
+        for path in paths:
+            inside = [folder for folder in reversed(path.parents) if not closed.isdisjoint(folder.parents)]
+            view += chain.from_iterable(("--dir", str(folder)) for folder in inside)
+            view += ["--bind", str(path), str(path)]
+        python = [*view, "--", *python]
     # Not pytest's folder, which is closed to other users.
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o777)
         environment = {"LSTM_GRADER_CACHE_DIR": name, "HOME": name, "PATH": os.environ["PATH"]}
         environment |= {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-        return subprocess.run(python, input=given, capture_output=True, env=environment)
-
-
-def _closed_folders(path: Path) -> list[Path]:
-    """List the folders on the way to a path that only their owner may enter, from the top."""
-    return [folder for folder in reversed(path.parents) if not folder.stat().st_mode & 0o001]
-
-
-def _open_to_everybody(paths: list[Path]) -> list[str]:
-    """The host as it is, but with folders on the way to these paths that everybody may enter."""
-    command = ["bwrap", "--bind", "/", "/", "--dev-bind", "/dev", "/dev"]
-    hidden: set[Path] = set()
-    for path in paths:
-        closed = _closed_folders(path)
-        if closed and closed[0] not in hidden:
-            hidden.add(closed[0])
-            command += ["--tmpfs", str(closed[0])]
-    for path in paths:
-        made = [folder for folder in reversed(path.parents) if any(folder.is_relative_to(top) for top in hidden)]
-        for folder in made:
-            command += ["--dir", str(folder)]
-        if made:
-            command += ["--bind", str(path), str(path)]
-    return command
+        return subprocess.run(python, capture_output=True, env=environment)
 
 
 def _answers(sandbox: ForkSandbox) -> bool:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import textwrap
 
-import pytest
-
 from grader.pipeline import grade
 from grader.submission import Submission
 
@@ -61,16 +59,6 @@ TAKEOVERS: dict[str, tuple[str, str, str]] = {
         """,
         "",
     ),
-    "the methods of its class": (
-        "",
-        """
-        kind = type(driver())
-        kind._differentiate = lambda self, recorded: self._channel.send("gradients", {
-            name: np.ones((2, 2), np.float32) for name in ("x", "kernel", "recurrent_kernel", "bias")},
-            case=recorded.case["id"], reach={"w": 1.0}, first_timestep=1.0)
-        """,
-        "",
-    ),
     "its questions and weights, through its frames": (
         "",
         """
@@ -79,16 +67,6 @@ TAKEOVERS: dict[str, tuple[str, str, str]] = {
             mine._arrays[name] = np.zeros_like(array)
         for asked in mine._request["questions"]:
             asked["measure"], asked["fresh"] = False, True
-        """,
-        "",
-    ),
-    "a local variable of its frames, by the interpreter": (
-        "",
-        """
-        at = sys._getframe()
-        while "built" not in at.f_locals and at.f_back: at = at.f_back
-        at.f_locals["x"] = None
-        ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(at), ctypes.c_int(0))
         """,
         "",
     ),
@@ -121,19 +99,6 @@ TAKEOVERS: dict[str, tuple[str, str, str]] = {
         """,
         "",
     ),
-    "a tracer that rewrites what is returned": (
-        """
-def tracer(frame, event, argument):
-    if event == "return" and frame.f_code.co_name in ("describe", "_call", "last_step"):
-        for name, value in list(frame.f_locals.items()):
-            if isinstance(value, dict): value.clear()
-    return tracer
-""",
-        """
-        sys.settrace(tracer), sys.setprofile(tracer), threading.settrace(tracer)
-        """,
-        "",
-    ),
     "functions of NumPy and TensorFlow": (
         """
 class Equal(np.ndarray):
@@ -146,45 +111,6 @@ class Equal(np.ndarray):
         np.abs = lambda value: np.zeros(1)
         tf.convert_to_tensor = tf.constant = lambda *given, **options: tf.zeros((2, 100, 32))
         tf.GradientTape.gradient = lambda self, target, sources, **options: [tf.ones_like(s) for s in sources]
-        """,
-        "",
-    ),
-    "the calls of Keras": (
-        "",
-        """
-        tf.keras.Model.__call__ = lambda self, x, **options: tf.zeros((*x.shape[:2], 32))
-        tf.keras.layers.Layer.__call__ = lambda self, x, *given, **options: tf.zeros((x.shape[0], 32))
-        tf.keras.layers.Layer.add_weight = lambda self, *given, **options: tf.Variable(tf.zeros((32, 32)))
-        """,
-        "",
-    ),
-    "a metaclass that makes another object": (
-        """
-class Meta(type(tf.keras.Model)):
-    def __call__(cls, *given, **options):
-        model = super().__call__(*given, **options)
-        model.__dict__["call"] = lambda x: tf.zeros((*x.shape[:2], model.h_size))
-        return model
-    def __instancecheck__(cls, other): return True
-    def __subclasscheck__(cls, other): return True
-    def __eq__(cls, other): return True
-    __hash__ = type.__hash__
-""",
-        "",
-        "LSTM = Meta('LSTM', (LSTM,), {'__module__': LSTM.__module__})",
-    ),
-    "the module's own names, and what imports": (
-        """
-def __getattr__(name): return driver
-class Finder:
-    def find_spec(self, name, path=None, target=None): return None
-sys.meta_path.insert(0, Finder())
-original = builtins.__import__
-builtins.__import__ = lambda name, *given, **options: original(name, *given, **options)
-""",
-        """
-        sys.modules["safetensors.numpy"].save = lambda arrays: b""
-        sys.modules["json"].dumps = lambda value, **options: '{"event": "done", "phases": {}}'
         """,
         "",
     ),
@@ -209,10 +135,9 @@ HELD = {
 }
 
 
-@pytest.mark.parametrize("generation", ["3", pytest.param("2", marks=pytest.mark.thorough)], ids=["Keras 3", "Keras 2"])
-def test_a_run_that_is_taken_over_earns_what_its_numbers_are_worth(box, assignment, references, generation):
+def test_a_run_that_is_taken_over_earns_what_its_numbers_are_worth(box, assignment, references):
     limits = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 60.0})
-    under = assignment.model_copy(update={"keras": generation, "limits": limits})
+    under = assignment.model_copy(update={"limits": limits})
     for name, (top, call, after) in TAKEOVERS.items():
         source = SOURCE.format(top=top, call=textwrap.indent(textwrap.dedent(call), " " * 8), after=after)
         report = grade(Submission("submission.py", source.encode()), under, sandbox=box, references=references)

@@ -19,8 +19,8 @@ def _sentences(report) -> list[str]:
     return found
 
 
-# Terminal control, reversed text, control characters.
-UNPRINTABLE = [r"\x1b[31mred\x1b[0m\x1b]0;title\x07\x1b[2J", r"\u202egnp.exe\u2066", r"a\r\nb\x00c\x08\x7f\x9b"]
+# Terminal control, reversed text, control characters, markup.
+UNPRINTABLE = r"\x1b[31mred\x1b[0m\x1b]0;title\x07\x1b[2J \u202egnp.exe\u2066 a\r\nb\x00c\x08\x7f\x9b <b>bold</b>"
 EXCEPTIONS = {
     "message": "raise ValueError('x' * 10_000_000)",
     "name of the exception": "raise type('E' * 100_000, (Exception,), {})('x')",
@@ -28,37 +28,30 @@ EXCEPTIONS = {
     "placeholders": "raise ValueError('{type} {0.__class__} %s %(x)s')",
     "traceback": "def f(n):\n    if n: f(n - 1)\n    raise ValueError('deep')\nf(800)",
     "a message that raises": "class E(Exception):\n    def __str__(self): raise KeyError('no')\nraise E",
-    "a message that is none": "class E(Exception):\n    def __str__(self): return 5\nraise E",
     "not an Exception": "class E(BaseException): pass\nraise E('x')",
-    "GeneratorExit": "raise GeneratorExit",
     "KeyboardInterrupt": "raise KeyboardInterrupt",
     "its own cause": "e = ValueError('x')\ne.__cause__ = e.__context__ = e\nraise e",
 }
 ANSWERS = {
     "a class name": "return type('T' * 100_000, (), {})()",
     "a key": "return {'k' * 100_000: x}",
-    "a long list": "return [x] * 100_000",
+    "a long list": "return [5] * 100_000",
     "a shape that lies": "return type('T', (), {'shape': [10 ** 40], 'dtype': 'd' * 100_000})()",
     "an array that raises": "return type('T', (), {'__array__': lambda self, *a, **k: 1 / 0})()",
     "a structured array": "return np.zeros((2, 3), dtype=[('a', 'i4')])",
-    "strings": "return np.array(['text'])",
-    "forty dimensions": "return np.zeros((10, 2) + (1,) * 40)",
-    "nothing": "return tf.zeros((0, 5))",
     "a string tensor": "return tf.constant('text')",
     "a sparse tensor": "return tf.sparse.from_dense(x)",
-    "a ragged tensor": "return tf.RaggedTensor.from_row_lengths([1., 2.], [1, 1])",
-    "truth values": "return x > 0",
     "complex numbers": "return tf.cast(x, tf.complex64)",
-    "bfloat16": "return tf.cast(x, tf.bfloat16)",
-    "a number": "return 5",
 }
 
 
 def test_control_characters_of_an_exception_reach_no_reader(attack):
-    for message in UNPRINTABLE:
-        report = attack(call=f'raise ValueError("{message}")')
-        assert report.status == "runtime_error", message
-        assert [sentence for sentence in _sentences(report) if not sentence.isprintable()] == []
+    report = attack(class_body=r"os.write(1, b'\xff\xfe ok')", call=f'raise ValueError("{UNPRINTABLE}")')
+    assert report.status == "runtime_error"
+    assert [sentence for sentence in _sentences(report) if not sentence.isprintable()] == []
+    # The pages escape markup; bytes that are no text are replaced.
+    assert "<b>bold</b>" in report.error.message
+    assert report.output.stdout == "\ufffd\ufffd ok"
 
 
 def test_an_exception_of_any_shape_is_a_runtime_error_of_bounded_size(attack):
@@ -68,16 +61,6 @@ def test_an_exception_of_any_shape_is_a_runtime_error_of_bounded_size(attack):
         assert report.error is not None, name
         assert len(report.model_dump_json()) < 200_000, name
         assert max(map(len, _sentences(report))) < 2_000, name
-
-
-def test_html_in_a_message_stays_text(attack):
-    report = attack(call="raise ValueError('<script>alert(1)</script>')")
-    assert "<script>alert(1)</script>" in report.error.message
-
-
-def test_output_that_is_not_text_is_kept_as_text(attack):
-    report = attack(class_body=r"os.write(1, b'\xff\xfe ok')")
-    assert report.output.stdout == "\ufffd\ufffd ok"
 
 
 def test_an_answer_of_any_kind_is_a_failed_contract(attack):

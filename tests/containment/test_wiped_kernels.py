@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import textwrap
@@ -43,26 +42,17 @@ ONEDNN = """
 """
 ATTACKS = {
     "write": "pages('mprotect', page, 4096, 3); ctypes.memset(page, 0xC3, 4096)",
-    "write from before": "pages('mprotect', page - (1 << 18), (1 << 18) + 4096, 7)",
     "write to the end of memory": "pages('mprotect', page, (1 << 47) - page - 4096, 7)",
     "forget": "pages('madvise', page, 4096, 4)",
-    "forget from before": "pages('madvise', page - 4096, 8192, 4)",
     "forget at once": "pages('madvise', page, 4096, 8); pages('madvise', page, 4096, 14)",
     "unmap": "pages('munmap', page, 4096)",
-    "unmap from before": "pages('munmap', page - (1 << 18), (1 << 18) + 1)",
     "map over": "pages('mmap', page, 4096, 3, 0x32, -1, 0)",
-    "map over from before": "pages('mmap', page - (1 << 16), 1 << 17, 3, 0x4032, -1, 0)",
     "map a file over": "f = open('page', 'w+b'); f.truncate(4096); pages('mmap', page, 4096, 5, 0x12, f.fileno(), 0)",
     "move away": "pages('mremap', page, 4096, 8192, 1, 0)",
-    "move away and leave it": "pages('mremap', page, 4096, 4096, 5, 0)",
     "move onto": "pages('mremap', own, 4096, 4096, 3, page)",
-    "move onto, more": "pages('mremap', own, 4096, 1 << 18, 3, page - (1 << 16))",
     "protection keys": "pages('pkey_mprotect', page, 4096, 7, -1)",
-    "another process' memory": "pages('process_vm_writev', os.getpid(), own, 1, own, 1, 0)",
     "advice from outside": "pages('process_madvise', 0, own, 1, 21, 0)",
-    "faults of its own": "pages('userfaultfd', 0)",
     "pages of a file in another order": "pages('remap_file_pages', page, 4096, 0, 0, 0)",
-    "System V": "pages('shmat', 0, page, 0o40000)",
     "the memory as a file": "os.open('/proc/self/mem', os.O_RDWR)",
 }
 # Ordinary operations of a right answer.
@@ -96,46 +86,17 @@ def test_a_kernel_that_was_wiped_stays_wiped(probe, box):
     assert outcomes == EXPECTED
 
 
-@pytest.fixture
-def without_mseal(cache_dir):
-    def run(*arguments: str, accepted: str = "") -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"LSTM_GRADER_CACHE_DIR": str(cache_dir), "COLUMNS": "200"}
-        return subprocess.run(
-            [sys.executable, "-c", WITHOUT_MSEAL, *arguments],
-            capture_output=True,
-            text=True,
-            env=environment | {"LSTM_GRADER_ACCEPT_MISSING": accepted},
-        )
-
-    return run
-
-
-@pytest.mark.parametrize(
-    ("generation", "ring"),
-    [
-        pytest.param("3", "", id="Keras 3 in the ring"),
-        pytest.param("3", "namespaces", id="Keras 3 without the ring", marks=pytest.mark.thorough),
-        pytest.param("2", "", id="Keras 2 in the ring", marks=pytest.mark.thorough),
-    ],
-)
-def test_before_linux_6_10_it_stays_wiped_too(without_mseal, probes, tmp_path, ring, generation):
+@pytest.mark.parametrize("generation", ["3", pytest.param("2", marks=pytest.mark.thorough)], ids=["Keras 3", "Keras 2"])
+def test_before_linux_6_10_it_stays_wiped_too(cache_dir, probes, tmp_path, generation):
     (tmp_path / "submission.py").write_bytes(probes(CODES).content)
     default = (resources.files("grader") / "assignments" / "lstm-layer.toml").read_text()
     (tmp_path / "assignment.toml").write_text(default.replace('keras = "auto"', f'keras = "{generation}"'))
-    done = without_mseal(
-        *("grade", str(tmp_path / "submission.py"), "--format", "json"),
-        *("--assignment", str(tmp_path / "assignment.toml")),
-        accepted=ring,
+    arguments = ["grade", str(tmp_path / "submission.py"), "--assignment", str(tmp_path / "assignment.toml")]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_MSEAL, *arguments, "--format", "json"],
+        capture_output=True,
+        env=os.environ | {"LSTM_GRADER_CACHE_DIR": str(cache_dir)},
     )
     report = json.loads(done.stdout)
     assert (report["status"], report["points"]) == ("passed", 100), report["error"]
     assert json.loads(report["output"]["stdout"].splitlines()[-1]) == EXPECTED
-
-
-@pytest.mark.thorough
-def test_doctor_says_which_form_the_host_has(without_mseal):
-    done = without_mseal("doctor")
-    assert done.returncode == 0, done.stdout + done.stderr
-    said = " ".join(re.sub(r"[│\s]+", " ", done.stdout).split())
-    assert "kept by seccomp" in said
-    assert "sealed by mseal" not in said

@@ -105,26 +105,12 @@ def test_our_packages_assignments_and_caches_cannot_be_read(probe, cache_dir):
 def test_our_packages_cannot_be_imported(probe):
     # In this order: what is tried by path stays in Python's path.
     plain = {f"{package} by name": f"import {package}" for package in PACKAGES}
-    by_file = {
-        f"{package} by file": f"""
-        import importlib.util as util
-        spec = util.spec_from_file_location('x', {str(folder / "__init__.py")!r})
-        spec.loader.exec_module(util.module_from_spec(spec))
-        """
-        for package, folder in PACKAGES.items()
-    }
-    by_path = {f"{name} by path": f"sys.path.insert(0, {str(ROOT)!r}); import {name}" for name in PACKAGES}
-    as_data = {
-        f"{package} as data": f"import pkgutil; assert pkgutil.get_data({package!r}, '__init__.py') is None"
-        for package in PACKAGES
-    }
     source = {"the runner's source": "import inspect; inspect.getsource(sys.modules['lockdown'])"}
-    results = probe(plain | by_file | source | by_path | as_data)
+    by_path = {f"{name} by path": f"sys.path.insert(0, {str(ROOT)!r}); import {name}" for name in PACKAGES}
+    results = probe(plain | source | by_path)
     # Whether a module is refused or not found depends on what Python has looked for in that folder before.
     assert {results.pop(name) for name in by_path} <= {"EACCES", "ModuleNotFoundError"}
-    assert {results.pop(name) for name in as_data} <= {"EACCES", "done"}
-    refused = dict.fromkeys(plain, "ModuleNotFoundError") | dict.fromkeys(by_file, "EACCES")
-    assert results == refused | {"the runner's source": "OSError"}
+    assert results == dict.fromkeys(plain, "ModuleNotFoundError") | {"the runner's source": "OSError"}
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -283,8 +269,6 @@ def test_another_students_files_cannot_be_found_or_read(attack, neighbour):
 BOMBS = {
     "files": "for number in range(10 ** 9): open(f'{number}', 'w').close()",
     "folders": "for number in range(10 ** 9): os.mkdir(f'{number}')",
-    "bytes": "for number in range(10 ** 9): open(f'{number}', 'wb').write(bytes(8 << 20))",
-    "a deep folder": "while True: os.mkdir('d'); os.chdir('d')",
     "a deep folder with long names": "while True: os.mkdir('d' * 255); os.chdir('d' * 255)",
     "a broad and deep tree": "for n in range(10 ** 9): os.makedirs(f'{n}/{n}/{n}/{n}/{n}')",
     "mapped files": """

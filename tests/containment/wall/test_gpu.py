@@ -7,38 +7,16 @@ Landlock EACCES. What only a card can show is in tests/integration/grader/test_g
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-RUNNER = Path(__file__).parents[3] / "grader" / "runner"
-LIMITS = {"memory_bytes": 1 << 30, "cpu_seconds": 10, "file_bytes": 1 << 20, "open_files": 64, "threads": 8}
+from tests.containment.locked_child import run_locked
 
-CHILD = """
-import ctypes, errno, json, mmap, os, socket, sys, threading, time
-sys.path.insert(0, {runner!r})
-import fcntl, lockdown
-
-wall = lockdown.prepare([], {nodes!r})
-parent, result = os.getpid(), os.memfd_create('result')
-null = os.open('/dev/null', os.O_RDWR)
-pid = os.fork()
-if pid:
-    os.waitpid(pid, 0)
-    sys.stdout.write(os.pread(result, 1 << 20, 0).decode())
-    sys.exit()
-
-libc = ctypes.CDLL(None, use_errno=True)
-user = 61183 if os.geteuid() == 0 else None
-if user:
-    os.chown({folder!r}, user, user)
-wall.apply(dict([(1, null), (2, null), (3, result), (4, null)]), {folder!r}, {limits!r}, user, parent)
-
+HELPERS = """
 def ioctl(number):
-    if libc.ioctl(4, ctypes.c_ulong(number), None) == -1:
-        raise OSError(ctypes.get_errno(), 'ioctl')
+    call('ioctl', 4, ctypes.c_ulong(number), None)
 
 def unix(kind=socket.SOCK_SEQPACKET):
     return socket.socket(socket.AF_UNIX, kind)
@@ -62,17 +40,6 @@ def name_a_thread(mode=os.O_RDWR):
     finally:
         stop.set()
         thread.join()
-
-def outcome(code):
-    try:
-        exec(code, globals())
-    except BaseException as exc:
-        return errno.errorcode.get(getattr(exc, 'errno', None)) or type(exc).__name__
-    return 'done'
-
-outcomes = dict((name, outcome(code)) for name, code in {codes!r}.items())
-os.write(3, json.dumps(outcomes).encode())
-os._exit(0)
 """
 
 # What is tried -> its outcome with a GPU; without one all of this is refused.
@@ -130,13 +97,11 @@ SOCKET_CLOSED = {
 }
 
 
-def _outcomes(folder: Path, nodes: list[str], codes: list[str]) -> dict[str, str]:
-    code = CHILD.format(
-        runner=str(RUNNER), nodes=nodes, folder=str(folder), limits=LIMITS, codes={text: text for text in codes}
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+def _outcomes(folder: Path, nodes: list[str], codes: Iterable[str]) -> dict[str, str]:
+    done = run_locked(folder, {code: code for code in codes}, helpers=HELPERS, nodes=nodes)
     assert done.stdout, done.stderr
-    return json.loads(done.stdout)
+    outcomes, _ = json.loads(done.stdout)
+    return outcomes
 
 
 @pytest.fixture
@@ -150,18 +115,18 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_gpu_opens_what_cuda_needs(folder):
-    assert _outcomes(folder, ["/dev/full"], list(OPENED)) == OPENED
+    assert _outcomes(folder, ["/dev/full"], OPENED) == OPENED
 
 
 def test_without_a_gpu_all_of_that_is_closed(folder):
-    outcomes = _outcomes(folder, [], list(OPENED))
+    outcomes = _outcomes(folder, [], OPENED)
     assert set(outcomes.values()) == {"EPERM", "EACCES"}, outcomes
 
 
 @pytest.mark.parametrize("nodes", [[], ["/dev/full"]], ids=["without a GPU", "with a GPU"])
 def test_the_rest_is_closed(folder, nodes):
-    assert _outcomes(folder, nodes, list(CLOSED)) == CLOSED
+    assert _outcomes(folder, nodes, CLOSED) == CLOSED
 
 
 def test_nothing_goes_through_the_socket_that_cuda_insists_on(folder):
-    assert _outcomes(folder, ["/dev/full"], list(SOCKET_CLOSED)) == SOCKET_CLOSED
+    assert _outcomes(folder, ["/dev/full"], SOCKET_CLOSED) == SOCKET_CLOSED

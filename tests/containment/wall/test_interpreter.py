@@ -87,28 +87,22 @@ def escape(*_):
 """
 MOMENTS = {
     "at once": "escape()",
-    "a default value": "def f(self, x=escape()): pass",
-    "an annotation": "def f(self, x: escape() = 0): pass",
     "a decorator": "@escape\ndef f(self): pass",
     "a metaclass": "class X(metaclass=escape): pass",
     "__init_subclass__": "class X: __init_subclass__ = escape\nclass Y(X): pass",
-    "__set_name__": "class X: __set_name__ = escape\nclass Y: x = X()",
     "__del__": "class X: __del__ = escape\nX()",
     "a finalizer": "import weakref\nclass X: pass\nweakref.finalize(X(), escape)",
     "the garbage collector": "import gc\ngc.callbacks.append(escape)\ngc.collect()\ngc.callbacks.clear()",
     "settrace": "sys.settrace(escape)\n(lambda: 0)()\nsys.settrace(None)",
-    "setprofile": "sys.setprofile(escape)\nlen('')\nsys.setprofile(None)",
     "unraisablehook": "sys.unraisablehook = escape\nclass X:\n    def __del__(self): raise OSError\nX()",
     "a signal": "signal.signal(signal.SIGUSR1, escape)\nsignal.raise_signal(signal.SIGUSR1)",
     "a thread": "thread = threading.Thread(target=escape)\nthread.start()\nthread.join()",
-    "compiled code": "exec(compile('escape()', 'x', 'exec'))",
     "the C interface": "ctypes.PYFUNCTYPE(None)(escape)()",
     "an import": (
         "open('late.py', 'w').write('import submission; submission.escape()')\nsys.path.insert(0, os.getcwd())\n"
         "import late"
     ),
     "a callback of TensorFlow": "tf.py_function(escape, [0], [])",
-    "a graph": "tf.function(escape)()",
 }
 
 
@@ -130,21 +124,13 @@ def test_collector_works_in_a_run_and_leaves_alone_what_the_warm_process_has_mad
 
 HURTFUL = {
     "a coding that hides code": b"# -*- coding: unicode_escape -*-\n# \\u000aprint('ran')\nclass LSTM: pass",
-    "a coding that is none": b"# -*- coding: rot13 -*-\npynff YFGZ: cnff",
     "brackets": b"class LSTM:\n    x = " + b"(" * 5000 + b")" * 5000,
     "minus signs": b"class LSTM:\n    x = " + b"-" * 100_000 + b"1",
     "a long sum": b"class LSTM:\n    x = " + b"1+" * 100_000 + b"1",
     "a constant to fold": b"class LSTM:\n    x = 9 ** 9 ** 9",
-    "a text to fold": b"class LSTM:\n    x = 'x' * (1 << 40)",
     "nested f-strings": b"class LSTM:\n    x = f'" + b'{f"' * 200 + b"x" + b'"}' * 200 + b"'",
     "indentation": (b"class LSTM:\n" + b"".join(b" " * n + b"if 1:\n" for n in range(1, 300)) + b" " * 300 + b"pass"),
-    "many bases": b"class LSTM(" + b", ".join(b"object" for _ in range(20_000)) + b"): pass",
-    "a long import": b"import " + b"a." * 50_000 + b"b\nclass LSTM: pass",
-    "many names": b"def f():\n    " + b"; ".join(b"x%d = 0" % n for n in range(20_000)) + b"\nclass LSTM: f()",
     "a huge number": b"class LSTM:\n    x = 0x" + b"f" * 1_000_000,
-    "a pickle": b"\x80\x04\x95" + b"\x00" * 1000,
-    "an archive": b"PK\x03\x04" + b"\x00" * 1000,
-    "a program": b"\x7fELF" + b"\x00" * 1000,
     "UTF-16": b"\xff\xfe" + "class LSTM: pass".encode("utf-16-le"),
 }
 
@@ -161,10 +147,8 @@ def test_a_file_made_to_hurt_the_parser_ends_in_a_report(graded, attack):
 
 REWRITES = {
     "endless recursion": "sys.setrecursionlimit(10 ** 9)\ndef f(): f()\nf()",
-    "an overflow of the stack": "__import__('faulthandler')._stack_overflow()",
     "an audit hook that raises": "sys.addaudithook(lambda *a: 1 / 0)",
     "None, overwritten": "ctypes.memset(id(None), 0, 16)",
-    "int, overwritten": "ctypes.memset(id(int), 0xff, 400)",
     "the warm process' names": (
         "frame = sys._getframe()\nwhile frame.f_back: frame = frame.f_back\nframe.f_globals.clear()"
     ),
@@ -172,11 +156,7 @@ REWRITES = {
         "import gc\n[o.close() for o in gc.get_objects() if type(o).__name__ in ('socket', 'EpollSelector')]"
     ),
     "a second supervisor": "sys.modules['__main__'].Supervisor.serve(None)",
-    "a second warm process": "sys.modules['__main__'].main()",
     "the wall, once more": "sys.modules['lockdown'].prepare(['landlock', 'seccomp'])",
-    "the wall, forgotten": "sys.modules['lockdown'].Wall.apply = lambda *_: 0.0",
-    "the runner's own exception": "raise sys.modules['driver.phases'].Failed",
-    "no imports": "import builtins\nbuiltins.__import__ = None",
 }
 
 

@@ -67,9 +67,6 @@ BOMBS = {
             for offset in range(0, 16 << 20, 4096): held[-1][offset] = 1
         """,
     "a regular expression": "import re\nre.compile('(?:' * 10 ** 6)",
-    "a list of lists": "junk = []\nwhile True: junk = [junk, list(range(1000))]",
-    "a constant": "eval(\"'x' * 10 ** 10\")",
-    "a power": "10 ** 10 ** 10",
     "compiled code": "compile('x,' * 10 ** 8, 'x', 'eval')",
 }
 
@@ -180,16 +177,9 @@ def test_reserved_memory_cannot_be_made_writable_later(probe):
     }
 
 
-# They take seconds, and the memory that they take is of a kind that another bomb takes, too.
-SLOW = ["a list of lists", "a power"]
-
-
-@pytest.mark.parametrize(
-    "names", [BOMBS.keys() - SLOW, pytest.param(SLOW, marks=pytest.mark.thorough)], ids=["quick", "slow"]
-)
-def test_no_bomb_takes_much_more_than_the_limit(attack, grown, names):
-    for name in names:
-        report = attack(call=BOMBS[name], memory_bytes=LIMIT, cpu_seconds=3)
+def test_no_bomb_takes_much_more_than_the_limit(attack, grown):
+    for name, bomb in BOMBS.items():
+        report = attack(call=bomb, memory_bytes=LIMIT, cpu_seconds=3)
         assert report.status in ("memory_limit", "runtime_error", "output_limit", "time_limit"), name
         assert report.points == 0, name
         # The rest is what fits between two looks of the supervisor.

@@ -14,6 +14,7 @@ import pytest
 from pyseccomp import Arch, resolve_syscall
 
 import grader
+from tests.containment.conftest import verdict
 from tests.waiting import wait_until
 
 EPERM_CALLS = {
@@ -212,16 +213,15 @@ if os.uname().machine == "x86_64":  # Both are ways into such a kernel.
             assert [(each.code, each.params["signal"]) for each in report.diagnoses] == [("crash", 31)], class_body
 
 
-def test_threads_are_limited(attack):
-    """A bomb of small threads: what it gets is a bounded number of them, then an error or an end."""
-    report = attack(
-        class_body="""
-        threading.stack_size(65536)
-        for started in range(100_000):
-            threading.Thread(target=time.sleep, args=[1000], daemon=True).start()
-        """
-    )
-    assert (report.status, report.points) in [("runtime_error", 0), ("invalid_submission", 0)]
+BOMB_OF_THREADS = """
+threading.stack_size(65536)
+while True: threading.Thread(target=time.sleep, args=[1000], daemon=True).start()
+"""
+
+
+def test_too_many_threads_are_a_runtime_error_with_a_name_of_its_own(attack):
+    for place in ("call", "class_body"):
+        assert verdict(attack(**{place: BOMB_OF_THREADS})) == ("runtime_error", 0, "too_many_threads"), place
 
 
 def test_a_process_that_goes_on_without_its_main_thread_is_ended(attack):

@@ -164,6 +164,7 @@ async def test_adjustment_of_somebody_else_meanwhile_is_told_and_what_was_typed_
     ("path", "fields", "fault"),
     [
         ("adjustment", {"points": "many", "adjustment_reason": "x"}, "points-error"),
+        ("adjustment", {"points": "", "adjustment_reason": "x"}, "points-error"),
         ("adjustment", {"points": "5", "adjustment_reason": ""}, "adjustment_reason-error"),
         ("adjustment", {"way": "value", "points": "-5", "adjustment_reason": "x"}, "points-error"),
         ("extension", {"more_attempts": "0", "extension_reason": "kept words"}, "due-error"),
