@@ -374,6 +374,6 @@ def service(anyio_backend: str, request: pytest.FixtureRequest) -> Service:
 
 
 def form_secret(html: str) -> str:
-    found = re.search(r'name="form_secret" value="([0-9a-f]+)"', html)
-    assert found
-    return found[1]
+    secret = re.search(r'name="form_secret" value="([0-9a-f]+)"', html)
+    assert secret
+    return secret[1]

@@ -39,13 +39,13 @@ def test_the_name_of_a_class_leads_to_its_row() -> None:
 
 
 def test_every_answer_has_its_texts() -> None:
-    wanted = [
+    ids = [
         (f"problem.{answer.slug}.{part}", language)
         for answer in ALL_ANSWERS
         for part in ("title", "detail")
         for language in LANGUAGES
     ]
-    assert [each for each in wanted if not catalogue().find(*each)] == []
+    assert [each for each in ids if not catalogue().find(*each)] == []
 
 
 def test_the_row_of_the_nearest_class_counts() -> None:

@@ -63,14 +63,14 @@ def read_by_browser(address: str) -> str:
 
 def test_no_address_but_one_of_this_service_is_gone_to() -> None:
     gone_to = {}
-    for asked in BAD:
-        inside = f"/enter?next={quote(asked.encode('utf-8', 'surrogatepass'))}"
-        gone_to[asked] = {onward(asked), onward(inside), mailed(asked)}
-    assert {asked: places for asked, places in gone_to.items() if places != {HOME}} == {}
+    for address in BAD:
+        inside = f"/enter?next={quote(address.encode('utf-8', 'surrogatepass'))}"
+        gone_to[address] = {onward(address), onward(inside), mailed(address)}
+    assert {address: places for address, places in gone_to.items() if places != {HOME}} == {}
 
 
 def test_address_of_this_service_is_gone_to() -> None:
-    assert [onward(asked) for asked in LOCAL] == [*LOCAL]
+    assert [onward(address) for address in LOCAL] == [*LOCAL]
 
 
 def test_way_in_is_no_place_to_go_to_and_leads_to_the_one_that_it_names() -> None:
@@ -93,8 +93,8 @@ def test_mail_has_no_words_of_strangers() -> None:
 
 
 @given(PLACES)
-def test_place_that_people_are_sent_to_is_always_on_this_service(asked: str) -> None:
-    for place in (onward(asked), onward(f"/{asked}"), mailed(asked)):
+def test_place_that_people_are_sent_to_is_always_on_this_service(address: str) -> None:
+    for place in (onward(address), onward(f"/{address}"), mailed(address)):
         assert place.startswith("/")
         assert place.isascii()
         assert place.isprintable()

@@ -12,13 +12,17 @@ from app.settings import Settings, unknown_variables
 from grader.sandbox.host.cores import available_cores
 
 SECRET = "the-secret-that-nobody-sees"
-OIDC = {
+OIDC: dict[str, Any] = {
     "public_url": "https://grader.example.org",
     "oidc_issuer": "https://id.example.edu/realms/main",
     "oidc_client_id": "grader",
     "oidc_client_secret": SECRET,
 }
-MAIL = {"public_url": "https://grader.example.org", "smtp_host": "mail.example.org", "smtp_sender": "g@example.org"}
+MAIL: dict[str, Any] = {
+    "public_url": "https://grader.example.org",
+    "smtp_host": "mail.example.org",
+    "smtp_sender": "g@example.org",
+}
 ACCOUNT = {"smtp_user": "x", "smtp_password": SECRET}
 
 
@@ -29,7 +33,7 @@ def test_defaults_need_nothing_and_are_not_open_to_the_network() -> None:
     assert settings.slots == available_cores()
     assert settings.device == "cpu"
     assert settings.database_url == f"sqlite:///{settings.data_dir}/lstm-grader.sqlite3"
-    assert settings.mail_server is settings.registration is None
+    assert (settings.mail_server, settings.registration) == (None, None)
 
 
 def test_environment_is_read_and_a_misspelt_variable_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -72,9 +76,9 @@ def test_values_that_cannot_be_are_refused_with_the_reason_and_without_secrets(
 ) -> None:
     with pytest.raises(ValidationError, match=reason) as caught:
         Settings(**values)
-    said = str(caught.value.errors(include_input=False))
-    assert SECRET not in said
-    assert values.get("owner_token", SECRET) not in said
+    errors = str(caught.value.errors(include_input=False))
+    assert SECRET not in errors
+    assert values.get("owner_token", SECRET) not in errors
 
 
 @pytest.mark.parametrize("name", ["slots", "upload_bytes", "session_seconds", "shutdown_seconds"])

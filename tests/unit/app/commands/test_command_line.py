@@ -54,11 +54,11 @@ def run(*arguments: str, **environment: str) -> Result:
     return CliRunner().invoke(cli, arguments, env=environment)
 
 
-def assert_sentence(ended: Result, *said: str) -> None:
+def assert_sentence(ended: Result, *sentence: str) -> None:
     assert isinstance(ended.exception, SystemExit), ended.exception
     assert ended.exit_code == 2
     assert ended.stdout == ""
-    for words in said:
+    for words in sentence:
         assert words in " ".join(ended.stderr.split())
     for words in ("Traceback", "Errno", "Value error", "all:"):
         assert words not in ended.stderr
@@ -68,7 +68,7 @@ LONG = "a" * 300
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "sentence"),
     [
         ("db restore folder", "folder cannot be restored: it is a folder; the name of a file is needed"),
         ("db restore /dev/null", "/dev/null cannot be restored: it is empty, or no file"),
@@ -96,8 +96,8 @@ LONG = "a" * 300
         ("batch text --fail-under nan", "--fail-under is nan"),
     ],
 )
-def test_argument_that_cannot_be_is_named(folder: Path, arguments: str, said: str) -> None:
-    assert_sentence(run(*arguments.split(" ")), said)
+def test_argument_that_cannot_be_is_named(folder: Path, arguments: str, sentence: str) -> None:
+    assert_sentence(run(*arguments.split(" ")), sentence)
 
 
 def test_upgrade_says_that_nothing_is_left_to_do(folder: Path) -> None:
@@ -135,16 +135,16 @@ def test_data_folder_that_is_none_is_named(folder: Path, command: str, place: st
 
 
 @pytest.mark.parametrize(
-    ("command", "name", "said"),
+    ("command", "name", "sentence"),
     [
         ("tokens list", "folder", "is a folder"),
         ("tokens list", "nothing", "no database"),
         ("regrade --all", "of another program", "a database of another program"),
     ],
 )
-def test_database_that_is_none_of_ours_is_named(folder: Path, command: str, name: str, said: str) -> None:
+def test_database_that_is_none_of_ours_is_named(folder: Path, command: str, name: str, sentence: str) -> None:
     ended = run(*command.split(), LSTM_GRADER_DATABASE_URL=f"sqlite:///{folder / name}")
-    assert_sentence(ended, str(folder / name), said)
+    assert_sentence(ended, str(folder / name), sentence)
 
 
 def test_damaged_database_is_named_with_what_to_do(folder: Path) -> None:
@@ -155,7 +155,7 @@ def test_damaged_database_is_named_with_what_to_do(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "sentence"),
     [
         ("DATABASE_URL", "mysql://x", "LSTM_GRADER_DATABASE_URL: expected"),
         ("DATABASE_URL", "postgresql://host:port/name", "LSTM_GRADER_DATABASE_URL: expected"),
@@ -171,9 +171,9 @@ def test_damaged_database_is_named_with_what_to_do(folder: Path) -> None:
         ("SMTP_HOST", "mail.example.org", "lstm-grader: mail also needs LSTM_GRADER_SMTP_SENDER"),
     ],
 )
-def test_setting_that_cannot_be_is_named(folder: Path, variable: str, value: str, said: str) -> None:
+def test_setting_that_cannot_be_is_named(folder: Path, variable: str, value: str, sentence: str) -> None:
     ended = run("tokens", "list", **{f"LSTM_GRADER_{variable}": value})
-    assert_sentence(ended, said)
+    assert_sentence(ended, sentence)
     assert "secret-of-x" not in ended.stderr
 
 

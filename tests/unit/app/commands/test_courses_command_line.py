@@ -37,12 +37,12 @@ def test_course_is_made_changed_archived_and_copied(course: str) -> None:
 def test_dates_are_given_in_the_time_zone_of_the_course(course: str) -> None:
     at = ("--course", course)
     layer = ("courses", "assignments", "set", "lstm-layer", *at)
-    said = output_of(*layer, "--due", "2026-10-01T23:59", "--limit", "3")
-    assert "due 2026-10-01 23:59*, " in said
-    assert "limit 3*" in said
-    said = output_of(*layer, "--limit", "none", "--as-in-file", "due")
-    assert "due" not in said
-    assert output_of("courses", "assignments", "list", *at) == said
+    line = output_of(*layer, "--due", "2026-10-01T23:59", "--limit", "3")
+    assert "due 2026-10-01 23:59*, " in line
+    assert "limit 3*" in line
+    line = output_of(*layer, "--limit", "none", "--as-in-file", "due")
+    assert "due" not in line
+    assert output_of("courses", "assignments", "list", *at) == line
     assert_sentence(run(*layer, "--due", "tomorrow"), "due: expected a date such as")
     assert_sentence(run(*layer, "--opens", "2026-10-02T00:00", "--closes", "2026-10-01T00:00"), "contradict")
     assert_sentence(run("courses", "assignments", "set", "lstm", *at), "lstm")
@@ -69,7 +69,7 @@ def test_members_are_added_changed_removed_and_joined(course: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "sentence"),
     [
         ("courses create x --time-zone Mars", "IANA"),
         ("courses show x", "there is no course 'x'"),
@@ -86,8 +86,8 @@ def test_members_are_added_changed_removed_and_joined(course: str) -> None:
         ("people detach nobody nothing", "There is no such person"),
     ],
 )
-def test_argument_that_cannot_be_is_named(folder: Path, arguments: str, said: str) -> None:
-    assert_sentence(run(*arguments.split()), said)
+def test_argument_that_cannot_be_is_named(folder: Path, arguments: str, sentence: str) -> None:
+    assert_sentence(run(*arguments.split()), sentence)
 
 
 def test_tokens_are_listed_with_their_course(course: str) -> None:

@@ -34,8 +34,8 @@ def fake(folder: Path, monkeypatch: pytest.MonkeyPatch) -> FakePlatform:
     return fake
 
 
-def add(said: Registration = REGISTRATION, *options: str) -> list[str]:
-    addresses = [part for name in ADDRESSES for part in (f"--{name.replace('_', '-')}", getattr(said, name))]
+def add(registration: Registration = REGISTRATION, *options: str) -> list[str]:
+    addresses = [part for name in ADDRESSES for part in (f"--{name.replace('_', '-')}", getattr(registration, name))]
     return output_of("lti", "platforms", "add", "--client-id", CLIENT_ID, *addresses, *options).split("\n")
 
 

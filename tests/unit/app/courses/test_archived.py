@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 HERE, ID = DEFAULT_COURSE, new_id()
 ROLES = set(MemberRole)
-NEWCOMER = {"external_id": "x", "role": MemberRole.STUDENT, "name": None, "email": None, "group": None}
+NEWCOMER: dict[str, Any] = {"external_id": "x", "role": MemberRole.STUDENT, "name": None, "email": None, "group": None}
 Change = Callable[[AsyncSession, dict[str, Assignment]], Awaitable[object]]
 ROSTER = read(b"id,name\nivanov,Ivan\n")
 CHANGES: dict[str, Change] = {

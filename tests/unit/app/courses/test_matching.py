@@ -31,7 +31,7 @@ COURSE = [
         (Student("anna@example.org/LSTM"), "m2", MatchedBy.EMAIL),
         (Student("Anna Petrova/homework/LSTM"), "m2", MatchedBy.NAME),
         (Student("Anna Petrova/4711"), "m2", MatchedBy.ID),
-        # Of two people of one name the id says which one.
+        # The id tells two people of one name apart.
         (Student("Min Lee/lee-2"), "m4", MatchedBy.ID),
         (Student("minlee", "canvas", "lee-2"), "m4", MatchedBy.ID),
         # A name that is somebody's own fits another one with a further name as well.

@@ -18,7 +18,7 @@ FILES = st.dictionaries(st.sampled_from(IDS), ADDRESSES)
 
 
 def known_of(members: dict[str, tuple[str | None, str]]) -> _Known:
-    made = {
+    entries = {
         id: Membership(
             id=id,
             external_id=id,
@@ -29,7 +29,7 @@ def known_of(members: dict[str, tuple[str | None, str]]) -> _Known:
         )
         for id, (email, state) in members.items()
     }
-    return _Known(made, list(made.values()), set(), set(), {}, {}, {})
+    return _Known(entries, list(entries.values()), set(), set(), {}, {}, {})
 
 
 def conflicts(rows: list[Row], known: _Known) -> set[int]:

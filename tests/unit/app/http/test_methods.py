@@ -16,7 +16,7 @@ from tests.waiting import SECONDS
 
 pytestmark = pytest.mark.anyio
 
-# Of each request, numbers that change, or what depends on a body that HEAD has not (RFC 9110, section 9.3.2).
+# Headers with numbers that change, and those of a body, which HEAD does not have (RFC 9110, section 9.3.2).
 VOLATILE = {"x-request-id", "set-cookie", "content-length", "content-encoding", "vary"}
 
 

@@ -31,11 +31,11 @@ pytestmark = pytest.mark.anyio
 
 NUL = "a\0b"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-#: What is compared with texts of ours, or looked for only if it is an id.
+#: Fields that are compared with texts of ours, or looked for only if they hold an id.
 COMPARED = {"course", "title", "id_column"}
 #: After these there is less to send the next form to.
 ENDING = ("/leave", "/archive", "/remove", "/delete", "/undo", "/detach")
-#: What fields of forms say. A name means the same in all of them.
+#: Values of the fields of forms. A name means the same in all of them.
 FIELDS = {
     **dict.fromkeys(("title", "name", "group", "external_id", "claimed_id", "client_id", "code", "column"), "x"),
     **dict.fromkeys(("adjustment_reason", "extension_reason", "decision_reason", "comment", "answer", "text"), "x"),
@@ -63,7 +63,7 @@ FIELDS = {
 
 
 @pytest.fixture
-def asked() -> Iterator[list[str]]:
+def statements() -> Iterator[list[str]]:
     """The statements with a NUL."""
     statements: list[str] = []
 
@@ -130,7 +130,9 @@ def test_no_text_in_a_body_or_a_query_of_the_api_has_a_nul() -> None:
     assert len(bodies) > 15
 
 
-async def test_no_address_with_a_nul_is_looked_for(service: Service, values: dict[str, str], asked: list[str]) -> None:
+async def test_no_address_with_a_nul_is_looked_for(
+    service: Service, values: dict[str, str], statements: list[str]
+) -> None:
     answers = {}
     async with service.browser() as browser, service.client() as client:
         secret = form_secret((await browser.get("/link")).text)
@@ -142,13 +144,13 @@ async def test_no_address_with_a_nul_is_looked_for(service: Service, values: dic
                     asking = client if path.startswith("/api") else browser
                     answer = await asking.request(method, path, **({} if asking is client else {"data": data}))
                     answers[method, context.path, name] = answer.status_code
-                    assert not asked, (method, context.path, name)
+                    assert not statements, (method, context.path, name)
     assert set(answers.values()) <= {403, 404, 422}
     assert len(answers) > 200
 
 
 async def test_no_address_with_a_nul_is_looked_for_in_a_persons_session(
-    service: Service, values: dict[str, str], asked: list[str]
+    service: Service, values: dict[str, str], statements: list[str]
 ) -> None:
     async with service.services.database.write() as session:
         person = await session.get_one(Person, values["person_id"])
@@ -157,10 +159,10 @@ async def test_no_address_with_a_nul_is_looked_for_in_a_persons_session(
         for path in ("/submissions/%00", "/courses/%00", "/courses/%00/assignments/lstm-layer", "/?course=%00"):
             assert (await browser.get(path)).status_code == 404, path
         assert (await browser.get("/")).status_code == 200
-    assert not asked
+    assert not statements
 
 
-async def test_no_search_for_a_nul_is_made(service: Service, values: dict[str, str], asked: list[str]) -> None:
+async def test_no_search_for_a_nul_is_made(service: Service, values: dict[str, str], statements: list[str]) -> None:
     count = 0
     async with service.browser() as browser:
         for context in contexts("GET"):
@@ -170,12 +172,12 @@ async def test_no_search_for_a_nul_is_made(service: Service, values: dict[str, s
             names |= set(re.findall(r'(?:query_params|asked)\.get\("(\w+)"', source(context)))
             for name in names:
                 await browser.get(filled(context.path, values), params={name: NUL})
-                assert not asked, (context.path, name)
+                assert not statements, (context.path, name)
                 count += 1
     assert count > 50
 
 
-async def test_no_form_stores_a_nul(service: Service, values: dict[str, str], asked: list[str]) -> None:
+async def test_no_form_stores_a_nul(service: Service, values: dict[str, str], statements: list[str]) -> None:
     count = 0
     async with service.browser() as browser:
         secret = form_secret((await browser.get("/link")).text)
@@ -187,7 +189,7 @@ async def test_no_form_stores_a_nul(service: Service, values: dict[str, str], as
                     continue
                 sent = {**FIELDS, "replaces": values["replaces"], "form_key": mask(new_key()), "form_secret": secret}
                 answer = await browser.post(filled(context.path, values), data={**sent, name: f"{sent[name]}\0b"})
-                assert not asked, (context.path, name)
+                assert not statements, (context.path, name)
                 assert answer.status_code < 500, (context.path, name)
                 count += 1
     assert count > 200
