@@ -89,12 +89,13 @@ async def test_import_adds_confirmed_students_and_the_second_time_changes_nothin
 
 async def test_changes_say_from_what_to_what_and_empty_cells_change_nothing(database: Database) -> None:
     await run(database, ROSTER)
+    confirmed_at = (await member(database, "ivanov")).confirmed_at
     plan = await run(database, "id;name;email;group\nivanov;Иван И. Иванов;;202\n")
     assert outcomes(plan) == [Outcome.CHANGED]
     assert plan.steps[0].changes == {"name": ("Иван Иванов", "Иван И. Иванов"), "group": ("201", "202")}
     assert [missing.external_id for missing in plan.missing] == ["petrova"]
     ivanov = await member(database, "ivanov")
-    assert (ivanov.person.email, ivanov.group) == ("ivanov@edu.hse.ru", "202")
+    assert (ivanov.person.email, ivanov.group, ivanov.confirmed_at) == ("ivanov@edu.hse.ru", "202", confirmed_at)
     assert (await member(database, "petrova")).removed_at is None
 
 
@@ -167,6 +168,14 @@ async def test_address_that_an_unconfirmed_person_typed_blocks_nobody(database: 
     assert [step.perhaps for step in plan.steps] == [(squatter.id,), (claimant.id,)]
     assert [missing.external_id for missing in plan.missing] == ["new-1", "new-2"]
     assert (await member(database, "ivanov")).person_id != squatter.person_id
+
+
+async def test_unconfirmed_member_whose_address_another_one_got_is_not_confirmed_with_it(database: Database) -> None:
+    await add(database, "c", email="c@e.ru")
+    await run(database, "id;email\nb;c@e.ru\n")
+    plan = await run(database, "id\nc\n")
+    assert [(step.conflict, step.with_id) for step in plan.steps] == [(Conflict.EMAIL_TAKEN, "b")]
+    assert (await member(database, "c")).confirmed_at is None
 
 
 @on_both_thoroughly
