@@ -38,8 +38,12 @@ def readiness(port: int) -> dict[str, str]:
 
 def grade_over_outages(
     durations: Sequence[int], grade_seconds: int, folder: Path, cache_dir: Path, server: PostgreSQL
-) -> None:
-    """Stop PostgreSQL for so long, one time after the other, with a grade across the outages and one after them."""
+) -> list[tuple[int, str, float, int]]:
+    """Stop PostgreSQL for so long, one time after the other, with a grade across the outages and one after them.
+
+    Returns:
+        Of each grade the tries, status and points, and how many claims are left.
+    """
     installation = Installation(folder, cache_dir, server, LSTM_GRADER_SLOTS="1")
     try:
         installation.start_web()
@@ -63,12 +67,10 @@ def grade_over_outages(
         assert worker.poll() is None
         worker.terminate()
         assert worker.wait(SECONDS) == 0
-        results = installation.query(
+        return installation.query(
             "SELECT tries, status, points, (SELECT count(*) FROM submissions WHERE claim IS NOT NULL)"
             " FROM submissions JOIN reports ON submission_id = submissions.id"
         )
-        assert [result[1:] for result in results] == [("passed", 100.0, 0)] * 2, durations
-        assert max(tries for tries, *_ in results) <= 2, durations
     finally:
         installation.close()
 
@@ -76,7 +78,9 @@ def grade_over_outages(
 def test_grades_across_and_after_an_outage_of_postgresql_are_kept(
     tmp_path: Path, cache_dir: Path, postgresql: PostgreSQL
 ) -> None:
-    grade_over_outages((0, 5), 7, tmp_path, cache_dir, postgresql)
+    results = grade_over_outages((0, 5), 7, tmp_path, cache_dir, postgresql)
+    assert [result[1:] for result in results] == [("passed", 100.0, 0)] * 2
+    assert max(tries for tries, *_ in results) <= 2
 
 
 @pytest.mark.thorough
@@ -84,12 +88,15 @@ def test_outages_of_many_lengths_lose_no_grade(tmp_path: Path, cache_dir: Path) 
     """Side by side, each with a server, a service and a worker of its own."""
     with ExitStack() as stack, ThreadPoolExecutor(len(MANY_OUTAGES)) as threads:
         servers = [stack.enter_context(running_postgresql()) for _ in MANY_OUTAGES]
-        outages = [
-            threads.submit(grade_over_outages, durations, GRADE_SECONDS, tmp_path / str(durations), cache_dir, server)
+        running = {
+            durations: threads.submit(
+                grade_over_outages, durations, GRADE_SECONDS, tmp_path / str(durations), cache_dir, server
+            )
             for durations, server in zip(MANY_OUTAGES, servers, strict=True)
-        ]
-        for outage in outages:
-            outage.result()
+        }
+        for durations, outages in running.items():
+            assert [result[1:] for result in outages.result()] == [("passed", 100.0, 0)] * 2, durations
+            assert max(tries for tries, *_ in outages.result()) <= 2, durations
 
 
 def test_a_worker_that_was_frozen_changes_nothing_of_what_another_has_taken_over(
