@@ -14,7 +14,7 @@ from tests.integration.grader.mutants.slips import ALL, Slip
 from tests.integration.grader.mutants.styles import LETTERS, STYLES, Style
 
 SIZES = {"batch": 2, "timesteps": 100, "features": 16, "units": 32}
-#: So many of 1,340 are read, the same ones each time: each takes 20 ms.
+#: So many of 1,013 are read, the same ones each time: each takes 20 ms.
 SAMPLE, SEED = 150, 7
 LEAST_MARKED = 0.75
 
