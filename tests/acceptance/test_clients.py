@@ -143,6 +143,7 @@ def test_regrade_takes_submissions_by_id_or_a_filter_or_all(client: Client, subm
     assert client("regrades.create_regrade", body=filtered).total == 0
     everything = client("regrades.create_regrade", body=models.RegradeRequest(all_=True))
     assert everything.total == len(client("submissions.list_submissions").items)
+    wait_until(lambda: client("regrades.read_regrade", everything.id).done == everything.total, pause=0.2)
 
 
 def test_messages_to_a_webhook_have_a_type(client: Client, receiver: Receiver) -> None:

@@ -150,7 +150,8 @@ def test_operation_and_dialog_of_the_token_are_readable_when_they_are_opened(loo
     paths = {"/api/v1/submissions": document["paths"]["/api/v1/submissions"]}
     page.route("**/openapi.json", lambda route: route.fulfill(json=document | {"paths": paths, "webhooks": {}}))
     page.goto(f"{url}/docs")
-    for opener in ".opblock-post .opblock-summary-control", ".opblock-post .try-out__btn", ".btn.authorize":
+    page.locator(".opblock-post .opblock-summary-control").click()
+    for opener in ".opblock-post .try-out__btn", ".btn.authorize":
         page.locator(opener).click()
         # It is in English alone.
         looking.look_around(seen, [look for look in EVERYWHERE if look.language == "ru"])
