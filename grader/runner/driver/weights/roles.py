@@ -18,12 +18,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from driver.weights.gate_names import GATES, gate_of_name, gate_of_path, gates_by_name
+from driver.weights.gate_names import GATES, clear_gates, gate_of_path, gates_by_name, orders
 from driver.weights.leaves import Leaf
+from driver.weights.used import changed
 from driver.weights.weight_shapes import Sorted, as_columns, laid_out, open_to_c, sort_by_shape
 
 # Drives a gate so far that the rest of its sum has no effect.
 SATURATING = 100.0
+MOST_CHOICES = 96
 
 
 @dataclass
@@ -76,10 +78,10 @@ def candidates(
 def _fused_candidates(
     found: Sorted, unpack_names: Sequence[Sequence[str]], joined: str | None
 ) -> tuple[list[Placement], str | None]:
-    orders, evidence = _fused_orders(found.fused, unpack_names)
+    possible, evidence = _fused_orders(found.fused, unpack_names)
     splits = _splits(found.fused, joined)
     placements = []
-    for order, split in itertools.product(orders, splits):
+    for order, split in itertools.product(possible, splits):
         placement = Placement()
         for array, leaves in found.fused.items():
             placement.slots += [(leaf, array, order, split) for leaf in leaves]
@@ -97,12 +99,13 @@ def _splits(groups: dict[str, list[Leaf]], joined: str | None) -> tuple[str, ...
 
 
 def _fused_orders(fused: dict[str, list[Leaf]], unpack_names: Sequence[Sequence[str]]) -> tuple[list[str], str | None]:
-    named = ("".join(gate for name in names if (gate := gate_of_name(name))) for names in unpack_names)
-    if orders := list(dict.fromkeys(order for order in named if sorted(order) == sorted(GATES))):
-        return orders, "names" if len(orders) == 1 else "numbers"
-    if any(re.search(r"(^|\.)_?recurrent_kernel$", leaf.path) for leaf in fused["recurrent_kernel"]):
+    found = [orders(names) for names in unpack_names if len(names) == len(GATES)]
+    # One order that names settle is not doubted for the sake of another split, of something else.
+    found = [each for each in found if len(each) == 1] or found
+    if not found and any(re.search(r"(^|\.)_?recurrent_kernel$", leaf.path) for leaf in fused["recurrent_kernel"]):
         return [GATES], "names"  # Keras' own names: Keras' own order
-    return ["".join(order) for order in itertools.permutations(GATES)], "numbers"
+    possible = list(dict.fromkeys(itertools.chain.from_iterable(found))) or orders([""] * len(GATES))
+    return possible, "names" if len(possible) == 1 else "numbers"
 
 
 def _single_candidates(
@@ -112,17 +115,17 @@ def _single_candidates(
     if not groups:
         return [], None
     named = {array: gates_by_name(leaves, found.unbuilt) for array, leaves in groups.items()}
-    opaque = opaque_groups(found)
-    if not (opaque.keys() >= {array for array, gates in named.items() if len(gates) < 4}):
-        opaque, evidence = {}, None  # too few weights, or too many: go by names alone
-    else:
+    opened = open_groups(found)
+    if opened.keys() >= {array for array, gates in named.items() if len(gates) < len(GATES)}:
         evidence = "names"
-    # Weights in the same order, whichever that is, take the same gates.
-    ordered = {array: [leaves[place] for place in pairing.get(array, range(4))] for array, leaves in opaque.items()}
-    choices = [
-        named | {array: dict(zip(order, leaves, strict=True)) for array, leaves in ordered.items()}
-        for order in (itertools.permutations(GATES) if opaque else [GATES])
-    ]
+    else:
+        opened, evidence = {}, None  # too few weights, or too many: go by names alone
+    first = next(iter(opened), None)
+    ordered = {
+        array: [leaves[place] for place in pairing.get(array, range(4))] if array != first else leaves
+        for array, leaves in opened.items()
+    }
+    choices = [named | chosen for chosen in _choices(ordered)]
     splits = _splits(groups, joined)
     placements = [
         _single_placement(choice, found.unit_biases, split) for choice, split in itertools.product(choices, splits)
@@ -130,18 +133,43 @@ def _single_candidates(
     return placements, evidence if splits == ("",) and len(placements) == 1 else "numbers"
 
 
-def opaque_groups(found: Sorted) -> dict[str, list[Leaf]]:
-    """Group weights by fours whose names do not say which gate each belongs to."""
+def _choices(opened: dict[str, list[Leaf]]) -> list[dict[str, dict[str, Leaf]]]:
+    """List the gates that groups of four weights can have, as far as names leave them open.
+
+    Weights in the same order, whichever that is, take the same gates, where the same ones are open.
+    """
+    alike: dict[str, dict[str, list[tuple[Leaf, str | None]]]] = defaultdict(dict)
+    for array, leaves in opened.items():
+        clear = clear_gates([leaf.path for leaf in leaves])
+        left = "".join(gate for gate in GATES if gate not in clear)
+        alike[left][array] = list(zip(leaves, clear, strict=True))
+    ways = [
+        [
+            {
+                array: {gate or next(rest): leaf for leaf, gate in leaves}
+                for array, leaves in arrays.items()
+                for rest in [iter(order)]
+            }
+            for order in itertools.permutations(left)
+        ]
+        for left, arrays in alike.items()
+    ]
+    together = ({array: gates for way in chosen for array, gates in way.items()} for chosen in itertools.product(*ways))
+    return list(itertools.islice(together, MOST_CHOICES))
+
+
+def open_groups(found: Sorted) -> dict[str, list[Leaf]]:
+    """Group weights by fours whose names do not all say which gate they belong to."""
     groups = {
         array: leaves
         for array, leaves in found.single.items()
-        if len(leaves) == 4 and len(gates_by_name(leaves, found.unbuilt)) < 4
+        if len(leaves) == len(GATES) and None in clear_gates([leaf.path for leaf in leaves])
     }
     loose = [leaf for leaf in found.unit_biases if leaf.layer is None]
     # A bias that stands alone beside one kernel belongs to that kernel.
     owners = [_owner(leaf.path) for array in ("kernel", "both") for leaf in found.single[array]]
     beside = {_owner(leaf.path) for leaf in loose} <= {owner for owner in owners if owners.count(owner) == 1}
-    if len(loose) == 4 and not beside and len(gates_by_name(loose, [])) < 4:
+    if len(loose) == len(GATES) and not beside and None in clear_gates([leaf.path for leaf in loose]):
         groups["bias"] = loose
     return groups
 
@@ -149,7 +177,7 @@ def opaque_groups(found: Sorted) -> dict[str, list[Leaf]]:
 def find_pairing(
     leaves: Sequence[Leaf], features: int, units: int, call: Callable[[], np.ndarray]
 ) -> dict[str, list[int]]:
-    """Pair weights of opaque groups that belong to the same gate: places in each group, in the first one's order.
+    """Pair weights of open groups that belong to the same gate: places in each group, in the first one's order.
 
     A gate that its first weight drives into saturation does not feel its other weights: the one whose change leaves the
     answer as it is, bit for bit, is its partner. Nothing is compared with a right answer here.
@@ -160,7 +188,7 @@ def find_pairing(
         nothing where the experiment does not tell, or where there is only one group.
     """
     found = sort_by_shape(leaves, features, units)
-    groups = opaque_groups(found)
+    groups = open_groups(found)
     first = next((array for array in ("kernel", "both", "bias") if array in groups), None)
     others = [array for array in groups if array != first]
     if first is None or not others:
@@ -175,20 +203,12 @@ def find_pairing(
         driven.variable.assign(np.full(before.shape, SATURATING, np.float32))
         answer = call()
         for array in others:
-            unfelt = [place for place, leaf in enumerate(groups[array]) if np.array_equal(answer, _changed(leaf, call))]
+            unfelt = [place for place, leaf in enumerate(groups[array]) if np.array_equal(answer, changed(leaf, call))]
             places[array] += unfelt
         driven.variable.assign(before)
     if any(sorted(found_places) != [0, 1, 2, 3] for found_places in places.values()):
         return {}
     return places
-
-
-def _changed(leaf: Leaf, call: Callable[[], np.ndarray]) -> np.ndarray:
-    before = np.array(leaf.variable)
-    leaf.variable.assign(before + np.float32(0.5))
-    answer = call()
-    leaf.variable.assign(before)
-    return answer
 
 
 def _single_placement(choice: dict[str, dict[str, Leaf]], biases: list[Leaf], split: str) -> Placement:
