@@ -39,9 +39,11 @@ def equivalence(evidence: Evidence) -> Verdict:
     case, understanding = evidence.assignment.cases[0], evidence.understanding
     right = [part for part in PARTS if part in understanding.right_parts]
     earned = PARTIAL * len(right) / len(PARTS)
+    if understanding.probed is not None and not understanding.probed.is_certain:
+        right = []  # they earn points, but not all of their weights were seen at work
     form = _form_params(understanding.form, answer, case)
     read = understanding.as_read.get(evidence.exercise)
-    if read is not None and read.close and len(right) == len(PARTS):
+    if read is not None and read.close and understanding.right_parts == frozenset(PARTS):
         return Verdict.failed(Finding.of("only_form_differs", form), details, earned=earned)
     parts = evidence.execution.parts
     if (parts is None or not parts.roles) and repeats_itself(evidence.execution):
@@ -68,7 +70,7 @@ def equivalence(evidence: Evidence) -> Verdict:
     if right:
         params |= {"right": right}
     if understanding.explanation is None and answer.array is not None and np.ptp(answer.array) > 0:
-        params |= _localised(evidence, right)
+        params |= _localised(evidence)
         if params.get("wrong") and params.get("variant") == "first_step":
             params |= {"variant": "parts"}
     return Verdict.failed(Finding.of("wrong_values", params), details, earned=earned)
@@ -109,11 +111,12 @@ def _found(weights: list[str], output: CaseOutput) -> Params:
     return {"found": weights}
 
 
-def _localised(evidence: Evidence, right: list[str]) -> Params:
+def _localised(evidence: Evidence) -> Params:
     """Say where to look when no known mistake gives the numbers."""
     if not repeats_itself(evidence.execution):
         return {"changes": True, "variant": "changes"}
     if evidence.execution.parts is not None and evidence.execution.parts.misshapen:
         return {}  # weights that do not fit are the reason
-    wrong = [part for part in PARTS if part not in right] if right else []
+    probed = evidence.understanding.probed
+    wrong = [part for part in PARTS if part in probed.blamed] if probed and probed.right else []
     return {"unexplained": True, "wrong": wrong, **evidence.understanding.repair}

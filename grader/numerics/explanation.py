@@ -30,6 +30,9 @@ ROUNDING = 8.0
 OTHER_SIDE = 0.02
 # In each case, at least this many wrong numbers must be explained, or all if there are fewer.
 FEWEST_EXPLAINED = 8
+# In the first steps of each case, at least this share of the numbers must be comparable: a mistake without bounds gives
+# fewer and fewer.
+LEAST_COMPARABLE, FIRST_STEPS = 0.25, 8
 LOOKUP_TOLERANCE = 1e-4
 MOST_CONFIRMED = 60
 # A wrong answer is looked up in this many forms at most; each costs some milliseconds.
@@ -291,7 +294,9 @@ def _fits(mistakes: Sequence[Mistake], asked: Asked) -> float | None:
         comparable = asked.known & ~np.isnan(exact)
         wrong = asked.known & ~(np.abs(asked.answer - asked.case.expected) <= TOLERANCE)
         # A mistake does not explain numbers that it cannot be compared with.
-        if (wrong & comparable).sum() < min(FEWEST_EXPLAINED, wrong.sum()):
+        first = np.s_[:, :FIRST_STEPS]
+        is_vague = comparable[first].sum() < LEAST_COMPARABLE * asked.known[first].sum()
+        if is_vague or (wrong & comparable).sum() < min(FEWEST_EXPLAINED, wrong.sum()):
             return None
         # Rounding grows in a mistake without bounds; the same mistake in float32 shows by how much here.
         rounding = np.nan_to_num(np.abs(exact - replay(mistakes, asked.case, np.float32)) / scale, nan=np.inf)

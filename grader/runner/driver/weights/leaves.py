@@ -54,8 +54,8 @@ def find_leaves(model: Any, names: dict[str, Any]) -> list[Leaf]:
 
 
 def _is_variable(value: Any) -> bool:
-    # Keras 3 variables are no tf.Variable. Attributes of a student's own object may hold anything. A slice of a variable
-    # is a tensor with an `assign` of its own.
+    # Keras 3 variables are no tf.Variable. Attributes of a student's own object may hold anything. A slice of a
+    # variable is a tensor with an `assign` of its own.
     if isinstance(value, tf.Tensor) or (is_plain(value) and not isinstance(value, tf.Variable)):
         return False
     return hasattr(value, "assign") and hasattr(value, "shape") and hasattr(value, "dtype")
