@@ -267,18 +267,22 @@ class _Observed:
         bounded = np.abs(self._at(("c kept", 2))).max() <= BOUNDED
         asked = found - (set() if bounded else {"f"}) if erased and hidden else set()
         found -= {gate for gate in asked if not all(self._right(gate, *seen) for seen in SEEN_BESIDE_C[gate])}
-        passes_c = "g" not in found or self._passes_c()
+        # A large c that no gate changes is there in the next step as it was: seen where g made it and o shows it.
+        kept = _close(self._at(("c kept", 2)) - self._nothing, self._expected(("c kept", 2)), TOLERANCE)
+        passes_c = kept or not hidden or not {"g", "o"} <= found
         if passes_c and self._carries(heard or not any(alone.values()), found):
             found.add("recurrence")
-        # A c that is passed on wrongly looks like a wrong forget gate.
-        wrong = {*GATES, "recurrence"} - found - (set() if passes_c else {"f"})
-        return Probed(frozenset(found), heard, frozenset(wrong) if heard else frozenset())
+        return Probed(frozenset(found), heard, self._blamed(alone, found) if heard else frozenset())
 
-    def _passes_c(self) -> bool:
-        """Return whether a large c, which no gate changes, is there in the next step as it was."""
-        kept, shown = self._at(("c kept", 2)) - self._nothing, self._at(("large", 1)) - self._nothing
-        is_right = _close(kept, self._expected(("c kept", 2)), TOLERANCE)
-        return is_right or _close(np.abs(kept), np.abs(shown), TOLERANCE)
+    @staticmethod
+    def _blamed(alone: Mapping[str, bool], found: set[str]) -> frozenset[str]:
+        """Return where a mistake must be; empty where that is no more than everywhere."""
+        gates = set(GATES) - found
+        # A c that is passed on wrongly looks like a wrong forget gate, and such an h like gates that are wrong with h.
+        states = "f" in gates or any(alone[gate] for gate in gates)
+        if gates == set(GATES):
+            return frozenset()
+        return frozenset(gates | ({"recurrence"} if states or "recurrence" not in found else set()))
 
     def _right(self, gate: str, place: Place, divisor: Place) -> bool:
         row, step = place

@@ -39,8 +39,9 @@ def equivalence(evidence: Evidence) -> Verdict:
     case, understanding = evidence.assignment.cases[0], evidence.understanding
     right = [part for part in PARTS if part in understanding.right_parts]
     earned = PARTIAL * len(right) / len(PARTS)
-    if understanding.probed is not None and not understanding.probed.is_certain:
-        right = []  # they earn points, but not all of their weights were seen at work
+    if (probed := understanding.probed) is not None:
+        # They earn points, but are said to be right only where all of their weights were seen at work.
+        right = [part for part in right if probed.is_certain and part not in probed.blamed]
     form = _form_params(understanding.form, answer, case)
     read = understanding.as_read.get(evidence.exercise)
     if read is not None and read.close and understanding.right_parts == frozenset(PARTS):

@@ -16,7 +16,7 @@ QUESTIONS = probes.questions(FEATURES, UNITS)
 
 
 def right_parts(respond, asked=QUESTIONS):
-    return probes.right_parts(asked, {case.spec.id: respond(case) for case in asked})
+    return probes.probed_parts(asked, {case.spec.id: respond(case) for case in asked}).right
 
 
 def with_mistakes(*names):
@@ -35,7 +35,7 @@ def test_a_right_answer_has_every_part_at_any_size(features, units, dtype):
 @pytest.mark.parametrize(("features", "units"), [(5, 8), (16, 3)])
 def test_a_layer_without_room_for_switches_is_not_asked(features, units):
     assert probes.questions(features, units) == ()
-    assert probes.right_parts((), {}) == set()
+    assert probes.probed_parts((), {}).right == set()
 
 
 @pytest.mark.parametrize(
