@@ -21,7 +21,7 @@ from grader.diagnosis.outcomes import ending_problem, hard_coded_size, size_that
 from grader.diagnosis.reaching import NEVER_NEEDED, behind, conviction, reached_for
 from grader.diagnosis.returned import default_as_width, output_problem, steps_problem
 from grader.diagnosis.understanding import repeats_itself
-from grader.diagnosis.weights import misshapen, other_number_of_weights, three_gates, without_weights
+from grader.diagnosis.weights import misshapen, other_cell, other_number_of_weights, without_weights
 from grader.execution.execution import Execution
 from grader.execution.reading import Reading
 from grader.report.finding import CheckStatus, Finding, Verdict
@@ -73,7 +73,9 @@ def _candidates(judgement: Judgement, cases: Sequence[Case]) -> Iterator[Diagnos
         return
     problem = structural_problem(execution, reading)
     odd_call = any(homoglyph.looks_like == "call" for homoglyph in reading.homoglyphs)
-    if problem is not None and not (problem.code == "no_call_method" and odd_call):
+    # A layer is stopped by something else, which is said first.
+    is_layer = problem is not None and problem.params.get("variant") == "layer_stopped"
+    if problem is not None and not is_layer and not (problem.code == "no_call_method" and odd_call):
         yield Diagnosis.exact(problem)
     for homoglyph in reading.homoglyphs:
         yield Diagnosis.exact(Finding.of("cyrillic_homoglyph", homoglyph.model_dump()))
@@ -90,11 +92,13 @@ def _candidates(judgement: Judgement, cases: Sequence[Case]) -> Iterator[Diagnos
             yield found
             return
         for raised in execution.raised[:1]:
-            if not _follows(raised, problem, reading):
+            if not _follows(raised, None if is_layer else problem, reading):
                 behind_it = _behind_exception(raised, execution, reading)
                 if behind_it.params.get("variant") == "shapes":
                     behind_it = Finding.of(behind_it.code, behind_it.params, variant=_shapes_variant(raised, exercise))
                 yield Diagnosis.exact(behind_it)
+        if problem is not None and is_layer:
+            yield Diagnosis.exact(problem)
         return
     if problem is not None and problem.code == "not_implemented":
         return
@@ -120,9 +124,7 @@ def _candidates(judgement: Judgement, cases: Sequence[Case]) -> Iterator[Diagnos
         return
     if comparison.same_shape:
         yield from explained(evidence)
-    counted = other_number_of_weights(answer.output, exercise.timesteps) or three_gates(
-        execution.parts, answer.output, exercise
-    )
+    counted = other_number_of_weights(answer.output, exercise.timesteps) or other_cell(execution.parts, exercise)
     if counted is not None:
         yield Diagnosis.likely(counted)
     yield from map(Diagnosis.likely, reached_for(execution))
@@ -133,7 +135,9 @@ def _candidates(judgement: Judgement, cases: Sequence[Case]) -> Iterator[Diagnos
     has_explained = not from_numbers and bool(rest)
     if not has_explained and counted is None and not default_as_width(execution, answer.output, exercise.units):
         nothing_known = not rest and problem is None
-        if found := misshapen(execution, answer) or (without_weights(execution) if nothing_known else None):
+        if found := misshapen(execution, answer) or (
+                without_weights(execution, exercise) if nothing_known else None
+            ):
             yield found
     yield from rest
     # Failing on other sizes is a separate mistake, beside one that is understood.
