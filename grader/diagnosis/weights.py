@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from grader.assignment import CaseEntry
+from grader.diagnosis.evidence import NO_SHAPE
 from grader.execution.answers import Answer
 from grader.execution.execution import Execution
+from grader.execution.reading import Reading
 from grader.report.finding import Finding, Params
 from grader.report.model import Diagnosis
 from grader.sandbox.events import CaseOutput, Parts
@@ -85,3 +87,19 @@ def misshapen(execution: Execution, answer: Answer | None = None) -> Diagnosis |
         weights[MOST_WEIGHTS:] = ["…"]
     params: Params = {"weights": weights, **({"variant": "input"} if of_input else {})}
     return Diagnosis.exact(Finding.of("gate_weights_misshapen", params))
+
+
+def misfed(execution: Execution, reading: Reading) -> Finding | None:
+    """Report a layer for h that is called on x, or the other way round, with the line if only one calls it."""
+    for path, given in execution.parts.misfed.items() if execution.parts else ():
+        calls = re.compile(rf"\b{re.escape(path.rpartition('.')[2])}\s*\(")
+        lines = [number for number, line in enumerate(reading.source.split("\n"), 1) if calls.search(line)]
+        place: Params = {"line": lines[0]} if len(lines) == 1 else {}
+        return Finding.of("layer_misfed", {"layer": path, **place}, variant=given)
+    return None
+
+
+def unused_layers(execution: Execution) -> list[str]:
+    """List the layers that `call` never calls."""
+    found = execution.parts.found if execution.parts else []
+    return [weight.removesuffix(NO_SHAPE).removesuffix(".kernel") for weight in found if weight.endswith(NO_SHAPE)]

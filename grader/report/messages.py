@@ -44,7 +44,7 @@ ENDED = re.compile(r"([?!…])\.(?=\s|$)")
 #: Parameters whose values have a name in each language -> where the names stand in the catalogue.
 NAMED = {
     "categories": "category", "right": "part", "wrong": "part", "repair": "repair", "form": "form", "of": "of",
-    "gates": "gate", "kernel": "gate", "recurrent_kernel": "gate", "function": "function",
+    "gates": "gate", "taken": "gate", "kernel": "gate", "recurrent_kernel": "gate", "function": "function",
 }  # fmt: skip
 # Lists of gates with a name of their own.
 ALL_GATES = {"FIO": "gates.three", "CFIO": "gates.all"}

@@ -22,8 +22,8 @@ from driver.weights import roles
 from driver.weights.gate_names import GATES
 from driver.weights.leaves import Leaf, Use, find_leaves, untracked
 from driver.weights.peepholes import ROWS, TIMESTEPS, find_peepholes
-from driver.weights.used import unused
-from driver.weights.weight_shapes import count_gates, gaps, is_crowded, sort_by_shape, uses
+from driver.weights.used import changing, unused
+from driver.weights.weight_shapes import count_gates, gaps, is_crowded, may_be_states, sort_by_shape, uses
 
 MOST_HOLDERS_TOLD = 10
 MOST_LEAVES_TOLD = 40
@@ -59,6 +59,7 @@ class Models:
         # Of the first model, whose sizes differ most: paths of weights that do nothing, and what the others are for.
         self._unused: frozenset[str] = frozenset()
         self._uses: dict[str, Use] = {}
+        self._states: list[str] = []
 
     def get(self, case: Question) -> Built | None:
         return self._models.get((case["features"], case["units"]))
@@ -143,6 +144,11 @@ class Models:
                 evidence=evidence,
                 candidates=len(built.candidates),
                 found=_listed(leaves),
+                misfed={
+                    (leaf.layer or leaf.path)[:MAX_NAME]: "x" if (leaf.shape or ())[0] == sizes["features"] else "h"
+                    for leaf in (placement.misfed if placement else ())
+                },
+                states=[path[:MAX_NAME] for path in self._states[:MOST_HOLDERS_TOLD]],
                 drops=any("dropout" in name.lower() for name in self._names_in_code()),
                 **self._untracked(built, placement),
                 **gaps(leaves, sizes["features"], sizes["units"]),
@@ -156,14 +162,21 @@ class Models:
         return leaves
 
     def _find_unused(self, sizes: Sizes, model: Any, x: tf.Tensor) -> frozenset[str]:
-        """Find the paths of weights that do nothing, where there are more than one LSTM needs."""
+        """Find the paths of states, and of weights that do nothing where there are more than one LSTM needs."""
         leaves = find_leaves(model, self._module.names)
-        if not is_crowded(sort_by_shape(leaves, sizes["features"], sizes["units"])):
+        found = sort_by_shape(leaves, sizes["features"], sizes["units"])
+        if not is_crowded(found) and not may_be_states(leaves, found, sizes["units"]):
             return frozenset()
         steps = x[:, :STEPS_OF_ALL_PATHS]
+
+        def call() -> tf.Tensor:
+            return call_eagerly(model, steps)
+
         self._module.follow(sizes | {"timesteps": steps.shape[1]})
         try:
-            return frozenset(leaf.path for leaf in unused(leaves, lambda: call_eagerly(model, steps)))
+            self._states = [leaf.path for leaf in changing(leaves, call)]
+            left_out = [leaf.path for leaf in unused(leaves, call)] if is_crowded(found) else []
+            return frozenset([*self._states, *left_out])
         except Exception:  # the experiment is our idea, not the exercise's
             return frozenset()
         finally:

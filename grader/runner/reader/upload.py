@@ -284,7 +284,7 @@ def _missing_class(module: Module, elsewhere: str | None) -> Fact | None:
         params["found_in"] = elsewhere
     elif near and "looks_like" not in params:
         is_cell = "cell" in near[0].lower()
-        params["variant"] = "not_written" if is_cell else kind_of_class(module.tree, *near) or "other_name"
+        params["variant"] = "not_written" if is_cell else kind_of_class(module.tree, near[1]) or "other_name"
     return {**_fact("no_lstm_class", **params), "line": near[1] if near else None}
 
 

@@ -70,6 +70,19 @@ def clear_gates(names: Sequence[str]) -> list[str | None]:
     return clear
 
 
+def manner(path: str) -> str:
+    """Return a path without the letter or the word of its gate: that of ``fcHO`` is that of ``fcHI``."""
+    part = next((part for part in reversed(_telling_parts(path)) if gate_of_name(part)), "")
+    gate = gate_of_name(part)
+    for word in sorted(re.findall(r"[^\W\d_]+", part), key=len, reverse=True):
+        if _gate_of_word(word.lower()) == gate:
+            return path.replace(word, "*")
+    for place in range(len(part) - 1, -1, -1):
+        if gate and GATE_OF_WORD.get(part[place].lower()) == gate:
+            return path.replace(part, f"{part[:place]}*{part[place + 1 :]}")
+    return path
+
+
 def orders(names: Sequence[str]) -> list[str]:
     """List the orders of gates that four names leave open; all 24, Keras' own first, where they say nothing."""
     clear = clear_gates(names)

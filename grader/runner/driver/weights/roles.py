@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from driver.weights.gate_names import GATES, clear_gates, gate_of_path, gates_by_name, orders
+from driver.weights.gate_names import GATES, clear_gates, gate_of_path, gates_by_name, manner, orders
 from driver.weights.leaves import Leaf
 from driver.weights.used import changed
 from driver.weights.weight_shapes import Sorted, as_columns, laid_out, open_to_c, sort_by_shape
@@ -32,12 +32,14 @@ MOST_CHOICES = 96
 class Placement:
     """Slices of the Keras weights and their targets: (leaf, array, gates in column order, order of the rows).
 
-    `zeros` are second biases of gates that have one already. `peepholes` multiply c, for which Keras has no weights:
-    they are set so that the gate sees c as it is.
+    `zeros` are second biases of gates that have one already. `misfed` get x where their siblings get h, or the other
+    way round; they are zero, so that the numbers are those of an LSTM without them. `peepholes` multiply c, for which
+    Keras has no weights: they are set so that the gate sees c as it is.
     """
 
     slots: list[tuple[Leaf, str, str, str]] = field(default_factory=list)
     zeros: list[tuple[Leaf, str]] = field(default_factory=list)
+    misfed: list[Leaf] = field(default_factory=list)
     peepholes: list[Leaf] = field(default_factory=list)
 
     def roles(self) -> dict[str, str]:
@@ -72,7 +74,23 @@ def candidates(
     found = sort_by_shape(leaves, features, units)
     if any(found.fused.values()):
         return _fused_candidates(found, unpack_names, joined)
-    return _single_candidates(found, pairing or {}, joined)
+    wrong = misfed(found)
+    found.single = {array: [leaf for leaf in group if leaf not in wrong] for array, group in found.single.items()}
+    placements, evidence = _single_candidates(found, pairing or {}, joined)
+    for placement in placements:
+        placement.misfed = wrong
+    return placements, evidence
+
+
+def misfed(found: Sorted) -> list[Leaf]:
+    """Find weights whose shape says that they take x, where their siblings by name take h, or the other way round."""
+    wrong = []
+    for array, other in (("kernel", "recurrent_kernel"), ("recurrent_kernel", "kernel")):
+        siblings = [manner(leaf.path) for leaf in found.single[other]]
+        alone = [leaf for leaf in found.single[array] if siblings.count(manner(leaf.path)) == len(GATES) - 1]
+        if len(alone) == 1 and len(found.single[array]) == len(GATES) + 1:
+            wrong += alone
+    return wrong
 
 
 def _fused_candidates(
@@ -274,7 +292,7 @@ def inject(placement: Placement, weights: dict[str, np.ndarray]) -> None:
 
     for leaf, array, gates, split in placement.slots:
         leaf.variable.assign(laid_out(columns(array, gates, split), leaf, len(gates)))
-    for leaf, _ in placement.zeros:
+    for leaf in [*(leaf for leaf, _ in placement.zeros), *placement.misfed]:
         leaf.variable.assign(np.zeros(leaf.shape or (), np.float32))
     for leaf in placement.peepholes:
         open_to_c(leaf, units)

@@ -1,4 +1,4 @@
-"""Finds weights that the answer does not depend on: layers left over, copies that are kept and never read."""
+"""Finds what only looks like a weight: states, layers left over, copies that are kept and never read."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ def unused(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[Leaf]:
     finally:
         for leaf, value in zip(built, before, strict=True):
             leaf.variable.assign(value)
+
+
+def changing(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[Leaf]:
+    """Return the variables that a call assigns: states, not weights."""
+    built = [leaf for leaf in leaves if leaf.variable is not None]
+    before = [np.array(leaf.variable) for leaf in built]
+    call()
+    return [leaf for leaf, value in zip(built, before, strict=True) if not np.array_equal(value, leaf.variable)]
 
 
 def changed(leaf: Leaf, call: Callable[[], tf.Tensor]) -> np.ndarray:

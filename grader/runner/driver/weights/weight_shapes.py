@@ -102,6 +102,14 @@ def is_crowded(found: Sorted) -> bool:
     return most > len(GATES) or bool(gates[-1] and any(gates[:-1]))
 
 
+def may_be_states(leaves: Sequence[Leaf], found: Sorted, units: int) -> bool:
+    """Return whether there are variables of no layer that are as wide as h and fit no weight."""
+    fitting = [leaf for groups in (found.fused, found.single) for group in groups.values() for leaf in group]
+    known = {id(leaf) for leaf in fitting}
+    loose = [leaf for leaf in leaves if leaf.layer is None and leaf.shape is not None and id(leaf) not in known]
+    return any(leaf.shape[-1:] == (units,) and len(leaf.shape) == 2 for leaf in loose if leaf.shape)
+
+
 def count_gates(model: Any, names: dict[str, Any], features: int, units: int) -> dict[str, int]:
     """Count the gates' worth of ``kernels`` and ``recurrent_kernels`` in a model; one cell has four of each."""
     found = sort_by_shape(find_leaves(model, names), features, units)

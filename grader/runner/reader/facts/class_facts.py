@@ -158,7 +158,6 @@ def _reads_shape(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
     return False
 
 
-ATTRIBUTES = (ast.Attribute, ast.Name)
 LOOPS = frozenset({"while_loop", "scan", "map_fn", "foldl", "TimeDistributed"})
 READY_MADE = frozenset({"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "LSTMCell", "GRUCell"})
 
@@ -177,7 +176,7 @@ def near_class(tree: ast.Module) -> tuple[str, int] | None:
     return best[1:] if best else None
 
 
-def kind_of_class(tree: ast.Module, name: str, line: int) -> str | None:
+def kind_of_class(tree: ast.Module, line: int) -> str | None:
     """Tell why a class of a near name is no LSTM under another name; None where it may be one.
 
     Returns: ``torch`` for one of PyTorch; ``other_class`` for one without a `call`, or without any loop in it and the
@@ -188,6 +187,7 @@ def kind_of_class(tree: ast.Module, name: str, line: int) -> str | None:
         return "torch"
     nodes = list(ast.walk(found))
     has_call = any(isinstance(node, ast.FunctionDef) and node.name == "call" for node in nodes)
-    names = {node.attr if isinstance(node, ast.Attribute) else node.id for node in nodes if isinstance(node, ATTRIBUTES)}
+    names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    names |= {node.id for node in nodes if isinstance(node, ast.Name)}
     has_loop = any(isinstance(node, ast.For | ast.While | ast.comprehension) for node in nodes) or names & LOOPS
     return None if has_call and has_loop and not names & READY_MADE else "other_class"
