@@ -22,7 +22,14 @@ from grader.diagnosis.outcomes import ending_problem, hard_coded_size, size_that
 from grader.diagnosis.reaching import NEVER_NEEDED, behind, conviction, reached_for
 from grader.diagnosis.returned import default_as_width, output_problem, steps_problem
 from grader.diagnosis.understanding import repeats_itself
-from grader.diagnosis.weights import misfed, misshapen, other_cell, other_number_of_weights, without_weights
+from grader.diagnosis.weights import (
+    late_lambda,
+    misfed,
+    misshapen,
+    other_cell,
+    other_number_of_weights,
+    without_weights,
+)
 from grader.execution.execution import Execution
 from grader.execution.reading import Reading
 from grader.report.finding import CheckStatus, Finding, Verdict
@@ -128,7 +135,11 @@ def _candidates(judgement: Judgement, cases: Sequence[Case]) -> Iterator[Diagnos
         yield Diagnosis.exact(wrong_input)
     if comparison.same_shape:
         yield from explained(evidence)
-    counted = other_number_of_weights(answer.output, exercise.timesteps) or other_cell(execution.parts, exercise)
+    counted = (
+        other_number_of_weights(answer.output, exercise.timesteps)
+        or late_lambda(execution, reading)
+        or other_cell(execution.parts, exercise)
+    )
     if counted is not None:
         yield Diagnosis.likely(counted)
     yield from map(Diagnosis.likely, reached_for(execution))
@@ -205,13 +216,12 @@ def _from_numbers(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnos
         values = sorted({float(array.flat[0]) for array in answers.values()})
         yield Diagnosis.exact(Finding.of("constant_output", value=values[0]))
         return
-    if parts := evidence.execution.parts:
-        if parts.states:
-            yield Diagnosis.likely(Finding.of("state_kept_between_calls", variables=parts.states))
-            unanswered = [case for case in evidence.assignment.cases[1:] if case.id not in evidence.execution.answers]
-            if size := hard_coded_size(evidence, unanswered):
-                yield Diagnosis.exact(size)
-            return
+    if (parts := evidence.execution.parts) and parts.states:
+        yield Diagnosis.likely(Finding.of("state_kept_between_calls", variables=parts.states))
+        unanswered = [case for case in evidence.assignment.cases[1:] if case.id not in evidence.execution.answers]
+        if size := hard_coded_size(evidence, unanswered):
+            yield Diagnosis.exact(size)
+        return
     if not repeats_itself(evidence.execution):
         # A finished model creates no more variables.
         if any(answer.output.created for answer in evidence.execution.repeats.values()):

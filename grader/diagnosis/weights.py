@@ -14,6 +14,7 @@ from grader.report.model import Diagnosis
 from grader.sandbox.events import CaseOutput, Parts
 from reference import GATES
 
+LAMBDA_IN_LOOP = re.compile(r"\bfor\b[^\n]*:\s*\n[^\n]*\blambda\b|\blambda\b[^\n]*\bfor\b")
 MATRIX = re.compile(r"(\S+) \((\d+), (\d+)\)")
 # At most this many weights of a wrong shape are listed.
 MOST_WEIGHTS = 4
@@ -25,7 +26,7 @@ OTHER_CELLS = {1: ("simple_rnn", "counted"), 2: ("gru", "two"), 3: ("gru", "coun
 
 def other_cell(parts: Parts | None, exercise: CaseEntry) -> Finding | None:
     """Recognise a model that has the weights of another cell: for x and for h of one, two or three gates."""
-    if parts is None:
+    if parts is None or any(weight.endswith(NO_SHAPE) for weight in parts.found):
         return None
     of_x, of_h = _weights_of(parts, exercise)
     gates = sum(width for _, width in of_x)
@@ -96,6 +97,14 @@ def misfed(execution: Execution, reading: Reading) -> Finding | None:
         lines = [number for number, line in enumerate(reading.source.split("\n"), 1) if calls.search(line)]
         place: Params = {"line": lines[0]} if len(lines) == 1 else {}
         return Finding.of("layer_misfed", {"layer": path, **place}, variant=given)
+    return None
+
+
+def late_lambda(execution: Execution, reading: Reading) -> Finding | None:
+    """Recognise functions made in a loop that all use the layers of its last turn."""
+    unused = unused_layers(execution)
+    if unused and execution.parts and not execution.parts.roles and LAMBDA_IN_LOOP.search(reading.source):
+        return Finding.of("gate_weights_missing", unused=unused, variant="lambda")
     return None
 
 
