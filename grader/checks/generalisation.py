@@ -47,9 +47,11 @@ def generalisation(evidence: Evidence) -> Verdict:
 
 def _at_the_edges(evidence: Evidence, categories: dict[str, bool]) -> Verdict:
     """Judge answers to zeros, very large numbers, one row and one step, where all else is right."""
+    # A model that is right only while it is fresh has its own mistake, and was not fresh any more.
+    asked = () if evidence.execution.fresh_only else evidence.execution.edges
     wrong = [
         (case, answer)
-        for case, answer in evidence.execution.edges
+        for case, answer in asked
         if answer is None or not answer.compared(case, evidence.assignment.tolerance).close
     ]
     if not wrong:

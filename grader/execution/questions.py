@@ -206,7 +206,8 @@ class Examiner:
         probes_asked = tuple(Question(next(names), probe) for probe in self._probes)
         with_factors = frozenset(question.name for question in asked if question.measure or question.main)
         # Last, because what a model keeps from another batch would hide what it keeps from the same one.
-        order = (*_shuffled(asked, random), *(Question(next(names), edge) for edge in self._edges))
+        edges = _shuffled([Question(next(names), edge) for edge in self._edges], random)
+        order = (*_shuffled(asked, random), *edges)
         others = tuple(self.others.values())
         return Questions(order, self._cases, others, self._edges, probes_asked, with_factors)
 

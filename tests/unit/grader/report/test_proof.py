@@ -199,7 +199,8 @@ def test_two_mistakes_at_once_are_called_two_wherever_they_are_named(mistakes: i
     page = write_report(report, "html", "en", stored)
     assert f"A class with {named} gives" in proof.text
     assert f"With {named} these come out" in proof.work.sentences[1]
-    assert page.count(named) == 7  # The curve's label, two sentences, two tables, two calculations.
+    # The curve's label, two sentences, two tables, two calculations; of one mistake also its message.
+    assert page.count(named) == 7 + (mistakes == 1)
     assert ("this mistake" in page) == (mistakes == 1)
 
 
