@@ -82,7 +82,7 @@ def test_text_names_each_mistake_in_the_variant_of_its_report() -> None:
     full = plain.model_copy(update={"params": {"variant": "full"}})
     mixed = Diagnosis(code="batch_mixed", params={"variant": "order"}, confidence="exact")
     text = diff_text(make_report(diagnoses=[full]), make_report(diagnoses=[plain, mixed]), "en")
-    assert "  diagnoses: “Nothing is forgotten” → “Forget gate is not used”, “Sequences of the batch in another" in text
+    assert "  diagnoses: “Nothing is forgotten” → “Forget gate is not used”, “Order of the batch changed”" in text
 
 
 def test_a_forged_report_cannot_repaint_the_terminal() -> None:
