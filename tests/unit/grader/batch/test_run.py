@@ -290,7 +290,12 @@ def test_batch_writes_one_page_for_the_teacher(course: Path) -> None:
     result = batch(course, "--format", "html")
     assert result.exit_code == 3
     assert result.stdout.startswith("<!doctype html>")
-    for part in ("course/a.py", "Input and forget gates swapped", "The archive is damaged, or it is not an archive.", "not read: 1"):
+    for part in (
+        "course/a.py",
+        "Input and forget gates swapped",
+        "The archive is damaged, or it is not an archive.",
+        "not read: 1",
+    ):
         assert part in result.stdout
 
 
