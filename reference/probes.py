@@ -5,6 +5,9 @@ matters, or write a small candidate, or none, into c. The bias could not do this
 wrong gates. The free gate stands alone in the answer, as a ratio: f is the c left after a step, divided by the c
 before. So a gate is judged by itself, whatever the others, the formula of h or a factor on the whole answer may be.
 
+Half of the units stay small, and gates are judged by them; the other half is large, so that a gate which hears a
+function of h, such as its tanh, hears something else.
+
 The rows of a batch are independent experiments and have the same input apart from their switches, so two calls of three
 steps ask everything.
 """
@@ -12,7 +15,7 @@ steps ask everything.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -33,6 +36,8 @@ FEWEST_FEATURES, FEWEST_UNITS = len(GATES) + 2, TIMESTEPS + 1
 SATURATING = 30.0
 # The largest c that is written where it must be close to its own tanh.
 SMALL = 0.02
+# The c that is written in the other half of the units, where tanh(h) is far from h.
+WELL_SEEN = 0.7
 # The error allowed in a gate. Wrong functions are off by far more, tanh of a small c by 1.3e-4, correct answers by
 # 1e-5.
 TOLERANCE = 1e-3
@@ -46,6 +51,8 @@ FEWEST_USABLE = 0.3
 OPEN, SHUT, FREE = 1.0, -1.0, 0.0
 # Opens the input gate just far enough to let `SMALL` through.
 AJAR = float(np.log(SMALL / (1 - SMALL))) / SATURATING
+# Opens the output gate half, so that h is not tanh(c).
+HALF = float(np.log(0.6 / 0.4)) / SATURATING
 NOTHING = 0.0  # for a g that depends on its switch alone
 LARGE = 1.0 / SMALL  # drives a small candidate to a large one
 
@@ -63,6 +70,8 @@ QUESTIONS: dict[str, dict[str, tuple[Step, Step, Step]]] = {
         "i at once": ((FREE, SHUT, OPEN, OPEN), ERASE, ERASE),
         "f": (ERASE, (FREE, SHUT, OPEN, SHUT), (SHUT, FREE, NOTHING, OPEN)),
         "f with h": (ERASE, (FREE, SHUT, OPEN, OPEN), (SHUT, FREE, NOTHING, OPEN)),
+        "i with less h": (ERASE, (OPEN, SHUT, OPEN, HALF), (FREE, SHUT, OPEN, HALF)),
+        "f with less h": (ERASE, (OPEN, SHUT, OPEN, HALF), (SHUT, FREE, NOTHING, HALF)),
         "start": (KEEP, KEEP, KEEP),
         "i after c": (ERASE, FILL_UNSEEN["if"], (FREE, SHUT, OPEN, OPEN)),
         "f after c": (ERASE, FILL_UNSEEN["if"], (SHUT, FREE, NOTHING, OPEN)),
@@ -73,6 +82,8 @@ QUESTIONS: dict[str, dict[str, tuple[Step, Step, Step]]] = {
         "g": (ERASE_UNSEEN, (AJAR, SHUT, FREE, OPEN), (AJAR, SHUT, FREE, OPEN)),
         "g open": (ERASE_UNSEEN, (AJAR, SHUT, OPEN, OPEN), (AJAR, SHUT, OPEN, FREE)),
         "o": (ERASE_UNSEEN, (AJAR, SHUT, OPEN, FREE), ERASE),
+        "g with less h": (ERASE_UNSEEN, (AJAR, SHUT, OPEN, FREE), (AJAR, SHUT, FREE, OPEN)),
+        "o with less h": (ERASE_UNSEEN, (AJAR, SHUT, OPEN, FREE), (AJAR, SHUT, OPEN, FREE)),
         "large": (ERASE_UNSEEN, (OPEN, SHUT, OPEN, OPEN), ERASE),
         "twice": (ERASE_UNSEEN, (OPEN, SHUT, OPEN, SHUT), (OPEN, OPEN, OPEN, OPEN)),
         "g after c": (ERASE_UNSEEN, FILL_UNSEEN["go"], (AJAR, SHUT, FREE, OPEN)),
@@ -86,10 +97,10 @@ ROWS = {row: (free, at) for free, rows in QUESTIONS.items() for at, row in enume
 
 #: gate -> the place that shows it while h is 0, and its divisor; the same where h is not 0.
 SEEN: dict[str, tuple[tuple[Place, Place], tuple[Place, Place]]] = {
-    "i": ((("i", 1), ("i open", 1)), (("i", 2), ("i open", 1))),
-    "f": ((("f", 2), ("i", 1)), (("f with h", 2), ("f with h", 1))),
-    "g": ((("g", 1), ("g open", 1)), (("g", 2), ("g open", 1))),
-    "o": ((("o", 1), ("g open", 1)), (("g open", 2), ("g open", 1))),
+    "i": ((("i", 1), ("i open", 1)), (("i with less h", 2), ("i with less h", 1))),
+    "f": ((("f", 2), ("i", 1)), (("f with less h", 2), ("f with less h", 1))),
+    "g": ((("g", 1), ("g open", 1)), (("g with less h", 2), ("g open", 1))),
+    "o": ((("o", 1), ("g open", 1)), (("o with less h", 2), ("g open", 1))),
 }
 #: gate -> the place that shows it after a large c, or in the h of a large c, and its divisor.
 SEEN_BESIDE_C: dict[str, tuple[tuple[Place, Place], ...]] = {
@@ -128,19 +139,28 @@ def _weights(free: str, features: int, units: int, random: np.random.Generator) 
     kernel = np.zeros((features, len(GATES), units))
     recurrent_kernel = np.zeros((units, len(GATES), units))
     bias = np.zeros((len(GATES), units))
+    # What is written into c, before its sign; h is as large, and must have an effect all the same.
+    size = np.where(_small(units), SMALL, WELL_SEEN)
     for at, gate in enumerate(GATES):
         if gate in free:
             heard = features - len(GATES)
             kernel[len(GATES) :, at] = random.standard_normal((heard, units)) / heard**0.5
-            # h is as small as c, and must have an effect all the same.
-            recurrent_kernel[:, at] = random.standard_normal((units, units)) / (SMALL * units**0.5)
+            recurrent_kernel[:, at] = random.standard_normal((units, units)) / (size[:, None] * units**0.5)
             bias[at] = random.standard_normal(units)
         kernel[at, at] = SATURATING
         if gate == "g":
             written = random.choice([-1.0, 1.0], units)
-            kernel[at, at] = written * (SATURATING if gate in free else SMALL * random.uniform(0.5, 1.0, units))
+            kernel[at, at] = written * (SATURATING if gate in free else size * random.uniform(0.5, 1.0, units))
+        if gate == "i" and gate not in free:
+            # Lets the larger half through where the switch is ajar.
+            bias[at] = np.log(size / (1 - size)) - np.log(SMALL / (1 - SMALL))
     fused = (array.reshape(*array.shape[:-2], -1).astype(np.float32) for array in (kernel, recurrent_kernel, bias))
     return LSTMWeights(*fused)
+
+
+def _small(units: int) -> NDArray[np.bool_]:
+    """Return which units are written so small that c is close to its own tanh."""
+    return np.arange(units) < (units + 1) // 2
 
 
 def other_numbers(case: Case, seed: Sequence[int]) -> Case:
@@ -164,21 +184,37 @@ def other_numbers(case: Case, seed: Sequence[int]) -> Case:
     return Case(other, x, weights, lstm_forward(x, weights).h.astype(np.float32))
 
 
-def right_parts(asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating]]) -> frozenset[str]:
-    """Find the `PARTS` of an answer that are right, each tested by itself.
+@dataclass(frozen=True)
+class Probed:
+    """What the answers to the questions show of the `PARTS`.
+
+    Args:
+        right: those that are right wherever they can be judged by themselves.
+        is_certain: they were judged with h, too. False: h reaches no gate as it should, so nothing is known of the
+            gates' weights for h.
+        blamed: those that a mistake must be in; empty where the answers do not tell.
+    """
+
+    right: frozenset[str] = frozenset()
+    is_certain: bool = False
+    blamed: frozenset[str] = frozenset()
+
+
+def probed_parts(asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating]]) -> Probed:
+    """Judge the parts of a wrong answer, each by itself.
 
     Args:
         asked: the result of `questions`.
         answers: id -> the model's output; if one is missing or has another shape, no part is right.
     """
     if not asked:
-        return frozenset()
+        return Probed()
     for question in asked:
         answer = answers.get(question.spec.id)
         if answer is None or answer.shape != question.expected.shape:
-            return frozenset()
+            return Probed()
     with np.errstate(all="ignore"):
-        return _Observed(asked, answers).right_parts()
+        return _Observed(asked, answers).judged()
 
 
 class _Observed:
@@ -187,9 +223,10 @@ class _Observed:
     def __init__(self, asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating]]) -> None:
         self._questions = dict(zip(QUESTIONS, asked, strict=True))
         self._answers = {free: answers[case.spec.id].astype(np.float64) for free, case in self._questions.items()}
+        self._small = _small(asked[0].spec.units)
         # The answer while c is 0, and the factor of c in it: 0 and 1, if nothing is done to h afterwards.
         self._nothing = self._at(("i", 0))
-        written = (self._at(("i open", 1)) - self._nothing) / self._expected(("i open", 1))
+        written = ((self._at(("i open", 1)) - self._nothing) / self._expected(("i open", 1)))[self._small]
         self._factor = float(written[0]) if _close(written, written[:1], TOLERANCE) else 1.0
 
     def _at(self, place: Place) -> Array:
@@ -210,7 +247,7 @@ class _Observed:
     def _same(self, place: Place, other: Place) -> bool:
         return _close(self._at(place), self._at(other), SMALL * TOLERANCE)
 
-    def right_parts(self) -> frozenset[str]:
+    def judged(self) -> Probed:
         alone = {gate: self._right(gate, *seen) for gate, (seen, _) in SEEN.items()}
         alone["o"] = alone["o"] and self._output_is_tanh()
         with_h = {gate: self._right(gate, *seen) for gate, (_, seen) in SEEN.items()}
@@ -218,7 +255,9 @@ class _Observed:
         # where c is erased before.
         heard = any(with_h.values())
         erases = self._same(("i at once", 1), ("i", 0))
-        small = {gate: np.abs(self._before(place)).max() <= 2 * SMALL for gate, (_, (place, _)) in SEEN.items()}
+        small = {
+            gate: np.abs(self._before(place)[self._small]).max() <= 2 * SMALL for gate, (_, (place, _)) in SEEN.items()
+        }
         told = {gate: heard and small[gate] and (erases or gate == "f") for gate in GATES}
         found = {gate for gate in GATES if alone[gate] and (with_h[gate] or not told[gate])}
         # The same for a large c, where it is erased and does not show in h too early.
@@ -228,9 +267,22 @@ class _Observed:
         bounded = np.abs(self._at(("c kept", 2))).max() <= BOUNDED
         asked = found - (set() if bounded else {"f"}) if erased and hidden else set()
         found -= {gate for gate in asked if not all(self._right(gate, *seen) for seen in SEEN_BESIDE_C[gate])}
-        if self._carries(heard or not any(alone.values()), found):
+        # A large c that no gate changes is there in the next step as it was: seen where g made it and o shows it.
+        kept = _close(self._at(("c kept", 2)) - self._nothing, self._expected(("c kept", 2)), TOLERANCE)
+        passes_c = kept or not hidden or not {"g", "o"} <= found
+        if passes_c and self._carries(heard or not any(alone.values()), found):
             found.add("recurrence")
-        return frozenset(found)
+        return Probed(frozenset(found), heard, self._blamed(alone, found) if heard else frozenset())
+
+    @staticmethod
+    def _blamed(alone: Mapping[str, bool], found: set[str]) -> frozenset[str]:
+        """Return where a mistake must be; empty where that is no more than everywhere."""
+        gates = set(GATES) - found
+        # A c that is passed on wrongly looks like a wrong forget gate, and such an h like gates that are wrong with h.
+        states = "f" in gates or any(alone[gate] for gate in gates)
+        if gates == set(GATES):
+            return frozenset()
+        return frozenset(gates | ({"recurrence"} if states or "recurrence" not in found else set()))
 
     def _right(self, gate: str, place: Place, divisor: Place) -> bool:
         row, step = place
@@ -240,8 +292,8 @@ class _Observed:
         columns = slice(column * weights.units, (column + 1) * weights.units)
         from_x = question.x[at, step].astype(np.float64) @ weights.kernel[:, columns] + weights.bias[columns]
         value, whole = self._at(place) - self._nothing, self._at(divisor) - self._nothing
-        usable = np.abs(whole) >= LEAST
-        if usable.mean() < FEWEST_USABLE:
+        usable = (np.abs(whole) >= LEAST) & self._small
+        if usable.sum() < FEWEST_USABLE * self._small.sum():
             return False
         # The answer is proportional to c, while c is small, or to its tanh.
         ratios = [value / whole]

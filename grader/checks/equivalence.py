@@ -39,9 +39,12 @@ def equivalence(evidence: Evidence) -> Verdict:
     case, understanding = evidence.assignment.cases[0], evidence.understanding
     right = [part for part in PARTS if part in understanding.right_parts]
     earned = PARTIAL * len(right) / len(PARTS)
+    if (probed := understanding.probed) is not None:
+        # They earn points, but are said to be right only where all of their weights were seen at work.
+        right = [part for part in right if probed.is_certain and part not in probed.blamed]
     form = _form_params(understanding.form, answer, case)
     read = understanding.as_read.get(evidence.exercise)
-    if read is not None and read.close and len(right) == len(PARTS):
+    if read is not None and read.close and understanding.right_parts == frozenset(PARTS):
         return Verdict.failed(Finding.of("only_form_differs", form), details, earned=earned)
     parts = evidence.execution.parts
     if (parts is None or not parts.roles) and repeats_itself(evidence.execution):
@@ -68,7 +71,7 @@ def equivalence(evidence: Evidence) -> Verdict:
     if right:
         params |= {"right": right}
     if understanding.explanation is None and answer.array is not None and np.ptp(answer.array) > 0:
-        params |= _localised(evidence, right)
+        params |= _localised(evidence)
         if params.get("wrong") and params.get("variant") == "first_step":
             params |= {"variant": "parts"}
     return Verdict.failed(Finding.of("wrong_values", params), details, earned=earned)
@@ -109,11 +112,12 @@ def _found(weights: list[str], output: CaseOutput) -> Params:
     return {"found": weights}
 
 
-def _localised(evidence: Evidence, right: list[str]) -> Params:
+def _localised(evidence: Evidence) -> Params:
     """Say where to look when no known mistake gives the numbers."""
     if not repeats_itself(evidence.execution):
         return {"changes": True, "variant": "changes"}
     if evidence.execution.parts is not None and evidence.execution.parts.misshapen:
         return {}  # weights that do not fit are the reason
-    wrong = [part for part in PARTS if part not in right] if right else []
+    probed = evidence.understanding.probed
+    wrong = [part for part in PARTS if part in probed.blamed] if probed and probed.right else []
     return {"unexplained": True, "wrong": wrong, **evidence.understanding.repair}

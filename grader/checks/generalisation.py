@@ -24,7 +24,7 @@ def generalisation(evidence: Evidence) -> Verdict:
     categories = {case.category: case.id in right for case in hidden}
     wrong = [case for case in hidden if case.id not in right]
     if not wrong:
-        return Verdict.passed(categories=categories)
+        return _at_the_edges(evidence, categories)
     details = {"categories": categories}
     if evidence.understanding.right_numbers(evidence.exercise):
         # The form was reported before: only wrong numbers are another mistake.
@@ -43,6 +43,26 @@ def generalisation(evidence: Evidence) -> Verdict:
         variant="try" if answered else "raises",
     )
     return Verdict.failed(found, details)
+
+
+def _at_the_edges(evidence: Evidence, categories: dict[str, bool]) -> Verdict:
+    """Judge answers to zeros, very large numbers, one row and one step, where all else is right."""
+    # A model that is right only while it is fresh has its own mistake, and was not fresh any more.
+    asked = () if evidence.execution.fresh_only else evidence.execution.edges
+    wrong = [
+        (case, answer)
+        for case, answer in asked
+        if answer is None or not answer.compared(case, evidence.assignment.tolerance).close
+    ]
+    if not wrong:
+        return Verdict.passed(categories=categories)
+    names = [case.spec.category for case, _ in wrong]
+    found = Finding.of(
+        "wrong_on_hidden_cases",
+        categories=names,
+        variant="edges" if all(answer is not None for _, answer in wrong) else "edges_raise",
+    )
+    return Verdict.failed(found, {"categories": {**categories, **dict.fromkeys(names, False)}})
 
 
 def _own_call(reading: Reading) -> str:

@@ -7,6 +7,7 @@ The run's own signs come first (an exception, a wrong shape, built-in code), the
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -21,7 +22,14 @@ from grader.diagnosis.outcomes import ending_problem, hard_coded_size, size_that
 from grader.diagnosis.reaching import NEVER_NEEDED, behind, conviction, reached_for
 from grader.diagnosis.returned import default_as_width, output_problem, steps_problem
 from grader.diagnosis.understanding import repeats_itself
-from grader.diagnosis.weights import misshapen, other_number_of_weights, three_gates, without_weights
+from grader.diagnosis.weights import (
+    late_lambda,
+    misfed,
+    misshapen,
+    other_cell,
+    other_number_of_weights,
+    without_weights,
+)
 from grader.execution.execution import Execution
 from grader.execution.reading import Reading
 from grader.report.finding import CheckStatus, Finding, Verdict
@@ -34,6 +42,7 @@ Array = NDArray[np.floating]
 # Other mistakes give these shapes too, so the numbers must agree.
 GUESSED_FROM_SHAPE = {"returns_last_only", "return_inside_loop", "missing_step", "step_two"}
 FLOATS = {"float16", "bfloat16", "float32", "float64"}
+RANDOM = re.compile(r"random|dropout|noise|shuffle|uniform|normal", re.IGNORECASE)
 # Errors that TensorFlow, NumPy and Keras raise for shapes that do not fit.
 SHAPE_ERRORS = {"InvalidArgumentError", "ValueError"}
 
@@ -73,7 +82,9 @@ def _candidates(judgement: Judgement, cases: Sequence[Case]) -> Iterator[Diagnos
         return
     problem = structural_problem(execution, reading)
     odd_call = any(homoglyph.looks_like == "call" for homoglyph in reading.homoglyphs)
-    if problem is not None and not (problem.code == "no_call_method" and odd_call):
+    # A layer is stopped by something else, which is said first.
+    is_layer = problem is not None and problem.params.get("variant") == "layer_stopped"
+    if problem is not None and not is_layer and not (problem.code == "no_call_method" and odd_call):
         yield Diagnosis.exact(problem)
     for homoglyph in reading.homoglyphs:
         yield Diagnosis.exact(Finding.of("cyrillic_homoglyph", homoglyph.model_dump()))
@@ -90,11 +101,13 @@ def _candidates(judgement: Judgement, cases: Sequence[Case]) -> Iterator[Diagnos
             yield found
             return
         for raised in execution.raised[:1]:
-            if not _follows(raised, problem, reading):
+            if not _follows(raised, None if is_layer else problem, reading):
                 behind_it = _behind_exception(raised, execution, reading)
                 if behind_it.params.get("variant") == "shapes":
                     behind_it = Finding.of(behind_it.code, behind_it.params, variant=_shapes_variant(raised, exercise))
                 yield Diagnosis.exact(behind_it)
+        if problem is not None and is_layer:
+            yield Diagnosis.exact(problem)
         return
     if problem is not None and problem.code == "not_implemented":
         return
@@ -118,10 +131,14 @@ def _candidates(judgement: Judgement, cases: Sequence[Case]) -> Iterator[Diagnos
     if right:
         yield from _beyond_the_exercise(judgement)
         return
+    if wrong_input := misfed(execution, reading):
+        yield Diagnosis.exact(wrong_input)
     if comparison.same_shape:
         yield from explained(evidence)
-    counted = other_number_of_weights(answer.output, exercise.timesteps) or three_gates(
-        execution.parts, answer.output, exercise
+    counted = (
+        other_number_of_weights(answer.output, exercise.timesteps)
+        or late_lambda(execution, reading)
+        or other_cell(execution.parts, exercise)
     )
     if counted is not None:
         yield Diagnosis.likely(counted)
@@ -132,8 +149,8 @@ def _candidates(judgement: Judgement, cases: Sequence[Case]) -> Iterator[Diagnos
     rest = list(_from_numbers(evidence, cases) if from_numbers else explained(evidence))
     has_explained = not from_numbers and bool(rest)
     if not has_explained and counted is None and not default_as_width(execution, answer.output, exercise.units):
-        nothing_known = not rest and problem is None
-        if found := misshapen(execution, answer) or (without_weights(execution) if nothing_known else None):
+        nothing_known = not rest and problem is None and wrong_input is None
+        if found := misshapen(execution, answer) or (without_weights(execution, exercise) if nothing_known else None):
             yield found
     yield from rest
     # Failing on other sizes is a separate mistake, beside one that is understood.
@@ -199,12 +216,21 @@ def _from_numbers(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnos
         values = sorted({float(array.flat[0]) for array in answers.values()})
         yield Diagnosis.exact(Finding.of("constant_output", value=values[0]))
         return
+    if (parts := evidence.execution.parts) and parts.states:
+        yield Diagnosis.likely(Finding.of("state_kept_between_calls", variables=parts.states))
+        unanswered = [case for case in evidence.assignment.cases[1:] if case.id not in evidence.execution.answers]
+        if size := hard_coded_size(evidence, unanswered):
+            yield Diagnosis.exact(size)
+        return
     if not repeats_itself(evidence.execution):
         # A finished model creates no more variables.
         if any(answer.output.created for answer in evidence.execution.repeats.values()):
             yield Diagnosis.likely(Finding.of("new_cell_each_step"))
         elif _drops_values(evidence.execution):
             yield Diagnosis.likely(Finding.of("dropout_active"))
+        elif not RANDOM.search(evidence.reading.source):
+            # Where nothing is random, only something kept can make a difference.
+            yield Diagnosis.likely(Finding.of("state_kept_between_calls"))
         return
     if any(not use.shape_only for use in evidence.reading.global_x):
         line = next(use.line for use in evidence.reading.global_x if not use.shape_only)

@@ -66,8 +66,9 @@ VARIANTS = {
     name: re.compile(pattern, re.IGNORECASE)
     for name, pattern in {
         "no_return": r"cannot unpack non-iterable NoneType",
+        "one_tensor": r"^TypeError: (?:Dense\.)?call\(\) got multiple values for argument 'training'"
+        r"|Layer \S*dense\S* expects 1 input\(s\), but it received",
         "unpack": r"values to unpack|cannot unpack non-iterable|expects \d+ input\(s\), but it received",
-        "one_tensor": r"^TypeError: (?:Dense\.)?call\(\) got multiple values for argument 'training'",
         "arguments": r"positional arguments? but|takes no arguments|unexpected keyword argument|multiple values for"
         r"|positional arguments\. The following argument value should be passed as a keyword",
         "not_callable": r"object is not callable|not a callable object",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from grader.diagnosis.evidence import Evidence
+from grader.diagnosis.weights import unused_layers
 from grader.execution.reading import Reading
 from grader.report.finding import Params
 from grader.report.model import Diagnosis, RunnerUp
@@ -29,6 +30,9 @@ VARIANTS = {
     "c = c + i*g": "full",
     "c = c + f*c + i*g": "full",
     "h = o + tanh(c)": "output",
+    "h = o - tanh(c)": "output",
+    "h = o": "gate",
+    "o collected": "gate",
     "h = o*tanh(g)": "output",
     "h = o*g": "output",
     "h = (1 - o)*tanh(c)": "output",
@@ -48,12 +52,16 @@ def explained(evidence: Evidence) -> Iterator[Diagnosis]:
     if found is None:
         return
     runner_up = RunnerUp(code=found.runner_up[0], distance=found.runner_up[1]) if found.runner_up else None
-    parts = evidence.execution.parts
+    execution, parts = evidence.execution, evidence.execution.parts
     for code in dict.fromkeys(mistake.code for mistake in found.mistakes):
         if code == "gate_layers_mixed" and parts is not None and parts.without_weights:
             continue  # a gate without layers got those of another one: nothing was mixed up
+        if code in ("recurrent_missing", "x_not_used") and parts is not None and parts.misfed:
+            continue  # the layer is there, and gets something else
         mistakes = [mistake for mistake in found.mistakes if mistake.code == code]
         params = _merged([dict(mistake.params) for mistake in mistakes])
+        if code in ("gate_layers_mixed", "recurrent_missing", "x_not_used") and (unused := unused_layers(execution)):
+            params["unused"] = unused
         told = variant_of(mistakes) or _variant(code, params, evidence.reading)
         yield Diagnosis(
             code=code,

@@ -56,7 +56,10 @@ def structural_problem(execution: Execution, reading: Reading) -> Finding | None
     if not found.is_class:
         return Finding.of("lstm_not_class", kind=found.kind)
     if not found.is_model:
-        return Finding.of("wrong_base_class", _base(found.bases, reading))
+        base = _base(found.bases, reading)
+        # A layer can be called like a model: what stopped it is another mistake.
+        stopped = base.get("variant") == "layer" and not execution.answers
+        return Finding.of("wrong_base_class", {**base, **({"variant": "layer_stopped"} if stopped else {})})
     if not found.has_call:
         return Finding.of("no_call_method")
     if found.is_stub:

@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
+import re
+
 from grader.assignment import CaseEntry
+from grader.diagnosis.evidence import NO_SHAPE
 from grader.execution.answers import Answer
 from grader.execution.execution import Execution
+from grader.execution.reading import Reading
 from grader.report.finding import Finding, Params
 from grader.report.model import Diagnosis
 from grader.sandbox.events import CaseOutput, Parts
 from reference import GATES
 
+LAMBDA_IN_LOOP = re.compile(r"\bfor\b[^\n]*:\s*\n[^\n]*\blambda\b|\blambda\b[^\n]*\bfor\b")
+MATRIX = re.compile(r"(\S+) \((\d+), (\d+)\)")
 # At most this many weights of a wrong shape are listed.
 MOST_WEIGHTS = 4
 
 
-def three_gates(parts: Parts | None, output: CaseOutput, exercise: CaseEntry) -> Finding | None:
-    """Recognise a model whose weights are those of three gates, as in a GRU, where none of them has a known role."""
-    if parts is None or parts.roles:
+#: Number of gates that a model has weights for -> the cell that has as many.
+OTHER_CELLS = {1: ("simple_rnn", "counted"), 2: ("gru", "two"), 3: ("gru", "counted")}
+
+
+def other_cell(parts: Parts | None, exercise: CaseEntry) -> Finding | None:
+    """Recognise a model that has the weights of another cell: for x and for h of one, two or three gates."""
+    if parts is None or any(weight.endswith(NO_SHAPE) for weight in parts.found):
         return None
-    joined = (f"({rows}, {3 * exercise.units})" for rows in (exercise.features, exercise.units))
-    counted = output.kernels == output.recurrent_kernels == 3
-    if counted or all(any(weight.endswith(end) for weight in parts.found) for end in joined):
-        return Finding.of("gru", variant="counted")
+    of_x, of_h = _weights_of(parts, exercise)
+    gates = sum(width for _, width in of_x)
+    if gates == sum(width for _, width in of_h) and gates in OTHER_CELLS:
+        code, variant = OTHER_CELLS[gates]
+        return Finding.of(code, variant=variant)
     return None
+
+
+def _weights_of(parts: Parts, exercise: CaseEntry) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+    """List the matrices that take x and those that take h: layer or path, and how many gates wide each is."""
+    found: dict[int, list[tuple[str, int]]] = {exercise.features: [], exercise.units: []}
+    for path, rows, columns in (match.groups() for weight in parts.found if (match := MATRIX.fullmatch(weight))):
+        if int(rows) in found and int(columns) % exercise.units == 0:
+            found[int(rows)].append((path.removesuffix(".kernel"), int(columns) // exercise.units))
+    return found[exercise.features], found[exercise.units]
 
 
 def other_number_of_weights(output: CaseOutput, timesteps: int) -> Finding | None:
@@ -35,7 +55,7 @@ def other_number_of_weights(output: CaseOutput, timesteps: int) -> Finding | Non
     return None
 
 
-def without_weights(execution: Execution) -> Diagnosis | None:
+def without_weights(execution: Execution, exercise: CaseEntry) -> Diagnosis | None:
     """Report gates that have no weights.
 
     A finding about the answer itself says more: the loop was not entered, or the cell is made anew.
@@ -45,6 +65,10 @@ def without_weights(execution: Execution) -> Diagnosis | None:
     params: Params = {array: list(gates) for array, gates in execution.parts.without_weights.items()}
     if not execution.parts.found and all(len(gates) == len(GATES) for gates in params.values()):
         params = {"variant": "none"}
+    of_x, of_h = _weights_of(execution.parts, exercise)
+    for single, others, variant in ((of_h, of_x, "one_h"), (of_x, of_h, "one_x")):
+        if [width for _, width in single] == [1] and sum(width for _, width in others) == len(GATES):
+            params = {"layer": single[0][0], "variant": variant}
     return Diagnosis.likely(Finding.of("gate_weights_missing", params))
 
 
@@ -64,3 +88,27 @@ def misshapen(execution: Execution, answer: Answer | None = None) -> Diagnosis |
         weights[MOST_WEIGHTS:] = ["…"]
     params: Params = {"weights": weights, **({"variant": "input"} if of_input else {})}
     return Diagnosis.exact(Finding.of("gate_weights_misshapen", params))
+
+
+def misfed(execution: Execution, reading: Reading) -> Finding | None:
+    """Report a layer for h that is called on x, or the other way round, with the line if only one calls it."""
+    for path, given in execution.parts.misfed.items() if execution.parts else ():
+        calls = re.compile(rf"\b{re.escape(path.rpartition('.')[2])}\s*\(")
+        lines = [number for number, line in enumerate(reading.source.split("\n"), 1) if calls.search(line)]
+        place: Params = {"line": lines[0]} if len(lines) == 1 else {}
+        return Finding.of("layer_misfed", {"layer": path, **place}, variant=given)
+    return None
+
+
+def late_lambda(execution: Execution, reading: Reading) -> Finding | None:
+    """Recognise functions made in a loop that all use the layers of its last turn."""
+    unused = unused_layers(execution)
+    if unused and execution.parts and not execution.parts.roles and LAMBDA_IN_LOOP.search(reading.source):
+        return Finding.of("gate_weights_missing", unused=unused, variant="lambda")
+    return None
+
+
+def unused_layers(execution: Execution) -> list[str]:
+    """List the layers that `call` never calls."""
+    found = execution.parts.found if execution.parts else []
+    return [weight.removesuffix(NO_SHAPE).removesuffix(".kernel") for weight in found if weight.endswith(NO_SHAPE)]

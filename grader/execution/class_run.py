@@ -28,6 +28,7 @@ class ClassRun:
     answers: Mapping[str, Answer] = field(default_factory=dict)
     repeats: Mapping[str, Answer] = field(default_factory=dict)
     others: tuple[tuple[Case, Answer], ...] = ()
+    edges: tuple[tuple[Case, Answer | None], ...] = ()
     probed: Mapping[str, Answer] = field(default_factory=dict)
 
     @classmethod
@@ -56,6 +57,7 @@ class ClassRun:
             events=tuple(events),
             answers={id: answer for id, answer in answers.items() if id in ids},
             repeats=repeats,
+            edges=tuple((case, answers.get(case.spec.id)) for case in questions.edges),
             others=tuple((case, answers[case.spec.id]) for case in questions.others if case.spec.id in answers),
             probed={
                 probe.case.spec.id: answers[probe.case.spec.id]

@@ -81,6 +81,8 @@ class Execution:
     phases: Mapping[str, float] = field(default_factory=dict)
     # Counterparts of cases, with other numbers, and their answers; see `grader.execution.questions`.
     others: tuple[tuple[Case, Answer], ...] = ()
+    # Questions of `reference.edges`, and their answers.
+    edges: tuple[tuple[Case, Answer | None], ...] = ()
     # Cases that are right with their own numbers and wrong with others of the same sizes, even on a fresh model.
     known_by_heart: frozenset[str] = frozenset()
     # Cases that are right on a fresh model only.
@@ -130,6 +132,7 @@ class Execution:
             raised=tuple(run.select(Raised)),
             phases={name: seconds for each in done for name, seconds in each.phases.items()},
             others=run.others,
+            edges=run.edges,
             known_by_heart=known_by_heart,
             fresh_only=fresh_only,
             built_in=tuple(dict.fromkeys(noted for output in run.select(CaseOutput) for noted in output.built_in)),

@@ -24,6 +24,7 @@ from grader.numerics.backpropagation import factors
 from grader.sandbox.events import CaseOutput, Gradients, Raised, Trial
 from grader.sandbox.protocol import Arrays
 from reference import Case, probes, search_case
+from reference.edges import edge_cases
 
 if TYPE_CHECKING:
     from asked import Question as BoxQuestion  # grader/runner/asked.py: what the box expects
@@ -91,19 +92,21 @@ class Questions:
         probes: asked afterwards, for partial points.
         cases: the cases that answers are compared with, in the order of the assignment.
         others: counterparts of cases, with other numbers.
+        edges: those of `reference.edges`.
         with_factors: names of the questions that gradients may be taken of.
     """
 
     asked: tuple[Question, ...]
     cases: tuple[Case, ...]
     others: tuple[Case, ...] = ()
+    edges: tuple[Case, ...] = ()
     probes: tuple[Question, ...] = ()
     with_factors: frozenset[str] = frozenset()
 
     @property
     def all_cases(self) -> tuple[Case, ...]:
         """Return all cases that an answer can belong to."""
-        return (*self.cases, *self.others, *(probe.case for probe in self.probes))
+        return (*self.cases, *self.others, *self.edges, *(probe.case for probe in self.probes))
 
     def of_the_main_model(self) -> list[Question]:
         """Return the questions that are asked even if others fail."""
@@ -166,6 +169,7 @@ class Examiner:
         # Counterparts with other numbers: always one of the smallest case, which costs little; one of the exercise's
         # own case only if the file is large enough to hold its answer.
         self.others = {self.smallest.spec.id: self.otherwise(self.smallest)}
+        self._edges = edge_cases(self.smallest, [*self._seed, len(cases)])
         held = len(zlib.compress(source.encode("utf-8", "replace")))
         if held >= LEAST_BYTES_OF_A_NUMBER * self.exercise.expected.size:
             self.others[self.exercise.spec.id] = self.otherwise(self.exercise)
@@ -201,8 +205,11 @@ class Examiner:
                 asked.append(Question(next(names), self.others[id], follows=first.name))
         probes_asked = tuple(Question(next(names), probe) for probe in self._probes)
         with_factors = frozenset(question.name for question in asked if question.measure or question.main)
-        order = tuple(_shuffled(asked, random))
-        return Questions(order, self._cases, tuple(self.others.values()), probes_asked, with_factors)
+        # Last, because what a model keeps from another batch would hide what it keeps from the same one.
+        edges = _shuffled([Question(next(names), edge) for edge in self._edges], random)
+        order = (*_shuffled(asked, random), *edges)
+        others = tuple(self.others.values())
+        return Questions(order, self._cases, others, self._edges, probes_asked, with_factors)
 
     def only(self, cases: Sequence[Case], fresh: Collection[Case]) -> Questions:
         """Ask these cases and nothing else, some of them of their own models, and take no gradients."""

@@ -44,7 +44,7 @@ ENDED = re.compile(r"([?!…])\.(?=\s|$)")
 #: Parameters whose values have a name in each language -> where the names stand in the catalogue.
 NAMED = {
     "categories": "category", "right": "part", "wrong": "part", "repair": "repair", "form": "form", "of": "of",
-    "gates": "gate", "kernel": "gate", "recurrent_kernel": "gate", "function": "function",
+    "gates": "gate", "taken": "gate", "kernel": "gate", "recurrent_kernel": "gate", "function": "function",
 }  # fmt: skip
 # Lists of gates with a name of their own.
 ALL_GATES = {"FIO": "gates.three", "CFIO": "gates.all"}
@@ -141,10 +141,7 @@ def render(report: Report, language: str) -> dict[str, Any]:
     said = [*rendered["diagnoses"], *rendered["checks"]]
     variants = {part["code"]: part["params"].get("variant") for part in reversed(said) if part["code"] is not None}
     rendered["checks"] = [_check(check, variants, language) for check in rendered["checks"]]
-    rendered["diagnoses"] = [
-        {**diagnosis, **_message_and_hint(diagnosis["code"], language, diagnosis["params"])}
-        for diagnosis in rendered["diagnoses"]
-    ]
+    rendered["diagnoses"] = _diagnoses(rendered["diagnoses"], rendered["source"]["places"], language)
     rendered["advisories"] = [
         {**advisory, "message": _message(advisory["code"], language, advisory["params"])}
         for advisory in rendered["advisories"]
@@ -224,6 +221,20 @@ def _check(check: dict[str, Any], variants: Mapping[str, object], language: str)
     title = _own().find(f"check.{check['id']}.title", language) or _printable(check["id"])
     details = check.pop("details")
     return {"id": check.pop("id"), "title": title, **check, **texts, "details": details}
+
+
+def _diagnoses(diagnoses: list[dict[str, Any]], places: list[dict[str, Any]], language: str) -> list[dict[str, Any]]:
+    """Add texts. Where numbers alone show a mistake, say that they do: other code could give the same numbers."""
+    marked = {place["code"] for place in places}
+    from_numbers = [each for each in diagnoses if each["confidence"] == "exact" and each["residual"] is not None]
+    like = translate("report.like" if len(from_numbers) == 1 else "report.like_together", language)
+    found = []
+    for diagnosis in diagnoses:
+        texts = _message_and_hint(diagnosis["code"], language, diagnosis["params"])
+        if diagnosis in from_numbers and diagnosis["code"] not in marked:
+            texts["message"] = f"{texts['message']} {like}"
+        found.append({**diagnosis, **texts})
+    return found
 
 
 def _same_cause(causes: list[str], variants: Mapping[str, object], language: str) -> str:

@@ -12,6 +12,7 @@ from grader.report.finding import Params, Remark
 from grader.report.model import Diagnosis
 from grader.report.server_paths import in_brief
 from grader.sandbox.events import Parts
+from reference.weights import DENSE_LETTERS
 
 # Honest files come nowhere near. Without a limit, the report of a hostile file would be a hundred times its size.
 MOST_ADVISORIES = 50
@@ -23,6 +24,8 @@ MAKES_CELL = re.compile(
 OUT_OF_SCOPE = "is out of scope and cannot be used here"
 # The package that is always Keras 2, whatever TensorFlow's own Keras is.
 KERAS2_BY_NAME = "tf_keras"
+# The exercise's names of layers -> those of the same gate's other layer.
+CROSSED = {f"fc{one}{gate}": f"fc{other}{gate}" for one, other in ("XH", "HX") for gate in DENSE_LETTERS.values()}
 # Share of a run's CPU limit: a run beyond it may hit the limit on another machine.
 SLOW_SHARE = 0.5
 
@@ -51,11 +54,21 @@ def advisories_on(judgement: Judgement, diagnoses: Sequence[Diagnosis]) -> list[
         found.append(Remark(code="keras_generation_used", params=params))
     if execution.parts is not None and execution.parts.untracked and execution.answers:
         found.append(Remark(code="untracked_weights", params=_by_kind(execution.parts)))
+    if execution.parts is not None and (crossed := _crossed(execution.parts)):
+        found.append(Remark(code="layers_crossed", params={"layers": crossed}))
     if execution.answers and (lost := _lost_cell(evidence)) is not None:
         found.append(lost)
     if execution.fresh_only:
         found.append(Remark(code="not_fresh_instance"))
     return found
+
+
+def _crossed(parts: Parts) -> list[str]:
+    """Return the layers for x that are all named as those for h are in the exercise, and the other way round."""
+    roles = {role: path.rpartition(".")[2] for role, path in parts.roles.items()}
+    if len(roles) == len(CROSSED) and all(roles.get(role) == name for role, name in CROSSED.items()):
+        return [name for role, name in CROSSED.items() if role.startswith("fcX")]
+    return []
 
 
 def _lost_cell(evidence: Evidence) -> Remark | None:

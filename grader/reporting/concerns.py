@@ -120,7 +120,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "cell_called_twice": (_look("passed_on", "twice"),),
     # Steps and the loop
     "time_reversed": (_look("loop stacking step_input collected passed_on returned", "reversed"),),
-    "off_by_one": (_look("step_input", "other_step"), _look("loop", "late short")),
+    "off_by_one": (_look("collected", "old_state"), _look("step_input", "other_step"), _look("loop", "late short")),
     "missing_step": (_look("loop", "late short every_second other_axis"), _look("stacking", "item", without="number")),
     "step_two": (_look("loop", "every_second"), _look("step_input", "other_step cut"), _look("stacking", "item")),
     "always_first_step": (_look("step_input", "fixed_step"),),
@@ -133,7 +133,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     # The answer
     "return_inside_loop": (Look(("returned",), frozenset({"in_loop"}), is_certain=True),),
     "returns_last_only": (_look("returned", "last"), _look("stacking", "item"), _ANSWER),
-    "returns_c": (_look("collected", "c"),),
+    "returns_c": (_look("collected", "c gate"),),
     "returns_none": (_look("returned", "none print"),),
     "returns_tuple": (_look("returned", "sequence"), _ANSWER),
     "returns_list": (_look("returned", "sequence list zip"), _ANSWER),
@@ -179,6 +179,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
 #: Variants of a code whose mistake stands elsewhere.
 VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     **{(code, "output"): (_UPDATE_H,) for code in ("c_sum_not_product", "coupled_gate", "c_as_candidate")},
+    ("no_tanh_output", "gate"): (_look("passed_on", "gate"), _UPDATE_H),
     ("c_sign", "h"): (_look("passed_on", "neg sub mul"),),
     ("reshape_not_transpose", "input"): (_look("step_input", "reshape"),),
     ("always_first_step", "answer"): (_look("stacking", "item"),),
@@ -198,6 +199,7 @@ NAMES_ITS_LINE = frozenset(
         *("attribute_error", "call_signature", "copying_failed", "cyrillic_homoglyph"),
         *("definition_failed", "env_read", "exits", "fake_array", "forged_result", "frame_walk"),
         *("gc_reference", "global_x", "imports_solution", "init_signature", "input_call"),
+        "layer_misfed",
         *("lstm_not_class", "missing_argument", "missing_package", "missing_self", "monkeypatch"),
         *("name_error", "network", "no_call_method", "no_lstm_class", "not_implemented", "other_file"),
         *("past_the_end", "raises_in_call", "raises_in_init", "reads_files", "recursion"),

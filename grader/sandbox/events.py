@@ -96,6 +96,9 @@ class Parts(Event):
     misshapen: Annotated[list[Misshapen], Field(max_length=20)] = []
     # Letters of the gates without a weight for the input, or for the hidden state.
     without_weights: dict[Literal["kernel", "recurrent_kernel"], Name] = {}
+    # Layers that get x where their siblings get h, or the other way round -> what they get.
+    misfed: Annotated[dict[Name, Literal["x", "h"]], Field(max_length=8)] = {}
+    states: Annotated[list[Name], Field(max_length=20)] = []  # variables that a call assigns
     drops: bool = False  # the code calls something dropout
     # Weights that the model does not know of, and objects that hold such weights.
     untracked: Annotated[dict[Name, Literal["variable", "holder"]], Field(max_length=20)] = {}

@@ -70,7 +70,8 @@ def _layers_taken_twice() -> Iterator[Mistake]:
     """Yield gates that use another gate's layer, their own unused: a line copied and not changed."""
     for gate, other in itertools.permutations(GATES, 2):
         for part, arrays in (("x layer", X_LAYER), ("h layer", H_LAYER), ("layers", (*X_LAYER, *H_LAYER))):
-            yield _mixed(arrays, {gate: other}, "gate_layers_mixed", f"{gate} has the {part} of {other}")
+            mistake = _mixed(arrays, {gate: other}, "gate_layers_mixed", f"{gate} has the {part} of {other}")
+            yield replace(mistake, params={"gates": letters([gate]), "taken": letters([other])})
 
 
 def _scaled(array: str, gates: Sequence[str], factor: float) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def _collected() -> Iterator[Mistake]:
     for code, name, formula in (
         ("returns_c", "c collected", lambda m, h, c: m.new_c),
         ("returns_c", "tanh(c) collected", lambda m, h, c: np.tanh(m.new_c)),
+        ("returns_c", "o collected", lambda m, h, c: m.o),
         ("off_by_one", "old h collected", lambda m, h, c: m.h),
         ("residual", "h + c collected", lambda m, h, c: m.new_h + m.new_c),
         ("residual", "h + old h collected", PASSED["h + old h"]),

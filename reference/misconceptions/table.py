@@ -113,11 +113,11 @@ def places_of(shape: tuple[int, ...]) -> NDArray[np.int64]:
     return np.ravel_multi_index((index % batch, steps, (index * 3 + 1) % units), shape)
 
 
-def build_table(case: Case) -> Table:
+def build_table(case: Case, *, with_pairs: bool = True) -> Table:
     """Replay the whole bank, singles and pairs, on one case."""
     singles = bank()
     rows: list[tuple[int, int]] = [(index, NOBODY) for index in range(len(singles))]
-    rows += pairs()
+    rows += pairs() if with_pairs else []
     keys = np.empty((PLACES, len(rows)), np.float32)
     with np.errstate(all="ignore"):
         for at, key in _replayed(case, singles, rows):

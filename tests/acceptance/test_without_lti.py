@@ -64,7 +64,7 @@ def test_vpl_gives_the_points_and_the_same_file_is_one_attempt(folder: Path, ser
     for _ in range(2):
         printed, left = evaluate(folder, "moodle-7")
         assert (printed, re.findall(r"^Grade :=>>(.*)$", left, re.MULTILINE)) == ("", ["45"])
-        assert "Input and forget" in left or "change places" in left
+        assert "Input and forget" in left or "are swapped" in left
     with server.client() as client:
         listed = client.get("/api/v1/submissions", params={"student": "moodle-7"}).raise_for_status().json()
     assert len(listed["items"]) == 1

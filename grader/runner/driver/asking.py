@@ -31,7 +31,6 @@ from driver.student import student_module
 from driver.student.contents import drained
 from driver.student.observations import MAX_NAME, describe
 from driver.weights import roles
-from driver.weights.leaves import find_leaves
 from driver.weights.weight_shapes import count_gates
 
 SEED = 20
@@ -289,7 +288,7 @@ class Driver:
         self._phases.begin("trial")
         answers: list[dict[str, np.ndarray]] = []
         places: list[list[str]] = []
-        leaves = find_leaves(built.model, self._module.names)
+        leaves = self._models.leaves(built.model)
         few_steps = tf.abs(x[:, :2]) + 0.5
         repeats = self._repeats(built, x)
         self._models.pairing = {}

@@ -20,9 +20,10 @@ from driver.student.observations import MAX_NAME
 from driver.student.student_module import StudentModule
 from driver.weights import roles
 from driver.weights.gate_names import GATES
-from driver.weights.leaves import Leaf, find_leaves, untracked
+from driver.weights.leaves import Leaf, Use, find_leaves, untracked
 from driver.weights.peepholes import ROWS, TIMESTEPS, find_peepholes
-from driver.weights.weight_shapes import count_gates, gaps
+from driver.weights.used import changing, unused
+from driver.weights.weight_shapes import count_gates, gaps, is_crowded, may_be_states, sort_by_shape, uses
 
 MOST_HOLDERS_TOLD = 10
 MOST_LEAVES_TOLD = 40
@@ -55,6 +56,10 @@ class Models:
         self._models: dict[tuple[int, int], Built] = {}
         self._construction_told = False
         self.pairing = request["pairing"]
+        # Of the first model, whose sizes differ most: paths of weights that do nothing, and what the others are for.
+        self._unused: frozenset[str] = frozenset()
+        self._uses: dict[str, Use] = {}
+        self._states: list[str] = []
 
     def get(self, case: Question) -> Built | None:
         return self._models.get((case["features"], case["units"]))
@@ -89,7 +94,7 @@ class Models:
                 self._phases.report(exc, case["id"], constructing=self._builder.constructing)
                 raise Failed from exc
             built = Built(model, reused=False)
-        self._find_parts(sizes, built)
+        self._find_parts(sizes, built, x)
         # From its second case on a model has seen another shape, however it was built.
         self._models[(sizes["features"], sizes["units"])] = Built(built.model, reused=True, candidates=built.candidates)
         return built
@@ -117,9 +122,11 @@ class Models:
                     "parts", roles={}, evidence=None, candidates=0, found=_listed(leaves), misshapen=found
                 )
 
-    def _find_parts(self, sizes: Sizes, built: Built) -> None:
+    def _find_parts(self, sizes: Sizes, built: Built, x: tf.Tensor) -> None:
         """Find the weights of a new model, and report their roles for the first one."""
-        leaves = find_leaves(built.model, self._module.names)
+        if not self._models:
+            self._unused = self._find_unused(sizes, built.model, x)
+        leaves = self.leaves(built.model)
         built.candidates, evidence = self.candidates(leaves, sizes)
         peepholes, behind = self._peepholes(leaves, sizes, built)
         if peepholes or behind:
@@ -128,6 +135,7 @@ class Models:
             for candidate in built.candidates:
                 candidate.peepholes = peepholes
         if not self._models:
+            self._uses = uses(sort_by_shape(leaves, sizes["features"], sizes["units"]))
             self.tell_construction()
             placement = self.placement(built)
             self._channel.send(
@@ -136,10 +144,43 @@ class Models:
                 evidence=evidence,
                 candidates=len(built.candidates),
                 found=_listed(leaves),
+                misfed={
+                    (leaf.layer or leaf.path)[:MAX_NAME]: "x" if (leaf.shape or ())[0] == sizes["features"] else "h"
+                    for leaf in (placement.misfed if placement else ())
+                },
+                states=[path[:MAX_NAME] for path in self._states[:MOST_HOLDERS_TOLD]],
                 drops=any("dropout" in name.lower() for name in self._names_in_code()),
                 **self._untracked(built, placement),
                 **gaps(leaves, sizes["features"], sizes["units"]),
             )
+
+    def leaves(self, model: Any) -> list[Leaf]:
+        """List the weights of a model, without those that the first model's answer does not depend on."""
+        leaves = [leaf for leaf in find_leaves(model, self._module.names) if leaf.path not in self._unused]
+        for leaf in leaves:
+            leaf.use = self._uses.get(leaf.path)
+        return leaves
+
+    def _find_unused(self, sizes: Sizes, model: Any, x: tf.Tensor) -> frozenset[str]:
+        """Find the paths of states, and of weights that do nothing where there are more than one LSTM needs."""
+        leaves = find_leaves(model, self._module.names)
+        found = sort_by_shape(leaves, sizes["features"], sizes["units"])
+        if not is_crowded(found) and not may_be_states(leaves, found, sizes["units"]):
+            return frozenset()
+        steps = x[:, :STEPS_OF_ALL_PATHS]
+
+        def call() -> tf.Tensor:
+            return call_eagerly(model, steps)
+
+        self._module.follow(sizes | {"timesteps": steps.shape[1]})
+        try:
+            self._states = [leaf.path for leaf in changing(leaves, call)]
+            left_out = [leaf.path for leaf in unused(leaves, call)] if is_crowded(found) else []
+            return frozenset([*self._states, *left_out])
+        except Exception:  # the experiment is our idea, not the exercise's
+            return frozenset()
+        finally:
+            self._module.follow(sizes)
 
     def candidates(self, leaves: list[Leaf], sizes: Sizes) -> tuple[list[roles.Placement], str | None]:
         request = self._request

@@ -22,7 +22,7 @@ from lockdown import RESULT, Wall
 from reader import shown_lines
 from reader.facts import review
 from reader.facts.call_effects import only_computes
-from reader.facts.class_facts import global_x, near_class
+from reader.facts.class_facts import global_x, kind_of_class, near_class
 from reader.facts.gate_order import joined, unpack_names
 from reader.facts.gradient_paths import lets_gradients_through
 from reader.facts.spelling import homoglyphs, odd_keyword, skeleton
@@ -283,7 +283,8 @@ def _missing_class(module: Module, elsewhere: str | None) -> Fact | None:
     if elsewhere:
         params["found_in"] = elsewhere
     elif near and "looks_like" not in params:
-        params["variant"] = "not_written" if "cell" in near[0].lower() else "other_name"
+        is_cell = "cell" in near[0].lower()
+        params["variant"] = "not_written" if is_cell else kind_of_class(module.tree, near[1]) or "other_name"
     return {**_fact("no_lstm_class", **params), "line": near[1] if near else None}
 
 

@@ -16,6 +16,7 @@ import safetensors.numpy
 from grader.sandbox import InMemorySandbox, Kind, Outcome
 from grader.sandbox.protocol import Arrays, decode_json, encode, split_frames
 from reference import Case, CaseSpec, LSTMWeights, lstm_forward, lstm_gradients
+from reference.cases import EDGE
 
 SOURCE = "class LSTM(tf.keras.Model):\n    ..."
 WEIGHTS = ("kernel", "recurrent_kernel", "bias")
@@ -175,5 +176,5 @@ def _case(question: dict[str, Any], arrays: Arrays) -> Case:
     sizes = {size: question[size] for size in ("batch", "timesteps", "features", "units")}
     weights = LSTMWeights(*(arrays[f"{name}/{array}"] for array in WEIGHTS))
     x = arrays[f"{name}/x"]
-    spec = CaseSpec(id=name, visibility="hidden", category="", seed=0, **sizes)
+    spec = CaseSpec(id=name, visibility="hidden", category=EDGE, seed=0, **sizes)
     return Case(spec, x, weights, lstm_forward(x, weights).h.astype(np.float32))

@@ -54,3 +54,46 @@ def test_two_weights_of_one_name_are_no_pair_of_gates():
 
 def test_a_layer_that_was_never_called_has_a_name_still():
     assert gates("cell.fcHI", "cell.fcHC", "cell.fcHO", unbuilt=("cell.fcHF",)) == "ICOF"
+
+
+@pytest.mark.parametrize(
+    ("names", "orders"),
+    [
+        ("i f g o", {"IFCO"}),
+        ("i j f o", {"ICFO"}),
+        ("a i f o", {"CIFO"}),
+        ("zc zi zf zo", {"CIFO"}),
+        ("i u f o", {"ICFO"}),
+        ("inp in_gate forget_gate out_gate", {"ICFO", "CIFO"}),  # either may be the candidate
+        ("i g_i f o", {"ICFO", "CIFO"}),
+        ("ai af ao ag", {"IFOC"}),
+    ],
+)
+def test_names_of_parts_bind_what_they_name_and_leave_the_rest_open(names, orders):
+    from driver.weights import gate_names
+
+    assert set(gate_names.orders(names.split())) == orders
+
+
+@pytest.mark.parametrize("names", ["q0 q1 q2 q3", "a b c d", "i ig fg og", "new keep write show"])
+def test_one_clear_name_among_four_says_nothing(names):
+    from driver.weights import gate_names
+
+    possible = gate_names.orders(names.split())
+    assert len(set(possible)) == 24
+    assert possible[0] == "IFCO"
+
+
+def test_a_leftover_layer_takes_no_gate_from_four_others():
+    assert gates("Wi", "Wf", "Wg", "Wog", unbuilt=("Wo",)) == "IF---"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("cell.fcHO", "cell.fcHI"), ("Uo", "Ug"), ("cell.output_h", "cell.input_h"), ("W_xi", "W_xf")],
+)
+def test_names_of_one_manner_differ_by_their_gate_alone(one, other):
+    from driver.weights.gate_names import manner
+
+    assert manner(one) == manner(other)
+    assert manner("cell.fcHO") != manner("cell.fcXO")

@@ -203,11 +203,24 @@ def test_await_at_the_top_of_a_cell_is_fine(read_cells) -> None:
     assert (reading["error"], [s["run"] for s in reading["statements"]]) == (None, [True, False, True])
 
 
+# The body of a class that goes through the steps itself.
+LOOP = "  def call(self, x):\n    for t in range(9): h = self.cell(x[:, t])\n"
+
+
 @pytest.mark.parametrize(
     ("text", "params"),
     [
         ("class Lstm(tf.keras.Model): pass\n", {"found": "Lstm", "variant": "other_name"}),
-        ("class LSTMCell: pass\nclass MyLSTM: pass\n", {"found": "MyLSTM", "variant": "other_name"}),
+        (f"class LSTMCell: pass\nclass MyLSTM:\n{LOOP}", {"found": "MyLSTM", "variant": "other_name"}),
+        (
+            "class MyLSTM(tf.keras.Model):\n  def call(self, x): return x\n",
+            {"found": "MyLSTM", "variant": "other_class"},
+        ),
+        (
+            f"class MyLSTM(tf.keras.Model):\n{LOOP}  rnn = tf.keras.layers.LSTM(4)\n",
+            {"found": "MyLSTM", "variant": "other_class"},
+        ),
+        ("class LSTMModel(nn.Module): pass\n", {"found": "LSTMModel", "variant": "torch"}),
         ("class LSТM: pass\n", {"found": "LSТM", "looks_like": "LSTM", "variant": "letter"}),
         ("def main():\n    class LSTM: pass\n", {"found": "LSTM", "found_in": "function"}),
         ("# class LSTM(tf.keras.Model):\n", {"found_in": "comment"}),

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # it imports TensorFlow, which names do not need
@@ -27,32 +29,65 @@ GLUED = re.compile(
     r"(?:fc|w|u|v|b|d|k|r|x|h|l|lin|dense|gate|t)*(?:2|to)?([ifcgo])(?:x|h|w|u|b|t|gate)?", re.IGNORECASE
 )
 
+# Parts of paths that say nothing about gates.
+GENERAL = ("kernel", "bias", "_kernel", "w", "x", "h")
+# In a word this short, each letter may be a gate's.
+LONGEST_OF_LETTERS = 3
+
 
 def gates_by_name(leaves: list[Leaf], unbuilt: list[Leaf]) -> dict[str, Leaf]:
     """Map gate -> leaf as far as names say; four of them when they give each gate exactly once."""
-    gates = _read_names(leaves)
+    gates = {gate: leaf for gate, leaf in zip(clear_gates([leaf.path for leaf in leaves]), leaves, strict=True) if gate}
     # A gate that `call` leaves out: only the name of its layer exists.
-    return {**_read_names(unbuilt), **gates} if unbuilt and len(gates) < 4 else gates
+    named = clear_gates([leaf.path for leaf in unbuilt]) if len(leaves) < len(GATES) else []
+    return {gate: leaf for gate, leaf in zip(named, unbuilt, strict=False) if gate} | gates
 
 
-def _read_names(leaves: list[Leaf]) -> dict[str, Leaf]:
-    found: dict[str, list[Leaf]] = {}
-    for leaf in leaves:
-        gate = gate_of_path(leaf.path)
-        if gate:
-            found.setdefault(gate, []).append(leaf)
-    if set(map(len, found.values())) == {1} and len(found) == min(4, len(leaves)):
-        return {gate: leaves[0] for gate, leaves in found.items()}
-    if len(leaves) == 4:
-        different = _strip_common([re.sub(r"\W+", "_", leaf.path) for leaf in leaves])
-        gates = [gate_of_name(part) for part in different]
-        if sorted(filter(None, gates)) == sorted(GATES):
-            return {gate: leaf for gate, leaf in zip(gates, leaves, strict=True) if gate}
-    told = {gate: group[0] for gate, group in found.items() if len(group) == 1}
-    if len(leaves) == 4 and len(told) == len(found) == 3:
-        (missing,) = set(GATES) - told.keys()
-        (told[missing],) = (leaf for leaf in leaves if leaf not in told.values())
-    return told
+def clear_gates(names: Sequence[str]) -> list[str | None]:
+    """Return the gate that each name says, read against the others; None where a name is open.
+
+    A name is clear only where no other could mean the same gate: beside ``ig``, ``i`` may be the input gate or the
+    candidate. One clear name among four says nothing, as ``c`` in ``a, b, c, d``. The fourth beside three is the one
+    that is left.
+    """
+    said, possible = [gate_of_path(name) for name in names], [_possible_gates(name) for name in names]
+    clear = [
+        gate if gate and not any(gate in other for place, other in enumerate(possible) if place != own) else None
+        for own, gate in enumerate(said)
+    ]
+    if len(names) != len(GATES):
+        return clear
+    if None in clear:
+        different = [gate_of_name(part) for part in _strip_common([re.sub(r"\W+", "_", name) for name in names])]
+        if sorted(filter(None, different)) == sorted(GATES):
+            return different
+    told = [gate for gate in clear if gate]
+    if len(told) == 1:
+        return [None] * len(names)
+    if len(told) == len(GATES) - 1:
+        (missing,) = set(GATES) - set(told)
+        return [gate or missing for gate in clear]
+    return clear
+
+
+def manner(path: str) -> str:
+    """Return a path without the letter or the word of its gate: that of ``fcHO`` is that of ``fcHI``."""
+    part = next((part for part in reversed(_telling_parts(path)) if gate_of_name(part)), "")
+    gate = gate_of_name(part)
+    for word in sorted(re.findall(r"[^\W\d_]+", part), key=len, reverse=True):
+        if _gate_of_word(word.lower()) == gate:
+            return path.replace(word, "*")
+    for place in range(len(part) - 1, -1, -1):
+        if gate and GATE_OF_WORD.get(part[place].lower()) == gate:
+            return path.replace(part, f"{part[:place]}*{part[place + 1 :]}")
+    return path
+
+
+def orders(names: Sequence[str]) -> list[str]:
+    """List the orders of gates that four names leave open; all 24, Keras' own first, where they say nothing."""
+    clear = clear_gates(names)
+    left = [gate for gate in GATES if gate not in clear]
+    return ["".join(gate or next(rest) for gate in clear) for rest in map(iter, itertools.permutations(left))]
 
 
 def _strip_common(names: list[str]) -> list[str]:
@@ -66,16 +101,32 @@ def _strip_common(names: list[str]) -> list[str]:
 
 def gate_of_path(path: str) -> str | None:
     """Return the gate that the last telling part of a path names."""
-    for part in reversed(re.findall(r"[^\W_]\w*|_\w+", path)):
-        if part in ("kernel", "bias", "_kernel", "w", "x", "h"):
-            continue
-        if gate := gate_of_name(part):
-            return gate
-    return None
+    return next((gate for part in reversed(_telling_parts(path)) if (gate := gate_of_name(part))), None)
+
+
+def _telling_parts(path: str) -> list[str]:
+    return [part for part in re.findall(r"[^\W_]\w*|_\w+", path) if part not in GENERAL]
+
+
+def _possible_gates(path: str) -> set[str]:
+    """Return the gates that a name could mean, by a letter of a short word: ``ig``, ``c_in``."""
+    if gate := gate_of_path(path):
+        return {gate}
+    words = _words(next(reversed(_telling_parts(path)), ""))
+    return {
+        gate
+        for word in words
+        for gate in ([_gate_of_word(word)] if len(word) > LONGEST_OF_LETTERS else map(GATE_OF_WORD.get, word))
+        if gate
+    }
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+", name)]
 
 
 def gate_of_name(name: str) -> str | None:
-    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+", name)]
+    words = _words(name)
     gates = {gate for word in words if (gate := _gate_of_word(word))}
     if len(gates) == 1:
         return gates.pop()

@@ -13,6 +13,9 @@ import tensorflow as tf
 
 from driver.student.student_module import MODULE_NAME, is_plain, is_recurrent
 
+# The number of gates whose weights are in it, the array of a Keras LSTM that it is a part of, and its layout.
+Use = tuple[int, str, str]
+
 
 @dataclass(eq=False)
 class Leaf:
@@ -25,6 +28,7 @@ class Leaf:
     built_in: bool = False  # whether it belongs to a recurrent layer of Keras
     holder: str | None = None  # the outermost object around it that is no layer: Keras does not look inside
     layout: str = "plain"  # how its axes stand, see `sort_by_shape`
+    use: Use | None = None  # what it is for, where a model of other sizes showed that
 
     @property
     def is_kernel(self) -> bool:
@@ -50,8 +54,9 @@ def find_leaves(model: Any, names: dict[str, Any]) -> list[Leaf]:
 
 
 def _is_variable(value: Any) -> bool:
-    # Keras 3 variables are no tf.Variable. Attributes of a student's own object may hold anything.
-    if is_plain(value) and not isinstance(value, tf.Variable):
+    # Keras 3 variables are no tf.Variable. Attributes of a student's own object may hold anything. A slice of a
+    # variable is a tensor with an `assign` of its own.
+    if isinstance(value, tf.Tensor) or (is_plain(value) and not isinstance(value, tf.Variable)):
         return False
     return hasattr(value, "assign") and hasattr(value, "shape") and hasattr(value, "dtype")
 

@@ -18,24 +18,28 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from driver.weights.gate_names import GATES, gate_of_name, gate_of_path, gates_by_name
+from driver.weights.gate_names import GATES, clear_gates, gate_of_path, gates_by_name, manner, orders
 from driver.weights.leaves import Leaf
+from driver.weights.used import changed
 from driver.weights.weight_shapes import Sorted, as_columns, laid_out, open_to_c, sort_by_shape
 
 # Drives a gate so far that the rest of its sum has no effect.
 SATURATING = 100.0
+MOST_CHOICES = 96
 
 
 @dataclass
 class Placement:
     """Slices of the Keras weights and their targets: (leaf, array, gates in column order, order of the rows).
 
-    `zeros` are second biases of gates that have one already. `peepholes` multiply c, for which Keras has no weights:
-    they are set so that the gate sees c as it is.
+    `zeros` are second biases of gates that have one already. `misfed` get x where their siblings get h, or the other
+    way round; they are zero, so that the numbers are those of an LSTM without them. `peepholes` multiply c, for which
+    Keras has no weights: they are set so that the gate sees c as it is.
     """
 
     slots: list[tuple[Leaf, str, str, str]] = field(default_factory=list)
     zeros: list[tuple[Leaf, str]] = field(default_factory=list)
+    misfed: list[Leaf] = field(default_factory=list)
     peepholes: list[Leaf] = field(default_factory=list)
 
     def roles(self) -> dict[str, str]:
@@ -70,16 +74,32 @@ def candidates(
     found = sort_by_shape(leaves, features, units)
     if any(found.fused.values()):
         return _fused_candidates(found, unpack_names, joined)
-    return _single_candidates(found, pairing or {}, joined)
+    wrong = misfed(found)
+    found.single = {array: [leaf for leaf in group if leaf not in wrong] for array, group in found.single.items()}
+    placements, evidence = _single_candidates(found, pairing or {}, joined)
+    for placement in placements:
+        placement.misfed = wrong
+    return placements, evidence
+
+
+def misfed(found: Sorted) -> list[Leaf]:
+    """Find weights whose shape says that they take x, where their siblings by name take h, or the other way round."""
+    wrong = []
+    for array, other in (("kernel", "recurrent_kernel"), ("recurrent_kernel", "kernel")):
+        siblings = [manner(leaf.path) for leaf in found.single[other]]
+        alone = [leaf for leaf in found.single[array] if siblings.count(manner(leaf.path)) == len(GATES) - 1]
+        if len(alone) == 1 and len(found.single[array]) == len(GATES) + 1:
+            wrong += alone
+    return wrong
 
 
 def _fused_candidates(
     found: Sorted, unpack_names: Sequence[Sequence[str]], joined: str | None
 ) -> tuple[list[Placement], str | None]:
-    orders, evidence = _fused_orders(found.fused, unpack_names)
+    possible, evidence = _fused_orders(found.fused, unpack_names)
     splits = _splits(found.fused, joined)
     placements = []
-    for order, split in itertools.product(orders, splits):
+    for order, split in itertools.product(possible, splits):
         placement = Placement()
         for array, leaves in found.fused.items():
             placement.slots += [(leaf, array, order, split) for leaf in leaves]
@@ -97,12 +117,13 @@ def _splits(groups: dict[str, list[Leaf]], joined: str | None) -> tuple[str, ...
 
 
 def _fused_orders(fused: dict[str, list[Leaf]], unpack_names: Sequence[Sequence[str]]) -> tuple[list[str], str | None]:
-    named = ("".join(gate for name in names if (gate := gate_of_name(name))) for names in unpack_names)
-    if orders := list(dict.fromkeys(order for order in named if sorted(order) == sorted(GATES))):
-        return orders, "names" if len(orders) == 1 else "numbers"
-    if any(re.search(r"(^|\.)_?recurrent_kernel$", leaf.path) for leaf in fused["recurrent_kernel"]):
+    found = [orders(names) for names in unpack_names if len(names) == len(GATES)]
+    # One order that names settle is not doubted for the sake of another split, of something else.
+    found = [each for each in found if len(each) == 1] or found
+    if not found and any(re.search(r"(^|\.)_?recurrent_kernel$", leaf.path) for leaf in fused["recurrent_kernel"]):
         return [GATES], "names"  # Keras' own names: Keras' own order
-    return ["".join(order) for order in itertools.permutations(GATES)], "numbers"
+    possible = list(dict.fromkeys(itertools.chain.from_iterable(found))) or orders([""] * len(GATES))
+    return possible, "names" if len(possible) == 1 else "numbers"
 
 
 def _single_candidates(
@@ -112,17 +133,17 @@ def _single_candidates(
     if not groups:
         return [], None
     named = {array: gates_by_name(leaves, found.unbuilt) for array, leaves in groups.items()}
-    opaque = opaque_groups(found)
-    if not (opaque.keys() >= {array for array, gates in named.items() if len(gates) < 4}):
-        opaque, evidence = {}, None  # too few weights, or too many: go by names alone
-    else:
+    opened = open_groups(found)
+    if opened.keys() >= {array for array, gates in named.items() if len(gates) < len(GATES)}:
         evidence = "names"
-    # Weights in the same order, whichever that is, take the same gates.
-    ordered = {array: [leaves[place] for place in pairing.get(array, range(4))] for array, leaves in opaque.items()}
-    choices = [
-        named | {array: dict(zip(order, leaves, strict=True)) for array, leaves in ordered.items()}
-        for order in (itertools.permutations(GATES) if opaque else [GATES])
-    ]
+    else:
+        opened, evidence = {}, None  # too few weights, or too many: go by names alone
+    first = next(iter(opened), None)
+    ordered = {
+        array: [leaves[place] for place in pairing.get(array, range(4))] if array != first else leaves
+        for array, leaves in opened.items()
+    }
+    choices = [named | chosen for chosen in _choices(ordered)]
     splits = _splits(groups, joined)
     placements = [
         _single_placement(choice, found.unit_biases, split) for choice, split in itertools.product(choices, splits)
@@ -130,18 +151,43 @@ def _single_candidates(
     return placements, evidence if splits == ("",) and len(placements) == 1 else "numbers"
 
 
-def opaque_groups(found: Sorted) -> dict[str, list[Leaf]]:
-    """Group weights by fours whose names do not say which gate each belongs to."""
+def _choices(opened: dict[str, list[Leaf]]) -> list[dict[str, dict[str, Leaf]]]:
+    """List the gates that groups of four weights can have, as far as names leave them open.
+
+    Weights in the same order, whichever that is, take the same gates, where the same ones are open.
+    """
+    alike: dict[str, dict[str, list[tuple[Leaf, str | None]]]] = defaultdict(dict)
+    for array, leaves in opened.items():
+        clear = clear_gates([leaf.path for leaf in leaves])
+        left = "".join(gate for gate in GATES if gate not in clear)
+        alike[left][array] = list(zip(leaves, clear, strict=True))
+    ways = [
+        [
+            {
+                array: {gate or next(rest): leaf for leaf, gate in leaves}
+                for array, leaves in arrays.items()
+                for rest in [iter(order)]
+            }
+            for order in itertools.permutations(left)
+        ]
+        for left, arrays in alike.items()
+    ]
+    together = ({array: gates for way in chosen for array, gates in way.items()} for chosen in itertools.product(*ways))
+    return list(itertools.islice(together, MOST_CHOICES))
+
+
+def open_groups(found: Sorted) -> dict[str, list[Leaf]]:
+    """Group weights by fours whose names do not all say which gate they belong to."""
     groups = {
         array: leaves
         for array, leaves in found.single.items()
-        if len(leaves) == 4 and len(gates_by_name(leaves, found.unbuilt)) < 4
+        if len(leaves) == len(GATES) and None in clear_gates([leaf.path for leaf in leaves])
     }
     loose = [leaf for leaf in found.unit_biases if leaf.layer is None]
     # A bias that stands alone beside one kernel belongs to that kernel.
     owners = [_owner(leaf.path) for array in ("kernel", "both") for leaf in found.single[array]]
     beside = {_owner(leaf.path) for leaf in loose} <= {owner for owner in owners if owners.count(owner) == 1}
-    if len(loose) == 4 and not beside and len(gates_by_name(loose, [])) < 4:
+    if len(loose) == len(GATES) and not beside and None in clear_gates([leaf.path for leaf in loose]):
         groups["bias"] = loose
     return groups
 
@@ -149,7 +195,7 @@ def opaque_groups(found: Sorted) -> dict[str, list[Leaf]]:
 def find_pairing(
     leaves: Sequence[Leaf], features: int, units: int, call: Callable[[], np.ndarray]
 ) -> dict[str, list[int]]:
-    """Pair weights of opaque groups that belong to the same gate: places in each group, in the first one's order.
+    """Pair weights of open groups that belong to the same gate: places in each group, in the first one's order.
 
     A gate that its first weight drives into saturation does not feel its other weights: the one whose change leaves the
     answer as it is, bit for bit, is its partner. Nothing is compared with a right answer here.
@@ -160,7 +206,7 @@ def find_pairing(
         nothing where the experiment does not tell, or where there is only one group.
     """
     found = sort_by_shape(leaves, features, units)
-    groups = opaque_groups(found)
+    groups = open_groups(found)
     first = next((array for array in ("kernel", "both", "bias") if array in groups), None)
     others = [array for array in groups if array != first]
     if first is None or not others:
@@ -175,20 +221,12 @@ def find_pairing(
         driven.variable.assign(np.full(before.shape, SATURATING, np.float32))
         answer = call()
         for array in others:
-            unfelt = [place for place, leaf in enumerate(groups[array]) if np.array_equal(answer, _changed(leaf, call))]
+            unfelt = [place for place, leaf in enumerate(groups[array]) if np.array_equal(answer, changed(leaf, call))]
             places[array] += unfelt
         driven.variable.assign(before)
     if any(sorted(found_places) != [0, 1, 2, 3] for found_places in places.values()):
         return {}
     return places
-
-
-def _changed(leaf: Leaf, call: Callable[[], np.ndarray]) -> np.ndarray:
-    before = np.array(leaf.variable)
-    leaf.variable.assign(before + np.float32(0.5))
-    answer = call()
-    leaf.variable.assign(before)
-    return answer
 
 
 def _single_placement(choice: dict[str, dict[str, Leaf]], biases: list[Leaf], split: str) -> Placement:
@@ -254,7 +292,7 @@ def inject(placement: Placement, weights: dict[str, np.ndarray]) -> None:
 
     for leaf, array, gates, split in placement.slots:
         leaf.variable.assign(laid_out(columns(array, gates, split), leaf, len(gates)))
-    for leaf, _ in placement.zeros:
+    for leaf in [*(leaf for leaf, _ in placement.zeros), *placement.misfed]:
         leaf.variable.assign(np.zeros(leaf.shape or (), np.float32))
     for leaf in placement.peepholes:
         open_to_c(leaf, units)

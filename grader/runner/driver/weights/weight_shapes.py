@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from driver.weights.gate_names import GATES, gate_of_path, gates_by_name
-from driver.weights.leaves import Leaf, find_leaves
+from driver.weights.leaves import Leaf, Use, find_leaves
 
 
 @dataclass
@@ -32,7 +32,8 @@ def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
     """Sort weights by what they multiply, told by their shapes; sets the `layout` of each.
 
     A weight may stand as Keras has it, ``(rows, gates * units)``, transposed, or with an axis of its own for the gates.
-    Where a shape can be read in two ways (a square matrix), the layout that fits most of the weights is used.
+    Where a shape can be read in two ways (a square matrix), the layout that fits most of the weights is used. What the
+    first model showed counts for all others: at some sizes one kernel looks like another.
     """
     rows = {"kernel": features, "recurrent_kernel": units, "both": features + units}
     # Weights of a normalisation layer are as long as a bias, but are none.
@@ -43,7 +44,15 @@ def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
     readings: list[tuple[Leaf, dict[str, list[Leaf]], dict[str, tuple[str, ...]]]] = []
     for leaf in shaped:
         for gates, groups in ((4, fused), (1, single)):
-            fits = {array: fit for array, height in rows.items() if (fit := _layouts(leaf, height, units, gates))}
+            fits = {
+                array: fit
+                for array, height in rows.items()
+                if (
+                    fit := tuple(
+                        each for each in _layouts(leaf, height, units, gates) if _agrees(leaf, gates, array, each)
+                    )
+                )
+            }
             if fits:
                 readings.append((leaf, groups, fits))
                 break
@@ -52,7 +61,7 @@ def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
     biases = []
     for leaf, groups, fits in readings:
         # With four features a bias (4, units) or (units, 4) looks like the kernel of one gate.
-        is_like_bias = leaf.bare in ((4, units), (units, 4)) and groups is single
+        is_like_bias = leaf.bare in ((4, units), (units, 4)) and groups is single and leaf.use is None
         if is_like_bias and (has_fused or leaf.path.rpartition(".")[2][:1] in "bB"):
             biases.append(leaf)
             continue
@@ -71,6 +80,34 @@ def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
         [leaf for leaf in biases if leaf.bare == (units,)],
         [leaf for leaf in leaves if leaf.shape is None],
     )
+
+
+def _agrees(leaf: Leaf, *use: int | str) -> bool:
+    return leaf.use is None or leaf.use == use
+
+
+def uses(found: Sorted) -> dict[str, Use]:
+    """Map path -> what a weight is for."""
+    groups = [(4, array, leaves) for array, leaves in found.fused.items()]
+    groups += [(1, array, leaves) for array, leaves in found.single.items()]
+    groups += [(0, "bias", [*found.fused_biases, *found.unit_biases])]
+    return {leaf.path: (gates, array, leaf.layout) for gates, array, leaves in groups for leaf in leaves}
+
+
+def is_crowded(found: Sorted) -> bool:
+    """Return whether there are more weights than one LSTM needs, so that some of them may do nothing."""
+    loose = [leaf for leaf in found.unit_biases if leaf.layer is None]
+    gates = [len(found.single[array]) + len(GATES) * len(found.fused[array]) for array in found.single]
+    most = max(*gates, len(loose) + len(GATES) * sum(leaf.layer is None for leaf in found.fused_biases))
+    return most > len(GATES) or bool(gates[-1] and any(gates[:-1]))
+
+
+def may_be_states(leaves: Sequence[Leaf], found: Sorted, units: int) -> bool:
+    """Return whether there are variables of no layer that are as wide as h and fit no weight."""
+    fitting = [leaf for groups in (found.fused, found.single) for group in groups.values() for leaf in group]
+    known = {id(leaf) for leaf in fitting}
+    loose = [leaf for leaf in leaves if leaf.layer is None and leaf.shape is not None and id(leaf) not in known]
+    return any(leaf.shape[-1:] == (units,) and len(leaf.shape) == 2 for leaf in loose if leaf.shape)
 
 
 def count_gates(model: Any, names: dict[str, Any], features: int, units: int) -> dict[str, int]:

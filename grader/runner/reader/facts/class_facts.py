@@ -158,6 +158,10 @@ def _reads_shape(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
     return False
 
 
+LOOPS = frozenset({"while_loop", "scan", "map_fn", "foldl", "TimeDistributed"})
+READY_MADE = frozenset({"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "LSTMCell", "GRUCell"})
+
+
 def near_class(tree: ast.Module) -> tuple[str, int] | None:
     """Find a class that was probably meant to be ``LSTM``, and its line."""
     best: tuple[float, str, int] | None = None
@@ -170,3 +174,21 @@ def near_class(tree: ast.Module) -> tuple[str, int] | None:
             if likeness >= 0.5 and (best is None or likeness >= best[0]):
                 best = (likeness, node.name, node.lineno)
     return best[1:] if best else None
+
+
+def kind_of_class(tree: ast.Module, line: int) -> str | None:
+    """Tell why a class of a near name is no LSTM under another name; None where it may be one.
+
+    Returns: ``torch`` for one of PyTorch; ``other_class`` for one without a `call`, or without any loop in it and the
+    classes beside it, or around a ready-made recurrent layer.
+    """
+    found = next(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.lineno == line)
+    if any(ast.unparse(base).rpartition(".")[0] in ("nn", "torch.nn") for base in found.bases):
+        return "torch"
+    nodes = list(ast.walk(found))
+    has_call = any(isinstance(node, ast.FunctionDef) and node.name == "call" for node in nodes)
+    names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    names |= {node.id for node in nodes if isinstance(node, ast.Name)}
+    has_loop = any(isinstance(node, ast.For | ast.While | ast.comprehension) for node in nodes) or names & LOOPS
+    is_misspelt = found.name.lower() == "lstm"
+    return None if is_misspelt or (has_call and has_loop and not names & READY_MADE) else "other_class"

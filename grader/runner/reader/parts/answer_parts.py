@@ -81,6 +81,10 @@ def _collected(collected: Collected, step: Step) -> Iterator[Found]:
         yield from operations("collected", (node for node in way if node.op != "either"))
     elif step.c is not None and path(value, step.c) is not None:
         yield Found.at("collected", collected.span, "c")
+    elif isinstance(value, Node) and step.recognised.gate(value) is not None:
+        yield Found.at("collected", collected.span, "gate")
+    elif any(path(value, carried.state, through_states=False) is not None for carried in step.loop.carried):
+        yield Found.at("collected", collected.span, "old_state")
     else:
         yield Found.at("collected", collected.span, "other")
 

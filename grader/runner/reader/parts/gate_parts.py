@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from reader.parts.found import Found, words
 from reader.parts.gates import ACTIVATIONS, Gate, is_weight, letter_of, name_of_activation
-from reader.parts.step import ARITHMETIC, Step, path
+from reader.parts.step import ARITHMETIC, Step, path, peeled
 from reader.tracing.traces import Trace
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reached
 
@@ -74,7 +74,7 @@ def _oddities(gate: Gate, step: Step, trace: Trace) -> Iterator[tuple[str, Node]
         if any(value is step.c or id(value) in of_c for value in inputs):
             seeing += 1
             yield "sees_c", product
-        if any(value.op in ARITHMETIC or _is_new(value, step) for value in inputs):
+        if any(value.op in ARITHMETIC or _is_new(peeled(value), step) for value in inputs):
             yield "new_state", product
     if (seeing and len(products) > 2) or any(
         _touches_c(term, step, of_c) for term in terms if not recognised.is_sum(term)

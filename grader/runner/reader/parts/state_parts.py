@@ -24,6 +24,8 @@ def state_parts(step: Step, trace: Trace) -> Iterator[Found]:
             continue
         yield from _start(carried.before)
         yield from _passed_on(carried, roles[id(carried)], step, trace)
+        if isinstance(carried.after, Node) and step.recognised.gate(carried.after) and H.fullmatch(carried.name):
+            yield from (Found.at("passed_on", span, "gate") for held, span in trace.held if held is carried.after)
     for role, node in (("h", step.h), ("c", step.c)):
         if node is not None and role not in roles.values() and step.loop.carried:
             for held, span in trace.held:

@@ -127,11 +127,11 @@ def _find_states(step: Step) -> None:
     else:
         step.h, step.c = _by_name(step, H), _by_name(step, C)
         if step.h is not None and step.c is None:
-            step.c = next((inner for node in [step.h] if (inner := _peeled(node)) is not step.h), None)
+            step.c = next((inner for node in [step.h] if (inner := peeled(node)) is not step.h), None)
     if step.c is not None and step.c.op == "state":
         state = step.c
         after = next((each.after for each in step.loop.carried if each.state is state), None)
-        step.c = _peeled(after) if isinstance(after, Node) else None
+        step.c = peeled(after) if isinstance(after, Node) else None
 
 
 def _output(node: Node, step: Step) -> tuple[Node, Node] | None:
@@ -144,7 +144,7 @@ def _output(node: Node, step: Step) -> tuple[Node, Node] | None:
     for gate, other in (sides, sides[::-1]):
         if step.recognised.gate(gate) is None or step.recognised.gate(other) is not None:
             continue
-        inner = _peeled(other)
+        inner = peeled(other)
         if inner.op in ARITHMETIC and _walk(inner, step.recognised)[0]:
             return node, inner
         if inner.op == "state" and activation(other) is not None and any(H.fullmatch(name) for name in node.names):
@@ -152,7 +152,7 @@ def _output(node: Node, step: Step) -> tuple[Node, Node] | None:
     return None
 
 
-def _peeled(node: Node) -> Node:
+def peeled(node: Node) -> Node:
     """Return what functions of one value are applied to."""
     for _ in range(16):
         inner = [each for each in nodes_in(node.args) if each.op not in ("name", "size", "slice", "shape")]

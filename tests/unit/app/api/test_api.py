@@ -78,7 +78,7 @@ async def test_position_counts_those_before_it(service: Service, grader: FakeGra
     ("lang", "accept", "expected"),
     [
         (None, "", "Класс и его ответ"),  # The assignment's own language.
-        (None, "de, en;q=0.5", "The class and its answer"),
+        (None, "de, en;q=0.5", "The class and its output"),
         ("ru", "en", "Класс и его ответ"),
     ],
 )
@@ -102,7 +102,7 @@ async def test_a_report_can_be_read_in_every_form_of_the_command_line(service: S
             response = await client.get(body["links"]["report"], params={"format": name, "lang": "en"})
             assert response.status_code == 200, name
             assert response.headers["content-type"].split(";")[0] == form.media_type
-            assert "The class and its answer" in response.text or name in ("junit", "coursera"), name
+            assert "The class and its output" in response.text or name in ("junit", "coursera"), name
 
 
 async def test_a_report_that_is_not_there_yet_is_a_conflict(service: Service, grader: FakeGrader) -> None:

@@ -329,8 +329,8 @@ def test_a_width_that_is_a_default_of_the_constructor_is_told(evidence_of, cases
     assert (first.code, first.params["default_of"], first.params["width"]) == ("wrong_shape", "n", 64)
 
 
-@pytest.mark.parametrize(("dropped", "codes"), [(True, ["dropout_active"]), (False, [])])
-def test_values_that_are_zero_at_random_are_called_dropout(evidence_of, cases, dropped, codes):
+@pytest.mark.parametrize(("dropped", "codes"), [(True, ["dropout_active"]), (False, ["state_kept_between_calls"])])
+def test_answers_that_change_have_dropout_where_zeros_do_and_else_a_kept_state(evidence_of, cases, dropped, codes):
     evidence = evidence_of(_odd)
     answer = evidence.execution.answers["exercise"]
     random = np.random.default_rng(4)

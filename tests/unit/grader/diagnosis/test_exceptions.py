@@ -151,7 +151,7 @@ def test_a_signature_is_the_cause_whatever_other_classes_assign():
     [
         ("TypeError", "cannot unpack non-iterable NoneType object", "no_return"),
         ("ValueError", "not enough values to unpack (expected 3, got 2)", "unpack"),
-        ("ValueError", 'Layer "dense_9" expects 1 input(s), but it received 2 input tensors.', "unpack"),
+        ("ValueError", 'Layer "dense_9" expects 1 input(s), but it received 2 input tensors.', "one_tensor"),
         ("TypeError", "LSTMCell.__init__() takes 2 positional arguments but 3 were given", "arguments"),
         ("TypeError", "call() got an unexpected keyword argument 'hidden'", "arguments"),
         ("TypeError", "'int' object is not callable", "not_callable"),

@@ -211,9 +211,9 @@ def test_faults_of_the_class_have_a_name(evidence_of, class_found, changes, code
     ("line", "bases", "params"),
     [
         ("class LSTM(tf.keras.layers.Layer):", ["submission.LSTM", "keras.src.layers.layer.Layer"],
-         {"base": "tf.keras.layers.Layer", "variant": "layer"}),
+         {"base": "tf.keras.layers.Layer", "variant": "layer_stopped"}),
         ("class LSTM( Layer ):", ["submission.LSTM", "tf_keras.src.engine.base_layer.Layer"],
-         {"base": "Layer", "variant": "layer"}),
+         {"base": "Layer", "variant": "layer_stopped"}),
         ("class LSTM:", ["submission.LSTM", "builtins.object"], {"base": "object", "variant": "none"}),
         ("class LSTM(Base):", ["submission.LSTM", "submission.Base", "builtins.object"], {"base": "Base"}),
         ("LSTM = type('LSTM', (Base,), {})", ["submission.LSTM", "submission.Base", "builtins.object"],

@@ -89,7 +89,7 @@ def test_an_attempt_that_a_teacher_looks_at_first_brings_no_grade(name: str) -> 
     held = Advisory(code="attack_on_grader", params={"variant": "forged"})
     for points in (45.0, 100.0):
         document = write_report(make_reports.make_report(points=points, advisories=[held]), name, "en")
-        assert "counts once a teacher has accepted it" in document
+        assert "counts only after a teacher has accepted it" in document
         assert not re.search(r'"(score|fractionalScore|fraction|tests)"|Grade :=>>', document)
 
 
@@ -102,7 +102,7 @@ def test_gradescope_gets_the_points_of_every_check() -> None:
     assert results["score"] == sum(test["score"] for test in results["tests"]) == 10
     assert sum(test["max_score"] for test in results["tests"]) == 100
     assert [test["status"] for test in results["tests"]] == ["passed", "failed", "failed", "failed", "failed", "passed"]
-    assert "change places" in results["output"]
+    assert "are swapped" in results["output"]
     assert results["extra_data"]["diagnoses"] == ["gates_swapped_if"]
     # A student's markup stays text.
     assert results["output_format"] == results["test_output_format"] == results["test_name_format"] == "text"
@@ -142,7 +142,7 @@ def test_coderunner_gets_every_check_and_no_markup_of_a_student() -> None:
     assert {len(row) for row in rows} == {4}
     assert [row[0] for row in rows] == [1, 0, 0, 0, 0, 1]
     assert results["fraction"] == 0.1
-    assert "change places" in results["prologuehtml"]
+    assert "are swapped" in results["prologuehtml"]
     hostile = written("hostile", "coderunner")
     assert "<script" not in hostile["prologuehtml"] + hostile.get("epiloguehtml", "")
 
@@ -219,7 +219,7 @@ def test_a_mark_below_the_lines_that_were_kept_stands_at_none_of_them(lines: tup
 
 def test_text_shows_advice_checks_and_the_first_difference() -> None:
     text = write_report(report_of("failed"), "text", "en")
-    for part in ("LSTM.ipynb", "10 / 100 points", "change places", "Equal to Keras", "First difference: sequence 0"):
+    for part in ("LSTM.ipynb", "10 / 100 points", "are swapped", "Equal to Keras", "First difference: sequence 0"):
         assert part in text
     # Other forms have pictures for this.
     assert "at timestep 99" in text

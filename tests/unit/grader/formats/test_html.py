@@ -80,7 +80,7 @@ def test_a_students_text_adds_no_tag() -> None:
 
 def test_a_page_says_what_a_report_says() -> None:
     html = write_report(make_report(), "html", "en")
-    parts = ("LSTM.ipynb", "change places", "Equal to Keras", "x = np.random.default_rng", "cell.fcXI", "ab" * 32)
+    parts = ("LSTM.ipynb", "are swapped", "Equal to Keras", "x = np.random.default_rng", "cell.fcXI", "ab" * 32)
     for part in (*parts, "0.25", "hello", make_report().receipt.report_sha256, "Keras 3.15.1"):
         assert part in html
 

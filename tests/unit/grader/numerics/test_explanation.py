@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from grader.numerics import explanation
 from grader.numerics.explanation import explain, idle_arrays
 from grader.report.messages import translate
 from reference import lstm_forward
@@ -171,3 +172,24 @@ def test_every_code_of_the_bank_has_its_message():
     for code in {mistake.code for mistake in bank()}:
         for language in ("ru", "en"):
             assert translate(f"{code}.title", language) != f"{code}.title"
+
+
+def test_a_mistake_that_can_hardly_be_compared_explains_nothing(explained):
+    """``h = o`` looked like two mistakes that outgrow all bounds after a step or two."""
+    found = explained(lambda case: replay([NAMED["h = o"]], case))
+    assert [mistake.name for mistake in found.mistakes] == ["h = o"]
+
+
+@pytest.mark.parametrize("name", ["c = f + i*g", "c = f*i*g", "h = o - tanh(c)", "o collected"])
+def test_a_plain_mistake_is_not_told_as_two_others_with_its_numbers(explained, name):
+    assert [mistake.name for mistake in explained(lambda case: replay([NAMED[name]], case)).mistakes] == [name]
+
+
+def test_an_answer_that_nothing_explains_is_not_replayed_by_every_mistake(cases, table, monkeypatch):
+    """Where only the longest case has an answer, all mistakes are computed together."""
+    replayed = []
+    monkeypatch.setattr(explanation, "replay", lambda *arguments: replayed.append(1) or replay(*arguments))
+    exercise = max(cases, key=lambda case: case.spec.timesteps)
+    odd = np.random.default_rng(1).normal(size=exercise.expected.shape).astype(np.float32)
+    assert explain({exercise.spec.id: odd}, [exercise], lambda case: table) is None
+    assert len(replayed) < 20

@@ -65,7 +65,7 @@ def test_step_is_told_in_words_first():
     wrong = np.ones((2, 10, 4), np.float32)
     work = proof_of(wrong, wrong, STEP).work
     assert work.sentences[0] == "The first wrong timestep is 3; take unit 1 of sequence 0 there (counting from 0)."
-    assert work.sentences[1].endswith("these come out differently: i.")
+    assert work.sentences[1].endswith("these values change: i.")
     assert "−0.1386 where Keras has −0.0599, and your class returned −0.1000" in work.sentences[2]
     assert [row.symbol for row in work.rows if row.is_wrong] == ["i", "c[t]", "h[t]"]
     assert [whose for whose, _ in work.calculations] == ["Keras", "this mistake"] * 2
@@ -181,11 +181,11 @@ def test_report_is_in_the_order_in_which_it_is_read():
     actual = np.ones((2, 10, 4), np.float32)
     report, stored = reported(actual, actual, STEP)
     html = write_report(Report.model_validate(report.model_dump()), "html", "en", stored)
-    order = ["Not everything is right", "change places", "What to try", "10&nbsp;/&nbsp;10", "Proof",
+    order = ["Not everything is right", "are swapped", "What to try", "10&nbsp;/&nbsp;10", "Proof",
              "timestep by timestep", "worked out", "Every timestep and unit", "Receipt"]  # fmt: skip
     places = [html.index(part) for part in order]
     assert places == sorted(places)
-    assert html.count("change places") == 1
+    assert html.count("are swapped") == 1
 
 
 @pytest.mark.parametrize(("mistakes", "named"), [(1, "this mistake"), (2, "these two mistakes")])
@@ -198,8 +198,9 @@ def test_two_mistakes_at_once_are_called_two_wherever_they_are_named(mistakes: i
     (proof,) = proofs(render(report, "en"), "en", stored)
     page = write_report(report, "html", "en", stored)
     assert f"A class with {named} gives" in proof.text
-    assert f"With {named} these come out" in proof.work.sentences[1]
-    assert page.count(named) == 7  # The curve's label, two sentences, two tables, two calculations.
+    assert f"With {named} these values change" in proof.work.sentences[1]
+    # The curve's label, two sentences, two tables, two calculations; of one mistake also its message.
+    assert page.count(named) == 7 + (mistakes == 1)
     assert ("this mistake" in page) == (mistakes == 1)
 
 

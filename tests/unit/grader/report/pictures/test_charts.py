@@ -100,7 +100,7 @@ def test_the_heat_map_counts_what_is_right() -> None:
     actual[1, 5:, 2] = 0.5
     actual[0, 9, 3] = np.nan
     drawn = heat(actual, expected)
-    assert "Beyond the tolerance are 6 of 40 pairs" in drawn.text
+    assert "6 of 40 pairs of a timestep and a unit are beyond the tolerance" in drawn.text
     assert "Right at every timestep: 2 of 4 units. NaN or infinity: 1 of the 40 pairs." in drawn.text
     assert drawing.svg(drawn.spec).startswith("<svg")
 

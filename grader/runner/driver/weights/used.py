@@ -1,0 +1,55 @@
+"""Finds what only looks like a weight: states, layers left over, copies that are kept and never read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from driver.weights.leaves import Leaf
+
+MOST_TRIED = 40
+
+
+def unused(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[Leaf]:
+    """Return the weights whose change leaves the answer as it is, bit for bit.
+
+    Args:
+        call: the model's answer to some input, the same at each call.
+    Returns:
+        nothing where calls differ by themselves, or where there are too many weights to try.
+    """
+    built = [leaf for leaf in leaves if leaf.variable is not None]
+    if len(built) > MOST_TRIED:
+        return []
+    random = np.random.default_rng(5)
+    before = [np.array(leaf.variable) for leaf in built]
+    try:
+        # Biases begin at 0, and a weight of zeros behind another one is not felt.
+        for leaf in built:
+            leaf.variable.assign(random.normal(0.0, 0.3, leaf.shape or ()).astype(np.float32))
+        answer = np.array(call())
+        if not np.array_equal(answer, np.array(call())):
+            return []
+        return [leaf for leaf in built if np.array_equal(answer, changed(leaf, call))]
+    finally:
+        for leaf, value in zip(built, before, strict=True):
+            leaf.variable.assign(value)
+
+
+def changing(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[Leaf]:
+    """Return the variables that a call assigns: states, not weights."""
+    built = [leaf for leaf in leaves if leaf.variable is not None]
+    before = [np.array(leaf.variable) for leaf in built]
+    call()
+    return [leaf for leaf, value in zip(built, before, strict=True) if not np.array_equal(value, leaf.variable)]
+
+
+def changed(leaf: Leaf, call: Callable[[], tf.Tensor]) -> np.ndarray:
+    """Return the answer with another value of one weight."""
+    before = np.array(leaf.variable)
+    leaf.variable.assign(before + np.float32(0.5))
+    answer = np.array(call())
+    leaf.variable.assign(before)
+    return answer

@@ -1,0 +1,34 @@
+import numpy as np
+import tensorflow as tf
+
+class LSTMCell(tf.keras.Model):
+    def __init__(self, h_size):
+        super().__init__()
+        self.h_size = h_size
+        self.fcXI = tf.keras.layers.Dense(h_size)
+        self.fcH = tf.keras.layers.Dense(h_size, use_bias=False)
+        self.fcXF = tf.keras.layers.Dense(h_size)
+        self.fcXC = tf.keras.layers.Dense(h_size)
+        self.fcXO = tf.keras.layers.Dense(h_size)
+    def call(self, x, h, c):
+        i = tf.nn.sigmoid(self.fcXI(x) + self.fcH(h))
+        f = tf.nn.sigmoid(self.fcXF(x) + self.fcH(h))
+        o = tf.nn.sigmoid(self.fcXO(x) + self.fcH(h))
+        ch = tf.nn.tanh(self.fcXC(x) + self.fcH(h))
+        c = f * c + i * ch
+        h = o * tf.nn.tanh(c)
+        return h, c
+
+class LSTM(tf.keras.Model):
+    def __init__(self, h_size):
+        super().__init__()
+        self.h_size = h_size
+        self.lstm_cell = LSTMCell(h_size)
+    def call(self, x):
+        h = tf.zeros((x.shape[0], self.h_size))
+        c = tf.zeros((x.shape[0], self.h_size))
+        h_all = []
+        for t in range(x.shape[1]):
+            h, c = self.lstm_cell(x[:, t], h, c)
+            h_all.append(h)
+        return tf.stack(h_all, axis=1)
