@@ -186,7 +186,7 @@ def other_numbers(case: Case, seed: Sequence[int]) -> Case:
 
 @dataclass(frozen=True)
 class Probed:
-    """What the answers to the questions show of the `PARTS`.
+    """Evidence about the `PARTS` in the answers to the questions.
 
     Args:
         right: those that are right wherever they can be judged by themselves.

@@ -1,4 +1,4 @@
-"""What one submission starts or changes in Python ends with its run, and the next one gets full marks."""
+"""One submission after another: whatever a run starts or changes in Python ends with it."""
 
 from __future__ import annotations
 

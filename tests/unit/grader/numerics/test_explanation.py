@@ -186,7 +186,7 @@ def test_a_plain_mistake_is_not_told_as_two_others_with_its_numbers(explained, n
 
 
 def test_an_answer_that_nothing_explains_is_not_replayed_by_every_mistake(cases, table, monkeypatch):
-    """Where only the longest case has an answer, all mistakes are computed together."""
+    """All of them are computed together where only the longest case has an answer."""
     replayed = []
     monkeypatch.setattr(explanation, "replay", lambda *arguments: replayed.append(1) or replay(*arguments))
     exercise = max(cases, key=lambda case: case.spec.timesteps)
