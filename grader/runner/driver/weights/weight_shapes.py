@@ -186,6 +186,8 @@ def without_weights(leaves: Sequence[Leaf], features: int, units: int) -> dict[s
     found = sort_by_shape(leaves, features, units)
     if any(found.fused.values()) or any(found.bundled.values()) or found.single["both"]:
         return {}
+    if not any(found.single.values()) and any(leaf.shape for leaf in leaves):
+        return {}  # there are weights, in an order of their own
     wrong = {(item["gate"], item["expected"][0]) for item in misshapen(leaves, features, units)}
     missing = {}
     for array, rows in (("kernel", features), ("recurrent_kernel", units)):
