@@ -77,7 +77,9 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
         return
     seen.add(id(value))
     if _is_variable(value):
-        yield Leaf(path, value, tuple(value.shape))
+        # What takes values of any size is a state.
+        if not isinstance(value.shape, tf.TensorShape) or value.shape.is_fully_defined():
+            yield Leaf(path, value, tuple(value.shape))
     elif isinstance(value, tf.keras.layers.Dense):
         # A Dense that was built has a kernel. One that `call` never uses has none, but still has a name.
         kernel = getattr(value, "kernel", None) if value.built else None
