@@ -270,6 +270,8 @@ class _Observed:
         # A large c that no gate changes is there in the next step as it was: seen where g made it and o shows it.
         kept = _close(self._at(("c kept", 2)) - self._nothing, self._expected(("c kept", 2)), TOLERANCE)
         passes_c = kept or not hidden or not {"g", "o"} <= found
+        # Where h is nothing although c is kept and the output gate is open, every look goes through what is wrong.
+        heard = heard and not (hidden and self._same(("c kept", 2), ("i", 0)))
         if passes_c and self._carries(heard or not any(alone.values()), found):
             found.add("recurrence")
         return Probed(frozenset(found), heard, self._blamed(alone, found) if heard else frozenset())

@@ -138,7 +138,7 @@ def _candidates(judgement: Judgement, cases: Sequence[Case]) -> Iterator[Diagnos
     counted = (
         other_number_of_weights(answer.output, exercise.timesteps)
         or late_lambda(execution, reading)
-        or other_cell(execution.parts, exercise)
+        or other_cell(execution.parts, reading, exercise)
     )
     if counted is not None:
         yield Diagnosis.likely(counted)

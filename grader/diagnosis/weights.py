@@ -15,6 +15,7 @@ from grader.sandbox.events import CaseOutput, Parts
 from reference import GATES
 
 LAMBDA_IN_LOOP = re.compile(r"\bfor\b[^\n]*:\s*\n[^\n]*\blambda\b|\blambda\b[^\n]*\bfor\b")
+STACKED = re.compile(r"\(\d+, \d+, \d+")
 MATRIX = re.compile(r"(\S+) \((\d+), (\d+)\)")
 # At most this many weights of a wrong shape are listed.
 MOST_WEIGHTS = 4
@@ -24,9 +25,12 @@ MOST_WEIGHTS = 4
 OTHER_CELLS = {1: ("simple_rnn", "counted"), 2: ("gru", "two"), 3: ("gru", "counted")}
 
 
-def other_cell(parts: Parts | None, exercise: CaseEntry) -> Finding | None:
+def other_cell(parts: Parts | None, reading: Reading, exercise: CaseEntry) -> Finding | None:
     """Recognise a model that has the weights of another cell: for x and for h of one, two or three gates."""
-    if parts is None or any(weight.endswith(NO_SHAPE) for weight in parts.found):
+    if len({part.gate for part in reading.parts if part.part == "sum" and part.gate}) == len(GATES):
+        return None  # the source has four sums: one of them has no weights
+    # Layers that are never called, and weights of several gates, are other cells only at first sight.
+    if parts is None or any(weight.endswith(NO_SHAPE) or STACKED.search(weight) for weight in parts.found):
         return None
     of_x, of_h = _weights_of(parts, exercise)
     gates = sum(width for _, width in of_x)

@@ -76,6 +76,11 @@ class ClassRun:
         return any(role.startswith("fcXH") for parts in self.select(Parts) for role in parts.roles)
 
     @property
+    def has_square(self) -> bool:
+        """Return whether a weight fits as it stands and transposed, which only numbers settle."""
+        return any(parts.square for parts in self.select(Parts))
+
+    @property
     def trial(self) -> tuple[Trial, protocol.Arrays] | None:
         """Return the answers under each reading of the weights, where names do not tell which weight is which."""
         return next(((event, arrays) for event, arrays in self.events if isinstance(event, Trial)), None)

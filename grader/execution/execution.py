@@ -40,12 +40,14 @@ class Roles:
 
     Args:
         joined: the order of x and h in a joined input, where it is supposed.
+        turned: square weights stand the other way round than the rest.
         proven: the numbers chose it; False: nothing tells the candidates apart, and this is any one.
     """
 
     candidate: int | None = None
     pairing: Mapping[Literal["recurrent_kernel", "bias"], list[int]] = field(default_factory=dict)
     joined: Literal["xh", "hx"] | None = None
+    turned: bool = False
     proven: bool = True
 
 

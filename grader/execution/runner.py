@@ -88,6 +88,10 @@ class Runner:
         setup, run = self._settled(setup, joined)
         if joined and run.answers and run.takes_joined and setup.roles.proven and not self._fits(run):
             setup, run = self._settled(setup, None)  # the source was misread, or the mistake is unknown
+        if run.answers and run.has_square and setup.roles.proven and not self._fits(run):
+            turned, other = self._settled(setup, joined, turned=True)
+            if any(self._close(case, other.answers) for case in self._cases):
+                setup, run = turned, other
         cured = self._cured(setup, run)
         known_by_heart, remembered = self._asked_otherwise(setup, run, cured)
         return Execution.of(
@@ -99,15 +103,17 @@ class Runner:
             fresh_only=(*cured, *remembered),
         )
 
-    def _settled(self, setup: _Setup, joined: Literal["xh", "hx"] | None) -> tuple[_Setup, ClassRun]:
+    def _settled(
+        self, setup: _Setup, joined: Literal["xh", "hx"] | None, *, turned: bool = False
+    ) -> tuple[_Setup, ClassRun]:
         """Run under a supposed order of x and h in joined inputs; None: any, numbers choose."""
-        setup = setup._replace(roles=Roles(joined=joined))
+        setup = setup._replace(roles=Roles(joined=joined, turned=turned))
         run = self._ask(setup, self._examiner.everything())
         if run.trial is None:
             return setup, run
         chosen = choose(*run.trial, self._cases, self._table_of)
-        roles = Roles(0, joined=joined, proven=False) if chosen is None else replace(chosen, joined=joined)
-        setup = setup._replace(roles=roles)
+        roles = Roles(0, proven=False) if chosen is None else chosen
+        setup = setup._replace(roles=replace(roles, joined=joined, turned=turned))
         return setup, self._ask(setup, self._examiner.everything())
 
     def _fits(self, run: ClassRun) -> bool:
@@ -174,6 +180,7 @@ class Runner:
             "candidate": setup.roles.candidate,
             "pairing": {str(weight): order for weight, order in setup.roles.pairing.items()},
             "joined": setup.roles.joined,
+            "turned": setup.roles.turned,
             "plans_passed_over": setup.plans_passed_over,
             "prepared": self._prepared,
             "only_computes": reading.only_computes,

@@ -127,8 +127,11 @@ def _behind_gradient(check: Check, contract: Check | None, evidence: Evidence, c
 def _is_idle(array: str, mistakes: Sequence[Mistake], cases: Sequence[Case]) -> bool:
     """Return whether an answer with these mistakes does not depend on an array of a gate, such as ``kernel f``."""
     name, gate = array.split()
+    names = ("kernel", "recurrent_kernel") if name == "both" else (name,)
     case = min(cases, key=lambda case: case.expected.size)
     columns = np.repeat([each == gate for each in GATES], case.weights.units)
-    halved = np.where(columns, np.float32(0.5), np.float32(1.0)) * getattr(case.weights, name)
-    other = replace(case, weights=replace(case.weights, **{name: halved}))
+    factor = np.where(columns, np.float32(0.5), np.float32(1.0))
+    other = replace(
+        case, weights=replace(case.weights, **{name: factor * getattr(case.weights, name) for name in names})
+    )
     return np.array_equal(replay(mistakes, case), replay(mistakes, other), equal_nan=True)

@@ -80,11 +80,13 @@ class ClassRequest(_Run):
     """A request to ask the class.
 
     Attributes:
+        turned: square weights of no layer stand the other way round than the rest of the weights.
         plans_passed_over: ways to construct it that are left out, because their numbers were wrong.
     """
 
     task: Literal["class"]
     call_site: CallSite | None
+    turned: bool
     plans_passed_over: int
     questions: list[Question]
     probes: list[Question]

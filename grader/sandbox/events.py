@@ -99,6 +99,7 @@ class Parts(Event):
     # Layers that get x where their siblings get h, or the other way round -> what they get.
     misfed: Annotated[dict[Name, Literal["x", "h"]], Field(max_length=8)] = {}
     states: Annotated[list[Name], Field(max_length=20)] = []  # variables that a call assigns
+    square: bool = False  # a weight of no layer fits as it stands and transposed
     drops: bool = False  # the code calls something dropout
     # Weights that the model does not know of, and objects that hold such weights.
     untracked: Annotated[dict[Name, Literal["variable", "holder"]], Field(max_length=20)] = {}

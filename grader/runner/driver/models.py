@@ -149,6 +149,7 @@ class Models:
                     for leaf in (placement.misfed if placement else ())
                 },
                 states=[path[:MAX_NAME] for path in self._states[:MOST_HOLDERS_TOLD]],
+                square=any(leaf.is_square and leaf.layer is None for leaf in leaves),
                 drops=any("dropout" in name.lower() for name in self._names_in_code()),
                 **self._untracked(built, placement),
                 **gaps(leaves, sizes["features"], sizes["units"]),
@@ -159,6 +160,7 @@ class Models:
         leaves = [leaf for leaf in find_leaves(model, self._module.names) if leaf.path not in self._unused]
         for leaf in leaves:
             leaf.use = self._uses.get(leaf.path)
+            leaf.turned = self._request["turned"] and leaf.layer is None
         return leaves
 
     def _find_unused(self, sizes: Sizes, model: Any, x: tf.Tensor) -> frozenset[str]:

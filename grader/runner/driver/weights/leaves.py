@@ -28,6 +28,9 @@ class Leaf:
     built_in: bool = False  # whether it belongs to a recurrent layer of Keras
     holder: str | None = None  # the outermost object around it that is no layer: Keras does not look inside
     layout: str = "plain"  # how its axes stand, see `sort_by_shape`
+    gates: int = 1  # of how many gates it holds columns, see `sort_by_shape`
+    is_square: bool = False  # its shape fits more than one layout
+    turned: bool = False  # take another of these layouts than the rest of the weights have
     use: Use | None = None  # what it is for, where a model of other sizes showed that
 
     @property
@@ -74,7 +77,9 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
         return
     seen.add(id(value))
     if _is_variable(value):
-        yield Leaf(path, value, tuple(value.shape))
+        # What takes values of any size is a state.
+        if not isinstance(value.shape, tf.TensorShape) or value.shape.is_fully_defined():
+            yield Leaf(path, value, tuple(value.shape))
     elif isinstance(value, tf.keras.layers.Dense):
         # A Dense that was built has a kernel. One that `call` never uses has none, but still has a name.
         kernel = getattr(value, "kernel", None) if value.built else None
@@ -94,6 +99,9 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
     elif isinstance(value, tf.keras.layers.Layer | tf.Module) or is_plain(value):
         internal = _internal_names(value)
         is_layer = isinstance(value, tf.keras.layers.Layer)
+        if is_layer and not value.built and path and type(value).__module__ == MODULE_NAME:
+            # A layer of the student's own that was never called: only its name exists.
+            yield Leaf(f"{path}.kernel", None, None, layer=path)
         for name, item in _attributes(value):
             if name not in internal:
                 found = _walk(item, f"{path}.{name}".lstrip("."), seen)

@@ -11,9 +11,10 @@ than one candidate, and numbers decide.
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +23,9 @@ from driver.weights.gate_names import GATES, clear_gates, gate_of_path, gates_by
 from driver.weights.leaves import Leaf
 from driver.weights.used import changed
 from driver.weights.weight_shapes import Sorted, as_columns, laid_out, open_to_c, sort_by_shape
+
+# Array of a Keras LSTM -> the student's weights that are a part of it, each with its gates in column order.
+Held = dict[str, list[tuple[Leaf, str]]]
 
 # Drives a gate so far that the rest of its sum has no effect.
 SATURATING = 100.0
@@ -72,14 +76,26 @@ def candidates(
         and None when there is nothing to assign.
     """
     found = sort_by_shape(leaves, features, units)
-    if any(found.fused.values()):
-        return _fused_candidates(found, unpack_names, joined)
     wrong = misfed(found)
     found.single = {array: [leaf for leaf in group if leaf not in wrong] for array, group in found.single.items()}
-    placements, evidence = _single_candidates(found, pairing or {}, joined)
+    ways, is_complete = _ways(found, unpack_names, pairing or {})
+    if not ways:
+        return [], None
+    # What is wholly open takes the same of all orders: the first of each kind of weight goes with the first of another.
+    every = math.factorial(len(GATES))
+    together = [_joined(each) for each in zip(*(way for way in ways if len(way) == every), strict=True)]
+    settled = [way for way in ways if len(way) != every]
+    chosen = map(_joined, itertools.product(*settled, *([together] if together else [])))
+    splits = _splits(found, joined)
+    placements = [
+        _placement(held, found, split)
+        for held, split in itertools.product(itertools.islice(chosen, MOST_CHOICES), splits)
+    ]
     for placement in placements:
         placement.misfed = wrong
-    return placements, evidence
+    if not is_complete:
+        return placements, None
+    return placements, "names" if len(placements) == 1 and splits == ("",) else "numbers"
 
 
 def misfed(found: Sorted) -> list[Leaf]:
@@ -93,65 +109,98 @@ def misfed(found: Sorted) -> list[Leaf]:
     return wrong
 
 
-def _fused_candidates(
-    found: Sorted, unpack_names: Sequence[Sequence[str]], joined: str | None
-) -> tuple[list[Placement], str | None]:
-    possible, evidence = _fused_orders(found.fused, unpack_names)
-    splits = _splits(found.fused, joined)
-    placements = []
-    for order, split in itertools.product(possible, splits):
-        placement = Placement()
-        for array, leaves in found.fused.items():
-            placement.slots += [(leaf, array, order, split) for leaf in leaves]
-        kernel_paths = [leaf.path for leaf in found.fused["kernel"] + found.fused["both"]]
-        _assign_biases(placement, found.fused_biases, kernel_paths, lambda _, order=order: order)  # type: ignore[misc]
-        placements.append(placement)
-    return placements, evidence if splits == ("",) and len(placements) == 1 else "numbers"
+def _joined(held: Iterable[Held]) -> Held:
+    return {array: leaves for each in held for array, leaves in each.items()}
 
 
-def _splits(groups: dict[str, list[Leaf]], joined: str | None) -> tuple[str, ...]:
+def _splits(found: Sorted, joined: str | None) -> tuple[str, ...]:
     """List the possible orders of rows in a weight that takes x and h joined."""
-    if not groups.get("both"):
+    if not any(groups["both"] for groups in (found.fused, found.single, found.bundled)):
         return ("",)
     return (joined,) if joined else ("xh", "hx")
 
 
-def _fused_orders(fused: dict[str, list[Leaf]], unpack_names: Sequence[Sequence[str]]) -> tuple[list[str], str | None]:
-    found = [orders(names) for names in unpack_names if len(names) == len(GATES)]
-    # One order that names settle is not doubted for the sake of another split, of something else.
-    found = [each for each in found if len(each) == 1] or found
-    if not found and any(re.search(r"(^|\.)_?recurrent_kernel$", leaf.path) for leaf in fused["recurrent_kernel"]):
-        return [GATES], "names"  # Keras' own names: Keras' own order
-    possible = list(dict.fromkeys(itertools.chain.from_iterable(found))) or orders([""] * len(GATES))
-    return possible, "names" if len(possible) == 1 else "numbers"
+def _ways(
+    found: Sorted, unpack_names: Sequence[Sequence[str]], pairing: dict[str, list[int]]
+) -> tuple[list[list[Held]], bool]:
+    """List what each kind of weight may hold: weights of all gates at once, of one gate, and of two or three.
 
-
-def _single_candidates(
-    found: Sorted, pairing: dict[str, list[int]], joined: str | None
-) -> tuple[list[Placement], str | None]:
-    groups = {array: leaves for array, leaves in found.single.items() if leaves}
-    if not groups:
-        return [], None
-    named = {array: gates_by_name(leaves, found.unbuilt) for array, leaves in groups.items()}
+    Returns:
+        alternatives for each kind, to be combined; and False where some gates have no weight.
+    """
+    singles = {array: leaves for array, leaves in found.single.items() if leaves}
+    named = {array: gates_by_name(leaves, found.unbuilt) for array, leaves in singles.items()}
     opened = open_groups(found)
-    if opened.keys() >= {array for array, gates in named.items() if len(gates) < len(GATES)}:
-        evidence = "names"
-    else:
-        opened, evidence = {}, None  # too few weights, or too many: go by names alone
+    is_complete = opened.keys() >= {array for array, gates in named.items() if len(gates) < len(GATES)}
+    if not is_complete:
+        opened = {}  # too few weights, or too many: go by names alone
     first = next(iter(opened), None)
     ordered = {
         array: [leaves[place] for place in pairing.get(array, range(4))] if array != first else leaves
         for array, leaves in opened.items()
     }
-    choices = [named | chosen for chosen in _choices(ordered)]
-    splits = _splits(groups, joined)
-    placements = [
-        _single_placement(choice, found.unit_biases, split) for choice, split in itertools.product(choices, splits)
+    biases = bias_group(found)
+    if biases and "bias" not in opened and len(clear := gates_by_name(biases, [])) == len(GATES):
+        named["bias"] = clear
+    known = {array: [(leaf, gate) for gate, leaf in gates.items()] for array, gates in named.items()}
+    ways = [[known | each for each in _choices(ordered)]] if known or ordered else []
+    if fused := _fused(found, unpack_names):
+        ways.append(fused)
+    ways += _dealt(found)
+    return ways if singles or any(found.fused.values()) or any(found.bundled.values()) else [], is_complete
+
+
+def _fused(found: Sorted, unpack_names: Sequence[Sequence[str]]) -> list[Held]:
+    """List the orders of gates in weights that hold all of them, in the student's own words where these settle it."""
+    arrays = {array: leaves for array, leaves in found.fused.items() if leaves}
+    biases = [leaf for leaf in found.fused_biases if leaf.layer is None]
+    if not arrays and not biases:
+        return []
+    read = [orders(names) for names in unpack_names if len(names) == len(GATES)]
+    # One order that names settle is not doubted for the sake of another split, of something else.
+    settled = list(dict.fromkeys(each[0] for each in read if len(each) == 1))
+    if not read and any(re.search(r"(^|\.)_?recurrent_kernel$", leaf.path) for leaf in found.fused["recurrent_kernel"]):
+        settled = [GATES]  # Keras' own names: Keras' own order
+    possible = settled or list(dict.fromkeys(itertools.chain.from_iterable(read))) or orders([""] * len(GATES))
+    several = [*arrays] or ["bias"]
+    # Where the code splits in several orders, each array may have its own; the bias goes with the first.
+    taken = (
+        itertools.product(possible, repeat=len(several))
+        if len(settled) > 1
+        else ([each] * len(several) for each in possible)
+    )
+    return [
+        {array: [(leaf, order) for leaf in arrays.get(array, [])] for array, order in zip(several, each, strict=True)}
+        | ({"bias": [(leaf, each[0]) for leaf in biases]} if biases else {})
+        for each in taken
     ]
-    return placements, evidence if splits == ("",) and len(placements) == 1 else "numbers"
 
 
-def _choices(opened: dict[str, list[Leaf]]) -> list[dict[str, dict[str, Leaf]]]:
+def _dealt(found: Sorted) -> list[list[Held]]:
+    """List the ways to deal four gates to weights of several gates each; weights of the same widths get the same."""
+    alike: dict[tuple[int, ...], dict[str, list[Leaf]]] = defaultdict(dict)
+    for array, leaves in found.bundled.items():
+        if leaves:
+            alike[tuple(leaf.gates for leaf in leaves)][array] = leaves
+    ways = []
+    for widths, arrays in alike.items():
+        ends = list(itertools.accumulate(widths))
+        deals = [
+            ["".join(order[end - width : end]) for width, end in zip(widths, ends, strict=True)]
+            for order in itertools.permutations(GATES)
+        ]
+        # Within one weight the order matters, and names bind weights of one gate.
+        clear = [gate_of_path(leaf.path) if leaf.gates == 1 else None for leaf in next(iter(arrays.values()))]
+        deals = [
+            deal for deal in deals if all(not gate or gate == part for gate, part in zip(clear, deal, strict=True))
+        ]
+        ways.append(
+            [{array: list(zip(leaves, deal, strict=True)) for array, leaves in arrays.items()} for deal in deals]
+        )
+    return [way for way in ways if way]
+
+
+def _choices(opened: dict[str, list[Leaf]]) -> list[Held]:
     """List the gates that groups of four weights can have, as far as names leave them open.
 
     Weights in the same order, whichever that is, take the same gates, where the same ones are open.
@@ -164,7 +213,7 @@ def _choices(opened: dict[str, list[Leaf]]) -> list[dict[str, dict[str, Leaf]]]:
     ways = [
         [
             {
-                array: {gate or next(rest): leaf for leaf, gate in leaves}
+                array: [(leaf, gate or next(rest)) for leaf, gate in leaves]
                 for array, leaves in arrays.items()
                 for rest in [iter(order)]
             }
@@ -172,8 +221,19 @@ def _choices(opened: dict[str, list[Leaf]]) -> list[dict[str, dict[str, Leaf]]]:
         ]
         for left, arrays in alike.items()
     ]
-    together = ({array: gates for way in chosen for array, gates in way.items()} for chosen in itertools.product(*ways))
-    return list(itertools.islice(together, MOST_CHOICES))
+    return [_joined(chosen) for chosen in itertools.product(*ways)]
+
+
+def bias_group(found: Sorted) -> list[Leaf]:
+    """Return the four biases of no layer that go with the four gates; of two such groups the first."""
+    loose = [leaf for leaf in found.unit_biases if leaf.layer is None]
+    if len(loose) == len(GATES):
+        return loose
+    groups: dict[str, list[Leaf]] = defaultdict(list)
+    for leaf in loose:
+        # ``b_ii b_if b_ig b_io``, ``R[0] R[1] R[2] R[3]``
+        groups[re.sub(r"(\w|\[[^\]]*\])$", "", leaf.path)].append(leaf)
+    return next((group for group in groups.values() if len(group) == len(GATES)), [])
 
 
 def open_groups(found: Sorted) -> dict[str, list[Leaf]]:
@@ -183,12 +243,12 @@ def open_groups(found: Sorted) -> dict[str, list[Leaf]]:
         for array, leaves in found.single.items()
         if len(leaves) == len(GATES) and None in clear_gates([leaf.path for leaf in leaves])
     }
-    loose = [leaf for leaf in found.unit_biases if leaf.layer is None]
+    biases = bias_group(found)
     # A bias that stands alone beside one kernel belongs to that kernel.
     owners = [_owner(leaf.path) for array in ("kernel", "both") for leaf in found.single[array]]
-    beside = {_owner(leaf.path) for leaf in loose} <= {owner for owner in owners if owners.count(owner) == 1}
-    if len(loose) == len(GATES) and not beside and None in clear_gates([leaf.path for leaf in loose]):
-        groups["bias"] = loose
+    beside = {_owner(leaf.path) for leaf in biases} <= {owner for owner in owners if owners.count(owner) == 1}
+    if biases and not beside and None in clear_gates([leaf.path for leaf in biases]):
+        groups["bias"] = biases
     return groups
 
 
@@ -229,29 +289,30 @@ def find_pairing(
     return places
 
 
-def _single_placement(choice: dict[str, dict[str, Leaf]], biases: list[Leaf], split: str) -> Placement:
+def _placement(held: Held, found: Sorted, split: str) -> Placement:
     placement = Placement()
     gates_of_owner: dict[str, list[str]] = defaultdict(list)
-    kernels = {array: gates for array, gates in choice.items() if array != "bias"}
-    for array, gates in kernels.items():
-        for gate, leaf in gates.items():
-            gates_of_owner[leaf.layer or _owner(leaf.path)].append(gate)
+    for array, leaves in held.items():
+        for leaf, gates in leaves if array != "bias" else ():
+            gates_of_owner[leaf.layer or _owner(leaf.path)].append(gates)
             if leaf.variable is not None:
-                placement.slots.append((leaf, array, gate, split))
-    input_paths = [leaf.path for array in ("kernel", "both") for leaf in kernels.get(array, {}).values()]
-    loose = [leaf for leaf in biases if leaf.layer is None]
-    named = choice.get("bias") or (gates_by_name(loose, []) if len(loose) == len(GATES) else {})
-    gate_of_loose = {id(leaf): gate for gate, leaf in named.items()}
+                placement.slots.append((leaf, array, gates, split))
+    input_paths = [leaf.path for array in ("kernel", "both") for leaf, _ in held.get(array, [])]
+    gates_of_bias = {id(leaf): gates for leaf, gates in held.get("bias", [])}
 
-    def gate_of(leaf: Leaf) -> str | None:
+    def gates_of(leaf: Leaf) -> str | None:
         # A bias goes with the kernel beside it; when one object has several biases, names decide.
         beside = gates_of_owner.get(leaf.layer or _owner(leaf.path), [])
         if leaf.layer is not None or len(set(beside)) == 1:
-            return beside[-1] if beside else None
-        return gate_of_loose.get(id(leaf)) or gate_of_path(leaf.path) or (beside[-1] if beside else None)
+            return beside[-1] if beside and len(beside[-1]) == _gates_in(leaf, found) else gates_of_bias.get(id(leaf))
+        return gates_of_bias.get(id(leaf)) or (gate_of_path(leaf.path) if _gates_in(leaf, found) == 1 else None)
 
-    _assign_biases(placement, biases, input_paths, gate_of)
+    _assign_biases(placement, [*found.fused_biases, *found.unit_biases, *found.bundled_biases], input_paths, gates_of)
     return placement
+
+
+def _gates_in(bias: Leaf, found: Sorted) -> int:
+    return len(GATES) if bias in found.fused_biases else 1 if bias in found.unit_biases else bias.gates
 
 
 def _assign_biases(
@@ -260,14 +321,13 @@ def _assign_biases(
     """Give each gate the bias beside its input weights, else its first one; the other biases become zero."""
     owners = {_owner(path) for path in input_paths}
     taken: set[str] = set()
-    for leaf in sorted(biases, key=lambda leaf: _owner(leaf.path) not in owners):
+    # One that is named comes before one that is not.
+    for leaf in sorted(biases, key=lambda leaf: (_owner(leaf.path) not in owners, gates_of(leaf) is None)):
         gates = gates_of(leaf)
-        if not gates:
-            continue
-        if gates in taken:
-            placement.zeros.append((leaf, gates))
+        if gates is None or taken & set(gates):
+            placement.zeros.append((leaf, gates or ""))
         else:
-            taken.add(gates)
+            taken |= set(gates)
             placement.slots.append((leaf, "bias", gates, ""))
 
 

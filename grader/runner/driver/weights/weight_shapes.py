@@ -6,6 +6,7 @@ those of all gates at once.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +20,14 @@ from driver.weights.leaves import Leaf, Use, find_leaves
 
 @dataclass
 class Sorted:
-    """Weights sorted by use: all gates at once, one gate, a bias of either kind; and layers never built."""
+    """Weights sorted by use: all gates at once, one gate, two or three; biases likewise; and layers never built."""
 
     fused: dict[str, list[Leaf]]
     single: dict[str, list[Leaf]]
+    bundled: dict[str, list[Leaf]]
     fused_biases: list[Leaf]
     unit_biases: list[Leaf]
+    bundled_biases: list[Leaf]
     unbuilt: list[Leaf]
 
 
@@ -41,9 +44,10 @@ def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
     shaped = [leaf for leaf in leaves if leaf.shape is not None and leaf.path.rpartition(".")[0] not in scaling]
     fused: dict[str, list[Leaf]] = {array: [] for array in rows}
     single: dict[str, list[Leaf]] = {array: [] for array in rows}
+    bundles: dict[str, list[Leaf]] = {array: [] for array in rows}
     readings: list[tuple[Leaf, dict[str, list[Leaf]], dict[str, tuple[str, ...]]]] = []
     for leaf in shaped:
-        for gates, groups in ((4, fused), (1, single)):
+        for gates, groups in ((4, fused), (1, single), (2, bundles), (3, bundles)):
             fits = {
                 array: fit
                 for array, height in rows.items()
@@ -54,6 +58,7 @@ def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
                 )
             }
             if fits:
+                leaf.gates = gates
                 readings.append((leaf, groups, fits))
                 break
     popular = Counter(layout for _, _, fits in readings for fit in fits.values() for layout in fit)
@@ -66,20 +71,35 @@ def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
             biases.append(leaf)
             continue
         array = next(iter(fits))
-        leaf.layout = max(fits[array], key=lambda layout: popular[layout])
+        likely = sorted(fits[array], key=lambda layout: -popular[layout])
+        leaf.is_square = len(likely) > 1
+        leaf.layout = likely[leaf.turned and leaf.is_square]
         groups[array].append(leaf)
     taken = {id(leaf) for leaf, _, _ in readings}
     # The kernel of a Dense layer of one unit, ``(units, 1)``, is no bias.
     biases += [leaf for leaf in shaped if id(leaf) not in taken and not leaf.is_kernel]
     for leaf in biases:
         leaf.layout = "gates_last" if leaf.bare == (units, 4) else "plain"
+        leaf.gates = leaf.bare[0] // units if len(leaf.bare) == 1 else max(1, math.prod(leaf.bare) // units)
+    bundled = {array: _together(single[array], bundles[array], shaped) for array in rows if not fused[array]}
+    several = [leaf for leaf in biases if leaf.bare in ((2 * units,), (3 * units,), (2, units), (3, units))]
+    loose = [leaf for leaf in biases if leaf.bare == (units,) and leaf.layer is None]
+    bundled["bias"] = _together(loose, [leaf for leaf in several if leaf.layer is None], shaped)
     return Sorted(
         fused,
-        single,
+        {array: [] if bundled.get(array) else leaves for array, leaves in single.items()},
+        {array: bundled.get(array, []) for array in (*rows, "bias")},
         [leaf for leaf in biases if leaf.bare in ((4 * units,), (4, units), (units, 4))],
         [leaf for leaf in biases if leaf.bare == (units,)],
+        several if any(bundled.values()) else [],
         [leaf for leaf in leaves if leaf.shape is None],
     )
+
+
+def _together(single: list[Leaf], bundles: list[Leaf], order: Sequence[Leaf]) -> list[Leaf]:
+    """Return weights of one gate and of several that make four gates together; none where they do not."""
+    found = [leaf for leaf in order if leaf in bundles or leaf in single]
+    return found if bundles and sum(leaf.gates for leaf in found) == len(GATES) else []
 
 
 def _agrees(leaf: Leaf, *use: int | str) -> bool:
@@ -90,8 +110,10 @@ def uses(found: Sorted) -> dict[str, Use]:
     """Map path -> what a weight is for."""
     groups = [(4, array, leaves) for array, leaves in found.fused.items()]
     groups += [(1, array, leaves) for array, leaves in found.single.items()]
-    groups += [(0, "bias", [*found.fused_biases, *found.unit_biases])]
-    return {leaf.path: (gates, array, leaf.layout) for gates, array, leaves in groups for leaf in leaves}
+    groups += [(0, "bias", [*found.fused_biases, *found.unit_biases, *found.bundled_biases])]
+    used = {leaf.path: (gates, array, leaf.layout) for gates, array, leaves in groups for leaf in leaves}
+    bundled = ((array, leaf) for array, leaves in found.bundled.items() for leaf in leaves)
+    return used | {leaf.path: (leaf.gates, array, leaf.layout) for array, leaf in bundled}
 
 
 def is_crowded(found: Sorted) -> bool:
@@ -115,7 +137,9 @@ def count_gates(model: Any, names: dict[str, Any], features: int, units: int) ->
     found = sort_by_shape(find_leaves(model, names), features, units)
 
     def gates(array: str) -> int:
-        return sum(len(found.single[name]) + 4 * len(found.fused[name]) for name in (array, "both"))
+        names = (array, "both")
+        held = [leaf for name in names for leaf in (*found.single[name], *found.fused[name], *found.bundled[name])]
+        return sum(leaf.gates for leaf in held)
 
     return {"kernels": gates("kernel"), "recurrent_kernels": gates("recurrent_kernel")}
 
@@ -160,8 +184,10 @@ def without_weights(leaves: Sequence[Leaf], features: int, units: int) -> dict[s
     Returns: ``kernel`` and ``recurrent_kernel`` -> letters of those gates.
     """
     found = sort_by_shape(leaves, features, units)
-    if any(found.fused.values()) or found.single["both"]:
+    if any(found.fused.values()) or any(found.bundled.values()) or found.single["both"]:
         return {}
+    if not any(found.single.values()) and any(leaf.shape for leaf in leaves):
+        return {}  # there are weights, in an order of their own
     wrong = {(item["gate"], item["expected"][0]) for item in misshapen(leaves, features, units)}
     missing = {}
     for array, rows in (("kernel", features), ("recurrent_kernel", units)):

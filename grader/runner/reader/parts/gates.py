@@ -27,12 +27,28 @@ THROUGH = frozenset(
 MOST_SEEN = 500
 WEIGHTS = frozenset({"weight", "layer", "name", "parameter"})
 LETTERS = {
-    **dict.fromkeys(("i", "input", "inp", "in", "update", "ig", "it", "вход", "входной"), "I"),
-    **dict.fromkeys(("f", "forget", "fg", "ft", "забывания", "забыть"), "F"),
+    **dict.fromkeys(("i", "input", "inp", "in", "ingate", "update", "ig", "it", "вход", "входной"), "I"),
+    **dict.fromkeys(("f", "forget", "forgetgate", "fgate", "fg", "ft", "забывания", "забыть"), "F"),
     **dict.fromkeys(
-        ("c", "g", "ch", "candidate", "cand", "cell", "gt", "ct", "cc", "new", "tilde", "кандидат", "memory"), "C"
+        (
+            "c",
+            "g",
+            "ch",
+            "candidate",
+            "cand",
+            "cell",
+            "cellgate",
+            "gt",
+            "ct",
+            "cc",
+            "new",
+            "tilde",
+            "кандидат",
+            "memory",
+        ),
+        "C",
     ),
-    **dict.fromkeys(("o", "output", "out", "og", "ot", "выход", "выходной"), "O"),
+    **dict.fromkeys(("o", "output", "out", "outgate", "og", "ot", "выход", "выходной"), "O"),
 }
 # ``fcXI``, ``W_hf``, ``Uo``, ``kernel_i``: a word for a weight or an array, and a gate's letter behind it.
 BEHIND = re.compile(
