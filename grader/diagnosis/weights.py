@@ -30,7 +30,7 @@ def other_cell(parts: Parts | None, reading: Reading, exercise: CaseEntry) -> Fi
     if len({part.gate for part in reading.parts if part.part == "sum" and part.gate}) == len(GATES):
         return None  # the source has four sums: one of them has no weights
     # Layers that are never called, and weights of several gates, are other cells only at first sight.
-    if parts is None or any(weight.endswith(NO_SHAPE) or STACKED.search(weight) for weight in parts.found):
+    if parts is None or parts.misshapen or any(NO_SHAPE in each or STACKED.search(each) for each in parts.found):
         return None
     of_x, of_h = _weights_of(parts, exercise)
     gates = sum(width for _, width in of_x)

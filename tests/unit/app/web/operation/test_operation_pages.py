@@ -105,7 +105,7 @@ async def test_regrade_names_causes_as_their_reports_do(service: Service, browse
     await hand_in(service, "ivanov")
     shown = await ready_preview(browser)
     assert "Nothing is forgotten</p>" in shown
-    assert "Candidate in the memory&#39;s place</p>" in shown
+    assert "Candidate instead of the memory</p>" in shown
 
 
 async def test_course_page_leads_to_a_preview_of_works_graded_by_an_earlier_grader(service: Service) -> None:
