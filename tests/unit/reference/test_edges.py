@@ -28,9 +28,9 @@ def layer(features=4, units=8):
 def test_there_are_zeros_in_the_middle_and_at_the_end_one_row_and_one_step():
     zeros, values, step = edge_cases(layer(), [1])
     assert zeros.x.shape[0] == 1
-    assert [not row.any() for row in zeros.x[0]] == [False, False, True, False, True]
+    assert [not row.any() for row in zeros.x[0]] == [False, True, False, True]
     assert step.x.shape[1] == 1
-    padded, empty, saturating, constant = values.x
+    padded, empty, saturating, constant = values.x[:4]
     assert padded[0].any()
     assert not padded[1:].any()
     assert not empty.any()
