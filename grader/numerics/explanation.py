@@ -333,7 +333,11 @@ def _fits(mistakes: Sequence[Mistake], asked: Asked) -> float | None:
         off = comparable & ~(difference <= TOLERANCE + ROUNDING * rounding)
         quantum = max((mistake.quantum for mistake in mistakes), default=0.0)
         if quantum and off.sum() <= OTHER_SIDE * comparable.sum() + 1:
-            off &= ~(difference <= 1.5 * quantum)
+            excused = difference <= 1.5 * quantum
+            if any(mistake.code == "rounded" and "coarse" in mistake.changes for mistake in mistakes):
+                # What is rounded at the end is a round number on either side.
+                excused &= np.abs(asked.answer - quantum * np.round(asked.answer / quantum)) <= TOLERANCE
+            off &= ~excused
         if off.any():
             return None
     return float(difference[comparable].max(initial=0.0))

@@ -185,6 +185,18 @@ def test_a_plain_mistake_is_not_told_as_two_others_with_its_numbers(explained, n
     assert [mistake.name for mistake in explained(lambda case: replay([NAMED[name]], case)).mistakes] == [name]
 
 
+def test_numbers_that_are_not_round_are_not_called_rounded(explained):
+    """Such as those of a softmax, nearly all of which are nearly 0 or 1."""
+
+    def nearly_round(case):
+        answer = np.round(case.expected)
+        answer.flat[:: answer.size // 2] += 0.3
+        return answer
+
+    assert explained(lambda case: np.round(case.expected)) is not None
+    assert explained(nearly_round) is None
+
+
 def test_an_answer_that_nothing_explains_is_not_replayed_by_every_mistake(cases, table, monkeypatch):
     """All of them are computed together where only the longest case has an answer."""
     replayed = []
