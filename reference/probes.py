@@ -185,7 +185,7 @@ def other_numbers(case: Case, seed: Sequence[int]) -> Case:
 
 
 @dataclass(frozen=True)
-class Probed:
+class PartsJudgement:
     """Evidence about the `PARTS` in the answers to the questions.
 
     Args:
@@ -200,7 +200,7 @@ class Probed:
     blamed: frozenset[str] = frozenset()
 
 
-def probed_parts(asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating]]) -> Probed:
+def judge_parts(asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating]]) -> PartsJudgement:
     """Judge the parts of a wrong answer, each by itself.
 
     Args:
@@ -208,13 +208,13 @@ def probed_parts(asked: Sequence[Case], answers: Mapping[str, NDArray[np.floatin
         answers: id -> the model's output; if one is missing or has another shape, no part is right.
     """
     if not asked:
-        return Probed()
+        return PartsJudgement()
     for question in asked:
         answer = answers.get(question.spec.id)
         if answer is None or answer.shape != question.expected.shape:
-            return Probed()
+            return PartsJudgement()
     with np.errstate(all="ignore"):
-        return _Observed(asked, answers).judged()
+        return _Observed(asked, answers).judge()
 
 
 class _Observed:
@@ -247,7 +247,7 @@ class _Observed:
     def _same(self, place: Place, other: Place) -> bool:
         return _close(self._at(place), self._at(other), SMALL * TOLERANCE)
 
-    def judged(self) -> Probed:
+    def judge(self) -> PartsJudgement:
         alone = {gate: self._right(gate, *seen) for gate, (seen, _) in SEEN.items()}
         alone["o"] = alone["o"] and self._output_is_tanh()
         with_h = {gate: self._right(gate, *seen) for gate, (_, seen) in SEEN.items()}
@@ -274,7 +274,7 @@ class _Observed:
         heard = heard and not (hidden and self._same(("c kept", 2), ("i", 0)))
         if passes_c and self._carries(heard or not any(alone.values()), found):
             found.add("recurrence")
-        return Probed(frozenset(found), heard, self._blamed(alone, found) if heard else frozenset())
+        return PartsJudgement(frozenset(found), heard, self._blamed(alone, found) if heard else frozenset())
 
     @staticmethod
     def _blamed(alone: Mapping[str, bool], found: set[str]) -> frozenset[str]:

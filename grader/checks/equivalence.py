@@ -39,9 +39,9 @@ def equivalence(evidence: Evidence) -> Verdict:
     case, understanding = evidence.assignment.cases[0], evidence.understanding
     right = [part for part in PARTS if part in understanding.right_parts]
     earned = PARTIAL * len(right) / len(PARTS)
-    if (probed := understanding.probed) is not None:
+    if (judgement := understanding.by_probes) is not None:
         # They earn points, but are said to be right only where all of their weights were seen at work.
-        right = [part for part in right if probed.is_certain and part not in probed.blamed]
+        right = [part for part in right if judgement.is_certain and part not in judgement.blamed]
     form = _form_params(understanding.form, answer, case)
     read = understanding.as_read.get(evidence.exercise)
     if read is not None and read.close and understanding.right_parts == frozenset(PARTS):
@@ -118,6 +118,6 @@ def _localised(evidence: Evidence) -> Params:
         return {"changes": True, "variant": "changes"}
     if evidence.execution.parts is not None and evidence.execution.parts.misshapen:
         return {}  # weights that do not fit are the reason
-    probed = evidence.understanding.probed
-    wrong = [part for part in PARTS if part in probed.blamed] if probed and probed.right else []
+    judgement = evidence.understanding.by_probes
+    wrong = [part for part in PARTS if part in judgement.blamed] if judgement and judgement.right else []
     return {"unexplained": True, "wrong": wrong, **evidence.understanding.repair}

@@ -20,7 +20,7 @@ from grader.report.finding import Params
 from grader.sandbox.events import Gradients
 from reference import Case, probes
 from reference.misconceptions import PARTS, RECURRENCE, Table
-from reference.probes import Probed
+from reference.probes import PartsJudgement
 
 Array = NDArray[np.floating]
 
@@ -37,7 +37,7 @@ class Understanding:
         as_read: the comparisons of the available numbers, read in that form.
         explanation: the known mistakes that give the numbers of a wrong answer.
         right_parts: the parts of a wrong answer to the exercise's own case that are still right.
-        probed: of an unexplained one, what the probes show.
+        by_probes: of an unexplained one, what the probes show of its parts.
         repair: of unexplained answers, as `grader.numerics.repairs.repair` returns it.
     """
 
@@ -48,7 +48,7 @@ class Understanding:
     as_read: Mapping[str, Comparison] = field(default_factory=dict)
     explanation: Explanation | None = None
     right_parts: frozenset[str] = frozenset()
-    probed: Probed | None = None
+    by_probes: PartsJudgement | None = None
     repair: Params = field(default_factory=dict)
 
     def right_numbers(self, case_id: str) -> bool:
@@ -86,7 +86,7 @@ def understand(
     as_read = {case.spec.id: _compared(form, answers, case, tolerance) for case in answered}
     exercise = cases[0].spec.id
     right_parts: frozenset[str]
-    probed = None
+    by_probes = None
     if comparisons[exercise].close or exercise not in numbers:
         right_parts = frozenset()
     elif as_read[exercise].close:
@@ -94,8 +94,8 @@ def understand(
     elif explanation is not None:
         right_parts = explanation.right_parts
     else:
-        probed = _probed_parts(execution, form, cases[0], numbers[exercise])
-        right_parts = probed.right
+        by_probes = _parts_by_probes(execution, form, cases[0], numbers[exercise])
+        right_parts = by_probes.right
     # Repairs are only searched for in wrong answers.
     is_open = explanation is None and form.is_whole and not any(each.close for each in as_read.values())
     return Understanding(
@@ -106,7 +106,7 @@ def understand(
         as_read,
         explanation,
         right_parts - form.wrong,
-        probed,
+        by_probes,
         repair(numbers, cases) if is_open else {},
     )
 
@@ -191,14 +191,14 @@ def _form(explanation: Explanation | None, answers: Mapping[str, Answer], cases:
     return next((form for form in forms if form.is_whole and form.is_plain), None)
 
 
-def _probed_parts(execution: Execution, form: Form, exercise: Case, answer: Array) -> Probed:
+def _parts_by_probes(execution: Execution, form: Form, exercise: Case, answer: Array) -> PartsJudgement:
     """Return what the probes show of the parts of an answer."""
     # An answer that is constant, or changes at every call, earns nothing, whatever the probes say.
     if not form.is_whole or not np.ptp(answer) or not repeats_itself(execution):
-        return Probed()
+        return PartsJudgement()
     asked = probes.questions(exercise.spec.features, exercise.spec.units)
     shapes = {question.spec.id: question.expected.shape for question in asked}
     read = {id: form.read(probed.content, shapes[id]) for id, probed in execution.probed.items()}
-    found = probes.probed_parts(asked, {id: array for id, array in read.items() if array is not None})
+    found = probes.judge_parts(asked, {id: array for id, array in read.items() if array is not None})
     # What is right in the probes and wrong elsewhere is used wrongly later.
     return found if len(found.right) < len(PARTS) else replace(found, right=found.right - RECURRENCE)

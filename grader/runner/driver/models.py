@@ -22,7 +22,7 @@ from driver.weights import roles
 from driver.weights.gate_names import GATES
 from driver.weights.leaves import Leaf, Use, find_leaves, untracked
 from driver.weights.peepholes import ROWS, TIMESTEPS, find_peepholes
-from driver.weights.used import changing, unused
+from driver.weights.used import find_states, find_unused
 from driver.weights.weight_shapes import count_gates, gaps, is_crowded, may_be_states, sort_by_shape, uses
 
 MOST_HOLDERS_TOLD = 10
@@ -176,8 +176,8 @@ class Models:
 
         self._module.follow(sizes | {"timesteps": steps.shape[1]})
         try:
-            self._states = [leaf.path for leaf in changing(leaves, call)]
-            left_out = [leaf.path for leaf in unused(leaves, call)] if is_crowded(found) else []
+            self._states = [leaf.path for leaf in find_states(leaves, call)]
+            left_out = [leaf.path for leaf in find_unused(leaves, call)] if is_crowded(found) else []
             return frozenset([*self._states, *left_out])
         except Exception:  # the experiment is our idea, not the exercise's
             return frozenset()

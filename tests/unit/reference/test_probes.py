@@ -15,12 +15,12 @@ FEATURES, UNITS = 16, 32
 QUESTIONS = probes.questions(FEATURES, UNITS)
 
 
-def probed(respond, asked=QUESTIONS):
-    return probes.probed_parts(asked, {case.spec.id: respond(case) for case in asked})
+def judge(respond, asked=QUESTIONS):
+    return probes.judge_parts(asked, {case.spec.id: respond(case) for case in asked})
 
 
 def right_parts(respond, asked=QUESTIONS):
-    return probed(respond, asked).right
+    return judge(respond, asked).right
 
 
 def with_mistakes(*names):
@@ -39,7 +39,7 @@ def test_a_right_answer_has_every_part_at_any_size(features, units, dtype):
 @pytest.mark.parametrize(("features", "units"), [(5, 8), (16, 3)])
 def test_a_layer_without_room_for_switches_is_not_asked(features, units):
     assert probes.questions(features, units) == ()
-    assert probes.probed_parts((), {}).right == set()
+    assert probes.judge_parts((), {}).right == set()
 
 
 @pytest.mark.parametrize(
@@ -108,14 +108,14 @@ def test_gates_beside_one_that_sees_c_are_right_all_the_same():
 @pytest.mark.parametrize("gate", GATES)
 def test_a_gate_that_hears_a_function_of_h_is_not_right(gate, heard):
     odd = Mistake("", "odd", {f"seen.{gate}": heard}, frozenset(gate))
-    found = probed(lambda case: replay((odd,), case))
+    found = judge(lambda case: replay((odd,), case))
     assert gate not in found.right
     assert gate in found.blamed
 
 
 def test_nothing_is_certain_or_blamed_where_no_gate_hears_h_as_it_should():
     odd = Mistake("", "odd", {f"seen.{gate}": lambda h, c: np.tanh(h) for gate in GATES}, frozenset(GATES))
-    found = probed(lambda case: replay((odd,), case))
+    found = judge(lambda case: replay((odd,), case))
     assert not found.is_certain
     assert found.blamed == set()
 
@@ -123,7 +123,7 @@ def test_nothing_is_certain_or_blamed_where_no_gate_hears_h_as_it_should():
 @pytest.mark.parametrize("passed", [lambda m, h, c: np.tanh(m.new_c), lambda m, h, c: 0.5 * m.new_c])
 def test_a_c_that_is_passed_on_wrongly_is_not_blamed_on_the_forget_gate_alone(passed):
     odd = Mistake("", "odd", {"pass_c": passed}, frozenset({"recurrence"}))
-    assert "recurrence" in probed(lambda case: replay((odd,), case)).blamed
+    assert "recurrence" in judge(lambda case: replay((odd,), case)).blamed
 
 
 def tiled(case):
@@ -153,7 +153,7 @@ def test_random_answers_have_no_right_part(seed, scale):
 
 def test_a_missing_answer_leaves_nothing_right():
     first = QUESTIONS[0]
-    assert probes.probed_parts(QUESTIONS, {first.spec.id: first.expected}) == probes.Probed()
+    assert probes.judge_parts(QUESTIONS, {first.spec.id: first.expected}) == probes.PartsJudgement()
 
 
 def test_nothing_that_a_gate_sums_up_overflows_a_hand_written_tanh():

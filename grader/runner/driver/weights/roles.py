@@ -21,11 +21,11 @@ import numpy as np
 
 from driver.weights.gate_names import GATES, clear_gates, gate_of_path, gates_by_name, manner, orders
 from driver.weights.leaves import Leaf
-from driver.weights.used import changed
+from driver.weights.used import answer_after_change
 from driver.weights.weight_shapes import Sorted, as_columns, laid_out, open_to_c, sort_by_shape
 
 # Array of a Keras LSTM -> the student's weights that are a part of it, each with its gates in column order.
-Held = dict[str, list[tuple[Leaf, str]]]
+Shares = dict[str, list[tuple[Leaf, str]]]
 
 # Drives a gate so far that the rest of its sum has no effect.
 SATURATING = 100.0
@@ -76,20 +76,20 @@ def candidates(
         and None when there is nothing to assign.
     """
     found = sort_by_shape(leaves, features, units)
-    wrong = misfed(found)
+    wrong = find_misfed(found)
     found.single = {array: [leaf for leaf in group if leaf not in wrong] for array, group in found.single.items()}
     ways, is_complete = _ways(found, unpack_names, pairing or {})
     if not ways:
         return [], None
     # What is wholly open takes the same of all orders: the first of each kind of weight goes with the first of another.
     every = math.factorial(len(GATES))
-    together = [_joined(each) for each in zip(*(way for way in ways if len(way) == every), strict=True)]
+    together = [_union(each) for each in zip(*(way for way in ways if len(way) == every), strict=True)]
     settled = [way for way in ways if len(way) != every]
-    chosen = map(_joined, itertools.product(*settled, *([together] if together else [])))
+    chosen = map(_union, itertools.product(*settled, *([together] if together else [])))
     splits = _splits(found, joined)
     placements = [
-        _placement(held, found, split)
-        for held, split in itertools.product(itertools.islice(chosen, MOST_CHOICES), splits)
+        _placement(shares, found, split)
+        for shares, split in itertools.product(itertools.islice(chosen, MOST_CHOICES), splits)
     ]
     for placement in placements:
         placement.misfed = wrong
@@ -98,7 +98,7 @@ def candidates(
     return placements, "names" if len(placements) == 1 and splits == ("",) else "numbers"
 
 
-def misfed(found: Sorted) -> list[Leaf]:
+def find_misfed(found: Sorted) -> list[Leaf]:
     """Find weights whose shape says that they take x, where their siblings by name take h, or the other way round."""
     wrong = []
     for array, other in (("kernel", "recurrent_kernel"), ("recurrent_kernel", "kernel")):
@@ -109,8 +109,8 @@ def misfed(found: Sorted) -> list[Leaf]:
     return wrong
 
 
-def _joined(held: Iterable[Held]) -> Held:
-    return {array: leaves for each in held for array, leaves in each.items()}
+def _union(shares: Iterable[Shares]) -> Shares:
+    return {array: leaves for each in shares for array, leaves in each.items()}
 
 
 def _splits(found: Sorted, joined: str | None) -> tuple[str, ...]:
@@ -122,7 +122,7 @@ def _splits(found: Sorted, joined: str | None) -> tuple[str, ...]:
 
 def _ways(
     found: Sorted, unpack_names: Sequence[Sequence[str]], pairing: dict[str, list[int]]
-) -> tuple[list[list[Held]], bool]:
+) -> tuple[list[list[Shares]], bool]:
     """List what each kind of weight may hold: weights of all gates at once, of one gate, and of two or three.
 
     Returns:
@@ -144,13 +144,13 @@ def _ways(
         named["bias"] = clear
     known = {array: [(leaf, gate) for gate, leaf in gates.items()] for array, gates in named.items()}
     ways = [[known | each for each in _choices(ordered)]] if known or ordered else []
-    if fused := _fused(found, unpack_names):
+    if fused := _fused_ways(found, unpack_names):
         ways.append(fused)
-    ways += _dealt(found)
+    ways += _deals(found)
     return ways if singles or any(found.fused.values()) or any(found.bundled.values()) else [], is_complete
 
 
-def _fused(found: Sorted, unpack_names: Sequence[Sequence[str]]) -> list[Held]:
+def _fused_ways(found: Sorted, unpack_names: Sequence[Sequence[str]]) -> list[Shares]:
     """List the orders of gates in weights that hold all of them, in the student's own words where these settle it."""
     arrays = {array: leaves for array, leaves in found.fused.items() if leaves}
     biases = [leaf for leaf in found.fused_biases if leaf.layer is None]
@@ -176,7 +176,7 @@ def _fused(found: Sorted, unpack_names: Sequence[Sequence[str]]) -> list[Held]:
     ]
 
 
-def _dealt(found: Sorted) -> list[list[Held]]:
+def _deals(found: Sorted) -> list[list[Shares]]:
     """List the ways to deal four gates to weights of several gates each; weights of the same widths get the same."""
     alike: dict[tuple[int, ...], dict[str, list[Leaf]]] = defaultdict(dict)
     for array, leaves in found.bundled.items():
@@ -200,7 +200,7 @@ def _dealt(found: Sorted) -> list[list[Held]]:
     return [way for way in ways if way]
 
 
-def _choices(opened: dict[str, list[Leaf]]) -> list[Held]:
+def _choices(opened: dict[str, list[Leaf]]) -> list[Shares]:
     """List the gates that groups of four weights can have, as far as names leave them open.
 
     Weights in the same order, whichever that is, take the same gates, where the same ones are open.
@@ -221,7 +221,7 @@ def _choices(opened: dict[str, list[Leaf]]) -> list[Held]:
         ]
         for left, arrays in alike.items()
     ]
-    return [_joined(chosen) for chosen in itertools.product(*ways)]
+    return [_union(chosen) for chosen in itertools.product(*ways)]
 
 
 def bias_group(found: Sorted) -> list[Leaf]:
@@ -281,7 +281,11 @@ def find_pairing(
         driven.variable.assign(np.full(before.shape, SATURATING, np.float32))
         answer = call()
         for array in others:
-            unfelt = [place for place, leaf in enumerate(groups[array]) if np.array_equal(answer, changed(leaf, call))]
+            unfelt = [
+                place
+                for place, leaf in enumerate(groups[array])
+                if np.array_equal(answer, answer_after_change(leaf, call))
+            ]
             places[array] += unfelt
         driven.variable.assign(before)
     if any(sorted(found_places) != [0, 1, 2, 3] for found_places in places.values()):
@@ -289,16 +293,16 @@ def find_pairing(
     return places
 
 
-def _placement(held: Held, found: Sorted, split: str) -> Placement:
+def _placement(shares: Shares, found: Sorted, split: str) -> Placement:
     placement = Placement()
     gates_of_owner: dict[str, list[str]] = defaultdict(list)
-    for array, leaves in held.items():
+    for array, leaves in shares.items():
         for leaf, gates in leaves if array != "bias" else ():
             gates_of_owner[leaf.layer or _owner(leaf.path)].append(gates)
             if leaf.variable is not None:
                 placement.slots.append((leaf, array, gates, split))
-    input_paths = [leaf.path for array in ("kernel", "both") for leaf, _ in held.get(array, [])]
-    gates_of_bias = {id(leaf): gates for leaf, gates in held.get("bias", [])}
+    input_paths = [leaf.path for array in ("kernel", "both") for leaf, _ in shares.get(array, [])]
+    gates_of_bias = {id(leaf): gates for leaf, gates in shares.get("bias", [])}
 
     def gates_of(leaf: Leaf) -> str | None:
         # A bias goes with the kernel beside it; when one object has several biases, names decide.
@@ -376,8 +380,8 @@ def collect(
             part = values[..., place * units : (place + 1) * units]
             target[...] = target + part if add else part
 
-    held = gradients or [np.asarray(leaf.variable, np.float32) for leaf, *_ in placement.slots]
-    for (leaf, array, gates, split), values in zip(placement.slots, held, strict=True):
+    shares = gradients or [np.asarray(leaf.variable, np.float32) for leaf, *_ in placement.slots]
+    for (leaf, array, gates, split), values in zip(placement.slots, shares, strict=True):
         values = as_columns(values, leaf, array, len(gates))
         if array == "both":
             height = features if split == "xh" else units

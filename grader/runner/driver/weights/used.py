@@ -12,7 +12,7 @@ from driver.weights.leaves import Leaf
 MOST_TRIED = 40
 
 
-def unused(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[Leaf]:
+def find_unused(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[Leaf]:
     """Return the weights whose change leaves the answer as it is, bit for bit.
 
     Args:
@@ -32,13 +32,13 @@ def unused(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[Leaf]:
         answer = np.array(call())
         if not np.array_equal(answer, np.array(call())):
             return []
-        return [leaf for leaf in built if np.array_equal(answer, changed(leaf, call))]
+        return [leaf for leaf in built if np.array_equal(answer, answer_after_change(leaf, call))]
     finally:
         for leaf, value in zip(built, before, strict=True):
             leaf.variable.assign(value)
 
 
-def changing(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[Leaf]:
+def find_states(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[Leaf]:
     """Return the variables that a call assigns: states, not weights."""
     built = [leaf for leaf in leaves if leaf.variable is not None]
     before = [np.array(leaf.variable) for leaf in built]
@@ -46,7 +46,7 @@ def changing(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[Leaf
     return [leaf for leaf, value in zip(built, before, strict=True) if not np.array_equal(value, leaf.variable)]
 
 
-def changed(leaf: Leaf, call: Callable[[], tf.Tensor]) -> np.ndarray:
+def answer_after_change(leaf: Leaf, call: Callable[[], tf.Tensor]) -> np.ndarray:
     """Return the answer with another value of one weight."""
     before = np.array(leaf.variable)
     leaf.variable.assign(before + np.float32(0.5))
