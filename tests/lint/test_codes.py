@@ -1,0 +1,46 @@
+"""The codes of a report: each that the source can give has its words, in both languages."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import grader
+from grader.report.messages import LANGUAGES, codes, translate
+from grader.reporting.concerns import CONCERNS, NAMES_ITS_LINE, NO_LINE, VARIANTS
+from reference.misconceptions import bank
+
+MODULES = sorted(Path(grader.__file__).parent.rglob("*.py"))
+# What takes the code of a finding or a remark first, or by name.
+MAKERS = {"Finding.of", "Remark", "Advisory", "_fact"}
+
+
+def codes_in(module: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in MAKERS:
+            named = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
+            for value in [*node.args[:1], *named]:
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    yield value.value
+
+
+def test_every_code_of_the_source_and_of_the_bank_has_words() -> None:
+    found = {code for module in MODULES for code in codes_in(module)} | {mistake.code for mistake in bank()}
+    assert len(found) > 100
+    assert sorted(found - set(codes())) == []
+
+
+def test_every_code_that_has_a_place_in_the_source_exists() -> None:
+    placed = {*CONCERNS, *NAMES_ITS_LINE, *NO_LINE, *(code for code, _ in VARIANTS)}
+    assert sorted(placed - set(codes())) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_sentence_shows_a_brace_or_an_unknown_value(language: str) -> None:
+    for code in codes():
+        text = translate(f"{code}.message", language)
+        assert "{" not in text, code
+        assert "}" not in text, code
