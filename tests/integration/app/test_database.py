@@ -33,6 +33,7 @@ from app.storage.models import (
     Role,
     StoredReport,
     Submission,
+    SubmissionEvent,
     Token,
     utc_now,
 )
@@ -340,6 +341,12 @@ async def test_crash_between_claim_and_result_queues_again_and_the_late_result_i
     assert not await finish(database, lost)
     again = await next_claim(database)
     assert (again.submission_id, again.tries) == (submission.id, 2)
+    async with database.write() as session:
+        await claims.add_stages(session, lost, ["reading"])
+        await claims.add_stages(session, again, ["running"])
+    async with database.read() as session:
+        events = set(await session.scalars(select(SubmissionEvent.event)))
+    assert events & {"reading", "running"} == {"running"}
     assert not await finish(database, lost)
     assert await finish(database, again)
     async with database.write() as session:
