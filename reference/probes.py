@@ -267,9 +267,9 @@ class _Observed:
         bounded = np.abs(self._at(("c kept", 2))).max() <= BOUNDED
         asked = found - (set() if bounded else {"f"}) if erased and hidden else set()
         found -= {gate for gate in asked if not all(self._right(gate, *seen) for seen in SEEN_BESIDE_C[gate])}
-        # A large c that no gate changes is there in the next step as it was: seen where g made it and o shows it.
+        # A large c that no gate changes is there in the next step as it was: seen where i and g made it and o shows it.
         kept = _close(self._at(("c kept", 2)) - self._nothing, self._expected(("c kept", 2)), TOLERANCE)
-        passes_c = kept or not hidden or not {"g", "o"} <= found
+        passes_c = kept or not hidden or not {"i", "g", "o"} <= found
         # Where h is nothing although c is kept and the output gate is open, every look goes through what is wrong.
         heard = heard and not (hidden and self._same(("c kept", 2), ("i", 0)))
         if passes_c and self._carries(heard or not any(alone.values()), found):

@@ -109,6 +109,9 @@ def _behind_gradient(check: Check, contract: Check | None, evidence: Evidence, c
     # A rounded value has no slope.
     if coarse := [mistake.code for mistake in mistakes if mistake.quantum]:
         return coarse
+    # Gradients are followed from the last step, which is the first one then.
+    if turned := [mistake.code for mistake in mistakes if mistake.code == "time_reversed"]:
+        return turned
     lost: frozenset[str]
     if check.code == "gradient_truncated":
         lost = RECURRENCE

@@ -14,7 +14,6 @@ from asked import Question
 from driver.student.contents import last_step
 from driver.student.observations import MAX_NAME, largest, to_array, watchable
 from driver.weights import roles
-from driver.weights.leaves import Leaf
 
 # Where weights or a gradient are missing, it is tried again on this many steps: a loop may begin late, and a path
 # through an old c or an older h needs more than the three of the shortest case.
@@ -36,14 +35,12 @@ class Recorded:
     def gradients(self, placement: roles.Placement) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Take the gradients: how far they reach, and numbers.
 
-        Gradients of the last step's output should reach every weight, and back to the first input; of an answer in
-        another order, those of the whole answer do. Gradients of the whole answer times given factors are numbers for
-        the trusted side.
+        Gradients of the last step's output should reach every weight, and back to the first input. Gradients of the
+        whole answer times given factors are numbers for the trusted side.
         """
         arrays: dict[str, np.ndarray] = {}
-        whole: dict[str, float] = {}
         if self.factors is not None and tf.is_tensor(self.output) and self.output.shape == self.factors.shape:
-            arrays, whole = self._numbers(self.factors, placement)
+            arrays = self._numbers(self.factors, placement)
         try:
             reach, first = _reach(self.tape, self.x, self.output, self.case, placement)
         except Exception:
@@ -57,7 +54,6 @@ class Recorded:
             other = tf.concat([self.x] * -(-STEPS_OF_ALL_PATHS // steps), axis=1)[:, :STEPS_OF_ALL_PATHS]
             with contextlib.suppress(Exception):  # this number of steps is our idea, not the exercise's
                 reach, first = self._reach_anew(other, placement)
-        reach |= {name: whole[name] for name, size in reach.items() if not size and whole.get(name)}
         return {"reach": reach, "first_timestep": first}, arrays
 
     def _reach_anew(self, x: tf.Tensor, placement: roles.Placement) -> tuple[dict[str, float | None], float | None]:
@@ -66,10 +62,8 @@ class Recorded:
             output = self.model(x)
         return _reach(tape, x, output, {**self.case, "timesteps": x.shape[1]}, placement)
 
-    def _numbers(
-        self, factors: np.ndarray, placement: roles.Placement
-    ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-        """Return the gradients of the answer times factors, as a Keras LSTM has its weights, and how far they reach."""
+    def _numbers(self, factors: np.ndarray, placement: roles.Placement) -> dict[str, np.ndarray]:
+        """Return the gradients of the answer times factors, laid out as a Keras LSTM has its weights."""
         variables = [watchable(leaf.variable) for leaf, *_ in placement.slots]
         with self.tape:
             answer = tf.cast(self.output, tf.float32)
@@ -78,14 +72,7 @@ class Recorded:
             np.zeros(like.shape, np.float32) if each is None else to_array(each)
             for each, like in zip(found, [self.x, *variables], strict=True)
         )
-        arrays = roles.collect(placement, self.x.shape[-1], self.output.shape[-1], of_weights) | {"x": of_x}
-        sizes = (largest(each) for each in of_weights)
-        return arrays, dict(zip(map(_name, placement.slots), sizes, strict=True))
-
-
-def _name(slot: tuple[Leaf, str, str, str]) -> str:
-    leaf, array, gates, _ = slot
-    return f"{leaf.path[:MAX_NAME]} ({array} {gates})"
+        return roles.collect(placement, self.x.shape[-1], self.output.shape[-1], of_weights) | {"x": of_x}
 
 
 def _reach(
@@ -106,7 +93,7 @@ def _reach(
         output_gradients=[tf.constant(each) for each in unequal],
     )
     reach = {
-        _name(slot): None if gradient is None else largest(to_array(gradient))
-        for slot, gradient in zip(slots, of_weights, strict=True)
+        f"{leaf.path[:MAX_NAME]} ({array} {gates})": None if gradient is None else largest(to_array(gradient))
+        for (leaf, array, gates, _), gradient in zip(slots, of_weights, strict=True)
     }
     return reach, None if of_x is None else largest(to_array(of_x)[:, 0])

@@ -99,7 +99,7 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
     elif isinstance(value, tf.keras.layers.Layer | tf.Module) or is_plain(value):
         internal = _internal_names(value)
         is_layer = isinstance(value, tf.keras.layers.Layer)
-        if is_layer and not value.built and path and type(value).__module__ == MODULE_NAME:
+        if is_layer and not getattr(value, "built", True) and path and type(value).__module__ == MODULE_NAME:
             # A layer of the student's own that was never called: only its name exists.
             yield Leaf(f"{path}.kernel", None, None, layer=path)
         for name, item in _attributes(value):
