@@ -23,8 +23,9 @@ OURS = ("app", "grader", "reference")
 RECORD_KEYS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
-def configure_logging(level: str, stream: TextIO = sys.stderr) -> None:
-    """Log to `stream`: readable lines on a terminal, JSON lines elsewhere."""
+def configure_logging(level: str, stream: TextIO | None = None) -> None:
+    """Log to `stream`, by default to standard error: readable lines on a terminal, JSON lines elsewhere."""
+    stream = stream or sys.stderr  # as it is now, which is not what it was when this module was loaded
     handler = logging.StreamHandler(stream)
     handler.setFormatter(TerminalFormatter() if stream.isatty() else JSONFormatter())
     handler.addFilter(add_ids)
