@@ -139,7 +139,7 @@ def _weights(free: str, features: int, units: int, random: np.random.Generator) 
     kernel = np.zeros((features, len(GATES), units))
     recurrent_kernel = np.zeros((units, len(GATES), units))
     bias = np.zeros((len(GATES), units))
-    # What is written into c, before its sign; h is as large, and must have an effect all the same.
+    # The size of what is written into c; h is as large, and must have an effect all the same.
     size = np.where(_small(units), SMALL, WELL_SEEN)
     for at, gate in enumerate(GATES):
         if gate in free:

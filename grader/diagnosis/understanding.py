@@ -200,5 +200,5 @@ def _parts_by_probes(execution: Execution, form: Form, exercise: Case, answer: A
     shapes = {question.spec.id: question.expected.shape for question in asked}
     read = {id: form.read(probed.content, shapes[id]) for id, probed in execution.probed.items()}
     found = probes.judge_parts(asked, {id: array for id, array in read.items() if array is not None})
-    # What is right in the probes and wrong elsewhere is used wrongly later.
+    # A part that is right in the probes and wrong elsewhere is used wrongly later.
     return found if len(found.right) < len(PARTS) else replace(found, right=found.right - RECURRENCE)

@@ -335,7 +335,7 @@ def _fits(mistakes: Sequence[Mistake], asked: Asked) -> float | None:
         if quantum and off.sum() <= OTHER_SIDE * comparable.sum() + 1:
             excused = difference <= 1.5 * quantum
             if any(mistake.code == "rounded" and "coarse" in mistake.changes for mistake in mistakes):
-                # What is rounded at the end is a round number on either side.
+                # An answer that is rounded at the end holds round numbers on either side.
                 excused &= np.abs(asked.answer - quantum * np.round(asked.answer / quantum)) <= TOLERANCE
             off &= ~excused
         if off.any():

@@ -1,6 +1,6 @@
 """A worker as `lstm-grader worker` is one, but that a grade takes as many seconds as the submission's only line says.
 
-What it does to the queue is the point here; the box would cost a gigabyte for each. With `STALLED_SECONDS` in its
+The point is its work on the queue; the box would cost a gigabyte for each. With `STALLED_SECONDS` in its
 environment it takes others for dead after that time.
 """
 

@@ -93,7 +93,7 @@ def test_pasted_code_becomes_one_attempt_and_its_report(page: Page, server: Serv
     assert page.locator(".attempts > li").count() == 1
 
 
-def heard(page: Page, asked: list[Route], number: int) -> Route:
+def request_to(page: Page, asked: list[Route], number: int) -> Route:
     """Return the request of this number once the browser has made it, which may be after the page shows the wait."""
     wait_until(lambda: page.evaluate("true") and len(asked) > number)
     return asked[number]
@@ -108,7 +108,7 @@ def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, se
     page.wait_for_url("**/submissions/*")
     expect(page.locator(".steps [aria-current=step]")).to_be_visible()
     page.evaluate("window.still = true")
-    heard(page, asked, 0).continue_()
+    request_to(page, asked, 0).continue_()
     heading = page.locator(".verdict h1").filter(has_not_text="The file has arrived")
     expect(heading).to_be_focused()
     assert page.evaluate("window.still")
@@ -303,13 +303,13 @@ def test_numbers_of_the_map_that_did_not_arrive_are_asked_for_again_and_may_be_i
     opener, reading = report.locator("details.map summary"), report.locator("details.map p.reading")
     opener.click()
     expect(reading).to_have_text("The numbers are being loaded…")
-    heard(report, asked, 0).abort()
+    request_to(report, asked, 0).abort()
     expect(reading).to_contain_text("could not be loaded")
     opener.click()
     expect(reading).to_be_hidden()
     opener.click()
     expect(reading).to_have_text("The numbers are being loaded…")
-    second = heard(report, asked, 1)
+    second = request_to(report, asked, 1)
     heading, _, *rest = report.request.get(second.request.url).text().split("\n")
     second.fulfill(body="\n".join([heading, "0,0,0,0.25,-inf", *rest]))
     expect(report.get_by_role("gridcell")).to_contain_text("Keras 0.25, yours −∞, difference −∞")
@@ -325,7 +325,7 @@ def test_pictures_are_drawn_when_they_are_opened_and_are_images_where_that_fails
         assert not asked
         report.locator("details.pictures summary").click()
         expect(report.get_by_text("is being drawn")).to_have_count(2)
-        route = heard(report, asked, 0)
+        route = request_to(report, asked, 0)
         asked.clear()
         if works:
             route.continue_()

@@ -14,7 +14,7 @@ from grader.reporting.concerns import CONCERNS, NAMES_ITS_LINE, NO_LINE, VARIANT
 from reference.misconceptions import bank
 
 MODULES = sorted(Path(grader.__file__).parent.rglob("*.py"))
-# What takes the code of a finding or a remark first, or by name.
+# Calls that take the code of a finding or a remark first, or by name.
 MAKERS = {"Finding.of", "Remark", "Advisory", "_fact"}
 
 

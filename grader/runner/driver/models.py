@@ -56,7 +56,7 @@ class Models:
         self._models: dict[tuple[int, int], Built] = {}
         self._construction_told = False
         self.pairing = request["pairing"]
-        # Of the first model, whose sizes differ most: paths of weights that do nothing, and what the others are for.
+        # The first model's sizes differ most: it shows which weights do nothing, and what the others are for, by path.
         self._unused: frozenset[str] = frozenset()
         self._uses: dict[str, Use] = {}
         self._states: list[str] = []

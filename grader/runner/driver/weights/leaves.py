@@ -77,7 +77,7 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
         return
     seen.add(id(value))
     if _is_variable(value):
-        # What takes values of any size is a state.
+        # A variable that takes values of any size is a state.
         if not isinstance(value.shape, tf.TensorShape) or value.shape.is_fully_defined():
             yield Leaf(path, value, tuple(value.shape))
     elif isinstance(value, tf.keras.layers.Dense):

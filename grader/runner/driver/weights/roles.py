@@ -81,7 +81,7 @@ def candidates(
     ways, is_complete = _ways(found, unpack_names, pairing or {})
     if not ways:
         return [], None
-    # What is wholly open takes the same of all orders: the first of each kind of weight goes with the first of another.
+    # Kinds of weights that are wholly open take the same of all orders: the first of each go together.
     every = math.factorial(len(GATES))
     together = [_union(each) for each in zip(*(way for way in ways if len(way) == every), strict=True)]
     settled = [way for way in ways if len(way) != every]
