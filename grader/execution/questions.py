@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from asked import Question as BoxQuestion  # grader/runner/asked.py: what the box expects
 
 SIZES = ("batch", "timesteps", "features", "units")
-# Enough steps for every mistake that shows on a hundred; each costs a right answer a millisecond.
-FEWEST_STEPS, MOST_STEPS = 3, 6
+# Of the exercise's twin: each costs a right answer a millisecond.
+MOST_STEPS = 8
 Told = tuple[Any, Arrays]
 
 
@@ -181,7 +181,8 @@ class Examiner:
         """Draw a case for the exercise's own layer, on a few steps, whose number nobody knows either."""
         spec = self.exercise.spec
         sizes = {spec.batch, spec.features, spec.units}
-        steps = [n for n in range(FEWEST_STEPS, MOST_STEPS + 1) if n not in sizes and n < spec.timesteps]
+        # Even where those of the exercise are: a loop over every second step gives as many as there are, or one more.
+        steps = [n for n in range(spec.timesteps - 2, 2, -2) if n not in sizes and n <= MOST_STEPS]
         random = self._random("twin")
         taken = int(random.choice(steps)) if steps else spec.timesteps
         return _renamed(draw(replace(spec, timesteps=taken), random), "twin")

@@ -38,7 +38,7 @@ class _Setup(NamedTuple):
 
 
 class _Doubts(NamedTuple):
-    """What is left of right answers that numbers nobody knows called into question.
+    """The outcome of asking again about right answers, with numbers that nobody knows.
 
     Args:
         known_by_heart: cases that a fresh model gets wrong with other numbers.
@@ -225,5 +225,5 @@ class Runner:
 
 def tells_less(twin: Case, exercise: Case, answers: Mapping[str, Answer]) -> bool:
     """Return whether an answer to a few steps shows hardly any, such as that of a loop that begins at the fifth."""
-    few, all = (answers[id].steps_of(case) if (id := case.spec.id) in answers else 0 for case in (twin, exercise))
-    return few < min(2, all)
+    few, many = (answers[name].steps_of(case) if (name := case.spec.id) in answers else 0 for case in (twin, exercise))
+    return few < min(2, many)

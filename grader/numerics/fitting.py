@@ -227,19 +227,20 @@ def _through_a_dense_layer(cases: Sequence[Case], answers: Mapping[str, Array]) 
     """Fit the right answer through a linear map and perhaps an activation; every model has its own map."""
     for activation, is_passed_on in itertools.product(ACTIVATIONS, (False, True)):
         function, inverse = ACTIVATIONS[activation]
-        maps: dict[tuple[int, ...], Array] = {}
+        maps: dict[float, Array] = {}
+        of_models: dict[tuple[int, int], Array] = {}
         for case in sorted(cases, key=lambda case: -case.expected.size):
             with np.errstate(all="ignore"):
                 answer = answers[case.spec.id]
                 h = _step_by_step(case, answer) if is_passed_on else case.expected
                 found = _linear_map(h, inverse(answer.astype(np.float64)))
+            sizes = (case.spec.features, case.spec.units)
             if found is None:
                 # Too short to tell: use the map of a longer case of the same model.
-                sizes = (case.spec.features, case.spec.units)
-                found = next((map for shape, map in maps.items() if (shape[2], map.shape[1]) == sizes), None)
+                found = of_models.get(sizes)
             if found is None:
                 break
-            maps[case.x.shape] = found
+            maps[_first(case.x)] = of_models.setdefault(sizes, found)
         if len(maps) == len(cases) and any(_mixes_units(map) for map in maps.values()):
             yield (_dense(activation, function, maps, is_passed_on),)
 
@@ -260,9 +261,9 @@ def _mixes_units(map: Array) -> bool:
     return bool(((np.abs(map[:-1]) > ALIKE).sum(axis=0) > 1).any())
 
 
-def _dense(activation: str, function: Function, maps: Mapping[tuple[int, ...], Array], is_passed_on: bool) -> Mistake:
+def _dense(activation: str, function: Function, maps: Mapping[float, Array], is_passed_on: bool) -> Mistake:
     def layer(y: Array, x: Array) -> Array:
-        map = maps[x.shape]
+        map = maps[_first(x)]
         return np.asarray(function(y @ map[:-1] + map[-1]))
 
     by_units = {map.shape[1]: map for map in maps.values()}
