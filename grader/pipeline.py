@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
 
 from grader.assignment import Assignment
 from grader.checks.registry import TASK2, run_checks
 from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.understanding import understand
 from grader.errors import SandboxClosed, SandboxError
+from grader.execution.execution import Execution
 from grader.execution.reading import read
 from grader.execution.runner import Runner
 from grader.execution.stages import Progress, Stage, Stages
@@ -19,7 +21,7 @@ from grader.reporting.assembly import internal_error, report_on, unreadable
 from grader.sandbox import BudgetedSandbox, Sandbox
 from grader.submission import Submission
 from grader.task2 import NotebookRunner, run_notebook
-from reference import ReferenceMismatch, ReferenceStore, ReferenceUnavailable
+from reference import ReferenceMismatch, ReferenceStore, ReferenceUnavailable, name_of
 from reference.errors import ReferenceClosed
 
 logger = logging.getLogger(__name__)
@@ -29,6 +31,7 @@ def grade(
     submission: Submission,
     assignment: Assignment,
     *,
+    seed: bytes,
     sandbox: Sandbox,
     references: ReferenceStore,
     progress: Progress | None = None,
@@ -37,6 +40,8 @@ def grade(
     """Grade one submission.
 
     Args:
+        seed: of all numbers that are asked, `reference.SEED_BYTES` of them; the same one gives the same grade, and
+            whoever knows it knows the answers.
         artefacts: takes what is too large for a report: arrays for pictures, the source; None: nothing is kept.
         progress: called with ``reading``, ``reference``, ``running``, ``notebook``, ``running_keras2``,
             ``checking`` as each begins.
@@ -52,24 +57,34 @@ def grade(
         if reading.error is not None:
             return unreadable(submission, assignment, reading, stages, artefacts)
         stages.begin(Stage.REFERENCE)
-        cases = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
+        published = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
         box = BudgetedSandbox(sandbox, assignment.allowance)
-        runner = Runner(reading, assignment, cases, box, references.table)
 
-        def judged(generation: str) -> Judgement:
-            execution = runner.run(generation)
+        def run(generation: str) -> Execution:
+            stages.begin(Stage.RUNNING if generation == first else Stage.RUNNING_KERAS2)
+            return Runner(reading, assignment, published, seed, generation, box, references.table).run()
+
+        def judged(execution: Execution) -> Judgement:
             notebook = None
             if not assignment.points.keys().isdisjoint(TASK2) and execution.class_found is not None:
                 stages.begin(Stage.NOTEBOOK)
                 notebook = run_notebook(
-                    NotebookRunner(reading, assignment, box, generation=generation, roles=execution.roles)
+                    NotebookRunner(reading, assignment, box, generation=execution.generation, roles=execution.roles)
                 )
-            understanding = understand(execution, cases, references.table, assignment.tolerance)
+            understanding = understand(execution, references.table, assignment.tolerance)
             return run_checks(Evidence(assignment, reading, execution, understanding, notebook))
 
-        judgement = _best(judged, assignment.keras, stages)
+        first = "2" if assignment.keras == "2" else "3"
+        # Only the notebook's run sees Keras whole. So it comes after all runs whose answers count.
+        executions = [run(first)]
+        may_differ = assignment.keras == "auto"
+        if may_differ and executions[0].failed_early():
+            executions.append(run("2"))
+        judgements = [judged(execution) for execution in executions]
+        if may_differ and len(executions) == 1 and (notebook := judgements[0].evidence.notebook) and notebook.raised:
+            judgements.append(judged(run("2")))
         stages.begin(Stage.CHECKING)
-        return report_on(submission, judgement, cases, stages, artefacts)
+        return report_on(submission, best(judgements), stages, artefacts, name_of(seed))
     except (SandboxError, ReferenceMismatch, ReferenceUnavailable) as exc:
         facts = {"submission_sha256": submission.sha256}
         if isinstance(exc, SandboxClosed | ReferenceClosed):
@@ -79,33 +94,15 @@ def grade(
         return internal_error(submission, assignment.id, assignment, exc)
 
 
-def _best(judged: Callable[[str], Judgement], keras: str, stages: Stages) -> Judgement:
-    """Run under the assignment's Keras. For ``auto``, run under Keras 2 too when Keras 3 may be the problem.
+def best(judgements: Sequence[Judgement]) -> Judgement:
+    """Choose the run that earns most. Of equal ones, the run that got further says more about the mistake.
 
     Args:
-        judged: runs the submission under a generation of Keras, and judges it.
+        judgements: of the run under Keras 3, and of that under Keras 2 where Keras 3 may be the problem.
     """
-    stages.begin(Stage.RUNNING)
-    first = judged("2" if keras == "2" else "3")
-    if keras != "auto" or not _may_be_keras(first.evidence):
-        return first
-    stages.begin(Stage.RUNNING_KERAS2)
-    other = judged("2")
-    if better(first, other) is first:
-        return first
-    return Judgement(other.evidence, other.verdicts, instead_of=first.evidence)
-
-
-def better(first: Judgement, other: Judgement) -> Judgement:
-    """Choose the run that earns more. Of equal ones, the run that got further says more about the mistake."""
 
     def worth(run: Judgement) -> tuple[float, tuple[bool, bool, bool, int]]:
         return run.points, run.evidence.execution.came()
 
-    return other if worth(other) > worth(first) else first
-
-
-def _may_be_keras(evidence: Evidence) -> bool:
-    """Return whether Keras 3 may have stopped the class, or the notebook's own copying."""
-    notebook = evidence.notebook
-    return evidence.execution.failed_early() or (notebook is not None and notebook.raised)
+    first, chosen = judgements[0], max(judgements, key=worth)
+    return chosen if chosen is first else replace(chosen, instead_of=first.evidence)

@@ -1,6 +1,7 @@
 """Correct answers and the ways to miss them. Importing this package does not import TensorFlow."""
 
-from reference.cases import Case, CaseSpec, search_case
+from reference.cases import Case, CaseSpec, has_table, search_case
+from reference.drawing import SEED_BYTES, draw, name_of, new_seed, random_for
 from reference.errors import ReferenceMismatch, ReferenceUnavailable
 from reference.oracle import LSTMGradients, LSTMTrace, lstm_forward, lstm_gradients
 from reference.store import ReferenceStore
@@ -8,6 +9,7 @@ from reference.weights import GATES, DenseWeights, LSTMWeights, dense_layers, sp
 
 __all__ = [
     "GATES",
+    "SEED_BYTES",
     "Case",
     "CaseSpec",
     "DenseWeights",
@@ -18,8 +20,13 @@ __all__ = [
     "ReferenceStore",
     "ReferenceUnavailable",
     "dense_layers",
+    "draw",
+    "has_table",
     "lstm_forward",
     "lstm_gradients",
+    "name_of",
+    "new_seed",
+    "random_for",
     "search_case",
     "split_gates",
 ]

@@ -73,7 +73,8 @@ class Case:
     Args:
         x: ``(batch, timesteps, features)``.
         weights: with the features and units of the spec.
-        expected: ``(batch, timesteps, units)``, the answer of Keras.
+        expected: ``(batch, timesteps, units)``, the answer of Keras; of a drawn case, that of the oracle.
+        is_drawn: made by `reference.drawing`, for one attempt.
     Raises:
         ValueError: an array does not have the shape that `spec` requires, or is not float32.
     """
@@ -82,6 +83,7 @@ class Case:
     x: Float32Array
     weights: LSTMWeights
     expected: Float32Array
+    is_drawn: bool = False
 
     def __post_init__(self) -> None:
         spec = self.spec
@@ -95,8 +97,16 @@ class Case:
 
 
 def search_case(cases: Sequence[Case]) -> Case:
-    """Return the case on which wrong answers are looked up: the smallest one with wide values, else the smallest."""
-    return min(cases, key=lambda case: (case.spec.values != "wide", case.expected.size))
+    """Return the case on which wrong answers are looked up: the smallest published one with wide values, if any.
+
+    Else it is the smallest with wide values, or the smallest. Only the first kind has a table of known mistakes.
+    """
+    return min(cases, key=lambda case: (case.spec.values != "wide", case.is_drawn, case.expected.size))
+
+
+def has_table(case: Case) -> bool:
+    """Return whether a `search_case` has a table of known mistakes."""
+    return case.spec.values == "wide" and not case.is_drawn
 
 
 def specs_to_json(specs: Iterable[CaseSpec]) -> str:

@@ -15,14 +15,14 @@ steps ask everything.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reference.cases import Case, CaseSpec
-from reference.oracle import lstm_forward, sigmoid
+from reference.drawing import answered
+from reference.oracle import sigmoid
 from reference.weights import GATES, LSTMWeights
 
 Array = NDArray[np.float64]
@@ -111,27 +111,24 @@ SEEN_BESIDE_C: dict[str, tuple[tuple[Place, Place], ...]] = {
 }
 
 
-@cache
-def questions(features: int, units: int) -> tuple[Case, ...]:
-    """Return the questions for a layer of this size, with the oracle's answers; none without room for switches."""
+def questions(features: int, units: int, random: np.random.Generator) -> tuple[Case, ...]:
+    """Draw the questions for a layer of this size, with the oracle's answers; none without room for switches."""
     if features < FEWEST_FEATURES or units < FEWEST_UNITS:
         return ()
-    return tuple(_probe(free, features, units) for free in QUESTIONS)
+    return tuple(_probe(free, features, units, random) for free in QUESTIONS)
 
 
-def _probe(free: str, features: int, units: int) -> Case:
+def _probe(free: str, features: int, units: int, random: np.random.Generator) -> Case:
     rows = list(QUESTIONS[free].values())
     # All calls have one shape, so that a `tf.function` is not traced anew; and all sizes of a case differ.
     most = max(map(len, QUESTIONS.values()))
     batch = next(n for n in range(most, most + 3) if n not in (features, units))
-    seed = 1 + list(QUESTIONS).index(free)
-    random = np.random.default_rng(seed)
     x = np.repeat(random.standard_normal((1, TIMESTEPS, features), np.float32), batch, axis=0)
     x[:, :, : len(GATES)] = ERASE
     x[: len(rows), :, : len(GATES)] = rows
     weights = _weights(free, features, units, random)
-    spec = CaseSpec(f"probe_{free}", "hidden", "probe", batch, TIMESTEPS, features, units, seed)
-    return Case(spec, x, weights, lstm_forward(x, weights).h.astype(np.float32))
+    spec = CaseSpec(f"probe_{free}", "hidden", "probe", batch, TIMESTEPS, features, units, seed=0)
+    return answered(spec, x, weights)
 
 
 def _weights(free: str, features: int, units: int, random: np.random.Generator) -> LSTMWeights:
@@ -161,27 +158,6 @@ def _weights(free: str, features: int, units: int, random: np.random.Generator) 
 def _small(units: int) -> NDArray[np.bool_]:
     """Return which units are written so small that c is close to its own tanh."""
     return np.arange(units) < (units + 1) // 2
-
-
-def other_numbers(case: Case, seed: Sequence[int]) -> Case:
-    """Return a case of the same sizes, with an input and weights drawn from `seed` and the oracle's answer.
-
-    They are drawn like ``usual`` values: see `reference.keras_lstm`.
-    """
-    random, spec = np.random.default_rng(seed), case.spec
-    features, units = spec.features, spec.units
-    limit = (6 / (features + 4 * units)) ** 0.5
-    orthogonal, _ = np.linalg.qr(random.standard_normal((4 * units, units)))
-    drawn = (
-        random.uniform(-limit, limit, (features, 4 * units)),
-        orthogonal.T,
-        random.normal(0, 0.5, 4 * units),
-    )
-    # In C order: safetensors writes the bytes as they lie in memory.
-    weights = LSTMWeights(*(np.ascontiguousarray(array, np.float32) for array in drawn))
-    x = random.standard_normal(case.x.shape).astype(np.float32)
-    other = replace(spec, id=f"{spec.id}_otherwise", visibility="hidden", category="probe", values="usual", scale=1.0)
-    return Case(other, x, weights, lstm_forward(x, weights).h.astype(np.float32))
 
 
 @dataclass(frozen=True)

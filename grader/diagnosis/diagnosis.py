@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,6 @@ from grader.execution.reading import Reading
 from grader.report.finding import CheckStatus, Finding, Verdict
 from grader.report.model import Diagnosis
 from grader.sandbox.events import Raised
-from reference import Case
 
 Array = NDArray[np.floating]
 
@@ -47,12 +46,12 @@ RANDOM = re.compile(r"random|dropout|noise|shuffle|uniform|normal", re.IGNORECAS
 SHAPE_ERRORS = {"InvalidArgumentError", "ValueError"}
 
 
-def diagnose(judgement: Judgement, cases: Sequence[Case]) -> list[Diagnosis]:
+def diagnose(judgement: Judgement) -> list[Diagnosis]:
     """Return the diagnoses, the most telling one first. Empty for a correct answer, or where nothing matches."""
     verdicts = judgement.verdicts
     if verdicts and all(verdict.status == CheckStatus.PASSED for verdict in verdicts.values()):
         return []
-    return list(_unique(itertools.chain(_candidates(judgement, cases), _from_task2(verdicts))))
+    return list(_unique(itertools.chain(_candidates(judgement), _from_task2(verdicts))))
 
 
 def _from_task2(verdicts: Mapping[CheckId, Verdict]) -> Iterator[Diagnosis]:
@@ -72,7 +71,7 @@ def _unique(diagnoses: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
             yield diagnosis
 
 
-def _candidates(judgement: Judgement, cases: Sequence[Case]) -> Iterator[Diagnosis]:
+def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     evidence = judgement.evidence
     execution, reading, understanding = evidence.execution, evidence.reading, evidence.understanding
     if judgement.failed("own_work"):
@@ -146,7 +145,7 @@ def _candidates(judgement: Judgement, cases: Sequence[Case]) -> Iterator[Diagnos
     for line in reading.result_files[:1]:
         yield Diagnosis.likely(Finding.of("forged_result", line=line))
     from_numbers = comparison.same_shape and understanding.explanation is None
-    rest = list(_from_numbers(evidence, cases) if from_numbers else explained(evidence))
+    rest = list(_from_numbers(evidence) if from_numbers else explained(evidence))
     has_explained = not from_numbers and bool(rest)
     if not has_explained and counted is None and not default_as_width(execution, answer.output, exercise.units):
         nothing_known = not rest and problem is None and wrong_input is None
@@ -198,10 +197,10 @@ def _beyond_the_exercise(judgement: Judgement) -> Iterator[Diagnosis]:
         yield Diagnosis.likely(Finding.of("state_kept_between_calls"))
 
 
-def _from_numbers(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Diagnosis]:
+def _from_numbers(evidence: Evidence) -> Iterator[Diagnosis]:
     answers = {
         case.spec.id: answer.array
-        for case in cases
+        for case in evidence.execution.cases
         if (answer := evidence.execution.answers.get(case.spec.id)) is not None
         and answer.array is not None
         and answer.array.shape == case.expected.shape

@@ -56,17 +56,9 @@ class Understanding:
         return any(found.get(case_id, NO_ANSWER).close for found in (self.comparisons, self.as_read))
 
 
-def understand(
-    execution: Execution,
-    cases: Sequence[Case],
-    table_of: Callable[[Case], Table],
-    tolerance: Tolerance,
-) -> Understanding:
-    """Compare the numbers, and explain those that are wrong and the student's own.
-
-    Args:
-        cases: the assignment's cases, the exercise's own first.
-    """
+def understand(execution: Execution, table_of: Callable[[Case], Table], tolerance: Tolerance) -> Understanding:
+    """Compare the numbers, and explain those that are wrong and the student's own."""
+    cases = execution.cases
     comparisons = {
         case.spec.id: answer.compared(case, tolerance) if (answer := execution.answers.get(case.spec.id)) else NO_ANSWER
         for case in cases
@@ -84,17 +76,18 @@ def understand(
         return Understanding(comparisons, gradients, backpropagation, None, explanation=explanation)
     numbers = {case.spec.id: array for case in answered if (array := _read(form, answers, case)) is not None}
     as_read = {case.spec.id: _compared(form, answers, case, tolerance) for case in answered}
-    exercise = cases[0].spec.id
-    right_parts: frozenset[str]
+    exercise, twin = cases[0].spec.id, execution.twin
+    right_parts: frozenset[str] = frozenset()
     by_probes = None
+    # What the published numbers show, numbers that nobody knows must show as well.
     if comparisons[exercise].close or exercise not in numbers:
-        right_parts = frozenset()
+        pass
     elif as_read[exercise].close:
-        right_parts = frozenset(PARTS)
+        right_parts = frozenset(PARTS) if twin in as_read and as_read[twin].close else right_parts
     elif explanation is not None:
-        right_parts = explanation.right_parts
+        right_parts = explanation.right_parts if twin in explanation.cases else right_parts
     else:
-        by_probes = _parts_by_probes(execution, form, cases[0], numbers[exercise])
+        by_probes = _parts_by_probes(execution, form, numbers[exercise])
         right_parts = by_probes.right
     # Repairs are only searched for in wrong answers.
     is_open = explanation is None and form.is_whole and not any(each.close for each in as_read.values())
@@ -191,14 +184,17 @@ def _form(explanation: Explanation | None, answers: Mapping[str, Answer], cases:
     return next((form for form in forms if form.is_whole and form.is_plain), None)
 
 
-def _parts_by_probes(execution: Execution, form: Form, exercise: Case, answer: Array) -> PartsJudgement:
+def _parts_by_probes(execution: Execution, form: Form, answer: Array) -> PartsJudgement:
     """Return what the probes show of the parts of an answer."""
     # An answer that is constant, or changes at every call, earns nothing, whatever the probes say.
     if not form.is_whole or not np.ptp(answer) or not repeats_itself(execution):
         return PartsJudgement()
-    asked = probes.questions(exercise.spec.features, exercise.spec.units)
-    shapes = {question.spec.id: question.expected.shape for question in asked}
-    read = {id: form.read(probed.content, shapes[id]) for id, probed in execution.probed.items()}
+    read = {
+        case.spec.id: form.read(answer.content, case.expected.shape)
+        for case, answer in execution.probed
+        if answer is not None
+    }
+    asked = [case for case, _ in execution.probed]
     found = probes.judge_parts(asked, {id: array for id, array in read.items() if array is not None})
     # A part that is right in the probes and wrong elsewhere is used wrongly later.
     return found if len(found.right) < len(PARTS) else replace(found, right=found.right - RECURRENCE)

@@ -29,7 +29,7 @@ class ClassRun:
     repeats: Mapping[str, Answer] = field(default_factory=dict)
     others: tuple[tuple[Case, Answer], ...] = ()
     edges: tuple[tuple[Case, Answer | None], ...] = ()
-    probed: Mapping[str, Answer] = field(default_factory=dict)
+    probed: tuple[tuple[Case, Answer | None], ...] = ()
 
     @classmethod
     def of(cls, outcome: Outcome, questions: Questions, exercise: str) -> Self:
@@ -59,11 +59,7 @@ class ClassRun:
             repeats=repeats,
             edges=tuple((case, answers.get(case.spec.id)) for case in questions.edges),
             others=tuple((case, answers[case.spec.id]) for case in questions.others if case.spec.id in answers),
-            probed={
-                probe.case.spec.id: answers[probe.case.spec.id]
-                for probe in questions.probes
-                if probe.case.spec.id in answers
-            },
+            probed=tuple((probe.case, answers.get(probe.case.spec.id)) for probe in questions.probes),
         )
 
     def select(self, kind: type[T]) -> list[T]:

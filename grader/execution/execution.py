@@ -72,6 +72,10 @@ class Execution:
     reaches: tuple[tuple[Reach, str | None], ...] = ()
     # Library functions that the student's code replaced.
     patched: tuple[str, ...] = ()
+    # All that answers are compared with, the assignment's cases first; and the id of the drawn case for the exercise's
+    # own layer.
+    cases: tuple[Case, ...] = ()
+    twin: str = ""
     # By case. Where a reused model was wrong and a fresh one right (`cured`), the fresh one's.
     answers: Mapping[str, Answer] = field(default_factory=dict)
     cured: frozenset[str] = frozenset()
@@ -91,8 +95,8 @@ class Execution:
     fresh_only: tuple[str, ...] = ()
     # Uses of built-in recurrent code during graded calls, where that code is gone.
     built_in: tuple[BuiltIn, ...] = ()
-    # Answers to the questions of `reference.probes`, by id.
-    probed: Mapping[str, Answer] = field(default_factory=dict)
+    # Questions of `reference.probes`, and their answers.
+    probed: tuple[tuple[Case, Answer | None], ...] = ()
 
     @classmethod
     def of(
@@ -101,14 +105,17 @@ class Execution:
         run: ClassRun,
         roles: Roles,
         *,
-        cured: Mapping[str, Answer],
+        cases: tuple[Case, ...],
+        twin: str,
+        answers: Mapping[str, Answer],
+        cured: frozenset[str],
         known_by_heart: frozenset[str],
         fresh_only: tuple[str, ...],
     ) -> Self:
         """Collect the events of one child by kind.
 
         Args:
-            cured: right answers of fresh models, in place of those of the child's reused one.
+            answers: those of later children in place of the child's own.
         """
         done = run.select(Done)
         measured = next(((event, arrays) for event, arrays in run.events if isinstance(event, Gradients)), None)
@@ -126,8 +133,10 @@ class Execution:
             statements_failed=tuple(run.select(StatementFailed)),
             reaches=tuple(_with_phases(run)),
             patched=tuple(name for each in done for name in each.patched),
-            answers={**run.answers, **cured},
-            cured=frozenset(cured),
+            cases=cases,
+            twin=twin,
+            answers=answers,
+            cured=cured,
             repeats=run.repeats,
             gradients=measured[0] if measured else None,
             gradient_arrays=measured[1] if measured else {},
@@ -151,7 +160,8 @@ class Execution:
     @property
     def depends_on_built_in(self) -> bool:
         """Return whether numbers are missing from the answers because disabled built-in code was asked for them."""
-        arrays = [array for answer in (*self.answers.values(), *self.probed.values()) for array in answer.arrays]
+        probed = [answer for _, answer in self.probed if answer is not None]
+        arrays = [array for answer in (*self.answers.values(), *probed) for array in answer.arrays]
         return bool(self.built_in) and not all(np.isfinite(array).all() for array in arrays)
 
     def failed_early(self) -> bool:

@@ -1,20 +1,17 @@
 """The questions of one run, their order, and the matching of answers to questions.
 
-The box gets one list. A seed decides the order and the names of its questions. The seed is the same at every grading
-of a submission, and says nothing. Besides the assignment's cases there are two more questions. One is a second call of
-the smallest case, somewhere after the first. The other has the same shape and numbers drawn from the seed: nobody can
-know its answer by heart, because a file that held it would have another seed.
+The box gets one list. The attempt's seed decides its order, its names and its numbers, so nobody can know an answer
+before the question is asked. Two of an assignment's cases are asked as they are published, beside numbers that nobody
+knows: the exercise's own, for proof, and the one on which known mistakes are looked up. Neither earns points alone.
 
-A run can still recognise sizes and numbers: the published ones are known, and a second call has those of
-the first.
+Besides a drawn case for each of the assignment there are a second call of the smallest one, somewhere after the first;
+a question of the same sizes with yet other numbers; and one to the exercise's layer, on fewer steps.
 """
 
 from __future__ import annotations
 
-import hashlib
-import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -23,15 +20,15 @@ from grader.errors import RunnerOutputForged
 from grader.numerics.backpropagation import factors
 from grader.sandbox.events import CaseOutput, Gradients, Raised, Trial
 from grader.sandbox.protocol import Arrays
-from reference import Case, probes, search_case
+from reference import Case, draw, has_table, probes, random_for, search_case
 from reference.edges import edge_cases
 
 if TYPE_CHECKING:
     from asked import Question as BoxQuestion  # grader/runner/asked.py: what the box expects
 
 SIZES = ("batch", "timesteps", "features", "units")
-# A number known to the tolerance takes two bytes that no compression shortens. Half of that is reason enough to ask.
-LEAST_BYTES_OF_A_NUMBER = 1
+# Of the exercise's twin: each costs a right answer a millisecond.
+MOST_STEPS = 8
 Told = tuple[Any, Arrays]
 
 
@@ -90,8 +87,8 @@ class Questions:
     Args:
         asked: in the order of asking.
         probes: asked afterwards, for partial points.
-        cases: the cases that answers are compared with, in the order of the assignment.
-        others: counterparts of cases, with other numbers.
+        cases: the cases that answers are compared with, the assignment's own first and in its order.
+        others: those of other numbers, which may come between two equal questions.
         edges: those of `reference.edges`.
         with_factors: names of the questions that gradients may be taken of.
     """
@@ -154,39 +151,57 @@ class Examiner:
     """Makes the lists of questions for one submission.
 
     Args:
-        source: the submission's code, as the box gets it.
-        digest: the assignment's digest.
-        gradients_of: id of the case that gradients are taken of; None: the smallest.
+        published: the assignment's cases, with the answers of Keras; the exercise's own first.
+        seed: the attempt's.
+        generation: of Keras; each is asked its own numbers, for the other one's may have been passed on.
+        long_gradients: take gradients of the exercise's own case instead of the smallest one.
     """
 
-    def __init__(self, cases: Sequence[Case], source: str, digest: str, gradients_of: str | None) -> None:
-        self._cases = tuple(cases)
-        self._seed = [*hashlib.sha256(f"{digest}\0{source}".encode("utf-8", "replace")).digest()]
-        self._probes = probes.questions(cases[0].spec.features, cases[0].spec.units)
-        self.exercise = cases[0]
-        self.smallest = min(cases, key=lambda case: case.expected.size)
-        self._measured = gradients_of or self.smallest.spec.id
-        # Counterparts with other numbers: always one of the smallest case, which costs little; one of the exercise's
-        # own case only if the file is large enough to hold its answer.
-        self.others = {self.smallest.spec.id: self.otherwise(self.smallest)}
-        self._edges = edge_cases(self.smallest, [*self._seed, len(cases)])
-        held = len(zlib.compress(source.encode("utf-8", "replace")))
-        if held >= LEAST_BYTES_OF_A_NUMBER * self.exercise.expected.size:
-            self.others[self.exercise.spec.id] = self.otherwise(self.exercise)
+    def __init__(self, published: Sequence[Case], seed: bytes, generation: str, *, long_gradients: bool) -> None:
+        self._seed, self._generation = seed, generation
+        self.exercise = published[0]
+        drawn = [draw(case.spec, self._random("case", case.spec.id)) for case in published[1:]]
+        graded = (self.exercise, *drawn)
+        self.smallest = min(graded, key=lambda case: case.expected.size)
+        searched = search_case(published)
+        explaining = [_renamed(searched, "published")] if has_table(searched) else []
+        self.twin = self._twin()
+        #: All that answers are compared with.
+        self.cases = (*graded, self.twin, *explaining)
+        self.other = self._otherwise(self.smallest, "other")
+        self._measured = self.exercise if long_gradients else self.smallest
+        self._edges = edge_cases(self.smallest.spec, self._random("edges"))
+        sizes = self.exercise.spec.features, self.exercise.spec.units
+        self._probes = probes.questions(*sizes, self._random("probes"))
 
-    def otherwise(self, case: Case) -> Case:
-        """Make a case of the same sizes with other numbers."""
-        return probes.other_numbers(case, [*self._seed, self._cases.index(case)])
+    def _random(self, *purpose: str) -> np.random.Generator:
+        return random_for(self._seed, self._generation, *purpose)
+
+    def _twin(self) -> Case:
+        """Draw a case for the exercise's own layer, on a few steps, whose number nobody knows either."""
+        spec = self.exercise.spec
+        sizes = {spec.batch, spec.features, spec.units}
+        # Even where those of the exercise are: a loop over every second step gives as many as there are, or one more.
+        steps = [n for n in range(spec.timesteps - 2, 2, -2) if n not in sizes and n <= MOST_STEPS]
+        random = self._random("twin")
+        taken = int(random.choice(steps)) if steps else spec.timesteps
+        return _renamed(draw(replace(spec, timesteps=taken), random), "twin")
+
+    def long_twin(self) -> Case:
+        """Draw a case of the exercise's own sizes, for a class that takes no others."""
+        return self._otherwise(self.exercise, "twin")
+
+    def _otherwise(self, case: Case, name: str) -> Case:
+        return _renamed(draw(case.spec, self._random(name, "long")), name)
 
     def everything(self) -> Questions:
         """List all questions that a grade needs."""
-        random = np.random.default_rng(self._seed)
+        random = self._random("order")
         names = _names(random)
-        searched = search_case(self._cases)
+        searched = search_case(self.cases)
         asked: list[Question] = []
-        for case in self._cases:
-            id = case.spec.id
-            measured, twice = id == self._measured, case is self.smallest
+        for case in self.cases:
+            measured, twice = case is self._measured, case is self.smallest
             # Either of two equal questions may be the recorded one.
             recorded = int(random.integers(1 + twice))
             first = Question(
@@ -201,25 +216,28 @@ class Examiner:
             asked.append(first)
             if twice:
                 asked.append(Question(next(names), case, 1, measure=measured and recorded == 1, follows=first.name))
-            if id in self.others:
-                asked.append(Question(next(names), self.others[id], follows=first.name))
+                asked.append(Question(next(names), self.other, follows=first.name))
         probes_asked = tuple(Question(next(names), probe) for probe in self._probes)
         with_factors = frozenset(question.name for question in asked if question.measure or question.main)
         # Last, because what a model keeps from another batch would hide what it keeps from the same one.
         edges = _shuffled([Question(next(names), edge) for edge in self._edges], random)
         order = (*_shuffled(asked, random), *edges)
-        others = tuple(self.others.values())
-        return Questions(order, self._cases, others, self._edges, probes_asked, with_factors)
+        return Questions(order, self.cases, (self.other,), self._edges, probes_asked, with_factors)
 
     def only(self, cases: Sequence[Case], fresh: Collection[Case]) -> Questions:
         """Ask these cases and nothing else, some of them of their own models, and take no gradients."""
-        random = np.random.default_rng([*self._seed, len(cases)])
+        random = self._random("only", str(len(cases)))
         names, searched = _names(random), search_case(cases)
         asked = [
             Question(next(names), case, fresh=case in fresh, trial=case is searched, main=case is cases[0])
             for case in cases
         ]
         return Questions((asked[0], *_shuffled(asked[1:], random)), tuple(cases))
+
+
+def _renamed(case: Case, ending: str) -> Case:
+    # No assignment's case is called like this.
+    return replace(case, spec=replace(case.spec, id=f"{case.spec.id}-{ending}", visibility="hidden"))
 
 
 def _names(random: np.random.Generator) -> Iterator[str]:

@@ -6,7 +6,7 @@ fits), and when a reused model is wrong where a fresh one is right (with fresh m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -37,6 +37,20 @@ class _Setup(NamedTuple):
     plans_passed_over: int = 0
 
 
+class _Doubts(NamedTuple):
+    """The outcome of asking again about right answers, with numbers that nobody knows.
+
+    Args:
+        known_by_heart: cases that a fresh model gets wrong with other numbers.
+        remembered: cases that only a fresh model gets right: the old one kept something.
+        twin: a counterpart of the exercise's own case of the same sizes, and its answer.
+    """
+
+    known_by_heart: frozenset[str] = frozenset()
+    remembered: tuple[str, ...] = ()
+    twin: tuple[Case, Answer] | None = None
+
+
 class Runner:
     """Runs one submission under one Keras generation."""
 
@@ -44,7 +58,9 @@ class Runner:
         self,
         reading: Reading,
         assignment: Assignment,
-        cases: Sequence[Case],
+        published: Sequence[Case],
+        seed: bytes,
+        generation: str,
         sandbox: Sandbox,
         table_of: Callable[[Case], Table],
         prepared: bool = True,
@@ -52,16 +68,16 @@ class Runner:
         """Take the submission. Prepared runs use shortcuts around Keras that make no difference; others check them."""
         self._reading = reading
         self._assignment = assignment
-        self._cases = cases
+        self._generation = generation
         # Gradients of the smallest case cost least. Code that cuts them every so many steps shows only on many steps.
         # So if the source holds anything that could cut them, gradients are taken of the exercise's own case.
-        long = None if reading.lets_gradients_through else cases[0].spec.id
-        self._examiner = Examiner(cases, reading.source, assignment.digest, gradients_of=long)
+        self._examiner = Examiner(published, seed, generation, long_gradients=not reading.lets_gradients_through)
+        self._cases = self._examiner.cases
         self._sandbox = sandbox
         self._table_of = table_of
         self._prepared = prepared
 
-    def run(self, generation: str) -> Execution:
+    def run(self) -> Execution:
         """Collect everything that the checks need.
 
         When the constructor's arguments were guessed and the answer is wrong, other arguments are tried.
@@ -69,14 +85,14 @@ class Runner:
         Raises:
             SandboxError: the box failed.
         """
-        execution = self._run(_Setup(generation))
+        execution = self._run(_Setup(self._generation))
         exercise = self._cases[0]
         constructed = execution.constructed
         known = constructed is None or not constructed.open or execution.depends_on_built_in
         if known or self._close(exercise, execution.answers):
             return execution
         for passed_over in range(1, MOST_CONSTRUCTIONS):
-            other = self._run(_Setup(generation, plans_passed_over=passed_over))
+            other = self._run(_Setup(self._generation, plans_passed_over=passed_over))
             if self._close(exercise, other.answers):
                 return other
             if not other.answers:
@@ -93,12 +109,21 @@ class Runner:
             if any(self._close(case, other.answers) for case in self._cases):
                 setup, run = turned, other
         cured = self._cured(setup, run)
-        known_by_heart, remembered = self._asked_otherwise(setup, run, cured)
+        answers = {**run.answers, **cured}
+        known_by_heart, remembered, twin = self._asked_otherwise(setup, run, answers)
+        cases = self._cases
+        if twin is not None:
+            case, answer = twin
+            cases = tuple(case if each.spec.id == case.spec.id else each for each in cases)
+            answers[case.spec.id] = answer
         return Execution.of(
             setup.generation,
             run,
             setup.roles,
-            cured=cured,
+            cases=cases,
+            twin=self._examiner.twin.spec.id,
+            answers=answers,
+            cured=frozenset(cured),
             known_by_heart=known_by_heart,
             fresh_only=(*cured, *remembered),
         )
@@ -134,33 +159,36 @@ class Runner:
         again = self._ask(setup, self._examiner.only(doubtful, doubtful))
         return {case.spec.id: again.answers[case.spec.id] for case in doubtful if self._close(case, again.answers)}
 
-    def _asked_otherwise(
-        self, setup: _Setup, run: ClassRun, cured: Mapping[str, Answer]
-    ) -> tuple[frozenset[str], tuple[str, ...]]:
-        """Ask a fresh model again, when a case's own numbers are right and others of its sizes are wrong.
+    def _asked_otherwise(self, setup: _Setup, run: ClassRun, answers: Mapping[str, Answer]) -> _Doubts:
+        """Ask a fresh model again, where a case is right and its counterpart with other numbers is not.
 
-        Returns:
-            the cases that the fresh model gets wrong too: their answers were known by heart; and those that it gets
-            right: the old model kept something.
+        The counterpart of the exercise's own case has fewer steps. A class that takes no other number than the
+        exercise's is asked one of that many.
         """
-        others, answers = self._examiner.others, {**run.answers, **cured}
-        answers_of_others = {case.spec.id: answer for case, answer in run.others}
-        doubtful = [
-            case
-            for case in self._cases
-            if case.spec.id in others
-            and self._close(case, answers)
-            and not self._close(others[case.spec.id], answers_of_others)
-        ]
-        if not doubtful:
-            return frozenset(), ()
-        asked = [others[case.spec.id] for case in doubtful]
+        examiner, answers_of_others = self._examiner, {case.spec.id: answer for case, answer in run.others}
+        counterparts = []
+        exercise, twin = examiner.exercise, examiner.twin
+        is_right = self._close(exercise, answers)
+        if tells_less(twin, exercise, answers) or (is_right and not self._close(twin, answers)):
+            counterparts.append((exercise, examiner.long_twin()))
+        # What a limit cut off says nothing of the answers before.
+        was_asked = run.complete or examiner.other.spec.id in answers_of_others
+        if was_asked and self._close(examiner.smallest, answers) and not self._close(examiner.other, answers_of_others):
+            counterparts.append((examiner.smallest, examiner.other))
+        if not counterparts:
+            return _Doubts()
+        asked = [other for _, other in counterparts]
         # The exercise's own case was answered in time, so it can be again, but not on a model built on all its steps.
-        fresh: Collection[Case] = asked if doubtful[0].spec.id in cured else asked[1:]
-        again = self._ask(setup, self._examiner.only(asked, fresh))
-        right = {case.spec.id: self._close(other, again.answers) for case, other in zip(doubtful, asked, strict=True)}
-        known_by_heart = frozenset(id for id, is_right in right.items() if not is_right)
-        return known_by_heart, tuple(id for id, is_right in right.items() if is_right)
+        again = self._ask(setup, examiner.only(asked, asked[1:] if asked[0].spec.id == twin.spec.id else asked))
+        right = {case.spec.id for case, other in counterparts if self._close(other, again.answers)}
+        wrong = {case.spec.id for case, _ in counterparts} - right
+        answered = again.answers.get(twin.spec.id)
+        return _Doubts(
+            known_by_heart=frozenset(id for id in wrong if id != exercise.spec.id or is_right),
+            # Another number of steps is no other call.
+            remembered=tuple(right - {exercise.spec.id}),
+            twin=None if answered is None else (asked[0], answered),
+        )
 
     def _ask(self, setup: _Setup, questions: Questions) -> ClassRun:
         kind = Kind.KERAS2 if setup.generation == "2" else Kind.KERAS3
@@ -193,3 +221,9 @@ class Runner:
         """Return whether a case has the right answer among these."""
         answer = answers.get(case.spec.id)
         return answer is not None and answer.compared(case, self._assignment.tolerance).close
+
+
+def tells_less(twin: Case, exercise: Case, answers: Mapping[str, Answer]) -> bool:
+    """Return whether an answer to a few steps shows hardly any, such as that of a loop that begins at the fifth."""
+    few, many = (answers[name].steps_of(case) if (name := case.spec.id) in answers else 0 for case in (twin, exercise))
+    return few < min(2, many)

@@ -15,8 +15,8 @@ class Stage(StrEnum):
     READING = "reading"
     REFERENCE = "reference"
     RUNNING = "running"
-    NOTEBOOK = "notebook"
     RUNNING_KERAS2 = "running_keras2"
+    NOTEBOOK = "notebook"
     CHECKING = "checking"
 
 

@@ -115,8 +115,8 @@ def _started_elsewhere(cases: Sequence[Case], answers: Mapping[str, Array]) -> I
 
     Any first two steps come from some start. Only a start that does not depend on the input is suspect.
     """
-    starts = {case.x.shape: find_start(case, answers[case.spec.id]) for case in cases}
-    plain = next(start for case in cases if case.spec.values == "usual" for start in [starts[case.x.shape]])
+    starts = {_first(case.x): find_start(case, answers[case.spec.id]) for case in cases}
+    plain = next(start for case in cases if case.spec.values == "usual" for start in [starts[_first(case.x)]])
     h, c = (float(np.median(state)) for state in (plain.h, plain.c))
     yield (_started_at_numbers(h, c),)
     if all(np.ptp(state, axis=0).max() <= ALIKE for state in (plain.h, plain.c)):
@@ -135,7 +135,7 @@ def started_anew(
         repeats: the answer to the second call of one of the cases.
         before: questions that may have come before that, and their answers.
     """
-    starts = {case.x.shape: find_start(case, answers[case.spec.id]) for case in cases}
+    starts = {_first(case.x): find_start(case, answers[case.spec.id]) for case in cases}
     kept = any(
         _goes_on(earlier, answer, find_start(case, repeats[case.spec.id]))
         for case in cases
@@ -146,10 +146,15 @@ def started_anew(
     return _started_at("state_kept_between_calls" if kept else "state_init_random", starts)
 
 
-def _started_at(code: str, starts: Mapping[tuple[int, ...], Start]) -> Mistake:
+def _first(x: Array) -> float:
+    """Tell questions apart by their first number: some have equal sizes."""
+    return float(x.flat[0])
+
+
+def _started_at(code: str, starts: Mapping[float, Start]) -> Mistake:
     changes: dict[str, Callable[[Inputs], Inputs]] = {
-        "initial_h": lambda inputs: replace(inputs, h=starts[inputs.x.shape].h),
-        "initial_c": lambda inputs: replace(inputs, c=starts[inputs.x.shape].c),
+        "initial_h": lambda inputs: replace(inputs, h=starts[_first(inputs.x)].h),
+        "initial_c": lambda inputs: replace(inputs, c=starts[_first(inputs.x)].c),
     }
     return Mistake(code, f"{code}, found for each row", changes, RECURRENCE)
 
@@ -222,19 +227,20 @@ def _through_a_dense_layer(cases: Sequence[Case], answers: Mapping[str, Array]) 
     """Fit the right answer through a linear map and perhaps an activation; every model has its own map."""
     for activation, is_passed_on in itertools.product(ACTIVATIONS, (False, True)):
         function, inverse = ACTIVATIONS[activation]
-        maps: dict[tuple[int, ...], Array] = {}
+        maps: dict[float, Array] = {}
+        of_models: dict[tuple[int, int], Array] = {}
         for case in sorted(cases, key=lambda case: -case.expected.size):
             with np.errstate(all="ignore"):
                 answer = answers[case.spec.id]
                 h = _step_by_step(case, answer) if is_passed_on else case.expected
                 found = _linear_map(h, inverse(answer.astype(np.float64)))
+            sizes = (case.spec.features, case.spec.units)
             if found is None:
                 # Too short to tell: use the map of a longer case of the same model.
-                sizes = (case.spec.features, case.spec.units)
-                found = next((map for shape, map in maps.items() if (shape[2], map.shape[1]) == sizes), None)
+                found = of_models.get(sizes)
             if found is None:
                 break
-            maps[case.x.shape] = found
+            maps[_first(case.x)] = of_models.setdefault(sizes, found)
         if len(maps) == len(cases) and any(_mixes_units(map) for map in maps.values()):
             yield (_dense(activation, function, maps, is_passed_on),)
 
@@ -255,9 +261,9 @@ def _mixes_units(map: Array) -> bool:
     return bool(((np.abs(map[:-1]) > ALIKE).sum(axis=0) > 1).any())
 
 
-def _dense(activation: str, function: Function, maps: Mapping[tuple[int, ...], Array], is_passed_on: bool) -> Mistake:
+def _dense(activation: str, function: Function, maps: Mapping[float, Array], is_passed_on: bool) -> Mistake:
     def layer(y: Array, x: Array) -> Array:
-        map = maps[x.shape]
+        map = maps[_first(x)]
         return np.asarray(function(y @ map[:-1] + map[-1]))
 
     by_units = {map.shape[1]: map for map in maps.values()}

@@ -80,6 +80,7 @@ def _causes(report: Report) -> dict[str, Any]:
         "receipt.grader_version": report.receipt.grader_version,
         "assignment.id": report.assignment.id,
         "assignment.digest": report.assignment.digest,
+        "receipt.questions": report.receipt.questions,
         **{f"environment.{name}": value for name, value in environment.items()},
     }
 

@@ -214,10 +214,18 @@ class Reproduction(ReportModel):
 
 
 class Receipt(ReportModel):
+    """The things that decide a grade.
+
+    Args:
+        questions: a name for the numbers that were asked; two reports with the same one asked the same. None where
+            nothing was asked, and in reports of versions that asked the same of every attempt.
+    """
+
     submission_sha256: str
     assignment_digest: str
     grader_version: str
     created_at: datetime
+    questions: str | None = None
     report_sha256: str = ""
 
 
@@ -258,4 +266,6 @@ class Report(ReportModel):
         """Return the SHA-256, in hex, of the stored form without `receipt.report_sha256`, canonicalised by RFC 8785."""
         stored = self.model_dump(mode="json")
         del stored["receipt"]["report_sha256"]
+        if self.receipt.questions is None:  # the first reports have no such key
+            del stored["receipt"]["questions"]
         return hashlib.sha256(rfc8785.dumps(stored)).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from grader.assignment import Assignment
@@ -63,20 +62,20 @@ def _status(judgement: Judgement) -> Status:
 def report_on(
     submission: Submission,
     judgement: Judgement,
-    cases: Sequence[Case],
     stages: Stages,
     artefacts: Sink | None,
+    questions: str,
 ) -> Report:
     """Return the report on a submission that was run.
 
     Args:
-        cases: the assignment's cases, in its order.
+        questions: the name of their seed.
     """
     evidence = judgement.evidence
     reading, execution, assignment = evidence.reading, evidence.execution, evidence.assignment
     outcome = execution.outcome
-    diagnoses = diagnose(judgement, cases)
-    checks = with_causes(judgement, diagnoses, cases)
+    diagnoses = diagnose(judgement)
+    checks = with_causes(judgement, diagnoses)
     places = Places(reading, submission.filename)
     return _sealed(
         submission,
@@ -85,7 +84,7 @@ def report_on(
         points=judgement.points,
         checks=places.findings(checks),
         format=reading.format,
-        cases=_case_results(judgement, cases, artefacts),
+        cases=_case_results(judgement, artefacts),
         diagnoses=places.findings(diagnoses),
         advisories=places.advisories(advisories_on(judgement, diagnoses)),
         extraction=extraction(evidence, diagnoses, places),
@@ -98,11 +97,12 @@ def report_on(
             truncated=outcome.truncated,
         ),
         error=_error(evidence, places),
+        questions=questions,
         reproduction=reproduction(assignment, execution.generation, execution.parts.roles if execution.parts else {}),
     )
 
 
-def _case_results(judgement: Judgement, cases: Sequence[Case], artefacts: Sink | None) -> list[CaseResult]:
+def _case_results(judgement: Judgement, artefacts: Sink | None) -> list[CaseResult]:
     evidence = judgement.evidence
     tolerance = evidence.assignment.tolerance
     verdict = judgement.verdicts.get("equivalence")
@@ -123,7 +123,7 @@ def _case_results(judgement: Judgement, cases: Sequence[Case], artefacts: Sink |
         artefacts = None
     return [
         result.model_copy(update={"arrays": _stored_arrays(evidence, case, artefacts)}) if artefacts else result
-        for result, case in zip(results, cases, strict=True)
+        for result, case in zip(results, evidence.execution.cases, strict=False)  # more are asked than told
     ]
 
 
@@ -207,6 +207,7 @@ def _sealed(
     status: Status,
     points: float | None,
     format: str | None,
+    questions: str | None = None,
     **parts: object,
 ) -> Report:
     max_points = assignment.max_points if assignment else 0.0
@@ -226,6 +227,7 @@ def _sealed(
                 assignment_digest=digest,
                 grader_version=grader_version(),
                 created_at=datetime.now(UTC),
+                questions=questions,
             ),
             **parts,
         }

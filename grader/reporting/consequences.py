@@ -27,15 +27,11 @@ CHANGING = frozenset({"state_init_random", "dropout_active", "new_cell_each_step
 OF_FORM = frozenset({"wrong_base_class", "returns_numpy", "dtype_float64", "wrong_dtype"})
 
 
-def with_causes(judgement: Judgement, diagnoses: Sequence[Diagnosis], cases: Sequence[Case]) -> list[Check]:
-    """Return the checks, with `follows_from` where one says no more than a diagnosis or another check.
-
-    Args:
-        cases: the assignment's cases.
-    """
+def with_causes(judgement: Judgement, diagnoses: Sequence[Diagnosis]) -> list[Check]:
+    """Return the checks, with `follows_from` where one says no more than a diagnosis or another check."""
     checks, evidence = judgement.checks, judgement.evidence
     failed = {check.id: check for check in checks if check.status is CheckStatus.FAILED}
-    causes = {id: list(_causes(check, failed, diagnoses, evidence, cases)) for id, check in failed.items()}
+    causes = {id: list(_causes(check, failed, diagnoses, evidence)) for id, check in failed.items()}
     told = {id: {**failed[id].params, **_follows(found)} for id, found in causes.items() if found}
     named = {diagnosis.code for diagnosis in diagnoses} - OF_FORM
     if "equivalence" in failed and named:
@@ -55,11 +51,7 @@ def _follows(causes: Sequence[str]) -> Params:
 
 
 def _causes(
-    check: Check,
-    failed: dict[str, Check],
-    diagnoses: Sequence[Diagnosis],
-    evidence: Evidence,
-    cases: Sequence[Case],
+    check: Check, failed: dict[str, Check], diagnoses: Sequence[Diagnosis], evidence: Evidence
 ) -> Iterable[str]:
     contract = failed.get("contract")
     codes = {other.code for other in failed.values()}
@@ -92,7 +84,7 @@ def _causes(
         case "differs_on_second_call" if CHANGING.intersection(cause):
             return cause
         case "gradient_missing" | "gradient_truncated":
-            return _behind_gradient(check, contract, evidence, cases)
+            return _behind_gradient(check, contract, evidence)
     return []
 
 
@@ -102,7 +94,7 @@ def _lacks_steps(evidence: Evidence) -> bool:
     return form is not None and bool(form.wrong)
 
 
-def _behind_gradient(check: Check, contract: Check | None, evidence: Evidence, cases: Sequence[Case]) -> Sequence[str]:
+def _behind_gradient(check: Check, contract: Check | None, evidence: Evidence) -> Sequence[str]:
     """Explain a missing gradient: by mistakes that give the numbers, or else by missing steps."""
     explanation = evidence.understanding.explanation
     mistakes = explanation.mistakes if explanation else ()
@@ -118,7 +110,7 @@ def _behind_gradient(check: Check, contract: Check | None, evidence: Evidence, c
     else:
         roles = check.details["roles"] if check.params.get("variant") == "all" else check.params.get("roles", [])
         arrays = idle_arrays(dict.fromkeys(roles))
-        if mistakes and arrays and all(_is_idle(array, mistakes, cases) for array in arrays):
+        if mistakes and arrays and all(_is_idle(array, mistakes, evidence.execution.cases) for array in arrays):
             return [mistake.code for mistake in mistakes if mistake.code not in OF_FORM]
         lost = frozenset(array.rpartition(" ")[2] for array in arrays)
     if explanation is None or not lost or lost & explanation.right_parts:

@@ -1,0 +1,62 @@
+"""Cases with numbers that nobody can know, drawn from a seed and answered by the oracle.
+
+Keras answers the published cases of an assignment, and tests compare it with the oracle on drawn ones.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+
+import numpy as np
+
+from reference.cases import Case, CaseSpec
+from reference.oracle import lstm_forward
+from reference.weights import LSTMWeights
+
+SEED_BYTES = 32
+
+
+def new_seed() -> bytes:
+    """Return a seed that nobody can guess."""
+    return secrets.token_bytes(SEED_BYTES)
+
+
+def random_for(seed: bytes, *purpose: object) -> np.random.Generator:
+    """Return the random numbers of a seed for one purpose; they tell nothing about those of another."""
+    return np.random.default_rng([*_derived(seed, *purpose)])
+
+
+def name_of(seed: bytes) -> str:
+    """Return a name for a seed that tells nothing about it, 64 hex digits."""
+    return _derived(seed, "name").hex()
+
+
+def _derived(seed: bytes, *purpose: object) -> bytes:
+    return hmac.digest(seed, repr(purpose).encode(), "sha256")
+
+
+def draw(spec: CaseSpec, random: np.random.Generator) -> Case:
+    """Return a case with an input and weights of the kind that `reference.keras_lstm` makes, and the oracle's answer.
+
+    Args:
+        spec: the recipe; its seed is not used.
+    """
+    features, units = spec.features, spec.units
+    if spec.values == "wide":
+        kernel = random.normal(0, 2 / features**0.5, (features, 4 * units))
+        recurrent_kernel = random.normal(0, 2.5 / units**0.5, (units, 4 * units))
+    else:
+        limit = (6 / (features + 4 * units)) ** 0.5
+        kernel = random.uniform(-limit, limit, (features, 4 * units))
+        recurrent_kernel = np.linalg.qr(random.standard_normal((4 * units, units)))[0].T
+    bias = random.normal(0, 1.0 if spec.values == "wide" else 0.5, 4 * units)
+    # In C order: safetensors writes the bytes as they lie in memory.
+    weights = LSTMWeights(*(np.ascontiguousarray(array, np.float32) for array in (kernel, recurrent_kernel, bias)))
+    x = random.standard_normal((spec.batch, spec.timesteps, features)).astype(np.float32)
+    return answered(spec, x * np.float32(spec.scale), weights.scaled(spec.scale))
+
+
+def answered(spec: CaseSpec, x: np.ndarray, weights: LSTMWeights) -> Case:
+    """Return a question that nobody but us asks, with the oracle's answer."""
+    return Case(spec, x, weights, lstm_forward(x, weights).h.astype(np.float32), is_drawn=True)
