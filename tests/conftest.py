@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--mutants", action="store_true", help="grade all wrong answers of tests/integration/grader/mutants"
     )
     parser.addoption("--pictures", action="store_true", help="make the pictures of docs/pictures anew")
-    parser.addoption("--seed", type=int, help="of all moments that tests choose by chance; the first line tells it")
+    parser.addoption("--seed", type=int, help="of all that tests choose by chance: moments, and the numbers asked")
 
 
 @pytest.hookimpl(tryfirst=True)  # before the other processes get their options
@@ -59,13 +59,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"seed: {config.option.seed} (--seed={config.option.seed} chooses the same moments again)"
+    return f"seed: {config.option.seed} (--seed={config.option.seed} chooses the same moments and numbers again)"
 
 
 @pytest.fixture
 def chance(request: pytest.FixtureRequest) -> random.Random:
     """Chooses moments and sizes by the seed of this session, for each test in its own way."""
     return random.Random(f"{request.config.option.seed} {request.node.nodeid}")
+
+
+@pytest.fixture(scope="session")
+def questions_seed(request: pytest.FixtureRequest) -> bytes:
+    """The seed of what is asked in this session: each asks new numbers, and one that fails can be repeated."""
+    return hashlib.sha256(str(request.config.option.seed).encode()).digest()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -157,9 +157,7 @@ async def _claim_preview(session: AsyncSession, claim_id: str) -> Claim | None:
         .returning(RegradeItem.tries)
         .execution_options(synchronize_session=False)
     )
-    facts = select(
-        Submission.id, Submission.assignment_id, Submission.filename, Submission.content, Submission.seed
-    )
+    facts = select(Submission.id, Submission.assignment_id, Submission.filename, Submission.content, Submission.seed)
     row = (await session.execute(facts.where(Submission.id == first.submission_id))).one()
     return Claim(claim_id, *row, item.scalar_one(), first.regrade_id)
 
