@@ -138,6 +138,7 @@ def grade_command(
     """Grade one file and print the report.
 
     The numbers that it is asked are drawn anew each time; the seed printed on standard error has them asked again.
+
     Exit codes: 0 graded, 1 below --fail-under, 2 wrong usage, 3 we failed (there is no grade).
     """
     check_threshold(fail_under)

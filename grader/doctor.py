@@ -41,15 +41,15 @@ sections: list[Callable[[Console], str | None]] = []
 
 def doctor(
     gpu: Annotated[
-        bool, typer.Option("--gpu", help="Require a GPU, and compare Keras on it with the exact answers first.")
+        bool, typer.Option("--gpu", help="Require a GPU, and compare Keras on it with the exact answers.")
     ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Say too how well the assignment's cases tell known mistakes apart.")
     ] = False,
 ) -> None:
     """Say in the first line whether this host can grade, or why not; then versions, the database and the queue, the
-    device, and the wall around submissions. A known answer is graded to find out. It changes nothing
-    in the database; reference answers that are missing go into the cache.
+    device, and the wall around submissions. A known answer is graded to find out, and Keras answers the same
+    questions. It changes nothing in the database; reference answers that are missing go into the cache.
 
     Exit codes: 0 it can grade, 2 wrong usage or settings, 3 it cannot, or the database cannot be used.
     """

@@ -20,7 +20,7 @@ from grader import Report, Status, Submission, grade, load_assignments
 from grader.sandbox import ForkSandbox, Kind, Limits, Outcome
 from grader.sandbox.host.cores import available_cores
 from grader.sandbox.namespaces import RUNNER
-from reference import ReferenceStore
+from reference import ReferenceStore, new_seed
 from reference.cases import cases_to_arrays
 from tests.acceptance.installation import Installation
 
@@ -59,7 +59,7 @@ class Grader:
         assert self.grade().status == Status.PASSED
 
     def grade(self, submission: Submission = SUBMISSION) -> Report:
-        return grade(submission, ASSIGNMENT, sandbox=self.sandbox, references=self.references)
+        return grade(submission, ASSIGNMENT, seed=new_seed(), sandbox=self.sandbox, references=self.references)
 
     def cpu_seconds(self) -> float:
         ticks = os.sysconf("SC_CLK_TCK")
@@ -228,7 +228,7 @@ def test_memory_of_a_child(benchmark: BenchmarkFixture, measured: Measured, grad
             request.write_bytes(content)
             return grader.sandbox.run(kind, content, limits)
 
-    grade(SUBMISSION, ASSIGNMENT, sandbox=Recorder(), references=grader.references)
+    grade(SUBMISSION, ASSIGNMENT, seed=new_seed(), sandbox=Recorder(), references=grader.references)
     command = [sys.executable, HERE / "child_memory.py", RUNNER, request]
     private = int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     measured(child_private_megabytes=private / 1e6)
