@@ -143,7 +143,7 @@ def graded(client: httpx.Client, submission_id: str, **params: str) -> dict[str,
 
 
 def without_times(report: dict[str, Any]) -> dict[str, Any]:
-    """What of a report is the same whenever the same is asked."""
+    """Leave out of a report what differs though the same was asked."""
     measured = {"created_at", "report_sha256"}
     receipt = {name: value for name, value in report["receipt"].items() if name not in measured}
     return {**report, "timing": None, "receipt": receipt}
