@@ -100,10 +100,9 @@ def best(judgements: Sequence[Judgement]) -> Judgement:
     Args:
         judgements: of the run under Keras 3, and of that under Keras 2 where Keras 3 may be the problem.
     """
-    first, *others = judgements
 
     def worth(run: Judgement) -> tuple[float, tuple[bool, bool, bool, int]]:
         return run.points, run.evidence.execution.came()
 
-    chosen = max(judgements, key=worth)
+    first, chosen = judgements[0], max(judgements, key=worth)
     return chosen if chosen is first else replace(chosen, instead_of=first.evidence)

@@ -80,14 +80,13 @@ def understand(execution: Execution, table_of: Callable[[Case], Table], toleranc
     right_parts: frozenset[str] = frozenset()
     by_probes = None
     # What the published numbers show, numbers that nobody knows must show as well.
-    is_shown = exercise in numbers and (twin is None or twin in numbers)
-    if comparisons[exercise].close:
+    if comparisons[exercise].close or exercise not in numbers:
         pass
-    elif exercise in numbers and as_read[exercise].close:
-        right_parts = frozenset(PARTS) if is_shown and (twin is None or as_read[twin].close) else frozenset()
+    elif as_read[exercise].close:
+        right_parts = frozenset(PARTS) if twin in as_read and as_read[twin].close else right_parts
     elif explanation is not None:
-        right_parts = explanation.right_parts if is_shown else frozenset()
-    elif exercise in numbers:
+        right_parts = explanation.right_parts if twin in explanation.cases else right_parts
+    else:
         by_probes = _parts_by_probes(execution, form, numbers[exercise])
         right_parts = by_probes.right
     # Repairs are only searched for in wrong answers.

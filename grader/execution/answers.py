@@ -67,6 +67,10 @@ class Answer:
         # Written with <= so that NaN counts as a difference; the magnitude may be NaN as well.
         return difference is not None and (difference == 0.0 or difference <= SAME * (1.0 + self.magnitude))
 
+    def steps_of(self, case: Case) -> float:
+        """Return for how many timesteps of a case it has numbers."""
+        return sum(array.size for array in self.arrays) / (case.spec.batch * case.spec.units)
+
     @property
     def magnitude(self) -> float:
         """Return the largest of its numbers."""

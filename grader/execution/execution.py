@@ -75,7 +75,7 @@ class Execution:
     # All that answers are compared with, the assignment's cases first; and the id of the drawn case for the exercise's
     # own layer.
     cases: tuple[Case, ...] = ()
-    twin: str | None = None
+    twin: str = ""
     # By case. Where a reused model was wrong and a fresh one right (`cured`), the fresh one's.
     answers: Mapping[str, Answer] = field(default_factory=dict)
     cured: frozenset[str] = frozenset()

@@ -168,10 +168,12 @@ class Runner:
         examiner, answers_of_others = self._examiner, {case.spec.id: answer for case, answer in run.others}
         counterparts = []
         exercise, twin = examiner.exercise, examiner.twin
-        is_right, is_answered = self._close(exercise, answers), exercise.spec.id in answers
-        if not self._close(twin, answers) and (is_right or (is_answered and twin.spec.id not in answers)):
+        is_right = self._close(exercise, answers)
+        if tells_less(twin, exercise, answers) or (is_right and not self._close(twin, answers)):
             counterparts.append((exercise, examiner.long_twin()))
-        if self._close(examiner.smallest, answers) and not self._close(examiner.other, answers_of_others):
+        # What a limit cut off says nothing of the answers before.
+        was_asked = run.complete or examiner.other.spec.id in answers_of_others
+        if was_asked and self._close(examiner.smallest, answers) and not self._close(examiner.other, answers_of_others):
             counterparts.append((examiner.smallest, examiner.other))
         if not counterparts:
             return _Doubts()
@@ -219,3 +221,9 @@ class Runner:
         """Return whether a case has the right answer among these."""
         answer = answers.get(case.spec.id)
         return answer is not None and answer.compared(case, self._assignment.tolerance).close
+
+
+def tells_less(twin: Case, exercise: Case, answers: Mapping[str, Answer]) -> bool:
+    """Return whether an answer to a few steps shows hardly any, such as that of a loop that begins at the fifth."""
+    few, all = (answers[id].steps_of(case) if (id := case.spec.id) in answers else 0 for case in (twin, exercise))
+    return few < min(2, all)

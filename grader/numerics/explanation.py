@@ -18,7 +18,8 @@ from grader.numerics.fitting import dropout, fitted, started_anew
 from grader.numerics.forms import PLAIN, Content, Form, readings
 from grader.numerics.gate_fitting import suspects
 from grader.numerics.shown_parts import parts_used
-from reference import Case, lstm_forward, search_case
+from reference import Case, has_table, lstm_forward, search_case
+from reference.cases import EDGE
 from reference.misconceptions import PARTS, Mistake, Table, bank, build_table, replay
 from reference.weights import DENSE_LETTERS
 
@@ -55,6 +56,7 @@ class Explanation:
         also: codes of other mistakes with the same numbers.
         runner_up: the nearest single mistake that does not fit, and its distance.
         form: the form in which the answers are read.
+        cases: ids of the cases that it was found equal on.
     """
 
     mistakes: tuple[Mistake, ...]
@@ -63,6 +65,7 @@ class Explanation:
     also: tuple[str, ...] = ()
     runner_up: tuple[str, float] | None = None
     form: Form = PLAIN
+    cases: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ def _explained(asked: Sequence[Asked], table_of: Callable[[Case], Table], idle: 
     if _residual((), asked) is not None:
         return None
     searched = search_case([each.case for each in asked])
-    if searched.spec.values != "wide":
+    if not has_table(searched):
         return _confirmed(_singles(asked[0]), asked, idle)
     table, question = table_of(searched), next(each for each in asked if each.case is searched)
     entries = table.lookup(question.answer, question.known, LOOKUP_TOLERANCE)
@@ -184,7 +187,7 @@ def _explained_as(
         return None
     residual = _residual((), skipping)
     if residual is not None:
-        return Explanation((), residual, frozenset(PARTS) - form.wrong)
+        return Explanation((), residual, frozenset(PARTS) - form.wrong, cases=_ids(skipping))
     # To replay every mistake on a hundred steps takes seconds; on a few, and together, hundredths of one.
     few = next((found for each in skipping for n in FEW_STEPS if (found := _first_steps(each, n)) is not None), None)
     if few is None:
@@ -217,12 +220,12 @@ def _first_steps(asked: Asked, count: int) -> Asked | None:
 
 
 def _without_skipped(asked: Asked, taken: tuple[int, int]) -> Asked | None:
-    """Return the question that a loop over some steps of x really answered, and its answer; None: too few steps."""
+    """Return the question that a loop over some steps of x really answered, and its answer; None: it took no step."""
     x = np.ascontiguousarray(asked.case.x[:, taken[0] :: taken[1]])
-    try:
-        spec = replace(asked.case.spec, timesteps=x.shape[1])
-    except ValueError:
+    if not x.shape[1]:
         return None
+    # A few steps are enough to compare.
+    spec = replace(asked.case.spec, timesteps=x.shape[1], category=EDGE)
     expected = lstm_forward(x, asked.case.weights).h.astype(np.float32)
     case = Case(spec, x, asked.case.weights, expected)
     return Asked(case, asked.answer[:, : x.shape[1]], np.ones(expected.shape, bool))
@@ -252,7 +255,7 @@ def explain_changing(
     found = dropout(answered, arrays)
     if found is not None:
         mistake, residual = found
-        return Explanation((mistake,), residual, _left_right((mistake,)), form=form)
+        return Explanation((mistake,), residual, _left_right((mistake,)), form=form, cases=_ids(asked))
     again = {
         case.spec.id: array
         for case in answered
@@ -292,7 +295,11 @@ def _confirmed(
     also = sorted({mistake.code for _, others in matching for mistake in others} - codes)
     used = parts_used(mistakes, asked[0].case)
     parts = max((_left_right(others) & parts_used(others, asked[0].case) for _, others in matching), key=len) & used
-    return Explanation(mistakes, residual, parts, tuple(also))
+    return Explanation(mistakes, residual, parts, tuple(also), cases=_ids(asked))
+
+
+def _ids(asked: Sequence[Asked]) -> frozenset[str]:
+    return frozenset(each.case.spec.id for each in asked)
 
 
 def _hears_its_weights(mistakes: Sequence[Mistake], case: Case) -> bool:

@@ -143,13 +143,15 @@ def assignment() -> Assignment:
 
 
 @pytest.fixture(scope="session")
-def graded(box: ForkSandbox, assignment: Assignment, references: ReferenceStore) -> Callable[..., Report]:
+def graded(
+    box: ForkSandbox, assignment: Assignment, references: ReferenceStore, questions_seed: bytes
+) -> Callable[..., Report]:
     def grade_it(given: Submission, **limits: object) -> Report:
         upload = assignment.upload.model_copy(
             update={name: limits.pop(name) for name in ("statement_seconds",) if name in limits}
         )
         chosen = assignment.model_copy(update={"limits": assignment.limits.model_copy(update=limits), "upload": upload})
-        return grade(given, chosen, sandbox=box, references=references)
+        return grade(given, chosen, seed=questions_seed, sandbox=box, references=references)
 
     return grade_it
 

@@ -83,7 +83,9 @@ def ringed() -> Iterator[ForkSandbox]:
 
 if WORKS:
 
-    def test_reading_a_file_leaves_no_time_behind_in_the_ring(ringed, assignment, references, written, tmp_path):
+    def test_reading_a_file_leaves_no_time_behind_in_the_ring(
+        ringed, assignment, references, questions_seed, written, tmp_path
+    ):
         """A view that can only be read keeps access times as they are."""
         file = Path(np.__file__).parent / "version.py"
         before = file.stat()
@@ -94,19 +96,21 @@ if WORKS:
             for _ in range(3): open({str(file)!r}).read(), os.listdir({str(folder)!r})
             print(json.dumps(os.stat({str(file)!r}).st_atime_ns))
         """
-        report = grade(written(class_body=body), assignment, sandbox=ringed, references=references)
+        submission = written(class_body=body)
+        report = grade(submission, assignment, seed=questions_seed, sandbox=ringed, references=references)
         assert report.points == 100, report.error
         assert json.loads(report.output.stdout) == old
         assert file.stat().st_atime_ns == old
 
-    def test_a_run_in_the_ring_finds_no_process_but_itself(ringed, assignment, references, written):
+    def test_a_run_in_the_ring_finds_no_process_but_itself(ringed, assignment, references, questions_seed, written):
         """By `stat` of /proc/N/fd one could count what another has open, and the other could count up and down."""
         body = """
             own = {number for number in range(1, 5000) if os.path.exists(f'/proc/self/task/{number}')}
             found = {number for number in range(1, 5000) if os.path.exists(f'/proc/{number}')}
             print(json.dumps([sorted(found - own), os.getpid() in found, os.getppid()]))
         """
-        report = grade(written(class_body=body), assignment, sandbox=ringed, references=references)
+        submission = written(class_body=body)
+        report = grade(submission, assignment, seed=questions_seed, sandbox=ringed, references=references)
         assert report.points == 100, report.error
         assert json.loads(report.output.stdout) == [[], True, 1]
         assert "a /proc of its own" in report.environment.wall

@@ -236,7 +236,7 @@ FIRST = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def graded_by(
-    box: ForkSandbox, assignment: Assignment, references: ReferenceStore
+    box: ForkSandbox, assignment: Assignment, references: ReferenceStore, questions_seed: bytes
 ) -> Callable[[str, tuple[str, str]], Report]:
     roomy = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 60.0})
 
@@ -244,7 +244,8 @@ def graded_by(
         top, call = parts
         source = SUBMISSION.format(top=top, call=call.strip("\n").rstrip())
         under = assignment.model_copy(update={"keras": generation, "limits": roomy})
-        return grade(Submission("submission.py", source.encode()), under, sandbox=box, references=references)
+        submission = Submission("submission.py", source.encode())
+        return grade(submission, under, seed=questions_seed, sandbox=box, references=references)
 
     return grade_it
 

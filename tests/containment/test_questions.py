@@ -108,14 +108,14 @@ def known(references, assignment):
 
 
 @pytest.fixture
-def graded_as(box, assignment, references):
+def graded_as(box, assignment, references, questions_seed):
     limits = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 60.0})
     roomy = assignment.model_copy(update={"limits": limits})
 
     def grade_it(call, top=""):
         source = SOURCE.format(top=KEPT + top, call=textwrap.indent(textwrap.dedent(call), " " * 8))
         given = Submission("submission.py", source.encode())
-        return grade(given, roomy, sandbox=box, references=references)
+        return grade(given, roomy, seed=questions_seed, sandbox=box, references=references)
 
     return grade_it
 

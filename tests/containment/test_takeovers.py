@@ -135,12 +135,13 @@ HELD = {
 }
 
 
-def test_a_run_that_is_taken_over_earns_what_its_numbers_are_worth(box, assignment, references):
+def test_a_run_that_is_taken_over_earns_what_its_numbers_are_worth(box, assignment, references, questions_seed):
     limits = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 60.0})
     under = assignment.model_copy(update={"limits": limits})
     for name, (top, call, after) in TAKEOVERS.items():
         source = SOURCE.format(top=top, call=textwrap.indent(textwrap.dedent(call), " " * 8), after=after)
-        report = grade(Submission("submission.py", source.encode()), under, sandbox=box, references=references)
+        submission = Submission("submission.py", source.encode())
+        report = grade(submission, under, seed=questions_seed, sandbox=box, references=references)
         assert report.status not in ("passed", "internal_error"), name
         assert report.points <= 10, (name, [(check.id, check.points, check.code) for check in report.checks])
         if name in HELD:

@@ -135,9 +135,11 @@ def _assignment(folder: Path) -> Assignment:
 
 
 @pytest.mark.parametrize("folder", CASES)
-def test_submission_gets_the_verdict_it_should(folder: Path, sandbox: ForkSandbox, references: ReferenceStore) -> None:
+def test_submission_gets_the_verdict_it_should(
+    folder: Path, sandbox: ForkSandbox, references: ReferenceStore, questions_seed: bytes
+) -> None:
     expected, assignment = Expectation.of(folder), _assignment(folder)
-    report = grade(_submission(folder), assignment, sandbox=sandbox, references=references)
+    report = grade(_submission(folder), assignment, seed=questions_seed, sandbox=sandbox, references=references)
     differences = _differences(expected, report)
     assert not differences, "\n".join([f"{folder.parent.name}/{folder.name}", *differences, *_summary(report)])
     remarks = " ".join(shown["message"] for lang in ("ru", "en") for shown in render(report, lang)["advisories"])
@@ -165,12 +167,12 @@ def test_the_sample_expects_every_fact_that_needs_a_run() -> None:
     ],
 )
 def test_handout_that_nobody_filled_in_gets_a_report_that_says_so(
-    id: str, name: str, sandbox: ForkSandbox, references: ReferenceStore
+    id: str, name: str, sandbox: ForkSandbox, references: ReferenceStore, questions_seed: bytes
 ) -> None:
     assignment = load_assignments()[id]
     content = handout.notebook(assignment, "ru") if name == "notebook" else handout.module(assignment, "en")
     submission = Submission("handout.ipynb" if name == "notebook" else "handout.py", content)
-    report = grade(submission, assignment, sandbox=sandbox, references=references)
+    report = grade(submission, assignment, seed=questions_seed, sandbox=sandbox, references=references)
     assert (report.status, report.points) == (Status.RUNTIME_ERROR, 0)
     assert [diagnosis.code for diagnosis in report.diagnoses] == ["not_implemented"]
 

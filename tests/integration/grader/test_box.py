@@ -21,7 +21,7 @@ from grader.sandbox import ForkSandbox, Kind, Limits
 from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.protocol import decode_json, encode, split_frames
 from grader.submission import Submission
-from reference import ReferenceStore
+from reference import ReferenceStore, new_seed
 from tests.exercises import shorter
 from tests.processes import children
 from tests.waiting import wait_until
@@ -53,13 +53,14 @@ GradeIt = Callable[..., Report]
 
 
 @pytest.fixture(scope="module")
-def grade_it(sandbox: ForkSandbox, references: ReferenceStore) -> GradeIt:
+def grade_it(sandbox: ForkSandbox, references: ReferenceStore, questions_seed: bytes) -> GradeIt:
     """Grades a correct answer that runs `class_body` when its class is made."""
 
     def grade_with(class_body: str = "pass", *, keras: str = "3", box: ForkSandbox = sandbox) -> Report:
         assignment = shorter(load_assignments()["lstm-layer"]).model_copy(update={"keras": keras})
         source = SUBMISSION.format(class_body=class_body)
-        return grade(Submission("submission.py", source.encode()), assignment, sandbox=box, references=references)
+        submission = Submission("submission.py", source.encode())
+        return grade(submission, assignment, seed=questions_seed, sandbox=box, references=references)
 
     return grade_with
 
@@ -181,7 +182,8 @@ def _grade_after(sandbox: ForkSandbox, references: ReferenceStore, top: str) -> 
     """Grades a correct answer whose class needs `needed`, which the text before it is to bind."""
     source = AWAITS + top + "\n" + SUBMISSION.format(class_body="used = lambda self: needed")
     assignment = shorter(load_assignments()["lstm-layer"]).model_copy(update={"keras": "3"})
-    return grade(Submission("submission.py", source.encode()), assignment, sandbox=sandbox, references=references)
+    submission = Submission("submission.py", source.encode())
+    return grade(submission, assignment, seed=new_seed(), sandbox=sandbox, references=references)
 
 
 def test_a_coroutine_that_does_not_wait_is_run(sandbox, references):

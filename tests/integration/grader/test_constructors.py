@@ -181,7 +181,9 @@ GradeAll = Callable[..., dict[str, Report]]
 
 
 @pytest.fixture
-def grade_all(sandbox: ForkSandbox, references: ReferenceStore, cores: int) -> Iterator[GradeAll]:
+def grade_all(
+    sandbox: ForkSandbox, references: ReferenceStore, cores: int, questions_seed: bytes
+) -> Iterator[GradeAll]:
     """Grades sources by their names."""
     with ThreadPoolExecutor(cores) as pool:
 
@@ -190,7 +192,7 @@ def grade_all(sandbox: ForkSandbox, references: ReferenceStore, cores: int) -> I
 
             def one(source: str) -> Report:
                 submission = Submission("lstm.py", source.encode())
-                return grade(submission, assignment, sandbox=sandbox, references=references)
+                return grade(submission, assignment, seed=questions_seed, sandbox=sandbox, references=references)
 
             return dict(zip(sources, pool.map(one, sources.values()), strict=True))
 

@@ -47,12 +47,12 @@ Grade = Callable[[Sequence[Mutant]], list[Report]]
 
 
 @pytest.fixture(scope="module")
-def grade_all(sandbox: ForkSandbox, references: ReferenceStore, cores: int) -> Iterator[Grade]:
+def grade_all(sandbox: ForkSandbox, references: ReferenceStore, cores: int, questions_seed: bytes) -> Iterator[Grade]:
     assignment = shorter(load_assignments()["lstm-layer"])
 
     def one(mutant: Mutant) -> Report:
         submission = Submission("lstm.py", mutant.source.encode())
-        return grade(submission, assignment, sandbox=sandbox, references=references)
+        return grade(submission, assignment, seed=questions_seed, sandbox=sandbox, references=references)
 
     with ThreadPoolExecutor(cores) as pool:
         yield lambda mutants: list(pool.map(one, mutants))

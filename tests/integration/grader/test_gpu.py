@@ -22,7 +22,7 @@ from grader.pipeline import grade
 from grader.report.model import Report
 from grader.sandbox import Device, ForkSandbox, Kind, choose_device
 from grader.submission import Submission
-from reference import ReferenceStore
+from reference import ReferenceStore, new_seed
 
 GradeIt = Callable[..., Report]
 
@@ -31,7 +31,7 @@ def _grade(
     box: ForkSandbox, references: ReferenceStore, submission: Submission | None = None, keras: str = "3"
 ) -> Report:
     assignment = load_assignments()["lstm-layer"].model_copy(update={"keras": keras})
-    return grade(submission or correct_submission(), assignment, sandbox=box, references=references)
+    return grade(submission or correct_submission(), assignment, seed=new_seed(), sandbox=box, references=references)
 
 
 # --- a host without a GPU ---------------------------------------------------------------------------------------------

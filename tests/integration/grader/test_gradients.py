@@ -117,7 +117,7 @@ GradeIt = Callable[..., Report]
 
 
 @pytest.fixture(scope="module")
-def grade_it(sandbox: ForkSandbox, references: ReferenceStore) -> GradeIt:
+def grade_it(sandbox: ForkSandbox, references: ReferenceStore, questions_seed: bytes) -> GradeIt:
     def run(parts: tuple[str, str, str], *, every: int, keras: str = "3") -> Report:
         top, setup, cut = parts
         source = SUBMISSION.format(
@@ -127,7 +127,8 @@ def grade_it(sandbox: ForkSandbox, references: ReferenceStore) -> GradeIt:
             cut=textwrap.indent(textwrap.dedent(cut).strip("\n"), " " * 16),
         )
         assignment = load_assignments()["lstm-layer"].model_copy(update={"keras": keras})
-        return grade(Submission("submission.py", source.encode()), assignment, sandbox=sandbox, references=references)
+        submission = Submission("submission.py", source.encode())
+        return grade(submission, assignment, seed=questions_seed, sandbox=sandbox, references=references)
 
     return run
 

@@ -141,7 +141,7 @@ BothWays = Callable[[str, str], tuple[Any, Any]]
 
 
 @pytest.fixture(scope="module")
-def both_ways(sandbox: ForkSandbox) -> BothWays:
+def both_ways(sandbox: ForkSandbox, questions_seed: bytes) -> BothWays:
     cases = [answered(entry.spec()) for entry in CASES]
 
     def run(source: str, generation: str) -> tuple[Any, Any]:
@@ -150,7 +150,9 @@ def both_ways(sandbox: ForkSandbox) -> BothWays:
         ways = []
         for prepared in (True, False):
             box = Recorder(sandbox)
-            Runner(reading, ASSIGNMENT, cases, box, lambda case: NO_TABLE, prepared=prepared).run(generation)
+            Runner(
+                reading, ASSIGNMENT, cases, questions_seed, generation, box, lambda case: NO_TABLE, prepared=prepared
+            ).run()
             ways.append([_content(outcome) for outcome in box.outcomes])
         return ways[0], ways[1]
 

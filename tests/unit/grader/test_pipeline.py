@@ -22,6 +22,7 @@ from reference import ReferenceMismatch, ReferenceUnavailable
 from reference.errors import ReferenceClosed
 from reference.misconceptions import Table
 from reference.misconceptions.table import PLACES
+from tests.unit.grader.conftest import SEED
 from tests.unit.grader.student_class import Asked, StudentClass, box, reading, request_of
 
 #: A table without mistakes: building the real one takes seconds, and numerics/test_explanation.py looks at it.
@@ -51,6 +52,7 @@ def graded(assignment, cases):
         return grade(
             Submission("lstm.py", content),
             assignment.model_copy(update=changes),
+            seed=SEED,
             sandbox=sandbox,
             references=Answers(cases, failure),
             progress=progress,
@@ -105,7 +107,7 @@ def test_the_box_is_told_no_answer_and_no_name_of_a_case(graded, cases):
     assert not {case.spec.id for case in cases} & {question["id"] for question in sent["questions"]}
     held = [array.tobytes() for array in arrays.values()]
     assert not [case.spec.id for case in cases if case.expected.tobytes() in held]
-    assert [case.spec.id for case in cases if case.x.tobytes() in held] == [case.spec.id for case in cases]
+    assert [case.spec.id for case in cases if case.x.tobytes() in held] == ["exercise", "larger_values"]
 
 
 def test_wrong_numbers_earn_what_is_right_about_the_class_itself(graded):
@@ -191,21 +193,35 @@ def test_a_model_that_is_right_only_when_fresh_keeps_something_between_calls(gra
     sandbox = student.sandbox()
     report = graded(sandbox)
     again, _ = request_of(sandbox, run=1)
-    assert len(again["questions"]) == 3
+    assert len(again["questions"]) == 5
     assert all(question["fresh"] for question in again["questions"])
     assert not again["probes"]
     assert check(report, "statelessness").code == "state_kept_between_calls"
     assert earned(report) == {"contract": 10, "equivalence": 50, "generalisation": 20, "trainability": 10}
 
 
-def test_published_numbers_known_by_heart_are_asked_again_with_others_and_earn_nothing(graded, is_published):
-    student = StudentClass(lambda asked: asked.case.expected * is_published(asked))
-    sandbox = student.sandbox()
+def test_published_numbers_known_by_heart_earn_nothing(graded, is_published):
+    sandbox = StudentClass(lambda asked: asked.case.expected * is_published(asked)).sandbox()
     report = graded(sandbox)
-    assert len(kinds(sandbox)) == 3
-    again, _ = request_of(sandbox, run=1)
-    assert len(again["questions"]) == 1
-    assert earned(report).get("generalisation", 0) == 0
+    assert check(report, "equivalence").code == "known_by_heart"
+    assert earned(report) == {"contract": 10}
+
+
+def test_published_numbers_of_a_known_mistake_earn_nothing_for_the_parts_it_leaves_right(graded, is_published):
+    sandbox = StudentClass(lambda asked: asked.case.expected[:, ::-1] if is_published(asked) else np.nan).sandbox()
+    assert earned(graded(sandbox)) == {"contract": 10}
+
+
+def test_a_class_that_takes_only_the_exercises_number_of_steps_is_asked_new_numbers_of_that_many(graded, cases):
+    steps = cases[0].x.shape[1]
+    sandbox = StudentClass(
+        lambda asked: asked.case.expected if asked.case.x.shape[1] == steps else IndexError("out of bounds")
+    ).sandbox()
+    report = graded(sandbox)
+    [asked], arrays = request_of(sandbox, run=1)[0]["questions"], request_of(sandbox, run=1)[1]
+    assert arrays[f"{asked['id']}/x"].shape == cases[0].x.shape
+    assert not np.array_equal(arrays[f"{asked['id']}/x"], cases[0].x)
+    assert earned(report)["equivalence"] == 50
 
 
 # --- Keras 2 ----------------------------------------------------------------------------------------------------------
@@ -309,7 +325,7 @@ def test_a_file_that_is_too_large_never_comes_to_the_box(graded, assignment):
 def test_a_folder_without_one_answer_never_comes_to_the_box(graded, assignment, cases, choices, code):
     sandbox = box({})
     submission = Submission("handed in", b"", choices)
-    report = grade(submission, assignment, sandbox=sandbox, references=Answers(cases, None))
+    report = grade(submission, assignment, seed=SEED, sandbox=sandbox, references=Answers(cases, None))
     assert (report.status, codes(report), sandbox.requests) == (Status.INVALID_SUBMISSION, [code], [])
 
 

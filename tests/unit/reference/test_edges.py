@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from reference import Case, CaseSpec, LSTMWeights, lstm_forward
+from reference import CaseSpec, lstm_forward
 from reference.edges import edge_cases
 
-
-def layer(features=4, units=8):
-    random = np.random.default_rng(3)
-    weights = LSTMWeights(
-        *(
-            random.normal(size=shape).astype(np.float32)
-            for shape in ((features, 4 * units), (units, 4 * units), (4 * units,))
-        )
-    )
-    x = random.normal(size=(5, 3, features)).astype(np.float32)
-    return Case(
-        CaseSpec("small", "hidden", "small", 5, 3, features, units, 3),
-        x,
-        weights,
-        lstm_forward(x, weights).h.astype(np.float32),
-    )
+LAYER = CaseSpec("small", "hidden", "small", 5, 3, 4, 8, seed=3)
 
 
 def test_there_are_zeros_in_the_middle_and_at_the_end_one_row_and_one_step():
-    zeros, values, step = edge_cases(layer(), [1])
+    zeros, values, step = edge_cases(LAYER, np.random.default_rng(1))
     assert zeros.x.shape[0] == 1
     assert [not row.any() for row in zeros.x[0]] == [False, True, False, True]
     assert step.x.shape[1] == 1
@@ -39,13 +24,13 @@ def test_there_are_zeros_in_the_middle_and_at_the_end_one_row_and_one_step():
 
 
 def test_a_class_that_skips_zeros_is_wrong_there():
-    zeros = edge_cases(layer(), [1])[0]
+    zeros = edge_cases(LAYER, np.random.default_rng(1))[0]
     taken = zeros.x[:, zeros.x[0].any(axis=1)]
     skipping = lstm_forward(taken, zeros.weights).h
     assert np.abs(skipping[:, -1] - zeros.expected[:, -1]).max() > 0.01
 
 
 def test_the_numbers_follow_from_the_seed():
-    first, again, other = (edge_cases(layer(), seed)[0].x for seed in ([1], [1], [2]))
+    first, again, other = (edge_cases(LAYER, np.random.default_rng(seed))[0].x for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)

@@ -12,7 +12,7 @@ from reference.misconceptions import PARTS, Mistake, bank, replay
 from reference.oracle import sigmoid
 
 FEATURES, UNITS = 16, 32
-QUESTIONS = probes.questions(FEATURES, UNITS)
+QUESTIONS = probes.questions(FEATURES, UNITS, np.random.default_rng(1))
 
 
 def judge(respond, asked=QUESTIONS):
@@ -32,13 +32,13 @@ def with_mistakes(*names):
 @pytest.mark.parametrize(("features", "units"), [(16, 32), (6, 4), (7, 8), (8, 6), (64, 48)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_right_answer_has_every_part_at_any_size(features, units, dtype):
-    asked = probes.questions(features, units)
+    asked = probes.questions(features, units, np.random.default_rng(2))
     assert right_parts(lambda case: replay((), case, dtype), asked) == set(PARTS)
 
 
 @pytest.mark.parametrize(("features", "units"), [(5, 8), (16, 3)])
 def test_a_layer_without_room_for_switches_is_not_asked(features, units):
-    assert probes.questions(features, units) == ()
+    assert probes.questions(features, units, np.random.default_rng(3)) == ()
     assert probes.judge_parts((), {}).right == set()
 
 

@@ -47,7 +47,7 @@ MISTAKES = {
 
 
 def _diagnosed(evidence, cases):
-    return diagnose(run_checks(evidence), cases)
+    return diagnose(run_checks(evidence))
 
 
 @pytest.mark.parametrize("code", MISTAKES)
@@ -200,7 +200,7 @@ def test_odd_weights_of_a_right_or_explained_answer_are_nobodys_business(evidenc
 def test_a_class_that_answers_another_batch_only_has_its_batch_hard_coded(evidence_of, cases):
     evidence = evidence_of()
     evidence = replace(evidence, execution=replace(evidence.execution, hard_coded={"batch": 10}))
-    [first, *_] = diagnose(run_checks(evidence), cases)
+    [first, *_] = diagnose(run_checks(evidence))
     assert (first.code, first.params) == ("hardcoded_batch", {"works": 10, "needed": 2})
 
 
@@ -212,7 +212,7 @@ def test_a_class_without_call_is_not_told_that_it_is_empty_too(evidence_of, case
     evidence = evidence_of()
     found = class_found.model_copy(update={"has_call": False})
     evidence = replace(evidence, execution=replace(evidence.execution, raised=(raised,), class_found=found))
-    assert [diagnosis.code for diagnosis in diagnose(run_checks(evidence), cases)] == ["no_call_method"]
+    assert [diagnosis.code for diagnosis in diagnose(run_checks(evidence))] == ["no_call_method"]
 
 
 def test_a_layer_that_one_gate_lacks_is_not_called_missing_everywhere(evidence_of, cases):
@@ -233,7 +233,7 @@ def test_a_loop_that_runs_past_the_last_step_is_told_which_step_is_not_there(evi
     )
     evidence = evidence_of()
     evidence = replace(evidence, execution=replace(evidence.execution, raised=(raised,)))
-    [found] = diagnose(run_checks(evidence), cases)
+    [found] = diagnose(run_checks(evidence))
     assert (found.code, found.params) == ("past_the_end", {"index": 100, "last": 99, "line": 3})
 
 
@@ -257,7 +257,7 @@ def test_sizes_in_a_message_show_what_met_what(evidence_of, cases, message, vari
     )
     evidence = evidence_of()
     evidence = replace(evidence, execution=replace(evidence.execution, raised=(raised,)))
-    assert [diagnosis.params["variant"] for diagnosis in diagnose(run_checks(evidence), cases)] == [variant]
+    assert [diagnosis.params["variant"] for diagnosis in diagnose(run_checks(evidence))] == [variant]
 
 
 def test_a_size_that_is_fixed_is_told_beside_a_mistake_that_is_understood(evidence_of, cases):
@@ -293,7 +293,7 @@ def test_gates_that_do_not_fit_are_the_reason_and_nothing_else_is_suspected(evid
 def test_whole_numbers_are_not_called_constant_too(evidence_of, cases):
     evidence = evidence_of(lambda case: case.expected * 0, dtype="int32")
     judgement = run_checks(evidence)
-    checks = with_causes(judgement, diagnoses := diagnose(judgement, cases), cases)
+    checks = with_causes(judgement, diagnoses := diagnose(judgement))
     assert [(diagnosis.code, diagnosis.params["variant"]) for diagnosis in diagnoses] == [("wrong_dtype", "integers")]
     causes = {check.id: check.params.get("follows_from") for check in checks}
     assert causes["equivalence"] == causes["generalisation"] == "wrong_dtype"
@@ -325,7 +325,7 @@ def test_a_width_that_is_a_default_of_the_constructor_is_told(evidence_of, cases
     evidence = evidence_of(lambda case: np.zeros((*case.expected.shape[:2], 64)))
     constructed = Constructed(event="constructed", arguments=["n=32"], defaults={"layers": 3, "n": 64})
     evidence = replace(evidence, execution=replace(evidence.execution, constructed=constructed))
-    [first, *_] = diagnose(run_checks(evidence), cases)
+    [first, *_] = diagnose(run_checks(evidence))
     assert (first.code, first.params["default_of"], first.params["width"]) == ("wrong_shape", "n", 64)
 
 
@@ -345,4 +345,4 @@ def test_answers_that_change_have_dropout_where_zeros_do_and_else_a_kept_state(e
     )
     understanding = replace(evidence.understanding, explanation=None)
     evidence = replace(evidence, execution=execution, understanding=understanding)
-    assert [diagnosis.code for diagnosis in diagnose(run_checks(evidence), cases)] == codes
+    assert [diagnosis.code for diagnosis in diagnose(run_checks(evidence))] == codes

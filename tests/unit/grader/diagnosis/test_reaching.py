@@ -30,7 +30,7 @@ def _tried(evidence, *reaches, **changes):
 
 
 def _codes(evidence, cases):
-    return [diagnosis.code for diagnosis in diagnose(run_checks(evidence), cases)]
+    return [diagnosis.code for diagnosis in diagnose(run_checks(evidence))]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from grader.diagnosis.evidence import Judgement
 from grader.execution.choosing import choose
 from grader.execution.execution import Roles
-from grader.pipeline import better
+from grader.pipeline import best
 from grader.report.finding import Finding, Verdict
 from grader.sandbox.events import Constructed, Trial
 from reference import search_case
@@ -28,10 +28,10 @@ def test_of_two_runs_that_earn_nothing_the_one_that_came_further_is_reported(evi
     first = _run(nothing, parts=None)
     further = _run(nothing, parts=None, constructed=constructed)
     furthest = _run(evidence_of(lambda case: case.expected * 0), constructed=constructed)
-    assert better(first, further) is further
-    assert better(further, furthest) is furthest
-    assert better(furthest, first) is furthest
-    assert better(first, _run(nothing, parts=None)) is first
+    assert best([first, further]).evidence is further.evidence
+    assert best([further, furthest]).evidence is furthest.evidence
+    assert best([furthest, first]).evidence is furthest.evidence
+    assert best([first, _run(nothing, parts=None)]) is first
 
 
 @pytest.fixture

@@ -1,33 +1,80 @@
-"""The list of questions: its order and names give nothing away, and the same file always gets the same one."""
+"""The list of questions: drawn from the attempt's seed, with an order and names that give nothing away."""
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 
 import numpy as np
 import pytest
 
 from grader.errors import RunnerOutputForged
-from grader.execution.questions import Examiner
+from grader.execution.questions import MOST_STEPS, Examiner
 from grader.sandbox.events import CaseOutput, Raised
+from reference import SEED_BYTES, CaseSpec, draw
 
 
-@pytest.fixture
-def lists(assignment, cases):
-    """The lists of a hundred files."""
-    return [Examiner(cases, f"# {n}", assignment.digest, None).everything() for n in range(100)]
+def examiner(cases, number, generation="3"):
+    return Examiner(cases, number.to_bytes(SEED_BYTES), generation, long_gradients=False)
+
+
+@pytest.fixture(scope="module")
+def lists(cases):
+    """The lists of a hundred attempts."""
+    return [examiner(cases, number).everything() for number in range(100)]
 
 
 def _ids(questions):
     return [(question.case.spec.id, question.call) for question in questions.asked]
 
 
-def test_the_same_file_gets_the_same_questions(assignment, cases):
-    first, again = (Examiner(cases, "source", assignment.digest, None).everything() for _ in range(2))
-    assert [each.body() for each in first.asked] == [each.body() for each in again.asked]
-    assert [each.body() for each in first.probes] == [each.body() for each in again.probes]
+def _bodies(questions):
+    return [question.body() for question in (*questions.asked, *questions.probes)]
+
+
+def test_the_same_seed_gives_the_same_questions(cases):
+    first, again = (examiner(cases, 7).everything() for _ in range(2))
+    assert _bodies(first) == _bodies(again)
     assert all(np.array_equal(array, again.arrays()[name]) for name, array in first.arrays().items())
+
+
+def test_two_published_cases_are_asked_and_all_other_numbers_are_drawn(lists, cases):
+    published = {case.x.tobytes(): case.spec.id for case in cases}
+    for questions in lists:
+        given = [question.case for question in (*questions.asked, *questions.probes)]
+        assert {published.get(case.x.tobytes()) for case in given} - {None} == {"exercise", "larger_values"}
+        assert all(case.is_drawn for case in given if case.x.tobytes() not in published)
+    drawn = Counter(
+        array.tobytes() for questions in lists for case in questions.all_cases if case.is_drawn for array in [case.x]
+    )
+    assert set(drawn.values()) == {1}
+
+
+def test_each_generation_of_keras_is_asked_its_own_numbers(cases):
+    three, two = (examiner(cases, 7, generation) for generation in "32")
+    for case, other in zip(three.cases, two.cases, strict=True):
+        assert np.array_equal(case.expected, other.expected) != case.is_drawn
+
+
+def test_every_size_and_kind_of_values_of_the_assignment_is_drawn(lists, cases):
+    for questions in lists[:3]:
+        drawn = [(case.spec, case.is_drawn) for case in questions.cases[1 : len(cases)]]
+        assert drawn == [(case.spec, True) for case in cases[1:]]
+
+
+def test_the_exercises_twin_has_its_layer_and_fewer_steps(lists, cases):
+    exercise = cases[0].spec
+    twins = [questions.cases[len(cases)].spec for questions in lists]
+    assert {(twin.batch, twin.features, twin.units) for twin in twins} == {
+        (exercise.batch, exercise.features, exercise.units)
+    }
+    steps = {twin.timesteps for twin in twins}
+    assert len(steps) > 1
+    assert max(steps) <= MOST_STEPS < exercise.timesteps
+
+
+def test_an_exercise_of_three_steps_has_a_twin_of_three(cases):
+    short = draw(CaseSpec("exercise", "public", "exercise", 2, 3, 5, 4, seed=1), np.random.default_rng(1))
+    assert examiner((short, *cases[1:]), 1).twin.spec.timesteps == 3
 
 
 def test_names_say_nothing(lists, cases):
@@ -36,7 +83,7 @@ def test_names_say_nothing(lists, cases):
     assert not any(case.spec.id in name for case in cases for name in names)
 
 
-def test_every_question_may_come_at_several_places(lists, cases):
+def test_every_question_may_come_at_several_places(lists):
     places = {}
     for questions in lists:
         for place, id in enumerate(_ids(questions)):
@@ -59,23 +106,6 @@ def test_either_of_two_equal_questions_may_be_the_one_that_is_measured(lists):
     measured = Counter(question.call for questions in lists for question in questions.asked if question.measure)
     assert set(measured) == {0, 1}
     assert measured.total() == 100
-
-
-def test_other_numbers_of_the_smallest_shape_are_new_for_every_file(lists, cases):
-    smallest = min(cases, key=lambda case: case.expected.size)
-    others = [questions.others[0] for questions in lists]
-    assert {other.x.shape for other in others} == {smallest.x.shape}
-    assert len({other.expected.tobytes() for other in others}) == 100
-    assert all(np.ptp(other.expected) > 0.1 for other in others)
-
-
-def test_a_file_that_could_hold_the_published_answer_is_asked_for_another_one_of_its_shape(assignment, cases):
-    noise = random.Random(1).randbytes(cases[0].expected.size).hex()
-    questions = Examiner(cases, f"KNOWN = '{noise}'", assignment.digest, None).everything()
-    assert [other.x.shape for other in questions.others] == [
-        min(cases, key=lambda case: case.expected.size).x.shape,
-        cases[0].x.shape,
-    ]
 
 
 def _output(name, call=0):

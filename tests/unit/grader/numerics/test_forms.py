@@ -147,7 +147,7 @@ def test_right_numbers_in_any_form_earn_half_and_nothing_else_is_said_of_them(ca
     assert "repair" not in checks["equivalence"].params
     assert (checks["generalisation"].code, checks["generalisation"].points) == ("same_form_on_hidden_cases", 0)
     assert evidence.understanding.explanation is None
-    found = diagnose(run_checks(evidence), cases)
+    found = diagnose(run_checks(evidence))
     assert [each.code for each in found][:1] == [checks["contract"].code]
     assert {each.confidence for each in found} == {"exact"}
     assert {each.code for each in found[1:]} <= {"missing_step"}
@@ -160,7 +160,7 @@ def test_a_mistake_is_found_behind_any_form_and_earns_what_it_leaves_right(cases
     mistake = NAMED["layers of i and f exchanged"]
     evidence = evidence_of(lambda case: shaped(replay([mistake], case)), kind=kind)
     equivalence = _checked(evidence)["equivalence"]
-    found = [each.code for each in diagnose(run_checks(evidence), cases)][1:]
+    found = [each.code for each in diagnose(run_checks(evidence))][1:]
     assert [code for code in found if code != "missing_step"] == ["gates_swapped_if"]
     assert (equivalence.code, equivalence.points) == ("wrong_values_and_form", 15)
     assert equivalence.params["right"] == ["g", "o", "recurrence"]
@@ -189,10 +189,10 @@ def test_a_loop_over_every_second_step_earns_the_same_in_a_list(evidence_of, sha
 
 
 def _looped(case, mistakes, start, stride):
-    """The answer of a loop over some steps of x alone."""
+    """The answer of a loop over some steps of x alone; None where there is none."""
     taken = case.x[:, start::stride]
     x = np.concatenate([taken, np.zeros_like(case.x[:, taken.shape[1] :])], axis=1)
-    return replay(mistakes, replace(case, x=x))[:, : max(1, taken.shape[1])]
+    return replay(mistakes, replace(case, x=x))[:, : taken.shape[1]] if taken.size else None
 
 
 @pytest.mark.parametrize(
@@ -207,10 +207,12 @@ def _looped(case, mistakes, start, stride):
 @pytest.mark.parametrize("shaped", APART)
 def test_a_loop_that_skips_steps_earns_what_its_cell_is_worth(cases, evidence_of, start, stride, code, shaped):
     for mistakes, points in (((), 20), ((NAMED["layers of i and f exchanged"],), 10)):
-        evidence = evidence_of(lambda case, m=mistakes: shaped(_looped(case, m, start, stride)))
+        evidence = evidence_of(
+            lambda case, m=mistakes: None if (y := _looped(case, m, start, stride)) is None else shaped(y)
+        )
         check = _checked(evidence)["equivalence"]
         assert (check.code, check.points) == ("wrong_values_and_form", points)
-        told = [each.code for each in diagnose(run_checks(evidence), cases)]
+        told = [each.code for each in diagnose(run_checks(evidence))]
         assert [code, *(mistake.code for mistake in mistakes)] == told[-1 - len(mistakes) :]
 
 
@@ -249,7 +251,7 @@ def test_the_same_numbers_as_float32_were_rounded_somewhere(evidence_of):
 )
 def test_a_shape_alone_makes_it_likely_and_no_more(cases, evidence_of, respond, code):
     evidence = evidence_of(respond)
-    assert [(each.code, each.confidence) for each in diagnose(run_checks(evidence), cases)] == [(code, "likely")]
+    assert [(each.code, each.confidence) for each in diagnose(run_checks(evidence))] == [(code, "likely")]
 
 
 @pytest.mark.parametrize(
@@ -262,7 +264,7 @@ def test_a_shape_alone_makes_it_likely_and_no_more(cases, evidence_of, respond, 
 )
 def test_the_numbers_tell_which_step_was_returned(cases, evidence_of, shaped, code):
     evidence = evidence_of(lambda case: shaped(case.expected))
-    assert [(each.code, each.confidence) for each in diagnose(run_checks(evidence), cases)] == [(code, "exact")]
+    assert [(each.code, each.confidence) for each in diagnose(run_checks(evidence))] == [(code, "exact")]
 
 
 def test_wrong_numbers_on_other_inputs_are_told_behind_a_form(cases, evidence_of):
@@ -289,7 +291,7 @@ def test_a_right_last_step_beside_a_wrong_sequence_is_not_the_answer(cases, evid
     evidence = evidence_of(respond, kind="tuple")
     checks = _checked(evidence)
     assert checks["equivalence"].code == "wrong_values_and_form"
-    assert [each.code for each in diagnose(run_checks(evidence), cases)] == ["returns_tuple", "scaled"]
+    assert [each.code for each in diagnose(run_checks(evidence))] == ["returns_tuple", "scaled"]
 
 
 @pytest.mark.parametrize("name", sampled(CONTAINERS, every=6))

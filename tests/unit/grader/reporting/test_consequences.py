@@ -27,8 +27,8 @@ def _with_gradients(evidence, reach, *, first_timestep=0.1):
 def _checks(evidence, cases):
     """Return the checks before and after causes are named, by their ids, and the codes of the diagnoses."""
     judgement = run_checks(evidence)
-    diagnoses = diagnose(judgement, cases)
-    named = with_causes(judgement, diagnoses, cases)
+    diagnoses = diagnose(judgement)
+    named = with_causes(judgement, diagnoses)
     before, after = ({check.id: check for check in checks} for checks in (judgement.checks, named))
     assert list(before) == list(after)
     return before, after, [diagnosis.code for diagnosis in diagnoses]

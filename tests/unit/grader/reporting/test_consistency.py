@@ -26,7 +26,7 @@ def report(request, evidence_of, cases):
     evidence = evidence_of(lambda case: replay((request.param,), case))
     stages = Stages(None)
     stages.begin(Stage.CHECKING)
-    return report_on(Submission("lstm.py", b""), run_checks(evidence), cases, stages, artefacts=None)
+    return report_on(Submission("lstm.py", b""), run_checks(evidence), stages, artefacts=None, questions="")
 
 
 def test_a_report_says_each_thing_once_and_in_the_readers_language(report):
