@@ -1,4 +1,4 @@
-"""A seed for each attempt, of the numbers that it is asked. Those from before get one, too: nobody knew theirs."""
+"""A seed for each attempt, of the numbers that it is asked. Those from before get one, too."""
 
 import secrets
 
