@@ -83,9 +83,7 @@ def ringed() -> Iterator[ForkSandbox]:
 
 if WORKS:
 
-    def test_reading_a_file_leaves_no_time_behind_in_the_ring(
-        ringed, assignment, references, questions_seed, written, tmp_path
-    ):
+    def test_reading_a_file_leaves_no_time_behind_in_the_ring(ringed, assignment, references, questions_seed, written):
         """A view that can only be read keeps access times as they are."""
         file = Path(np.__file__).parent / "version.py"
         before = file.stat()

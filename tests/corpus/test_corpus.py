@@ -8,6 +8,7 @@ and some more; `make test-all` grades all of them.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 import tempfile
@@ -148,6 +149,20 @@ def test_submission_gets_the_verdict_it_should(
     _assert_mentioned(expected, report)
     _assert_divergence(expected, report, references.load([c.spec() for c in assignment.cases], digest=""))
     _assert_form(report)
+
+
+RIGHT = [folder for folder in FOLDERS if Expectation.of(folder).status is Status.PASSED]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("folder", RIGHT, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
+def test_a_right_answer_is_right_whatever_is_asked(
+    folder: Path, sandbox: ForkSandbox, references: ReferenceStore, questions_seed: bytes
+) -> None:
+    for more in (b"second", b"third"):
+        seed = hashlib.sha256(questions_seed + more).digest()
+        report = grade(_submission(folder), _assignment(folder), seed=seed, sandbox=sandbox, references=references)
+        assert report.status is Status.PASSED, (seed.hex(), *_summary(report))
 
 
 def test_the_sample_expects_every_fact_that_needs_a_run() -> None:
