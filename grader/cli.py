@@ -39,6 +39,7 @@ from grader.shell import (
     OUR_FAILURES,
     Commands,
     Language,
+    Seed,
     check_output,
     check_threshold,
     grading_settings,
@@ -46,8 +47,10 @@ from grader.shell import (
     our_failure_is_exit_3,
     reading_language,
     reference_store,
+    tell_seed,
     usage,
     wanted_assignment,
+    wanted_seed,
     why_not,
     write_everything,
 )
@@ -130,13 +133,17 @@ def grade_command(
     fail_under: Annotated[
         float, typer.Option(help="Exit with 1 when the submission gets fewer points than this.")
     ] = 0.0,
+    seed: Seed = None,
 ) -> None:
     """Grade one file and print the report.
+
+    The numbers that it is asked are drawn anew each time; the seed printed on standard error has them asked again.
 
     Exit codes: 0 graded, 1 below --fail-under, 2 wrong usage, 3 we failed (there is no grade).
     """
     check_threshold(fail_under)
     check_output(output)
+    drawn = wanted_seed(seed)
     chosen = wanted_assignment(assignment)
     submission = _submission(file, chosen)
     language = reading_language(lang, chosen.language)
@@ -149,10 +156,12 @@ def grade_command(
     ):
         # TensorFlow takes seconds to import: begin while the file is read.
         sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
+        tell_seed(drawn, language)
         with _progress(language) as progress:
             report = grade(
                 submission,
                 chosen,
+                seed=drawn,
                 sandbox=sandbox,
                 references=references,
                 progress=progress,

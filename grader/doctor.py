@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from grader.assignment import Assignment, load_assignments
+from grader.execution.questions import Examiner
 from grader.known_answer import correct_submission
 from grader.numerics.comparison import compare
 from grader.pipeline import grade
@@ -29,10 +30,9 @@ from grader.shell import (
     why_not,
 )
 from grader.version import grader_version
-from reference import ReferenceStore, lstm_forward
-from reference.cases import cases_from_arrays
+from reference import Case, ReferenceStore, lstm_forward, new_seed
 from reference.misconceptions import mutation_score
-from reference.store import build_with_keras
+from reference.store import answer_with_keras
 
 #: Further sections, added where more than the engine is installed. Each shows what it finds, and returns the problem
 #: or None.
@@ -41,15 +41,15 @@ sections: list[Callable[[Console], str | None]] = []
 
 def doctor(
     gpu: Annotated[
-        bool, typer.Option("--gpu", help="Require a GPU, and compare Keras on it with the exact answers first.")
+        bool, typer.Option("--gpu", help="Require a GPU, and compare Keras on it with the exact answers.")
     ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Say too how well the assignment's cases tell known mistakes apart.")
     ] = False,
 ) -> None:
     """Say in the first line whether this host can grade, or why not; then versions, the database and the queue, the
-    device, and the wall around submissions. A known answer is graded to find out. It changes nothing
-    in the database; reference answers that are missing go into the cache.
+    device, and the wall around submissions. A known answer is graded to find out, and Keras answers the same
+    questions. It changes nothing in the database; reference answers that are missing go into the cache.
 
     Exit codes: 0 it can grade, 2 wrong usage or settings, 3 it cannot, or the database cannot be used.
     """
@@ -64,7 +64,7 @@ def doctor(
                 console.print(f"{name} {version(name)}")
         wrong = [problem for section in sections if (problem := section(console))]
         try:
-            cannot = _cannot_grade(console, accepted, device, references, compare_keras=gpu, verbose=verbose)
+            cannot = _cannot_grade(console, accepted, device, references, verbose=verbose)
         except OUR_FAILURES as exc:
             cannot = why_not(exc)
     verdict = f"this host cannot grade: {cannot}" if cannot else "this host can grade"
@@ -79,10 +79,9 @@ def _cannot_grade(
     device: DeviceChoice,
     references: ReferenceStore,
     *,
-    compare_keras: bool,
     verbose: bool,
 ) -> str | None:
-    """Show what the host has, and grade a known answer on it.
+    """Show what the host has, have Keras answer the questions of one grade, and grade a known answer by them.
 
     Returns: the reason why this host cannot grade; None: the answer got all its points.
     Raises: one of `OUR_FAILURES`.
@@ -90,7 +89,10 @@ def _cannot_grade(
     assignment = load_assignments()["lstm-layer"]
     chosen = choose_device(device)
     console.print(f"device: {chosen}{f' ({chosen.reason})' if chosen.reason else ''}")
-    agrees = not compare_keras or _keras_agrees(chosen, assignment, console)
+    published = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
+    seed = new_seed()
+    questions = Examiner(published, seed, "3", long_gradients=False).everything()
+    agrees = _keras_agrees(chosen, questions.all_cases, assignment, console)
     with ForkSandbox(accept_missing=accepted, device=device) as sandbox:
         console.print(f"slots: {sandbox.slots} (cores this process may use)")
         sandbox.start(Kind.KERAS3)
@@ -106,8 +108,7 @@ def _cannot_grade(
             "threads and CPU time",
             soft_wrap=True,
         )
-        references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
-        report = grade(correct_submission(), assignment, sandbox=sandbox, references=references)
+        report = grade(correct_submission(), assignment, seed=seed, sandbox=sandbox, references=references)
     console.print(
         f"self-test: {report.status.value}, {report.points} of {report.max_points:g} points "
         f"in {report.timing.wall_seconds:.1f} s (the first one includes starting TensorFlow)"
@@ -128,10 +129,9 @@ def _print_mutation_score(references: ReferenceStore, assignment: Assignment, co
     console.print(f"known mistakes: {mutation_score(references.load(specs, digest=assignment.digest))}")
 
 
-def _keras_agrees(device: Device, assignment: Assignment, console: Console) -> bool:
+def _keras_agrees(device: Device, questions: Sequence[Case], assignment: Assignment, console: Console) -> bool:
     """Show how far Keras' answers on this device, without the box around it, are from the oracle's."""
-    specs = [case.spec() for case in assignment.cases]
-    cases = cases_from_arrays(specs, build_with_keras(specs, gpu=device.environment()))
+    cases = answer_with_keras(questions, gpu=device.environment() if device.is_gpu else None)
     tolerance = assignment.tolerance
     table = Table("case", "shape", "largest error", f"within {tolerance.atol:g} + {tolerance.rtol:g} of the value")
     close = []

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -22,7 +22,8 @@ from typer.core import TyperGroup
 
 from grader.assignment import Assignment, load_assignments, pick_assignment
 from grader.errors import AssignmentError, SandboxError, sentence_of, without_prefix
-from reference import ReferenceStore, ReferenceUnavailable
+from grader.report.messages import translate
+from reference import SEED_BYTES, ReferenceStore, ReferenceUnavailable, new_seed
 
 if TYPE_CHECKING:
     from grader.settings import GradingSettings
@@ -36,6 +37,18 @@ EMPTY_OPTION = re.compile("--[a-z-]+=")
 class Language(StrEnum):
     RU = "ru"
     EN = "en"
+
+
+#: The option of the commands that grade.
+Seed = Annotated[
+    str | None,
+    typer.Option(
+        "--seed",
+        metavar="<hex>",
+        help="Ask the numbers of an earlier grade again: the seed that it printed; default: new numbers.",
+        show_default=False,
+    ),
+]
 
 
 class Commands(TyperGroup):
@@ -91,6 +104,23 @@ def check_threshold(fail_under: float) -> None:
     """Refuse a threshold that no grade can be compared with. Raises: typer.Exit."""
     if not 0 <= fail_under < math.inf:  # NaN fails too: every grade would pass it
         raise usage(f"--fail-under is {fail_under:g}; a number of points is needed")
+
+
+def wanted_seed(given: str | None) -> bytes:
+    """Return the seed of this text, or a new one. Raises: typer.Exit: it is no seed."""
+    if given is None:
+        return new_seed()
+    if not re.fullmatch(rf"[0-9A-Fa-f]{{{2 * SEED_BYTES}}}", given, re.ASCII):
+        raise usage(
+            f"--seed is {given[:80]!r}, with {len(given)} characters; {2 * SEED_BYTES} hexadecimal digits are needed, "
+            "as an earlier grade has printed them. Without --seed, new numbers are drawn"
+        )
+    return bytes.fromhex(given)
+
+
+def tell_seed(seed: bytes, language: str) -> None:
+    """Print a seed beside the report, which does not hold it."""
+    typer.echo(translate("ui.seed", language, seed=seed.hex()), err=True)
 
 
 def check_output(output: Path | None) -> None:

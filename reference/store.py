@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -25,7 +26,15 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from reference.cases import Case, CaseSpec, cases_from_arrays, search_case, specs_from_json, specs_to_json
+from reference.cases import (
+    Case,
+    CaseSpec,
+    cases_from_arrays,
+    cases_to_arrays,
+    search_case,
+    specs_from_json,
+    specs_to_json,
+)
 from reference.errors import ReferenceClosed, ReferenceMismatch, ReferenceUnavailable
 from reference.misconceptions.table import Table, build_table, read_table, table_name, write_table
 from reference.oracle import lstm_forward
@@ -37,6 +46,7 @@ logger = logging.getLogger(__name__)
 MAX_DIFFERENCE = 1e-6
 BUILD_TIMEOUT_SECONDS = 300  # A build takes 3 to 15 seconds, so this one hangs.
 
+Started = Callable[[subprocess.Popen[bytes]], None]
 Builder = Callable[[Sequence[CaseSpec]], dict[str, Float32Array]]
 
 
@@ -59,25 +69,46 @@ def check_against_oracle(case: Case) -> float:
 def build_with_keras(
     specs: Sequence[CaseSpec],
     *,
-    gpu: Mapping[str, str] | None = None,
-    started: Callable[[subprocess.Popen[bytes]], None] = lambda process: None,
+    started: Started = lambda process: None,
 ) -> dict[str, Float32Array]:
-    """Run `reference.keras_lstm` in a new process and return the arrays it writes.
+    """Have Keras make and answer cases; return their arrays, as `cases_to_arrays` names them.
 
     Args:
-        gpu: environment variables of a process that computes on a GPU; None: compute on the CPU, as for all answers
-            that submissions are compared with.
         started: called with the process, so that the caller can end it.
     Raises:
         ReferenceUnavailable: the process failed, took longer than `BUILD_TIMEOUT_SECONDS`, or wrote something else.
     """
+    return _run_keras([], specs_to_json(specs).encode(), started=started)
+
+
+def answer_with_keras(cases: Sequence[Case], *, gpu: Mapping[str, str] | None = None) -> tuple[Case, ...]:
+    """Have Keras answer cases; return them with its answers, so that they can be compared with the oracle's.
+
+    Args:
+        gpu: environment variables of a process that computes on a GPU; None: compute on the CPU, as for all answers
+            that submissions are compared with.
+    Raises:
+        ReferenceUnavailable: as with `build_with_keras`.
+    """
+    arguments = ["answer", *([] if gpu is None else ["gpu"])]
+    answers = _run_keras(arguments, safetensors.numpy.save(cases_to_arrays(cases)), gpu)
+    return tuple(replace(case, expected=answers[case.spec.id]) for case in cases)
+
+
+def _run_keras(
+    arguments: Sequence[str],
+    given: bytes,
+    gpu: Mapping[str, str] | None = None,
+    started: Started = lambda process: None,
+) -> dict[str, Float32Array]:
+    """Run `reference.keras_lstm` in a new process and return the arrays it writes."""
     # The environment is not inherited: it may hold secrets, and settings of TensorFlow that change the numbers. HOME is
     # an empty folder because Keras takes its float type from there, and so is the current folder, because Python would
     # import a student's `numpy.py` from it.
     with tempfile.TemporaryDirectory(prefix="reference-") as home:
         try:
             with subprocess.Popen(
-                [sys.executable, "-m", "reference.keras_lstm", *([] if gpu is None else ["gpu"])],
+                [sys.executable, "-m", "reference.keras_lstm", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -94,7 +125,7 @@ def build_with_keras(
             ) as process:
                 started(process)
                 try:
-                    arrays, printed = process.communicate(specs_to_json(specs).encode(), BUILD_TIMEOUT_SECONDS)
+                    arrays, printed = process.communicate(given, BUILD_TIMEOUT_SECONDS)
                 except BaseException:
                     process.kill()
                     raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from app.queue import Engine
 from app.storage.models import utc_now
 from grader import Assignment, Report, Status
 from grader.known_answer import correct_submission
+from reference import new_seed
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +78,8 @@ class SelfTest(Background):
         """Grade the known answer now."""
         loop = asyncio.get_running_loop()
         try:
-            report = await loop.run_in_executor(self._threads, self._grade, correct_submission(), self._assignment)
+            grade = functools.partial(self._grade, correct_submission(), self._assignment, seed=new_seed())
+            report = await loop.run_in_executor(self._threads, grade)
         except Exception as exc:  # As with submissions: a fault of ours is logged, and stops nothing.
             logger.exception("self_test_failed")
             self._proved_at = None

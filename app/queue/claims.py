@@ -11,7 +11,7 @@ itself, at the same time.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from types import MappingProxyType
@@ -48,6 +48,7 @@ class Claim:
     """A submission that this worker, and no other, is grading.
 
     Attributes:
+        seed: of the submission, the same at every claim; kept out of logs.
         preview_id: the regrade whose preview it is; None: the report will count.
     """
 
@@ -55,7 +56,8 @@ class Claim:
     submission_id: str
     assignment_id: str
     filename: str
-    content: bytes
+    content: bytes = field(repr=False)
+    seed: bytes = field(repr=False)
     tries: int
     preview_id: str | None = None
 
@@ -71,7 +73,7 @@ class OtherClaim:
 
 
 @cache  # SQLAlchemy takes longer to put it together than PostgreSQL to execute it.
-def _claiming() -> ReturningUpdate[str, str, str, bytes, int]:
+def _claiming() -> ReturningUpdate[str, str, str, bytes, bytes, int]:
     other, earlier = aliased(Submission), aliased(Submission)
     # As a literal, so that the planner uses the partial index on running submissions.
     is_running = other.job_status == literal(JobStatus.RUNNING, literal_execute=True)
@@ -106,6 +108,7 @@ def _claiming() -> ReturningUpdate[str, str, str, bytes, int]:
             Submission.assignment_id,
             Submission.filename,
             Submission.content,
+            Submission.seed,
             Submission.tries,
         )
         .execution_options(synchronize_session=False)
@@ -154,7 +157,7 @@ async def _claim_preview(session: AsyncSession, claim_id: str) -> Claim | None:
         .returning(RegradeItem.tries)
         .execution_options(synchronize_session=False)
     )
-    facts = select(Submission.id, Submission.assignment_id, Submission.filename, Submission.content)
+    facts = select(Submission.id, Submission.assignment_id, Submission.filename, Submission.content, Submission.seed)
     row = (await session.execute(facts.where(Submission.id == first.submission_id))).one()
     return Claim(claim_id, *row, item.scalar_one(), first.regrade_id)
 

@@ -33,7 +33,10 @@ RETRY_SECONDS = 1.0
 
 
 class Engine(Protocol):
-    """A function that grades one submission. It gives `progress` each stage's name, `artefacts` the arrays to keep."""
+    """A function that grades one submission, as `grader.grade` does.
+
+    It asks what `seed` decides, and gives `progress` each stage's name, `artefacts` the arrays to keep.
+    """
 
     def __call__(
         self,
@@ -41,6 +44,7 @@ class Engine(Protocol):
         assignment: Assignment,
         /,
         *,
+        seed: bytes,
         progress: Callable[[str], None] | None = None,
         artefacts: Sink | None = None,
     ) -> Report: ...
@@ -132,6 +136,7 @@ class Grading:
                     self._grade,
                     submission,
                     assignment,
+                    seed=claim.seed,
                     progress=stages.begin,
                     artefacts=artefacts.__setitem__,
                 )

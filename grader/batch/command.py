@@ -27,14 +27,17 @@ from grader.shell import (
     GRADED,
     OUR_FAILURE,
     Language,
+    Seed,
     check_output,
     check_threshold,
     grading_settings,
     our_failure_is_exit_3,
     reading_language,
     reference_store,
+    tell_seed,
     usage,
     wanted_assignment,
+    wanted_seed,
 )
 
 
@@ -59,13 +62,17 @@ def batch_command(
         int | None, typer.Option(min=1, help="So many at a time; default: one per core.", show_default=False)
     ] = None,
     fail_under: Annotated[float, typer.Option(help="Exit with 1 when one gets fewer points than this.")] = 0.0,
+    seed: Seed = None,
 ) -> None:
     """Grade a whole course: a folder, files, or a "download all" archive. One bad file never stops the rest.
+
+    All are asked the same numbers, drawn anew each time; the seed printed on standard error has them asked again.
 
     Exit codes: 0 graded, 1 one is below --fail-under, 2 wrong usage, 3 one has no grade (unreadable, or we failed).
     """
     check_threshold(fail_under)
     check_output(output)
+    drawn = wanted_seed(seed)
     chosen = wanted_assignment(assignment)
     language = reading_language(lang, chosen.language)
     settings = grading_settings()
@@ -85,7 +92,8 @@ def batch_command(
         )
         sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
         references.prepare([case.spec() for case in chosen.cases], digest=chosen.digest)
-        grade_one = partial(grade, assignment=chosen, sandbox=sandbox, references=references)
+        grade_one = partial(grade, assignment=chosen, seed=drawn, sandbox=sandbox, references=references)
+        tell_seed(drawn, language)
         done = stack.enter_context(_progress_bar(len(found), language))
         rows = []
         for row in with_equal_code(grade_all(found, chosen, grade_one, slots=sandbox.slots, done=done)):

@@ -1,7 +1,8 @@
 """Two reports of one submission: the changes, and the possible reasons.
 
-A grade depends on the submission, the assignment, the grader and its platform, and on nothing else. So where two
-reports differ, one of these must differ too. Where none does, we want to know.
+A grade depends on the submission, the assignment, the grader, its platform and the numbers that are asked, and on
+nothing else. So where two reports differ, one of these must differ too. Where none does, we want to know. A right
+answer does not depend on the numbers either.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from grader.report.messages import render, title_of, translate
 from grader.report.model import CaseResult, Report
 from grader.report.numbers import number
 from grader.report.server_paths import clean
+
+# The cause that a right answer does not depend on.
+QUESTIONS = "receipt.questions"
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,13 @@ class ReportDiff:
         """Return whether something changed although nothing that decides a grade did."""
         return self.same_submission and bool(self.changes) and not self.causes
 
+    @property
+    def only_questions(self) -> bool:
+        """Return whether the numbers that were asked are all that differs of what decides a grade."""
+        return self.same_submission and [cause.key for cause in self.causes] == [QUESTIONS]
+
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "unexplained": self.unexplained}
+        return {**asdict(self), "only_questions": self.only_questions, "unexplained": self.unexplained}
 
 
 def diff_reports(before: Report, after: Report) -> ReportDiff:
@@ -80,7 +89,7 @@ def _causes(report: Report) -> dict[str, Any]:
         "receipt.grader_version": report.receipt.grader_version,
         "assignment.id": report.assignment.id,
         "assignment.digest": report.assignment.digest,
-        "receipt.questions": report.receipt.questions,
+        QUESTIONS: report.receipt.questions,
         **{f"environment.{name}": value for name, value in environment.items()},
     }
 
@@ -119,11 +128,15 @@ def diff_text(before: Report, after: Report, language: str) -> str:
     lines += [f"{name.word('causes')}:", *map(name.line, diff.causes)]
     if not diff.causes:
         lines[-1] = name.word("no_causes")
+    if diff.only_questions:
+        lines.append(name.word("only_questions"))
     lines += ["", f"{name.word('changes')}:", *map(name.line, diff.changes)]
     if not diff.changes:
         lines[-1] = name.word("nothing")
     if diff.unexplained:
         lines += ["", name.word("unexplained")]
+    elif diff.changes and diff.only_questions:
+        lines += ["", name.word("by_questions")]
     return "\n".join(lines) + "\n"
 
 

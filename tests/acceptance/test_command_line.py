@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import zipfile
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from grader.report.difference import diff_reports
 from grader.report.schema import read_report
-from tests.acceptance.conftest import COMMAND, CORPUS
+from tests.acceptance.conftest import COMMAND, CORPUS, without_times
 
 pytestmark = pytest.mark.thorough
 
@@ -43,6 +44,18 @@ def test_a_course_is_graded_and_the_same_file_gets_the_same_points(tmp_path: Pat
         diff = diff_reports(*(read_report(json.dumps(rows[number])) for number in (first, second)))
         assert (diff.same_submission, diff.causes, diff.changes) == (True, (), ())
     assert "files: 5; Passed: 2" in result.stderr
+
+    seed = re.search("Seed: ([0-9a-f]{64})", result.stderr)
+    assert seed
+    assert seed[1] not in result.stdout
+    (alone := tmp_path / "LSTM.py").write_bytes(wrong.read_bytes())
+    again, other = (
+        json.loads(run("grade", alone, "--lang", "en", "--format", "json", *given, cache_dir=cache_dir, code=0).stdout)
+        for given in (["--seed", seed[1]], [])
+    )
+    assert without_times(again) == without_times(rows[1]["report"])
+    diff = diff_reports(*(read_report(json.dumps(report)) for report in (again, other)))
+    assert (diff.only_questions, diff.changes) == (True, ())
 
 
 def test_the_report_in_the_readme_is_the_one_that_its_command_prints(cache_dir: Path) -> None:

@@ -21,7 +21,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.acceptance.conftest import COMMAND, CORPUS, Server, graded, service_environment, serving
+from tests.acceptance.conftest import COMMAND, CORPUS, Server, graded, service_environment, serving, without_times
 from tests.acceptance.installation import lasting
 from tests.processes import command_line, ended
 from tests.waiting import SECONDS, wait_until
@@ -188,6 +188,22 @@ def test_stages_of_a_grade_arrive_as_they_begin(server: Server) -> None:
     stages = [event for event in events if event != "position"]
     assert stages[:4] == ["queued", "reading", "reference", "running"]
     assert stages[-2:] == ["checking", "done"]
+
+
+def test_a_regrade_gives_the_same_report_but_for_times_and_another_attempt_is_asked_other_numbers(
+    server: Server,
+) -> None:
+    with server.client() as client:
+        ids = [submit(client, "wrong_swap_if") for _ in range(2)]
+        first, other = (graded(client, id)["report"] for id in ids)
+        begun = client.post("/api/v1/regrades", json={"submissions": ids[:1]}).raise_for_status().json()
+        wait_until(lambda: client.get(f"/api/v1/regrades/{begun['id']}").json()["done"] == 1, pause=0.2)
+        again = graded(client, ids[0])["report"]
+    assert again["receipt"]["created_at"] > first["receipt"]["created_at"]
+    assert without_times(again) == without_times(first)
+    assert other["receipt"]["questions"] != first["receipt"]["questions"]
+    codes, others_codes = ([each["code"] for each in report["diagnoses"]] for report in (first, other))
+    assert (other["points"], others_codes) == (first["points"], codes)
 
 
 def test_stop_and_kill_lose_nothing_and_leave_no_process(tmp_path: Path, cache_dir: Path) -> None:

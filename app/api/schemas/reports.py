@@ -42,6 +42,7 @@ class ReportDiffBody(Body):
     same_submission: bool
     causes: list[ChangeBody] = Field(description="differences in the input of the grade")
     changes: list[ChangeBody] = Field(description="differences in the result")
+    only_questions: bool = Field(description="the numbers that were asked are the only difference in the input")
     unexplained: bool = Field(description="the result changed and no cause is known")
 
 

@@ -41,7 +41,7 @@ PATIENCE_SECONDS = 3.0
 LEAST_SECONDS = 10.0
 REFRESH_SECONDS = 2
 REFRESH_SECONDS_MAX = 15
-#: Stages that few grades have; they are shown once they are reached.
+#: Stages that not every grade has; they are shown once they are reached.
 OPTIONAL = frozenset(STAGES) - {Stage.READING, Stage.RUNNING, Stage.CHECKING}
 PICTURE = "/submissions/{}/pictures/{}.svg?lang={}"
 NUMBERS = "/submissions/{}/numbers/"
@@ -137,7 +137,7 @@ async def _waiting_page(request: Request, standing: Standing, context: dict[str,
     submission, position = standing.submission, standing.position
     async with parts.database.read() as session:
         events = [each.event for each in await events_after(session, submission.id, 0)]
-    reached = [stage for stage in STAGES if stage in events[_last_start(events) :]]
+    reached = [event for event in events[_last_start(events) :] if event in STAGES]
     pace = await parts.backlog.pace()
     seconds = pace.waiting_seconds(position) if pace and position else None
     self_test = operations(request).self_test
@@ -146,7 +146,7 @@ async def _waiting_page(request: Request, standing: Standing, context: dict[str,
         "refresh_seconds": min(REFRESH_SECONDS + (position or 0) // 5, REFRESH_SECONDS_MAX),
         "stages": STAGES,
         "optional": OPTIONAL,
-        "reached": reached[-1] if reached and submission.job_status == JobStatus.RUNNING else None,
+        "reached": reached if submission.job_status == JobStatus.RUNNING else [],
         "is_first": self_test is not None and not self_test.has_ended,
         "pace": pace,
         "waiting_seconds": seconds if seconds and seconds >= LEAST_SECONDS else None,

@@ -340,7 +340,7 @@ async def test_crash_between_claim_and_result_queues_again_and_the_late_result_i
         assert await claims.requeue_running(session) == 1
     assert not await finish(database, lost)
     again = await next_claim(database)
-    assert (again.submission_id, again.tries) == (submission.id, 2)
+    assert (again.submission_id, again.tries, again.seed) == (submission.id, 2, lost.seed)
     async with database.write() as session:
         await claims.add_stages(session, lost, ["reading"])
         await claims.add_stages(session, again, ["running"])

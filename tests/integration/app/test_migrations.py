@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import (
     JSON,
@@ -46,6 +48,7 @@ from app.storage.models import (
     Token,
     Webhook,
 )
+from reference import SEED_BYTES
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
 
 pytestmark = pytest.mark.anyio
@@ -293,6 +296,31 @@ async def test_waiting_submissions_keep_their_order(database: Database) -> None:
     await database.upgrade()
     async with database.read() as session:
         assert (await session.scalars(select(Submission.id).order_by(Submission.arrival))).all() == ["s3", "s1", "s2"]
+
+
+@on_both
+async def test_attempts_from_before_seeds_get_one_each(database: Database) -> None:
+    await filled(database, "0024")
+    async with database.write() as session:
+        submissions = (await tables_of(session))["submissions"]
+        first = dict((await session.execute(select(submissions))).mappings().one())
+        await session.execute(insert(submissions).values(first | {"id": "s2", "attempt": 2}))
+    await database.upgrade()
+    async with database.read() as session:
+        seeds = (await session.scalars(select(Submission.seed))).all()
+    assert [len(seed) for seed in seeds] == [SEED_BYTES, SEED_BYTES]
+    assert len({*seeds}) == 2
+
+    def back(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(revisions.MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0024")
+
+    async with database.write() as session:
+        await (await session.connection()).run_sync(back)
+    async with database.read() as session:
+        assert "seed" not in (await tables_of(session))["submissions"].c
 
 
 async def test_sqlite_file_is_copied_before_it_is_changed_and_only_then(database: Database, tmp_path: Path) -> None:

@@ -200,11 +200,12 @@ async def traces(database: Database) -> dict[str, int]:
     return numbers
 
 
-def assert_no_byte_is_left(database: Database) -> None:
+def assert_no_byte_is_left(database: Database, *seeds: bytes) -> None:
     if database.file is None:
         return
     folder = Path(database.file.path).parent
     content = b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
+    assert not [seed for seed in seeds if seed in content]
     for trace in TRACES:
         assert trace.encode() not in content
         assert json.dumps(trace)[1:-1].encode() not in content
@@ -313,6 +314,8 @@ async def test_archive_needs_memory_for_one_file_and_not_for_all(database: Datab
 async def test_nothing_is_left_of_somebody_who_was_deleted(database: Database, owner: Principal, how: str) -> None:
     member = await fill(database, owner)
     assert len(await traces(database)) > 10
+    async with database.read() as session:
+        seeds = await session.scalars(select(Submission.seed).where(Submission.membership_id == member.id))
     if how == "person":
         deleted = await deletion.delete_person(database, member.person_id)
         assert (deleted.submissions, deleted.reports, deleted.tokens) == (1, 3, 1)
@@ -325,7 +328,7 @@ async def test_nothing_is_left_of_somebody_who_was_deleted(database: Database, o
         gone = await deletion.delete_course(database, DEFAULT_COURSE)
         assert (gone.submissions, gone.members, gone.people) == (2, 2, 2)
     assert await traces(database) == {}
-    assert_no_byte_is_left(database)
+    assert_no_byte_is_left(database, *seeds)
     async with database.read() as session:
         others = list(await session.scalars(select(Submission.student)))
         assert others == ([] if how == "course" else ["somebody else"])

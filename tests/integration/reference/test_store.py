@@ -11,9 +11,10 @@ import pytest
 import safetensors.numpy
 
 from grader.assignment import load_assignments
+from grader.execution.questions import Examiner
 from reference import CaseSpec, ReferenceStore, ReferenceUnavailable, lstm_gradients
 from reference.misconceptions import mutation_score
-from reference.store import build_with_keras, check_against_oracle
+from reference.store import answer_with_keras, build_with_keras, check_against_oracle
 
 SPECS = (
     CaseSpec("public", "public", "assignment", batch=2, timesteps=100, features=16, units=32, seed=7),
@@ -79,6 +80,17 @@ def test_the_oracle_differentiates_as_the_tape_of_keras_does(cases, tmp_path):
     for name, gradient in safetensors.numpy.load_file(tmp_path / "gradients").items():
         largest = np.abs(getattr(expected, name)).max()
         assert np.abs(gradient - getattr(expected, name)).max() <= 1e-5 * largest, name
+
+
+def test_keras_answers_all_that_is_asked_like_the_oracle(references, questions_seed):
+    assignment = load_assignments()["lstm-layer"]
+    published = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
+    questions = Examiner(published, questions_seed, "3", long_gradients=False).everything()
+    answered = answer_with_keras(questions.all_cases)
+    assert sum(case.is_drawn for case in answered) > len(answered) / 2
+    assert {case.spec.category for case in answered} >= {"probe", "edge-values", "edge-zeros", "edge-step"}
+    for case in answered:
+        check_against_oracle(case)
 
 
 def test_surroundings_of_the_caller_do_not_reach_keras(cases, tmp_path, monkeypatch):
@@ -149,7 +161,7 @@ def test_keras_process_turns_tf32_off():
 @pytest.mark.thorough
 def test_a_build_for_a_gpu_does_not_use_the_cpu_instead():
     with pytest.raises(ReferenceUnavailable, match="TensorFlow finds no GPU"):
-        build_with_keras(SPECS, gpu={})  # no card is shown to it
+        answer_with_keras([], gpu={})  # no card is shown to it
 
 
 def test_answers_come_from_the_package_that_asks_wherever_it_lies(tmp_path):

@@ -47,6 +47,7 @@ from grader.report.artefacts import Sink
 from grader.report.finding import CheckStatus
 from grader.report.model import AssignmentRef, Check, Receipt, SubmissionRef
 from grader.report.pictures import drawing
+from reference import name_of
 from tests.waiting import SECONDS, until
 
 OWNER_TOKEN = "token-of-the-owner"
@@ -88,7 +89,11 @@ class FakeGrader:
     def __init__(self) -> None:
         self.statuses = [Status.PASSED]
         self.self_test = Status.PASSED
+        self.stages = ["reading", "running"]
         self.began: list[Submission] = []
+        #: Of what began, and of the self-tests.
+        self.seeds: list[bytes] = []
+        self.self_test_seeds: list[bytes] = []
         self.graded: list[Submission] = []
         self.artefacts: dict[str, bytes] = {}
         self.released = threading.Event()
@@ -101,15 +106,18 @@ class FakeGrader:
         assignment: Assignment,
         /,
         *,
+        seed: bytes,
         progress: Callable[[str], None] | None = None,
         artefacts: Sink | None = None,
     ) -> Report:
         if submission == correct_submission():
+            self.self_test_seeds.append(seed)
             return make_report(submission, assignment, self.self_test, 100.0)
+        self.seeds.append(seed)
         self.began.append(submission)
         if progress is not None:
-            progress("reading")
-            progress("running")
+            for stage in self.stages:
+                progress(stage)
         assert self.released.wait(SECONDS)
         if artefacts is not None:
             for name, content in self.artefacts.items():
@@ -117,10 +125,12 @@ class FakeGrader:
         self.graded.append(submission)
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
         points = None if status == Status.INTERNAL_ERROR else 100.0 if status == Status.PASSED else 10.0
-        return self.change(make_report(submission, assignment, status, points))
+        return self.change(make_report(submission, assignment, status, points, name_of(seed)))
 
 
-def make_report(submission: Submission, assignment: Assignment, status: Status, points: float | None) -> Report:
+def make_report(
+    submission: Submission, assignment: Assignment, status: Status, points: float | None, questions: str | None = None
+) -> Report:
     return Report(
         status=status,
         points=points,
@@ -137,6 +147,7 @@ def make_report(submission: Submission, assignment: Assignment, status: Status, 
             assignment_digest=assignment.digest,
             grader_version="0",
             created_at=datetime.now(UTC),
+            questions=questions,
         ),
     ).sealed()
 

@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import io
 import logging
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
@@ -18,7 +20,7 @@ from grader.errors import SandboxUnavailable
 from grader.sandbox import Device
 from grader.shell import USAGE, Language, reading_language, write_everything
 from reference import ReferenceUnavailable
-from reference.cases import cases_to_arrays
+from tests.unit.grader.make_reports import passed
 
 REASON = "a GPU is asked for, and there is none that it can use: missing /dev/nvidiactl"
 
@@ -78,15 +80,15 @@ def test_doctor_opens_with_what_is_wrong_with_the_database_too(monkeypatch, no_g
 def test_doctor_shows_how_far_keras_is_from_the_exact_answers(monkeypatch, assignment, cases, off_by, agrees):
     environments = []
 
-    def build(specs, *, gpu):
+    def answer(cases, *, gpu):
         environments.append(gpu)
         *right, last = cases
-        return cases_to_arrays([*right, dataclasses.replace(last, expected=last.expected + last.x.dtype.type(off_by))])
+        return [*right, dataclasses.replace(last, expected=last.expected + last.x.dtype.type(off_by))]
 
-    monkeypatch.setattr("grader.doctor.build_with_keras", build)
+    monkeypatch.setattr("grader.doctor.answer_with_keras", answer)
     device = Device("NVIDIA L4", ("/dev/nvidia0",))
     console = Console(file=io.StringIO(), width=120)
-    assert _keras_agrees(device, assignment, console) is agrees
+    assert _keras_agrees(device, cases, assignment, console) is agrees
     printed = console.file.getvalue()
     assert environments == [device.environment()]
     assert "Keras on gpu (NVIDIA L4), compared with the float64 oracle" in printed
@@ -222,3 +224,36 @@ def test_a_failure_that_has_words_is_logged_without_a_traceback(failure, shown):
 def test_failure_that_nobody_foresaw_is_logged_with_its_traceback():
     record = logging.makeLogRecord({"msg": "failed", "exc_info": (ZeroDivisionError, ZeroDivisionError(), None)})
     assert "ZeroDivisionError" in Sentences("%(message)s").format(record)
+
+
+@pytest.mark.parametrize("command", ["grade", "batch"])
+@pytest.mark.parametrize("seed", ["beef", "0" * 63, "g" * 64, " " + "0" * 63, "٣" * 64, "0" * 200])
+def test_a_seed_that_no_grade_has_printed_is_wrong_usage(command, seed):
+    result = CliRunner().invoke(cli, [command, __file__, "--seed", seed])
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (USAGE, "", 1)
+    for told in (repr(seed[:80]), f"with {len(seed)} characters", "64 hexadecimal digits", "Without --seed"):
+        assert told in result.stderr
+
+
+@pytest.mark.parametrize("command", ["grade", "batch"])
+def test_a_seed_is_printed_beside_the_report_and_can_be_given_again(monkeypatch, tmp_path, command):
+    asked = []
+
+    def grade(*_, seed, **__):
+        asked.append(seed)
+        return passed()
+
+    sandbox = SimpleNamespace(slots=1, start=lambda *_: None)
+    for module in ("grader.cli", "grader.batch.command"):
+        monkeypatch.setattr(f"{module}.grade", grade)
+        monkeypatch.setattr(f"{module}.ForkSandbox", lambda **_: contextlib.nullcontext(sandbox))
+        monkeypatch.setattr(f"{module}.reference_store", lambda settings: Mock())
+    (tmp_path / "LSTM.py").write_text("class LSTM: ...")
+    arguments = [command, str(tmp_path / "LSTM.py"), "--lang", "en"]
+    results = [CliRunner().invoke(cli, [*arguments, *given]) for given in ([], [], ["--seed", "A" * 64])]
+    assert [result.exit_code for result in results] == [0, 0, 0]
+    assert asked[0] != asked[1]
+    assert asked[2] == bytes.fromhex("A" * 64)
+    for seed, result in zip(asked, results, strict=True):
+        assert result.stderr.startswith(f"Seed: {seed.hex()}. ")
+        assert seed.hex() not in result.stdout

@@ -167,13 +167,16 @@ async def test_a_proof_grows_old_and_a_right_answer_of_a_student_is_one_too() ->
         assert self_test.passed
         clock.now = 5000
         assert not self_test.passed
+        await self_test.run()
+        assert len(set(grader.self_test_seeds)) == 2
+        clock.now = 10000
         for status in (Status.FAILED, Status.PASSED):
             self_test.graded(make_report(correct_submission(), ASSIGNMENT, status, 100.0))
             assert self_test.passed == (status == Status.PASSED)
 
 
 async def test_an_engine_that_raises_proves_nothing_and_ends_no_test() -> None:
-    def broken(submission: object, assignment: Assignment) -> Report:
+    def broken(submission: object, assignment: Assignment, **_: object) -> Report:
         raise SandboxStartFailed("no memory")
 
     with ThreadPoolExecutor(1) as threads:

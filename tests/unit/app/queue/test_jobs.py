@@ -146,6 +146,7 @@ async def test_crash_while_grading_is_graded_at_the_next_start(settings: Setting
     async with running(settings, grader) as service:
         assert (await done(service, submission_id))[:2] == (JobStatus.DONE, 2)
     assert len(grader.graded) == 2
+    assert len(set(grader.seeds)) == 1
 
 
 async def test_submission_that_takes_the_service_down_is_not_graded_for_ever(

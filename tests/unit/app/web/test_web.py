@@ -111,6 +111,30 @@ async def test_page_loads_itself_again_until_there_is_a_report(
     assert 'http-equiv="refresh"' not in (await browser.get(where)).text
 
 
+@pytest.mark.parametrize(
+    ("begun", "at", "hidden"),
+    [
+        ([], "running", {"reference", "running_keras2", "notebook"}),
+        (["notebook", "checking"], "checking", {"reference", "running_keras2"}),
+        # The notebook was why Keras 2 is tried.
+        (["notebook", "running_keras2"], "running_keras2", {"reference"}),
+    ],
+)
+async def test_page_shows_the_stages_that_this_grade_has_had_and_the_newest_as_the_present_one(
+    browser: Browser, grader: FakeGrader, impatient: None, begun: list[str], at: str, hidden: set[str]
+) -> None:
+    grader.released.clear()
+    grader.stages += begun
+    where = (await send(browser)).headers["location"]
+
+    async def page() -> str | None:
+        text = (await browser.get(where)).text
+        return text if re.search(rf'data-event="{at}"[^>]* aria-current="step"', text) else None
+
+    assert set(re.findall(r'data-event="(\w+)"[^>]* hidden', await until(page))) == hidden
+    grader.released.set()
+
+
 async def test_page_that_waits_long_loads_itself_again_less_often(
     owner: Browser, browser: Browser, grader: FakeGrader, impatient: None
 ) -> None:

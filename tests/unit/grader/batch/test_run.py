@@ -250,12 +250,23 @@ class FakeSandbox:
 
 
 @pytest.fixture
-def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def seeds() -> list[bytes]:
+    """The seeds of the files, as they are graded."""
+    return []
+
+
+@pytest.fixture
+def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seeds: list[bytes]) -> Path:
     """A folder whose files are graded by their content: the name of a kind of report."""
     kinds = {b"passed": passed, b"failed": make_report, b"ours": internal_error}
     monkeypatch.setattr(command, "ForkSandbox", FakeSandbox)
     monkeypatch.setattr(command, "reference_store", lambda settings: Mock())
-    monkeypatch.setattr(command, "grade", lambda submission, **rest: kinds[submission.content]())
+
+    def grade(submission: Submission, *, seed: bytes, **_: object) -> Report:
+        seeds.append(seed)
+        return kinds[submission.content]()
+
+    monkeypatch.setattr(command, "grade", grade)
     folder = tmp_path / "course"
     folder.mkdir()
     (folder / "a.py").write_bytes(b"passed")
@@ -267,14 +278,16 @@ def batch(*arguments: object) -> object:
     return CliRunner().invoke(cli, ["batch", *map(str, arguments), "--lang", "en"])
 
 
-def test_batch_writes_a_line_per_file_and_sums_up(course: Path) -> None:
+def test_batch_writes_a_line_per_file_and_sums_up(course: Path, seeds: list[bytes]) -> None:
     result = batch(course)
     assert result.exit_code == 0, result.stderr
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert [line["path"] for line in lines] == ["course/a.py", "course/b.py"]
     assert lines[0]["student"] == {"name": "a", "platform": None, "id": None, "late": False}
     assert read_report(json.dumps(lines[1])) == make_report()
-    assert result.stderr == "files: 2; Passed: 1, Not everything is right: 1\n"
+    assert result.stderr.splitlines()[1:] == ["files: 2; Passed: 1, Not everything is right: 1"]
+    assert len(seeds) == 2
+    assert len(set(seeds)) == 1
 
 
 def test_batch_writes_a_grade_book_that_spreadsheets_read_as_utf8(course: Path, tmp_path: Path) -> None:

@@ -57,6 +57,27 @@ def test_other_points_without_any_reason_are_called_unexplained() -> None:
     assert "depends on chance or time" in diff_text(make_report(), passed(), "en")
 
 
+def test_other_numbers_that_were_asked_are_told_from_every_other_reason() -> None:
+    first, second = "1" * 64, "2" * 64
+    asked = with_receipt(make_report(), questions=first)
+    for other, is_alone, is_changed in (
+        (with_receipt(make_report(), questions=second), True, False),
+        (with_receipt(passed(), questions=second), True, True),
+        (with_receipt(passed(), questions=second, grader_version="2.0.0"), False, True),
+        (with_receipt(passed(), questions=second, submission_sha256="cd" * 32), False, True),
+        (with_receipt(passed(), questions=first), False, True),
+    ):
+        diff, text = diff_reports(asked, other), diff_text(asked, other, "en")
+        assert (diff.as_json()["only_questions"], bool(diff.changes)) == (is_alone, is_changed)
+        assert ("Nothing but the numbers that were asked has changed." in text) == is_alone
+        assert ("whatever numbers are asked" in text) == (is_alone and is_changed)
+        assert ("numbers that were asked: 111111111111 → 222222222222" in text) == (
+            Change("receipt.questions", first, second) in diff.causes
+        )
+    # A version that asked everybody the same numbers has no name for them.
+    assert diff_reports(make_report(), asked).causes == ()
+
+
 def test_a_submission_that_never_ran_has_no_environment_to_be_the_reason() -> None:
     assert diff_reports(make_report(environment=Environment()), make_report()).causes == ()
 
