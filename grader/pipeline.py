@@ -43,7 +43,7 @@ def grade(
         seed: of all numbers that are asked, `reference.SEED_BYTES` of them; the same one gives the same grade, and
             whoever knows it knows the answers.
         artefacts: takes what is too large for a report: arrays for pictures, the source; None: nothing is kept.
-        progress: called with ``reading``, ``reference``, ``running``, ``notebook``, ``running_keras2``,
+        progress: called with ``reading``, ``reference``, ``running``, ``running_keras2``, ``notebook``,
             ``checking`` as each begins.
 
     Returns:
@@ -75,7 +75,8 @@ def grade(
             return run_checks(Evidence(assignment, reading, execution, understanding, notebook))
 
         first = "2" if assignment.keras == "2" else "3"
-        # Only the notebook's run sees Keras whole. So it comes after all runs whose answers count.
+        # Only the notebook's run sees Keras whole, so it comes after the runs whose answers count. Where it is the
+        # notebook that needs Keras 2, its class is asked numbers there that no run before has seen.
         executions = [run(first)]
         may_differ = assignment.keras == "auto"
         if may_differ and executions[0].failed_early():
