@@ -19,7 +19,7 @@ from grader.numerics.forms import PLAIN, Content, Form, readings
 from grader.numerics.gate_fitting import suspects
 from grader.numerics.shown_parts import parts_used
 from reference import Case, lstm_forward, search_case
-from reference.misconceptions import PARTS, Mistake, Table, bank, build_table, replay
+from reference.misconceptions import PARTS, RECURRENCE, Mistake, Table, bank, build_table, replay
 from reference.weights import DENSE_LETTERS
 
 Array = NDArray[np.floating]
@@ -55,6 +55,7 @@ class Explanation:
         also: codes of other mistakes with the same numbers.
         runner_up: the nearest single mistake that does not fit, and its distance.
         form: the form in which the answers are read.
+        after_start: the steps begin from a state that is not known, and are explained where it has no effect any more.
     """
 
     mistakes: tuple[Mistake, ...]
@@ -63,6 +64,7 @@ class Explanation:
     also: tuple[str, ...] = ()
     runner_up: tuple[str, float] | None = None
     form: Form = PLAIN
+    after_start: bool = False
 
 
 @dataclass(frozen=True)
@@ -264,6 +266,52 @@ def explain_changing(
         before += [] if array is None else [(case, array)]
     explanation = _confirmed([(started_anew(answered, arrays, again, before),)], asked, frozenset())
     return replace(explanation, form=form) if explanation else None
+
+
+def explain_after_start(answer: Content, exercise: Case) -> Explanation | None:
+    """Find a mistake in the steps of a cell that begins from an unknown state, such as that of an earlier call.
+
+    An LSTM forgets. The last steps are looked up among answers that begin in the middle, from zeros; a mistake must
+    then give all numbers of the last quarter.
+    """
+    form, asked = next(iter(_readings({exercise.spec.id: answer}, [exercise])), (PLAIN, []))
+    if not asked or not form.is_whole or _is_constant(asked[0].answer):
+        return None
+    late = _from_step(asked[0], 3 * exercise.spec.timesteps // 4)
+    second_half = _second_half(exercise)
+    if second_half is None or _residual((), [late]) is not None:
+        return None
+    half, table = second_half
+    begins = exercise.spec.timesteps - half.spec.timesteps
+    asked_late = _from_step(
+        Asked(half, late.answer[:, begins:], late.known[:, begins:]), half.spec.timesteps - FIRST_STEPS
+    )
+    entries = table.lookup(asked_late.answer, asked_late.known, LOOKUP_TOLERANCE)
+    found = _confirmed([tuple(bank()[index] for index in entry) for entry in entries], [late], frozenset())
+    return replace(found, right_parts=found.right_parts - RECURRENCE, form=form, after_start=True) if found else None
+
+
+@lru_cache(maxsize=4)
+def _second_half(case: Case) -> tuple[Case, Table] | None:
+    """Return the question for the second half of the steps, and its table; None where its sizes would not differ.
+
+    The table takes half a second, so a process keeps it.
+    """
+    count = case.spec.timesteps // 2
+    try:
+        spec = replace(case.spec, timesteps=count)
+    except ValueError:
+        return None
+    x, expected = (np.ascontiguousarray(array[:, -count:]) for array in (case.x, case.expected))
+    half = Case(spec, x, case.weights, expected)
+    return half, build_table(half, with_pairs=False)
+
+
+def _from_step(asked: Asked, step: int) -> Asked:
+    """Return a question of which the steps before this one are unknown."""
+    known = asked.known.copy()
+    known[:, :step] = False
+    return replace(asked, known=known)
 
 
 def _confirmed(

@@ -89,8 +89,8 @@ def _causes(
             return ["second_call_failed"]  # it is the one that is recorded
         case "gradient_failed" | "gradient_missing" if "returns_numpy" in codes:
             return ["returns_numpy"]
-        case "differs_on_second_call" if CHANGING.intersection(cause):
-            return cause
+        case "differs_on_second_call" if CHANGING.intersection(named):
+            return [code for code in named if code in CHANGING]
         case "gradient_missing" | "gradient_truncated":
             return _behind_gradient(check, contract, evidence, cases)
     return []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from grader.numerics import explanation
-from grader.numerics.explanation import explain, idle_arrays
+from grader.numerics.explanation import explain, explain_after_start, idle_arrays
 from grader.report.messages import translate
 from reference import lstm_forward
 from reference.misconceptions import Mistake, bank, replay
@@ -86,6 +86,23 @@ def test_two_mistakes_at_once_are_both_found_or_one_hides_the_other(short, table
         said = {*_codes(found), *(found.also if found else ())}
         hidden += not {mistake.code for mistake in both} <= said
     assert hidden <= 6
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [("h = o*c", "ifg"), ("layers of i and o exchanged", "fg"), ("no bias in i", "fgo"), ("h starts at 1", "")],
+)
+def test_a_mistake_is_found_behind_a_first_state_of_another_call(cases, name, right):
+    """The start of the last one has no effect there any more: nothing is wrong but what is kept."""
+    exercise, random = cases[0], np.random.default_rng(5)
+    kept = {
+        f"initial_{state}": lambda inputs, state=state: replace(inputs, **{state: random.normal(size=inputs.h.shape)})
+        for state in "hc"
+    }
+    mistakes = [NAMED[name], Mistake("kept", "another start", kept, frozenset())]
+    found = explain_after_start(np.asarray(replay(mistakes, exercise), np.float32), exercise)
+    assert _codes(found) == [NAMED[name].code][: len(right)]
+    assert found is None or (found.right_parts, found.after_start) == (set(right), True)
 
 
 @pytest.mark.parametrize(
