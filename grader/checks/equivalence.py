@@ -42,6 +42,9 @@ def equivalence(evidence: Evidence) -> Verdict:
     if (judgement := understanding.by_probes) is not None:
         # They earn points, but are said to be right only where all of their weights were seen at work.
         right = [part for part in right if judgement.is_certain and part not in judgement.blamed]
+    first_alone = understanding.form is not None and understanding.form.is_first_step
+    if first_alone:
+        right = []  # no layer for h was seen at work
     form = _form_params(understanding.form, answer, case)
     read = understanding.as_read.get(evidence.exercise)
     if read is not None and read.close and understanding.right_parts == frozenset(PARTS):
@@ -57,6 +60,7 @@ def equivalence(evidence: Evidence) -> Verdict:
             return Verdict.failed(Finding.of(code, params), details)
         params = {"right": right} if right else {}
         if read.close:
+            params |= {"variant": "first"} if first_alone else {}
             return Verdict.failed(Finding.of("steps_missing", params), details, earned=earned)
         params = {"max_abs_error": read.max_abs_error, **form, **params, **understanding.repair}
         return Verdict.failed(Finding.of("wrong_values_and_form", params), details, earned=earned)

@@ -146,6 +146,10 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         yield Diagnosis.likely(Finding.of("forged_result", line=line))
     from_numbers = comparison.same_shape and understanding.explanation is None
     rest = list(_from_numbers(evidence) if from_numbers else explained(evidence))
+    if understanding.explanation and understanding.explanation.after_start:
+        # Only the state that a call begins with changes.
+        begun = list(_from_calls(evidence)) or [Diagnosis.likely(Finding.of("state_init_random"))]
+        rest = [*begun, *rest]
     has_explained = not from_numbers and bool(rest)
     if not has_explained and counted is None and not default_as_width(execution, answer.output, exercise.units):
         nothing_known = not rest and problem is None and wrong_input is None
@@ -215,6 +219,15 @@ def _from_numbers(evidence: Evidence) -> Iterator[Diagnosis]:
         values = sorted({float(array.flat[0]) for array in answers.values()})
         yield Diagnosis.exact(Finding.of("constant_output", value=values[0]))
         return
+    yield from _from_calls(evidence)
+    kept = evidence.execution.parts and evidence.execution.parts.states
+    if not kept and repeats_itself(evidence.execution) and any(not use.shape_only for use in evidence.reading.global_x):
+        line = next(use.line for use in evidence.reading.global_x if not use.shape_only)
+        yield Diagnosis.likely(Finding.of("global_x", line=line))
+
+
+def _from_calls(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Name the reason why a second call gives another answer, as far as the calls show it."""
     if (parts := evidence.execution.parts) and parts.states:
         yield Diagnosis.likely(Finding.of("state_kept_between_calls", variables=parts.states))
         unanswered = [case for case in evidence.assignment.cases[1:] if case.id not in evidence.execution.answers]
@@ -230,10 +243,6 @@ def _from_numbers(evidence: Evidence) -> Iterator[Diagnosis]:
         elif not RANDOM.search(evidence.reading.source):
             # Where nothing is random, only something kept can make a difference.
             yield Diagnosis.likely(Finding.of("state_kept_between_calls"))
-        return
-    if any(not use.shape_only for use in evidence.reading.global_x):
-        line = next(use.line for use in evidence.reading.global_x if not use.shape_only)
-        yield Diagnosis.likely(Finding.of("global_x", line=line))
 
 
 def _drops_values(execution: Execution) -> bool:

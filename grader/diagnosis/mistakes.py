@@ -66,7 +66,7 @@ def explained(evidence: Evidence) -> Iterator[Diagnosis]:
         yield Diagnosis(
             code=code,
             params={**params, **({"variant": told} if told else {})},
-            confidence="exact",
+            confidence="likely" if found.after_start else "exact",
             # NaN equals nothing.
             residual=None if code == "nan" else found.residual,
             runner_up=runner_up,

@@ -13,7 +13,7 @@ from grader.execution.answers import Answer
 from grader.execution.execution import Execution
 from grader.numerics.backpropagation import Backpropagation, judge
 from grader.numerics.comparison import NO_ANSWER, Comparison, compare
-from grader.numerics.explanation import Explanation, explain, explain_changing, idle_arrays
+from grader.numerics.explanation import Explanation, explain, explain_after_start, explain_changing, idle_arrays
 from grader.numerics.forms import PLAIN, ROUNDING, Content, Form, forms_of, readings
 from grader.numerics.repairs import repair
 from grader.report.finding import Params
@@ -172,7 +172,10 @@ def _explanation(
         return explain(contents, cases, table_of, idle, form)
     repeats = {id: answer.content for id, answer in execution.repeats.items() if answer.arrays}
     others = [(case, answer.content) for case, answer in execution.others if answer.arrays]
-    return explain_changing(contents, repeats, cases, others)
+    if (found := explain_changing(contents, repeats, cases, others)) is not None:
+        return found
+    twin = next(case for case in cases if case.spec.id == execution.twin)
+    return explain_after_start(contents, cases[0], twin)
 
 
 def _form(explanation: Explanation | None, answers: Mapping[str, Answer], cases: Sequence[Case]) -> Form | None:

@@ -169,7 +169,11 @@ class Runner:
         counterparts = []
         exercise, twin = examiner.exercise, examiner.twin
         is_right = self._close(exercise, answers)
-        if tells_less(twin, exercise, answers) or (is_right and not self._close(twin, answers)):
+        first, second = (found.get(examiner.smallest.spec.id) for found in (answers, run.repeats))
+        is_changing = bool(first and second and not first.repeats(second))
+        is_doubtful = is_right and not self._close(twin, answers)
+        # A state that is kept wears off in many steps only.
+        if is_doubtful or tells_less(twin, exercise, answers) or (is_changing and not is_right):
             counterparts.append((exercise, examiner.long_twin()))
         # What a limit cut off says nothing of the answers before.
         was_asked = run.complete or examiner.other.spec.id in answers_of_others

@@ -88,7 +88,8 @@ def _checks(view: View) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1))
     for check in rows(view.report, view.language):
         mark, style = CHECK_MARK[check["status"]]
-        points = f"{view.points(check['points'])}/{view.points(check['max_points'])}" if check["max_points"] else ""
+        earned = view.points(check["points"]) if view.is_graded else "–"
+        points = f"{earned}/{view.points(check['max_points'])}" if check["max_points"] else ""
         table.add_row(
             Text(mark, style=style),
             Text(clean(check["title"])),

@@ -20,7 +20,7 @@ from grader.numerics.gate_fitting import suspects
 from grader.numerics.shown_parts import parts_used
 from reference import Case, has_table, lstm_forward, search_case
 from reference.cases import EDGE
-from reference.misconceptions import PARTS, Mistake, Table, bank, build_table, replay
+from reference.misconceptions import PARTS, RECURRENCE, Mistake, Table, bank, build_table, replay
 from reference.weights import DENSE_LETTERS
 
 Array = NDArray[np.floating]
@@ -57,6 +57,7 @@ class Explanation:
         runner_up: the nearest single mistake that does not fit, and its distance.
         form: the form in which the answers are read.
         cases: ids of the cases that it was found equal on.
+        after_start: the steps begin from a state that is not known, and are explained where it has no effect any more.
     """
 
     mistakes: tuple[Mistake, ...]
@@ -66,6 +67,7 @@ class Explanation:
     runner_up: tuple[str, float] | None = None
     form: Form = PLAIN
     cases: frozenset[str] = frozenset()
+    after_start: bool = False
 
 
 @dataclass(frozen=True)
@@ -267,6 +269,54 @@ def explain_changing(
         before += [] if array is None else [(case, array)]
     explanation = _confirmed([(started_anew(answered, arrays, again, before),)], asked, frozenset())
     return replace(explanation, form=form) if explanation else None
+
+
+def explain_after_start(answers: Mapping[str, Content], exercise: Case, twin: Case) -> Explanation | None:
+    """Find a mistake in the steps of a cell that begins from an unknown state, such as that of an earlier call.
+
+    An LSTM forgets. The last steps are looked up among answers that begin in the middle, from zeros; a mistake must
+    then give all numbers of the last quarter, and of that of a twin as long.
+    """
+    long = [case for case in (exercise, twin) if case.x.shape == exercise.x.shape and case.spec.id in answers]
+    form, asked = next(iter(_readings({case.spec.id: answers[case.spec.id] for case in long}, long)), (PLAIN, []))
+    if not asked or asked[0].case is not exercise or not form.is_whole or _is_constant(asked[0].answer):
+        return None
+    late, *late_twin = (_from_step(each, 3 * exercise.spec.timesteps // 4) for each in asked)
+    second_half = _second_half(exercise)
+    if second_half is None or _residual((), [late]) is not None:
+        return None
+    half, table = second_half
+    begins = exercise.spec.timesteps - half.spec.timesteps
+    asked_late = _from_step(
+        Asked(half, late.answer[:, begins:], late.known[:, begins:]), half.spec.timesteps - FIRST_STEPS
+    )
+    entries = table.lookup(asked_late.answer, asked_late.known, LOOKUP_TOLERANCE)
+    suspects = [tuple(bank()[index] for index in entry) for entry in entries]
+    found = _confirmed(suspects, [late, *late_twin], frozenset())
+    return replace(found, right_parts=found.right_parts - RECURRENCE, form=form, after_start=True) if found else None
+
+
+@lru_cache(maxsize=4)
+def _second_half(case: Case) -> tuple[Case, Table] | None:
+    """Return the question for the second half of the steps, and its table; None where its sizes would not differ.
+
+    The table takes half a second, so a process keeps it.
+    """
+    count = case.spec.timesteps // 2
+    try:
+        spec = replace(case.spec, timesteps=count)
+    except ValueError:
+        return None
+    x, expected = (np.ascontiguousarray(array[:, -count:]) for array in (case.x, case.expected))
+    half = Case(spec, x, case.weights, expected)
+    return half, build_table(half, with_pairs=False)
+
+
+def _from_step(asked: Asked, step: int) -> Asked:
+    """Return a question of which the steps before this one are unknown."""
+    known = asked.known.copy()
+    known[:, :step] = False
+    return replace(asked, known=known)
 
 
 def _confirmed(

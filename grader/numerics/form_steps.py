@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from reference.misconceptions import PARTS, RECURRENCE
+from reference.misconceptions import RECURRENCE
 
 NOTHING: frozenset[str] = frozenset()
 #: Marks a step of an answer that belongs to no step of the sequence.
@@ -41,7 +41,8 @@ class Steps:
 
 ALL = Steps(lambda n, k: range(n) if k == n else None, whole=True)
 LAST = Steps(lambda n, k: [n - 1] if k == 1 else None, "last_step")
-FIRST = Steps(lambda n, k: [0] if k == 1 else None, "first_step", frozenset(PARTS))
+# Before the first step h and c are 0: nothing shows of f, nor of what is passed on.
+FIRST = Steps(lambda n, k: [0] if k == 1 else None, "first_step", RECURRENCE | {"f"})
 
 
 def _looped(start: int, stride: int) -> Steps:

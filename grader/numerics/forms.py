@@ -218,6 +218,11 @@ class Form:
         return self.layout.steps.whole
 
     @property
+    def is_first_step(self) -> bool:
+        """Return whether the first step is there alone."""
+        return self.layout.steps is FIRST
+
+    @property
     def is_plain(self) -> bool:
         """Return whether a shape alone proves this form. It does not where the answer lies among other numbers."""
         return self.layout.cut is None or self.layout.cut.stacked

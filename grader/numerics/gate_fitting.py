@@ -8,8 +8,9 @@ believing it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
-from operator import mul
+from operator import add, mul
 from typing import Any
 
 import numpy as np
@@ -42,11 +43,13 @@ from grader.numerics.gate_values import (
 )
 from reference import GATES, Case, split_gates
 from reference.misconceptions import RECURRENCE, Mistake
-from reference.misconceptions.computation import Moment
+from reference.misconceptions.computation import Inputs, Moment
 
 Suspect = tuple[Mistake, ...]
 FEWEST_AT_LIMIT = 5
 EPSILONS = (1e-3, 1e-5, 1e-6)
+# A layer of BatchNormalization that was never trained divides by the root of 1 + 1e-3.
+BATCH_NORM, LEAST_FACTOR = 1.001**-0.5, 1e-4
 SETS = ("ifgo", "ifo")
 # Candidates for a number in all gates.
 TRIED = np.concatenate([-np.geomspace(10, 0.05, 24), [0.0], np.geomspace(0.05, 10, 24)])
@@ -62,7 +65,7 @@ def suspects(case: Case, answer: Array) -> Iterator[Suspect]:
     with np.errstate(all="ignore"):
         steps = Steps.of(case, answer)
         found = [*_of_states(case, steps), *(each for gate in GATES for each in _of_gate(steps, gate, case))]
-        found += _of_all_gates(steps)
+        found += [*_of_all_gates(steps), *_of_input(steps, case)]
     yield from ((mistake,) for mistake in found)
 
 
@@ -87,6 +90,12 @@ def _of_states(case: Case, steps: Steps) -> Iterator[Mistake]:
         if place != "answer" and abs(factor - 1) > LEAST_CHANGE and agree(factor * made, is_now):
             params = {"factor": factor, "of": [place]}
             yield Mistake("scaled", f"{factor:g} times {place}", {slot: partial(mul, factor)}, RECURRENCE, params)
+        constant = middle(is_now - made)
+        if place != "answer" and abs(constant) > LEAST_CHANGE and agree(made + constant, is_now):
+            params = {"value": constant, "of": [place]}
+            yield Mistake(
+                "epsilon_added", f"{place} + {constant:g}", {slot: partial(add, constant)}, RECURRENCE, params
+            )
 
 
 def _clipped(low: float, high: float, value: Array, _x: Array | None = None) -> Array:
@@ -178,6 +187,28 @@ def _of_all_gates(steps: Steps) -> Iterator[Mistake]:
 
             if agree(answered(gates, normed), first):
                 yield normalised(gates, epsilon)
+
+
+def _of_input(steps: Steps, case: Case) -> Iterator[Mistake]:
+    """Find a factor of x from the first step alone: so BatchNormalization does without training."""
+    bias = {gate: columns.astype(np.float64) for gate, columns in split_gates(case.weights.bias).items()}
+
+    def off(factor: float) -> float:
+        z = {gate: factor * (steps.from_x[gate][:, 0] - bias[gate]) + bias[gate] for gate in "igo"}
+        i, g, o = (function_of(gate)(z[gate]) for gate in "igo")
+        return float(np.abs(o * np.tanh(i * g) - steps.answer[:, 0]).max())
+
+    factor = _nearest(off, TRIED)
+    if factor is None or abs(factor - 1) <= LEAST_FACTOR:
+        return
+    code, params = "input_transformed", {"factor": factor, "of": ["x"]}
+    if abs(factor - BATCH_NORM) <= LEAST_FACTOR:
+        code, params = "layer_norm", {"of": ["x"]}
+    yield Mistake(code, f"{factor:g} times x", {"x_values": partial(_scaled_input, factor)}, frozenset("ifgo"), params)
+
+
+def _scaled_input(factor: float, inputs: Inputs) -> Inputs:
+    return replace(inputs, x=factor * inputs.x)
 
 
 def _nearest(off: Callable[[float], float], tried: Array) -> float | None:

@@ -16,10 +16,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 # Limits for a student's names and lists: people read a report, and it is kept for ever.
 MAX_TEXT, MAX_KEY, MAX_ITEMS = 4000, 200, 200
+# RFC 8785 has no larger integers: a reader of JSON may hold them as floating point.
+EXACT = 2**53 - 1
 
 
 def _bounded(value: Any) -> Any:
-    """Cut texts and lists to a readable size. Replace NaN and infinity, which JSON lacks, by null."""
+    """Cut texts and lists to a readable size. Replace NaN and infinity, which JSON lacks, by null.
+
+    Integers too large for JSON become floating point.
+    """
     match value:
         case dict():
             return {key[:MAX_KEY]: _bounded(item) for key, item in itertools.islice(value.items(), MAX_ITEMS)}
@@ -29,6 +34,11 @@ def _bounded(value: Any) -> Any:
             return value[:MAX_TEXT]
         case float() if not math.isfinite(value):
             return None
+        case int() if abs(value) > EXACT:
+            try:
+                return float(value)
+            except OverflowError:
+                return None
     return value
 
 

@@ -72,6 +72,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
         _gate("activation", "twice"),
         _gate("sum", "inner"),
     ),
+    "other_formula": (_UPDATE_C,),
     "activation_before_sum": (_gate("weights", "activation"), _gate("sum", "inner")),
     "gate_product_not_sum": (_gate("sum", "product"),),
     "no_tanh_candidate": (_look("activation", "none", gates="C"),),
@@ -180,6 +181,8 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
 VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     **{(code, "output"): (_UPDATE_H,) for code in ("c_sum_not_product", "coupled_gate", "c_as_candidate")},
     ("no_tanh_output", "gate"): (_look("passed_on", "gate"), _UPDATE_H),
+    ("other_formula", "h"): (_UPDATE_H,),
+    ("activation_before_sum", "bias"): (_gate("sum", "no_bias_added"),),
     ("c_sign", "h"): (_look("passed_on", "neg sub mul"),),
     ("reshape_not_transpose", "input"): (_look("step_input", "reshape"),),
     ("always_first_step", "answer"): (_look("stacking", "item"),),

@@ -81,8 +81,8 @@ def _causes(
             return ["second_call_failed"]  # it is the one that is recorded
         case "gradient_failed" | "gradient_missing" if "returns_numpy" in codes:
             return ["returns_numpy"]
-        case "differs_on_second_call" if CHANGING.intersection(cause):
-            return cause
+        case "differs_on_second_call" if CHANGING.intersection(named):
+            return [code for code in named if code in CHANGING]
         case "gradient_missing" | "gradient_truncated":
             return _behind_gradient(check, contract, evidence)
     return []
@@ -112,11 +112,20 @@ def _behind_gradient(check: Check, contract: Check | None, evidence: Evidence) -
         arrays = idle_arrays(dict.fromkeys(roles))
         if mistakes and arrays and all(_is_idle(array, mistakes, evidence.execution.cases) for array in arrays):
             return [mistake.code for mistake in mistakes if mistake.code not in OF_FORM]
+        form = evidence.understanding.form
+        if contract and form and form.is_first_step and all(map(_is_later, arrays)):
+            return [str(contract.code)]
         lost = frozenset(array.rpartition(" ")[2] for array in arrays)
     if explanation is None or not lost or lost & explanation.right_parts:
         return []
     named = [mistake.code for mistake in mistakes if lost & mistake.wrong]
     return named or ([str(contract.code)] if contract and _lacks_steps(evidence) else [])
+
+
+def _is_later(array: str) -> bool:
+    """Return whether an array has no effect on the first step, where h and c are 0."""
+    name, gate = array.split()
+    return name == "recurrent_kernel" or gate == "f"
 
 
 def _is_idle(array: str, mistakes: Sequence[Mistake], cases: Sequence[Case]) -> bool:

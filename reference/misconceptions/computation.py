@@ -39,7 +39,7 @@ BEFORE = (
     "initial_c",
 )
 STEP = (
-    *(f"{part}.{gate}" for part in ("seen", "sum", "act") for gate in GATES),
+    *(f"{part}.{gate}" for part in ("seen", "sum", "act", "apart") for gate in GATES),
     "late_output",
     "update",
     "keep",
@@ -208,7 +208,7 @@ def forward(
     units = stacked.units
     flat = stacked.x.reshape(count, batch * timesteps, features)
     projected = (flat @ stacked.kernel + stacked.bias[:, None]).reshape(count, batch, timesteps, 4 * units)
-    step = _Step(choices, stacked.recurrent, units)
+    step = _Step(choices, stacked.recurrent, stacked.bias[:, None], units)
     first_h, first_c = h, c = stacked.h, stacked.c
     outputs, hs, cs = np.empty((3, count, batch, timesteps, units), dtype)
     calls = choices.common("calls")
@@ -242,9 +242,9 @@ def _stacked(variants: Sequence[Inputs]) -> Inputs:
 class _Step:
     """The right step, except for the choices of the variants."""
 
-    def __init__(self, choices: _Choices, recurrent: Array, units: int) -> None:
+    def __init__(self, choices: _Choices, recurrent: Array, bias: Array, units: int) -> None:
         self._choices, self._units = choices, units
-        self.recurrent = recurrent
+        self.recurrent, self._bias = recurrent, bias
 
     def columns(self, gate: str) -> slice:
         start = GATES.index(gate) * self._units
@@ -264,7 +264,9 @@ class _Step:
             lambda choice, index: choice(from_x[index], from_h[index], c[index]),
         )
         usual = np.tanh if gate == "g" else sigmoid
-        return apply(f"act.{gate}", lambda: usual(total), lambda choice, index: choice(total[index]))
+        value = apply(f"act.{gate}", lambda: usual(total), lambda choice, index: choice(total[index]))
+        bias = self._bias[..., columns]
+        return apply(f"apart.{gate}", lambda: value, lambda choice, index: choice(total[index], bias[index]))
 
     def __call__(self, z: Array, h: Array, c: Array) -> Moment:
         apply = self._choices.apply

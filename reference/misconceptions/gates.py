@@ -41,6 +41,10 @@ FUNCTIONS: dict[str, Function] = {
 }
 
 
+def _unit_clip(z: Array) -> Array:
+    return np.clip(z, 0.0, 1.0)
+
+
 def gate_mistakes() -> Iterator[Mistake]:
     yield from _activations()
     yield from _candidate_activations()
@@ -56,7 +60,7 @@ def _acts(gates: str, function: Function) -> dict[str, Any]:
 def _activations() -> Iterator[Mistake]:
     for gates in ("ifo", "i", "f", "o", "if", "io", "fo"):
         wrong, params = frozenset(gates), {"gates": letters(gates)}
-        for name, function in FUNCTIONS.items() if len(gates) != 2 else ():
+        for name, function in {**FUNCTIONS, "clip_by_value": _unit_clip}.items() if len(gates) != 2 else ():
             named = {**params, "function": name}
             yield Mistake("wrong_gate_activation", f"{name} in {gates}", _acts(gates, function), wrong, named)
         yield Mistake("missing_gate_activation", f"no sigmoid in {gates}", _acts(gates, linear), wrong, params)
@@ -71,6 +75,9 @@ def _candidate_activations() -> Iterator[Mistake]:
         if name != "tanh":
             changes, params = _acts("g", function), {"function": name}
             yield Mistake("wrong_candidate_activation", f"{name} in g", changes, wrong, params)
+    for low in (-1.0, 0.0):
+        clipped = _acts("g", lambda z, low=low: np.clip(z, low, 1.0))
+        yield Mistake("wrong_candidate_activation", f"{low:g}..1 in g", clipped, wrong, {"function": "clip_by_value"})
     yield Mistake("sigmoid_candidate", "sigmoid in g", _acts("g", sigmoid), wrong)
     yield Mistake("no_tanh_candidate", "no tanh in g", _acts("g", linear), wrong)
 
@@ -91,6 +98,10 @@ def _first(function: Function) -> Callable[[Array, Array, Array], Array]:
     return lambda from_x, from_h, c: function(from_x) + from_h
 
 
+def _bias_outside(function: Function) -> Callable[[Array, Array], Array]:
+    return lambda z, bias: function(z - bias) + bias
+
+
 def _double_activations() -> Iterator[Mistake]:
     """Yield the activation applied twice: around the gate, or inside the layers (``Dense(..., activation=...)``)."""
     inner = {"its own": None, "sigmoid": sigmoid, "tanh": np.tanh, "relu": FUNCTIONS["relu"]}
@@ -107,6 +118,15 @@ def _double_activations() -> Iterator[Mistake]:
             yield Mistake("double_activation", f"{name} in the x layers of {gates}", x_only, wrong, params)
         before = {f"sum.{gate}": _each(_own(gate), np.add) for gate in gates} | _acts(gates, linear)
         yield Mistake("activation_before_sum", f"activations added in {gates}", before, wrong, params)
+        # The sum without the bias, which is added to the result.
+        apart = {f"apart.{gate}": _bias_outside(_own(gate)) for gate in gates}
+        yield Mistake(
+            "activation_before_sum",
+            f"bias outside the activation in {gates}",
+            apart | dict.fromkeys(_acts(gates, linear)),
+            wrong,
+            {**params, "variant": "bias"},
+        )
     for gates in ("ifo", "i", "f", "o"):
         mixed = _acts(gates, lambda z: sigmoid(np.tanh(z)))
         yield Mistake(

@@ -33,6 +33,9 @@ def input_mistakes() -> Iterator[Mistake]:
 X_LAYER, H_LAYER = ("kernel", "bias"), ("recurrent",)
 
 
+LAYERS = (("x layer", X_LAYER), ("h layer", H_LAYER), ("layers", (*X_LAYER, *H_LAYER)), ("bias", ("bias",)))
+
+
 def _mixed(arrays: Sequence[str], sources: Mapping[str, str], code: str, name: str) -> Mistake:
     """Give some gates the columns that belong to others: gate -> the gate whose columns it gets."""
     changes = {f"{array}_of.{gate}": source for array in arrays for gate, source in sources.items()}
@@ -69,9 +72,14 @@ def _gate_orders() -> Iterator[Mistake]:
 def _layers_taken_twice() -> Iterator[Mistake]:
     """Yield gates that use another gate's layer, their own unused: a line copied and not changed."""
     for gate, other in itertools.permutations(GATES, 2):
-        for part, arrays in (("x layer", X_LAYER), ("h layer", H_LAYER), ("layers", (*X_LAYER, *H_LAYER))):
+        for part, arrays in LAYERS:
             mistake = _mixed(arrays, {gate: other}, "gate_layers_mixed", f"{gate} has the {part} of {other}")
             yield replace(mistake, params={"gates": letters([gate]), "taken": letters([other])})
+    for other in GATES:
+        sources = {gate: other for gate in GATES if gate != other}
+        for part, arrays in LAYERS:
+            mistake = _mixed(arrays, sources, "gate_layers_mixed", f"all have the {part} of {other}")
+            yield replace(mistake, params={"gates": letters(list(sources)), "taken": letters([other])})
 
 
 def _scaled(array: str, gates: Sequence[str], factor: float) -> dict[str, Any]:
@@ -143,6 +151,22 @@ INPUT_STEPS: tuple[tuple[str, str, Callable[[int], Sequence[int]]], ...] = (
 )
 
 
+#: The x of a step, as a student would write it, from all of ``(batch, timesteps, features)``.
+MIXED_STEPS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("x[:, 0] + ... + x[:, t]", lambda x: x.cumsum(1)),
+    ("(x[:, 0] + ... + x[:, t]) / (t + 1)", lambda x: x.cumsum(1) / np.arange(1, x.shape[1] + 1)[:, None]),
+    ("reduce_mean(x, axis=1)", lambda x: np.broadcast_to(x.mean(1, keepdims=True), x.shape)),
+    ("reduce_sum(x, axis=1)", lambda x: np.broadcast_to(x.sum(1, keepdims=True), x.shape)),
+    ("x[:, t] + x[:, t - 1]", lambda x: x + _previous(x)),
+    ("x[:, t] - x[:, t - 1]", lambda x: x - _previous(x)),
+    ("(x[:, t] + x[:, t - 1]) / 2", lambda x: (x + _previous(x)) / 2),
+)
+
+
+def _previous(x: Array) -> Array:
+    return np.concatenate([np.zeros_like(x[:, :1]), x[:, :-1]], axis=1)
+
+
 def _as_batch(inputs: Inputs) -> Inputs:
     rows = inputs.x.shape[1]
     states = {name: np.repeat(getattr(inputs, name)[:1], rows, axis=0) for name in ("h", "c")}
@@ -153,6 +177,10 @@ def _input_order() -> Iterator[Mistake]:
     for code, name, steps in INPUT_STEPS:
         slot = "x_time" if code == "time_reversed" else "x_step"
         yield Mistake(code, name, {slot: _taken(steps)}, RECURRENCE)
+
+    for formula, mix in MIXED_STEPS:
+        params = {"variant": "steps", "formula": formula}
+        yield Mistake("input_transformed", f"{formula} for x[:, t]", {"x_step": _on_x(mix)}, RECURRENCE, params)
 
     def cut_anew(x: Array) -> Array:
         return x.reshape(x.shape[1], x.shape[0], x.shape[2]).swapaxes(0, 1)

@@ -55,6 +55,13 @@ UPDATES: tuple[tuple[str, str, str, Formula], ...] = (
     ("c_sum_not_product", "c = f + i*g", "fr", lambda m: m.f + m.i * m.g),
     ("c_sum_not_product", "c = f + i + g", "ifr", lambda m: m.f + m.i + m.g),
     ("c_sum_not_product", "c = f*(i + g)", "ifr", lambda m: m.f * (m.i + m.g)),
+    ("other_formula", "c = (f*c + i*g)/(f + i)", "ifr", lambda m: (m.f * m.c + m.i * m.g) / (m.f + m.i)),
+    ("other_formula", "c = f*c + i*g*o", "ir", lambda m: m.f * m.c + m.i * m.g * m.o),
+    ("other_formula", "c = f*c*o + i*g", "fr", lambda m: m.f * m.c * m.o + m.i * m.g),
+    ("other_formula", "c = o*(f*c + i*g)", "ifr", lambda m: m.o * (m.f * m.c + m.i * m.g)),
+    ("other_formula", "c = f*c + i*g + h", "r", lambda m: m.f * m.c + m.i * m.g + m.h),
+    ("other_formula", "c = f*c + i*(g + h)", "ir", lambda m: m.f * m.c + m.i * (m.g + m.h)),
+    ("other_formula", "c = g*c + i*f", "ifgr", lambda m: m.g * m.c + m.i * m.f),
     ("forget_term_missing", "c = i*g", "fr", lambda m: m.i * m.g),
     ("forget_term_missing", "c = c + i*g", "f", lambda m: m.c + m.i * m.g),
     ("forget_term_missing", "c = c + f*c + i*g", "f", lambda m: m.c + m.f * m.c + m.i * m.g),
@@ -111,10 +118,15 @@ UPDATES: tuple[tuple[str, str, str, Formula], ...] = (
 )
 
 
+def _formula(code: str, name: str) -> dict[str, str]:
+    """Return the parameters of a formula that has no name of its own."""
+    return {"formula": name, "variant": name[0]} if code == "other_formula" else {}
+
+
 def _updates() -> Iterator[Mistake]:
     for code, name, parts, formula in UPDATES:
         idle = frozenset({"kernel f"} if name == "c = i*g" else ())
-        yield Mistake(code, name, {"update": formula}, _wrong(parts), idle=idle)
+        yield Mistake(code, name, {"update": formula}, _wrong(parts), _formula(code, name), idle=idle)
 
 
 OUTPUTS: tuple[tuple[str, str, Formula], ...] = (
@@ -133,6 +145,14 @@ OUTPUTS: tuple[tuple[str, str, Formula], ...] = (
     ("c_as_candidate", "h = o*g", lambda m: m.o * m.g),
     ("c_sum_not_product", "h = o + tanh(c)", lambda m: m.o + np.tanh(m.new_c)),
     ("c_sum_not_product", "h = o - tanh(c)", lambda m: m.o - np.tanh(m.new_c)),
+    ("other_formula", "h = o*i*tanh(c)", lambda m: m.o * m.i * np.tanh(m.new_c)),
+    ("other_formula", "h = o*f*tanh(c)", lambda m: m.o * m.f * np.tanh(m.new_c)),
+    ("other_formula", "h = o*g*tanh(c)", lambda m: m.o * m.g * np.tanh(m.new_c)),
+    ("other_formula", "h = o*c*tanh(c)", lambda m: m.o * m.new_c * np.tanh(m.new_c)),
+    ("other_formula", "h = o*tanh(c + h)", lambda m: m.o * np.tanh(m.new_c + m.h)),
+    ("other_formula", "h = o*tanh(c) + c", lambda m: m.o * np.tanh(m.new_c) + m.new_c),
+    ("other_formula", "h = o*tanh(c*i)", lambda m: m.o * np.tanh(m.new_c * m.i)),
+    ("no_tanh_output", "h = o*clip(c)", lambda m: m.o * np.clip(m.new_c, -1.0, 1.0)),
     ("coupled_gate", "h = (1 - o)*tanh(c)", lambda m: (1 - m.o) * np.tanh(m.new_c)),
     ("matmul_instead_of_elementwise", "h = (o @ t.T) @ t", lambda m: _thrice(m.o, np.tanh(m.new_c))),
     ("matmul_instead_of_elementwise", "h = o @ (o.T @ t)", lambda m: m.o @ (_transposed(m.o) @ np.tanh(m.new_c))),
@@ -147,7 +167,7 @@ def _outputs() -> Iterator[Mistake]:
     for code, name, formula in OUTPUTS:
         # The same as ``c = g``, which leaves o right.
         wrong = _wrong("r") if name == "h = o*tanh(g)" else frozenset("o")
-        yield Mistake(code, name, {"show": formula}, wrong)
+        yield Mistake(code, name, {"show": formula}, wrong, _formula(code, name))
     # The names of g and o exchanged, so their activations as well as their layers.
     exchanged: dict[str, Any] = {"update": lambda m: m.f * m.c + m.i * m.o, "show": lambda m: m.g * np.tanh(m.new_c)}
     yield Mistake("gates_swapped_co", "c = f*c + i*o, h = g*tanh(c)", exchanged, _wrong("go"))

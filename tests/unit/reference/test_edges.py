@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from reference import CaseSpec, lstm_forward
+from reference import CaseSpec, draw, lstm_forward
 from reference.edges import edge_cases
 
 LAYER = CaseSpec("small", "hidden", "small", 5, 3, 4, 8, seed=3)
@@ -15,19 +16,60 @@ def test_there_are_zeros_in_the_middle_and_at_the_end_one_row_and_one_step():
     assert zeros.x.shape[0] == 1
     assert [not row.any() for row in zeros.x[0]] == [False, True, False, True]
     assert step.x.shape[1] == 1
-    padded, empty, saturating, constant = values.x[:4]
-    assert padded[0].any()
-    assert not padded[1:].any()
-    assert not empty.any()
-    assert np.abs(saturating).max() > 20
-    assert len(np.unique(constant)) == 1
+    assert not values.x[0].any()
+    assert np.abs(values.x[1]).max() > 20
+    assert len(np.unique(values.x[2])) == 1
 
 
-def test_a_class_that_skips_zeros_is_wrong_there():
-    zeros = edge_cases(LAYER, np.random.default_rng(1))[0]
-    taken = zeros.x[:, zeros.x[0].any(axis=1)]
-    skipping = lstm_forward(taken, zeros.weights).h
-    assert np.abs(skipping[:, -1] - zeros.expected[:, -1]).max() > 0.01
+def _skipping(case):
+    """Skip the steps that are zero in all rows: h stays."""
+    taken = case.x.any(axis=(0, 2))
+    at = np.maximum.accumulate(np.where(taken, np.cumsum(taken) - 1, 0))
+    return lstm_forward(case.x[:, taken], case.weights).h[:, at]
+
+
+def _only_steps_without(case):
+    return case.expected * case.x.any(axis=2, keepdims=True)
+
+
+def _without_one(case, axis):
+    """Drop an axis of length 1."""
+    return case.expected.squeeze(axis) if case.expected.shape[axis] == 1 else case.expected
+
+
+def _limited(case):
+    return lstm_forward(np.clip(case.x, -10, 10), case.weights).h
+
+
+def _only_changing(case):
+    return case.expected * (np.ptp(case.x, axis=(1, 2)) > 0)[:, None, None]
+
+
+#: Answers that are right on random numbers -> the edges that show them wrong.
+SURVIVORS = {
+    "steps of zeros are skipped": (_skipping, {"edge-zeros"}),
+    "0 for a step of zeros": (_only_steps_without, {"edge-zeros", "edge-values"}),
+    "one row loses its axis": (lambda case: _without_one(case, 0), {"edge-zeros"}),
+    "0 for a row of zeros": (lambda case: case.expected * case.x.any(axis=(1, 2))[:, None, None], {"edge-values"}),
+    "x is limited": (_limited, {"edge-values"}),
+    "0 for a row that never changes": (_only_changing, {"edge-values"}),
+    "one step loses its axis": (lambda case: _without_one(case, 1), {"edge-step"}),
+    "the last step is another": (lambda case: case.expected * (case.x.shape[1] > 1), {"edge-step"}),
+    "all axes of length 1 are lost": (lambda case: case.expected.squeeze(), {"edge-zeros", "edge-step"}),
+}
+
+
+def _is_right(answer, case):
+    return answer.shape == case.expected.shape and np.allclose(answer, case.expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("survivor", SURVIVORS)
+def test_each_edge_shows_mistakes_that_random_numbers_and_the_other_edges_let_live(survivor):
+    respond, edges = SURVIVORS[survivor]
+    random = np.random.default_rng(1)
+    drawn = draw(LAYER, random)
+    assert _is_right(respond(drawn), drawn)
+    assert {case.spec.id for case in edge_cases(LAYER, random) if not _is_right(respond(case), case)} == edges
 
 
 def test_the_numbers_follow_from_the_seed():

@@ -87,6 +87,7 @@ FUNCTIONS: dict[str, Any] = {
     "softplus": lambda x: np.logaddexp(0, x),
     "softsign": lambda x: x / (1 + np.abs(x)),
     "softmax": _softmax,
+    "cumsum": lambda x, axis: np.cumsum(x, axis, x.dtype),
     "l2_normalize": _l2_normalize,
     "matmul": _matmul,
     "transpose": lambda x, perm=None: np.transpose(x, perm),

@@ -142,6 +142,7 @@ def _sums() -> Iterator[Slip]:
             *("tf.nn.l2_normalize(x, axis=-1)", "tf.clip_by_value(x, -1.0, 1.0)"),
             "(x - tf.reduce_mean(x)) / tf.math.reduce_std(x)",
             "x - tf.reduce_mean(x, axis=1, keepdims=True)",
+            *("tf.cumsum(x, axis=1)", "x * 0.0 + tf.reduce_mean(x, axis=1, keepdims=True)"),
         ),
         "x_not_used": ("tf.zeros_like(x)", "tf.ones_like(x)"),
         "int_cast": ("tf.cast(tf.cast(x, tf.int32), tf.float32)",),
@@ -193,13 +194,15 @@ def _updates() -> Iterator[Slip]:
         "rounded": ("tf.round((f * c + i * g) * 100) / 100", "tf.round((f * c + i * g) * 10) / 10"),
         "gate_layers_mixed": ("f * c + f * g", "i * c + i * g", "f * c + o * g"),
         "layer_norm": ("tf.nn.l2_normalize(f * c + i * g, axis=-1)",),
+        "other_formula": ("(f * c + i * g) / (f + i)", "f * c + i * g * o", "g * c + i * f"),
     }
     yield from _in_slot("update", formulas, "c_new = {}")
 
 
 def _outputs() -> Iterator[Slip]:
     formulas = {
-        "no_tanh_output": ("o * c_new", "o * tf.nn.relu(c_new)"),
+        "no_tanh_output": ("o * c_new", "o * tf.nn.relu(c_new)", "o * tf.clip_by_value(c_new, -1.0, 1.0)"),
+        "other_formula": ("o * i * {tanh}(c_new)", "o * {tanh}(c_new + h)"),
         "sigmoid_output": ("o * {sigmoid}(c_new)", "{sigmoid}(o * c_new)"),
         "double_tanh": ("o * {tanh}({tanh}(c_new))",),
         "tanh_of_product": ("{tanh}(o * c_new)",),

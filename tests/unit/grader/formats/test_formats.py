@@ -322,10 +322,11 @@ def test_our_failure_is_said_once(name: str, sentence: str) -> None:
     assert [each for each in sentences if each in shown] == [translate(sentence, "en")]
 
 
-def test_our_failure_shows_no_check_with_zero_points() -> None:
-    shown = shown_text(write_report(make_reports.internal_error(), "html", "en"))
-    assert "– / 50" in shown
-    assert "0 / 50" not in shown
+@pytest.mark.parametrize(("name", "of"), [("html", " / 50"), ("text", "/50")])
+def test_our_failure_shows_no_check_with_zero_points(name: str, of: str) -> None:
+    shown = shown_text(write_report(make_reports.internal_error(), name, "en"))
+    assert f"–{of}" in shown
+    assert f"0{of}" not in shown
 
 
 @pytest.mark.parametrize("name", ["text", "html"])

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from grader.numerics import explanation
-from grader.numerics.explanation import explain, idle_arrays
+from grader.numerics.explanation import explain, explain_after_start, idle_arrays
 from grader.report.messages import translate
-from reference import lstm_forward
+from reference import draw, lstm_forward
 from reference.misconceptions import Mistake, bank, replay
 from reference.misconceptions.bank import pairs
+from reference.misconceptions.table import places_of
 
 NAMED = {mistake.name: mistake for mistake in bank()}
 
@@ -77,15 +78,50 @@ def test_a_gate_that_stands_in_for_another_one_is_not_called_right(explained):
     assert explained(lambda case: replay(both, case)).right_parts == set("go")
 
 
+def _is_needed(mistake, found, cases, answers):
+    """Return whether numbers that no lookup has seen are wrong without one of the mistakes."""
+    others = [each for each in found.mistakes if each is not mistake]
+    for case in cases:
+        unseen = np.ones(case.expected.size, bool)
+        unseen[places_of(case.expected.shape)] = False
+        expected = np.broadcast_to(replay(others, case), case.expected.shape)
+        if (np.abs(expected - answers[case.spec.id]).ravel()[unseen] > 1e-3 * (mistake.quantum or 1)).any():
+            return True
+    return False
+
+
 def test_two_mistakes_at_once_are_both_found_or_one_hides_the_other(short, table):
     hidden = 0
     for one, other in random.Random(3).sample(list(pairs()), 60):
         both = (bank()[one], bank()[other])
         answers = {case.spec.id: np.asarray(replay(both, case, np.float32)) for case in short}
         found = explain(answers, short, lambda case: table)
+        if found is not None and len(found.mistakes) == 2:
+            assert all(_is_needed(mistake, found, short, answers) for mistake in found.mistakes)
         said = {*_codes(found), *(found.also if found else ())}
         hidden += not {mistake.code for mistake in both} <= said
     assert hidden <= 6
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [("h = o*c", "ifg"), ("layers of i and o exchanged", "fg"), ("no bias in i", "fgo"), ("h starts at 1", "")],
+)
+def test_a_mistake_is_found_behind_a_first_state_of_another_call(cases, name, right):
+    """The start of the last one has no effect there any more: nothing is wrong but what is kept."""
+    exercise, random = cases[0], np.random.default_rng(5)
+    twin = draw(replace(exercise.spec, id="twin"), random)
+    kept = {
+        f"initial_{state}": lambda inputs, state=state: replace(inputs, **{state: random.normal(size=inputs.h.shape)})
+        for state in "hc"
+    }
+    mistakes = [NAMED[name], Mistake("kept", "another start", kept, frozenset())]
+    answers = {case.spec.id: np.asarray(replay(mistakes, case), np.float32) for case in (exercise, twin)}
+    found = explain_after_start(answers, exercise, twin)
+    assert _codes(found) == [NAMED[name].code][: len(right)]
+    assert found is None or (found.right_parts, found.after_start) == (set(right), True)
+    assert found is None or found.cases == {"exercise", "twin"}
+    assert explain_after_start(answers | {"twin": twin.expected}, exercise, twin) is None
 
 
 @pytest.mark.parametrize(

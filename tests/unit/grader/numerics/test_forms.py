@@ -216,9 +216,10 @@ def test_a_loop_that_skips_steps_earns_what_its_cell_is_worth(cases, evidence_of
         assert [code, *(mistake.code for mistake in mistakes)] == told[-1 - len(mistakes) :]
 
 
-def test_a_first_step_alone_shows_nothing(evidence_of):
-    checks = _checked(evidence_of(lambda case: case.expected[:, :1]))
-    assert (checks["equivalence"].code, checks["equivalence"].points) == ("steps_missing", 0)
+@pytest.mark.parametrize(("mistakes", "points"), [((), 15), ((NAMED["no bias in o"],), 10)])
+def test_a_first_step_alone_shows_the_gates_that_act_there(evidence_of, mistakes, points):
+    checks = _checked(evidence_of(lambda case: replay(mistakes, case)[:, :1]))
+    assert checks["equivalence"].points == points
     assert checks["generalisation"].code == "wrong_on_hidden_cases"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -25,7 +25,15 @@ def test_any_change_changes_the_digest():
         assert report.digest() != report.model_copy(update=change).digest()
 
 
-@given(st.recursive(st.floats() | st.text() | st.none() | st.booleans(), lambda inner: st.lists(inner), max_leaves=8))
+@given(
+    st.recursive(
+        st.floats() | st.integers() | st.text() | st.none() | st.booleans(),
+        lambda inner: st.lists(inner),
+        max_leaves=8,
+    )
+)
+@example(2**53)
+@example(-(10**400))
 def test_params_with_any_numbers_make_a_report_that_can_be_sealed(value):
     check = Check(
         id="contract", points=0, max_points=10, status="failed", params={"value": value}, details={"x": value}

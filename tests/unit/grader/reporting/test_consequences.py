@@ -53,6 +53,20 @@ def test_other_inputs_are_wrong_for_the_same_reason(without_output_gate, cases):
     assert _causes(without_output_gate(), cases) == {"generalisation": "output_gate_missing"}
 
 
+@pytest.mark.parametrize(
+    ("unreached", "cause"),
+    [
+        ("cell.fcHI.kernel (recurrent_kernel I)", "return_inside_loop"),
+        ("cell.fcXF.bias (bias F)", "return_inside_loop"),
+        ("cell.fcXI.kernel (kernel I)", None),
+    ],
+)
+def test_layers_of_later_steps_get_no_gradient_from_the_first_one(evidence_of, cases, unreached, cause):
+    evidence = evidence_of(lambda case: case.expected[:, :1])
+    reach = {"cell.fcXO.kernel (kernel O)": 0.5, unreached: None}
+    assert _causes(_with_gradients(evidence, reach), cases).get("trainability") == cause
+
+
 def test_a_gate_that_is_not_used_gets_no_gradient(without_output_gate, cases):
     evidence = without_output_gate("cell.fcXO.kernel (kernel O)", "cell.fcXO.bias (bias O)")
     assert _causes(evidence, cases)["trainability"] == "output_gate_missing"

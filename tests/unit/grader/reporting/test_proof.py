@@ -73,7 +73,7 @@ def test_mistakes_of_the_bank_have_a_step_whose_calculations_add_up(short):
             written = calculation(state, formula, step.named, lambda value: repr(float(value)))
             filled, result = written.split(" = ")[-2:]
             functions = {"tanh": np.tanh, "sigmoid": lambda z: 1 / (1 + np.exp(-z)), "relu": lambda z: max(z, 0.0),
-                         "softsign": lambda z: z / (1 + abs(z))}  # fmt: skip
+                         "softsign": lambda z: z / (1 + abs(z)), "clip": lambda z: min(max(z, -1.0), 1.0)}  # fmt: skip
             value = eval(filled.replace("·", "*").replace("−", "-"), functions)
             assert value == pytest.approx(float(result), abs=1e-4), (mistake.name, written)
     assert worked > 0.9 * len(bank()) / 2
