@@ -240,7 +240,8 @@ def _through_a_dense_layer(cases: Sequence[Case], answers: Mapping[str, Array]) 
                 found = of_models.get(sizes)
             if found is None:
                 break
-            maps[_first(case.x)] = of_models.setdefault(sizes, found)
+            maps[_first(case.x)] = found
+            of_models.setdefault(sizes, found)
         if len(maps) == len(cases) and any(_mixes_units(map) for map in maps.values()):
             yield (_dense(activation, function, maps, is_passed_on),)
 
