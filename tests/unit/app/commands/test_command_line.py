@@ -138,7 +138,10 @@ def test_data_folder_that_is_none_is_named(folder: Path, command: str, place: st
     ("command", "name", "sentence"),
     [
         ("tokens list", "folder", "is a folder"),
-        ("tokens list", "nothing", "no database"),
+        *(
+            (command, "nothing", "no database")
+            for command in ("tokens list", "regrade --all", "students delete x --yes", "courses list", "people list")
+        ),
         ("regrade --all", "of another program", "a database of another program"),
     ],
 )
