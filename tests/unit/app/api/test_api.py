@@ -265,7 +265,10 @@ async def test_client_that_leaves_is_no_fault_and_what_it_had_sent_whole_is_grad
     async with service.client() as client:
         request = client.build_request("POST", SUBMISSIONS, **upload())
         body = await request.aread()
-    messages = [{"type": "http.disconnect"}, {"type": "http.request", "body": body[:sent], "more_body": bool(sent)}]
+    messages: list[Message] = [
+        {"type": "http.disconnect"},
+        {"type": "http.request", "body": body[:sent], "more_body": bool(sent)},
+    ]
     answers: list[Message] = []
 
     async def receive() -> Message:
