@@ -14,9 +14,8 @@ from app.main import create_app
 from app.queue import Grading, Worker
 from app.settings import Settings
 from app.storage.database import Database
-from app.storage.models import DEFAULT_COURSE
 from grader import Status, load_assignments
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, form_secret
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader
 from tests.waiting import SECONDS, until
 
 pytestmark = pytest.mark.anyio
@@ -94,28 +93,3 @@ async def test_stream_follows_a_worker_and_a_queued_submission_can_be_cancelled(
     grader.released.set()
     streams = [events(await asyncio.wait_for(each, SECONDS)) for each in watching]
     assert streams == [["queued", "reading", "running", "done"], ["queued", "cancelled"]]
-
-
-async def test_an_id_that_no_database_can_hold_is_not_found(client: httpx.AsyncClient) -> None:
-    await client.post("/enter", data={"token": OWNER_TOKEN})
-    for path in ("/submissions/%00", "/submissions/%00/events", f"{SUBMISSIONS}/%00", "/api/v1/assignments/%00"):
-        assert (await client.get(path)).status_code == 404
-    course = f"/courses/{DEFAULT_COURSE}"
-    assert (await client.get(f"{course}/batch/%00")).status_code == 404
-    sent = {"form_secret": form_secret((await client.get(course)).text)}
-    for path in ("batch/%00/go-on", "regrades/%00/apply", "regrades/%00/drop"):
-        assert (await client.post(f"{course}/{path}", data=sent)).status_code == 404, path
-
-
-async def test_text_that_no_database_can_hold_is_not_looked_for(client: httpx.AsyncClient) -> None:
-    await client.post("/enter", data={"token": OWNER_TOKEN})
-    course = f"/courses/{DEFAULT_COURSE}"
-    for name in ("search", "group", "role", "state"):
-        assert (await client.get(f"{course}/members?{name}=a%00b")).status_code == 200, name
-    assert (await client.get(f"/api/v1{course}/grades?group=a%00b")).status_code == 422
-    sent = {"form_secret": form_secret((await client.get(course)).text)}
-    for name in ("student", "assignment", "status"):
-        assert (await client.post(f"{course}/regrades", data={**sent, name: "a\0b"})).status_code == 422, name
-    await submit(client, "ivanov")
-    member = (await client.get(f"/api/v1{course}/members")).json()["items"][0]["id"]
-    assert (await client.post(f"{course}/members/{member}/join", data={**sent, "other": "a\0b"})).status_code == 404

@@ -12,7 +12,7 @@ from app.access.tokens import hash_secret
 from app.courses import course as courses
 from app.courses import members
 from app.http.auth.sessions import SESSION_COOKIE
-from app.storage.models import DEFAULT_COURSE, MemberRole, Person, Role
+from app.storage.models import MemberRole, Person, Role
 from tests.unit.app.conftest import Service
 from tests.unit.app.web.conftest import Browser
 from tests.unit.app.web.manage.calls import COURSE, hidden, said, send
@@ -229,12 +229,6 @@ async def test_log_says_in_words_who_changed_what(browser: Browser) -> None:
     assert "New member:" not in only
     for odd in ({"page_from": "x"}, {"by": "nobody"}, {"subject": "nothing"}, {"member": "no id"}):
         assert (await browser.get(f"{COURSE}/changes", params=odd)).status_code == 200
-
-
-async def test_page_of_another_course_is_not_there(browser: Browser) -> None:
-    for course in ("1" * 26, "x"):
-        assert (await browser.get(f"/courses/{course}/settings")).status_code == 404
-    assert (await browser.get(f"/courses/{DEFAULT_COURSE}/settings/assignments/nothing")).status_code == 404
 
 
 @pytest.mark.parametrize(
