@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 
 import pytest
 
-from app.access import sessions
-from app.access.tokens import hash_secret
 from app.courses import course as courses
 from app.courses import members
-from app.http.auth.sessions import SESSION_COOKIE
 from app.storage.models import MemberRole, Person, Role
 from tests.unit.app.conftest import Service
 from tests.unit.app.web.conftest import Browser
@@ -71,9 +67,7 @@ async def test_person_sees_the_own_courses_with_the_own_part_in_each(service: Se
     async with service.services.database.write() as session:
         person = await session.get_one(Person, member.json()["person"])
         members.add(session, course, external_id="anna", role=MemberRole.TEACHER, person=person)
-        await session.flush()
-        await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
-    async with service.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
+    async with service.browser_of(person.id) as browser:
         shown = (await browser.get("/courses?lang=en")).text
         assert ("Default" in shown, "Second" in shown, "Third" in shown) == (True, True, False)
         assert (await browser.get(f"/courses/{course}/settings")).status_code == 200
