@@ -15,6 +15,7 @@ from app.queue import Grading, Worker
 from app.settings import Settings
 from app.storage.database import Database
 from grader import Status, load_assignments
+from grader.report.model import Diagnosis
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader
 from tests.waiting import SECONDS, until
 
@@ -64,10 +65,20 @@ def events(response: httpx.Response) -> list[str]:
 
 async def test_a_workers_grades_are_seen_regraded_and_counted(client: httpx.AsyncClient, grader: FakeGrader) -> None:
     grader.statuses = [Status.FAILED, Status.PASSED]
-    submission = (await submit(client, "ivanov")).json()
+    scaled = [Diagnosis(code="scaled", confidence="exact")] * 2
+    grader.change = lambda report: report.model_copy(
+        update={"diagnoses": scaled if report.status == Status.FAILED else []}
+    )
+    submission, later = [(await submit(client, "ivanov")).json() for _ in range(2)]
     here = submission["links"]["self"]
     assert submission["report"]["status"] == "failed"
     assert events(await client.get(f"{here}/events")) == ["queued", "reading", "running", "done"]
+    statistics = (await client.get("/api/v1/assignments/lstm-layer/statistics")).json()
+    assert statistics["statuses"] == {"failed": 1, "passed": 1}
+    assert [statistics["attempts"][name] for name in ("mean", "median")] == pytest.approx([0.55, 0.55])
+    assert statistics["students"]["histogram"] == [0] * 10 + [1]
+    fixed = {"code": "scaled", "attempts": 1, "students": 1, "retried": 1, "fixed": 1}
+    assert statistics["misconceptions"] == [fixed]
 
     regrade = (await client.post("/api/v1/regrades", json={"filter": {"status": "failed"}})).json()
     assert regrade["total"] == 1
@@ -76,9 +87,8 @@ async def test_a_workers_grades_are_seen_regraded_and_counted(client: httpx.Asyn
     assert (await client.get(regrade["link"])).json()["changed"] == 1
     (item,) = (await client.get(f"{regrade['link']}/submissions")).json()["items"]
     assert (await client.get(item["changes"])).json()["changes"]
-    statistics = (await client.get("/api/v1/assignments/lstm-layer/statistics")).json()
-    assert statistics["statuses"] == {"passed": 1}
-    assert [each["id"] for each in (await client.get(SUBMISSIONS)).json()["items"]] == [submission["id"]]
+    listed = [each["id"] for each in (await client.get(SUBMISSIONS)).json()["items"]]
+    assert listed == [later["id"], submission["id"]]
 
 
 async def test_stream_follows_a_worker_and_a_queued_submission_can_be_cancelled(
