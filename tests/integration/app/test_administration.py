@@ -55,22 +55,6 @@ def test_token_is_made_listed_and_ended(run: Run, url: str) -> None:
     assert "revoked" in run("tokens", "list").stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("regrade",), "--all"),
-        (("regrade", "--all", "--student", "ivanov"), "--all"),
-        (("held", "accept", "nothing", "--reason", "x"), "there is no submission"),
-        (("held", "reject", "nothing", "--reason", ""), "empty"),
-    ],
-)
-def test_an_impossible_value_is_named(run: Run, arguments: tuple[str, ...], said: str) -> None:
-    ended = run(*arguments)
-    assert ended.exit_code == 2
-    assert said in ended.stderr
-    assert ended.stdout == ""
-
-
 async def change(url: str, statement: Update) -> None:
     async with opened(url) as database, database.write() as session:
         await session.execute(statement)

@@ -13,11 +13,10 @@ from app.lti.grades.scores import CANVAS_SUBMISSION
 from app.lti.platform_services import LINEITEM_SCOPE, SCORE_SCOPE
 from app.storage import passback
 from app.storage.models import HoldDecision, LtiLink, LtiPlatform, MemberRole, Submission
-from app.teaching import adjustments, holds
-from app.teaching.adjustments import Wanted
+from app.teaching import holds
 from grader import Status
 from grader.report.model import HELD, Advisory
-from tests.integration.app.grade_world import ASSIGNMENTS, NOW, World
+from tests.integration.app.grade_world import NOW, World
 from tests.platforms import ISSUER
 from tests.platforms.gradebooks import CanvasGradeBook, Column, GradeBook, MoodleGradeBook
 
@@ -78,6 +77,8 @@ async def test_grade_is_never_blanked_by_what_happens_to_attempts(world: World, 
 
 async def test_grade_that_was_rejected_is_cleared_and_comes_back(world: World, book: GradeBook) -> None:
     held = await world.attempt(points=50, advisories=[Advisory(code=HELD)])
+    await world.send()
+    assert world.posts == 0
     for decision, points in ((HoldDecision.ACCEPTED, 50), (HoldDecision.REJECTED, None)):
         async with world.database.write() as session:
             submission = await session.get_one(Submission, held.id)
@@ -113,23 +114,6 @@ async def test_grades_follow_one_another_at_a_platform_whose_clock_is_wrong(
         await world.send(2)
         assert book.shown(PATH, "s1") == points
     assert (world.posts, (await world.score()).last_status) == (3, None)
-
-
-async def test_canvas_shows_each_comment_once_and_an_attempt_for_each_here(world: World, canvas: GradeBook) -> None:
-    await world.attempt(points=50)
-    await world.send()
-    async with world.database.write() as session:
-        await passback.grades_changed(session, (await world.use(session)).id)
-    await world.send()
-    async with world.database.write() as session:
-        wish = Wanted(delta=None, value=80, reason="as agreed")
-        await adjustments.adjust(session, ASSIGNMENTS, await world.place(session), wish, made_by="t")
-    await world.send()
-    kept = canvas.grades["s1"]
-    assert (kept["shown"], kept["attempts"], len(set(kept["comments"])), len(kept["comments"])) == (80, 1, 2, 2)
-    await world.attempt(points=100)
-    await world.send()
-    assert canvas.grades["s1"]["attempts"] == 2
 
 
 async def test_canvas_that_allows_no_more_attempts_gets_the_grade(world: World, canvas: GradeBook) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import event, select
 
 from app.access.tokens import Principal
 from app.courses import extensions, members
-from app.errors.teaching import ReviewOpen
+from app.errors.teaching import AdjustmentReplaced, ReviewOpen
 from app.errors.uploads import AttemptsUsedUp
 from app.queue.backlog import Backlog
 from app.queue.inbox import Inbox
@@ -205,6 +205,11 @@ async def test_upload_that_comes_while_an_extension_is_given_goes_by_it(
         await extensions.put(session, place.member, place.use, made_by="t", **put)
     second, _ = await upload
     assert second.attempt == 2
+    log = statements(database)
+    for student in ("ivanov", "petrov"):
+        await inbox.accept(Upload(student, "lstm-layer", "LSTM.py", b"x"), owner)
+    # Extensions are read with the members, so whoever has none pays nothing for those of others.
+    assert sum("extensions" in each for each in log) == 2
     with pytest.raises(AttemptsUsedUp):
         await inbox.accept(Upload("ivanov", "limited", "LSTM.py", b"z"), owner)
 
@@ -249,12 +254,11 @@ async def test_adjustments_at_the_same_time_are_made_one_after_the_other(
     """Ten teachers at once, and an upload: each adjustment is in the history, one applies, and it knows its grade."""
     (member,), (use,) = await add_course(database, 1, 1, ["lstm-layer"])
 
-    async def adjust(number: int) -> None:
+    async def adjust(number: int, **expected: str | None) -> None:
         async with database.write() as session:
             place = await take_place(session, assignments, DEFAULT_COURSE, member.id, "lstm-layer")
-            await adjustments.adjust(
-                session, assignments, place, Wanted(float(number), None, "x"), made_by=f"t{number}"
-            )
+            wanted = Wanted(float(number), None, "x")
+            await adjustments.adjust(session, assignments, place, wanted, made_by=f"t{number}", **expected)
 
     upload = inbox.accept(Upload("s000", "lstm-layer", "LSTM.py", b"x"), owner)
     await asyncio.gather(*(adjust(number) for number in range(1, 11)), upload)
@@ -269,6 +273,9 @@ async def test_adjustments_at_the_same_time_are_made_one_after_the_other(
     # Each one says which it replaced.
     replaced = [each.before.get("adjustment", {}).get("id") for each in logged]
     assert replaced == [None, *(each.after["adjustment"]["id"] for each in logged[:-1])]
+    both = (adjust(number, replaces=applies.id) for number in (11, 12))
+    outcomes = await asyncio.gather(*both, return_exceptions=True)
+    assert {type(each) for each in outcomes} == {AdjustmentReplaced, type(None)}
 
 
 @on_both

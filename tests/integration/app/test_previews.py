@@ -27,8 +27,6 @@ from app.storage.models import (
     StoredReport,
     Submission,
     SubmissionEvent,
-    Token,
-    utc_now,
 )
 from app.submissions import repository
 from app.submissions.derivation import Counted
@@ -385,19 +383,6 @@ async def test_upload_at_a_deadline_is_untouched_by_a_preview(database: Database
     await apply(database, regrade)
     assert await counting(database, upload) == 100.0
     assert await counting(database, earlier) == 30.0
-
-
-async def test_webhook_of_an_ended_token_gets_nothing_of_an_applied_preview(
-    database: Database, owner: Principal
-) -> None:
-    await add_webhook(database, owner)
-    submission = await graded(database, owner)
-    regrade = await begin(database, owner, submission.id)
-    assert await store(database, await claim(database), report_of(30.0))
-    async with database.write() as session:
-        (await session.get_one(Token, owner.id)).revoked_at = utc_now()
-    await apply(database, regrade)
-    assert await sent(database) == [10.0]
 
 
 @on_both_thoroughly

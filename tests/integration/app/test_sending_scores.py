@@ -18,25 +18,19 @@ from app.storage.cascade import delete_rows
 from app.storage.models import (
     DEFAULT_COURSE,
     Adjustment,
-    HoldDecision,
     LtiPlatform,
     LtiScore,
-    MemberRole,
     Person,
     Submission,
 )
-from app.teaching import adjustments, holds, previews, regrades
+from app.teaching import adjustments, previews, regrades
 from app.teaching.adjustments import Wanted
-from grader.report.model import HELD as HELD_CODE
-from grader.report.model import Advisory
 from tests.integration.app import rows
 from tests.integration.app.grade_world import ASSIGNMENTS, NOW, World
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.platforms import ISSUER
 
 pytestmark = pytest.mark.anyio
-
-HELD = {"advisories": [Advisory(code=HELD_CODE)]}
 
 
 async def adjust(world: World, points: float) -> Adjustment:
@@ -220,6 +214,7 @@ async def test_adjustment_without_an_attempt_is_cleared_when_it_ends(world: Worl
     adjustment = await adjust(world, 80)
     await world.send()
     assert world.given() == 80
+    assert "oral exam" in world.scores[-1]["comment"]
     await withdraw(world, adjustment)
     await world.send()
     last = world.scores[-1]
@@ -300,30 +295,12 @@ async def test_regrade_arrives_and_a_preview_when_it_is_applied(world: World) ->
     assert world.given() == 80
 
 
-async def test_held_attempt_is_not_sent_until_it_is_accepted_and_its_rejection_clears_it(world: World) -> None:
-    submission = await world.attempt(points=50, **HELD)
-    await world.send()
-    assert world.posts == 0
-    for decision, points in ((HoldDecision.ACCEPTED, 50), (HoldDecision.REJECTED, None)):
-        async with world.database.write() as session:
-            attempt = await session.get_one(Submission, submission.id)
-            await holds.decide(session, attempt, decision=decision, reason="seen", decided_by="t")
-        await world.send()
-        assert world.given() == points
-
-
-async def test_teacher_and_removed_member_keep_what_is_there(world: World) -> None:
+async def test_removed_member_keeps_what_is_there(world: World) -> None:
     await world.attempt(points=90)
     await world.send()
     async with world.database.write() as session:
         member = (await world.place(session)).member
-        member.role = MemberRole.TEACHER
-        await passback.members_changed(session, [member.id])
-    await world.send()
-    assert (world.given(), world.posts) == (90, 1)
-    async with world.database.write() as session:
-        member = (await world.place(session)).member
-        member.role, member.removed_at = MemberRole.STUDENT, world.now()
+        member.removed_at = world.now()
         await passback.members_changed(session, [member.id])
     await world.send()
     assert (world.given(), world.posts) == (90, 1)

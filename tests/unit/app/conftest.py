@@ -27,10 +27,11 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client import Counter, Histogram
 
-from app.access import tokens
+from app.access import sessions, tokens
 from app.access.limits import RateLimit
 from app.access.tokens import hash_secret
 from app.http.auth.holders import holders
+from app.http.auth.sessions import SESSION_COOKIE
 from app.lti.platform_keys import PlatformKeys
 from app.main import create_app
 from app.queue import Engine
@@ -39,7 +40,7 @@ from app.queue.embedded import EmbeddedJobs
 from app.queue.inbox import Inbox
 from app.services import Operations, Services
 from app.settings import Settings
-from app.storage.models import Base, Role, Token
+from app.storage.models import Base, Person, Role, Token
 from app.storage.outage import Outage
 from grader import Assignment, Report, Status, Submission
 from grader.known_answer import correct_submission
@@ -191,6 +192,15 @@ class Service:
         """A client that followed the link in with `token`."""
         async with self.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
             assert (await browser.post("/enter", data={"token": token})).status_code == 303
+            yield browser
+
+    @contextlib.asynccontextmanager
+    async def browser_of(self, person_id: str) -> AsyncIterator[httpx.AsyncClient]:
+        """A client that a person has signed in with, as by single sign-on."""
+        async with self.services.database.write() as session:
+            person = await session.get_one(Person, person_id)
+            await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
+        async with self.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
             yield browser
 
     async def add_token(self, token: str, role: Role = Role.SUBMITTER, **values: Any) -> Token:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 import logging
+import re
 from types import SimpleNamespace
 from unittest.mock import Mock
 
@@ -17,10 +18,12 @@ from app.cli import cli
 from grader.cli import Sentences
 from grader.doctor import _keras_agrees
 from grader.errors import SandboxUnavailable
-from grader.sandbox import Device
+from grader.report.model import Status
+from grader.sandbox import CAN_BE_MISSING, Device
+from grader.sandbox.outcome import Mechanism
 from grader.shell import USAGE, Language, reading_language, write_everything
-from reference import ReferenceUnavailable
-from tests.unit.grader.make_reports import passed
+from reference import ReferenceStore, ReferenceUnavailable
+from tests.unit.grader.make_reports import make_report, passed
 
 REASON = "a GPU is asked for, and there is none that it can use: missing /dev/nvidiactl"
 
@@ -74,6 +77,27 @@ def test_doctor_opens_with_what_is_wrong_with_the_database_too(monkeypatch, no_g
     result = CliRunner().invoke(cli, ["doctor", "--gpu"])
     assert result.exit_code == 3
     assert result.stdout.partition("\n")[0].endswith("; but the database cannot be used: file is not a database")
+
+
+def test_doctor_names_a_part_of_the_wall_that_the_operator_does_without(monkeypatch, tmp_path, cases):
+    class WithoutLandlock(contextlib.nullcontext):
+        slots = 1
+        start, opens = (lambda self, kind: None), (lambda self: {})
+
+        def __init__(self, *, accept_missing, device):
+            self.wall = lambda kind: {name: Mechanism(name not in accept_missing, name) for name in CAN_BE_MISSING}
+            super().__init__(self)
+
+    for name, value in (("DATA_DIR", str(tmp_path)), ("CACHE_DIR", str(tmp_path)), ("ACCEPT_MISSING", "landlock")):
+        monkeypatch.setenv(f"LSTM_GRADER_{name}", value)
+    monkeypatch.setattr("grader.doctor.ForkSandbox", WithoutLandlock)
+    monkeypatch.setattr(ReferenceStore, "load", lambda *given, **named: cases)
+    monkeypatch.setattr("grader.doctor.answer_with_keras", lambda cases, *, gpu: cases)
+    monkeypatch.setattr("grader.doctor.grade", lambda *given, **named: make_report(status=Status.PASSED))
+    result = CliRunner().invoke(cli, ["doctor"])
+    assert (result.exit_code, result.stdout.partition("\n")[0]) == (0, "this host can grade")
+    states = dict(re.findall(r"│ (\w+) +│ (not enforced|enforced) +│", result.stdout))
+    assert states == {"namespaces": "enforced", "landlock": "not enforced", "seccomp": "enforced"}
 
 
 @pytest.mark.parametrize(("off_by", "agrees"), [(0, True), (5e-6, True), (1e-3, False), (float("nan"), False)])

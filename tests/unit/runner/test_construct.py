@@ -64,6 +64,7 @@ def _first(constructor: Any) -> tuple[list[Any], dict[str, Any]]:
         ("k", {"args": ["{'h': 32, 'e': 16}"], "kwargs": {}}, {"k": {"h": 11, "e": 7}}),
         ("**kwargs", {"args": [], "kwargs": {"units": "32"}}, {"units": 11}),
         ("*, units", None, {"units": 11}),
+        ("units, *args", None, {"units": 11}),
     ],
 )
 def test_the_first_plan_is_what_names_calls_and_defaults_say(parameters, call_site, expected):

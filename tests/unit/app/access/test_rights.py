@@ -10,14 +10,11 @@ from typing import Any
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from app.access import sessions
 from app.access.rights import RIGHTS, Action
-from app.access.tokens import hash_secret
 from app.api.routes import api
 from app.courses import members
 from app.http.auth.proof import FORM_FIELD, SAFE_METHODS
-from app.http.auth.sessions import SESSION_COOKIE
-from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Person, Role, new_id, utc_now
+from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Role, new_id, utc_now
 from tests.unit.app.access.test_access import ABOUT_PEOPLE, FOR_EVERYBODY, PLACE, filled, of_somebody_else, operations
 from tests.unit.app.access.test_courses import OTHER, SUBMISSIONS, submit, two
 from tests.unit.app.calls import PAGE, upload
@@ -91,14 +88,6 @@ OF_ADMINS = {
 async def archive(service: Service, course_id: str = DEFAULT_COURSE) -> None:
     async with service.services.database.write() as session:
         (await session.get_one(Course, course_id)).archived_at = utc_now()
-
-
-async def cookie_of(service: Service, person_id: str) -> str:
-    """Sign a person in, as single sign-on does."""
-    async with service.services.database.write() as session:
-        person = await session.get_one(Person, person_id)
-        await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
-    return f"{SESSION_COOKIE}=cookie"
 
 
 def test_page_about_courses_shows_the_table_as_it_is() -> None:
@@ -175,8 +164,7 @@ async def test_session_of_a_person_opens_the_own_courses_by_the_role_of_the_mome
             return member.person_id
 
     other = (await submit(two, "script-there", "petrov")).json()["id"]
-    cookie = await cookie_of(two, await change())
-    async with two.client(None, Cookie=cookie, Accept="text/html") as browser:
+    async with two.browser_of(await change()) as browser:
         for role, status in ((MemberRole.STUDENT, 404), (MemberRole.ASSISTANT, 200), (MemberRole.STUDENT, 404)):
             await change(role=role)
             assert (await browser.get(f"/submissions/{own}")).status_code == 200
@@ -193,8 +181,7 @@ async def test_person_in_two_courses_hands_in_where_the_page_says(two: Service) 
         here, there = both[DEFAULT_COURSE, "ivanov"], both[OTHER, "ivanov"]
         there.person_id = here.person_id
         older, newer = sorted((here, there), key=lambda member: member.id)
-    cookie = await cookie_of(two, here.person_id)
-    async with two.client(None, Cookie=cookie, Accept="text/html") as browser:
+    async with two.browser_of(here.person_id) as browser:
         for course in (older.course_id, newer.course_id):
             shown = (await browser.get(f"/courses/{course}/assignments/lstm-layer")).text
             (action,) = re.findall(r'method="post" action="([^"]*)" enctype', shown)

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from starlette.types import Message
 
 from app.access.tokens import find_token, hash_secret
 from app.http.answers import ANSWERS
@@ -19,7 +20,7 @@ from app.settings import Settings
 from app.submissions import uploads
 from grader.formats import FORMATS
 from grader.report.schema import report_schema
-from tests.unit.app.calls import CODE, SUBMISSIONS, assert_problem, upload
+from tests.unit.app.calls import CODE, SUBMISSIONS, assert_problem, students, upload
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
 from tests.waiting import until
 
@@ -255,6 +256,34 @@ async def test_a_stored_upload_is_answered_202_though_the_database_is_gone_by_th
     async with service.client() as client:
         response = await client.post(SUBMISSIONS, params={"wait": wait}, **upload())
     assert (response.status_code, response.json()["job_status"], response.json()["position"]) == (202, "queued", 1)
+
+
+@pytest.mark.parametrize(("sent", "kept"), [(100, []), (None, ["ivanov"])], ids=["during", "after"])
+async def test_client_that_leaves_is_no_fault_and_what_it_had_sent_whole_is_graded(
+    service: Service, sent: int | None, kept: list[str]
+) -> None:
+    async with service.client() as client:
+        request = client.build_request("POST", SUBMISSIONS, **upload())
+        body = await request.aread()
+    messages: list[Message] = [
+        {"type": "http.disconnect"},
+        {"type": "http.request", "body": body[:sent], "more_body": bool(sent)},
+    ]
+    answers: list[Message] = []
+
+    async def receive() -> Message:
+        return messages.pop() if len(messages) > 1 else messages[0]
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    url = {"path": SUBMISSIONS, "raw_path": SUBMISSIONS.encode(), "query_string": b"wait=60", "scheme": "http"}
+    headers = [(name.lower(), value) for name, value in request.headers.raw]
+    scope = {"type": "http", "method": "POST", "headers": headers, "server": ("grader.test", 80), **url}
+    await service._transport.app(scope, receive, send)
+    assert [each["status"] for each in answers if "status" in each] == [200] * len(kept)
+    assert await students(service) == kept
+    assert not service.operations.failed_requests
 
 
 # Rights

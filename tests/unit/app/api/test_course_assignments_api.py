@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from app.storage.models import DEFAULT_COURSE, utc_now
+from app.storage.models import DEFAULT_COURSE
 from tests.unit.app.access.test_courses import OTHER, get, submit, two
 from tests.unit.app.calls import assert_problem
 from tests.unit.app.conftest import OWNER_TOKEN, Service
@@ -96,16 +95,6 @@ async def test_rules_that_cannot_be_are_refused(two: Service) -> None:
         for limit in ("5", True, 2.5):
             assert_problem(await teacher.put(LAYER, json={"rules": {"limit": limit}}), 422, "invalid-request")
         assert (await teacher.put(LAYER, json={"rules": {"limit": 5.0}})).json()["rules"]["limit"] == 5
-
-
-async def test_dates_hold_in_their_course_for_attempts_that_came_before(two: Service) -> None:
-    here, there = [(await submit(two, token)).json()["links"]["self"] for token in ("script-here", "script-there")]
-    due = (utc_now() - timedelta(days=1, hours=1)).isoformat()
-    async with two.client("teacher-there") as teacher:
-        await teacher.patch(LAYER, json={"rules": {"due": due, "late_percent_per_day": 10}})
-    for attempt, points, late_days in ((here, 100, 0), (there, 80, 2)):
-        grade = (await get(two, OWNER_TOKEN, attempt)).json()["grade"]
-        assert (grade["points"], grade["late_days"]) == (points, late_days)
 
 
 async def test_log_says_who_changed_what(two: Service) -> None:

@@ -191,14 +191,8 @@ async def test_only_an_admin_makes_and_ends_links_of_teachers(service: Service) 
         assert_problem(await teacher.post(path(f"members/{boss.id}/link")), 403, "forbidden")
         assert_problem(await teacher.delete(path(f"members/{boss.id}/link")), 403, "forbidden")
         assert_problem(await owner.post(path(f"members/{removed.id}/link")), 403, "member-removed")
-        answer = (await owner.post(path(f"members/{boss.id}/link"))).json()
+        assert (await owner.post(path(f"members/{boss.id}/link"))).status_code == 201
         assert (await get(service, "links", "teacher"))["items"] == []
-        # It has the rights of the role, now and after a change.
-        async with service.client(secret(answer["link"])) as with_link:
-            assert (await with_link.get(path("links"))).status_code == 200
-            async with service.services.database.write() as session:
-                (await session.get_one(Membership, boss.id)).role = MemberRole.STUDENT
-            assert_problem(await with_link.get(path("links")), 403, "forbidden")
 
 
 async def test_mail_goes_out_with_the_links_or_nothing_is_done(

@@ -204,6 +204,8 @@ async def test_assignment_that_nobody_has_handed_in_has_empty_lists(graded: Serv
         extension = {"more_attempts": 1, "reason": "x"}
         assert (await teacher.put(f"{work}/extension", json=extension)).status_code == 200
         assert_problem(await teacher.get(f"{nothing}/adjustments"), 404, "assignment-not-found")
+        adjustment = (await teacher.post(f"{work}/adjustments", json={"delta": 1.0, "reason": "x"})).json()
+        assert (adjustment["delta"], adjustment["points_below"]) == (1.0, None)
         refused = await teacher.post(f"{nothing}/adjustments", json={"delta": 1.0, "reason": "x"})
         assert_problem(refused, 404, "assignment-not-found")
 

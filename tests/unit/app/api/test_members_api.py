@@ -137,16 +137,6 @@ async def test_name_and_address_of_a_person_in_two_courses_are_an_admins_to_chan
     assert (await patch(two, OWNER_TOKEN, member, name="x")).json()["name"] == "x"
 
 
-async def test_change_of_role_acts_on_an_open_session_at_once(two: Service) -> None:
-    member = await member_of(two, "ivanov")
-    theirs = (await submit(two, "script-there", student="petrov")).json()["id"]
-    async with two.browser("ivanov-there") as browser:
-        for role, status in (("assistant", 200), ("student", 404)):
-            assert (await patch(two, "teacher-there", member, role=role)).status_code == 200
-            assert (await browser.get(f"/submissions/{theirs}")).status_code == status, role
-            assert (await get(two, "ivanov-there", THERE)).status_code == (200 if role == "assistant" else 403)
-
-
 @pytest.mark.parametrize("ends", ["remove", "demote", "revoke"])
 async def test_open_event_stream_ends_with_the_rights(two: Service, grader: FakeGrader, ends: str) -> None:
     assistant = await add(two, "petrova", "assistant")

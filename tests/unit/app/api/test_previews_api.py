@@ -72,6 +72,8 @@ async def test_points_are_shown_after_the_rules_of_the_course(service: Service, 
             use.rules = {"due": "2020-01-01T00:00:00Z", "late_percent_per_day": 50, "late_percent_max": 50}
         done = await regraded(owner, preview=True, all=True)
         (item,) = (await owner.get(f"{done['link']}/submissions")).json()["items"]
+        await regraded(owner, all=True)
+        assert (await owner.post(f"{done['link']}/apply")).json()["superseded"] == 1
     assert [item[each]["points"] for each in ("before", "after")] == [10.0, 100.0]
     assert [item[each]["points_after_rules"] for each in ("before", "after")] == [5.0, 50.0]
 

@@ -145,13 +145,6 @@ async def test_regrade_that_might_mean_everything_is_refused(service: Service) -
         assert (await owner.get(REGRADES)).json()["items"] == []
 
 
-async def test_regrade_that_is_not_there(service: Service) -> None:
-    async with service.client() as owner:
-        for id in ("nothing", "01ksvh1y8gk3v0q4m2z7c9x5ab"):
-            for what in ("", "/submissions"):
-                assert_problem(await owner.get(f"{REGRADES}/{id}{what}"), 404, "regrade-not-found")
-
-
 # Statistics
 
 

@@ -67,6 +67,10 @@ def test_each_restore_keeps_what_was_there_before(settings: Settings, tmp_path: 
         assert f"{database}.{kept}" in restored.stdout
     assert query(database, REVISION) == "0001"
     assert database.with_name(f"{database.name}.before-restore").read_bytes().startswith(b"damaged")
+    elsewhere = tmp_path / "new" / "db"
+    url = f"sqlite:///{elsewhere}"
+    assert run(settings, "db", "restore", tmp_path / "copy", LSTM_GRADER_DATABASE_URL=url).exit_code == 0
+    assert query(elsewhere, REVISION) == "0001"
 
 
 def make_database(path: Path, revision: str = "0001") -> None:

@@ -89,6 +89,9 @@ LONG = "a" * 300
         ("people export \udcff --output x", "is not text in UTF-8"),
         ("students delete a\tb --yes", "nobody can have this name"),
         ("regrade \udcff", "there is no submission"),
+        ("regrade", "--all"),
+        ("regrade --all --student ivanov", "--all"),
+        ("held accept nothing --reason x", "there is no submission"),
         ("regrade --status good", "status: "),
         ("regrade --since yesterday", "--since"),
         ("grade text --lang de", "'de' is not one of"),
@@ -119,6 +122,7 @@ def test_file_that_cannot_be_imported_is_named_before_postgresql_is_asked(folder
         ("grade", "text", "--output="),
         ("students", "delete", "", "--yes"),
         ("regrade", "--student", ""),
+        ("held", "reject", "nothing", "--reason", ""),
     ],
 )
 def test_empty_argument_is_no_path_and_no_name(folder: Path, arguments: tuple[str, ...]) -> None:
@@ -138,7 +142,6 @@ def test_data_folder_that_is_none_is_named(folder: Path, command: str, place: st
     ("command", "name", "sentence"),
     [
         ("tokens list", "folder", "is a folder"),
-        ("tokens list", "nothing", "no database"),
         ("regrade --all", "of another program", "a database of another program"),
     ],
 )

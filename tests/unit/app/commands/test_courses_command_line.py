@@ -111,3 +111,10 @@ def test_extension_is_given_by_the_clock_of_the_course_and_says_what_holds(cours
     assert output_of("extensions", "list", *at) == line
     earlier = output_of(*extend, "--due", "2026-09-01T23:59")
     assert earlier.endswith("; the course's due 2026-10-01 23:59 Europe/Moscow is later and holds")
+    assert "due 2026-09-01 23:59 Europe/Moscow, 2 more attempts (ill)" in output_of(
+        *extend, "--due", "2026-09-01T23:59", "--more-attempts", "2"
+    )
+    assert_sentence(run(*extend), "expected at least one of")
+    remove = ("extensions", "remove", "ivanov", "lstm-layer", *at)
+    output_of(*remove)
+    assert_sentence(run(*remove), "has no extension")

@@ -6,7 +6,6 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Annotated, Any, get_args
 
 import pytest
@@ -16,13 +15,10 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from sqlalchemy import Engine, event
 
-from app.access import sessions
-from app.access.tokens import hash_secret
-from app.http.auth.sessions import SESSION_COOKIE
 from app.http.masking import mask
 from app.main import create_app
 from app.settings import Settings
-from app.storage.models import Person, Submission, utc_now
+from app.storage.models import Submission, utc_now
 from app.web.manage.fields import new_key
 from tests.unit.app.access.test_other_courses import values_of_default
 from tests.unit.app.conftest import Service, form_secret
@@ -152,10 +148,7 @@ async def test_no_address_with_a_nul_is_looked_for(
 async def test_no_address_with_a_nul_is_looked_for_in_a_persons_session(
     service: Service, values: dict[str, str], statements: list[str]
 ) -> None:
-    async with service.services.database.write() as session:
-        person = await session.get_one(Person, values["person_id"])
-        await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
-    async with service.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
+    async with service.browser_of(values["person_id"]) as browser:
         for path in ("/submissions/%00", "/courses/%00", "/courses/%00/assignments/lstm-layer", "/?course=%00"):
             assert (await browser.get(path)).status_code == 404, path
         assert (await browser.get("/")).status_code == 200

@@ -206,20 +206,6 @@ async def test_results_are_read_to_the_last_page(
     assert fake.asked.count(SCORES) == 6
 
 
-async def test_long_list_of_results_is_read_and_a_longer_one_is_not_looked_at(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
-    lists: list[tuple[list[dict[str, object]], str | None]] = [
-        ([{"userId": "user-5", "resultScore": 1}, *[{"userId": "x", "comment": "x" * 100}] * 10_000], None),
-        ([{}] * 20_001, "the list has more than 20000 results"),
-        ([{"userId": "x"}] * 20_001, "the list has more than 20000 results"),
-    ]
-    for listed, error in lists:
-        fake.answers["/items/4/results"] = lambda listed=listed: httpx.Response(200, json=listed)
-        assert (await night(service, nightly)).check_error == error
-        assert (await idle(service)).differs_since is None
-
-
 async def test_new_grade_here_goes_over_a_change_there(
     service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
 ) -> None:

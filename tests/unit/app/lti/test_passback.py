@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from time import monotonic
@@ -15,19 +13,17 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from sqlalchemy import update
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors.outgoing import AnswerUnusable
 from app.lti import keys, platform_services
-from app.lti.grades import lineitems, outbox, sender
+from app.lti.grades import lineitems, sender
 from app.lti.platform_services import LINEITEM_READ_SCOPE, SCORE_SCOPE
 from app.outgoing import client as outgoing
 from app.storage.cascade import delete_rows
-from app.storage.models import JobStatus, LtiContext, LtiLink, LtiPlatform, LtiScore, Submission, utc_now
+from app.storage.models import LtiContext, LtiLink, LtiPlatform, LtiScore, utc_now
 from app.storage.passback import scores_changed
-from grader import Status
 from tests.platforms import AGS, CLIENT_ID, ISSUER, LTI, FakePlatform
-from tests.unit.app.conftest import FakeGrader, Service, form_secret
+from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.lti.conftest import (
     ITEM_SCOPES,
     SCORES,
@@ -79,38 +75,6 @@ async def test_token_is_asked_for_once_with_our_signature(service: Service, fake
     assert (claims["iss"], claims["sub"], claims["aud"]) == (CLIENT_ID, CLIENT_ID, f"{ISSUER}/token")
     assert form["grant_type"] == "client_credentials"
     assert form["scope"] == "https://purl.imsglobal.org/spec/lti-ags/scope/score"
-
-
-async def test_adjustment_arrives(service: Service, fake: FakePlatform, course: str) -> None:
-    stored = await deliver(service, fake)
-    async with browser(service) as teacher:
-        await launch(teacher, fake, **TEACHER)
-        work = f"{course}/members/{stored.membership_id}/assignments/lstm-layer"
-        secret = form_secret((await teacher.get(work)).text)
-        wish = {"way": "value", "points": "42", "adjustment_reason": "as agreed"}
-        sent = await teacher.post(f"{work}/adjustment", data={"form_secret": secret, **wish})
-        assert sent.status_code == 303, sent.text
-    await until(lambda: fake.grades["user-5"]["scoreGiven"] == 42)
-    assert "as agreed" in fake.grades["user-5"]["comment"]
-
-
-async def test_attempts_of_a_teacher_and_failures_of_ours_are_not_sent(
-    service: Service, grader: FakeGrader, fake: FakePlatform, course: str
-) -> None:
-    async with browser(service) as teacher:
-        await launch(teacher, fake, **TEACHER)
-        await hand_in(teacher, f"{course}/assignments/lstm-layer")
-    await until(lambda: grader.graded)
-    grader.statuses = [Status.INTERNAL_ERROR]
-    await come_and_hand_in(service, fake)
-
-    async def done() -> bool:
-        attempts = await everything(service, Submission)
-        return [each.job_status for each in attempts] == [JobStatus.DONE] * 2
-
-    await until(done)
-    assert (await idle(service)).user_id == "user-5"
-    assert SCORES not in fake.asked
 
 
 async def test_line_item_is_found_before_one_is_made(service: Service, fake: FakePlatform) -> None:
@@ -473,29 +437,6 @@ async def test_link_that_is_deleted_after_its_grades_have_come_is_no_failure_bes
         assert "the activity is gone" in (await teacher.get(f"{course}/lms")).text
 
 
-async def test_try_that_was_cut_off_is_repeated_with_a_later_stamp(
-    service: Service, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The process dies between posting and recording: the lease ends, and the same grade goes again."""
-    recorded = outbox.delivered
-    died = []
-
-    async def dies(*arguments: Any, **named: Any) -> None:
-        if fake.grades and not died:
-            died.append(True)
-            raise SQLAlchemyError("the process is gone")
-        await recorded(*arguments, **named)
-
-    monkeypatch.setattr(sender, "LEASE", timedelta(seconds=0.1))
-    monkeypatch.setattr(outbox, "delivered", dies)
-    await come_and_hand_in(service, fake)
-    await until(lambda: fake.asked.count(SCORES) >= 2)
-    await idle(service)
-    stamps = [json.loads(each.content)["timestamp"] for each in fake.sent if each.url.path == SCORES]
-    assert stamps == sorted(set(stamps))
-    assert fake.grades["user-5"]["scoreGiven"] == 100
-
-
 async def test_grade_whose_stamp_is_ahead_waits_and_teachers_read_why(
     service: Service, fake: FakePlatform, course: str
 ) -> None:
@@ -560,34 +501,3 @@ async def test_connection_that_is_undone_while_a_grade_is_on_its_way_is_no_outag
     await until(lambda: "sending_ended" in caplog.messages)
     assert not {"database_failing", "sending_failed"} & set(caplog.messages)
     assert await everything(service, LtiScore) == []
-
-
-async def test_grade_that_changes_while_one_is_on_its_way_is_sent_too(
-    service: Service, grader: FakeGrader, fake: FakePlatform
-) -> None:
-    """The platform is slow; meanwhile a second attempt is graded."""
-    grader.statuses = [Status.FAILED, Status.PASSED]
-    released = asyncio.Event()
-
-    async def slow() -> httpx.Response:
-        await released.wait()
-        return httpx.Response(200)
-
-    async def changes(version: int) -> bool:
-        (score,) = await everything(service, LtiScore)
-        return bool(score.version > version)
-
-    fake.answers[SCORES] = slow
-    async with browser(service) as student:
-        page = (await launch(student, fake)).headers["location"]
-        await hand_in(student, page)
-        await until(lambda: SCORES in fake.asked)
-        (score,) = await everything(service, LtiScore)
-        await hand_in(student, page)
-        await until(lambda: changes(score.version))
-    del fake.answers[SCORES]
-    released.set()
-    await until(lambda: fake.grades)
-    assert (fake.grades["user-5"]["scoreGiven"], fake.asked.count(SCORES)) == (100, 2)
-    score = await idle(service)
-    assert score.sent_version == score.version

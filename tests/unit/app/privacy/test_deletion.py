@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.storage.models import Submission, utc_now
 from app.storage.sqlite import Connection
 from tests.unit.app.calls import SUBMISSIONS, hand_in, students
-from tests.unit.app.conftest import FakeGrader, Service
+from tests.unit.app.conftest import Service
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -79,16 +79,6 @@ async def test_a_deleted_student_is_gone_and_others_stay(
     assert "student_deleted" in caplog.messages
     assert not [record for record in caplog.records if "Пётр" in str(vars(record))]
     assert (await delete(service, "Пётр")).json() == {"submissions": 0, "reports": 0, "tokens": 0}
-
-
-async def test_a_submission_can_be_deleted_while_it_is_graded(service: Service, grader: FakeGrader) -> None:
-    grader.released.clear()
-    await hand_in(service, "Пётр", wait=0)
-    await until(lambda: grader.began)
-    assert (await delete(service, "Пётр")).json()["submissions"] == 1
-    grader.released.set()
-    await hand_in(service, "Анна")
-    assert await students(service) == ["Анна"]
 
 
 async def test_old_submissions_are_deleted_in_the_background(service: Service) -> None:

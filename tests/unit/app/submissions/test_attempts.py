@@ -42,15 +42,6 @@ async def move(service: Service, submission_id: str, by: timedelta) -> None:
         submission.created_at += by
 
 
-async def test_attempt_over_the_limit_is_refused_and_stores_nothing(rules: Service, grader: FakeGrader) -> None:
-    async with rules.client() as client:
-        for _ in range(2):
-            assert (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).status_code == 200
-        assert_problem(await client.post(SUBMISSIONS, **upload()), 403, "attempts-used-up")
-        assert (await client.post(SUBMISSIONS, **upload(student="petrov"))).is_success
-        assert len((await client.get(SUBMISSIONS, params={"student": "ivanov"})).json()["items"]) == 2
-
-
 async def test_attempt_that_we_failed_to_grade_is_given_back(rules: Service, grader: FakeGrader) -> None:
     grader.statuses = [Status.INTERNAL_ERROR]
     async with rules.client() as client:

@@ -127,16 +127,6 @@ async def test_each_decision_is_a_new_answer(
         etag = answer.headers["etag"]
 
 
-async def test_a_held_attempt_leaves_the_grade_to_the_others(client: httpx.AsyncClient, grader: FakeGrader) -> None:
-    held = await submit(client)
-    grader.change = lambda report: report.model_copy(update={"points": 40.0}).sealed()
-    honest = await submit(client)
-    assert (honest["grade"]["points"], honest["grade"]["counts"]) == (40.0, True)
-    await client.post(f"{held['links']['self']}/decision", json={"decision": "accepted", **REASON})
-    honest = (await client.get(honest["links"]["self"])).json()
-    assert not honest["grade"]["counts"]
-
-
 async def test_a_regrade_neither_releases_nor_tells(
     service: Service, client: httpx.AsyncClient, grader: FakeGrader
 ) -> None:

@@ -73,6 +73,7 @@ async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service
     assert answer.status_code == 303
     (member,) = await everybody(service)
     assert (member.claimed_id, member.group, member.confirmed_at) == ("ivanov", "201", None)
+    assert (member.external_id or "").startswith("new-")
     async with service.services.database.read() as session:
         person = await session.get_one(Person, member.person_id)
         assert (person.name, person.email) == ("Анна Петрова", "anna@hse.ru")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
 from html import unescape
 from itertools import pairwise
 from typing import Any
@@ -12,10 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.access import sessions
-from app.access.tokens import hash_secret
 from app.courses import members
-from app.http.auth.sessions import SESSION_COOKIE
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Person, Role, new_id
 from grader import Status
 from grader.report.model import Diagnosis
@@ -264,9 +260,7 @@ async def test_staff_of_one_course_are_led_to_it_and_others_see_all_their_course
         await session.flush()
         for course, role in zip(courses, parts, strict=True):
             members.add(session, course.id, external_id="anna", role=MemberRole(role), person=person)
-        await session.flush()
-        await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
-    async with service.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
+    async with service.browser_of(person.id) as browser:
         page = await browser.get("/?lang=en")
         if leads_to is None:
             assert page.status_code == 200

@@ -76,17 +76,9 @@ async def test_service_without_single_sign_on_has_no_pages_of_it(service: Servic
         assert (await browser.post("/enter/together", data=form)).status_code == 401
 
 
-async def test_pages_take_a_session_while_its_token_lasts_and_no_bearer_token(service: Service) -> None:
-    token = await service.add_token("short-lived")
-    async with service.client("short-lived", Accept="text/html") as program:
+async def test_pages_take_no_bearer_token(service: Service) -> None:
+    async with service.client(Accept="text/html") as program:
         assert (await program.get("/")).status_code == 401
-    async with service.browser("short-lived") as browser:
-        assert (await browser.get("/")).status_code == 200
-        async with service.services.database.write() as session:
-            stored = await session.get(type(token), token.id)
-            assert stored is not None
-            stored.revoked_at = token.created_at
-        assert (await browser.get("/")).status_code == 401
 
 
 async def test_page_loads_itself_again_until_there_is_a_report(
@@ -226,17 +218,6 @@ async def test_submitters_list_shows_only_its_own(service: Service) -> None:
         assert "of-the-owner" not in (await browser.get(ATTEMPTS)).text
         await send(browser, student="own-student")
         assert "own-student" in (await browser.get(ATTEMPTS)).text
-
-
-async def test_a_students_own_form_names_the_student_and_asks_for_no_name(service: Service) -> None:
-    await service.add_token("of-anna", student="Анна <Иванова>")
-    async with service.browser("of-anna") as browser:
-        page = (await browser.get(PAGE)).text
-        assert 'name="student"' not in page
-        files = {"file": ("LSTM.py", b"class LSTM: ...")}
-        answer = await browser.post(PAGE, files=files, data={"form_secret": form_secret(page)})
-        assert answer.status_code == 303
-        assert "Анна &lt;Иванова&gt;" in (await browser.get(answer.headers["location"])).text
 
 
 async def test_the_first_file_after_a_start_is_told_to_wait_longer(

@@ -196,7 +196,7 @@ async def test_webhook_is_told_what_its_token_may_read(service: Service, receive
             await add_webhook(client, f"{HOOK}&token={name}")
     ended = await service.add_token("ended", Role.TEACHER)
     async with service.client("ended") as client:
-        await add_webhook(client, f"{HOOK}&token=ended")
+        of_ended = await add_webhook(client, f"{HOOK}&token=ended")
     async with service.client() as owner:
         await owner.delete(f"/api/v1/tokens/{ended.id}")
     async with service.client("lms") as client:
@@ -208,6 +208,7 @@ async def test_webhook_is_told_what_its_token_may_read(service: Service, receive
 
         await until(lambda: len(receiver.requests) >= 2)
         await until(nothing_waits)
+        assert (await owner.get(f"{WEBHOOKS}/{of_ended['id']}/deliveries")).json()["items"] == []
     assert {request.url.params["token"] for request in receiver.requests} == {"lms", "teacher"}
 
 
