@@ -41,8 +41,8 @@ FUNCTIONS: dict[str, Function] = {
 }
 
 
-def _unit_clip(z: Array) -> Array:
-    return np.clip(z, 0.0, 1.0)
+def _clip_from(low: float) -> Function:
+    return lambda z: np.clip(z, low, 1.0)
 
 
 def gate_mistakes() -> Iterator[Mistake]:
@@ -60,7 +60,7 @@ def _acts(gates: str, function: Function) -> dict[str, Any]:
 def _activations() -> Iterator[Mistake]:
     for gates in ("ifo", "i", "f", "o", "if", "io", "fo"):
         wrong, params = frozenset(gates), {"gates": letters(gates)}
-        for name, function in {**FUNCTIONS, "clip_by_value": _unit_clip}.items() if len(gates) != 2 else ():
+        for name, function in {**FUNCTIONS, "clip_by_value": _clip_from(0.0)}.items() if len(gates) != 2 else ():
             named = {**params, "function": name}
             yield Mistake("wrong_gate_activation", f"{name} in {gates}", _acts(gates, function), wrong, named)
         yield Mistake("missing_gate_activation", f"no sigmoid in {gates}", _acts(gates, linear), wrong, params)
@@ -76,7 +76,7 @@ def _candidate_activations() -> Iterator[Mistake]:
             changes, params = _acts("g", function), {"function": name}
             yield Mistake("wrong_candidate_activation", f"{name} in g", changes, wrong, params)
     for low in (-1.0, 0.0):
-        clipped = _acts("g", lambda z, low=low: np.clip(z, low, 1.0))
+        clipped = _acts("g", _clip_from(low))
         yield Mistake("wrong_candidate_activation", f"{low:g}..1 in g", clipped, wrong, {"function": "clip_by_value"})
     yield Mistake("sigmoid_candidate", "sigmoid in g", _acts("g", sigmoid), wrong)
     yield Mistake("no_tanh_candidate", "no tanh in g", _acts("g", linear), wrong)

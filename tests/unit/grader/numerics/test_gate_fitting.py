@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -57,6 +59,24 @@ def test_arithmetic_in_one_gate_is_named_with_its_number(explained, gate, name):
         assert found.mistakes[0].params["gates"] == [NAMES[gate]]
     assert gate not in found.right_parts
     assert len(found.right_parts) >= (2 if name in ("0.7", "rounded") else 4)
+
+
+@pytest.mark.parametrize(
+    ("slot", "change", "told"),
+    [
+        ("hold", lambda h: h + 0.1, ("epsilon_added", {"value": 0.1, "of": ["h"]})),
+        ("keep", lambda c: c - 0.2, ("epsilon_added", {"value": -0.2, "of": ["c"]})),
+        (
+            "x_values",
+            lambda given: replace(given, x=0.7 * given.x),
+            ("input_transformed", {"factor": 0.7, "of": ["x"]}),
+        ),
+        ("x_values", lambda given: replace(given, x=given.x / 1.001**0.5), ("layer_norm", {"of": ["x"]})),
+    ],
+    ids=["h", "c", "x", "x through BatchNormalization"],
+)
+def test_a_number_in_a_state_or_in_x_is_found(explained, slot, change, told):
+    assert _told(explained(Mistake("", "odd", {slot: change}, frozenset()))) == told
 
 
 @pytest.mark.parametrize("gates", ["ifgo", "ifo"])
