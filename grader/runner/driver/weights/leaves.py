@@ -30,7 +30,6 @@ class Leaf:
     layout: str = "plain"  # how its axes stand, see `sort_by_shape`
     gates: int = 1  # of how many gates it holds columns, see `sort_by_shape`
     is_square: bool = False  # its shape fits more than one layout
-    turned: bool = False  # take another of these layouts than the rest of the weights have
     use: Use | None = None  # what it is for, where a model of other sizes showed that
 
     @property

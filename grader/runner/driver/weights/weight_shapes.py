@@ -73,7 +73,7 @@ def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
         array = next(iter(fits))
         likely = sorted(fits[array], key=lambda layout: -popular[layout])
         leaf.is_square = len(likely) > 1
-        leaf.layout = likely[leaf.turned and leaf.is_square]
+        leaf.layout = likely[0]
         groups[array].append(leaf)
     taken = {id(leaf) for leaf, _, _ in readings}
     # The kernel of a Dense layer of one unit, ``(units, 1)``, is no bias.
