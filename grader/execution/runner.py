@@ -93,8 +93,11 @@ class Runner:
         if run.answers and run.is_open and not self._any_close(run):
             places = self._places(setup)
             recognised = setup._replace(roles=Roles(places=places))
-            if places and self._any_close(other := self._ask(recognised, self._examiner.everything())):
-                setup, run = recognised, other
+            if places:
+                other = self._ask(recognised, self._examiner.everything())
+                # Where names contradict what was recognised, the answer is wrong, and the mistake is known.
+                if self._any_close(other) or (self._fits(other) and not self._fits(run)):
+                    setup, run = recognised, other
         cured = self._cured(setup, run)
         known_by_heart, remembered = self._asked_otherwise(setup, run, cured)
         return Execution.of(

@@ -33,7 +33,7 @@ SATURATING = 100.0
 MOST_CHOICES = 96
 
 
-@dataclass
+@dataclass(eq=False)
 class Slot:
     """A weight of the student's, and its part in the weights of a Keras LSTM.
 
@@ -58,6 +58,16 @@ class Slot:
             return self.recognised
         places = laid_out(self._columns(_numbered(features, units), self.array), self.leaf, len(self.gates))
         return -2 - places if self.is_second else places
+
+    def rename(self, gates: str, units: int) -> None:
+        """Give it the numbers of other gates, in the same layout."""
+        assert self.recognised is not None
+        targets = np.where(self.recognised < -1, -2 - self.recognised, self.recognised)
+        other = dict(zip(self.gates, gates, strict=True))
+        shift = np.array([GATES.index(other.get(gate, gate)) - at for at, gate in enumerate(GATES)]) * units
+        targets = np.where(targets < 0, targets, targets + shift[targets // units % len(GATES)])
+        self.recognised = np.where(self.recognised < -1, -2 - targets, targets)
+        self.gates = gates
 
     def _columns(self, weights: dict[str, np.ndarray], array: str) -> np.ndarray:
         if array == "both":
@@ -166,7 +176,10 @@ def recognised(
     units: int,
     unpack_names: Sequence[Sequence[str]],
 ) -> Placement | None:
-    """Return the placement of weights that were recognised; None where none were, or a clear name says otherwise.
+    """Return the placement of weights that were recognised; None where none were.
+
+    A clear name binds here too: a weight that is recognised as another gate's gets the numbers of the gate that it is
+    named after.
 
     Args:
         arrays: of the request; one has the places of the numbers of all `open_weights` in the weights of a Keras LSTM,
@@ -192,27 +205,33 @@ def recognised(
                 recognised=own.reshape(leaf.shape or ()),
             )
             (placement.zeros if slot.is_second else placement.slots).append(slot)
-    return placement if _agrees_with_names([*placement.slots, *placement.zeros], unpack_names) else None
+    slots = [*placement.slots, *placement.zeros]
+    for slot, gates in zip(slots, _gates_by_names(slots, unpack_names), strict=True):
+        slot.rename(gates, units)
+    return placement
 
 
-def _agrees_with_names(slots: Sequence[Slot], unpack_names: Sequence[Sequence[str]]) -> bool:
+def _gates_by_names(slots: Sequence[Slot], unpack_names: Sequence[Sequence[str]]) -> list[str]:
+    """Return the gates of each weight as names say, or the recognised ones where these say nothing."""
     whole = [slot for slot in slots if len(slot.gates) == len(GATES)]
     possible, _ = _possible_orders((slot.leaf for slot in whole if slot.array != "bias"), unpack_names)
-    fitting = [slot.gates in possible for slot in whole]
-    # The parts of one weight may have names while those of another have none.
+    # Where one split alone has names, they may be those of one weight, while the parts of another have none.
     is_one_split = sum(len(names) == len(GATES) for names in unpack_names) == 1
-    if fitting and not (any(fitting) if is_one_split else all(fitting)):
-        return False
+    if is_one_split and any(slot.gates in possible for slot in whole):
+        possible = [slot.gates for slot in whole]
     groups: dict[tuple[str, bool], list[Slot]] = defaultdict(list)
     for slot in slots:
         if len(slot.gates) == 1:
             groups[slot.array, slot.is_second].append(slot)
+    clear: dict[int, str] = {}
     for group in groups.values():
-        clear = clear_gates([slot.leaf.path for slot in group])
-        wrong = [gate for slot, gate in zip(group, clear, strict=True) if gate not in (None, slot.gates)]
-        if wrong and len(set(clear) - {None}) > 1:  # one name alone says nothing
-            return False
-    return True
+        gates = clear_gates([slot.leaf.path for slot in group])
+        if len(set(gates) - {None}) > 1:  # one name alone says nothing
+            clear |= {id(slot): gate for slot, gate in zip(group, gates, strict=True) if gate}
+    return [
+        possible[0] if slot in whole and slot.gates not in possible else clear.get(id(slot), slot.gates)
+        for slot in slots
+    ]
 
 
 def find_misfed(found: Sorted) -> list[Leaf]:
