@@ -90,13 +90,14 @@ class Runner:
         setup, run = self._settled(setup, joined)
         if joined and run.answers and run.takes_joined and setup.roles.proven and not self._fits(run):
             setup, run = self._settled(setup, None)  # the source was misread, or the mistake is unknown
-        if run.answers and run.is_open and not self._any_close(run):
+        close = self._count_close(run)
+        if run.answers and run.is_open and close < len(self._cases):
             places = self._places(setup)
             recognised = setup._replace(roles=Roles(places=places))
             if places:
                 other = self._ask(recognised, self._examiner.everything())
                 # Where names contradict what was recognised, the answer is wrong, and the mistake is known.
-                if self._any_close(other) or (self._fits(other) and not self._fits(run)):
+                if self._count_close(other) > close or (self._fits(other) and not self._fits(run)):
                     setup, run = recognised, other
         cured = self._cured(setup, run)
         known_by_heart, remembered = self._asked_otherwise(setup, run, cured)
@@ -122,26 +123,24 @@ class Runner:
 
     def _fits(self, run: ClassRun) -> bool:
         """Return whether answers are right or have a known mistake, which shows that the weights were read rightly."""
-        if self._any_close(run):
+        if self._count_close(run):
             return True
         case = search_case(self._cases)
         answer = run.answers.get(case.spec.id)
         return answer is not None and explain({case.spec.id: answer.content}, [case], self._table_of) is not None
 
     def _places(self, setup: _Setup) -> dict[str, recognition.Positions]:
-        """Recognise the weights by their gradients; an empty dictionary where this fails for any size of the layer."""
+        """Recognise the weights by their gradients, for each size of the layer where this can be done."""
         questions = self._examiner.equal()
         run = self._ask(setup._replace(roles=Roles()), questions)
         found = {event.case: arrays for event, arrays in run.events if isinstance(event, Equal)}
         places = {}
         for case in questions.cases:
             answer, arrays = run.answers.get(case.spec.id), found.get(case.spec.id)
-            if answer is None or answer.array is None or not arrays:
-                return {}
-            recognised = recognition.recognise(case, answer.array, arrays["gradients"])
-            if recognised is None:
-                return {}
-            places[f"places/{case.spec.features}/{case.spec.units}"] = recognised
+            if answer is not None and answer.array is not None and arrays:
+                recognised = recognition.recognise(case, answer.array, arrays["gradients"])
+                if recognised is not None:
+                    places[f"places/{case.spec.features}/{case.spec.units}"] = recognised
         return places
 
     def _cured(self, setup: _Setup, run: ClassRun) -> dict[str, Answer]:
@@ -208,8 +207,8 @@ class Runner:
         }
         return protocol.encode(body, {**questions.arrays(), **setup.roles.places})
 
-    def _any_close(self, run: ClassRun) -> bool:
-        return any(self._close(case, run.answers) for case in self._cases)
+    def _count_close(self, run: ClassRun) -> int:
+        return sum(self._close(case, run.answers) for case in self._cases)
 
     def _close(self, case: Case, answers: Mapping[str, Answer]) -> bool:
         """Return whether a case has the right answer among these."""

@@ -36,6 +36,10 @@ class Leaf:
     def is_kernel(self) -> bool:
         return self.layer is not None and self.path.endswith(".kernel")
 
+    def is_shaped(self, *shapes: tuple[int, ...]) -> bool:
+        """Return whether it has one of these shapes, apart from axes of length 1."""
+        return any(self.bare == tuple(length for length in shape if length != 1) for shape in shapes)
+
     @property
     def bare(self) -> tuple[int, ...]:
         """Return its shape without axes of length 1."""
