@@ -10,7 +10,7 @@ import numpy as np
 
 from grader.execution.answers import Answer
 from grader.execution.class_run import ClassRun
-from grader.execution.recognition import Positions
+from grader.execution.recognition import Places
 from grader.sandbox import Outcome
 from grader.sandbox.events import (
     BuiltIn,
@@ -49,7 +49,7 @@ class Roles:
     candidate: int | None = None
     pairing: Mapping[Literal["recurrent_kernel", "bias"], list[int]] = field(default_factory=dict)
     joined: Literal["xh", "hx"] | None = None
-    places: Mapping[str, Positions] = field(default_factory=dict)
+    places: Mapping[str, Places] = field(default_factory=dict)
     proven: bool = True
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from reference import GATES, Case, LSTMWeights, lstm_forward, lstm_gradients
 
 Array = NDArray[np.floating]
-Positions = NDArray[np.int32]
+Places = NDArray[np.int32]
 
 TIMESTEPS = 3
 SEED = 23
@@ -50,7 +50,7 @@ def factors(case: Case) -> Array:
     return drawn
 
 
-def recognise(case: Case, answer: Array, gradients: Array) -> Positions | None:
+def recognise(case: Case, answer: Array, gradients: Array) -> Places | None:
     """Find the places of the student's numbers in the weights of a Keras LSTM.
 
     Args:
@@ -68,23 +68,26 @@ def recognise(case: Case, answer: Array, gradients: Array) -> Positions | None:
     biases = _biases(case, answer)
     if biases is None or gradients.ndim != 2 or len(gradients) != SUMS or not np.isfinite(gradients).all():
         return None
-    matches = (_nearest(gradients.T, _expected(case, _equal(features, units, biases), each).T) for each in THROUGH)
+    has_effect = gradients.any(axis=0)
+    if np.count_nonzero(has_effect) != (features + units + biases) * columns:
+        return None
+    numbers = gradients[:, has_effect].T
+    matches = (_nearest(numbers, _expected(case, _equal(features, units, biases), each).T) for each in THROUGH)
     matched = next((match for match in matches if match is not None), None)
     if matched is None:
         return None
     row, column = np.divmod(matched, columns)
     is_h, is_bias = row == features, row > features
     # Numbers that look alike are numbered in their order.
-    count = np.bincount(matched[matched >= 0], minlength=(features + 2) * columns)
+    count = np.bincount(matched, minlength=(features + 2) * columns)
     if not (count == np.repeat([1] * features + [units, biases], columns)).all():
         return None
     order = np.argsort(matched, kind="stable")
     rank = np.empty_like(matched)
     rank[order] = np.arange(matched.size) - np.searchsorted(matched[order], matched[order])
     places = (row + np.where(is_h, rank, 0) + np.where(is_bias, units - 1, 0)) * columns + column
-    places = np.where(is_bias & (rank > 0), -2 - places, places)
-    places[matched < 0] = -1
-    found: Positions = places.astype(np.int32)
+    found: Places = np.full(has_effect.shape, -1, np.int32)
+    found[has_effect] = np.where(is_bias & (rank > 0), -2 - places, places)
     return found if _in_order(found, features, units) else None
 
 
@@ -116,7 +119,7 @@ def _expected(case: Case, weights: LSTMWeights, through: str) -> Array:
 
 
 def _nearest(gradients: Array, expected: Array) -> NDArray[np.intp] | None:
-    """Match every number's gradients with the nearest expected ones; -1 for one without effect. None: one has no match.
+    """Match every number's gradients with the nearest expected ones. None: one has no match.
 
     Args:
         gradients: ``(numbers, sums)``.
@@ -129,15 +132,12 @@ def _nearest(gradients: Array, expected: Array) -> NDArray[np.intp] | None:
         matched[start : start + CHUNK] = np.argmin(lengths - 2 * some @ expected.T, axis=1)
     errors = np.abs(gradients - expected[matched]).max(axis=1, initial=0.0)
     allowed = TOLERANCE * np.abs(expected[matched]).max(axis=1, initial=0.0) + LEAST * np.abs(expected).max()
-    has_effect = gradients.any(axis=1)
-    if (errors > allowed)[has_effect].any():
-        return None
-    return np.where(has_effect, matched, -1)
+    return matched if (errors <= allowed).all() else None
 
 
-def _in_order(positions: Positions, features: int, units: int) -> bool:
+def _in_order(places: Places, features: int, units: int) -> bool:
     """Return whether features and units stand in their order, as in any array that somebody writes."""
     flat = np.zeros((features + units + 1) * len(GATES) * units, np.intp)
-    flat[positions[positions >= 0]] = np.flatnonzero(positions >= 0)
+    flat[places[places >= 0]] = np.flatnonzero(places >= 0)
     at = flat.reshape(-1, len(GATES), units)
     return bool((np.diff(at, axis=2) > 0).all() and (np.diff(at[:features], axis=0) > 0).all())

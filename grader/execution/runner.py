@@ -129,7 +129,7 @@ class Runner:
         answer = run.answers.get(case.spec.id)
         return answer is not None and explain({case.spec.id: answer.content}, [case], self._table_of) is not None
 
-    def _places(self, setup: _Setup) -> dict[str, recognition.Positions]:
+    def _places(self, setup: _Setup) -> dict[str, recognition.Places]:
         """Recognise the weights by their gradients, for each size of the layer where this can be done."""
         questions = self._examiner.equal()
         run = self._ask(setup._replace(roles=Roles()), questions)
