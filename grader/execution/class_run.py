@@ -72,9 +72,9 @@ class ClassRun:
         return any(role.startswith("fcXH") for parts in self.select(Parts) for role in parts.roles)
 
     @property
-    def has_square(self) -> bool:
-        """Return whether a weight fits as it stands and transposed, which only numbers settle."""
-        return any(parts.square for parts in self.select(Parts))
+    def is_open(self) -> bool:
+        """Return whether the weights may stand otherwise than their names and shapes suggest."""
+        return any(parts.open for parts in self.select(Parts))
 
     @property
     def trial(self) -> tuple[Trial, protocol.Arrays] | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from grader.execution.answers import Answer
 from grader.execution.class_run import ClassRun
+from grader.execution.recognition import Places
 from grader.sandbox import Outcome
 from grader.sandbox.events import (
     BuiltIn,
@@ -40,14 +41,15 @@ class Roles:
 
     Args:
         joined: the order of x and h in a joined input, where it is supposed.
-        turned: square weights stand the other way round than the rest.
+        places: by array name of a request, where each number of recognised weights stands in a Keras LSTM; see
+            grader/execution/recognition.py.
         proven: the numbers chose it; False: nothing tells the candidates apart, and this is any one.
     """
 
     candidate: int | None = None
     pairing: Mapping[Literal["recurrent_kernel", "bias"], list[int]] = field(default_factory=dict)
     joined: Literal["xh", "hx"] | None = None
-    turned: bool = False
+    places: Mapping[str, Places] = field(default_factory=dict)
     proven: bool = True
 
 

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from grader.errors import RunnerOutputForged
+from grader.execution import recognition
 from grader.numerics.backpropagation import factors
-from grader.sandbox.events import CaseOutput, Gradients, Raised, Trial
+from grader.sandbox.events import CaseOutput, Equal, Gradients, Raised, Trial
 from grader.sandbox.protocol import Arrays
 from reference import Case, draw, has_table, probes, random_for, search_case
 from reference.edges import edge_cases
@@ -41,6 +42,7 @@ class Question:
         fresh: ask a model that was built for it.
         trial: where names do not settle which weight is which, look for it here.
         measure: take gradients of the answer.
+        equal: give all weights one value, and ask for the gradients of each; see `grader.execution.recognition`.
         main: the exercise's own question; its model is built first.
         follows: name of a question whose answer this one needs for comparison; the same model gets both.
     """
@@ -51,6 +53,7 @@ class Question:
     fresh: bool = False
     trial: bool = False
     measure: bool = False
+    equal: bool = False
     main: bool = False
     follows: str | None = None
 
@@ -65,6 +68,7 @@ class Question:
             "fresh": self.fresh,
             "trial": self.trial,
             "measure": self.measure,
+            "equal": self.equal,
             "main": self.main,
             "follows": self.follows,
         }
@@ -114,7 +118,9 @@ class Questions:
         found: Arrays = {}
         for question in (*self.asked, *self.probes):
             found |= question.arrays()
-            if question.name in self.with_factors:
+            if question.equal:
+                found[f"{question.name}/factors"] = recognition.factors(question.case)
+            elif question.name in self.with_factors:
                 found[f"{question.name}/factors"] = factors(question.case)
         return found
 
@@ -136,7 +142,7 @@ class Questions:
 
 
 def _named(event: Any, named: Mapping[str, Question]) -> Any:
-    if not isinstance(event, CaseOutput | Raised | Trial | Gradients) or event.case is None:
+    if not isinstance(event, CaseOutput | Raised | Trial | Gradients | Equal) or event.case is None:
         return event
     question = named.get(event.case)
     if question is None:
@@ -233,6 +239,13 @@ class Examiner:
             for case in cases
         ]
         return Questions((asked[0], *_shuffled(asked[1:], random)), tuple(cases))
+
+    def equal(self) -> Questions:
+        """Ask for the gradients of each number of the weights, once for each size of the cases' layers."""
+        by_size = {(case.spec.features, case.spec.units): recognition.question(case) for case in self._cases}
+        names, cases = _names(np.random.default_rng([*self._seed, 2])), tuple(by_size.values())
+        asked = (Question(next(names), case, equal=True, main=case is cases[0]) for case in cases)
+        return Questions(tuple(asked), cases)
 
 
 def _renamed(case: Case, ending: str) -> Case:

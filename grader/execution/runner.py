@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from grader.assignment import Assignment
+from grader.execution import recognition
 from grader.execution.answers import Answer
 from grader.execution.choosing import choose
 from grader.execution.class_run import ClassRun
@@ -19,6 +20,7 @@ from grader.execution.questions import SIZES, Examiner, Questions
 from grader.execution.reading import Reading
 from grader.numerics.explanation import explain
 from grader.sandbox import Kind, Sandbox, protocol
+from grader.sandbox.events import Equal
 from reference import Case, search_case
 from reference.misconceptions import Table
 
@@ -104,10 +106,15 @@ class Runner:
         setup, run = self._settled(setup, joined)
         if joined and run.answers and run.takes_joined and setup.roles.proven and not self._fits(run):
             setup, run = self._settled(setup, None)  # the source was misread, or the mistake is unknown
-        if run.answers and run.has_square and setup.roles.proven and not self._fits(run):
-            turned, other = self._settled(setup, joined, turned=True)
-            if any(self._close(case, other.answers) for case in self._cases):
-                setup, run = turned, other
+        close = self._count_close(run)
+        if run.answers and run.is_open and close < len(self._cases):
+            places = self._places(setup)
+            recognised = setup._replace(roles=Roles(places=places))
+            if places:
+                other = self._ask(recognised, self._examiner.everything())
+                # Where names contradict what was recognised, the answer is wrong, and the mistake is known.
+                if self._count_close(other) > close or (self._fits(other) and not self._fits(run)):
+                    setup, run = recognised, other
         cured = self._cured(setup, run)
         answers = {**run.answers, **cured}
         known_by_heart, remembered, twin = self._asked_otherwise(setup, run, answers)
@@ -128,26 +135,38 @@ class Runner:
             fresh_only=(*cured, *remembered),
         )
 
-    def _settled(
-        self, setup: _Setup, joined: Literal["xh", "hx"] | None, *, turned: bool = False
-    ) -> tuple[_Setup, ClassRun]:
+    def _settled(self, setup: _Setup, joined: Literal["xh", "hx"] | None) -> tuple[_Setup, ClassRun]:
         """Run under a supposed order of x and h in joined inputs; None: any, numbers choose."""
-        setup = setup._replace(roles=Roles(joined=joined, turned=turned))
+        setup = setup._replace(roles=Roles(joined=joined))
         run = self._ask(setup, self._examiner.everything())
         if run.trial is None:
             return setup, run
         chosen = choose(*run.trial, self._cases, self._table_of)
         roles = Roles(0, proven=False) if chosen is None else chosen
-        setup = setup._replace(roles=replace(roles, joined=joined, turned=turned))
+        setup = setup._replace(roles=replace(roles, joined=joined))
         return setup, self._ask(setup, self._examiner.everything())
 
     def _fits(self, run: ClassRun) -> bool:
         """Return whether answers are right or have a known mistake, which shows that the weights were read rightly."""
-        if any(self._close(case, run.answers) for case in self._cases):
+        if self._count_close(run):
             return True
         case = search_case(self._cases)
         answer = run.answers.get(case.spec.id)
         return answer is not None and explain({case.spec.id: answer.content}, [case], self._table_of) is not None
+
+    def _places(self, setup: _Setup) -> dict[str, recognition.Places]:
+        """Recognise the weights by their gradients, for each size of the layer where this can be done."""
+        questions = self._examiner.equal()
+        run = self._ask(setup._replace(roles=Roles()), questions)
+        found = {event.case: arrays for event, arrays in run.events if isinstance(event, Equal)}
+        places = {}
+        for case in questions.cases:
+            answer, arrays = run.answers.get(case.spec.id), found.get(case.spec.id)
+            if answer is not None and answer.array is not None and arrays:
+                recognised = recognition.recognise(case, answer.array, arrays["gradients"])
+                if recognised is not None:
+                    places[f"places/{case.spec.features}/{case.spec.units}"] = recognised
+        return places
 
     def _cured(self, setup: _Setup, run: ClassRun) -> dict[str, Answer]:
         """Ask again with fresh models, when a reused model is wrong and a fresh one is right; return right answers."""
@@ -212,14 +231,16 @@ class Runner:
             "candidate": setup.roles.candidate,
             "pairing": {str(weight): order for weight, order in setup.roles.pairing.items()},
             "joined": setup.roles.joined,
-            "turned": setup.roles.turned,
             "plans_passed_over": setup.plans_passed_over,
             "prepared": self._prepared,
             "only_computes": reading.only_computes,
             "questions": [question.body() for question in questions.asked],
             "probes": [probe.body() for probe in questions.probes],
         }
-        return protocol.encode(body, questions.arrays())
+        return protocol.encode(body, {**questions.arrays(), **setup.roles.places})
+
+    def _count_close(self, run: ClassRun) -> int:
+        return sum(self._close(case, run.answers) for case in self._cases)
 
     def _close(self, case: Case, answers: Mapping[str, Answer]) -> bool:
         """Return whether a case has the right answer among these."""

@@ -28,6 +28,7 @@ class Question(TypedDict):
         fresh: ask a model that was built for it.
         trial: where names do not settle which weight is which, look for it here.
         measure: take gradients of the answer.
+        equal: give all weights one value, and tell the gradients of every number.
         main: the exercise's own question; its model is built first.
         follows: id of the question before it; the same model gets both.
     """
@@ -40,6 +41,7 @@ class Question(TypedDict):
     fresh: bool
     trial: bool
     measure: bool
+    equal: bool
     main: bool
     follows: str | None
 
@@ -53,6 +55,8 @@ class CallSite(TypedDict):
 
 class _Run(TypedDict):
     """The part of a request that runs of a class and of a notebook have in common.
+
+    Where weights were recognised, an array ``places/16/32`` follows for each layer: that of 16 features, 32 units.
 
     Attributes:
         statements: indices of the top-level statements to run.
@@ -80,13 +84,11 @@ class ClassRequest(_Run):
     """A request to ask the class.
 
     Attributes:
-        turned: square weights of no layer stand the other way round than the rest of the weights.
         plans_passed_over: ways to construct it that are left out, because their numbers were wrong.
     """
 
     task: Literal["class"]
     call_site: CallSite | None
-    turned: bool
     plans_passed_over: int
     questions: list[Question]
     probes: list[Question]

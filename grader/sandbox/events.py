@@ -99,7 +99,7 @@ class Parts(Event):
     # Layers that get x where their siblings get h, or the other way round -> what they get.
     misfed: Annotated[dict[Name, Literal["x", "h"]], Field(max_length=8)] = {}
     states: Annotated[list[Name], Field(max_length=20)] = []  # variables that a call assigns
-    square: bool = False  # a weight of no layer fits as it stands and transposed
+    open: bool = False  # names and shapes allow another reading of the weights
     drops: bool = False  # the code calls something dropout
     # Weights that the model does not know of, and objects that hold such weights.
     untracked: Annotated[dict[Name, Literal["variable", "holder"]], Field(max_length=20)] = {}
@@ -118,6 +118,13 @@ class Trial(Event):
     inside: Places = []
     repeats: bool  # the same call gave the same answer
     pairing: dict[Literal["recurrent_kernel", "bias"], Annotated[list[Count], Field(min_length=4, max_length=4)]]
+
+
+class Equal(Event):
+    """The gradients of every number of the weights, in one array, where all weights have one value."""
+
+    event: Literal["equal"]
+    case: Name
 
 
 class BuiltIn(BaseModel):
@@ -224,6 +231,7 @@ AnyEvent = Annotated[
     | Constructed
     | Parts
     | Trial
+    | Equal
     | CaseOutput
     | Gradients
     | Raised

@@ -29,6 +29,7 @@ from grader.sandbox.events import (
     ClassFound,
     Constructed,
     Done,
+    Equal,
     Event,
     Gradients,
     HardCoded,
@@ -72,6 +73,7 @@ MAX_EVENTS: dict[type[Event], int] = {
     Constructed: 1,
     Parts: 1,
     Trial: 1,
+    Equal: 20,
     CaseOutput: 200,
     Gradients: 20,
     Raised: 100,
@@ -175,6 +177,8 @@ def _decode_arrays(event: AnyEvent, block: bytes) -> Arrays:
         wanted = {f"inside/{k}" for k in range(len(event.inside))} if is_open else {"output"}
     elif isinstance(event, Gradients):
         wanted = set(GRADIENTS)
+    elif isinstance(event, Equal):
+        wanted = {"gradients"}
     if not block:
         return {}
     if len(block) < ARRAYS_HEADER.size or ARRAYS_HEADER.unpack_from(block)[0] > MAX_ARRAYS_HEADER_BYTES:

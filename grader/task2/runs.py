@@ -115,7 +115,9 @@ class NotebookRunner:
             "only_computes": reading.only_computes,
             "spoils": {str(call): spoil for call, spoil in (spoils or {}).items()},
         }
-        outcome = self._sandbox.run(self._kind, protocol.encode(body), self._assignment.limits)
+        outcome = self._sandbox.run(
+            self._kind, protocol.encode(body, dict(self._roles.places)), self._assignment.limits
+        )
         return self._gather(outcome)
 
     def _gather(self, outcome: Outcome) -> NotebookRun:

@@ -29,7 +29,7 @@ from driver.phases import Failed, Phases
 from driver.recorded import Recorded
 from driver.student import student_module
 from driver.student.contents import drained
-from driver.student.observations import MAX_NAME, describe
+from driver.student.observations import MAX_NAME, describe, to_array, watchable
 from driver.weights import roles
 from driver.weights.weight_shapes import count_gates
 
@@ -101,7 +101,7 @@ class Driver:
                 request["plans_passed_over"],
                 only_computes=request["prepared"] and request["only_computes"],
             )
-            self._models = Models(request, self._channel, self._phases, self._module, self._builder)
+            self._models = Models(request, self._arrays, self._channel, self._phases, self._module, self._builder)
             if self._begin():
                 for question in request["questions"]:
                     with contextlib.suppress(Failed):
@@ -209,6 +209,9 @@ class Driver:
     def _answer(self, case: Question, sizes: Sizes, x: tf.Tensor, built: Built, call: int) -> None:
         self._module.follow(sizes)
         self._phases.begin("inject")
+        if case["equal"]:
+            self._tell_gradients_of_equal(case, x, built)
+            return
         if len(built.candidates) > 1 and self._request["candidate"] is None:
             self._trial(case, x, built)
             return
@@ -310,6 +313,26 @@ class Driver:
         self._channel.send(
             "trial", stacked, case=case["id"], pairing=self._models.pairing, inside=places, repeats=repeats
         )
+
+    def _tell_gradients_of_equal(self, case: Question, x: tf.Tensor, built: Built) -> None:
+        """Answer with one value in all weights, and send the gradients of every number of them.
+
+        The trusted side sees from these where a Keras LSTM has each number.
+        """
+        value = self._weights(case)["kernel"][0, 0]
+        leaves = self._models.open_weights(built.model)
+        for leaf in leaves:
+            if leaf.path not in self._models.states:
+                leaf.variable.assign(np.full(leaf.shape or (), value, np.float32))
+        with tf.GradientTape(persistent=True) as tape:
+            output = self._call(case, x, built, call=0)
+        watched = [watchable(leaf.variable) for leaf in leaves]
+        sums = [
+            tape.gradient(output, watched, output_gradients=tf.constant(factors), unconnected_gradients="zero")
+            for factors in self._arrays[f"{case['id']}/factors"]
+        ]
+        flat = np.stack([np.concatenate([to_array(each).ravel() for each in of_sum]) for of_sum in sums])
+        self._channel.send("equal", {"gradients": flat}, case=case["id"])
 
     @staticmethod
     def _repeats(built: Built, x: tf.Tensor) -> bool:

@@ -43,12 +43,20 @@ class Models:
 
     Attributes:
         pairing: the order of weights whose names say nothing; a trial finds it.
+        states: paths of variables that a call assigns.
     """
 
     def __init__(
-        self, request: ClassRequest, channel: Channel, phases: Phases, module: StudentModule, builder: Builder
+        self,
+        request: ClassRequest,
+        arrays: dict[str, np.ndarray],
+        channel: Channel,
+        phases: Phases,
+        module: StudentModule,
+        builder: Builder,
     ) -> None:
         self._request = request
+        self._arrays = arrays
         self._channel = channel
         self._phases = phases
         self._module = module
@@ -59,7 +67,7 @@ class Models:
         # The first model's sizes differ most: it shows which weights do nothing, and what the others are for, by path.
         self._unused: frozenset[str] = frozenset()
         self._uses: dict[str, Use] = {}
-        self._states: list[str] = []
+        self.states: list[str] = []
 
     def get(self, case: Question) -> Built | None:
         return self._models.get((case["features"], case["units"]))
@@ -127,7 +135,14 @@ class Models:
         if not self._models:
             self._unused = self._find_unused(sizes, built.model, x)
         leaves = self.leaves(built.model)
-        built.candidates, evidence = self.candidates(leaves, sizes)
+        known = roles.recognised(
+            find_leaves(built.model, self._module.names),
+            self._arrays,
+            sizes["features"],
+            sizes["units"],
+            self._request["unpack_names"],
+        )
+        built.candidates, evidence = ([known], "numbers") if known else self.candidates(leaves, sizes)
         peepholes, behind = self._peepholes(leaves, sizes, built)
         if peepholes or behind:
             others = [leaf for leaf in leaves if leaf not in (*peepholes, *behind)]
@@ -148,8 +163,8 @@ class Models:
                     (leaf.layer or leaf.path)[:MAX_NAME]: "x" if (leaf.shape or ())[0] == sizes["features"] else "h"
                     for leaf in (placement.misfed if placement else ())
                 },
-                states=[path[:MAX_NAME] for path in self._states[:MOST_HOLDERS_TOLD]],
-                square=any(leaf.is_square and leaf.layer is None for leaf in leaves),
+                states=[path[:MAX_NAME] for path in self.states[:MOST_HOLDERS_TOLD]],
+                open=evidence != "names" or (placement is not None and placement.is_open),
                 drops=any("dropout" in name.lower() for name in self._names_in_code()),
                 **self._untracked(built, placement),
                 **gaps(leaves, sizes["features"], sizes["units"]),
@@ -160,7 +175,6 @@ class Models:
         leaves = [leaf for leaf in find_leaves(model, self._module.names) if leaf.path not in self._unused]
         for leaf in leaves:
             leaf.use = self._uses.get(leaf.path)
-            leaf.turned = self._request["turned"] and leaf.layer is None
         return leaves
 
     def _find_unused(self, sizes: Sizes, model: Any, x: tf.Tensor) -> frozenset[str]:
@@ -176,9 +190,9 @@ class Models:
 
         self._module.follow(sizes | {"timesteps": steps.shape[1]})
         try:
-            self._states = [leaf.path for leaf in find_states(leaves, call)]
+            self.states = [leaf.path for leaf in find_states(leaves, call)]
             left_out = [leaf.path for leaf in find_unused(leaves, call)] if is_crowded(found) else []
-            return frozenset([*self._states, *left_out])
+            return frozenset([*self.states, *left_out])
         except Exception:  # the experiment is our idea, not the exercise's
             return frozenset()
         finally:
@@ -190,13 +204,17 @@ class Models:
             leaves, sizes["features"], sizes["units"], request["unpack_names"], self.pairing, request["joined"]
         )
 
+    def open_weights(self, model: Any) -> list[Leaf]:
+        """List the weights that may be recognised."""
+        return roles.open_weights(find_leaves(model, self._module.names))
+
     def _names_in_code(self) -> Iterator[str]:
         return (name for code in own_codes(self._module.names) for name in code.co_names)
 
     @staticmethod
     def _untracked(built: Built, placement: roles.Placement | None) -> dict[str, Any]:
         try:
-            found = untracked(built.model, [leaf for leaf, *_ in placement.slots] if placement else [])
+            found = untracked(built.model, [slot.leaf for slot in placement.slots] if placement else [])
             knows_none = not built.model.trainable_variables
         except Exception:  # the student's own `trainable_weights` may raise anything
             return {}
@@ -209,7 +227,7 @@ class Models:
 
     def _peepholes(self, leaves: list[Leaf], sizes: Sizes, built: Built) -> tuple[list[Leaf], list[Leaf]]:
         """Find the weights through which gates see c, and those behind the cell, where names settle all others."""
-        if len(built.candidates) != 1:
+        if len(built.candidates) != 1 or built.candidates[0].is_recognised:
             return [], []
 
         def call(x: np.ndarray) -> np.ndarray:

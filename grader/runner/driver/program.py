@@ -21,11 +21,12 @@ def main(request_fd: int, lockdown_seconds: float) -> None:
     """Answer the request on `request_fd`. Runs in the child, behind the lockdown, which took so long."""
     request: ClassRequest | NotebookRequest
     request, block = read_request(request_fd)
+    arrays = safetensors.numpy.load(block) if block else {}
     own_warnings.show_only_own()
     if not request["prepared"]:
         plain_dense.uninstall()
         variable_names.uninstall()
     if request["task"] == "notebook":
-        notebook_run.run(request, Channel(lockdown.RESULT))
+        notebook_run.run(request, arrays, Channel(lockdown.RESULT))
     else:
-        Driver(request, safetensors.numpy.load(block), Channel(lockdown.RESULT), lockdown_seconds).run()
+        Driver(request, arrays, Channel(lockdown.RESULT), lockdown_seconds).run()

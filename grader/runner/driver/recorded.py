@@ -64,7 +64,7 @@ class Recorded:
 
     def _numbers(self, factors: np.ndarray, placement: roles.Placement) -> dict[str, np.ndarray]:
         """Return the gradients of the answer times factors, laid out as a Keras LSTM has its weights."""
-        variables = [watchable(leaf.variable) for leaf, *_ in placement.slots]
+        variables = [watchable(slot.leaf.variable) for slot in placement.slots]
         with self.tape:
             answer = tf.cast(self.output, tf.float32)
         found = self.tape.gradient(answer, [self.x, *variables], output_gradients=tf.constant(factors))
@@ -89,11 +89,13 @@ def _reach(
     unequal = [np.linspace(0.5, 1.5, math.prod(part.shape), dtype=np.float32).reshape(part.shape) for part in parts]
     of_x, *of_weights = tape.gradient(
         parts,
-        [x, *(watchable(leaf.variable) for leaf, *_ in slots)],
+        [x, *(watchable(slot.leaf.variable) for slot in slots)],
         output_gradients=[tf.constant(each) for each in unequal],
     )
     reach = {
-        f"{leaf.path[:MAX_NAME]} ({array} {gates})": None if gradient is None else largest(to_array(gradient))
-        for (leaf, array, gates, _), gradient in zip(slots, of_weights, strict=True)
+        f"{slot.leaf.path[:MAX_NAME]} ({slot.array} {slot.gates})": None
+        if gradient is None
+        else largest(to_array(gradient))
+        for slot, gradient in zip(slots, of_weights, strict=True)
     }
     return reach, None if of_x is None else largest(to_array(of_x)[:, 0])

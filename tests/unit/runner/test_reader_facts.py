@@ -118,6 +118,9 @@ def test_russian_names_that_are_used_as_they_are_written_are_fine(read, text: st
         ["o = tf.sigmoid(z[:, 96:])", "i = z[:, :32]", "g = tf.tanh(z[:, 64:96])", "f = z[:, 32:64]"],
         ["i = z[:, :self.n]", "f = z[:, self.n:2*self.n]", "g = z[:, self.n*2:self.n*3]", "o = z[:, 3*self.n:]"],
         ["p = tf.split(z, 4)", "i = p[0]", "f = p[1]", "g = p[2]", "o = p[3]"],
+        ["g, o, i, f = z[:, 2::4], z[:, 3::4], z[:, 0::4], z[:, 1::4]"],
+        ["f, i, o, g = [z[:, k::4] for k in (1, 0, 3, 2)]"],
+        ["i, f, g, o = [z[:, k:k+n] for k in range(0, 4*n, n)]"],
     ],
 )
 def test_the_order_of_a_four_way_split(read, lines: list[str]) -> None:
@@ -130,6 +133,8 @@ def test_the_order_of_a_four_way_split(read, lines: list[str]) -> None:
         "a, b, c, d = D(n), D(n), D(n), D(n)",
         "a, b, c, d = x.shape",
         "a, b, c, d = (D(n) for _ in range(4))",
+        "a, b, c, d = [z[k] for k in order]",
+        "a, b, c, d = y[0], z[0], y[1], z[1]",
     ],
 )
 def test_other_unpacking_is_no_split(read, line: str) -> None:

@@ -37,12 +37,12 @@ y = lstm(x)
 class NotebookModule(StudentModule):
     """A module that reports what its statements show and bind, and runs code under ``if __name__ == ...``."""
 
-    def __init__(self, request: NotebookRequest, channel: Channel) -> None:
+    def __init__(self, request: NotebookRequest, arrays: dict[str, np.ndarray], channel: Channel) -> None:
         super().__init__(request["source"], request["canonical"])
         # ``unittest.main()`` looks for tests here.
         sys.modules["__main__"] = self.module
         self.shown = Shown(lambda **record: channel.send("shown", **record))
-        self.watch = Watch(channel, self.shown, self.names, request)
+        self.watch = Watch(channel, self.shown, self.names, request, arrays)
         self.shown.listen(self.names)
         self.watch.start()
         if request["supply_layer"]:
@@ -67,7 +67,7 @@ class NotebookModule(StudentModule):
             self.watch.after_statement()
 
 
-def run(request: NotebookRequest, channel: Channel) -> None:
+def run(request: NotebookRequest, arrays: dict[str, np.ndarray], channel: Channel) -> None:
     """Run the statements that `request` names."""
     started = time.monotonic()
     tf.keras.utils.set_random_seed(SEED)
@@ -75,7 +75,7 @@ def run(request: NotebookRequest, channel: Channel) -> None:
     # Nothing is traced: a graph would keep the answer as it was, spoiled or not, when the graph was made.
     tf.config.run_functions_eagerly(True)
     channel.send("phase", name="notebook")
-    module = NotebookModule(request, channel)
+    module = NotebookModule(request, arrays, channel)
 
     left = MAX_FAILURES
 

@@ -49,7 +49,14 @@ class Watched:
 class Watch:
     """A watch on the calls of models. Args: spoils: call number -> ``by`` (shift, pattern, keras) and ``amount``."""
 
-    def __init__(self, channel: Channel, shown: Shown, names: dict[str, Any], request: NotebookRequest) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        shown: Shown,
+        names: dict[str, Any],
+        request: NotebookRequest,
+        arrays: dict[str, np.ndarray],
+    ) -> None:
         self._channel = channel
         self._shown = shown
         self._names = names
@@ -57,6 +64,7 @@ class Watch:
         self._unpack_names = request["unpack_names"]
         self._pairing = request["pairing"]
         self._joined = request["joined"]
+        self._arrays = arrays
         self._only_computes = request["prepared"] and request["only_computes"]
         self._spoils = {int(call): spoil for call, spoil in request["spoils"].items()}
         self._models: list[Watched] = []
@@ -223,13 +231,11 @@ class Watch:
     def _own_weights(self, watched: Watched) -> dict[str, np.ndarray]:
         if not 0 < watched.features * watched.units < 1 << 20:
             return {}
-        leaves = find_leaves(watched.model, self._names)
-        found, _ = roles.candidates(
-            leaves, watched.features, watched.units, self._unpack_names, self._pairing, self._joined
-        )
-        if not found:
-            return {}
-        return roles.collect(found[min(self._candidate, len(found) - 1)], watched.features, watched.units)
+        leaves, features, units = find_leaves(watched.model, self._names), watched.features, watched.units
+        if known := roles.recognised(leaves, self._arrays, features, units, self._unpack_names):
+            return roles.collect(known, features, units)
+        found, _ = roles.candidates(leaves, features, units, self._unpack_names, self._pairing, self._joined)
+        return roles.collect(found[min(self._candidate, len(found) - 1)], features, units) if found else {}
 
 
 def _is_recurrent(layer: Any) -> bool:

@@ -30,12 +30,15 @@ class Leaf:
     layout: str = "plain"  # how its axes stand, see `sort_by_shape`
     gates: int = 1  # of how many gates it holds columns, see `sort_by_shape`
     is_square: bool = False  # its shape fits more than one layout
-    turned: bool = False  # take another of these layouts than the rest of the weights have
     use: Use | None = None  # what it is for, where a model of other sizes showed that
 
     @property
     def is_kernel(self) -> bool:
         return self.layer is not None and self.path.endswith(".kernel")
+
+    def is_shaped(self, *shapes: tuple[int, ...]) -> bool:
+        """Return whether it has one of these shapes, apart from axes of length 1."""
+        return any(self.bare == tuple(length for length in shape if length != 1) for shape in shapes)
 
     @property
     def bare(self) -> tuple[int, ...]:

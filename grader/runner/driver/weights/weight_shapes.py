@@ -66,31 +66,31 @@ def sort_by_shape(leaves: Sequence[Leaf], features: int, units: int) -> Sorted:
     biases = []
     for leaf, groups, fits in readings:
         # With four features a bias (4, units) or (units, 4) looks like the kernel of one gate.
-        is_like_bias = leaf.bare in ((4, units), (units, 4)) and groups is single and leaf.use is None
+        is_like_bias = leaf.is_shaped((4, units), (units, 4)) and groups is single and leaf.use is None
         if is_like_bias and (has_fused or leaf.path.rpartition(".")[2][:1] in "bB"):
             biases.append(leaf)
             continue
         array = next(iter(fits))
         likely = sorted(fits[array], key=lambda layout: -popular[layout])
         leaf.is_square = len(likely) > 1
-        leaf.layout = likely[leaf.turned and leaf.is_square]
+        leaf.layout = likely[0]
         groups[array].append(leaf)
     taken = {id(leaf) for leaf, _, _ in readings}
     # The kernel of a Dense layer of one unit, ``(units, 1)``, is no bias.
     biases += [leaf for leaf in shaped if id(leaf) not in taken and not leaf.is_kernel]
     for leaf in biases:
-        leaf.layout = "gates_last" if leaf.bare == (units, 4) else "plain"
+        leaf.layout = "gates_last" if leaf.is_shaped((units, 4)) else "plain"
         leaf.gates = leaf.bare[0] // units if len(leaf.bare) == 1 else max(1, math.prod(leaf.bare) // units)
     bundled = {array: _together(single[array], bundles[array], shaped) for array in rows if not fused[array]}
-    several = [leaf for leaf in biases if leaf.bare in ((2 * units,), (3 * units,), (2, units), (3, units))]
-    loose = [leaf for leaf in biases if leaf.bare == (units,) and leaf.layer is None]
+    several = [leaf for leaf in biases if leaf.is_shaped((2 * units,), (3 * units,), (2, units), (3, units))]
+    loose = [leaf for leaf in biases if leaf.is_shaped((units,)) and leaf.layer is None]
     bundled["bias"] = _together(loose, [leaf for leaf in several if leaf.layer is None], shaped)
     return Sorted(
         fused,
         {array: [] if bundled.get(array) else leaves for array, leaves in single.items()},
         {array: bundled.get(array, []) for array in (*rows, "bias")},
-        [leaf for leaf in biases if leaf.bare in ((4 * units,), (4, units), (units, 4))],
-        [leaf for leaf in biases if leaf.bare == (units,)],
+        [leaf for leaf in biases if leaf.is_shaped((4 * units,), (4, units), (units, 4))],
+        [leaf for leaf in biases if leaf.is_shaped((units,))],
         several if any(bundled.values()) else [],
         [leaf for leaf in leaves if leaf.shape is None],
     )
@@ -209,7 +209,7 @@ def _layouts(leaf: Leaf, rows: int, units: int, gates: int) -> tuple[str, ...]:
             "split": (rows, gates, units),
             "gates_last": (rows, units, gates),
         }
-    return tuple(layout for layout, shape in shapes.items() if leaf.bare == shape)
+    return tuple(layout for layout, shape in shapes.items() if leaf.is_shaped(shape))
 
 
 def laid_out(columns: np.ndarray, leaf: Leaf, gates: int) -> np.ndarray:
@@ -227,18 +227,6 @@ def laid_out(columns: np.ndarray, leaf: Leaf, gates: int) -> np.ndarray:
     elif leaf.layout == "gates_last":
         columns = columns.reshape(gates, -1).T
     return columns.reshape(leaf.shape or ())
-
-
-def as_columns(values: np.ndarray, leaf: Leaf, array: str, gates: int) -> np.ndarray:
-    """Reverse `laid_out`."""
-    if array == "bias":
-        return values.reshape(-1, gates).T.ravel() if leaf.layout == "gates_last" else values.ravel()
-    axes = {"stacked": (1, 0, 2), "stacked_transposed": (2, 0, 1), "split": (0, 1, 2), "gates_last": (0, 2, 1)}
-    values = values.reshape(leaf.bare) if leaf.bare else values
-    if leaf.layout in axes:
-        values = values.transpose(axes[leaf.layout])
-        return values.reshape(values.shape[0], gates * values.shape[2])
-    return values.T if leaf.layout == "transposed" else values
 
 
 def open_to_c(leaf: Leaf, units: int) -> None:

@@ -82,15 +82,14 @@ def _unpacked(assignments: Iterable[ast.Assign]) -> Iterable[list[str]]:
     for node in assignments:
         for target in node.targets:
             if isinstance(target, ast.Tuple | ast.List) and len(target.elts) == 4 and _is_in_parts(node.value):
-                names = [_name_of(element) for element in target.elts]
-                if all(names):
-                    yield [name for name in names if name]
+                names = [name for element in target.elts if (name := _name_of(element))]
+                places = _places_in_loop(node.value)
+                if len(names) == len(places) == 4:
+                    yield [name for _, name in sorted(zip(places, names, strict=True))]
 
 
 def _is_in_parts(value: ast.expr) -> bool:
     match value:
-        case ast.Tuple(elts=parts) | ast.List(elts=parts):
-            return all(_part(part) is not None for part in parts)
         case ast.ListComp(elt=part) | ast.GeneratorExp(elt=part):
             return any(isinstance(node, ast.Subscript) for node in ast.walk(part))
         case ast.Call(func=ast.Attribute(attr=name)) | ast.Call(func=ast.Name(id=name)):
@@ -100,17 +99,42 @@ def _is_in_parts(value: ast.expr) -> bool:
     return isinstance(value, ast.Name)
 
 
+def _places_in_loop(value: ast.expr) -> list[float]:
+    """Return the places of four parts in the order in which a loop takes them; empty where it does not tell."""
+    if not isinstance(value, ast.ListComp | ast.GeneratorExp):
+        return [0, 1, 2, 3]
+    match value.generators[0].iter:
+        case ast.Tuple(elts=items) | ast.List(elts=items):
+            places = [place for item in items if (place := _number(item)) is not None]
+            return places if len(places) == len(items) else []
+        case (
+            ast.Call(func=ast.Name(id="range"), args=[_])
+            | ast.Call(func=ast.Name(id="range"), args=[ast.Constant(value=0), *_])
+        ):
+            return [0, 1, 2, 3]
+    return []
+
+
 def _sliced(assignments: Iterable[ast.Assign]) -> Iterable[list[str]]:
     """Yield names of ``i = tf.sigmoid(z[:, :n])`` and its three siblings, in the order of the slices."""
     parts: dict[str, list[tuple[float, str]]] = defaultdict(list)
     for node in assignments:
-        if len(node.targets) == 1 and (name := _name_of(node.targets[0])):
-            part = _part(node.value)
-            if part is not None:
+        for target, value in _pairs(node):
+            if (name := _name_of(target)) and (part := _part(value)) is not None:
                 parts[part[0]].append((part[1], name))
     for found in parts.values():
         if len(found) == 4 and len({place for place, _ in found}) == 4:
             yield [name for _, name in sorted(found)]
+
+
+def _pairs(node: ast.Assign) -> Iterable[tuple[ast.expr, ast.expr]]:
+    """Return what is assigned to what: ``i, f = z[0], z[1]`` assigns twice."""
+    match node.targets, node.value:
+        case [ast.Tuple(elts=targets) | ast.List(elts=targets)], ast.Tuple(elts=values) | ast.List(elts=values):
+            return zip(targets, values, strict=False)
+        case [target], value:
+            return [(target, value)]
+    return []
 
 
 def _part(value: ast.expr) -> tuple[str, float] | None:

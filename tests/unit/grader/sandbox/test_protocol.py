@@ -64,6 +64,7 @@ EVENTS = {
     "hard_coded": {"sizes": {"batch": 10}},
     "parts": {"roles": {}, "evidence": None, "candidates": 0, "found": []},
     "trial": {"case": "exercise", "pairing": {}, "repeats": True},
+    "equal": {"case": "exercise"},
     "output": {key: value for key, value in OUTPUT.items() if key != "event"},
     "gradients": {"case": "exercise", "reach": {}, "first_timestep": None},
     "called": {"call": 0, "model": 0, "side": "student", "statement": 1, "moment": -1, "input": None},

@@ -1,0 +1,89 @@
+"""Right classes whose weights stand as no layer of Keras has them, and a layer of one unit: all get full marks."""
+
+from __future__ import annotations
+
+import pytest
+
+from grader.assignment import Assignment, load_assignments
+from grader.pipeline import grade
+from grader.sandbox import ForkSandbox
+from grader.submission import Submission
+from reference import ReferenceStore
+
+SOURCE = """\
+import tensorflow as tf
+
+class LSTM(tf.keras.Model):
+    def __init__(self, n):
+        super().__init__()
+        self.n = n
+
+    def build(self, shape):
+        m, n = shape[-1], self.n
+        new = lambda name, *shape: self.add_weight(name=name, shape=shape)
+        {build}
+
+    def call(self, x):
+        n = self.n
+        h = c = tf.zeros((tf.shape(x)[0], n))
+        outputs = []
+        for t in range(x.shape[1]):
+            a = x[:, t]
+            {step}
+            c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+            h = tf.sigmoid(o) * tf.tanh(c)
+            outputs.append(h)
+        return tf.stack(outputs, axis=1)
+"""
+FUSED = 'self.W, self.U, self.b = new("W", m, 4 * n), new("U", n, 4 * n), new("b", 4 * n)'
+LAYOUTS = {
+    "plain": (FUSED, "i, f, g, o = tf.split(a @ self.W + h @ self.U + self.b, 4, axis=1)"),
+    "named": (
+        'self.Wi, self.Wf, self.Wc, self.Wo = [new(k, m + n, n) for k in "ifco"]; self.b = new("b", 4, n)',
+        (
+            "i, f, g, o = [tf.concat([a, h], 1) @ w + self.b[k]"
+            " for k, w in enumerate((self.Wi, self.Wf, self.Wc, self.Wo))]"
+        ),
+    ),
+    "last_axis": (
+        'self.W, self.U, self.b = new("W", n, m, 4), new("U", n, n, 4), new("b", 4, n)',
+        (
+            "z = tf.einsum('bm,umg->gbu', a, self.W) + tf.einsum('bk,ukg->gbu', h, self.U) + self.b[:, None]; "
+            "g, o, f, i = z[0], z[1], z[2], z[3]"
+        ),
+    ),
+    "a_matrix_for_each_unit": (
+        'self.units = [new("u%d" % k, m + n + 1, 4) for k in range(n)]',
+        (
+            "v = tf.concat([a, h, tf.ones_like(a[:, :1])], 1); "
+            "i, f, g, o = tf.unstack(tf.stack([v @ w for w in self.units], axis=1), axis=2)"
+        ),
+    ),
+    "two_biases": (
+        FUSED + '; self.more = new("more", 4 * n)',
+        "z = tf.reshape(a @ self.W + self.b + h @ self.U + self.more, (-1, n, 4)); o, g, f, i = tf.unstack(z, axis=2)",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def assignment() -> Assignment:
+    """An assignment whose layers have one unit, or one feature, too."""
+    usual = load_assignments()["lstm-layer"]
+    sizes = {"exercise": (2, 5, 4, 8), "other_shape": (5, 3, 1, 2), "larger_values": (3, 7, 2, 1)}
+    cases = [
+        case.model_copy(update=dict(zip(("batch", "timesteps", "features", "units"), sizes[case.id], strict=True)))
+        for case in usual.cases
+        if case.id in sizes
+    ]
+    return usual.model_copy(update={"cases": cases})
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_weights_may_stand_as_they_like(
+    layout: str, assignment: Assignment, sandbox: ForkSandbox, references: ReferenceStore
+) -> None:
+    build, step = LAYOUTS[layout]
+    source = SOURCE.format(build=build, step=step)
+    report = grade(Submission("solution.py", source.encode()), assignment, sandbox=sandbox, references=references)
+    assert report.points == 100, [(check.id, check.code) for check in report.checks]
