@@ -102,7 +102,7 @@ def test_an_output_that_is_no_answer_earns_only_the_contract(evidence_of, respon
     assert {check.id for check in checks.values() if check.points} == {"contract"}
 
 
-@pytest.mark.parametrize("shaped", [lambda y: y[:, :1], lambda y: y[:, 0], lambda y: y[..., :-1], lambda y: y.mean(1)])
+@pytest.mark.parametrize("shaped", [lambda y: y[..., :-1], lambda y: y.mean(1)])
 def test_an_answer_that_does_not_show_what_the_cell_does_earns_nothing(evidence_of, shaped):
     assert _points(evidence_of(lambda case: shaped(case.expected))) == 0
 
