@@ -242,8 +242,8 @@ class Examiner:
 
     def equal(self) -> Questions:
         """Ask for the gradients of each number of the weights, once for each size of the cases' layers."""
-        by_size = {(case.spec.features, case.spec.units): recognition.question(case) for case in self._cases}
-        names, cases = _names(np.random.default_rng([*self._seed, 2])), tuple(by_size.values())
+        by_size = {(case.spec.features, case.spec.units): recognition.question(case) for case in self.cases}
+        names, cases = _names(self._random("equal")), tuple(by_size.values())
         asked = (Question(next(names), case, equal=True, main=case is cases[0]) for case in cases)
         return Questions(tuple(asked), cases)
 
