@@ -81,9 +81,10 @@ def assignment() -> Assignment:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_weights_may_stand_as_they_like(
-    layout: str, assignment: Assignment, sandbox: ForkSandbox, references: ReferenceStore
+    layout: str, assignment: Assignment, sandbox: ForkSandbox, references: ReferenceStore, questions_seed: bytes
 ) -> None:
     build, step = LAYOUTS[layout]
     source = SOURCE.format(build=build, step=step)
-    report = grade(Submission("solution.py", source.encode()), assignment, sandbox=sandbox, references=references)
+    submission = Submission("solution.py", source.encode())
+    report = grade(submission, assignment, seed=questions_seed, sandbox=sandbox, references=references)
     assert report.points == 100, [(check.id, check.code) for check in report.checks]
