@@ -264,7 +264,7 @@ def _expected_bytes(references: ReferenceStore) -> list[bytes]:
 
 
 def _search_run(pid: int, needles: list[bytes]) -> list[bytes]:
-    """Return those that are in the memory of a neighbour; its own word is the witness that this is the memory to search."""
+    """Return those that are in the memory of a neighbour. Its own word is the witness that this is what to search."""
     word = b"a word of this submission"
     try:
         found = _search(pid, [word, *needles])
