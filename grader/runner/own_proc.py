@@ -1,7 +1,7 @@
 """A /proc in the outer ring that shows a run nothing but itself.
 
 Landlock does not restrict `stat`. For any process `stat` shows how many files and threads it has open, so two runs
-could communicate: one opens files, the other counts them. For an entry of the system (/proc/sys/kernel/...) it shows
+could communicate: one opens files, the other counts them. For an entry of the system (/proc/tty/drivers) it shows
 when somebody first asked for it. So there are no such entries here. The kernel can hide processes from those that may
 not trace them, and no run may trace another. The warm process watches its runs through /proc, so it gets access: as
 root by its group, which no run has, and otherwise by the right to trace, which runs give up (`Wall.apply` of

@@ -29,7 +29,7 @@ _find_library = ctypes.util.find_library
 ctypes.util.find_library = {"c": "libc.so.6", "seccomp": "libseccomp.so.2"}.get  # type: ignore[assignment]
 try:
     import pyseccomp
-    from pyseccomp import ALLOW, EQ, ERRNO, KILL_PROCESS, MASKED_EQ, Arg, Attr
+    from pyseccomp import ALLOW, EQ, ERRNO, KILL_PROCESS, LT, MASKED_EQ, Arg, Attr
 finally:
     ctypes.util.find_library = _find_library
 
@@ -91,6 +91,8 @@ CLOCK_MASK = 0xFFFFFFF0
 # it one's priority.
 FUTEX_MASK = 0xFFFFFFFF & ~(0x80 | 0x100)  # without: for this process only, by the clock of the day
 FUTEX = (0, 1, 3, 4, 5, 9, 10)
+# Signals from this number on wait in a queue, whose limit counts those of all processes of a user.
+FIRST_QUEUED = 32
 # The exact flags that pthread_create() uses for a thread: with them a clone is no process and no namespace, and shares
 # its files and folders with the thread that made it.
 THREAD = 0x003D0F00
@@ -180,8 +182,8 @@ def compile_filter(*, gpu: bool = False) -> Program:
             _add(allowed, ALLOW, name, Arg(index, MASKED_EQ, mask, value))
     if gpu:
         _allow_socket_of_cuda(allowed)
-    for name in ("kill", "tgkill"):
-        _add(allowed, ALLOW, name, Arg(0, EQ, OWN_PID))
+    for name, signal_at in (("kill", 1), ("tgkill", 2)):
+        _add(allowed, ALLOW, name, Arg(0, EQ, OWN_PID), Arg(signal_at, LT, FIRST_QUEUED))
     for process in (0, OWN_PID):
         for name in OF_A_PROCESS:
             _add(allowed, ALLOW, name, Arg(0, EQ, process))
