@@ -50,7 +50,7 @@ ASKED = {
     "priority of another process": "os.getpriority(os.PRIO_PROCESS, os.getppid())",
     "priority of a user": "os.getpriority(os.PRIO_USER, 0)",
     "the holder of a lock": "syscall('futex', ctypes.byref(ctypes.c_int(os.getppid())), 6, 0, 0, 0, 0)",
-    "room in the queue of signals": "signal.signal(signal.SIGRTMIN, signal.SIG_IGN), signal.raise_signal(signal.SIGRTMIN)",
+    "room in the queue of signals": "signal.signal(64, signal.SIG_IGN), signal.raise_signal(64)",
     "priority": "os.setpriority(os.PRIO_PROCESS, 0, 10)",
     "cores": "os.sched_setaffinity(0, {0})",
 }
