@@ -122,18 +122,21 @@ class Supervisor:
                 self._kill(child, order["reason"])
             return True
         status_fd, *child_fds = fds
-        self._start(message, order, status_fd, child_fds)
+        self._start(order, status_fd, child_fds)
         for fd in child_fds:
             os.close(fd)
         return True
 
-    def _start(self, message: bytes, order: dict[str, Any], status_fd: int, child_fds: Sequence[int]) -> None:
+    def _start(self, order: dict[str, Any], status_fd: int, child_fds: Sequence[int]) -> None:
         os.set_blocking(status_fd, False)  # a reader that does not read must not block this process
         try:
             folder_fd = os.open(order["directory"], os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:
             pid = None
         else:
+            # The wall time that is left of a budget would tell how long the earlier runs of a submission took.
+            limits = {name: value for name, value in order["limits"].items() if name != "wall_seconds"}
+            message = json.dumps({"directory": order["directory"], "uid": order["uid"], "limits": limits}).encode()
             pid = self._template.fork(message, child_fds, lambda: self._beat(status_fd))
             if pid is None:
                 os.close(folder_fd)

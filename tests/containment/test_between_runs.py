@@ -1,6 +1,6 @@
 """Two submissions that would talk to each other through the box: what one does, another must not find.
 
-docs/threat-model.md names the rest: numbers that the kernel gives out in turn, and time.
+docs/threat-model.md has a table of all ways, and measures those that stay.
 """
 
 from __future__ import annotations
@@ -91,6 +91,20 @@ def test_a_run_may_ask_for_its_own_figures_and_gets_the_same_for_every_thread_th
         }
     )
     assert outcomes == dict.fromkeys(outcomes, "done")
+
+
+def test_a_run_does_not_learn_how_much_time_earlier_ones_have_left(graded, written):
+    """Runs of a submission share a budget. Code of ours that calls the submission holds the limits that it needs."""
+    body = """
+        frame, limits = sys._getframe(), []
+        while frame := frame.f_back:
+            orders = [value for value in frame.f_locals.values() if type(value) is dict and 'limits' in value]
+            limits += [order['limits'] for order in orders]
+        print(json.dumps(limits))
+    """
+    seen = json.loads(graded(written(class_body=body)).output.stdout)
+    assert seen
+    assert [limits for limits in seen if "wall_seconds" in limits] == []
 
 
 @pytest.fixture(scope="module")
