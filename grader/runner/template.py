@@ -25,7 +25,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 import lockdown
 
@@ -75,6 +75,8 @@ class Template:
                     self._socket.close()
                     lockdown.die_with(supervisor)
                     _serve(theirs, wall, run, begin)
+                except BaseException:  # in any case it ends here and never becomes a second supervisor
+                    traceback.print_exc()
                 finally:
                     os._exit(1)
         self._socket.settimeout(1.0)
@@ -123,7 +125,7 @@ def _serve(
             except OSError:
                 pid = -1
             if pid == 0:
-                _become_run(json.loads(message), dict(zip(DESCRIPTORS, fds, strict=True)), parent, wall, run, begin)
+                _become_run(message, fds, parent, wall, run, begin)
             for fd in fds:
                 os.close(fd)
             supervisor.send(b"%d" % max(pid, NO_PROCESS))
@@ -134,8 +136,8 @@ def _serve(
 
 
 def _become_run(
-    order: dict[str, Any],
-    descriptors: dict[int, int],
+    message: bytes,
+    fds: Sequence[int],
     parent: int,
     wall: lockdown.Wall,
     run: Callable[[int, float], None],
@@ -143,6 +145,7 @@ def _become_run(
 ) -> NoReturn:
     code = REFUSED_EXIT_CODE
     try:
+        order, descriptors = json.loads(message), dict(zip(DESCRIPTORS, fds, strict=True))
         seconds = wall.apply(descriptors, order["directory"], order["limits"], order["uid"], parent)
         # Ignored where the service was started in the background; a run must not depend on that.
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -130,6 +130,12 @@ def test_a_warm_process_that_works_no_longer_is_replaced(sandbox, warm, end):
     assert ended(warm)
 
 
+def test_a_warm_process_whose_template_is_killed_is_replaced(sandbox, warm):
+    os.kill(children(warm)[0], signal.SIGKILL)
+    assert _reads(sandbox)
+    assert sandbox.pids() != [warm]
+
+
 def test_a_run_whose_warm_process_is_killed_is_done_again(sandbox, warm):
     killing = _each_run_of(warm, lambda child: os.kill(warm, signal.SIGKILL), times=1)
     assert _reads(sandbox, 10)
