@@ -26,6 +26,11 @@ def children(pid: int, *, recursive: bool = False) -> list[int]:
         return []
 
 
+def runs(warm: int) -> list[int]:
+    """The living runs of a warm process: it has a template, which forks them."""
+    return [run for template in children(warm) for run in children(template)]
+
+
 def command_line(pid: int) -> str:
     """Return the command line of a process; empty when it has ended."""
     try:

@@ -112,7 +112,7 @@ class Wall:
             limits: ``memory_bytes`` (on top of what the warm process holds), ``cpu_seconds``, ``file_bytes``,
                 ``open_files``, ``threads``.
             uid: user and group that no other run has; None when the warm process is not root.
-            parent: process id of the warm process, to notice that it died before PDEATHSIG was set.
+            parent: process id of the warm process.
         Returns: the seconds it took.
         Raises:
             OSError: a step failed.
@@ -134,9 +134,7 @@ class Wall:
             _keep_capabilities(0)  # in the ring the warm process has one in its own user namespace
         os.chdir(directory)
         _prctl(PR_SET_DUMPABLE, 0)  # after the change of user, which sets it again
-        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            raise Refused("the warm process is gone")
+        die_with(parent)
         _prctl(PR_SET_NO_NEW_PRIVS, 1)
         if self.state["landlock"][0]:
             self._restrict_files(directory)
@@ -231,6 +229,13 @@ def prepare(accepted_missing: Collection[str], gpu_nodes: Collection[str] = ()) 
     if abi < 1:
         return Wall(state, call_filter, readable_trees=(), gpu_nodes=())
     return Wall(state, call_filter, tuple(_python_trees()), tuple(gpu_nodes))
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends. Raises: Refused: it has ended already."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise Refused("the warm process is gone")
 
 
 def _lacks(abi: int, *, has_filter: bool) -> str:

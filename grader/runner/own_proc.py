@@ -1,9 +1,11 @@
 """A /proc in the outer ring that shows a run nothing but itself.
 
 Landlock does not restrict `stat`. For any process `stat` shows how many files and threads it has open, so two runs
-could communicate: one opens files, the other counts them. The kernel can hide processes from those that may not trace
-them, and no run may trace another. The warm process watches its runs through /proc, so it gets access: as root by its
-group, which no run has, and otherwise by the right to trace, which runs give up (`Wall.apply` of lockdown.py).
+could communicate: one opens files, the other counts them. For an entry of the system (/proc/tty/drivers) it shows
+when somebody first asked for it. So there are no such entries here. The kernel can hide processes from those that may
+not trace them, and no run may trace another. The warm process watches its runs through /proc, so it gets access: as
+root by its group, which no run has, and otherwise by the right to trace, which runs give up (`Wall.apply` of
+lockdown.py).
 
 Mounting takes a right (CAP_SYS_ADMIN) that the warm process of the ring has only for this, and gives up here.
 """
@@ -17,11 +19,10 @@ import signal
 
 PR_SET_DUMPABLE = 4
 MNT_DETACH = 2
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 4096
+MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
 CAPABILITY_VERSION_3 = 0x20080522
 CAP_SYS_ADMIN = 21
-# Entries that are no process. Root could write to them; bubblewrap covers them in its own /proc, too.
-OF_THE_SYSTEM = ("sys", "sysrq-trigger", "irq", "bus")
+ONLY_PROCESSES = "hidepid=2,subset=pid"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -45,14 +46,11 @@ def enter() -> str | None:
 
 
 def _mount() -> None:
-    as_root = os.geteuid() == 0
-    _call_mount(
-        "proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2,gid=0" if as_root else "hidepid=2"
-    )
-    for path in (f"/proc/{name}" for name in OF_THE_SYSTEM) if as_root else ():
-        if os.path.exists(path):
-            _call_mount(path, path, "", MS_BIND, "")
-            _call_mount("", path, "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "")
+    options = f"{ONLY_PROCESSES},gid=0" if os.geteuid() == 0 else ONLY_PROCESSES
+    flags = ctypes.c_ulong(MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    if _libc.mount(b"proc", b"/proc", b"proc", flags, options.encode()) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def _shows_runs() -> bool:
@@ -76,13 +74,6 @@ def _shows_runs() -> bool:
         os.waitpid(child, 0)
         os.close(ready)
         os.close(tell)
-
-
-def _call_mount(source: str, target: str, kind: str, flags: int, options: str) -> None:
-    texts = [text.encode() or None for text in (source, target, kind)]
-    if _libc.mount(*texts, ctypes.c_ulong(flags), options.encode() or None) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), target)
 
 
 def _give_up_mounting() -> None:

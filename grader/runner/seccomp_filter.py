@@ -29,7 +29,7 @@ _find_library = ctypes.util.find_library
 ctypes.util.find_library = {"c": "libc.so.6", "seccomp": "libseccomp.so.2"}.get  # type: ignore[assignment]
 try:
     import pyseccomp
-    from pyseccomp import ALLOW, EQ, ERRNO, KILL_PROCESS, MASKED_EQ, Arg, Attr
+    from pyseccomp import ALLOW, EQ, ERRNO, KILL_PROCESS, LT, MASKED_EQ, Arg, Attr
 finally:
     ctypes.util.find_library = _find_library
 
@@ -49,12 +49,11 @@ PLAIN = """
     getdents getdents64 ftruncate
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd eventfd2
     brk munmap mremap mprotect
-    futex set_robust_list rseq set_tid_address sched_yield sched_getaffinity sched_getparam
-    sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority getcpu
+    set_robust_list rseq set_tid_address sched_yield sched_get_priority_max sched_get_priority_min getcpu
     nanosleep gettimeofday time times getrusage
     setitimer getitimer alarm pause rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait
     sigaltstack restart_syscall
-    getpid gettid getppid getuid geteuid getgid getegid getpgrp getpgid getsid getgroups getresuid getresgid
+    getpid gettid getppid getuid geteuid getgid getegid getpgrp getgroups getresuid getresgid
     uname getrandom getrlimit exit exit_group
 """.split()  # noqa: SIM905  # a page of names reads better than a page of quotes
 
@@ -88,6 +87,12 @@ OPEN = (os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC, os.O_RDWR
 FOLDER_MODE = 0o700
 # Clocks of its own thread or process, or of the machine. Others are numbered by process, and show its CPU time.
 CLOCK_MASK = 0xFFFFFFF0
+# Waiting and waking. What is left out asks whether the thread that holds a lock exists, in whatever process, and lends
+# it one's priority.
+FUTEX_MASK = 0xFFFFFFFF & ~(0x80 | 0x100)  # without: for this process only, by the clock of the day
+FUTEX = (0, 1, 3, 4, 5, 9, 10)
+# Signals from this number on wait in a queue, whose limit counts those of all processes of a user.
+FIRST_QUEUED = 32
 # The exact flags that pthread_create() uses for a thread: with them a clone is no process and no namespace, and shares
 # its files and folders with the thread that made it.
 THREAD = 0x003D0F00
@@ -98,6 +103,7 @@ ARGUMENTS = (
     ("openat", 2, OPEN_MASK, OPEN),
     ("prctl", 0, 0xFFFFFFFF, PRCTL),
     ("fcntl", 1, 0xFFFFFFFF, FCNTL),
+    ("futex", 1, FUTEX_MASK, FUTEX),
     ("ioctl", 1, 0xFFFFFFFF, IOCTL),
     ("mkdir", 1, FOLDER_MODE, (FOLDER_MODE,)),
     ("mkdirat", 2, FOLDER_MODE, (FOLDER_MODE,)),
@@ -118,6 +124,10 @@ SYNCHRONISE = ("fsync", "fdatasync", "msync")
 REMOVE = ("unlink", "unlinkat", "rmdir")
 # Locks on files are visible to other runs and take kernel memory that nobody counts. A run is alone with its files.
 LOCK = ("flock",)
+# Answers about any process of that number, so they tell which there are: only about itself.
+OF_A_PROCESS = ("getpgid", "getsid", "sched_getaffinity")
+# These too. But libraries ask about their own threads, whose numbers no filter knows. 0 is the answer for every run.
+SCHEDULING = ("sched_getscheduler", "sched_getparam")
 LOCK_COMMANDS = (6, 7)  # of fcntl(), with and without waiting
 # libc tries these first and falls back only on ENOSYS. Numbers from 424 on are the same on all architectures.
 FALL_BACK = ("clone3", "openat2")
@@ -172,12 +182,16 @@ def compile_filter(*, gpu: bool = False) -> Program:
             _add(allowed, ALLOW, name, Arg(index, MASKED_EQ, mask, value))
     if gpu:
         _allow_socket_of_cuda(allowed)
-    for name in ("kill", "tgkill"):
-        _add(allowed, ALLOW, name, Arg(0, EQ, OWN_PID))
+    for name, signal_at in (("kill", 1), ("tgkill", 2)):
+        _add(allowed, ALLOW, name, Arg(0, EQ, OWN_PID), Arg(signal_at, LT, FIRST_QUEUED))
+    for process in (0, OWN_PID):
+        for name in OF_A_PROCESS:
+            _add(allowed, ALLOW, name, Arg(0, EQ, process))
+        _add(allowed, ALLOW, "getpriority", Arg(0, EQ, os.PRIO_PROCESS), Arg(1, EQ, process))
     # Reading its own limits, never setting them.
     _add(allowed, ALLOW, "prlimit64", Arg(0, EQ, 0), Arg(2, EQ, 0))
     _add(allowed, ALLOW, "fcntl", Arg(1, MASKED_EQ, 0xFFFFFFFF, SET_FLAGS), Arg(2, MASKED_EQ, UNBUFFERED, 0))
-    for name in (*REMOVE, *SYNCHRONISE, *LOCK):
+    for name in (*REMOVE, *SYNCHRONISE, *LOCK, *SCHEDULING):
         _add(allowed, NOTHING_DONE, name)
     for command in LOCK_COMMANDS:
         _add(allowed, NOTHING_DONE, "fcntl", Arg(1, MASKED_EQ, 0xFFFFFFFF, command))

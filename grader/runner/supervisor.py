@@ -1,4 +1,4 @@
-"""Forks, watches and ends the children of a warm process.
+"""Watches and ends the runs of a warm process, which its template forks (template.py).
 
 It watches through pidfds and a poll of /proc and of their folders: time, memory, threads, disk, and processes that were
 left behind. On each child's status pipe it sends a blank once a second before the verdict, as a sign of life.
@@ -6,7 +6,6 @@ left behind. On each child's status pipe it sends a blank once a second before t
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
@@ -14,16 +13,14 @@ import re
 import selectors
 import signal
 import socket
-import sys
-import tempfile
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import lockdown
 from starvation import Starvation, cpu_seconds, waits
+from template import REFUSED_EXIT_CODE, Template
 
 POLL_SECONDS = 0.02
 BEAT_SECONDS = 1.0
@@ -31,7 +28,6 @@ BEAT_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 # A run that has no core most of the time is ended after this many times its wall limit, to be tried again.
 STARVED_FACTOR = 3
-REFUSED_EXIT_CODE = 97
 # In /proc/PID/status, in the kernel's order. Swapped-out memory counts, and so do page tables: touching one page in
 # every 2 MiB of a read-only mapping takes a gigabyte of them in a second, and nothing else shows it.
 USE = re.compile(
@@ -41,8 +37,6 @@ USE = re.compile(
 )
 STATUS_BYTES = 4096
 DEEPEST_FOLDER = 15
-
-DESCRIPTORS = (lockdown.REQUEST, lockdown.RESULT, lockdown.STDOUT, lockdown.STDERR)
 
 
 @dataclass
@@ -76,24 +70,20 @@ class Child:
 
 
 class Supervisor:
-    """Forks, watches and reaps the children; one per zygote, single-threaded.
+    """Watches the runs of one warm process; single-threaded.
 
     Args:
-        run: answers the request on a descriptor in the child; is told how many seconds the lockdown took.
-        begin: is called in the child before that.
+        template: forks and collects them.
+        strays: a run can leave processes behind, because there is no seccomp.
     """
 
-    def __init__(
-        self,
-        control: socket.socket,
-        wall: lockdown.Wall,
-        run: Callable[[int, float], None],
-        begin: Callable[[], None],
-    ) -> None:
+    def __init__(self, control: socket.socket, template: Template, *, strays: bool) -> None:
         self._control = control
-        self._wall = wall
-        self._run = run
-        self._begin = begin
+        self._template = template
+        self._strays = strays
+        # Before a run has done anything, the memory of the template is its own.
+        with open(f"/proc/{template.pid}/status", "rb") as status:
+            self._base_memory, _ = _memory_and_threads(status.fileno()) or (0, 0)
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
         self._children: dict[str, Child] = {}
@@ -119,10 +109,7 @@ class Supervisor:
                 self._check(child)
             if looked > self._next_beat:
                 self._next_beat = looked + BEAT_SECONDS
-                for child in self._children.values():
-                    child.miss()
-                    if not self._tell(child, b" "):
-                        self._kill(child, None)
+                self._beat()
 
     def _receive(self) -> bool:
         message, fds, _, _ = socket.recv_fds(self._control, 65536, 8)
@@ -135,56 +122,41 @@ class Supervisor:
                 self._kill(child, order["reason"])
             return True
         status_fd, *child_fds = fds
-        self._start(order, status_fd, dict(zip(DESCRIPTORS, child_fds, strict=True)))
+        self._start(order, status_fd, child_fds)
         for fd in child_fds:
             os.close(fd)
         return True
 
-    def _start(self, order: dict[str, Any], status_fd: int, descriptors: dict[int, int]) -> None:
-        # Buffered output would be written once more by every child.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        parent = os.getpid()
-        try:
-            with contextlib.ExitStack() as on_failure:
-                on_failure.callback(os.close, status_fd)
-                folder_fd = os.open(order["directory"], os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-                on_failure.callback(os.close, folder_fd)
-                pid = os.fork()
-                on_failure.pop_all()
-        except OSError:  # no folder or no process: without a verdict the trusted side counts the run as lost
-            return
-        if pid == 0:
-            self._become_child(order, descriptors, parent)
+    def _start(self, order: dict[str, Any], status_fd: int, child_fds: Sequence[int]) -> None:
         os.set_blocking(status_fd, False)  # a reader that does not read must not block this process
+        try:
+            folder_fd = os.open(order["directory"], os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            pid = None
+        else:
+            # The wall time that is left of a budget would tell how long the earlier runs of a submission took.
+            limits = {name: value for name, value in order["limits"].items() if name != "wall_seconds"}
+            message = json.dumps({"directory": order["directory"], "uid": order["uid"], "limits": limits}).encode()
+            pid = self._template.fork(message, child_fds, lambda: self._beat(status_fd))
+            if pid is None:
+                os.close(folder_fd)
+        if pid is None:  # no folder or no process: without a verdict the trusted side counts the run as lost
+            os.close(status_fd)
+            return
         pidfd = os.pidfd_open(pid)
         proc_fd = os.open(f"/proc/{pid}/status", os.O_RDONLY)
-        base_memory, _ = _memory_and_threads(proc_fd) or (0, 0)
-        child = Child(pid, pidfd, proc_fd, status_fd, folder_fd, order["limits"], time.monotonic(), base_memory)
+        child = Child(pid, pidfd, proc_fd, status_fd, folder_fd, order["limits"], time.monotonic(), self._base_memory)
         self._children[order["run"]] = child
         self._selector.register(pidfd, selectors.EVENT_READ, order["run"])
 
-    def _become_child(self, order: dict[str, Any], descriptors: dict[int, int], parent: int) -> None:
-        code = REFUSED_EXIT_CODE
-        try:
-            seconds = self._wall.apply(descriptors, order["directory"], order["limits"], order["uid"], parent)
-            # Ignored where the service was started in the background; a run must not depend on that.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            # AutoGraph writes the code it makes to a temporary file.
-            tempfile.tempdir = os.environ["TMPDIR"] = order["directory"]
-            sys.dont_write_bytecode = True
-            self._begin()
-            code = 1
-            self._run(lockdown.REQUEST, seconds)
-            code = 0
-        except BaseException:  # in any case the child ends here and never becomes a second supervisor
-            traceback.print_exc()
-        finally:
-            try:
-                sys.stdout.flush()
-                sys.stderr.flush()
-            finally:
-                os._exit(code)
+    def _beat(self, *starting: int) -> None:
+        """Give all runs, and those whose status descriptors these are, their sign of life."""
+        for child in self._children.values():
+            child.miss()
+            if not _tell(child.status_fd, b" "):
+                self._kill(child, None)
+        for status_fd in starting:
+            _tell(status_fd, b" ")
 
     def _check(self, child: Child) -> None:
         limits = child.limits
@@ -217,11 +189,9 @@ class Supervisor:
         self._selector.unregister(child.pidfd)
         for fd in (child.pidfd, child.proc_fd, child.folder_fd):
             os.close(fd)
-        _, status, usage = os.wait4(child.pid, 0)
-        if not self._wall.state["seccomp"][0]:
+        code, cpu = self._template.wait(child.pid, lambda: self._beat(child.status_fd))
+        if self._strays:
             self._end_strays()
-        cpu = usage.ru_utime + usage.ru_stime
-        code = os.waitstatus_to_exitcode(status)
         if child.reason is None and code == -signal.SIGKILL and cpu > child.limits["cpu_seconds"]:
             child.reason = "cpu"  # by the kernel (RLIMIT_CPU), before this process came to it
         verdict = {
@@ -232,18 +202,8 @@ class Supervisor:
             "wall_seconds": time.monotonic() - child.started,
             "missed_seconds": child.paused + child.starvation.seconds,
         }
-        self._tell(child, json.dumps(verdict).encode())
+        _tell(child.status_fd, json.dumps(verdict).encode())
         os.close(child.status_fd)
-
-    def _tell(self, child: Child, message: bytes) -> bool:
-        """Send a message. Returns: False when the trusted side gave this run up."""
-        try:
-            os.write(child.status_fd, message)
-        except BlockingIOError:
-            pass
-        except BrokenPipeError:
-            return False
-        return True
 
     def _end_strays(self) -> None:
         """Kill what a child started and left behind, which only a run without seccomp can.
@@ -251,12 +211,22 @@ class Supervisor:
         As the nearest subreaper this process became its parent. Processes that die slowly are collected after a later
         run.
         """
-        known = {child.pid for child in self._children.values()}
         with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as children:
-            strays = {int(pid) for pid in children.read().split()} - known
+            strays = {int(pid) for pid in children.read().split()} - {self._template.pid}
         for pid in strays:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, os.WNOHANG)
+
+
+def _tell(status_fd: int, message: bytes) -> bool:
+    """Send a message. Returns: False when the trusted side gave this run up."""
+    try:
+        os.write(status_fd, message)
+    except BlockingIOError:
+        pass
+    except BrokenPipeError:
+        return False
+    return True
 
 
 def _memory_and_threads(proc_fd: int) -> tuple[int, int] | None:

@@ -32,6 +32,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cuda
 import lockdown
 from supervisor import Supervisor
+from template import Template
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # The program of each kind of child: the module's `preload()` is called here, its `main()` in the child.
@@ -98,9 +99,10 @@ def main() -> None:
     sys.argv[:] = [""]
     gc.freeze()  # keeps the collector from touching, and so copying, the parent's pages in every child
     gc.enable()
+    template = Template(wall, program.main, cuda.start if gpu_nodes else _nothing, control)
     opens = {"device nodes": ", ".join(gpu_nodes), **cuda.OPENINGS} if gpu_nodes else {}
     control.send(json.dumps({"facts": facts, "wall": wall.state, "opens": opens}).encode())
-    Supervisor(control, wall, program.main, cuda.start if gpu_nodes else _nothing).serve()
+    Supervisor(control, template, strays=not wall.state["seccomp"][0]).serve()
 
 
 if __name__ == "__main__":

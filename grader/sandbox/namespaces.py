@@ -35,7 +35,8 @@ RUNNER = GRADER / "runner"
 OURS = [str(GRADER.parent / name) for name in ("app", "grader", "reference")]
 # The libraries of `grader/runner/lockdown.py`; its rules are for files that exist in the ring.
 SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
-SYSTEM_FILES = ("/etc/ld.so.cache", "/sys/devices/system/cpu")
+# Single files of /sys: `stat` shows for each when somebody first asked for it, and its folders remember names.
+SYSTEM_FILES = ("/etc/ld.so.cache", *(f"/sys/devices/system/cpu/{name}" for name in ("online", "possible", "present")))
 DEVICES = ("/dev/null", "/dev/urandom")
 # Where the service is root, each run becomes its own user (SETUID, SETGID). The supervisor may end it (KILL)
 # and look into its folder (DAC_READ_SEARCH).

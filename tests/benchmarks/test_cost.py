@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from grader.sandbox.namespaces import RUNNER
 from reference import ReferenceStore, new_seed
 from reference.cases import cases_to_arrays
 from tests.acceptance.installation import Installation
+from tests.processes import children
 
 HERE = Path(__file__).parent
 CORPUS = HERE.parent / "corpus"
@@ -64,7 +66,7 @@ class Grader:
     def cpu_seconds(self) -> float:
         ticks = os.sysconf("SC_CLK_TCK")
         total = time.process_time()
-        for pid in self.sandbox.pids():
+        for pid in chain.from_iterable((warm, *children(warm)) for warm in self.sandbox.pids()):
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             total += sum(map(int, fields[11:15])) / ticks  # of the process and of the children it has buried
         return total

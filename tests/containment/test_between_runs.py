@@ -1,6 +1,6 @@
 """Two submissions that would talk to each other through the box: what one does, another must not find.
 
-docs/threat-model.md names the rest: numbers that the kernel gives out in turn, and time.
+docs/threat-model.md has a table of all ways, and measures those that stay.
 """
 
 from __future__ import annotations
@@ -44,6 +44,13 @@ ASKED = {
     "a pair of sockets": "syscall('socketpair', 1, 1, 0, ctypes.create_string_buffer(8))",
     "time of another process": "time.clock_gettime((~os.getppid() << 3) | 2)",
     "limits of another process": "syscall('prlimit64', os.getppid(), 7, 0, ctypes.create_string_buffer(16))",
+    "group of another process": "os.getpgid(os.getppid())",
+    "session of another process": "os.getsid(os.getppid())",
+    "cores of another process": "os.sched_getaffinity(os.getppid())",
+    "priority of another process": "os.getpriority(os.PRIO_PROCESS, os.getppid())",
+    "priority of a user": "os.getpriority(os.PRIO_USER, 0)",
+    "the holder of a lock": "syscall('futex', ctypes.byref(ctypes.c_int(os.getppid())), 6, 0, 0, 0, 0)",
+    "room in the queue of signals": "signal.signal(64, signal.SIG_IGN), signal.raise_signal(64)",
     "priority": "os.setpriority(os.PRIO_PROCESS, 0, 10)",
     "cores": "os.sched_setaffinity(0, {0})",
 }
@@ -74,6 +81,32 @@ def test_no_run_can_ask_what_others_move(probe):
     assert {name: outcome for name, outcome in outcomes.items() if outcome not in REFUSED} == {}
 
 
+def test_a_run_may_ask_for_its_own_figures_and_gets_the_same_for_every_thread_there_is_or_is_not(probe):
+    outcomes = probe(
+        {
+            "its own": "for own in (0, os.getpid()): os.getpgid(own), os.getsid(own), os.sched_getaffinity(own)",
+            "its priority": "assert os.getpriority(os.PRIO_PROCESS, 0) == os.getpriority(os.PRIO_PROCESS, os.getpid())",
+            "scheduling": "assert {os.sched_getscheduler(pid) for pid in (0, 1, os.getppid(), 1 << 22)} == {0}",
+            "its parameters": "syscall('sched_getparam', 1 << 22, ctypes.create_string_buffer(4))",
+        }
+    )
+    assert outcomes == dict.fromkeys(outcomes, "done")
+
+
+def test_a_run_does_not_learn_how_much_time_earlier_ones_have_left(graded, written):
+    """Runs of a submission share a budget. Code of ours that calls the submission holds the limits that it needs."""
+    body = """
+        frame, limits = sys._getframe(), []
+        while frame := frame.f_back:
+            orders = [value for value in frame.f_locals.values() if type(value) is dict and 'limits' in value]
+            limits += [order['limits'] for order in orders]
+        print(json.dumps(limits))
+    """
+    seen = json.loads(graded(written(class_body=body)).output.stdout)
+    assert seen
+    assert [limits for limits in seen if "wall_seconds" in limits] == []
+
+
 @pytest.fixture(scope="module")
 def ringed() -> Iterator[ForkSandbox]:
     with ForkSandbox(slots=1) as sandbox:
@@ -101,14 +134,19 @@ if WORKS:
         assert file.stat().st_atime_ns == old
 
     def test_a_run_in_the_ring_finds_no_process_but_itself(ringed, assignment, references, questions_seed, written):
-        """By `stat` of /proc/N/fd one could count what another has open, and the other could count up and down."""
+        """By `stat` of /proc/N/fd one could count what another has open, and the other could count up and down.
+
+        The times of other entries say when somebody first asked for them.
+        """
         body = """
             own = {number for number in range(1, 5000) if os.path.exists(f'/proc/self/task/{number}')}
             found = {number for number in range(1, 5000) if os.path.exists(f'/proc/{number}')}
-            print(json.dumps([sorted(found - own), os.getpid() in found, os.getppid()]))
+            system = [name for name in ('sys', 'sys/kernel', 'meminfo', 'bus') if os.path.exists(f'/proc/{name}')]
+            cores = os.stat('/sys/devices/system/cpu').st_dev == os.stat('/sys/devices/system').st_dev
+            print(json.dumps([sorted(found - own), os.getpid() in found, os.getppid() in found, system, cores]))
         """
         submission = written(class_body=body)
         report = grade(submission, assignment, seed=questions_seed, sandbox=ringed, references=references)
         assert report.points == 100, report.error
-        assert json.loads(report.output.stdout) == [[], True, 1]
+        assert json.loads(report.output.stdout) == [[], True, False, [], True]
         assert "a /proc of its own" in report.environment.wall

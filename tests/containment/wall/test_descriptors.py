@@ -81,7 +81,7 @@ def test_closed_descriptors_cannot_be_conjured_up(probe):
         {
             "the control socket": "os.write(5, b'{}')",
             "the request": "os.pread(4, 10, 0)",
-            "a descriptor of the warm process": "open(f'/proc/{os.getppid()}/fd/3')",
+            "a descriptor of the warm process": "open(f'/proc/{os.getppid()}/fd/2')",
             "its own, reopened to write": "open('/proc/self/fd/0', 'w')",
             "received": "syscall('recvmsg', 3, bytes(56), 0)",
             "from another process": "syscall('pidfd_getfd', 3, 3, 0)",

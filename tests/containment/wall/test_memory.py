@@ -16,6 +16,7 @@ import pytest
 from grader.assignment import load_assignments
 from grader.sandbox import ForkSandbox
 from reference import ReferenceStore
+from tests.processes import runs
 
 LIMIT = 768 << 20
 MAP = "(lambda protection, flags, size=2 << 30: syscall('mmap', 0, size, protection, flags, -1, 0))"
@@ -96,8 +97,8 @@ def _sizes(pid: int) -> dict[str, int]:
 def _growth(box: ForkSandbox) -> Iterator[int]:
     """Yield the memory that each run has, or once had, beyond that of the warm process that it is a copy of."""
     for warm in box.pids():
-        for run in Path(f"/proc/{warm}/task/{warm}/children").read_text().split():
-            has, began_with = _sizes(int(run)), _sizes(warm)
+        for run in runs(warm):
+            has, began_with = _sizes(run), _sizes(warm)
             if has:
                 libraries = min(has["RssFile"], began_with["RssFile"])
                 inherited = sum(began_with[name] for name in ("RssAnon", "RssShmem", "VmPTE"))
@@ -208,6 +209,16 @@ def test_no_memory_is_shared_between_runs(box, graded, written):
         assert [permissions for permissions in maps if permissions[1] == "w" and permissions[3] == "s"] == []
 
 
+def test_no_run_holds_what_an_earlier_one_has_named(graded, written, neighbour):
+    """Their supervisor reads names, and has them in its memory afterwards."""
+    word = os.urandom(8).hex()
+    named = f"for number in range(900): os.mkdir(f'{word}{{number:03}}' * 10)"
+    assert graded(written(class_body=named)).points == 100
+    with neighbour() as run:
+        found = _search_run(run.pid, [word.encode()])
+    assert found == []
+
+
 # --- secrets ----------------------------------------------------------------------------------------------------------
 
 
@@ -221,12 +232,7 @@ def test_no_warm_process_holds_a_secret_of_the_service(box, graded, canary, refe
 def test_no_run_holds_a_secret_of_the_service(canary, references, neighbour):
     secrets = [canary.encode(), *_expected_bytes(references)]
     with neighbour() as run:
-        try:
-            found = _search(run.pid, [b"a word of this submission", *secrets])
-        except PermissionError:
-            pytest.skip("only root with all its rights can look into the memory of a run")
-        # Its own word is the witness that this is the memory to search.
-        assert found == [b"a word of this submission"]
+        assert _search_run(run.pid, secrets) == []
 
 
 def test_a_run_finds_no_secret_in_what_python_holds(attack, canary):
@@ -255,6 +261,17 @@ def _expected_bytes(references: ReferenceStore) -> list[bytes]:
     assignment = load_assignments()["lstm-layer"]
     cases = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
     return [np.ascontiguousarray(case.expected).tobytes()[-64:] for case in cases]
+
+
+def _search_run(pid: int, needles: list[bytes]) -> list[bytes]:
+    """Return those that are in the memory of a neighbour. Its own word is the witness that this is what to search."""
+    word = b"a word of this submission"
+    try:
+        found = _search(pid, [word, *needles])
+    except PermissionError:
+        pytest.skip("only root with all its rights can look into the memory of a run")
+    assert word in found
+    return [needle for needle in found if needle != word]
 
 
 def _search(pid: int, needles: list[bytes]) -> list[bytes]:

@@ -23,7 +23,7 @@ from grader.sandbox.protocol import decode_json, encode, split_frames
 from grader.submission import Submission
 from reference import ReferenceStore, new_seed
 from tests.exercises import shorter
-from tests.processes import children
+from tests.processes import runs
 from tests.waiting import wait_until
 
 SUBMISSION = """\
@@ -226,7 +226,7 @@ def test_a_grade_whose_warm_process_is_killed_meanwhile_is_begun_again(sandbox, 
     victim = _warm_pid(sandbox, Kind.KERAS3)
 
     def kill() -> None:
-        wait_until(lambda: children(victim))
+        wait_until(lambda: runs(victim))
         os.kill(victim, signal.SIGKILL)
 
     killing = threading.Thread(target=kill)

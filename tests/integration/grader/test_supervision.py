@@ -29,7 +29,7 @@ from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.namespaces import without_ring
 from grader.sandbox.protocol import decode_json, encode, split_frames
 from grader.sandbox.warm_process import Zygote
-from tests.processes import children, ended
+from tests.processes import children, ended, runs
 from tests.waiting import wait_until
 
 RUNNER = Path(__file__).parents[3] / "grader" / "runner"
@@ -72,7 +72,7 @@ def _each_run_of(warm: int, do: Callable[[int], None], *, times: int) -> threadi
         seen: set[int] = set()
 
         def done() -> bool:
-            for child in set(children(warm)) - seen:
+            for child in set(runs(warm)) - seen:
                 seen.add(child)
                 do(child)
             return len(seen) >= times
@@ -112,10 +112,10 @@ def test_a_run_leaves_the_cores_to_the_service_where_both_want_one(sandbox, warm
 
 def test_as_many_runs_as_slots_go_on_at_a_time_and_no_more(sandbox, warm):
     with ThreadPoolExecutor(5) as pool:
-        runs = [pool.submit(_reads, sandbox, 10) for _ in range(5)]
+        readings = [pool.submit(_reads, sandbox, 10) for _ in range(5)]
         seen = set()
-        wait_until(lambda: seen.add(len(children(warm))) or all(run.done() for run in runs), pause=0.005)
-    assert all(run.result() for run in runs)
+        wait_until(lambda: seen.add(len(runs(warm))) or all(reading.done() for reading in readings), pause=0.005)
+    assert all(reading.result() for reading in readings)
     assert max(seen) == sandbox.slots == 2
 
 
@@ -130,6 +130,12 @@ def test_a_warm_process_that_works_no_longer_is_replaced(sandbox, warm, end):
     assert ended(warm)
 
 
+def test_a_warm_process_whose_template_is_killed_is_replaced(sandbox, warm):
+    os.kill(children(warm)[0], signal.SIGKILL)
+    assert _reads(sandbox)
+    assert sandbox.pids() != [warm]
+
+
 def test_a_run_whose_warm_process_is_killed_is_done_again(sandbox, warm):
     killing = _each_run_of(warm, lambda child: os.kill(warm, signal.SIGKILL), times=1)
     assert _reads(sandbox, 10)
@@ -138,11 +144,11 @@ def test_a_run_whose_warm_process_is_killed_is_done_again(sandbox, warm):
 
 
 def test_a_warm_process_that_is_stopped_during_runs_takes_them_with_it_and_all_are_done_again(sandbox, warm):
-    runs: list[int] = []
+    stopped: list[int] = []
 
     def stop(child: int) -> None:
         wait_until(lambda: _is_behind_the_wall(child))
-        runs.append(child)
+        stopped.append(child)
         os.kill(child, signal.SIGSTOP)
         os.kill(warm, signal.SIGSTOP)
 
@@ -151,15 +157,16 @@ def test_a_warm_process_that_is_stopped_during_runs_takes_them_with_it_and_all_a
         assert list(pool.map(lambda _: _reads(sandbox, 20), range(2))) == [True, True]
     watching.join()
     assert ended(warm)
-    assert all(map(ended, runs))
+    assert all(map(ended, stopped))
 
 
-@pytest.mark.parametrize("spare", [0, 4], ids=["cannot start a run", "starts runs that refuse"])
-def test_a_warm_process_that_loses_every_run_is_replaced(sandbox, warm, spare, caplog):
-    """It runs out of descriptors: it can take the five of a run, and has none or just enough for itself."""
-    taken = {int(fd) for fd in os.listdir(f"/proc/{warm}/fd")}
-    most = next(most for most in range(1000) if len(set(range(most)) - taken) == 5 + spare)
-    resource.prlimit(warm, resource.RLIMIT_NOFILE, (most, most))
+@pytest.mark.parametrize("template", [False, True], ids=["cannot start a run", "starts runs that refuse"])
+def test_a_warm_process_that_loses_every_run_is_replaced(sandbox, warm, template, caplog):
+    """It or its template runs out of descriptors: they can take the five or four of a run, and have no other."""
+    pid = children(warm)[0] if template else warm
+    taken = {int(fd) for fd in os.listdir(f"/proc/{pid}/fd")}
+    most = next(most for most in range(1000) if len(set(range(most)) - taken) == 5 - template)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
     with caplog.at_level(logging.WARNING), pytest.raises(Exception, match=r"verdict|close the box"):
         _reads(sandbox)
     assert [record.message for record in caplog.records] == ["run_lost"] * 3
@@ -205,14 +212,21 @@ def test_a_run_that_is_killed_every_time_is_taken_for_its_own_doing(sandbox, war
 def bury(tmp_path, monkeypatch):
     """Ask a supervisor about the end of a process that it has not ended."""
     monkeypatch.syspath_prepend(str(RUNNER))
-    import lockdown
     import supervisor
+    import template
 
-    wall = lockdown.Wall({"seccomp": (True, "")}, None, (), ())
+    class Parent:
+        """In place of the template: the process is our child."""
+
+        pid = os.getpid()
+
+        def wait(self, pid: int, meanwhile: object) -> template.End:
+            _, status, usage = os.wait4(pid, 0)
+            return template.End(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime)
 
     def bury_it(process: subprocess.Popen[bytes], **limits: float) -> dict[str, object]:
         control, other_end = socket.socketpair()
-        watching = supervisor.Supervisor(control, wall, print, print)
+        watching = supervisor.Supervisor(control, Parent(), strays=False)
         reader, writer = os.pipe()
         child = supervisor.Child(
             pid=process.pid,
