@@ -20,10 +20,23 @@ from grader.batch.gradebook import gradebook
 from grader.batch.overview import overview
 from grader.batch.run import AHEAD, Row, best_rows, grade_all, summary, with_equal_code
 from grader.cli import cli
+from grader.formats.commands import json_of
 from grader.report.model import HELD, Advisory, Diagnosis, Report
 from grader.report.schema import read_report
+from grader.report.server_paths import in_one_line
 from grader.submission import Submission
-from tests.unit.grader.make_reports import ASSIGNMENT, HOSTILE, hostile, internal_error, invalid, make_report, passed
+from tests.unit.grader.make_reports import (
+    ASSIGNMENT,
+    HOSTILE,
+    OBEYED,
+    ORDERS,
+    hostile,
+    internal_error,
+    invalid,
+    make_report,
+    passed,
+    report_with,
+)
 
 
 def file_of(path: str, student: Student | None = None, content: bytes = b"x") -> Found:
@@ -224,10 +237,23 @@ def test_no_cell_is_a_formula(start: str) -> None:
 
 
 def test_any_text_stays_in_its_cell() -> None:
-    evil = HOSTILE + '",\n"x",,,'
+    evil = HOSTILE + '",\t"x",,,'
     (line,) = rows_of(gradebook([Row(file_of("a", Student(evil, "moodle", "1")), hostile())], ASSIGNMENT, "en").text)
-    assert line["Full name"].lstrip("'") == evil.replace("\x00", "\ufffd")
+    assert line["Full name"].lstrip("'") == in_one_line(evil)
     assert None not in line
+
+
+@pytest.mark.parametrize("words", ORDERS, ids=ascii)
+def test_no_program_obeys_a_file_name_in_a_grade_book_a_page_or_a_line(words: str) -> None:
+    row = Row(Found(f"{words}/a.py", Student(words, "moodle", words), words, lambda limit: b""), report_with(words))
+    written = gradebook([row], ASSIGNMENT, "en").text
+    canvas = Row(Found(words, Student(words, "canvas", words), words, lambda limit: b""), report_with(words))
+    documents = [written, gradebook([canvas], ASSIGNMENT, "en").text, overview([row], ASSIGNMENT, "en")]
+    documents = [document.replace("\r\n", "\n") for document in documents]
+    assert not [document for document in [*documents, json_of(row.as_json("en"))] if OBEYED.search(document)]
+    assert json.loads(json_of(row.as_json("en"))) == row.as_json("en")
+    (line,) = rows_of(written)
+    assert not {"\n", "\t"} & set(line["Full name"] + line["File"])
 
 
 # The command
