@@ -100,7 +100,8 @@ def _turns() -> Select[str, bool]:
     count = select(func.count()).where(running.course_id == Submission.course_id, _is_running(running))
     served = (
         select(started.started_at)
-        .where(started.course_id == Submission.course_id, started.started_at.is_not(None))
+        # A clock that has been set back must not keep a course waiting.
+        .where(started.course_id == Submission.course_id, started.started_at <= bindparam("now"))
         .order_by(started.id.desc())
         .limit(1)
     )
@@ -176,7 +177,7 @@ async def claim_next(session: AsyncSession) -> Claim | None:
     """
     claim_id = new_id()
     try:
-        for course_id, is_upload in (await session.execute(_turns())).all():
+        for course_id, is_upload in (await session.execute(_turns(), {"now": utc_now()})).all():
             values = {"course": course_id, "claim_id": claim_id, "now": utc_now()}
             row = (await session.execute(_claiming(is_upload), values)).one_or_none()
             if row is not None:

@@ -10,7 +10,7 @@ class BudgetedSandbox:
     """A sandbox for the runs of one submission: tries, both generations of Keras, and runs that only help.
 
     Each run may use what is left. Of idle time they have as much as one run has wall time: a run that sleeps or stops
-    itself holds a slot no longer by being asked again. A run that uses its budget up, or finds nothing left, is reported
+    itself holds a slot no longer by being asked again. A run that uses it all up, or finds nothing left, is reported
     as killed for its ``budget``; `Outcome.earlier` then gives the use of the runs before it.
     """
 
