@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -36,6 +37,8 @@ from reference.misconceptions import Table
 
 MAIN = "from grader.processes import main; main()"
 DYING_SECONDS = 2.0
+# Of each process. A hostile answer of the largest size takes a third of it.
+MEMORY_BYTES = 2 << 30
 
 
 class GradeProcessLost(GraderError):
@@ -68,7 +71,8 @@ class GradeProcesses:
             # A group of their own, so that Ctrl-C goes to the service only.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait(DYING_SECONDS)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(DYING_SECONDS)
         for connection in self._idle:
             connection.close()
 
@@ -172,6 +176,7 @@ def _log(record: logging.LogRecord) -> None:
 
 def main() -> None:
     """Grade for whoever holds the other ends of these connections, a fork for each, until they close them."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     cache_dir, *fds = sys.argv[1:]
     for place, fd in enumerate(fds):
         if os.fork() == 0:

@@ -169,11 +169,11 @@ def decode_json(text: bytes) -> Any:
     """Decode JSON from the box.
 
     Raises:
-        RunnerOutputInvalid: it is not JSON, or is nested too deeply.
+        RunnerOutputInvalid: it is not JSON, or is nested too deeply, or becomes more objects than memory holds.
     """
     try:
         return json.loads(text)
-    except (ValueError, RecursionError) as exc:
+    except (ValueError, RecursionError, MemoryError) as exc:
         raise RunnerOutputInvalid(f"the box answered with something that is not JSON: {exc}") from exc
 
 

@@ -227,7 +227,7 @@ class Zygote:
                         continue
                     seen[name] += len(chunk)
                     kept[name] += chunk[: max(0, caps[name] - len(kept[name]))]
-                    if name == "result" and ended is None and _is_last(frames, kept["result"]):
+                    if name == "result" and ended is None and _has_ended(frames, kept["result"]):
                         ended = time.monotonic()
                     limit = limits.result_bytes if name == "result" else limits.flood_bytes
                     if seen[name] > limit and not flooded:
@@ -264,12 +264,11 @@ class Zygote:
         )
 
 
-def _is_last(frames: protocol.Frames, answer: bytearray) -> bool:
-    """Return whether a run has nothing more to say: its last answer is there, or one that nobody will read."""
+def _has_ended(frames: protocol.Frames, answer: bytearray) -> bool:
     try:
         frames.follow(answer)
-    except RunnerOutputInvalid:
-        return True
+    except RunnerOutputInvalid:  # and will be so when it is decoded
+        return False
     return frames.has_ended(answer)
 
 

@@ -102,7 +102,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_a_run_says_is_not_decoded_here(processes, played, assignment, name):
+def test_an_answer_is_decoded_elsewhere(processes, played, assignment, name):
     hostile = Outcome(result=HOSTILE[name])
     played.plays = box(dict.fromkeys([Kind.KERAS2, Kind.KERAS3], lambda request: hostile))
     before, of_this_thread = time.process_time(), time.thread_time()

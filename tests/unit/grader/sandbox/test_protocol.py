@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from typing import Literal
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -255,7 +256,7 @@ def _cpu_seconds(raw: bytes) -> float:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_a_run_says_costs_time_in_proportion_to_its_length_and_little(name):
+def test_an_answer_costs_time_in_proportion_to_its_length_and_little(name):
     sizes = [2 * MIB, 4 * MIB, 8 * MIB]
     once, twice, four_times = (_cpu_seconds(HOSTILE[name](size)) for size in sizes)
     # By the square of the length they would be 4 and 16 times as much.
@@ -297,6 +298,12 @@ def test_other_last_bytes_are_no_end(last):
 
 def test_nothing_at_all_is_an_answer_that_is_not_complete():
     assert decode_events(b"", ended_by_itself=True) == ([], False)
+
+
+def test_json_that_fills_the_memory_is_invalid(monkeypatch):
+    monkeypatch.setattr(json, "loads", Mock(side_effect=MemoryError))
+    with pytest.raises(RunnerOutputInvalid):
+        decode_json(b"[[],[]]")
 
 
 @given(st.binary(max_size=200))
