@@ -72,7 +72,11 @@ def csv_of(lines: Iterable[Sequence[str]], ids: Sequence[int] = (), delimiter: s
     writer = csv.writer(text, delimiter=delimiter)
     changed = 0
     for line in lines:
-        cells = [without_commands(clean(cell)) for cell in line]
+        # NUL ends the file for some readers. An id is otherwise the platform's own, and stays as it is.
+        cells = [
+            cell.replace("\x00", "\ufffd") if place in ids else without_commands(clean(cell))
+            for place, cell in enumerate(line)
+        ]
         harmless = [as_id(cell) if place in ids else as_text(cell) for place, cell in enumerate(cells)]
         changed += sum(before != after for before, after in zip(cells, harmless, strict=True))
         writer.writerow(harmless)

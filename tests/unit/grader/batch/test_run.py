@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from grader.batch import command
 from grader.batch.archives import Unreadable
-from grader.batch.cells import as_text
+from grader.batch.cells import as_text, csv_of
 from grader.batch.collect import Found, Student
 from grader.batch.gradebook import gradebook
 from grader.batch.overview import overview
@@ -220,6 +220,10 @@ def test_a_student_without_a_grade_has_an_empty_cell() -> None:
 )
 def test_only_cells_that_could_begin_a_formula_get_an_apostrophe(cell: str, written: str) -> None:
     assert as_text(cell) == written
+
+
+def test_an_id_keeps_marks_that_cannot_be_seen() -> None:
+    assert csv_of([["a\u200eb", "a\u200eb"]], ids=[0]).text == "a\u200eb,a\ufffdb\r\n"
 
 
 def test_changed_cells_are_counted() -> None:
