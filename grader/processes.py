@@ -60,14 +60,14 @@ class GradeProcesses:
         self._slots = slots
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._programs: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
         self._idle = self._start(self._slots)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        for process in self._started:
+        for process in self._programs:
             # A group of their own, so that Ctrl-C goes to the service only.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -161,7 +161,7 @@ class GradeProcesses:
                 start_new_session=True,
             )
         with self._lock:
-            self._started = [each for each in self._started if each.poll() is None] + [process]
+            self._programs = [each for each in self._programs if each.poll() is None] + [process]
         return [Connection(ours.detach()) for ours, _ in pairs]
 
 
@@ -240,19 +240,19 @@ class _References(ReferenceStore):
     def __init__(self, cache_dir: Path, service: _Service) -> None:
         super().__init__(cache_dir)
         self._service = service
-        self._built: set[object] = set()
+        self._known: set[object] = set()
 
     def load(self, specs: Sequence[CaseSpec], *, digest: str) -> tuple[Case, ...]:
         key = (digest, tuple(specs))
-        if key not in self._built:
+        if key not in self._known:
             self._service.ask("load", tuple(specs), digest)
-            self._built.add(key)
+            self._known.add(key)
         return super().load(specs, digest=digest)
 
     def table(self, case: Case) -> Table:
-        if case.spec not in self._built:
+        if case.spec not in self._known:
             self._service.ask("table", case)
-            self._built.add(case.spec)
+            self._known.add(case.spec)
         return super().table(case)
 
 

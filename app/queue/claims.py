@@ -98,7 +98,7 @@ def _turns() -> Select[str, bool]:
     """
     running, started = aliased(Submission), aliased(Submission)
     count = select(func.count()).where(running.course_id == Submission.course_id, _is_running(running))
-    served = (
+    last_turn = (
         select(started.started_at)
         # A clock that has been set back must not keep a course waiting.
         .where(started.course_id == Submission.course_id, started.started_at <= bindparam("now"))
@@ -113,7 +113,7 @@ def _turns() -> Select[str, bool]:
         .order_by(
             is_upload.desc(),
             count.scalar_subquery(),
-            served.scalar_subquery().nulls_first(),
+            last_turn.scalar_subquery().nulls_first(),
             Submission.course_id,
         )
     )

@@ -33,10 +33,10 @@ class Starvation:
             waits: by thread, seconds for which it was ready to run and had no core.
         """
         unused = (elapsed - self._elapsed) - (cpu - self._cpu)
-        waited = [max(0.0, wait - self._waits.get(thread, 0.0)) for thread, wait in waits.items()]
-        self.seconds += max(0.0, min(unused, max(waited, default=0.0)))
-        if waited:  # else nobody knows
-            self.idle_seconds += max(0.0, unused - sum(waited))
+        new_waits = [max(0.0, wait - self._waits.get(thread, 0.0)) for thread, wait in waits.items()]
+        self.seconds += max(0.0, min(unused, max(new_waits, default=0.0)))
+        if new_waits:  # else nobody knows
+            self.idle_seconds += max(0.0, unused - sum(new_waits))
         self._elapsed, self._cpu, self._waits = elapsed, cpu, waits
 
 

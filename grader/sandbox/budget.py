@@ -22,8 +22,8 @@ class BudgetedSandbox:
 
     def run(self, kind: Kind, request: bytes, limits: Limits) -> Outcome:
         """Run as `Sandbox.run` does, within the budget."""
-        awake = limits.less_idle(self._idle)
-        granted = awake and awake.within(*self._budget.less(self._used))
+        left = limits.less_idle(self._idle)
+        granted = left and left.within(*self._budget.less(self._used))
         if granted is None:
             return Outcome(result=b"", killed_for="budget", earlier=self._used)
         outcome = self._sandbox.run(kind, request, granted)

@@ -149,10 +149,10 @@ class ForkSandbox:
                         raise
                 else:
                     killed += outcome.killed_by_others
-                    awake = limits.less_idle(idle)
-                    if not outcome.killed_by_others or killed == TRIES or awake is None:
+                    left = limits.less_idle(idle)
+                    if not outcome.killed_by_others or killed == TRIES or left is None:
                         return outcome.model_copy(update={"earlier": earlier, "idle_seconds": idle})
-                    granted = awake
+                    granted = left
                     logger.warning("run_killed_by_others", extra={"kind": kind.value, "try": killed})
 
     def _try(self, kind: Kind, request: bytes, limits: Limits, uid: int | None) -> Outcome:

@@ -119,18 +119,18 @@ def test_runs_that_only_wait_hold_a_slot_no_longer_than_one_of_them_may(
     box, assignment, references, written, monkeypatch, waiting
 ):
     """Not once more under Keras 2, nor because something killed them."""
-    held, once = [], box._try
+    seconds, once = [], box._try
 
     def try_once(*arguments):
         outcome = once(*arguments)
-        held.append(outcome.wall_seconds)
+        seconds.append(outcome.wall_seconds)
         return outcome
 
     monkeypatch.setattr(box, "_try", try_once)
     limits = assignment.limits.model_copy(update={"wall_seconds": WALL})
     chosen = assignment.model_copy(update={"limits": limits, "keras": "auto"})
     assert grade(written(call=waiting), chosen, sandbox=box, references=references).points == 0
-    assert WALL - 1 < sum(held) < WALL + 2
+    assert WALL - 1 < sum(seconds) < WALL + 2
 
 
 def test_a_run_whose_threads_keep_each_other_from_running_is_over_the_time_limit_too(graded, written, caplog):

@@ -394,15 +394,15 @@ async def test_a_crowd_in_one_course_holds_no_slot_that_another_course_waits_for
     assert [claim.submission_id for claim in running] == [each.id for each in crowd[:slots]]
     other = await add_course(database)
     few = [(await add(database, owner, student, other)).id for student in ("a", "b", "c")]
-    served = []
-    while few[-1] not in served:
+    ids = []
+    while few[-1] not in ids:
         assert await finish(database, running.pop(0))
         running.append(await next_claim(database))
-        served.append(running[-1].submission_id)
+        ids.append(running[-1].submission_id)
         assert slots == 1 or {claim.submission_id for claim in running} & set(few)
-    assert [id for id in served if id in few] == few
-    assert served[0] == few[0]
-    assert len(served) <= 2 * len(few)
+    assert [id for id in ids if id in few] == few
+    assert ids[0] == few[0]
+    assert len(ids) <= 2 * len(few)
 
 
 @on_both
@@ -414,13 +414,13 @@ async def test_places_are_those_of_a_queue_in_which_courses_take_turns(database:
         places = await repository.queue_places(session)
     order = [crowd[0].id, few[0].id, crowd[1].id, few[1].id, crowd[2].id]
     assert [places[id] for id in order] == [1, 2, 3, 4, 5]
-    served = []
+    ids = []
     for _ in order:
         taken = await next_claim(database)
-        served.append(taken.submission_id)
+        ids.append(taken.submission_id)
         assert await finish(database, taken)
-    assert sorted(served[:2]) == sorted(order[:2])
-    assert sorted(served[2:4]) == sorted(order[2:4])
+    assert sorted(ids[:2]) == sorted(order[:2])
+    assert sorted(ids[2:4]) == sorted(order[2:4])
 
 
 @on_both

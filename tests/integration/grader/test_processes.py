@@ -56,14 +56,14 @@ def own_references(tmp_path_factory: pytest.TempPathFactory) -> ReferenceStore:
 
 
 @pytest.fixture(scope="module")
-def played() -> Box:
+def actor() -> Box:
     return Box()
 
 
 @pytest.fixture(scope="module")
-def processes(own_references: ReferenceStore, played: Box) -> Iterator[GradeProcesses]:
-    with GradeProcesses(played, own_references, own_references._cache_dir, SLOTS) as started:
-        yield started
+def processes(own_references: ReferenceStore, actor: Box) -> Iterator[GradeProcesses]:
+    with GradeProcesses(actor, own_references, own_references._cache_dir, SLOTS) as processes:
+        yield processes
 
 
 def _same(report: Report) -> str:
@@ -71,11 +71,11 @@ def _same(report: Report) -> str:
 
 
 @pytest.mark.parametrize("content", ["right", "wrong"])
-def test_a_report_is_the_one_of_this_process(processes, played, assignment, own_references, content):
-    played.plays = StudentClass(*([] if content == "right" else [lambda asked: asked.case.expected + 1])).sandbox()
+def test_a_report_is_the_one_of_this_process(processes, actor, assignment, own_references, content):
+    actor.plays = StudentClass(*([] if content == "right" else [lambda asked: asked.case.expected + 1])).sandbox()
     stages, artefacts, here = [], {}, {}
     report = processes(GIVEN, assignment, progress=stages.append, artefacts=artefacts.__setitem__)
-    own = grade(GIVEN, assignment, sandbox=played, references=own_references, artefacts=here.__setitem__)
+    own = grade(GIVEN, assignment, sandbox=actor, references=own_references, artefacts=here.__setitem__)
     assert _same(report) == _same(own)
     assert (report.points == 100) == (content == "right")
     assert stages == ["reading", "reference", "running", "checking"]
@@ -102,18 +102,18 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_an_answer_is_decoded_elsewhere(processes, played, assignment, name):
+def test_an_answer_is_decoded_elsewhere(processes, actor, assignment, name):
     hostile = Outcome(result=HOSTILE[name])
-    played.plays = box(dict.fromkeys([Kind.KERAS2, Kind.KERAS3], lambda request: hostile))
+    actor.plays = box(dict.fromkeys([Kind.KERAS2, Kind.KERAS3], lambda request: hostile))
     before, of_this_thread = time.process_time(), time.thread_time()
     assert processes(GIVEN, assignment).points == 0
     assert time.thread_time() - of_this_thread < 0.2
     assert time.process_time() - before < 0.5
 
 
-def test_a_process_that_dies_loses_its_grade_and_no_other(processes, played, assignment):
+def test_a_process_that_dies_loses_its_grade_and_no_other(processes, actor, assignment):
     asked, goes_on = threading.Barrier(SLOTS + 1), threading.Event()
-    played.plays = box({Kind.KERAS3: lambda request: _held(request, asked, goes_on)})
+    actor.plays = box({Kind.KERAS3: lambda request: _held(request, asked, goes_on)})
     with ThreadPoolExecutor(SLOTS) as pool:
         grades = [pool.submit(processes, GIVEN, assignment) for _ in range(SLOTS)]
         asked.wait()
@@ -121,7 +121,7 @@ def test_a_process_that_dies_loses_its_grade_and_no_other(processes, played, ass
         goes_on.set()
         ends = [grade.exception() or grade.result().points for grade in grades]
     assert sorted(map(type, ends), key=str) == [float, GradeProcessLost]
-    played.plays = StudentClass().sandbox()
+    actor.plays = StudentClass().sandbox()
     with ThreadPoolExecutor(SLOTS) as pool:
         assert [report.points for report in pool.map(lambda _: processes(GIVEN, assignment), range(SLOTS))] == [
             100,
@@ -141,7 +141,7 @@ def _serving() -> list[int]:
     return [pid for pid in children(os.getpid(), recursive=True) if not children(pid)]
 
 
-def test_an_error_of_the_box_is_raised_there_and_a_line_of_the_log_written_here(processes, played, assignment, caplog):
+def test_an_error_of_the_box_is_raised_there_and_a_line_of_the_log_written_here(processes, actor, assignment, caplog):
     class Closed:
         def run(self, *_: object) -> Outcome:
             raise SandboxClosed("closing")
@@ -150,23 +150,23 @@ def test_an_error_of_the_box_is_raised_there_and_a_line_of_the_log_written_here(
         def run(self, *_: object) -> Outcome:
             raise ZeroDivisionError("ours")
 
-    played.plays = Closed()
+    actor.plays = Closed()
     with caplog.at_level(logging.INFO):
         assert processes(GIVEN, assignment).error.type == "SandboxClosed"
     assert [record.message for record in caplog.records] == ["grading_ended"]
     assert caplog.records[0].submission_sha256 == GIVEN.sha256
-    played.plays = Broken()
+    actor.plays = Broken()
     with pytest.raises(ZeroDivisionError) as raised:
         processes(GIVEN, assignment)
     assert "in read" in raised.value.__notes__[0]
 
 
-def test_no_process_is_left_behind_and_none_has_our_environment(own_references, played, assignment, monkeypatch):
+def test_no_process_is_left_behind_and_none_has_our_environment(own_references, actor, assignment, monkeypatch):
     monkeypatch.setenv("LSTM_GRADER_OWNER_TOKEN", "a secret")
     before = set(children(os.getpid(), recursive=True))
-    played.plays = StudentClass().sandbox()
-    with GradeProcesses(played, own_references, own_references._cache_dir, SLOTS) as started:
-        assert started(GIVEN, assignment).points == 100
+    actor.plays = StudentClass().sandbox()
+    with GradeProcesses(actor, own_references, own_references._cache_dir, SLOTS) as processes:
+        assert processes(GIVEN, assignment).points == 100
         new = set(wait_until(lambda: _more(before, 1 + SLOTS)))
         assert not [pid for pid in new if b"a secret" in Path(f"/proc/{pid}/environ").read_bytes()]
     assert not new & set(children(os.getpid(), recursive=True))

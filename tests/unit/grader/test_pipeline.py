@@ -110,13 +110,13 @@ def test_a_grade_takes_time_in_proportion_to_what_is_said(graded, name):
         student = StudentClass(**behaviour)
         answers: dict[bytes, Outcome] = {}
 
-        def answered(request: bytes) -> Outcome:
+        def answer(request: bytes) -> Outcome:
             return answers.setdefault(request, answers.get(request) or student.run(request))
 
-        played = box(dict.fromkeys([Kind.KERAS2, Kind.KERAS3], answered), reading(**changes))
-        graded(played)  # The class's own work is kept, and does not count.
+        sandbox = box(dict.fromkeys([Kind.KERAS2, Kind.KERAS3], answer), reading(**changes))
+        graded(sandbox)  # The class's own work is kept, and does not count.
         before = time.process_time()
-        graded(played)
+        graded(sandbox)
         return time.process_time() - before
 
     once, twice, four_times = (seconds(factor * FEW) for factor in (1, 2, 4))
