@@ -90,9 +90,7 @@ class GradeProcesses:
         Raises:
             GradeProcessLost
         """
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        connection = connection or self._start(1)[0]
+        connection = self._take()
         try:
             connection.send((submission, assignment, artefacts is not None))
             while True:
@@ -125,6 +123,15 @@ class GradeProcesses:
             self._idle.append(connection)
         report: Report = said[0]
         return report
+
+    def _take(self) -> Connection:
+        with self._lock:
+            while self._idle:
+                connection = self._idle.pop()
+                if not connection.poll():
+                    return connection
+                connection.close()  # It says nothing unasked, so this is the end of it.
+        return self._start(1)[0]
 
     def _prepare(self, specs: Sequence[CaseSpec], digest: str) -> None:
         self._references.load(specs, digest=digest)

@@ -129,6 +129,16 @@ def test_a_process_that_dies_loses_its_grade_and_no_other(processes, actor, assi
         ]
 
 
+def test_processes_that_died_while_nobody_asked_are_replaced(processes, actor, assignment):
+    actor.plays = StudentClass().sandbox()
+    processes(GIVEN, assignment)
+    dead = _serving()
+    for pid in dead:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not set(dead) & set(_serving()))
+    assert [processes(GIVEN, assignment).points for _ in range(SLOTS + 1)] == [100] * (SLOTS + 1)
+
+
 def _held(request: bytes, asked: threading.Barrier, goes_on: threading.Event) -> Outcome:
     if not goes_on.is_set():
         asked.wait()
