@@ -100,7 +100,7 @@ def _statement(line: int) -> dict[str, object]:
 
 def _failed(line: int) -> dict[str, object]:
     failed = {"event": "statement_failed", "line": line, "code": "cell_failed", "type": "NameError"}
-    return failed | {"message": "name 'y' is not defined /a:" * 250, "binds": ["b" * 390] * 200}
+    return failed | {"message": "name 'y' is not defined /a:" * 250, "binds": ["b" * 390] * 100}
 
 
 @pytest.mark.parametrize("name", GROWING)
@@ -115,9 +115,12 @@ def test_a_grade_takes_time_in_proportion_to_what_is_said(graded, name):
 
         sandbox = box(dict.fromkeys([Kind.KERAS2, Kind.KERAS3], answer), reading(**changes))
         graded(sandbox)  # The class's own work is kept, and does not count.
-        before = time.process_time()
-        graded(sandbox)
-        return time.process_time() - before
+        takes = []
+        for _ in range(3):
+            before = time.process_time()
+            graded(sandbox)
+            takes.append(time.process_time() - before)
+        return min(takes)
 
     once, twice, four_times = (seconds(factor * FEW) for factor in (1, 2, 4))
     # By the square of the length they would be 4 and 16 times as much.
