@@ -25,6 +25,7 @@ from grader.doctor import doctor
 from grader.errors import AssignmentError
 from grader.execution.stages import Progress
 from grader.formats import FORMATS, View
+from grader.formats.commands import json_of
 from grader.formats.text import print_report
 from grader.pipeline import grade
 from grader.report.difference import diff_reports, diff_text
@@ -193,7 +194,7 @@ def diff_command(
     first, second = _report(before), _report(after)
     diff = diff_reports(first, second)
     if format is DiffFormat.JSON:
-        typer.echo(json.dumps(diff.as_json(), indent=2, ensure_ascii=False))
+        typer.echo(json_of(diff.as_json(), 2))
     else:
         typer.echo(diff_text(first, second, reading_language(lang, "en")), nl=False)
     raise typer.Exit(DIFFERENT if diff.changes else GRADED)

@@ -1,13 +1,12 @@
 """The engine in a process that grades, with everything that grading needs around it.
 
-A service on SQLite and a worker on PostgreSQL grade with the same parts: threads, one sandbox that is warm before the
-first student needs it, and a self-test. They differ in the queue.
+A service on SQLite and a worker on PostgreSQL grade with the same parts: threads that wait for processes, one sandbox
+that is warm before the first student needs it, and a self-test. They differ in the queue.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -21,8 +20,9 @@ from app.queue import Engine, Grading
 from app.settings import Settings
 from app.storage.database import Database
 from app.submissions.uploads import DEFAULT_ASSIGNMENT
-from grader import Assignment, SandboxError, grade
+from grader import Assignment, SandboxError
 from grader.errors import SandboxClosed
+from grader.processes import GradeProcesses
 from grader.sandbox import ForkSandbox, Kind
 from reference import ReferenceMismatch, ReferenceStore, ReferenceUnavailable
 from reference.errors import ReferenceClosed
@@ -74,12 +74,14 @@ def warm_engine(
         sandbox: of `start_sandbox`, closed at the end of the context; None: a new one.
     """
     references = ReferenceStore(settings.cache_dir)
-    with contextlib.closing(references), sandbox or start_sandbox(settings) as sandbox:
+    sandbox = sandbox or start_sandbox(settings)
+    processes = GradeProcesses(CountedSandbox(sandbox, metrics), references, settings.cache_dir, settings.slots)
+    # The sandbox is left first: its runs end, and with them the grades.
+    with contextlib.closing(references), processes, sandbox:
         about.device = str(sandbox.device)
         warming = (sandbox, references, assignments, about)
         threading.Thread(target=_warm_up, args=warming, name="warm-up", daemon=True).start()
-        counted = CountedSandbox(sandbox, metrics)
-        yield functools.partial(grade, sandbox=counted, references=references)
+        yield processes
 
 
 def _warm_up(

@@ -1,8 +1,9 @@
 """The queue of submissions, and its workers.
 
-The submissions table is the queue: a stored submission is queued. A worker takes a claim on one (`claims`) and grades
-it in a thread, never on an event loop. Only the newest claim of a submission may store a result (`Grading`), so it is
-safe to hand a submission out twice, as after a crash. The rest of the service sees the queue as `Jobs`. There are two::
+The submissions table is the queue: a stored submission is queued. A worker takes a claim on one (`claims`), and a
+thread waits for its grade, never an event loop. Only the newest claim of a submission may store a result (`Grading`),
+so it is safe to hand a submission out twice, as after a crash. The rest of the service sees the queue as `Jobs`.
+There are two::
 
     EmbeddedJobs      SQLite, one process: it grades as well
     PostgreSQLJobs    many processes: `Worker`s on any machine grade, and a `Heartbeat` tells which of them are alive

@@ -17,7 +17,20 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, func, literal, null, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -38,6 +51,7 @@ from app.storage.models import (
 )
 from app.storage.passback import attempts_changed
 from app.submissions.events import done_event, record
+from app.submissions.repository import REGRADE_PRIORITY
 from app.teaching import holds
 from app.webhooks import outbox
 from grader import Report
@@ -72,12 +86,45 @@ class OtherClaim:
     preview_id: str | None = None
 
 
-@cache  # SQLAlchemy takes longer to put it together than PostgreSQL to execute it.
-def _claiming() -> ReturningUpdate[str, str, str, bytes, bytes, int]:
-    other, earlier = aliased(Submission), aliased(Submission)
+def _is_running(submission: type[Submission]) -> ColumnElement[bool]:
     # As a literal, so that the planner uses the partial index on running submissions.
-    is_running = other.job_status == literal(JobStatus.RUNNING, literal_execute=True)
-    of_the_same_member = exists().where(other.membership_id == Submission.membership_id, is_running)
+    return submission.job_status == literal(JobStatus.RUNNING, literal_execute=True)
+
+
+@cache  # SQLAlchemy takes longer to put it together than PostgreSQL to execute it.
+def _turns() -> Select[str, bool]:
+    """Select the courses that wait, for an upload or else for a regrade, in the order in which they are served.
+
+    The one with fewest running comes first, and of equal ones the one that has waited longest for a turn. So a course
+    gets every slot that no other one wants, and the next free slot goes to whoever has none.
+    """
+    running, started = aliased(Submission), aliased(Submission)
+    count = select(func.count()).where(running.course_id == Submission.course_id, _is_running(running))
+    last_turn = (
+        select(started.started_at)
+        # A clock that has been set back must not keep a course waiting.
+        .where(started.course_id == Submission.course_id, started.started_at <= bindparam("now"))
+        .order_by(started.id.desc())
+        .limit(1)
+    )
+    is_upload = Submission.priority > REGRADE_PRIORITY
+    return (
+        select(Submission.course_id, is_upload)
+        .where(Submission.job_status == JobStatus.QUEUED)
+        .group_by(Submission.course_id, is_upload)
+        .order_by(
+            is_upload.desc(),
+            count.scalar_subquery(),
+            last_turn.scalar_subquery().nulls_first(),
+            Submission.course_id,
+        )
+    )
+
+
+@cache
+def _claiming(is_upload: bool) -> ReturningUpdate[str, str, str, bytes, bytes, int]:
+    other, earlier = aliased(Submission), aliased(Submission)
+    of_the_same_member = exists().where(other.membership_id == Submission.membership_id, _is_running(other))
     # A submission that another worker is taking still reads as queued.
     before_it = exists().where(
         earlier.membership_id == Submission.membership_id,
@@ -85,9 +132,11 @@ def _claiming() -> ReturningUpdate[str, str, str, bytes, bytes, int]:
         tuple_(-earlier.priority, earlier.arrival, earlier.id)
         < tuple_(-Submission.priority, Submission.arrival, Submission.id),
     )
+    is_regrade = Submission.priority <= REGRADE_PRIORITY
     first = (
         select(Submission.id)
         .where(Submission.job_status == JobStatus.QUEUED, ~of_the_same_member, ~before_it)
+        .where(Submission.course_id == bindparam("course"), is_regrade if not is_upload else ~is_regrade)
         .order_by(Submission.priority.desc(), Submission.arrival, Submission.id)
         .limit(1)
         # Skips rows that are being claimed, cancelled or deleted. Left out on SQLite.
@@ -120,8 +169,9 @@ class Overtaken(Exception):
 
 
 async def claim_next(session: AsyncSession) -> Claim | None:
-    """Claim the next submission: the first to arrive among those of the highest priority; else one of a preview.
+    """Claim the next submission; else one of a preview.
 
+    Courses take turns, see `_turns`. In a course it is the first to arrive among those of the highest priority.
     Only one submission of a student is graded at a time, apart from previews. Two workers never get the same one: each
     skips a submission that another is about to take, and all others of that student.
 
@@ -130,13 +180,15 @@ async def claim_next(session: AsyncSession) -> Claim | None:
     """
     claim_id = new_id()
     try:
-        row = (await session.execute(_claiming(), {"claim_id": claim_id, "now": utc_now()})).one_or_none()
+        for course_id, is_upload in (await session.execute(_turns(), {"now": utc_now()})).all():
+            values = {"course": course_id, "claim_id": claim_id, "now": utc_now()}
+            row = (await session.execute(_claiming(is_upload), values)).one_or_none()
+            if row is not None:
+                await announce(session, row.id)
+                return Claim(claim_id, *row)
     except IntegrityError as exc:
         raise Overtaken from exc
-    if row is None:
-        return await _claim_preview(session, claim_id)
-    await announce(session, row.id)
-    return Claim(claim_id, *row)
+    return await _claim_preview(session, claim_id)
 
 
 async def _claim_preview(session: AsyncSession, claim_id: str) -> Claim | None:

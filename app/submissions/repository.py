@@ -273,19 +273,25 @@ async def queue_position(session: AsyncSession, submission: Submission) -> int |
     """Return the place in the queue: 1 is graded next; None: it does not wait."""
     if submission.job_status != JobStatus.QUEUED:
         return None
-    place = tuple_(-Submission.priority, Submission.arrival, Submission.id)
-    ahead = select(func.count()).where(
-        Submission.job_status == JobStatus.QUEUED,
-        place < tuple_(-submission.priority, submission.arrival, submission.id),
-    )
-    return (await session.scalar(ahead) or 0) + 1
+    return (await queue_places(session, [submission.id])).get(submission.id)
 
 
 async def queue_places(session: AsyncSession, ids: Collection[str] | None = None) -> dict[str, int]:
-    """Return `queue_position` by id, for these or for everything that waits."""
+    """Return `queue_position` by id, for these or for everything that waits.
+
+    Courses take turns, see `app.queue.claims`.
+    """
+    is_upload = Submission.priority > REGRADE_PRIORITY
     order = Submission.priority.desc(), Submission.arrival, Submission.id
-    place = func.row_number().over(order_by=order).label("place")
-    queued = select(Submission.id, place).where(Submission.job_status == JobStatus.QUEUED).subquery()
+    turn = func.row_number().over(partition_by=(Submission.course_id, is_upload), order_by=order).label("turn")
+    waiting = (
+        select(Submission.id, Submission.priority, Submission.arrival, is_upload.label("is_upload"), turn)
+        .where(Submission.job_status == JobStatus.QUEUED)
+        .subquery()
+    )
+    own = waiting.c
+    place = func.row_number().over(order_by=(own.is_upload.desc(), own.turn, own.priority.desc(), own.arrival, own.id))
+    queued = select(own.id, place.label("place")).subquery()
     found = await session.execute(select(queued) if ids is None else select(queued).where(queued.c.id.in_(ids)))
     return {id: place for id, place in found}  # noqa: C416
 

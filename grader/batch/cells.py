@@ -8,6 +8,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from grader.formats.commands import without_commands
+from grader.report.server_paths import clean
+
 #: The first columns of Canvas' gradebook. Source: "How do I import grades in the Gradebook?" in its instructor guide.
 CANVAS_COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 POINTS_POSSIBLE = "    Points Possible"
@@ -69,8 +72,11 @@ def csv_of(lines: Iterable[Sequence[str]], ids: Sequence[int] = (), delimiter: s
     writer = csv.writer(text, delimiter=delimiter)
     changed = 0
     for line in lines:
-        # NUL ends the file for some readers.
-        cells = [cell.replace("\x00", "\ufffd") for cell in line]
+        # NUL ends the file for some readers. An id is otherwise the platform's own, and stays as it is.
+        cells = [
+            cell.replace("\x00", "\ufffd") if place in ids else without_commands(clean(cell))
+            for place, cell in enumerate(line)
+        ]
         harmless = [as_id(cell) if place in ids else as_text(cell) for place, cell in enumerate(cells)]
         changed += sum(before != after for before, after in zip(cells, harmless, strict=True))
         writer.writerow(harmless)

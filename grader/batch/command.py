@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -19,6 +18,7 @@ from grader.batch.collect import collect
 from grader.batch.gradebook import gradebook
 from grader.batch.overview import overview
 from grader.batch.run import grade_all, status_name, summary, with_equal_code
+from grader.formats.commands import json_of
 from grader.pipeline import grade
 from grader.report.messages import translate
 from grader.sandbox import ForkSandbox, Kind
@@ -98,7 +98,7 @@ def batch_command(
         rows = []
         for row in with_equal_code(grade_all(found, chosen, grade_one, slots=sandbox.slots, done=done)):
             if format is BatchFormat.JSONL:
-                stream.write(json.dumps(row.as_json(language), ensure_ascii=False) + "\n")
+                stream.write(json_of(row.as_json(language)) + "\n")
                 stream.flush()
             rows.append(row.without_texts())
         if format is BatchFormat.CSV:

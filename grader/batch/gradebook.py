@@ -18,6 +18,7 @@ from grader.batch.run import Row, best_rows
 from grader.formats import View
 from grader.formats.view import cause_title
 from grader.report.messages import translate
+from grader.report.server_paths import in_one_line
 
 #: Moodle refuses a file without the time of the last change. Empty, it is no time.
 MOODLE_COLUMNS = (
@@ -45,18 +46,18 @@ def _moodle(row: Row, language: str) -> list[str]:
     identifier = f"Participant {student.id}" if student.platform == "moodle" else student.id or ""
     if report is None:
         why = translate(f"batch.{row.problem}", language)
-        return [identifier, student.name, why, "", "", "", why, "", row.found.path, "", ""]
+        return [identifier, in_one_line(student.name), why, "", "", "", why, "", in_one_line(row.found.path), "", ""]
     view = View.of(report, language)
     return [
         identifier,
-        student.name,
+        in_one_line(student.name),
         view.name(f"status.{report.status.value}"),
         number(row.points),
         number(report.max_points),
         "",
         view.feedback(),
         "; ".join(cause_title(diagnosis, language) for diagnosis in view.report["diagnoses"]),
-        row.found.path,
+        in_one_line(row.found.path),
         report.submission.sha256,
         report.receipt.grader_version,
     ]
@@ -68,5 +69,8 @@ def _canvas(rows: Sequence[Row], assignment: Assignment, language: str) -> list[
     return [
         [*CANVAS_COLUMNS, titles.get(language) or assignment.id],
         [POINTS_POSSIBLE, *nothing[1:], number(assignment.max_points)],
-        *([row.found.student.name, row.found.student.id or "", *nothing[2:], number(row.points)] for row in rows),
+        *(
+            [in_one_line(row.found.student.name), row.found.student.id or "", *nothing[2:], number(row.points)]
+            for row in rows
+        ),
     ]

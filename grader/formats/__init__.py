@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.formats import coderunner, coursera, gradescope, html, json, junit, prairielearn, text, vpl
+from grader.formats.commands import without_commands
 from grader.formats.view import View
 from grader.report.model import Report
 from grader.report.pictures import drawing
@@ -21,7 +22,11 @@ class Format:
 
     media_type: str
     suffix: str
-    write: Callable[[View], str]
+    writer: Callable[[View], str]
+
+    def write(self, view: View) -> str:
+        """Return the whole document. No program that prints or reads it obeys what a student wrote."""
+        return without_commands(self.writer(view), self.media_type)
 
 
 FORMATS: dict[str, Format] = {

@@ -9,12 +9,11 @@ https://github.com/trampgeek/moodle-qtype_coderunner, which takes a field that i
 
 from __future__ import annotations
 
-import json
 from html import escape
 from typing import Any
 
+from grader.formats.commands import json_of
 from grader.formats.view import View
-from grader.report.server_paths import clean
 
 
 def write(view: View) -> str:
@@ -25,14 +24,14 @@ def write(view: View) -> str:
         results["testresults"] = [head, *(_row(view, check) for check in view.report["checks"])]
     if view.remarks():
         results["epiloguehtml"] = _paragraphs(view.remarks())
-    return json.dumps(results, ensure_ascii=False) + "\n"
+    return json_of(results) + "\n"
 
 
 def _row(view: View, check: dict[str, Any]) -> list[object]:
     """Return a line of the table: CodeRunner draws a tick, a cross, or both for a part, and escapes the rest."""
     earned = check["points"] / check["max_points"] if check["max_points"] else float(check["status"] == "passed")
     points = view.ui("score_of", points=view.points(check["points"]), max_points=view.points(check["max_points"]))
-    return [earned, check["title"], points if check["max_points"] else "", clean(check["message"])]
+    return [earned, check["title"], points if check["max_points"] else "", check["message"]]
 
 
 def _paragraphs(texts: list[str]) -> str:

@@ -8,9 +8,9 @@ Source: https://github.com/coursera/programming-assignments-demo, custom-graders
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from grader.formats.commands import json_of
 from grader.formats.view import View
 
 # "We'll trim/truncate grader feedback string to 64 KB": we cut it ourselves, between letters.
@@ -22,4 +22,4 @@ def write(view: View) -> str:
     results: dict[str, Any] = {"feedback": feedback}
     if view.gives_grade:
         results["fractionalScore"] = view.report["score"]
-    return json.dumps(results, ensure_ascii=False) + "\n"
+    return json_of(results) + "\n"

@@ -8,11 +8,10 @@ Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/, "Output 
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from grader.formats.commands import json_of
 from grader.formats.view import View
-from grader.report.server_paths import clean
 
 
 def write(view: View) -> str:
@@ -35,13 +34,13 @@ def write(view: View) -> str:
     }
     if view.gives_grade:
         results |= {"score": report["points"], "tests": [_test(view, check) for check in report["checks"]]}
-    return json.dumps(results, ensure_ascii=False, indent=2) + "\n"
+    return json_of(results, 2) + "\n"
 
 
 def _test(view: View, check: dict[str, Any]) -> dict[str, Any]:
-    lines = [clean(check["message"])]
+    lines = [check["message"]]
     if check["hint"]:
-        lines.append(f"{view.ui('what_to_do')}: {clean(check['hint'])}")
+        lines.append(f"{view.ui('what_to_do')}: {check['hint']}")
     return {
         "name": check["title"],
         "score": check["points"],

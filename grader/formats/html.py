@@ -18,6 +18,7 @@ from jinja2.runtime import Context
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup, escape
 
+from grader.formats.commands import without_commands
 from grader.formats.source import Sources
 from grader.formats.view import (
     IN_PROOF,
@@ -39,7 +40,7 @@ from grader.report import numbers
 from grader.report.messages import place_of, translate
 from grader.report.pictures.charts import Picture, pictures
 from grader.report.proof.shown import proofs
-from grader.report.server_paths import ANSI, clean
+from grader.report.server_paths import clean
 
 TEMPLATES = Path(__file__).parent / "templates"
 #: The files that the service must serve for `report_body.html`.
@@ -59,7 +60,9 @@ def write(view: View) -> str:
 
 def fill(template: str, language: str, **context: object) -> str:
     """Make a self-contained page from one of our templates."""
-    return _environment().get_template(template).render(**_page_context(language), **context)
+    return without_commands(
+        _environment().get_template(template).render(**_page_context(language), **context), "text/html"
+    )
 
 
 def _page_context(language: str) -> dict[str, Any]:
@@ -119,7 +122,6 @@ def environment(*folders: Path) -> Environment:
         finalize=_without_control_characters,
     )
     made.filters.update(
-        untinted=_untinted,
         unbroken=_unbroken,
         says_error=says_error,
         shows_error=shows_error,
@@ -177,8 +179,3 @@ IN_LANGUAGE: dict[str, Callable[[Any, str], Any]] = {
 def _unbroken(value: str) -> Markup:
     """Keep each number with an exponent on one line: browsers break 1.34e-7 after its hyphen."""
     return Markup(WITH_EXPONENT.sub(r'<span class="nowrap">\g<0></span>', str(escape(clean(value)))))  # noqa: S704
-
-
-def _untinted(value: str) -> str:
-    """Remove terminal colours and other control characters from the output."""
-    return clean(ANSI.sub("", value))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
+from grader.formats.commands import json_of
 from grader.formats.view import View
 
 
 def write(view: View) -> str:
-    return json.dumps(view.report, ensure_ascii=False, indent=2) + "\n"
+    return json_of(view.exact, 2) + "\n"

@@ -13,7 +13,6 @@ from xml.etree import ElementTree as ET
 
 from grader.formats.source import Sources
 from grader.formats.view import View, causes, root_failures
-from grader.report.server_paths import clean
 
 XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -33,7 +32,7 @@ def _suite(view: View) -> ET.Element:
     seconds = f"{report['timing']['wall_seconds']:.3f}"
     suite = ET.Element(
         "testsuite",
-        name=clean(report["submission"]["filename"]),
+        name=report["submission"]["filename"],
         tests=str(len(checks) + errors),
         failures=str(statuses.count("failed")),
         errors=str(errors),
@@ -45,16 +44,16 @@ def _suite(view: View) -> ET.Element:
     )
     properties = ET.SubElement(suite, "properties")
     for name, value in _properties(report).items():
-        ET.SubElement(properties, "property", name=name, value=clean(value))
+        ET.SubElement(properties, "property", name=name, value=str(value))
     roots = [check["id"] for check in root_failures(report)]
     for check in checks:
         _case(suite, report, check, _places(view) if check["id"] in roots[:1] else [])
     if errors:
         case = ET.SubElement(suite, "testcase", classname=report["assignment"]["id"], name="grading", time=seconds)
         error = ET.SubElement(case, "error", message=view.verdict(), type=report["status"])
-        error.text = clean(report["error"]["type"]) if report["error"] else ""
+        error.text = report["error"]["type"] if report["error"] else ""
     for name in ("stdout", "stderr"):
-        ET.SubElement(suite, "system-out" if name == "stdout" else "system-err").text = clean(report["output"][name])
+        ET.SubElement(suite, "system-out" if name == "stdout" else "system-err").text = report["output"][name]
     return suite
 
 
@@ -81,7 +80,7 @@ def _case(suite: ET.Element, report: dict[str, Any], check: dict[str, Any], plac
     # The time of one check is not known: all checks read one run.
     case = ET.SubElement(suite, "testcase", classname=report["assignment"]["id"], name=check["id"], time="0.000")
     if check["status"] == "failed":
-        failure = ET.SubElement(case, "failure", message=clean(check["message"]), type=check["code"] or "failed")
-        failure.text = "\n".join(clean(line) for line in [check["hint"], *places] if line)
+        failure = ET.SubElement(case, "failure", message=check["message"], type=check["code"] or "failed")
+        failure.text = "\n".join(line for line in [check["hint"], *places] if line)
     elif check["status"] == "skipped":
-        ET.SubElement(case, "skipped", message=clean(check["message"]))
+        ET.SubElement(case, "skipped", message=check["message"])

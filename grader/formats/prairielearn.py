@@ -8,11 +8,10 @@ Source: https://prairielearn.readthedocs.io/en/latest/externalGrading/, "Grading
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from grader.formats.commands import json_of
 from grader.formats.view import View
-from grader.report.server_paths import clean
 
 NOT_GRADABLE = ("invalid_submission", "internal_error")
 # The whole file may have 1 MB, and JSON takes up to six characters for one of the output.
@@ -21,7 +20,7 @@ OUTPUT_CHARACTERS = 50_000
 
 def write(view: View) -> str:
     report = view.report
-    output = clean("\n".join(report["output"][name] for name in ("stdout", "stderr") if report["output"][name]))
+    output = "\n".join(report["output"][name] for name in ("stdout", "stderr") if report["output"][name])
     results: dict[str, Any] = {"output": output[:OUTPUT_CHARACTERS]}
     if report["status"] in NOT_GRADABLE or not view.gives_grade:
         # Without points: it costs no attempt, and PrairieLearn itself says that nothing was graded.
@@ -31,7 +30,7 @@ def write(view: View) -> str:
     else:
         tests = [_test(check) for check in report["checks"]]
         results |= {"gradable": True, "message": view.feedback(), "score": report["score"], "tests": tests}
-    return json.dumps(results, ensure_ascii=False, indent=2) + "\n"
+    return json_of(results, 2) + "\n"
 
 
 def _test(check: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +38,6 @@ def _test(check: dict[str, Any]) -> dict[str, Any]:
         "name": check["title"],
         "points": check["points"],
         "max_points": check["max_points"],
-        "message": clean(check["message"]),
-        "output": clean(check["hint"] or ""),
+        "message": check["message"],
+        "output": check["hint"] or "",
     }

@@ -19,7 +19,6 @@ from grader.formats.view import View, causes, left_out, remark_place, rows, says
 from grader.report.messages import place_of
 from grader.report.numbers import number
 from grader.report.pictures.charts import pictures
-from grader.report.server_paths import clean
 
 STATUS_STYLE = {"passed": "bold green", "failed": "bold red", "internal_error": "bold magenta"}
 CHECK_MARK = {"passed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "yellow")}
@@ -46,7 +45,7 @@ def _parts(view: View) -> list[RenderableType]:
     status = report["status"]
     points = f"{view.points(report['points'])} / {view.points(report['max_points'])}" if view.is_graded else "-"
     head = Text.assemble(
-        (clean(report["submission"]["filename"]), "bold"),
+        (report["submission"]["filename"], "bold"),
         "  ",
         (view.name(f"status.{status}"), STATUS_STYLE.get(status, "bold red")),
         "  ",
@@ -63,10 +62,10 @@ def _parts(view: View) -> list[RenderableType]:
         if entries:
             parts += ["", Text(view.name(f"report.{kind}"), style="bold")]
             lines = (f"{where}: {message}" if where else message for message, where in entries)
-            parts += [Text(f"  {clean(line)}") for line in lines]
+            parts += [Text(f"  {line}") for line in lines]
     for advisory in report["advisories"]:
         where = remark_place(advisory, view.language)
-        parts += ["", Text(f"{clean(advisory['message'])}{where}", style="yellow")]
+        parts += ["", Text(f"{advisory['message']}{where}", style="yellow")]
     for name, heading in (("stdout", view.name("report.output")), ("stderr", "stderr")):
         parts += _output(heading, report["output"][name])
     seconds = round(report["timing"]["wall_seconds"], 2)
@@ -78,9 +77,9 @@ def _parts(view: View) -> list[RenderableType]:
 
 
 def _advice(message: str, hint: str | None, label: str, places: list[str]) -> list[RenderableType]:
-    lines = [Text(clean(message)), *(Text(f"  {clean(place)}") for place in places)]
+    lines = [Text(message), *(Text(f"  {place}") for place in places)]
     if hint:
-        lines.append(Text.assemble((f"{label}: ", "bold"), clean(hint)))
+        lines.append(Text.assemble((f"{label}: ", "bold"), hint))
     return [Padding(Group(*lines), (0, 0, 1, 2))]
 
 
@@ -92,15 +91,15 @@ def _checks(view: View) -> Table:
         points = f"{earned}/{view.points(check['max_points'])}" if check["max_points"] else ""
         table.add_row(
             Text(mark, style=style),
-            Text(clean(check["title"])),
+            Text(check["title"]),
             Text(points, justify="right"),
-            Text("\n".join([clean(check["message"]), *_hint(check, view)])),
+            Text("\n".join([check["message"], *_hint(check, view)])),
         )
     return table
 
 
 def _hint(check: dict[str, Any], view: View) -> list[str]:
-    return [f"{view.ui('what_to_do')}: {clean(check['hint'])}"] if check["hint"] else []
+    return [f"{view.ui('what_to_do')}: {check['hint']}"] if check["hint"] else []
 
 
 def _divergence(view: View) -> list[RenderableType]:
@@ -125,21 +124,21 @@ def _error(report: dict[str, Any], view: View) -> list[RenderableType]:
     if not shows_error(report):
         return []
     said = says_error(report) and error["message"]
-    words = clean(f"{error['type']}: {error['message']}" if error["message"] else error["type"])
+    words = f"{error['type']}: {error['message']}" if error["message"] else error["type"]
     first = view.name("report.error_lead") if said else words
     lines: list[RenderableType] = [""]
     if stopped_elsewhere(report):
         lines.append(Text(view.name("report.error_elsewhere"), style="bold"))
     lines.append(Text(first, style="bold" if said else "red"))
     for frame in error["traceback"]:
-        lines.append(Text(f"  {clean(place_of(frame, view.language))}: {clean(frame['code'])}"))
+        lines.append(Text(f"  {place_of(frame, view.language)}: {frame['code']}"))
     return lines
 
 
 def _output(heading: str, text: str) -> list[RenderableType]:
     lines = [
         line if len(line) <= SHOWN_CHARACTERS else f"{line[:SHOWN_CHARACTERS]}…"
-        for line in clean(text).splitlines()
+        for line in text.splitlines()
         if line.strip()
     ]
     if not lines:

@@ -10,7 +10,7 @@ from grader.report.messages import CELL, message_of, place_of, render, title_of,
 from grader.report.model import HELD, Report, Status
 from grader.report.numbers import points
 from grader.report.pictures import drawing
-from grader.report.server_paths import clean
+from grader.report.server_paths import all_clean, in_one_line
 from grader.reporting.extraction import FAILURES
 from reference.misconceptions import PARTS
 
@@ -238,10 +238,13 @@ class View:
     """A rendered report (`messages.render`) in one language, and the artefacts that belong to it, by name.
 
     Attributes:
+        report: its texts are clean: whatever a student wrote can be shown.
+        exact: the same, with every character.
         draw: makes an SVG document from a chart's definition.
     """
 
     report: dict[str, Any]
+    exact: dict[str, Any]
     language: str
     artefacts: Mapping[str, bytes] = field(default_factory=dict)
     draw: Callable[[dict[str, Any]], str] = drawing.svg
@@ -254,7 +257,10 @@ class View:
         artefacts: Mapping[str, bytes] | None = None,
         draw: Callable[[dict[str, Any]], str] = drawing.svg,
     ) -> View:
-        return cls(render(report, language), language, artefacts or {}, draw)
+        exact = render(report, language)
+        shown = all_clean(exact)
+        shown["submission"]["filename"] = in_one_line(exact["submission"]["filename"])
+        return cls(shown, exact, language, artefacts or {}, draw)
 
     def ui(self, name: str, **params: object) -> str:
         """Return a word or a sentence that does not belong to the report."""
@@ -290,15 +296,15 @@ class View:
         return [self._with_hint(part) for part in self.report["diagnoses"] or root_failures(self.report)]
 
     def _with_hint(self, part: dict[str, Any]) -> str:
-        message = clean(part["message"])
-        return f"{message}\n{self.ui('what_to_do')}: {clean(part['hint'])}" if part["hint"] else message
+        message: str = part["message"]
+        return f"{message}\n{self.ui('what_to_do')}: {part['hint']}" if part["hint"] else message
 
     def summary(self) -> str:
         return summary(self.report, self.language)
 
     def remarks(self) -> list[str]:
         """Return the advisories."""
-        return [clean(advisory["message"]) for advisory in self.report["advisories"]]
+        return [advisory["message"] for advisory in self.report["advisories"]]
 
     def feedback(self) -> str:
         """Return the whole answer to the student as plain text, for places that show nothing else."""

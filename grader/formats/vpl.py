@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import Any
 
 from grader.formats.view import View
-from grader.report.server_paths import clean
 
 GRADE, COMMENT = "Grade :=>>", "Comment :=>>"
 # VPL's `trim` leaves it, so no line of the text is a heading, code or a link.
@@ -27,7 +26,7 @@ def write(view: View) -> str:
         lines += [*_text(paragraph), COMMENT]
     if view.gives_grade:
         for check in view.report["checks"]:
-            lines += [_heading(_title(view, check)), *_text(clean(check["message"]))]
+            lines += [_heading(_title(view, check)), *_text(check["message"])]
         lines.append(f"{GRADE}{view.report['points']:g}")
     return "\n".join(lines) + "\n"
 

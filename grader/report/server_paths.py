@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # "{{function_node __wrapped__MatMul_device_/job:localhost/...CPU:0}}", before TensorFlow's own message.
@@ -54,9 +55,28 @@ def _below_place_of_ours(path: re.Match[str]) -> str:
     return path[0][places[-1] + 1 :] if places else path[0]
 
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+# Controls and line ends that only some readers know; marks that turn text around or have no width; what XML forbids.
+# Joiners hold letters together in some scripts and in emoji, and are kept there.
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff"
+    r"\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]|(?<![\u0600-\u1fff\u2100-\U0010ffff])[\u200c\u200d]"
+)
 
 
 def clean(text: object) -> str:
-    """Remove characters that control a terminal and those that XML forbids."""
-    return CONTROL.sub("�", str(text))
+    """Remove terminal colours, and replace characters that control a reader instead of being read."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", ANSI.sub("", str(text)))
+
+
+def in_one_line(name: str) -> str:
+    """Clean a name, which has one line."""
+    return clean(re.sub(r"[\t\n]", "\r", name))
+
+
+def all_clean(value: Any) -> Any:
+    """Clean every text in data as JSON has it."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [all_clean(each) for each in value]
+    return {clean(key): all_clean(each) for key, each in value.items()} if isinstance(value, dict) else value

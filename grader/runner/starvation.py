@@ -1,8 +1,9 @@
-"""Measures how long a run wanted a core and had none: time that the host owes it.
+"""Measures how long a run wanted a core and had none: time that the host owes it; and how long it wanted none.
 
 The kernel counts for each thread how long it waited in the queue for a core. Their sum says little: threads that are
 started on purpose queue behind one another, a hundred times a second, while the process as a whole misses nothing. So
-the longest wait of one thread counts, and at most the part of the elapsed time that the process did not compute.
+the longest wait of one thread counts, and at most the part of the elapsed time that the process did not compute. A run
+is idle only where the sum of all waits cannot be the reason, so one that is starved never is.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ CPUCLOCK_SCHED = 2
 
 
 class Starvation:
-    """Time that one process has missed so far. It is sampled now and then; two samples bound one span."""
+    """Time that one process has missed so far, and has spent idle. It is sampled now and then; two bound one span."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.idle_seconds = 0.0
         self._elapsed = 0.0
         self._cpu = 0.0
         self._waits: dict[str, float] = {}
@@ -31,8 +33,10 @@ class Starvation:
             waits: by thread, seconds for which it was ready to run and had no core.
         """
         unused = (elapsed - self._elapsed) - (cpu - self._cpu)
-        longest = max((wait - self._waits.get(thread, 0.0) for thread, wait in waits.items()), default=0.0)
-        self.seconds += max(0.0, min(unused, longest))
+        new_waits = [max(0.0, wait - self._waits.get(thread, 0.0)) for thread, wait in waits.items()]
+        self.seconds += max(0.0, min(unused, max(new_waits, default=0.0)))
+        if new_waits:  # else nobody knows
+            self.idle_seconds += max(0.0, unused - sum(new_waits))
         self._elapsed, self._cpu, self._waits = elapsed, cpu, waits
 
 

@@ -201,6 +201,7 @@ class Supervisor:
             "cpu_seconds": cpu,
             "wall_seconds": time.monotonic() - child.started,
             "missed_seconds": child.paused + child.starvation.seconds,
+            "idle_seconds": child.starvation.idle_seconds,
         }
         _tell(child.status_fd, json.dumps(verdict).encode())
         os.close(child.status_fd)

@@ -128,15 +128,17 @@ class ForkSandbox:
         """Run a request as `Sandbox.run` does.
 
         A lost run says nothing about the submission, and never has an outcome, even if that happens again. A killed run
-        may have killed itself: if it is killed every time, that counts as its own doing.
+        may have killed itself: if it is killed every time, or has idled its time away, that counts as its own doing.
         """
         lost = killed = 0
-        used = Use()
+        used, idle = Use(), 0.0
+        granted = limits
         with self._slots, self._users.one() if self._users else contextlib.nullcontext() as uid:
             while True:
                 try:
-                    outcome = self._try(kind, request, limits, uid)
+                    outcome = self._try(kind, request, granted, uid)
                     earlier, used = used, used.plus(outcome.use)
+                    idle += outcome.idle_seconds
                     if outcome.killed_for == "starved":
                         raise RunLost("the run hardly ever had a core")
                 except (RunLost, SandboxStartFailed) as exc:
@@ -147,8 +149,10 @@ class ForkSandbox:
                         raise
                 else:
                     killed += outcome.killed_by_others
-                    if not outcome.killed_by_others or killed == TRIES:
-                        return outcome.model_copy(update={"earlier": earlier})
+                    left = limits.less_idle(idle)
+                    if not outcome.killed_by_others or killed == TRIES or left is None:
+                        return outcome.model_copy(update={"earlier": earlier, "idle_seconds": idle})
+                    granted = left
                     logger.warning("run_killed_by_others", extra={"kind": kind.value, "try": killed})
 
     def _try(self, kind: Kind, request: bytes, limits: Limits, uid: int | None) -> Outcome:

@@ -12,6 +12,10 @@ MIB = 1024 * 1024
 CUDA_CPU_SECONDS, CUDA_WALL_SECONDS = 15, 20.0
 
 
+# A run that would get less of its wall time than this part is not begun.
+LEAST_LEFT = 0.05
+
+
 class Limits(BaseModel):
     """Limits of one run in the box."""
 
@@ -37,6 +41,14 @@ class Limits(BaseModel):
             return None
         cpu, wall = min(self.cpu_seconds, math.ceil(cpu_seconds)), min(self.wall_seconds, wall_seconds)
         return self.model_copy(update={"cpu_seconds": cpu, "wall_seconds": wall})
+
+    def less_idle(self, seconds: float) -> Limits | None:
+        """Return the limits after so much idle time, of which all runs together have no more than one run's wall time.
+
+        None: hardly any is left.
+        """
+        left = self.wall_seconds - seconds
+        return self.within(self.cpu_seconds, left) if left > LEAST_LEFT * self.wall_seconds else None
 
     def with_cuda(self) -> Limits:
         """Return the limits for a run on a GPU, with time for CUDA's own start, which is not the submission's use.

@@ -59,6 +59,8 @@ class Outcome(BaseModel):
     wall_seconds: float = 0.0
     # The part of them in which the run was paused or had no core.
     missed_seconds: float = 0.0
+    # The time in which it neither computed nor wanted a core, of earlier tries too.
+    idle_seconds: float = 0.0
     # The use of earlier tries of the same run and, with BudgetedSandbox, of earlier runs too.
     earlier: Use = Use()
     # The cost of starting the device, which is not the submission's use.

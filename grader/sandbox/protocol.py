@@ -12,8 +12,8 @@ import math
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import safetensors
@@ -44,11 +44,8 @@ from grader.sandbox.events import (
 )
 
 HEADER = struct.Struct("<II")
-MAX_FRAMES = 20_000
 # An honest `Done` is shorter.
 LARGEST_DONE = 16384
-# One event of the driver: 40 times the largest honest one, and small enough to become Python objects.
-MAX_EVENT_BYTES = 1 << 20
 # An event carries one header with the names, types and shapes of arrays; safetensors makes an object of each.
 MAX_ARRAYS_HEADER_BYTES = 1 << 12
 ARRAYS_HEADER = struct.Struct("<Q")
@@ -83,6 +80,20 @@ MAX_EVENTS: dict[type[Event], int] = {
     Shown: 400,
     Done: 1,
 }
+MAX_FRAMES = sum(MAX_EVENTS.values())
+
+
+class Bounds(NamedTuple):
+    """Most bytes of JSON in one frame, and in all frames of a stream together."""
+
+    frame: int
+    stream: int
+
+
+#: For events of the driver: 40 times the largest honest one, and a notebook that prints Cyrillic as often as it may.
+EVENTS = Bounds(1 << 20, 8 << 20)
+#: For the reader, which repeats the source of a file. The pipe itself carries no more.
+READING = Bounds(64 << 20, 64 << 20)
 
 
 def encode(body: Mapping[str, object], arrays: Arrays | None = None) -> bytes:
@@ -92,49 +103,79 @@ def encode(body: Mapping[str, object], arrays: Arrays | None = None) -> bytes:
     return HEADER.pack(len(text), len(block)) + text + block
 
 
-def split_frames(raw: bytes) -> tuple[list[tuple[bytes, bytes]], bool]:
+class Frames:
+    """The frames of a stream, followed by their headers while it arrives: no byte is copied or looked at twice."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._json = 0
+        self._end = 0
+        self._spans: list[tuple[int, int, int]] = []
+        self._looked_at_last = False
+
+    def follow(self, raw: bytes | bytearray) -> None:
+        """Go on to the last complete frame of the stream so far.
+
+        Raises:
+            RunnerOutputInvalid: a frame is larger than any that a run sends, or there are more. Nothing was read of it.
+        """
+        while len(raw) - self._end >= HEADER.size:
+            if len(self._spans) == MAX_FRAMES:
+                raise RunnerOutputInvalid(f"the box sent more than {MAX_FRAMES} frames")
+            json_length, block_length = HEADER.unpack_from(raw, self._end)
+            if json_length > self._bounds.frame or self._json + json_length > self._bounds.stream:
+                raise RunnerOutputInvalid(f"the box sent {json_length} bytes of JSON after {self._json}")
+            start = self._end + HEADER.size
+            end = start + json_length + block_length
+            if end > len(raw):
+                return
+            self._spans.append((start, start + json_length, end))
+            self._end = end
+            self._json += json_length
+            self._looked_at_last = False
+
+    def is_cut_off(self, raw: bytes | bytearray) -> bool:
+        return self._end < len(raw)
+
+    def has_ended(self, raw: bytes | bytearray) -> bool:
+        """Return whether the last frame is complete and is that of `Done`. Each frame is read for this at most once."""
+        if self._looked_at_last or not self._spans or self.is_cut_off(raw):
+            return False
+        self._looked_at_last = True
+        start, end, _ = self._spans[-1]
+        if end - start > LARGEST_DONE or raw.find(b'"done"', start, end) < 0:
+            return False
+        try:
+            return bool(decode_json(bytes(raw[start:end])).get("event") == "done")
+        except (RunnerOutputInvalid, AttributeError):
+            return False
+
+    def parts(self, raw: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the JSON and the arrays of each frame, still unread."""
+        for start, between, end in self._spans:
+            yield raw[start:between], raw[between:end]
+
+
+def split_frames(raw: bytes, bounds: Bounds = READING) -> tuple[list[tuple[bytes, bytes]], bool]:
     """Split `raw` into frames, as pairs of JSON and arrays, still unread. Tell whether the last one was cut off.
 
     Raises:
-        RunnerOutputInvalid: more frames than any run sends.
+        RunnerOutputInvalid: see `Frames.follow`.
     """
-    frames: list[tuple[bytes, bytes]] = []
-    offset = 0
-    while offset < len(raw):
-        if len(frames) == MAX_FRAMES:
-            raise RunnerOutputInvalid(f"the box sent more than {MAX_FRAMES} frames")
-        if offset + HEADER.size > len(raw):
-            return frames, True
-        text_length, block_length = HEADER.unpack_from(raw, offset)
-        start = offset + HEADER.size
-        end = start + text_length + block_length
-        if end > len(raw):
-            return frames, True
-        frames.append((raw[start : start + text_length], raw[start + text_length : end]))
-        offset = end
-    return frames, False
-
-
-def has_ended(raw: bytes | bytearray) -> bool:
-    """Return whether the last frame is complete and is that of `Done`."""
-    if b'"done"' not in raw[-LARGEST_DONE:]:
-        return False
-    try:
-        frames, cut_off = split_frames(bytes(raw))
-        return not cut_off and decode_json(frames[-1][0]).get("event") == "done"
-    except (RunnerOutputInvalid, AttributeError):
-        return False
+    frames = Frames(bounds)
+    frames.follow(raw)
+    return list(frames.parts(raw)), frames.is_cut_off(raw)
 
 
 def decode_json(text: bytes) -> Any:
     """Decode JSON from the box.
 
     Raises:
-        RunnerOutputInvalid: it is not JSON, or is nested too deeply.
+        RunnerOutputInvalid: it is not JSON, or is nested too deeply, or becomes more objects than memory holds.
     """
     try:
         return json.loads(text)
-    except (ValueError, RecursionError) as exc:
+    except (ValueError, RecursionError, MemoryError) as exc:
         raise RunnerOutputInvalid(f"the box answered with something that is not JSON: {exc}") from exc
 
 
@@ -148,16 +189,15 @@ def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tu
     Raises:
         RunnerOutputInvalid: the driver does not send something that is in it.
     """
-    frames, cut_off = split_frames(raw)
+    frames, cut_off = split_frames(raw, EVENTS)
     events: list[tuple[AnyEvent, Arrays]] = []
     seen: Counter[type[Event]] = Counter()
     for text, block in frames:
-        if len(text) > MAX_EVENT_BYTES:
-            raise RunnerOutputInvalid(f"the box sent an event of {len(text)} bytes")
         try:
             event = _EVENTS.validate_python(decode_json(text))
         except ValidationError as exc:
-            raise RunnerOutputInvalid(f"the box sent an event that does not exist: {exc.errors()[0]['msg']}") from exc
+            # Not its messages: there is one for each of a hundred thousand wrong keys.
+            raise RunnerOutputInvalid(f"the box sent an event that does not exist, by {exc.error_count()}") from exc
         if events and isinstance(events[-1][0], Done):
             raise RunnerOutputForged("the box sent more after its last event")
         seen[type(event)] += 1

@@ -23,7 +23,7 @@ import uuid
 from collections.abc import Collection
 from typing import IO
 
-from grader.errors import RunLost, SandboxError, SandboxStartFailed, SandboxUnavailable
+from grader.errors import RunLost, RunnerOutputInvalid, SandboxError, SandboxStartFailed, SandboxUnavailable
 from grader.sandbox import namespaces, protocol
 from grader.sandbox.host.device import CPU, Device
 from grader.sandbox.limits import Limits
@@ -37,6 +37,11 @@ MOST_FAILURES = 3
 READ_SIZE = 65536
 # A run is over after its last answer. This is its time to say more; it counts against the run.
 ENDING_SECONDS = 1.0
+# A run that says little at a time wakes us each time, so after this many times we let it gather. A pipe holds more than
+# comes meanwhile, and the run waits for nothing.
+FREE_LOOKS = 500
+GATHERING_SECONDS = 0.01
+LITTLE = 16384
 ENDED = "ended"
 STATUS_BYTES = 2**20
 
@@ -191,9 +196,11 @@ class Zygote:
         }
         kept = {name: bytearray() for name in readers}
         seen = dict.fromkeys(readers, 0)
+        frames = protocol.Frames(protocol.READING if self.kind is Kind.READER else protocol.EVENTS)
         pulse = Pulse(self.pid)
         flooded = False
         ended: float | None = None
+        looks = 0
         with selectors.DefaultSelector() as selector:
             for pipe, fd in readers.items():
                 selector.register(fd, selectors.EVENT_READ, pipe)
@@ -209,6 +216,8 @@ class Zygote:
                 if not (verdict_in or pulse.beats(heard) or _readable(readers["status"])):
                     self._kill()
                     raise self._lost("does not answer")
+                looks += 1
+                before = sum(seen.values())
                 for key, _ in events:
                     name: str = key.data
                     chunk = os.read(key.fd, READ_SIZE)
@@ -218,12 +227,14 @@ class Zygote:
                         continue
                     seen[name] += len(chunk)
                     kept[name] += chunk[: max(0, caps[name] - len(kept[name]))]
-                    if name == "result" and ended is None and protocol.has_ended(kept["result"]):
+                    if name == "result" and ended is None and _has_ended(frames, kept["result"]):
                         ended = time.monotonic()
                     limit = limits.result_bytes if name == "result" else limits.flood_bytes
                     if seen[name] > limit and not flooded:
                         flooded = True
                         self._send({"kill": run_id, "reason": "output"}, [])
+                if looks > FREE_LOOKS and not verdict_in and sum(seen.values()) - before < LITTLE:
+                    time.sleep(GATHERING_SECONDS)
                 if ended is not None and not verdict_in and time.monotonic() - ended > ENDING_SECONDS:
                     self._send({"kill": run_id, "reason": ENDED}, [])
         if not kept["status"].strip():
@@ -251,6 +262,14 @@ class Zygote:
             wall=[name for name, mechanism in self.wall.items() if mechanism.enforced],
             **verdict,
         )
+
+
+def _has_ended(frames: protocol.Frames, answer: bytearray) -> bool:
+    try:
+        frames.follow(answer)
+    except RunnerOutputInvalid:  # and will be so when it is decoded
+        return False
+    return frames.has_ended(answer)
 
 
 def _readable(fd: int) -> bool:

@@ -67,6 +67,7 @@ GARBLED = {
     "garbage": "b'\\xff' * 1000",
     "a frame of 8 GB": "struct.pack('<II', 2**32 - 1, 2**32 - 1)",
     "a frame that is cut off": "CLASS[:-5]",
+    "an end of 60 MB": "struct.pack('<II', 60_000_031, 0) + b' ' * 60_000_000 + DONE[8:]",
     "more after the end": "DONE + DONE",
     "deep JSON": "struct.pack('<II', 200000, 0) + b'[' * 200000",
     "too many frames": "frame(dict(event='phase', name='import')) * 3000",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from tests.containment.conftest import verdict
 
 ENDLESS = {
@@ -58,6 +60,12 @@ def test_a_flood_is_an_output_limit(attack):
         report = attack(call=call)
         assert verdict(report) == ("output_limit", 0, "output_flood"), name
         assert len(report.model_dump_json()) < 200_000, name
+
+
+def test_a_run_that_says_little_at_a_time_costs_us_less_than_itself(attack):
+    before = time.process_time()
+    report = attack(call="for _ in range(30_000):\n    os.write(1, b'x'); time.sleep(0.00005)\nos._exit(0)")
+    assert time.process_time() - before < 0.3 * report.timing.cpu_seconds + 0.05
 
 
 def test_much_output_below_the_flood_is_cut_and_graded(attack):

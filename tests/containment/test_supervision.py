@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from grader.pipeline import grade
+from reference import SEED_BYTES
 from tests.containment.conftest import WAITING_SECONDS, verdict
 from tests.processes import ended, parent
 from tests.waiting import wait_until
@@ -104,6 +106,32 @@ def test_a_run_that_sleeps_is_over_the_time_limit_at_once(graded, written, caplo
     report = graded(written(call="time.sleep(1000)"), wall_seconds=2.0)
     assert (report.status, report.points) == ("time_limit", 0)
     assert _logged(caplog) == []
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        "time.sleep(1000)",
+        "os.kill(os.getpid(), signal.SIGSTOP)",
+        f"time.sleep({WALL - 0.5})\nos.kill(os.getpid(), signal.SIGKILL)",
+    ],
+)
+def test_runs_that_only_wait_hold_a_slot_no_longer_than_one_of_them_may(
+    box, assignment, references, written, monkeypatch, waiting
+):
+    """Not once more under Keras 2, nor because something killed them."""
+    seconds, once = [], box._try
+
+    def try_once(*arguments):
+        outcome = once(*arguments)
+        seconds.append(outcome.wall_seconds)
+        return outcome
+
+    monkeypatch.setattr(box, "_try", try_once)
+    limits = assignment.limits.model_copy(update={"wall_seconds": WALL})
+    chosen = assignment.model_copy(update={"limits": limits, "keras": "auto"})
+    assert grade(written(call=waiting), chosen, seed=bytes(SEED_BYTES), sandbox=box, references=references).points == 0
+    assert WALL - 1 < sum(seconds) < 2 * WALL - 1
 
 
 def test_a_run_whose_threads_keep_each_other_from_running_is_over_the_time_limit_too(graded, written, caplog):

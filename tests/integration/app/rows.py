@@ -13,7 +13,7 @@ from app.access.tokens import Principal
 from app.queue import claims
 from app.queue.claims import Claim
 from app.storage.database import Database
-from app.storage.models import DEFAULT_COURSE, JobStatus, Submission
+from app.storage.models import DEFAULT_COURSE, Course, CourseAssignment, JobStatus, Submission
 from app.submissions import repository
 from grader import Report
 from grader.report.model import AssignmentRef, Receipt, Status, SubmissionRef
@@ -43,9 +43,21 @@ async def opened(url: str) -> AsyncIterator[Database]:
         await database.close()
 
 
-async def add(database: Database, by: Principal, student: str = "ivanov") -> Submission:
+async def add_course(database: Database) -> str:
+    """Add a course with the assignment. Returns: its id."""
+    async with database.write() as session:
+        course = Course(title="Networks", language="en", time_zone="UTC")
+        session.add(course)
+        await session.flush()
+        session.add(CourseAssignment(course_id=course.id, assignment_id="lstm-layer", rules={}))
+        return course.id
+
+
+async def add(
+    database: Database, by: Principal, student: str = "ivanov", course_id: str = DEFAULT_COURSE
+) -> Submission:
     submission = Submission(
-        course_id=DEFAULT_COURSE,
+        course_id=course_id,
         student=student,
         assignment_id="lstm-layer",
         filename="LSTM.py",

@@ -43,7 +43,7 @@ from app.teaching import regrades
 from grader import Report
 from grader.report.model import Status
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
-from tests.integration.app.rows import CONTENT, REPORT, add, claim, finish, job_status, next_claim, waits
+from tests.integration.app.rows import CONTENT, REPORT, add, add_course, claim, finish, job_status, next_claim, waits
 from tests.waiting import SECONDS, until
 
 pytestmark = pytest.mark.anyio
@@ -382,6 +382,55 @@ async def test_students_take_turns(database: Database, owner: Principal) -> None
     async with database.read() as session:
         places = [await repository.queue_position(session, submission) for submission in order]
     assert places == [1, 4, 6, 2, 3, 5]
+
+
+@on_both
+@pytest.mark.parametrize("slots", [1, 2, 3])
+async def test_a_crowd_in_one_course_holds_no_slot_that_another_course_waits_for(
+    database: Database, owner: Principal, slots: int
+) -> None:
+    crowd = [await add(database, owner, f"s{number}") for number in range(12)]
+    running = [await next_claim(database) for _ in range(slots)]
+    assert [claim.submission_id for claim in running] == [each.id for each in crowd[:slots]]
+    other = await add_course(database)
+    few = [(await add(database, owner, student, other)).id for student in ("a", "b", "c")]
+    ids = []
+    while few[-1] not in ids:
+        assert await finish(database, running.pop(0))
+        running.append(await next_claim(database))
+        ids.append(running[-1].submission_id)
+        assert slots == 1 or {claim.submission_id for claim in running} & set(few)
+    assert [id for id in ids if id in few] == few
+    assert ids[0] == few[0]
+    assert len(ids) <= 2 * len(few)
+
+
+@on_both
+async def test_places_are_those_of_a_queue_in_which_courses_take_turns(database: Database, owner: Principal) -> None:
+    other = await add_course(database)
+    crowd = [await add(database, owner, f"s{number}") for number in range(3)]
+    few = [await add(database, owner, student, other) for student in ("a", "b")]
+    async with database.read() as session:
+        places = await repository.queue_places(session)
+    order = [crowd[0].id, few[0].id, crowd[1].id, few[1].id, crowd[2].id]
+    assert [places[id] for id in order] == [1, 2, 3, 4, 5]
+    ids = []
+    for _ in order:
+        taken = await next_claim(database)
+        ids.append(taken.submission_id)
+        assert await finish(database, taken)
+    assert sorted(ids[:2]) == sorted(order[:2])
+    assert sorted(ids[2:4]) == sorted(order[2:4])
+
+
+@on_both
+async def test_regrades_of_a_course_wait_for_uploads_of_all(database: Database, owner: Principal) -> None:
+    other = await add_course(database)
+    old = await graded(database, owner, "old")
+    await regrade(database, owner, old.id)
+    uploads = [await add(database, owner, student, other) for student in ("a", "b")]
+    order = [(await next_claim(database)).submission_id for _ in range(3)]
+    assert order == [*(each.id for each in uploads), old.id]
 
 
 # Regrades

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -159,3 +160,30 @@ ALL = {
     "invalid": invalid,
     "internal_error": internal_error,
 }
+
+
+#: What some program obeys, or shows otherwise than it is, wherever it stands.
+ORDERS = [
+    "\u202egpj.exe", "a\u2066b\u2069", "\u200e\u200f\u061c", "a\u200bd\u200c\u200dm\u2060i\ufeffn\xad", "\U000e0041",
+    "\x1b[31m\x1b]0;title\x07", "\x9b2J", "\x00\x08\x7f", "a\x0b\x0c\x1c\x85\u2028\u2029b", "\uffff", "##[error]no",
+    "\n::error file=a::no", "\n  ::set-output name=grade::100", "::add-mask::x", "a ##vso[task.complete]",
+    "##teamcity[buildStop]", "\r::warning::", "long words before it " * 20 + "::stop-commands::x",
+]  # fmt: skip
+OBEYED = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufffe\uffff"
+    r"\U000e0000-\U000e007f]|^\s*::|##\w*\[",
+    re.MULTILINE,
+)
+
+
+def report_with(words: str) -> Report:
+    """A report that holds these words wherever a student can put some."""
+    params = {"type": words, "message": words, "line": 1, "what": words, "bases": [words]}
+    return make_report(
+        diagnoses=[Diagnosis(code="raises_in_call", params=params, confidence="exact")],
+        submission=SubmissionRef(filename=f"{words}.ipynb", sha256="ab" * 32, format="ipynb"),
+        error=ErrorInfo(type=words, message=words, traceback=[Frame(file=words, line=1, code=words)]),
+        output=Output(stdout=words, stderr=words),
+        advisories=[Advisory(code="write_outside", params=params, line=1)],
+        extraction=Extraction(cells_skipped=[SkippedCell(index=0, code="cell_failed", params=params)]),
+    )

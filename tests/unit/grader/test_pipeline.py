@@ -7,6 +7,7 @@ and what it makes of the answers.
 from __future__ import annotations
 
 import logging
+import time
 
 import numpy as np
 import pytest
@@ -74,6 +75,59 @@ def wrong(asked: Asked) -> np.ndarray:
 
 def kinds(sandbox):
     return [kind for kind, _, _ in sandbox.requests]
+
+
+FEW = 2_000
+#: For so much of something, a reader's answer and a class.
+GROWING = {
+    "numbers": lambda size: ({}, {"respond": lambda asked: np.zeros((2, size * 100), np.float32)}),
+    "cells": lambda size: (
+        {
+            "cells": [{"index": each, "first_line": each, "last_line": each} for each in range(size)],
+            "skipped": [{"index": each, "code": "not_needed", "params": {"line": 1}} for each in range(size)],
+            "source": "x = 1\n" * size,
+        },
+        {"respond": wrong, "line": size},
+    ),
+    "failures": lambda size: (
+        {"statements": [_statement(line) for line in range(1, size)]},
+        {"respond": wrong, "events": [_failed(size - each) for each in range(100)]},
+    ),
+}
+
+
+def _statement(line: int) -> dict[str, object]:
+    return {"first_line": line, "last_line": line, "cell": 0, "run": True, "reason": "class"}
+
+
+def _failed(line: int) -> dict[str, object]:
+    failed = {"event": "statement_failed", "line": line, "code": "cell_failed", "type": "NameError"}
+    return failed | {"message": "name 'y' is not defined /a:" * 250, "binds": ["b" * 390] * 100}
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_a_grade_takes_time_in_proportion_to_what_is_said(graded, name):
+    def seconds(size: int) -> float:
+        changes, behaviour = GROWING[name](size)
+        student = StudentClass(**behaviour)
+        answers: dict[bytes, Outcome] = {}
+
+        def answer(request: bytes) -> Outcome:
+            return answers.setdefault(request, answers.get(request) or student.run(request))
+
+        sandbox = box(dict.fromkeys([Kind.KERAS2, Kind.KERAS3], answer), reading(**changes))
+        graded(sandbox)  # The class's own work is kept, and does not count.
+        takes = []
+        for _ in range(3):
+            before = time.process_time()
+            graded(sandbox)
+            takes.append(time.process_time() - before)
+        return min(takes)
+
+    once, twice, four_times = (seconds(factor * FEW) for factor in (1, 2, 4))
+    # By the square of the length they would be 4 and 16 times as much.
+    assert twice < 3 * once + 0.1
+    assert four_times < 6 * once + 0.1
 
 
 def check(report, name):

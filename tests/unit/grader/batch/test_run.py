@@ -14,16 +14,29 @@ from typer.testing import CliRunner
 
 from grader.batch import command
 from grader.batch.archives import Unreadable
-from grader.batch.cells import as_text
+from grader.batch.cells import as_text, csv_of
 from grader.batch.collect import Found, Student
 from grader.batch.gradebook import gradebook
 from grader.batch.overview import overview
 from grader.batch.run import AHEAD, Row, best_rows, grade_all, summary, with_equal_code
 from grader.cli import cli
+from grader.formats.commands import json_of
 from grader.report.model import HELD, Advisory, Diagnosis, Report
 from grader.report.schema import read_report
+from grader.report.server_paths import in_one_line
 from grader.submission import Submission
-from tests.unit.grader.make_reports import ASSIGNMENT, HOSTILE, hostile, internal_error, invalid, make_report, passed
+from tests.unit.grader.make_reports import (
+    ASSIGNMENT,
+    HOSTILE,
+    OBEYED,
+    ORDERS,
+    hostile,
+    internal_error,
+    invalid,
+    make_report,
+    passed,
+    report_with,
+)
 
 
 def file_of(path: str, student: Student | None = None, content: bytes = b"x") -> Found:
@@ -209,6 +222,10 @@ def test_only_cells_that_could_begin_a_formula_get_an_apostrophe(cell: str, writ
     assert as_text(cell) == written
 
 
+def test_an_id_keeps_marks_that_cannot_be_seen() -> None:
+    assert csv_of([["a\u200eb", "a\u200eb"]], ids=[0]).text == "a\u200eb,a\ufffdb\r\n"
+
+
 def test_changed_cells_are_counted() -> None:
     rows = [Row(file_of("a", Student(name, "moodle", name)), make_report()) for name in ("=1", "Ivanov")]
     assert gradebook(rows, ASSIGNMENT, "en").changed == 1
@@ -224,10 +241,23 @@ def test_no_cell_is_a_formula(start: str) -> None:
 
 
 def test_any_text_stays_in_its_cell() -> None:
-    evil = HOSTILE + '",\n"x",,,'
+    evil = HOSTILE + '",\t"x",,,'
     (line,) = rows_of(gradebook([Row(file_of("a", Student(evil, "moodle", "1")), hostile())], ASSIGNMENT, "en").text)
-    assert line["Full name"].lstrip("'") == evil.replace("\x00", "\ufffd")
+    assert line["Full name"].lstrip("'") == in_one_line(evil)
     assert None not in line
+
+
+@pytest.mark.parametrize("words", ORDERS, ids=ascii)
+def test_no_program_obeys_a_file_name_in_a_grade_book_a_page_or_a_line(words: str) -> None:
+    row = Row(Found(f"{words}/a.py", Student(words, "moodle", words), words, lambda limit: b""), report_with(words))
+    written = gradebook([row], ASSIGNMENT, "en").text
+    canvas = Row(Found(words, Student(words, "canvas", words), words, lambda limit: b""), report_with(words))
+    documents = [written, gradebook([canvas], ASSIGNMENT, "en").text, overview([row], ASSIGNMENT, "en")]
+    documents = [document.replace("\r\n", "\n") for document in documents]
+    assert not [document for document in [*documents, json_of(row.as_json("en"))] if OBEYED.search(document)]
+    assert json.loads(json_of(row.as_json("en"))) == row.as_json("en")
+    (line,) = rows_of(written)
+    assert not {"\n", "\t"} & set(line["Full name"] + line["File"])
 
 
 # The command

@@ -93,6 +93,33 @@ def test_an_attempt_that_a_teacher_looks_at_first_brings_no_grade(name: str) -> 
         assert not re.search(r'"(score|fractionalScore|fraction|tests)"|Grade :=>>', document)
 
 
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for pair in value.items() for each in pair for text in _texts(each)]
+    return [text for each in value for text in _texts(each)] if isinstance(value, list) else [str(value)]
+
+
+@pytest.mark.parametrize("words", make_reports.ORDERS, ids=ascii)
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_program_obeys_what_a_student_wrote(name: str, words: str) -> None:
+    document = write_report(make_reports.report_with(words), name, "en")
+    assert not make_reports.OBEYED.search(document)
+    document.encode()
+    # A platform shows what stands in its file, and only the form for programs says every character.
+    if name in JSON_PLATFORMS:
+        controls = make_reports.OBEYED.pattern.split("]|")[0] + "]"
+        assert not [text for text in _texts(json.loads(document)) if re.search(controls, text)]
+    if name == "json":
+        assert json.loads(document) == render(make_reports.report_with(words), "en")
+    if name == "junit":
+        assert ET.fromstring(document)[0].find("system-out") is not None
+
+
+def test_letters_that_joiners_hold_together_are_as_they_were_written() -> None:
+    for words in ("\U0001f469\u200d\U0001f4bb", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u00e9\t\u041c"):
+        assert words in write_report(make_reports.report_with(words), "html", "en")
+
+
 def test_json_is_the_report_with_its_sentences() -> None:
     assert written("failed", "json") == render(report_of("failed"), "en")
 

@@ -56,6 +56,23 @@ def test_the_devices_start_is_not_the_submissions_use():
     assert outcome.use == Use(0.0, 2.0)
 
 
+def test_all_runs_together_idle_no_longer_than_one_may_take():
+    asleep = Outcome(result=b"", wall_seconds=20.0, idle_seconds=19.5)
+    box, inner = _box(asleep)
+    for _ in range(4):
+        ended = box.run(Kind.KERAS3, b"", LIMITS)
+    assert [round(limits.wall_seconds, 1) for _, _, limits in inner.requests] == [60.0, 40.5, 21.0]
+    assert (ended.killed_for, ended.earlier) == ("budget", Use(0.0, 60.0))
+
+
+def test_a_run_that_is_starved_leaves_the_next_ones_all_their_time():
+    starved = Outcome(result=b"", cpu_seconds=2.0, wall_seconds=50.0, missed_seconds=45.0, idle_seconds=0.0)
+    box, inner = _box(starved)
+    for _ in range(4):
+        box.run(Kind.KERAS3, b"", LIMITS)
+    assert {limits.wall_seconds for _, _, limits in inner.requests} == {60.0}
+
+
 # --- time without a core ----------------------------------------------------------------------------------------------
 
 
@@ -84,6 +101,23 @@ def test_a_run_that_keeps_itself_from_running_misses_nothing(cpu, waits):
     starvation = _starvation()
     starvation.look(1.0, cpu, waits)
     assert starvation.seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("cpu", "waits", "idle"),
+    [
+        pytest.param(0.0, {"1": 0.0, "2": 0.0}, 1.0, id="all threads sleep"),
+        pytest.param(0.25, {"1": 0.0}, 0.75, id="it sleeps after some work"),
+        pytest.param(0.1, {"1": 0.9}, 0.0, id="it has no core"),
+        pytest.param(0.1, {"1": 0.5, "2": 0.4}, 0.0, id="its threads hand work on, and neither has a core"),
+        pytest.param(1.9, {"1": 0.1}, 0.0, id="it computes on two cores"),
+        pytest.param(0.1, {}, 0.0, id="the kernel does not say"),
+    ],
+)
+def test_a_run_is_idle_when_it_neither_computes_nor_waits_for_a_core(cpu, waits, idle):
+    starvation = _starvation()
+    starvation.look(1.0, cpu, waits)
+    assert starvation.idle_seconds == pytest.approx(idle)
 
 
 def test_many_threads_that_wake_at_once_do_not_add_up():

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
+from collections.abc import Callable
 from typing import Literal
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -17,9 +20,11 @@ from grader.errors import RunnerOutputInvalid
 from grader.sandbox.events import CaseOutput, Done, Event
 from grader.sandbox.protocol import (
     ARRAYS_HEADER,
+    EVENTS,
     HEADER,
     MAX_EVENTS,
     MAX_FRAMES,
+    Frames,
     decode_events,
     decode_json,
     encode,
@@ -44,13 +49,13 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=10,
 )
-NEARLY_EVENTS = st.builds(
+NEARLY = st.builds(
     lambda event, key, value: {**event, key: value},
     st.sampled_from([OUTPUT, DONE, {"event": "phase", "name": "call"}]),
     st.sampled_from([*OUTPUT, "phases", "name", "more"]),
     JSON,
 )
-EVENTS = {
+SAMPLES = {
     "phase": {"name": "call"},
     "reach": {"code": "network", "what": "socket.connect", "line": 3},
     "statement_failed": {"line": 1, "code": "cell_failed", "type": "NameError", "message": "no"},
@@ -94,7 +99,7 @@ def test_any_bytes_are_events_or_invalid(raw):
     _assert_events_or_invalid(raw)
 
 
-@given(st.lists(st.tuples(JSON | NEARLY_EVENTS, BLOCKS), max_size=4))
+@given(st.lists(st.tuples(JSON | NEARLY, BLOCKS), max_size=4))
 def test_any_json_and_any_arrays_are_events_or_invalid(frames):
     _assert_events_or_invalid(b"".join(_frame(json.dumps(body).encode(), block) for body, block in frames))
 
@@ -122,7 +127,7 @@ def test_arrays_arrive_as_they_were_sent(array):
     np.testing.assert_array_equal(decoded["output"], array)
 
 
-@pytest.mark.parametrize("raw", [b"\xff" * 20, encode(DONE)[:-1], encode(OUTPUT, {"output": ARRAY})[:-1]])
+@pytest.mark.parametrize("raw", [HEADER.pack(20, 0) + b"{", encode(DONE)[:-1], encode(OUTPUT, {"output": ARRAY})[:-1]])
 def test_a_cut_answer_is_invalid_when_nothing_cut_it_off(raw):
     assert decode_events(raw, ended_by_itself=False) == ([], False)
     with pytest.raises(RunnerOutputInvalid):
@@ -154,10 +159,10 @@ def test_events_that_the_runner_never_sends_are_invalid(raw):
         decode_events(raw, ended_by_itself=False)
 
 
-@pytest.mark.parametrize("name", EVENTS)
+@pytest.mark.parametrize("name", SAMPLES)
 def test_of_each_event_a_run_has_a_limited_number(name):
     (most,) = (most for kind, most in MAX_EVENTS.items() if kind.model_fields["event"].annotation == Literal[name])
-    event = encode({"event": name, **EVENTS[name]})
+    event = encode({"event": name, **SAMPLES[name]})
     events, _ = decode_events(event * most)
     assert len(events) == most
     with pytest.raises(RunnerOutputInvalid):
@@ -166,7 +171,7 @@ def test_of_each_event_a_run_has_a_limited_number(name):
 
 def test_the_number_of_every_kind_of_event_is_limited():
     assert set(MAX_EVENTS) == set(Event.__subclasses__())
-    assert {"done", *EVENTS} == {kind.model_fields["event"].annotation.__args__[0] for kind in MAX_EVENTS}
+    assert {"done", *SAMPLES} == {kind.model_fields["event"].annotation.__args__[0] for kind in MAX_EVENTS}
 
 
 @pytest.mark.parametrize(
@@ -212,12 +217,94 @@ def test_numbers_that_no_report_can_hold_are_invalid(event, number):
 
 
 def test_a_frame_that_claims_gigabytes_costs_nothing():
-    frames, cut_off = split_frames(HEADER.pack(2**32 - 1, 2**32 - 1) + b"x")
-    assert (frames, cut_off) == ([], True)
+    assert split_frames(HEADER.pack(1, 2**32 - 1) + b"x") == ([], True)
+    with pytest.raises(RunnerOutputInvalid):
+        split_frames(HEADER.pack(2**32 - 1, 1) + b"x")
+
+
+# --- what it costs us -------------------------------------------------------------------------------------------------
+
+MIB = 1 << 20
+# A run may say these for next to nothing. Each makes so many bytes.
+HOSTILE: dict[str, Callable[[int], bytes]] = {
+    "one frame that names its end": lambda size: HEADER.pack(2, size) + b"{}" + b'"done"' * (size // 6),
+    "an end of megabytes": lambda size: _frame(b'{"event":"done","phases":{' + b'"a":0,' * (size // 6) + b'"b":0}}'),
+    "frames of two bytes": lambda size: _frame(b"{}") * (size // 10),
+    "frames that are nearly ends": lambda size: _frame(b'"done"') * (size // 14),
+    "no frame": lambda size: b'"done"\xff\xff' * (size // 8),
+    "deep JSON": lambda size: _frame(b"[" * size),
+    "a number": lambda size: _frame(b"9" * size),
+    "a text": lambda size: encode({**OUTPUT, "kind": "\u0416" * (size // 6)}),
+    "keys that no event has": lambda size: encode(DONE | {f"{key:050}": 0 for key in range(size // 56)}),
+    "lists of lists": lambda size: _frame(b'{"event":"done","phases":[' + b"[]," * (size // 3) + b"[]]}"),
+    "an array": lambda size: encode(OUTPUT, {"output": np.zeros(size // 4, np.float32)}),
+    "places of an array's items": lambda size: encode({**OUTPUT, "inside": [["0"] * 4000] * 8}) * (size // 160_000),
+}
+
+
+def _cpu_seconds(raw: bytes) -> float:
+    """The CPU time of the trusted side for these bytes, as they come in pieces and afterwards."""
+    before = time.process_time()
+    frames, kept = Frames(EVENTS), bytearray()
+    with contextlib.suppress(RunnerOutputInvalid):
+        for at in range(0, len(raw), 4096):
+            kept += raw[at : at + 4096]
+            frames.follow(kept)
+            frames.has_ended(kept)
+    with contextlib.suppress(RunnerOutputInvalid):
+        decode_events(raw)
+    return time.process_time() - before
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_an_answer_costs_time_in_proportion_to_its_length_and_little(name):
+    sizes = [2 * MIB, 4 * MIB, 8 * MIB]
+    once, twice, four_times = (_cpu_seconds(HOSTILE[name](size)) for size in sizes)
+    # By the square of the length they would be 4 and 16 times as much.
+    assert twice < 3 * once + 0.02
+    assert four_times < 6 * once + 0.02
+    assert four_times < 1.0
+
+
+def test_a_frame_is_refused_by_its_header_before_it_is_there(monkeypatch):
+    monkeypatch.setattr(json, "loads", lambda text: pytest.fail("it was read"))
+    for length in (EVENTS.frame + 1, 60 * MIB):
+        with pytest.raises(RunnerOutputInvalid):
+            Frames(EVENTS).follow(HEADER.pack(length, 0))
+    full = HEADER.pack(EVENTS.frame, 0) + b" " * EVENTS.frame
+    with pytest.raises(RunnerOutputInvalid):
+        Frames(EVENTS).follow(full * (EVENTS.stream // EVENTS.frame) + HEADER.pack(1, 0))
+    with pytest.raises(RunnerOutputInvalid):
+        Frames(EVENTS).follow(_frame(b"") * MAX_FRAMES + HEADER.pack(0, 0))
+
+
+@pytest.mark.parametrize("step", [1, 7, 10_000])
+def test_the_end_is_seen_with_its_last_byte_whatever_the_pieces(step):
+    raw = encode(OUTPUT, {"output": ARRAY}) + encode(DONE)
+    frames, ended = Frames(EVENTS), []
+    for end in [*range(step, len(raw), step), len(raw)]:
+        frames.follow(raw[:end])
+        ended.append(frames.has_ended(raw[:end]))
+    assert ended == [False] * (len(ended) - 1) + [True]
+
+
+@pytest.mark.parametrize(
+    "last", [encode({"event": "phase", "name": "call"}), _frame(b'"done"'), _frame(b'"done'), encode(DONE) + b"x"]
+)
+def test_other_last_bytes_are_no_end(last):
+    frames, raw = Frames(EVENTS), encode(OUTPUT) + last
+    frames.follow(raw)
+    assert not frames.has_ended(raw)
 
 
 def test_nothing_at_all_is_an_answer_that_is_not_complete():
     assert decode_events(b"", ended_by_itself=True) == ([], False)
+
+
+def test_json_that_fills_the_memory_is_invalid(monkeypatch):
+    monkeypatch.setattr(json, "loads", Mock(side_effect=MemoryError))
+    with pytest.raises(RunnerOutputInvalid):
+        decode_json(b"[[],[]]")
 
 
 @given(st.binary(max_size=200))
