@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from grader.assignment import Assignment
+from grader.checks.equivalence import equivalence
 from grader.checks.registry import TASK2, run_checks
 from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.understanding import understand
@@ -58,14 +60,14 @@ def grade(
 
         def judged(generation: str) -> Judgement:
             execution = runner.run(generation)
-            notebook = None
+            understanding = understand(execution, cases, references.table, assignment.tolerance)
+            evidence = Evidence(assignment, reading, execution, understanding)
             if not assignment.points.keys().isdisjoint(TASK2) and execution.class_found is not None:
                 stages.begin(Stage.NOTEBOOK)
-                notebook = run_notebook(
-                    NotebookRunner(reading, assignment, box, generation=generation, roles=execution.roles)
-                )
-            understanding = understand(execution, cases, references.table, assignment.tolerance)
-            return run_checks(Evidence(assignment, reading, execution, understanding, notebook))
+                notebook = NotebookRunner(reading, assignment, box, generation=generation, roles=execution.roles)
+                is_own = equivalence(evidence).earned > 0
+                evidence = replace(evidence, notebook=run_notebook(notebook, is_own=is_own))
+            return run_checks(evidence)
 
         judgement = _best(judged, assignment.keras, stages)
         stages.begin(Stage.CHECKING)

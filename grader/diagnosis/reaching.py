@@ -8,13 +8,13 @@ So it is if the answer is wrong and nothing else explains that. Beside a right a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from grader.execution.execution import Execution
 from grader.report.finding import Finding, Params, Remark
 from grader.report.model import HELD
 from grader.report.server_paths import without_server_paths
-from grader.sandbox.events import Raised, Reach
+from grader.sandbox.events import BuiltIn, Raised, Reach
 
 #: During these phases only the class itself runs.
 OF_THE_CLASS = frozenset({"build", "inject", "trial", "call", "repeat", "gradients"})
@@ -133,17 +133,17 @@ def _problem(reach: Reach) -> Finding:
     return Finding.of(reach.code, what=without_server_paths(reach.what), line=reach.line)
 
 
-def conviction(execution: Execution) -> Finding:
+def conviction(built_in: Sequence[BuiltIn]) -> Finding:
     """Choose the best code for the use of built-in code, with the layer asked for and the line that asked."""
-    first = next((noted for noted in execution.built_in if noted.line is not None), execution.built_in[0])
-    params: Params = {"functions": names_of(execution)}
+    first = next((noted for noted in built_in if noted.line is not None), built_in[0])
+    params: Params = {"functions": names_of(built_in)}
     params |= {key: value for key in ("layer", "line") if (value := getattr(first, key)) is not None}
-    if any(noted.is_global for noted in execution.built_in):
+    if any(noted.is_global for noted in built_in):
         return Finding.of("uses_global_keras_layer", params)
-    only_loop = {noted.name for noted in execution.built_in} <= {"backend.rnn"}
+    only_loop = {noted.name for noted in built_in} <= {"backend.rnn"}
     return Finding.of("uses_builtin_rnn" if only_loop else "uses_builtin_lstm", params)
 
 
-def names_of(execution: Execution) -> list[str]:
-    layers = {noted.layer for noted in execution.built_in if noted.layer is not None}
-    return sorted(layers | {noted.name for noted in execution.built_in})
+def names_of(built_in: Sequence[BuiltIn]) -> list[str]:
+    layers = {noted.layer for noted in built_in if noted.layer is not None}
+    return sorted(layers | {noted.name for noted in built_in})
