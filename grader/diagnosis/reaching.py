@@ -34,8 +34,9 @@ ALL_FRAMES = re.compile(r"\b(?:_current_frames|f_builtins)\b")
 # Names that show knowledge of the grader's objects in memory.
 OUR_OBJECTS = re.compile(
     r"['\"](?:Driver|Channel|StudentModule|Phases)['\"]"
-    r"|\b(?:_channel|_phases|no_recurrence|recurrent_stubs|student_module|lockdown)\b"
+    r"|\b(?:_channel|_phases|_spoils|no_recurrence|recurrent_stubs|student_module|lockdown)\b"
 )
+INTO_CLOSURES = re.compile(r"\b(?:__closure__|cell_contents)\b")
 # Ways to ask for a module by its name.
 ASKED_FOR = (
     r"^[ \t]*import\b[^\n#]{{0,200}}\b{0}\b|\bfrom\s+{0}\s+import\b"
@@ -90,6 +91,13 @@ def attacks(execution: Execution, source: str) -> Iterator[Remark]:
         meant = next((reach for reach in found if _means_us(reach, source)), None)
         if meant is not None:
             yield _attack(variant, meant)
+    closure = INTO_CLOSURES.search(source)
+    if closure is not None and OUR_OBJECTS.search(source):
+        yield _attack("memory", Reach(event="reach", code="gc_reference", what=closure[0], line=_line(source, closure)))
+
+
+def _line(source: str, found: re.Match[str]) -> int:
+    return source.count("\n", 0, found.start()) + 1
 
 
 def _attack(variant: str, reach: Reach) -> Remark:

@@ -206,10 +206,9 @@ def _replacement(
     stub = _stub(name, signature, behaviour)
 
     def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        works = lent is not None and _is_lent and tf.executing_eagerly()
-        return lent(*args, **kwargs) if works else stub(args, kwargs)
+        return lent(*args, **kwargs) if lent and _is_lent and tf.executing_eagerly() else stub(args, kwargs)
 
-    return _calling(stub if lent is None else choose, function)
+    return _calling(choose if lent else stub, function)
 
 
 def _copy_of(function: types.FunctionType) -> types.FunctionType:
