@@ -33,7 +33,7 @@ FURTHER_UP = re.compile(
 ALL_FRAMES = re.compile(r"\b(?:_current_frames|f_builtins)\b")
 # Names that show knowledge of the grader's objects in memory.
 OUR_OBJECTS = re.compile(
-    r"['\"](?:Driver|Channel|StudentModule|Phases)['\"]"
+    r"['\"](?:Driver|Channel|StudentModule|Phases|Watch)['\"]"
     r"|\b(?:_channel|_phases|_spoils|no_recurrence|recurrent_stubs|student_module|lockdown)\b"
 )
 INTO_CLOSURES = re.compile(r"\b(?:__closure__|cell_contents)\b")
@@ -75,19 +75,21 @@ def reached_for(execution: Execution) -> Iterator[Finding]:
             yield _problem(reach)
 
 
-def attacks(execution: Execution, source: str) -> Iterator[Remark]:
+def attacks(execution: Execution, source: str, in_notebook: Sequence[Reach] = ()) -> Iterator[Remark]:
     """Find signs of an attack on the grader itself. The numbers and a teacher decide.
 
     Args:
         source: the submission's code. A reach may be honest; the code shows its purpose.
+        in_notebook: what was reached for in the notebook's own run.
     """
+    reaches = [*(reach for reach, _ in execution.reaches), *in_notebook]
     if execution.forged:
         yield Remark(code=HELD, params={"variant": "forged"})
-    walked = next((reach for reach, _ in execution.reaches if reach.code == "frame_walk"), None)
+    walked = next((reach for reach in reaches if reach.code == "frame_walk"), None)
     if walked is not None and _looks_into_others(source):
         yield _attack("frames", walked)
     for variant, code in (("pipe", "result_pipe"), ("modules", "grader_module"), ("memory", "gc_reference")):
-        found = [reach for reach, _ in execution.reaches if reach.code == code]
+        found = [reach for reach in reaches if reach.code == code]
         meant = next((reach for reach in found if _means_us(reach, source)), None)
         if meant is not None:
             yield _attack(variant, meant)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from grader.execution.limits import limit_status
 from grader.report.finding import Verdict
-from grader.sandbox.events import BuiltIn
+from grader.sandbox.events import BuiltIn, Reach
 from grader.task2.comparing import judge_comparison
 from grader.task2.copying import best_pair, judge_copying
 from grader.task2.runs import NotebookRun, NotebookRunner
@@ -22,7 +22,7 @@ class Notebook:
     `raised`: something is wrong, and a statement that uses the models failed or ran out of time. The Keras generation
     may be the reason.
     `is_own`: the class computes its answer, from its weights. `built_in`: recurrent code of Keras that it asked for
-    instead.
+    instead. `reaches`: things that the notebook reached for though the exercise does not need them.
     """
 
     copying: Verdict
@@ -30,6 +30,7 @@ class Notebook:
     raised: bool = False
     is_own: bool = True
     built_in: tuple[BuiltIn, ...] = ()
+    reaches: tuple[Reach, ...] = ()
 
 
 def run_notebook(runner: NotebookRunner, *, is_own: bool) -> Notebook:
@@ -54,7 +55,7 @@ def run_notebook(runner: NotebookRunner, *, is_own: bool) -> Notebook:
     if not is_own:
         built_in = tuple(dict.fromkeys(noted for call in clean.calls for noted in call.built_in))
         is_own = not built_in and bool(copying.earned or comparison.earned) and _reacts(clean, runner)
-    return Notebook(copying, comparison, (raised or killed) and not right, is_own, built_in)
+    return Notebook(copying, comparison, (raised or killed) and not right, is_own, built_in, clean.reaches)
 
 
 def _reacts(clean: NotebookRun, runner: NotebookRunner) -> bool:

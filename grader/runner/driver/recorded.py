@@ -19,7 +19,7 @@ from driver.weights import roles
 # through an old c or an older h needs more than the three of the shortest case.
 STEPS_OF_ALL_PATHS = 8
 # Gradients smaller than this share of the largest reach nothing: 1e-9 times the sum of all weights, added to the
-# answer, is no use of them. Wrong answers of honest code have at least a hundredth. What passed many steps fades.
+# answer, is no use of them. Wrong answers of honest code have at least 3e-3. What passed many steps fades.
 LEAST, LEAST_AFTER_STEPS = 1e-3, 1e-6
 
 
