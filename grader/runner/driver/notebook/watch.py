@@ -321,8 +321,10 @@ def _randomise_weights(source: str) -> None:
     @functools.wraps(original)
     def build(self: Any, *args: Any, **kwargs: Any) -> Any:
         result = original(self, *args, **kwargs)
-        for name, size in (("kernel", 0.3), ("recurrent_kernel", 0.3), ("bias", 0.5)):
+        for name in ("kernel", "recurrent_kernel", "bias"):
             if (weight := getattr(self, name, None)) is not None:
+                # As small as Glorot's for kernels: with larger ones rounding would grow from step to step.
+                size = 0.5 if name == "bias" else (6 / sum(weight.shape)) ** 0.5
                 weight.assign(random.uniform(-size, size, weight.shape).astype(np.float32))
         return result
 
