@@ -161,7 +161,7 @@ def test_a_look_into_closures_for_the_graders_own_objects_is_an_attack(evidence_
     assert found == ([("memory", 2)] if is_attack else [])
 
 
-def test_what_the_notebooks_own_run_reaches_for_counts_too(evidence_of):
+def test_a_reach_in_the_notebooks_own_run_holds_the_attempt_too(evidence_of):
     reach = Reach(event="reach", code="result_pipe", what="dup2", line=7)
     found = attacks(evidence_of().execution, "os.dup2(1, 3)", [reach])
     assert [(remark.params["variant"], remark.line) for remark in found] == [("pipe", 7)]
