@@ -1,6 +1,9 @@
 import numpy as np
 import tensorflow as tf
-BATCH_SIZE, SEQ_LEN, EMB_SIZE, H_SIZE = 2, 100, 16, 32
+BATCH_SIZE = 2
+SEQ_LEN = 100
+EMB_SIZE = 16
+H_SIZE = 32
 x = np.random.rand(BATCH_SIZE, SEQ_LEN, EMB_SIZE).astype(np.float32)
 lstm = tf.keras.layers.LSTM(H_SIZE, return_sequences=True, recurrent_activation='sigmoid')
 y = lstm(x)
