@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from grader.assignment import Assignment
+from grader.checks.equivalence import equivalence
 from grader.checks.registry import TASK2, run_checks
 from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.understanding import understand
@@ -65,14 +66,16 @@ def grade(
             return Runner(reading, assignment, published, seed, generation, box, references.table).run()
 
         def judged(execution: Execution) -> Judgement:
-            notebook = None
+            understanding = understand(execution, references.table, assignment.tolerance)
+            evidence = Evidence(assignment, reading, execution, understanding)
             if not assignment.points.keys().isdisjoint(TASK2) and execution.class_found is not None:
                 stages.begin(Stage.NOTEBOOK)
-                notebook = run_notebook(
-                    NotebookRunner(reading, assignment, box, generation=execution.generation, roles=execution.roles)
+                runner = NotebookRunner(
+                    reading, assignment, box, generation=execution.generation, roles=execution.roles
                 )
-            understanding = understand(execution, references.table, assignment.tolerance)
-            return run_checks(Evidence(assignment, reading, execution, understanding, notebook))
+                is_own = equivalence(evidence).earned > 0
+                evidence = replace(evidence, notebook=run_notebook(runner, is_own=is_own))
+            return run_checks(evidence)
 
         first = "2" if assignment.keras == "2" else "3"
         # Only the notebook's run sees Keras whole, so it comes after the runs whose answers count. Where it is the

@@ -1,8 +1,8 @@
 """`own_work`: the answer is not computed by a built-in recurrent layer or operation.
 
-Built-in code computes nothing where a class is graded: an answer that depends on it has no numbers, whatever the run
-says of itself. This check puts that into words. Built-in code that merely ran beside a right answer is not held
-against anybody.
+Built-in code computes nothing where a class is graded, and while a notebook calls its class: an answer that depends on
+it has no numbers, whatever the run says of itself. This check puts that into words. Built-in code that merely ran
+beside a right answer is not held against anybody.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from grader.report.finding import Verdict
 
 def own_work(evidence: Evidence) -> Verdict:
     execution = evidence.execution
+    if evidence.notebook is not None and evidence.notebook.built_in:
+        return Verdict.failed(conviction(evidence.notebook.built_in), {"evidence": "no_numbers"})
     if not execution.answers:
         return Verdict.skipped("not_run")
     if not execution.depends_on_built_in:
         if not _computes(execution):
             return Verdict.skipped("no_own_answer")
-        names = names_of(execution)
+        names = names_of(execution.built_in)
         return Verdict.passed(ran_unused=names) if names else Verdict.passed()
-    return Verdict.failed(conviction(execution), {"evidence": "no_numbers"})
+    return Verdict.failed(conviction(execution.built_in), {"evidence": "no_numbers"})
 
 
 def _computes(execution: Execution) -> bool:

@@ -19,7 +19,7 @@ from grader.diagnosis.exceptions import exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.mistakes import explained
 from grader.diagnosis.outcomes import ending_problem, hard_coded_size, size_that_works, structural_problem
-from grader.diagnosis.reaching import NEVER_NEEDED, behind, conviction, reached_for
+from grader.diagnosis.reaching import NEVER_NEEDED, behind, reached_for
 from grader.diagnosis.returned import default_as_width, output_problem, steps_problem
 from grader.diagnosis.understanding import repeats_itself
 from grader.diagnosis.weights import (
@@ -74,10 +74,11 @@ def _unique(diagnoses: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
 def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     evidence = judgement.evidence
     execution, reading, understanding = evidence.execution, evidence.reading, evidence.understanding
-    if judgement.failed("own_work"):
+    own_work = judgement.verdicts.get("own_work")
+    if own_work is not None and own_work.status == CheckStatus.FAILED and own_work.finding is not None:
         # The search for the built-in layer says more than the layer itself.
         yield from (Diagnosis.likely(found) for found in reached_for(execution) if found.code in NEVER_NEEDED)
-        yield Diagnosis.exact(conviction(execution))
+        yield Diagnosis.exact(own_work.finding)
         return
     problem = structural_problem(execution, reading)
     odd_call = any(homoglyph.looks_like == "call" for homoglyph in reading.homoglyphs)

@@ -8,13 +8,13 @@ So it is if the answer is wrong and nothing else explains that. Beside a right a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from grader.execution.execution import Execution
 from grader.report.finding import Finding, Params, Remark
 from grader.report.model import HELD
 from grader.report.server_paths import without_server_paths
-from grader.sandbox.events import Raised, Reach
+from grader.sandbox.events import BuiltIn, Raised, Reach
 
 #: During these phases only the class itself runs.
 OF_THE_CLASS = frozenset({"build", "inject", "trial", "call", "repeat", "gradients"})
@@ -33,9 +33,10 @@ FURTHER_UP = re.compile(
 ALL_FRAMES = re.compile(r"\b(?:_current_frames|f_builtins)\b")
 # Names that show knowledge of the grader's objects in memory.
 OUR_OBJECTS = re.compile(
-    r"['\"](?:Driver|Channel|StudentModule|Phases)['\"]"
-    r"|\b(?:_channel|_phases|no_recurrence|recurrent_stubs|student_module|lockdown)\b"
+    r"['\"](?:Driver|Channel|StudentModule|Phases|Watch)['\"]"
+    r"|\b(?:_channel|_phases|_spoils|no_recurrence|recurrent_stubs|student_module|lockdown)\b"
 )
+INTO_CLOSURES = re.compile(r"\b(?:__closure__|cell_contents)\b")
 # Ways to ask for a module by its name.
 ASKED_FOR = (
     r"^[ \t]*import\b[^\n#]{{0,200}}\b{0}\b|\bfrom\s+{0}\s+import\b"
@@ -74,22 +75,31 @@ def reached_for(execution: Execution) -> Iterator[Finding]:
             yield _problem(reach)
 
 
-def attacks(execution: Execution, source: str) -> Iterator[Remark]:
+def attacks(execution: Execution, source: str, in_notebook: Sequence[Reach] = ()) -> Iterator[Remark]:
     """Find signs of an attack on the grader itself. The numbers and a teacher decide.
 
     Args:
         source: the submission's code. A reach may be honest; the code shows its purpose.
+        in_notebook: what was reached for in the notebook's own run.
     """
+    reaches = [*(reach for reach, _ in execution.reaches), *in_notebook]
     if execution.forged:
         yield Remark(code=HELD, params={"variant": "forged"})
-    walked = next((reach for reach, _ in execution.reaches if reach.code == "frame_walk"), None)
+    walked = next((reach for reach in reaches if reach.code == "frame_walk"), None)
     if walked is not None and _looks_into_others(source):
         yield _attack("frames", walked)
     for variant, code in (("pipe", "result_pipe"), ("modules", "grader_module"), ("memory", "gc_reference")):
-        found = [reach for reach, _ in execution.reaches if reach.code == code]
+        found = [reach for reach in reaches if reach.code == code]
         meant = next((reach for reach in found if _means_us(reach, source)), None)
         if meant is not None:
             yield _attack(variant, meant)
+    closure = INTO_CLOSURES.search(source)
+    if closure is not None and OUR_OBJECTS.search(source):
+        yield _attack("memory", Reach(event="reach", code="gc_reference", what=closure[0], line=_line(source, closure)))
+
+
+def _line(source: str, found: re.Match[str]) -> int:
+    return source.count("\n", 0, found.start()) + 1
 
 
 def _attack(variant: str, reach: Reach) -> Remark:
@@ -133,17 +143,17 @@ def _problem(reach: Reach) -> Finding:
     return Finding.of(reach.code, what=without_server_paths(reach.what), line=reach.line)
 
 
-def conviction(execution: Execution) -> Finding:
+def conviction(built_in: Sequence[BuiltIn]) -> Finding:
     """Choose the best code for the use of built-in code, with the layer asked for and the line that asked."""
-    first = next((noted for noted in execution.built_in if noted.line is not None), execution.built_in[0])
-    params: Params = {"functions": names_of(execution)}
+    first = next((noted for noted in built_in if noted.line is not None), built_in[0])
+    params: Params = {"functions": names_of(built_in)}
     params |= {key: value for key in ("layer", "line") if (value := getattr(first, key)) is not None}
-    if any(noted.is_global for noted in execution.built_in):
+    if any(noted.is_global for noted in built_in):
         return Finding.of("uses_global_keras_layer", params)
-    only_loop = {noted.name for noted in execution.built_in} <= {"backend.rnn"}
+    only_loop = {noted.name for noted in built_in} <= {"backend.rnn"}
     return Finding.of("uses_builtin_rnn" if only_loop else "uses_builtin_lstm", params)
 
 
-def names_of(execution: Execution) -> list[str]:
-    layers = {noted.layer for noted in execution.built_in if noted.layer is not None}
-    return sorted(layers | {noted.name for noted in execution.built_in})
+def names_of(built_in: Sequence[BuiltIn]) -> list[str]:
+    layers = {noted.layer for noted in built_in if noted.layer is not None}
+    return sorted(layers | {noted.name for noted in built_in})

@@ -16,8 +16,8 @@ from reference.misconceptions import PARTS, Mistake, replay
 
 Array = NDArray[np.floating]
 
-# Smaller differences are rounding.
-LEAST = 1e-6
+# Answers are numbers between -1 and 1. A smaller difference is no work.
+LEAST = 1e-3
 
 
 def parts_used(mistakes: Sequence[Mistake], case: Case) -> frozenset[str]:

@@ -41,7 +41,7 @@ def advisories_on(judgement: Judgement, diagnoses: Sequence[Diagnosis]) -> list[
     reading, execution = evidence.reading, evidence.execution
     diagnosed = {diagnosis.code for diagnosis in diagnoses}
     found = [
-        *attacks(execution, reading.source),
+        *attacks(execution, reading.source, evidence.notebook.reaches if evidence.notebook is not None else ()),
         *reading.advisories,
         *(Remark(code="global_x_shape", line=use.line) for use in reading.global_x if use.shape_only),
         *(remark for remark in worth_a_look(execution) if remark.code not in diagnosed),

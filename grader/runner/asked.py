@@ -95,9 +95,15 @@ class ClassRequest(_Run):
 
 
 class Spoil(TypedDict):
-    """A change of one answer of a notebook's model."""
+    """A change of one answer of a notebook's model.
 
-    by: Literal["shift", "pattern", "keras"]
+    Attributes:
+        by: ``shift`` and ``pattern`` add numbers to it; ``keras`` puts the answer of Keras' `model` and a shift in its
+            place. ``weights`` leaves it: the model answers again, with other weights, and the change is sent.
+        amount: factor of these numbers.
+    """
+
+    by: Literal["shift", "pattern", "keras", "weights"]
     amount: float
     model: NotRequired[int]
 

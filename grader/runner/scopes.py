@@ -126,7 +126,22 @@ def _nodes_of(roots: Iterable[ast.AST]) -> tuple[list[ast.AST], list[ast.AST]]:
             stack.append(node.generators[0].iter)
         else:
             stack += ast.iter_child_nodes(node)
+            stack += _code_in(node)
     return nodes, inner
+
+
+def _code_in(node: ast.AST) -> list[ast.stmt]:
+    """Return the statements of ``exec("...")``, which read and bind names as if they stood in its place."""
+    match node:
+        case ast.Call(func=ast.Name(id="exec"), args=[ast.Constant(value=str(text)), *_]):
+            try:
+                module = ast.parse(text)
+            except (SyntaxError, ValueError):
+                return []
+            for inner in ast.walk(module):
+                ast.copy_location(inner, node)
+            return module.body
+    return []
 
 
 def _walrus_names(node: ast.AST) -> set[str]:

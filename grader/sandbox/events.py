@@ -185,7 +185,10 @@ class HardCoded(Event):
 
 
 class Called(Event):
-    """A call of one of the notebook's models; `moment` names the `Weights` that it had."""
+    """A call of one of the notebook's models; `moment` names the `Weights` that it had.
+
+    `reacts`: the change of the answer with other weights, as a share of its largest number, where that was asked.
+    """
 
     event: Literal["called"]
     call: Count
@@ -194,6 +197,8 @@ class Called(Event):
     statement: Count
     moment: Annotated[int, Field(ge=-1, lt=1000)]
     input: Name | None
+    built_in: Annotated[list[BuiltIn], Field(max_length=50)] = []
+    reacts: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class Weights(Event):

@@ -1,7 +1,8 @@
 """Judges whether the notebook compares the two answers: its output must change when either of them is spoiled.
 
 The notebook runs again with the student's answer shifted, and again with the answer of Keras changed. A number that
-moves both times was computed from both. Two displayed arrays, of which each moves once, are a comparison by eye.
+moves both times was computed from both, and one that shows their difference stays where it is when equal answers are
+spoiled alike. Two displayed arrays, of which each moves once, are a comparison by eye.
 The two changes have different signs in different places, which exposes a measure that lets errors cancel.
 Only calls with the copied weights are spoiled: a result from before the copying does not move.
 
@@ -24,6 +25,7 @@ from grader.task2.differences import (
     SMALL,
     Measure,
     Place,
+    depends_on_both,
     is_claim,
     is_like_signed,
     is_proper,
@@ -32,6 +34,7 @@ from grader.task2.differences import (
     numbers_in,
     places_moved,
     shows_numbers,
+    stay,
 )
 from grader.task2.runs import NotebookRun, Spoils
 
@@ -108,6 +111,13 @@ class _Comparison:
         keras = self._pair.keras if self._pair else self._keras[0].model
         return self._spoiled(self._copied(self._student), {"by": "keras", "amount": 0.0, "model": keras})
 
+    def _spoiled_alike(self) -> NotebookRun:
+        keras = self._pair.keras if self._pair else self._keras[0].model
+        alike: Spoil = {"by": "keras", "amount": SHIFT, "model": keras}
+        shift: Spoil = {"by": "shift", "amount": SHIFT}
+        students, others = self._copied(self._student), self._copied(self._keras)
+        return self._ask({call.call: alike for call in students} | {call.call: shift for call in others})
+
     # --- a comparison that is real ---------------------------------------------------------------------------
 
     def _of_copied(self, base: NotebookRun | None = None) -> Verdict | None:
@@ -131,6 +141,8 @@ class _Comparison:
         if doubtful := (proper & hidden) | signed:
             proper = (proper - doubtful) | self._never_negative(doubtful)
         arrays = {place for place in both if kind_of(base, place) == "array"}
+        other = self._no_differences(proper | arrays, base)
+        proper, arrays = proper - other, arrays - other
         if proper or arrays:
             unequal = self._exact(place for place in proper | arrays if self._equality(place))
             agree = any(abs(m[0]) <= SMALL for place in proper for m in measures_of(place, self._clean, student, keras))
@@ -139,9 +151,24 @@ class _Comparison:
             return Verdict.passed(seen="by_eye")
         if self._both_ends(measures):
             return Verdict.passed(seen="number")
+        if other:
+            verdict = self._verdict(base, by_student - other, by_keras - other)
+            found = Verdict.failed(Finding.of("t2_no_difference", self._where(other)))
+            return verdict if verdict is not None and verdict.earned else found
         if any(measures.values()):
             return Verdict.failed(Finding.of("t2_no_abs", self._where(both)))
         return self._verdict(base, by_student, by_keras)
+
+    def _no_differences(self, places: set[Place], base: NotebookRun) -> set[Place]:
+        """Return the places whose numbers depend on both answers in another way than by their difference."""
+        student, keras = self._student_spoiled, self._keras_spoiled
+        if student is None or keras is None:
+            return set()
+        doubtful = {place: found for place in places if (found := depends_on_both(place, base, student, keras))}
+        equal, both = (self._made_equal(), self._spoiled_alike()) if doubtful else (None, None)
+        if equal is None or both is None:
+            return set()
+        return {place for place, numbers in doubtful.items() if not stay(place, numbers, equal, both)}
 
     def _never_negative(self, places: set[Place]) -> set[Place]:
         """Return the places whose number stays positive when the student's answer errs in the other direction."""

@@ -1,8 +1,13 @@
 """Judges whether the notebook copied the weights: the student's parts against slices of the Keras layer's arrays.
 
-Both directions count, and any moment counts: training the model afterwards does not undo the copying. A wrong part is
-looked for in the Keras arrays, at the place of every gate and at every other place. The place where it is found names
-the mistake.
+Both directions count, and any moment counts: training the model afterwards does not undo the copying. A kernel counts
+if one model took over the other's numbers, and only numbers that show their place count: the same constant in every
+gate could have come from anywhere. The box gives each Keras layer numbers of its own
+(`grader/runner/driver/notebook/watch.py`), so initializers alone never make two models equal. Biases may well be zeros;
+they count beside copied kernels.
+
+A wrong part is looked for in the Keras arrays, at the place of every gate and at every other place. The place where it
+is found names the mistake.
 """
 
 from __future__ import annotations
@@ -71,18 +76,29 @@ class Pair:
 def best_pair(run: NotebookRun) -> Pair | None:
     """Find the two models that agree in most parts, at the last such moment; None where no two have equal sizes."""
     best: Pair | None = None
-    for moment, models in enumerate(run.moments):
-        for student in run.models("student"):
-            for keras in run.models("keras"):
-                if student in models and keras in models and _comparable(models[student], models[keras]):
-                    right = frozenset(
-                        part for part in _parts(models[keras]) if _right(part, models[student], models[keras])
-                    )
-                    # A layer without a bias has none to copy.
-                    right |= frozenset(PARTS) - frozenset(_parts(models[keras]))
-                    if best is None or len(right) >= len(best.right):
-                        best = Pair(student, keras, moment, right)
+    for student in run.models("student"):
+        for keras in run.models("keras"):
+            for pair in _pairs(run, student, keras):
+                if best is None or (len(pair.right), pair.moment) >= (len(best.right), best.moment):
+                    best = pair
     return best
+
+
+def _pairs(run: NotebookRun, student: int, keras: int) -> Iterator[Pair]:
+    """Yield two models at every moment at which both are known."""
+    before: tuple[ModelWeights, ModelWeights] | None = None
+    copied = frozenset[Part]()
+    for moment, models in enumerate(run.moments):
+        if student not in models or keras not in models or not _comparable(models[student], models[keras]):
+            continue
+        now = models[student], models[keras]
+        equal = frozenset(part for part in _parts(now[1]) if _equal(part.of(now[0]), part.of(now[1])))
+        kernels = (part for part in equal if part.array != "bias" and _shows_its_place(part, now[1]))
+        copied = frozenset(part for part in kernels if _taken_over(part, now[1], before, part in copied))
+        # A layer without a bias has none to copy.
+        biases = frozenset(PARTS) - frozenset(_parts(now[1])) | {part for part in equal if part.array == "bias"}
+        yield Pair(student, keras, moment, copied | biases if copied else copied)
+        before = now
 
 
 def _parts(keras: ModelWeights) -> list[Part]:
@@ -94,8 +110,20 @@ def _comparable(student: ModelWeights, keras: ModelWeights) -> bool:
     return all(name in student and name in keras and student[name].shape == keras[name].shape for name in names)
 
 
-def _right(part: Part, student: ModelWeights, keras: ModelWeights) -> bool:
-    return _equal(part.of(student), part.of(keras))
+def _shows_its_place(part: Part, weights: ModelWeights) -> bool:
+    """Return whether these numbers are found at no other gate: constants are not."""
+    others = (Part(part.array, gate) for gate in GATES if gate != part.gate)
+    return bool(np.ptp(part.of(weights))) and not any(_equal(part.of(weights), other.of(weights)) for other in others)
+
+
+def _taken_over(
+    part: Part, weights: ModelWeights, before: tuple[ModelWeights, ModelWeights] | None, was_copied: bool
+) -> bool:
+    """Return whether one model took over the other's numbers; if both got new ones together, neither did."""
+    if before is None:
+        return True
+    held = [_equal(part.of(model), part.of(weights)) for model in before]
+    return was_copied if all(held) else any(held)
 
 
 def _equal(first: Array, second: Array) -> bool:
@@ -131,7 +159,7 @@ def _mistake(run: NotebookRun, pair: Pair, wrong: list[Part], failure: Finding |
             return Finding.of(code, layers=_layers(part for part, kind in places.items() if kind == code))
     if failure is not None:
         return failure
-    if len(wrong) == len(PARTS) or not _anything_copied(pair):
+    if len(wrong) == len(PARTS):
         if any(use.assigns_attribute for use in run.reading.uses):
             return Finding.of("t2_attr_assign", layers=layers)
         return Finding.of("weights_not_copied")
@@ -143,11 +171,6 @@ def _mistake(run: NotebookRun, pair: Pair, wrong: list[Part], failure: Finding |
     return Finding.of("weights_wrong", layers=layers)
 
 
-def _anything_copied(pair: Pair) -> bool:
-    """Return whether a kernel was copied; parts that a layer without a bias cannot have do not count."""
-    return any(part.array != "bias" for part in pair.right)
-
-
 def _layers(parts: Iterator[Part] | list[Part]) -> list[str]:
     return list(dict.fromkeys(part.layer for part in parts))
 
@@ -157,6 +180,8 @@ def _place_of(part: Part, student: ModelWeights, keras: ModelWeights) -> str | N
     values = part.of(student)
     if not np.isfinite(values).all() or float(np.ptp(values)) == 0.0:
         return None
+    if part.array in keras and _equal(values, part.of(keras)):
+        return None  # it is in its place, though nobody copied it there
     for name, whole in keras.items():
         if whole.ndim != values.ndim or whole.shape[:-1] != values.shape[:-1]:
             continue

@@ -79,10 +79,32 @@ def measures_of(place: Place, *runs: NotebookRun) -> list[Measure]:
     return [(b, s, k) for b, s, k in zip(*values, strict=True) if not _same(b, s) and not _same(b, k)]
 
 
-def numbers_in(item: Shown | None) -> list[float]:
-    if item is None or item.kind not in ("number", "text"):
+def depends_on_both(place: Place, base: NotebookRun, student: NotebookRun, keras: NotebookRun) -> list[int]:
+    """List the numbers, by their order, that move with either answer and are not next to zero."""
+    values = [_all_numbers(run.by_place.get(place)) for run in (base, student, keras)]
+    if len(set(map(len, values))) != 1:
         return []
-    return item.values if item.kind == "number" else _in_text(item)
+    return [
+        n
+        for n, (b, s, k) in enumerate(zip(*values, strict=True))
+        if not _same(b, s) and not _same(b, k) and not abs(b) <= SMALL
+    ]
+
+
+def stay(place: Place, numbers: list[int], equal: NotebookRun, both: NotebookRun) -> bool:
+    """Return whether numbers are the same in two runs."""
+    first, second = (_all_numbers(run.by_place.get(place)) for run in (equal, both))
+    return len(first) == len(second) > max(numbers) and all(_same(first[n], second[n]) for n in numbers)
+
+
+def numbers_in(item: Shown | None) -> list[float]:
+    return _all_numbers(item) if item is not None and item.kind in ("number", "text") else []
+
+
+def _all_numbers(item: Shown | None) -> list[float]:
+    if item is None:
+        return []
+    return _in_text(item) if item.kind == "text" else item.values
 
 
 def is_proper(base: float, student: float, keras: float) -> bool:

@@ -15,7 +15,7 @@ from grader.errors import RunnerOutputInvalid
 from grader.execution.execution import Roles
 from grader.execution.reading import Reading, Use
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
-from grader.sandbox.events import Called, Shown, StatementFailed, Weights
+from grader.sandbox.events import Called, Reach, Shown, StatementFailed, Weights
 
 if TYPE_CHECKING:
     from asked import NotebookRequest, Spoil  # grader/runner/asked.py: what the box expects
@@ -39,6 +39,7 @@ class NotebookRun:
     # The statement behind each of these changes.
     changed_by: tuple[int, ...] = ()
     shown: tuple[Shown, ...] = ()
+    reaches: tuple[Reach, ...] = ()
     # Keyed by the statement that failed.
     failed: dict[int, StatementFailed] = field(default_factory=dict)
 
@@ -141,6 +142,7 @@ class NotebookRunner:
             moments=tuple(moments[number] for number in sorted(moments)),
             changed_by=tuple(event.statement for event in protocol.select(events, Weights)),
             shown=tuple(protocol.select(events, Shown)),
+            reaches=tuple(protocol.select(events, Reach)),
             failed={self._statement_at(failed.line): failed for failed in protocol.select(events, StatementFailed)},
         )
 

@@ -15,7 +15,8 @@ ALLOWED = {"IPython", "landlockpy", "numpy", "pygments", "pyseccomp", "safetenso
 # A room imports from those further down, and from the modules on top, which stand below all of them.
 DRIVER = (
     ("driver",),
-    ("driver.construction", "driver.notebook", "driver.reaches", "driver.built_in"),
+    ("driver.notebook",),
+    ("driver.construction", "driver.reaches", "driver.built_in"),
     ("driver.weights", "driver.short_ways"),
     ("driver.student",),
 )

@@ -35,7 +35,6 @@ from driver.weights.weight_shapes import count_gates
 
 SEED = 20
 MOST_PATCHES_TOLD = 10
-MOST_BUILT_IN_TOLD = 20
 
 
 def _sizes(case: Question) -> Sizes:
@@ -262,27 +261,13 @@ class Driver:
             case=case["id"],
             call=call,
             reused=built.reused,
-            built_in=self._built_in(),
+            built_in=no_recurrence.noted(names),
             global_name=next((name[:MAX_NAME] for name, value in names.items() if value is output is not None), None),
             **counted,
             created=len(created),
             **description,
         )
         return output
-
-    def _built_in(self) -> list[dict[str, Any]]:
-        """List built-in recurrent code that ran since the last call: for which layer, and the student's line."""
-        layers = {id(value) for value in self._module.names.values() if isinstance(value, tf.keras.layers.Layer)}
-        noted = [*no_recurrence.ran.values(), *no_recurrence.traced.values()]
-        return [
-            {
-                "name": each.name,
-                "layer": type(each.layer).__name__[:MAX_NAME] if each.layer is not None else None,
-                "line": each.line,
-                "is_global": id(each.layer) in layers,
-            }
-            for each in noted[:MOST_BUILT_IN_TOLD]
-        ]
 
     def _trial(self, case: Question, x: tf.Tensor, built: Built) -> None:
         """Answer under every candidate, because names do not settle the weights, and let the trusted side choose."""

@@ -18,6 +18,9 @@ from driver.weights import roles
 # Where weights or a gradient are missing, it is tried again on this many steps: a loop may begin late, and a path
 # through an old c or an older h needs more than the three of the shortest case.
 STEPS_OF_ALL_PATHS = 8
+# Gradients smaller than this share of the largest reach nothing: 1e-9 times the sum of all weights, added to the
+# answer, is no use of them. Wrong answers of honest code have at least 3e-3. What passed many steps fades.
+LEAST, LEAST_AFTER_STEPS = 1e-3, 1e-6
 
 
 @dataclass
@@ -78,7 +81,7 @@ class Recorded:
 def _reach(
     tape: tf.GradientTape, x: tf.Tensor, output: Any, case: Question, placement: roles.Placement
 ) -> tuple[dict[str, float | None], float | None]:
-    """Return the largest size of the gradient of each weight, and of the first step of the input."""
+    """Return the largest size of the gradient of each weight, and of the first step of the input; 0 if it is no use."""
     slots = placement.slots
     with tape:
         parts = last_step(output, case["timesteps"])
@@ -92,10 +95,13 @@ def _reach(
         [x, *(watchable(slot.leaf.variable) for slot in slots)],
         output_gradients=[tf.constant(each) for each in unequal],
     )
-    reach = {
+    sizes = {
         f"{slot.leaf.path[:MAX_NAME]} ({slot.array} {slot.gates})": None
         if gradient is None
         else largest(to_array(gradient))
         for slot, gradient in zip(slots, of_weights, strict=True)
     }
-    return reach, None if of_x is None else largest(to_array(of_x)[:, 0])
+    most = max((size for size in sizes.values() if size is not None), default=0.0)
+    reach = {name: 0.0 if size is not None and size < LEAST * most else size for name, size in sizes.items()}
+    first = None if of_x is None else largest(to_array(of_x)[:, 0])
+    return reach, 0.0 if first is not None and first < LEAST_AFTER_STEPS * most else first

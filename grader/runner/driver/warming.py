@@ -33,7 +33,7 @@ def preload(kind: str, wall: lockdown.Wall) -> dict[str, str]:
     """Import everything that submissions use, and return its versions.
 
     Args:
-        kind: ``keras2`` and ``keras3`` must have no recurrent code; ``notebook2`` and ``notebook3`` keep it.
+        kind: ``keras2`` and ``keras3`` must have no recurrent code; ``notebook2`` and ``notebook3`` are lent it.
         wall: is told what must stay unreadable and unchanged.
     Raises:
         lockdown.Refused: that code cannot be taken out.
@@ -56,6 +56,9 @@ def preload(kind: str, wall: lockdown.Wall) -> dict[str, str]:
         _alias(keras, "keras")
     if kind.startswith("keras"):
         _take_recurrence_out(generation, wall)
+    else:
+        _load_all(LAYERS[generation])
+        _hide(no_recurrence.lend(generation), generation, wall)
     return {
         "tensorflow": importlib.metadata.version("tensorflow-cpu" if _is_cpu_build() else "tensorflow"),
         "keras": keras.__version__,
@@ -72,8 +75,7 @@ def _alias(package: types.ModuleType, name: str) -> None:
 
 
 def _take_recurrence_out(generation: str, wall: lockdown.Wall) -> None:
-    packages = os.path.dirname(os.path.dirname(tf.__file__))
-    library = os.path.join(packages, "tensorflow", no_kernels.LIBRARY)
+    library = os.path.join(os.path.dirname(tf.__file__), no_kernels.LIBRARY)
     try:
         _load_all(LAYERS[generation])  # modules not loaded now cannot be loaded later
         replaced = no_recurrence.remove(generation)
@@ -82,8 +84,7 @@ def _take_recurrence_out(generation: str, wall: lockdown.Wall) -> None:
         raise lockdown.Refused(
             f"recurrent code cannot be taken out of the process that runs submissions: {exc}"
         ) from exc
-    patterns = [os.path.join(packages, name) for name in (*HIDDEN[generation], *HIDDEN_OF_TENSORFLOW)]
-    wall.hide(_with_bytecode([*replaced, *(path for pattern in patterns for path in glob.glob(pattern))]))
+    _hide(replaced, generation, wall)
     stops = f"answers of built-in layers and cells: {len(replaced)} functions and {wiped.functions} kernels are gone"
     if wiped.sealed:
         sealing = "sealed by mseal"
@@ -92,6 +93,13 @@ def _take_recurrence_out(generation: str, wall: lockdown.Wall) -> None:
     else:
         sealing = "not sealed (Linux 6.10 and newer can, or seccomp)"
     wall.state["no recurrent code"] = (True, f"{stops}, {sealing}")
+
+
+def _hide(replaced: Iterable[str], generation: str, wall: lockdown.Wall) -> None:
+    """Make the files that recurrent code came from unreadable: these, and those that hold more of it."""
+    packages = os.path.dirname(os.path.dirname(tf.__file__))
+    patterns = [os.path.join(packages, name) for name in (*HIDDEN[generation], *HIDDEN_OF_TENSORFLOW)]
+    wall.hide(_with_bytecode([*replaced, *(path for pattern in patterns for path in glob.glob(pattern))]))
 
 
 def _load_all(package_name: str) -> None:

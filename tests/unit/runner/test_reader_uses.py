@@ -59,6 +59,14 @@ def test_a_number_that_is_typed_in_is_run_too(read) -> None:
     assert _uses(read(MODELS + "print(0.0)\n"))["print(0.0)"]["sides"] == []
 
 
+def test_text_for_exec_is_as_good_as_code(read) -> None:
+    line = "exec('m.kernel.assign(lstm.weights[0] * scale); print(abs(y - z))')"
+    uses = _uses(read("scale = 1\nother = 2\n" + MODELS + line))
+    assert "other = 2" not in uses
+    assert uses["scale = 1"]["sides"] == []
+    assert uses[line]["sides"] == ["keras", "student"]
+
+
 def test_a_function_is_as_good_as_its_body(read) -> None:
     uses = _uses(
         read(CLASS + "def main():\n    a = tf.keras.layers.LSTM(2)(x)\n    print((a == LSTM(2)(x)).all())\nmain()\n")

@@ -9,15 +9,19 @@ replaced.
 There is nothing to switch back: no original is kept, not here and not in any closure. A run of one of these functions
 is noted for the words of the report alone. `no_kernels` handles the kernels below Python, and `Wall.hide` the files
 that all of this came from.
+
+A notebook's own run is the exception: it compares with Keras' layer, so it is only lent these functions: they are
+`absent` while the student's class is called. Code that searches the process for them finds them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +31,12 @@ from tensorflow.python.framework import op_def_registry
 from driver.built_in import copies
 from driver.built_in import recurrent_stubs as stubs
 from driver.built_in.recurrent_stubs import Behaviour
+from driver.student.observations import MAX_NAME
 from driver.student.student_module import FILE_NAME, MODULE_NAME
 
 DEEPEST_CALL = 200
 MOST_NOTED = 100
+MOST_TOLD = 20
 
 KERAS3_CELLS = tuple(f"keras.src.layers.rnn.{name}" for name in ("lstm", "gru", "simple_rnn", "conv_lstm"))
 KERAS2_CELLS = tuple(
@@ -62,6 +68,8 @@ class Ran:
 #: Runs since it was last cleared, and functions traced into a graph, where nobody sees them run.
 ran: dict[tuple[str, int, int | None], Ran] = {}
 traced: dict[tuple[str, int, int | None], Ran] = {}
+# Whether recurrent code that is lent works now.
+_is_lent = True
 
 
 def remove(generation: str) -> list[str]:
@@ -69,14 +77,63 @@ def remove(generation: str) -> list[str]:
 
     Returns: the files of the replaced functions, each once.
     """
+    global _is_lent
     replaced: dict[int, str] = {}
     for name, function, behaviour in _leaves(generation):
         if id(function) not in replaced:
             replaced[id(function)] = function.__code__.co_filename
             copies.learn(name, function.__code__)
-            _replace(name, function, behaviour)
+            function.__code__ = _replacement(name, function, behaviour)
+            function.__defaults__ = None
+            function.__kwdefaults__ = None
+            function.__doc__ = None
     _answer_by_name()
+    _is_lent = False
     return list(replaced.values())
+
+
+def lend(generation: str) -> list[str]:
+    """Let recurrent code work only outside `absent`, and not in graphs, which could be run in there.
+
+    Called once, in the warm process. Returns: as `remove`.
+    """
+    files: dict[int, str] = {}
+    for name, function, behaviour in _leaves(generation):
+        if id(function) not in files:
+            files[id(function)] = function.__code__.co_filename
+            function.__code__ = _replacement(name, function, behaviour, _copy_of(function))
+    return list(files.values())
+
+
+@contextlib.contextmanager
+def absent() -> Iterator[None]:
+    """Answer NaN for everything recurrent, for a while. Notes of runs begin anew."""
+    global _is_lent
+    ran.clear()
+    traced.clear()
+    before, _is_lent = _is_lent, False
+    try:
+        yield
+    finally:
+        _is_lent = before
+
+
+def noted(names: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List runs of replaced functions since they were last cleared: for which layer, and the student's line.
+
+    Args:
+        names: the variables of the student's module.
+    """
+    layers = {id(value) for value in names.values() if isinstance(value, tf.keras.layers.Layer)}
+    return [
+        {
+            "name": each.name,
+            "layer": type(each.layer).__name__[:MAX_NAME] if each.layer is not None else None,
+            "line": each.line,
+            "is_global": id(each.layer) in layers,
+        }
+        for each in [*ran.values(), *traced.values()][:MOST_TOLD]
+    ]
 
 
 def _leaves(generation: str) -> Iterator[tuple[str, types.FunctionType, Behaviour]]:
@@ -140,14 +197,26 @@ def _operations(module: types.ModuleType) -> Iterator[tuple[str, types.FunctionT
             yield f"raw_ops.{name}", inspect.unwrap(function), stubs.operation(module, name)
 
 
-def _replace(name: str, function: types.FunctionType, behaviour: Behaviour) -> None:
+def _replacement(
+    name: str, function: types.FunctionType, behaviour: Behaviour, lent: Callable[..., Any] | None = None
+) -> types.CodeType:
     signature = inspect.signature(function)
-    function.__code__ = _calling(_stub(name, signature, behaviour), function)
-    function.__defaults__ = None
-    function.__kwdefaults__ = None
-    function.__doc__ = None
     # Keras looks at the signature of `call` when a layer is made.
     function.__signature__ = signature  # type: ignore[attr-defined]
+    stub = _stub(name, signature, behaviour)
+
+    def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return lent(*args, **kwargs) if lent and _is_lent and tf.executing_eagerly() else stub(args, kwargs)
+
+    return _calling(choose if lent else stub, function)
+
+
+def _copy_of(function: types.FunctionType) -> types.FunctionType:
+    copy = types.FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy
 
 
 def _stub(name: str, signature: inspect.Signature, behaviour: Behaviour) -> Callable[..., Any]:
@@ -202,6 +271,8 @@ def _answer_by_name() -> None:
 
 
 def _note(name: str) -> None:
+    if _is_lent:
+        return  # a graph of the notebook's own
     layer, line = None, None
     frame: types.FrameType | None = sys._getframe(2)
     for _ in range(DEEPEST_CALL):
@@ -212,6 +283,6 @@ def _note(name: str) -> None:
         elif isinstance(owner := frame.f_locals.get("self"), tf.keras.layers.Layer):
             layer = owner if type(owner).__module__ != MODULE_NAME else layer  # the outermost before the student's own
         frame = frame.f_back
-    noted = ran if tf.executing_eagerly() else traced
-    if len(noted) < MOST_NOTED:
-        noted.setdefault((name, id(layer), line), Ran(name, layer, line))
+    notes = ran if tf.executing_eagerly() else traced
+    if len(notes) < MOST_NOTED:
+        notes.setdefault((name, id(layer), line), Ran(name, layer, line))

@@ -3,7 +3,8 @@
 The reader decided which statements these are. The results they show, the models they call and the weights of these are
 sent as data; nothing is judged. The request says which answers to spoil.
 
-Order of events: ``called``, ``weights``, ``shown`` and ``statement_failed`` as they happen, ``done`` last.
+Order of events: ``reach`` (see reaches/noticing.py), ``called``, ``weights``, ``shown`` and ``statement_failed`` as
+they happen, ``done`` last.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from channel import Channel
 
 from driver.notebook.shown import Shown, numbers_of
 from driver.notebook.watch import Watch
+from driver.reaches import noticing
 from driver.student import student_module
 from driver.student.observations import MAX_NAME, text_of
 from driver.student.student_module import StudentModule
@@ -75,6 +77,7 @@ def run(request: NotebookRequest, arrays: dict[str, np.ndarray], channel: Channe
     # Nothing is traced: a graph would keep the answer as it was, spoiled or not, when the graph was made.
     tf.config.run_functions_eagerly(True)
     channel.send("phase", name="notebook")
+    noticing.watch()
     module = NotebookModule(request, arrays, channel)
 
     left = MAX_FAILURES

@@ -20,6 +20,7 @@ import tensorflow as tf
 from asked import NotebookRequest, Spoil
 from channel import Channel
 
+from driver.built_in import no_recurrence
 from driver.notebook.shown import Shown
 from driver.short_ways import plain_dense
 from driver.short_ways.untraced_build import untraced
@@ -27,7 +28,7 @@ from driver.student.student_module import MODULE_NAME
 from driver.weights import roles
 from driver.weights.leaves import find_leaves
 
-MAX_MODELS, MAX_MOMENTS, MAX_CALLS = 8, 16, 400
+MAX_MODELS, MAX_MOMENTS, MAX_CALLS = 8, 40, 400
 STUDENT, KERAS = "student", "keras"
 # Added to an answer. A shift has the same sign everywhere but not the same size: a correlation does not notice a
 # constant. The pattern takes most elements a little down and one in ten far up, and its mean is next to nothing: a
@@ -73,10 +74,11 @@ class Watch:
         self._calls = 0
         self._inside = False
         self._watching: set[Any] = set()
-        self._own_call = re.search(r"(?<!super\(\))\.call\(", request["source"]) is not None
+        self._source = request["source"]
+        self._own_call = re.search(r"(?<!super\(\))\.call\(", self._source) is not None
 
     def start(self) -> None:
-        _randomise_biases()
+        _randomise_weights(self._source)
         original, watch = tf.keras.layers.Layer.__call__, self
 
         @functools.wraps(original)
@@ -85,6 +87,20 @@ class Watch:
 
         tf.keras.layers.Layer.__call__ = call
         plain_dense.expect((tf.keras.layers.Layer, "__call__"))  # a plain Dense is never watched
+        self._note_set_weights()
+
+    def _note_set_weights(self) -> None:
+        """Note the weights that a watched model was given at once: the next line may copy them."""
+        original: Any = tf.keras.layers.Layer.set_weights
+
+        @functools.wraps(original)
+        def set_weights(layer: Any, *args: Any, **kwargs: Any) -> Any:
+            result = original(layer, *args, **kwargs)
+            if any(watched.model is layer for watched in self._models):
+                self.note_weights()
+            return result
+
+        tf.keras.layers.Layer.set_weights = set_weights
 
     def after_statement(self) -> None:
         self._wrap_own_methods()
@@ -110,12 +126,13 @@ class Watch:
         own: Any = self._names.get("LSTM")
         if not isinstance(own, type) or own.__module__ != MODULE_NAME:
             return
-        for name in ("__call__", "call") if self._own_call else ("__call__",):
-            function = vars(own).get(name)
-            if isinstance(function, types.FunctionType) and function not in self._watching:
-                watching = self._watched_method(function)
-                self._watching.add(watching)
-                setattr(own, name, watching)
+        for kind in (kind for kind in own.__mro__ if kind.__module__ == MODULE_NAME):
+            for name in ("__call__", "call") if self._own_call else ("__call__",):
+                function = vars(kind).get(name)
+                if isinstance(function, types.FunctionType) and function not in self._watching:
+                    watching = self._watched_method(function)
+                    self._watching.add(watching)
+                    setattr(kind, name, watching)
 
     def _watched_method(self, function: types.FunctionType) -> Any:
         def call(model: Any, *args: Any, **kwargs: Any) -> Any:
@@ -132,19 +149,22 @@ class Watch:
             return original(*args, **kwargs)
         self._inside = True
         try:
-            if side == STUDENT and not self._only_computes:
-                self._build(layer, original, args, kwargs)
-            with untraced() if side == STUDENT and self._only_computes else contextlib.nullcontext():
-                output = original(*args, **kwargs)
+            if side == STUDENT:
+                output, array = self._answer_of_student(layer, original, args, kwargs)
+                built_in = no_recurrence.noted(self._names)
+            else:
+                output, built_in = original(*args, **kwargs), []
+                array = _as_array(output)
         finally:
             self._inside = False
-        array = _as_array(output)
         if array is None:  # a symbolic call: part of building a functional model
             return output
         x = _as_array(args[0] if args else next(iter(kwargs.values()), None))
         model = self._watched(side, layer, x, array)
         self.note_weights()
         number, self._calls = self._calls, self._calls + 1
+        spoil = self._spoils.get(number)
+        changes = spoil is not None and spoil["by"] == "weights"
         if number < MAX_CALLS:
             self._channel.send(
                 "called",
@@ -154,9 +174,53 @@ class Watch:
                 statement=self._shown.statement,
                 moment=self._moment,
                 input=None if x is None else _digest(x),
+                built_in=built_in,
+                reacts=self._reaction(layer, original, args, kwargs) if changes else None,
             )
-        spoil = self._spoils.get(number)
-        return output if spoil is None else self._spoiled(output, array, spoil, args, kwargs)
+        return output if spoil is None or changes else self._spoiled(output, array, spoil, args, kwargs)
+
+    def _answer_of_student(
+        self, layer: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, np.ndarray | None]:
+        """Call the student's class, which finds no recurrent code of Keras meanwhile; return its answer and numbers."""
+        with no_recurrence.absent():
+            if not self._only_computes:
+                self._build(layer, original, args, kwargs)
+            with untraced() if self._only_computes else contextlib.nullcontext():
+                output = original(*args, **kwargs)
+            array = _as_array(output)
+        # An object that computes its numbers whenever it is asked for them would do so later, too.
+        late = not tf.is_tensor(output) and not isinstance(output, (np.ndarray, list, tuple, dict))
+        return (output if array is None or not late else tf.constant(array)), array
+
+    def _reaction(
+        self, layer: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> float | None:
+        """Return the change of the student's answer when all its weights change, as a share of the largest number."""
+        leaves = [leaf.variable for leaf in find_leaves(layer, self._names) if leaf.variable is not None]
+        before = [np.array(variable) for variable in leaves]
+        random, self._inside = np.random.default_rng(0), True
+        quiet, self._shown.quiet = self._shown.quiet, True
+        answers: list[np.ndarray] = []
+        try:
+            for size in (0.0, 0.0, 0.3):
+                for variable, value in zip(leaves, before, strict=True):
+                    variable.assign((value + random.normal(0.0, size, value.shape)).astype(value.dtype))
+                array = self._answer_of_student(layer, original, args, kwargs)[1]
+                answers.append(np.zeros(0) if array is None else array.astype(np.float64))
+        except Exception:  # a second call is our idea, not the exercise's
+            return None
+        finally:
+            for variable, value in zip(leaves, before, strict=True):
+                variable.assign(value)
+            self._inside, self._shown.quiet = False, quiet
+        first, second, changed = answers
+        if not first.size or not first.shape == second.shape == changed.shape:
+            return None
+        with np.errstate(all="ignore"):
+            by_itself, by_weights = np.abs(second - first).max(), np.abs(changed - second).max()
+            share = float(max(0.0, by_weights - 2 * by_itself) / np.abs(second).max())
+        return share if np.isfinite(share) else None
 
     def _build(self, layer: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Show Keras 3 one step first: it traces `call` when it builds, which takes seconds for a hundred steps."""
@@ -177,6 +241,7 @@ class Watch:
         if spoil["by"] == "keras":
             instead = self._answer_of_keras(spoil["model"], args, kwargs)
             other = array if instead is None or instead.shape != array.shape else instead
+            other = other + spoil["amount"] * np.resize(SHIFT, array.shape)
         elif spoil["by"] == "pattern":
             other = array + spoil["amount"] * np.resize(PATTERN, array.shape)
         else:
@@ -249,18 +314,24 @@ def _keras_weights(layer: Any) -> dict[str, np.ndarray]:
     return {name: np.asarray(value, np.float32) for name, value in found.items() if value is not None}
 
 
-def _randomise_biases() -> None:
-    """Give fresh layers random biases: they start at zero (forget: one), and uncopied ones would look copied."""
+def _randomise_weights(source: str) -> None:
+    """Give each fresh Keras layer numbers that nothing else has: uncopied ones would look copied.
+
+    Biases start at zero (forget: one), and any weight at whatever an initializer says. The source seeds the numbers, so
+    that they are the same in every run of a notebook and others in the next one.
+    """
     cell: Any = tf.keras.layers.LSTMCell
     original = cell.build
+    random = np.random.default_rng([*hashlib.sha256(source.encode("utf-8", "replace")).digest()])
 
     @functools.wraps(original)
     def build(self: Any, *args: Any, **kwargs: Any) -> Any:
         result = original(self, *args, **kwargs)
-        bias = getattr(self, "bias", None)
-        if bias is not None:
-            values = np.random.default_rng(bias.shape[0]).uniform(-0.5, 0.5, bias.shape)
-            bias.assign(values.astype(np.float32))
+        for name in ("kernel", "recurrent_kernel", "bias"):
+            if (weight := getattr(self, name, None)) is not None:
+                # As small as Glorot's for kernels: with larger ones rounding would grow from step to step.
+                size = 0.5 if name == "bias" else (6 / sum(weight.shape)) ** 0.5
+                weight.assign(random.uniform(-size, size, weight.shape).astype(np.float32))
         return result
 
     cell.build = build

@@ -58,7 +58,10 @@ PATCHABLE_MODULES = (
     *("builtins", "numpy", "numpy.linalg", "numpy.testing", "numpy.random", "tensorflow"),
     *("tensorflow.math", "tensorflow.nn", "tensorflow.linalg", "tensorflow.debugging", "tensorflow.keras.layers"),
 )
-PATCHABLE_CLASSES = ("Tensor", "Variable", "Module", "keras.Model", "keras.layers.Layer", "keras.layers.Dense")
+PATCHABLE_CLASSES = (
+    *("Tensor", "Variable", "Module", "GradientTape"),
+    *("keras.Model", "keras.layers.Layer", "keras.layers.Dense"),
+)
 
 
 def watch() -> Callable[[str, str, int], None]:

@@ -148,6 +148,25 @@ def test_a_use_of_the_graders_own_things_holds_if_the_source_means_it(evidence_o
     assert found == ([(variant, 7)] if variant else [])
 
 
+@pytest.mark.parametrize(
+    ("source", "is_attack"),
+    [
+        ("call = tf.keras.layers.Layer.__call__\ncall.__closure__[1].cell_contents._spoils", True),
+        ("def counter(): ...\nprint(counter.__closure__[0].cell_contents)", False),
+        ("_spoils = 3", False),
+    ],
+)
+def test_a_look_into_closures_for_the_graders_own_objects_is_an_attack(evidence_of, source, is_attack):
+    found = [(remark.params["variant"], remark.line) for remark in attacks(evidence_of().execution, source)]
+    assert found == ([("memory", 2)] if is_attack else [])
+
+
+def test_a_reach_in_the_notebooks_own_run_holds_the_attempt_too(evidence_of):
+    reach = Reach(event="reach", code="result_pipe", what="dup2", line=7)
+    found = attacks(evidence_of().execution, "os.dup2(1, 3)", [reach])
+    assert [(remark.params["variant"], remark.line) for remark in found] == [("pipe", 7)]
+
+
 def test_code_that_touches_the_grader_is_told_as_nothing_else(evidence_of):
     evidence = _tried(evidence_of(), *((_attempt(code), "call") for code in ("result_pipe", "grader_module")))
     assert not list(worth_a_look(evidence.execution))

@@ -10,6 +10,7 @@ import pytest
 
 from grader.numerics import explanation
 from grader.numerics.explanation import explain, explain_after_start, idle_arrays
+from grader.numerics.shown_parts import parts_used
 from grader.report.messages import translate
 from reference import draw, lstm_forward
 from reference.misconceptions import Mistake, bank, replay
@@ -70,6 +71,12 @@ def test_parts_that_the_numbers_do_not_show_are_not_called_right(explained, name
     mistake = NAMED["h stays" if name == "first h" else name]
     found = explained(lambda case: replay([mistake], case))
     assert found.right_parts == {"recurrence" if part == "r" else part for part in right}
+
+
+@pytest.mark.parametrize(("share", "shown"), [(1e-6, False), (0.1, True)])
+def test_a_part_that_hardly_changes_the_numbers_is_not_shown(short, share, shown):
+    update = {"update": lambda m: share * m.f * m.c + m.i * m.g}
+    assert ("f" in parts_used([Mistake("c_grouping", "little of c", update, frozenset("f"))], short[0])) == shown
 
 
 def test_a_gate_that_stands_in_for_another_one_is_not_called_right(explained):

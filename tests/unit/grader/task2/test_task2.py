@@ -131,6 +131,38 @@ def test_nothing_copied_is_not_found_and_a_replaced_attribute_is_said_to_be_one(
     assert judge_copying(_copied(FRESH, assigns_attribute=True)).code == "t2_attr_assign"
 
 
+def _constant(array, value=0.1):
+    return np.full_like(array, value)
+
+
+NOT_COPIED = {
+    "constants": ({name: _constant(array) for name, array in KERAS.items()}, FRESH),
+    "zeros": ({name: _constant(array, 0.0) for name, array in KERAS.items()}, FRESH),
+    "the same in every gate": ({name: np.tile(_gates(name, (0,)), 4) for name in SHAPES}, FRESH),
+    "new numbers for both": ({name: array + 1 for name, array in KERAS.items()}, FRESH),
+    "the bias alone": ({**FRESH, "bias": KERAS["bias"]}, FRESH),
+}
+
+
+@pytest.mark.parametrize("name", NOT_COPIED)
+def test_equal_weights_that_neither_model_had_before_are_not_copied(name):
+    student, fresh = NOT_COPIED[name]
+    keras = KERAS if name == "the bias alone" else student
+    verdict = judge_copying(_copied(student, keras, fresh=fresh))
+    assert (verdict.code, verdict.details["parts_right"]) == ("weights_not_copied", 0)
+
+
+def test_constants_stay_uncopied_when_something_else_changes():
+    run, both = _copied(NOT_COPIED["constants"][0]), NOT_COPIED["new numbers for both"][0]
+    moments = (*run.moments[:1], {0: both, 1: both}, {0: {**both, "bias": KERAS["bias"]}, 1: both})
+    assert judge_copying(replace(run, moments=moments, changed_by=(1, COPY, 6))).code == "weights_not_copied"
+
+
+def test_biases_of_zeros_count_beside_copied_kernels():
+    zeros = {"bias": _constant(KERAS["bias"], 0.0)}
+    assert judge_copying(_copied(FRESH | zeros, FRESH | zeros, fresh=FRESH | zeros)).earned
+
+
 def test_square_kernels_can_be_mixed_up_and_are_named():
     square = {"kernel": RNG.normal(size=(4, 16)), "recurrent_kernel": RNG.normal(size=(4, 16)), "bias": np.ones(16)}
     keras = {name: array.astype(np.float32) for name, array in square.items()}
@@ -194,7 +226,7 @@ def _judged(notebook: Notebook, *, copies=True, calls_after=True, other_input=Fa
                 case "pattern":
                     answer = answer + np.float32(spoil["amount"]) * np.resize(PATTERN, answer.shape)
                 case "keras":
-                    answer = Y
+                    answer = Y + np.float32(spoil["amount"]) * np.resize(RAMP, answer.shape)
             answers[call.call] = answer
         old_keras, old, keras, own = (answers.get(number) for number in range(4))
         try:
@@ -234,6 +266,10 @@ REAL = {
     "assert": lambda a, b, y, z: _passes(np.abs(y - z).max() < 1e-5),
     "difference": lambda a, b, y, z: [_shown(y - z)],
     "one_element": lambda a, b, y, z: [_shown(abs(y.flat[1] - z.flat[1]))],
+    "cosine": lambda a, b, y, z: [_shown(np.sum(y * z) / np.linalg.norm(y) / np.linalg.norm(z))],
+    "share_of_close_ones": lambda a, b, y, z: [_shown(np.isclose(y, z, atol=1e-5).mean())],
+    "table_by_eye": lambda a, b, y, z: [_shown(np.stack([y[0], z[0]]).ravel()[:32])],
+    "sum_beside_a_verdict": lambda a, b, y, z: [_shown(y.sum() + z.sum()), _shown(np.allclose(y, z, atol=1e-5))],
     "by_eye": lambda a, b, y, z: [_shown(y), _shown(z)],
     "by_eye_old_keras": lambda a, b, y, z: [_shown(a[0, 0]), _shown(z[0, 0])],
     "plot": lambda a, b, y, z: [_shown(y[0], via="call"), _shown(z[0], via="call")],
@@ -266,6 +302,10 @@ FALSE = {
     "t2_no_abs-max_reversed": (lambda a, b, y, z: [_shown((z - y).max())], {}),
     "t2_no_abs-verdict": (lambda a, b, y, z: [_shown(bool((y - z).max() < 1e-5))], {}),
     "t2_no_abs-verdict_reversed": (lambda a, b, y, z: [_shown(bool((z - y).max() < 1e-5))], {}),
+    "t2_no_difference-sum": (lambda a, b, y, z: [_shown(np.abs(y).sum() + np.abs(z).sum())], {}),
+    "t2_no_difference-product": (lambda a, b, y, z: [_shown(f"{(y * z).sum()}")], {}),
+    "t2_no_difference-array": (lambda a, b, y, z: [_shown(y + z)], {}),
+    "t2_no_difference-largest": (lambda a, b, y, z: [_shown(max(y.max(), z.max()) + y[0].max() + z[0].max())], {}),
     "t2_shape_only-verdict": (lambda a, b, y, z: [_shown(y.shape == z.shape)], {"shape_only": True}),
     "t2_exact_equality-verdict": (lambda a, b, y, z: [_shown(bool((y == z).all()))], {"equality": True}),
     "t2_exact_equality-count": (lambda a, b, y, z: [_shown(int((y == z).sum()))], {"equality": True}),
