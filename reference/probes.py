@@ -248,7 +248,8 @@ class _Observed:
         passes_c = kept or not hidden or not {"i", "g", "o"} <= found
         # Where h is nothing although c is kept and the output gate is open, every look goes through what is wrong.
         heard = heard and not (hidden and self._same(("c kept", 2), ("i", 0)))
-        if passes_c and self._carries(heard or not any(alone.values()), found):
+        # Without a gate that hears h, equal numbers in the right places would do.
+        if passes_c and heard and self._carries(found):
             found.add("recurrence")
         return PartsJudgement(frozenset(found), heard, self._blamed(alone, found) if heard else frozenset())
 
@@ -294,7 +295,7 @@ class _Observed:
                 return True
         return False
 
-    def _carries(self, hears: bool, gates: set[str]) -> bool:
+    def _carries(self, gates: set[str]) -> bool:
         """Return whether c and h go from step to step as they should, as far as wrong gates let this be seen."""
         felt = not self._same(("f", 2), ("f with h", 2))
         kept = self._same(("i open", 1), ("i open", 2)) and not self._same(("i open", 1), ("start", 2))
@@ -303,7 +304,7 @@ class _Observed:
             starts = starts and self._right("i", ("i at once", 0), ("i open", 1))
         if gates == set(GATES):
             return self._all_equal()
-        return hears and felt and kept and starts
+        return felt and kept and starts
 
     def _all_equal(self) -> bool:
         places = {place for seen in SEEN.values() for pair in seen for place in pair}
