@@ -11,7 +11,7 @@ a question of the same sizes with yet other numbers; and one to the exercise's l
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -94,7 +94,7 @@ class Questions:
         cases: the cases that answers are compared with, the assignment's own first and in its order.
         others: those of other numbers, which may come between two equal questions.
         edges: those of `reference.edges`.
-        with_factors: names of the questions that gradients may be taken of.
+        factors: names of the questions that gradients may be taken of -> the factors of the answer.
     """
 
     asked: tuple[Question, ...]
@@ -102,7 +102,7 @@ class Questions:
     others: tuple[Case, ...] = ()
     edges: tuple[Case, ...] = ()
     probes: tuple[Question, ...] = ()
-    with_factors: frozenset[str] = frozenset()
+    factors: Arrays = field(default_factory=dict)
 
     @property
     def all_cases(self) -> tuple[Case, ...]:
@@ -120,18 +120,18 @@ class Questions:
             found |= question.arrays()
             if question.equal:
                 found[f"{question.name}/factors"] = recognition.factors(question.case)
-            elif question.name in self.with_factors:
-                found[f"{question.name}/factors"] = factors(question.case)
-        return found
+        return found | {f"{name}/factors": array for name, array in self.factors.items()}
 
     def by_case(self, events: Sequence[Told]) -> list[Told]:
         """Replace names of questions in events by ids of cases, and put the events of cases in the cases' order.
+
+        The arrays of gradients get their ``factors``, without which they prove nothing.
 
         Raises:
             RunnerOutputForged: an event names an unknown question.
         """
         named = {question.name: question for question in (*self.asked, *self.probes)}
-        told = [(_named(event, named), arrays) for event, arrays in events]
+        told = [(_named(event, named), self._with_factors(event, arrays)) for event, arrays in events]
         order = {case.spec.id: index for index, case in enumerate(self.all_cases)}
         for kind in (CaseOutput, Raised):
             places = [index for index, (event, _) in enumerate(told) if isinstance(event, kind)]
@@ -139,6 +139,11 @@ class Questions:
             for index, each in zip(places, of_cases, strict=True):
                 told[index] = each
         return told
+
+    def _with_factors(self, event: Any, arrays: Arrays) -> Arrays:
+        if not isinstance(event, Gradients) or not arrays:
+            return arrays
+        return {**arrays, "factors": self.factors[event.case]} if event.case in self.factors else {}
 
 
 def _named(event: Any, named: Mapping[str, Question]) -> Any:
@@ -224,11 +229,12 @@ class Examiner:
                 asked.append(Question(next(names), case, 1, measure=measured and recorded == 1, follows=first.name))
                 asked.append(Question(next(names), self.other, follows=first.name))
         probes_asked = tuple(Question(next(names), probe) for probe in self._probes)
-        with_factors = frozenset(question.name for question in asked if question.measure or question.main)
+        drawn = self._random("factors")
+        given = {each.name: factors(each.case, drawn) for each in asked if each.measure or each.main}
         # Last, because what a model keeps from another batch would hide what it keeps from the same one.
         edges = _shuffled([Question(next(names), edge) for edge in self._edges], random)
         order = (*_shuffled(asked, random), *edges)
-        return Questions(order, self.cases, (self.other,), self._edges, probes_asked, with_factors)
+        return Questions(order, self.cases, (self.other,), self._edges, probes_asked, given)
 
     def only(self, cases: Sequence[Case], fresh: Collection[Case]) -> Questions:
         """Ask these cases and nothing else, some of them of their own models, and take no gradients."""

@@ -92,6 +92,11 @@ def test_every_question_may_come_at_several_places(lists):
     assert len({tuple(_ids(questions)) for questions in lists}) > 50
 
 
+def test_gradients_of_published_numbers_are_multiplied_by_drawn_ones(lists):
+    asked = [(questions.arrays(), next(each for each in questions.asked if each.main).name) for questions in lists[:3]]
+    assert len({arrays[f"{name}/factors"].tobytes() for arrays, name in asked}) == 3
+
+
 def test_a_second_call_comes_after_the_first_and_rarely_right_after_it(lists):
     gaps = []
     for questions in lists:
