@@ -203,13 +203,13 @@ class Runner:
         asked = [other for _, other in counterparts]
         # The exercise's own case was answered in time, so it can be again, but not on a model built on all its steps.
         again = self._ask(setup, examiner.only(asked, asked[1:] if asked[0].spec.id == twin.spec.id else asked))
-        right = {case.spec.id for case, other in counterparts if self._close(other, again.answers)}
-        wrong = {case.spec.id for case, _ in counterparts} - right
+        right = {other.spec.id for other in asked if self._close(other, again.answers)}
+        wrong = [case for case, other in counterparts if other.spec.id not in right]
         answered = again.answers.get(twin.spec.id)
         return _Doubts(
-            known_by_heart=frozenset(id for id in wrong if id != exercise.spec.id or is_right),
-            # Another number of steps is no other call.
-            remembered=tuple(right - {exercise.spec.id}),
+            known_by_heart=frozenset(case.spec.id for case in wrong if is_right or case is not exercise),
+            # The twin has another number of steps, which is no other call.
+            remembered=(examiner.smallest.spec.id,) if examiner.other.spec.id in right else (),
             twin=None if answered is None else (asked[0], answered),
         )
 

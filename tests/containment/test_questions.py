@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from grader.assignment import Assignment
 from grader.pipeline import grade
 from grader.sandbox import Kind
 from grader.sandbox.protocol import encode, split_frames
@@ -119,10 +120,10 @@ def graded_as(box, assignment, references, questions_seed):
     limits = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 60.0})
     roomy = assignment.model_copy(update={"limits": limits})
 
-    def grade_it(call, top=""):
+    def grade_it(call, top="", under=roomy):
         source = SOURCE.format(top=KEPT + top, call=textwrap.indent(textwrap.dedent(call), " " * 8))
         given = Submission("submission.py", source.encode())
-        return grade(given, roomy, seed=questions_seed, sandbox=box, references=references)
+        return grade(given, under, seed=questions_seed, sandbox=box, references=references)
 
     return grade_it
 
@@ -140,6 +141,14 @@ def test_leftovers_of_an_earlier_call_show_wherever_the_second_one_comes(graded_
         assert report.status == "failed", (name, report.error)
         assert not checks["statelessness"].points, (name, checks, report.error, report.diagnoses)
         assert report.diagnoses, name
+
+
+def test_leftovers_show_where_the_exercise_is_the_smallest_case(graded_as, assignment):
+    asked = assignment.model_dump()
+    asked["cases"][0] |= {"timesteps": 6, "features": 5, "units": 3}
+    report = graded_as(STATEFUL["the first questions of a shape only"], under=Assignment.model_validate(asked))
+    checks = {check.id: check.points for check in report.checks}
+    assert (checks["equivalence"], checks["statelessness"]) == (50, 0), report.checks
 
 
 def test_answers_that_are_known_by_heart_are_worth_their_form(graded_as, known):
