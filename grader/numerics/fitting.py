@@ -116,7 +116,7 @@ def _started_elsewhere(cases: Sequence[Case], answers: Mapping[str, Array]) -> I
     Any first two steps come from some start. Only a start that does not depend on the input is suspect.
     """
     starts = {_first(case.x): find_start(case, answers[case.spec.id]) for case in cases}
-    plain = next(start for case in cases if case.spec.values == "usual" for start in [starts[_first(case.x)]])
+    plain = starts[_first(min(cases, key=lambda case: case.spec.values != "usual").x)]
     h, c = (float(np.median(state)) for state in (plain.h, plain.c))
     yield (_started_at_numbers(h, c),)
     if all(np.ptp(state, axis=0).max() <= ALIKE for state in (plain.h, plain.c)):
@@ -304,7 +304,8 @@ def _dropped(case: Case, answer: Array) -> tuple[bool, float, float] | None:
     for right in (case.expected, _step_by_step(case, answer)):
         seen = np.abs(right) > ALIKE
         others = seen & (answer != 0.0)
-        if not others.any():
+        # The first step shows neither f nor what is carried on.
+        if not others[:, 1:].any():
             continue
         with np.errstate(all="ignore"):
             factor = float(np.median(answer[others] / right[others]))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.numerics.explanation import explain, explain_changing
-from reference import lstm_forward, split_gates
+from reference import draw, lstm_forward, search_case, split_gates
 from reference.misconceptions import Mistake, bank, replay
 from reference.oracle import sigmoid
 
@@ -182,6 +182,20 @@ def test_dropout_is_told_with_its_rate(changing, respond):
     found = changing(respond)
     assert _told(found) == [("dropout_active", {"rate": 0.25})]
     assert found.right_parts == set("ifgo")
+
+
+def test_a_start_is_found_where_all_cases_have_wide_values(cases, table):
+    searched = search_case(cases)
+    asked = [searched, draw(replace(searched.spec, id="another"), np.random.default_rng(1))]
+    found = explain(_answers(asked, _started(lambda case: 0.3, lambda case: 0.0)), asked, lambda case: table)
+    assert _told(found) == [("state_init_not_zero", {"state": "h", "value": 0.3})]
+
+
+def test_zeros_after_the_first_step_are_no_dropout(changing):
+    def respond(case, call):
+        return case.expected * _mask(case, call) * (np.arange(case.spec.timesteps) == 0)[:, None]
+
+    assert changing(respond) is None
 
 
 def test_a_random_start_is_told(changing):
