@@ -38,6 +38,10 @@ class LSTM(tf.keras.Model):
 FUSED = 'self.W, self.U, self.b = new("W", m, 4 * n), new("U", n, 4 * n), new("b", 4 * n)'
 LAYOUTS = {
     "plain": (FUSED, "i, f, g, o = tf.split(a @ self.W + h @ self.U + self.b, 4, axis=1)"),
+    "gate_by_gate": (
+        "self.cell = LSTMCell(n)",
+        "i, f, g, o = [getattr(self.cell, 'fcX' + k)(a) + getattr(self.cell, 'fcH' + k)(h) for k in 'IFCO']",
+    ),
     "named": (
         'self.Wi, self.Wf, self.Wc, self.Wo = [new(k, m + n, n) for k in "ifco"]; self.b = new("b", 4, n)',
         (
@@ -70,7 +74,12 @@ LAYOUTS = {
 def assignment() -> Assignment:
     """An assignment whose layers have one unit, or one feature, too."""
     usual = load_assignments()["lstm-layer"]
-    sizes = {"exercise": (2, 5, 4, 8), "other_shape": (5, 3, 1, 2), "larger_values": (3, 7, 2, 1)}
+    sizes = {
+        "exercise": (2, 5, 4, 8),
+        "other_shape": (5, 3, 1, 2),
+        "larger_values": (3, 7, 2, 1),
+        "other_seed": (2, 4, 3, 1),
+    }
     cases = [
         case.model_copy(update=dict(zip(("batch", "timesteps", "features", "units"), sizes[case.id], strict=True)))
         for case in usual.cases

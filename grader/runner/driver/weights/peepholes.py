@@ -91,7 +91,10 @@ def _suspects(leaves: Sequence[Leaf], features: int, units: int) -> tuple[list[L
     """Collect matrices and vectors that may multiply c: there are more of them than a plain LSTM needs."""
     found = sort_by_shape(leaves, features, units)
     loose = [leaf for leaf in leaves if leaf.layer is None and leaf.variable is not None]
-    matrices = [leaf for leaf in leaves if leaf.variable is not None and leaf.is_shaped((units, 3 * units))]
+    # At some sizes the kernels have this shape, too.
+    kernels = [*found.single["kernel"], *found.single["both"]]
+    others = [leaf for leaf in leaves if leaf.variable is not None and leaf not in kernels]
+    matrices = [leaf for leaf in others if leaf.is_shaped((units, 3 * units))]
     if _recurrent_gates(found) > len(GATES):
         matrices += found.single["recurrent_kernel"]
     vectors = [leaf for leaf in loose if leaf.is_shaped((3 * units,), (3, units))]
