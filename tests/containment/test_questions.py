@@ -168,10 +168,9 @@ class Whispering:
         self._box, self._known = box, []
 
     def run(self, kind, content, limits):
-        [(text, block)], _ = split_frames(content)
-        request = json.loads(text) if kind is not Kind.READER else {}
-        if "questions" in request:
-            arrays = safetensors.numpy.load(block)
+        if kind is not Kind.READER:
+            [(text, block)], _ = split_frames(content)
+            request, arrays = json.loads(text), safetensors.numpy.load(block)
             request["source"] = request["source"].replace("WHISPERED = []\n", f"WHISPERED = {self._known!r}\n")
             self._known += [_solved(arrays, name.partition("/")[0]) for name in arrays if name.endswith("/x")]
             content = encode(request, arrays)

@@ -151,7 +151,12 @@ def test_submission_gets_the_verdict_it_should(
     _assert_form(report)
 
 
-RIGHT = [folder for folder in FOLDERS if Expectation.of(folder).status is Status.PASSED]
+# A notebook is asked the same of its class, and costs three runs more.
+RIGHT = [
+    folder
+    for folder in FOLDERS
+    if folder.parent.name == "lstm_layer" and Expectation.of(folder).status is Status.PASSED and folder.name not in SLOW
+]
 
 
 @pytest.mark.thorough

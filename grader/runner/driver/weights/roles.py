@@ -166,7 +166,8 @@ def candidates(
 
 def open_weights(leaves: Sequence[Leaf]) -> list[Leaf]:
     """Return the weights that may be recognised, in the order of their numbers. What is not trained is a setting."""
-    return [leaf for leaf in leaves if leaf.variable is not None and leaf.variable.trainable]
+    # A slice that a notebook put in the place of a kernel is a tensor.
+    return [leaf for leaf in leaves if getattr(leaf.variable, "trainable", False)]
 
 
 def recognised(
