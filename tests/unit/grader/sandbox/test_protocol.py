@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import time
 from collections.abc import Callable
@@ -243,8 +244,20 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
 
 
 def _cpu_seconds(raw: bytes) -> float:
-    """The CPU time of the trusted side for these bytes, as they come in pieces and afterwards."""
-    before = time.process_time()
+    """The CPU time of the trusted side for these bytes: the least of three, for the machine has other work.
+
+    No garbage is collected meanwhile: that would go through what all tests of this process have left.
+    """
+    gc.disable()
+    try:
+        return min(_cpu_seconds_once(raw) for _ in range(3))
+    finally:
+        gc.enable()
+
+
+def _cpu_seconds_once(raw: bytes) -> float:
+    """The same once: as they come in pieces, and afterwards."""
+    before = time.thread_time()
     frames, kept = Frames(EVENTS), bytearray()
     with contextlib.suppress(RunnerOutputInvalid):
         for at in range(0, len(raw), 4096):
@@ -253,7 +266,7 @@ def _cpu_seconds(raw: bytes) -> float:
             frames.has_ended(kept)
     with contextlib.suppress(RunnerOutputInvalid):
         decode_events(raw)
-    return time.process_time() - before
+    return time.thread_time() - before
 
 
 @pytest.mark.parametrize("name", HOSTILE)
