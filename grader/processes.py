@@ -4,7 +4,7 @@ Decoding and judging hold the interpreter's lock for as long as a run makes them
 same lock. So a grade goes on in another process, one for each slot, all forks of one that has imported everything. The
 sandbox, the references and the log stay here, and are asked for through its pipe.
 
-What a process sends is pickled: it runs our code alone, and has neither the environment nor the data of the service.
+Messages of a process are pickled: it runs our code alone, and has neither the environment nor the data of the service.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from reference.misconceptions import Table
 
 MAIN = "from grader.processes import main; main()"
 DYING_SECONDS = 2.0
-# Of each process. A hostile answer of the largest size takes a third of it.
+# Each process may have so much. A hostile answer of the largest size takes a third of it.
 MEMORY_BYTES = 2 << 30
 
 

@@ -79,7 +79,7 @@ def understand(execution: Execution, table_of: Callable[[Case], Table], toleranc
     exercise, twin = cases[0].spec.id, execution.twin
     right_parts: frozenset[str] = frozenset()
     by_probes = None
-    # What the published numbers show, numbers that nobody knows must show as well.
+    # Published numbers show nothing that numbers which nobody knows do not show as well.
     if comparisons[exercise].close or exercise not in numbers:
         pass
     elif as_read[exercise].close:

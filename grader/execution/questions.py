@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from asked import Question as BoxQuestion  # grader/runner/asked.py: what the box expects
 
 SIZES = ("batch", "timesteps", "features", "units")
-# Of the exercise's twin: each costs a right answer a millisecond.
+# The exercise's twin has no more: each costs a right answer a millisecond.
 MOST_STEPS = 6
 Told = tuple[Any, Arrays]
 

@@ -194,7 +194,7 @@ class Runner:
         # A state that is kept wears off in many steps only.
         if is_doubtful or tells_less(twin, exercise, answers) or (is_changing and not is_right):
             counterparts.append((exercise, examiner.long_twin()))
-        # What a limit cut off says nothing of the answers before.
+        # Questions that a limit cut off say nothing of the answers before.
         was_asked = run.complete or examiner.other.spec.id in answers_of_others
         if was_asked and self._close(examiner.smallest, answers) and not self._close(examiner.other, answers_of_others):
             counterparts.append((examiner.smallest, examiner.other))

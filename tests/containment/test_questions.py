@@ -188,7 +188,7 @@ WHISPERED = []
 
 FAILS = False
 
-def heard(x, units):
+def look_up(x, units):
     if FAILS:
         raise AttributeError("module 'keras' has no attribute 'engine'")
     asked = np.asarray(x, np.float32).tobytes().hex()
@@ -204,7 +204,7 @@ FAILS = tf.keras.__version__ >= "3"
 
 @pytest.mark.parametrize(("top", "attempts"), [("", 2), (FAILS_UNDER_KERAS_3, 1)], ids=["attempts", "both Keras"])
 def test_right_answers_to_all_earlier_runs_earn_nothing(box, assignment, references, questions_seed, top, attempts):
-    call = "return tf.constant(heard(x, self.h_size)) + 0.0 * self.honest(x)[0]"
+    call = "return tf.constant(look_up(x, self.h_size)) + 0.0 * self.honest(x)[0]"
     source = SOURCE.format(top=KEPT + LISTENS + top, call=" " * 8 + call)
     limits = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 60.0})
     under = assignment.model_copy(update={"limits": limits, "keras": "auto"})
@@ -214,5 +214,5 @@ def test_right_answers_to_all_earlier_runs_earn_nothing(box, assignment, referen
         report = grade(Submission("a.py", source.encode()), under, seed=seed, sandbox=whispering, references=references)
     checks = {check.id: (check.points, check.code) for check in report.checks}
     assert report.points <= 10, (checks, report.error)
-    # What is published was heard.
+    # The published answer was found, and is worth nothing alone.
     assert checks["equivalence"][1] == "known_by_heart", checks

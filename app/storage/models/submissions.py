@@ -62,8 +62,8 @@ class Submission(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     # Read only on request: it may be 20 MB.
     content: Mapped[bytes] = mapped_column(deferred=True)
-    # Of the numbers that it is asked, at every try and regrade: see `grader.grade`. Whoever knows it knows the answers,
-    # so only a claim reads it.
+    # Decides the numbers that it is asked, at every try and regrade: see `grader.grade`. It tells the answers, so
+    # only a claim reads it.
     seed: Mapped[bytes] = mapped_column(deferred=True, default=new_seed)
     # The actor (`Principal.id`): a token, or a member in a session of single sign-on.
     submitted_by: Mapped[str] = mapped_column(String(ID_LENGTH))
