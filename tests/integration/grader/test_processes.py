@@ -25,7 +25,7 @@ from grader.submission import Submission
 from reference import SEED_BYTES, ReferenceStore
 from reference.cases import cases_to_arrays
 from tests.exercises import answered
-from tests.processes import children
+from tests.processes import children, ended
 from tests.unit.grader.student_class import StudentClass, box
 from tests.waiting import wait_until
 
@@ -136,7 +136,7 @@ def test_processes_that_died_while_nobody_asked_are_replaced(processes, actor, a
     for pid in dead:
         with contextlib.suppress(ProcessLookupError):  # one of an earlier test may just end
             os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not set(dead) & set(_serving()))
+    wait_until(lambda: all(map(ended, dead)))
     assert [processes(GIVEN, assignment, seed=SEED).points for _ in range(SLOTS + 1)] == [100] * (SLOTS + 1)
 
 
@@ -149,7 +149,7 @@ def _held(request: bytes, asked: threading.Barrier, goes_on: threading.Event) ->
 
 def _serving() -> list[int]:
     """The processes that grade: forks of one, or started alone."""
-    return [pid for pid in children(os.getpid(), recursive=True) if not children(pid)]
+    return [pid for pid in children(os.getpid(), recursive=True) if not children(pid) and not ended(pid)]
 
 
 def test_an_error_of_the_box_is_raised_there_and_a_line_of_the_log_written_here(processes, actor, assignment, caplog):
