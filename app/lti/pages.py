@@ -62,14 +62,14 @@ async def pages(
         if not answer.is_success:
             raise refusal(answer)
         yield answer.json()
-        following = _next_page(answer, url)
+        following = next_page(answer, url)
         if following is None:
             return
         url = following
     raise AnswerUnusable(reason=f"the list has more than {MOST_PAGES} pages")
 
 
-def _next_page(answer: Answer, url: str) -> str | None:
+def next_page(answer: Answer, url: str) -> str | None:
     """Return the address of the next page of a list (RFC 8288).
 
     Args:
