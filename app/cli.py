@@ -42,7 +42,7 @@ def serve() -> None:
             sandbox = stack.enter_context(start_sandbox(settings))
         # Here, while the sandbox imports TensorFlow.
         with not_collecting():
-            from app.server import run
+            from app.main import run
             from app.stopping import leave
 
         run(settings, sandbox)

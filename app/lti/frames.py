@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -30,6 +31,10 @@ class FrameSites(Background):
         """Take the platforms from this database."""
         self._database = database
         return self
+
+    async def __aenter__(self) -> Self:
+        await self.read()
+        return await super().__aenter__()
 
     async def read(self) -> None:
         assert self._database is not None
