@@ -156,7 +156,7 @@ def grade_command(
         ForkSandbox(slots=1, accept_missing=settings.missing_parts, device=settings.device) as sandbox,
     ):
         # TensorFlow takes seconds to import: begin while the file is read.
-        sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
+        sandbox.start(Kind.READER, Kind.of_class(chosen.keras))
         tell_seed(drawn, language)
         with _progress(language) as progress:
             report = grade(

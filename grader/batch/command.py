@@ -90,7 +90,7 @@ def batch_command(
         sandbox = stack.enter_context(
             ForkSandbox(slots=jobs, accept_missing=settings.missing_parts, device=settings.device)
         )
-        sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
+        sandbox.start(Kind.READER, Kind.of_class(chosen.keras))
         references.prepare([case.spec() for case in chosen.cases], digest=chosen.digest)
         grade_one = partial(grade, assignment=chosen, seed=drawn, sandbox=sandbox, references=references)
         tell_seed(drawn, language)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from asked import ClassRequest, Question, Sizes
+from box_requests import ClassRequest, Question, Sizes
 from channel import Channel
 
 from driver.built_in import no_recurrence

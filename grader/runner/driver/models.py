@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from asked import ClassRequest, Question, Sizes
+from box_requests import ClassRequest, Question, Sizes
 from channel import Channel
 
 from driver.construction.building import Builder, call_eagerly

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from asked import Question
+from box_requests import Question
 
 from driver.student.contents import last_step
 from driver.student.observations import MAX_NAME, largest, to_array, watchable

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from asked import NotebookRequest, Spoil
+from box_requests import NotebookRequest, Spoil
 from channel import Channel
 
 from driver.built_in import no_recurrence
