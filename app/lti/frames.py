@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Self
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from app.background import Background
 from app.lti import platforms
 from app.storage.database import Database
@@ -44,10 +42,6 @@ class FrameSites(Background):
     async def _work(self) -> None:
         assert self._database is not None
         while True:
-            try:
+            with self._database.outage.noticed(self.NAME):
                 await self.read()
-            except SQLAlchemyError as exc:
-                self._database.outage.failed(self.NAME, exc)
-            else:
-                self._database.outage.ended(self.NAME)
             await asyncio.sleep(LOOK_SECONDS)

@@ -18,7 +18,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, null, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -67,6 +67,9 @@ class OtherClaim:
     preview_id: str | None = None
 
 
+Job = Submission | RegradeItem
+
+
 async def finish(
     session: AsyncSession, claim: Claim, report: Report, artefacts: Mapping[str, bytes] = MappingProxyType({})
 ) -> bool:
@@ -78,7 +81,7 @@ async def finish(
         Whether it was stored. False: the submission was queued again meanwhile, or this report is already there.
     """
     if claim.preview_id is not None:
-        return await _finish_preview(session, claim, claim.preview_id, report, artefacts)
+        return await _finish_preview(session, claim, report, artefacts)
     if not await _end_claim(session, claim, job_status=JobStatus.DONE, finished_at=utc_now()):
         return False
     stored = await _store(session, claim, report, artefacts)
@@ -97,9 +100,7 @@ async def finish(
     return True
 
 
-async def _finish_preview(
-    session: AsyncSession, claim: Claim, preview_id: str, report: Report, artefacts: Mapping[str, bytes]
-) -> bool:
+async def _finish_preview(session: AsyncSession, claim: Claim, report: Report, artefacts: Mapping[str, bytes]) -> bool:
     """Store the report of a preview. It does not count, and nobody is told of it."""
     # The submission is locked first, as by its deletion, so that neither waits for the other.
     there = select(Submission.id).where(Submission.id == claim.submission_id)
@@ -108,11 +109,9 @@ async def _finish_preview(
     if not await _end_claim(session, claim, job_status=JobStatus.DONE, is_held=report.is_held):
         return False
     stored = await _store(session, claim, report, artefacts)
+    table, job = _job(claim)
     await session.execute(
-        update(RegradeItem)
-        .where(RegradeItem.regrade_id == preview_id, RegradeItem.submission_id == claim.submission_id)
-        .values(new_report_id=stored.id)
-        .execution_options(synchronize_session=False)
+        update(table).where(job).values(new_report_id=stored.id).execution_options(synchronize_session=False)
     )
     return True
 
@@ -160,19 +159,18 @@ async def add_stages(session: AsyncSession, claim: Claim, stages: Sequence[str])
     await announce(session, claim.submission_id)
 
 
+def _job(claim: Claim | OtherClaim) -> tuple[type[Job], ColumnElement[bool]]:
+    """Return the table of the job that is claimed, and the condition for its row."""
+    if claim.preview_id is None:
+        return Submission, Submission.id == claim.submission_id
+    key = RegradeItem.regrade_id == claim.preview_id, RegradeItem.submission_id == claim.submission_id
+    return RegradeItem, and_(*key)
+
+
 async def _end_claim(session: AsyncSession, claim: Claim, **values: object) -> bool:
-    held = (
-        update(RegradeItem)
-        .where(RegradeItem.regrade_id == claim.preview_id, RegradeItem.submission_id == claim.submission_id)
-        .where(RegradeItem.claim == claim.id)
-        .returning(RegradeItem.submission_id)
-        if claim.preview_id is not None
-        else update(Submission)
-        .where(Submission.id == claim.submission_id, Submission.claim == claim.id)
-        .returning(Submission.id)
-    )
-    ended = await session.execute(held.values(claim=None, **values).execution_options(synchronize_session=False))
-    return ended.one_or_none() is not None
+    table, job = _job(claim)
+    ended = update(table).where(job, table.claim == claim.id).values(claim=None, **values).returning(table.tries)
+    return (await session.execute(ended.execution_options(synchronize_session=False))).one_or_none() is not None
 
 
 async def requeue_running(session: AsyncSession) -> int:
@@ -181,61 +179,33 @@ async def requeue_running(session: AsyncSession) -> int:
     Returns:
         How many there were.
     """
-    return await _requeue(session) + await _requeue_previews(session)
+    return await _requeue(session, Submission) + await _requeue(session, RegradeItem)
 
 
 async def requeue_silent(session: AsyncSession, silent: OtherClaim) -> bool:
     """Put a dead worker's submission back into the queue, unless there was a heartbeat since."""
-    if silent.preview_id is not None:
-        return bool(
-            await _requeue_previews(
-                session,
-                RegradeItem.regrade_id == silent.preview_id,
-                RegradeItem.submission_id == silent.submission_id,
-                RegradeItem.claim.is_not_distinct_from(silent.claim),
-                RegradeItem.beat == silent.beat,
-            )
-        )
-    return bool(
-        await _requeue(
-            session,
-            Submission.id == silent.submission_id,
-            Submission.claim.is_not_distinct_from(silent.claim),
-            Submission.beat == silent.beat,
-        )
-    )
+    table, job = _job(silent)
+    is_silent = table.claim.is_not_distinct_from(silent.claim), table.beat == silent.beat
+    return bool(await _requeue(session, table, job, *is_silent))
 
 
-async def _requeue(session: AsyncSession, *which: ColumnElement[bool]) -> int:
-    """Queue them again, behind the others of their kind: one of them may be why the worker died."""
+async def _requeue(session: AsyncSession, table: type[Job], *which: ColumnElement[bool]) -> int:
+    """Queue them again, uploads behind the others of their kind: one of them may be why the worker died."""
+    is_upload = table is Submission
     requeued = await session.execute(
-        update(Submission)
-        .where(Submission.job_status == JobStatus.RUNNING, *which)
-        .values(job_status=JobStatus.QUEUED, claim=None, priority=Submission.priority - 1)
-        .returning(Submission.id)
+        update(table)
+        .where(table.job_status == JobStatus.RUNNING, *which)
+        .values(job_status=JobStatus.QUEUED, claim=None, **({"priority": Submission.priority - 1} if is_upload else {}))
+        .returning(Submission.id if is_upload else RegradeItem.submission_id)
         .execution_options(synchronize_session=False)
     )
     ids = requeued.scalars().all()
-    for submission_id in ids:
+    for submission_id in ids if is_upload else ():
         record(session, submission_id, "queued")
         await announce(session, submission_id)
     if ids:
         await announce_queued(session)
     return len(ids)
-
-
-async def _requeue_previews(session: AsyncSession, *which: ColumnElement[bool]) -> int:
-    requeued = await session.execute(
-        update(RegradeItem)
-        .where(RegradeItem.job_status == JobStatus.RUNNING, *which)
-        .values(job_status=JobStatus.QUEUED, claim=None)
-        .returning(RegradeItem.submission_id)
-        .execution_options(synchronize_session=False)
-    )
-    count = len(requeued.all())
-    if count:
-        await announce_queued(session)
-    return count
 
 
 async def beat(
