@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import tokens
-from app.access.rights import Action, check_course
+from app.access.rights import Right, check_course
 from app.access.tokens import Principal
 from app.courses.course import moment_meant
 from app.errors import AppError
@@ -54,18 +54,18 @@ async def owner_of(database: Database) -> Principal:
     return Principal.of(owner)
 
 
-async def owner_in(database: Database, course: str | None, action: Action) -> Principal:
+async def owner_in(database: Database, course: str | None, right: Right) -> Principal:
     """Return the owner, acting in a course.
 
     Args:
         course: its id; None: the course Default.
     Raises:
-        NotPossible: there is no such course, or the action is not left in it.
+        NotPossible: there is no such course, or the right is not left in it.
     """
     owner = await owner_of(database)
     async with database.read() as session:
         course_id = await course_id_of(session, course)
-        await check_left(session, action, course_id)
+        await check_left(session, right, course_id)
         return owner.in_course(await session.get_one(Course, course_id))
 
 
@@ -99,14 +99,14 @@ async def member_id_of(session: AsyncSession, owner: Principal, named: str) -> s
     return found
 
 
-async def check_left(session: AsyncSession, action: Action, course_id: str) -> None:
+async def check_left(session: AsyncSession, right: Right, course_id: str) -> None:
     """Check the operator's right, which is an admin's, by the table that the API asks.
 
     Raises:
         NotPossible: the course is archived.
     """
     try:
-        await check_course(session, action, course_id)
+        await check_course(session, right, course_id)
     except CourseArchived as exc:
         raise NotPossible(reason=f"the course {course_id} is archived; nothing in it changes") from exc
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.api.schemas.courses.assignments import UseChangeRequest
 from app.api.schemas.courses.course import CourseChangeRequest, CourseCopyRequest, CourseRequest
@@ -51,7 +51,7 @@ async def show(settings: Settings, course_id: str) -> list[str]:
     """Return what a course is, and a line for each of its assignments."""
     assignments = load_assignments(settings.assignments_dir)
     async with opened(settings) as database:
-        owner = await owner_in(database, course_id, Action.READ)
+        owner = await owner_in(database, course_id, Right.READ)
         async with database.read() as session:
             found = await course.existing(session, owner.course_id)
             used = await uses.list_used(session, owner.course_id, assignments)
@@ -66,7 +66,7 @@ async def change(settings: Settings, course_id: str, given: Mapping[str, Any]) -
     wanted = checked(CourseChangeRequest, dict(given)).model_dump(mode="json", exclude_unset=True)
     with refused_in_words():
         async with opened(settings) as database:
-            owner = await owner_in(database, course_id, Action.MANAGE_COURSE)
+            owner = await owner_in(database, course_id, Right.MANAGE_COURSE)
             async with database.write() as session:
                 return _course_line(await course.change(session, owner.course_id, wanted, owner.name))
 
@@ -76,7 +76,7 @@ async def copy(settings: Settings, course_id: str, title: str, shift_days: int |
     wanted = checked(CourseCopyRequest, {"title": title, "shift_days": shift_days})
     assignments = load_assignments(settings.assignments_dir)
     async with opened(settings) as database:
-        owner = await owner_in(database, course_id, Action.MANAGE_COURSE)
+        owner = await owner_in(database, course_id, Right.MANAGE_COURSE)
         async with database.write() as session:
             source = await course.existing(session, owner.course_id)
             copied = await copying.copy(session, source, assignments, **wanted.model_dump(), made_by=owner.name)
@@ -86,7 +86,7 @@ async def copy(settings: Settings, course_id: str, title: str, shift_days: int |
 async def list_changes(settings: Settings, course_id: str | None, limit: int) -> list[str]:
     """Return a line for each of the newest changes of a course."""
     async with opened(settings) as database:
-        owner = await owner_in(database, course_id, Action.SEE_MEMBERS)
+        owner = await owner_in(database, course_id, Right.SEE_MEMBERS)
         async with database.read() as session:
             return [_change_line(each) for each in await changes.list_changes(session, owner.course_id, limit=limit)]
 
@@ -95,7 +95,7 @@ async def list_uses(settings: Settings, course_id: str | None) -> list[str]:
     """Return a line for each assignment of a course, with the dates and rules that hold."""
     assignments = load_assignments(settings.assignments_dir)
     async with opened(settings) as database:
-        owner = await owner_in(database, course_id, Action.READ)
+        owner = await owner_in(database, course_id, Right.READ)
         async with database.read() as session:
             found = await course.existing(session, owner.course_id)
             used = await uses.list_used(session, owner.course_id, assignments)
@@ -118,7 +118,7 @@ async def set_use(
     assignments = load_assignments(settings.assignments_dir)
     with refused_in_words():
         async with opened(settings) as database:
-            owner = await owner_in(database, course_id, Action.MANAGE_ASSIGNMENTS)
+            owner = await owner_in(database, course_id, Right.MANAGE_ASSIGNMENTS)
             async with database.write() as session:
                 time_zone = (await course.existing(session, owner.course_id)).time_zone
                 asked = {
@@ -140,7 +140,7 @@ async def remove_use(settings: Settings, course_id: str | None, assignment_id: s
     """Raises: NotPossible: the course does not use it, or there are submissions to it."""
     with refused_in_words():
         async with opened(settings) as database:
-            owner = await owner_in(database, course_id, Action.MANAGE_ASSIGNMENTS)
+            owner = await owner_in(database, course_id, Right.MANAGE_ASSIGNMENTS)
             async with database.write() as session:
                 await uses.remove(session, owner.course_id, assignment_id, owner.name)
 
@@ -148,7 +148,7 @@ async def remove_use(settings: Settings, course_id: str | None, assignment_id: s
 async def list_members(settings: Settings, course_id: str | None, chosen: Members) -> list[str]:
     """Return a line for each of these members of a course, the newest first."""
     async with opened(settings) as database:
-        owner = await owner_in(database, course_id, Action.SEE_MEMBERS)
+        owner = await owner_in(database, course_id, Right.SEE_MEMBERS)
         async with database.read() as session:
             found = await membership.list_members(session, owner.course_id, chosen, limit=MOST_LISTED)
     return [_member_line(member) for member in found]
@@ -159,7 +159,7 @@ async def add_member(settings: Settings, course_id: str | None, values: Mapping[
     wanted = checked(MemberRequest, dict(values))
     with refused_in_words():
         async with opened(settings) as database:
-            owner = await owner_in(database, course_id, Action.MANAGE_MEMBERS)
+            owner = await owner_in(database, course_id, Right.MANAGE_MEMBERS)
             async with database.write() as session:
                 member = await membership.add(
                     session, owner.course_id, **wanted.model_dump(), manages=set(MemberRole), made_by=owner.name
@@ -178,7 +178,7 @@ async def change_member(settings: Settings, course_id: str | None, named: str, g
     wanted = checked(MemberChangeRequest, values).model_dump(exclude_unset=True)
     with refused_in_words():
         async with opened(settings) as database:
-            owner = await owner_in(database, course_id, Action.MANAGE_MEMBERS)
+            owner = await owner_in(database, course_id, Right.MANAGE_MEMBERS)
             async with database.write() as session:
                 member = await membership.change(
                     session,
@@ -196,7 +196,7 @@ async def join_members(settings: Settings, course_id: str | None, kept: str, oth
     """Join two members; return the id of the join, which undoes it."""
     with refused_in_words():
         async with opened(settings) as database:
-            owner = await owner_in(database, course_id, Action.MANAGE_MEMBERS)
+            owner = await owner_in(database, course_id, Right.MANAGE_MEMBERS)
             async with database.write() as session:
                 ids = [await member_id(session, owner, named) for named in (kept, other)]
                 return (await joins.join(session, owner.course_id, ids[0], ids[1], owner.name)).id
@@ -206,7 +206,7 @@ async def undo_join(settings: Settings, course_id: str | None, join_id: str) -> 
     """Raises: NotPossible: there is no such join, or it cannot be undone."""
     with refused_in_words():
         async with opened(settings) as database:
-            owner = await owner_in(database, course_id, Action.MANAGE_MEMBERS)
+            owner = await owner_in(database, course_id, Right.MANAGE_MEMBERS)
             async with database.write() as session:
                 if not ID.fullmatch(join_id):
                     raise JoinNotFound

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic.json_schema import SkipJsonSchema
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.api.openapi import problem_answers
 from app.api.schemas.assignments import AssignmentBody, AssignmentCase, AssignmentDetail, AssignmentList, StatisticsBody
@@ -79,7 +79,7 @@ async def read_assignment(request: Request, viewer: Reader, assignment_id: Assig
 )
 async def read_statistics(
     request: Request,
-    viewer: Annotated[Principal, Depends(Permitted(Action.SEE_STATISTICS))],
+    viewer: Annotated[Principal, Depends(Permitted(Right.SEE_STATISTICS))],
     assignment_id: AssignmentId,
     since: Annotated[
         Moment | SkipJsonSchema[None], Query(description="only submissions of this moment or later")

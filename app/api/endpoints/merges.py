@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_201_CREATED
 
 from app.access import persons
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
@@ -42,7 +42,7 @@ async def _merge_id(merge_id: Annotated[str, Path(description="an `id` from the 
     return merge_id
 
 
-Merger = Annotated[Principal, Depends(Permitted(Action.MERGE_PEOPLE))]
+Merger = Annotated[Principal, Depends(Permitted(Right.MERGE_PEOPLE))]
 
 router = APIRouter(prefix="/people", tags=["people"], responses=problem_answers(NotPermitted))
 

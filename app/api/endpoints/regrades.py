@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_202_ACCEPTED
 
 from app.access.idempotency import made_before, make_once
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
@@ -44,8 +44,8 @@ async def _regrade_id(regrade_id: Annotated[str, Path(description="an `id` from 
 
 RegradeId = Annotated[str, Depends(_regrade_id)]
 
-Regrader = Annotated[Principal, Depends(Permitted(Action.REGRADE))]
-Viewer = Annotated[Principal, Depends(Permitted(Action.SEE_STATISTICS))]
+Regrader = Annotated[Principal, Depends(Permitted(Right.REGRADE))]
+Viewer = Annotated[Principal, Depends(Permitted(Right.SEE_STATISTICS))]
 
 router = APIRouter(
     prefix="/regrades",

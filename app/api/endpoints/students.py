@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.api.openapi import problem_answers
 from app.api.schemas.submissions import DeletedBody
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/students", tags=["students"])
 @router.delete("", summary="Delete a student", responses=problem_answers(NotPermitted))
 async def delete_student(
     request: Request,
-    holder: Annotated[Principal, Depends(Permitted(Action.DELETE_STUDENTS))],
+    holder: Annotated[Principal, Depends(Permitted(Right.DELETE_STUDENTS))],
     student: Annotated[Name, Query(examples=["ivanov"])],
 ) -> DeletedBody:
     """Delete everything that the course keeps about the student: files, reports, own tokens. This cannot be undone.

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
 from app.access.idempotency import made_before, make_once
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
@@ -42,8 +42,8 @@ async def _webhook_id(webhook_id: Annotated[str, Path(description="an `id` from 
     return webhook_id
 
 
-Maker = Annotated[Principal, Depends(Permitted(Action.MAKE_WEBHOOKS))]
-Holder = Annotated[Principal, Depends(Permitted(Action.MANAGE_WEBHOOKS))]
+Maker = Annotated[Principal, Depends(Permitted(Right.MAKE_WEBHOOKS))]
+Holder = Annotated[Principal, Depends(Permitted(Right.MANAGE_WEBHOOKS))]
 WebhookId = Annotated[str, Depends(_webhook_id)]
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problem_answers(NotPermitted))

@@ -15,7 +15,7 @@ from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.access import sessions, tokens
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal, hash_secret
 from app.errors.courses import CourseNotFound
 from app.errors.requests import NotAuthenticated, SessionMissing
@@ -83,12 +83,12 @@ def holders(database: Database) -> Batcher[str, Principal | None]:
 class Permitted:
     """A dependency that gives the holder of the token, if it has this right (`Principal.check`)."""
 
-    action: Action
+    right: Right
     #: Whether the transaction refuses what an archived course no longer takes.
     archived_too: bool = False
 
     async def __call__(self, holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
-        holder.check(self.action, archived_too=self.archived_too)
+        holder.check(self.right, archived_too=self.archived_too)
         return holder
 
 
@@ -96,7 +96,7 @@ class Permitted:
 class PermittedIn:
     """A dependency that gives the holder of the token, acting in the course of the path, if it has this right there."""
 
-    action: Action
+    right: Right
 
     async def __call__(
         self,
@@ -106,7 +106,7 @@ class PermittedIn:
     ) -> Principal:
         """Raises: CourseNotFound: there is no such course, or the holder acts in another one."""
         holder = await _in_course(request, holder, course_id)
-        holder.check(self.action)
+        holder.check(self.right)
         return holder
 
 
@@ -129,7 +129,7 @@ async def monitor(
         holder = (await tokens.find_holders(session, [sha256])).get(sha256)
     if holder is None:
         raise NotAuthenticated
-    holder.check(Action.SEE_METRICS)
+    holder.check(Right.SEE_METRICS)
 
 
 async def session_holder(request: Request, course: CourseParameter = None) -> Principal:
@@ -181,10 +181,10 @@ class PageFor:
     A page that shows what an archived course still shows names a right to read, and its forms one to change.
     """
 
-    action: Action
+    right: Right
 
     async def __call__(self, holder: Annotated[Principal, Depends(session_holder)]) -> Principal:
-        holder.check(self.action)
+        holder.check(self.right)
         return holder
 
 
@@ -198,5 +198,5 @@ async def signed_in(request: Request) -> None:
         await session_holder(request)
 
 
-Reader = Annotated[Principal, Depends(Permitted(Action.READ))]
+Reader = Annotated[Principal, Depends(Permitted(Right.READ))]
 SessionHolder = Annotated[Principal, Depends(session_holder)]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotFound
@@ -25,7 +25,7 @@ from app.web.manage.fields import Fields
 MemberId = Annotated[str, Depends(PathId("member_id", MemberNotFound))]
 ReviewId = Annotated[str, Depends(PathId("review_id", ReviewNotFound))]
 AssignmentId = Annotated[str, Depends(PathId("assignment_id", AssignmentNotFound, ASSIGNMENT_ID))]
-Staff = Annotated[Principal, Depends(PageFor(Action.SEE_GRADES))]
+Staff = Annotated[Principal, Depends(PageFor(Right.SEE_GRADES))]
 
 
 def titles_of(request: Request, uses: Sequence[CourseAssignment]) -> Mapping[str, str]:
@@ -57,7 +57,7 @@ def staff_page(
         course=course,
         here=here,
         zone=ZoneInfo(course.time_zone),
-        may={action.value: viewer.may(action) for action in Action},
+        may={right.value: viewer.may(right) for right in Right},
         # The role has the right, and the course is archived.
         is_closed=viewer.in_archived,
         **context,

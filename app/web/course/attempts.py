@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.errors.requests import FieldsWrong
@@ -24,8 +24,8 @@ from app.web.course.asking import staff_page, titles_of, words
 from app.web.course.words import reason_of_hold
 from app.web.manage.fields import Fields, form_context
 
-Decider = Annotated[Principal, Depends(PageFor(Action.DECIDE))]
-Regrader = Annotated[Principal, Depends(PageFor(Action.REGRADE))]
+Decider = Annotated[Principal, Depends(PageFor(Right.DECIDE))]
+Regrader = Annotated[Principal, Depends(PageFor(Right.REGRADE))]
 
 router = APIRouter(prefix="/courses/{course_id}")
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import extensions
@@ -26,9 +26,9 @@ from app.web.manage.fields import Fields
 
 WORK = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
 
-Adjuster = Annotated[Principal, Depends(PageFor(Action.ADJUST))]
-Extender = Annotated[Principal, Depends(PageFor(Action.EXTEND))]
-Commenter = Annotated[Principal, Depends(PageFor(Action.COMMENT))]
+Adjuster = Annotated[Principal, Depends(PageFor(Right.ADJUST))]
+Extender = Annotated[Principal, Depends(PageFor(Right.EXTEND))]
+Commenter = Annotated[Principal, Depends(PageFor(Right.COMMENT))]
 
 router = APIRouter(prefix=WORK)
 

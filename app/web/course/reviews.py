@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.errors import AppError
@@ -25,7 +25,7 @@ from app.web.manage.fields import Fields, form_context
 #: Requests on one page.
 ROWS = 30
 
-Answerer = Annotated[Principal, Depends(PageFor(Action.ANSWER_REVIEWS))]
+Answerer = Annotated[Principal, Depends(PageFor(Right.ANSWER_REVIEWS))]
 
 router = APIRouter(prefix="/courses/{course_id}/reviews")
 

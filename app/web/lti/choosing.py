@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import uses
@@ -24,7 +24,7 @@ from app.services import service_url, services
 from app.texts import title_of
 from app.web.course.asking import every_title
 
-Chooser = Annotated[Principal, Depends(PageFor(Action.MANAGE_ASSIGNMENTS))]
+Chooser = Annotated[Principal, Depends(PageFor(Right.MANAGE_ASSIGNMENTS))]
 
 router = APIRouter(prefix="/courses/{course_id}/lms/select/{selection_id}", include_in_schema=False)
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import uses
@@ -29,15 +29,15 @@ from app.web.course.asking import every_title
 from app.web.lti.reasons import reasons_logged
 from app.web.manage.asking import Shown
 
-Viewer = Annotated[Principal, Depends(Shown(Action.SEE_GRADES))]
-Chooser = Annotated[Principal, Depends(PageFor(Action.MANAGE_ASSIGNMENTS))]
+Viewer = Annotated[Principal, Depends(Shown(Right.SEE_GRADES))]
+Chooser = Annotated[Principal, Depends(PageFor(Right.MANAGE_ASSIGNMENTS))]
 
 router = APIRouter(prefix="/courses/{course_id}/lms", include_in_schema=False)
 
 
-Manager = Annotated[Principal, Depends(PageFor(Action.MANAGE_MEMBERS))]
+Manager = Annotated[Principal, Depends(PageFor(Right.MANAGE_MEMBERS))]
 #: In an archived course, too: they take rights.
-Reader = Annotated[Principal, Depends(Shown(Action.MANAGE_MEMBERS))]
+Reader = Annotated[Principal, Depends(Shown(Right.MANAGE_MEMBERS))]
 ContextId = Annotated[str, Depends(PathId("context_id", LinkNotFound))]
 LinkId = Annotated[str, Depends(PathId("link_id", LinkNotFound))]
 
@@ -77,10 +77,10 @@ async def _page(
         zone=ZoneInfo(course.time_zone),
         assignments=parts.assignments,
         titles=every_title(request, [each.use for each in used]),
-        may_choose=viewer.may(Action.MANAGE_ASSIGNMENTS),
-        may_read=viewer.has(Action.MANAGE_MEMBERS),
-        teachers_stay=not viewer.has(Action.MANAGE_TEACHERS),
-        may_connect=viewer.may(Action.MANAGE_MEMBERS),
+        may_choose=viewer.may(Right.MANAGE_ASSIGNMENTS),
+        may_read=viewer.has(Right.MANAGE_MEMBERS),
+        teachers_stay=not viewer.has(Right.MANAGE_TEACHERS),
+        may_connect=viewer.may(Right.MANAGE_MEMBERS),
         going=going,
         read=read,
         code=code,
@@ -130,7 +130,7 @@ async def disconnect(request: Request, holder: Reader, context_id: ContextId) ->
 
 def _managed(holder: Principal) -> Collection[MemberRole]:
     """Return the roles whose members go when the holder undoes a connection, in an archived course, too."""
-    return [role for role in MemberRole if role != MemberRole.TEACHER or holder.has(Action.MANAGE_TEACHERS)]
+    return [role for role in MemberRole if role != MemberRole.TEACHER or holder.has(Right.MANAGE_TEACHERS)]
 
 
 @router.post("/links/{link_id}")

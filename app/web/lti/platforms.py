@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.errors import AppError
 from app.errors.lti import PlatformKnown, PlatformNotFound
@@ -34,7 +34,7 @@ ADDRESSES = ("issuer", "login_url", "token_url", "keys_url")
 CLIENT_ID_CHARACTERS = 255
 ORIGINS_CHARACTERS = 2000
 
-Admin = Annotated[Principal, Depends(PageFor(Action.MANAGE_PLATFORMS))]
+Admin = Annotated[Principal, Depends(PageFor(Right.MANAGE_PLATFORMS))]
 
 router = APIRouter(prefix="/platforms", include_in_schema=False)
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.errors.members import JoinNotFound, MemberNotFound, PersonNotFound
 from app.errors.requests import NotPermitted, TokenNotFound
@@ -29,10 +29,10 @@ class Shown:
     In an archived course the page is shown, too; what changes the course is not.
     """
 
-    action: Action
+    right: Right
 
     async def __call__(self, holder: Annotated[Principal, Depends(session_holder)]) -> Principal:
-        if not holder.has(self.action):
+        if not holder.has(self.right):
             raise NotPermitted
         return holder
 
@@ -49,9 +49,9 @@ TokenId = Annotated[str, Depends(PathId("token_id", TokenNotFound))]
 JoinLinkId = Annotated[str, Depends(PathId("join_link_id", JoinLinkNotFound))]
 PersonId = Annotated[str, Depends(PathId("person_id", PersonNotFound))]
 
-Staff = Annotated[Principal, Depends(Shown(Action.SEE_MEMBERS))]
-MemberManager = Annotated[Principal, Depends(PageFor(Action.MANAGE_MEMBERS))]
-CourseManager = Annotated[Principal, Depends(PageFor(Action.MANAGE_COURSE))]
+Staff = Annotated[Principal, Depends(Shown(Right.SEE_MEMBERS))]
+MemberManager = Annotated[Principal, Depends(PageFor(Right.MANAGE_MEMBERS))]
+CourseManager = Annotated[Principal, Depends(PageFor(Right.MANAGE_COURSE))]
 
 
 def cursor_of(came: str | None) -> str | None:

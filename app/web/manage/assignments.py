@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import uses
@@ -150,6 +150,6 @@ async def _page(
         in_use=in_use,
         file=file,
         of_file=uses.rules_of(file) if file else None,
-        may_change=viewer.may(Action.MANAGE_ASSIGNMENTS),
+        may_change=viewer.may(Right.MANAGE_ASSIGNMENTS),
         **context,
     )

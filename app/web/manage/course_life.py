@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import made_before, make_once
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import copying
 from app.courses import course as courses
@@ -28,7 +28,7 @@ MOST_DAYS = 3660
 #: Half a year, in whole weeks, so that days of the week stay.
 USUAL_DAYS = 182
 
-Deleter = Annotated[Principal, Depends(PageFor(Action.DELETE_COURSE))]
+Deleter = Annotated[Principal, Depends(PageFor(Right.DELETE_COURSE))]
 
 router = APIRouter(prefix="/courses/{course_id}")
 
@@ -68,7 +68,7 @@ async def copy(request: Request, holder: CourseManager) -> Response:
         parts.database, lambda session: made_before(session, Course, holder.id, key, title=title), make
     )
     # A teacher acts in the new course by a membership there, and this session may be in the old one only.
-    address = f"/courses/{made.id}/start" if holder.may(Action.MAKE_COURSES) else "/courses"
+    address = f"/courses/{made.id}/start" if holder.may(Right.MAKE_COURSES) else "/courses"
     return see_other(address, said="course.copied")
 
 

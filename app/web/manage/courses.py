@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import made_before, make_once
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import uses
@@ -28,7 +28,7 @@ from grader.report.messages import LANGUAGES
 #: What the form begins with, until a script asks the browser.
 ZONES = {"ru": "Europe/Moscow", "en": "UTC"}
 
-Maker = Annotated[Principal, Depends(PageFor(Action.MAKE_COURSES))]
+Maker = Annotated[Principal, Depends(PageFor(Right.MAKE_COURSES))]
 
 router = APIRouter()
 
@@ -44,7 +44,7 @@ async def list_courses(request: Request, viewer: SessionHolder, page_from: str |
             found = await courses.list_courses(session, only=viewer.course, limit=ROWS + 1, before=cursor_of(page_from))
             rows = [(each, viewer.role.value) for each in found]
         sizes = await courses.sizes(session, [each.id for each, _ in rows])
-        is_first = viewer.may(Action.MAKE_COURSES) and await courses.is_first_wanted(session)
+        is_first = viewer.may(Right.MAKE_COURSES) and await courses.is_first_wanted(session)
     return page(
         request,
         "manage/courses.html",
@@ -52,7 +52,7 @@ async def list_courses(request: Request, viewer: SessionHolder, page_from: str |
         rows=rows[:ROWS],
         sizes=sizes,
         next=rows[ROWS - 1][0].id if len(rows) > ROWS else None,
-        may_make=viewer.may(Action.MAKE_COURSES),
+        may_make=viewer.may(Right.MAKE_COURSES),
         is_first=is_first,
     )
 

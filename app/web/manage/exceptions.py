@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import extensions, membership, uses
@@ -24,8 +24,8 @@ from app.web.manage.asking import ROWS, MemberId, Shown, cursor_of
 #: How many students a search offers.
 OFFERED = 10
 
-Viewer = Annotated[Principal, Depends(Shown(Action.SEE_GRADES))]
-Extender = Annotated[Principal, Depends(PageFor(Action.EXTEND))]
+Viewer = Annotated[Principal, Depends(Shown(Right.SEE_GRADES))]
+Extender = Annotated[Principal, Depends(PageFor(Right.EXTEND))]
 
 router = APIRouter(prefix="/courses/{course_id}")
 
@@ -56,7 +56,7 @@ async def list_extensions(request: Request, viewer: Viewer, page_from: str | Non
         used={each.use.assignment_id: each for each in used},
         search=search,
         offered=offered,
-        may_change=viewer.may(Action.EXTEND),
+        may_change=viewer.may(Right.EXTEND),
     )
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
 from app.access import identities, persons
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import people
 from app.courses.people import Known
@@ -37,9 +37,9 @@ from app.web.manage.fields import Fields, form_context
 OFFERED = 20
 MERGE_REFUSALS = (SameMember, PersonNotFound, PersonsShareCourse, JoinFollowed, JoinOutdated)
 
-Viewer = Annotated[Principal, Depends(PageFor(Action.SEE_PEOPLE))]
-Merger = Annotated[Principal, Depends(PageFor(Action.MERGE_PEOPLE))]
-Eraser = Annotated[Principal, Depends(PageFor(Action.DELETE_PEOPLE))]
+Viewer = Annotated[Principal, Depends(PageFor(Right.SEE_PEOPLE))]
+Merger = Annotated[Principal, Depends(PageFor(Right.MERGE_PEOPLE))]
+Eraser = Annotated[Principal, Depends(PageFor(Right.DELETE_PEOPLE))]
 
 router = APIRouter(prefix="/people")
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import uses
@@ -24,7 +24,7 @@ from grader.report.messages import LANGUAGES
 
 MOST_RETENTION_DAYS = 36500
 
-AssignmentManager = Annotated[Principal, Depends(PageFor(Action.MANAGE_ASSIGNMENTS))]
+AssignmentManager = Annotated[Principal, Depends(PageFor(Right.MANAGE_ASSIGNMENTS))]
 
 router = APIRouter(prefix="/courses/{course_id}/settings")
 
@@ -41,14 +41,14 @@ async def change(request: Request, holder: CourseManager) -> Response:
         fields = Fields(fields_of(form))
     try:
         given: dict[str, Any] = {}
-        if holder.may(Action.MANAGE_ASSIGNMENTS):
+        if holder.may(Right.MANAGE_ASSIGNMENTS):
             given = {
                 "title": fields.name("title", required=True),
                 "language": fields.choice("language", LANGUAGES, LANGUAGES[0]),
                 "time_zone": fields.time_zone("time_zone"),
             }
         if "retention_days" in fields.came:
-            holder.check(Action.DELETE_STUDENTS)
+            holder.check(Right.DELETE_STUDENTS)
             given["retention_days"] = fields.number("retention_days", least=0.01, most=MOST_RETENTION_DAYS)
         fields.check()
         async with services(request).database.write() as session:
@@ -97,8 +97,8 @@ async def _page(
         used=used,
         unused=[assignment for id, assignment in parts.assignments.items() if id not in ids],
         kept_days=parts.settings.retention_days,
-        may_change=viewer.may(Action.MANAGE_ASSIGNMENTS),
-        may_archive=viewer.may(Action.MANAGE_COURSE),
-        may_delete=viewer.may(Action.DELETE_COURSE),
+        may_change=viewer.may(Right.MANAGE_ASSIGNMENTS),
+        may_archive=viewer.may(Right.MANAGE_COURSE),
+        may_delete=viewer.may(Right.DELETE_COURSE),
         **form_context(request, fields, refusal),
     )

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import UploadFile
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses.uses import UsedAssignment, list_used
 from app.errors import AppError
@@ -45,8 +45,8 @@ UNMATCHED = (BatchFileState.UNMATCHED,)
 UNDONE = (BatchFileState.REFUSED, BatchFileState.UNREADABLE)
 DONE = (BatchFileState.WAITING, BatchFileState.HANDED_IN, BatchFileState.DUPLICATE)
 
-Viewer = Annotated[Principal, Depends(PageFor(Action.SEE_GRADES))]
-Teacher = Annotated[Principal, Depends(PageFor(Action.HAND_IN_BATCHES))]
+Viewer = Annotated[Principal, Depends(PageFor(Right.SEE_GRADES))]
+Teacher = Annotated[Principal, Depends(PageFor(Right.HAND_IN_BATCHES))]
 BatchId = Annotated[str, Depends(PathId("batch_id", BatchNotFound))]
 
 router = APIRouter(prefix="/courses/{course_id}/batch", include_in_schema=False)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import made_before, make_once
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses.uses import list_used
 from app.errors import AppError
@@ -36,8 +36,8 @@ LISTED, PER_PAGE = 20, 50
 REFRESH_SECONDS = 3
 CONFLICTS = (CourseArchived, PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotPreview)
 
-Viewer = Annotated[Principal, Depends(PageFor(Action.SEE_STATISTICS))]
-Regrader = Annotated[Principal, Depends(PageFor(Action.REGRADE))]
+Viewer = Annotated[Principal, Depends(PageFor(Right.SEE_STATISTICS))]
+Regrader = Annotated[Principal, Depends(PageFor(Right.REGRADE))]
 RegradeId = Annotated[str, Depends(PathId("regrade_id", RegradeNotFound))]
 
 router = APIRouter(prefix="/courses/{course_id}/regrades", include_in_schema=False)

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import FormData, UploadFile
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import members
 from app.errors import AppError
@@ -71,7 +71,7 @@ FIELD_OF: Mapping[str, str] = {
 
 router = APIRouter(include_in_schema=False)
 
-Reader = Annotated[Principal, Depends(PageFor(Action.READ))]
+Reader = Annotated[Principal, Depends(PageFor(Right.READ))]
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ async def _accept(request: Request, submitter: Principal, assignment_id: str, fi
     Args:
         fields: gets the texts of the form, also of one that is refused.
     """
-    submitter.check(Action.SUBMIT, archived_too=True)
+    submitter.check(Right.SUBMIT, archived_too=True)
     parts = services(request)
     limit_bytes = parts.settings.upload_bytes
     began = time.monotonic()
@@ -251,7 +251,7 @@ def _text(assignment: Assignment, language: str) -> Any:
 def _closed(viewer: Principal, task: Task) -> Refusal | None:
     """Say why nothing can be handed in now; None: it can."""
     try:
-        viewer.check(Action.SUBMIT)
+        viewer.check(Right.SUBMIT)
         if task.basis:
             task.basis.check_next()
     except AppError as error:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.http.auth.holders import PageFor
 from app.http.pages import page
@@ -29,7 +29,7 @@ router = APIRouter(include_in_schema=False)
 @router.get(f"{PATH}/attempts")
 async def attempts_page(
     request: Request,
-    viewer: Annotated[Principal, Depends(PageFor(Action.READ))],
+    viewer: Annotated[Principal, Depends(PageFor(Right.READ))],
     assignment_id: AssignmentId,
     before: Annotated[str, Query()] = "",
 ) -> Response:

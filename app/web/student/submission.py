@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_404_NOT_FOUND
 
-from app.access.rights import Action, check_course
+from app.access.rights import Right, check_course
 from app.courses.assignments import in_course
 from app.errors.submissions import NotCancellable, ReportNotReady
 from app.http.auth.holders import SessionHolder
@@ -97,12 +97,12 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
 @router.post("/submissions/{submission_id}/cancel")
 async def cancel(request: Request, viewer: SessionHolder, submission_id: SubmissionId) -> Response:
     """Take a submission out of the queue, and show its page again."""
-    viewer.check(Action.CANCEL, archived_too=True)
+    viewer.check(Right.CANCEL, archived_too=True)
     async with form_of(request):
         pass
     async with services(request).database.write() as session:
         submission = await repository.existing_submission(session, submission_id, viewer)
-        await check_course(session, Action.CANCEL, submission.course_id)
+        await check_course(session, Right.CANCEL, submission.course_id)
         if not await repository.cancel(session, submission_id):
             raise NotCancellable(job_status=submission.job_status)
     return see_other(f"/submissions/{submission_id}")
@@ -150,7 +150,7 @@ async def _waiting_page(request: Request, standing: Standing, context: dict[str,
         "is_first": self_test is not None and not self_test.has_ended,
         "pace": pace,
         "waiting_seconds": seconds if seconds and seconds >= LEAST_SECONDS else None,
-        "may_cancel": context["viewer"].may(Action.CANCEL),
+        "may_cancel": context["viewer"].may(Right.CANCEL),
     }
     return page(request, "student/waiting.html", **context)
 

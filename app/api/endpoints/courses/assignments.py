@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_204_NO_CONTENT
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.schemas.courses.assignments import RulesBody, UseBody, UseChangeRequest, UseList, UseRequest
@@ -30,8 +30,8 @@ from app.services import services
 from app.texts import title_of
 
 UsedId = Annotated[str, Path(pattern="^[a-z0-9-]{1,64}$", description="an `assignment` from the list")]
-Viewer = Annotated[Principal, Depends(PermittedIn(Action.READ))]
-Manager = Annotated[Principal, Depends(PermittedIn(Action.MANAGE_ASSIGNMENTS))]
+Viewer = Annotated[Principal, Depends(PermittedIn(Right.READ))]
+Manager = Annotated[Principal, Depends(PermittedIn(Right.MANAGE_ASSIGNMENTS))]
 CHANGE_REFUSALS = (
     *JSON_BODY,
     NotPermitted,

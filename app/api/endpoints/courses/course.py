@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.status import HTTP_201_CREATED
 
 from app.access.idempotency import made_before, make_once
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
@@ -47,7 +47,7 @@ async def list_courses(request: Request, viewer: Reader, limit: Limit = 50, curs
 )
 async def create_course(
     request: Request,
-    maker: Annotated[Principal, Depends(Permitted(Action.MAKE_COURSES))],
+    maker: Annotated[Principal, Depends(Permitted(Right.MAKE_COURSES))],
     wanted: CourseRequest,
     idempotency_key: IdempotencyKey = None,
 ) -> CourseBody:
@@ -67,7 +67,7 @@ async def create_course(
 
 
 @router.get("/{course_id}", summary="Read a course", responses=problem_answers(CourseNotFound))
-async def read_course(request: Request, viewer: Annotated[Principal, Depends(PermittedIn(Action.READ))]) -> CourseBody:
+async def read_course(request: Request, viewer: Annotated[Principal, Depends(PermittedIn(Right.READ))]) -> CourseBody:
     async with services(request).database.read() as session:
         return _body(await courses.existing(session, viewer.course_id))
 
@@ -79,14 +79,14 @@ async def read_course(request: Request, viewer: Annotated[Principal, Depends(Per
 )
 async def change_course(
     request: Request,
-    holder: Annotated[Principal, Depends(PermittedIn(Action.MANAGE_COURSE))],
+    holder: Annotated[Principal, Depends(PermittedIn(Right.MANAGE_COURSE))],
     wanted: CourseChangeRequest,
 ) -> CourseBody:
     """Change what is given. In an archived course only `archived` and `retention_days` change, unless the request opens
     it again. Only an admin sets `retention_days`: data is deleted by it."""
     given = wanted.model_dump(mode="json", exclude_unset=True)
     if "retention_days" in given:
-        holder.check(Action.DELETE_STUDENTS)
+        holder.check(Right.DELETE_STUDENTS)
     async with services(request).database.write() as session:
         return _body(await courses.change(session, holder.course_id, given, holder.name))
 
@@ -99,7 +99,7 @@ async def change_course(
 )
 async def copy_course(
     request: Request,
-    holder: Annotated[Principal, Depends(PermittedIn(Action.MANAGE_COURSE))],
+    holder: Annotated[Principal, Depends(PermittedIn(Right.MANAGE_COURSE))],
     wanted: CourseCopyRequest,
     idempotency_key: IdempotencyKey = None,
 ) -> CourseBody:
@@ -138,7 +138,7 @@ async def copy_course(
 )
 async def delete_course(
     request: Request,
-    holder: Annotated[Principal, Depends(PermittedIn(Action.DELETE_COURSE))],
+    holder: Annotated[Principal, Depends(PermittedIn(Right.DELETE_COURSE))],
     title: Annotated[str, Query(description="the exact title of the course, as a confirmation")] = "",
 ) -> DeletedCourseBody:
     """Delete a course with everything in it, and the people who are in no other one. This cannot be undone.

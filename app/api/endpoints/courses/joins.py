@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_201_CREATED
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.api.endpoints.courses.members import MemberId
 from app.api.openapi import JSON_BODY, problem_answers
@@ -40,8 +40,8 @@ async def _join_id(join_id: Annotated[str, Path(description="an `id` from the li
     return join_id
 
 
-Viewer = Annotated[Principal, Depends(PermittedIn(Action.SEE_MEMBERS))]
-Manager = Annotated[Principal, Depends(PermittedIn(Action.MANAGE_MEMBERS))]
+Viewer = Annotated[Principal, Depends(PermittedIn(Right.SEE_MEMBERS))]
+Manager = Annotated[Principal, Depends(PermittedIn(Right.MANAGE_MEMBERS))]
 JoinId = Annotated[str, Depends(_join_id)]
 
 router = APIRouter(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.api.endpoints.grading.paths import PLACE, AssignmentId, MemberId, Viewer
 from app.api.openapi import JSON_BODY, problem_answers
@@ -25,7 +25,7 @@ from app.services import services
 from app.teaching import comments
 from app.teaching.places import check_submission, find_place, take_place
 
-Commenter = Annotated[Principal, Depends(PermittedIn(Action.COMMENT))]
+Commenter = Annotated[Principal, Depends(PermittedIn(Right.COMMENT))]
 
 router = APIRouter(
     prefix=f"{PLACE}/comments",

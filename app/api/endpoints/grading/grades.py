@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.api.endpoints.grading.paths import MemberId, Viewer
 from app.api.openapi import problem_answers
@@ -82,7 +82,7 @@ async def list_grades(
 
 @router.get("/courses/{course_id}/grades/me", summary="Read your own grades")
 async def read_own_grades(
-    request: Request, viewer: Annotated[Principal, Depends(PermittedIn(Action.READ))]
+    request: Request, viewer: Annotated[Principal, Depends(PermittedIn(Right.READ))]
 ) -> OwnGradesBody:
     """Read the grades of the member whose own token this is, with adjustments, comments and answers.
 

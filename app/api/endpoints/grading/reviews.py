@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic.json_schema import SkipJsonSchema
 from starlette.status import HTTP_201_CREATED
 
-from app.access.rights import Action, check_course
+from app.access.rights import Right, check_course
 from app.access.tokens import Principal
 from app.api.endpoints.grading.paths import Viewer
 from app.api.openapi import JSON_BODY, problem_answers
@@ -62,7 +62,7 @@ async def list_submission_reviews(request: Request, viewer: Reader, submission_i
 )
 async def ask_for_review(
     request: Request,
-    holder: Annotated[Principal, Depends(Permitted(Action.ASK_FOR_REVIEW))],
+    holder: Annotated[Principal, Depends(Permitted(Right.ASK_FOR_REVIEW))],
     submission_id: SubmissionId,
     wanted: ReviewAsked,
 ) -> ReviewBody:
@@ -72,7 +72,7 @@ async def ask_for_review(
     """
     async with services(request).database.write() as session:
         submission = await repository.existing_submission(session, submission_id, holder)
-        await check_course(session, Action.ASK_FOR_REVIEW, submission.course_id)
+        await check_course(session, Right.ASK_FOR_REVIEW, submission.course_id)
         asked = await reviews.ask(session, submission, wanted.text)
     return ReviewBody.of(asked, submission)
 
@@ -106,7 +106,7 @@ async def list_reviews(
 )
 async def answer_review(
     request: Request,
-    holder: Annotated[Principal, Depends(PermittedIn(Action.ANSWER_REVIEWS))],
+    holder: Annotated[Principal, Depends(PermittedIn(Right.ANSWER_REVIEWS))],
     review_id: Annotated[str, Path(description="an `id` from the list")],
     wanted: ReviewAnswerRequest,
 ) -> ReviewBody:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import membership
@@ -103,7 +103,7 @@ async def _list(
         joins=found[:ROWS],
         members=members,
         next=found[ROWS - 1].id if len(found) > ROWS else None,
-        may_change=viewer.may(Action.MANAGE_MEMBERS),
+        may_change=viewer.may(Right.MANAGE_MEMBERS),
         **context,
     )
 

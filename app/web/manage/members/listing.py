@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import membership
@@ -68,7 +68,7 @@ async def list_members(request: Request, viewer: Staff) -> Response:
         roles=[*MemberRole],
         number=number,
         last=max(math.ceil(total / ROWS), 1),
-        may_change=viewer.may(Action.MANAGE_MEMBERS),
+        may_change=viewer.may(Right.MANAGE_MEMBERS),
         manages=managed(viewer),
     )
 
@@ -124,6 +124,6 @@ async def _change(request: Request, holder: Principal, member_id: str, given: Ma
             member_id,
             given,
             manages=managed(holder),
-            may_change_shared=holder.may(Action.MANAGE_TEACHERS),
+            may_change_shared=holder.may(Right.MANAGE_TEACHERS),
             made_by=holder.name,
         )

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from app.access.rights import RIGHTS, Action
+from app.access.rights import RIGHTS, Right
 from app.courses import members
 from app.http.auth.holders import PageFor
 from app.http.masking import mask
@@ -112,7 +112,7 @@ PATTERNS = {
 }
 
 
-def rights_to_forms(page: httpx.Response) -> set[Action]:
+def rights_to_forms(page: httpx.Response) -> set[Right]:
     """Return the rights that the forms of a page need."""
     forms = set(FORM.findall(page.text)) - {"/leave"}
     rights = {form: {action for pattern, action in PATTERNS.items() if pattern.fullmatch(form)} for form in forms}
@@ -120,7 +120,7 @@ def rights_to_forms(page: httpx.Response) -> set[Action]:
     return set().union(*rights.values())
 
 
-def is_open_to(role: str, method: str, path: str, action: Action) -> bool:
+def is_open_to(role: str, method: str, path: str, action: Right) -> bool:
     if role == Role.ASSISTANT:
         return path in OF_ASSISTANTS if method == "POST" else role in RIGHTS[action].roles
     return role == Role.ADMIN or (role == Role.TEACHER and not path.startswith(OF_ADMINS))
@@ -153,7 +153,7 @@ async def test_pages_and_forms_go_to_the_roles_of_the_table(staffed: Service) ->
                 allowed = is_open_to(role, method, path, asking.action)
                 if method == "GET":
                     page = await browser.get(filled(path, values))
-                    if asking.action == Action.READ and not allowed:  # Others are led to their own work.
+                    if asking.action == Right.READ and not allowed:  # Others are led to their own work.
                         assert (page.status_code, page.headers["location"]) == (303, f"/?course={DEFAULT_COURSE}")
                         continue
                     assert page.status_code == (200 if allowed else 403), f"{token}: {path}"
@@ -286,4 +286,4 @@ async def test_token_of_a_teacher_gives_no_right_of_staff(service: Service) -> N
         data = {"form_secret": form_secret(page), "form_key": key[1], "name": "x", "role": "teacher"}
         refused = await browser.post(tokens, data=data)
         assert refused.status_code == 422
-        assert Action.MAKE_TOKENS_OF_STAFF not in refused.text
+        assert Right.MAKE_TOKENS_OF_STAFF not in refused.text
