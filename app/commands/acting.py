@@ -16,17 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import tokens
 from app.access.rights import Right, check_course
 from app.access.tokens import Principal
+from app.actions.answers import answer_for, words_for
+from app.actions.asking import Asking
+from app.actions.fields import ID
 from app.courses.course import moment_meant
 from app.errors import AppError
 from app.errors.commands import CannotStart, NotPossible
 from app.errors.courses import CourseArchived
 from app.errors.members import MemberNotFound
-from app.http.answers import answer_for
-from app.http.parameters import ID
-from app.http.problems import problem
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Course, Membership
+from grader import load_assignments
 from grader.errors import sentence_of
 
 Wanted = TypeVar("Wanted", bound=BaseModel)
@@ -41,6 +42,24 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+@contextlib.asynccontextmanager
+async def asking(settings: Settings, course: str | None = None) -> AsyncIterator[Asking]:
+    """Give the owner, who asks for actions in a course.
+
+    Args:
+        course: its id; None: the course Default.
+    Raises:
+        NotPossible: there is no such course, or an action was refused.
+        DatabaseOutdated
+    """
+    with refused_in_words():
+        async with opened(settings) as database:
+            owner = await owner_of(database)
+            async with database.read() as session:
+                acting = owner.in_course(await session.get_one(Course, await course_id_of(session, course)))
+            yield Asking(acting, database, load_assignments(settings.assignments_dir))
 
 
 async def owner_of(database: Database) -> Principal:
@@ -119,8 +138,8 @@ def refused_in_words() -> Iterator[None]:
     except CannotStart:
         raise
     except AppError as exc:
-        told = problem(answer_for(exc), "en", exc.params)
-        raise NotPossible(reason=f"{told['title']}. {told['detail']}") from exc
+        title, detail = words_for(answer_for(exc), "en", exc.params)
+        raise NotPossible(reason=f"{title}. {detail}") from exc
 
 
 def checked(model: type[Wanted], values: dict[str, Any]) -> Wanted:

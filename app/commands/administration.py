@@ -11,13 +11,13 @@ from sqlalchemy import select
 
 from app.access import tokens
 from app.access.rights import Right
+from app.actions.fields import ID
 from app.api.schemas.regrades import RegradeRequest
 from app.api.schemas.submissions import DecisionRequest
 from app.api.schemas.tokens import TokenRequest
 from app.commands.acting import check_left, checked, course_id_of, opened, owner_of, refused_in_words
 from app.errors.commands import NotPossible
 from app.errors.uploads import StudentInvalid
-from app.http.parameters import ID
 from app.privacy import deletion, retention
 from app.privacy.deletion import Deleted
 from app.settings import Settings

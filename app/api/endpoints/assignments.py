@@ -11,13 +11,13 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import Moment
 from app.api.openapi import problem_answers
 from app.api.schemas.assignments import AssignmentBody, AssignmentCase, AssignmentDetail, AssignmentList, StatisticsBody
 from app.courses.assignments import used_in
 from app.errors.courses import AssignmentNotFound
 from app.errors.requests import NotPermitted
 from app.http.auth.holders import Permitted, Reader
-from app.http.parameters import Moment
 from app.http.texts import language_of
 from app.services import Services, services
 from app.teaching.statistics import statistics_of

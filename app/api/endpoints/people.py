@@ -12,6 +12,7 @@ from starlette.status import HTTP_204_NO_CONTENT
 from app.access import identities
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.api.openapi import Answers, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.people import IdentityBody, PersonBody, PersonList, PersonMembershipBody
@@ -21,7 +22,7 @@ from app.errors.members import PersonNotFound
 from app.errors.requests import NotPermitted
 from app.errors.ways_in import IdentityNotFound
 from app.http.auth.holders import Permitted, Reader
-from app.http.parameters import ID, Cursor, Limit
+from app.http.parameters import Cursor, Limit
 from app.http.visibility import report_for
 from app.privacy import deletion, export
 from app.privacy.export import Scope, ShownReport

@@ -12,6 +12,7 @@ from starlette.status import HTTP_202_ACCEPTED
 from app.access.idempotency import made_before, make_once
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.regrades import (
@@ -27,7 +28,7 @@ from app.errors.requests import NotPermitted
 from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
 from app.errors.uploads import IdempotencyKeyReused
 from app.http.auth.holders import Permitted
-from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
+from app.http.parameters import Cursor, IdempotencyKey, Limit
 from app.services import services
 from app.storage.models import Regrade, StoredReport
 from app.submissions.grades import points_of

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import Name
 from app.api.openapi import problem_answers
 from app.api.schemas.submissions import DeletedBody
 from app.errors.requests import NotPermitted
 from app.http.auth.holders import Permitted
-from app.http.parameters import Name
 from app.privacy import deletion
 from app.services import services
 

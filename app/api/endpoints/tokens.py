@@ -12,6 +12,7 @@ from app.access import tokens
 from app.access.idempotency import made_before, make_once
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.tokens import NewTokenBody, TokenBody, TokenList, TokenRequest
@@ -19,7 +20,7 @@ from app.errors.courses import CourseArchived
 from app.errors.requests import NotPermitted, TokenMadeBefore, TokenNotFound
 from app.errors.uploads import IdempotencyKeyReused, MemberRemoved
 from app.http.auth.holders import Permitted
-from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
+from app.http.parameters import Cursor, IdempotencyKey, Limit
 from app.services import service_url, services
 from app.storage.models import Role, Token
 

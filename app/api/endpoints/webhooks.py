@@ -12,6 +12,7 @@ from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CO
 from app.access.idempotency import made_before, make_once
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.webhooks import (
@@ -27,7 +28,7 @@ from app.errors.outgoing import TargetRefused, TooManyWebhooks, WebhookNotFound
 from app.errors.requests import NotPermitted
 from app.errors.uploads import IdempotencyKeyReused
 from app.http.auth.holders import Permitted
-from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
+from app.http.parameters import Cursor, IdempotencyKey, Limit
 from app.outgoing.targets import check_url
 from app.services import services
 from app.storage.models import Delivery, Webhook

@@ -9,7 +9,7 @@ import contextlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -17,13 +17,15 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from app.access import sessions, tokens
 from app.access.rights import Right
 from app.access.tokens import Principal, hash_secret
+from app.actions.asking import Action, Asking
+from app.actions.fields import ID
 from app.errors.courses import CourseNotFound
 from app.errors.requests import NotAuthenticated, SessionMissing
 from app.errors.ways_in import NoCourseYet
 from app.http.auth.proof import SAFE_METHODS, check_origin
 from app.http.auth.sessions import FRAMED, has_session, prolong_framed, session_sha256
 from app.http.frames import token_of
-from app.http.parameters import ID, CourseParameter
+from app.http.parameters import CourseParameter
 from app.http.written import written_in
 from app.services import operations, services
 from app.storage.batches import Batcher
@@ -110,6 +112,50 @@ class PermittedIn:
         return holder
 
 
+def asking(request: Request, holder: Principal) -> Asking:
+    """Return somebody who asks for actions by this request."""
+    parts = services(request)
+    return Asking(holder, parts.database, parts.assignments)
+
+
+@dataclass(frozen=True)
+class AsksFor:
+    """Names the action that a route asks for. Its dependencies refuse before the body is read."""
+
+    action: Action[..., Any]
+
+    @property
+    def right(self) -> Right:
+        return self.action.right
+
+    def checked(self, request: Request, holder: Principal) -> Asking:
+        self.action.check(holder)
+        return asking(request, holder)
+
+
+@dataclass(frozen=True)
+class Asks(AsksFor):
+    """A dependency of a route that asks for an action: it gives who asks."""
+
+    async def __call__(self, request: Request, holder: Annotated[Principal, Depends(token_holder)]) -> Asking:
+        return self.checked(request, holder)
+
+
+@dataclass(frozen=True)
+class AsksIn(AsksFor):
+    """The same for the course of the path."""
+
+    async def __call__(
+        self,
+        request: Request,
+        holder: Annotated[Principal, Depends(token_holder)],
+        course_id: Annotated[str, Path(description="the `id` of a course", examples=[DEFAULT_COURSE])],
+    ) -> Asking:
+        """Raises: CourseNotFound: there is no such course, or the holder acts in another one."""
+        holder = await _in_course(request, holder, course_id)
+        return self.checked(request, holder)
+
+
 async def monitor(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
 ) -> None:
@@ -186,6 +232,14 @@ class PageFor:
     async def __call__(self, holder: Annotated[Principal, Depends(session_holder)]) -> Principal:
         holder.check(self.right)
         return holder
+
+
+@dataclass(frozen=True)
+class FormAsks(AsksFor):
+    """A dependency of a page's form that asks for an action: it gives who asks, in the course of the page."""
+
+    async def __call__(self, request: Request, holder: Annotated[Principal, Depends(session_holder)]) -> Asking:
+        return self.checked(request, holder)
 
 
 async def signed_in(request: Request) -> None:

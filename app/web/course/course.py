@@ -12,12 +12,13 @@ from starlette.datastructures import QueryParams
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import LATEST
 from app.courses import course as courses
 from app.courses.assignments import in_course
 from app.courses.uses import UsedAssignment
 from app.http.auth.holders import PageFor
 from app.http.forms import see_other
-from app.http.parameters import LATEST
+from app.http.staff import staff_page, titles_of
 from app.http.texts import language_of
 from app.services import Services, services
 from app.storage.models import CourseAssignment
@@ -26,7 +27,6 @@ from app.teaching.outdated import outdated_of
 from app.teaching.overview.attention import attention
 from app.teaching.overview.table import Filter, Table, Wanted, grade_table
 from app.texts import text
-from app.web.course.asking import staff_page, titles_of
 from app.web.course.words import reason_of_hold
 
 #: Orders besides those by points at an assignment.

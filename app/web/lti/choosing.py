@@ -16,13 +16,13 @@ from app.http.forms import fields_of, form_of
 from app.http.middleware import POLICY
 from app.http.pages import page
 from app.http.parameters import PathId
+from app.http.staff import every_title
 from app.http.texts import language_of
 from app.lti.launch import deep_linking
 from app.lti.launch.login import TARGET_PATH
 from app.lti.platforms import site_of
 from app.services import service_url, services
 from app.texts import title_of
-from app.web.course.asking import every_title
 
 Chooser = Annotated[Principal, Depends(PageFor(Right.MANAGE_ASSIGNMENTS))]
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.courses import course as courses
 from app.courses import uses
 from app.errors import AppError
@@ -18,16 +19,15 @@ from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.http.auth.holders import PageFor
 from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page
-from app.http.parameters import ID, PathId
+from app.http.parameters import PathId
+from app.http.staff import Shown, every_title
 from app.lti import memberships
 from app.lti.grades import connection
 from app.lti.launch import arrival, binding
 from app.services import services
 from app.storage.models import LtiContext, MemberRole, utc_now
 from app.storage.passback import send_again
-from app.web.course.asking import every_title
 from app.web.lti.reasons import reasons_logged
-from app.web.manage.asking import Shown
 
 Viewer = Annotated[Principal, Depends(Shown(Right.SEE_GRADES))]
 Chooser = Annotated[Principal, Depends(PageFor(Right.MANAGE_ASSIGNMENTS))]

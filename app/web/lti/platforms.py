@@ -14,6 +14,7 @@ from app.errors.lti import PlatformKnown, PlatformNotFound
 from app.errors.outgoing import TargetRefused
 from app.errors.requests import FieldsWrong
 from app.http.auth.holders import PageFor
+from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.parameters import PathId
@@ -26,7 +27,6 @@ from app.outgoing.targets import check_url
 from app.services import service_url, services
 from app.storage.models import LtiContext, LtiPlatform
 from app.web.lti.registering import tool_of
-from app.web.manage.fields import Fields, form_context
 
 OTHER = "other"
 #: Fields of the form with addresses, which kinds of platforms that we know fill in by themselves.

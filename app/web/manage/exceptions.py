@@ -15,11 +15,11 @@ from app.courses.membership import Members
 from app.http.auth.holders import PageFor
 from app.http.forms import form_of, see_other
 from app.http.pages import page
+from app.http.staff import ROWS, MemberId, Shown, cursor_of
 from app.services import services
 from app.storage.models import MemberRole
 from app.teaching import adjustments
 from app.teaching.places import take_place
-from app.web.manage.asking import ROWS, MemberId, Shown, cursor_of
 
 #: How many students a search offers.
 OFFERED = 10

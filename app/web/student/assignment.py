@@ -18,11 +18,12 @@ from starlette.datastructures import FormData, UploadFile
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.answers import answer_for
+from app.actions.fields import ID
 from app.courses import members
 from app.errors import AppError
 from app.errors.requests import NotAuthenticated
 from app.errors.uploads import FileAndCode, NothingHandedIn
-from app.http.answers import answer_for
 from app.http.auth.holders import PageFor, SessionHolder
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.cookies import forget, keep, read
@@ -30,7 +31,7 @@ from app.http.forms import refused, see_other
 from app.http.frames import in_frame
 from app.http.masking import mask, unmask
 from app.http.pages import page
-from app.http.parameters import ID
+from app.http.staff import AssignmentId
 from app.http.texts import language_of
 from app.http.watching import renewed_if_slow
 from app.lti.grades.connection import passback_of
@@ -41,7 +42,6 @@ from app.teaching.own.attempts import Place, list_attempts, source_changes
 from app.teaching.own.courses import Task, own_task
 from app.teaching.own.reasons import reasons_of
 from app.texts import text
-from app.web.course.asking import AssignmentId
 from app.web.student.clock import told, zone_of
 from app.web.student.conversation import words_on_all
 from app.web.student.markdown import rendered

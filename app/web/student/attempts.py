@@ -8,16 +8,16 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.http.auth.holders import PageFor
 from app.http.pages import page
-from app.http.parameters import ID
+from app.http.staff import AssignmentId
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import Course
 from app.teaching.own.attempts import Place, list_attempts, source_changes
 from app.teaching.own.courses import own_task
 from app.teaching.own.reasons import reasons_of
-from app.web.course.asking import AssignmentId
 from app.web.student.assignment import PATH
 from app.web.student.clock import told, zone_of
 

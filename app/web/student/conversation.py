@@ -12,16 +12,16 @@ from app.access.rights import Right, check_course
 from app.access.tokens import Principal
 from app.errors.requests import FieldsWrong
 from app.http.auth.holders import SessionHolder
+from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.parameters import SubmissionId
+from app.http.staff import words
 from app.services import services
 from app.storage.models import Comment, CourseAssignment, Membership, ReviewRequest, Submission
 from app.submissions import repository
 from app.teaching import comments, reviews
 from app.teaching.places import Place
-from app.web.course.asking import words
-from app.web.manage.fields import Fields, form_context
 
 COMMENTS = 50
 

@@ -10,6 +10,7 @@ from starlette.status import HTTP_201_CREATED
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.api.endpoints.courses.members import MemberId
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
@@ -28,7 +29,7 @@ from app.errors.members import (
 from app.errors.requests import NotPermitted
 from app.errors.uploads import MemberRemoved
 from app.http.auth.holders import PermittedIn
-from app.http.parameters import ID, Cursor, Limit
+from app.http.parameters import Cursor, Limit
 from app.services import services
 from app.storage.models import Merge
 from app.teaching.joins import joins

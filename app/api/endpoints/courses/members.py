@@ -12,6 +12,7 @@ from starlette.status import HTTP_201_CREATED
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID, Name
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.courses.members import MemberBody, MemberChangeRequest, MemberList, MemberRequest
@@ -22,7 +23,7 @@ from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.members import EmailTaken, ExternalIdTaken, MemberJoined, MemberNotFound, PersonShared
 from app.errors.requests import NotPermitted
 from app.http.auth.holders import PermittedIn
-from app.http.parameters import ID, Cursor, Limit, Name
+from app.http.parameters import Cursor, Limit
 from app.privacy import deletion
 from app.services import services
 from app.storage.models import MemberRole, Membership

@@ -10,6 +10,7 @@ from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.api.endpoints.grading.paths import PLACE, AssignmentId, MemberId, Viewer
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
@@ -19,7 +20,7 @@ from app.errors.members import MemberNotFound, MemberNotStudent
 from app.errors.requests import NotPermitted
 from app.errors.teaching import AdjustmentNotFound, AdjustmentReplaced
 from app.http.auth.holders import PermittedIn
-from app.http.parameters import ID, Cursor, Limit
+from app.http.parameters import Cursor, Limit
 from app.services import services
 from app.teaching import adjustments
 from app.teaching.adjustments import Wanted

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import Name
 from app.api.endpoints.grading.paths import MemberId, Viewer
 from app.api.openapi import problem_answers
 from app.api.paging import page_of
@@ -23,7 +24,7 @@ from app.errors.courses import AssignmentNotFound, CourseNotFound
 from app.errors.members import MemberNotFound, MemberNotStudent
 from app.errors.requests import NotPermitted
 from app.http.auth.holders import PermittedIn
-from app.http.parameters import Cursor, Limit, Name
+from app.http.parameters import Cursor, Limit
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import MemberRole, Membership

@@ -8,9 +8,9 @@ from fastapi import Depends, Path
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.errors.members import MemberNotFound
 from app.http.auth.holders import PermittedIn
-from app.http.parameters import ID
 
 #: Of a student at an assignment.
 PLACE = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"

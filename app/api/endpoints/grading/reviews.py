@@ -11,6 +11,7 @@ from starlette.status import HTTP_201_CREATED
 
 from app.access.rights import Right, check_course
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.api.endpoints.grading.paths import Viewer
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
@@ -26,7 +27,7 @@ from app.errors.requests import NotPermitted
 from app.errors.submissions import ReportNotReady, SubmissionNotFound
 from app.errors.teaching import ReviewAnswered, ReviewNotFound, ReviewOpen
 from app.http.auth.holders import Permitted, PermittedIn, Reader
-from app.http.parameters import ID, Cursor, Limit, SubmissionId
+from app.http.parameters import Cursor, Limit, SubmissionId
 from app.services import services
 from app.submissions import repository
 from app.teaching import reviews

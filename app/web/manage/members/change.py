@@ -17,13 +17,13 @@ from app.errors.members import EmailTaken, ExternalIdTaken, PersonShared
 from app.errors.outgoing import MailNotSet
 from app.errors.requests import FieldsWrong, NotPermitted
 from app.http.auth.holders import PageFor
+from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
+from app.http.staff import MemberId, MemberManager, Staff, only_here
 from app.privacy import deletion
 from app.services import service_url, services
 from app.storage.models import MemberRole, Membership
-from app.web.manage.asking import MemberId, MemberManager, Staff, only_here
-from app.web.manage.fields import Fields, form_context
 
 GROUP_CHARACTERS = 100
 REFUSALS = (FieldsWrong, ExternalIdTaken, EmailTaken, PersonShared)

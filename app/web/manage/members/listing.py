@@ -10,16 +10,16 @@ from fastapi import APIRouter, Request, Response
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.courses import course as courses
 from app.courses import membership
 from app.courses.membership import Members
 from app.errors.members import EmailTaken, MemberJoined, MemberNotFound
 from app.http.forms import form_of, see_other
 from app.http.pages import page
-from app.http.parameters import ID
+from app.http.staff import ROWS, MemberId, MemberManager, Staff
 from app.services import services
 from app.storage.models import MemberRole
-from app.web.manage.asking import ROWS, MemberId, MemberManager, Staff
 from app.web.manage.members.change import managed, shown_member
 
 #: The states of a member by which the list is filtered: confirmed and removed, as `Members` has them.

@@ -19,12 +19,12 @@ from app.errors import AppError
 from app.errors.outgoing import MailNotSet
 from app.errors.requests import FieldsWrong
 from app.http.auth.holders import PageFor
+from app.http.fields import Fields, form_context, local
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
+from app.http.staff import ROWS, JoinLinkId, Shown, cursor_of, only_here
 from app.services import service_url, services
 from app.storage.models import utc_now
-from app.web.manage.asking import ROWS, JoinLinkId, Shown, cursor_of, only_here
-from app.web.manage.fields import Fields, form_context, local
 
 GROUP_CHARACTERS = 100
 #: What the form begins with.

@@ -15,12 +15,12 @@ from app.courses import course as courses
 from app.errors import AppError
 from app.errors.requests import FieldsWrong, TokenNotFound
 from app.http.auth.holders import PageFor
+from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
+from app.http.staff import ROWS, Shown, TokenId, cursor_of
 from app.services import service_url, services
 from app.storage.models import Role, Token, utc_now
-from app.web.manage.asking import ROWS, Shown, TokenId, cursor_of
-from app.web.manage.fields import Fields, form_context
 
 Viewer = Annotated[Principal, Depends(Shown(Right.MANAGE_TOKENS))]
 Maker = Annotated[Principal, Depends(PageFor(Right.MAKE_TOKENS))]

@@ -201,7 +201,7 @@ def test_every_route_of_the_api_that_changes_something_names_an_action_of_its_ow
     for context in iter_route_contexts(list(api.routes)):
         for method in context.original_route.methods - SAFE_METHODS:
             calls = {each.call for each in context.dependant.dependencies}
-            named[method, context.path] = {getattr(each, "action", None) for each in calls} - {None, Right.READ}
+            named[method, context.path] = {getattr(each, "right", None) for each in calls} - {None, Right.READ}
     assert len(named) >= 10
     assert all(len(actions) == 1 for actions in named.values()), named
 
