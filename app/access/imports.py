@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import links
 from app.access.links import NewLink
-from app.access.rights import RIGHTS, Action
+from app.access.rights import RIGHTS, Right
 from app.access.tokens import Principal, sign_in_link
 from app.courses.roster import planning
 from app.courses.roster.planning import Outcome, Plan
@@ -69,7 +69,7 @@ async def import_roster(
         RosterChanged: what would be done now is something else.
     """
     may_add = {MemberRole.STUDENT, MemberRole.ASSISTANT}
-    if importer.role in RIGHTS[Action.MANAGE_TEACHERS].roles:
+    if importer.role in RIGHTS[Right.MANAGE_TEACHERS].roles:
         may_add.add(MemberRole.TEACHER)
     plan = await planning.plan(session, importer.course_id, roster, may_add)
     if expected is not None and plan.digest != expected:

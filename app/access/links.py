@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, u
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import ROLES, Principal, hash_secret, is_valid, managed_by, new_token, sign_in_link
 from app.errors.members import MemberNotFound
 from app.errors.requests import SessionMissing
@@ -76,7 +76,7 @@ def check(maker: Principal, chosen: Collection[Membership]) -> None:
         MemberRemoved, NotPermitted: see `choose`.
     """
     if any(member.role == MemberRole.TEACHER for member in chosen):
-        maker.check(Action.MANAGE_TEACHERS)
+        maker.check(Right.MANAGE_TEACHERS)
     if any(member.removed_at is not None for member in chosen):
         raise MemberRemoved
 
@@ -268,7 +268,7 @@ async def revoke(session: AsyncSession, manager: Principal, member_id: str | Non
         if member is None or member.course_id != manager.course_id:
             raise MemberNotFound
         if member.role == MemberRole.TEACHER:
-            manager.check(Action.MANAGE_TEACHERS)
+            manager.check(Right.MANAGE_TEACHERS)
         conditions.append(Token.membership_id == member_id)
     return await _end(session, and_(*conditions))
 

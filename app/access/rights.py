@@ -18,7 +18,7 @@ from app.errors.courses import CourseArchived
 from app.storage.models import Course, Role
 
 
-class Action(StrEnum):
+class Right(StrEnum):
     """A kind of request. Every route names one."""
 
     READ = "read"
@@ -58,7 +58,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True)
-class Right:
+class Holders:
     """The holders of a right.
 
     Attributes:
@@ -78,62 +78,62 @@ STAFF = frozenset({Role.ADMIN, Role.TEACHER, Role.ASSISTANT})
 TEACHERS = frozenset({Role.ADMIN, Role.TEACHER})
 ADMINS = frozenset({Role.ADMIN})
 
-RIGHTS: Mapping[Action, Right] = {
-    Action.READ: Right(EVERYBODY, students=True, in_archived=True),
-    Action.SUBMIT: Right(EVERYBODY, students=True, in_archived=False),
+RIGHTS: Mapping[Right, Holders] = {
+    Right.READ: Holders(EVERYBODY, students=True, in_archived=True),
+    Right.SUBMIT: Holders(EVERYBODY, students=True, in_archived=False),
     # Everybody's files at once, as a platform gives them.
-    Action.HAND_IN_BATCHES: Right(TEACHERS, students=False, in_archived=False),
-    Action.CANCEL: Right(EVERYBODY, students=True, in_archived=False),
-    Action.MAKE_WEBHOOKS: Right(SCRIPTS, students=False, in_archived=False),
-    Action.MANAGE_WEBHOOKS: Right(SCRIPTS, students=False, in_archived=True),
-    Action.SEE_STATISTICS: Right(STAFF, students=False, in_archived=True),
-    Action.SEE_METRICS: Right(TEACHERS, students=False, in_archived=True),
+    Right.HAND_IN_BATCHES: Holders(TEACHERS, students=False, in_archived=False),
+    Right.CANCEL: Holders(EVERYBODY, students=True, in_archived=False),
+    Right.MAKE_WEBHOOKS: Holders(SCRIPTS, students=False, in_archived=False),
+    Right.MANAGE_WEBHOOKS: Holders(SCRIPTS, students=False, in_archived=True),
+    Right.SEE_STATISTICS: Holders(STAFF, students=False, in_archived=True),
+    Right.SEE_METRICS: Holders(TEACHERS, students=False, in_archived=True),
     # The whole service: workers, versions, failures in all courses.
-    Action.SEE_STATUS: Right(ADMINS, students=False, in_archived=True),
+    Right.SEE_STATUS: Holders(ADMINS, students=False, in_archived=True),
     # Learning platforms, which bring people and courses.
-    Action.MANAGE_PLATFORMS: Right(ADMINS, students=False, in_archived=True),
-    Action.REGRADE: Right(TEACHERS, students=False, in_archived=False),
-    Action.DECIDE: Right(TEACHERS, students=False, in_archived=False),
-    Action.MAKE_TOKENS: Right(TEACHERS, students=False, in_archived=False),
-    Action.MAKE_TOKENS_OF_STAFF: Right(ADMINS, students=False, in_archived=False),
-    Action.MANAGE_TOKENS: Right(TEACHERS, students=False, in_archived=True),
-    Action.DELETE_STUDENTS: Right(ADMINS, students=False, in_archived=True),
-    Action.MAKE_COURSES: Right(ADMINS, students=False, in_archived=True),
+    Right.MANAGE_PLATFORMS: Holders(ADMINS, students=False, in_archived=True),
+    Right.REGRADE: Holders(TEACHERS, students=False, in_archived=False),
+    Right.DECIDE: Holders(TEACHERS, students=False, in_archived=False),
+    Right.MAKE_TOKENS: Holders(TEACHERS, students=False, in_archived=False),
+    Right.MAKE_TOKENS_OF_STAFF: Holders(ADMINS, students=False, in_archived=False),
+    Right.MANAGE_TOKENS: Holders(TEACHERS, students=False, in_archived=True),
+    Right.DELETE_STUDENTS: Holders(ADMINS, students=False, in_archived=True),
+    Right.MAKE_COURSES: Holders(ADMINS, students=False, in_archived=True),
     # To archive, to open again, to copy.
-    Action.MANAGE_COURSE: Right(TEACHERS, students=False, in_archived=True),
-    Action.DELETE_COURSE: Right(ADMINS, students=False, in_archived=True),
-    Action.MANAGE_ASSIGNMENTS: Right(TEACHERS, students=False, in_archived=False),
-    Action.SEE_MEMBERS: Right(STAFF, students=False, in_archived=True),
-    Action.MANAGE_MEMBERS: Right(TEACHERS, students=False, in_archived=False),
-    Action.MANAGE_TEACHERS: Right(ADMINS, students=False, in_archived=False),
-    Action.MAKE_LINKS: Right(TEACHERS, students=False, in_archived=False),
+    Right.MANAGE_COURSE: Holders(TEACHERS, students=False, in_archived=True),
+    Right.DELETE_COURSE: Holders(ADMINS, students=False, in_archived=True),
+    Right.MANAGE_ASSIGNMENTS: Holders(TEACHERS, students=False, in_archived=False),
+    Right.SEE_MEMBERS: Holders(STAFF, students=False, in_archived=True),
+    Right.MANAGE_MEMBERS: Holders(TEACHERS, students=False, in_archived=False),
+    Right.MANAGE_TEACHERS: Holders(ADMINS, students=False, in_archived=False),
+    Right.MAKE_LINKS: Holders(TEACHERS, students=False, in_archived=False),
     # To list them and to revoke them.
-    Action.MANAGE_LINKS: Right(TEACHERS, students=False, in_archived=True),
-    Action.MERGE_PEOPLE: Right(ADMINS, students=False, in_archived=True),
+    Right.MANAGE_LINKS: Holders(TEACHERS, students=False, in_archived=True),
+    Right.MERGE_PEOPLE: Holders(ADMINS, students=False, in_archived=True),
     # Across courses, with the archive of everything that is kept about somebody.
-    Action.SEE_PEOPLE: Right(ADMINS, students=False, in_archived=True),
-    Action.DELETE_PEOPLE: Right(ADMINS, students=False, in_archived=True),
-    Action.SEE_GRADES: Right(STAFF, students=False, in_archived=True),
-    Action.EXTEND: Right(TEACHERS, students=False, in_archived=False),
-    Action.ADJUST: Right(TEACHERS, students=False, in_archived=False),
-    Action.COMMENT: Right(STAFF, students=False, in_archived=False),
-    Action.ASK_FOR_REVIEW: Right(SCRIPTS, students=True, in_archived=False),
-    Action.ANSWER_REVIEWS: Right(STAFF, students=False, in_archived=False),
+    Right.SEE_PEOPLE: Holders(ADMINS, students=False, in_archived=True),
+    Right.DELETE_PEOPLE: Holders(ADMINS, students=False, in_archived=True),
+    Right.SEE_GRADES: Holders(STAFF, students=False, in_archived=True),
+    Right.EXTEND: Holders(TEACHERS, students=False, in_archived=False),
+    Right.ADJUST: Holders(TEACHERS, students=False, in_archived=False),
+    Right.COMMENT: Holders(STAFF, students=False, in_archived=False),
+    Right.ASK_FOR_REVIEW: Holders(SCRIPTS, students=True, in_archived=False),
+    Right.ANSWER_REVIEWS: Holders(STAFF, students=False, in_archived=False),
 }
 
 #: They add something to the holder's course. The other actions concern what is there, in whichever course that is.
-ADDING = frozenset({Action.SUBMIT, Action.MAKE_WEBHOOKS, Action.MAKE_TOKENS, Action.MAKE_TOKENS_OF_STAFF})
+ADDING = frozenset({Right.SUBMIT, Right.MAKE_WEBHOOKS, Right.MAKE_TOKENS, Right.MAKE_TOKENS_OF_STAFF})
 
 
-async def closed_to(session: AsyncSession, action: Action, course_ids: Collection[str]) -> Collection[str]:
-    """Find those of these courses in which the action is not left."""
-    if RIGHTS[action].in_archived:
+async def closed_to(session: AsyncSession, right: Right, course_ids: Collection[str]) -> Collection[str]:
+    """Find those of these courses in which the right is not left."""
+    if RIGHTS[right].in_archived:
         return ()
     archived = select(Course.id).where(Course.id.in_(course_ids), Course.archived_at.is_not(None))
     return (await session.scalars(archived)).all()
 
 
-async def check_course(session: AsyncSession, action: Action, course_id: str) -> None:
-    """Raises: CourseArchived: the action is not left in this course."""
-    if await closed_to(session, action, [course_id]):
+async def check_course(session: AsyncSession, right: Right, course_id: str) -> None:
+    """Raises: CourseArchived: the right is not left in this course."""
+    if await closed_to(session, right, [course_id]):
         raise CourseArchived

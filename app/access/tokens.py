@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.rights import ADDING, RIGHTS, Action
+from app.access.rights import ADDING, RIGHTS, Right
 from app.courses import members
 from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.members import MemberNotStudent
@@ -128,21 +128,21 @@ class Principal:
             raise CourseNotFound
         return replace(self, course_id=course.id, names_course=True, in_archived=course.archived_at is not None)
 
-    def may(self, action: Action) -> bool:
+    def may(self, right: Right) -> bool:
         """Tell whether the holder has this right (`check`)."""
         try:
-            self.check(action)
+            self.check(right)
         except (NotPermitted, CourseArchived):
             return False
         return True
 
-    def has(self, action: Action) -> bool:
+    def has(self, right: Right) -> bool:
         """Tell whether the role has this right in courses that are not archived."""
-        right = RIGHTS[action]
+        holders = RIGHTS[right]
         is_student = self.role == Role.SUBMITTER and self.membership_id is not None
-        return right.students if is_student else self.role in right.roles
+        return holders.students if is_student else self.role in holders.roles
 
-    def check(self, action: Action, *, archived_too: bool = False) -> None:
+    def check(self, right: Right, *, archived_too: bool = False) -> None:
         """Check that the holder has this right, in the course in which this request acts.
 
         An admin's request that names no course may concern things of any course; `rights.check_course` asks theirs.
@@ -154,13 +154,13 @@ class Principal:
             NotPermitted: the role does not have it.
             CourseArchived: it is not left in this course.
         """
-        if not self.has(action):
+        if not self.has(right):
             raise NotPermitted
         if (
             self.in_archived
-            and not RIGHTS[action].in_archived
+            and not RIGHTS[right].in_archived
             and not archived_too
-            and (self.course is not None or action in ADDING)
+            and (self.course is not None or right in ADDING)
         ):
             raise CourseArchived
 

@@ -14,6 +14,8 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from app.actions.answers import ANSWERS, FRAMEWORK_ANSWERS
+from app.actions.fields import NO_NAME
 from app.api.schemas.operations import Problem
 from app.errors.courses import AssignmentInUse, DeletionUnconfirmed, RulesContradictory
 from app.errors.members import EmailTaken, ExternalIdTaken, JoinFollowed, JoinOutdated, MemberJoined, PersonsShareCourse
@@ -33,9 +35,7 @@ from app.errors.uploads import (
     StudentInvalid,
     UploadTooSlow,
 )
-from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS
 from app.http.pages import page
-from app.http.parameters import NO_NAME
 from app.http.problems import PROBLEM, problem
 from app.submissions.uploads import DEFAULT_ASSIGNMENT, FIELDS, STUDENT_CHARACTERS
 from app.webhooks.messages import GradedMessage, PingMessage

@@ -14,19 +14,20 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import tokens
-from app.access.rights import Action, check_course
+from app.access.rights import Right, check_course
 from app.access.tokens import Principal
+from app.actions.answers import answer_for, words_for
+from app.actions.asking import Asking
+from app.actions.fields import ID
 from app.courses.course import moment_meant
 from app.errors import AppError
 from app.errors.commands import CannotStart, NotPossible
 from app.errors.courses import CourseArchived
 from app.errors.members import MemberNotFound
-from app.http.answers import answer_for
-from app.http.parameters import ID
-from app.http.problems import problem
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Course, Membership
+from grader import load_assignments
 from grader.errors import sentence_of
 
 Wanted = TypeVar("Wanted", bound=BaseModel)
@@ -43,6 +44,24 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
         await database.close()
 
 
+@contextlib.asynccontextmanager
+async def asking(settings: Settings, course: str | None = None) -> AsyncIterator[Asking]:
+    """Give the owner, who asks for actions in a course.
+
+    Args:
+        course: its id; None: the course Default.
+    Raises:
+        NotPossible: there is no such course, or an action was refused.
+        DatabaseOutdated
+    """
+    with refused_in_words():
+        async with opened(settings) as database:
+            owner = await owner_of(database)
+            async with database.read() as session:
+                acting = owner.in_course(await session.get_one(Course, await course_id_of(session, course)))
+            yield Asking(acting, database, load_assignments(settings.assignments_dir))
+
+
 async def owner_of(database: Database) -> Principal:
     """Raises: NotPossible: no service was ever started on this database."""
     async with database.read() as session:
@@ -54,18 +73,18 @@ async def owner_of(database: Database) -> Principal:
     return Principal.of(owner)
 
 
-async def owner_in(database: Database, course: str | None, action: Action) -> Principal:
+async def owner_in(database: Database, course: str | None, right: Right) -> Principal:
     """Return the owner, acting in a course.
 
     Args:
         course: its id; None: the course Default.
     Raises:
-        NotPossible: there is no such course, or the action is not left in it.
+        NotPossible: there is no such course, or the right is not left in it.
     """
     owner = await owner_of(database)
     async with database.read() as session:
         course_id = await course_id_of(session, course)
-        await check_left(session, action, course_id)
+        await check_left(session, right, course_id)
         return owner.in_course(await session.get_one(Course, course_id))
 
 
@@ -99,14 +118,14 @@ async def member_id_of(session: AsyncSession, owner: Principal, named: str) -> s
     return found
 
 
-async def check_left(session: AsyncSession, action: Action, course_id: str) -> None:
+async def check_left(session: AsyncSession, right: Right, course_id: str) -> None:
     """Check the operator's right, which is an admin's, by the table that the API asks.
 
     Raises:
         NotPossible: the course is archived.
     """
     try:
-        await check_course(session, action, course_id)
+        await check_course(session, right, course_id)
     except CourseArchived as exc:
         raise NotPossible(reason=f"the course {course_id} is archived; nothing in it changes") from exc
 
@@ -119,8 +138,8 @@ def refused_in_words() -> Iterator[None]:
     except CannotStart:
         raise
     except AppError as exc:
-        told = problem(answer_for(exc), "en", exc.params)
-        raise NotPossible(reason=f"{told['title']}. {told['detail']}") from exc
+        title, detail = words_for(answer_for(exc), "en", exc.params)
+        raise NotPossible(reason=f"{title}. {detail}") from exc
 
 
 def checked(model: type[Wanted], values: dict[str, Any]) -> Wanted:

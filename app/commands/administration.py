@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import select
 
 from app.access import tokens
-from app.access.rights import Action
+from app.access.rights import Right
+from app.actions.fields import ID
 from app.api.schemas.regrades import RegradeRequest
 from app.api.schemas.submissions import DecisionRequest
 from app.api.schemas.tokens import TokenRequest
 from app.commands.acting import check_left, checked, course_id_of, opened, owner_of, refused_in_words
 from app.errors.commands import NotPossible
 from app.errors.uploads import StudentInvalid
-from app.http.parameters import ID
 from app.privacy import deletion, retention
 from app.privacy.deletion import Deleted
 from app.settings import Settings
@@ -48,7 +48,7 @@ async def create_token(
     with refused_in_words():
         async with opened(settings) as database, database.write() as session:
             course_id = await course_id_of(session, course)
-            await check_left(session, Action.MAKE_TOKENS, course_id)
+            await check_left(session, Right.MAKE_TOKENS, course_id)
             sha256 = tokens.hash_secret(secret)
             await tokens.add_token(session, sha256=sha256, course_id=course_id, **wanted.model_dump())
     return secret, tokens.sign_in_link(settings.url(), secret)
@@ -140,7 +140,7 @@ async def decide_held(settings: Settings, submission_id: str, decision: str, rea
             )
             if submission is None:
                 raise NotPossible(reason=f"there is no submission {submission_id!a}")
-            await check_left(session, Action.DECIDE, submission.course_id)
+            await check_left(session, Right.DECIDE, submission.course_id)
             if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=owner.name):
                 raise NotPossible(reason="this submission was never held: it counts like any other")
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.api.schemas.grading.exceptions import AdjustmentRequest, ExtensionRequest, ReviewAnswerRequest
 from app.commands.acting import checked, member_id_of, moment, opened, owner_in, refused_in_words
@@ -35,7 +35,7 @@ async def set_extension(
 ) -> str:
     """Give a student an extension; return a line that says what holds."""
     files = load_assignments(settings.assignments_dir)
-    async with _acting(settings, course, Action.EXTEND) as (database, owner), database.write() as session:
+    async with _acting(settings, course, Right.EXTEND) as (database, owner), database.write() as session:
         zone = await _zone(session, owner)
         given = {name: value for name, value in values.items() if value is not None}
         given |= {name: moment(name, given[name], zone) for name in ("due", "closes") if name in given}
@@ -56,7 +56,7 @@ async def set_extension(
 async def remove_extension(settings: Settings, student: str, assignment: str, course: str | None) -> bool:
     """Take an extension back; return False if there is none."""
     files = load_assignments(settings.assignments_dir)
-    async with _acting(settings, course, Action.EXTEND) as (database, owner), database.write() as session:
+    async with _acting(settings, course, Right.EXTEND) as (database, owner), database.write() as session:
         member_id = await member_id_of(session, owner, student)
         place = await take_place(session, files, owner.course_id, member_id, assignment)
         return await extensions.remove(session, place.member, place.use, made_by=owner.name)
@@ -64,7 +64,7 @@ async def remove_extension(settings: Settings, student: str, assignment: str, co
 
 async def list_extensions(settings: Settings, course: str | None) -> list[str]:
     """Return a line for each extension of the course, the newest first."""
-    async with _acting(settings, course, Action.SEE_GRADES) as (database, owner), database.read() as session:
+    async with _acting(settings, course, Right.SEE_GRADES) as (database, owner), database.read() as session:
         zone = await _zone(session, owner)
         found = await extensions.list_extensions(session, owner.course_id, limit=MOST_LISTED)
     return [_extension_line(extension, member, use.assignment_id, zone) for extension, member, use in found]
@@ -74,7 +74,7 @@ async def adjust(settings: Settings, student: str, assignment: str, course: str 
     """Adjust a grade; return the adjustment's line."""
     wanted = checked(AdjustmentRequest, {name: value for name, value in values.items() if value is not None})
     files = load_assignments(settings.assignments_dir)
-    async with _acting(settings, course, Action.ADJUST) as (database, owner), database.write() as session:
+    async with _acting(settings, course, Right.ADJUST) as (database, owner), database.write() as session:
         member_id = await member_id_of(session, owner, student)
         place = await take_place(session, files, owner.course_id, member_id, assignment)
         meant = Wanted(wanted.delta, wanted.value, wanted.reason)
@@ -85,7 +85,7 @@ async def adjust(settings: Settings, student: str, assignment: str, course: str 
 async def withdraw(settings: Settings, student: str, assignment: str, course: str | None) -> bool:
     """Withdraw the adjustment that applies; return False if none does."""
     files = load_assignments(settings.assignments_dir)
-    async with _acting(settings, course, Action.ADJUST) as (database, owner), database.write() as session:
+    async with _acting(settings, course, Right.ADJUST) as (database, owner), database.write() as session:
         member_id = await member_id_of(session, owner, student)
         place = await take_place(session, files, owner.course_id, member_id, assignment)
         applies = await adjustments.current(session, place)
@@ -98,7 +98,7 @@ async def withdraw(settings: Settings, student: str, assignment: str, course: st
 async def list_adjustments(settings: Settings, student: str, assignment: str, course: str | None) -> list[str]:
     """Return a line for each adjustment of a student's grade, the newest first, ended ones too."""
     files = load_assignments(settings.assignments_dir)
-    async with _acting(settings, course, Action.SEE_GRADES) as (database, owner), database.read() as session:
+    async with _acting(settings, course, Right.SEE_GRADES) as (database, owner), database.read() as session:
         member_id = await member_id_of(session, owner, student)
         place = await find_place(session, files, owner.course_id, member_id, assignment)
         found = await adjustments.list_adjustments(session, place, limit=MOST_LISTED)
@@ -107,7 +107,7 @@ async def list_adjustments(settings: Settings, student: str, assignment: str, co
 
 async def list_reviews(settings: Settings, course: str | None, *, everything: bool) -> list[str]:
     """Return a line for each request for review that is open, or for all of them, the newest first."""
-    async with _acting(settings, course, Action.SEE_GRADES) as (database, owner), database.read() as session:
+    async with _acting(settings, course, Right.SEE_GRADES) as (database, owner), database.read() as session:
         answered = None if everything else False
         found = await reviews.list_reviews(session, owner.course_id, answered=answered, limit=MOST_LISTED)
     return [
@@ -121,7 +121,7 @@ async def list_reviews(settings: Settings, course: str | None, *, everything: bo
 async def answer_review(settings: Settings, review_id: str, answer: str, course: str | None) -> None:
     """Answer a request for review."""
     wanted = checked(ReviewAnswerRequest, {"answer": answer})
-    async with _acting(settings, course, Action.ANSWER_REVIEWS) as (database, owner), database.write() as session:
+    async with _acting(settings, course, Right.ANSWER_REVIEWS) as (database, owner), database.write() as session:
         await reviews.answer(session, owner.course_id, review_id, wanted.answer, answered_by=owner.name)
 
 
@@ -137,7 +137,7 @@ async def write_grade_book(
 ) -> str:
     """Return the grade book of a course as CSV."""
     files = load_assignments(settings.assignments_dir)
-    async with _acting(settings, course, Action.SEE_GRADES) as (database, owner), database.read() as session:
+    async with _acting(settings, course, Right.SEE_GRADES) as (database, owner), database.read() as session:
         book = await grade_book.grade_book(
             session,
             files,
@@ -152,11 +152,11 @@ async def write_grade_book(
 
 
 @asynccontextmanager
-async def _acting(settings: Settings, course: str | None, action: Action) -> AsyncIterator[tuple[Database, Principal]]:
+async def _acting(settings: Settings, course: str | None, right: Right) -> AsyncIterator[tuple[Database, Principal]]:
     """Open the database, and act as the owner in a course. Raises: NotPossible: the API would refuse it."""
     with refused_in_words():
         async with opened(settings) as database:
-            yield database, await owner_in(database, course, action)
+            yield database, await owner_in(database, course, right)
 
 
 async def _zone(session: AsyncSession, owner: Principal) -> ZoneInfo:

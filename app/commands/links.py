@@ -13,7 +13,7 @@ from pathlib import Path
 from app.access import imports, joining, links
 from app.access.imports import Imported, LinksFor
 from app.access.links import NewLink
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import sign_in_link
 from app.api.schemas.links import JoinLinkRequest
 from app.commands.acting import checked, member_id_of, opened, owner_in, refused_in_words
@@ -64,7 +64,7 @@ async def import_roster(
     with refused_in_words():
         roster = read(content, id_column)
         async with opened(settings) as database, _mailer(settings, wanted=mail) as mailer:
-            owner = await owner_in(database, course, Action.MANAGE_MEMBERS)
+            owner = await owner_in(database, course, Right.MANAGE_MEMBERS)
             async with database.write() as session:
                 imported = await imports.import_roster(session, owner, roster, dry_run=dry_run, links_for=links_for)
                 # Before the commit: links that cannot be written are not made.
@@ -120,7 +120,7 @@ async def make_links(
     """
     with refused_in_words():
         async with opened(settings) as database, _mailer(settings, wanted=mail) as mailer:
-            owner = await owner_in(database, course, Action.MAKE_LINKS)
+            owner = await owner_in(database, course, Right.MAKE_LINKS)
             async with database.write() as session:
                 ids = None if member is None else [await member_id_of(session, owner, member)]
                 chosen = await links.choose(session, owner, ids, never_used=never_used)
@@ -137,7 +137,7 @@ async def make_links(
 async def list_links(settings: Settings, course: str | None) -> list[str]:
     """Return a line for each personal link of a course, the newest first."""
     async with opened(settings) as database:
-        owner = await owner_in(database, course, Action.MANAGE_LINKS)
+        owner = await owner_in(database, course, Right.MANAGE_LINKS)
         async with database.read() as session:
             found = await links.list_links(session, owner, limit=MOST_LISTED)
     return [f"{token.id}  {_state(token):<18}  {member.external_id or member.id}" for token, member in found]
@@ -153,7 +153,7 @@ async def revoke_links(settings: Settings, member: str | None, course: str | Non
     """End the links of a member, or of the whole course; return their number."""
     with refused_in_words():
         async with opened(settings) as database:
-            owner = await owner_in(database, course, Action.MANAGE_LINKS)
+            owner = await owner_in(database, course, Right.MANAGE_LINKS)
             async with database.write() as session:
                 id = None if member is None else await member_id_of(session, owner, member)
                 return await links.revoke(session, owner, id)
@@ -166,7 +166,7 @@ async def make_join_link(
     expires_at = utc_now() + timedelta(days=days) if days else None
     wanted = checked(JoinLinkRequest, {"group": group, "limit": limit, "expires_at": expires_at})
     async with opened(settings) as database:
-        owner = await owner_in(database, course, Action.MAKE_LINKS)
+        owner = await owner_in(database, course, Right.MAKE_LINKS)
         async with database.write() as session:
             link, secret = await joining.make(session, owner, **wanted.model_dump())
     return link.id, joining.address(settings.url(), secret)
@@ -175,7 +175,7 @@ async def make_join_link(
 async def list_join_links(settings: Settings, course: str | None) -> list[str]:
     """Return a line for each join link of a course, the newest first."""
     async with opened(settings) as database:
-        owner = await owner_in(database, course, Action.MANAGE_LINKS)
+        owner = await owner_in(database, course, Right.MANAGE_LINKS)
         async with database.read() as session:
             found = await joining.list_links(session, owner.course_id, limit=MOST_LISTED)
     return [_join_line(link) for link in found]
@@ -195,7 +195,7 @@ def _join_line(link: JoinLink) -> str:
 async def revoke_join_link(settings: Settings, link_id: str, course: str | None) -> None:
     """Raises: NotPossible: the course has no such join link."""
     async with opened(settings) as database:
-        owner = await owner_in(database, course, Action.MANAGE_LINKS)
+        owner = await owner_in(database, course, Right.MANAGE_LINKS)
         try:
             async with database.write() as session:
                 await joining.revoke(session, owner.course_id, link_id)

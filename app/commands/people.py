@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from app.access import identities, persons
+from app.actions.fields import ID
 from app.commands.acting import opened, owner_of, refused_in_words
 from app.courses import people
 from app.errors.commands import NotPossible
 from app.errors.members import JoinNotFound, PersonNotFound
 from app.errors.ways_in import IdentityNotFound
-from app.http.parameters import ID
 from app.privacy import deletion, export
-from app.privacy.deletion import Deleted, DeletedCourse
+from app.privacy.deletion import Deleted
 from app.settings import Settings
-from app.storage.models import Course, Person
+from app.storage.models import Person
 from grader import load_assignments
 
 AT_ONCE = 200
@@ -75,21 +73,6 @@ async def delete_person(settings: Settings, person_id: str) -> Deleted:
             raise _unknown(person_id) from exc
 
 
-async def title_of(settings: Settings, course_id: str) -> tuple[str, bool]:
-    """Return the title of a course, and whether it is archived. Raises: NotPossible: there is no such course."""
-    async with opened(settings) as database, database.read() as session:
-        course = await _course(session, course_id)
-        return course.title, course.archived_at is not None
-
-
-async def delete_course(settings: Settings, course_id: str) -> DeletedCourse:
-    """Delete a course with everything in it. Raises: NotPossible: there is no such course."""
-    async with opened(settings) as database:
-        async with database.read() as session:
-            await _course(session, course_id)
-        return await deletion.delete_course(database, course_id)
-
-
 async def delete_member(settings: Settings, member_id: str) -> Deleted:
     """Delete a member of whichever course; one who is not there is deleted already."""
     async with opened(settings) as database:
@@ -129,13 +112,6 @@ async def detach_identity(settings: Settings, person_id: str, identity_id: str) 
                 raise IdentityNotFound
             async with database.write() as session:
                 await identities.detach(session, person_id, identity_id, owner.name)
-
-
-async def _course(session: AsyncSession, course_id: str) -> Course:
-    course = await session.get(Course, course_id) if ID.fullmatch(course_id) else None
-    if course is None:
-        raise NotPossible(reason=f"there is no course {course_id!a}")
-    return course
 
 
 def _unknown(person_id: str) -> NotPossible:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.actions.fields import ID
 from app.commands.acting import opened
 from app.commands.administration import change_line, changed_items, progress_line
 from app.errors import AppError
 from app.errors.commands import NotPossible
 from app.errors.courses import CourseArchived
 from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
-from app.http.parameters import ID
 from app.settings import Settings
 from app.storage.database import Database
 from app.teaching import previews, regrades

@@ -12,8 +12,8 @@ from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 from starlette.status import HTTP_303_SEE_OTHER
 
+from app.actions.answers import answer_for
 from app.errors import AppError
-from app.http.answers import answer_for
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.pages import SAID
 from app.http.problems import problem

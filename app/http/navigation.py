@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 
 
@@ -15,31 +15,31 @@ class CoursePage:
 
     id: str
     path: str
-    action: Action
+    right: Right
 
 
 #: By section, whose name is the text ``nav.section.<id>``. The first page of a section is where its tab leads.
 SECTIONS: Mapping[str, Sequence[CoursePage]] = {
     "grades": (
-        CoursePage("course", "", Action.SEE_GRADES),
-        CoursePage("reviews", "/reviews", Action.SEE_GRADES),
-        CoursePage("regrades", "/regrades", Action.SEE_STATISTICS),
-        CoursePage("batch", "/batch", Action.HAND_IN_BATCHES),
-        CoursePage("grade_book", "/grade-book", Action.SEE_GRADES),
+        CoursePage("course", "", Right.SEE_GRADES),
+        CoursePage("reviews", "/reviews", Right.SEE_GRADES),
+        CoursePage("regrades", "/regrades", Right.SEE_STATISTICS),
+        CoursePage("batch", "/batch", Right.HAND_IN_BATCHES),
+        CoursePage("grade_book", "/grade-book", Right.SEE_GRADES),
     ),
     "members": (
-        CoursePage("members", "/members", Action.SEE_MEMBERS),
-        CoursePage("roster", "/roster", Action.MANAGE_MEMBERS),
-        CoursePage("links", "/links", Action.MANAGE_LINKS),
-        CoursePage("extensions", "/extensions", Action.SEE_GRADES),
-        CoursePage("adjustments", "/adjustments", Action.SEE_GRADES),
-        CoursePage("joins", "/joins", Action.SEE_MEMBERS),
+        CoursePage("members", "/members", Right.SEE_MEMBERS),
+        CoursePage("roster", "/roster", Right.MANAGE_MEMBERS),
+        CoursePage("links", "/links", Right.MANAGE_LINKS),
+        CoursePage("extensions", "/extensions", Right.SEE_GRADES),
+        CoursePage("adjustments", "/adjustments", Right.SEE_GRADES),
+        CoursePage("joins", "/joins", Right.SEE_MEMBERS),
     ),
     "settings": (
-        CoursePage("settings", "/settings", Action.SEE_MEMBERS),
-        CoursePage("lms", "/lms", Action.SEE_GRADES),
-        CoursePage("tokens", "/tokens", Action.MANAGE_TOKENS),
-        CoursePage("changes", "/changes", Action.SEE_MEMBERS),
+        CoursePage("settings", "/settings", Right.SEE_MEMBERS),
+        CoursePage("lms", "/lms", Right.SEE_GRADES),
+        CoursePage("tokens", "/tokens", Right.MANAGE_TOKENS),
+        CoursePage("changes", "/changes", Right.SEE_MEMBERS),
     ),
 }
 
@@ -70,7 +70,7 @@ def tabs(course_id: str, viewer: Principal, here: str | None) -> tuple[Sequence[
     sections: list[Link] = []
     pages: list[Link] = []
     for section, all_pages in SECTIONS.items():
-        allowed = [each for each in all_pages if viewer.sees_everything and viewer.has(each.action)]
+        allowed = [each for each in all_pages if viewer.sees_everything and viewer.has(each.right)]
         if not allowed:
             continue
         is_here = any(each.id == here for each in allowed)

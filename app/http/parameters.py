@@ -4,36 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
+from app.actions.fields import ID, Id, Language, Moment, Name
 from app.errors import AppError
 from app.errors.submissions import SubmissionNotFound
-from app.errors.uploads import StudentInvalid
-from app.storage.models import ID_ALPHABET, ID_LENGTH, JobStatus
+from app.storage.models import JobStatus
 from app.submissions.listing import Selection
-from app.submissions.uploads import STUDENT_CHARACTERS, check_student
 from grader import Status
 
 MAX_WAIT_SECONDS = 120
-#: Of a person's words to another one, of an adjustment, and of an extension.
-WORDS_CHARACTERS, MOST_POINTS, MOST_ATTEMPTS = 2000, 100_000, 1000
-ID = re.compile(f"[{ID_ALPHABET}]{{{ID_LENGTH}}}")
 ASSIGNMENT_ID = re.compile("[a-z0-9-]{1,64}")
-WRITTEN_OUT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
-EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-#: For the OpenAPI document: characters not allowed in a name, and names of spaces only.
-NO_NAME: dict[str, Any] = {"anyOf": [{"pattern": r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"}, {"pattern": r"^\s*$"}]}
-
-
-class Language(StrEnum):
-    EN = "en"
-    RU = "ru"
 
 
 async def language_parameter(
@@ -75,37 +60,11 @@ async def _submission_id(
     return submission_id
 
 
-def _written_out(came: object) -> object:
-    """Raises: ValueError: it is a number, which pydantic would read as seconds and the document does not mention."""
-    if not isinstance(came, datetime) and not (isinstance(came, str) and WRITTEN_OUT.match(came)):
-        raise ValueError("expected a moment with its time zone, such as 2026-09-01T00:00:00Z")
-    return came
-
-
-def _within(moment: datetime) -> datetime:
-    """Convert to UTC, within the range of the databases; moments further away mean the same."""
-    return min(max(moment, EARLIEST), LATEST).astimezone(UTC)
-
-
-def _a_name(came: str) -> str:
-    try:
-        return check_student(came)
-    except StudentInvalid as exc:
-        raise ValueError("expected printable characters, such as a name") from exc
-
-
 CourseParameter = Annotated[
     str | SkipJsonSchema[None],
     Query(description="the `id` of the course to act in; by default the token's own, and for an admin who reads, all"),
 ]
 SubmissionId = Annotated[str, Depends(_submission_id)]
-#: A name of a student or of anything else.
-Name = Annotated[
-    str,
-    Field(min_length=1, max_length=STUDENT_CHARACTERS, json_schema_extra={"not": NO_NAME}),
-    AfterValidator(_a_name),
-]
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_within)]
 Wait = Annotated[
     int, Query(ge=0, le=MAX_WAIT_SECONDS, description="answer only when graded, or after this many seconds")
 ]
@@ -122,7 +81,7 @@ LastEventId = Annotated[
 ]
 Limit = Annotated[int, Query(ge=1, le=200, description="how many at most")]
 Cursor = Annotated[
-    Annotated[str, Field(pattern=f"^{ID.pattern}$")] | SkipJsonSchema[None],
+    Id | SkipJsonSchema[None],
     Query(description="`next_cursor` of the page before; by default the first page"),
 ]
 

@@ -15,7 +15,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from app.access.tokens import Principal
-from app.http.answers import Answer
+from app.actions.answers import Answer
 from app.http.auth.proof import SAFE_METHODS
 from app.http.auth.sessions import has_session
 from app.http.pages import page, path_of
@@ -44,7 +44,7 @@ WORDS: Mapping[str, str] = {
     "too-many-requests": "too-many-requests",
 }
 NOT_FOUND = "not-found"
-#: What is missing is a link that somebody was given, and not a page.
+#: A link that somebody was given is missing, and not a page.
 OF_LINKS = frozenset({"join-link-not-found", "lti-invitation-unknown"})
 #: The same request may do better a moment later.
 TRANSIENT = frozenset({408, 429, 500, 503})

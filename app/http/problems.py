@@ -13,19 +13,18 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from app.actions.answers import ANSWERS, Answer, answer_for, words_for
 from app.errors import AppError
 from app.errors.lti import PlatformRefused, PlatformUnavailable
 from app.errors.outgoing import AnswerUnusable
 from app.errors.requests import NotAuthenticated
 from app.errors.uploads import Overloaded
 from app.errors.ways_in import IssuerUnavailable
-from app.http.answers import ANSWERS, Answer, answer_for
 from app.http.problem_pages import problem_page
 from app.http.texts import language_of
 from app.log_config import request_id_var
 from app.storage.database import CommitUnanswered, may_have_changed
 from app.storage.outage import is_ours, reason_of
-from app.texts import catalogue
 from grader.errors import without_prefix
 
 logger = logging.getLogger(__name__)
@@ -76,15 +75,8 @@ async def problem_response(request: Request, error: Exception) -> Response:
 
 def problem(answer: Answer, language: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Make the problem document: what came, what was expected, what to do."""
-    texts = catalogue()
-    status = HTTPStatus(answer.status)
-    return {
-        "type": f"{TYPE_PREFIX}{answer.slug}",
-        "title": texts.find(f"problem.{answer.slug}.title", language) or status.phrase,
-        "status": answer.status,
-        "detail": texts.find(f"problem.{answer.slug}.detail", language, **params) or status.description,
-        **params,
-    }
+    title, detail = words_for(answer, language, params)
+    return {"type": f"{TYPE_PREFIX}{answer.slug}", "title": title, "status": answer.status, "detail": detail, **params}
 
 
 def _params(request: Request, error: Exception) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from app.lti.platform_services import ANSWER_BYTES, PlatformServices, refusal
 from app.outgoing.client import Answer
 from app.storage.models import LtiPlatform
 
-#: Of one list; a course has no more people.
+#: Most pages of one list; no course has more people.
 MOST_ENTRIES = 20_000
 MOST_PAGES = 200
 

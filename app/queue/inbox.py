@@ -16,7 +16,7 @@ from starlette.datastructures import FormData
 
 from app.access.idempotency import made_with, the_same
 from app.access.limits import too_many_uploads
-from app.access.rights import Action, closed_to
+from app.access.rights import Right, closed_to
 from app.access.tokens import Principal
 from app.courses import members
 from app.courses.assignments import in_course, used_in
@@ -180,7 +180,7 @@ class Inbox:
     async def _store_together(self, submissions: Sequence[Submission]) -> Sequence[Stored | Exception]:
         refused: dict[str, Exception] = {}
         async with self._database.write() as session:
-            closed = await closed_to(session, Action.SUBMIT, {each.course_id for each in submissions})
+            closed = await closed_to(session, Right.SUBMIT, {each.course_id for each in submissions})
             # An archived course gets no new member either.
             to_open_ones = [each for each in submissions if each.course_id not in closed]
             uses = await repository.take_turns(session, to_open_ones)

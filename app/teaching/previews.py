@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from app.access.rights import Action, closed_to
+from app.access.rights import Right, closed_to
 from app.errors.courses import CourseArchived
 from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
 from app.storage.cascade import delete_rows
@@ -116,7 +116,7 @@ async def _locked(session: AsyncSession, regrade_id: str, course: str | None) ->
     courses = set(await session.scalars(of_items.where(RegradeItem.regrade_id == regrade_id).distinct()))
     if regrade.course_id is not None:
         courses.add(regrade.course_id)
-    if await closed_to(session, Action.REGRADE, courses):
+    if await closed_to(session, Right.REGRADE, courses):
         raise CourseArchived
     return regrade
 

@@ -25,12 +25,12 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
     # Which of them a course uses: the course Default all of them, a new one none.
     upload["parameters"] = [each for each in upload["parameters"] if each["name"] != "course"]
     # Which time zones there are.
-    for body in ("CourseRequest", "CourseChangeRequest"):
+    for body in ("MakeCourse", "ChangeCourse"):
         zone = document["components"]["schemas"][body]["properties"]["time_zone"]
         zone["enum"] = zone["examples"]
     # Which order dates have, and that lateness needs one of them.
     for name in ("opens", "closes", "late_percent_per_day"):
-        del document["components"]["schemas"]["RulesRequest"]["properties"][name]
+        del document["components"]["schemas"]["CourseRules"]["properties"][name]
     for each in document["paths"]["/api/v1/courses/{course_id}/assignments/{assignment_id}"]["put"]["parameters"]:
         if each["name"] == "assignment_id":
             each["schema"] = {"enum": form["assignment"]["examples"]}

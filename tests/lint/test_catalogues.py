@@ -19,6 +19,7 @@ from jinja2 import Environment, nodes
 
 import app.main
 import grader
+from app.actions.answers import ANSWERS, FRAMEWORK_ANSWERS, answer_for
 from app.courses.changes import NAMES as NAMES_IN_LOG
 from app.courses.matching import MatchedBy
 from app.courses.roster.planning import Conflict, Outcome
@@ -27,7 +28,6 @@ from app.courses.uses import DATES
 from app.errors.courses import CourseArchived
 from app.errors.requests import NotPermitted
 from app.errors.uploads import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon
-from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS, answer_for
 from app.http.navigation import SECTIONS
 from app.http.problem_pages import NOT_FOUND, WORDS
 from app.lti.grades.connection import Nightly

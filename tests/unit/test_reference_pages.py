@@ -13,7 +13,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS
+from app.actions.answers import ANSWERS, FRAMEWORK_ANSWERS
 from app.operations.metrics import Metrics
 from app.settings import ENV_PREFIX, SECRETS, Settings
 from docs.site import reference

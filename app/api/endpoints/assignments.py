@@ -9,15 +9,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic.json_schema import SkipJsonSchema
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import Moment
 from app.api.openapi import problem_answers
 from app.api.schemas.assignments import AssignmentBody, AssignmentCase, AssignmentDetail, AssignmentList, StatisticsBody
 from app.courses.assignments import used_in
 from app.errors.courses import AssignmentNotFound
 from app.errors.requests import NotPermitted
 from app.http.auth.holders import Permitted, Reader
-from app.http.parameters import Moment
 from app.http.texts import language_of
 from app.services import Services, services
 from app.teaching.statistics import statistics_of
@@ -79,7 +79,7 @@ async def read_assignment(request: Request, viewer: Reader, assignment_id: Assig
 )
 async def read_statistics(
     request: Request,
-    viewer: Annotated[Principal, Depends(Permitted(Action.SEE_STATISTICS))],
+    viewer: Annotated[Principal, Depends(Permitted(Right.SEE_STATISTICS))],
     assignment_id: AssignmentId,
     since: Annotated[
         Moment | SkipJsonSchema[None], Query(description="only submissions of this moment or later")

@@ -9,8 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_201_CREATED
 
 from app.access import persons
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.merges import MergeBody, MergeList, MergeRequest
@@ -25,7 +26,7 @@ from app.errors.members import (
 )
 from app.errors.requests import NotPermitted
 from app.http.auth.holders import Permitted
-from app.http.parameters import ID, Cursor, Limit
+from app.http.parameters import Cursor, Limit
 from app.services import services
 from app.storage.models import Merge
 
@@ -42,7 +43,7 @@ async def _merge_id(merge_id: Annotated[str, Path(description="an `id` from the 
     return merge_id
 
 
-Merger = Annotated[Principal, Depends(Permitted(Action.MERGE_PEOPLE))]
+Merger = Annotated[Principal, Depends(Permitted(Right.MERGE_PEOPLE))]
 
 router = APIRouter(prefix="/people", tags=["people"], responses=problem_answers(NotPermitted))
 

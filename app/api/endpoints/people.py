@@ -10,8 +10,9 @@ from fastapi.responses import StreamingResponse
 from starlette.status import HTTP_204_NO_CONTENT
 
 from app.access import identities
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.api.openapi import Answers, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.people import IdentityBody, PersonBody, PersonList, PersonMembershipBody
@@ -21,7 +22,7 @@ from app.errors.members import PersonNotFound
 from app.errors.requests import NotPermitted
 from app.errors.ways_in import IdentityNotFound
 from app.http.auth.holders import Permitted, Reader
-from app.http.parameters import ID, Cursor, Limit
+from app.http.parameters import Cursor, Limit
 from app.http.visibility import report_for
 from app.privacy import deletion, export
 from app.privacy.export import Scope, ShownReport
@@ -45,7 +46,7 @@ async def _person_id(person_id: Annotated[str, Path(description="an `id` from th
 
 
 PersonId = Annotated[str, Depends(_person_id)]
-Viewer = Annotated[Principal, Depends(Permitted(Action.SEE_PEOPLE))]
+Viewer = Annotated[Principal, Depends(Permitted(Right.SEE_PEOPLE))]
 
 router = APIRouter(tags=["people"], responses=problem_answers(NotPermitted))
 
@@ -126,7 +127,7 @@ async def export_me(request: Request, holder: Reader) -> StreamingResponse:
 @router.delete("/people/{person_id}", summary="Delete a person", responses=problem_answers(PersonNotFound))
 async def delete_person(
     request: Request,
-    holder: Annotated[Principal, Depends(Permitted(Action.DELETE_PEOPLE))],  # noqa: ARG001
+    holder: Annotated[Principal, Depends(Permitted(Right.DELETE_PEOPLE))],  # noqa: ARG001
     person_id: PersonId,
 ) -> DeletedBody:
     """Delete a person with all memberships, files, reports, tokens and identities. This cannot be undone.
@@ -145,7 +146,7 @@ async def delete_person(
 )
 async def detach_identity(
     request: Request,
-    holder: Annotated[Principal, Depends(Permitted(Action.MERGE_PEOPLE))],
+    holder: Annotated[Principal, Depends(Permitted(Right.MERGE_PEOPLE))],
     person_id: PersonId,
     identity_id: Annotated[str, Path(description="an `id` of the person's `identities`")],
 ) -> Response:

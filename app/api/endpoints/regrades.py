@@ -10,8 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_202_ACCEPTED
 
 from app.access.idempotency import made_before, make_once
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.regrades import (
@@ -27,7 +28,7 @@ from app.errors.requests import NotPermitted
 from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
 from app.errors.uploads import IdempotencyKeyReused
 from app.http.auth.holders import Permitted
-from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
+from app.http.parameters import Cursor, IdempotencyKey, Limit
 from app.services import services
 from app.storage.models import Regrade, StoredReport
 from app.submissions.grades import points_of
@@ -44,8 +45,8 @@ async def _regrade_id(regrade_id: Annotated[str, Path(description="an `id` from 
 
 RegradeId = Annotated[str, Depends(_regrade_id)]
 
-Regrader = Annotated[Principal, Depends(Permitted(Action.REGRADE))]
-Viewer = Annotated[Principal, Depends(Permitted(Action.SEE_STATISTICS))]
+Regrader = Annotated[Principal, Depends(Permitted(Right.REGRADE))]
+Viewer = Annotated[Principal, Depends(Permitted(Right.SEE_STATISTICS))]
 
 router = APIRouter(
     prefix="/regrades",

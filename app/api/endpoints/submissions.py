@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.access.rights import Action, check_course
+from app.access.rights import Right, check_course
 from app.access.tokens import Principal
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
 from app.api.openapi import JSON_BODY, UPLOAD_BODY, problem_answers
@@ -75,7 +75,7 @@ async def create_submission(
     request: Request,
     response: Response,
     # An archived course still answers an upload that came before, under its idempotency key.
-    submitter: Annotated[Principal, Depends(Permitted(Action.SUBMIT, archived_too=True))],
+    submitter: Annotated[Principal, Depends(Permitted(Right.SUBMIT, archived_too=True))],
     wait: Wait = 0,
     idempotency_key: IdempotencyKey = None,
 ) -> SubmissionBody:
@@ -159,14 +159,14 @@ async def read_submission(
     responses=problem_answers(CourseArchived, SubmissionNotFound, NotCancellable),
 )
 async def cancel_submission(
-    request: Request, viewer: Annotated[Principal, Depends(Permitted(Action.CANCEL))], submission_id: SubmissionId
+    request: Request, viewer: Annotated[Principal, Depends(Permitted(Right.CANCEL))], submission_id: SubmissionId
 ) -> SubmissionBody:
     """Cancel a submission that still waits for its first report. Asking twice changes nothing. The attempt counts as
     used."""
     parts = services(request)
     async with parts.database.write() as session:
         submission = await repository.existing_submission(session, submission_id, viewer)
-        await check_course(session, Action.CANCEL, submission.course_id)
+        await check_course(session, Right.CANCEL, submission.course_id)
         if not await repository.cancel(session, submission_id):
             raise NotCancellable(job_status=submission.job_status)
     return await _body(request, submission_id, viewer)
@@ -179,7 +179,7 @@ async def cancel_submission(
 )
 async def decide_submission(
     request: Request,
-    viewer: Annotated[Principal, Depends(Permitted(Action.DECIDE))],
+    viewer: Annotated[Principal, Depends(Permitted(Right.DECIDE))],
     submission_id: SubmissionId,
     wanted: DecisionRequest,
 ) -> SubmissionBody:
@@ -189,7 +189,7 @@ async def decide_submission(
     """
     async with services(request).database.write() as session:
         submission = await repository.existing_submission(session, submission_id, viewer)
-        await check_course(session, Action.DECIDE, submission.course_id)
+        await check_course(session, Right.DECIDE, submission.course_id)
         if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=viewer.name):
             raise NotHeld
     return await _body(request, submission_id, viewer)

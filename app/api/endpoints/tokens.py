@@ -10,8 +10,9 @@ from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from app.access import tokens
 from app.access.idempotency import made_before, make_once
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.tokens import NewTokenBody, TokenBody, TokenList, TokenRequest
@@ -19,12 +20,12 @@ from app.errors.courses import CourseArchived
 from app.errors.requests import NotPermitted, TokenMadeBefore, TokenNotFound
 from app.errors.uploads import IdempotencyKeyReused, MemberRemoved
 from app.http.auth.holders import Permitted
-from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
+from app.http.parameters import Cursor, IdempotencyKey, Limit
 from app.services import service_url, services
 from app.storage.models import Role, Token
 
-Maker = Annotated[Principal, Depends(Permitted(Action.MAKE_TOKENS))]
-Manager = Annotated[Principal, Depends(Permitted(Action.MANAGE_TOKENS))]
+Maker = Annotated[Principal, Depends(Permitted(Right.MAKE_TOKENS))]
+Manager = Annotated[Principal, Depends(Permitted(Right.MANAGE_TOKENS))]
 
 router = APIRouter(prefix="/tokens", tags=["tokens"])
 
@@ -57,7 +58,7 @@ async def create_token(
     make another, with another key.
     """
     if wanted.role != Role.SUBMITTER:
-        maker.check(Action.MAKE_TOKENS_OF_STAFF)
+        maker.check(Right.MAKE_TOKENS_OF_STAFF)
     secret = tokens.new_token()
     meant = {**wanted.model_dump(), "course_id": maker.course_id}
     parts = services(request)

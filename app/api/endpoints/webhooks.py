@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
 from app.access.idempotency import made_before, make_once
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.webhooks import (
@@ -27,7 +28,7 @@ from app.errors.outgoing import TargetRefused, TooManyWebhooks, WebhookNotFound
 from app.errors.requests import NotPermitted
 from app.errors.uploads import IdempotencyKeyReused
 from app.http.auth.holders import Permitted
-from app.http.parameters import ID, Cursor, IdempotencyKey, Limit
+from app.http.parameters import Cursor, IdempotencyKey, Limit
 from app.outgoing.targets import check_url
 from app.services import services
 from app.storage.models import Delivery, Webhook
@@ -42,8 +43,8 @@ async def _webhook_id(webhook_id: Annotated[str, Path(description="an `id` from 
     return webhook_id
 
 
-Maker = Annotated[Principal, Depends(Permitted(Action.MAKE_WEBHOOKS))]
-Holder = Annotated[Principal, Depends(Permitted(Action.MANAGE_WEBHOOKS))]
+Maker = Annotated[Principal, Depends(Permitted(Right.MAKE_WEBHOOKS))]
+Holder = Annotated[Principal, Depends(Permitted(Right.MANAGE_WEBHOOKS))]
 WebhookId = Annotated[str, Depends(_webhook_id)]
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problem_answers(NotPermitted))

@@ -7,8 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, WHOLE, Body, Page, Request, both, given, not_, one_of
-from app.http.parameters import ID, NO_NAME, Moment, Name
+from app.actions.fields import ID, NO_NAME, WHOLE, ActionRequest, Moment, Name, both, given, not_, one_of
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page
 from app.storage.models import utc_now
 
 EXAMPLE_LINK = "https://grader.example.org/enter?token=lstmg_3x..."
@@ -22,7 +22,7 @@ _ONE = {"all": {"const": True}, "never_used": {"const": True}}
 _GIVEN = [given("members"), *(given(name, value) for name, value in _ONE.items())]
 
 
-class LinksRequest(Request):
+class LinksRequest(ActionRequest):
     """Exactly one of the three."""
 
     model_config = ConfigDict(
@@ -80,7 +80,7 @@ class EndedLinks(Body):
     ended: int = Field(description="how many links worked until now", examples=[1])
 
 
-class JoinLinkRequest(Request):
+class JoinLinkRequest(ActionRequest):
     group: Name | None = Field(
         None,
         description="the group of those who come by it",

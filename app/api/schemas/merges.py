@@ -6,11 +6,11 @@ from datetime import datetime
 
 from pydantic import Field
 
-from app.api.schemas.base import EXAMPLE_ID, Body, Page, Request
-from app.http.parameters import ID
+from app.actions.fields import ID, ActionRequest
+from app.api.schemas.base import EXAMPLE_ID, Body, Page
 
 
-class MergeRequest(Request):
+class MergeRequest(ActionRequest):
     person: str = Field(
         pattern=f"^{ID.pattern}$",
         description="the `person` of a member who is the same human being; nothing is left of it",

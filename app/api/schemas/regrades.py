@@ -7,8 +7,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from app.api.schemas.base import EXAMPLE_ID, Body, Page, Request, both, given, not_, one_of
-from app.http.parameters import ID, Moment, Name
+from app.actions.fields import ID, ActionRequest, Moment, Name, both, given, not_, one_of
+from app.api.schemas.base import EXAMPLE_ID, Body, Page
 from app.storage.models import JobStatus
 from app.submissions.listing import Selection
 from grader import Status
@@ -20,7 +20,7 @@ _NOT_EXACTLY_ONE = one_of(
 _NO_CONDITION = not_(one_of(*map(given, ("student", "assignment", "job_status", "status", "since"))))
 
 
-class SelectionBody(Request):
+class SelectionBody(ActionRequest):
     """A filter: at least one condition; several are combined with "and"."""
 
     model_config = ConfigDict(json_schema_extra=not_(_NO_CONDITION))
@@ -38,7 +38,7 @@ class SelectionBody(Request):
         return self
 
 
-class RegradeRequest(Request):
+class RegradeRequest(ActionRequest):
     """A choice of submissions by exactly one of ids, a filter, and all."""
 
     model_config = ConfigDict(

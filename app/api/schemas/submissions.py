@@ -7,7 +7,8 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page, Request
+from app.actions.fields import ActionRequest
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page
 from app.api.schemas.grading.counted import CountedBody
 from app.api.schemas.grading.exceptions import Words
 from app.storage.models import HoldDecision, JobStatus
@@ -46,7 +47,7 @@ class HoldBody(Body):
     reason: str | None = Field(description="in the teacher's words")
 
 
-class DecisionRequest(Request):
+class DecisionRequest(ActionRequest):
     decision: HoldDecision
     reason: Words = Field(description="for the student to read")
 

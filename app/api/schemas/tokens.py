@@ -8,14 +8,14 @@ from typing import Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from app.access.tokens import OWNER
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page, Request, both, given, not_
-from app.http.parameters import NO_NAME, Moment, Name
+from app.actions.fields import NO_NAME, ActionRequest, Moment, Name, both, given, not_
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page
 from app.storage.models import Role
 
 _STUDENT_WHO_IS_NONE = both(given("student"), given("role", not_({"const": "submitter"})))
 
 
-class TokenRequest(Request):
+class TokenRequest(ActionRequest):
     model_config = ConfigDict(json_schema_extra=not_(_STUDENT_WHO_IS_NONE))
 
     name: Name = Field(

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from pydantic import Field
 
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page, Request
+from app.actions.fields import ActionRequest
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page
 
 
-class WebhookRequest(Request):
+class WebhookRequest(ActionRequest):
     url: str = Field(
         max_length=2000,
         pattern="^https?://",

@@ -9,21 +9,23 @@ import contextlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.access import sessions, tokens
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal, hash_secret
+from app.actions.asking import Action, Asking
+from app.actions.fields import ID
 from app.errors.courses import CourseNotFound
 from app.errors.requests import NotAuthenticated, SessionMissing
 from app.errors.ways_in import NoCourseYet
 from app.http.auth.proof import SAFE_METHODS, check_origin
 from app.http.auth.sessions import FRAMED, has_session, prolong_framed, session_sha256
 from app.http.frames import token_of
-from app.http.parameters import ID, CourseParameter
+from app.http.parameters import CourseParameter
 from app.http.written import written_in
 from app.services import operations, services
 from app.storage.batches import Batcher
@@ -83,12 +85,12 @@ def holders(database: Database) -> Batcher[str, Principal | None]:
 class Permitted:
     """A dependency that gives the holder of the token, if it has this right (`Principal.check`)."""
 
-    action: Action
+    right: Right
     #: Whether the transaction refuses what an archived course no longer takes.
     archived_too: bool = False
 
     async def __call__(self, holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
-        holder.check(self.action, archived_too=self.archived_too)
+        holder.check(self.right, archived_too=self.archived_too)
         return holder
 
 
@@ -96,7 +98,7 @@ class Permitted:
 class PermittedIn:
     """A dependency that gives the holder of the token, acting in the course of the path, if it has this right there."""
 
-    action: Action
+    right: Right
 
     async def __call__(
         self,
@@ -106,8 +108,52 @@ class PermittedIn:
     ) -> Principal:
         """Raises: CourseNotFound: there is no such course, or the holder acts in another one."""
         holder = await _in_course(request, holder, course_id)
-        holder.check(self.action)
+        holder.check(self.right)
         return holder
+
+
+def asking(request: Request, holder: Principal) -> Asking:
+    """Return somebody who asks for actions by this request."""
+    parts = services(request)
+    return Asking(holder, parts.database, parts.assignments)
+
+
+@dataclass(frozen=True)
+class AsksFor:
+    """Names the action that a route asks for. Its dependencies refuse before the body is read."""
+
+    action: Action[..., Any]
+
+    @property
+    def right(self) -> Right:
+        return self.action.right
+
+    def checked(self, request: Request, holder: Principal) -> Asking:
+        self.action.check(holder)
+        return asking(request, holder)
+
+
+@dataclass(frozen=True)
+class Asks(AsksFor):
+    """A dependency of a route that asks for an action: it gives who asks."""
+
+    async def __call__(self, request: Request, holder: Annotated[Principal, Depends(token_holder)]) -> Asking:
+        return self.checked(request, holder)
+
+
+@dataclass(frozen=True)
+class AsksIn(AsksFor):
+    """The same for the course of the path."""
+
+    async def __call__(
+        self,
+        request: Request,
+        holder: Annotated[Principal, Depends(token_holder)],
+        course_id: Annotated[str, Path(description="the `id` of a course", examples=[DEFAULT_COURSE])],
+    ) -> Asking:
+        """Raises: CourseNotFound: there is no such course, or the holder acts in another one."""
+        holder = await _in_course(request, holder, course_id)
+        return self.checked(request, holder)
 
 
 async def monitor(
@@ -129,7 +175,7 @@ async def monitor(
         holder = (await tokens.find_holders(session, [sha256])).get(sha256)
     if holder is None:
         raise NotAuthenticated
-    holder.check(Action.SEE_METRICS)
+    holder.check(Right.SEE_METRICS)
 
 
 async def session_holder(request: Request, course: CourseParameter = None) -> Principal:
@@ -158,7 +204,7 @@ async def _session_holder(request: Request, course: str | None) -> Principal:
     course = request.path_params.get("course_id", course)
     async with services(request).database.read() as session:
         of = request.path_params.get("submission_id")
-        # What is no id is refused later, and not every text can be asked for: PostgreSQL takes no NUL.
+        # A text that is no id is refused later, and not every text can be asked for: PostgreSQL takes no NUL.
         ids = [each if each and ID.fullmatch(each) else None for each in (course, of)]
         holder = await sessions.find_holder(session, sha256, ids[0], submission_id=ids[1])
         person = None if holder else await sessions.find_person(session, sha256)
@@ -181,11 +227,19 @@ class PageFor:
     A page that shows what an archived course still shows names a right to read, and its forms one to change.
     """
 
-    action: Action
+    right: Right
 
     async def __call__(self, holder: Annotated[Principal, Depends(session_holder)]) -> Principal:
-        holder.check(self.action)
+        holder.check(self.right)
         return holder
+
+
+@dataclass(frozen=True)
+class FormAsks(AsksFor):
+    """A dependency of a page's form that asks for an action: it gives who asks, in the course of the page."""
+
+    async def __call__(self, request: Request, holder: Annotated[Principal, Depends(session_holder)]) -> Asking:
+        return self.checked(request, holder)
 
 
 async def signed_in(request: Request) -> None:
@@ -198,5 +252,5 @@ async def signed_in(request: Request) -> None:
         await session_holder(request)
 
 
-Reader = Annotated[Principal, Depends(Permitted(Action.READ))]
+Reader = Annotated[Principal, Depends(Permitted(Right.READ))]
 SessionHolder = Annotated[Principal, Depends(session_holder)]

@@ -23,8 +23,8 @@ from sqlalchemy import select
 
 from app.errors.lti import PlatformRefused, TokenRefused
 from app.lti.grades import lineitems
+from app.lti.grades.expected import settled
 from app.lti.grades.scores import below
-from app.lti.grades.wanted import settled
 from app.lti.pages import entries, pages
 from app.lti.platform_services import LIST_BYTES, RESULT_SCOPE, PlatformServices
 from app.storage.database import Database

@@ -35,7 +35,7 @@ LINEITEM = "application/vnd.ims.lis.v2.lineitem+json"
 LINEITEMS = "application/vnd.ims.lis.v2.lineitemcontainer+json"
 #: Open edX makes no line item with a longer label.
 LABEL_CHARACTERS = 100
-#: Of a maximum that a platform names.
+#: The largest maximum that a platform may name.
 LARGEST = 1e9
 #: A process that looks for longer has died: the sender stops a try before that.
 TURN = timedelta(seconds=180)

@@ -6,26 +6,26 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.errors.requests import FieldsWrong
 from app.errors.submissions import NotHeld
 from app.http.auth.holders import PageFor
+from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.parameters import SubmissionId
+from app.http.staff import staff_page, titles_of, words
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import CourseAssignment, HoldDecision
 from app.submissions import repository
 from app.teaching import holds, regrades
 from app.teaching.overview.attention import failed_ids, names_of
-from app.web.course.asking import staff_page, titles_of, words
 from app.web.course.words import reason_of_hold
-from app.web.manage.fields import Fields, form_context
 
-Decider = Annotated[Principal, Depends(PageFor(Action.DECIDE))]
-Regrader = Annotated[Principal, Depends(PageFor(Action.REGRADE))]
+Decider = Annotated[Principal, Depends(PageFor(Right.DECIDE))]
+Regrader = Annotated[Principal, Depends(PageFor(Right.REGRADE))]
 
 router = APIRouter(prefix="/courses/{course_id}")
 

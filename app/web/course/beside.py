@@ -10,10 +10,12 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.courses import course as courses
 from app.errors.submissions import SubmissionNotFound
 from app.http.auth.holders import SessionHolder
-from app.http.parameters import ID, SubmissionId
+from app.http.parameters import SubmissionId
+from app.http.staff import staff_page, titles_of
 from app.http.texts import language_of
 from app.http.visibility import report_for
 from app.services import services
@@ -21,7 +23,6 @@ from app.submissions.sources import difference_of_reports
 from app.submissions.standing import Standing, standing_of
 from app.teaching.grade_list import used_assignments
 from app.teaching.overview.attention import names_of
-from app.web.course.asking import staff_page, titles_of
 from grader.report.messages import render
 from grader.report.model import MEASURED
 

@@ -10,14 +10,15 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import QueryParams
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import LATEST
 from app.courses import course as courses
 from app.courses.assignments import in_course
 from app.courses.uses import UsedAssignment
 from app.http.auth.holders import PageFor
 from app.http.forms import see_other
-from app.http.parameters import LATEST
+from app.http.staff import staff_page, titles_of
 from app.http.texts import language_of
 from app.services import Services, services
 from app.storage.models import CourseAssignment
@@ -26,7 +27,6 @@ from app.teaching.outdated import outdated_of
 from app.teaching.overview.attention import attention
 from app.teaching.overview.table import Filter, Table, Wanted, grade_table
 from app.texts import text
-from app.web.course.asking import staff_page, titles_of
 from app.web.course.words import reason_of_hold
 
 #: Orders besides those by points at an assignment.
@@ -36,7 +36,7 @@ router = APIRouter()
 
 
 @router.get("/courses/{course_id}")
-async def course_page(request: Request, viewer: Annotated[Principal, Depends(PageFor(Action.READ))]) -> Response:
+async def course_page(request: Request, viewer: Annotated[Principal, Depends(PageFor(Right.READ))]) -> Response:
     """Show the course to its staff; others get their own work in it."""
     if not viewer.sees_everything:
         asked = [*request.query_params.multi_items(), ("course", viewer.course_id)]
@@ -48,7 +48,7 @@ async def course_page(request: Request, viewer: Annotated[Principal, Depends(Pag
         wanted = wanted_of(request.query_params, uses)
         table = await grade_table(session, parts.assignments, uses, course.id, wanted)
         needed = await attention(session, course.id)
-        outdated = await outdated_of(session, parts.assignments, course.id) if viewer.may(Action.REGRADE) else ()
+        outdated = await outdated_of(session, parts.assignments, course.id) if viewer.may(Right.REGRADE) else ()
     language = language_of(request)
     reasons = {each.submission.id: reason_of_hold(each.report, language) for each in needed.held.listed}
     titles = titles_of(request, uses)

@@ -7,28 +7,28 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID, MOST_ATTEMPTS, MOST_POINTS
 from app.courses import course as courses
 from app.courses import extensions
 from app.errors.requests import FieldsWrong
 from app.errors.teaching import AdjustmentNotFound, AdjustmentReplaced, CommentNotFound
 from app.http.auth.holders import PageFor
+from app.http.fields import Fields
 from app.http.forms import fields_of, form_of, see_other
-from app.http.parameters import ID, MOST_ATTEMPTS, MOST_POINTS
+from app.http.staff import AssignmentId, MemberId, words
 from app.services import services
 from app.teaching import adjustments, comments
 from app.teaching.adjustments import Wanted
 from app.teaching.places import check_submission, find_place, take_place
-from app.web.course.asking import AssignmentId, MemberId, words
 from app.web.course.members import show_work
-from app.web.manage.fields import Fields
 
 WORK = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
 
-Adjuster = Annotated[Principal, Depends(PageFor(Action.ADJUST))]
-Extender = Annotated[Principal, Depends(PageFor(Action.EXTEND))]
-Commenter = Annotated[Principal, Depends(PageFor(Action.COMMENT))]
+Adjuster = Annotated[Principal, Depends(PageFor(Right.ADJUST))]
+Extender = Annotated[Principal, Depends(PageFor(Right.EXTEND))]
+Commenter = Annotated[Principal, Depends(PageFor(Right.COMMENT))]
 
 router = APIRouter(prefix=WORK)
 

@@ -15,20 +15,20 @@ from app.errors import AppError
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.errors.teaching import AdjustmentReplaced
+from app.http.fields import Fields, form_context, local
+from app.http.staff import AssignmentId, Grader, MemberId, staff_page, titles_of
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import MemberRole
 from app.submissions.derivation import step_in_words
 from app.teaching.overview.work import Work, work_of
 from app.texts import text
-from app.web.course.asking import AssignmentId, MemberId, Staff, staff_page, titles_of
-from app.web.manage.fields import Fields, form_context, local
 
 router = APIRouter()
 
 
 @router.get("/courses/{course_id}/members/{member_id}")
-async def member_page(request: Request, viewer: Staff, member_id: MemberId) -> Response:
+async def member_page(request: Request, viewer: Grader, member_id: MemberId) -> Response:
     """Show a member: the facts, and the work at every assignment."""
     parts = services(request)
     async with parts.database.read() as session:
@@ -51,7 +51,7 @@ async def member_page(request: Request, viewer: Staff, member_id: MemberId) -> R
 
 
 @router.get("/courses/{course_id}/members/{member_id}/assignments/{assignment_id}")
-async def work_page(request: Request, viewer: Staff, member_id: MemberId, assignment_id: AssignmentId) -> Response:
+async def work_page(request: Request, viewer: Grader, member_id: MemberId, assignment_id: AssignmentId) -> Response:
     """Show a student's work at one assignment, with the forms for an adjustment, an extension, a comment."""
     return await show_work(request, viewer, member_id, assignment_id)
 

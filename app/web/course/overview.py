@@ -11,13 +11,13 @@ from fastapi import APIRouter, Request, Response
 
 from app.courses import course as courses
 from app.courses.assignments import in_course
+from app.http.staff import AssignmentId, Grader, staff_page, the_use, titles_of
 from app.http.texts import language_of
 from app.services import services
 from app.teaching.grade_list import used_assignments
 from app.teaching.overview.activity import Activity, activity, moments_of
 from app.teaching.overview.table import Wanted, grade_table
 from app.teaching.statistics import BINS, Misconception, Statistics, statistics_of
-from app.web.course.asking import AssignmentId, Staff, staff_page, the_use, titles_of
 from app.web.course.words import step_in_words
 from grader.report.messages import title_of
 from grader.report.numbers import percent
@@ -36,7 +36,7 @@ class Bar:
 
 
 @router.get("/courses/{course_id}/assignments/{assignment_id}/overview")
-async def overview(request: Request, viewer: Staff, assignment_id: AssignmentId) -> Response:
+async def overview(request: Request, viewer: Grader, assignment_id: AssignmentId) -> Response:
     parts, language = services(request), language_of(request)
     async with parts.database.read() as session:
         course = await courses.existing(session, viewer.course_id)

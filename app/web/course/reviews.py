@@ -6,37 +6,37 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.courses import course as courses
 from app.errors import AppError
 from app.errors.requests import FieldsWrong
 from app.errors.teaching import ReviewAnswered
 from app.http.auth.holders import PageFor
+from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
-from app.http.parameters import ID
+from app.http.staff import Grader, ReviewId, staff_page, titles_of, words
 from app.services import services
 from app.teaching import reviews
 from app.teaching.grade_list import used_assignments
 from app.teaching.overview.attention import names_of
-from app.web.course.asking import ReviewId, Staff, staff_page, titles_of, words
-from app.web.manage.fields import Fields, form_context
 
 #: Requests on one page.
 ROWS = 30
 
-Answerer = Annotated[Principal, Depends(PageFor(Action.ANSWER_REVIEWS))]
+Answerer = Annotated[Principal, Depends(PageFor(Right.ANSWER_REVIEWS))]
 
 router = APIRouter(prefix="/courses/{course_id}/reviews")
 
 
 @router.get("")
-async def reviews_page(request: Request, viewer: Staff) -> Response:
+async def reviews_page(request: Request, viewer: Grader) -> Response:
     return await _page(request, viewer)
 
 
 @router.get("/{review_id}")
-async def review_page(request: Request, viewer: Staff, review_id: ReviewId) -> Response:
+async def review_page(request: Request, viewer: Grader, review_id: ReviewId) -> Response:
     """Show one request, with the form for the answer."""
     return await _one(request, viewer, review_id)
 

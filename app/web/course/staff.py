@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.storage.models import MemberRole, Membership, Submission
@@ -28,7 +28,7 @@ async def staff_context(session: AsyncSession, viewer: Principal, submission: Su
         "staff": {
             "name": names.get(submission.membership_id),
             "is_student": member.role == MemberRole.STUDENT,
-            "may": {action.value: acting.may(action) for action in Action},
+            "may": {right.value: acting.may(right) for right in Right},
             "is_closed": acting.in_archived,
             "before": before,
             "after": after,

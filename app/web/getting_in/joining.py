@@ -19,10 +19,10 @@ from starlette.status import HTTP_303_SEE_OTHER
 from app.access import joining, sessions
 from app.access.joining import Newcomer
 from app.access.tokens import Principal, hash_secret, sign_in_link
+from app.actions.answers import answer_for
 from app.errors import AppError
 from app.errors.requests import EmailInvalid, FormExpired
 from app.errors.uploads import StudentInvalid
-from app.http.answers import answer_for
 from app.http.auth.proof import check_origin
 from app.http.auth.sessions import open_session, session_sha256, signed_in_as
 from app.http.cookies import keep, read

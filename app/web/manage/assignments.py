@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions import courses as actions
+from app.actions.asking import Asking
+from app.actions.courses import ChangeAssignment, CourseRules
 from app.courses import course as courses
 from app.courses import uses
 from app.courses.assignments import Rules
@@ -19,16 +21,13 @@ from app.courses.uses import DATES
 from app.errors import AppError
 from app.errors.courses import AssignmentInUse, AssignmentNotFound, LateWithoutDue, RulesContradictory
 from app.errors.requests import FieldsWrong
+from app.http.auth.holders import FormAsks
+from app.http.fields import Fields, form_context, local
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
+from app.http.staff import AssignmentId, Staff
 from app.services import services
-from app.web.course.asking import AssignmentId
-from app.web.manage.asking import Staff
-from app.web.manage.fields import Fields, form_context, local
-from app.web.manage.settings import AssignmentManager
 
-MOST_POINTS = 100_000
-MOST_ATTEMPTS = 1000
 MOST_PAUSE_MINUTES = 30 * 24 * 60
 #: A ticked box ``no_<name>``: the file sets this, and the course sets none.
 CAN_BE_NONE = (*DATES, "limit")
@@ -42,64 +41,58 @@ async def rules_page(request: Request, viewer: Staff, assignment_id: AssignmentI
 
 
 @router.post("")
-async def change(request: Request, holder: AssignmentManager, assignment_id: AssignmentId) -> Response:
+async def change(
+    request: Request,
+    asking: Annotated[Asking, Depends(FormAsks(actions.change_assignment))],
+    assignment_id: AssignmentId,
+) -> Response:
     """Set dates and rules. They count at once, for what was handed in, too."""
-    parts = services(request)
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
+    async with asking.database.read() as session:
+        course = await courses.existing(session, asking.course_id)
+        used = await uses.find_used(session, course.id, assignment_id, asking.assignments)
+        has_students = (await courses.sizes(session, [course.id]))[course.id].students
     try:
-        async with parts.database.write() as session:
-            course = await courses.existing(session, holder.course_id)
-            used = await uses.find_used(session, course.id, assignment_id, parts.assignments)
-            rules = _rules(fields, ZoneInfo(course.time_zone), Rules.model_validate(used.use.rules))
-            given = {
-                "title": fields.name("title"),
-                "grade_book_points": fields.number("grade_book_points", least=0.01, most=MOST_POINTS),
-                "rules": rules,
-            }
-            fields.check()
-            where = (session, course.id, assignment_id, parts.assignments)
-            await uses.change(*where, given, holder.name, [name for name in RULES if name not in rules])
-            has_students = (await courses.sizes(session, [course.id]))[course.id].students
+        rules = _rules(fields, ZoneInfo(course.time_zone), Rules.model_validate(used.use.rules))
+        in_file = [name for name in RULES if name not in rules.model_fields_set]
+        await actions.change_assignment(
+            asking, assignment_id, fields.read(ChangeAssignment, rules=rules, as_in_file=in_file)
+        )
     except (FieldsWrong, RulesContradictory, LateWithoutDue) as refusal:
-        return await _page(request, holder, assignment_id, fields, refusal)
+        return await _page(request, asking.holder, assignment_id, fields, refusal)
     onward = "settings" if has_students else "start"  # A course that begins has its next steps there.
-    return see_other(f"/courses/{holder.course_id}/{onward}", said="assignment.changed")
+    return see_other(f"/courses/{asking.course_id}/{onward}", said="assignment.changed")
 
 
 @router.post("/remove")
-async def remove(request: Request, holder: AssignmentManager, assignment_id: AssignmentId) -> Response:
+async def remove(
+    request: Request,
+    asking: Annotated[Asking, Depends(FormAsks(actions.remove_assignment))],
+    assignment_id: AssignmentId,
+) -> Response:
     """Let the course use it no more. In the course Default the file's own dates and rules hold again."""
     try:
-        async with form_of(request), services(request).database.write() as session:
-            await uses.remove(session, holder.course_id, assignment_id, holder.name)
+        async with form_of(request):
+            await actions.remove_assignment(asking, assignment_id)
     except AssignmentInUse as refusal:
-        return await _page(request, holder, assignment_id, refusal=refusal)
+        return await _page(request, asking.holder, assignment_id, refusal=refusal)
     except AssignmentNotFound:
         pass  # The form was sent twice.
-    return see_other(f"/courses/{holder.course_id}/settings", said="assignment.removed")
+    return see_other(f"/courses/{asking.course_id}/settings", said="assignment.removed")
 
 
-def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> dict[str, Any]:
-    """Read the rules that the course sets, as JSON has them."""
+def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> CourseRules:
+    """Read the rules that the course sets. An empty field means that the file's holds."""
     minutes = fields.number("cooldown_minutes", most=MOST_PAUSE_MINUTES)
-    read: dict[str, Any] = {
-        **{name: _as_json(fields.moment(name, zone, getattr(stored, name))) for name in DATES},
-        "late_percent_per_day": fields.number("late_percent_per_day", most=100),
-        "late_percent_max": fields.number("late_percent_max", most=100),
-        "limit": fields.whole("limit", least=1, most=MOST_ATTEMPTS),
-        "cooldown_seconds": None if minutes is None else round(minutes * 60),
-        "counts": fields.choice("counts", ("", "best", "last"), "") or None,
-    }
-    given = {name: value for name, value in read.items() if value is not None}
+    more: dict[str, Any] = {} if minutes is None else {"cooldown_seconds": round(minutes * 60)}
     # A box that was ticked when the page was opened yields to what is typed beside it.
     was_none = {name for name in stored.model_fields_set if getattr(stored, name) is None}
-    none = {name for name in CAN_BE_NONE if fields.has(f"no_{name}")} - (was_none & given.keys())
-    return given | dict.fromkeys(none)
-
-
-def _as_json(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
+    more |= {
+        name: None for name in CAN_BE_NONE if fields.has(f"no_{name}") and not (name in was_none and fields.has(name))
+    }
+    dates = {name: getattr(stored, name) for name in DATES}
+    return fields.read(CourseRules, zone=zone, stored=dates, filled_only=True, **more)
 
 
 def _filled(rules: Mapping[str, Any], zone: ZoneInfo) -> dict[str, str]:
@@ -150,6 +143,6 @@ async def _page(
         in_use=in_use,
         file=file,
         of_file=uses.rules_of(file) if file else None,
-        may_change=viewer.may(Action.MANAGE_ASSIGNMENTS),
+        may_change=viewer.may(Right.MANAGE_ASSIGNMENTS),
         **context,
     )

@@ -10,18 +10,17 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
 
+from app.actions.fields import ID
 from app.courses import changes
 from app.courses import course as courses
 from app.courses.changes import LINKS, NAMES, Subjects
 from app.http.makers import maker_in_words
 from app.http.pages import page
-from app.http.parameters import ID
+from app.http.staff import ROWS, Staff, every_title
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import Change, Membership
 from app.texts import text
-from app.web.course.asking import every_title
-from app.web.manage.asking import ROWS, Staff
 from grader.report import numbers
 
 #: Values that are moments in ISO 8601, and what the texts of values begin with that have words of their own.

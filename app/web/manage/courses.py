@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request, Response
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.idempotency import made_before, make_once
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions import courses as actions
+from app.actions.asking import Asking
+from app.actions.courses import MakeCourse
 from app.courses import course as courses
 from app.courses import uses
 from app.errors.requests import FieldsWrong
-from app.http.auth.holders import PageFor, SessionHolder
+from app.http.auth.holders import FormAsks, PageFor, SessionHolder
 from app.http.auth.sessions import session_person
+from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
+from app.http.staff import ROWS, Staff, cursor_of
 from app.http.texts import language_of
 from app.services import services
-from app.storage.models import Course
-from app.web.manage.asking import ROWS, Staff, cursor_of
-from app.web.manage.fields import Fields, form_context
-from grader.report.messages import LANGUAGES
 
-#: What the form begins with, until a script asks the browser.
+#: The time zone in the form until a script asks the browser.
 ZONES = {"ru": "Europe/Moscow", "en": "UTC"}
 
-Maker = Annotated[Principal, Depends(PageFor(Action.MAKE_COURSES))]
+Maker = Annotated[Principal, Depends(PageFor(Right.MAKE_COURSES))]
 
 router = APIRouter()
 
@@ -44,7 +43,7 @@ async def list_courses(request: Request, viewer: SessionHolder, page_from: str |
             found = await courses.list_courses(session, only=viewer.course, limit=ROWS + 1, before=cursor_of(page_from))
             rows = [(each, viewer.role.value) for each in found]
         sizes = await courses.sizes(session, [each.id for each, _ in rows])
-        is_first = viewer.may(Action.MAKE_COURSES) and await courses.is_first_wanted(session)
+        is_first = viewer.may(Right.MAKE_COURSES) and await courses.is_first_wanted(session)
     return page(
         request,
         "manage/courses.html",
@@ -52,7 +51,7 @@ async def list_courses(request: Request, viewer: SessionHolder, page_from: str |
         rows=rows[:ROWS],
         sizes=sizes,
         next=rows[ROWS - 1][0].id if len(rows) > ROWS else None,
-        may_make=viewer.may(Action.MAKE_COURSES),
+        may_make=viewer.may(Right.MAKE_COURSES),
         is_first=is_first,
     )
 
@@ -63,33 +62,17 @@ async def new_course(request: Request, maker: Maker) -> Response:
 
 
 @router.post("/courses/new")
-async def make_course(request: Request, maker: Maker) -> Response:
+async def make_course(request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.make_course))]) -> Response:
     """Make a course with the chosen assignments. A form that is sent twice makes one."""
-    parts = services(request)
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
         chosen = sorted({str(value) for value in form.getlist("assignment")})
     key = f"page:{fields.form_key()}"
     try:
-        meant: dict[str, Any] = {
-            "title": fields.name("title", required=True),
-            "language": fields.choice("language", LANGUAGES, language_of(request)),
-            "time_zone": fields.time_zone("time_zone", "UTC"),
-            "retention_days": None,
-        }
-        fields.check()
+        wanted = fields.read(MakeCourse, filled_only=True, retention_days=None)
     except FieldsWrong as refusal:
-        return _new_page(request, maker, fields, refusal, chosen)
-
-    async def make(session: AsyncSession) -> Course:
-        made = await courses.add(session, **meant, made_by=maker.name, created_by=maker.id, idempotency_key=key)
-        for assignment_id in chosen:
-            await uses.put(session, made.id, assignment_id, parts.assignments, {}, maker.name)
-        return made
-
-    course, _ = await make_once(
-        parts.database, lambda session: made_before(session, Course, maker.id, key, **meant), make
-    )
+        return _new_page(request, asking.holder, fields, refusal, chosen)
+    course = await actions.make_course(asking, wanted, uses_too=chosen, key=key)
     return see_other(f"/courses/{course.id}/start", said="course.made")
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import extensions, membership, uses
@@ -15,17 +15,17 @@ from app.courses.membership import Members
 from app.http.auth.holders import PageFor
 from app.http.forms import form_of, see_other
 from app.http.pages import page
+from app.http.staff import ROWS, MemberId, Shown, cursor_of
 from app.services import services
 from app.storage.models import MemberRole
 from app.teaching import adjustments
 from app.teaching.places import take_place
-from app.web.manage.asking import ROWS, MemberId, Shown, cursor_of
 
 #: How many students a search offers.
 OFFERED = 10
 
-Viewer = Annotated[Principal, Depends(Shown(Action.SEE_GRADES))]
-Extender = Annotated[Principal, Depends(PageFor(Action.EXTEND))]
+Viewer = Annotated[Principal, Depends(Shown(Right.SEE_GRADES))]
+Extender = Annotated[Principal, Depends(PageFor(Right.EXTEND))]
 
 router = APIRouter(prefix="/courses/{course_id}")
 
@@ -56,7 +56,7 @@ async def list_extensions(request: Request, viewer: Viewer, page_from: str | Non
         used={each.use.assignment_id: each for each in used},
         search=search,
         offered=offered,
-        may_change=viewer.may(Action.EXTEND),
+        may_change=viewer.may(Right.EXTEND),
     )
 
 

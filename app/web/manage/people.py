@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
 from app.access import identities, persons
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.courses import people
 from app.courses.people import Known
 from app.errors import AppError
@@ -25,21 +26,20 @@ from app.errors.members import (
 )
 from app.errors.ways_in import IdentityNotFound
 from app.http.auth.holders import PageFor
+from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
-from app.http.parameters import ID
+from app.http.staff import ROWS, PersonId, cursor_of
 from app.privacy import deletion, export
 from app.services import services
-from app.web.manage.asking import ROWS, PersonId, cursor_of
-from app.web.manage.fields import Fields, form_context
 
 #: How many people a search for a merge offers.
 OFFERED = 20
 MERGE_REFUSALS = (SameMember, PersonNotFound, PersonsShareCourse, JoinFollowed, JoinOutdated)
 
-Viewer = Annotated[Principal, Depends(PageFor(Action.SEE_PEOPLE))]
-Merger = Annotated[Principal, Depends(PageFor(Action.MERGE_PEOPLE))]
-Eraser = Annotated[Principal, Depends(PageFor(Action.DELETE_PEOPLE))]
+Viewer = Annotated[Principal, Depends(PageFor(Right.SEE_PEOPLE))]
+Merger = Annotated[Principal, Depends(PageFor(Right.MERGE_PEOPLE))]
+Eraser = Annotated[Principal, Depends(PageFor(Right.DELETE_PEOPLE))]
 
 router = APIRouter(prefix="/people")
 

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions import courses as actions
+from app.actions.asking import Asking
+from app.actions.courses import ChangeCourse
 from app.courses import course as courses
 from app.courses import uses
 from app.errors import AppError
 from app.errors.requests import FieldsWrong
 from app.errors.uploads import AssignmentUnknown
-from app.http.auth.holders import PageFor
+from app.http.auth.holders import FormAsks
+from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
+from app.http.staff import Staff
 from app.services import services
-from app.web.manage.asking import CourseManager, Staff
-from app.web.manage.fields import Fields, form_context
-from grader.report.messages import LANGUAGES
-
-MOST_RETENTION_DAYS = 36500
-
-AssignmentManager = Annotated[Principal, Depends(PageFor(Action.MANAGE_ASSIGNMENTS))]
 
 router = APIRouter(prefix="/courses/{course_id}/settings")
 
@@ -35,47 +33,29 @@ async def settings_page(request: Request, viewer: Staff) -> Response:
 
 
 @router.post("")
-async def change(request: Request, holder: CourseManager) -> Response:
+async def change(request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.change_course))]) -> Response:
     """Change what the course is. Only an admin says how long submissions are kept."""
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
     try:
-        given: dict[str, Any] = {}
-        if holder.may(Action.MANAGE_ASSIGNMENTS):
-            given = {
-                "title": fields.name("title", required=True),
-                "language": fields.choice("language", LANGUAGES, LANGUAGES[0]),
-                "time_zone": fields.time_zone("time_zone"),
-            }
-        if "retention_days" in fields.came:
-            holder.check(Action.DELETE_STUDENTS)
-            given["retention_days"] = fields.number("retention_days", least=0.01, most=MOST_RETENTION_DAYS)
-        fields.check()
-        async with services(request).database.write() as session:
-            await courses.change(session, holder.course_id, given, holder.name)
+        await actions.change_course(asking, fields.read(ChangeCourse))
     except FieldsWrong as refusal:
-        return await _page(request, holder, fields, refusal)
-    return see_other(f"/courses/{holder.course_id}/settings", said="course.changed")
+        return await _page(request, asking.holder, fields, refusal)
+    return see_other(f"/courses/{asking.course_id}/settings", said="course.changed")
 
 
 @router.post("/assignments")
-async def use_assignment(request: Request, holder: AssignmentManager) -> Response:
+async def use_assignment(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.add_assignment))]
+) -> Response:
     """Have the course use an assignment, as its file says."""
     async with form_of(request) as form:
-        came = fields_of(form).get("assignment", "")
-    parts = services(request)
+        assignment_id = fields_of(form).get("assignment", "")
     try:
-        if came not in parts.assignments:
-            raise AssignmentUnknown(came=came[:100], known=sorted(parts.assignments))
-        async with parts.database.write() as session:
-            used = {
-                each.use.assignment_id for each in await uses.list_used(session, holder.course_id, parts.assignments)
-            }
-            if came not in used:  # Else its dates would be lost by a second click.
-                await uses.put(session, holder.course_id, came, parts.assignments, {}, holder.name)
+        await actions.add_assignment(asking, assignment_id)
     except AssignmentUnknown as refusal:
-        return await _page(request, holder, refusal=refusal)
-    return see_other(f"/courses/{holder.course_id}/settings/assignments/{came}", said="assignment.added")
+        return await _page(request, asking.holder, refusal=refusal)
+    return see_other(f"/courses/{asking.course_id}/settings/assignments/{assignment_id}", said="assignment.added")
 
 
 async def _page(
@@ -97,8 +77,8 @@ async def _page(
         used=used,
         unused=[assignment for id, assignment in parts.assignments.items() if id not in ids],
         kept_days=parts.settings.retention_days,
-        may_change=viewer.may(Action.MANAGE_ASSIGNMENTS),
-        may_archive=viewer.may(Action.MANAGE_COURSE),
-        may_delete=viewer.may(Action.DELETE_COURSE),
+        may_change=viewer.may(Right.MANAGE_ASSIGNMENTS),
+        may_archive=viewer.may(Right.MANAGE_COURSE),
+        may_delete=viewer.may(Right.DELETE_COURSE),
         **form_context(request, fields, refusal),
     )

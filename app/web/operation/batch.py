@@ -11,20 +11,22 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import UploadFile
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.answers import answer_named
+from app.actions.fields import ID
 from app.courses.uses import UsedAssignment, list_used
 from app.errors import AppError
 from app.errors.batches import ArchiveRefused, BatchNotFound
 from app.errors.courses import AssignmentNotFound
 from app.errors.uploads import FieldsMissing, FileTooLarge, UploadRefused
-from app.http.answers import answer_named
 from app.http.auth.holders import PageFor
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page
-from app.http.parameters import ID, PathId
+from app.http.parameters import PathId
 from app.http.problems import problem
+from app.http.staff import titles_of
 from app.http.texts import language_of
 from app.queue.batches import lines, taking_in
 from app.queue.batches.lines import BatchLine
@@ -33,7 +35,6 @@ from app.services import services
 from app.storage.cascade import delete_rows
 from app.storage.models import Batch, BatchFileState, Course
 from app.submissions.uploads import read_form
-from app.web.course.asking import titles_of
 
 LISTED, PER_PAGE = 20, 100
 REFRESH_SECONDS = 3
@@ -45,8 +46,8 @@ UNMATCHED = (BatchFileState.UNMATCHED,)
 UNDONE = (BatchFileState.REFUSED, BatchFileState.UNREADABLE)
 DONE = (BatchFileState.WAITING, BatchFileState.HANDED_IN, BatchFileState.DUPLICATE)
 
-Viewer = Annotated[Principal, Depends(PageFor(Action.SEE_GRADES))]
-Teacher = Annotated[Principal, Depends(PageFor(Action.HAND_IN_BATCHES))]
+Viewer = Annotated[Principal, Depends(PageFor(Right.SEE_GRADES))]
+Teacher = Annotated[Principal, Depends(PageFor(Right.HAND_IN_BATCHES))]
 BatchId = Annotated[str, Depends(PathId("batch_id", BatchNotFound))]
 
 router = APIRouter(prefix="/courses/{course_id}/batch", include_in_schema=False)

@@ -13,7 +13,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import UploadFile
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses.uses import list_used
 from app.errors import AppError
@@ -36,7 +36,7 @@ PREVIEWED = 8
 # By it spreadsheets see that the file is UTF-8. Moodle and Canvas pass over it.
 MARK = "\ufeff"
 
-Viewer = Annotated[Principal, Depends(PageFor(Action.SEE_GRADES))]
+Viewer = Annotated[Principal, Depends(PageFor(Right.SEE_GRADES))]
 
 router = APIRouter(prefix="/courses/{course_id}/grade-book", include_in_schema=False)
 

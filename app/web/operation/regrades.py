@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import made_before, make_once
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.courses.uses import list_used
 from app.errors import AppError
 from app.errors.courses import CourseArchived
@@ -20,7 +21,8 @@ from app.errors.uploads import IdempotencyKeyReused
 from app.http.auth.holders import PageFor
 from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page
-from app.http.parameters import ID, PathId
+from app.http.parameters import PathId
+from app.http.staff import titles_of
 from app.services import services
 from app.storage.models import Course, Regrade, new_id
 from app.submissions.listing import Selection
@@ -28,7 +30,6 @@ from app.teaching import previews, regrades
 from app.teaching.outdated import outdated_of
 from app.teaching.regrade_changes import ChangeCounts, count_changes, counted_changes, list_changes
 from app.teaching.regrades import RegradeProgress
-from app.web.course.asking import titles_of
 from grader import Status
 
 LISTED, PER_PAGE = 20, 50
@@ -36,8 +37,8 @@ LISTED, PER_PAGE = 20, 50
 REFRESH_SECONDS = 3
 CONFLICTS = (CourseArchived, PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotPreview)
 
-Viewer = Annotated[Principal, Depends(PageFor(Action.SEE_STATISTICS))]
-Regrader = Annotated[Principal, Depends(PageFor(Action.REGRADE))]
+Viewer = Annotated[Principal, Depends(PageFor(Right.SEE_STATISTICS))]
+Regrader = Annotated[Principal, Depends(PageFor(Right.REGRADE))]
 RegradeId = Annotated[str, Depends(PathId("regrade_id", RegradeNotFound))]
 
 router = APIRouter(prefix="/courses/{course_id}/regrades", include_in_schema=False)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.http.auth.holders import PageFor
 from app.http.pages import page
@@ -19,7 +19,7 @@ from grader.version import grader_version
 REFRESH_SECONDS = 10
 Health = Literal["off", "unasked", "well", "failing"]
 
-Operator = Annotated[Principal, Depends(PageFor(Action.SEE_STATUS))]
+Operator = Annotated[Principal, Depends(PageFor(Right.SEE_STATUS))]
 
 router = APIRouter(include_in_schema=False)
 

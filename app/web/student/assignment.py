@@ -16,13 +16,14 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import FormData, UploadFile
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.answers import answer_for
+from app.actions.fields import ID
 from app.courses import members
 from app.errors import AppError
 from app.errors.requests import NotAuthenticated
 from app.errors.uploads import FileAndCode, NothingHandedIn
-from app.http.answers import answer_for
 from app.http.auth.holders import PageFor, SessionHolder
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.cookies import forget, keep, read
@@ -30,7 +31,7 @@ from app.http.forms import refused, see_other
 from app.http.frames import in_frame
 from app.http.masking import mask, unmask
 from app.http.pages import page
-from app.http.parameters import ID
+from app.http.staff import AssignmentId
 from app.http.texts import language_of
 from app.http.watching import renewed_if_slow
 from app.lti.grades.connection import passback_of
@@ -41,7 +42,6 @@ from app.teaching.own.attempts import Place, list_attempts, source_changes
 from app.teaching.own.courses import Task, own_task
 from app.teaching.own.reasons import reasons_of
 from app.texts import text
-from app.web.course.asking import AssignmentId
 from app.web.student.clock import told, zone_of
 from app.web.student.conversation import words_on_all
 from app.web.student.markdown import rendered
@@ -71,7 +71,7 @@ FIELD_OF: Mapping[str, str] = {
 
 router = APIRouter(include_in_schema=False)
 
-Reader = Annotated[Principal, Depends(PageFor(Action.READ))]
+Reader = Annotated[Principal, Depends(PageFor(Right.READ))]
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ async def _accept(request: Request, submitter: Principal, assignment_id: str, fi
     Args:
         fields: gets the texts of the form, also of one that is refused.
     """
-    submitter.check(Action.SUBMIT, archived_too=True)
+    submitter.check(Right.SUBMIT, archived_too=True)
     parts = services(request)
     limit_bytes = parts.settings.upload_bytes
     began = time.monotonic()
@@ -251,7 +251,7 @@ def _text(assignment: Assignment, language: str) -> Any:
 def _closed(viewer: Principal, task: Task) -> Refusal | None:
     """Say why nothing can be handed in now; None: it can."""
     try:
-        viewer.check(Action.SUBMIT)
+        viewer.check(Right.SUBMIT)
         if task.basis:
             task.basis.check_next()
     except AppError as error:

@@ -6,18 +6,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.http.auth.holders import PageFor
 from app.http.pages import page
-from app.http.parameters import ID
+from app.http.staff import AssignmentId
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import Course
 from app.teaching.own.attempts import Place, list_attempts, source_changes
 from app.teaching.own.courses import own_task
 from app.teaching.own.reasons import reasons_of
-from app.web.course.asking import AssignmentId
 from app.web.student.assignment import PATH
 from app.web.student.clock import told, zone_of
 
@@ -29,7 +29,7 @@ router = APIRouter(include_in_schema=False)
 @router.get(f"{PATH}/attempts")
 async def attempts_page(
     request: Request,
-    viewer: Annotated[Principal, Depends(PageFor(Action.READ))],
+    viewer: Annotated[Principal, Depends(PageFor(Right.READ))],
     assignment_id: AssignmentId,
     before: Annotated[str, Query()] = "",
 ) -> Response:

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.rights import Action, check_course
+from app.access.rights import Right, check_course
 from app.access.tokens import Principal
 from app.errors.requests import FieldsWrong
 from app.http.auth.holders import SessionHolder
+from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.parameters import SubmissionId
+from app.http.staff import words
 from app.services import services
 from app.storage.models import Comment, CourseAssignment, Membership, ReviewRequest, Submission
 from app.submissions import repository
 from app.teaching import comments, reviews
 from app.teaching.places import Place
-from app.web.course.asking import words
-from app.web.manage.fields import Fields, form_context
 
 COMMENTS = 50
 
@@ -55,7 +55,7 @@ async def conversation_of(session: AsyncSession, viewer: Principal, submission: 
     return Conversation(
         said,
         asked,
-        may_ask=is_own and viewer.student is not None and not is_open and viewer.may(Action.ASK_FOR_REVIEW),
+        may_ask=is_own and viewer.student is not None and not is_open and viewer.may(Right.ASK_FOR_REVIEW),
     )
 
 
@@ -70,7 +70,7 @@ async def words_on_all(session: AsyncSession, viewer: Principal, use: CourseAssi
 @router.post("/submissions/{submission_id}/reviews")
 async def ask_for_review(request: Request, viewer: SessionHolder, submission_id: SubmissionId) -> Response:
     """Ask the staff to look at the attempt, and show its page again."""
-    viewer.check(Action.ASK_FOR_REVIEW, archived_too=True)
+    viewer.check(Right.ASK_FOR_REVIEW, archived_too=True)
     address = f"/submissions/{submission_id}#conversation"
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
@@ -83,6 +83,6 @@ async def ask_for_review(request: Request, viewer: SessionHolder, submission_id:
         return page(request, "problem.html", number=None, steps=[("onward.form", address)], written=[text], **context)
     async with services(request).database.write() as session:
         submission = await repository.existing_submission(session, submission_id, viewer)
-        await check_course(session, Action.ASK_FOR_REVIEW, submission.course_id)
+        await check_course(session, Right.ASK_FOR_REVIEW, submission.course_id)
         await reviews.ask(session, submission, text)
     return see_other(f"/submissions/{submission_id}", said="review.asked")

@@ -10,13 +10,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_404_NOT_FOUND
 
-from app.access.rights import Action, check_course
+from app.access.rights import Right, check_course
 from app.courses.assignments import in_course
 from app.errors.submissions import NotCancellable, ReportNotReady
 from app.http.auth.holders import SessionHolder
 from app.http.forms import form_of, see_other
 from app.http.pages import page
 from app.http.parameters import LastEventId, SubmissionId
+from app.http.staff import titles_of
 from app.http.texts import language_of
 from app.http.visibility import as_student, steps_for, view_for
 from app.http.watching import event_stream, wait_until_done
@@ -26,7 +27,6 @@ from app.submissions import repository
 from app.submissions.events import STAGES, events_after
 from app.submissions.grades import may_try_again
 from app.submissions.standing import Standing, standing_of
-from app.web.course.asking import titles_of
 from app.web.course.staff import staff_context
 from app.web.student.clock import told, zone_of
 from app.web.student.conversation import conversation_of
@@ -97,12 +97,12 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
 @router.post("/submissions/{submission_id}/cancel")
 async def cancel(request: Request, viewer: SessionHolder, submission_id: SubmissionId) -> Response:
     """Take a submission out of the queue, and show its page again."""
-    viewer.check(Action.CANCEL, archived_too=True)
+    viewer.check(Right.CANCEL, archived_too=True)
     async with form_of(request):
         pass
     async with services(request).database.write() as session:
         submission = await repository.existing_submission(session, submission_id, viewer)
-        await check_course(session, Action.CANCEL, submission.course_id)
+        await check_course(session, Right.CANCEL, submission.course_id)
         if not await repository.cancel(session, submission_id):
             raise NotCancellable(job_status=submission.job_status)
     return see_other(f"/submissions/{submission_id}")
@@ -150,7 +150,7 @@ async def _waiting_page(request: Request, standing: Standing, context: dict[str,
         "is_first": self_test is not None and not self_test.has_ended,
         "pace": pace,
         "waiting_seconds": seconds if seconds and seconds >= LEAST_SECONDS else None,
-        "may_cancel": context["viewer"].may(Action.CANCEL),
+        "may_cancel": context["viewer"].may(Right.CANCEL),
     }
     return page(request, "student/waiting.html", **context)
 

@@ -9,10 +9,10 @@ from pkgutil import iter_modules
 from starlette.exceptions import HTTPException
 
 from app import errors
+from app.actions.answers import ANSWERS, FRAMEWORK_ANSWERS, answer_for, answer_named
 from app.errors import AppError
 from app.errors.commands import CannotStart
 from app.errors.uploads import FileEmpty
-from app.http.answers import ANSWERS, FRAMEWORK_ANSWERS, answer_for, answer_named
 from app.texts import catalogue
 from grader.report.messages import LANGUAGES
 

@@ -8,10 +8,13 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_204_NO_CONTENT
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions import courses as actions
+from app.actions.asking import Asking
+from app.actions.courses import ChangeAssignment, UseAssignment
 from app.api.openapi import JSON_BODY, problem_answers
-from app.api.schemas.courses.assignments import RulesBody, UseBody, UseChangeRequest, UseList, UseRequest
+from app.api.schemas.courses.assignments import RulesBody, UseBody, UseList
 from app.courses import uses
 from app.courses.uses import UsedAssignment
 from app.errors.courses import (
@@ -24,14 +27,13 @@ from app.errors.courses import (
 )
 from app.errors.requests import NotPermitted
 from app.errors.uploads import AssignmentUnknown
-from app.http.auth.holders import PermittedIn
+from app.http.auth.holders import AsksIn, PermittedIn
 from app.http.texts import language_of
 from app.services import services
 from app.texts import title_of
 
 UsedId = Annotated[str, Path(pattern="^[a-z0-9-]{1,64}$", description="an `assignment` from the list")]
-Viewer = Annotated[Principal, Depends(PermittedIn(Action.READ))]
-Manager = Annotated[Principal, Depends(PermittedIn(Action.MANAGE_ASSIGNMENTS))]
+Viewer = Annotated[Principal, Depends(PermittedIn(Right.READ))]
 CHANGE_REFUSALS = (
     *JSON_BODY,
     NotPermitted,
@@ -69,17 +71,16 @@ async def read_course_assignment(request: Request, viewer: Viewer, assignment_id
     responses=problem_answers(*CHANGE_REFUSALS, AssignmentUnknown),
 )
 async def set_course_assignment(
-    request: Request, holder: Manager, assignment_id: UsedId, wanted: UseRequest
+    request: Request,
+    asking: Annotated[Asking, Depends(AsksIn(actions.use_assignment))],
+    assignment_id: UsedId,
+    wanted: UseAssignment,
 ) -> UseBody:
     """Use a file, with these dates and rules and no others. One that is not given is as in the file, null is none.
 
     A course uses one file once. Dates count at once, for what was handed in, too; nothing is graded again.
     """
-    parts = services(request)
-    given = wanted.model_dump(mode="json", exclude_unset=True)
-    async with parts.database.write() as session:
-        used = await uses.put(session, holder.course_id, assignment_id, parts.assignments, given, holder.name)
-    return _body(used, language_of(request))
+    return _body(await actions.use_assignment(asking, assignment_id, wanted), language_of(request))
 
 
 @router.patch(
@@ -88,16 +89,13 @@ async def set_course_assignment(
     responses=problem_answers(*CHANGE_REFUSALS, AssignmentNotFound),
 )
 async def change_course_assignment(
-    request: Request, holder: Manager, assignment_id: UsedId, wanted: UseChangeRequest
+    request: Request,
+    asking: Annotated[Asking, Depends(AsksIn(actions.change_assignment))],
+    assignment_id: UsedId,
+    wanted: ChangeAssignment,
 ) -> UseBody:
     """Change what is given. `as_in_file` names the dates and rules for which the file holds again."""
-    parts = services(request)
-    given = wanted.model_dump(mode="json", exclude_unset=True)
-    async with parts.database.write() as session:
-        used = await uses.change(
-            session, holder.course_id, assignment_id, parts.assignments, given, holder.name, wanted.as_in_file
-        )
-    return _body(used, language_of(request))
+    return _body(await actions.change_assignment(asking, assignment_id, wanted), language_of(request))
 
 
 @router.delete(
@@ -107,10 +105,11 @@ async def change_course_assignment(
     response_class=Response,
     responses=problem_answers(NotPermitted, CourseArchived, AssignmentNotFound, AssignmentInUse),
 )
-async def remove_course_assignment(request: Request, holder: Manager, assignment_id: UsedId) -> Response:
+async def remove_course_assignment(
+    asking: Annotated[Asking, Depends(AsksIn(actions.remove_assignment))], assignment_id: UsedId
+) -> Response:
     """Refused while there are submissions to it. In the course Default the file's own dates and rules hold again."""
-    async with services(request).database.write() as session:
-        await uses.remove(session, holder.course_id, assignment_id, holder.name)
+    await actions.remove_assignment(asking, assignment_id)
     return Response(status_code=HTTP_204_NO_CONTENT)
 
 

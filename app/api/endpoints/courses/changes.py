@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.api.openapi import problem_answers
 from app.api.paging import page_of
@@ -32,7 +32,7 @@ router = APIRouter(prefix="/courses/{course_id}/changes", tags=["courses"])
 @router.get("", summary="List the changes to a course", responses=problem_answers(NotPermitted, CourseNotFound))
 async def list_changes(
     request: Request,
-    viewer: Annotated[Principal, Depends(PermittedIn(Action.SEE_MEMBERS))],
+    viewer: Annotated[Principal, Depends(PermittedIn(Right.SEE_MEMBERS))],
     limit: Limit = 50,
     cursor: NumberCursor = None,
 ) -> CourseChangeList:

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_201_CREATED
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.api.endpoints.courses.members import MemberId
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
@@ -28,7 +29,7 @@ from app.errors.members import (
 from app.errors.requests import NotPermitted
 from app.errors.uploads import MemberRemoved
 from app.http.auth.holders import PermittedIn
-from app.http.parameters import ID, Cursor, Limit
+from app.http.parameters import Cursor, Limit
 from app.services import services
 from app.storage.models import Merge
 from app.teaching.joins import joins
@@ -40,8 +41,8 @@ async def _join_id(join_id: Annotated[str, Path(description="an `id` from the li
     return join_id
 
 
-Viewer = Annotated[Principal, Depends(PermittedIn(Action.SEE_MEMBERS))]
-Manager = Annotated[Principal, Depends(PermittedIn(Action.MANAGE_MEMBERS))]
+Viewer = Annotated[Principal, Depends(PermittedIn(Right.SEE_MEMBERS))]
+Manager = Annotated[Principal, Depends(PermittedIn(Right.MANAGE_MEMBERS))]
 JoinId = Annotated[str, Depends(_join_id)]
 
 router = APIRouter(

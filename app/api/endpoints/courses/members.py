@@ -10,8 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic.json_schema import SkipJsonSchema
 from starlette.status import HTTP_201_CREATED
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID, Name
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.courses.members import MemberBody, MemberChangeRequest, MemberList, MemberRequest
@@ -22,7 +23,7 @@ from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.members import EmailTaken, ExternalIdTaken, MemberJoined, MemberNotFound, PersonShared
 from app.errors.requests import NotPermitted
 from app.http.auth.holders import PermittedIn
-from app.http.parameters import ID, Cursor, Limit, Name
+from app.http.parameters import Cursor, Limit
 from app.privacy import deletion
 from app.services import services
 from app.storage.models import MemberRole, Membership
@@ -35,8 +36,8 @@ async def _member_id(member_id: Annotated[str, Path(description="an `id` from th
 
 
 MemberId = Annotated[str, Depends(_member_id)]
-Viewer = Annotated[Principal, Depends(PermittedIn(Action.SEE_MEMBERS))]
-Manager = Annotated[Principal, Depends(PermittedIn(Action.MANAGE_MEMBERS))]
+Viewer = Annotated[Principal, Depends(PermittedIn(Right.SEE_MEMBERS))]
+Manager = Annotated[Principal, Depends(PermittedIn(Right.MANAGE_MEMBERS))]
 
 
 async def _members(
@@ -142,7 +143,7 @@ async def restore_member(request: Request, holder: Manager, member_id: MemberId)
 @router.delete("/{member_id}", summary="Delete the data of a member", responses=problem_answers())
 async def delete_member(
     request: Request,
-    holder: Annotated[Principal, Depends(PermittedIn(Action.DELETE_STUDENTS))],
+    holder: Annotated[Principal, Depends(PermittedIn(Right.DELETE_STUDENTS))],
     member_id: MemberId,
 ) -> DeletedBody:
     """Delete everything that the course keeps about the member: files, reports, own tokens. This cannot be undone.
@@ -160,7 +161,7 @@ async def _changed(request: Request, holder: Principal, member_id: str, given: M
             member_id,
             given,
             manages=managed(holder),
-            may_change_shared=holder.may(Action.MANAGE_TEACHERS),
+            may_change_shared=holder.may(Right.MANAGE_TEACHERS),
             made_by=holder.name,
         )
     return body_of(member)
@@ -168,7 +169,7 @@ async def _changed(request: Request, holder: Principal, member_id: str, given: M
 
 def managed(holder: Principal) -> Collection[MemberRole]:
     """Return the roles that the holder gives and takes."""
-    return set(MemberRole) if holder.may(Action.MANAGE_TEACHERS) else set(MemberRole) - {MemberRole.TEACHER}
+    return set(MemberRole) if holder.may(Right.MANAGE_TEACHERS) else set(MemberRole) - {MemberRole.TEACHER}
 
 
 def body_of(member: Membership) -> MemberBody:

@@ -10,8 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from app.access import joining
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.links import JoinLinkBody, JoinLinkList, JoinLinkRequest, NewJoinLinkBody
@@ -19,12 +20,12 @@ from app.errors.courses import CourseArchived
 from app.errors.requests import NotPermitted
 from app.errors.ways_in import JoinLinkNotFound
 from app.http.auth.holders import PermittedIn
-from app.http.parameters import ID, Cursor, Limit
+from app.http.parameters import Cursor, Limit
 from app.services import service_url, services
 from app.storage.models import JoinLink
 
-Maker = Annotated[Principal, Depends(PermittedIn(Action.MAKE_LINKS))]
-Manager = Annotated[Principal, Depends(PermittedIn(Action.MANAGE_LINKS))]
+Maker = Annotated[Principal, Depends(PermittedIn(Right.MAKE_LINKS))]
+Manager = Annotated[Principal, Depends(PermittedIn(Right.MANAGE_LINKS))]
 
 router = APIRouter(prefix="/courses/{course_id}/join-links", tags=["members"])
 

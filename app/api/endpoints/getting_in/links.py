@@ -12,8 +12,9 @@ from starlette.status import HTTP_201_CREATED
 
 from app.access import links
 from app.access.links import NewLink
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal, sign_in_link
+from app.actions.fields import ID
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.links import EndedLinks, LinkBody, LinkList, LinksRequest, NewLinkBody, NewLinks
@@ -23,7 +24,7 @@ from app.errors.outgoing import MailNotSet
 from app.errors.requests import NotPermitted
 from app.errors.uploads import MemberRemoved
 from app.http.auth.holders import PermittedIn
-from app.http.parameters import ID, Cursor, Limit
+from app.http.parameters import Cursor, Limit
 from app.services import service_url, services
 from app.storage.models import Course, Membership, Token
 
@@ -36,8 +37,8 @@ async def _member_id(member_id: Annotated[str, Path(description="the `id` of a m
 
 
 MemberId = Annotated[str, Depends(_member_id)]
-Maker = Annotated[Principal, Depends(PermittedIn(Action.MAKE_LINKS))]
-Manager = Annotated[Principal, Depends(PermittedIn(Action.MANAGE_LINKS))]
+Maker = Annotated[Principal, Depends(PermittedIn(Right.MAKE_LINKS))]
+Manager = Annotated[Principal, Depends(PermittedIn(Right.MANAGE_LINKS))]
 Mail = Annotated[bool, Query(description="send them by mail, too")]
 MAKING = problem_answers(NotPermitted, CourseArchived, MemberNotFound, MemberRemoved, MailNotSet)
 

@@ -17,7 +17,7 @@ from starlette.datastructures import UploadFile
 
 from app.access import imports, links
 from app.access.imports import Imported, LinksFor
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal, sign_in_link
 from app.api.openapi import problem_answers
 from app.api.schemas.rosters import MissingMember, RosterBody, RosterChange, RosterProblem, RosterRow
@@ -97,7 +97,7 @@ router = APIRouter(prefix="/courses/{course_id}/roster", tags=["members"])
 )
 async def import_roster(
     request: Request,
-    importer: Annotated[Principal, Depends(PermittedIn(Action.MANAGE_MEMBERS))],
+    importer: Annotated[Principal, Depends(PermittedIn(Right.MANAGE_MEMBERS))],
     dry_run: Annotated[bool, Query(description="only say what would be done")] = False,
     plan: Annotated[
         Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | SkipJsonSchema[None],
@@ -127,7 +127,7 @@ async def import_roster(
     began = time.monotonic()
     content = await _content(request)
     importer = await renewed_if_slow(parts, importer, began)
-    importer.check(Action.MANAGE_MEMBERS)
+    importer.check(Right.MANAGE_MEMBERS)
     roster = await run_in_threadpool(read, content, id_column)
     async with parts.database.write() as session:
         imported = await imports.import_roster(

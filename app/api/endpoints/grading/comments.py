@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.api.endpoints.grading.paths import PLACE, AssignmentId, MemberId, Viewer
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
@@ -20,12 +21,12 @@ from app.errors.requests import NotPermitted
 from app.errors.submissions import SubmissionNotFound
 from app.errors.teaching import CommentNotFound
 from app.http.auth.holders import PermittedIn
-from app.http.parameters import ID, Cursor, Limit
+from app.http.parameters import Cursor, Limit
 from app.services import services
 from app.teaching import comments
 from app.teaching.places import check_submission, find_place, take_place
 
-Commenter = Annotated[Principal, Depends(PermittedIn(Action.COMMENT))]
+Commenter = Annotated[Principal, Depends(PermittedIn(Right.COMMENT))]
 
 router = APIRouter(
     prefix=f"{PLACE}/comments",

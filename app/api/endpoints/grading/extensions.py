@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.status import HTTP_204_NO_CONTENT
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.api.endpoints.grading.paths import PLACE, AssignmentId, MemberId, Viewer
 from app.api.openapi import JSON_BODY, problem_answers
@@ -26,7 +26,7 @@ from app.services import Services, services
 from app.storage.models import CourseAssignment, Extension, Membership
 from app.teaching.places import find_place, take_place
 
-Extender = Annotated[Principal, Depends(PermittedIn(Action.EXTEND))]
+Extender = Annotated[Principal, Depends(PermittedIn(Right.EXTEND))]
 
 router = APIRouter(
     tags=["grades"],

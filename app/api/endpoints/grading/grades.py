@@ -10,8 +10,9 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import Name
 from app.api.endpoints.grading.paths import MemberId, Viewer
 from app.api.openapi import problem_answers
 from app.api.paging import page_of
@@ -23,7 +24,7 @@ from app.errors.courses import AssignmentNotFound, CourseNotFound
 from app.errors.members import MemberNotFound, MemberNotStudent
 from app.errors.requests import NotPermitted
 from app.http.auth.holders import PermittedIn
-from app.http.parameters import Cursor, Limit, Name
+from app.http.parameters import Cursor, Limit
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import MemberRole, Membership
@@ -82,7 +83,7 @@ async def list_grades(
 
 @router.get("/courses/{course_id}/grades/me", summary="Read your own grades")
 async def read_own_grades(
-    request: Request, viewer: Annotated[Principal, Depends(PermittedIn(Action.READ))]
+    request: Request, viewer: Annotated[Principal, Depends(PermittedIn(Right.READ))]
 ) -> OwnGradesBody:
     """Read the grades of the member whose own token this is, with adjustments, comments and answers.
 

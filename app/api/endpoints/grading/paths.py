@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import Depends, Path
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.errors.members import MemberNotFound
 from app.http.auth.holders import PermittedIn
-from app.http.parameters import ID
 
 #: Of a student at an assignment.
 PLACE = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
@@ -27,4 +27,4 @@ MemberId = Annotated[str, Depends(_member_id)]
 AssignmentId = Annotated[
     str, Path(pattern="^[a-z0-9-]{1,64}$", description="the `id` of an assignment", examples=["lstm-layer"])
 ]
-Viewer = Annotated[Principal, Depends(PermittedIn(Action.SEE_GRADES))]
+Viewer = Annotated[Principal, Depends(PermittedIn(Right.SEE_GRADES))]

@@ -9,8 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic.json_schema import SkipJsonSchema
 from starlette.status import HTTP_201_CREATED
 
-from app.access.rights import Action, check_course
+from app.access.rights import Right, check_course
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.api.endpoints.grading.paths import Viewer
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
@@ -26,7 +27,7 @@ from app.errors.requests import NotPermitted
 from app.errors.submissions import ReportNotReady, SubmissionNotFound
 from app.errors.teaching import ReviewAnswered, ReviewNotFound, ReviewOpen
 from app.http.auth.holders import Permitted, PermittedIn, Reader
-from app.http.parameters import ID, Cursor, Limit, SubmissionId
+from app.http.parameters import Cursor, Limit, SubmissionId
 from app.services import services
 from app.submissions import repository
 from app.teaching import reviews
@@ -62,7 +63,7 @@ async def list_submission_reviews(request: Request, viewer: Reader, submission_i
 )
 async def ask_for_review(
     request: Request,
-    holder: Annotated[Principal, Depends(Permitted(Action.ASK_FOR_REVIEW))],
+    holder: Annotated[Principal, Depends(Permitted(Right.ASK_FOR_REVIEW))],
     submission_id: SubmissionId,
     wanted: ReviewAsked,
 ) -> ReviewBody:
@@ -72,7 +73,7 @@ async def ask_for_review(
     """
     async with services(request).database.write() as session:
         submission = await repository.existing_submission(session, submission_id, holder)
-        await check_course(session, Action.ASK_FOR_REVIEW, submission.course_id)
+        await check_course(session, Right.ASK_FOR_REVIEW, submission.course_id)
         asked = await reviews.ask(session, submission, wanted.text)
     return ReviewBody.of(asked, submission)
 
@@ -106,7 +107,7 @@ async def list_reviews(
 )
 async def answer_review(
     request: Request,
-    holder: Annotated[Principal, Depends(PermittedIn(Action.ANSWER_REVIEWS))],
+    holder: Annotated[Principal, Depends(PermittedIn(Right.ANSWER_REVIEWS))],
     review_id: Annotated[str, Path(description="an `id` from the list")],
     wanted: ReviewAnswerRequest,
 ) -> ReviewBody:

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from app.api.schemas.base import EXAMPLE_ID, Body, Page, Request
-from app.http.parameters import ID, Name
+from app.actions.fields import ID, ActionRequest, Name
+from app.api.schemas.base import EXAMPLE_ID, Body, Page
 from app.mail.addresses import ADDRESS, CHARACTERS
 from app.storage.models import MemberRole
 
@@ -16,7 +16,7 @@ Email = Annotated[str, Field(pattern=f"^{ADDRESS.pattern}$", max_length=CHARACTE
 Group = Annotated[Name, Field(max_length=100, examples=["БПМИ201"])]
 
 
-class MemberRequest(Request):
+class MemberRequest(ActionRequest):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [{"external_id": "ivanov", "name": "Иван Иванов", "email": "ivanov@example.org"}]
@@ -30,7 +30,7 @@ class MemberRequest(Request):
     group: Group | None = None
 
 
-class MemberChangeRequest(Request):
+class MemberChangeRequest(ActionRequest):
     """The fields to change; the others stay."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"group": "БПМИ202"}, {"confirmed": True}]})
@@ -64,7 +64,7 @@ class MemberList(Page):
     items: list[MemberBody]
 
 
-class JoinRequest(Request):
+class JoinRequest(ActionRequest):
     member: str = Field(
         pattern=f"^{ID.pattern}$",
         description="the `id` of the other member of the course, who is removed",

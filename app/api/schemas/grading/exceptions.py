@@ -7,8 +7,20 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from app.api.schemas.base import EXAMPLE_ID, WHOLE, Body, Page, Request, both, given, not_, one_of
-from app.http.parameters import ID, MOST_ATTEMPTS, MOST_POINTS, WORDS_CHARACTERS, Moment
+from app.actions.fields import (
+    ID,
+    MOST_ATTEMPTS,
+    MOST_POINTS,
+    WHOLE,
+    WORDS_CHARACTERS,
+    ActionRequest,
+    Moment,
+    both,
+    given,
+    not_,
+    one_of,
+)
+from app.api.schemas.base import EXAMPLE_ID, Body, Page
 from app.storage.models import Adjustment, Comment, Extension, ReviewRequest, Submission
 from grader import Assignment
 
@@ -35,7 +47,7 @@ _NOTHING_GIVEN = not_(one_of(given("due"), given("closes"), given("more_attempts
 _BOTH, _NEITHER = both(given("delta"), given("value")), not_(one_of(given("delta"), given("value")))
 
 
-class ExtensionRequest(Request):
+class ExtensionRequest(ActionRequest):
     """At least one of the three. Dates and attempts only ever add: an earlier date than the course's has no effect."""
 
     model_config = ConfigDict(
@@ -100,7 +112,7 @@ class ExtensionList(Page):
     items: list[ExtensionBody] = Field(description="the newest first")
 
 
-class AdjustmentRequest(Request):
+class AdjustmentRequest(ActionRequest):
     """Exactly one of `delta` and `value`, in points of the assignment."""
 
     model_config = ConfigDict(
@@ -165,7 +177,7 @@ class AdjustmentList(Page):
     items: list[AdjustmentBody] = Field(description="the newest first, ended ones too")
 
 
-class CommentRequest(Request):
+class CommentRequest(ActionRequest):
     model_config = ConfigDict(json_schema_extra={"examples": [{"text": "Look at the forget gate again."}]})
 
     text: Words = Field(description="for the student to read")
@@ -198,13 +210,13 @@ class CommentList(Page):
     items: list[CommentBody] = Field(description="the newest first")
 
 
-class ReviewAsked(Request):
+class ReviewAsked(ActionRequest):
     model_config = ConfigDict(json_schema_extra={"examples": [{"text": "The report says that my bias is missing."}]})
 
     text: Words = Field(description="the student's question")
 
 
-class ReviewAnswerRequest(Request):
+class ReviewAnswerRequest(ActionRequest):
     model_config = ConfigDict(json_schema_extra={"examples": [{"answer": "It is added after the activation."}]})
 
     answer: Words = Field(description="for the student to read")

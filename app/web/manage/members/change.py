@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from app.access import links
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal, sign_in_link
 from app.courses import course as courses
 from app.courses import membership
@@ -17,29 +17,29 @@ from app.errors.members import EmailTaken, ExternalIdTaken, PersonShared
 from app.errors.outgoing import MailNotSet
 from app.errors.requests import FieldsWrong, NotPermitted
 from app.http.auth.holders import PageFor
+from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
+from app.http.staff import MemberId, MemberManager, Staff, only_here
 from app.privacy import deletion
 from app.services import service_url, services
 from app.storage.models import MemberRole, Membership
-from app.web.manage.asking import MemberId, MemberManager, Staff, only_here
-from app.web.manage.fields import Fields, form_context
 
 GROUP_CHARACTERS = 100
 REFUSALS = (FieldsWrong, ExternalIdTaken, EmailTaken, PersonShared)
 
-LinkMaker = Annotated[Principal, Depends(PageFor(Action.MAKE_LINKS))]
-LinkManager = Annotated[Principal, Depends(PageFor(Action.MANAGE_LINKS))]
-Eraser = Annotated[Principal, Depends(PageFor(Action.DELETE_STUDENTS))]
+LinkMaker = Annotated[Principal, Depends(PageFor(Right.MAKE_LINKS))]
+LinkManager = Annotated[Principal, Depends(PageFor(Right.MANAGE_LINKS))]
+Eraser = Annotated[Principal, Depends(PageFor(Right.DELETE_STUDENTS))]
 
 router = APIRouter(prefix="/courses/{course_id}/members")
 
 
 def managed(holder: Principal) -> Collection[MemberRole]:
     """Return the roles that the holder gives and takes now."""
-    if not holder.may(Action.MANAGE_MEMBERS):
+    if not holder.may(Right.MANAGE_MEMBERS):
         return ()
-    return [role for role in MemberRole if role != MemberRole.TEACHER or holder.may(Action.MANAGE_TEACHERS)]
+    return [role for role in MemberRole if role != MemberRole.TEACHER or holder.may(Right.MANAGE_TEACHERS)]
 
 
 @router.get("/new")
@@ -86,7 +86,7 @@ async def edit(request: Request, holder: MemberManager, member_id: MemberId) -> 
                 member_id,
                 wanted,
                 manages=managed(holder),
-                may_change_shared=holder.may(Action.MANAGE_TEACHERS),
+                may_change_shared=holder.may(Right.MANAGE_TEACHERS),
                 made_by=holder.name,
             )
     except REFUSALS as refusal:
@@ -196,8 +196,8 @@ async def shown_member(
         member = await membership.find(session, course.id, member_id)
         groups = await membership.groups(session, course.id)
         perhaps = await membership.perhaps_the_same(session, member) if member.role == MemberRole.STUDENT else ()
-        of_others = member.role != MemberRole.TEACHER or viewer.has(Action.MANAGE_TEACHERS)
-        knows_links = viewer.has(Action.MANAGE_LINKS) and of_others
+        of_others = member.role != MemberRole.TEACHER or viewer.has(Right.MANAGE_TEACHERS)
+        knows_links = viewer.has(Right.MANAGE_LINKS) and of_others
         given = await links.list_links(session, viewer, limit=1, member_id=member.id) if knows_links else ()
         join = await membership.join_of(session, member)
     context = form_context(request, fields, refusal)
@@ -221,8 +221,8 @@ async def shown_member(
         join=join,
         has_mail=services(request).mailer is not None,
         may_change=may_manage,
-        may_link=viewer.may(Action.MAKE_LINKS) and (may_manage or viewer.may(Action.MANAGE_TEACHERS)),
+        may_link=viewer.may(Right.MAKE_LINKS) and (may_manage or viewer.may(Right.MANAGE_TEACHERS)),
         may_revoke=knows_links,
-        may_delete=viewer.may(Action.DELETE_STUDENTS),
+        may_delete=viewer.may(Right.DELETE_STUDENTS),
         **context,
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.courses import course as courses
 from app.courses import membership
 from app.courses.membership import Members
@@ -22,12 +23,11 @@ from app.errors.members import (
 from app.errors.uploads import MemberRemoved
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
-from app.http.parameters import ID
+from app.http.refusals import refused_here
+from app.http.staff import ROWS, JoinId, MemberId, MemberManager, Staff, cursor_of
 from app.services import services
 from app.storage.models import MemberRole
 from app.teaching.joins import joins
-from app.web.manage.asking import ROWS, JoinId, MemberId, MemberManager, Staff, cursor_of
-from app.web.manage.refusals import refused_here
 
 #: How many members a search offers.
 OFFERED = 20
@@ -103,7 +103,7 @@ async def _list(
         joins=found[:ROWS],
         members=members,
         next=found[ROWS - 1].id if len(found) > ROWS else None,
-        may_change=viewer.may(Action.MANAGE_MEMBERS),
+        may_change=viewer.may(Right.MANAGE_MEMBERS),
         **context,
     )
 

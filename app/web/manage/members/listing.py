@@ -8,18 +8,18 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID
 from app.courses import course as courses
 from app.courses import membership
 from app.courses.membership import Members
 from app.errors.members import EmailTaken, MemberJoined, MemberNotFound
 from app.http.forms import form_of, see_other
 from app.http.pages import page
-from app.http.parameters import ID
+from app.http.staff import ROWS, MemberId, MemberManager, Staff
 from app.services import services
 from app.storage.models import MemberRole
-from app.web.manage.asking import ROWS, MemberId, MemberManager, Staff
 from app.web.manage.members.change import managed, shown_member
 
 #: The states of a member by which the list is filtered: confirmed and removed, as `Members` has them.
@@ -68,7 +68,7 @@ async def list_members(request: Request, viewer: Staff) -> Response:
         roles=[*MemberRole],
         number=number,
         last=max(math.ceil(total / ROWS), 1),
-        may_change=viewer.may(Action.MANAGE_MEMBERS),
+        may_change=viewer.may(Right.MANAGE_MEMBERS),
         manages=managed(viewer),
     )
 
@@ -124,6 +124,6 @@ async def _change(request: Request, holder: Principal, member_id: str, given: Ma
             member_id,
             given,
             manages=managed(holder),
-            may_change_shared=holder.may(Action.MANAGE_TEACHERS),
+            may_change_shared=holder.may(Right.MANAGE_TEACHERS),
             made_by=holder.name,
         )

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from markupsafe import Markup
 
 from app.access import imports, joining, links
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses import membership
@@ -19,12 +19,12 @@ from app.errors import AppError
 from app.errors.outgoing import MailNotSet
 from app.errors.requests import FieldsWrong
 from app.http.auth.holders import PageFor
+from app.http.fields import Fields, form_context, local
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
+from app.http.staff import ROWS, JoinLinkId, Shown, cursor_of, only_here
 from app.services import service_url, services
 from app.storage.models import utc_now
-from app.web.manage.asking import ROWS, JoinLinkId, Shown, cursor_of, only_here
-from app.web.manage.fields import Fields, form_context, local
 
 GROUP_CHARACTERS = 100
 #: What the form begins with.
@@ -34,9 +34,9 @@ MOST_JOINING = 100_000
 #: Join links that are listed.
 JOIN_LINKS = 20
 
-Viewer = Annotated[Principal, Depends(Shown(Action.MANAGE_LINKS))]
-Maker = Annotated[Principal, Depends(PageFor(Action.MAKE_LINKS))]
-Manager = Annotated[Principal, Depends(PageFor(Action.MANAGE_LINKS))]
+Viewer = Annotated[Principal, Depends(Shown(Right.MANAGE_LINKS))]
+Maker = Annotated[Principal, Depends(PageFor(Right.MAKE_LINKS))]
+Manager = Annotated[Principal, Depends(PageFor(Right.MANAGE_LINKS))]
 
 router = APIRouter(prefix="/courses/{course_id}/links")
 
@@ -158,7 +158,7 @@ async def _page(
         groups=groups,
         has_mail=services(request).mailer is not None,
         only_here=only_here(request),
-        may_make=viewer.may(Action.MAKE_LINKS),
-        may_revoke=viewer.may(Action.MANAGE_LINKS),
+        may_make=viewer.may(Right.MAKE_LINKS),
+        may_revoke=viewer.may(Right.MANAGE_LINKS),
         **context,
     )

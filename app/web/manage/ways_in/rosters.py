@@ -17,7 +17,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from app.access import imports
 from app.access.imports import Imported
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.courses import course as courses
 from app.courses.roster.columns import HEADINGS
@@ -30,11 +30,11 @@ from app.errors.uploads import FieldsMissing, FileTooLarge
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.forms import lines_of, see_other
 from app.http.pages import page
+from app.http.refusals import refused_here
+from app.http.staff import MemberManager, Shown
 from app.http.watching import renewed_if_slow
 from app.services import services
 from app.submissions.uploads import read_form
-from app.web.manage.asking import MemberManager, Shown
-from app.web.manage.refusals import refused_here
 
 PACKED_FIELD = "packed"
 #: Rows of each kind that the page shows; the counts are of all.
@@ -42,7 +42,7 @@ SHOWN = 100
 #: In the order of the page: what needs a look comes first.
 ORDER = (Outcome.INVALID, Outcome.CONFLICT, Outcome.NEW, Outcome.RESTORED, Outcome.CHANGED, Outcome.UNCHANGED)
 
-Viewer = Annotated[Principal, Depends(Shown(Action.MANAGE_MEMBERS))]
+Viewer = Annotated[Principal, Depends(Shown(Right.MANAGE_MEMBERS))]
 
 router = APIRouter(prefix="/courses/{course_id}/roster")
 
@@ -61,7 +61,7 @@ async def roster(request: Request, importer: MemberManager) -> Response:
     try:
         async with read_form(request, 2 * MOST_BYTES, text_bytes=2 * MOST_BYTES) as form:
             importer = await renewed_if_slow(parts, importer, began)
-            importer.check(Action.MANAGE_MEMBERS)
+            importer.check(Right.MANAGE_MEMBERS)
             check_form_secret(request, form.get(FORM_FIELD))
             plan, pasted = _text(form, "plan"), _text(form, "table")
             content = await _content(form)
@@ -141,8 +141,8 @@ async def _page(request: Request, viewer: Principal, refusal: AppError | None = 
         pasted=pasted[:MOST_BYTES],
         most_rows=MOST_ROWS,
         most_bytes=MOST_BYTES,
-        may_change=viewer.may(Action.MANAGE_MEMBERS),
-        may_add_teachers=viewer.has(Action.MANAGE_TEACHERS),
+        may_change=viewer.may(Right.MANAGE_MEMBERS),
+        may_add_teachers=viewer.has(Right.MANAGE_TEACHERS),
         **context,
     )
 

@@ -9,22 +9,22 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Request, Response
 
 from app.access import links, tokens
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import OWNER, Principal, hash_secret
 from app.courses import course as courses
 from app.errors import AppError
 from app.errors.requests import FieldsWrong, TokenNotFound
 from app.http.auth.holders import PageFor
+from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
+from app.http.staff import ROWS, Shown, TokenId, cursor_of
 from app.services import service_url, services
 from app.storage.models import Role, Token, utc_now
-from app.web.manage.asking import ROWS, Shown, TokenId, cursor_of
-from app.web.manage.fields import Fields, form_context
 
-Viewer = Annotated[Principal, Depends(Shown(Action.MANAGE_TOKENS))]
-Maker = Annotated[Principal, Depends(PageFor(Action.MAKE_TOKENS))]
-Manager = Annotated[Principal, Depends(PageFor(Action.MANAGE_TOKENS))]
+Viewer = Annotated[Principal, Depends(Shown(Right.MANAGE_TOKENS))]
+Maker = Annotated[Principal, Depends(PageFor(Right.MAKE_TOKENS))]
+Manager = Annotated[Principal, Depends(PageFor(Right.MANAGE_TOKENS))]
 
 router = APIRouter(prefix="/courses/{course_id}/tokens")
 
@@ -89,7 +89,7 @@ async def revoke_token(request: Request, manager: Manager, token_id: TokenId) ->
 
 def roles_of(maker: Principal) -> list[Role]:
     """Return the roles of tokens that somebody makes; an admin's tokens act in all courses, and are no course's."""
-    return [Role.SUBMITTER, *([Role.ASSISTANT, Role.TEACHER] if maker.may(Action.MAKE_TOKENS_OF_STAFF) else [])]
+    return [Role.SUBMITTER, *([Role.ASSISTANT, Role.TEACHER] if maker.may(Right.MAKE_TOKENS_OF_STAFF) else [])]
 
 
 async def _page(
@@ -110,7 +110,7 @@ async def _page(
         tokens=found[:ROWS],
         next=found[ROWS - 1].id if len(found) > ROWS else None,
         roles=roles_of(viewer),
-        may_make=viewer.may(Action.MAKE_TOKENS),
-        may_revoke=viewer.may(Action.MANAGE_TOKENS),
+        may_make=viewer.may(Right.MAKE_TOKENS),
+        may_revoke=viewer.may(Right.MANAGE_TOKENS),
         **form_context(request, fields, refusal),
     )

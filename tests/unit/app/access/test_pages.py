@@ -9,15 +9,15 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from app.access.rights import RIGHTS, Action
+from app.access.rights import RIGHTS, Right
 from app.courses import members
-from app.http.auth.holders import PageFor
+from app.http.auth.holders import FormAsks, PageFor
+from app.http.fields import new_key
 from app.http.masking import mask
+from app.http.staff import Shown
 from app.storage.models import DEFAULT_COURSE, Comment, MemberRole, Role, Submission, utc_now
 from app.web import manage
 from app.web.course import routes as course_pages
-from app.web.manage.asking import Shown
-from app.web.manage.fields import new_key
 from app.web.operation import batch, grade_book, regrades
 from tests.unit.app.access.test_access import filled, of_somebody_else, without_ids
 from tests.unit.app.access.test_courses import submit, two
@@ -64,13 +64,13 @@ ROOMS = (course_pages, manage, regrades, batch, grade_book)
 OPEN = {"/courses", "/submissions/{submission_id}/beside/{other_id}"}
 
 
-def routes() -> Iterator[tuple[str, str, PageFor | Shown]]:
+def routes() -> Iterator[tuple[str, str, PageFor | Shown | FormAsks]]:
     """Yield the method, the path and the dependency that checks the right of each page and form of the staff."""
     for room in ROOMS:
         for context in iter_route_contexts(list(room.router.routes)):
             if context.path not in OPEN:
                 calls = [each.call for each in context.dependant.dependencies]
-                (asking,) = [call for call in calls if isinstance(call, PageFor | Shown)]
+                (asking,) = [call for call in calls if isinstance(call, PageFor | Shown | FormAsks)]
                 yield from ((method, context.path, asking) for method in context.original_route.methods)
 
 
@@ -108,11 +108,11 @@ async def stored(service: Service) -> list[object]:
 
 ROUTES = [*routes()]
 PATTERNS = {
-    re.compile(re.sub(r"{\w+}", "[^/]+", path)): asking.action for method, path, asking in ROUTES if method == "POST"
+    re.compile(re.sub(r"{\w+}", "[^/]+", path)): asking.right for method, path, asking in ROUTES if method == "POST"
 }
 
 
-def rights_to_forms(page: httpx.Response) -> set[Action]:
+def rights_to_forms(page: httpx.Response) -> set[Right]:
     """Return the rights that the forms of a page need."""
     forms = set(FORM.findall(page.text)) - {"/leave"}
     rights = {form: {action for pattern, action in PATTERNS.items() if pattern.fullmatch(form)} for form in forms}
@@ -120,7 +120,7 @@ def rights_to_forms(page: httpx.Response) -> set[Action]:
     return set().union(*rights.values())
 
 
-def is_open_to(role: str, method: str, path: str, action: Action) -> bool:
+def is_open_to(role: str, method: str, path: str, action: Right) -> bool:
     if role == Role.ASSISTANT:
         return path in OF_ASSISTANTS if method == "POST" else role in RIGHTS[action].roles
     return role == Role.ADMIN or (role == Role.TEACHER and not path.startswith(OF_ADMINS))
@@ -150,10 +150,10 @@ async def test_pages_and_forms_go_to_the_roles_of_the_table(staffed: Service) ->
         async with staffed.browser(token) as browser:
             secret = await secret_of(browser)
             for method, path, asking in ROUTES:
-                allowed = is_open_to(role, method, path, asking.action)
+                allowed = is_open_to(role, method, path, asking.right)
                 if method == "GET":
                     page = await browser.get(filled(path, values))
-                    if asking.action == Action.READ and not allowed:  # Others are led to their own work.
+                    if asking.right == Right.READ and not allowed:  # Others are led to their own work.
                         assert (page.status_code, page.headers["location"]) == (303, f"/?course={DEFAULT_COURSE}")
                         continue
                     assert page.status_code == (200 if allowed else 403), f"{token}: {path}"
@@ -219,7 +219,7 @@ async def test_archived_course_shows_and_takes_only_the_forms_of_the_table(staff
         async with staffed.browser(token) as browser:
             secret = await secret_of(browser)
             for method, path, asking in ROUTES:
-                right = RIGHTS[asking.action]
+                right = RIGHTS[asking.right]
                 closed = "{course_id}" in path and not right.in_archived
                 if role not in right.roles or (method == "GET" and path.endswith("/delete")):
                     continue
@@ -286,4 +286,4 @@ async def test_token_of_a_teacher_gives_no_right_of_staff(service: Service) -> N
         data = {"form_secret": form_secret(page), "form_key": key[1], "name": "x", "role": "teacher"}
         refused = await browser.post(tokens, data=data)
         assert refused.status_code == 422
-        assert Action.MAKE_TOKENS_OF_STAFF not in refused.text
+        assert Right.MAKE_TOKENS_OF_STAFF not in refused.text

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from app.access.rights import RIGHTS, Action
+from app.access.rights import RIGHTS, Right
 from app.api.routes import api
 from app.courses import members
 from app.http.auth.proof import FORM_FIELD, SAFE_METHODS
@@ -91,7 +91,7 @@ async def archive(service: Service, course_id: str = DEFAULT_COURSE) -> None:
 
 
 def test_page_about_courses_shows_the_table_as_it_is() -> None:
-    assert set(RIGHTS) == set(Action)
+    assert set(RIGHTS) == set(Right)
     page = (Path(__file__).parents[4] / "docs" / "courses.md").read_text(encoding="utf-8")
     roles = (Role.ADMIN, Role.TEACHER, Role.ASSISTANT, Role.SUBMITTER)
     for action, right in RIGHTS.items():
@@ -201,7 +201,7 @@ def test_every_route_of_the_api_that_changes_something_names_an_action_of_its_ow
     for context in iter_route_contexts(list(api.routes)):
         for method in context.original_route.methods - SAFE_METHODS:
             calls = {each.call for each in context.dependant.dependencies}
-            named[method, context.path] = {getattr(each, "action", None) for each in calls} - {None, Action.READ}
+            named[method, context.path] = {getattr(each, "right", None) for each in calls} - {None, Right.READ}
     assert len(named) >= 10
     assert all(len(actions) == 1 for actions in named.values()), named
 

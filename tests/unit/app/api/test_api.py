@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.types import Message
 
 from app.access.tokens import find_token, hash_secret
-from app.http.answers import ANSWERS
+from app.actions.answers import ANSWERS
 from app.http.problems import TYPE_PREFIX
 from app.settings import Settings
 from app.submissions import uploads

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.http import navigation
 from app.http.navigation import CoursePage, tabs
@@ -12,9 +12,9 @@ from app.storage.models import Role
 
 COURSE = "abcdefghjkmnpqrstvwxyz2345"
 PAGES = {
-    "grades": (CoursePage("course", "", Action.SEE_GRADES), CoursePage("regrades", "/regrades", Action.REGRADE)),
-    "members": (CoursePage("members", "/members", Action.SEE_MEMBERS),),
-    "settings": (CoursePage("tokens", "/tokens", Action.MANAGE_TOKENS),),
+    "grades": (CoursePage("course", "", Right.SEE_GRADES), CoursePage("regrades", "/regrades", Right.REGRADE)),
+    "members": (CoursePage("members", "/members", Right.SEE_MEMBERS),),
+    "settings": (CoursePage("tokens", "/tokens", Right.MANAGE_TOKENS),),
 }
 
 

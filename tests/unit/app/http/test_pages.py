@@ -35,7 +35,9 @@ async def test_answer_to_a_form_links_to_the_page_that_holds_the_form(
 ) -> None:
     async with service.browser() as browser:
         secret = form_secret((await browser.get(PAGE)).text)
-        answer = await browser.post(sent_to, files={FORM_FIELD: (None, secret), "due": (None, "soon")})
+        answer = await browser.post(
+            sent_to, files={FORM_FIELD: (None, secret), "due": (None, "soon"), "title": (None, "")}
+        )
     assert set(re.findall(r'href="([^"]*)\?lang=ru"', answer.text)) == {leads_to}, answer.text
 
 

@@ -15,11 +15,11 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from sqlalchemy import Engine, event
 
+from app.http.fields import new_key
 from app.http.masking import mask
 from app.main import create_app
 from app.settings import Settings
 from app.storage.models import Submission, utc_now
-from app.web.manage.fields import new_key
 from tests.unit.app.access.test_other_courses import values_of_default
 from tests.unit.app.conftest import Service, form_secret
 

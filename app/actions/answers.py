@@ -1,8 +1,10 @@
-"""The one table from an exception's class to its HTTP answer."""
+"""The one table from an exception's class to its answer: the status for programs, and the words for people."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -143,6 +145,7 @@ from app.errors.ways_in import (
     SignOnRefused,
 )
 from app.storage.database import CommitUnanswered
+from app.texts import catalogue
 
 
 @dataclass(frozen=True)
@@ -313,3 +316,10 @@ def answer_for(error: Exception) -> Answer:
         if answer := ANSWERS.get(cls):
             return answer
     raise LookupError(f"no answer for {type(error)}")  # Only if it is no Exception.
+
+
+def words_for(answer: Answer, language: str, params: Mapping[str, object]) -> tuple[str, str]:
+    """Return the title of a refusal, and its detail: what came, what was expected, what to do."""
+    status, texts = HTTPStatus(answer.status), catalogue()
+    title = texts.find(f"problem.{answer.slug}.title", language) or status.phrase
+    return title, texts.find(f"problem.{answer.slug}.detail", language, **params) or status.description

@@ -1,31 +1,75 @@
-"""Dependencies of these pages, and what several of them show."""
+"""Pages of a course for its staff: the ids in their addresses, who may look, and what several of them show."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request, Response
 
-from app.access.rights import Action
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.fields import ID, WORDS_CHARACTERS
 from app.errors.courses import AssignmentNotFound
-from app.errors.members import MemberNotFound
+from app.errors.members import JoinNotFound, MemberNotFound, PersonNotFound
+from app.errors.requests import NotPermitted, TokenNotFound
 from app.errors.teaching import ReviewNotFound
-from app.http.auth.holders import PageFor
+from app.errors.ways_in import JoinLinkNotFound
+from app.http.auth.holders import PageFor, session_holder
+from app.http.fields import Fields
 from app.http.pages import page
-from app.http.parameters import ASSIGNMENT_ID, WORDS_CHARACTERS, PathId
+from app.http.parameters import ASSIGNMENT_ID, PathId
 from app.http.texts import language_of
-from app.services import services
+from app.oidc.urls import is_loopback
+from app.services import service_url, services
 from app.storage.models import Course, CourseAssignment
 from app.texts import title_of
-from app.web.manage.fields import Fields
+
+#: Rows of a list on one page.
+ROWS = 50
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A dependency that gives the holder of the session, if the role has this right.
+
+    In an archived course the page is shown, too; what changes the course is not.
+    """
+
+    right: Right
+
+    async def __call__(self, holder: Annotated[Principal, Depends(session_holder)]) -> Principal:
+        if not holder.has(self.right):
+            raise NotPermitted
+        return holder
+
+
+def only_here(request: Request) -> str | None:
+    """Return the address of the service if links to it open on its own machine alone."""
+    url = service_url(request)
+    return url if is_loopback(urlsplit(url).hostname or "") else None
+
 
 MemberId = Annotated[str, Depends(PathId("member_id", MemberNotFound))]
+JoinId = Annotated[str, Depends(PathId("join_id", JoinNotFound))]
+TokenId = Annotated[str, Depends(PathId("token_id", TokenNotFound))]
+JoinLinkId = Annotated[str, Depends(PathId("join_link_id", JoinLinkNotFound))]
 ReviewId = Annotated[str, Depends(PathId("review_id", ReviewNotFound))]
 AssignmentId = Annotated[str, Depends(PathId("assignment_id", AssignmentNotFound, ASSIGNMENT_ID))]
-Staff = Annotated[Principal, Depends(PageFor(Action.SEE_GRADES))]
+PersonId = Annotated[str, Depends(PathId("person_id", PersonNotFound))]
+
+Staff = Annotated[Principal, Depends(Shown(Right.SEE_MEMBERS))]
+Grader = Annotated[Principal, Depends(PageFor(Right.SEE_GRADES))]
+MemberManager = Annotated[Principal, Depends(PageFor(Right.MANAGE_MEMBERS))]
+CourseManager = Annotated[Principal, Depends(PageFor(Right.MANAGE_COURSE))]
+
+
+def cursor_of(came: str | None) -> str | None:
+    """Return the id at which a page of a list begins; a made-up one means the first page."""
+    return came if came and ID.fullmatch(came) else None
 
 
 def titles_of(request: Request, uses: Sequence[CourseAssignment]) -> Mapping[str, str]:
@@ -57,7 +101,7 @@ def staff_page(
         course=course,
         here=here,
         zone=ZoneInfo(course.time_zone),
-        may={action.value: viewer.may(action) for action in Action},
+        may={right.value: viewer.may(right) for right in Right},
         # The role has the right, and the course is archived.
         is_closed=viewer.in_archived,
         **context,

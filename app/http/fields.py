@@ -1,29 +1,34 @@
-"""The fields of our forms: read as what they mean, each fault at its field."""
+"""The fields of our forms: read as the request of an action, each fault at its field in the words of the page."""
 
 from __future__ import annotations
 
 import contextlib
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
-from math import isfinite
+from functools import cache
+from math import inf, isfinite
 from secrets import token_urlsafe
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
+from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
+from app.actions.fields import EARLIEST, LATEST, NO_NAME, ActionRequest
 from app.courses.course import moment_meant, time_zone_meant, time_zones
 from app.errors import AppError
 from app.errors.requests import FieldsWrong, FormExpired
 from app.errors.uploads import StudentInvalid
 from app.http.masking import mask, unmask
-from app.http.parameters import EARLIEST, LATEST
+from app.http.refusals import refused_here, told_at_fields
 from app.http.texts import language_of
 from app.mail.addresses import comparable, is_address
 from app.submissions.uploads import check_student
 from app.texts import text
-from app.web.manage.refusals import refused_here, told_at_fields
+
+Asked = TypeVar("Asked", bound=ActionRequest)
 
 KEY_FIELD = "form_key"
 KEY_BYTES = 32
@@ -38,6 +43,63 @@ class Fields:
     def __init__(self, came: Mapping[str, str]) -> None:
         self.came = came
         self.faults: dict[str, tuple[str, Mapping[str, object]]] = {}
+
+    def read(
+        self,
+        model: type[Asked],
+        *,
+        names: Mapping[str, str] | None = None,
+        zone: ZoneInfo | None = None,
+        stored: Mapping[str, datetime | None] | None = None,
+        filled_only: bool = False,
+        context: Mapping[str, object] | None = None,
+        **more: object,
+    ) -> Asked:
+        """Read the form as the request of an action.
+
+        An empty field is null, or else left out, or else has to be filled in.
+
+        Args:
+            filled_only: leave every empty field out.
+            context: what the model's checks need to know.
+            names: of fields that the form calls otherwise, by the model's.
+            zone: the clock of its dates.
+            stored: the dates that the form showed (`moment`).
+            more: values that are not in the form as such; they come first.
+        Raises:
+            FieldsWrong: of this reading, or of one before.
+        """
+        names = names or {}
+        values = dict(more)
+        for name, field in model.model_fields.items():
+            at = names.get(name, name)
+            if name not in values and at in self.came and at not in self.faults:
+                kinds = set(_kinds(field.annotation))
+                value: object = self.came[at]
+                if kinds & {int, float}:
+                    value = self._typed_number(at, _limits(model, name), whole=int in kinds)
+                elif AwareDatetime in kinds:
+                    value = self.moment(at, zone or ZoneInfo("UTC"), (stored or {}).get(name))
+                elif bool in kinds:
+                    value = bool(value)
+                if value in ("", None):
+                    if filled_only:
+                        continue
+                    if type(None) in kinds:
+                        values[name] = None
+                    elif field.is_required() or field.default_factory:
+                        self.wrong(at, "required")
+                else:
+                    values[name] = value
+        try:
+            request = model.model_validate(values, context=context)
+        except ValidationError as exc:
+            for error in exc.errors():
+                name = str(error["loc"][0] if error["loc"] else error.get("ctx", {}).get("field", ""))
+                self.wrong(names.get(name, name), *_fault(error, _limits(model, name)))
+            raise FieldsWrong(fields=sorted(self.faults)) from exc
+        self.check()
+        return request
 
     def check(self) -> None:
         """Raises: FieldsWrong: a field that was read is wrong."""
@@ -135,9 +197,46 @@ class Fields:
             raise FormExpired
         return key
 
-    def wrong(self, name: str, fault: str, **params: object) -> None:
+    def wrong(self, name: str, fault: str, params: Mapping[str, object] | None = None, /, **more: object) -> None:
         """Note what is wrong with a field; of several faults the first counts."""
-        self.faults.setdefault(name, (fault, params))
+        self.faults.setdefault(name, (fault, {**(params or {}), **more}))
+
+    def _typed_number(self, name: str, limits: Mapping[str, Any], *, whole: bool) -> float | None:
+        least, most = limits.get("minimum", -inf), limits.get("maximum", inf)
+        return self.whole(name, least=least, most=most) if whole else self.number(name, least=least, most=most)
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """Yield the types of which a field takes a value."""
+    parts = get_args(annotation)
+    if get_origin(annotation) in (None, Literal):
+        yield annotation
+    else:
+        for part in parts[:1] if get_origin(annotation) is Annotated else parts:
+            yield from _kinds(part)
+
+
+@cache
+def _limits(model: type[BaseModel], name: str) -> Mapping[str, Any]:
+    """Return what the JSON Schema of a field says about its values."""
+    schema = model.model_json_schema()["properties"].get(name, {})
+    return {key: value for part in [*schema.get("anyOf", ()), schema] for key, value in part.items()}
+
+
+def _fault(error: ErrorDetails, limits: Mapping[str, Any]) -> tuple[str, Mapping[str, object]]:
+    """Return the text ``fault.<id>`` for an error of pydantic, and its parameters."""
+    match error["type"]:
+        case "missing" | "string_too_short":
+            return "required", {}
+        case "string_too_long":
+            is_line = limits.get("not") == NO_NAME
+            return "name" if is_line else "too_long", {"limit": error["ctx"]["max_length"]}
+        case "name":
+            return "name", {"limit": limits["maxLength"]}
+        case "literal_error" | "enum" | "string_pattern_mismatch":
+            return "choice", {}
+        case fault:
+            return fault, error.get("ctx", {})
 
 
 def new_key() -> str:

@@ -1,0 +1,72 @@
+"""An action, and who asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Concatenate, Generic, ParamSpec, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.rights import Right
+from app.access.tokens import Principal
+from app.storage.database import Database
+from grader import Assignment
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Somebody who asks for an action, and what actions work with.
+
+    Attributes:
+        holder: acts in the course `holder.course_id`.
+    """
+
+    holder: Principal
+    database: Database
+    assignments: Mapping[str, Assignment]
+
+    @property
+    def course_id(self) -> str:
+        return self.holder.course_id
+
+    @property
+    def name(self) -> str:
+        """The name of the holder, for the log of changes."""
+        return self.holder.name
+
+    def write(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """Begin the transaction of the action."""
+        return self.database.write()
+
+
+@dataclass(frozen=True)
+class Action(Generic[P, R]):
+    """A function that changes something for a holder of its right. Doors name it, and so ask for the same right.
+
+    Attributes:
+        archived_too: the transaction refuses what an archived course no longer takes.
+    """
+
+    do: Callable[Concatenate[Asking, P], Awaitable[R]]
+    right: Right
+    archived_too: bool = False
+
+    def check(self, holder: Principal) -> None:
+        """Raises: NotPermitted, CourseArchived: the holder does not have the right."""
+        holder.check(self.right, archived_too=self.archived_too)
+
+    async def __call__(self, asking: Asking, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        self.check(asking.holder)
+        return await self.do(asking, *args, **kwargs)
+
+
+def action(
+    right: Right, *, archived_too: bool = False
+) -> Callable[[Callable[Concatenate[Asking, P], Awaitable[R]]], Action[P, R]]:
+    """Make a function an action, for holders of this right."""
+    return lambda do: Action(do, right, archived_too)

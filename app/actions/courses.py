@@ -1,0 +1,262 @@
+"""Courses themselves: made, changed, copied, deleted; and the assignments that they use."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.idempotency import made_before, make_once
+from app.access.rights import Right
+from app.actions.asking import Asking, action
+from app.actions.fields import MOST_ATTEMPTS, WHOLE, ActionRequest, Language, Moment, Name, Percent, Points, TimeZone
+from app.courses import copying, uses
+from app.courses import course as courses
+from app.courses.assignments import Rules
+from app.courses.uses import UsedAssignment
+from app.errors.courses import DeletionUnconfirmed
+from app.privacy import deletion
+from app.privacy.deletion import DeletedCourse
+from app.storage.models import Course
+
+RETENTION = "age at which submissions are deleted; null: as in the settings of the service; for admins"
+MOST_COPY_DAYS = 3660
+
+RetentionDays = Annotated[float, Field(ge=0.01, le=36500, strict=True, allow_inf_nan=False)]
+
+
+class MakeCourse(ActionRequest):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"title": "Сети, весна", "language": "ru", "time_zone": "Europe/Moscow"}]}
+    )
+
+    title: Name
+    language: Language = Field(Language.EN, description="of texts for its people, where the reader asks for none")
+    time_zone: TimeZone = "UTC"
+    retention_days: RetentionDays | None = Field(None, description=RETENTION)
+
+
+class ChangeCourse(ActionRequest):
+    """The fields to change; the others stay."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Сети, осень"}, {"archived": True}]})
+
+    # No field has a default in the document: one that is not given is not null either.
+    title: Name = Field(default_factory=str)
+    language: Language = Field(default_factory=lambda: Language.EN)
+    time_zone: TimeZone = Field(default_factory=str)
+    retention_days: RetentionDays | None = Field(default_factory=lambda: None, description=RETENTION)
+    archived: bool = Field(default_factory=bool, strict=True, description="true: nothing in it changes any more")
+
+
+class CopyCourse(ActionRequest):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Сети, весна 2027", "shift_days": 364}]})
+
+    title: Name
+    shift_days: Annotated[int, Field(ge=-MOST_COPY_DAYS, le=MOST_COPY_DAYS, strict=True), WHOLE] | None = Field(
+        0,
+        description="how far its dates move, by the clock on the wall in the course's time zone; "
+        "null: the copy has no dates",
+    )
+
+
+@action(Right.MAKE_COURSES)
+async def make_course(
+    asking: Asking, wanted: MakeCourse, *, uses_too: Collection[str] = (), key: str | None = None
+) -> Course:
+    """Make a course, without people.
+
+    Args:
+        uses_too: ids of the assignments that it uses from the beginning.
+        key: the same request sent again with it makes no second course.
+    Raises:
+        IdempotencyKeyReused, AssignmentUnknown
+    """
+    values = wanted.model_dump(mode="json")
+
+    async def make(session: AsyncSession) -> Course:
+        course = await courses.add(
+            session, **values, made_by=asking.name, created_by=asking.holder.id, idempotency_key=key
+        )
+        for assignment_id in uses_too:
+            await uses.put(session, course.id, assignment_id, asking.assignments, {}, asking.name)
+        return course
+
+    course, _ = await make_once(
+        asking.database, lambda session: made_before(session, Course, asking.holder.id, key, **values), make
+    )
+    return course
+
+
+@action(Right.MANAGE_COURSE)
+async def change_course(asking: Asking, wanted: ChangeCourse) -> Course:
+    """Change what is given. In an archived course only `archived` and `retention_days` change, unless it is reopened.
+
+    Raises:
+        NotPermitted: only an admin sets `retention_days`: data is deleted by it.
+        CourseArchived
+    """
+    given = wanted.given()
+    if "retention_days" in given:
+        asking.holder.check(Right.DELETE_STUDENTS)
+    async with asking.write() as session:
+        return await courses.change(session, asking.course_id, given, asking.name)
+
+
+@action(Right.MANAGE_COURSE)
+async def copy_course(asking: Asking, wanted: CopyCourse, *, key: str | None = None) -> Course:
+    """Make a course with the same assignments, dates, rules and staff, without students and submissions.
+
+    Args:
+        key: the same request sent again with it makes no second copy.
+    Raises:
+        IdempotencyKeyReused
+    """
+
+    async def copy(session: AsyncSession) -> Course:
+        return await copying.copy(
+            session,
+            await courses.existing(session, asking.course_id),
+            asking.assignments,
+            **wanted.model_dump(),
+            made_by=asking.name,
+            created_by=asking.holder.id,
+            idempotency_key=key,
+        )
+
+    course, _ = await make_once(
+        asking.database, lambda session: made_before(session, Course, asking.holder.id, key, title=wanted.title), copy
+    )
+    return course
+
+
+@action(Right.DELETE_COURSE)
+async def delete_course(asking: Asking, *, title: str) -> DeletedCourse:
+    """Delete a course with everything in it, and the people who are in no other one. The course Default stays, empty.
+
+    Args:
+        title: its exact title, as a confirmation.
+    Raises:
+        DeletionUnconfirmed: the title is another one.
+    """
+    async with asking.database.read() as session:
+        course = await courses.existing(session, asking.course_id)
+    if course.title != title:
+        raise DeletionUnconfirmed(came=title[:200])
+    return await deletion.delete_course(asking.database, course.id)
+
+
+# --- the assignments of a course --------------------------------------------------------------------------------------
+
+RuleName = Literal[
+    "opens", "due", "closes", "late_percent_per_day", "late_percent_max", "limit", "cooldown_seconds", "counts"
+]
+
+
+def described(name: str) -> str:
+    return Rules.model_fields[name].description or ""
+
+
+class CourseRules(ActionRequest):
+    """The dates and rules that the course sets. One that is not given is as in the file; null there means none."""
+
+    # No field has a default in the document: one that is not given is the file's.
+    opens: Moment | None = Field(default_factory=lambda: None, description=described("opens"))
+    due: Moment | None = Field(default_factory=lambda: None, description=described("due"))
+    closes: Moment | None = Field(default_factory=lambda: None, description=described("closes"))
+    late_percent_per_day: Percent = Field(default_factory=float, description=described("late_percent_per_day"))
+    late_percent_max: Percent = Field(default_factory=float, description=described("late_percent_max"))
+    limit: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS, strict=True), WHOLE] | None = Field(
+        default_factory=lambda: None, description=described("limit")
+    )
+    cooldown_seconds: Annotated[int, Field(ge=0, le=30 * 86400, strict=True), WHOLE] = Field(
+        default_factory=int, description=described("cooldown_seconds")
+    )
+    counts: Literal["best", "last"] = Field(default_factory=lambda: "best", description=described("counts"))
+
+
+class UseAssignment(ActionRequest):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"title": "Неделя 3: LSTM", "rules": {"due": "2026-10-01T20:59:59Z", "limit": 5}}]
+        }
+    )
+
+    title: Name | None = Field(None, description="replaces the file's; null: the file's")
+    grade_book_points: Points | None = Field(
+        None, description="the maximum in the grade book; null: the points of the file"
+    )
+    rules: CourseRules = CourseRules()
+
+
+class ChangeAssignment(ActionRequest):
+    """The fields to change; the others stay."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"rules": {"due": "2026-10-08T20:59:59Z"}, "as_in_file": ["closes"]}]}
+    )
+
+    title: Name | None = Field(default_factory=lambda: None, description="null: the file's")
+    grade_book_points: Points | None = Field(default_factory=lambda: None, description="null: the points of the file")
+    rules: CourseRules = Field(default_factory=CourseRules)
+    as_in_file: list[RuleName] = Field(
+        default_factory=list, max_length=8, description="dates and rules that the course sets no longer"
+    )
+
+
+@action(Right.MANAGE_ASSIGNMENTS)
+async def add_assignment(asking: Asking, assignment_id: str) -> None:
+    """Have the course use an assignment as its file says. One that it uses already keeps its dates.
+
+    Raises:
+        AssignmentUnknown
+    """
+    async with asking.write() as session:
+        used = await uses.list_used(session, asking.course_id, asking.assignments)
+        if assignment_id not in {each.use.assignment_id for each in used}:
+            await uses.put(session, asking.course_id, assignment_id, asking.assignments, {}, asking.name)
+
+
+@action(Right.MANAGE_ASSIGNMENTS)
+async def use_assignment(asking: Asking, assignment_id: str, wanted: UseAssignment) -> UsedAssignment:
+    """Have the course use an assignment, with these dates and rules and no others.
+
+    Raises:
+        AssignmentUnknown, RulesContradictory, LateWithoutDue
+    """
+    async with asking.write() as session:
+        return await uses.put(session, asking.course_id, assignment_id, asking.assignments, wanted.given(), asking.name)
+
+
+@action(Right.MANAGE_ASSIGNMENTS)
+async def change_assignment(asking: Asking, assignment_id: str, wanted: ChangeAssignment) -> UsedAssignment:
+    """Change what is given. Dates count at once, for what was handed in, too.
+
+    Raises:
+        AssignmentNotFound: the course does not use it.
+        RulesContradictory, LateWithoutDue
+    """
+    async with asking.write() as session:
+        return await uses.change(
+            session,
+            asking.course_id,
+            assignment_id,
+            asking.assignments,
+            wanted.given(),
+            asking.name,
+            wanted.as_in_file,
+        )
+
+
+@action(Right.MANAGE_ASSIGNMENTS)
+async def remove_assignment(asking: Asking, assignment_id: str) -> None:
+    """Let the course use an assignment no more. In the course Default the file's own dates and rules hold again.
+
+    Raises:
+        AssignmentInUse: there are submissions to it, or decisions about somebody's.
+        AssignmentNotFound: the course does not use it.
+    """
+    async with asking.write() as session:
+        await uses.remove(session, asking.course_id, assignment_id, asking.name)

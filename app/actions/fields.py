@@ -1,0 +1,139 @@
+"""The requests of actions: what they may hold, said once for the API's bodies, the pages' forms and the commands.
+
+A value that is wrong has an error whose type a page has words for (``fault.<type>``): the types of pydantic, as
+`app.http.fields` reads them, and those that are raised here.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from app.courses.course import time_zone_meant, time_zones
+from app.errors.uploads import StudentInvalid
+from app.storage.models import ID_ALPHABET, ID_LENGTH
+from app.submissions.uploads import STUDENT_CHARACTERS, check_student
+
+#: Limits of a person's words to another one, of an adjustment, and of an extension.
+WORDS_CHARACTERS, MOST_POINTS, MOST_ATTEMPTS = 2000, 100_000, 1000
+ID = re.compile(f"[{ID_ALPHABET}]{{{ID_LENGTH}}}")
+WRITTEN_OUT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+Schema = dict[str, Any]
+
+
+class ActionRequest(BaseModel):
+    """The request for an action. A misspelt key is refused: ignored, it could turn a filter into "everything"."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def given(self) -> dict[str, Any]:
+        """Return the fields that the request names, as the database keeps them."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
+# Rules about several properties are written with `not`: for `anyOf` or `oneOf` at the top of a schema, client
+# generators make one class per branch, without the properties.
+
+
+def given(name: str, value: Schema | None = None) -> Schema:
+    """Return a schema: the property is present and not null, or matches `value`."""
+    return {"required": [name], "properties": {name: value or not_({"type": "null"})}}
+
+
+def not_(schema: Schema) -> Schema:
+    return {"not": schema}
+
+
+def one_of(*schemas: Schema) -> Schema:
+    return {"anyOf": list(schemas)}
+
+
+def both(*schemas: Schema) -> Schema:
+    return {"allOf": list(schemas)}
+
+
+def _name(value: str) -> str:
+    try:
+        return check_student(value)
+    except StudentInvalid as exc:
+        raise PydanticCustomError("name", "expected printable characters, such as a name") from exc
+
+
+def _written_out(value: object) -> object:
+    """Raises: ValueError: it is a number, which pydantic would read as seconds and the document does not mention."""
+    if not isinstance(value, datetime) and not (isinstance(value, str) and WRITTEN_OUT.match(value)):
+        raise PydanticCustomError("moment", "expected a moment with its time zone, such as 2026-09-01T00:00:00Z")
+    return value
+
+
+def _within(moment: datetime) -> datetime:
+    """Convert to UTC, within the range of the databases; moments further away mean the same."""
+    return min(max(moment, EARLIEST), LATEST).astimezone(UTC)
+
+
+def _time_zone(name: str) -> str:
+    """Find the zone by its name, or by a city."""
+    name = time_zone_meant(name)
+    if name not in time_zones():
+        raise PydanticCustomError("time_zone", "expected a name of the IANA time zone database, such as Europe/Moscow")
+    return name
+
+
+def _words(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("required", "expected some words, not only spaces")
+    if "\0" in text:
+        # PostgreSQL holds no such text.
+        raise PydanticCustomError("nul", "expected words without the character NUL")
+    return text
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+class Language(StrEnum):
+    EN = "en"
+    RU = "ru"
+
+
+# With `strict=True` before it, an integer of JSON Schema: 5.0 is one, "5" and true are none.
+WHOLE = BeforeValidator(_whole)
+#: For the OpenAPI document: characters not allowed in a name, and names of spaces only; the same for words.
+NO_NAME: Schema = one_of({"pattern": r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"}, {"pattern": r"^\s*$"})
+NO_WORDS: Schema = one_of({"pattern": r"\x00"}, {"pattern": r"^\s*$"})
+#: A name of a student or of anything else.
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=STUDENT_CHARACTERS, json_schema_extra=not_(NO_NAME)),
+    AfterValidator(_name),
+]
+#: Words of a person to another one, of several lines.
+Words = Annotated[
+    str,
+    Field(min_length=1, max_length=WORDS_CHARACTERS, json_schema_extra=not_(NO_WORDS)),
+    AfterValidator(_words),
+]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_within)]
+# A pattern cannot say which names there are; these examples are.
+TimeZone = Annotated[
+    str,
+    Field(
+        max_length=64,
+        description="a name of the IANA database, in which dates are shown and moved",
+        examples=["Europe/Moscow", "UTC"],
+    ),
+    AfterValidator(_time_zone),
+]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Percent = Annotated[Number, Field(ge=0, le=100)]
+#: Points that something is worth.
+Points = Annotated[Number, Field(ge=0.01, le=MOST_POINTS)]
+Id = Annotated[str, Field(pattern=f"^{ID.pattern}$")]
