@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from reference.definition import LSTM, sigmoid
 from reference.misconceptions.computation import Array
 from reference.misconceptions.inputs import letters
 from reference.misconceptions.mistake import Mistake
-from reference.oracle import sigmoid
 
 
 def softmax(z: Array) -> Array:
@@ -83,7 +83,7 @@ def _candidate_activations() -> Iterator[Mistake]:
 
 
 def _own(gate: str) -> Function:
-    return np.tanh if gate == "g" else sigmoid
+    return LSTM.formulas[gate].activation
 
 
 def _repeated(function: Function) -> Function:
@@ -153,7 +153,7 @@ def _with_c(from_x: Array, from_h: Array, c: Array) -> Array:
 
 def _peepholes(name: str, total: Callable[[Array, Array, Array], Array], others: Sequence[str]) -> Iterator[Mistake]:
     """Yield peepholes: any of i, f and o see c, and o either the old one or the new one."""
-    late: dict[str, Any] = {"late_output": lambda m: (m.h, m.new_c), "seen.o": None}
+    late: dict[str, Any] = {"late_output": lambda m: (m.h, m.c_new), "seen.o": None}
     for gates in (*others, *("".join(some) for count in (3, 2, 1) for some in itertools.combinations("ifo", count))):
         changes: dict[str, Any] = {f"sum.{gate}": total for gate in gates}
         wrong, params = frozenset(gates), {"gates": letters(gates)}
@@ -171,5 +171,5 @@ def _states_seen() -> Iterator[Mistake]:
         yield Mistake("peephole", f"h + c in {gates}", also, wrong, params)
     lates: dict[str, Function] = {"new c": linear, "tanh of new c": np.tanh}
     for name, late in lates.items():
-        seen: dict[str, Any] = {"late_output": lambda m, late=late: (late(m.new_c), m.c), "seen.o": None}
+        seen: dict[str, Any] = {"late_output": lambda m, late=late: (late(m.c_new), m.c), "seen.o": None}
         yield Mistake("gate_from_new_h", f"o sees {name}", seen, frozenset("o"), {"gates": letters("o")})
