@@ -161,13 +161,17 @@ class Cell:
 
     Attributes:
         formulas: by the name of what they give, in the order in which they are worked out.
+        gates: in the order of their columns in the weights.
+        states: each has a formula with ``_new`` behind its name.
     """
 
     formulas: Mapping[str, Formula]
+    gates: tuple[str, ...]
+    states: tuple[str, ...]
 
     @classmethod
     def of(cls, text: str) -> Cell:
-        """Read the formulas of a cell, one in a line."""
+        """Read the formulas of a cell, one in a line. Raises: ValueError: there is something else."""
         formulas = {}
         for line in ast.parse(text).body:
             match line:
@@ -175,17 +179,10 @@ class Cell:
                     formulas[name] = Formula(value)
                 case _:
                     raise ValueError(f"no formula of a cell: {ast.unparse(line)}")
-        return cls(formulas)
-
-    @cached_property
-    def gates(self) -> tuple[str, ...]:
-        """The gates, in the order of their columns in the weights."""
-        needed = [name for formula in self.formulas.values() for name in sorted(formula.names)]
-        return tuple(dict.fromkeys(name.removeprefix("x_") for name in needed if name.startswith("x_")))
-
-    @cached_property
-    def states(self) -> tuple[str, ...]:
-        return tuple(name.removesuffix("_new") for name in self.formulas if name.endswith("_new"))
+        needed = [name for formula in formulas.values() for name in sorted(formula.names)]
+        gates = dict.fromkeys(name.removeprefix("x_") for name in needed if name.startswith("x_"))
+        states = [name.removesuffix("_new") for name in formulas if name.endswith("_new")]
+        return cls(formulas, tuple(gates), tuple(states))
 
     def step(self, from_x: Array, from_h: Array, states: Mapping[str, Array]) -> dict[str, Array]:
         """Work out one step.

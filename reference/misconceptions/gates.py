@@ -98,6 +98,10 @@ def _first(function: Function) -> Callable[[Array, Array, Array], Array]:
     return lambda from_x, from_h, c: function(from_x) + from_h
 
 
+def _second(function: Function) -> Callable[[Array, Array, Array], Array]:
+    return lambda from_x, from_h, c: from_x + function(from_h)
+
+
 def _bias_outside(function: Function) -> Callable[[Array, Array], Array]:
     return lambda z, bias: function(z - bias) + bias
 
@@ -114,8 +118,10 @@ def _double_activations() -> Iterator[Mistake]:
                 continue
             both = {f"sum.{gate}": _each(function or _own(gate), np.add) for gate in gates}
             x_only = {f"sum.{gate}": _first(function or _own(gate)) for gate in gates}
+            h_only = {f"sum.{gate}": _second(function or _own(gate)) for gate in gates}
             yield Mistake("double_activation", f"{name} in the layers of {gates}", both, wrong, params)
             yield Mistake("double_activation", f"{name} in the x layers of {gates}", x_only, wrong, params)
+            yield Mistake("double_activation", f"{name} in the h layers of {gates}", h_only, wrong, params)
         before = {f"sum.{gate}": _each(_own(gate), np.add) for gate in gates} | _acts(gates, linear)
         yield Mistake("activation_before_sum", f"activations added in {gates}", before, wrong, params)
         # The sum without the bias, which is added to the result.
@@ -128,10 +134,10 @@ def _double_activations() -> Iterator[Mistake]:
             {**params, "variant": "bias"},
         )
     for gates in ("ifo", "i", "f", "o"):
-        mixed = _acts(gates, lambda z: sigmoid(np.tanh(z)))
-        yield Mistake(
-            "double_activation", f"sigmoid of tanh in {gates}", mixed, frozenset(gates), {"gates": letters(gates)}
-        )
+        mixed = {"sigmoid of tanh": lambda z: sigmoid(np.tanh(z)), "tanh of sigmoid": lambda z: np.tanh(sigmoid(z))}
+        for name, act in mixed.items():
+            changes, params = _acts(gates, act), {"gates": letters(gates)}
+            yield Mistake("double_activation", f"{name} in {gates}", changes, frozenset(gates), params)
     swapped = _acts("g", lambda z: np.tanh(sigmoid(z)))
     yield Mistake("double_activation", "tanh of sigmoid in g", swapped, frozenset("g"), {"gates": letters("g")})
 

@@ -91,6 +91,7 @@ UPDATES: tuple[tuple[str, str, str], ...] = (
     ("tanh_on_state", "c = f*tanh(c) + i*g", "r"),
     ("extra_activation", "c = f*c + tanh(i*g)", "ir"),
     ("extra_activation", "c = f*sigmoid(c) + i*g", "r"),
+    ("extra_activation", "c = f*c + i*sigmoid(g)", "gr"),
     ("matmul_instead_of_elementwise", "c = (f @ c.T) @ c + i*g", "fr"),
     ("matmul_instead_of_elementwise", "c = f*c + (i @ g.T) @ g", "ir"),
     ("matmul_instead_of_elementwise", "c = (f @ c.T) @ c + (i @ g.T) @ g", "ifr"),
