@@ -128,4 +128,4 @@ audit: $(RELEASE_STAMP)  ## ask PyPI for known holes in the packages that ship
 lock:  ## resolve the lock files again (needs uv)
 	bash requirements/lock.sh
 
-.PHONY: help setup peers docs pictures serve test test-all test-unit lint bench bench-load bench-pages gradescope-zip test-image wheel sbom audit lock
+.PHONY: help setup peers docs pictures serve test test-all test-unit lint bench mutations bench-load bench-pages gradescope-zip test-image wheel sbom audit lock
