@@ -160,7 +160,7 @@ def create_app(
             )
             private, tried = settings.webhook_private_targets, metrics.webhook_tried
             await enter(WebhookSender(database, assignments, private=private, tried=tried))
-            await enter(ScoreSender(database, assignments, platform_services, settings.url()))
+            await enter(ScoreSender(database, assignments, platform_services))
             await enter(Nightly(database, assignments, platform_services))
             await enter(Retention(database, settings.retention_days))
             yield
