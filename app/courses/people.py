@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.members import PersonNotFound
@@ -42,6 +42,31 @@ async def list_people(
         in_course = exists().where(Membership.person_id == Person.id, or_(*of_member))
         signs_on = exists().where(Identity.person_id == Person.id, Identity.email.icontains(text, autoescape=True))
         found = found.where(or_(*here, in_course, signs_on, Person.id == text))
+    return await _known(session, (await session.scalars(found)).all())
+
+
+async def named(session: AsyncSession, name: str, *, course_id: str | None = None, limit: int) -> list[Known]:
+    """List the newest people of whom this is the id, the whole name, an address, or the id of a part in a course.
+
+    Args:
+        name: as `uploads.check_student` gives it.
+        course_id: of the only course whose members are meant; None: of all courses.
+    """
+    address = name.lower()
+    here = Membership.course_id == course_id if course_id else true()
+    parts = select(Membership.person_id).where(here)
+    by_part = parts.where(or_(Membership.id == name, Membership.external_id == name))
+    by_account = select(Identity.person_id).where(func.lower(Identity.email) == address)
+    is_named = or_(
+        Person.id.in_(by_part),
+        Person.id.in_(by_account),
+        Person.id == name,
+        Person.name == name,
+        func.lower(Person.email) == address,
+    )
+    found = select(Person).where(is_named).order_by(Person.id.desc()).limit(limit)
+    if course_id:
+        found = found.where(Person.id.in_(parts))
     return await _known(session, (await session.scalars(found)).all())
 
 

@@ -155,7 +155,7 @@ async def test_a_student_is_deleted_from_the_command_line_while_the_service_runs
         await hand_in(service, "Пётр")
         await hand_in(service, "Анна")
         # In a thread: the command runs an event loop of its own.
-        deleted = await asyncio.to_thread(run, settings, "students", "delete", "Пётр", "--yes")
+        deleted = await asyncio.to_thread(run, settings, "people", "delete", "Пётр", "--yes")
         assert deleted.stdout == "submissions: 1, reports: 1, tokens: 0\n"
         assert await students(service) == ["Анна"]
         refused = await asyncio.to_thread(run, settings, "db", "prune", "--older-than-days", "0")
