@@ -193,7 +193,9 @@ def diff_command(
 ) -> None:
     """Say what differs between two reports of one submission.
 
-    It also says what can be the reason.     Exit codes: 0 the same result, 1 another result, 2 wrong usage.
+    It also says what can be the reason.
+
+    Exit codes: 0 the same result, 1 another result, 2 wrong usage.
     """
     first, second = _report(before), _report(after)
     diff = diff_reports(first, second)

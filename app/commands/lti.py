@@ -27,13 +27,9 @@ def invite() -> None:
     It works once, within a week. Then the platform is confirmed on the page Platforms.
     """
     with starting() as settings:
-        from app.lti.registration import invitations
+        from app.actions.platforms import invite_platform
 
-        async def make(owner: Asking) -> str:
-            async with owner.write() as session:
-                return (await invitations.make(session, made_by=owner.name)).path
-
-        typer.echo(f"{settings.url()}{ask(settings, make)}")
+        typer.echo(f"{settings.url()}{ask(settings, invite_platform).path}")
 
 
 @group.command("list")
@@ -100,10 +96,6 @@ def rotate_key() -> None:
     The earlier one stays published for a week, and one more is published for the next time.
     """
     with starting() as settings:
-        from app.lti import keys
+        from app.actions.platforms import rotate_keys
 
-        async def rotate(owner: Asking) -> str:
-            async with owner.write() as session:
-                return (await keys.rotate(session)).id
-
-        typer.echo(ask(settings, rotate))
+        typer.echo(ask(settings, rotate_keys).id)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 from typer.cli import get_docs_for_click
+from typer.core import TyperGroup
 
 from app.cli import cli
 from grader.report.messages import LANGUAGES, codes, title_of, translate
@@ -17,11 +18,30 @@ from grader.report.messages import LANGUAGES, codes, title_of, translate
 DOCS = Path(__file__).parents[1]
 
 
+#: Parts of Typer's page that say nothing new: options and arguments in one line, `--help` everywhere, and the names of
+#: the commands that follow.
+NOTHING_NEW = (
+    r"\*\*Usage\*\*:\n\n```console\n[^`]*```\n\n",
+    r"\* `--help`: .*?\n",
+    r"\*\*Options\*\*:\n\n(?!\*)",
+    r"\*\*Commands\*\*:\n\n(?:\* .*?\n)*\n",
+)
+
+
 def commands() -> str:
-    """Return the help of all commands, as Typer writes it for a page."""
+    """Return the help of all commands: by who needs them, and of each what Typer writes about it."""
     command = typer.main.get_command(cli)
-    text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="lstm-grader", title="Commands")
-    return text.replace("&#x27;", "'").replace("&quot;", '"').strip() + "\n"
+    assert isinstance(command, TyperGroup)
+    text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="lstm-grader")
+    text = text[text.index("## ") :].replace("&#x27;", "'").replace("&quot;", '"')
+    for part in NOTHING_NEW:
+        text = re.sub(part, "", text)
+    rows: dict[str, list[str]] = {}
+    for name, each in command.commands.items():
+        panel = getattr(each, "rich_help_panel", None)
+        rows.setdefault(str(panel), []).append(f"* `{name}`: {(each.help or '').splitlines()[0]}")
+    head = [f"**{panel}**\n\n" + "\n".join(lines) + "\n\n" for panel, lines in rows.items()]
+    return re.sub(r"\n{3,}", "\n\n", "# Commands\n\n" + "".join(head) + text.strip() + "\n")
 
 
 def _said(code: str, language: str) -> str:
