@@ -13,7 +13,7 @@ from typer.cli import get_docs_for_click
 from typer.core import TyperGroup
 
 from app.cli import cli
-from grader.report.messages import LANGUAGES, codes, title_of, translate
+from grader.report.messages import codes, title_of, translate
 
 DOCS = Path(__file__).parents[1]
 
@@ -44,25 +44,24 @@ def commands() -> str:
     return re.sub(r"\n{3,}", "\n\n", "# Commands\n\n" + "".join(head) + text.strip() + "\n")
 
 
-def _said(code: str, language: str) -> str:
+def _said(code: str) -> str:
     """Return the title of a code, or else its message, with dots for what a report fills in."""
-    text = title_of(code, language) or re.sub(r"\?+", "…", translate(f"{code}.message", language))
+    text = title_of(code, "en") or re.sub(r"\?+", "…", translate(f"{code}.message", "en"))
     return " ".join(text.split()).replace("|", r"\|").replace("*", r"\*").replace("_", r"\_").replace("<", "&lt;")
 
 
 def codes_page() -> str:
     """Return a table of all codes of reports, with what people read."""
-    rows = [f"| `{code}` | {' | '.join(_said(code, language) for language in sorted(LANGUAGES))} |" for code in codes()]
     head = [
         "# Codes of reports",
         "",
-        "Each with its title, or where it has none with its message. What a code is, and where it stands:",
-        "[the report](report.md#codes).",
+        "Each with its title, or where it has none with its message; reports have them in Russian, too.",
+        "[What a code is](report.md#codes).",
         "",
-        "| code | English | Russian |",
-        "| --- | --- | --- |",
+        "| code | title |",
+        "| --- | --- |",
     ]
-    return "\n".join([*head, *rows]) + "\n"
+    return "\n".join([*head, *(f"| `{code}` | {_said(code)} |" for code in codes())]) + "\n"
 
 
 PAGES = {"commands.md": commands, "codes.md": codes_page}
