@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from app.actions.asking import Asking
     from app.courses.people import Known
     from app.privacy.deletion import Deleted
-
-#: How many people are shown where several have one name.
-MOST_SHOWN = 20
 
 group = typer.Typer(help="Export or delete all that is kept about a person.", no_args_is_help=True)
 
@@ -83,14 +79,9 @@ def delete_person(
 async def _known(owner: Asking, who: str) -> Known:
     """Find the one person who is meant, in the owner's course or in all. Raises: NotPossible: there is no one such."""
     from app.courses import people
-    from app.errors.uploads import StudentInvalid
-    from app.submissions.uploads import check_student
 
-    found = []
-    with contextlib.suppress(StudentInvalid):
-        name = check_student(who)
-        async with owner.database.read() as session:
-            found = await people.named(session, name, course_id=owner.holder.course, limit=MOST_SHOWN)
+    async with owner.database.read() as session:
+        found = await people.named(session, who, course_id=owner.holder.course)
     if len(found) == 1:
         return found[0]
     if not found:

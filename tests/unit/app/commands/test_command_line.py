@@ -86,7 +86,7 @@ LONG = "a" * 300
         ("tokens create x --role teacher --student y", "lstm-grader: a student's own token has the role submitter"),
         (f"tokens create {LONG}", "at most 200 characters"),
         ("tokens revoke nothing", "There is no such token"),
-        ("people export \udcff --output x", "nobody is '\\udcff'"),
+        ("people export \udcff --output x", "is not text in UTF-8"),
         ("people delete a\tb --yes", "nobody is 'a\\tb'"),
         ("people export ivanov --output x", "nobody is 'ivanov'; expected an id"),
         ("regrade \udcff", "submissions: "),
