@@ -47,21 +47,19 @@ def commands() -> str:
 def _said(code: str) -> str:
     """Return the title of a code, or else its message, with dots for what a report fills in."""
     text = title_of(code, "en") or re.sub(r"\?+", "…", translate(f"{code}.message", "en"))
-    return " ".join(text.split()).replace("|", r"\|").replace("*", r"\*").replace("_", r"\_").replace("<", "&lt;")
+    return " ".join(text.split()).replace("*", r"\*").replace("_", r"\_").replace("<", "&lt;")
 
 
 def codes_page() -> str:
-    """Return a table of all codes of reports, with what people read."""
+    """Return a list of all codes of reports, with what people read."""
     head = [
         "# Codes of reports",
         "",
         "Each with its title, or where it has none with its message; reports have them in Russian, too.",
         "[What a code is](report.md#codes).",
         "",
-        "| code | title |",
-        "| --- | --- |",
     ]
-    return "\n".join([*head, *(f"| `{code}` | {_said(code)} |" for code in codes())]) + "\n"
+    return "\n".join([*head, *(f"* `{code}`: {_said(code)}" for code in codes())]) + "\n"
 
 
 PAGES = {"commands.md": commands, "codes.md": codes_page}
