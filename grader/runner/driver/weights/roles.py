@@ -421,11 +421,11 @@ def find_pairing(
     random = np.random.default_rng(7)
     for leaf in leaves:
         if leaf.variable is not None:
-            leaf.variable.assign(random.normal(0.0, 0.3, leaf.shape).astype(np.float32))
+            leaf.assign(random.normal(0.0, 0.3, leaf.shape).astype(np.float32))
     places: dict[str, list[int]] = {array: [] for array in others}
     for driven in groups[first]:
         before = np.array(driven.variable)
-        driven.variable.assign(np.full(before.shape, SATURATING, np.float32))
+        driven.assign(np.full(before.shape, SATURATING, np.float32))
         answer = call()
         for array in others:
             unfelt = [
@@ -434,7 +434,7 @@ def find_pairing(
                 if np.array_equal(answer, answer_after_change(leaf, call))
             ]
             places[array] += unfelt
-        driven.variable.assign(before)
+        driven.assign(before)
     if any(sorted(found_places) != [0, 1, 2, 3] for found_places in places.values()):
         return {}
     return places
@@ -496,9 +496,9 @@ def inject(placement: Placement, weights: dict[str, np.ndarray]) -> None:
     flat = np.concatenate([weights[name].ravel() for name in _numbered(features, units)])
     for slot in placement.slots:
         places = slot.places(features, units)
-        slot.leaf.variable.assign(np.where(places < 0, np.float32(0), flat[np.maximum(places, 0)]))
+        slot.leaf.assign(np.where(places < 0, np.float32(0), flat[np.maximum(places, 0)]))
     for leaf in [*(slot.leaf for slot in placement.zeros), *placement.misfed]:
-        leaf.variable.assign(np.zeros(leaf.shape or (), np.float32))
+        leaf.assign(np.zeros(leaf.shape or (), np.float32))
     for leaf in placement.peepholes:
         open_to_c(leaf, units)
 
