@@ -105,6 +105,12 @@ class Placement:
         return any(slot.recognised is not None for slot in self.slots)
 
     @property
+    def takes_x(self) -> bool:
+        """Return whether x reaches all gates through weights that have a place."""
+        found = {gate for slot in self.slots if slot.array in ("kernel", "both") for gate in slot.gates}
+        return len(found) == len(GATES)
+
+    @property
     def is_open(self) -> bool:
         """Return whether numbers may stand in other places than shapes and names suggest."""
         slots = (*self.slots, *self.zeros)
@@ -337,7 +343,7 @@ def _deals(found: Sorted) -> list[list[Shares]]:
             for order in itertools.permutations(GATES)
         ]
         # Within one weight the order matters, and names bind weights of one gate.
-        clear = [gate_of_path(leaf.path) if leaf.gates == 1 else None for leaf in next(iter(arrays.values()))]
+        clear = _clear_among(next(iter(arrays.values())))
         deals = [
             deal for deal in deals if all(not gate or gate == part for gate, part in zip(clear, deal, strict=True))
         ]
@@ -345,6 +351,16 @@ def _deals(found: Sorted) -> list[list[Shares]]:
             [{array: list(zip(leaves, deal, strict=True)) for array, leaves in arrays.items()} for deal in deals]
         )
     return [way for way in ways if way]
+
+
+def _clear_among(leaves: Sequence[Leaf]) -> list[str | None]:
+    """Return the gates that weights of one gate are named after, beside those of several; None where that is open."""
+    clear = clear_gates([leaf.path for leaf in leaves if leaf.gates == 1])
+    # One clear name alone says nothing, as C in A, B, C.
+    if len(clear) > 1 and len(set(clear) - {None}) == 1:
+        clear = [None] * len(clear)
+    named = iter(clear)
+    return [next(named) if leaf.gates == 1 else None for leaf in leaves]
 
 
 def _choices(opened: dict[str, list[Leaf]]) -> list[Shares]:

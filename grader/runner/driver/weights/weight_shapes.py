@@ -161,7 +161,8 @@ def misshapen(leaves: Sequence[Leaf], features: int, units: int) -> list[dict[st
     Returns: ``gate``, ``path`` of the layer or the weight, its ``shape`` and the one ``expected``.
     """
     found = sort_by_shape(leaves, features, units)
-    fitting = [leaf for groups in (found.fused, found.single) for group in groups.values() for leaf in group]
+    kinds = (found.fused, found.single, found.bundled)
+    fitting = [leaf for groups in kinds for group in groups.values() for leaf in group]
     fitting += [*found.fused_biases, *found.unit_biases]
     known = {id(leaf) for leaf in fitting}
     wrong: list[dict[str, Any]] = []
