@@ -98,6 +98,10 @@ def _first(function: Function) -> Callable[[Array, Array, Array], Array]:
     return lambda from_x, from_h, c: function(from_x) + from_h
 
 
+def _second(function: Function) -> Callable[[Array, Array, Array], Array]:
+    return lambda from_x, from_h, c: from_x + function(from_h)
+
+
 def _bias_outside(function: Function) -> Callable[[Array, Array], Array]:
     return lambda z, bias: function(z - bias) + bias
 
@@ -118,6 +122,11 @@ def _double_activations() -> Iterator[Mistake]:
             yield Mistake("double_activation", f"{name} in the x layers of {gates}", x_only, wrong, params)
         before = {f"sum.{gate}": _each(_own(gate), np.add) for gate in gates} | _acts(gates, linear)
         yield Mistake("activation_before_sum", f"activations added in {gates}", before, wrong, params)
+        # A bracket that closes before the plus.
+        for layer, part in (("x", _first), ("h", _second)):
+            alone = {f"sum.{gate}": part(_own(gate)) for gate in gates} | _acts(gates, linear)
+            name = f"activation of {layer} alone in {gates}"
+            yield Mistake("activation_before_sum", name, alone, wrong, {**params, "variant": "one"})
         # The sum without the bias, which is added to the result.
         apart = {f"apart.{gate}": _bias_outside(_own(gate)) for gate in gates}
         yield Mistake(

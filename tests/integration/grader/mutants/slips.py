@@ -103,6 +103,7 @@ def _activations() -> Iterator[Slip]:
     for gate in "ifgo":
         function = "{tanh}" if gate == "g" else "{sigmoid}"
         yield Slip("double_activation", _gate(gate, f"{function}({_sum(gate)})"))
+        yield Slip("activation_before_sum", {f"gate_{gate}": f"{gate} = {function}({{x{gate}}}) + {{h{gate}}}"})
         yield Slip(
             "activation_before_sum", {f"gate_{gate}": f"{gate} = {function}({{x{gate}}}) + {function}({{h{gate}}})"}
         )
