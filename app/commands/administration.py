@@ -12,8 +12,8 @@ from sqlalchemy import select
 from app.access import tokens
 from app.access.rights import Right
 from app.actions.fields import ID
-from app.api.schemas.regrades import RegradeRequest
-from app.api.schemas.submissions import DecisionRequest
+from app.actions.regrades import BeginRegrade
+from app.actions.work import DecideAttempt
 from app.api.schemas.tokens import TokenRequest
 from app.commands.acting import check_left, checked, course_id_of, opened, owner_of, refused_in_words
 from app.errors.commands import NotPossible
@@ -131,7 +131,7 @@ async def list_held(settings: Settings) -> list[str]:
 
 async def decide_held(settings: Settings, submission_id: str, decision: str, reason: str) -> None:
     """Raises: NotPossible: there is no such submission, it was never held, or its course is archived."""
-    wanted = checked(DecisionRequest, {"decision": decision, "reason": reason})
+    wanted = checked(DecideAttempt, {"decision": decision, "reason": reason})
     async with opened(settings) as database:
         owner = await owner_of(database)
         async with database.write() as session:
@@ -166,7 +166,7 @@ async def regrade(
     if (since := selection.get("since")) is not None:
         selection = {**selection, "since": since.replace(tzinfo=since.tzinfo or UTC)}
     chosen = {"submissions": submissions} if submissions else {"filter": selection} if selection else {"all": True}
-    wanted = checked(RegradeRequest, {**chosen, "preview": preview})
+    wanted = checked(BeginRegrade, {**chosen, "preview": preview})
     async with opened(settings) as database:
         owner = await owner_of(database)
         async with database.write() as session:
@@ -181,7 +181,6 @@ async def regrade(
         while True:
             async with database.read() as session:
                 progress = await regrades.find_regrade(session, id)
-            assert progress is not None
             if not wait or progress.done == progress.total:
                 break
             await asyncio.sleep(LOOK_SECONDS)

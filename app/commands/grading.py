@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.api.schemas.grading.exceptions import AdjustmentRequest, ExtensionRequest, ReviewAnswerRequest
+from app.actions.work import AdjustGrade, AnswerReview, ExtendWork
 from app.commands.acting import checked, member_id_of, moment, opened, owner_in, refused_in_words
 from app.courses import course as courses
 from app.courses import extensions
@@ -21,7 +21,6 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import Adjustment, Membership
 from app.teaching import adjustments, grade_book, reviews
-from app.teaching.adjustments import Wanted
 from app.teaching.grade_book import GradeBookFormat
 from app.teaching.places import find_place, take_place
 from grader import load_assignments
@@ -39,7 +38,7 @@ async def set_extension(
         zone = await _zone(session, owner)
         given = {name: value for name, value in values.items() if value is not None}
         given |= {name: moment(name, given[name], zone) for name in ("due", "closes") if name in given}
-        wanted = checked(ExtensionRequest, given)
+        wanted = checked(ExtendWork, given)
         member_id = await member_id_of(session, owner, student)
         place = await take_place(session, files, owner.course_id, member_id, assignment)
         extension = await extensions.put(session, place.member, place.use, made_by=owner.name, **wanted.model_dump())
@@ -59,7 +58,10 @@ async def remove_extension(settings: Settings, student: str, assignment: str, co
     async with _acting(settings, course, Right.EXTEND) as (database, owner), database.write() as session:
         member_id = await member_id_of(session, owner, student)
         place = await take_place(session, files, owner.course_id, member_id, assignment)
-        return await extensions.remove(session, place.member, place.use, made_by=owner.name)
+        if await extensions.find(session, place.member, place.use) is None:
+            return False
+        await extensions.remove(session, place.member, place.use, made_by=owner.name)
+        return True
 
 
 async def list_extensions(settings: Settings, course: str | None) -> list[str]:
@@ -72,13 +74,12 @@ async def list_extensions(settings: Settings, course: str | None) -> list[str]:
 
 async def adjust(settings: Settings, student: str, assignment: str, course: str | None, values: dict[str, Any]) -> str:
     """Adjust a grade; return the adjustment's line."""
-    wanted = checked(AdjustmentRequest, {name: value for name, value in values.items() if value is not None})
+    wanted = checked(AdjustGrade, {name: value for name, value in values.items() if value is not None})
     files = load_assignments(settings.assignments_dir)
     async with _acting(settings, course, Right.ADJUST) as (database, owner), database.write() as session:
         member_id = await member_id_of(session, owner, student)
         place = await take_place(session, files, owner.course_id, member_id, assignment)
-        meant = Wanted(wanted.delta, wanted.value, wanted.reason)
-        made = await adjustments.adjust(session, files, place, meant, made_by=owner.name)
+        made = await adjustments.adjust(session, files, place, **wanted.given(), made_by=owner.name)
     return _adjustment_line(made)
 
 
@@ -120,7 +121,7 @@ async def list_reviews(settings: Settings, course: str | None, *, everything: bo
 
 async def answer_review(settings: Settings, review_id: str, answer: str, course: str | None) -> None:
     """Answer a request for review."""
-    wanted = checked(ReviewAnswerRequest, {"answer": answer})
+    wanted = checked(AnswerReview, {"answer": answer})
     async with _acting(settings, course, Right.ANSWER_REVIEWS) as (database, owner), database.write() as session:
         await reviews.answer(session, owner.course_id, review_id, wanted.answer, answered_by=owner.name)
 

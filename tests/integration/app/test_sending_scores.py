@@ -24,7 +24,6 @@ from app.storage.models import (
     Submission,
 )
 from app.teaching import adjustments, previews, regrades
-from app.teaching.adjustments import Wanted
 from tests.integration.app import rows
 from tests.integration.app.grade_world import ASSIGNMENTS, NOW, World
 from tests.integration.app.kinds import on_both, on_both_thoroughly
@@ -35,8 +34,8 @@ pytestmark = pytest.mark.anyio
 
 async def adjust(world: World, points: float) -> Adjustment:
     async with world.database.write() as session:
-        wish = Wanted(delta=None, value=points, reason="oral exam")
-        return await adjustments.adjust(session, ASSIGNMENTS, await world.place(session), wish, made_by="t")
+        place, grade = await world.place(session), {"value": points, "reason": "oral exam", "made_by": "t"}
+        return await adjustments.adjust(session, ASSIGNMENTS, place, **grade)
 
 
 async def withdraw(world: World, adjustment: Adjustment) -> None:
