@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -127,76 +128,85 @@ class DecideAttempt(ActionRequest):
 # --- at a place: the work of a student at an assignment; each of these raises what `take_place` raises ----------------
 
 
+@dataclass(frozen=True)
+class WorkId:
+    """Names the work of a student at an assignment, in the course of who asks."""
+
+    member_id: str
+    assignment_id: str
+
+
 @contextlib.asynccontextmanager
-async def _at_place(asking: Asking, member_id: str, assignment_id: str) -> AsyncIterator[tuple[AsyncSession, Place]]:
+async def _at_place(asking: Asking, at: WorkId) -> AsyncIterator[tuple[AsyncSession, Place]]:
     """Begin the transaction of an action in the student's turn."""
     async with asking.write() as session:
-        yield session, await take_place(session, asking.assignments, asking.course_id, member_id, assignment_id)
+        yield (
+            session,
+            await take_place(session, asking.assignments, asking.course_id, at.member_id, at.assignment_id),
+        )
 
 
 @action(Right.ADJUST)
-async def adjust_grade(asking: Asking, member_id: str, assignment_id: str, wanted: AdjustGrade) -> Adjustment:
+async def adjust_grade(asking: Asking, at: WorkId, wanted: AdjustGrade) -> Adjustment:
     """Adjust the grade, in place of the adjustment that applies. The same request again changes nothing.
 
     Raises:
         AdjustmentReplaced: another one applies by now than the request names.
     """
-    async with _at_place(asking, member_id, assignment_id) as (session, place):
+    async with _at_place(asking, at) as (session, place):
         return await adjustments.adjust(session, asking.assignments, place, **wanted.given(), made_by=asking.name)
 
 
 @action(Right.ADJUST)
-async def withdraw_adjustment(asking: Asking, member_id: str, assignment_id: str, adjustment_id: str) -> None:
+async def withdraw_adjustment(asking: Asking, at: WorkId, adjustment_id: str) -> None:
     """Let an adjustment apply no more. It stays in the history.
 
     Raises:
         AdjustmentNotFound
     """
-    async with _at_place(asking, member_id, assignment_id) as (session, place):
+    async with _at_place(asking, at) as (session, place):
         await adjustments.withdraw(session, place, adjustment_id, made_by=asking.name)
 
 
 @action(Right.EXTEND)
-async def extend_work(
-    asking: Asking, member_id: str, assignment_id: str, wanted: ExtendWork
-) -> tuple[Extension, Place]:
+async def extend_work(asking: Asking, at: WorkId, wanted: ExtendWork) -> tuple[Extension, Place]:
     """Give more time, or more attempts, in place of an earlier extension. It counts at once."""
-    async with _at_place(asking, member_id, assignment_id) as (session, place):
+    async with _at_place(asking, at) as (session, place):
         values = wanted.model_dump()
         return await extensions.put(session, place.member, place.use, made_by=asking.name, **values), place
 
 
 @action(Right.EXTEND)
-async def take_back_extension(asking: Asking, member_id: str, assignment_id: str) -> None:
+async def take_back_extension(asking: Asking, at: WorkId) -> None:
     """Let the dates and the limit of the course hold again, for what was handed in, too.
 
     Raises:
         ExtensionNotFound
     """
-    async with _at_place(asking, member_id, assignment_id) as (session, place):
+    async with _at_place(asking, at) as (session, place):
         await extensions.remove(session, place.member, place.use, made_by=asking.name)
 
 
 @action(Right.COMMENT)
-async def add_comment(asking: Asking, member_id: str, assignment_id: str, wanted: CommentOnWork) -> Comment:
+async def add_comment(asking: Asking, at: WorkId, wanted: CommentOnWork) -> Comment:
     """Write a comment for the student to read. The newest one sent again is one comment.
 
     Raises:
         SubmissionNotFound: the work has no such attempt.
     """
-    async with _at_place(asking, member_id, assignment_id) as (session, place):
+    async with _at_place(asking, at) as (session, place):
         return await comments.add(session, place, wanted.text, submission_id=wanted.submission, made_by=asking.name)
 
 
 @action(Right.COMMENT)
-async def delete_comment(asking: Asking, member_id: str, assignment_id: str, comment_id: str) -> None:
+async def delete_comment(asking: Asking, at: WorkId, comment_id: str) -> None:
     """Delete a comment for good: a teacher any, an assistant their own.
 
     Raises:
         CommentNotFound
         NotPermitted: it is somebody else's.
     """
-    async with _at_place(asking, member_id, assignment_id) as (session, place):
+    async with _at_place(asking, at) as (session, place):
         await comments.delete(session, place, comment_id, asking.holder)
 
 

@@ -12,7 +12,7 @@ from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import work as actions
 from app.actions.asking import Asking
-from app.actions.work import AdjustGrade, CommentOnWork, ExtendWork
+from app.actions.work import AdjustGrade, CommentOnWork, ExtendWork, WorkId
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.grades import (
@@ -50,6 +50,13 @@ AssignmentId = Annotated[
 ]
 Viewer = Annotated[Principal, Depends(PermittedIn(Right.SEE_GRADES))]
 
+
+async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> WorkId:
+    return WorkId(member_id, assignment_id)
+
+
+AtWork = Annotated[WorkId, Depends(_work_id)]
+
 router = APIRouter(tags=["grades"], responses=problem_answers(CourseNotFound, NotPermitted))
 
 
@@ -57,20 +64,15 @@ router = APIRouter(tags=["grades"], responses=problem_answers(CourseNotFound, No
     f"{PLACE}/adjustments", summary="List the adjustments of a student's grade", responses=problem_answers(*NO_PLACE)
 )
 async def list_adjustments(
-    request: Request,
-    viewer: Viewer,
-    member_id: MemberId,
-    assignment_id: AssignmentId,
-    limit: Limit = 50,
-    cursor: Cursor = None,
+    request: Request, viewer: Viewer, at: AtWork, limit: Limit = 50, cursor: Cursor = None
 ) -> AdjustmentList:
     """List them, the newest first. One applies at most; the others were replaced or withdrawn."""
     parts = services(request)
     async with parts.database.read() as session:
-        place = await find_place(session, parts.assignments, viewer.course_id, member_id, assignment_id)
+        place = await find_place(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
         found = await adjustments.list_adjustments(session, place, limit=limit + 1, before=cursor)
     shown, next_cursor = page_of(found, limit, lambda adjustment: adjustment.id)
-    items = [AdjustmentBody.from_row(each, assignment=assignment_id) for each in shown]
+    items = [AdjustmentBody.from_row(each, assignment=at.assignment_id) for each in shown]
     return AdjustmentList(items=items, next_cursor=next_cursor)
 
 
@@ -81,17 +83,14 @@ async def list_adjustments(
     responses=problem_answers(*JSON_BODY, RequestValidationError, *NO_CHANGE, AdjustmentReplaced),
 )
 async def adjust_grade(
-    asking: Annotated[Asking, Depends(AsksIn(actions.adjust_grade))],
-    member_id: MemberId,
-    assignment_id: AssignmentId,
-    wanted: AdjustGrade,
+    asking: Annotated[Asking, Depends(AsksIn(actions.adjust_grade))], at: AtWork, wanted: AdjustGrade
 ) -> AdjustmentBody:
     """Adjust the grade, in place of the adjustment that applies. It is applied last, and kept within 0 and the maximum.
 
     One adjustment applies at a time, so the same request sent again changes nothing. The student reads the reason.
     """
-    adjustment = await actions.adjust_grade(asking, member_id, assignment_id, wanted)
-    return AdjustmentBody.from_row(adjustment, assignment=assignment_id)
+    adjustment = await actions.adjust_grade(asking, at, wanted)
+    return AdjustmentBody.from_row(adjustment, assignment=at.assignment_id)
 
 
 @router.delete(
@@ -102,13 +101,10 @@ async def adjust_grade(
     responses=problem_answers(*NO_CHANGE, AdjustmentNotFound),
 )
 async def withdraw_adjustment(
-    asking: Annotated[Asking, Depends(AsksIn(actions.withdraw_adjustment))],
-    member_id: MemberId,
-    assignment_id: AssignmentId,
-    adjustment_id: AdjustmentId,
+    asking: Annotated[Asking, Depends(AsksIn(actions.withdraw_adjustment))], at: AtWork, adjustment_id: AdjustmentId
 ) -> Response:
     """Let it apply no more. It stays in the history. Asking twice changes nothing."""
-    await actions.withdraw_adjustment(asking, member_id, assignment_id, adjustment_id)
+    await actions.withdraw_adjustment(asking, at, adjustment_id)
     return Response(status_code=HTTP_204_NO_CONTENT)
 
 
@@ -125,12 +121,10 @@ async def list_extensions(request: Request, viewer: Viewer, limit: Limit = 50, c
     summary="Read the extension of a student",
     responses=problem_answers(*NO_PLACE, ExtensionNotFound),
 )
-async def read_extension(
-    request: Request, viewer: Viewer, member_id: MemberId, assignment_id: AssignmentId
-) -> ExtensionBody:
+async def read_extension(request: Request, viewer: Viewer, at: AtWork) -> ExtensionBody:
     parts = services(request)
     async with parts.database.read() as session:
-        place = await find_place(session, parts.assignments, viewer.course_id, member_id, assignment_id)
+        place = await find_place(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
         extension = await extensions.find(session, place.member, place.use)
     if extension is None:
         raise ExtensionNotFound
@@ -143,18 +137,14 @@ async def read_extension(
     responses=problem_answers(*JSON_BODY, RequestValidationError, *NO_CHANGE),
 )
 async def set_extension(
-    request: Request,
-    asking: Annotated[Asking, Depends(AsksIn(actions.extend_work))],
-    member_id: MemberId,
-    assignment_id: AssignmentId,
-    wanted: ExtendWork,
+    request: Request, asking: Annotated[Asking, Depends(AsksIn(actions.extend_work))], at: AtWork, wanted: ExtendWork
 ) -> ExtensionBody:
     """Give more time, or more attempts, in place of an earlier extension of this student at this assignment.
 
     It counts at once, for what was handed in, too. It only ever adds: of each date and the course's the later one
     holds. The log of the course's changes keeps earlier ones.
     """
-    extension, place = await actions.extend_work(asking, member_id, assignment_id, wanted)
+    extension, place = await actions.extend_work(asking, at, wanted)
     return _extension(request, extension, place.member, place.use)
 
 
@@ -166,30 +156,23 @@ async def set_extension(
     responses=problem_answers(*NO_CHANGE, ExtensionNotFound),
 )
 async def remove_extension(
-    asking: Annotated[Asking, Depends(AsksIn(actions.take_back_extension))],
-    member_id: MemberId,
-    assignment_id: AssignmentId,
+    asking: Annotated[Asking, Depends(AsksIn(actions.take_back_extension))], at: AtWork
 ) -> Response:
     """The dates and the limit of the course hold again, for what was handed in, too."""
-    await actions.take_back_extension(asking, member_id, assignment_id)
+    await actions.take_back_extension(asking, at)
     return Response(status_code=HTTP_204_NO_CONTENT)
 
 
 @router.get(f"{PLACE}/comments", summary="List the comments on a student's work", responses=problem_answers(*NO_PLACE))
 async def list_comments(
-    request: Request,
-    viewer: Viewer,
-    member_id: MemberId,
-    assignment_id: AssignmentId,
-    limit: Limit = 50,
-    cursor: Cursor = None,
+    request: Request, viewer: Viewer, at: AtWork, limit: Limit = 50, cursor: Cursor = None
 ) -> CommentList:
     parts = services(request)
     async with parts.database.read() as session:
-        place = await find_place(session, parts.assignments, viewer.course_id, member_id, assignment_id)
+        place = await find_place(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
         found = await comments.list_comments(session, place, limit=limit + 1, before=cursor)
     shown, next_cursor = page_of(found, limit, lambda comment: comment.id)
-    items = [CommentBody.from_row(each, submission=each.submission_id, assignment=assignment_id) for each in shown]
+    items = [CommentBody.from_row(each, submission=each.submission_id, assignment=at.assignment_id) for each in shown]
     return CommentList(items=items, next_cursor=next_cursor)
 
 
@@ -200,14 +183,11 @@ async def list_comments(
     responses=problem_answers(*JSON_BODY, RequestValidationError, *NO_CHANGE, SubmissionNotFound),
 )
 async def add_comment(
-    asking: Annotated[Asking, Depends(AsksIn(actions.add_comment))],
-    member_id: MemberId,
-    assignment_id: AssignmentId,
-    wanted: CommentOnWork,
+    asking: Annotated[Asking, Depends(AsksIn(actions.add_comment))], at: AtWork, wanted: CommentOnWork
 ) -> CommentBody:
     """Write a comment for the student to read. The newest one sent again is one comment."""
-    comment = await actions.add_comment(asking, member_id, assignment_id, wanted)
-    return CommentBody.from_row(comment, submission=comment.submission_id, assignment=assignment_id)
+    comment = await actions.add_comment(asking, at, wanted)
+    return CommentBody.from_row(comment, submission=comment.submission_id, assignment=at.assignment_id)
 
 
 @router.delete(
@@ -218,13 +198,10 @@ async def add_comment(
     responses=problem_answers(*NO_CHANGE, CommentNotFound),
 )
 async def delete_comment(
-    asking: Annotated[Asking, Depends(AsksIn(actions.delete_comment))],
-    member_id: MemberId,
-    assignment_id: AssignmentId,
-    comment_id: CommentId,
+    asking: Annotated[Asking, Depends(AsksIn(actions.delete_comment))], at: AtWork, comment_id: CommentId
 ) -> Response:
     """Delete it for good. A teacher deletes any comment, an assistant their own."""
-    await actions.delete_comment(asking, member_id, assignment_id, comment_id)
+    await actions.delete_comment(asking, at, comment_id)
     return Response(status_code=HTTP_204_NO_CONTENT)
 
 

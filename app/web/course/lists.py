@@ -11,7 +11,7 @@ from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import work as actions
 from app.actions.asking import Asking
-from app.actions.work import AnswerReview
+from app.actions.work import AnswerReview, WorkId
 from app.courses import course as courses
 from app.courses import extensions, membership, uses
 from app.courses.membership import Members
@@ -132,7 +132,7 @@ async def take_back_extension(
     """Take an extension back. There is none any more where the form is sent twice."""
     async with form_of(request):
         with contextlib.suppress(ExtensionNotFound):
-            await actions.take_back_extension(asking, member_id, assignment_id)
+            await actions.take_back_extension(asking, WorkId(member_id, assignment_id))
     return see_other(f"/courses/{asking.course_id}/extensions", said="extension.removed")
 
 

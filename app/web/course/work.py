@@ -13,7 +13,7 @@ from app.access.tokens import Principal
 from app.access.ways_in import ways_in_of
 from app.actions import work as actions
 from app.actions.asking import Asking
-from app.actions.work import AdjustGrade, CommentOnWork, ExtendWork
+from app.actions.work import AdjustGrade, CommentOnWork, ExtendWork, WorkId
 from app.courses import course as courses
 from app.courses import extensions, membership
 from app.errors import AppError
@@ -37,6 +37,13 @@ from app.texts import text
 WORK = "/members/{member_id}/assignments/{assignment_id}"
 
 router = APIRouter(prefix="/courses/{course_id}")
+
+
+async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> WorkId:
+    return WorkId(member_id, assignment_id)
+
+
+AtWork = Annotated[WorkId, Depends(_work_id)]
 
 
 @router.get("/members/{member_id}")
@@ -63,17 +70,14 @@ async def member_page(request: Request, viewer: Grader, member_id: MemberId) -> 
 
 
 @router.get(WORK)
-async def work_page(request: Request, viewer: Grader, member_id: MemberId, assignment_id: AssignmentId) -> Response:
+async def work_page(request: Request, viewer: Grader, at: AtWork) -> Response:
     """Show a student's work at one assignment, with the forms for an adjustment, an extension, a comment."""
-    return await _work_page(request, viewer, member_id, assignment_id)
+    return await _work_page(request, viewer, at)
 
 
 @router.post(f"{WORK}/adjustment")
 async def adjust(
-    request: Request,
-    asking: Annotated[Asking, Depends(FormAsks(actions.adjust_grade))],
-    member_id: MemberId,
-    assignment_id: AssignmentId,
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.adjust_grade))], at: AtWork
 ) -> Response:
     """Adjust the grade. Where another adjustment came meanwhile, show it, and ask again."""
     async with form_of(request) as form:
@@ -82,102 +86,86 @@ async def adjust(
     other: dict[str, object] = {"delta" if fields.came.get("way") == "value" else "value": None}
     try:
         wanted = fields.read(AdjustGrade, names=names, **other)
-        await actions.adjust_grade(asking, member_id, assignment_id, wanted)
+        await actions.adjust_grade(asking, at, wanted)
     except (FieldsWrong, AdjustmentReplaced) as refusal:
-        return await _work_page(request, asking.holder, member_id, assignment_id, fields, refusal)
-    return _back(asking, member_id, assignment_id, "work.adjusted")
+        return await _work_page(request, asking.holder, at, fields, refusal)
+    return _back(asking, at, "work.adjusted")
 
 
 @router.post(f"{WORK}/adjustments/{{adjustment_id}}/withdraw")
 async def withdraw(
     request: Request,
     asking: Annotated[Asking, Depends(FormAsks(actions.withdraw_adjustment))],
-    member_id: MemberId,
-    assignment_id: AssignmentId,
+    at: AtWork,
     adjustment_id: AdjustmentId,
 ) -> Response:
     """Let an adjustment apply no more. It stays in the history."""
     async with form_of(request):
-        await actions.withdraw_adjustment(asking, member_id, assignment_id, adjustment_id)
-    return _back(asking, member_id, assignment_id, "work.withdrawn")
+        await actions.withdraw_adjustment(asking, at, adjustment_id)
+    return _back(asking, at, "work.withdrawn")
 
 
 @router.post(f"{WORK}/extension")
 async def extend(
-    request: Request,
-    asking: Annotated[Asking, Depends(FormAsks(actions.extend_work))],
-    member_id: MemberId,
-    assignment_id: AssignmentId,
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.extend_work))], at: AtWork
 ) -> Response:
     """Give more time, or more attempts, in place of an earlier extension."""
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
     async with asking.database.read() as session:
         zone = ZoneInfo((await courses.existing(session, asking.course_id)).time_zone)
-        place = await find_place(session, asking.assignments, asking.course_id, member_id, assignment_id)
+        place = await find_place(session, asking.assignments, asking.course_id, at.member_id, at.assignment_id)
         given = await extensions.find(session, place.member, place.use)
     stored = {"due": given.due, "closes": given.closes} if given else {}
     try:
         wanted = fields.read(ExtendWork, names={"reason": "extension_reason"}, zone=zone, stored=stored)
-        await actions.extend_work(asking, member_id, assignment_id, wanted)
+        await actions.extend_work(asking, at, wanted)
     except FieldsWrong as refusal:
-        return await _work_page(request, asking.holder, member_id, assignment_id, fields, refusal)
-    return _back(asking, member_id, assignment_id, "work.extended")
+        return await _work_page(request, asking.holder, at, fields, refusal)
+    return _back(asking, at, "work.extended")
 
 
 @router.post(f"{WORK}/extension/remove")
 async def take_back(
-    request: Request,
-    asking: Annotated[Asking, Depends(FormAsks(actions.take_back_extension))],
-    member_id: MemberId,
-    assignment_id: AssignmentId,
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.take_back_extension))], at: AtWork
 ) -> Response:
     """Take an extension back. There is none any more where the form is sent twice."""
     async with form_of(request):
         with contextlib.suppress(ExtensionNotFound):
-            await actions.take_back_extension(asking, member_id, assignment_id)
-    return _back(asking, member_id, assignment_id, "work.extension_removed")
+            await actions.take_back_extension(asking, at)
+    return _back(asking, at, "work.extension_removed")
 
 
 @router.post(f"{WORK}/comments")
 async def comment(
-    request: Request,
-    asking: Annotated[Asking, Depends(FormAsks(actions.add_comment))],
-    member_id: MemberId,
-    assignment_id: AssignmentId,
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.add_comment))], at: AtWork
 ) -> Response:
     """Write a comment for the student, on all of the work or on one attempt."""
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
     try:
         wanted = fields.read(CommentOnWork, names={"text": "comment"})
-        await actions.add_comment(asking, member_id, assignment_id, wanted)
+        await actions.add_comment(asking, at, wanted)
     except FieldsWrong as refusal:
-        return await _work_page(request, asking.holder, member_id, assignment_id, fields, refusal)
-    return _back(asking, member_id, assignment_id, "work.commented")
+        return await _work_page(request, asking.holder, at, fields, refusal)
+    return _back(asking, at, "work.commented")
 
 
 @router.post(f"{WORK}/comments/{{comment_id}}/delete")
 async def delete_comment(
     request: Request,
     asking: Annotated[Asking, Depends(FormAsks(actions.delete_comment))],
-    member_id: MemberId,
-    assignment_id: AssignmentId,
+    at: AtWork,
     comment_id: CommentId,
 ) -> Response:
     """Delete a comment: a teacher any, an assistant their own."""
     async with form_of(request):
-        await actions.delete_comment(asking, member_id, assignment_id, comment_id)
-    return _back(asking, member_id, assignment_id, "work.comment_deleted")
+        await actions.delete_comment(asking, at, comment_id)
+    return _back(asking, at, "work.comment_deleted")
 
 
 async def _work_page(
-    request: Request,
-    viewer: Principal,
-    member_id: str,
-    assignment_id: str,
-    fields: Fields | None = None,
-    refusal: AppError | None = None,
+    request: Request, viewer: Principal, at: WorkId, fields: Fields | None = None, refusal: AppError | None = None
 ) -> Response:
     """Show the page, after a refusal with everything that was typed.
 
@@ -188,36 +176,36 @@ async def _work_page(
     parts = services(request)
     async with parts.database.read() as session:
         course = await courses.existing(session, viewer.course_id)
-        member = await membership.find(session, course.id, member_id)
-        work = [each for each in await work_of(session, parts.assignments, member) if _is(each, assignment_id)]
+        member = await membership.find(session, course.id, at.member_id)
+        every = await work_of(session, parts.assignments, member)
+        work = next((each for each in every if each.use.assignment_id == at.assignment_id), None)
     if member.role != MemberRole.STUDENT:
         raise MemberNotStudent
-    if not work:
+    if work is None:
         raise AssignmentNotFound
     context = form_context(request, fields, refusal)
     if isinstance(refusal, AdjustmentReplaced):  # Ids tell a program what happened, and not a person.
         context["problem"]["detail"] = text("course.replaced", language_of(request))
     zone = ZoneInfo(course.time_zone)
-    extension = work[0].extension
+    extension = work.extension
     return staff_page(
         request,
         "course/work.html",
         viewer,
         course,
         member=member,
-        each=work[0],
-        title=titles_of(request, [work[0].use])[assignment_id],
-        derivations=_derivations(request, work, zone),
-        comment_choices=_attempts(request, work[0]),
+        each=work,
+        title=titles_of(request, [work.use])[at.assignment_id],
+        derivations=_derivations(request, [work], zone),
+        comment_choices=_attempts(request, work),
         due=local(extension.due if extension else None, zone),
         closes=local(extension.closes if extension else None, zone),
         **context,
     )
 
 
-def _back(asking: Asking, member_id: str, assignment_id: str, said: str) -> Response:
-    place = WORK.format(member_id=member_id, assignment_id=assignment_id)
-    return see_other(f"/courses/{asking.course_id}{place}", said=said)
+def _back(asking: Asking, at: WorkId, said: str) -> Response:
+    return see_other(f"/courses/{asking.course_id}{WORK.format(**vars(at))}", said=said)
 
 
 def _attempts(request: Request, work: Work) -> Sequence[tuple[str, str]]:
@@ -226,10 +214,6 @@ def _attempts(request: Request, work: Work) -> Sequence[tuple[str, str]]:
     attempts = [each.submission for each in work.attempts]
     numbered = ((each.id, text("course.attempt", language, number=each.attempt)) for each in attempts)
     return [("", text("course.all_work", language)), *numbered]
-
-
-def _is(work: Work, assignment_id: str) -> bool:
-    return work.use.assignment_id == assignment_id
 
 
 def _derivations(request: Request, work: Sequence[Work], zone: ZoneInfo) -> dict[str, list[str]]:

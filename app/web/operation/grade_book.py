@@ -42,7 +42,7 @@ router = APIRouter(prefix="/courses/{course_id}/grade-book", include_in_schema=F
 
 @dataclass(frozen=True)
 class Layout:
-    """What is in the file. Attributes: assignment: the id of the only one; empty: all."""
+    """The choice of what the file has. Attributes: assignment: the id of the only one; empty: all."""
 
     format: GradeBookFormat = GradeBookFormat.PLAIN
     assignment: str = ""

@@ -1,4 +1,4 @@
-"""What requests about a student's work and about regrades may hold. Each error has the words of a page."""
+"""The bounds of requests about a student's work and about regrades. Pages have words for each of these faults."""
 
 from __future__ import annotations
 
