@@ -42,7 +42,7 @@ def _sites(addresses: object) -> object:
         raise PydanticCustomError("address", "expected addresses such as https://school.instructure.com") from exc
 
 
-#: What platforms give us: a client id, a deployment.
+#: An id that a platform gives us: of the client, of a deployment.
 TheirId = Annotated[Name, Field(max_length=255)]
 Address = Annotated[str, AfterValidator(_address)]
 #: Sites whose pages may show ours in a frame; also a text with spaces or commas between them.
