@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sqlalchemy import ColumnElement, and_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import assignments as course_assignments
 from app.courses import course, members, membership, uses
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
-from app.storage.models import CourseAssignment, MemberRole, Membership
+from app.storage.models import Adjustment, Comment, CourseAssignment, MemberRole, Membership, Submission
 from grader import Assignment
+
+Kept = Adjustment | Comment | Submission
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,13 @@ class Place:
 
     member: Membership
     use: CourseAssignment
+
+    def has(self, table: type[Kept]) -> ColumnElement[bool]:
+        """Return the condition that a row is of this place."""
+        return and_(table.membership_id == self.member.id, table.course_assignment_id == self.use.id)
+
+    def holds(self, row: Kept) -> bool:
+        return (row.membership_id, row.course_assignment_id) == (self.member.id, self.use.id)
 
 
 async def find_place(

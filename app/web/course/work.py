@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -83,7 +83,7 @@ async def adjust(
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
     names = {"delta": "points", "value": "points", "reason": "adjustment_reason"}
-    other: dict[str, object] = {"delta" if fields.came.get("way") == "value" else "value": None}
+    other: dict[str, Any] = {"delta" if fields.came.get("way") == "value" else "value": None}
     try:
         wanted = fields.read(AdjustGrade, names=names, **other)
         await actions.adjust_grade(asking, at, wanted)

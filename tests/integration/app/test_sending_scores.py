@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from app.courses import extensions, uses
-from app.lti.grades import sender, wanted
+from app.lti.grades import expected, sender
 from app.lti.grades.scores import CANVAS_SUBMISSION
 from app.privacy import retention
 from app.storage import passback
@@ -318,7 +318,7 @@ async def test_attempts_that_are_deleted_for_their_age_lower_nothing(world: Worl
         await passback.grades_changed(session, (await world.use(session)).id)
     await world.send()
     assert world.given() == 90
-    assert await wanted.send_changed(world.database, ASSIGNMENTS) == 0
+    assert await expected.send_changed(world.database, ASSIGNMENTS) == 0
     adjustment = await adjust(world, 30)
     await world.send()
     assert world.given() == 30
@@ -373,15 +373,15 @@ async def test_changed_file_of_an_assignment_sends_the_grades_that_it_changes(wo
     for number, points in enumerate((100.0, 40.0)):
         await world.attempt(f"s{number}", points)
     await world.send()
-    assert await wanted.send_changed(world.database, world.assignments) == 0
+    assert await expected.send_changed(world.database, world.assignments) == 0
     layer = world.assignments["lstm-layer"]
     due = datetime.now(UTC) - timedelta(days=2.5)
     dates = layer.deadline.model_copy(update={"due": due, "late_percent_per_day": 10.0})
     world.assignments["lstm-layer"] = layer.model_copy(update={"deadline": dates})
-    assert await wanted.send_changed(world.database, world.assignments) == 2
+    assert await expected.send_changed(world.database, world.assignments) == 2
     await world.send()
     assert [world.given("s0"), world.given("s1")] == [70, 28]
-    assert await wanted.send_changed(world.database, world.assignments) == 0
+    assert await expected.send_changed(world.database, world.assignments) == 0
 
 
 @on_both_thoroughly
