@@ -133,15 +133,15 @@ def test_lists_files_and_texts_are_read(client: Client, submission: Any) -> None
 
 def test_regrade_takes_submissions_by_id_or_a_filter_or_all(client: Client, submission: Any) -> None:
     models = client.models
-    refused = client("regrades.create_regrade", body=models.RegradeRequest())
+    refused = client("regrades.create_regrade", body=models.BeginRegrade())
     assert (type(refused), refused.status) == (models.Problem, 422)
-    chosen = client("regrades.create_regrade", body=models.RegradeRequest(submissions=[submission.id]))
+    chosen = client("regrades.create_regrade", body=models.BeginRegrade(submissions=[submission.id]))
     wait_until(lambda: client("regrades.read_regrade", chosen.id).done, pause=0.2)
     (item,) = client("regrades.list_regrade_submissions", chosen.id).items
     assert (item.before.points, item.after.points, item.student) == (100, 100, "ivanov")
-    filtered = models.RegradeRequest(filter_=models.SelectionBody(student="nobody"))
+    filtered = models.BeginRegrade(filter_=models.SubmissionFilter(student="nobody"))
     assert client("regrades.create_regrade", body=filtered).total == 0
-    everything = client("regrades.create_regrade", body=models.RegradeRequest(all_=True))
+    everything = client("regrades.create_regrade", body=models.BeginRegrade(all_=True))
     assert everything.total == len(client("submissions.list_submissions").items)
     wait_until(lambda: client("regrades.read_regrade", everything.id).done == everything.total, pause=0.2)
 

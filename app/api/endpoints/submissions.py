@@ -15,12 +15,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.access.rights import Right, check_course
 from app.access.tokens import Principal
+from app.actions import work
+from app.actions.asking import Asking
+from app.actions.work import DecideAttempt
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
 from app.api.openapi import JSON_BODY, UPLOAD_BODY, problem_answers
 from app.api.paging import page_of
-from app.api.schemas.grading.counted import CountedBody
+from app.api.schemas.grades import CountedBody
 from app.api.schemas.submissions import (
-    DecisionRequest,
     GradeBody,
     HoldBody,
     SubmissionBody,
@@ -32,7 +34,7 @@ from app.errors.courses import CourseArchived
 from app.errors.requests import NotPermitted
 from app.errors.submissions import NotCancellable, NotHeld, SubmissionNotFound
 from app.errors.uploads import AttemptRefused, OtherStudent, Overloaded, UploadRefused
-from app.http.auth.holders import Permitted, Reader
+from app.http.auth.holders import Asks, Permitted, Reader
 from app.http.parameters import Cursor, IdempotencyKey, Limit, Selected, SubmissionId, Wait
 from app.http.texts import language_of
 from app.http.visibility import report_for
@@ -41,7 +43,6 @@ from app.services import services
 from app.storage.models import JobStatus, StoredReport, Submission
 from app.submissions import listing, repository, uploads
 from app.submissions.standing import Standing, standing_of
-from app.teaching import holds
 from grader import Status
 from grader.report.messages import render
 
@@ -179,20 +180,16 @@ async def cancel_submission(
 )
 async def decide_submission(
     request: Request,
-    viewer: Annotated[Principal, Depends(Permitted(Right.DECIDE))],
+    asking: Annotated[Asking, Depends(Asks(work.decide_attempt))],
     submission_id: SubmissionId,
-    wanted: DecisionRequest,
+    wanted: DecideAttempt,
 ) -> SubmissionBody:
     """Decide whether it counts: accepted, it counts like any other; rejected, it never does.
 
     The first decision sends the webhook deliveries that were kept back. A later decision replaces an earlier one.
     """
-    async with services(request).database.write() as session:
-        submission = await repository.existing_submission(session, submission_id, viewer)
-        await check_course(session, Right.DECIDE, submission.course_id)
-        if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=viewer.name):
-            raise NotHeld
-    return await _body(request, submission_id, viewer)
+    await work.decide_attempt(asking, submission_id, wanted)
+    return await _body(request, submission_id, asking.holder)
 
 
 @router.get(

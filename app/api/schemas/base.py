@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.storage.models import DEFAULT_COURSE
@@ -11,7 +13,12 @@ EXAMPLE_COURSE = DEFAULT_COURSE
 
 
 class Body(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    @classmethod
+    def from_row(cls, row: object, **more: object) -> Self:
+        """Take the fields that are not given as `more` from the attributes of `row`."""
+        return cls(**{name: getattr(row, name) for name in cls.model_fields if name not in more}, **more)
 
 
 class Page(Body):

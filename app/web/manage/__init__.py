@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.manage import assignments, changes, course_life, courses, exceptions, people, settings
+from app.web.manage import assignments, changes, course_life, courses, people, settings
 from app.web.manage.members import change, joins, listing
 from app.web.manage.ways_in import links, rosters, tokens
 
@@ -24,7 +24,6 @@ for each in (
     rosters,
     links,
     tokens,
-    exceptions,
     changes,
     people,
 ):

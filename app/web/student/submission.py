@@ -17,7 +17,7 @@ from app.http.auth.holders import SessionHolder
 from app.http.forms import form_of, see_other
 from app.http.pages import page
 from app.http.parameters import LastEventId, SubmissionId
-from app.http.staff import titles_of
+from app.http.staff import staff_context, titles_of
 from app.http.texts import language_of
 from app.http.visibility import as_student, steps_for, view_for
 from app.http.watching import event_stream, wait_until_done
@@ -27,7 +27,6 @@ from app.submissions import repository
 from app.submissions.events import STAGES, events_after
 from app.submissions.grades import may_try_again
 from app.submissions.standing import Standing, standing_of
-from app.web.course.staff import staff_context
 from app.web.student.clock import told, zone_of
 from app.web.student.conversation import conversation_of
 from grader.execution.stages import Stage

@@ -4,33 +4,31 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic.json_schema import SkipJsonSchema
 from starlette.status import HTTP_201_CREATED
 
-from app.access.rights import Right, check_course
+from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.fields import ID
-from app.api.endpoints.grading.paths import Viewer
+from app.actions import work as actions
+from app.actions.asking import Asking
+from app.actions.work import AnswerReview, AskForReview
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
-from app.api.schemas.grading.exceptions import (
-    ReviewAnswerRequest,
-    ReviewAsked,
-    ReviewBody,
-    ReviewList,
-    ReviewsOfSubmission,
-)
+from app.api.schemas.grades import ReviewBody, ReviewList, ReviewsOfSubmission
 from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.requests import NotPermitted
 from app.errors.submissions import ReportNotReady, SubmissionNotFound
 from app.errors.teaching import ReviewAnswered, ReviewNotFound, ReviewOpen
-from app.http.auth.holders import Permitted, PermittedIn, Reader
-from app.http.parameters import Cursor, Limit, SubmissionId
+from app.http.auth.holders import Asks, AsksIn, PermittedIn, Reader
+from app.http.parameters import Cursor, Limit, SubmissionId, id_in_path
 from app.services import services
+from app.storage.models import ReviewRequest, Submission
 from app.submissions import repository
 from app.teaching import reviews
+
+ReviewId = Annotated[str, id_in_path("review_id", ReviewNotFound, "an `id` from the list")]
 
 router = APIRouter(tags=["grades"])
 
@@ -44,7 +42,7 @@ async def list_submission_reviews(request: Request, viewer: Reader, submission_i
     async with services(request).database.read() as session:
         submission = await repository.existing_submission(session, submission_id, viewer)
         found = await reviews.list_of(session, submission_id)
-    return ReviewsOfSubmission(items=[ReviewBody.of(each, submission) for each in found])
+    return ReviewsOfSubmission(items=[review_body(each, submission) for each in found])
 
 
 @router.post(
@@ -62,20 +60,13 @@ async def list_submission_reviews(request: Request, viewer: Reader, submission_i
     ),
 )
 async def ask_for_review(
-    request: Request,
-    holder: Annotated[Principal, Depends(Permitted(Right.ASK_FOR_REVIEW))],
-    submission_id: SubmissionId,
-    wanted: ReviewAsked,
+    asking: Annotated[Asking, Depends(Asks(actions.ask_for_review))], submission_id: SubmissionId, wanted: AskForReview
 ) -> ReviewBody:
     """Ask the staff whether the attempt was graded right. One request of an attempt is open at a time.
 
     The same words sent again are the same request.
     """
-    async with services(request).database.write() as session:
-        submission = await repository.existing_submission(session, submission_id, holder)
-        await check_course(session, Right.ASK_FOR_REVIEW, submission.course_id)
-        asked = await reviews.ask(session, submission, wanted.text)
-    return ReviewBody.of(asked, submission)
+    return review_body(*await actions.ask_for_review(asking, submission_id, wanted))
 
 
 @router.get(
@@ -85,7 +76,7 @@ async def ask_for_review(
 )
 async def list_reviews(
     request: Request,
-    viewer: Viewer,
+    viewer: Annotated[Principal, Depends(PermittedIn(Right.SEE_GRADES))],
     answered: Annotated[
         bool | SkipJsonSchema[None], Query(description="only those with an answer, or without one")
     ] = None,
@@ -95,7 +86,7 @@ async def list_reviews(
     async with services(request).database.read() as session:
         found = await reviews.list_reviews(session, viewer.course_id, answered=answered, limit=limit + 1, before=cursor)
     shown, next_cursor = page_of(found, limit, lambda row: row[0].id)
-    return ReviewList(items=[ReviewBody.of(*row) for row in shown], next_cursor=next_cursor)
+    return ReviewList(items=[review_body(*row) for row in shown], next_cursor=next_cursor)
 
 
 @router.post(
@@ -106,14 +97,17 @@ async def list_reviews(
     ),
 )
 async def answer_review(
-    request: Request,
-    holder: Annotated[Principal, Depends(PermittedIn(Right.ANSWER_REVIEWS))],
-    review_id: Annotated[str, Path(description="an `id` from the list")],
-    wanted: ReviewAnswerRequest,
+    asking: Annotated[Asking, Depends(AsksIn(actions.answer_review))], review_id: ReviewId, wanted: AnswerReview
 ) -> ReviewBody:
     """Answer, for the student to read. The grade stays; an adjustment or a regrade changes it."""
-    if not ID.fullmatch(review_id):
-        raise ReviewNotFound
-    async with services(request).database.write() as session:
-        row = await reviews.answer(session, holder.course_id, review_id, wanted.answer, answered_by=holder.name)
-    return ReviewBody.of(*row)
+    return review_body(*await actions.answer_review(asking, review_id, wanted))
+
+
+def review_body(review: ReviewRequest, submission: Submission) -> ReviewBody:
+    return ReviewBody.from_row(
+        review,
+        student=submission.student,
+        submission=submission.id,
+        assignment=submission.assignment_id,
+        attempt=submission.attempt,
+    )

@@ -1,11 +1,11 @@
-"""The grades of a course, of one student, and the holder's own."""
+"""The grades of a course, of one student, and the holder's own; and the grade book as a file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,12 +13,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions.fields import Name
-from app.api.endpoints.grading.paths import MemberId, Viewer
+from app.api.endpoints.reviews import review_body
+from app.api.endpoints.work import MemberId, Viewer
 from app.api.openapi import problem_answers
 from app.api.paging import page_of
-from app.api.schemas.grading.counted import CountedBody
-from app.api.schemas.grading.exceptions import AdjustmentBody, CommentBody, ReviewBody
-from app.api.schemas.grading.grades import AssignmentGrade, GradesList, OwnGradesBody, StudentGradesBody
+from app.api.schemas.grades import (
+    AdjustmentBody,
+    AssignmentGrade,
+    CommentBody,
+    GradesList,
+    OwnGradesBody,
+    StudentGradesBody,
+)
 from app.courses import membership
 from app.errors.courses import AssignmentNotFound, CourseNotFound
 from app.errors.members import MemberNotFound, MemberNotStudent
@@ -29,8 +35,9 @@ from app.http.texts import language_of
 from app.services import services
 from app.storage.models import MemberRole, Membership
 from app.submissions.derivation import Counted
-from app.teaching import adjustments, comments, grade_list, reviews
-from app.teaching.grade_list import Chosen, StudentGrades
+from app.teaching import adjustments, comments, grade_book, grade_list, reviews
+from app.teaching.grade_book import GradeBookFormat
+from app.teaching.grade_list import Chosen
 
 Flag = bool | SkipJsonSchema[None]
 
@@ -78,7 +85,8 @@ async def list_grades(
         )
     shown, next_cursor = page_of(found, limit, lambda student: student.member.id)
     language = language_of(request)
-    return GradesList(items=[_body(each, language, viewer) for each in shown], next_cursor=next_cursor)
+    items = [_body(each.member, each.grades, language, viewer) for each in shown]
+    return GradesList(items=items, next_cursor=next_cursor)
 
 
 @router.get("/courses/{course_id}/grades/me", summary="Read your own grades")
@@ -101,9 +109,12 @@ async def read_own_grades(
     return OwnGradesBody(
         student=member.external_id,
         grades=_grades(grades, language_of(request), viewer),
-        adjustments=[AdjustmentBody.of(each, use.assignment_id) for each, use in adjusted],
-        comments=[CommentBody.of(each, use.assignment_id) for each, use in commented],
-        reviews=[ReviewBody.of(*row) for row in asked],
+        adjustments=[AdjustmentBody.from_row(each, assignment=use.assignment_id) for each, use in adjusted],
+        comments=[
+            CommentBody.from_row(each, submission=each.submission_id, assignment=use.assignment_id)
+            for each, use in commented
+        ],
+        reviews=[review_body(*row) for row in asked],
     )
 
 
@@ -118,7 +129,60 @@ async def read_grades(request: Request, viewer: Viewer, member_id: MemberId) -> 
         if member.role != MemberRole.STUDENT:
             raise MemberNotStudent
         grades = await _grades_of(request, session, member)
-    return _student(member, _grades(grades, language_of(request), viewer))
+    return _body(member, grades, language_of(request), viewer)
+
+
+@router.get(
+    "/courses/{course_id}/grade-book",
+    summary="Get the grade book of a course as CSV",
+    response_class=Response,
+    responses=problem_answers(CourseNotFound, NotPermitted, AssignmentNotFound)
+    | {
+        200: {
+            "description": "The grade book, UTF-8 with a byte order mark.",
+            "content": {
+                "text/csv": {
+                    "schema": {"type": "string"},
+                    "example": "id,name,email,group,confirmed,lstm-layer\r\nivanov,Ivan Ivanov,,A,yes,7.5\r\n",
+                }
+            },
+        }
+    },
+)
+async def read_grade_book(
+    request: Request,
+    viewer: Viewer,
+    format: Annotated[GradeBookFormat, Query(description="the platform that takes it")] = GradeBookFormat.PLAIN,
+    assignment: AssignmentFilter = None,
+    missing: Annotated[
+        Literal["zero"] | SkipJsonSchema[None],
+        Query(description="`zero`: 0 for a student who has handed in nothing; by default an empty cell"),
+    ] = None,
+    unconfirmed: Annotated[
+        bool | SkipJsonSchema[None],
+        Query(description="with students whom nobody has confirmed; by default only in the plain form"),
+    ] = None,
+) -> Response:
+    """Download a line for every student, in points of the grade book. An empty cell is no grade: nothing was handed in,
+    it is not graded yet, or it is withheld."""
+    parts = services(request)
+    async with parts.database.read() as session:
+        book = await grade_book.grade_book(
+            session,
+            parts.assignments,
+            viewer.course_id,
+            format,
+            language_of(request),
+            only=assignment,
+            unconfirmed=unconfirmed,
+            missing_is_zero=missing == "zero",
+        )
+    headers = {
+        "Content-Disposition": f'attachment; filename="grades-{format}.csv"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(grade_book.MARK + book.text, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 async def _grades_of(request: Request, session: AsyncSession, member: Membership) -> Mapping[str, Counted]:
@@ -127,23 +191,16 @@ async def _grades_of(request: Request, session: AsyncSession, member: Membership
     return await grade_list.grades_of_member(session, parts.assignments, uses, member)
 
 
-def _body(student: StudentGrades, language: str, viewer: Principal) -> StudentGradesBody:
-    return _student(student.member, _grades(student.grades, language, viewer))
-
-
-def _student(member: Membership, grades: list[AssignmentGrade]) -> StudentGradesBody:
+def _body(member: Membership, grades: Mapping[str, Counted], language: str, viewer: Principal) -> StudentGradesBody:
     return StudentGradesBody(
         member=member.id,
         student=member.external_id,
         name=member.person.name,
         group=member.group,
         confirmed=member.confirmed_at is not None,
-        grades=grades,
+        grades=_grades(grades, language, viewer),
     )
 
 
 def _grades(grades: Mapping[str, Counted], language: str, viewer: Principal) -> list[AssignmentGrade]:
-    return [
-        AssignmentGrade(assignment=id, **CountedBody.of(counted, language, viewer).model_dump())
-        for id, counted in grades.items()
-    ]
+    return [AssignmentGrade.of(counted, language, viewer, assignment=id) for id, counted in grades.items()]
