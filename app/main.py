@@ -118,8 +118,14 @@ def create_app(
             sender = WebhookSender(database, assignments, private=private, tried=metrics.webhook_tried)
             await stack.enter_async_context(sender)
             limit, backlog = RateLimit(settings.token_requests_per_minute), Backlog(database, settings.queue_seconds)
-            per_minute = settings.student_uploads_per_minute
-            inbox = Inbox(database, assignments, jobs, backlog, uploads_per_minute=per_minute)
+            inbox = Inbox(
+                database,
+                assignments,
+                jobs,
+                backlog,
+                uploads_per_minute=settings.student_uploads_per_minute,
+                upload_bytes=settings.upload_bytes,
+            )
             server = settings.mail_server
             mailer = await stack.enter_async_context(Mailer(server)) if server else None
             lost_links = None

@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.actions.answers import ANSWERS, FRAMEWORK_ANSWERS
 from app.actions.fields import NO_NAME
-from app.api.schemas.operations import Problem
+from app.api.schemas.base import Problem
 from app.errors.courses import AssignmentInUse, DeletionUnconfirmed, RulesContradictory
 from app.errors.members import EmailTaken, ExternalIdTaken, JoinFollowed, JoinOutdated, MemberJoined, PersonsShareCourse
 from app.errors.outgoing import TargetRefused, TooManyWebhooks
@@ -37,7 +37,8 @@ from app.errors.uploads import (
 )
 from app.http.pages import page
 from app.http.problems import PROBLEM, problem
-from app.submissions.uploads import DEFAULT_ASSIGNMENT, FIELDS, STUDENT_CHARACTERS
+from app.http.uploads import FIELDS
+from app.submissions.uploads import DEFAULT_ASSIGNMENT, STUDENT_CHARACTERS
 from app.webhooks.messages import GradedMessage, PingMessage
 from grader.report.schema import report_schema
 from grader.submission import CODE_SUFFIXES

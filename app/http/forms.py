@@ -15,10 +15,10 @@ from starlette.status import HTTP_303_SEE_OTHER
 from app.actions.answers import answer_for
 from app.errors import AppError
 from app.http.auth.proof import FORM_FIELD, check_form_secret
+from app.http.bodies import texts_of
 from app.http.pages import SAID
 from app.http.problems import problem
 from app.http.texts import language_of
-from app.http.written import texts_of
 
 #: A form names many members at most: one box to tick in each row of a page.
 FIELDS_MAX = 500

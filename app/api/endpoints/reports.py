@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 from anyio import from_thread
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -15,7 +16,7 @@ from app.access.tokens import Principal
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
 from app.api.endpoints.submissions import found, report_language
 from app.api.openapi import Answers, problem_answers
-from app.api.schemas.reports import PictureItem, PictureList, ReportDiffBody, ReportItem, ReportList
+from app.api.schemas.base import EXAMPLE_ID, Body
 from app.errors.submissions import ReportNotFound, ReportNotReady, SubmissionNotFound
 from app.http.auth.holders import Reader
 from app.http.parameters import SubmissionId
@@ -23,7 +24,7 @@ from app.http.visibility import artefacts_for, report_for, view_for
 from app.services import services
 from app.storage.models import StoredReport, Submission
 from app.submissions import repository
-from grader import Report
+from grader import Report, Status
 from grader.formats import FORMATS, html, write_report
 from grader.report.difference import diff_reports
 
@@ -65,6 +66,52 @@ EarlierReportId = Annotated[
 ]
 
 router = APIRouter(prefix="/submissions/{submission_id}", tags=["reports"])
+
+
+class ReportItem(Body):
+    """One report of a submission. It never changes."""
+
+    id: int = Field(examples=[1])
+    created_at: datetime
+    status: Status
+    points: float | None
+    max_points: float
+    grader_version: str
+    assignment_digest: str
+    link: str = Field(examples=[f"/api/v1/submissions/{EXAMPLE_ID}/reports/1"])
+
+
+class ReportList(Body):
+    items: list[ReportItem] = Field(description="the newest first")
+
+
+class ChangeBody(Body):
+    key: str = Field(description="its path in the report", examples=["checks.equivalence.points"])
+    before: Any
+    after: Any
+
+
+class ReportDiffBody(Body):
+    """The differences between two reports of one submission, and their possible causes."""
+
+    before: int
+    after: int
+    same_submission: bool
+    causes: list[ChangeBody] = Field(description="differences in the input of the grade")
+    changes: list[ChangeBody] = Field(description="differences in the result")
+    only_questions: bool = Field(description="the numbers that were asked are the only difference in the input")
+    unexplained: bool = Field(description="the result changed and no cause is known")
+
+
+class PictureItem(Body):
+    name: str
+    title: str
+    text: str = Field(description="the picture in words")
+    link: str
+
+
+class PictureList(Body):
+    items: list[PictureItem]
 
 
 @router.get(
