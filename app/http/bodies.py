@@ -39,6 +39,8 @@ async def read_form(
 ) -> AsyncIterator[FormData]:
     """Read a multipart form with one file of at most `limit_bytes`. The file is deleted after the block.
 
+    A path that takes files is also named in `middleware.TAKE_FILES`.
+
     Args:
         text_bytes: the most that one text field may hold.
     Raises:

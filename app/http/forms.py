@@ -25,16 +25,14 @@ FIELDS_MAX = 500
 
 
 @contextlib.asynccontextmanager
-async def form_of(request: Request, *, files: int = 0) -> AsyncIterator[FormData]:
-    """Read a form of a page. Files are deleted after the block. `session_holder` has checked the origin.
+async def form_of(request: Request) -> AsyncIterator[FormData]:
+    """Read a form of a page, without files. `session_holder` has checked the origin.
 
-    Args:
-        files: how many it may have; a path that takes files is also named in `middleware.TAKE_FILES`.
     Raises:
         FormExpired: it is not from a page of this session.
         starlette.exceptions.HTTPException: it has too many parts.
     """
-    async with request.form(max_files=files, max_fields=FIELDS_MAX) as form:
+    async with request.form(max_files=0, max_fields=FIELDS_MAX) as form:
         # For the page of a refusal.
         request.state.written = texts_of(form)
         check_form_secret(request, form.get(FORM_FIELD))

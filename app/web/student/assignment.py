@@ -146,31 +146,9 @@ async def attempts_page(
     request: Request, viewer: Reader, assignment_id: AssignmentId, before: Annotated[str, Query()] = ""
 ) -> Response:
     """List the newest attempts, or those before one of them."""
-    parts = services(request)
-    async with parts.database.read() as session:
-        task = await own_task(session, parts.assignments, viewer, assignment_id)
-        course = await session.get_one(Course, viewer.course_id)
-        place = Place(course.id, assignment_id, viewer.membership_id)
-        last = before if ID.fullmatch(before) else None
-        found = await list_attempts(session, task.assignment, viewer, place, limit=LISTED + 1, before=last)
-    shown, counted, zone = found[:LISTED], task.basis.counted if task.basis else None, ZoneInfo(course.time_zone)
-    return page(
-        request,
-        "student/attempts.html",
-        viewer=viewer,
-        course=course,
-        here="course",
-        task=task,
-        assignment=task.assignment,
-        attempts=shown,
-        changed=await source_changes(parts.database, shown),
-        reasons=reasons_of(task.basis) if task.basis else {},
-        counted=counted,
-        steps=steps_in_words(counted.steps, language_of(request), zone) if counted else (),
-        zone=zone,
-        next=shown[-1].submission.id if len(found) > LISTED else None,
-        before=last,
-    )
+    last = before if ID.fullmatch(before) else None
+    shown = await _work(request, viewer, assignment_id, LISTED, last)
+    return page(request, "student/attempts.html", before=last, **shown)
 
 
 async def _file(form: FormData) -> File:
@@ -189,14 +167,38 @@ async def _file(form: FormData) -> File:
     return pasted(code)
 
 
-async def _page(request: Request, viewer: Principal, assignment_id: str, refusal: Refusal | None = None) -> Response:
+async def _work(
+    request: Request, viewer: Principal, assignment_id: str, limit: int, before: str | None = None
+) -> dict[str, Any]:
+    """Return what both pages show: the task, the newest attempts or those before one of them, and the grade."""
     parts = services(request)
-    language = language_of(request)
     async with parts.database.read() as session:
         task = await own_task(session, parts.assignments, viewer, assignment_id)
         course = await session.get_one(Course, viewer.course_id)
         place = Place(course.id, assignment_id, viewer.membership_id)
-        attempts = await list_attempts(session, task.assignment, viewer, place, limit=RECENT)
+        found = await list_attempts(session, task.assignment, viewer, place, limit=limit + 1, before=before)
+    shown, counted, zone = found[:limit], task.basis.counted if task.basis else None, ZoneInfo(course.time_zone)
+    return {
+        "viewer": viewer,
+        "course": course,
+        "here": "course",
+        "task": task,
+        "assignment": task.assignment,
+        "attempts": shown,
+        "changed": await source_changes(parts.database, shown),
+        "reasons": reasons_of(task.basis) if task.basis else {},
+        "counted": counted,
+        "steps": steps_in_words(counted.steps, language_of(request), zone) if counted else (),
+        "zone": zone,
+        "next": shown[-1].submission.id if len(found) > limit else None,
+    }
+
+
+async def _page(request: Request, viewer: Principal, assignment_id: str, refusal: Refusal | None = None) -> Response:
+    parts = services(request)
+    shown = await _work(request, viewer, assignment_id, RECENT)
+    task: Task = shown["task"]
+    async with parts.database.read() as session:
         said_on_all = await words_on_all(session, viewer, task.use)
         passback = None
         if viewer.membership_id is not None and task.use.id is not None:
@@ -205,26 +207,14 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
     remembered = read(request, KEY_COOKIE)
     closed = _closed(viewer, task)
     form_key = remembered if ID.fullmatch(remembered) else new_id()
-    counted, zone = task.basis.counted if task.basis else None, ZoneInfo(course.time_zone)
     response = page(
         request,
         "student/assignment.html",
-        viewer=viewer,
-        course=course,
-        here="course",
-        task=task,
-        assignment=task.assignment,
-        text=_text(task.assignment, language),
-        counted=counted,
-        steps=steps_in_words(counted.steps, language, zone) if counted else (),
+        text=_text(task.assignment, language_of(request)),
         passback=passback,
         conversation=said_on_all,
-        attempts=attempts,
-        changed=await source_changes(parts.database, attempts),
-        reasons=reasons_of(task.basis) if task.basis else {},
         closed=closed,
-        closed_when=_moments(closed, zone),
-        zone=zone,
+        closed_when=_moments(closed, shown["zone"]),
         now=utc_now(),
         form_key=mask(form_key),
         fields=refusal.fields if refusal else {},
@@ -234,6 +224,7 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         accepted=CODE_SUFFIXES,
         file_bytes=parts.inbox.most_bytes(task.assignment),
         paste_bytes=PASTE_BYTES,
+        **shown,
         **said,
     )
     if refusal and "retry_after_seconds" in refusal.error.params:
