@@ -48,20 +48,20 @@ class HandIn(ActionRequest):
 
 @action(Right.SUBMIT, archived_too=True)
 async def hand_in(
-    asking: Asking, inbox: Inbox, wanted: HandIn, *, is_trial: bool = False, key: str | None = None
+    asking: Asking, inbox: Inbox, wanted: HandIn, *, with_trials: bool = False, key: str | None = None
 ) -> Stored:
     """Store an attempt and queue it. After that it is not lost.
 
     An archived course still answers an attempt that came before, under its key.
 
     Args:
-        is_trial: one of the staff who names no student tries the assignment.
+        with_trials: one of the staff who names no student hands in a trial, which counts for nobody.
         key: the same attempt sent again with it is stored once.
     Raises:
         UploadRefused, OtherStudent, TooManyRequests, Overloaded, CourseArchived, CommitUnanswered
     """
     holder, student = asking.holder, wanted.student
-    if is_trial and student is None and holder.sees_everything:
+    if with_trials and student is None and holder.sees_everything:
         if holder.external_id is None:
             async with asking.write() as session:
                 trials = await members.enrol_trials(session, holder.course_id)

@@ -35,15 +35,15 @@ FAILURE = "lstm_grader.failure"
 FAULT = "lstm_grader.fault"
 PROBLEM = "application/problem+json"
 TYPE_PREFIX = "urn:lstm-grader:problem:"
-#: Every answer of the service: to what it raises itself, and to the framework's refusals, by class or by status.
-EVERY_ANSWER: Mapping[type[Exception] | int, Answer] = {
-    **ANSWERS,
+#: To the framework's own refusals, by class or by status: a bad request or body, no such page, no such method.
+FRAMEWORK_ANSWERS: dict[type[Exception] | int, Answer] = {
     RequestValidationError: Answer(422, "invalid-request"),
     400: Answer(400, "body-unreadable"),
     404: Answer(404, "not-found"),
     405: Answer(405, "method-not-allowed"),
     413: Answer(413, "body-too-large"),
 }
+EVERY_ANSWER = ANSWERS | FRAMEWORK_ANSWERS
 #: Failures of other services; a line of the log has said why.
 OF_OTHERS = (IssuerUnavailable, PlatformUnavailable, AnswerUnusable, PlatformRefused)
 

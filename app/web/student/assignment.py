@@ -112,7 +112,7 @@ async def hand_in(
             wanted = HandIn(file=await _file(form), student=student, assignment=assignment_id)
         form_key = unmask(fields.get(KEY_FIELD, ""))
         key = wanted.key(form_key) if form_key else None
-        submission, _ = await actions.hand_in(asking, parts.inbox, wanted, is_trial=True, key=key)
+        submission, _ = await actions.hand_in(asking, parts.inbox, wanted, with_trials=True, key=key)
     except AppError as error:
         if _wants_json(request) or isinstance(error, NotAuthenticated):
             raise
