@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.access.tokens import Principal
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
-from app.api.endpoints.submissions import found, report_language
+from app.api.endpoints.submissions import report_language
 from app.api.openapi import Answers, problem_answers
 from app.api.schemas.base import EXAMPLE_ID, Body
 from app.errors.submissions import ReportNotFound, ReportNotReady, SubmissionNotFound
@@ -122,17 +122,15 @@ class PictureList(Body):
 )
 async def read_report(request: Request, viewer: Reader, submission_id: SubmissionId, format: Form = "json") -> Response:
     """Read the document that `lstm-grader grade --format` writes too; `html` is one file that needs nothing else."""
-    submission, stored = await found(request, submission_id, viewer)
-    if stored is None:
-        raise ReportNotReady
+    submission, stored = await _one(request, submission_id, None, viewer)
     return await _document(request, submission, stored, format, viewer)
 
 
 @router.get("/reports", summary="List all reports", responses=problem_answers(SubmissionNotFound))
 async def list_reports(request: Request, viewer: Reader, submission_id: SubmissionId) -> ReportList:
     """List them, the newest first. A regrade adds a report and keeps the earlier ones."""
-    await found(request, submission_id, viewer)
     async with services(request).database.read() as session:
+        await repository.existing_submission(session, submission_id, viewer)
         reports = await repository.list_reports(session, submission_id)
     return ReportList(
         items=[
@@ -178,8 +176,8 @@ async def compare_reports(
     since: EarlierReportId = None,
 ) -> ReportDiffBody:
     """Compare the grades and everything that decides them. Times, output and wording are left out."""
-    await found(request, submission_id, viewer)
     async with services(request).database.read() as session:
+        await repository.existing_submission(session, submission_id, viewer)
         if since is None:
             ids = [stored.id for stored in await repository.list_reports(session, submission_id)]
             since = max((id for id in ids if id < report_id), default=None)
@@ -248,14 +246,10 @@ async def read_picture(
 
 
 async def _one(
-    request: Request, submission_id: str, report_id: int, viewer: Principal
+    request: Request, submission_id: str, report_id: int | None, viewer: Principal
 ) -> tuple[Submission, StoredReport]:
-    submission, _ = await found(request, submission_id, viewer)
     async with services(request).database.read() as session:
-        stored = await repository.find_report(session, submission_id, report_id, viewer)
-    if stored is None:
-        raise ReportNotFound
-    return submission, stored
+        return await repository.existing_report(session, submission_id, viewer, report_id)
 
 
 async def _document(

@@ -40,7 +40,7 @@ from app.http.uploads import form_with_file, hand_in_of
 from app.http.visibility import report_for
 from app.http.watching import renewed, wait_until_done
 from app.services import services
-from app.storage.models import JobStatus, StoredReport, Submission
+from app.storage.models import JobStatus, Submission
 from app.submissions import listing, repository
 from app.submissions.standing import Standing, standing_of
 from app.teaching import holds
@@ -220,16 +220,6 @@ async def read_submission_file(request: Request, viewer: Reader, submission_id: 
         "X-Content-Type-Options": "nosniff",
     }
     return Response(submission.content, media_type="application/octet-stream", headers=headers | caching(etag))
-
-
-async def found(request: Request, submission_id: str, viewer: Principal) -> tuple[Submission, StoredReport | None]:
-    """Find the submission and the report that counts, if there is one.
-
-    Raises:
-        SubmissionNotFound: there is none that `viewer` may see.
-    """
-    standing = await _standing(request, submission_id, viewer)
-    return standing.submission, standing.stored
 
 
 def report_language(request: Request, submission: Submission) -> str:

@@ -17,7 +17,6 @@ from app.access.tokens import Principal
 from app.actions import hand_in as actions
 from app.actions.asking import Asking
 from app.courses.assignments import in_course
-from app.errors.submissions import ReportNotReady
 from app.http.auth.holders import FormAsks, SessionHolder
 from app.http.forms import form_of, see_other
 from app.http.pages import page
@@ -27,7 +26,7 @@ from app.http.texts import language_of
 from app.http.visibility import artefacts_for, as_student, report_for, steps_for, view_for
 from app.http.watching import event_stream, wait_until_done
 from app.services import operations, services
-from app.storage.models import Course, CourseAssignment, JobStatus, MemberRole, Membership, StoredReport, Submission
+from app.storage.models import Course, CourseAssignment, JobStatus, MemberRole, Membership, Submission
 from app.submissions import repository
 from app.submissions.derivation import steps_in_words
 from app.submissions.events import STAGES, events_after
@@ -126,7 +125,8 @@ async def submission_events(
 @router.get("/submissions/{submission_id}/pictures/{name}.svg")
 async def picture(request: Request, viewer: SessionHolder, submission_id: SubmissionId, name: str) -> Response:
     """Draw one picture of the newest report, for readers without scripts."""
-    stored = await _newest_report(request, submission_id, viewer)
+    async with services(request).database.read() as session:
+        _, stored = await repository.existing_report(session, submission_id, viewer)
     view = await view_for(request, stored, viewer, language_of(request))
     drawn = html.pictures_of(view).get(name)
     if drawn is None:
@@ -138,23 +138,14 @@ async def picture(request: Request, viewer: SessionHolder, submission_id: Submis
 @router.get("/submissions/{submission_id}/numbers/{case_id}.csv")
 async def numbers(request: Request, viewer: SessionHolder, submission_id: SubmissionId, case_id: str) -> Response:
     """Send every number of a public case of the newest report: Keras', the student's, the named mistake's."""
-    stored = await _newest_report(request, submission_id, viewer)
+    async with services(request).database.read() as session:
+        _, stored = await repository.existing_report(session, submission_id, viewer)
     cases = {case.id: case.arrays for case in report_for(stored, viewer).cases if case.visibility == "public"}
     content = (await artefacts_for(request, stored)).get(cases.get(case_id) or "")
     if content is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
     text = await run_in_threadpool(lambda: numbers_csv(artefacts.unpack(content)))
     return Response(text, media_type="text/csv; charset=utf-8")
-
-
-async def _newest_report(request: Request, submission_id: str, viewer: Principal) -> StoredReport:
-    """Raises: SubmissionNotFound, ReportNotReady"""
-    async with services(request).database.read() as session:
-        await repository.existing_submission(session, submission_id, viewer)
-        stored = await repository.newest_report(session, submission_id)
-    if stored is None:
-        raise ReportNotReady
-    return stored
 
 
 async def _for_staff(session: AsyncSession, viewer: Principal, submission: Submission) -> dict[str, Any]:
