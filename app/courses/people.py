@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.courses.matching import comparable, matches
 from app.errors.members import PersonNotFound
 from app.storage.models import Course, Identity, Membership, Person
 
@@ -29,20 +30,44 @@ async def list_people(
 
     Args:
         before: an id; only older ones are listed.
-        text: a part of the name, of an address, or of an id in a course.
+        text: words of the name, of addresses, and of ids in courses (`matching.matches`); or the person's own id.
     """
     found = select(Person).order_by(Person.id.desc()).limit(limit)
     if before:
         found = found.where(Person.id < before)
     if text:
-        # SQLite folds the case of ASCII letters only.
-        forms = {text, text.lower(), text.upper(), text.title()}
-        here = [column.icontains(form, autoescape=True) for column in (Person.name, Person.email) for form in forms]
-        of_member = [Membership.external_id.icontains(form, autoescape=True) for form in forms]
-        in_course = exists().where(Membership.person_id == Person.id, or_(*of_member))
-        signs_on = exists().where(Identity.person_id == Person.id, Identity.email.icontains(text, autoescape=True))
-        found = found.where(or_(*here, in_course, signs_on, Person.id == text))
+        texts = await _texts(session)
+        found = found.where(Person.id.in_([id for id in texts if id == text or matches(text, *texts[id])]))
     return await _known(session, (await session.scalars(found)).all())
+
+
+async def named(session: AsyncSession, name: str, *, course_id: str | None = None) -> list[Known]:
+    """List the people of whom this is the whole name, an address, an id in a grade book, a member's or their own id.
+
+    Args:
+        course_id: of the only course whose members are meant; None: of all courses.
+    """
+    wanted = comparable(name)
+    texts = await _texts(session)
+    so_named = [id for id in texts if wanted in map(comparable, filter(None, [id, *texts[id]]))]
+    members = select(Membership.person_id)
+    of_member = members.where(Membership.id == name)
+    found = select(Person).where(or_(Person.id.in_(so_named), Person.id.in_(of_member))).order_by(Person.id)
+    if course_id is not None:
+        found = found.where(Person.id.in_(members.where(Membership.course_id == course_id)))
+    return await _known(session, (await session.scalars(found)).all())
+
+
+async def _texts(session: AsyncSession) -> dict[str, list[str | None]]:
+    """Return of each person what a search looks at. Databases fold the case of some alphabets only."""
+    texts: dict[str, list[str | None]] = {}
+    for id, name, email in await session.execute(select(Person.id, Person.name, Person.email)):
+        texts[id] = [name, email]
+    for id, external_id in await session.execute(select(Membership.person_id, Membership.external_id)):
+        texts[id].append(external_id)
+    for id, email in await session.execute(select(Identity.person_id, Identity.email)):
+        texts[id].append(email)
+    return texts
 
 
 async def find(session: AsyncSession, person_id: str) -> Known:

@@ -22,15 +22,14 @@ from app.lti.launch import binding, people
 from app.lti.launch.message import Id, Text, full_name
 from app.lti.launch.people import Who, made_by_platform
 from app.lti.launch.roles import Part, part_of
-from app.lti.pages import entries, next_page
-from app.lti.platform_services import LIST_BYTES, MEMBERSHIP_SCOPE, PlatformServices, refusal
+from app.lti.pages import entries, pages
+from app.lti.platform_services import LIST_BYTES, MEMBERSHIP_SCOPE, PlatformServices
 from app.lti.registration.kinds import is_moodle
 from app.mail.addresses import is_address
 from app.storage.database import Database
 from app.storage.models import LtiContext, LtiMember, LtiPlatform, MemberRole, Membership, Person
 
 CONTAINER = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
-PAGES = 100
 #: For all pages of a list: a teacher waits for it.
 READ_SECONDS = 120.0
 #: Scores in one transaction.
@@ -57,7 +56,8 @@ class _Member(BaseModel):
     def who(self) -> Who:
         name = full_name(self.name, self.given_name, self.family_name)
         email = self.email if self.email is not None and is_address(self.email) else None
-        return Who(self.user_id, part_of(self.roles), name, email, self.lis_person_sourcedid)
+        is_suspended = self.status == "Inactive"
+        return Who(self.user_id, part_of(self.roles), name, email, self.lis_person_sourcedid, is_suspended)
 
 
 @dataclass(frozen=True)
@@ -86,24 +86,13 @@ async def read(services: PlatformServices, platform: LtiPlatform, url: str) -> S
 
 async def _read(services: PlatformServices, platform: LtiPlatform, url: str) -> Sequence[Who]:
     found: list[Who] = []
-    page, count = url, 0
-    for _ in range(PAGES):
-        answer = await services.send(
-            platform, "GET", page, scopes=[MEMBERSHIP_SCOPE], accept=CONTAINER, most_bytes=LIST_BYTES
-        )
-        if not answer.is_success:
-            raise refusal(answer)
-        document = answer.json()
+    count = 0
+    read = pages(services, platform, url, scope=MEMBERSHIP_SCOPE, accept=CONTAINER, most_bytes=LIST_BYTES)
+    async for document in read:
         listed = document.get("members") if isinstance(document, dict) else None
         members = entries(listed, _Member, before=count, name="members")
         count += len(members)
-        found += [member.who() for member in members if member.status == "Active"]
-        following = next_page(answer, page)
-        if following is None:
-            break
-        page = following
-    else:
-        raise AnswerUnusable(reason=f"the list has more than {PAGES} pages")
+        found += [member.who() for member in members if member.status != "Deleted"]
     if not any(who.part == Part.TEACHER for who in found):
         # A teacher has asked for it, so this is not the whole list.
         raise AnswerUnusable(reason="the list names no teacher")
@@ -121,7 +110,8 @@ async def apply(
 ) -> Changed:
     """Add new members, give everybody the part of the list, and remove those whom the context has brought and left out.
 
-    A list of Moodle makes nobody of the staff a student; their next launch does. Whoever a teacher here has removed
+    Somebody whom the platform has suspended stays as they are, for it takes their grades, and is not added. A list of
+    Moodle makes nobody of the staff a student; their next launch does. Whoever a teacher here has removed
     stays out. Members of other ways in are left as they are. In an archived course rights are only taken. It goes on
     person by person (`people`), and stops where the connection is undone meanwhile.
 
@@ -137,7 +127,7 @@ async def apply(
         settled = await _settled(session, context, known, there)
     students = {subject: member.id for subject, member in settled.items() if member.role == MemberRole.STUDENT}
     for subject, who in sorted(there.items()):
-        if subject in settled:
+        if subject in settled or who.is_suspended:
             continue
         async with database.write() as session:
             if not await _is_connected(session, platform, context):
