@@ -137,7 +137,12 @@ def create_app(
                 request_limit=RateLimit(settings.token_requests_per_minute),
                 backlog=backlog,
                 inbox=Inbox(
-                    database, assignments, jobs, backlog, uploads_per_minute=settings.student_uploads_per_minute
+                    database,
+                    assignments,
+                    jobs,
+                    backlog,
+                    uploads_per_minute=settings.student_uploads_per_minute,
+                    upload_bytes=settings.upload_bytes,
                 ),
                 holders=holders(database),
                 charts=await enter(ChartProcess()) if draw_with is None else draw_with,

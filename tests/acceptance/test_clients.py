@@ -148,7 +148,7 @@ def test_regrade_takes_submissions_by_id_or_a_filter_or_all(client: Client, subm
 
 def test_messages_to_a_webhook_have_a_type(client: Client, receiver: Receiver) -> None:
     models = client.models
-    webhook = client("webhooks.create_webhook", body=models.WebhookRequest(url=receiver.url))
+    webhook = client("webhooks.create_webhook", body=models.MakeWebhook(url=receiver.url))
     client("webhooks.ping_webhook", webhook.id)
     submission = client.upload(RIGHT, "webhook")
     wait_until(lambda: len(receiver.came) >= 2)

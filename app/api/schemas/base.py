@@ -1,4 +1,4 @@
-"""Common to the answers of the JSON API. The descriptions of their fields are part of its documentation."""
+"""Common to all answers of the JSON API. The descriptions of their fields are part of its documentation."""
 
 from __future__ import annotations
 
@@ -23,3 +23,14 @@ class Body(BaseModel):
 
 class Page(Body):
     next_cursor: str | None = Field(description="the `cursor` of the next page; null on the last one")
+
+
+class Problem(BaseModel):
+    """A refusal: the fault, what was expected and what to do (RFC 9457). `type` is stable; texts may be reworded."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"required": ["type", "title", "status", "detail"]})
+
+    type: str = Field(examples=["urn:lstm-grader:problem:unknown-assignment"])
+    title: str
+    status: int
+    detail: str

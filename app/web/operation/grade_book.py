@@ -23,12 +23,13 @@ from app.errors.teaching import GradeBookRefused
 from app.errors.uploads import FieldsMissing, UploadRefused
 from app.http.auth.holders import PageFor
 from app.http.auth.proof import FORM_FIELD, check_form_secret
+from app.http.bodies import read_form
 from app.http.forms import fields_of, refused
 from app.http.staff import staff_page
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import Course
-from app.submissions.uploads import clean_filename, read_form
+from app.submissions.uploads import clean_filename
 from app.teaching import filled_book
 from app.teaching.grade_book import MARK, GradeBookFormat, grade_book
 from grader.batch.cells import GradeBook

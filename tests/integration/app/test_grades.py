@@ -66,7 +66,7 @@ def assignments() -> dict[str, Assignment]:
 
 @pytest.fixture
 def inbox(database: Database, assignments: Mapping[str, Assignment]) -> Inbox:
-    return Inbox(database, assignments, Jobs(), Backlog(database, 3600), uploads_per_minute=50)
+    return Inbox(database, assignments, Jobs(), Backlog(database, 3600), uploads_per_minute=50, upload_bytes=10**6)
 
 
 def statements(database: Database) -> list[str]:
