@@ -10,10 +10,12 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from app.api.endpoints import (
     assignments,
     events,
+    links,
     merges,
     people,
     regrades,
     reports,
+    rosters,
     students,
     submissions,
     tokens,
@@ -21,7 +23,6 @@ from app.api.endpoints import (
 )
 from app.api.endpoints.courses import assignments as course_assignments
 from app.api.endpoints.courses import changes, course, joins, members
-from app.api.endpoints.getting_in import join_links, links, rosters
 from app.api.endpoints.grading import adjustments, comments, extensions, grade_book, grades, reviews
 from app.api.openapi import problem_answers
 from app.errors.courses import CourseNotFound
@@ -66,7 +67,6 @@ for part in (
     regrades,
     rosters,
     links,
-    join_links,
     tokens,
     webhooks,
 ):

@@ -59,7 +59,7 @@ async def asking(settings: Settings, course: str | None = None) -> AsyncIterator
             owner = await owner_of(database)
             async with database.read() as session:
                 acting = owner.in_course(await session.get_one(Course, await course_id_of(session, course)))
-            yield Asking(acting, database, load_assignments(settings.assignments_dir))
+            yield Asking(acting, database, load_assignments(settings.assignments_dir), settings.url())
 
 
 async def owner_of(database: Database) -> Principal:

@@ -11,11 +11,12 @@ from sqlalchemy import select
 
 from app.access import tokens
 from app.access.rights import Right
+from app.actions import ways_in as actions
 from app.actions.fields import ID
+from app.actions.ways_in import MakeToken
 from app.api.schemas.regrades import RegradeRequest
 from app.api.schemas.submissions import DecisionRequest
-from app.api.schemas.tokens import TokenRequest
-from app.commands.acting import check_left, checked, course_id_of, opened, owner_of, refused_in_words
+from app.commands.acting import asking, check_left, checked, course_id_of, opened, owner_of
 from app.errors.commands import NotPossible
 from app.errors.uploads import StudentInvalid
 from app.privacy import deletion, retention
@@ -43,15 +44,10 @@ async def create_token(
         NotPossible: the API would not make it either.
     """
     expires_at = utc_now() + timedelta(days=days) if days else None
-    wanted = checked(TokenRequest, {"name": name, "role": role, "student": student, "expires_at": expires_at})
-    secret = tokens.new_token()
-    with refused_in_words():
-        async with opened(settings) as database, database.write() as session:
-            course_id = await course_id_of(session, course)
-            await check_left(session, Right.MAKE_TOKENS, course_id)
-            sha256 = tokens.hash_secret(secret)
-            await tokens.add_token(session, sha256=sha256, course_id=course_id, **wanted.model_dump())
-    return secret, tokens.sign_in_link(settings.url(), secret)
+    wanted = checked(MakeToken, {"name": name, "role": role, "student": student, "expires_at": expires_at})
+    async with asking(settings, course) as owner:
+        _, secret = await actions.make_token(owner, wanted)
+        return secret, tokens.sign_in_link(owner.url, secret)
 
 
 async def list_tokens(settings: Settings) -> list[str]:

@@ -6,19 +6,19 @@ import contextlib
 import os
 import shlex
 from collections.abc import AsyncIterator, Collection, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from app.access import imports, joining, links
-from app.access.imports import Imported, LinksFor
+from app.access import joining, links
 from app.access.links import NewLink
 from app.access.rights import Right
 from app.access.tokens import sign_in_link
-from app.api.schemas.links import JoinLinkRequest
-from app.commands.acting import checked, member_id_of, opened, owner_in, refused_in_words
+from app.actions import ways_in as actions
+from app.actions.ways_in import Imported, LinksFor, MakeJoinLink
+from app.commands.acting import asking, checked, member_id_of, opened, owner_in, refused_in_words
 from app.courses.roster.planning import Outcome, Step
-from app.courses.roster.reading import MOST_BYTES, read
+from app.courses.roster.reading import MOST_BYTES
 from app.errors.commands import NotPossible
 from app.errors.ways_in import JoinLinkNotFound
 from app.mail.mailer import Mailer
@@ -61,23 +61,27 @@ async def import_roster(
     """
     with file.open("rb") as opened_file:
         content = opened_file.read(MOST_BYTES + 1)
-    with refused_in_words():
-        roster = read(content, id_column)
-        async with opened(settings) as database, _mailer(settings, wanted=mail) as mailer:
-            owner = await owner_in(database, course, Right.MANAGE_MEMBERS)
-            async with database.write() as session:
-                imported = await imports.import_roster(session, owner, roster, dry_run=dry_run, links_for=links_for)
-                # Before the commit: links that cannot be written are not made.
-                if output is not None and not dry_run:
-                    _write(output, imports.links_csv(imported.links.values(), settings.url()))
-                course_row = await session.get_one(Course, owner.course_id)
-            _mail(mailer, imported.links.values(), course_row, settings)
+
+    def keep(imported: Imported) -> None:
+        if output is not None:
+            _write(output, links.links_csv(imported.links.values(), settings.url()))
+
+    async with asking(settings, course) as owner, _mailer(settings, wanted=mail) as mailer:
+        imported = await actions.import_roster(
+            replace(owner, mailer=mailer),
+            content,
+            id_column=id_column,
+            dry_run=dry_run,
+            links_for=links_for,
+            by_mail=mail,
+            keep=keep,
+        )
     lines = [_line(step) for step in imported.plan.steps]
     lines += [
         f"{'':<11}{member.external_id or member.id}: in the course, and not in the file; left as it is"
         for member in imported.plan.missing
     ]
-    lines.append(_sum(imported, roster.id_column, dry_run=dry_run, mailer=mailer))
+    lines.append(_sum(imported, imported.roster.id_column, dry_run=dry_run, mailer=mailer))
     return Done(lines, _unsent(mailer, output, course))
 
 
@@ -126,7 +130,7 @@ async def make_links(
                 chosen = await links.choose(session, owner, ids, never_used=never_used)
                 made = await links.make(session, chosen, owner.id)
                 if output is not None:
-                    _write(output, imports.links_csv(made, settings.url()))
+                    _write(output, links.links_csv(made, settings.url()))
                 course_row = await session.get_one(Course, owner.course_id)
             _mail(mailer, made, course_row, settings)
     if output is not None or mail:
@@ -164,7 +168,7 @@ async def make_join_link(
 ) -> tuple[str, str]:
     """Make a join link; return its id and its address."""
     expires_at = utc_now() + timedelta(days=days) if days else None
-    wanted = checked(JoinLinkRequest, {"group": group, "limit": limit, "expires_at": expires_at})
+    wanted = checked(MakeJoinLink, {"group": group, "limit": limit, "expires_at": expires_at})
     async with opened(settings) as database:
         owner = await owner_in(database, course, Right.MAKE_LINKS)
         async with database.write() as session:

@@ -15,9 +15,8 @@ from app.access.tokens import Principal
 from app.actions.fields import ID, WORDS_CHARACTERS
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import JoinNotFound, MemberNotFound, PersonNotFound
-from app.errors.requests import NotPermitted, TokenNotFound
+from app.errors.requests import NotPermitted
 from app.errors.teaching import ReviewNotFound
-from app.errors.ways_in import JoinLinkNotFound
 from app.http.auth.holders import PageFor, session_holder
 from app.http.fields import Fields
 from app.http.pages import page
@@ -55,8 +54,6 @@ def only_here(request: Request) -> str | None:
 
 MemberId = Annotated[str, Depends(PathId("member_id", MemberNotFound))]
 JoinId = Annotated[str, Depends(PathId("join_id", JoinNotFound))]
-TokenId = Annotated[str, Depends(PathId("token_id", TokenNotFound))]
-JoinLinkId = Annotated[str, Depends(PathId("join_link_id", JoinLinkNotFound))]
 ReviewId = Annotated[str, Depends(PathId("review_id", ReviewNotFound))]
 AssignmentId = Annotated[str, Depends(PathId("assignment_id", AssignmentNotFound, ASSIGNMENT_ID))]
 PersonId = Annotated[str, Depends(PathId("person_id", PersonNotFound))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.storage.models import DEFAULT_COURSE
@@ -12,6 +14,12 @@ EXAMPLE_COURSE = DEFAULT_COURSE
 
 class Body(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+    @classmethod
+    def from_row(cls, row: object, **more: Any) -> Self:
+        """Fill the body with the attributes of a row, and with values that it does not have or calls otherwise."""
+        names = [name for name in cls.model_fields if name not in more and hasattr(row, name)]
+        return cls(**{name: getattr(row, name) for name in names}, **more)
 
 
 class Page(Body):

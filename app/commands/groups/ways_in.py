@@ -43,7 +43,7 @@ def import_roster(
     """
     check_output(links)
     with starting() as settings:
-        from app.access.imports import LinksFor
+        from app.actions.ways_in import LinksFor
         from app.commands import links as commands
 
         wanted = LinksFor.NONE if links is None and not mail else LinksFor.ALL if everybody else LinksFor.NEW

@@ -27,7 +27,7 @@ from app.http.auth.sessions import FRAMED, has_session, prolong_framed, session_
 from app.http.frames import token_of
 from app.http.parameters import CourseParameter
 from app.http.written import written_in
-from app.services import operations, services
+from app.services import operations, service_url, services
 from app.storage.batches import Batcher
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Course
@@ -115,7 +115,7 @@ class PermittedIn:
 def asking(request: Request, holder: Principal) -> Asking:
     """Return somebody who asks for actions by this request."""
     parts = services(request)
-    return Asking(holder, parts.database, parts.assignments)
+    return Asking(holder, parts.database, parts.assignments, service_url(request), parts.mailer)
 
 
 @dataclass(frozen=True)
