@@ -8,11 +8,20 @@ import sqlalchemy as sql
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.tokens import Principal, holders, is_valid
+from app.access.tokens import Principal, hash_secret, holders, is_valid
 from app.storage.models import Course, Membership, Person, Session, Submission, Token, utc_now
 
 #: The longest session of somebody whom a platform has sent.
 LAUNCHED = timedelta(hours=12)
+#: The session of a frame without cookies, from the last time that it was used.
+FRAMED = timedelta(hours=1)
+#: From a page in a frame to the same one in a window.
+TO_WINDOW = timedelta(seconds=60)
+
+
+def hash_of_frame(token: str) -> str:
+    """Return the hash under which the session of a frame is kept, whose paths begin with this token."""
+    return hash_secret(f"frame:{token}")
 
 
 async def add(

@@ -14,6 +14,7 @@ from fastapi.responses import RedirectResponse
 from starlette.status import HTTP_303_SEE_OTHER
 
 from app.access.sessions import LAUNCHED
+from app.actions import getting_in
 from app.errors import AppError
 from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.lti import (
@@ -25,7 +26,7 @@ from app.errors.lti import (
     TeacherNeeded,
 )
 from app.http.auth.proof import check_origin
-from app.http.auth.sessions import open_framed_session, open_session
+from app.http.auth.sessions import keep_session, visitor
 from app.http.clients import client_of
 from app.http.forms import fields_of, refused
 from app.http.frames import address_in_frame
@@ -144,11 +145,12 @@ async def _enter(
     )
     address = _destination(arrived, came)
     if in_path:
-        token = await open_framed_session(request, arrived.person, arrived.course.id)
+        token = await getting_in.launch(visitor(request), arrived.person, arrived.course.id, in_frame=True)
         return RedirectResponse(address_in_frame(token, came.language, address), HTTP_303_SEE_OTHER)
     response = RedirectResponse(address, HTTP_303_SEE_OTHER)
     keep_platform_language(request, response, came.language, int(LAUNCHED.total_seconds()))
-    await open_session(request, response, arrived.person, course_id=arrived.course.id)
+    secret = await getting_in.launch(visitor(request), arrived.person, arrived.course.id)
+    keep_session(request, response, secret, launched=True)
     return response
 
 
