@@ -141,7 +141,7 @@ async def join_as(visitor: Visitor, secret: str, person: Person, wanted: JoinAsP
         await joining.join_as(session, secret, person, wanted.claimed_id)
 
 
-async def launch(visitor: Visitor, person: Person, course_id: str, *, in_frame: bool = False) -> str:
+async def enter_launched(visitor: Visitor, person: Person, course_id: str, *, in_frame: bool = False) -> str:
     """Sign a person in whom a platform has sent, in this course alone.
 
     Args:

@@ -16,7 +16,7 @@ import httpx
 from app.lti.registration.kinds import is_for_many_schools
 from app.storage.models import LtiPlatform
 
-#: What another program may read as the way to the folder above.
+#: Spellings that another program may read as the way to the folder above.
 UP = re.compile(r"\.\.|%2e|%2f|%5c|\\", re.IGNORECASE)
 
 

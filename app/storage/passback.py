@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.storage.due import database_now
 from app.storage.models import LtiContext, LtiLink, LtiScore, Submission
 
-#: Of a grade in a column that has none yet.
+#: The values of a grade in a column that has none yet.
 NOTHING_SENT = {"submitted_at": None, "comment_sha256": None, "mended_at": None}
 
 
@@ -50,7 +50,7 @@ async def attempts_expired(session: AsyncSession, submission_ids: Collection[str
         .values(kept_points=LtiScore.points, kept_max=LtiScore.max_points)
         .execution_options(synchronize_session=False)
     )
-    # One that may have arrived without an answer stays there: as if it was cleared, nothing ends it (`grades.wanted`).
+    # One that may have arrived without an answer stays there: if it was cleared, nothing would end it.
     unanswered = and_(_of_attempts(submission_ids), LtiScore.points.is_(None), LtiScore.stamp.is_not(None))
     await session.execute(
         update(LtiScore)

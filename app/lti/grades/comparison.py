@@ -24,8 +24,8 @@ from sqlalchemy import select
 from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable
 from app.lti.grades import lineitems
+from app.lti.grades.expected import settled
 from app.lti.grades.scores import below
-from app.lti.grades.wanted import settled
 from app.lti.pages import entries, next_page
 from app.lti.platform_services import LIST_BYTES, RESULT_SCOPE, PlatformServices, refusal
 from app.storage.database import Database

@@ -36,7 +36,7 @@ LINEITEMS = "application/vnd.ims.lis.v2.lineitemcontainer+json"
 #: Open edX makes no line item with a longer label.
 LABEL_CHARACTERS = 100
 PAGES = 20
-#: Of a maximum that a platform names.
+#: The largest maximum that a platform may name.
 LARGEST = 1e9
 #: A process that looks for longer has died: the sender stops a try before that.
 TURN = timedelta(seconds=180)

@@ -22,8 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.grades import lineitems, outbox, scores
+from app.lti.grades.expected import ExpectedGrade, expected_grade
 from app.lti.grades.outbox import Due
-from app.lti.grades.wanted import Wanted, wanted
 from app.lti.platform_services import SCORE_SCOPE, PlatformServices, is_page, may_pass, words_of
 from app.lti.registration import kinds
 from app.outgoing.client import Answer
@@ -62,9 +62,9 @@ UNSAID = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class _Grade:
-    """A grade on its way. Attributes: wanted: None: nothing is sent; submitted_at: of the attempt that counts."""
+    """A grade on its way. Attributes: expected: None: nothing is sent; submitted_at: of the attempt that counts."""
 
-    wanted: Wanted | None
+    expected: ExpectedGrade | None
     comment: str
     submitted_at: datetime | None
     title: str
@@ -109,14 +109,14 @@ class ScoreSender(Sender[Due]):
             async with self._database.write() as session:
                 await outbox.put_off(session, due, FILE_MISSING)
             return
-        if grade.wanted is None:
+        if grade.expected is None:
             async with self._database.write() as session:
                 await outbox.delivered(session, due, None)
             return
         try:
             # A try that went on after its lease could arrive after the next one.
             async with asyncio.timeout(TRY_SECONDS):
-                answer = await self._post(due, grade, grade.wanted)
+                answer = await self._post(due, grade, grade.expected)
         except TimeoutError:
             await self._failed(due, None, "the platform did not answer in time")
         except PlatformRefused as exc:
@@ -130,7 +130,7 @@ class ScoreSender(Sender[Due]):
         else:
             await self._end(due, grade, answer)
 
-    async def _post(self, due: Due, grade: _Grade, wanted: Wanted) -> Answer | timedelta:
+    async def _post(self, due: Due, grade: _Grade, expected: ExpectedGrade) -> Answer | timedelta:
         """Post the score, or return the wait before that."""
         lineitem = await lineitems.of_link(
             self._database,
@@ -138,7 +138,7 @@ class ScoreSender(Sender[Due]):
             due.platform,
             due.link,
             label=grade.title,
-            max_points=wanted.max_points,
+            max_points=expected.max_points,
             resource=due.use.id,
         )
         if lineitem is None:
@@ -154,8 +154,8 @@ class ScoreSender(Sender[Due]):
         comment = None if is_said else grade.comment
         score = scores.score_of(
             user_id=due.score.user_id,
-            points=wanted.points,
-            max_points=wanted.max_points,
+            points=expected.points,
+            max_points=expected.max_points,
             comment=comment,
             stamp=stamp,
             # By another clock than the stamp's, perhaps.
@@ -191,7 +191,7 @@ class ScoreSender(Sender[Due]):
                 await outbox.delivered(
                     session,
                     due,
-                    grade.wanted,
+                    grade.expected,
                     submitted_at=grade.submitted_at,
                     comment_sha256=grade.comment_sha256,
                 )
@@ -236,7 +236,7 @@ class ScoreSender(Sender[Due]):
                     Submission.attempt == counted.attempt,
                 )
             )
-        grade = wanted(await session.get_one(LtiScore, due.score.id), counted)
+        grade = expected_grade(await session.get_one(LtiScore, due.score.id), counted)
         if grade is not None and grade.is_kept:
             return _Grade(grade, text("passback.kept", course.language), None, title)
         comment = await self._comment(session, counted, attempt, course)
