@@ -20,7 +20,6 @@ from app.access.sessions import FRAMED
 from app.access.tokens import Principal, hash_secret
 from app.actions.asking import Action, Asking
 from app.actions.fields import ID
-from app.actions.getting_in import prolong_framed
 from app.errors.courses import CourseNotFound
 from app.errors.requests import NotAuthenticated, SessionMissing
 from app.errors.ways_in import NoCourseYet
@@ -214,7 +213,7 @@ async def _session_holder(request: Request, course: str | None) -> Principal:
     if holder is None:
         raise NoCourseYet if person else SessionMissing
     if is_old:
-        await prolong_framed(visitor(request), sha256)
+        await visitor(request).prolong_framed(sha256)
     holder = await _in_course(request, holder, course)
     if of is None:
         # For the page of a refusal that comes later. With a submission, the course of the holder would say where it is.

@@ -11,9 +11,8 @@ from datetime import timedelta
 from fastapi import Request, Response
 
 from app.access import sessions, tokens
-from app.access.sessions import hash_of_frame
+from app.access.sessions import Visitor, hash_of_frame
 from app.access.tokens import hash_secret
-from app.actions.getting_in import Visitor
 from app.http.cookies import keep, read
 from app.http.frames import token_of
 from app.services import services

@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse
 from starlette.status import HTTP_303_SEE_OTHER
 
 from app.access.sessions import LAUNCHED
-from app.actions import getting_in, launching
+from app.actions import launching
 from app.errors import AppError
 from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.lti import (
@@ -125,11 +125,11 @@ async def _enter(
     )
     address = _destination(arrived, came)
     if in_path:
-        token = await getting_in.enter_launched(visitor(request), arrived.person, arrived.course.id, in_frame=True)
+        token = await visitor(request).enter_launched(arrived.person, arrived.course.id, in_frame=True)
         return RedirectResponse(address_in_frame(token, came.language, address), HTTP_303_SEE_OTHER)
     response = RedirectResponse(address, HTTP_303_SEE_OTHER)
     keep_platform_language(request, response, came.language, int(LAUNCHED.total_seconds()))
-    secret = await getting_in.enter_launched(visitor(request), arrived.person, arrived.course.id)
+    secret = await visitor(request).enter_launched(arrived.person, arrived.course.id)
     keep_session(request, response, secret, launched=True)
     return response
 

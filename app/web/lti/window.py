@@ -8,7 +8,6 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from app.access.sessions import LAUNCHED
-from app.actions import getting_in
 from app.http.auth.holders import SessionHolder
 from app.http.auth.proof import check_origin
 from app.http.auth.sessions import keep_session, session_sha256, visitor
@@ -26,7 +25,7 @@ async def lend(request: Request, viewer: SessionHolder) -> Response:
     """Show a button that opens the page that was in the frame in a window."""
     async with form_of(request) as form:
         next = onward(str(form.get("next", "")))
-    secret = await getting_in.lend(visitor(request), session_sha256(request))
+    secret = await visitor(request).lend(session_sha256(request))
     return page(request, "lti/window.html", viewer=viewer, secret=secret, next=next)
 
 
@@ -40,6 +39,6 @@ async def open_window(request: Request) -> Response:
     async with request.form(max_files=0, max_fields=3) as form:
         response = see_other(onward(str(form.get("next", ""))))
         keep_platform_language(request, response, str(form.get("lang", "")), int(LAUNCHED.total_seconds()))
-        secret = await getting_in.take_lent(visitor(request), str(form.get("secret", "")))
+        secret = await visitor(request).take_lent(str(form.get("secret", "")))
         keep_session(request, response, secret, launched=True)
     return response

@@ -10,7 +10,7 @@ import base64
 import time
 import zlib
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import FormData, UploadFile
@@ -31,9 +31,8 @@ from app.errors.uploads import FieldsMissing, FileTooLarge
 from app.http.auth.holders import FormAsks
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.forms import lines_of, see_other
-from app.http.pages import page
 from app.http.refusals import refused_here
-from app.http.staff import Shown
+from app.http.staff import Shown, staff_page
 from app.http.watching import renewed_if_slow
 from app.services import services
 from app.submissions.uploads import read_form
@@ -120,44 +119,39 @@ def _unpacked(packed: str) -> bytes:
 
 
 async def _page(request: Request, viewer: Principal, refusal: AppError | None = None, pasted: str = "") -> Response:
-    async with services(request).database.read() as session:
-        course = await courses.existing(session, viewer.course_id)
-    context = refused_here(request, refusal) if refusal else {"problem": None}
-    return page(
+    return await _shown(
         request,
         "manage/roster.html",
-        viewer=viewer,
-        course=course,
-        here="roster",
+        viewer,
+        refusal,
         headings=HEADINGS,
         pasted=pasted[:MOST_BYTES],
         most_rows=MOST_ROWS,
-        most_bytes=MOST_BYTES,
-        may_change=viewer.may(Right.MANAGE_MEMBERS),
-        may_add_teachers=viewer.has(Right.MANAGE_TEACHERS),
-        **context,
     )
 
 
 async def _plan_page(
     request: Request, importer: Principal, imported: Imported, content: bytes, refusal: AppError | None = None
 ) -> Response:
-    plan = imported.plan
-    async with services(request).database.read() as session:
-        course = await courses.existing(session, importer.course_id)
-    steps = {outcome: [step for step in plan.steps if step.outcome == outcome] for outcome in ORDER}
-    context = refused_here(request, refusal) if refusal else {"problem": None}
-    return page(
+    steps = imported.plan.steps
+    return await _shown(
         request,
         "manage/roster_plan.html",
-        viewer=importer,
-        course=course,
-        here="roster",
+        importer,
+        refusal,
         roster=imported.roster,
-        plan=plan,
-        steps=steps,
+        plan=imported.plan,
+        steps={outcome: [step for step in steps if step.outcome == outcome] for outcome in ORDER},
         shown=SHOWN,
-        changes_something=any(step.is_carried_out for step in plan.steps),
+        changes_something=any(step.is_carried_out for step in steps),
         packed=_packed(content),
-        **context,
     )
+
+
+async def _shown(
+    request: Request, template: str, viewer: Principal, refusal: AppError | None, **context: Any
+) -> Response:
+    async with services(request).database.read() as session:
+        course = await courses.existing(session, viewer.course_id)
+    context |= refused_here(request, refusal) if refusal else {"problem": None}
+    return staff_page(request, template, viewer, course, "roster", **context)

@@ -23,8 +23,7 @@ from app.errors.requests import FieldsWrong
 from app.http.auth.holders import FormAsks
 from app.http.fields import Fields, form_context, local
 from app.http.forms import fields_of, form_of, see_other
-from app.http.pages import page
-from app.http.staff import ROWS, Shown, cursor_of, only_here
+from app.http.staff import ROWS, Shown, cursor_of, only_here, staff_page
 from app.services import services
 from app.storage.models import Course, Role, utc_now
 
@@ -79,18 +78,8 @@ async def make_join_link(
     except FieldsWrong as refusal:
         return await _links_page(request, asking.holder, fields, refusal)
     link, address = await actions.make_join_link(asking, wanted, form_key=key)
-    return page(
-        request,
-        "manage/join_link.html",
-        viewer=asking.holder,
-        course=course,
-        here="links",
-        link=link,
-        address=address,
-        code=_code(address),
-        only_here=only_here(request),
-        zone=ZoneInfo(course.time_zone),
-    )
+    context = {"link": link, "address": address, "code": _code(address), "only_here": only_here(request)}
+    return staff_page(request, "manage/join_link.html", asking.holder, course, "links", **context)
 
 
 @router.post("/links/join/{join_link_id}/revoke")
@@ -128,13 +117,12 @@ async def _links_page(
     if fields is None:
         ends = (utc_now() + timedelta(days=JOIN_DAYS)).astimezone(zone).replace(hour=23, minute=59, second=0)
         context["fields"] = {"limit": str(max(JOIN_LIMIT, usage.students)), "expires_at": local(ends, zone)}
-    return page(
+    return staff_page(
         request,
         "manage/links.html",
-        viewer=viewer,
-        course=course,
-        here="links",
-        zone=zone,
+        viewer,
+        course,
+        "links",
         now=utc_now(),
         usage=usage,
         links=found[:ROWS],
@@ -143,8 +131,6 @@ async def _links_page(
         groups=groups,
         has_mail=services(request).mailer is not None,
         only_here=only_here(request),
-        may_make=viewer.may(Right.MAKE_LINKS),
-        may_revoke=viewer.may(Right.MANAGE_LINKS),
         **context,
     )
 
@@ -165,16 +151,8 @@ async def make_token(request: Request, asking: Annotated[Asking, Depends(FormAsk
     except FieldsWrong as refusal:
         return await _tokens_page(request, asking.holder, fields, refusal)
     token, secret = await actions.make_token(asking, wanted, form_key=key)
-    return page(
-        request,
-        "manage/token_made.html",
-        viewer=asking.holder,
-        course=course,
-        here="tokens",
-        token=token,
-        secret=secret,
-        url=asking.url,
-    )
+    context = {"token": token, "secret": secret, "url": asking.url}
+    return staff_page(request, "manage/token_made.html", asking.holder, course, "tokens", **context)
 
 
 @router.post("/tokens/{token_id}/revoke")
@@ -196,18 +174,15 @@ async def _tokens_page(
         found = await tokens.list_tokens(session, viewer, limit=ROWS + 1, before=before)
     # An admin's tokens act in all courses, and are no course's.
     of_staff = [Role.ASSISTANT, Role.TEACHER] if viewer.may(Right.MAKE_TOKENS_OF_STAFF) else []
-    return page(
+    return staff_page(
         request,
         "manage/tokens.html",
-        viewer=viewer,
-        course=course,
-        here="tokens",
-        zone=ZoneInfo(course.time_zone),
+        viewer,
+        course,
+        "tokens",
         now=utc_now(),
         tokens=found[:ROWS],
         next=found[ROWS - 1].id if len(found) > ROWS else None,
         roles=[Role.SUBMITTER, *of_staff],
-        may_make=viewer.may(Right.MAKE_TOKENS),
-        may_revoke=viewer.may(Right.MANAGE_TOKENS),
         **form_context(request, fields, refusal),
     )
