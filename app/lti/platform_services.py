@@ -26,7 +26,7 @@ from app.outgoing.client import Answer, Outgoing, moment_of
 from app.outgoing.targets import check_url
 from app.storage.database import Database
 from app.storage.models import LtiPlatform, new_id
-from app.storage.passback import tokens_given
+from app.storage.passback import GONE, tokens_given
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,6 @@ LIST_BYTES = 8_000_000
 #: A clock that is wrong by more is somebody else's, such as a cache's.
 MOST_SKEW_SECONDS = 86400.0
 PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
-GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 #: How much of a platform's message is kept.
 WORDS = 300
 #: How much of a refusal without JSON is read: its sentence, or the title of its page, is found before that.
@@ -289,7 +288,8 @@ def words_of(answer: Answer) -> str:
         found = _TITLE.search(text)
         text = unescape(found[1]) if found else ""
     words = " ".join("".join(char if char.isprintable() else " " for char in text[: WORDS * 4]).split())[:WORDS]
-    return words or responses.get(answer.status, "")
+    # Moodle says `[]`, which says nothing.
+    return words if any(map(str.isalnum, words)) else responses.get(answer.status, "")
 
 
 def is_page(answer: Answer) -> bool:

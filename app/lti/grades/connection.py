@@ -13,8 +13,10 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased, contains_eager
 
 from app.errors.lti import LinkNotFound
 from app.lti.grades import outbox
-from app.lti.platform_services import GONE, RESULT_SCOPE
+from app.lti.grades.expected import settled
+from app.lti.platform_services import RESULT_SCOPE
 from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership
+from app.storage.passback import GONE
 
 #: Most failures that a page lists.
 SHOWN = 100
@@ -22,7 +24,11 @@ SHOWN = 100
 
 @dataclass(frozen=True)
 class Numbers:
-    """Scores of a link. Attributes: people: whom a grade may be sent for."""
+    """Scores of a link: each that was sent has arrived, waits, or has failed.
+
+    Attributes:
+        people: whom a grade may be sent for.
+    """
 
     people: int = 0
     delivered: int = 0
@@ -133,7 +139,7 @@ async def _numbers(session: AsyncSession, link_ids: Sequence[str]) -> dict[str, 
         select(
             LtiScore.lti_link_id,
             func.count(),
-            func.count().filter(LtiScore.points.is_not(None)),
+            func.count().filter(LtiScore.points.is_not(None), settled()),
             func.count().filter(LtiScore.next_at.is_not(None)),
             func.count().filter(_needs_somebody()),
             func.count().filter(LtiScore.differs_since.is_not(None)),

@@ -43,7 +43,7 @@ class ExpectedGrade:
 
 def expected_grade(score: LtiScore, counted: Counted) -> ExpectedGrade | None:
     """Return the grade that the platform should have; None: what it has stays, or there is nothing to send."""
-    points, most = counted.grade_book, counted.grade_book_max
+    points, most = counted.unrounded, counted.grade_book_max
     if score.kept_points is not None and score.kept_max and not counted.is_adjusted:
         kept = ExpectedGrade(score.kept_points, score.kept_max, is_kept=True)
         if points is None or points * score.kept_max < score.kept_points * most:

@@ -30,6 +30,7 @@ from app.outgoing.client import Answer
 from app.outgoing.sender import Sender
 from app.storage.database import Database
 from app.storage.models import Course, LtiScore, Membership, ReportDiagnosis, StoredReport, Submission
+from app.storage.passback import GONE
 from app.submissions.derivation import Counted, in_words
 from app.submissions.grades import counted_grade
 from app.texts import text, title_of
@@ -75,21 +76,14 @@ class _Grade:
 
 
 class ScoreSender(Sender[Due]):
-    """Sends due scores while the async context is entered. Several processes may each run one.
-
-    Args:
-        url: of the service, without a slash at the end, for the links in comments.
-    """
+    """Sends due scores while the async context is entered. Several processes may each run one."""
 
     NAME = "lti-scores"
 
-    def __init__(
-        self, database: Database, assignments: Mapping[str, Assignment], services: PlatformServices, url: str
-    ) -> None:
+    def __init__(self, database: Database, assignments: Mapping[str, Assignment], services: PlatformServices) -> None:
         super().__init__(database)
         self._assignments = assignments
         self._services = services
-        self._url = url
 
     async def _is_something_due(self, session: AsyncSession) -> bool:
         return await outbox.is_something_due(session)
@@ -167,7 +161,7 @@ class ScoreSender(Sender[Due]):
             # Perhaps Canvas allows no more attempts. The grade of the last one changes all the same.
             score[scores.CANVAS_SUBMISSION] = {"new_submission": False}
             answer = await scores.post_score(self._services, due.platform, lineitem, score)
-        if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) and await lineitems.replace_if_gone(
+        if answer.status in GONE and await lineitems.replace_if_gone(
             self._database, self._services, due.platform, due.link, lineitem
         ):
             return IN_A_MOMENT
@@ -245,11 +239,13 @@ class ScoreSender(Sender[Due]):
     async def _comment(
         self, session: AsyncSession, counted: Counted, attempt: Submission | None, course: Course
     ) -> str:
-        """Return a comment: how the points came about, the cause of what is missing, and where the report is."""
+        """Return a comment: how the points came about, and the cause of what is missing.
+
+        It has no link to the report: platforms show a comment as text, and whoever comes by an address alone is not
+        signed in.
+        """
         cause = None
-        link = ""
         if attempt is not None:
-            link = f"{self._url}/submissions/{attempt.id}"
             newest = select(StoredReport.id).where(
                 StoredReport.submission_id == attempt.id, StoredReport.preview_id.is_(None)
             )
@@ -258,9 +254,9 @@ class ScoreSender(Sender[Due]):
                 select(ReportDiagnosis.code).where(ReportDiagnosis.report_id == report).limit(1)
             )
             cause = messages.title_of(code, course.language) if code else None
-        said = ". ".join(filter(None, (in_words(counted.steps, course.language, ZoneInfo(course.time_zone)), cause)))
-        room = scores.COMMENT_CHARACTERS - len(link) - 1
-        return f"{said[:room]} {link}".strip()
+        where = text("passback.report", course.language) if attempt is not None else None
+        words = in_words(counted.steps, course.language, ZoneInfo(course.time_zone))
+        return " ".join(f"{each.rstrip('.')}." for each in (words, cause, where) if each)
 
 
 def _is_new(score: LtiScore, grade: _Grade) -> bool:
