@@ -41,7 +41,7 @@ class Visitor:
     """A browser that is to be signed in or out. Methods that sign it in return the secret of its session.
 
     Attributes:
-        longest: how long a session lasts.
+        longest: the lifetime of a session.
     """
 
     database: Database
@@ -49,7 +49,7 @@ class Visitor:
 
     @property
     def longest_launched(self) -> timedelta:
-        """How long a session lasts that a platform has begun."""
+        """The lifetime of a session that a platform has begun."""
         # A click there begins the next one, and computers are shared.
         return min(self.longest, LAUNCHED)
 

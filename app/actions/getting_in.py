@@ -26,19 +26,19 @@ logger = logging.getLogger(__name__)
 
 
 class AskForLink(ActionRequest):
-    """Asked of `LostLinks`, which looks the address up afterwards."""
+    """For `LostLinks`, which looks the address up afterwards."""
 
     email: Email
 
 
 class JoinAsPerson(ActionRequest):
-    """What somebody says who is signed in by single sign-on, and joins a course by a join link."""
+    """The words of somebody who is signed in by single sign-on, and joins a course by a join link."""
 
     claimed_id: Name | None = Field(None, description="the id in the grade book, as they say")
 
 
 class JoinByName(JoinAsPerson):
-    """What anybody else says."""
+    """The words of anybody else who joins."""
 
     name: Name
     email: Email | None = None

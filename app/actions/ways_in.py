@@ -277,7 +277,7 @@ OUTCOMES = {
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportResult:
     """The result of an import, or of its dry run.
 
     Attributes:
@@ -299,8 +299,8 @@ async def import_roster(
     expected: str | None = None,
     links_for: LinksFor = LinksFor.NONE,
     by_mail: bool = False,
-    keep: Callable[[Imported], None] = lambda imported: None,
-) -> Imported:
+    keep: Callable[[ImportResult], None] = lambda imported: None,
+) -> ImportResult:
     """Import a roster into the course, and make links for its people.
 
     Args:
@@ -325,13 +325,13 @@ async def import_roster(
         if expected is not None and plan.digest != expected:
             raise RosterChanged(plan=plan.digest)
         if dry_run:
-            return Imported(roster, plan)
+            return ImportResult(roster, plan)
         stored = await planning.carry_out(session, plan, asking.name)
         chosen = {step.row.line: step.member for step in plan.steps if step.outcome in OUTCOMES[links_for]}
         members = {line: member for line, known in chosen.items() if (member := stored.get(line, known)) is not None}
         links.check(asking.holder, members.values())
         made = await links.make(session, members.values(), asking.holder.id)
-        imported = Imported(roster, plan, dict(zip(members, made, strict=True)))
+        imported = ImportResult(roster, plan, dict(zip(members, made, strict=True)))
         keep(imported)
         course = await courses.existing(session, asking.course_id)
     if by_mail:

@@ -15,7 +15,7 @@ from app.access.links import NewLink
 from app.access.rights import Right
 from app.access.tokens import sign_in_link
 from app.actions import ways_in as actions
-from app.actions.ways_in import Imported, LinksFor, MakeJoinLink
+from app.actions.ways_in import ImportResult, LinksFor, MakeJoinLink
 from app.commands.acting import asking, checked, member_id_of, opened, owner_in, refused_in_words
 from app.courses.roster.planning import Outcome, Step
 from app.courses.roster.reading import MOST_BYTES
@@ -62,7 +62,7 @@ async def import_roster(
     with file.open("rb") as opened_file:
         content = opened_file.read(MOST_BYTES + 1)
 
-    def keep(imported: Imported) -> None:
+    def keep(imported: ImportResult) -> None:
         if output is not None:
             _write(output, links.links_csv(imported.links.values(), settings.url()))
 
@@ -102,7 +102,7 @@ def _shown(value: object) -> str:
     return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _sum(imported: Imported, id_column: str, *, dry_run: bool, mailer: Mailer | None) -> str:
+def _sum(imported: ImportResult, id_column: str, *, dry_run: bool, mailer: Mailer | None) -> str:
     counted = ", ".join(f"{outcome}: {count}" for outcome, count in imported.plan.counts().items() if count)
     end = "; nothing was stored" if dry_run else f"; {_counted(imported.links, mailer)}" if imported.links else ""
     return f"{counted or 'no rows'} (ids from {id_column!r}){end}"

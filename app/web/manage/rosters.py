@@ -19,7 +19,7 @@ from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import ways_in as actions
 from app.actions.asking import Asking
-from app.actions.ways_in import Imported
+from app.actions.ways_in import ImportResult
 from app.courses import course as courses
 from app.courses.roster.columns import HEADINGS
 from app.courses.roster.planning import Outcome
@@ -76,7 +76,7 @@ async def roster(request: Request, asking: Annotated[Asking, Depends(FormAsks(ac
     return _imported(asking, imported) if plan else await _plan_page(request, asking.holder, imported, content)
 
 
-def _imported(asking: Asking, imported: Imported) -> Response:
+def _imported(asking: Asking, imported: ImportResult) -> Response:
     left_out = any(step.outcome in (Outcome.CONFLICT, Outcome.INVALID) for step in imported.plan.steps)
     said = "roster.imported_in_part" if left_out else "roster.imported"
     return see_other(f"/courses/{asking.course_id}/links", said=said)
@@ -131,7 +131,7 @@ async def _page(request: Request, viewer: Principal, refusal: AppError | None = 
 
 
 async def _plan_page(
-    request: Request, importer: Principal, imported: Imported, content: bytes, refusal: AppError | None = None
+    request: Request, importer: Principal, imported: ImportResult, content: bytes, refusal: AppError | None = None
 ) -> Response:
     steps = imported.plan.steps
     return await _shown(
