@@ -64,7 +64,6 @@ from app.errors.members import (
 )
 from app.errors.outgoing import AnswerUnusable, MailNotSet, TargetRefused, TooManyWebhooks, WebhookNotFound
 from app.errors.requests import (
-    EmailInvalid,
     FieldsWrong,
     FormExpired,
     NotAuthenticated,
@@ -239,7 +238,6 @@ ANSWERS: dict[type[Exception], Answer] = {
     JoinLinkFull: Answer(409, "join-link-full"),
     MemberNotFound: Answer(404, "member-not-found"),
     FieldsWrong: Answer(422, "fields-wrong"),
-    EmailInvalid: Answer(422, "invalid-email"),
     MailNotSet: Answer(409, "mail-not-set"),
     RulesContradictory: Answer(422, "rules-contradictory"),
     LateWithoutDue: Answer(422, "late-without-due"),

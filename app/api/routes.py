@@ -11,11 +11,13 @@ from app.api.endpoints import (
     assignments,
     events,
     grades,
+    links,
     merges,
     people,
     regrades,
     reports,
     reviews,
+    rosters,
     students,
     submissions,
     tokens,
@@ -24,7 +26,6 @@ from app.api.endpoints import (
 )
 from app.api.endpoints.courses import assignments as course_assignments
 from app.api.endpoints.courses import changes, course, joins, members
-from app.api.endpoints.getting_in import join_links, links, rosters
 from app.api.openapi import problem_answers
 from app.errors.courses import CourseNotFound
 from app.errors.requests import NotAuthenticated, TooManyRequests
@@ -65,7 +66,6 @@ for part in (
     regrades,
     rosters,
     links,
-    join_links,
     tokens,
     webhooks,
 ):

@@ -37,7 +37,7 @@ async def asking(settings: Settings, course: str | None) -> AsyncIterator[Asking
         async with database.read() as session:
             owner = await _owner(session)
             holder = owner if course is None else owner.in_course(await _course(session, course))
-        yield Asking(holder, database, load_assignments(settings.assignments_dir))
+        yield Asking(holder, database, load_assignments(settings.assignments_dir), settings.url())
     except CannotStart:
         raise
     except AppError as exc:

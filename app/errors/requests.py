@@ -39,7 +39,3 @@ class TokenNotFound(AppError):
 
 class FieldsWrong(AppError):
     """Some fields of a page's form are wrong; the page says so at each of them. params: fields (names)"""
-
-
-class EmailInvalid(AppError):
-    """The request names an address that is none. params: came"""

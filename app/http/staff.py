@@ -17,9 +17,8 @@ from app.actions.fields import ID
 from app.courses import course as courses
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import JoinNotFound, MemberNotFound, PersonNotFound
-from app.errors.requests import NotPermitted, TokenNotFound
+from app.errors.requests import NotPermitted
 from app.errors.teaching import AdjustmentNotFound, CommentNotFound, ReviewNotFound
-from app.errors.ways_in import JoinLinkNotFound
 from app.http.auth.holders import PageFor, session_holder
 from app.http.pages import page
 from app.http.parameters import ASSIGNMENT_ID, PathId
@@ -61,8 +60,6 @@ def only_here(request: Request) -> str | None:
 
 MemberId = Annotated[str, Depends(PathId("member_id", MemberNotFound))]
 JoinId = Annotated[str, Depends(PathId("join_id", JoinNotFound))]
-TokenId = Annotated[str, Depends(PathId("token_id", TokenNotFound))]
-JoinLinkId = Annotated[str, Depends(PathId("join_link_id", JoinLinkNotFound))]
 AdjustmentId = Annotated[str, Depends(PathId("adjustment_id", AdjustmentNotFound))]
 CommentId = Annotated[str, Depends(PathId("comment_id", CommentNotFound))]
 ReviewId = Annotated[str, Depends(PathId("review_id", ReviewNotFound))]

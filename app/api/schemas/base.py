@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,9 +16,10 @@ class Body(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
     @classmethod
-    def from_row(cls, row: object, **more: object) -> Self:
-        """Take the fields that are not given as `more` from the attributes of `row`."""
-        return cls(**{name: getattr(row, name) for name in cls.model_fields if name not in more}, **more)
+    def from_row(cls, row: object, **more: Any) -> Self:
+        """Fill the body with the attributes of a row, and with values that it does not have or calls otherwise."""
+        names = [name for name in cls.model_fields if name not in more and hasattr(row, name)]
+        return cls(**{name: getattr(row, name) for name in names}, **more)
 
 
 class Page(Body):

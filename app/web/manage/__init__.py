@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.manage import assignments, changes, course_life, courses, people, settings
+from app.web.manage import assignments, changes, course_life, courses, people, rosters, settings, ways_in
 from app.web.manage.members import change, joins, listing
-from app.web.manage.ways_in import links, rosters, tokens
 
 router = APIRouter(include_in_schema=False)
 for each in (
@@ -22,8 +21,7 @@ for each in (
     listing,
     joins,
     rosters,
-    links,
-    tokens,
+    ways_in,
     changes,
     people,
 ):

@@ -9,30 +9,31 @@ from __future__ import annotations
 import base64
 import time
 import zlib
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
-from app.access import imports
-from app.access.imports import Imported
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions import ways_in as actions
+from app.actions.asking import Asking
+from app.actions.ways_in import ImportResult
 from app.courses import course as courses
 from app.courses.roster.columns import HEADINGS
 from app.courses.roster.planning import Outcome
-from app.courses.roster.reading import MOST_BYTES, MOST_ROWS, Roster, read
+from app.courses.roster.reading import MOST_BYTES, MOST_ROWS
 from app.errors import AppError
 from app.errors.requests import FormExpired
 from app.errors.rosters import RosterChanged, RosterRefused, RosterTooLong
 from app.errors.uploads import FieldsMissing, FileTooLarge
+from app.http.auth.holders import FormAsks
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.bodies import read_form
 from app.http.forms import lines_of, see_other
-from app.http.pages import page
 from app.http.refusals import refused_here
-from app.http.staff import MemberManager, Shown
+from app.http.staff import Shown, staff_page
 from app.http.watching import renewed_if_slow
 from app.services import services
 
@@ -42,53 +43,43 @@ SHOWN = 100
 #: In the order of the page: what needs a look comes first.
 ORDER = (Outcome.INVALID, Outcome.CONFLICT, Outcome.NEW, Outcome.RESTORED, Outcome.CHANGED, Outcome.UNCHANGED)
 
-Viewer = Annotated[Principal, Depends(Shown(Right.MANAGE_MEMBERS))]
-
 router = APIRouter(prefix="/courses/{course_id}/roster")
 
 
 @router.get("")
-async def roster_page(request: Request, viewer: Viewer) -> Response:
+async def roster_page(request: Request, viewer: Annotated[Principal, Depends(Shown(Right.MANAGE_MEMBERS))]) -> Response:
     return await _page(request, viewer)
 
 
 @router.post("")
-async def roster(request: Request, importer: MemberManager) -> Response:
+async def roster(request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.import_roster))]) -> Response:
     """Show what an import of a file or a pasted table would do; or do it, if the form names the plan that was shown."""
-    parts = services(request)
     began = time.monotonic()
     pasted = ""
     try:
         async with read_form(request, 2 * MOST_BYTES, text_bytes=2 * MOST_BYTES) as form:
-            importer = await renewed_if_slow(parts, importer, began)
-            importer.check(Right.MANAGE_MEMBERS)
+            # Rights may have ended while the file was on its way.
+            asking = replace(asking, holder=await renewed_if_slow(services(request), asking.holder, began))
             check_form_secret(request, form.get(FORM_FIELD))
             plan, pasted = _text(form, "plan"), _text(form, "table")
             content = await _content(form)
-        read_file = await run_in_threadpool(read, content)
-        async with parts.database.write() as session:
-            imported = await imports.import_roster(
-                session, importer, read_file, dry_run=not plan, expected=plan or None
-            )
+        imported = await actions.import_roster(asking, content, dry_run=not plan, expected=plan or None)
     except FileTooLarge:
-        return await _page(request, importer, RosterTooLong(limit=MOST_ROWS, limit_bytes=MOST_BYTES))
+        return await _page(request, asking.holder, RosterTooLong(limit=MOST_ROWS, limit_bytes=MOST_BYTES))
     except RosterChanged as refusal:
-        async with parts.database.write() as session:
-            imported = await imports.import_roster(session, importer, read_file, dry_run=True)
+        imported = await actions.import_roster(asking, content, dry_run=True)
         if not any(step.is_carried_out for step in imported.plan.steps):  # The form was sent twice.
-            return _imported(importer, imported)
-        return await _plan_page(request, importer, read_file, imported, content, refusal)
+            return _imported(asking, imported)
+        return await _plan_page(request, asking.holder, imported, content, refusal)
     except (RosterRefused, FieldsMissing) as refusal:
-        return await _page(request, importer, refusal, pasted)
-    if plan:
-        return _imported(importer, imported)
-    return await _plan_page(request, importer, read_file, imported, content)
+        return await _page(request, asking.holder, refusal, pasted)
+    return _imported(asking, imported) if plan else await _plan_page(request, asking.holder, imported, content)
 
 
-def _imported(importer: Principal, imported: Imported) -> Response:
+def _imported(asking: Asking, imported: ImportResult) -> Response:
     left_out = any(step.outcome in (Outcome.CONFLICT, Outcome.INVALID) for step in imported.plan.steps)
     said = "roster.imported_in_part" if left_out else "roster.imported"
-    return see_other(f"/courses/{importer.course_id}/links", said=said)
+    return see_other(f"/courses/{asking.course_id}/links", said=said)
 
 
 def _text(form: FormData, name: str) -> str:
@@ -128,49 +119,39 @@ def _unpacked(packed: str) -> bytes:
 
 
 async def _page(request: Request, viewer: Principal, refusal: AppError | None = None, pasted: str = "") -> Response:
-    async with services(request).database.read() as session:
-        course = await courses.existing(session, viewer.course_id)
-    context = refused_here(request, refusal) if refusal else {"problem": None}
-    return page(
+    return await _shown(
         request,
         "manage/roster.html",
-        viewer=viewer,
-        course=course,
-        here="roster",
+        viewer,
+        refusal,
         headings=HEADINGS,
         pasted=pasted[:MOST_BYTES],
         most_rows=MOST_ROWS,
-        most_bytes=MOST_BYTES,
-        may_change=viewer.may(Right.MANAGE_MEMBERS),
-        may_add_teachers=viewer.has(Right.MANAGE_TEACHERS),
-        **context,
     )
 
 
 async def _plan_page(
-    request: Request,
-    importer: Principal,
-    read_file: Roster,
-    imported: Imported,
-    content: bytes,
-    refusal: AppError | None = None,
+    request: Request, importer: Principal, imported: ImportResult, content: bytes, refusal: AppError | None = None
 ) -> Response:
-    plan = imported.plan
-    async with services(request).database.read() as session:
-        course = await courses.existing(session, importer.course_id)
-    steps = {outcome: [step for step in plan.steps if step.outcome == outcome] for outcome in ORDER}
-    context = refused_here(request, refusal) if refusal else {"problem": None}
-    return page(
+    steps = imported.plan.steps
+    return await _shown(
         request,
         "manage/roster_plan.html",
-        viewer=importer,
-        course=course,
-        here="roster",
-        roster=read_file,
-        plan=plan,
-        steps=steps,
+        importer,
+        refusal,
+        roster=imported.roster,
+        plan=imported.plan,
+        steps={outcome: [step for step in steps if step.outcome == outcome] for outcome in ORDER},
         shown=SHOWN,
-        changes_something=any(step.is_carried_out for step in plan.steps),
+        changes_something=any(step.is_carried_out for step in steps),
         packed=_packed(content),
-        **context,
     )
+
+
+async def _shown(
+    request: Request, template: str, viewer: Principal, refusal: AppError | None, **context: Any
+) -> Response:
+    async with services(request).database.read() as session:
+        course = await courses.existing(session, viewer.course_id)
+    context |= refused_here(request, refusal) if refusal else {"problem": None}
+    return staff_page(request, template, viewer, course, "roster", **context)
