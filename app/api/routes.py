@@ -10,17 +10,15 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from app.api.endpoints import (
     assignments,
     events,
-    merges,
     people,
     regrades,
     reports,
-    students,
     submissions,
     tokens,
     webhooks,
 )
 from app.api.endpoints.courses import assignments as course_assignments
-from app.api.endpoints.courses import changes, course, joins, members
+from app.api.endpoints.courses import course, members
 from app.api.endpoints.getting_in import join_links, links, rosters
 from app.api.endpoints.grading import adjustments, comments, extensions, grade_book, grades, reviews
 from app.api.openapi import problem_answers
@@ -47,14 +45,10 @@ api = APIRouter(
 for part in (
     course,
     course_assignments,
-    changes,
     members,
-    joins,
-    merges,
     submissions,
     events,
     reports,
-    students,
     grades,
     grade_book,
     extensions,

@@ -165,7 +165,4 @@ def moment(name: str, typed: str, zone: ZoneInfo) -> datetime:
 def _in_words(error: ErrorDetails) -> str:
     """Say what is wrong, with the name of the argument if there is one."""
     names = [part for part in error["loc"] if isinstance(part, str)]
-    if names and error["type"] == "string_pattern_mismatch" and names[-1] == "email":
-        # The form of an address is long.
-        return f"email: expected an address such as ivanov@example.org (got {error['input']!r:.80})"
     return f"{names[-1]}: {sentence_of(error)} (got {error['input']!r:.80})" if names else sentence_of(error)

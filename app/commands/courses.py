@@ -13,7 +13,7 @@ from app.access.tokens import Principal
 from app.actions import courses as actions
 from app.actions.courses import ChangeCourse, CopyCourse, MakeCourse
 from app.actions.fields import ID
-from app.api.schemas.courses.members import MemberChangeRequest, MemberRequest
+from app.actions.members import AddMember, ChangeMember
 from app.commands.acting import asking, checked, opened, owner_in, refused_in_words
 from app.courses import course, membership
 from app.courses.membership import Members
@@ -77,7 +77,7 @@ async def list_members(settings: Settings, course_id: str | None, chosen: Member
 
 async def add_member(settings: Settings, course_id: str | None, values: Mapping[str, Any]) -> str:
     """Add a member; return the member in a line."""
-    wanted = checked(MemberRequest, dict(values))
+    wanted = checked(AddMember, dict(values))
     with refused_in_words():
         async with opened(settings) as database:
             owner = await owner_in(database, course_id, Right.MANAGE_MEMBERS)
@@ -96,7 +96,7 @@ async def change_member(settings: Settings, course_id: str | None, named: str, g
     """
     values = {name: None if value == NONE else value for name, value in given.items()}
     state = {name: values.pop(name) for name in ("removed",) if name in values}
-    wanted = checked(MemberChangeRequest, values).model_dump(exclude_unset=True)
+    wanted = checked(ChangeMember, values).model_dump(exclude_unset=True)
     with refused_in_words():
         async with opened(settings) as database:
             owner = await owner_in(database, course_id, Right.MANAGE_MEMBERS)

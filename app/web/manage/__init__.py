@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.manage import assignments, changes, course_life, courses, exceptions, people, settings
-from app.web.manage.members import change, joins, listing
+from app.web.manage import assignments, changes, course_life, courses, exceptions, joins, members, people, settings
 from app.web.manage.ways_in import links, rosters, tokens
 
 router = APIRouter(include_in_schema=False)
@@ -18,8 +17,7 @@ for each in (
     course_life,
     settings,
     assignments,
-    change,
-    listing,
+    members,
     joins,
     rosters,
     links,

@@ -1,43 +1,52 @@
-"""Members of a course: list them, add one, change one, remove one and take one back."""
+"""Members of a course: list them, add one, change one, remove, take back and delete one; and join two."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic.json_schema import SkipJsonSchema
 from starlette.status import HTTP_201_CREATED
 
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.fields import ID, Name
+from app.actions import members as actions
+from app.actions.asking import Asking
+from app.actions.fields import Name
+from app.actions.members import AddMember, ChangeMember, JoinMembers
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
-from app.api.schemas.courses.members import MemberBody, MemberChangeRequest, MemberList, MemberRequest
+from app.api.schemas.courses.members import JoinBody, JoinList, MemberBody, MemberList
 from app.api.schemas.submissions import DeletedBody
 from app.courses import membership
 from app.courses.membership import Members
 from app.errors.courses import CourseArchived, CourseNotFound
-from app.errors.members import EmailTaken, ExternalIdTaken, MemberJoined, MemberNotFound, PersonShared
+from app.errors.members import (
+    AttemptsRunning,
+    EmailTaken,
+    ExternalIdTaken,
+    JoinFollowed,
+    JoinNotFound,
+    JoinOutdated,
+    JoinUndone,
+    MemberJoined,
+    MemberNotFound,
+    MemberNotStudent,
+    PersonShared,
+    SameMember,
+)
 from app.errors.requests import NotPermitted
-from app.http.auth.holders import PermittedIn
-from app.http.parameters import Cursor, Limit
-from app.privacy import deletion
+from app.errors.uploads import MemberRemoved
+from app.http.auth.holders import Asks, AsksIn, PermittedIn
+from app.http.parameters import Cursor, Limit, id_in_path
 from app.services import services
-from app.storage.models import MemberRole, Membership
+from app.storage.models import MemberRole
+from app.teaching.joins import joins
 
-
-async def _member_id(member_id: Annotated[str, Path(description="an `id` from the list")]) -> str:
-    if not ID.fullmatch(member_id):
-        raise MemberNotFound
-    return member_id
-
-
-MemberId = Annotated[str, Depends(_member_id)]
+MemberId = Annotated[str, id_in_path("member_id", MemberNotFound, "an `id` from the list")]
+JoinId = Annotated[str, id_in_path("join_id", JoinNotFound, "an `id` from the list")]
 Viewer = Annotated[Principal, Depends(PermittedIn(Right.SEE_MEMBERS))]
-Manager = Annotated[Principal, Depends(PermittedIn(Right.MANAGE_MEMBERS))]
 
 
 async def _members(
@@ -52,12 +61,12 @@ async def _members(
     return Members(role, group, confirmed, removed, search)
 
 
-router = APIRouter(
-    prefix="/courses/{course_id}/members", tags=["members"], responses=problem_answers(CourseNotFound, NotPermitted)
-)
+router = APIRouter(responses=problem_answers(CourseNotFound, NotPermitted))
+members = APIRouter(prefix="/courses/{course_id}", tags=["members"])
+students = APIRouter(prefix="/students", tags=["students"])
 
 
-@router.get("", summary="List the members of a course")
+@members.get("/members", summary="List the members of a course")
 async def list_members(
     request: Request,
     viewer: Viewer,
@@ -69,37 +78,35 @@ async def list_members(
     async with services(request).database.read() as session:
         found = await membership.list_members(session, viewer.course_id, chosen, limit=limit + 1, before=cursor)
     shown, next_cursor = page_of(found, limit, lambda member: member.id)
-    return MemberList(items=list(map(body_of, shown)), next_cursor=next_cursor)
+    return MemberList(items=list(map(MemberBody.model_validate, shown)), next_cursor=next_cursor)
 
 
-@router.post(
-    "",
+@members.post(
+    "/members",
     summary="Add a member to a course",
     status_code=HTTP_201_CREATED,
     responses=problem_answers(
         *JSON_BODY, NotPermitted, CourseArchived, RequestValidationError, ExternalIdTaken, EmailTaken
     ),
 )
-async def create_member(request: Request, holder: Manager, wanted: MemberRequest) -> MemberBody:
+async def create_member(
+    asking: Annotated[Asking, Depends(AsksIn(actions.add_member))], wanted: AddMember
+) -> MemberBody:
     """Add a confirmed member, as a new person. A teacher adds students and assistants, an admin teachers, too.
 
     The same request sent again adds nobody: it is answered 409, with the `id` of the member as `member`.
     """
-    async with services(request).database.write() as session:
-        member = await membership.add(
-            session, holder.course_id, **wanted.model_dump(), manages=managed(holder), made_by=holder.name
-        )
-    return body_of(member)
+    return MemberBody.model_validate(await actions.add_member(asking, wanted))
 
 
-@router.get("/{member_id}", summary="Read a member", responses=problem_answers(MemberNotFound))
+@members.get("/members/{member_id}", summary="Read a member", responses=problem_answers(MemberNotFound))
 async def read_member(request: Request, viewer: Viewer, member_id: MemberId) -> MemberBody:
     async with services(request).database.read() as session:
-        return body_of(await membership.find(session, viewer.course_id, member_id))
+        return MemberBody.model_validate(await membership.find(session, viewer.course_id, member_id))
 
 
-@router.patch(
-    "/{member_id}",
+@members.patch(
+    "/members/{member_id}",
     summary="Change a member",
     responses=problem_answers(
         *JSON_BODY,
@@ -113,78 +120,117 @@ async def read_member(request: Request, viewer: Viewer, member_id: MemberId) -> 
     ),
 )
 async def change_member(
-    request: Request, holder: Manager, member_id: MemberId, wanted: MemberChangeRequest
+    asking: Annotated[Asking, Depends(AsksIn(actions.change_member))], member_id: MemberId, wanted: ChangeMember
 ) -> MemberBody:
     """Change what is given. A new role acts on the member's tokens and open sessions at once; attempts of somebody who
     is a student no longer do not count. Only an admin changes a teacher, or makes one."""
-    return await _changed(request, holder, member_id, wanted.model_dump(exclude_unset=True))
+    return MemberBody.model_validate(await actions.change_member(asking, member_id, wanted))
 
 
-@router.post(
-    "/{member_id}/remove",
+@members.post(
+    "/members/{member_id}/remove",
     summary="Remove a member",
     responses=problem_answers(NotPermitted, CourseArchived, MemberNotFound),
 )
-async def remove_member(request: Request, holder: Manager, member_id: MemberId) -> MemberBody:
+async def remove_member(
+    asking: Annotated[Asking, Depends(AsksIn(actions.remove_member))], member_id: MemberId
+) -> MemberBody:
     """Take all rights from the member at once: tokens, links and open sessions. What was handed in stays."""
-    return await _changed(request, holder, member_id, {"removed": True})
+    return MemberBody.model_validate(await actions.remove_member(asking, member_id))
 
 
-@router.post(
-    "/{member_id}/restore",
+@members.post(
+    "/members/{member_id}/restore",
     summary="Take a removed member back",
     responses=problem_answers(NotPermitted, CourseArchived, MemberNotFound, EmailTaken, MemberJoined),
 )
-async def restore_member(request: Request, holder: Manager, member_id: MemberId) -> MemberBody:
+async def restore_member(
+    asking: Annotated[Asking, Depends(AsksIn(actions.restore_member))], member_id: MemberId
+) -> MemberBody:
     """Take a removed member back. Tokens and links that have not ended otherwise are valid again."""
-    return await _changed(request, holder, member_id, {"removed": False})
+    return MemberBody.model_validate(await actions.restore_member(asking, member_id))
 
 
-@router.delete("/{member_id}", summary="Delete the data of a member", responses=problem_answers())
+@members.delete("/members/{member_id}", summary="Delete the data of a member")
 async def delete_member(
-    request: Request,
-    holder: Annotated[Principal, Depends(PermittedIn(Right.DELETE_STUDENTS))],
-    member_id: MemberId,
+    asking: Annotated[Asking, Depends(AsksIn(actions.delete_member))], member_id: MemberId
 ) -> DeletedBody:
     """Delete everything that the course keeps about the member: files, reports, own tokens. This cannot be undone.
 
     For admins. Asking again changes nothing. Earlier backups still hold the data.
     """
-    return DeletedBody(**vars(await deletion.delete_member(services(request).database, member_id, holder.course_id)))
+    return DeletedBody.model_validate(await actions.delete_member(asking, member_id))
 
 
-async def _changed(request: Request, holder: Principal, member_id: str, given: Mapping[str, Any]) -> MemberBody:
-    async with services(request).database.write() as session:
-        member = await membership.change(
-            session,
-            holder.course_id,
-            member_id,
-            given,
-            manages=managed(holder),
-            may_change_shared=holder.may(Right.MANAGE_TEACHERS),
-            made_by=holder.name,
-        )
-    return body_of(member)
+@students.delete("", summary="Delete a student")
+async def delete_student(
+    asking: Annotated[Asking, Depends(Asks(actions.delete_student))],
+    student: Annotated[Name, Query(examples=["ivanov"])],
+) -> DeletedBody:
+    """Delete everything that the course keeps about the student: files, reports, own tokens. This cannot be undone.
+
+    Asking again changes nothing. Earlier backups still hold the data.
+    """
+    return DeletedBody.model_validate(await actions.delete_student(asking, student))
 
 
-def managed(holder: Principal) -> Collection[MemberRole]:
-    """Return the roles that the holder gives and takes."""
-    return set(MemberRole) if holder.may(Right.MANAGE_TEACHERS) else set(MemberRole) - {MemberRole.TEACHER}
+@members.post(
+    "/members/{member_id}/join",
+    summary="Join two members who are one student",
+    status_code=HTTP_201_CREATED,
+    responses=problem_answers(
+        *JSON_BODY,
+        NotPermitted,
+        CourseArchived,
+        MemberRemoved,
+        CourseNotFound,
+        MemberNotFound,
+        MemberNotStudent,
+        AttemptsRunning,
+        RequestValidationError,
+        SameMember,
+    ),
+)
+async def join_members(
+    asking: Annotated[Asking, Depends(AsksIn(actions.join_members))], member_id: MemberId, wanted: JoinMembers
+) -> JoinBody:
+    """Keep the member of the address, and give it what the other one has: attempts, numbered by their time together
+    with the own ones, extensions, adjustments, comments, tokens with their links. The other member is removed.
+
+    Where both have an extension, the kept one gets the later dates and the larger number; of two adjustments the newer
+    one applies. `POST .../joins/{id}/undo` takes them apart again.
+    """
+    return JoinBody.model_validate(await actions.join_members(asking, member_id, wanted))
 
 
-def body_of(member: Membership) -> MemberBody:
-    """Return a member whose person is loaded."""
-    return MemberBody(
-        id=member.id,
-        course=member.course_id,
-        person=member.person_id,
-        role=member.role,
-        external_id=member.external_id,
-        name=member.person.name,
-        email=member.person.email,
-        group=member.group,
-        claimed_id=member.claimed_id,
-        created_at=member.created_at,
-        confirmed_at=member.confirmed_at,
-        removed_at=member.removed_at,
-    )
+@members.get("/joins", summary="List the joins of a course")
+async def list_joins(request: Request, viewer: Viewer, limit: Limit = 50, cursor: Cursor = None) -> JoinList:
+    """List them, the newest first, undone ones too."""
+    async with services(request).database.read() as session:
+        found = await joins.list_joins(session, viewer.course_id, limit=limit + 1, before=cursor)
+    shown, next_cursor = page_of(found, limit, lambda merge: merge.id)
+    return JoinList(items=list(map(JoinBody.model_validate, shown)), next_cursor=next_cursor)
+
+
+@members.post(
+    "/joins/{join_id}/undo",
+    summary="Take two joined members apart",
+    responses=problem_answers(
+        NotPermitted, CourseArchived, CourseNotFound, JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated
+    ),
+)
+async def undo_join(
+    request: Request, asking: Annotated[Asking, Depends(AsksIn(actions.undo_join))], join_id: JoinId
+) -> JoinBody:
+    """Give each its own again; what came since stays with the kept member.
+
+    Refused when it cannot be told any more what belongs to whom: a later join of one of the two has to be undone first;
+    an extension that both had, or a person, was changed since; the removed member was taken back.
+    """
+    join = await actions.undo_join(asking, join_id)
+    services(request).jobs.wake()  # Attempts that waited for one another may be graded at the same time again.
+    return JoinBody.model_validate(join)
+
+
+router.include_router(members)
+router.include_router(students)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions import members as actions
+from app.actions.asking import Asking
 from app.actions.fields import ID
+from app.actions.members import JoinMembers
 from app.courses import course as courses
 from app.courses import membership
 from app.courses.membership import Members
@@ -20,7 +25,10 @@ from app.errors.members import (
     MemberNotStudent,
     SameMember,
 )
+from app.errors.requests import FieldsWrong
 from app.errors.uploads import MemberRemoved
+from app.http.auth.holders import FormAsks
+from app.http.fields import Fields
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.refusals import refused_here
@@ -31,6 +39,7 @@ from app.teaching.joins import joins
 
 #: How many members a search offers.
 OFFERED = 20
+REFUSALS = (FieldsWrong, SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning)
 
 router = APIRouter(prefix="/courses/{course_id}")
 
@@ -44,26 +53,25 @@ async def join_page(
 
 
 @router.post("/members/{member_id}/join")
-async def join(request: Request, holder: MemberManager, member_id: MemberId) -> Response:
+async def join(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.join_members))], member_id: MemberId
+) -> Response:
     """Join the two. The member of the address is kept."""
     async with form_of(request) as form:
-        came = fields_of(form).get("other", "")
-    other = came if ID.fullmatch(came) else ""
+        fields = Fields(fields_of(form))
     try:
-        if not other:
-            raise MemberNotFound
-        async with services(request).database.write() as session:
-            await joins.join(session, holder.course_id, member_id, other, holder.name)
-    except (SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning) as refusal:
-        if not await _is_joined(request, holder, member_id, other):
-            return await _page(request, holder, member_id, "", "", refusal)
-    return see_other(f"/courses/{holder.course_id}/members/{member_id}/edit", said="member.joined")
+        wanted = fields.read(JoinMembers, names={"member": "other"})
+        await actions.join_members(asking, member_id, wanted)
+    except REFUSALS as refusal:
+        if isinstance(refusal, FieldsWrong) or not await _is_joined(asking, member_id, wanted.member):
+            return await _page(request, asking.holder, member_id, "", "", refusal)
+    return see_other(f"/courses/{asking.course_id}/members/{member_id}/edit", said="member.joined")
 
 
-async def _is_joined(request: Request, holder: Principal, member_id: str, other_id: str) -> bool:
+async def _is_joined(asking: Asking, member_id: str, other_id: str) -> bool:
     """Tell whether the two are joined already: the form was sent twice."""
-    async with services(request).database.read() as session:
-        found = await membership.by_ids(session, holder.course_id, [other_id])
+    async with asking.database.read() as session:
+        found = await membership.by_ids(session, asking.course_id, [other_id])
         join = await membership.join_of(session, found[other_id]) if other_id in found else None
     return join is not None and join.kept_member_id == member_id
 
@@ -74,15 +82,17 @@ async def list_joins(request: Request, viewer: Staff, page_from: str | None = No
 
 
 @router.post("/joins/{join_id}/undo")
-async def undo(request: Request, holder: MemberManager, join_id: JoinId) -> Response:
+async def undo(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.undo_join))], join_id: JoinId
+) -> Response:
     try:
-        async with form_of(request), services(request).database.write() as session:
-            await joins.undo(session, holder.course_id, join_id, holder.name)
+        async with form_of(request):
+            await actions.undo_join(asking, join_id)
     except (JoinFollowed, JoinOutdated) as refusal:
-        return await _list(request, holder, None, refusal)
+        return await _list(request, asking.holder, None, refusal)
     except JoinUndone:
         pass  # The form was sent twice.
-    return see_other(f"/courses/{holder.course_id}/joins", said="member.unjoined")
+    return see_other(f"/courses/{asking.course_id}/joins", said="member.unjoined")
 
 
 async def _list(
