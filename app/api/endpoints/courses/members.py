@@ -225,7 +225,8 @@ async def undo_join(
     """Give each its own again; what came since stays with the kept member.
 
     Refused when it cannot be told any more what belongs to whom: a later join of one of the two has to be undone first;
-    an extension that both had, or a person, was changed since; the removed member was taken back.
+    an extension that both had, or a person, was changed since; the removed member was taken back, or has got an
+    extension or an adjustment.
     """
     join = await actions.undo_join(asking, join_id)
     services(request).jobs.wake()  # Attempts that waited for one another may be graded at the same time again.
