@@ -85,7 +85,11 @@ lint: setup $(SITE_STAMP)  ## ruff, mypy, import contracts, and what the texts o
 	$(BIN)/pytest tests/lint
 
 bench: setup  ## measure what a grade costs, with BASE=FOLDER against another version; to .benchmarks/bench.json too
-	$(call benchmark,test_cost.py,bench.json)
+	$(call benchmark,test_cost.py tests/benchmarks/test_mutations.py,bench.json)
+
+SEED := 1
+mutations: setup  ## print what the diagnosis says of wrong formulas that nobody has listed; SEED=N draws others
+	SHOW=1 SEED=$(SEED) $(BIN)/pytest -q -s tests/benchmarks/test_mutations.py --benchmark-only
 
 bench-load: setup  ## measure a deadline on both databases; takes ten minutes, with SHORT=1 three; to .benchmarks/bench-load.json
 	$(call benchmark,test_load.py tests/benchmarks/test_launches.py $(if $(SHORT),-k "accepting or launches"),bench-load.json)
@@ -124,4 +128,4 @@ audit: $(RELEASE_STAMP)  ## ask PyPI for known holes in the packages that ship
 lock:  ## resolve the lock files again (needs uv)
 	bash requirements/lock.sh
 
-.PHONY: help setup peers docs pictures serve test test-all test-unit lint bench bench-load bench-pages gradescope-zip test-image wheel sbom audit lock
+.PHONY: help setup peers docs pictures serve test test-all test-unit lint bench mutations bench-load bench-pages gradescope-zip test-image wheel sbom audit lock

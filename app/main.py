@@ -130,9 +130,7 @@ def create_app(
             found = holders(database)
             outgoing = await stack.enter_async_context(Outgoing(private=settings.lti_private_targets))
             platform_services = PlatformServices(database, outgoing)
-            await stack.enter_async_context(
-                ScoreSender(database, assignments, platform_services, settings.public_url or settings.url())
-            )
+            await stack.enter_async_context(ScoreSender(database, assignments, platform_services))
             await stack.enter_async_context(Nightly(database, assignments, platform_services))
             await frame_sites.of(database).read()
             await stack.enter_async_context(frame_sites)

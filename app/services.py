@@ -38,7 +38,7 @@ LINKS_PER_MINUTE = 60
 LINKS_OF_ADDRESS_PER_MINUTE = 5
 # A whole lecture hall scans the code at once. More comes from a program that fills the course with nobodies.
 JOINS_PER_MINUTE = 300
-# Of one address, which may be that of a whole school. Each is a row for ten minutes.
+# One address may be that of a whole school. Each login is a row for ten minutes.
 LOGINS_PER_MINUTE = 1200
 
 

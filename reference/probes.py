@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.cases import Case, CaseSpec
+from reference.definition import sigmoid
 from reference.drawing import answered
-from reference.oracle import sigmoid
 from reference.weights import GATES, LSTMWeights
 
 Array = NDArray[np.float64]

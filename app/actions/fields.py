@@ -20,7 +20,7 @@ from app.mail import addresses
 from app.storage.models import ID_ALPHABET, ID_LENGTH
 from app.submissions.uploads import STUDENT_CHARACTERS, check_student
 
-#: Of a person's words to another one, of an adjustment, and of an extension.
+#: Limits of a person's words to another one, of an adjustment, and of an extension.
 WORDS_CHARACTERS, MOST_POINTS, MOST_ATTEMPTS = 2000, 100_000, 1000
 ID = re.compile(f"[{ID_ALPHABET}]{{{ID_LENGTH}}}")
 WRITTEN_OUT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
@@ -30,7 +30,7 @@ Schema = dict[str, Any]
 
 
 class ActionRequest(BaseModel):
-    """What an action is asked for. A misspelt key is refused: ignored, it could turn a filter into "everything"."""
+    """The request for an action. A misspelt key is refused: ignored, it could turn a filter into "everything"."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -18,7 +18,7 @@ from grader import Assignment
 from grader.assignment import Deadline
 
 NO_DEADLINE = Deadline()
-#: What a copy without dates leaves out: without them nobody is late.
+#: Rules that a copy without dates leaves out: without dates nobody is late.
 DATED = (*DATES, "late_percent_per_day")
 
 

@@ -17,7 +17,7 @@ from app.courses import changes
 from app.errors.courses import CourseArchived, CourseNotFound
 from app.storage.models import DEFAULT_COURSE, Course, JoinLink, MemberRole, Membership, utc_now
 
-#: What an archived course still lets change.
+#: Fields of an archived course that can still be changed.
 LEFT_IN_ARCHIVED = frozenset({"archived", "retention_days"})
 
 

@@ -138,6 +138,12 @@ def comparable(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip().casefold().replace("ё", "е")
 
 
+def matches(search: str, *values: str | None) -> bool:
+    """Tell whether every word of a search stands somewhere in these values, as `comparable` compares them."""
+    text = comparable(" ".join(filter(None, values)))
+    return all(word in text for word in comparable(search).split())
+
+
 def words_of(name: str) -> Sequence[str]:
     """Return the words of a name, to be compared.
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute, contains_eager
+from sqlalchemy.orm import contains_eager
 
 from app.courses import changes, course, members
+from app.courses.matching import matches
 from app.errors.members import EmailTaken, ExternalIdTaken, MemberJoined, MemberNotFound, PersonShared
 from app.errors.requests import NotPermitted
 from app.mail.addresses import comparable
@@ -33,7 +34,11 @@ _WAY = func.coalesce(
 
 @dataclass(frozen=True)
 class Members:
-    """A choice of members. Attributes: text: a part of the id, the name or the address. None: any."""
+    """A choice of members.
+
+    Attributes:
+        text: words of the id, the name and the address (`matching.matches`). None: any.
+    """
 
     role: MemberRole | None = None
     group: str | None = None
@@ -41,9 +46,9 @@ class Members:
     removed: bool | None = None
     text: str | None = None
 
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """Return the conditions on `Membership`, joined with `Person`."""
-        found: list[ColumnElement[bool]] = []
+    async def conditions(self, session: AsyncSession, course_id: str) -> list[ColumnElement[bool]]:
+        """Return the conditions on `Membership` for the members of a course."""
+        found: list[ColumnElement[bool]] = [Membership.course_id == course_id]
         if self.role is not None:
             found.append(Membership.role == self.role)
         if self.group is not None:
@@ -53,15 +58,11 @@ class Members:
         if self.removed is not None:
             found.append(Membership.removed_at.is_not(None) == self.removed)
         if self.text is not None:
-            forms = _forms(self.text)
-            columns: list[InstrumentedAttribute[str | None]] = [Membership.external_id, Person.name, Person.email]
-            found.append(or_(*(column.icontains(form, autoescape=True) for column in columns for form in forms)))
+            # Databases fold the case of some alphabets only.
+            values = Membership.external_id, Membership.claimed_id, Person.name, Person.email
+            rows = await session.execute(select(Membership.id, *values).join(Membership.person).where(*found))
+            found.append(Membership.id.in_([id for id, *said in rows if matches(self.text, *said)]))
         return found
-
-
-def _forms(text: str) -> set[str]:
-    """Return a text as it may be written: SQLite folds the case of ASCII letters only."""
-    return {text, text.lower(), text.upper(), text.title()}
 
 
 async def list_members(
@@ -72,7 +73,7 @@ async def list_members(
     Args:
         before: an id; only older ones are listed.
     """
-    conditions = [Membership.course_id == course_id, *chosen.conditions()]
+    conditions = await chosen.conditions(session, course_id)
     if before:
         conditions.append(Membership.id < before)
     found = select(Membership).join(Membership.person).where(*conditions).options(contains_eager(Membership.person))
@@ -87,7 +88,7 @@ async def list_by_name(
     Args:
         offset: how many are left out at the beginning.
     """
-    conditions = [Membership.course_id == course_id, *chosen.conditions()]
+    conditions = await chosen.conditions(session, course_id)
     found = select(Membership).join(Membership.person).where(*conditions).options(contains_eager(Membership.person))
     places = {MemberRole.TEACHER: 0, MemberRole.ASSISTANT: 1, MemberRole.STUDENT: 2}
     ordered = found.order_by(
@@ -118,8 +119,10 @@ async def perhaps_the_same(session: AsyncSession, member: Membership) -> Sequenc
     if member.person.email:
         alike.append(func.lower(Person.email) == comparable(member.person.email))
     if member.person.name:
+        name = member.person.name
+        # Databases fold the case of some alphabets only.
         namesake = or_(
-            func.lower(Person.name) == member.person.name.lower(), Person.name.in_(_forms(member.person.name))
+            func.lower(Person.name) == name.lower(), Person.name.in_({name, name.lower(), name.upper(), name.title()})
         )
         if member.confirmed_at is not None:
             own_way = await session.scalar(select(_WAY).where(Membership.id == member.id))

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.courses.matching import matches
 from app.errors.members import PersonNotFound
 from app.storage.models import Course, Identity, Membership, Person
 
@@ -35,20 +36,26 @@ async def list_people(
 
     Args:
         before: an id; only older ones are listed.
-        text: a part of the name, of an address, or of an id in a course.
+        text: words of the name, of addresses, and of ids in courses (`matching.matches`); or the person's own id.
     """
     found = select(Person).order_by(Person.id.desc()).limit(limit)
     if before:
         found = found.where(Person.id < before)
     if text:
-        # SQLite folds the case of ASCII letters only.
-        forms = {text, text.lower(), text.upper(), text.title()}
-        here = [column.icontains(form, autoescape=True) for column in (Person.name, Person.email) for form in forms]
-        of_member = [Membership.external_id.icontains(form, autoescape=True) for form in forms]
-        in_course = exists().where(Membership.person_id == Person.id, or_(*of_member))
-        signs_on = exists().where(Identity.person_id == Person.id, Identity.email.icontains(text, autoescape=True))
-        found = found.where(or_(*here, in_course, signs_on, Person.id == text))
+        found = found.where(Person.id.in_(await _matching(session, text)))
     return await _known(session, (await session.scalars(found)).all())
+
+
+async def _matching(session: AsyncSession, text: str) -> list[str]:
+    # Databases fold the case of some alphabets only.
+    values: dict[str, list[str | None]] = {}
+    for id, name, email in await session.execute(select(Person.id, Person.name, Person.email)):
+        values[id] = [name, email]
+    for id, external_id in await session.execute(select(Membership.person_id, Membership.external_id)):
+        values[id].append(external_id)
+    for id, email in await session.execute(select(Identity.person_id, Identity.email)):
+        values[id].append(email)
+    return [id for id, texts in values.items() if id == text or matches(text, *texts)]
 
 
 async def find(session: AsyncSession, person_id: str) -> Known:

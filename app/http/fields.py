@@ -52,6 +52,7 @@ class Fields:
         zone: ZoneInfo | None = None,
         stored: Mapping[str, datetime | None] | None = None,
         filled_only: bool = False,
+        context: Mapping[str, object] | None = None,
         **more: object,
     ) -> Asked:
         """Read the form as the request of an action.
@@ -60,6 +61,7 @@ class Fields:
 
         Args:
             filled_only: leave every empty field out.
+            context: what the model's checks need to know.
             names: of fields that the form calls otherwise, by the model's.
             zone: the clock of its dates.
             stored: the dates that the form showed (`moment`).
@@ -90,7 +92,7 @@ class Fields:
                 else:
                     values[name] = value
         try:
-            request = model.model_validate(values)
+            request = model.model_validate(values, context=context)
         except ValidationError as exc:
             for error in exc.errors():
                 name = str(error["loc"][0] if error["loc"] else error.get("ctx", {}).get("field", ""))

@@ -36,8 +36,8 @@ TAKE_FILES = re.compile(
     r"/api/v1/submissions|/api/v1/courses/[^/]+/roster|/courses/[^/]+/(roster|batch|grade-book/filled|assignments/[^/]+)"
 )
 BODY_BYTES = 64 * 1024
-#: Of a form in parts. The framework decodes it with whichever codec of Python's the type names: some end in errors of
-#: their own, and `punycode` takes a second for 64 KiB, and four times as long for twice that.
+#: Charsets that the type of a form in parts may name. The framework decodes it with any codec of Python's: some end in
+#: errors of their own, and `punycode` takes a second for 64 KiB, and four times as long for twice that.
 CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii", b"iso-8859-1"})
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors"

@@ -44,7 +44,7 @@ WORDS: Mapping[str, str] = {
     "too-many-requests": "too-many-requests",
 }
 NOT_FOUND = "not-found"
-#: What is missing is a link that somebody was given, and not a page.
+#: A link that somebody was given is missing, and not a page.
 OF_LINKS = frozenset({"join-link-not-found", "lti-invitation-unknown"})
 #: The same request may do better a moment later.
 TRANSIENT = frozenset({408, 429, 500, 503})

@@ -3,7 +3,7 @@
 A platform is believed about its own services. But in Moodle an editing teacher can write claims of a launch: the
 parameter `lineitem_url=https://evil.example/x` of a link becomes the claim of its column (`mod/lti/locallib.php`,
 `lti_get_launch_data` and `lti_sign_jwt`), unless Moodle itself names one. A token must not leave the platform by that,
-nor a grade reach the column of another course.
+nor a grade reach the column of another course, nor its list of people a teacher of this one.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from app.lti.registration.kinds import is_for_many_schools
+from app.lti.registration.kinds import is_for_many_schools, is_moodle
 from app.storage.models import LtiPlatform
 
-#: What another program may read as the way to the folder above.
+#: Spellings that another program may read as the way to the folder above.
 UP = re.compile(r"\.\.|%2e|%2f|%5c|\\", re.IGNORECASE)
 
 
@@ -49,6 +49,16 @@ def is_below(address: str, list_url: str) -> bool:
         return False
     path, above = urlsplit(address).path, urlsplit(list_url).path.rstrip("/") + "/"
     return path.startswith(above) and path != above and not UP.search(path)
+
+
+def is_of_course(platform: LtiPlatform, address: str, course: str) -> bool:
+    """Tell whether a list of the platform may be one of this course of its.
+
+    Moodle writes the course into the addresses of its lists, `.../services.php/2/lineitems?type_id=1` and
+    `.../services.php/CourseSection/2/bindings/1/memberships`, and would show one teacher another one's course.
+    """
+    below = urlsplit(address).path.partition("/services.php/")[2].removeprefix("CourseSection/")
+    return not (is_moodle(platform) and below) or below.split("/")[0] == course
 
 
 def _site(address: str) -> tuple[str, str, int | None] | None:

@@ -23,7 +23,7 @@ from app.storage.turns import take_turns
 
 ALGORITHM = "RS256"
 BITS = 2048
-#: Of clocks that may differ: Moodle takes no token that is issued a second ahead of its own.
+#: How far two clocks may differ: Moodle takes no token that is issued a second ahead of its own clock.
 CLOCK_SECONDS = 60
 #: A key that signs no more is published as long as somebody may still check what it has signed.
 PUBLISHED_AFTER = timedelta(days=7)

@@ -57,7 +57,8 @@ class _Member(BaseModel):
     def who(self) -> Who:
         name = full_name(self.name, self.given_name, self.family_name)
         email = self.email if self.email is not None and is_address(self.email) else None
-        return Who(self.user_id, part_of(self.roles), name, email, self.lis_person_sourcedid)
+        is_suspended = self.status == "Inactive"
+        return Who(self.user_id, part_of(self.roles), name, email, self.lis_person_sourcedid, is_suspended)
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ async def _read(services: PlatformServices, platform: LtiPlatform, url: str) -> 
         listed = document.get("members") if isinstance(document, dict) else None
         members = entries(listed, _Member, before=count, name="members")
         count += len(members)
-        found += [member.who() for member in members if member.status == "Active"]
+        found += [member.who() for member in members if member.status != "Deleted"]
         following = next_page(answer, page)
         if following is None:
             break
@@ -121,7 +122,8 @@ async def apply(
 ) -> Changed:
     """Add new members, give everybody the part of the list, and remove those whom the context has brought and left out.
 
-    A list of Moodle makes nobody of the staff a student; their next launch does. Whoever a teacher here has removed
+    Somebody whom the platform has suspended stays as they are, for it takes their grades, and is not added. A list of
+    Moodle makes nobody of the staff a student; their next launch does. Whoever a teacher here has removed
     stays out. Members of other ways in are left as they are. In an archived course rights are only taken. It goes on
     person by person (`people`), and stops where the connection is undone meanwhile.
 
@@ -137,7 +139,7 @@ async def apply(
         settled = await _settled(session, context, known, there)
     students = {subject: member.id for subject, member in settled.items() if member.role == MemberRole.STUDENT}
     for subject, who in sorted(there.items()):
-        if subject in settled:
+        if subject in settled or who.is_suspended:
             continue
         async with database.write() as session:
             if not await _is_connected(session, platform, context):

@@ -23,7 +23,7 @@ from app.errors import AppError
 from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti import expiry, memberships
-from app.lti.grades import comparison, wanted
+from app.lti.grades import comparison, expected
 from app.lti.platform_services import PlatformServices, may_pass
 from app.storage.database import Database
 from app.storage.due import database_now, is_due
@@ -69,7 +69,7 @@ class Nightly(Background):
         while True:
             try:
                 if not has_begun:
-                    await _surely(wanted.send_changed(self._database, self._assignments), [])
+                    await _surely(expected.send_changed(self._database, self._assignments), [])
                     has_begun = True
                 await expiry.delete_expired(self._database)
                 while await self.check_next():
@@ -104,7 +104,7 @@ class Nightly(Background):
         context, platform, _ = claim
         if context.memberships_url is not None:
             await _surely(self._read_members(claim, context.memberships_url), refusals)
-        await _surely(wanted.send_changed(self._database, self._assignments, context.id), refusals)
+        await _surely(expected.send_changed(self._database, self._assignments, context.id), refusals)
         async with self._database.read() as session:
             links = await session.scalars(select(LtiLink).where(LtiLink.lti_context_id == context.id))
             found = links.all()

@@ -12,7 +12,7 @@ from app.errors.outgoing import AnswerUnusable
 from app.lti.addresses import is_same_site
 from app.outgoing.client import Answer
 
-#: Of one list; a course has no more people.
+#: Most pages of one list; no course has more people.
 MOST_ENTRIES = 20_000
 
 Entry = TypeVar("Entry", bound=BaseModel)

@@ -26,29 +26,28 @@ from app.outgoing.client import Answer, Outgoing, moment_of
 from app.outgoing.targets import check_url
 from app.storage.database import Database
 from app.storage.models import LtiPlatform, new_id
-from app.storage.passback import tokens_given
+from app.storage.passback import GONE, tokens_given
 
 logger = logging.getLogger(__name__)
 
 #: The life of our assertion, and the least life of a token that is still used.
 ASSERTION_SECONDS = 60
 LEFT_SECONDS = 60.0
-#: Of a platform that does not say how long its tokens live.
+#: The life of a token where the platform does not say it.
 TOKEN_SECONDS = 3600.0
-#: What may stand in a header.
+#: Tokens that may stand in a header.
 TOKEN = re.compile(r"[!-~]{1,8000}")
 #: A refused request for a token is not repeated for so long, and a new token that is refused not replaced.
 PAUSE_SECONDS = 60.0
 ANSWER_BYTES = 500_000
-#: Of a page of members or results: Moodle lists a whole course in one, and writes a Cyrillic letter as six bytes.
+#: For a page of members or results: Moodle lists a whole course in one, and writes a Cyrillic letter as six bytes.
 LIST_BYTES = 8_000_000
 #: A clock that is wrong by more is somebody else's, such as a cache's.
 MOST_SKEW_SECONDS = 86400.0
 PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
-GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
-#: Of a platform's words that are kept.
+#: How much of a platform's message is kept.
 WORDS = 300
-#: Of a refusal without JSON: its sentence, or the title of its page, is found before that.
+#: How much of a refusal without JSON is read: its sentence, or the title of its page, is found before that.
 HEAD_BYTES = 100_000
 #: It ends at the next tag: one that looked for its end behind others would stop the service for hours.
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
@@ -289,7 +288,8 @@ def words_of(answer: Answer) -> str:
         found = _TITLE.search(text)
         text = unescape(found[1]) if found else ""
     words = " ".join("".join(char if char.isprintable() else " " for char in text[: WORDS * 4]).split())[:WORDS]
-    return words or responses.get(answer.status, "")
+    # Moodle says `[]`, which says nothing.
+    return words if any(map(str.isalnum, words)) else responses.get(answer.status, "")
 
 
 def is_page(answer: Answer) -> bool:

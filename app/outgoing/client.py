@@ -20,9 +20,9 @@ from app.outgoing.targets import check_url, look_up
 
 CONNECT_SECONDS = 5.0
 REQUEST_SECONDS = 15.0
-#: Of an answer that is read.
+#: Most bytes of an answer that are read.
 ANSWER_BYTES = 1_000_000
-#: Of an answer in JSON, by its commas and brackets: the longest list of members that is read has a third of it. Eight
+#: Most commas and brackets of an answer in JSON: the longest list of members that is read has a third of it. Eight
 #: megabytes of empty lists would stop the service for two seconds.
 MOST_VALUES = 600_000
 

@@ -32,7 +32,7 @@ ISATAP = (0x00005EFE, 0x02005EFE)
 THREADS = ThreadPoolExecutor(8, "names")
 #: Lookups that run, by host. Requests that begin meanwhile share them: one platform's would take all threads.
 _running: dict[str, Future[list[Any]]] = {}
-#: Of a host in a reason.
+#: Most characters of a host in a reason.
 HOST_CHARACTERS = 100
 
 

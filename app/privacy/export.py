@@ -61,7 +61,7 @@ from grader import Assignment
 from grader.submission import CODE_SUFFIXES
 
 FORMAT = 1
-# Of a file, in one step.
+# Bytes of a file that are read in one step.
 PIECE_BYTES = 1024 * 1024
 #: Columns that are in no archive: hashes and keys that open something, seeds, which give the answers away, the state of
 #: machines, and files and reports, which have entries of their own.

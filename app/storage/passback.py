@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from http import HTTPStatus
 
-from sqlalchemy import ColumnElement, Select, and_, case, null, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, not_, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.due import database_now
 from app.storage.models import LtiContext, LtiLink, LtiScore, Submission
 
-#: Of a grade in a column that has none yet.
+#: Answers of a platform about a column that is not there any more.
+GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+#: The values of a grade in a column that has none yet.
 NOTHING_SENT = {"submitted_at": None, "comment_sha256": None, "mended_at": None}
 
 
@@ -31,12 +33,12 @@ async def grades_changed(
     conditions = [LtiScore.lti_link_id.in_(links)]
     if membership_ids is not None:
         conditions.append(LtiScore.membership_id.in_(membership_ids))
-    await _again(session, and_(*conditions))
+    await _changed(session, and_(*conditions))
 
 
 async def attempts_changed(session: AsyncSession, submission_ids: Collection[str]) -> None:
     """Send the scores again that these submissions may count for."""
-    await _again(session, _of_attempts(submission_ids))
+    await _changed(session, _of_attempts(submission_ids))
 
 
 async def attempts_expired(session: AsyncSession, submission_ids: Collection[str]) -> None:
@@ -50,7 +52,7 @@ async def attempts_expired(session: AsyncSession, submission_ids: Collection[str
         .values(kept_points=LtiScore.points, kept_max=LtiScore.max_points)
         .execution_options(synchronize_session=False)
     )
-    # One that may have arrived without an answer stays there: as if it was cleared, nothing ends it (`grades.wanted`).
+    # One that may have arrived without an answer stays there: if it was cleared, nothing would end it.
     unanswered = and_(_of_attempts(submission_ids), LtiScore.points.is_(None), LtiScore.stamp.is_not(None))
     await session.execute(
         update(LtiScore)
@@ -78,7 +80,7 @@ def _of_attempts(submission_ids: Collection[str]) -> ColumnElement[bool]:
 
 async def scores_changed(session: AsyncSession, score_ids: Collection[str]) -> None:
     """Send these scores again."""
-    await _again(session, LtiScore.id.in_(score_ids))
+    await _changed(session, LtiScore.id.in_(score_ids))
 
 
 async def link_changed(session: AsyncSession, link_id: str) -> None:
@@ -93,7 +95,7 @@ async def column_changed(session: AsyncSession, link_id: str) -> None:
 
 async def members_changed(session: AsyncSession, membership_ids: Collection[str]) -> None:
     """Send all scores of these members again."""
-    await _again(session, LtiScore.membership_id.in_(membership_ids))
+    await _changed(session, LtiScore.membership_id.in_(membership_ids))
 
 
 async def key_changed(session: AsyncSession) -> None:
@@ -133,6 +135,14 @@ async def send_again(session: AsyncSession, link_id: str, score_id: str | None =
     """Send one score of a link again, or all that were given up."""
     chosen = LtiScore.id == score_id if score_id is not None else LtiScore.failed_at.is_not(None)
     await _again(session, and_(LtiScore.lti_link_id == link_id, chosen))
+
+
+async def _changed(session: AsyncSession, condition: ColumnElement[bool]) -> None:
+    """Send these scores again for a grade that has changed, but not to a column that was deleted with its link."""
+    was_gone = func.coalesce(LtiScore.last_status, 0).in_(GONE), LtiScore.token_refused.is_(False)
+    without_column = LtiScore.lti_link_id.in_(select(LtiLink.id).where(LtiLink.lineitem_url.is_(None)))
+    is_gone = and_(LtiScore.failed_at.is_not(None), *was_gone, without_column)
+    await _again(session, and_(condition, not_(is_gone)))
 
 
 async def _again(session: AsyncSession, condition: ColumnElement[bool], **also: None) -> None:

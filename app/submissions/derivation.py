@@ -95,6 +95,7 @@ class Counted:
         late_days: of that attempt.
         in_extension: that attempt came after the due date of the course, and within that of the student.
         grade_book: the points in the grade book.
+        unrounded: the same for platforms, which have a scale of their own and round last.
         grade_book_max: the most that the grade book gives.
         attempts: the number of attempts. One that was cancelled is none, though it is used up.
         is_adjusted: an adjustment applies.
@@ -112,6 +113,7 @@ class Counted:
     late_days: int
     in_extension: bool
     grade_book: float | None
+    unrounded: float | None
     grade_book_max: float
     attempts: int
     is_adjusted: bool
@@ -137,7 +139,8 @@ def count(terms: Terms, attempts: Sequence[Attempt]) -> Counted:
     max_points = counting.max_points if counting else assignment.max_points
     left = _adjusted(adjustment, below, max_points, steps) if adjustment else below
     grade_book_max = terms.grade_book_points or assignment.max_points
-    grade_book = _scaled(left, max_points, grade_book_max)
+    scaled = None if left is None else _scaled(left, max_points, grade_book_max)
+    grade_book = None if scaled is None else _rounded(scaled)
     late_days, late_in_course = (
         policy.lateness(each, counting.created_at)[0] if counting else 0 for each in (assignment, terms.assignment)
     )
@@ -151,6 +154,7 @@ def count(terms: Terms, attempts: Sequence[Attempt]) -> Counted:
         late_days=late_days,
         in_extension=late_in_course > late_days == 0,
         grade_book=grade_book,
+        unrounded=scaled,
         grade_book_max=grade_book_max,
         attempts=sum(not each.is_cancelled for each in attempts),
         is_adjusted=adjustment is not None,
@@ -233,10 +237,8 @@ def _rounded(points: float) -> float:
     return round(points, DECIMALS) + 0.0
 
 
-def _scaled(came: float | None, max_points: float, grade_book_max: float) -> float | None:
-    if came is None or grade_book_max == max_points or not max_points:
-        return came
-    return round(came * grade_book_max / max_points, DECIMALS)
+def _scaled(points: float, max_points: float, grade_book_max: float) -> float:
+    return points * grade_book_max / max_points if max_points and grade_book_max != max_points else points
 
 
 def in_words(steps: Sequence[Step], language: str, zone: tzinfo = UTC) -> str:

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grader.numerics.gate_values import Steps
 from reference import Case, split_gates
+from reference.definition import sigmoid
 from reference.misconceptions import RECURRENCE, Mistake, Table, bank
 from reference.misconceptions.computation import AFTER, Inputs
 from reference.misconceptions.table import NOBODY, places_of
-from reference.oracle import sigmoid
 
 Array = NDArray[Any]
 Function = Callable[[Any], Any]
@@ -323,12 +324,4 @@ def _dropped(case: Case, answer: Array) -> tuple[bool, float, float] | None:
 
 def _step_by_step(case: Case, answer: Array) -> Array:
     """Compute each step from the answer to the one before, used as its h."""
-    weights = case.weights
-    before = np.concatenate([np.zeros_like(answer[:, :1]), answer[:, :-1]], axis=1).astype(np.float64)
-    z = split_gates(case.x @ weights.kernel + before @ weights.recurrent_kernel + weights.bias)
-    i, f, o = sigmoid(z["i"]), sigmoid(z["f"]), sigmoid(z["o"])
-    written = i * np.tanh(z["g"])
-    c = np.zeros_like(written)
-    for t in range(case.spec.timesteps):
-        c[:, t] = written[:, t] + (f[:, t] * c[:, t - 1] if t else 0.0)
-    return np.asarray(o * np.tanh(c))
+    return Steps.of(case, answer).h_from_gates()

@@ -42,6 +42,7 @@ from grader.numerics.gate_values import (
     short,
 )
 from reference import GATES, Case, split_gates
+from reference.definition import LSTM
 from reference.misconceptions import RECURRENCE, Mistake
 from reference.misconceptions.computation import Inputs, Moment
 
@@ -71,11 +72,11 @@ def suspects(case: Case, answer: Array) -> Iterator[Suspect]:
 
 def _of_states(case: Case, steps: Steps) -> Iterator[Mistake]:
     c = steps.c_from_answers()
-    new_c = steps.gates["f"] * before(c) + steps.gates["i"] * steps.gates["g"]
-    new_h = steps.gates["o"] * np.tanh(steps.c_from_gates())
+    c_new = LSTM.formulas["c_new"]({**steps.gates, "c": before(c)})
+    h_new = steps.h_from_gates()
     for place, slot, made, is_now in (
-        ("c", "keep", new_c, c),
-        ("h", "hold", new_h, steps.answer),
+        ("c", "keep", c_new, c),
+        ("h", "hold", h_new, steps.answer),
         ("answer", "values", case.expected.astype(np.float64), steps.answer),
     ):
         known = is_now[np.isfinite(is_now)]
@@ -131,7 +132,7 @@ def _of_gate(steps: Steps, gate: str, case: Case) -> Iterator[Mistake]:
     kernel = split_gates(case.weights.recurrent_kernel)[gate]
     for heard, choose in HEARD.items():
         i, f, g, o = (steps.gates[each] for each in GATES)
-        moment = Moment(i, f, g, o, h=steps.h, c=steps.h, new_c=steps.h, new_h=steps.h)
+        moment = Moment(i, f, g, o, h=steps.h, c=steps.h, c_new=steps.h, h_new=steps.h)
         if agree(function(from_x + choose(moment) @ kernel), value):
             yield hears(gate, heard, choose)
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from grader.numerics.gate_values import Array, function_of, norm
+from reference.definition import LSTM, sigmoid
 from reference.misconceptions import Mistake
 from reference.misconceptions.computation import Moment
-from reference.oracle import sigmoid
 from reference.weights import DENSE_LETTERS
 
 # Factors nearer to 1, and constants nearer to 0, are rounding.
@@ -109,8 +109,8 @@ def hears(gate: str, heard: str, choose: Heard) -> Mistake:
         columns = step.columns(gate)
         total = z[..., columns] + choose(moment) @ step.recurrent[..., columns]
         setattr(moment, gate, function(total))
-        moment.new_c = moment.f * moment.c + moment.i * moment.g
-        moment.new_h = moment.o * np.tanh(moment.new_c)
+        moment.c_new = LSTM.formulas["c_new"](moment)
+        moment.h_new = LSTM.formulas["h_new"](moment)
         return moment
 
     params = _named(gate, heard=heard)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import GATES, Case, split_gates
-from reference.oracle import sigmoid
+from reference.definition import LSTM
+from reference.oracle import cell_states
 
 Array = NDArray[Any]
 # Largest difference after a fit that is worth a replay; float32 answers give a gate to 1e-4 and better.
@@ -52,11 +53,10 @@ class Steps:
         return np.arctanh(np.where(np.abs(share) <= MOST_OF_ONE, share, np.nan))
 
     def c_from_gates(self) -> Array:
-        written = self.gates["i"] * self.gates["g"]
-        c = np.zeros_like(written)
-        for t in range(c.shape[1]):
-            c[:, t] = written[:, t] + (self.gates["f"][:, t] * c[:, t - 1] if t else 0.0)
-        return c
+        return cell_states(self.gates)
+
+    def h_from_gates(self) -> Array:
+        return LSTM.formulas["h_new"]({"o": self.gates["o"], "c_new": self.c_from_gates()})
 
     def gate(self, gate: str) -> Array:
         """Compute the values that a gate must have had, if all else is right; NaN where they would be imprecise."""
@@ -75,7 +75,7 @@ class Steps:
 
 def function_of(gate: str) -> Callable[[Array], Array]:
     """Return the activation of a gate."""
-    return np.tanh if gate == "g" else sigmoid
+    return LSTM.formulas[gate].activation
 
 
 def inverse(gate: str, value: Array) -> Array:

@@ -17,7 +17,7 @@ SMALLEST, LARGEST = 1e-4, 1e7
 MOMENT = "d MMMM y, HH:mm"
 NOTHING, DAY = timedelta(), timedelta(days=1)
 NO_BREAK = str.maketrans(" ", "\N{NO-BREAK SPACE}")
-#: Of distances in time, as Babel names them; a month has 30 days.
+#: Units of distances in time, as Babel names them; a month has 30 days.
 UNITS = (*(timedelta(days=days) for days in (365, 30, 7, 1)), *(timedelta(seconds=each) for each in (3600, 60, 1)))
 
 

@@ -19,6 +19,7 @@ from grader.numerics.forms import PLAIN
 from grader.report.proof.calculation import RIGHT
 from grader.report.proof.step import QUANTITIES, Place, WorkedStep, telling_place
 from reference import GATES, Case, lstm_forward
+from reference.definition import LSTM
 from reference.misconceptions import SEEN, Mistake, merged, replay, traced
 from reference.misconceptions.computation import Moment
 
@@ -98,7 +99,7 @@ def _formulas(mistakes: Sequence[Mistake], numbers: Mapping[str, float]) -> dict
     named = {found[1]: found[2] for found in names if found}
     changes = merged(mistakes)
     moment = Moment(**{place: np.asarray(numbers[name]) for name, place in SEEN.items()})
-    right = {"c": moment.f * moment.c + moment.i * moment.g, "h": moment.o * np.tanh(moment.new_c)}
+    right = {state: float(LSTM.formulas[f"{state}_new"](moment)) for state in SLOTS}
     formulas = {}
     for state, slot in SLOTS.items():
         choice = changes.get(slot)

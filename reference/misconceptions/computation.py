@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.cases import Case
-from reference.oracle import sigmoid
+from reference.definition import LSTM
 from reference.weights import GATES
 
 Array = NDArray[Any]
@@ -130,8 +130,13 @@ class Moment:
     o: Array
     h: Array
     c: Array
-    new_c: Array
-    new_h: Array
+    c_new: Array
+    h_new: Array
+
+    def __getitem__(self, name: str) -> Array:
+        """Return what a formula names."""
+        value: Array = getattr(self, name)
+        return value
 
     def of(self, index: Index) -> Moment:
         """Return the same moment of some variants."""
@@ -142,8 +147,8 @@ class Moment:
             self.o[index],
             self.h[index],
             self.c[index],
-            self.new_c[index],
-            self.new_h[index],
+            self.c_new[index],
+            self.h_new[index],
         )
 
 
@@ -225,8 +230,8 @@ def forward(
         moment = calls(step, z, h, c) if calls else step(z, h, c)
         if watch is not None:
             watch(moment)
-        outputs[:, :, t] = passed("collect", moment.new_h, moment)
-        h, c = passed("pass_h", moment.new_h, moment), passed("pass_c", moment.new_c, moment)
+        outputs[:, :, t] = passed("collect", moment.h_new, moment)
+        h, c = passed("pass_h", moment.h_new, moment), passed("pass_c", moment.c_new, moment)
         hs[:, :, t], cs[:, :, t] = h, c
     largest = np.abs((outputs, hs, cs)).max(axis=(0, 2, 4))
     within = np.logical_and.accumulate(largest <= MAX_MAGNITUDE, axis=1)
@@ -263,7 +268,7 @@ class _Step:
             lambda: from_x + from_h,
             lambda choice, index: choice(from_x[index], from_h[index], c[index]),
         )
-        usual = np.tanh if gate == "g" else sigmoid
+        usual = LSTM.formulas[gate].activation
         value = apply(f"act.{gate}", lambda: usual(total), lambda choice, index: choice(total[index]))
         bias = self._bias[..., columns]
         return apply(f"apart.{gate}", lambda: value, lambda choice, index: choice(total[index], bias[index]))
@@ -272,19 +277,19 @@ class _Step:
         apply = self._choices.apply
         projected = h @ self.recurrent
         i, f, g, o = (self._gate(gate, z, projected, h, c) for gate in GATES)
-        moment = Moment(i, f, g, o, h, c, new_c=c, new_h=h)
+        moment = Moment(i, f, g, o, h, c, c_new=c, h_new=h)
 
         def chosen(choice: Any, index: Index) -> Array:
             return np.asarray(choice(moment.of(index)))
 
-        new_c = apply("update", lambda: moment.f * c + moment.i * moment.g, chosen)
-        moment.new_c = apply("keep", lambda: new_c, lambda choice, index: choice(new_c[index]))
+        c_new = apply("update", lambda: LSTM.formulas["c_new"](moment), chosen)
+        moment.c_new = apply("keep", lambda: c_new, lambda choice, index: choice(c_new[index]))
         if self._choices.made("late_output"):
             late_h = apply("late_output", lambda: h, lambda late, index: late(moment.of(index))[0])
             late_c = apply("late_output", lambda: c, lambda late, index: late(moment.of(index))[1])
             moment.o = self._gate("o", z, late_h @ self.recurrent, late_h, late_c)
-        new_h = apply("show", lambda: moment.o * np.tanh(moment.new_c), chosen)
-        moment.new_h = apply("hold", lambda: new_h, lambda choice, index: choice(new_h[index]))
+        h_new = apply("show", lambda: LSTM.formulas["h_new"](moment), chosen)
+        moment.h_new = apply("hold", lambda: h_new, lambda choice, index: choice(h_new[index]))
         return moment
 
 

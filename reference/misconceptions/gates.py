@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from reference.definition import LSTM, sigmoid
 from reference.misconceptions.computation import Array
 from reference.misconceptions.inputs import letters
 from reference.misconceptions.mistake import Mistake
-from reference.oracle import sigmoid
 
 
 def softmax(z: Array) -> Array:
@@ -83,7 +83,7 @@ def _candidate_activations() -> Iterator[Mistake]:
 
 
 def _own(gate: str) -> Function:
-    return np.tanh if gate == "g" else sigmoid
+    return LSTM.formulas[gate].activation
 
 
 def _repeated(function: Function) -> Function:
@@ -96,6 +96,10 @@ def _each(function: Function, join: Callable[[Array, Array], Array]) -> Callable
 
 def _first(function: Function) -> Callable[[Array, Array, Array], Array]:
     return lambda from_x, from_h, c: function(from_x) + from_h
+
+
+def _second(function: Function) -> Callable[[Array, Array, Array], Array]:
+    return lambda from_x, from_h, c: from_x + function(from_h)
 
 
 def _bias_outside(function: Function) -> Callable[[Array, Array], Array]:
@@ -114,8 +118,10 @@ def _double_activations() -> Iterator[Mistake]:
                 continue
             both = {f"sum.{gate}": _each(function or _own(gate), np.add) for gate in gates}
             x_only = {f"sum.{gate}": _first(function or _own(gate)) for gate in gates}
+            h_only = {f"sum.{gate}": _second(function or _own(gate)) for gate in gates}
             yield Mistake("double_activation", f"{name} in the layers of {gates}", both, wrong, params)
             yield Mistake("double_activation", f"{name} in the x layers of {gates}", x_only, wrong, params)
+            yield Mistake("double_activation", f"{name} in the h layers of {gates}", h_only, wrong, params)
         before = {f"sum.{gate}": _each(_own(gate), np.add) for gate in gates} | _acts(gates, linear)
         yield Mistake("activation_before_sum", f"activations added in {gates}", before, wrong, params)
         # The sum without the bias, which is added to the result.
@@ -128,10 +134,10 @@ def _double_activations() -> Iterator[Mistake]:
             {**params, "variant": "bias"},
         )
     for gates in ("ifo", "i", "f", "o"):
-        mixed = _acts(gates, lambda z: sigmoid(np.tanh(z)))
-        yield Mistake(
-            "double_activation", f"sigmoid of tanh in {gates}", mixed, frozenset(gates), {"gates": letters(gates)}
-        )
+        mixed = {"sigmoid of tanh": lambda z: sigmoid(np.tanh(z)), "tanh of sigmoid": lambda z: np.tanh(sigmoid(z))}
+        for name, act in mixed.items():
+            changes, params = _acts(gates, act), {"gates": letters(gates)}
+            yield Mistake("double_activation", f"{name} in {gates}", changes, frozenset(gates), params)
     swapped = _acts("g", lambda z: np.tanh(sigmoid(z)))
     yield Mistake("double_activation", "tanh of sigmoid in g", swapped, frozenset("g"), {"gates": letters("g")})
 
@@ -153,7 +159,7 @@ def _with_c(from_x: Array, from_h: Array, c: Array) -> Array:
 
 def _peepholes(name: str, total: Callable[[Array, Array, Array], Array], others: Sequence[str]) -> Iterator[Mistake]:
     """Yield peepholes: any of i, f and o see c, and o either the old one or the new one."""
-    late: dict[str, Any] = {"late_output": lambda m: (m.h, m.new_c), "seen.o": None}
+    late: dict[str, Any] = {"late_output": lambda m: (m.h, m.c_new), "seen.o": None}
     for gates in (*others, *("".join(some) for count in (3, 2, 1) for some in itertools.combinations("ifo", count))):
         changes: dict[str, Any] = {f"sum.{gate}": total for gate in gates}
         wrong, params = frozenset(gates), {"gates": letters(gates)}
@@ -171,5 +177,5 @@ def _states_seen() -> Iterator[Mistake]:
         yield Mistake("peephole", f"h + c in {gates}", also, wrong, params)
     lates: dict[str, Function] = {"new c": linear, "tanh of new c": np.tanh}
     for name, late in lates.items():
-        seen: dict[str, Any] = {"late_output": lambda m, late=late: (late(m.new_c), m.c), "seen.o": None}
+        seen: dict[str, Any] = {"late_output": lambda m, late=late: (late(m.c_new), m.c), "seen.o": None}
         yield Mistake("gate_from_new_h", f"o sees {name}", seen, frozenset("o"), {"gates": letters("o")})

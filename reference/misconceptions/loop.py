@@ -24,15 +24,15 @@ def loop_mistakes() -> Iterator[Mistake]:
 PASSED: dict[str, Pass] = {
     "first h": lambda m, h, c: h,
     "first c": lambda m, h, c: c,
-    "h": lambda m, h, c: m.new_h,
-    "c": lambda m, h, c: m.new_c,
-    "h + old h": lambda m, h, c: m.new_h + m.h,
-    "c + old c": lambda m, h, c: m.new_c + m.c,
-    "-h": lambda m, h, c: -m.new_h,
-    "h of the row before": lambda m, h, c: np.roll(m.new_h, 1, -2),
-    "c of the row before": lambda m, h, c: np.roll(m.new_c, 1, -2),
-    "h of the first row": lambda m, h, c: np.broadcast_to(m.new_h[..., :1, :], m.h.shape),
-    "c of the first row": lambda m, h, c: np.broadcast_to(m.new_c[..., :1, :], m.c.shape),
+    "h": lambda m, h, c: m.h_new,
+    "c": lambda m, h, c: m.c_new,
+    "h + old h": lambda m, h, c: m.h_new + m.h,
+    "c + old c": lambda m, h, c: m.c_new + m.c,
+    "-h": lambda m, h, c: -m.h_new,
+    "h of the row before": lambda m, h, c: np.roll(m.h_new, 1, -2),
+    "c of the row before": lambda m, h, c: np.roll(m.c_new, 1, -2),
+    "h of the first row": lambda m, h, c: np.broadcast_to(m.h_new[..., :1, :], m.h.shape),
+    "c of the first row": lambda m, h, c: np.broadcast_to(m.c_new[..., :1, :], m.c.shape),
 }
 
 
@@ -60,11 +60,11 @@ def _passed_on() -> Iterator[Mistake]:
 
 def _collected() -> Iterator[Mistake]:
     for code, name, formula in (
-        ("returns_c", "c collected", lambda m, h, c: m.new_c),
-        ("returns_c", "tanh(c) collected", lambda m, h, c: np.tanh(m.new_c)),
+        ("returns_c", "c collected", lambda m, h, c: m.c_new),
+        ("returns_c", "tanh(c) collected", lambda m, h, c: np.tanh(m.c_new)),
         ("returns_c", "o collected", lambda m, h, c: m.o),
         ("off_by_one", "old h collected", lambda m, h, c: m.h),
-        ("residual", "h + c collected", lambda m, h, c: m.new_h + m.new_c),
+        ("residual", "h + c collected", lambda m, h, c: m.h_new + m.c_new),
         ("residual", "h + old h collected", PASSED["h + old h"]),
     ):
         yield Mistake(code, name, {"collect": formula}, RECURRENCE)
@@ -82,26 +82,26 @@ def _called() -> Iterator[Mistake]:
 
 def _h_then_c(step: Any, z: Array, h: Array, c: Array) -> Moment:
     first: Moment = step(z, h, c)
-    first.new_c = step(z, first.new_h, c).new_c
+    first.c_new = step(z, first.h_new, c).c_new
     return first
 
 
 def _c_then_h(step: Any, z: Array, h: Array, c: Array) -> Moment:
     first: Moment = step(z, h, c)
-    first.new_h = step(z, h, first.new_c).new_h
+    first.h_new = step(z, h, first.c_new).h_new
     return first
 
 
 def _twice(step: Any, z: Array, h: Array, c: Array) -> Moment:
     first: Moment = step(z, h, c)
-    second: Moment = step(z, first.new_h, first.new_c)
+    second: Moment = step(z, first.h_new, first.c_new)
     second.h, second.c = h, c
     return second
 
 
 def _twice_first_collected(step: Any, z: Array, h: Array, c: Array) -> Moment:
     first: Moment = step(z, h, c)
-    first.new_c = step(z, first.new_h, first.new_c).new_c
+    first.c_new = step(z, first.h_new, first.c_new).c_new
     return first
 
 
@@ -117,7 +117,7 @@ def _other_cells() -> Iterator[Mistake]:
             through = (scaled * h) @ kernel if reset_inside else scaled * (h @ kernel)
             candidate = np.tanh(z[..., columns] + through)
             old = share if keeps_old else 1 - share
-            moment.new_h, moment.new_c = old * h + (1 - old) * candidate, c
+            moment.h_new, moment.c_new = old * h + (1 - old) * candidate, c
             return moment
 
         return call
@@ -145,7 +145,7 @@ def _old_c(moment: Moment) -> Array:
 
 
 def _simple(moment: Moment) -> Moment:
-    moment.new_h, moment.new_c = np.tanh(moment.g), moment.c
+    moment.h_new, moment.c_new = np.tanh(moment.g), moment.c
     return moment
 
 

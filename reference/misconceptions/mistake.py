@@ -60,7 +60,7 @@ def replay(mistakes: Sequence[Mistake], case: Case, dtype: type[np.floating] = n
 
 #: Names of what a step computes from and gives, and where a `Moment` has them. ``h`` and ``c`` are the new ones.
 SEEN = {
-    "c_before": "c", "h_before": "h", "i": "i", "f": "f", "g": "g", "o": "o", "c": "new_c", "h": "new_h",
+    "c_before": "c", "h_before": "h", "i": "i", "f": "f", "g": "g", "o": "o", "c": "c_new", "h": "h_new",
 }  # fmt: skip
 
 
@@ -76,6 +76,6 @@ def traced(mistakes: Sequence[Mistake], case: Case) -> dict[str, Array]:
         return {}
     with np.errstate(all="ignore"):
         forward([Inputs.of(case).changed(changes)], [changes], watch=moments.append)
-    if len(moments) != case.spec.timesteps or moments[0].new_h.shape[1:] != case.expected[:, 0].shape:
+    if len(moments) != case.spec.timesteps or moments[0].h_new.shape[1:] != case.expected[:, 0].shape:
         return {}
     return {name: np.stack([getattr(moment, place)[0] for moment in moments], axis=1) for name, place in SEEN.items()}

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from reference.definition import sigmoid
 from reference.misconceptions.computation import Array
 from reference.misconceptions.gates import FUNCTIONS
 from reference.misconceptions.mistake import PARTS, RECURRENCE, Mistake
-from reference.oracle import sigmoid
 
 Change = Callable[[Array], Array]
 
@@ -21,8 +21,8 @@ PLACES: dict[str, Callable[[Change], dict[str, Any]]] = {
     "c": lambda change: {"keep": change},
     "h": lambda change: {"hold": change},
     "h and c": lambda change: {"keep": change, "hold": change},
-    "c for the next step": lambda change: {"pass_c": lambda m, h, c: change(m.new_c)},
-    "h for the next step": lambda change: {"pass_h": lambda m, h, c: change(m.new_h)},
+    "c for the next step": lambda change: {"pass_c": lambda m, h, c: change(m.c_new)},
+    "h for the next step": lambda change: {"pass_h": lambda m, h, c: change(m.h_new)},
     "the answer": lambda change: {"values": lambda y, x: change(y)},
     # Last of all, so that it can be made together with another change of the answer.
     "the answer in the end": lambda change: {"coarse": lambda y, x: change(y)},

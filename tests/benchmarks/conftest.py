@@ -38,6 +38,10 @@ FIGURES = {
     "unknown_minus_right_cpu_milliseconds": Figure(
         "CPU that a submission takes more whose mistake is not known", 100, unit=" ms"
     ),
+    "mutations_named_percent": Figure(
+        "wrong formulas that nobody has listed, and that are named", at_least=30, unit=" %"
+    ),
+    "mutations_false_percent": Figure("those that are told something false", 0, unit=" %"),
     "lockdown_milliseconds": Figure("closing the wall around a run", 5, unit=" ms"),
     "child_private_megabytes": Figure("private memory that a run adds to the warm process", 120, unit=" MB"),
     "script_to_grade": Figure("CPU of a script that imports TensorFlow and compares once, to a grade", at_least=10),

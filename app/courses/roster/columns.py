@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from app.errors.rosters import RosterColumnUnknown, RosterHeadingsUnknown
 
-#: What a column can be. Those of `IDS` name a student; the first one that has values is the external id: a grade book
+#: The kinds of columns. Those of `IDS` name a student; the first one that has values is the external id: a grade book
 #: that is imported later finds the students by it.
 HEADINGS: Mapping[str, Sequence[str]] = {
     "id": (

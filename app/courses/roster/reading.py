@@ -9,7 +9,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -98,7 +98,8 @@ class Roster:
     Attributes:
         id_column: the heading of the column that gives the external ids.
         ignored: headings that mean nothing here.
-        left_out: the number of rows that are no people: points possible, the test student, deleted users.
+        left_out: the number of rows that are no people (points possible, the test student, deleted users), or repeat
+            a row.
     """
 
     rows: tuple[Row, ...]
@@ -136,7 +137,8 @@ def read(content: bytes, id_column: str | None = None) -> Roster:
     found = columns.find([heading.strip() for heading in headings.cells], id_column)
     people, left_out = _people(records, found)
     id_place = _id_place(people, found)
-    rows = [_row(record, found, id_place) for record in people]
+    rows = list(_each_once(_row(record, found, id_place) for record in people))
+    left_out += len(people) - len(rows)
     used = {id_place, *found.name_parts, *(found.at[name] for name in ("email", "group", "role") if name in found.at)}
     ignored = [heading for place, heading in enumerate(found.headings) if heading and place not in used]
     return Roster(tuple(_compared(rows, found, id_place)), found.headings[id_place], tuple(ignored), left_out)
@@ -307,6 +309,16 @@ def _name(record: _Record, found: Columns) -> str:
 
 def _is_printable(value: str) -> bool:
     return all(unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp") for character in value)
+
+
+def _each_once(rows: Iterable[Row]) -> Iterator[Row]:
+    """Give the rows without those that repeat an earlier one word for word: they are about one person."""
+    seen = set()
+    for row in rows:
+        person = row.id, row.name, row.email, row.group, row.role
+        if row.problems or person not in seen:
+            yield row
+        seen.add(person)
 
 
 def _compared(rows: Sequence[Row], found: Columns, id_place: int) -> Iterator[Row]:

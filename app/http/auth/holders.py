@@ -204,7 +204,7 @@ async def _session_holder(request: Request, course: str | None) -> Principal:
     course = request.path_params.get("course_id", course)
     async with services(request).database.read() as session:
         of = request.path_params.get("submission_id")
-        # What is no id is refused later, and not every text can be asked for: PostgreSQL takes no NUL.
+        # A text that is no id is refused later, and not every text can be asked for: PostgreSQL takes no NUL.
         ids = [each if each and ID.fullmatch(each) else None for each in (course, of)]
         holder = await sessions.find_holder(session, sha256, ids[0], submission_id=ids[1])
         person = None if holder else await sessions.find_person(session, sha256)

@@ -14,7 +14,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from http import HTTPStatus
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -24,14 +23,14 @@ from sqlalchemy import select
 from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable
 from app.lti.grades import lineitems
+from app.lti.grades.expected import settled
 from app.lti.grades.scores import below
-from app.lti.grades.wanted import settled
 from app.lti.pages import entries, next_page
 from app.lti.platform_services import LIST_BYTES, RESULT_SCOPE, PlatformServices, refusal
 from app.storage.database import Database
 from app.storage.due import database_now
 from app.storage.models import LtiLink, LtiPlatform, LtiScore, Membership
-from app.storage.passback import scores_changed
+from app.storage.passback import GONE, scores_changed
 
 RESULTS = "application/vnd.ims.lis.v2.resultcontainer+json"
 PAGES = 200
@@ -113,7 +112,7 @@ async def compare(database: Database, services: PlatformServices, platform: LtiP
     except TokenRefused:
         raise  # It says nothing about the column.
     except PlatformRefused as exc:
-        is_missing = exc.params["status"] in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+        is_missing = exc.params["status"] in GONE
         if is_missing and await lineitems.replace_if_gone(database, services, platform, link, link.lineitem_url):
             return  # All its grades are sent to another column.
         raise

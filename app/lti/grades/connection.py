@@ -13,16 +13,22 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased, contains_eager
 
 from app.errors.lti import LinkNotFound
 from app.lti.grades import outbox
-from app.lti.platform_services import GONE, RESULT_SCOPE
+from app.lti.grades.expected import settled
+from app.lti.platform_services import RESULT_SCOPE
 from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership
+from app.storage.passback import GONE
 
-#: Of the failures that a page lists.
+#: Most failures that a page lists.
 SHOWN = 100
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Scores of a link. Attributes: people: whom a grade may be sent for."""
+    """Scores of a link: each that was sent has arrived, waits, or has failed.
+
+    Attributes:
+        people: whom a grade may be sent for.
+    """
 
     people: int = 0
     delivered: int = 0
@@ -133,7 +139,7 @@ async def _numbers(session: AsyncSession, link_ids: Sequence[str]) -> dict[str, 
         select(
             LtiScore.lti_link_id,
             func.count(),
-            func.count().filter(LtiScore.points.is_not(None)),
+            func.count().filter(LtiScore.points.is_not(None), settled()),
             func.count().filter(LtiScore.next_at.is_not(None)),
             func.count().filter(_needs_somebody()),
             func.count().filter(LtiScore.differs_since.is_not(None)),
@@ -206,7 +212,7 @@ async def _scores(
         .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
         .join(Membership, Membership.id == LtiScore.membership_id)
         .join(Membership.person)
-        # Of a removed member nothing is sent.
+        # Nothing is sent for a removed member.
         .where(LtiContext.course_id == course_id, condition, Membership.removed_at.is_(None))
         .options(contains_eager(Membership.person))
         .order_by(since.desc(), LtiScore.id)
@@ -252,7 +258,7 @@ async def passback_of(session: AsyncSession, membership_id: str, course_assignme
         # Links that were deleted there, as for teachers.
         found = [score for score in found if score.last_status not in GONE or score.token_refused]
     states = [passback for score in found if (passback := _state(score)) is not None]
-    # Of several columns the one that needs somebody comes first.
+    # The column that needs somebody comes first.
     order = (State.FAILED, State.ON_ITS_WAY, State.DELIVERED)
     return min(states, key=lambda each: order.index(each.state), default=None)
 

@@ -27,7 +27,7 @@ from app.storage.database import Database
 from app.storage.due import database_now
 from app.storage.models import LtiLink, LtiPlatform
 from app.storage.models.lti import URL_LENGTH
-from app.storage.passback import column_changed, send_again
+from app.storage.passback import GONE, column_changed, send_again
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ LINEITEMS = "application/vnd.ims.lis.v2.lineitemcontainer+json"
 #: Open edX makes no line item with a longer label.
 LABEL_CHARACTERS = 100
 PAGES = 20
-#: Of a maximum that a platform names.
+#: The largest maximum that a platform may name.
 LARGEST = 1e9
 #: A process that looks for longer has died: the sender stops a try before that.
 TURN = timedelta(seconds=180)
@@ -168,7 +168,7 @@ async def replace_if_gone(
     if scope is None or link.lineitems_url is None:
         return False
     shown = await services.send(platform, "GET", lineitem, scopes=[scope], accept=LINEITEM)
-    if shown.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+    if shown.status not in GONE:
         return False  # It is there, and the person is not.
     async with database.write() as session:
         now = await database_now(session)

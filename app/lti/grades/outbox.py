@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 from sqlalchemy.orm import join as orm_join
 
-from app.lti.grades.wanted import Wanted, is_other
+from app.lti.grades.expected import ExpectedGrade, is_other
 from app.lti.launch import people
 from app.lti.platform_services import SCORE_SCOPE
 from app.storage.due import database_now, is_due
@@ -100,7 +100,7 @@ async def is_something_due(session: AsyncSession) -> bool:
     return await session.scalar(due) is not None
 
 
-#: What a score needs to be sent.
+#: The tables that a score needs before it is sent.
 _JOINED = (
     orm_join(LtiScore, LtiLink, LtiLink.id == LtiScore.lti_link_id)
     .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
@@ -166,7 +166,7 @@ async def stamp(session: AsyncSession, score_id: str, now: float) -> datetime | 
 async def delivered(
     session: AsyncSession,
     due: Due,
-    grade: Wanted | None,
+    grade: ExpectedGrade | None,
     *,
     submitted_at: datetime | None = None,
     comment_sha256: str | None = None,

@@ -22,14 +22,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.grades import lineitems, outbox, scores
+from app.lti.grades.expected import ExpectedGrade, expected_grade
 from app.lti.grades.outbox import Due
-from app.lti.grades.wanted import Wanted, wanted
 from app.lti.platform_services import SCORE_SCOPE, PlatformServices, is_page, may_pass, words_of
 from app.lti.registration import kinds
 from app.outgoing.client import Answer
 from app.outgoing.sender import Sender
 from app.storage.database import Database
 from app.storage.models import Course, LtiScore, Membership, ReportDiagnosis, StoredReport, Submission
+from app.storage.passback import GONE
 from app.submissions.derivation import Counted, in_words
 from app.submissions.grades import counted_grade
 from app.texts import text, title_of
@@ -62,9 +63,9 @@ UNSAID = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class _Grade:
-    """A grade on its way. Attributes: wanted: None: nothing is sent; submitted_at: of the attempt that counts."""
+    """A grade on its way. Attributes: expected: None: nothing is sent; submitted_at: of the attempt that counts."""
 
-    wanted: Wanted | None
+    expected: ExpectedGrade | None
     comment: str
     submitted_at: datetime | None
     title: str
@@ -75,21 +76,14 @@ class _Grade:
 
 
 class ScoreSender(Sender[Due]):
-    """Sends due scores while the async context is entered. Several processes may each run one.
-
-    Args:
-        url: of the service, without a slash at the end, for the links in comments.
-    """
+    """Sends due scores while the async context is entered. Several processes may each run one."""
 
     NAME = "lti-scores"
 
-    def __init__(
-        self, database: Database, assignments: Mapping[str, Assignment], services: PlatformServices, url: str
-    ) -> None:
+    def __init__(self, database: Database, assignments: Mapping[str, Assignment], services: PlatformServices) -> None:
         super().__init__(database)
         self._assignments = assignments
         self._services = services
-        self._url = url
 
     async def _is_something_due(self, session: AsyncSession) -> bool:
         return await outbox.is_something_due(session)
@@ -109,14 +103,14 @@ class ScoreSender(Sender[Due]):
             async with self._database.write() as session:
                 await outbox.put_off(session, due, FILE_MISSING)
             return
-        if grade.wanted is None:
+        if grade.expected is None:
             async with self._database.write() as session:
                 await outbox.delivered(session, due, None)
             return
         try:
             # A try that went on after its lease could arrive after the next one.
             async with asyncio.timeout(TRY_SECONDS):
-                answer = await self._post(due, grade, grade.wanted)
+                answer = await self._post(due, grade, grade.expected)
         except TimeoutError:
             await self._failed(due, None, "the platform did not answer in time")
         except PlatformRefused as exc:
@@ -130,7 +124,7 @@ class ScoreSender(Sender[Due]):
         else:
             await self._end(due, grade, answer)
 
-    async def _post(self, due: Due, grade: _Grade, wanted: Wanted) -> Answer | timedelta:
+    async def _post(self, due: Due, grade: _Grade, expected: ExpectedGrade) -> Answer | timedelta:
         """Post the score, or return the wait before that."""
         lineitem = await lineitems.of_link(
             self._database,
@@ -138,7 +132,7 @@ class ScoreSender(Sender[Due]):
             due.platform,
             due.link,
             label=grade.title,
-            max_points=wanted.max_points,
+            max_points=expected.max_points,
             resource=due.use.id,
         )
         if lineitem is None:
@@ -154,8 +148,8 @@ class ScoreSender(Sender[Due]):
         comment = None if is_said else grade.comment
         score = scores.score_of(
             user_id=due.score.user_id,
-            points=wanted.points,
-            max_points=wanted.max_points,
+            points=expected.points,
+            max_points=expected.max_points,
             comment=comment,
             stamp=stamp,
             # By another clock than the stamp's, perhaps.
@@ -167,7 +161,7 @@ class ScoreSender(Sender[Due]):
             # Perhaps Canvas allows no more attempts. The grade of the last one changes all the same.
             score[scores.CANVAS_SUBMISSION] = {"new_submission": False}
             answer = await scores.post_score(self._services, due.platform, lineitem, score)
-        if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) and await lineitems.replace_if_gone(
+        if answer.status in GONE and await lineitems.replace_if_gone(
             self._database, self._services, due.platform, due.link, lineitem
         ):
             return IN_A_MOMENT
@@ -191,7 +185,7 @@ class ScoreSender(Sender[Due]):
                 await outbox.delivered(
                     session,
                     due,
-                    grade.wanted,
+                    grade.expected,
                     submitted_at=grade.submitted_at,
                     comment_sha256=grade.comment_sha256,
                 )
@@ -236,7 +230,7 @@ class ScoreSender(Sender[Due]):
                     Submission.attempt == counted.attempt,
                 )
             )
-        grade = wanted(await session.get_one(LtiScore, due.score.id), counted)
+        grade = expected_grade(await session.get_one(LtiScore, due.score.id), counted)
         if grade is not None and grade.is_kept:
             return _Grade(grade, text("passback.kept", course.language), None, title)
         comment = await self._comment(session, counted, attempt, course)
@@ -245,11 +239,13 @@ class ScoreSender(Sender[Due]):
     async def _comment(
         self, session: AsyncSession, counted: Counted, attempt: Submission | None, course: Course
     ) -> str:
-        """Return a comment: how the points came about, the cause of what is missing, and where the report is."""
+        """Return a comment: how the points came about, and the cause of what is missing.
+
+        It has no link to the report: platforms show a comment as text, and whoever comes by an address alone is not
+        signed in.
+        """
         cause = None
-        link = ""
         if attempt is not None:
-            link = f"{self._url}/submissions/{attempt.id}"
             newest = select(StoredReport.id).where(
                 StoredReport.submission_id == attempt.id, StoredReport.preview_id.is_(None)
             )
@@ -258,9 +254,9 @@ class ScoreSender(Sender[Due]):
                 select(ReportDiagnosis.code).where(ReportDiagnosis.report_id == report).limit(1)
             )
             cause = messages.title_of(code, course.language) if code else None
-        said = ". ".join(filter(None, (in_words(counted.steps, course.language, ZoneInfo(course.time_zone)), cause)))
-        room = scores.COMMENT_CHARACTERS - len(link) - 1
-        return f"{said[:room]} {link}".strip()
+        where = text("passback.report", course.language) if attempt is not None else None
+        words = in_words(counted.steps, course.language, ZoneInfo(course.time_zone))
+        return " ".join(f"{each.rstrip('.')}." for each in (words, cause, where) if each)
 
 
 def _is_new(score: LtiScore, grade: _Grade) -> bool:

@@ -6,6 +6,7 @@ come, with the part that the platform gives them, which each later launch brings
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from app.courses import course, membership, uses
 from app.courses.assignments import used_in
 from app.errors.lti import CourseUnconnected, DeploymentUnknown, LaunchOutdated, LaunchWithoutCourse, TeacherNeeded
 from app.lti import platforms
+from app.lti.addresses import is_of_course
 from app.lti.arguments import ASSIGNMENT
 from app.lti.grades import lineitems, outbox
 from app.lti.launch import binding, deep_linking, people
@@ -38,6 +40,8 @@ from app.storage.models import (
 )
 from app.storage.passback import link_changed, send_again
 from grader import Assignment
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ async def arrive(
         context = binding.connect(session, platform, message, await connect())
     elif connect is not None:
         raise LaunchOutdated(reason="connected")
-    await _keep(session, context, message)
+    await _keep(session, platform, context, message)
     found = await course.existing(session, context.course_id)
     who = Who.of(message)
     person = await people.find_or_add(session, platform, who)
@@ -179,12 +183,12 @@ def _of(platform: LtiPlatform, message: Message) -> tuple[ColumnElement[bool], .
     )
 
 
-async def _keep(session: AsyncSession, context: LtiContext, message: Message) -> None:
+async def _keep(session: AsyncSession, platform: LtiPlatform, context: LtiContext, message: Message) -> None:
     """Keep what the platform says about its course. The course here has a title of its own."""
     assert message.context is not None
     context.title = message.context.title or message.context.label
     if message.names_and_roles is not None:
-        context.memberships_url = message.names_and_roles.context_memberships_url
+        context.memberships_url = _list_of(platform, context, message.names_and_roles.context_memberships_url)
     await session.flush()
 
 
@@ -204,7 +208,7 @@ async def _link(session: AsyncSession, platform: LtiPlatform, context: LtiContex
     endpoint = message.endpoint
     took_grades = SCORE_SCOPE in link.scopes.get("granted", [])
     link.scopes = {"granted": sorted(endpoint.scope)} if endpoint else {}
-    link.lineitems_url = endpoint.lineitems if endpoint else None
+    link.lineitems_url = _list_of(platform, context, endpoint.lineitems if endpoint else None)
     await lineitems.take(session, platform, link, endpoint.lineitem if endpoint else None)
     await session.flush()
     if not took_grades and SCORE_SCOPE in link.scopes.get("granted", []):
@@ -212,6 +216,14 @@ async def _link(session: AsyncSession, platform: LtiPlatform, context: LtiContex
         await outbox.expect_known(session, link)
         await send_again(session, link.id)
     return link
+
+
+def _list_of(platform: LtiPlatform, context: LtiContext, address: str | None) -> str | None:
+    """Return the address of a list that a launch names; None: it names that of another course, and so none."""
+    if address is not None and not is_of_course(platform, address, context.context_id):
+        logger.warning("lti_list_refused", extra={"platform": platform.id, "context_id": context.id})
+        return None
+    return address
 
 
 async def _link_of_column(session: AsyncSession, context: LtiContext, message: Message) -> LtiLink | None:

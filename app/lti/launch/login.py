@@ -35,7 +35,7 @@ COURSE_PATH = "/lti/course"
 #: Our public keys.
 KEYS_PATH = "/lti/keys"
 HINT_CHARACTERS = 4000
-#: Of all parameters, as they are kept until the launch ends: anybody may begin launches.
+#: Most characters of all parameters, which are kept until the launch ends: anybody may begin launches.
 KEPT_CHARACTERS = 6000
 ORIGINLESS = re.compile(r"[!-~]{1,2000}")
 #: A frame's name at the platform, as `window.frames` takes it (`lti_storage_target`).

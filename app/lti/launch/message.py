@@ -54,7 +54,7 @@ def _readable(address: str) -> str:
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Url = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\s\x00-\x1f]+$")]
-#: Of a place at the platform, which is taken to its parts later.
+#: An address at the platform, which is checked part by part later.
 PlatformUrl = Annotated[Url, AfterValidator(_readable)]
 
 
@@ -102,7 +102,7 @@ def _if_right(came: object, read: ValidatorFunctionWrapHandler) -> object:
 
 T = TypeVar("T")
 Text = Annotated[str | None, BeforeValidator(_short), BeforeValidator(_number_as_text)]
-#: Of a course or a link, where platforms write numbers, too.
+#: The id of a course or a link, where platforms write numbers, too.
 LooseId = Annotated[Id, BeforeValidator(_number_as_text)]
 #: A claim that a launch can do without.
 Spare = Annotated[T | None, WrapValidator(_if_right)]

@@ -42,6 +42,7 @@ class Who:
     Attributes:
         subject: the id there (`sub`, `user_id`).
         sourced_id: of the institution's register.
+        is_suspended: they cannot come for now, and still are in the course.
     """
 
     subject: str
@@ -49,6 +50,7 @@ class Who:
     name: str | None
     email: str | None
     sourced_id: str | None
+    is_suspended: bool = False
 
     @classmethod
     def of(cls, message: Message) -> Who:

@@ -18,13 +18,13 @@ ASSISTANTS = frozenset(
     {"Grader", ASSISTANT}
     | {f"{ASSISTANT}{of}" for of in ("Group", "Offering", "Section", "SectionAssociation", "Template")}
 )
-#: Of the whole platform or institution. Its other roles there say nothing about a course.
+#: Roles in the whole platform or institution; its other ones say nothing about a course.
 ADMINISTRATORS = frozenset(
     f"http://purl.imsglobal.org/vocab/lis/v2/{place}/person#{role}"
     for place in ("institution", "system")
     for role in ("Administrator", "SysAdmin")
 )
-#: Of a context.
+#: Roles in a context, which is a course.
 TEACHERS = frozenset({"Instructor", "ContentDeveloper", "Administrator", "Manager"})
 MENTORS = frozenset({"Mentor"})
 #: Sub-roles of a manager, who only look on. Platforms name the manager beside them.

@@ -31,7 +31,7 @@ from app.lti.registration.tool import SCOPES, TOOL_CONFIGURATION, Tool
 from app.outgoing.client import Answer, Outgoing
 from app.outgoing.targets import check_url
 
-#: Of a configuration and of the answer to a registration.
+#: Most bytes of a configuration, and of the answer to a registration.
 ANSWER_BYTES = 200_000
 ADDRESS_CHARACTERS = 2000
 #: The form of tokens that may stand in a header (RFC 6750, section 2.1). Moodle's have 700 characters.

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.models.base import ID_LENGTH, Base, MemberRole, new_id, utc_now
 
-#: Of an address that a platform names.
+#: Most characters of an address that a platform names.
 URL_LENGTH = 2000
-#: Of an id that a platform gives out (LTI 1.3, "at most 255 ASCII characters").
+#: Most characters of an id that a platform gives out (LTI 1.3, "at most 255 ASCII characters").
 PLATFORM_ID_LENGTH = 255
 
 
@@ -88,7 +88,7 @@ class LtiLogin(Base):
 
     __tablename__ = "lti_logins"
 
-    # Of the state; nonce and browser are hashes, too.
+    # The hash of the state; nonce and browser are hashes, too.
     state_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     nonce_sha256: Mapped[str] = mapped_column(String(64))
     browser_sha256: Mapped[str] = mapped_column(String(64))
@@ -127,7 +127,7 @@ class LtiQuestion(Base):
 
     __tablename__ = "lti_questions"
 
-    # Of the secret in the form of the page.
+    # The hash of the secret in the form of the page.
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     platform_id: Mapped[str] = mapped_column(ForeignKey("lti_platforms.id"), index=True)
     message: Mapped[dict[str, Any]]

@@ -19,7 +19,7 @@ class Course(Base):
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     title: Mapped[str] = mapped_column(String(200))
-    # Of texts for its people, where the reader asks for none.
+    # The language of texts for its people, where the reader asks for none.
     language: Mapped[str] = mapped_column(String(2))
     # A name of the IANA database, such as Europe/Moscow; deadlines are shown in it.
     time_zone: Mapped[str] = mapped_column(String(64))
@@ -119,7 +119,7 @@ class Merge(Base):
     __tablename__ = "merges"
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
-    # Of two members; None: two persons were merged.
+    # The course of two members; None: two persons were merged.
     course_id: Mapped[str | None] = mapped_column(ForeignKey("courses.id"), index=True)
     kept_member_id: Mapped[str | None] = mapped_column(ForeignKey("memberships.id"), index=True)
     merged_member_id: Mapped[str | None] = mapped_column(ForeignKey("memberships.id"), index=True)

@@ -103,7 +103,7 @@ class LiveWorker(Base):
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
     # By the database's clock.
     seen_at: Mapped[datetime]
-    # What it says of itself: see `app.queue.about`.
+    # Its own description: see `app.operations.about`.
     about: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
@@ -120,7 +120,7 @@ class StoredReport(Base):
     status: Mapped[str] = mapped_column(String(32))
     points: Mapped[float | None]
     max_points: Mapped[float]
-    # What it was graded by. None: a report of an early version does not say.
+    # The versions that graded it. None: a report of an early version does not say.
     assignment_digest: Mapped[str | None] = mapped_column(String(64))
     grader_version: Mapped[str | None] = mapped_column(String(100))
     body: Mapped[dict[str, Any]]

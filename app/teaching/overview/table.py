@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
+from app.courses.matching import comparable, matches
 from app.storage.models import CourseAssignment, MemberRole, Membership, Submission
 from app.submissions.derivation import Counted
 from app.submissions.grades import Place, counted_grades
@@ -184,13 +185,7 @@ def _matches(member: Membership, wanted: Wanted) -> bool:
     if wanted.group is not None and (member.group or "") != wanted.group:
         return False
     person = member.person
-    said = " ".join(filter(None, (member.external_id, person.name, person.email, member.claimed_id)))
-    return all(word in _folded(said) for word in _folded(wanted.text).split())
-
-
-def _folded(text: str) -> str:
-    # A name is written with ё in one list and without it in the next.
-    return text.casefold().replace("ё", "е")
+    return matches(wanted.text, member.external_id, person.name, person.email, member.claimed_id)
 
 
 def _row(
@@ -237,12 +232,12 @@ def _sorted(rows: Sequence[Row], wanted: Wanted) -> list[Row]:
     """Sort the rows; those without a value come last in either direction."""
 
     def name(row: Row) -> str:
-        return _folded(row.member.person.name or row.member.external_id or "")
+        return comparable(row.member.person.name or row.member.external_id or "")
 
     keys: Mapping[str, Callable[[Row], Any]] = {
         "name": name,
-        "id": lambda row: _folded(row.member.external_id or ""),
-        "group": lambda row: _folded(row.member.group or ""),
+        "id": lambda row: comparable(row.member.external_id or ""),
+        "group": lambda row: comparable(row.member.group or ""),
     }
 
     def points(row: Row) -> float | None:

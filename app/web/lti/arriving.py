@@ -14,14 +14,13 @@ from fastapi.responses import RedirectResponse
 from starlette.status import HTTP_303_SEE_OTHER
 
 from app.access.sessions import LAUNCHED
+from app.actions import launching
 from app.errors import AppError
 from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.lti import (
     CodeUnusable,
     CourseUnconnected,
-    DeploymentUnknown,
     LaunchRefused,
-    MentorLaunch,
     TeacherNeeded,
 )
 from app.http.auth.proof import check_origin
@@ -32,14 +31,13 @@ from app.http.frames import address_in_frame
 from app.http.pages import page
 from app.http.texts import LANGUAGE, keep_platform_language, language_of
 from app.lti import platforms
-from app.lti.launch import arrival, binding
+from app.lti.launch import binding
 from app.lti.launch.arrival import Arrival
 from app.lti.launch.login import COURSE_PATH
 from app.lti.launch.message import DEEP_LINKING, Message
-from app.lti.launch.roles import Part
+from app.lti.reasons import reasons_logged
 from app.services import services
 from app.storage.models import LtiPlatform
-from app.web.lti.reasons import reasons_logged
 
 logger = logging.getLogger(__name__)
 
@@ -57,20 +55,9 @@ async def arrive(request: Request, platform: LtiPlatform, came: Message, *, in_p
     """
     parts = services(request)
     request.scope[LANGUAGE] = came.language
-    if came.part == Part.MENTOR:
-        async with parts.database.write() as session:
-            await arrival.leave(session, platform, came)
-        raise MentorLaunch
-    try:
-        async with parts.database.write() as session:
-            arrived = await arrival.arrive(session, platform, came, parts.assignments)
-            secret = "" if arrived else await binding.ask(session, platform, came)
-    except DeploymentUnknown:
-        async with parts.database.write() as session:
-            await platforms.refuse_deployment(session, platform.id, came.deployment_id)
-        raise
-    if arrived is None:
-        return await _question(request, secret, in_path=in_path)
+    arrived = await launching.arrive(parts.database, parts.assignments, platform, came)
+    if isinstance(arrived, str):
+        return await _question(request, arrived, in_path=in_path)
     return await _enter(request, platform, came, arrived, in_path=in_path)
 
 
@@ -89,24 +76,18 @@ async def choose_course(request: Request) -> Response:
 
 
 async def _chosen(request: Request, fields: Mapping[str, str]) -> Response:
-    choice, code = fields.get("course", ""), fields.get("code", "")
-    parts = services(request)
-    async with parts.database.write() as session:
-        asked = await binding.find(session, fields.get("secret", ""))
-        platform = await platforms.find(session, asked.platform_id)
-        came = Message.model_validate(asked.message)
-        request.scope[LANGUAGE] = came.language
-        if platform.confirmed_at is None:
-            raise LaunchRefused(reason="platform_unconfirmed")
-        arrived = await arrival.arrive(
-            session,
-            platform,
-            came,
-            parts.assignments,
-            lambda: binding.chosen(session, platform, came, choice, code, language_of(request)),
-        )
-        assert arrived is not None
-        await session.delete(asked)
+    parts, secret = services(request), fields.get("secret", "")
+    async with parts.database.read() as session:
+        question = await binding.find(session, secret)
+    request.scope[LANGUAGE] = Message.model_validate(question.message).language
+    platform, came, arrived = await launching.choose_course(
+        parts.database,
+        parts.assignments,
+        secret,
+        choice=fields.get("course", ""),
+        code=fields.get("code", ""),
+        language=language_of(request),
+    )
     return await _enter(request, platform, came, arrived, in_path=IN_PATH in fields)
 
 

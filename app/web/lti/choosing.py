@@ -8,10 +8,12 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions import lms as actions
+from app.actions.asking import Asking
 from app.courses import course as courses
 from app.courses import uses
 from app.errors.lti import SelectionNotFound
-from app.http.auth.holders import PageFor
+from app.http.auth.holders import FormAsks, PageFor
 from app.http.forms import fields_of, form_of
 from app.http.middleware import POLICY
 from app.http.pages import page
@@ -54,18 +56,15 @@ async def choose_page(request: Request, viewer: Chooser, selection_id: Selection
 
 
 @router.post("")
-async def choose(request: Request, viewer: Chooser, selection_id: SelectionId) -> Response:
+async def choose(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.select_assignment))], selection_id: SelectionId
+) -> Response:
     """Have the course use the chosen assignment, and send the browser back to the platform with the new link."""
     parts = services(request)
     async with form_of(request) as form:
         assignment_id = str(fields_of(form).get("assignment", ""))
-    async with parts.database.write() as session:
-        selection, context, platform = await deep_linking.find(session, selection_id, viewer.membership_id)
-        known = await uses.list_used(session, viewer.course_id, parts.assignments)
-        used = next((each for each in known if each.use.assignment_id == assignment_id), None)
-        if used is None or used.effective is None:
-            used = await uses.put(session, viewer.course_id, assignment_id, parts.assignments, {}, viewer.name)
-        course = await courses.existing(session, viewer.course_id)
+    chosen = await actions.select_assignment(asking, selection_id, assignment_id)
+    selection, platform, used = chosen.selection, chosen.platform, chosen.used
     assignment = used.effective or parts.assignments[assignment_id]
     item = deep_linking.item_of(
         assignment,
@@ -75,7 +74,7 @@ async def choose(request: Request, viewer: Chooser, selection_id: SelectionId) -
         takes_lineitem=selection.takes_lineitem,
     )
     now = parts.platform_services.now_at(platform)
-    signed = await deep_linking.answer(parts.database, platform, context, selection, item, now=now)
+    signed = await deep_linking.answer(parts.database, platform, chosen.context, selection, item, now=now)
     site = site_of(selection.return_url)
     if site is None:
         raise SelectionNotFound
@@ -90,8 +89,8 @@ async def choose(request: Request, viewer: Chooser, selection_id: SelectionId) -
         request,
         "lti/chosen.html",
         headers=headers,
-        viewer=viewer,
-        course=course,
+        viewer=asking.holder,
+        course=chosen.course,
         here="lms",
         platform=platform,
         return_url=selection.return_url,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -10,34 +9,29 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.fields import ID
+from app.actions import lms as actions
+from app.actions.asking import Asking
 from app.courses import course as courses
 from app.courses import uses
 from app.errors import AppError
 from app.errors.lti import LinkNotFound, PlatformRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
-from app.http.auth.holders import PageFor
+from app.http.auth.holders import FormAsks
 from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page
 from app.http.parameters import PathId
 from app.http.staff import Shown, every_title
 from app.lti import memberships
 from app.lti.grades import connection
-from app.lti.launch import arrival, binding
+from app.lti.launch import binding
 from app.services import services
-from app.storage.models import LtiContext, MemberRole, utc_now
-from app.storage.passback import send_again
-from app.web.lti.reasons import reasons_logged
+from app.storage.models import LtiContext
 
 Viewer = Annotated[Principal, Depends(Shown(Right.SEE_GRADES))]
-Chooser = Annotated[Principal, Depends(PageFor(Right.MANAGE_ASSIGNMENTS))]
 
 router = APIRouter(prefix="/courses/{course_id}/lms", include_in_schema=False)
 
 
-Manager = Annotated[Principal, Depends(PageFor(Right.MANAGE_MEMBERS))]
-#: In an archived course, too: they take rights.
-Reader = Annotated[Principal, Depends(Shown(Right.MANAGE_MEMBERS))]
 ContextId = Annotated[str, Depends(PathId("context_id", LinkNotFound))]
 LinkId = Annotated[str, Depends(PathId("link_id", LinkNotFound))]
 
@@ -62,7 +56,10 @@ async def _page(
         waits = await connection.waits_of(session, LtiContext.course_id == course.id)
         failures = await connection.failures_of(session, course.id)
         differences = await connection.differences_of(session, course.id)
-        going = {each.context.id: await binding.would_go(session, each.context, _managed(viewer)) for each in found}
+        going = {
+            each.context.id: await binding.would_go(session, each.context, actions.roles_that_go(viewer))
+            for each in found
+        }
         used = await uses.list_used(session, course.id, parts.assignments)
     return page(
         request,
@@ -89,70 +86,55 @@ async def _page(
 
 
 @router.post("/contexts/{context_id}/members")
-async def read_members(request: Request, holder: Reader, context_id: ContextId) -> Response:
+async def read_members(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.read_members))], context_id: ContextId
+) -> Response:
     """Bring the members up to date with the platform's list, and say what has changed."""
-    parts = services(request)
-    async with form_of(request), parts.database.read() as session:
-        context, platform = await connection.find_context(session, holder.course_id, context_id)
-    if context.memberships_url is None or platform.confirmed_at is None:
-        raise LinkNotFound
-    asked_at = utc_now()
-    try:
-        with reasons_logged("lti_members_refused", context_id=context.id, platform=platform.id):
-            listed = await memberships.read(parts.platform_services, platform, context.memberships_url)
-    except (PlatformRefused, AnswerUnusable, TargetRefused) as refusal:
-        return await _page(request, holder, refusal)
-    changed = await memberships.apply(
-        parts.database, platform, context, listed, asked_at, asked_by=holder.membership_id
-    )
-    return await _page(request, holder, read=changed)
+    async with form_of(request):
+        try:
+            changed = await actions.read_members(asking, context_id, services(request).platform_services)
+        except (PlatformRefused, AnswerUnusable, TargetRefused) as refusal:
+            return await _page(request, asking.holder, refusal)
+    return await _page(request, asking.holder, read=changed)
 
 
 @router.post("/code")
-async def make_code(request: Request, holder: Manager) -> Response:
+async def make_code(request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.make_code))]) -> Response:
     """Make a code with which one more course of a platform becomes this course, and show it once."""
-    async with form_of(request), services(request).database.write() as session:
-        code = await binding.make_code(session, holder.course_id, holder.name)
-    return await _page(request, holder, code=code)
+    async with form_of(request):
+        code = await actions.make_code(asking)
+    return await _page(request, asking.holder, code=code)
 
 
 @router.post("/contexts/{context_id}/disconnect")
-async def disconnect(request: Request, holder: Reader, context_id: ContextId) -> Response:
+async def disconnect(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.disconnect))], context_id: ContextId
+) -> Response:
     """Undo the connection with a course of a platform."""
     async with form_of(request) as form:
         if "sure" not in fields_of(form):
-            return see_other(f"/courses/{holder.course_id}/lms")
-    await binding.disconnect(
-        services(request).database, holder.course_id, context_id, manages=_managed(holder), made_by=holder.name
-    )
-    return see_other(f"/courses/{holder.course_id}/lms", said="lms.disconnected")
-
-
-def _managed(holder: Principal) -> Collection[MemberRole]:
-    """Return the roles whose members go when the holder undoes a connection, in an archived course, too."""
-    return [role for role in MemberRole if role != MemberRole.TEACHER or holder.has(Right.MANAGE_TEACHERS)]
+            return see_other(f"/courses/{asking.course_id}/lms")
+    await actions.disconnect(asking, context_id)
+    return see_other(f"/courses/{asking.course_id}/lms", said="lms.disconnected")
 
 
 @router.post("/links/{link_id}")
-async def choose(request: Request, holder: Chooser, link_id: LinkId) -> Response:
+async def choose(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.choose_assignment))], link_id: LinkId
+) -> Response:
     """Let a link lead to the chosen assignment."""
-    parts = services(request)
     async with form_of(request) as form:
         assignment_id = str(fields_of(form).get("assignment", ""))
-    async with parts.database.write() as session:
-        link = await connection.find_link(session, holder.course_id, link_id)
-        await arrival.choose(session, link, holder.course_id, assignment_id, parts.assignments, holder.name)
-    return see_other(f"/courses/{holder.course_id}/lms", said="lms.chosen")
+    await actions.choose_assignment(asking, link_id, assignment_id)
+    return see_other(f"/courses/{asking.course_id}/lms", said="lms.chosen")
 
 
 @router.post("/links/{link_id}/send")
-async def send(request: Request, holder: Chooser, link_id: LinkId) -> Response:
+async def send(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.send_grades_again))], link_id: LinkId
+) -> Response:
     """Send all grades of a link that could not be delivered again, or the one that the form names."""
     async with form_of(request) as form:
         score_id = fields_of(form).get("score") or None
-    if score_id is not None and not ID.fullmatch(score_id):
-        raise LinkNotFound
-    async with services(request).database.write() as session:
-        link = await connection.find_link(session, holder.course_id, link_id)
-        await send_again(session, link.id, score_id)
-    return see_other(f"/courses/{holder.course_id}/lms", said="lms.sent_again")
+    await actions.send_grades_again(asking, link_id, score_id)
+    return see_other(f"/courses/{asking.course_id}/lms", said="lms.sent_again")

@@ -20,6 +20,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.status import HTTP_302_FOUND
 
 from app.access.tokens import hash_secret
+from app.actions import launching
 from app.errors.lti import LaunchElsewhere, LaunchRefused, LoginRefused
 from app.http.auth.proof import check_origin
 from app.http.clients import client_of
@@ -29,10 +30,10 @@ from app.lti import keys, platforms
 from app.lti.launch import login, message
 from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH, Asked
 from app.lti.launch.message import Message
+from app.lti.reasons import reasons_logged
 from app.services import service_url, services
 from app.storage.models import LtiLogin, LtiPlatform
 from app.web.lti.arriving import arrive
-from app.web.lti.reasons import reasons_logged
 
 #: In a frame, that it keeps cookies; with a part of a state's hash behind it, the secret of this launch.
 COOKIE = "lstm_grader_lti"
@@ -94,18 +95,19 @@ async def _login(request: Request, came: Sequence[tuple[str, str]]) -> Response:
     keeps_cookies = read(request, COOKIE) != ""
     browser = secrets.token_urlsafe(32)
     in_storage = is_framed(request) and not keeps_cookies and asked.storage_target is not None
-    async with services(request).database.write() as session:
+    database = services(request).database
+    async with database.read() as session:
         platform = await platforms.of_login(session, asked.issuer, asked.client_id)
-        if is_framed(request) and not keeps_cookies:
-            if (CHECKED, "") not in came:
-                response = RedirectResponse(f"{LOGIN_PATH}?{asked.query()}&{CHECKED}=", HTTP_302_FOUND)
-                _keep(request, response, COOKIE, "kept")
-                return response
-            if asked.storage_target is None:
-                raise LaunchElsewhere(again=f"{LOGIN_PATH}?{asked.again()}")
-        redirect_uri = f"{service}{LAUNCH_PATH}"
-        asked = asked if in_storage else replace(asked, storage_target=None)
-        begun = await login.begin(session, platform, asked, browser=browser, redirect_uri=redirect_uri)
+    if is_framed(request) and not keeps_cookies:
+        if (CHECKED, "") not in came:
+            response = RedirectResponse(f"{LOGIN_PATH}?{asked.query()}&{CHECKED}=", HTTP_302_FOUND)
+            _keep(request, response, COOKIE, "kept")
+            return response
+        if asked.storage_target is None:
+            raise LaunchElsewhere(again=f"{LOGIN_PATH}?{asked.again()}")
+    asked = asked if in_storage else replace(asked, storage_target=None)
+    redirect_uri = f"{service}{LAUNCH_PATH}"
+    begun = await launching.begin(database, platform, asked, browser=browser, redirect_uri=redirect_uri)
     if in_storage:
         return _storage_page(request, asked, platform, begun.state, next=begun.address, value=browser)
     response = RedirectResponse(begun.address, HTTP_302_FOUND)
@@ -153,8 +155,7 @@ async def _launch(request: Request) -> Response:
     elif is_stored:
         kept = {name: fields.get(name, "") for name in ("state", "id_token")}
         return _storage_page(request, asked, platform, kept["state"], fields=kept)
-    async with services(request).database.write() as session:
-        await login.take(session, fields.get("state", ""))
+    await launching.take(services(request).database, fields.get("state", ""))
     cookie = _cookie_of(fields["state"])
     if not login.fits(begun.browser_sha256, fields.get(STORED, "") if is_stored else read(request, cookie)):
         raise LaunchElsewhere(again=f"{LOGIN_PATH}?{asked.again()}")

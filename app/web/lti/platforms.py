@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions import platforms as actions
+from app.actions.asking import Asking
+from app.actions.platforms import AddDeployment, RegisterKnownPlatform, RegisterOtherPlatform, SetOrigins
 from app.errors import AppError
 from app.errors.lti import PlatformKnown, PlatformNotFound
-from app.errors.outgoing import TargetRefused
 from app.errors.requests import FieldsWrong
-from app.http.auth.holders import PageFor
+from app.http.auth.holders import FormAsks, PageFor
 from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.parameters import PathId
 from app.lti import keys, platforms
 from app.lti.grades import connection
-from app.lti.platforms import Registration
 from app.lti.registration import checking, invitations
-from app.lti.registration.kinds import FORMS, KINDS, Addresses, Form, addresses_of
-from app.outgoing.targets import check_url
+from app.lti.registration.kinds import FORMS, KINDS, Form
 from app.services import service_url, services
 from app.storage.models import LtiContext, LtiPlatform
 from app.web.lti.registering import tool_of
 
 OTHER = "other"
-#: Fields of the form with addresses, which kinds of platforms that we know fill in by themselves.
 ADDRESSES = ("issuer", "login_url", "token_url", "keys_url")
-CLIENT_ID_CHARACTERS = 255
-ORIGINS_CHARACTERS = 2000
 
 Admin = Annotated[Principal, Depends(PageFor(Right.MANAGE_PLATFORMS))]
 
@@ -48,28 +44,30 @@ async def platforms_page(request: Request, viewer: Admin) -> Response:
 
 
 @router.post("")
-async def register(request: Request, viewer: Admin) -> Response:
+async def register(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.register_platform))]
+) -> Response:
     """Register a platform by what its administrator shows."""
-    parts = services(request)
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
+    form_of_kind: type[RegisterKnownPlatform] | type[RegisterOtherPlatform] = (
+        RegisterOtherPlatform if fields.came.get("kind", OTHER) == OTHER else RegisterKnownPlatform
+    )
+    private = {"private": services(request).settings.lti_private_targets}
     try:
-        said = _registration(fields, private=parts.settings.lti_private_targets)
-        async with parts.database.write() as session:
-            platform = await platforms.add(session, said, made_by=viewer.name, confirmed=True)
+        wanted = fields.read(form_of_kind, filled_only=True, context=private)
+        platform = await actions.register_platform(asking, wanted)
     except (FieldsWrong, PlatformKnown) as refusal:
-        return await _list(request, viewer, fields, refusal)
-    await parts.frame_sites.read()
-    return see_other(f"/platforms/{platform.id}", said="platform.added")
+        return await _list(request, asking.holder, fields, refusal)
+    return await _changed(request, f"/platforms/{platform.id}", "platform.added")
 
 
 @router.post("/invitations")
-async def invite(request: Request, viewer: Admin) -> Response:
+async def invite(request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.invite_platform))]) -> Response:
     """Make an address with which a platform registers itself, and show it."""
-    parts = services(request)
-    async with form_of(request), parts.database.write() as session:
-        made = await invitations.make(session, made_by=viewer.name)
-    return await _list(request, viewer, invitation=f"{service_url(request)}{made.path}")
+    async with form_of(request):
+        invitation = await actions.invite_platform(asking)
+    return await _list(request, asking.holder, invitation=f"{service_url(request)}{invitation.path}")
 
 
 @router.get("/{platform_id}")
@@ -99,128 +97,80 @@ async def check(request: Request, viewer: Admin, platform_id: PlatformId) -> Res
 
 
 @router.post("/{platform_id}/confirm")
-async def confirm(request: Request, viewer: Admin, platform_id: PlatformId) -> Response:  # noqa: ARG001
-    parts = services(request)
-    async with form_of(request), parts.database.write() as session:
-        await platforms.confirm(session, platform_id)
-    await parts.frame_sites.read()
-    return see_other(f"/platforms/{platform_id}", said="platform.confirmed")
+async def confirm(
+    request: Request,
+    asking: Annotated[Asking, Depends(FormAsks(actions.confirm_platform))],
+    platform_id: PlatformId,
+) -> Response:
+    async with form_of(request):
+        await actions.confirm_platform(asking, platform_id)
+    return await _changed(request, f"/platforms/{platform_id}", "platform.confirmed")
 
 
 @router.post("/{platform_id}/suspend")
-async def suspend(request: Request, viewer: Admin, platform_id: PlatformId) -> Response:  # noqa: ARG001
+async def suspend(
+    request: Request,
+    asking: Annotated[Asking, Depends(FormAsks(actions.suspend_platform))],
+    platform_id: PlatformId,
+) -> Response:
     """Take nothing from a platform until it is confirmed again, if the box is ticked."""
-    parts = services(request)
-    async with form_of(request) as form:
-        is_sure = Fields(fields_of(form)).has("sure")
-    if is_sure:
-        async with parts.database.write() as session:
-            await platforms.suspend(session, platform_id)
-        await parts.frame_sites.read()
-    return see_other(f"/platforms/{platform_id}", said="platform.suspended" if is_sure else None)
+    if not await _is_sure(request):
+        return see_other(f"/platforms/{platform_id}")
+    await actions.suspend_platform(asking, platform_id)
+    return await _changed(request, f"/platforms/{platform_id}", "platform.suspended")
 
 
 @router.post("/{platform_id}/deployments")
-async def add_deployment(request: Request, viewer: Admin, platform_id: PlatformId) -> Response:
+async def add_deployment(
+    request: Request,
+    asking: Annotated[Asking, Depends(FormAsks(actions.add_deployment))],
+    platform_id: PlatformId,
+) -> Response:
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
-    deployment = fields.name("deployment", required=True, limit=CLIENT_ID_CHARACTERS)
     try:
-        fields.check()
+        await actions.add_deployment(asking, platform_id, fields.read(AddDeployment))
     except FieldsWrong as refusal:
-        return await _one(request, viewer, platform_id, fields=fields, refusal=refusal)
-    assert deployment is not None
-    async with services(request).database.write() as session:
-        await platforms.add_deployment(session, platform_id, deployment)
+        return await _one(request, asking.holder, platform_id, fields=fields, refusal=refusal)
     return see_other(f"/platforms/{platform_id}", said="platform.deployment_added")
 
 
 @router.post("/{platform_id}/origins")
-async def set_origins(request: Request, viewer: Admin, platform_id: PlatformId) -> Response:
+async def set_origins(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.set_origins))], platform_id: PlatformId
+) -> Response:
     """Let pages of the sites in the form, and of no others, show ours in a frame, and grades go there."""
-    parts = services(request)
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
-    origins = _origins(fields)
     try:
-        fields.check()
+        await actions.set_origins(asking, platform_id, fields.read(SetOrigins))
     except FieldsWrong as refusal:
-        return await _one(request, viewer, platform_id, fields=fields, refusal=refusal)
-    async with parts.database.write() as session:
-        await platforms.set_origins(session, platform_id, origins)
-    await parts.frame_sites.read()
-    return see_other(f"/platforms/{platform_id}", said="platform.origins_set")
+        return await _one(request, asking.holder, platform_id, fields=fields, refusal=refusal)
+    return await _changed(request, f"/platforms/{platform_id}", "platform.origins_set")
 
 
 @router.post("/{platform_id}/remove")
-async def remove(request: Request, viewer: Admin, platform_id: PlatformId) -> Response:  # noqa: ARG001
+async def remove(
+    request: Request,
+    asking: Annotated[Asking, Depends(FormAsks(actions.remove_platform))],
+    platform_id: PlatformId,
+) -> Response:
     """Remove a platform, if the box is ticked."""
-    parts = services(request)
-    async with form_of(request) as form:
-        is_sure = Fields(fields_of(form)).has("sure")
-    if not is_sure:
+    if not await _is_sure(request):
         return see_other(f"/platforms/{platform_id}")
-    async with parts.database.write() as session:
-        await platforms.remove(session, platform_id)
-    await parts.frame_sites.read()
-    return see_other("/platforms", said="platform.removed")
+    await actions.remove_platform(asking, platform_id)
+    return await _changed(request, "/platforms", "platform.removed")
 
 
-def _registration(fields: Fields, *, private: bool) -> Registration:
-    """Read the form.
-
-    Raises:
-        FieldsWrong: a field is missing, or is no address that anything is sent to.
-    """
-    kind = fields.choice("kind", (*KINDS, OTHER), OTHER)
-    client_id = fields.name("client_id", required=True, limit=CLIENT_ID_CHARACTERS) or ""
-    deployment = fields.name("deployment", limit=CLIENT_ID_CHARACTERS)
-    origins = _origins(fields)
-    if kind == OTHER:
-        found = Addresses(*(_address(fields, name, private=private) for name in ADDRESSES))
-    else:
-        site = _address(fields, "site", private=private)
-        found = addresses_of(kind, site, client_id)
-        # In the cloud of Canvas or Blackboard it is in none of the addresses.
-        origins = tuple(dict.fromkeys((*filter(None, [platforms.site_of(site)]), *origins)))
-    name = fields.name("name") or _name(kind, fields.came.get("site") or found.issuer)
-    fields.check()
-    return Registration(
-        name=name,
-        issuer=found.issuer,
-        client_id=client_id,
-        login_url=found.login_url,
-        token_url=found.token_url,
-        keys_url=found.keys_url,
-        token_audience=found.token_audience,
-        deployments=(deployment,) if deployment else (),
-        origins=origins,
-    )
+async def _is_sure(request: Request) -> bool:
+    async with form_of(request) as form:
+        return Fields(fields_of(form)).has("sure")
 
 
-def _origins(fields: Fields) -> tuple[str, ...]:
-    try:
-        return platforms.sites_of(fields.came.get("origins", "")[:ORIGINS_CHARACTERS])
-    except ValueError:
-        fields.wrong("origins", "address")
-        return ()
-
-
-def _address(fields: Fields, name: str, *, private: bool) -> str:
-    came = fields.came.get(name, "").strip()
-    if not came:
-        fields.wrong(name, "required")
-        return ""
-    try:
-        check_url(came, private=private)
-    except TargetRefused:
-        fields.wrong(name, "address")
-    return came
-
-
-def _name(kind: str, site: str) -> str:
-    host = urlsplit(site).hostname or site
-    return f"{KINDS[kind][0]}, {host}"[:200] if kind in KINDS else host[:200]
+async def _changed(request: Request, address: str, said: str) -> Response:
+    """Let frames of other sites show our pages from now on, or no more, and lead to a page."""
+    await services(request).frame_sites.read()
+    return see_other(address, said=said)
 
 
 async def _list(

@@ -12,18 +12,17 @@ import logging
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from app.actions import launching
 from app.http.clients import client_of
 from app.http.pages import page
 from app.http.texts import language_of
-from app.lti import platforms
-from app.lti.registration import invitations, registering
+from app.lti.reasons import reasons_logged
+from app.lti.registration import invitations
 from app.lti.registration.invitations import REGISTER_PATH
 from app.lti.registration.registering import Offer
 from app.lti.registration.tool import CANVAS_PATH, Tool
 from app.services import service_url, services
-from app.storage.models import LtiPlatform
 from app.texts import text
-from app.web.lti.reasons import reasons_logged
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +52,10 @@ async def register(request: Request, invitation: str) -> Response:
             offer = Offer.of([(name, value) for name, value in form.multi_items() if isinstance(value, str)])
         if offer is None:
             return page(request, "lti/invitation.html", address=f"{service_url(request)}{request.url.path}")
-        platform, takes_grades = await _register(request, invitation, offer)
+        parts = services(request)
+        platform, takes_grades = await launching.register_by_invitation(
+            parts.database, parts.outgoing, invitation, offer, tool_of(request)
+        )
     logger.info("lti_registered", extra={"platform": platform.id, "issuer": platform.issuer})
     return page(request, "lti/registered.html", platform=platform, takes_grades=takes_grades)
 
@@ -69,22 +71,6 @@ async def _look(request: Request, secret: str) -> None:
     services(request).login_limit.take(client_of(request))
     async with services(request).database.read() as session:
         await invitations.find(session, secret)
-
-
-async def _register(request: Request, secret: str, offer: Offer) -> tuple[LtiPlatform, bool]:
-    """Use the invitation. It can be used again if nothing comes of it."""
-    parts = services(request)
-    async with parts.database.write() as session:
-        made_by = (await invitations.take(session, secret)).made_by
-    try:
-        outcome = await registering.register(parts.outgoing, offer, tool_of(request))
-        async with parts.database.write() as session:
-            platform = await platforms.add(session, outcome.said, made_by=made_by, confirmed=False)
-    except BaseException:
-        async with parts.database.write() as session:
-            await invitations.give_back(session, secret)
-        raise
-    return platform, outcome.takes_grades
 
 
 def tool_of(request: Request) -> Tool:

@@ -24,7 +24,7 @@ from app.http.staff import ROWS, Staff, cursor_of
 from app.http.texts import language_of
 from app.services import services
 
-#: What the form begins with, until a script asks the browser.
+#: The time zone in the form until a script asks the browser.
 ZONES = {"ru": "Europe/Moscow", "en": "UTC"}
 
 Maker = Annotated[Principal, Depends(PageFor(Right.MAKE_COURSES))]

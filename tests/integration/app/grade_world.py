@@ -115,7 +115,7 @@ class World:
         self.clock += seconds
         async with Outgoing(private=False, transport=httpx.MockTransport(self.answer)) as client:
             services = PlatformServices(self.database, client, clock=lambda: self.now().timestamp())
-            sends = ScoreSender(self.database, self.assignments, services, "https://grader.test")
+            sends = ScoreSender(self.database, self.assignments, services)
             await drain(sends)
 
     async def score(self, student: str = "s1") -> LtiScore:

@@ -17,7 +17,7 @@ from app.errors import AppError
 from app.errors.lti import LaunchOutdated
 from app.lti import platforms
 from app.lti.grades import outbox
-from app.lti.grades.wanted import Wanted
+from app.lti.grades.expected import Wanted
 from app.lti.launch import arrival, binding, login
 from app.lti.launch.arrival import Arrival
 from app.lti.launch.login import Asked

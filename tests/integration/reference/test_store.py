@@ -13,6 +13,7 @@ import safetensors.numpy
 from grader.assignment import load_assignments
 from grader.execution.questions import Examiner
 from reference import CaseSpec, ReferenceStore, ReferenceUnavailable, lstm_gradients
+from reference.definition import Cell, Layers
 from reference.misconceptions import mutation_score
 from reference.store import answer_with_keras, build_with_keras, check_against_oracle
 
@@ -80,6 +81,55 @@ def test_the_oracle_differentiates_as_the_tape_of_keras_does(cases, tmp_path):
     for name, gradient in safetensors.numpy.load_file(tmp_path / "gradients").items():
         largest = np.abs(getattr(expected, name)).max()
         assert np.abs(gradient - getattr(expected, name)).max() <= 1e-5 * largest, name
+
+
+#: Other cells of Keras, by the name of the layer: no exercise, but what a definition alone is enough for.
+CELLS = {
+    "SimpleRNN": "h_new = tanh(x_h + h_h)",
+    "GRU": """
+z = sigmoid(x_z + h_z)
+r = sigmoid(x_r + h_r)
+g = tanh(x_g + r*h_g)
+h_new = z*h + (1 - z)*g
+""",
+}
+CELL = """if True:
+    import sys
+    import safetensors.numpy
+    import tensorflow as tf
+    arrays = safetensors.numpy.load_file(sys.argv[2])
+    x, factors = tf.constant(arrays["x"]), arrays["factors"]
+    layer = getattr(tf.keras.layers, sys.argv[1])(
+        factors.shape[-1], return_sequences=True, bias_initializer=tf.keras.initializers.RandomNormal(seed=3)
+    )
+    layer.build(x.shape)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        answer = layer(x)
+        loss = tf.reduce_sum(answer * factors)
+    weights = [getattr(weight, "value", weight) for weight in layer.weights]
+    found = {"answer": answer, **dict(zip(("kernel", "recurrent_kernel", "bias"), weights))}
+    found |= {f"d {name}": value for name, value in zip(("x", *list(found)[1:]), tape.gradient(loss, [x, *weights]))}
+    safetensors.numpy.save_file({name: value.numpy() for name, value in found.items()}, sys.argv[3])
+"""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", CELLS)
+def test_definition_of_another_cell_answers_and_differentiates_like_keras(tmp_path, name):
+    cell, random = Cell.of(CELLS[name]), np.random.default_rng(2)
+    x, factors = (random.standard_normal((2, 6, size)).astype(np.float32) for size in (3, 5))
+    safetensors.numpy.save_file({"x": x, "factors": factors}, tmp_path / "asked")
+    assert_python_runs(CELL, name, tmp_path / "asked", tmp_path / "found")
+    keras = {each: value.astype(np.float64) for each, value in safetensors.numpy.load_file(tmp_path / "found").items()}
+    biases = keras["bias"].reshape(-1, keras["kernel"].shape[1])
+    layers = Layers(keras["kernel"], keras["recurrent_kernel"], *biases)
+    assert np.abs(cell.forward(x.astype(np.float64), layers)["h_new"] - keras["answer"]).max() <= 1e-6
+    ours = cell.gradients(x.astype(np.float64), layers, factors.astype(np.float64))
+    expected = {"x": ours.x, "kernel": ours.kernel, "recurrent_kernel": ours.recurrent_kernel}
+    expected["bias"] = np.stack([ours.bias, ours.recurrent_bias])[: len(biases)].reshape(keras["bias"].shape)
+    for of, gradient in expected.items():
+        assert np.abs(gradient - keras[f"d {of}"]).max() <= 1e-5 * np.abs(gradient).max(), of
 
 
 def test_keras_answers_all_that_is_asked_like_the_oracle(references, questions_seed):

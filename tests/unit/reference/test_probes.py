@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference import GATES, lstm_forward, probes
+from reference.definition import sigmoid
 from reference.misconceptions import PARTS, Mistake, bank, replay
-from reference.oracle import sigmoid
 
 FEATURES, UNITS = 16, 32
 QUESTIONS = probes.questions(FEATURES, UNITS, np.random.default_rng(1))
@@ -87,7 +87,7 @@ def test_a_gate_of_another_shape_is_never_right(gate, slope, shift):
 def test_a_gate_that_sees_c_is_never_right(gates, scale, function, late):
     changes = {f"sum.{gate}": lambda from_x, from_h, c: from_x + from_h + scale * function(c) for gate in gates}
     if late:
-        changes |= {"late_output": lambda m: (m.h, m.new_c), "seen.o": None}
+        changes |= {"late_output": lambda m: (m.h, m.c_new), "seen.o": None}
     peephole = Mistake("", "peephole", changes, frozenset(gates))
     assert not right_parts(lambda case: replay((peephole,), case)) & gates
 
@@ -120,7 +120,7 @@ def test_nothing_is_certain_or_blamed_where_no_gate_hears_h_as_it_should():
     assert found.blamed == set()
 
 
-@pytest.mark.parametrize("passed", [lambda m, h, c: np.tanh(m.new_c), lambda m, h, c: 0.5 * m.new_c])
+@pytest.mark.parametrize("passed", [lambda m, h, c: np.tanh(m.c_new), lambda m, h, c: 0.5 * m.c_new])
 def test_a_c_that_is_passed_on_wrongly_is_not_blamed_on_the_forget_gate_alone(passed):
     odd = Mistake("", "odd", {"pass_c": passed}, frozenset({"recurrence"}))
     assert "recurrence" in judge(lambda case: replay((odd,), case)).blamed

@@ -31,7 +31,7 @@ WIPED = re.compile(
 )
 # Every name that `WIPED` matches has one of them. There are 80 MB of names, and each is looked for in all of them.
 KEYWORDS = (b"LSTM", b"GRU", b"CudnnRNN", b"_ref_rnn_", b"_postgemm_template")
-# Of x86; zeros end a process on other machines.
+# For x86; zeros end a process on other machines.
 RETURN, TRAP = (0xC3, 0xCC) if platform.machine() == "x86_64" else (0, 0)
 MAP_FIXED = 0x10
 SYS_MSEAL = 462

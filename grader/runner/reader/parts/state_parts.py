@@ -13,7 +13,7 @@ RANDOM = frozenset({"normal", "uniform", "rand", "randn", "truncated_normal", "s
 ONES = frozenset({"ones", "ones_like"})
 FILLED = frozenset({"fill", "full", "full_like"})
 ZEROS = frozenset({"zeros", "zeros_like"})
-#: Of one cell: for x and for h, for each gate.
+#: Layers of one cell: for x and for h, for each gate.
 MOST_LAYERS = 8
 
 

@@ -74,7 +74,7 @@ async def test_members_of_another_course_are_not_there(two: Service) -> None:
 
 
 async def test_list_is_filtered_and_paged(two: Service) -> None:
-    await add(two, "s1", name="Анна Петрова", email="Anna@example.org", group="1")
+    await add(two, "s1", name="Анна Петрова-Королёва", email="Anna@example.org", group="1")
     await add(two, "s2", name="Борис", group="2")
     await add(two, "t1", "teacher")
     removed = await add(two, "s3")
@@ -86,7 +86,7 @@ async def test_list_is_filtered_and_paged(two: Service) -> None:
         ({"confirmed": "false"}, ["ivanov"]),
         ({"removed": "true"}, ["s3"]),
         ({"removed": "false", "role": "student"}, ["s2", "s1", "ivanov"]),
-        ({"search": "петрова"}, ["s1"]),
+        ({"search": "королева АННА"}, ["s1"]),
         ({"search": "anna@"}, ["s1"]),
         ({"search": "S2"}, ["s2"]),
         ({"search": "%"}, []),

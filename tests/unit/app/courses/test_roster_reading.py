@@ -184,6 +184,16 @@ def test_rows_of_canvas_that_are_no_people_are_counted() -> None:
     assert of(CANVAS_USERS).left_out == 1
 
 
+def test_row_that_repeats_another_one_is_the_same_person() -> None:
+    roster = read(b"id,name\nivanov,Ivanov\npetrov,Petrov\nivanov, Ivanov\npetrov,Petrova\n")
+    assert [(row.line, row.id, len(row.problems)) for row in roster.rows] == [
+        (2, "ivanov", 0),
+        (3, "petrov", 1),
+        (5, "petrov", 1),
+    ]
+    assert roster.left_out == 1
+
+
 def test_request_may_choose_the_column_of_the_id() -> None:
     assert [row.id for row in of(CANVAS, id_column="sis user id").rows] == ["h1", "h2"]
     assert [row.id for row in of(MOODLE_UPLOAD, id_column="Email").rows] == ["ivanov@edu.hse.ru"]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from app.lti.addresses import is_below, is_of_platform
+from app.lti.addresses import is_below, is_of_course, is_of_platform
 from app.lti.platform_services import LINEITEM_READ_SCOPE, SCORE_SCOPE
 from app.lti.platforms import set_origins
 from app.lti.registration.kinds import addresses_of
@@ -105,6 +105,16 @@ def test_real_platforms_line_items_lie_below_their_lists(list_url: str, item: st
 def test_column_of_another_course_of_moodle_does_not_lie_below() -> None:
     list_url, item = LISTS_AND_ITEMS["Moodle"]
     assert not is_below(item, list_url.replace("/2/", "/3/"))
+
+
+@pytest.mark.parametrize("kind", ["lineitems?type_id=1", "lineitems/4/lineitem"])
+@pytest.mark.parametrize("below", ["{}/", "CourseSection/{}/bindings/1/"])
+def test_list_of_moodle_is_of_the_course_in_its_address(kind: str, below: str) -> None:
+    moodle = LtiPlatform(token_url=f"{ISSUER}{MOODLE}")
+    address = f"{ISSUER}/mod/lti/services.php/{below}{kind}"
+    assert is_of_course(moodle, address.format(2), "2")
+    assert not is_of_course(moodle, address.format(3), "2")
+    assert is_of_course(LtiPlatform(token_url=f"{ISSUER}/token"), address.format(3), "2")
 
 
 @pytest.mark.parametrize(
@@ -253,3 +263,19 @@ async def test_line_item_that_the_platform_lists_is_at_its_own_site(
     await come_and_hand_in(service, fake, **claims())
     assert "none of the platform's sites" in str((await failure_of(service)).last_error)
     assert with_token(fake) == {ISSUER}
+
+
+async def test_lists_of_another_course_that_a_teacher_has_written_are_as_good_as_none(
+    service: Service, moodle: LtiPlatform, fake: FakePlatform, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Moodle fills a claim from a parameter of the link where its own service is off for the tool."""
+    below = f"{ISSUER}/mod/lti/services.php"
+    written = claims(lineitems=f"{below}/4/lineitems?type_id=1")
+    written[NRPS] = {"context_memberships_url": f"{below}/CourseSection/4/bindings/1/memberships"}
+    await open_course(service, fake, **written)
+    await come_and_hand_in(service, fake, **written)
+    assert (await failure_of(service)).last_error == "the platform has granted no grade book for this link"
+    (context,) = await everything(service, LtiContext)
+    assert context.memberships_url is None
+    assert caplog.messages.count("lti_list_refused") >= 2
+    assert with_token(fake) == set()

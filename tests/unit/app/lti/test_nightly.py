@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError, OperationalError
 
 from app.errors.outgoing import AnswerUnusable
 from app.lti import keys, memberships
-from app.lti.grades import wanted
+from app.lti.grades import expected
 from app.lti.nightly import AGAIN, FIRST_HOUR, HOURS, LAST_HOUR, Nightly, next_look, next_night
 from app.lti.pages import next_page
 from app.lti.platform_services import LINEITEM_READ_SCOPE, LINEITEM_SCOPE, RESULT_SCOPE, SCORE_SCOPE
@@ -312,7 +312,7 @@ async def test_fault_of_ours_in_one_course_ends_neither_its_other_steps_nor_the_
         raise LookupError("a mistake of ours")
 
     monkeypatch.setattr(nightly, "_read_members", refuses)
-    monkeypatch.setattr(wanted, "send_changed", breaks)
+    monkeypatch.setattr(expected, "send_changed", breaks)
     context = await night(service, nightly)
     assert (context.check_error, context.checked_at) == ("DataError; LookupError", None)
     assert fake.asked.count("/items/4/results") == 1

@@ -230,6 +230,11 @@ async def test_list_of_members_adds_changes_and_drops(service: Service, fake: Fa
         assert Counter(member.role for member in members) == {"teacher": 2, "assistant": 1, "student": 1}
         assert max(len(each.name or "") for each in await everything(service, Person)) == 200
         list_pages(fake, [entry("teacher-1", "Instructor"), entry("new-1"), entry("new-2", "Instructor")])
+        suspended = entry("user-5", "TeachingAssistant", status="Inactive")
+        list_pages(fake, [entry("teacher-1", "Instructor"), entry("new-1"), entry("new-2", "Instructor"), suspended])
+        assert "Added: 0; changed: 0; removed: 0" in (await read_list(teacher, service, page)).text
+        assert (await student.get(assignment)).status_code == 200
+        list_pages(fake, [entry("teacher-1", "Instructor"), entry("new-1"), entry("new-2", "Instructor")])
         assert "Added: 0; changed: 0; removed: 1" in (await read_list(teacher, service, page)).text
         # A drop takes the rights of open sessions.
         assert (await student.get(assignment)).status_code == 401

@@ -30,6 +30,7 @@ REFUSALS = {
     "page": (PAGE, "Moodle & more | Error"),
     "page without a title": ("<html><body>Whoops", "Bad Request"),
     "nothing": ("", "Bad Request"),
+    "nothing in JSON": ("[]", "Bad Request"),
     "text": ("no such\ncolumn\x00", "no such column"),
     "long": ("x" * 9000, "x" * WORDS),
 }

@@ -183,6 +183,12 @@ def late_and_adjusted() -> Counted:
     return count(Terms(penalised, adjustment=adjustment(delta=5.0, points_below=70.0), grade_book_points=10), late)
 
 
+def test_points_for_a_platform_are_rounded_by_the_platform() -> None:
+    """It shows them in a scale of its own: 5.62 of 12.5 would be 44.96 of 100 there."""
+    counted = count(Terms(assignment(), grade_book_points=12.5), [Attempt(1, DUE, 45.0, 100)])
+    assert (counted.unrounded, counted.grade_book) == (5.625, 5.62)
+
+
 def test_derivation_reads_as_a_sum() -> None:
     counted = late_and_adjusted()
     assert (counted.points, counted.points_below, counted.grade_book, counted.attempt) == (75, 70, 7.5, 2)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from grader.numerics.explanation import explain, explain_changing
 from reference import draw, lstm_forward, search_case, split_gates
+from reference.definition import sigmoid
 from reference.misconceptions import Mistake, bank, replay
-from reference.oracle import sigmoid
 
 SINGLES = {mistake.name: mistake for mistake in bank()}
 

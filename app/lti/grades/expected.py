@@ -28,7 +28,7 @@ LEAST = 0.005
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExpectedGrade:
     """A grade to send.
 
     Attributes:
@@ -41,16 +41,16 @@ class Wanted:
     is_kept: bool = False
 
 
-def wanted(score: LtiScore, counted: Counted) -> Wanted | None:
+def expected_grade(score: LtiScore, counted: Counted) -> ExpectedGrade | None:
     """Return the grade that the platform should have; None: what it has stays, or there is nothing to send."""
-    points, most = counted.grade_book, counted.grade_book_max
+    points, most = counted.unrounded, counted.grade_book_max
     if score.kept_points is not None and score.kept_max and not counted.is_adjusted:
-        kept = Wanted(score.kept_points, score.kept_max, is_kept=True)
+        kept = ExpectedGrade(score.kept_points, score.kept_max, is_kept=True)
         if points is None or points * score.kept_max < score.kept_points * most:
             return kept
     if points is not None:
-        return Wanted(points, most)
-    return Wanted(None, most) if _may_be_there(score) and _has_ended(counted) else None
+        return ExpectedGrade(points, most)
+    return ExpectedGrade(None, most) if _may_be_there(score) and _has_ended(counted) else None
 
 
 def _may_be_there(score: LtiScore) -> bool:
@@ -64,7 +64,7 @@ def _has_ended(counted: Counted) -> bool:
     return is_student and not (counted.is_held or counted.is_waiting or counted.has_failed)
 
 
-def is_other(score: LtiScore, grade: Wanted) -> bool:
+def is_other(score: LtiScore, grade: ExpectedGrade) -> bool:
     """Tell whether this is another grade than the one that was sent."""
     if grade.points is None or score.points is None or score.max_points is None:
         return (grade.points is None) != (score.points is None)
@@ -118,7 +118,7 @@ async def _changed(
     changed = []
     for score, member, _ in found:
         now = counted.get((member.id, use.id))
-        grade = wanted(score, now) if now is not None else None
+        grade = expected_grade(score, now) if now is not None else None
         if grade is not None and is_other(score, grade):
             changed.append(score.id)
     return changed, found[-1][0].id

@@ -1,0 +1,119 @@
+"""Launches and registrations by platforms: a message, a secret or an invitation says who comes, not a session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.errors.lti import DeploymentUnknown, LaunchRefused, MentorLaunch
+from app.lti import platforms
+from app.lti.launch import arrival, binding, login
+from app.lti.launch.arrival import Arrival
+from app.lti.launch.login import Asked, Begun
+from app.lti.launch.message import Message
+from app.lti.launch.roles import Part
+from app.lti.registration import invitations, registering
+from app.lti.registration.registering import Offer
+from app.lti.registration.tool import Tool
+from app.outgoing.client import Outgoing
+from app.storage.database import Database
+from app.storage.models import LtiPlatform
+from grader import Assignment
+
+
+async def begin(database: Database, platform: LtiPlatform, asked: Asked, *, browser: str, redirect_uri: str) -> Begun:
+    """Begin a launch. Args: see `login.begin`"""
+    async with database.write() as session:
+        return await login.begin(session, platform, asked, browser=browser, redirect_uri=redirect_uri)
+
+
+async def take(database: Database, state: str) -> None:
+    """Let the launch with this state go on, once. Raises: LaunchOutdated"""
+    async with database.write() as session:
+        await login.take(session, state)
+
+
+async def arrive(
+    database: Database, assignments: Mapping[str, Assignment], platform: LtiPlatform, message: Message
+) -> Arrival | str:
+    """Bring the person of a message into its course.
+
+    Args:
+        message: one of this platform, checked.
+    Returns:
+        A secret for the question which course here the platform's is, if a teacher has to say.
+    Raises:
+        MentorLaunch
+        DeploymentUnknown, CourseUnconnected and others: see `arrival.arrive`.
+    """
+    if message.part == Part.MENTOR:
+        async with database.write() as session:
+            await arrival.leave(session, platform, message)
+        raise MentorLaunch
+    try:
+        async with database.write() as session:
+            return await arrival.arrive(session, platform, message, assignments) or await binding.ask(
+                session, platform, message
+            )
+    except DeploymentUnknown:
+        async with database.write() as session:
+            await platforms.refuse_deployment(session, platform.id, message.deployment_id)
+        raise
+
+
+async def choose_course(
+    database: Database,
+    assignments: Mapping[str, Assignment],
+    secret: str,
+    *,
+    choice: str,
+    code: str,
+    language: str,
+) -> tuple[LtiPlatform, Message, Arrival]:
+    """Let the platform's course be the one that its teacher has chosen, and go on with the launch.
+
+    Args:
+        secret: of the question.
+        choice, code, language: see `binding.chosen`.
+    Raises:
+        CodeUnusable, CourseArchived, CourseNotFound: the choice is none; the question stays.
+        LaunchRefused: the platform was suspended meanwhile.
+    """
+    async with database.write() as session:
+        question = await binding.find(session, secret)
+        platform = await platforms.find(session, question.platform_id)
+        message = Message.model_validate(question.message)
+        if platform.confirmed_at is None:
+            raise LaunchRefused(reason="platform_unconfirmed")
+        found = await arrival.arrive(
+            session,
+            platform,
+            message,
+            assignments,
+            lambda: binding.chosen(session, platform, message, choice, code, language),
+        )
+        assert found is not None
+        await session.delete(question)
+    return platform, message, found
+
+
+async def register_by_invitation(
+    database: Database, outgoing: Outgoing, secret: str, offer: Offer, tool: Tool
+) -> tuple[LtiPlatform, bool]:
+    """Register this service at a platform, and the platform here, where it waits for an admin.
+
+    The invitation can be used again if nothing comes of it.
+
+    Returns:
+        The platform, and whether it takes grades.
+    """
+    async with database.write() as session:
+        made_by = (await invitations.take(session, secret)).made_by
+    try:
+        outcome = await registering.register(outgoing, offer, tool)
+        async with database.write() as session:
+            platform = await platforms.add(session, outcome.said, made_by=made_by, confirmed=False)
+    except BaseException:
+        async with database.write() as session:
+            await invitations.give_back(session, secret)
+        raise
+    return platform, outcome.takes_grades

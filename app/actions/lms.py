@@ -1,0 +1,106 @@
+"""The connection of a course with a course of a learning platform: its people, its links, their grades."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from app.access.rights import Right
+from app.access.tokens import Principal
+from app.actions.asking import Asking, action
+from app.actions.fields import ID
+from app.courses import course as courses
+from app.courses import uses
+from app.courses.uses import UsedAssignment
+from app.errors.lti import LinkNotFound
+from app.lti import memberships
+from app.lti.grades import connection
+from app.lti.launch import arrival, binding, deep_linking
+from app.lti.memberships import Changed
+from app.lti.platform_services import PlatformServices
+from app.lti.reasons import reasons_logged
+from app.storage.models import Course, LtiContext, LtiPlatform, LtiSelection, MemberRole, utc_now
+from app.storage.passback import send_again
+
+
+@action(Right.MANAGE_MEMBERS, archived_too=True)
+async def read_members(asking: Asking, context_id: str, services: PlatformServices) -> Changed:
+    """Bring the members up to date with the platform's list.
+
+    Raises:
+        LinkNotFound: the platform has no such course, or gives no list.
+        PlatformRefused, AnswerUnusable, TargetRefused: the platform did not give it now.
+    """
+    async with asking.database.read() as session:
+        context, platform = await connection.find_context(session, asking.course_id, context_id)
+    if context.memberships_url is None or platform.confirmed_at is None:
+        raise LinkNotFound
+    asked_at = utc_now()
+    with reasons_logged("lti_members_refused", context_id=context.id, platform=platform.id):
+        listed = await memberships.read(services, platform, context.memberships_url)
+    asker = asking.holder.membership_id
+    return await memberships.apply(asking.database, platform, context, listed, asked_at, asked_by=asker)
+
+
+@action(Right.MANAGE_MEMBERS)
+async def make_code(asking: Asking) -> binding.NewCode:
+    """Make a code with which one more course of a platform becomes this course."""
+    async with asking.write() as session:
+        return await binding.make_code(session, asking.course_id, asking.name)
+
+
+@action(Right.MANAGE_MEMBERS, archived_too=True)
+async def disconnect(asking: Asking, context_id: str) -> None:
+    """Undo the connection with a course of a platform. Raises: LinkNotFound"""
+    manages = roles_that_go(asking.holder)
+    await binding.disconnect(asking.database, asking.course_id, context_id, manages=manages, made_by=asking.name)
+
+
+def roles_that_go(holder: Principal) -> Collection[MemberRole]:
+    """Return the roles whose members go when the holder undoes a connection, in an archived course, too."""
+    return [role for role in MemberRole if role != MemberRole.TEACHER or holder.has(Right.MANAGE_TEACHERS)]
+
+
+@action(Right.MANAGE_ASSIGNMENTS)
+async def choose_assignment(asking: Asking, link_id: str, assignment_id: str) -> None:
+    """Let a link lead to an assignment. Raises: LinkNotFound, AssignmentUnknown"""
+    async with asking.write() as session:
+        link = await connection.find_link(session, asking.course_id, link_id)
+        await arrival.choose(session, link, asking.course_id, assignment_id, asking.assignments, asking.name)
+
+
+@action(Right.MANAGE_ASSIGNMENTS)
+async def send_grades_again(asking: Asking, link_id: str, score_id: str | None) -> None:
+    """Send all grades of a link that could not be delivered again, or this one. Raises: LinkNotFound"""
+    if score_id is not None and not ID.fullmatch(score_id):
+        raise LinkNotFound
+    async with asking.write() as session:
+        link = await connection.find_link(session, asking.course_id, link_id)
+        await send_again(session, link.id, score_id)
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A teacher's choice for a new link of the platform."""
+
+    selection: LtiSelection
+    context: LtiContext
+    platform: LtiPlatform
+    course: Course
+    used: UsedAssignment
+
+
+@action(Right.MANAGE_ASSIGNMENTS)
+async def select_assignment(asking: Asking, selection_id: str, assignment_id: str) -> Selected:
+    """Have the course use an assignment to which the platform makes a new link.
+
+    Raises:
+        SelectionNotFound, AssignmentUnknown
+    """
+    async with asking.write() as session:
+        found = await deep_linking.find(session, selection_id, asking.holder.membership_id)
+        known = await uses.list_used(session, asking.course_id, asking.assignments)
+        used = next((each for each in known if each.use.assignment_id == assignment_id), None)
+        if used is None or used.effective is None:
+            used = await uses.put(session, asking.course_id, assignment_id, asking.assignments, {}, asking.name)
+        return Selected(*found, await courses.existing(session, asking.course_id), used)

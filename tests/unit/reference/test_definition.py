@@ -1,0 +1,79 @@
+"""The definition of a cell: what follows from it is what was once worked out by hand, for any sizes and other cells."""
+
+from __future__ import annotations
+
+import ast
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference import lstm_forward, lstm_gradients
+from reference.definition import LSTM, Cell, Formula, Layers
+from tests.unit.reference import witness
+
+CLOSE = {"rtol": 0, "atol": 1e-12}
+
+
+@given(st.lists(st.integers(1, 6), min_size=4, max_size=4), st.integers(0, 1000), st.sampled_from(["hc", "h", "c"]))
+def test_answers_and_gradients_are_those_of_the_formulas_written_out_by_hand(make_weights, sizes, seed, through):
+    batch, timesteps, features, units = sizes
+    random = np.random.default_rng(seed)
+    weights = make_weights(seed, features, units)
+    x = random.standard_normal((batch, timesteps, features)).astype(np.float32)
+    factors = random.standard_normal((batch, timesteps, units)).astype(np.float32)
+    ours, theirs = lstm_forward(x, weights), witness.lstm_forward(x, weights)
+    for name in ("h", "c"):
+        np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), **CLOSE)
+    for gate, values in theirs.gates.items():
+        np.testing.assert_allclose(ours.gates[gate], values, **CLOSE)
+    expected = vars(witness.lstm_gradients(x, weights, factors, through=through))
+    for name, gradient in vars(lstm_gradients(x, weights, factors, through=through)).items():
+        np.testing.assert_allclose(gradient, expected[name], rtol=0, atol=1e-11)
+
+
+def test_definition_says_which_gates_and_states_there_are():
+    assert (LSTM.gates, set(LSTM.states)) == (("i", "f", "g", "o"), {"h", "c"})
+    assert {name: formula.text for name, formula in LSTM.formulas.items() if name.endswith("_new")} == {
+        "c_new": "f*c + i*g",
+        "h_new": "o*tanh(c_new)",
+    }
+
+
+@pytest.mark.parametrize("text", ["a*b - c", "tanh(a*b) + sigmoid(c - a)", "(1 - a)*tanh(b)*b", "a*a*c"])
+def test_slopes_are_those_of_small_steps(text):
+    values = {name: np.random.default_rng(at).standard_normal(5) for at, name in enumerate("abc")}
+    formula = Formula(ast.parse(text, mode="eval").body)
+    for name, slope in formula.slopes(values).items():
+        after, before = (formula({**values, name: values[name] + step}) for step in (1e-6, -1e-6))
+        np.testing.assert_allclose(slope, (after - before) / 2e-6, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("text", ["h_new = relu(x_i)", "h_new = x_i if h else 0", "h_new += x_i", "print(h)"])
+def test_anything_else_is_no_formula(text):
+    with pytest.raises(ValueError, match="no formula of a cell"):
+        Cell.of(text)
+
+
+def test_formula_of_a_mistake_alone_has_no_slopes():
+    formula = Formula(ast.parse("a / b", mode="eval").body)
+    with pytest.raises(ValueError, match="no derivative"):
+        formula.slopes({"a": np.ones(2), "b": np.ones(2)})
+
+
+def test_gradients_are_those_of_small_steps_in_a_cell_without_a_cell_state():
+    """A state that formulas use directly carries gradients, too."""
+    cell = Cell.of("z = sigmoid(x_z + h_z)\nh_new = z*h + (1 - z)*tanh(x_z)")
+    random = np.random.default_rng(7)
+    x, factors = random.standard_normal((2, 4, 3)), random.standard_normal((2, 4, 5))
+    layers = Layers(*(random.standard_normal(shape) for shape in ((3, 5), (5, 5), (5,), (5,))))
+    found = cell.gradients(x, layers, factors)
+    for name in ("kernel", "recurrent_kernel", "bias", "recurrent_bias"):
+        step = np.zeros_like(getattr(layers, name))
+        step.flat[2] = 1e-6
+        sums = [
+            (cell.forward(x, Layers(**{**vars(layers), name: getattr(layers, name) + sign * step}))["h_new"] * factors)
+            for sign in (1, -1)
+        ]
+        assert getattr(found, name).flat[2] == pytest.approx((sums[0].sum() - sums[1].sum()) / 2e-6, abs=1e-6)
