@@ -13,6 +13,7 @@ from app.access.persons import check_last
 from app.courses import changes, course, members, membership
 from app.errors.members import JoinNotFound, JoinOutdated, JoinUndone, MemberNotStudent, SameMember
 from app.errors.uploads import MemberRemoved
+from app.storage.announcements import announce_queued
 from app.storage.models import (
     Adjustment,
     Comment,
@@ -147,6 +148,7 @@ async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: st
         kept.group = moved["kept"]["group"]
     merge.undone_at = utc_now()
     await session.flush()
+    await announce_queued(session)  # Attempts that waited for one another may be graded at the same time again.
     await members_changed(session, [kept.id, other.id])
     changes.log(session, kept, made_by, {"joined": other.id}, {})
     changes.log(session, other, made_by, {"removed": True, "joined_to": kept.id}, {"removed": False})

@@ -219,18 +219,14 @@ async def list_joins(request: Request, viewer: Viewer, limit: Limit = 50, cursor
         NotPermitted, CourseArchived, CourseNotFound, JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated
     ),
 )
-async def undo_join(
-    request: Request, asking: Annotated[Asking, Depends(AsksIn(actions.undo_join))], join_id: JoinId
-) -> JoinBody:
+async def undo_join(asking: Annotated[Asking, Depends(AsksIn(actions.undo_join))], join_id: JoinId) -> JoinBody:
     """Give each its own again; what came since stays with the kept member.
 
     Refused when it cannot be told any more what belongs to whom: a later join of one of the two has to be undone first;
     an extension that both had, or a person, was changed since; the removed member was taken back, or has got an
     extension or an adjustment.
     """
-    join = await actions.undo_join(asking, join_id)
-    services(request).jobs.wake()  # Attempts that waited for one another may be graded at the same time again.
-    return JoinBody.model_validate(join)
+    return JoinBody.model_validate(await actions.undo_join(asking, join_id))
 
 
 router.include_router(members)
