@@ -9,7 +9,10 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.api.endpoints import (
     assignments,
+    course_assignments,
+    courses,
     events,
+    members,
     people,
     regrades,
     reports,
@@ -17,8 +20,6 @@ from app.api.endpoints import (
     tokens,
     webhooks,
 )
-from app.api.endpoints.courses import assignments as course_assignments
-from app.api.endpoints.courses import course, members
 from app.api.endpoints.getting_in import join_links, links, rosters
 from app.api.endpoints.grading import adjustments, comments, extensions, grade_book, grades, reviews
 from app.api.openapi import problem_answers
@@ -43,7 +44,7 @@ api = APIRouter(
     ),
 )
 for part in (
-    course,
+    courses,
     course_assignments,
     members,
     submissions,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
+from pydantic import AliasPath, BeforeValidator, Field
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from app.access import persons
@@ -18,7 +20,7 @@ from app.actions.asking import Asking
 from app.actions.people import MergePeople
 from app.api.openapi import JSON_BODY, Answers, problem_answers
 from app.api.paging import page_of
-from app.api.schemas.people import MergeBody, MergeList, PersonBody, PersonList
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page
 from app.api.schemas.submissions import DeletedBody
 from app.courses import people
 from app.errors.members import (
@@ -38,7 +40,72 @@ from app.http.visibility import report_for
 from app.privacy import export
 from app.privacy.export import Scope, ShownReport
 from app.services import services
-from app.storage.models import StoredReport
+from app.storage.models import MemberRole, StoredReport
+
+
+class PersonMembershipBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    course: str = Field(validation_alias="course_id", description="the id of the course", examples=[EXAMPLE_COURSE])
+    role: MemberRole
+    external_id: str | None = Field(description="the id in the course's grade book", examples=["ivanov"])
+    removed_at: datetime | None
+
+
+class IdentityBody(Body):
+    """An account of single sign-on."""
+
+    id: str = Field(examples=[EXAMPLE_ID])
+    issuer: str = Field(examples=["https://id.example.edu/realms/main"])
+    email: str | None = Field(
+        description="as the issuer said at the first sign-in; it identifies nobody", examples=["ivanov@example.edu"]
+    )
+    created_at: datetime
+
+
+class PersonBody(Body):
+    id: str = Field(validation_alias=AliasPath("person", "id"), examples=[EXAMPLE_ID])
+    name: str | None = Field(validation_alias=AliasPath("person", "name"), examples=["Ivan Ivanov"])
+    email: str | None = Field(validation_alias=AliasPath("person", "email"), examples=["ivanov@example.org"])
+    created_at: datetime = Field(validation_alias=AliasPath("person", "created_at"))
+    memberships: list[PersonMembershipBody]
+    identities: list[IdentityBody] = Field(description="accounts of single sign-on")
+    export: Annotated[str, BeforeValidator("/api/v1/people/{}/export".format)] = Field(
+        validation_alias=AliasPath("person", "id"),
+        description="address of the archive with everything that is kept about the person",
+        examples=[f"/api/v1/people/{EXAMPLE_ID}/export"],
+    )
+
+
+class PersonList(Page):
+    items: list[PersonBody]
+
+
+class MergeBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    kept: str = Field(
+        validation_alias="kept_person_id", description="the person who has everything now", examples=[EXAMPLE_ID]
+    )
+    merged: str = Field(
+        validation_alias=AliasPath("moved", "person"),
+        description="the person who had it before",
+        examples=[EXAMPLE_ID],
+    )
+    members: list[str] = Field(
+        validation_alias=AliasPath("moved", "memberships"),
+        description="the `id` of each member who moved",
+        examples=[[EXAMPLE_ID]],
+    )
+    identities: Count = Field(
+        validation_alias=AliasPath("moved", "identities"), description="accounts of single sign-on that moved"
+    )
+    made_by: str = Field(description="the name of a token, or `single sign-on`")
+    created_at: datetime
+    undone_at: datetime | None
+
+
+class MergeList(Page):
+    items: list[MergeBody]
+
 
 # Not application/zip: generators of clients know files of this type alone.
 ARCHIVE_TYPE = "application/octet-stream"

@@ -1,4 +1,4 @@
-"""What a member has, moved to another one and put back: attempts, extensions, adjustments, and rows that only move.
+"""Moves everything that a member has to another one, and back: attempts, extensions, adjustments, and rows as they are.
 
 Each `move_` returns what its `put_back_` needs, as JSON, which the `Merge` row keeps.
 """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,16 +15,10 @@ from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import courses as actions
 from app.actions.asking import Asking
-from app.actions.courses import ChangeCourse, CopyCourse, MakeCourse
+from app.actions.courses import RETENTION, ChangeCourse, CopyCourse, MakeCourse
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
-from app.api.schemas.courses.course import (
-    CourseBody,
-    CourseChangeBody,
-    CourseChangeList,
-    CourseList,
-    DeletedCourseBody,
-)
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page
 from app.courses import changes
 from app.courses import course as courses
 from app.errors.courses import CourseArchived, CourseNotFound, DeletionUnconfirmed
@@ -32,6 +27,46 @@ from app.errors.uploads import IdempotencyKeyReused
 from app.http.auth.holders import Asks, AsksIn, PermittedIn, Reader
 from app.http.parameters import Cursor, IdempotencyKey, Limit
 from app.services import services
+
+
+class CourseBody(Body):
+    id: str = Field(examples=[EXAMPLE_COURSE])
+    title: str
+    language: str = Field(examples=["ru"])
+    time_zone: str = Field(examples=["Europe/Moscow"])
+    retention_days: float | None = Field(description=RETENTION)
+    created_at: datetime
+    archived_at: datetime | None = Field(description="since when nothing in it changes; null: it is not archived")
+
+
+class CourseList(Page):
+    items: list[CourseBody]
+
+
+class CourseChangeBody(Body):
+    id: int
+    at: datetime = Field(validation_alias="created_at")
+    made_by: str = Field(description="the name of a person or of a token", examples=["owner"])
+    subject: str = Field(
+        description="what was changed: `course`, `assignment`, `member` or another", examples=["assignment"]
+    )
+    subject_id: str = Field(examples=[EXAMPLE_ID])
+    member: str | None = Field(validation_alias="membership_id", description="the id of the member concerned")
+    before: dict[str, Any] = Field(description="the changed values; empty for something new")
+    after: dict[str, Any] = Field(examples=[{"due": "2026-10-01T20:59:59Z"}])
+
+
+class CourseChangeList(Page):
+    items: list[CourseChangeBody]
+
+
+class DeletedCourseBody(Body):
+    """The number of deleted rows, by kind."""
+
+    submissions: int
+    members: int
+    people: int = Field(description="members who were in no other course")
+
 
 NumberCursor = Annotated[
     Annotated[str, Field(pattern="^[0-9]{1,18}$")] | SkipJsonSchema[None],
