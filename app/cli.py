@@ -9,10 +9,10 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from app.commands.groups import courses, database, exceptions, held, lti, members, people, regrades, tokens, ways_in
+from app.commands import courses, database, lti, people, regrades, rosters, tokens
 from app.commands.shell import start_logging, starting
 from app.operations.collecting import not_collecting
-from grader.cli import cli, main
+from grader.cli import SERVICE, cli, main
 from grader.doctor import sections
 from grader.shell import make_folder
 
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+IN_A_SERVICE = "Admins: courses, people and grades of a service"
 
-@cli.command()
+
+@cli.command(rich_help_panel=SERVICE)
 def serve() -> None:
-    """Start the service; print the address, the owner's link and a curl line.
+    """Start the service.
 
-    On SQLite the service also grades. On PostgreSQL workers do (`lstm-grader worker`), on this machine or on others.
+    It prints the address, the owner's link and a curl line. On SQLite the service also grades. On PostgreSQL workers do
+    (`lstm-grader worker`), on this machine or on others.
 
     Settings come from the environment: LSTM_GRADER_HOST, LSTM_GRADER_PORT, LSTM_GRADER_DATA_DIR and others.
     Exit codes: 0 stopped, 2 cannot start with these settings, 3 we failed.
@@ -42,19 +45,20 @@ def serve() -> None:
             sandbox = stack.enter_context(start_sandbox(settings))
         # Here, while the sandbox imports TensorFlow.
         with not_collecting():
-            from app.server import run
+            from app.main import run
             from app.stopping import leave
 
         run(settings, sandbox)
         leave()
 
 
-@cli.command()
+@cli.command(rich_help_panel=SERVICE)
 def worker() -> None:
-    """Grade submissions that services on the same PostgreSQL accept, until stopped. Start one on each machine.
+    """Grade what services on the same PostgreSQL accept.
 
-    Needs LSTM_GRADER_DATABASE_URL. LSTM_GRADER_SLOTS sets how many submissions it grades at the same time. Unfinished
-    submissions go back to the queue. Exit codes: 0 stopped, 2 cannot start with these settings, 3 we failed.
+    Start one on each machine; it works until it is stopped. Needs LSTM_GRADER_DATABASE_URL. LSTM_GRADER_SLOTS sets how
+    many submissions it grades at the same time. Unfinished submissions go back to the queue. Exit codes: 0 stopped, 2
+    cannot start with these settings, 3 we failed.
     """
     with not_collecting():
         from app.operations.sandbox import start_sandbox
@@ -74,7 +78,7 @@ def worker() -> None:
 def _inspect_database(console: Console) -> str | None:
     """Print the service's section of `doctor`, and return its fault."""
     with starting() as settings:
-        from app.commands.inspection import inspect_database
+        from app.operations.inspection import inspect_database
 
         found = asyncio.run(inspect_database(settings))
     for line in found.lines:
@@ -84,22 +88,14 @@ def _inspect_database(console: Console) -> str | None:
 
 sections.append(_inspect_database)
 
-cli.command()(regrades.regrade)
-members.members.add_typer(ways_in.link, name="link")
-for name, group in {
-    "db": database.db,
-    "students": people.students,
-    "people": people.people,
-    "regrades": regrades.regrades,
-    "tokens": tokens.tokens,
-    "courses": courses.courses,
-    "members": members.members,
-    "roster": ways_in.roster,
-    "join-links": ways_in.join_links,
-    "lti": lti.lti,
-    "extensions": exceptions.extensions,
-    "adjust": exceptions.adjust,
-    "reviews": exceptions.reviews,
-    "held": held.held,
+cli.add_typer(database.group, name="db", rich_help_panel=SERVICE)
+cli.command(rich_help_panel=IN_A_SERVICE)(regrades.regrade)
+for name, module in {
+    "regrades": regrades,
+    "courses": courses,
+    "roster": rosters,
+    "people": people,
+    "tokens": tokens,
+    "lti": lti,
 }.items():
-    cli.add_typer(group, name=name)
+    cli.add_typer(module.group, name=name, rich_help_panel=IN_A_SERVICE)

@@ -1,9 +1,11 @@
-"""Puts the service together. Importing this module starts nothing and imports no TensorFlow."""
+"""Puts the service together, and runs it. Importing this module starts nothing and imports no TensorFlow."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+import logging
+from collections.abc import AsyncIterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +18,7 @@ from starlette.routing import BaseRoute
 from app.access import tokens
 from app.access.limits import RateLimit
 from app.access.lost_links import LostLinks
-from app.access.tokens import hash_secret, new_token
+from app.access.tokens import hash_secret, new_token, sign_in_link
 from app.api import openapi
 from app.api import routes as api_routes
 from app.api.endpoints import operations
@@ -27,6 +29,7 @@ from app.http.auth.holders import holders
 from app.http.frames import FrameMiddleware
 from app.http.methods import MethodMiddleware
 from app.http.middleware import RequestMiddleware, expect_requests
+from app.http.serving import Server, listen
 from app.lti.frames import FrameSites
 from app.lti.grades.sender import ScoreSender
 from app.lti.nightly import Nightly
@@ -36,10 +39,10 @@ from app.mail.mailer import Mailer
 from app.oidc.issuer import Issuer
 from app.operations.about import About
 from app.operations.charts import ChartProcess, Charts
+from app.operations.collecting import not_collecting
 from app.operations.engine import grading_parts
 from app.operations.metrics import Metrics
 from app.operations.probe import WriteProbe
-from app.operations.selftest import SelfTest
 from app.outgoing.client import Outgoing
 from app.privacy.retention import Retention
 from app.queue import EmbeddedJobs, Engine, Jobs, PostgreSQLJobs, locked
@@ -47,7 +50,7 @@ from app.queue.backlog import Backlog
 from app.queue.inbox import Inbox
 from app.services import Operations, Services
 from app.settings import Settings
-from app.stopping import grading_seconds
+from app.stopping import call_on_signal, end_in_time, grading_seconds
 from app.storage.database import Database
 from app.web import manage
 from app.web import routes as web_routes
@@ -55,9 +58,11 @@ from app.web.course import routes as course_pages
 from app.web.lti import arriving, choosing, connection, launching, platforms, registering, window
 from app.web.operation import batch, grade_book, regrades, status
 from app.webhooks.sender import WebhookSender
-from grader import Assignment, load_assignments
+from grader import load_assignments
 from grader.formats import html
 from grader.sandbox import ForkSandbox
+
+logger = logging.getLogger(__name__)
 
 STATIC_FILES = Path(__file__).parent / "web" / "static"
 # Compression would delay event streams. Uploaded files are returned unchanged. The secrets of forms are masked, because
@@ -95,70 +100,69 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            charts = draw_with
-            if charts is None:
-                charts = await stack.enter_async_context(ChartProcess())
+            enter = stack.enter_async_context
             database = Database(settings.database_url)
             stack.push_async_callback(database.close)
             jobs: Jobs
-            self_test = None
-            about = About(settings.slots) if database.is_sqlite else None
-            if about is not None:
-                embedded = _embedded(settings, database, assignments, metrics, about, grade_with, sandbox)
-                jobs, self_test = await stack.enter_async_context(embedded)
+            look = about = self_test = None
+            if database.is_sqlite:
+                about = About(settings.slots)
+                # Nobody else uses the data folder and the database in it.
+                stack.enter_context(locked(settings.data_dir))
+                # The known answer is graded while the tables are made.
+                grading, self_test = await enter(
+                    grading_parts(settings, database, assignments, metrics, about, grade_with, sandbox)
+                )
+                await database.upgrade()
+                seconds = grading_seconds(settings.shutdown_seconds)
+                jobs = await enter(EmbeddedJobs(database, grading, slots=settings.slots, shutdown_seconds=seconds))
             else:
                 if settings.owner_token is None:
                     raise OwnerTokenMissing
                 await database.check_revision()
-                jobs = await stack.enter_async_context(PostgreSQLJobs(database))
+                jobs = shared = await enter(PostgreSQLJobs(database))
+                look = shared.has_workers
             async with database.write() as session:
                 chosen = settings.owner_token is not None
                 await tokens.set_owner_token(session, hash_secret(owner_token or new_token()), chosen=chosen)
-            private = settings.webhook_private_targets
-            sender = WebhookSender(database, assignments, private=private, tried=metrics.webhook_tried)
-            await stack.enter_async_context(sender)
-            limit, backlog = RateLimit(settings.token_requests_per_minute), Backlog(database, settings.queue_seconds)
-            per_minute = settings.student_uploads_per_minute
-            inbox = Inbox(database, assignments, jobs, backlog, uploads_per_minute=per_minute)
-            server = settings.mail_server
-            mailer = await stack.enter_async_context(Mailer(server)) if server else None
-            lost_links = None
-            if mailer is not None:
-                lost_links = await stack.enter_async_context(LostLinks(database, mailer, settings.url()))
-            registration = settings.registration
-            issuer = await stack.enter_async_context(Issuer(registration)) if registration else None
-            found = holders(database)
-            outgoing = await stack.enter_async_context(Outgoing(private=settings.lti_private_targets))
+            backlog = Backlog(database, settings.queue_seconds)
+            mailer = await enter(Mailer(settings.mail_server)) if settings.mail_server else None
+            outgoing = await enter(Outgoing(private=settings.lti_private_targets))
             platform_services = PlatformServices(database, outgoing)
-            await stack.enter_async_context(ScoreSender(database, assignments, platform_services))
-            await stack.enter_async_context(Nightly(database, assignments, platform_services))
-            await frame_sites.of(database).read()
-            await stack.enter_async_context(frame_sites)
             app.state.services = Services(
-                settings,
-                assignments,
-                database,
-                jobs,
-                limit,
-                backlog,
-                inbox,
-                found,
-                charts,
-                mailer,
-                issuer,
-                lost_links,
-                PlatformKeys(outgoing),
-                platform_services,
-                outgoing,
-                frame_sites,
+                settings=settings,
+                assignments=assignments,
+                database=database,
+                jobs=jobs,
+                request_limit=RateLimit(settings.token_requests_per_minute),
+                backlog=backlog,
+                inbox=Inbox(
+                    database, assignments, jobs, backlog, uploads_per_minute=settings.student_uploads_per_minute
+                ),
+                holders=holders(database),
+                charts=await enter(ChartProcess()) if draw_with is None else draw_with,
+                mailer=mailer,
+                issuer=await enter(Issuer(settings.registration)) if settings.registration else None,
+                lost_links=await enter(LostLinks(database, mailer, settings.url())) if mailer else None,
+                platform_keys=PlatformKeys(outgoing),
+                platform_services=platform_services,
+                outgoing=outgoing,
+                frame_sites=await enter(frame_sites.of(database)),
             )
-            await stack.enter_async_context(Retention(database, settings.retention_days))
-            look = jobs.has_workers if isinstance(jobs, PostgreSQLJobs) else None
-            probe = WriteProbe(database, room_bytes=settings.upload_bytes, look=look)
-            await stack.enter_async_context(probe)
             app.state.operations = Operations(
-                settings, database, lambda: jobs.is_working, self_test, probe, metrics, about
+                settings=settings,
+                database=database,
+                is_working=lambda: jobs.is_working,
+                self_test=self_test,
+                probe=await enter(WriteProbe(database, room_bytes=settings.upload_bytes, look=look)),
+                metrics=metrics,
+                about=about,
             )
+            private, tried = settings.webhook_private_targets, metrics.webhook_tried
+            await enter(WebhookSender(database, assignments, private=private, tried=tried))
+            await enter(ScoreSender(database, assignments, platform_services))
+            await enter(Nightly(database, assignments, platform_services))
+            await enter(Retention(database, settings.retention_days))
             yield
 
     app = FastAPI(
@@ -184,9 +188,12 @@ def create_app(
 @cache
 def _routes() -> list[BaseRoute]:
     """Make the routes. Applications of one process share them: FastAPI takes a third of a second to prepare them."""
-    operation = (regrades, batch, grade_book, status)
-    # `manage` before `course`: one has /courses/new, and the other /courses/{course_id}.
-    pages = (
+    router = APIRouter(generate_unique_id_function=openapi.operation_id)
+    router.include_router(operations.router)
+    router.include_router(api_routes.api, prefix=api_routes.PREFIX)
+    for each in (
+        openapi,
+        # Before `course_pages`: one has /courses/new, and the other /courses/{course_id}.
         manage,
         web_routes,
         launching,
@@ -196,38 +203,74 @@ def _routes() -> list[BaseRoute]:
         connection,
         choosing,
         platforms,
-        *operation,
+        regrades,
+        batch,
+        grade_book,
+        status,
         course_pages,
-    )
-    router = APIRouter(generate_unique_id_function=openapi.operation_id)
-    router.include_router(operations.router)
-    router.include_router(api_routes.api, prefix=api_routes.PREFIX)
-    for each in (openapi.router, *(each.router for each in pages)):
-        router.include_router(each)
+    ):
+        router.include_router(each.router)
     router.mount("/static/swagger", StaticFiles(directory=str(openapi.SWAGGER_FILES)))
     router.mount("/static/report", StaticFiles(directory=html.STATIC_FILES))
     router.mount("/static", StaticFiles(directory=STATIC_FILES))
     return router.routes
 
 
-@contextlib.asynccontextmanager
-async def _embedded(
-    settings: Settings,
-    database: Database,
-    assignments: Mapping[str, Assignment],
-    metrics: Metrics,
-    about: About,
-    grade_with: Engine | None,
-    sandbox: ForkSandbox | None,
-) -> AsyncIterator[tuple[Jobs, SelfTest]]:
-    """Run the queue of a service that also grades. It alone uses the data folder and the database in it."""
-    async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(locked(settings.data_dir))
-        # The known answer is graded while the tables are made.
-        parts = grading_parts(settings, database, assignments, metrics, about, grade_with, sandbox)
-        grading, self_test = await stack.enter_async_context(parts)
-        await database.upgrade()
-        jobs = EmbeddedJobs(
-            database, grading, slots=settings.slots, shutdown_seconds=grading_seconds(settings.shutdown_seconds)
-        )
-        yield await stack.enter_async_context(jobs), self_test
+def run(settings: Settings, sandbox: ForkSandbox | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. A second signal ends the process at once; the next start repeats running grades.
+
+    Args:
+        sandbox: see `app.operations.engine.warm_engine`.
+    Raises:
+        OSError: the address cannot be listened on, or a folder cannot be used.
+        AssignmentError, DataDirInUse, SandboxUnavailable: see `create_app`.
+    """
+    asyncio.run(_run(settings, sandbox))
+
+
+async def _run(settings: Settings, sandbox: ForkSandbox | None) -> None:
+    given = settings.owner_token
+    token = given.get_secret_value() if given else new_token()
+    with not_collecting():
+        app = create_app(settings, owner_token=token, sandbox=sandbox)
+    with listen(settings.host, settings.port) as listener:
+        async with app.router.lifespan_context(app):
+            services: Services = app.state.services
+            server = Server(app, settings)
+
+            def stop() -> None:
+                end_in_time(settings.shutdown_seconds)
+                services.jobs.stop_watching()
+                server.should_exit = True
+
+            # Before the address is printed: whoever reads it may stop the service at once.
+            call_on_signal(stop)
+            # The operator knows a token of the settings, and others may read this output.
+            print(greeting(settings.url(listener.getsockname()[1]), None if given else token), flush=True)
+            await server.serve([listener])
+            logger.info("stopping")
+
+
+def greeting(url: str, token: str | None) -> str:
+    """Write the message for the owner, the only one that shows a token.
+
+    Args:
+        token: made for this start; None: the settings have the owner's token, which is never shown.
+    """
+    if token is None:
+        sign_in = f"""Sign in with the token that is set in LSTM_GRADER_OWNER_TOKEN:
+    {url}/enter"""
+    else:
+        sign_in = f"""Open this link to sign in. It makes you the owner, so keep it to yourself:
+    {sign_in_link(url, token)}"""
+    return f"""
+lstm-grader {version("lstm-grader")} runs on {url}
+
+  {sign_in}
+
+  Submit a file from a terminal:
+    curl -H "Authorization: Bearer {token or "$LSTM_GRADER_OWNER_TOKEN"}" -F file=@LSTM.ipynb -F student=ivanov \
+-F assignment=lstm-layer "{url}/api/v1/submissions?wait=60"
+
+  The API is described at {url}/docs. Ctrl-C stops the service.
+"""

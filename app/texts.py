@@ -19,6 +19,4 @@ def text(id: str, language: str, /, **params: object) -> str:
 
 
 def title_of(assignment: Assignment, language: str) -> str:
-    """Return its title in this language, else in another, else its id."""
-    titles: dict[str, str] = dict(assignment.title.items())
-    return titles.get(language) or next(iter(titles.values()), assignment.id)
+    return assignment.title_in(language)

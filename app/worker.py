@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import AsyncIterator
 
+from fastapi import FastAPI
+
+from app.api.endpoints import operations
 from app.errors.commands import NothingToShare
+from app.http import problems
+from app.http.methods import MethodMiddleware
+from app.http.middleware import RequestMiddleware, expect_requests
+from app.http.serving import Server, listen
 from app.operations.about import About
 from app.operations.engine import grading_parts
 from app.operations.metrics import Metrics
 from app.operations.probe import REPORT_BYTES, WriteProbe
 from app.privacy.retention import Retention
 from app.queue import Worker
-from app.server import answering
 from app.services import Operations
 from app.settings import Settings
 from app.stopping import call_on_signal, end_in_time, grading_seconds
@@ -69,3 +76,27 @@ async def _run(settings: Settings, sandbox: ForkSandbox | None) -> None:
         end_in_time(settings.shutdown_seconds)
         worker.stop()
         logger.info("stopping")
+
+
+@contextlib.asynccontextmanager
+async def answering(state: Operations, port: int) -> AsyncIterator[None]:
+    """Answer a worker's /healthz, /readyz and /metrics on this port.
+
+    Raises:
+        OSError: the port cannot be listened on.
+    """
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.operations = state
+    problems.add_handlers(app)
+    app.include_router(operations.router)
+    expect_requests(app, state.metrics)
+    app.add_middleware(MethodMiddleware, routes=app.routes)
+    app.add_middleware(RequestMiddleware, metrics=state.metrics, routes=app.routes)
+    with listen(state.settings.host, port) as listener:
+        server = Server(app, state.settings)
+        task = asyncio.create_task(server.serve([listener]), name="status")
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await asyncio.gather(task, return_exceptions=True)

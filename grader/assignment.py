@@ -37,6 +37,8 @@ CheckId = Literal[
     "weights_copied",
     "comparison",
 ]
+#: The checks of Task 2, which need a run of the notebook itself.
+TASK2: tuple[CheckId, ...] = ("weights_copied", "comparison")
 
 
 class AssignmentModel(BaseModel):
@@ -169,6 +171,15 @@ class Assignment(AssignmentModel):
     @property
     def max_points(self) -> float:
         return sum(self.points.values())
+
+    @property
+    def has_task2(self) -> bool:
+        return not self.points.keys().isdisjoint(TASK2)
+
+    def title_in(self, language: str) -> str:
+        """Return its title in this language, else in another, else its id."""
+        titles: dict[str, str] = dict(self.title.items())
+        return titles.get(language) or next(iter(titles.values()), self.id)
 
     @property
     def allowance(self) -> Use:

@@ -59,6 +59,10 @@ from grader.submission import Submission, in_folder
 
 # The exit code of `diff`, as in other tools of that name.
 DIFFERENT = 1
+# Headings of the help: it groups the commands by who needs them.
+FILES = "Teachers: grade files"
+SERVICE = "Operators: run a service, and look after its machine"
+DOCUMENTS = "Authors and integrators: what is in a file"
 
 cli = typer.Typer(
     cls=Commands,
@@ -67,10 +71,10 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-assignments_cli = typer.Typer(help="The assignments this grader knows.", no_args_is_help=True)
-cli.add_typer(assignments_cli, name="assignments")
-report_cli = typer.Typer(help="The report as a document.", no_args_is_help=True)
-cli.add_typer(report_cli, name="report")
+assignments_cli = typer.Typer(help="List and check assignments, and print their JSON Schema.", no_args_is_help=True)
+cli.add_typer(assignments_cli, name="assignments", rich_help_panel=DOCUMENTS)
+report_cli = typer.Typer(help="Print the JSON Schema of a report.", no_args_is_help=True)
+cli.add_typer(report_cli, name="report", rich_help_panel=DOCUMENTS)
 
 
 FormatName = StrEnum("FormatName", list(FORMATS))  # type: ignore[misc]
@@ -116,7 +120,7 @@ def _options(
     pass
 
 
-@cli.command("grade")
+@cli.command("grade", rich_help_panel=FILES)
 def grade_command(
     file: Annotated[
         Path,
@@ -156,7 +160,7 @@ def grade_command(
         ForkSandbox(slots=1, accept_missing=settings.missing_parts, device=settings.device) as sandbox,
     ):
         # TensorFlow takes seconds to import: begin while the file is read.
-        sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
+        sandbox.start(Kind.READER, Kind.of_class(chosen.keras))
         tell_seed(drawn, language)
         with _progress(language) as progress:
             report = grade(
@@ -174,11 +178,11 @@ def grade_command(
     raise typer.Exit(BELOW if (report.points or 0.0) < fail_under else GRADED)
 
 
-cli.command("doctor")(doctor)
-cli.command("batch")(batch_command)
+cli.command("batch", rich_help_panel=FILES)(batch_command)
+cli.command("doctor", rich_help_panel=SERVICE)(doctor)
 
 
-@cli.command("diff")
+@cli.command("diff", rich_help_panel=FILES)
 def diff_command(
     before: Annotated[Path, typer.Argument(help="A JSON report.", show_default=False)],
     after: Annotated[Path, typer.Argument(help="Another one, of the same submission.", show_default=False)],
@@ -187,7 +191,9 @@ def diff_command(
         Language | None, typer.Option(help="Language of the text; default: the locale's.", show_default=False)
     ] = None,
 ) -> None:
-    """Say what differs between two reports of one submission, and what can be the reason.
+    """Say what differs between two reports of one submission.
+
+    It also says what can be the reason.
 
     Exit codes: 0 the same result, 1 another result, 2 wrong usage.
     """
@@ -215,7 +221,10 @@ def assignments_list() -> None:
 
 @assignments_cli.command("check")
 def assignments_check(file: Annotated[Path, typer.Argument(help="A TOML file.")]) -> None:
-    """Check an assignment file; exit code 2 and a sentence when something is wrong with it."""
+    """Check an assignment file.
+
+    When something is wrong with it, the exit code is 2, and a sentence says what.
+    """
     try:
         assignment = read_assignment(file)
     except AssignmentError as exc:

@@ -47,9 +47,11 @@ def doctor(
         bool, typer.Option("--verbose", help="Say too how well the assignment's cases tell known mistakes apart.")
     ] = False,
 ) -> None:
-    """Say in the first line whether this host can grade, or why not; then versions, the database and the queue, the
-    device, and the wall around submissions. A known answer is graded to find out, and Keras answers the same
-    questions. It changes nothing in the database; reference answers that are missing go into the cache.
+    """Say whether this host can grade, or why not.
+
+    A known answer is graded to find out, and Keras answers the same questions. Below the first line are versions, the
+    database and the queue, the device, and the wall around submissions. It changes nothing in the database; reference
+    answers that are missing go into the cache.
 
     Exit codes: 0 it can grade, 2 wrong usage or settings, 3 it cannot, or the database cannot be used.
     """

@@ -14,11 +14,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from grader.assignment import Assignment, CheckId
+from grader.assignment import Assignment
 
 FOLDER = Path(__file__).parent / "handouts"
 MARK = "# %%"
-TASK_2: frozenset[CheckId] = frozenset({"weights_copied", "comparison"})
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class HandoutCell:
 
     text: str
     is_code: bool
-    is_task_2: bool
+    is_task2: bool
 
 
 def notebook(assignment: Assignment, language: str) -> bytes:
@@ -53,24 +52,19 @@ def module(assignment: Assignment, language: str) -> bytes:
     return ("\n\n\n".join(parts) + "\n").encode()
 
 
-def has_task_2(assignment: Assignment) -> bool:
-    return not TASK_2.isdisjoint(assignment.points)
-
-
 def _cells_for(assignment: Assignment, language: str) -> list[HandoutCell]:
     exercise = assignment.cases[0]
-    titles: dict[str, str] = dict(assignment.title.items())
     values = {
-        "title": titles.get(language) or next(iter(titles.values()), assignment.id),
+        "title": assignment.title_in(language),
         "batch": exercise.batch,
         "timesteps": exercise.timesteps,
         "features": exercise.features,
         "units": exercise.units,
     }
     return [
-        HandoutCell(Template(cell.text).substitute(values), cell.is_code, cell.is_task_2)
+        HandoutCell(Template(cell.text).substitute(values), cell.is_code, cell.is_task2)
         for cell in _cells(language)
-        if has_task_2(assignment) or not cell.is_task_2
+        if assignment.has_task2 or not cell.is_task2
     ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from grader.assignment import Assignment
 from grader.checks.equivalence import equivalence
-from grader.checks.registry import TASK2, run_checks
+from grader.checks.registry import run_checks
 from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.understanding import understand
 from grader.errors import SandboxClosed, SandboxError
@@ -68,7 +68,7 @@ def grade(
         def judged(execution: Execution) -> Judgement:
             understanding = understand(execution, references.table, assignment.tolerance)
             evidence = Evidence(assignment, reading, execution, understanding)
-            if not assignment.points.keys().isdisjoint(TASK2) and execution.class_found is not None:
+            if assignment.has_task2 and execution.class_found is not None:
                 stages.begin(Stage.NOTEBOOK)
                 runner = NotebookRunner(
                     reading, assignment, box, generation=execution.generation, roles=execution.roles

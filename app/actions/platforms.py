@@ -12,13 +12,13 @@ from app.access.rights import Right
 from app.actions.asking import Asking, action
 from app.actions.fields import ActionRequest, Name
 from app.errors.outgoing import TargetRefused
-from app.lti import platforms
+from app.lti import keys, platforms
 from app.lti.platforms import Registration
 from app.lti.registration import invitations
 from app.lti.registration.invitations import Invitation
 from app.lti.registration.kinds import KINDS, addresses_of
 from app.outgoing.targets import check_url
-from app.storage.models import LtiPlatform
+from app.storage.models import LtiKey, LtiPlatform
 
 ORIGINS_CHARACTERS = 2000
 
@@ -152,6 +152,13 @@ async def remove_platform(asking: Asking, platform_id: str) -> None:
     """Remove a platform that no course has come from. Raises: PlatformNotFound, PlatformInUse"""
     async with asking.write() as session:
         await platforms.remove(session, platform_id)
+
+
+@action(Right.MANAGE_PLATFORMS)
+async def rotate_keys(asking: Asking) -> LtiKey:
+    """Let the key sign from now on that is published as the next one. Return it."""
+    async with asking.write() as session:
+        return await keys.rotate(session)
 
 
 def _host(address: str) -> str:

@@ -5,16 +5,24 @@ The web framework and the database are imported inside functions, so that the ot
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+import os
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TypeVar
 
 import typer
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
+from app.errors.commands import CannotStart, NotPossible
+from grader.errors import sentence_of
 from grader.shell import OUR_FAILURE, OUR_FAILURES, failure, usage, why_not, wrong_settings
 
 if TYPE_CHECKING:
+    from app.actions.asking import Asking
     from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -22,15 +30,18 @@ logger = logging.getLogger(__name__)
 # SQLite's messages.
 DAMAGED_DATABASE = ("file is not a database", "database disk image is malformed")
 
-OfCourse = Annotated[str | None, typer.Option(help="Id of the course; default: the course Default.")]
+#: Stands for the id of the course of everything that names none.
+THE_DEFAULT = "Default"
+OfCourse = Annotated[str, typer.Option(help="Id of the course.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+Request = TypeVar("Request", bound=BaseModel)
+Result = TypeVar("Result")
 
 
 @contextlib.contextmanager
 def starting() -> Iterator[Settings]:
     """Give the settings; turn an error that stops a command into a sentence and an exit code."""
-    from pydantic import ValidationError
-
-    from app.errors.commands import CannotStart
     from app.settings import Settings
     from grader import AssignmentError
 
@@ -52,6 +63,37 @@ def starting() -> Iterator[Settings]:
         raise ours(_about_database(settings, exc)) from exc
 
 
+def ask(settings: Settings, work: Callable[[Asking], Awaitable[Result]], course: str | None = None) -> Result:
+    """Do the work for the service's owner, and return its result.
+
+    Args:
+        course: the only course that is meant; None: all courses.
+    Raises:
+        NotPossible, DatabaseOutdated: see `acting.asking`.
+    """
+    from app.commands.acting import asking
+
+    async def act() -> Result:
+        async with asking(settings, course) as owner:
+            return await work(owner)
+
+    return asyncio.run(act())
+
+
+def checked(model: type[Request], values: dict[str, Any]) -> Request:
+    """Read a request from the options of a command. Raises: NotPossible: the API would refuse these values."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as exc:
+        raise NotPossible(reason="; ".join(map(_fault, exc.errors()))) from exc
+
+
+def _fault(error: ErrorDetails) -> str:
+    """Say what is wrong, with the name of the option if there is one."""
+    names = [part for part in error["loc"] if isinstance(part, str)]
+    return f"{names[-1]}: {sentence_of(error)} (got {error['input']!r:.80})" if names else sentence_of(error)
+
+
 def start_logging(settings: Settings) -> None:
     """Configure the log of a service or a worker, and warn of variables that look like settings and are none."""
     from app.log_config import configure_logging
@@ -70,15 +112,19 @@ def echo_list(lines: Sequence[str], *, none: str) -> None:
         typer.echo(f"lstm-grader: {none}", err=True)
 
 
+def echo_counts(counts: object) -> None:
+    """Print the attributes, which are numbers of deleted rows by kind."""
+    typer.echo(", ".join(f"{kind}: {count}" for kind, count in vars(counts).items()))
+
+
 def only_given(**options: Any) -> dict[str, Any]:
     """Leave out the options that the caller did not use."""
     return {name: value for name, value in options.items() if value is not None}
 
 
-def check_something(given: Mapping[str, Any]) -> None:
-    """Refuse a change of nothing."""
-    if not given:
-        raise usage("expected something to change; --help lists what")
+def create(file: Path) -> BinaryIO:
+    """Open a new file that only its owner can read. Raises: OSError: it exists, or cannot be written."""
+    return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def ours(message: str) -> typer.Exit:

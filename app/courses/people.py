@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.courses.matching import matches
+from app.courses.matching import comparable, matches
 from app.errors.members import PersonNotFound
 from app.storage.models import Course, Identity, Membership, Person
 
@@ -42,20 +42,38 @@ async def list_people(
     if before:
         found = found.where(Person.id < before)
     if text:
-        found = found.where(Person.id.in_(await _matching(session, text)))
+        texts = await _texts(session)
+        found = found.where(Person.id.in_([id for id in texts if id == text or matches(text, *texts[id])]))
     return await _known(session, (await session.scalars(found)).all())
 
 
-async def _matching(session: AsyncSession, text: str) -> list[str]:
-    # Databases fold the case of some alphabets only.
-    values: dict[str, list[str | None]] = {}
+async def named(session: AsyncSession, name: str, *, course_id: str | None = None) -> list[Known]:
+    """List the people of whom this is the whole name, an address, an id in a grade book, a member's or their own id.
+
+    Args:
+        course_id: of the only course whose members are meant; None: of all courses.
+    """
+    wanted = comparable(name)
+    texts = await _texts(session)
+    so_named = [id for id in texts if wanted in map(comparable, filter(None, [id, *texts[id]]))]
+    members = select(Membership.person_id)
+    of_member = members.where(Membership.id == name)
+    found = select(Person).where(or_(Person.id.in_(so_named), Person.id.in_(of_member))).order_by(Person.id)
+    if course_id is not None:
+        found = found.where(Person.id.in_(members.where(Membership.course_id == course_id)))
+    return await _known(session, (await session.scalars(found)).all())
+
+
+async def _texts(session: AsyncSession) -> dict[str, list[str | None]]:
+    """Return of each person what a search looks at. Databases fold the case of some alphabets only."""
+    texts: dict[str, list[str | None]] = {}
     for id, name, email in await session.execute(select(Person.id, Person.name, Person.email)):
-        values[id] = [name, email]
+        texts[id] = [name, email]
     for id, external_id in await session.execute(select(Membership.person_id, Membership.external_id)):
-        values[id].append(external_id)
+        texts[id].append(external_id)
     for id, email in await session.execute(select(Identity.person_id, Identity.email)):
-        values[id].append(email)
-    return [id for id, texts in values.items() if id == text or matches(text, *texts)]
+        texts[id].append(email)
+    return texts
 
 
 async def find(session: AsyncSession, person_id: str) -> Known:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-
-from sqlalchemy.exc import SQLAlchemyError
+from typing import Self
 
 from app.background import Background
 from app.lti import platforms
@@ -31,6 +30,10 @@ class FrameSites(Background):
         self._database = database
         return self
 
+    async def __aenter__(self) -> Self:
+        await self.read()
+        return await super().__aenter__()
+
     async def read(self) -> None:
         assert self._database is not None
         async with self._database.read() as session:
@@ -39,10 +42,6 @@ class FrameSites(Background):
     async def _work(self) -> None:
         assert self._database is not None
         while True:
-            try:
+            with self._database.outage.noticed(self.NAME):
                 await self.read()
-            except SQLAlchemyError as exc:
-                self._database.outage.failed(self.NAME, exc)
-            else:
-                self._database.outage.ended(self.NAME)
             await asyncio.sleep(LOOK_SECONDS)

@@ -22,15 +22,14 @@ from app.lti.launch import binding, people
 from app.lti.launch.message import Id, Text, full_name
 from app.lti.launch.people import Who, made_by_platform
 from app.lti.launch.roles import Part, part_of
-from app.lti.pages import entries, next_page
-from app.lti.platform_services import LIST_BYTES, MEMBERSHIP_SCOPE, PlatformServices, refusal
+from app.lti.pages import entries, pages
+from app.lti.platform_services import LIST_BYTES, MEMBERSHIP_SCOPE, PlatformServices
 from app.lti.registration.kinds import is_moodle
 from app.mail.addresses import is_address
 from app.storage.database import Database
 from app.storage.models import LtiContext, LtiMember, LtiPlatform, MemberRole, Membership, Person
 
 CONTAINER = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
-PAGES = 100
 #: For all pages of a list: a teacher waits for it.
 READ_SECONDS = 120.0
 #: Scores in one transaction.
@@ -87,24 +86,13 @@ async def read(services: PlatformServices, platform: LtiPlatform, url: str) -> S
 
 async def _read(services: PlatformServices, platform: LtiPlatform, url: str) -> Sequence[Who]:
     found: list[Who] = []
-    page, count = url, 0
-    for _ in range(PAGES):
-        answer = await services.send(
-            platform, "GET", page, scopes=[MEMBERSHIP_SCOPE], accept=CONTAINER, most_bytes=LIST_BYTES
-        )
-        if not answer.is_success:
-            raise refusal(answer)
-        document = answer.json()
+    count = 0
+    read = pages(services, platform, url, scope=MEMBERSHIP_SCOPE, accept=CONTAINER, most_bytes=LIST_BYTES)
+    async for document in read:
         listed = document.get("members") if isinstance(document, dict) else None
         members = entries(listed, _Member, before=count, name="members")
         count += len(members)
         found += [member.who() for member in members if member.status != "Deleted"]
-        following = next_page(answer, page)
-        if following is None:
-            break
-        page = following
-    else:
-        raise AnswerUnusable(reason=f"the list has more than {PAGES} pages")
     if not any(who.part == Part.TEACHER for who in found):
         # A teacher has asked for it, so this is not the whole list.
         raise AnswerUnusable(reason="the list names no teacher")

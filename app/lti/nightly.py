@@ -67,17 +67,13 @@ class Nightly(Background):
     async def _work(self) -> None:
         has_begun = False
         while True:
-            try:
+            with self._database.outage.noticed(self.NAME):
                 if not has_begun:
                     await _surely(expected.send_changed(self._database, self._assignments), [])
                     has_begun = True
                 await expiry.delete_expired(self._database)
                 while await self.check_next():
                     await expiry.delete_expired(self._database)
-            except SQLAlchemyError as exc:
-                self._database.outage.failed(self.NAME, exc)
-            else:
-                self._database.outage.ended(self.NAME)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def check_next(self) -> bool:

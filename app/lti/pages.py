@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 import httpx
@@ -10,10 +11,13 @@ from pydantic import BaseModel, ValidationError
 
 from app.errors.outgoing import AnswerUnusable
 from app.lti.addresses import is_same_site
+from app.lti.platform_services import ANSWER_BYTES, PlatformServices, refusal
 from app.outgoing.client import Answer
+from app.storage.models import LtiPlatform
 
 #: Most pages of one list; no course has more people.
 MOST_ENTRIES = 20_000
+MOST_PAGES = 200
 
 Entry = TypeVar("Entry", bound=BaseModel)
 
@@ -35,6 +39,34 @@ def entries(listed: object, form: type[Entry], *, before: int, name: str) -> lis
         return [form.model_validate(each) for each in listed]
     except ValidationError as exc:
         raise AnswerUnusable(reason=f"the list of {name} has another form") from exc
+
+
+async def pages(
+    services: PlatformServices,
+    platform: LtiPlatform,
+    url: str,
+    *,
+    scope: str,
+    accept: str,
+    most_bytes: int = ANSWER_BYTES,
+) -> AsyncIterator[Any]:
+    """Yield the pages of a list, as JSON.
+
+    Raises:
+        PlatformRefused: the platform does not show it.
+        AnswerUnusable: a page is no JSON, or there are too many.
+        TargetRefused: see `PlatformServices.send`.
+    """
+    for _ in range(MOST_PAGES):
+        answer = await services.send(platform, "GET", url, scopes=[scope], accept=accept, most_bytes=most_bytes)
+        if not answer.is_success:
+            raise refusal(answer)
+        yield answer.json()
+        following = next_page(answer, url)
+        if following is None:
+            return
+        url = following
+    raise AnswerUnusable(reason=f"the list has more than {MOST_PAGES} pages")
 
 
 def next_page(answer: Answer, url: str) -> str | None:

@@ -1,1 +1,1 @@
-"""Operations: the warm engine, metrics, and the proofs that this process can grade and store."""
+"""Operations: the warm engine, metrics, backups, and the proofs that this process can grade and store."""

@@ -47,12 +47,8 @@ class Sender(Background, Generic[Item]):
 
     async def _work(self) -> None:
         while True:
-            try:
+            with self._database.outage.noticed(self.NAME):
                 await self._send_due()
-            except SQLAlchemyError as exc:
-                self._database.outage.failed(self.NAME, exc)
-            else:
-                self._database.outage.ended(self.NAME)
             await asyncio.sleep(self.LOOK_SECONDS)
 
     async def _send_due(self) -> None:

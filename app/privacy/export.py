@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any
 
-from sqlalchemy import Select, inspect, or_, select
+from sqlalchemy import ColumnElement, Select, and_, inspect, or_, select, true
 from sqlalchemy.orm import undefer
 
 from app.errors.members import PersonNotFound
@@ -91,6 +91,10 @@ class Scope:
     def member_ids(self) -> list[str]:
         return [member.id for member in self.members]
 
+    @property
+    def courses(self) -> set[str]:
+        return {member.course_id for member in self.members}
+
 
 #: Returns the report as whoever gets the archive may see it.
 ShownReport = Callable[[StoredReport], Mapping[str, Any]]
@@ -127,78 +131,50 @@ def _tokens_of(scope: Scope) -> Select[str]:
     return select(Token.id).where(Token.membership_id.in_(scope.member_ids))
 
 
-def _merges_of(scope: Scope) -> Select[Merge]:
+def _merges_of(scope: Scope) -> ColumnElement[bool]:
     of_members = [column.in_(scope.member_ids) for column in (Merge.kept_member_id, Merge.merged_member_id)]
     of_people = [column.in_(scope.people) for column in (Merge.kept_person_id, Merge.merged_person_id)]
-    return select(Merge).where(or_(*of_members, *([] if scope.is_own else of_people)))
+    return or_(*of_members, *([] if scope.is_own else of_people))
 
 
-def _items_of(submission_id: str, scope: Scope) -> Select[RegradeItem]:
-    items = select(RegradeItem).where(RegradeItem.submission_id == submission_id)
-    is_seen = or_(~Regrade.is_preview, Regrade.applied_at.is_not(None))
-    return items.join(Regrade, Regrade.id == RegradeItem.regrade_id).where(is_seen) if scope.is_own else items
+def _items_of(submission_id: str, scope: Scope) -> ColumnElement[bool]:
+    seen = select(Regrade.id).where(or_(~Regrade.is_preview, Regrade.applied_at.is_not(None)))
+    is_seen = RegradeItem.regrade_id.in_(seen) if scope.is_own else true()
+    return and_(RegradeItem.submission_id == submission_id, is_seen)
 
 
 #: The rows of an archive by their entry. They are written with all columns but `LEFT_OUT_COLUMNS`.
-SECTIONS: Mapping[str, tuple[type[Base], Callable[[Scope], Select[Any]]]] = {
-    "people.json": (Person, lambda scope: select(Person).where(Person.id.in_(scope.people))),
-    "identities.json": (Identity, lambda scope: select(Identity).where(Identity.person_id.in_(scope.people))),
-    "memberships.json": (Membership, lambda scope: select(Membership).where(Membership.id.in_(scope.member_ids))),
-    "courses.json": (
-        Course,
-        lambda scope: select(Course).where(Course.id.in_({member.course_id for member in scope.members})),
-    ),
-    "tokens.json": (Token, lambda scope: select(Token).where(Token.id.in_(_tokens_of(scope)))),
+SECTIONS: Mapping[str, tuple[type[Base], Callable[[Scope], ColumnElement[bool]]]] = {
+    "people.json": (Person, lambda scope: Person.id.in_(scope.people)),
+    "identities.json": (Identity, lambda scope: Identity.person_id.in_(scope.people)),
+    "memberships.json": (Membership, lambda scope: Membership.id.in_(scope.member_ids)),
+    "courses.json": (Course, lambda scope: Course.id.in_(scope.courses)),
+    "tokens.json": (Token, lambda scope: Token.id.in_(_tokens_of(scope))),
     "sessions.json": (
         Session,
-        lambda scope: select(Session).where(
-            or_(Session.person_id.in_(scope.people), Session.token_id.in_(_tokens_of(scope)))
-        ),
+        lambda scope: or_(Session.person_id.in_(scope.people), Session.token_id.in_(_tokens_of(scope))),
     ),
-    "webhooks.json": (Webhook, lambda scope: select(Webhook).where(Webhook.created_by.in_(_tokens_of(scope)))),
-    "extensions.json": (
-        Extension,
-        lambda scope: select(Extension).where(Extension.membership_id.in_(scope.member_ids)),
-    ),
-    "adjustments.json": (
-        Adjustment,
-        lambda scope: select(Adjustment).where(Adjustment.membership_id.in_(scope.member_ids)),
-    ),
-    "comments.json": (Comment, lambda scope: select(Comment).where(Comment.membership_id.in_(scope.member_ids))),
-    "batch_files.json": (
-        BatchFile,
-        lambda scope: select(BatchFile).where(BatchFile.membership_id.in_(scope.member_ids)),
-    ),
+    "webhooks.json": (Webhook, lambda scope: Webhook.created_by.in_(_tokens_of(scope))),
+    "extensions.json": (Extension, lambda scope: Extension.membership_id.in_(scope.member_ids)),
+    "adjustments.json": (Adjustment, lambda scope: Adjustment.membership_id.in_(scope.member_ids)),
+    "comments.json": (Comment, lambda scope: Comment.membership_id.in_(scope.member_ids)),
+    "batch_files.json": (BatchFile, lambda scope: BatchFile.membership_id.in_(scope.member_ids)),
     # The part that courses of learning platforms give, and grades on their way to them.
-    "lti_members.json": (
-        LtiMember,
-        lambda scope: select(LtiMember).where(LtiMember.membership_id.in_(scope.member_ids)),
-    ),
-    "lti_scores.json": (LtiScore, lambda scope: select(LtiScore).where(LtiScore.membership_id.in_(scope.member_ids))),
+    "lti_members.json": (LtiMember, lambda scope: LtiMember.membership_id.in_(scope.member_ids)),
+    "lti_scores.json": (LtiScore, lambda scope: LtiScore.membership_id.in_(scope.member_ids)),
     "merges.json": (Merge, _merges_of),
-    "changes.json": (Change, lambda scope: select(Change).where(Change.membership_id.in_(scope.member_ids))),
-    "course_assignments.json": (
-        CourseAssignment,
-        lambda scope: select(CourseAssignment).where(
-            CourseAssignment.course_id.in_({member.course_id for member in scope.members})
-        ),
-    ),
+    "changes.json": (Change, lambda scope: Change.membership_id.in_(scope.member_ids)),
+    "course_assignments.json": (CourseAssignment, lambda scope: CourseAssignment.course_id.in_(scope.courses)),
 }
 #: The same, of each submission.
-SECTIONS_OF_SUBMISSION: Mapping[str, tuple[type[Base], Callable[[str, Scope], Select[Any]]]] = {
-    "events.json": (
-        SubmissionEvent,
-        lambda submission_id, _: select(SubmissionEvent).where(SubmissionEvent.submission_id == submission_id),
-    ),
-    "reviews.json": (
-        ReviewRequest,
-        lambda submission_id, _: select(ReviewRequest).where(ReviewRequest.submission_id == submission_id),
-    ),
+SECTIONS_OF_SUBMISSION: Mapping[str, tuple[type[Base], Callable[[str, Scope], ColumnElement[bool]]]] = {
+    "events.json": (SubmissionEvent, lambda submission_id, _: SubmissionEvent.submission_id == submission_id),
+    "reviews.json": (ReviewRequest, lambda submission_id, _: ReviewRequest.submission_id == submission_id),
     "regrades.json": (RegradeItem, _items_of),
     "deliveries.json": (
         Delivery,
-        lambda submission_id, _: select(Delivery).where(
-            Delivery.report_id.in_(select(StoredReport.id).where(StoredReport.submission_id == submission_id))
+        lambda submission_id, _: Delivery.report_id.in_(
+            select(StoredReport.id).where(StoredReport.submission_id == submission_id)
         ),
     ),
 }
@@ -221,8 +197,8 @@ async def archive(
     writer = _Writer()
     async for piece in writer.add_json("grades.json", await _grades(database, scope, assignments)):
         yield piece
-    for name, (_, rows) in SECTIONS.items():
-        async for piece in writer.add_json(name, await _rows(database, rows(scope))):
+    for name, (model, condition) in SECTIONS.items():
+        async for piece in writer.add_json(name, await _rows(database, model, condition(scope))):
             yield piece
     async with database.read() as session:
         of_them = select(Submission.id).where(Submission.membership_id.in_(scope.member_ids))
@@ -268,8 +244,8 @@ async def _submission(
     async for piece in writer.add(f"{folder}/file{_suffix(submission.filename)}", submission.content):
         yield piece
     del submission
-    for name, (_, rows) in SECTIONS_OF_SUBMISSION.items():
-        async for piece in writer.add_json(f"{folder}/{name}", await _rows(database, rows(id, scope))):
+    for name, (model, condition) in SECTIONS_OF_SUBMISSION.items():
+        async for piece in writer.add_json(f"{folder}/{name}", await _rows(database, model, condition(id, scope))):
             yield piece
     of_it = select(StoredReport.id).where(StoredReport.submission_id == id)
     if scope.is_own:
@@ -295,8 +271,7 @@ async def _submission(
 async def _grades(database: Database, scope: Scope, assignments: Mapping[str, Assignment]) -> list[dict[str, Any]]:
     """Return the counted grades that there are, each with its derivation."""
     async with database.read() as session:
-        courses = {member.course_id for member in scope.members}
-        uses = await session.scalars(select(CourseAssignment).where(CourseAssignment.course_id.in_(courses)))
+        uses = await session.scalars(select(CourseAssignment).where(CourseAssignment.course_id.in_(scope.courses)))
         by_id = {use.id: use for use in uses}
         counted = await grades.counted_grades(session, assignments, scope.members, list(by_id.values()))
     return [
@@ -311,9 +286,9 @@ async def _grades(database: Database, scope: Scope, assignments: Mapping[str, As
     ]
 
 
-async def _rows(database: Database, rows: Select[Any]) -> list[dict[str, Any]]:
+async def _rows(database: Database, model: type[Base], condition: ColumnElement[bool]) -> list[dict[str, Any]]:
     async with database.read() as session:
-        return [_row(row) for row in await session.scalars(rows)]
+        return [_row(row) for row in await session.scalars(select(model).where(condition))]
 
 
 def _row(row: Base) -> dict[str, Any]:

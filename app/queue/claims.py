@@ -1,4 +1,6 @@
-"""Claims of workers on submissions: the queries of both queues. Each works in the transaction of the given session.
+"""Claims of workers on submissions, from their start (`order`) to their end, and the heartbeats that keep them.
+
+The queries are those of both queues. Each works in the transaction of the given session.
 
 A claim is one worker's hold on one submission. Only the newest claim of a submission may end it, so a worker that was
 taken for dead changes nothing.
@@ -13,29 +15,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    bindparam,
-    delete,
-    exists,
-    func,
-    literal,
-    null,
-    or_,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import ColumnElement, and_, delete, func, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.storage.announcements import announce, announce_queued
 from app.storage.models import (
@@ -46,14 +31,10 @@ from app.storage.models import (
     ReportDiagnosis,
     StoredReport,
     Submission,
-    new_id,
     utc_now,
 )
-from app.storage.passback import attempts_changed
-from app.submissions.events import done_event, record
-from app.submissions.repository import REGRADE_PRIORITY
-from app.teaching import holds
-from app.webhooks import outbox
+from app.submissions.events import record
+from app.submissions.new_grades import let_count
 from grader import Report
 
 
@@ -86,132 +67,7 @@ class OtherClaim:
     preview_id: str | None = None
 
 
-def _is_running(submission: type[Submission]) -> ColumnElement[bool]:
-    # As a literal, so that the planner uses the partial index on running submissions.
-    return submission.job_status == literal(JobStatus.RUNNING, literal_execute=True)
-
-
-@cache  # SQLAlchemy takes longer to put it together than PostgreSQL to execute it.
-def _turns() -> Select[str, bool]:
-    """Select the courses that wait, for an upload or else for a regrade, in the order in which they are served.
-
-    The one with fewest running comes first, and of equal ones the one that has waited longest for a turn. So a course
-    gets every slot that no other one wants, and the next free slot goes to whoever has none.
-    """
-    running, started = aliased(Submission), aliased(Submission)
-    count = select(func.count()).where(running.course_id == Submission.course_id, _is_running(running))
-    last_turn = (
-        select(started.started_at)
-        # A clock that has been set back must not keep a course waiting.
-        .where(started.course_id == Submission.course_id, started.started_at <= bindparam("now"))
-        .order_by(started.id.desc())
-        .limit(1)
-    )
-    is_upload = Submission.priority > REGRADE_PRIORITY
-    return (
-        select(Submission.course_id, is_upload)
-        .where(Submission.job_status == JobStatus.QUEUED)
-        .group_by(Submission.course_id, is_upload)
-        .order_by(
-            is_upload.desc(),
-            count.scalar_subquery(),
-            last_turn.scalar_subquery().nulls_first(),
-            Submission.course_id,
-        )
-    )
-
-
-@cache
-def _claiming(is_upload: bool) -> ReturningUpdate[str, str, str, bytes, bytes, int]:
-    other, earlier = aliased(Submission), aliased(Submission)
-    of_the_same_member = exists().where(other.membership_id == Submission.membership_id, _is_running(other))
-    # A submission that another worker is taking still reads as queued.
-    before_it = exists().where(
-        earlier.membership_id == Submission.membership_id,
-        earlier.job_status == JobStatus.QUEUED,
-        tuple_(-earlier.priority, earlier.arrival, earlier.id)
-        < tuple_(-Submission.priority, Submission.arrival, Submission.id),
-    )
-    is_regrade = Submission.priority <= REGRADE_PRIORITY
-    first = (
-        select(Submission.id)
-        .where(Submission.job_status == JobStatus.QUEUED, ~of_the_same_member, ~before_it)
-        .where(Submission.course_id == bindparam("course"), is_regrade if not is_upload else ~is_regrade)
-        .order_by(Submission.priority.desc(), Submission.arrival, Submission.id)
-        .limit(1)
-        # Skips rows that are being claimed, cancelled or deleted. Left out on SQLite.
-        .with_for_update(skip_locked=True, of=Submission)
-        .scalar_subquery()
-    )
-    return (
-        update(Submission)
-        .where(Submission.id == first, Submission.job_status == JobStatus.QUEUED)
-        .values(
-            job_status=JobStatus.RUNNING,
-            claim=bindparam("claim_id"),
-            tries=Submission.tries + 1,
-            started_at=bindparam("now"),
-        )
-        .returning(
-            Submission.id,
-            Submission.assignment_id,
-            Submission.filename,
-            Submission.content,
-            Submission.seed,
-            Submission.tries,
-        )
-        .execution_options(synchronize_session=False)
-    )
-
-
-class Overtaken(Exception):
-    """Another worker claimed a submission of the same student at the same moment. Look again."""
-
-
-async def claim_next(session: AsyncSession) -> Claim | None:
-    """Claim the next submission; else one of a preview.
-
-    Courses take turns, see `_turns`. In a course it is the first to arrive among those of the highest priority.
-    Only one submission of a student is graded at a time, apart from previews. Two workers never get the same one: each
-    skips a submission that another is about to take, and all others of that student.
-
-    Raises:
-        Overtaken
-    """
-    claim_id = new_id()
-    try:
-        for course_id, is_upload in (await session.execute(_turns(), {"now": utc_now()})).all():
-            values = {"course": course_id, "claim_id": claim_id, "now": utc_now()}
-            row = (await session.execute(_claiming(is_upload), values)).one_or_none()
-            if row is not None:
-                await announce(session, row.id)
-                return Claim(claim_id, *row)
-    except IntegrityError as exc:
-        raise Overtaken from exc
-    return await _claim_preview(session, claim_id)
-
-
-async def _claim_preview(session: AsyncSession, claim_id: str) -> Claim | None:
-    waiting = (
-        select(RegradeItem.regrade_id, RegradeItem.submission_id)
-        .where(RegradeItem.job_status == JobStatus.QUEUED)
-        # One whose worker died goes behind the others: it may be the reason.
-        .order_by(RegradeItem.tries, RegradeItem.regrade_id, RegradeItem.submission_id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    if (first := (await session.execute(waiting)).one_or_none()) is None:
-        return None
-    item = await session.execute(
-        update(RegradeItem)
-        .where(RegradeItem.regrade_id == first.regrade_id, RegradeItem.submission_id == first.submission_id)
-        .values(job_status=JobStatus.RUNNING, claim=claim_id, tries=RegradeItem.tries + 1)
-        .returning(RegradeItem.tries)
-        .execution_options(synchronize_session=False)
-    )
-    facts = select(Submission.id, Submission.assignment_id, Submission.filename, Submission.content, Submission.seed)
-    row = (await session.execute(facts.where(Submission.id == first.submission_id))).one()
-    return Claim(claim_id, *row, item.scalar_one(), first.regrade_id)
+Job = Submission | RegradeItem
 
 
 async def finish(
@@ -225,14 +81,12 @@ async def finish(
         Whether it was stored. False: the submission was queued again meanwhile, or this report is already there.
     """
     if claim.preview_id is not None:
-        return await _finish_preview(session, claim, claim.preview_id, report, artefacts)
+        return await _finish_preview(session, claim, report, artefacts)
     if not await _end_claim(session, claim, job_status=JobStatus.DONE, finished_at=utc_now()):
         return False
     stored = await _store(session, claim, report, artefacts)
-    record(session, claim.submission_id, "done", **done_event(stored))
-    if not await holds.hold(session, claim.submission_id, report):
-        await outbox.add_deliveries(session, [stored.id])
-    await attempts_changed(session, [claim.submission_id])
+    await let_count(session, [stored], held=[claim.submission_id] if report.is_held else [])
+    # The regrades that have queued it wait for this report.
     await session.execute(
         update(RegradeItem)
         .where(
@@ -246,9 +100,7 @@ async def finish(
     return True
 
 
-async def _finish_preview(
-    session: AsyncSession, claim: Claim, preview_id: str, report: Report, artefacts: Mapping[str, bytes]
-) -> bool:
+async def _finish_preview(session: AsyncSession, claim: Claim, report: Report, artefacts: Mapping[str, bytes]) -> bool:
     """Store the report of a preview. It does not count, and nobody is told of it."""
     # The submission is locked first, as by its deletion, so that neither waits for the other.
     there = select(Submission.id).where(Submission.id == claim.submission_id)
@@ -257,11 +109,9 @@ async def _finish_preview(
     if not await _end_claim(session, claim, job_status=JobStatus.DONE, is_held=report.is_held):
         return False
     stored = await _store(session, claim, report, artefacts)
+    table, job = _job(claim)
     await session.execute(
-        update(RegradeItem)
-        .where(RegradeItem.regrade_id == preview_id, RegradeItem.submission_id == claim.submission_id)
-        .values(new_report_id=stored.id)
-        .execution_options(synchronize_session=False)
+        update(table).where(job).values(new_report_id=stored.id).execution_options(synchronize_session=False)
     )
     return True
 
@@ -291,6 +141,7 @@ async def release(session: AsyncSession, claim: Claim) -> bool:
         return False
     if claim.preview_id is None:
         record(session, claim.submission_id, "queued")
+        await announce(session, claim.submission_id)
     await announce_queued(session)
     return True
 
@@ -308,24 +159,18 @@ async def add_stages(session: AsyncSession, claim: Claim, stages: Sequence[str])
     await announce(session, claim.submission_id)
 
 
+def _job(claim: Claim | OtherClaim) -> tuple[type[Job], ColumnElement[bool]]:
+    """Return the table of the job that is claimed, and the condition for its row."""
+    if claim.preview_id is None:
+        return Submission, Submission.id == claim.submission_id
+    key = RegradeItem.regrade_id == claim.preview_id, RegradeItem.submission_id == claim.submission_id
+    return RegradeItem, and_(*key)
+
+
 async def _end_claim(session: AsyncSession, claim: Claim, **values: object) -> bool:
-    is_preview = claim.preview_id is not None
-    held = (
-        update(RegradeItem)
-        .where(RegradeItem.regrade_id == claim.preview_id, RegradeItem.submission_id == claim.submission_id)
-        .where(RegradeItem.claim == claim.id)
-        .returning(RegradeItem.submission_id)
-        if is_preview
-        else update(Submission)
-        .where(Submission.id == claim.submission_id, Submission.claim == claim.id)
-        .returning(Submission.id)
-    )
-    ended = await session.execute(held.values(claim=None, **values).execution_options(synchronize_session=False))
-    if ended.one_or_none() is None:
-        return False
-    if not is_preview:
-        await announce(session, claim.submission_id)
-    return True
+    table, job = _job(claim)
+    ended = update(table).where(job, table.claim == claim.id).values(claim=None, **values).returning(table.tries)
+    return (await session.execute(ended.execution_options(synchronize_session=False))).one_or_none() is not None
 
 
 async def requeue_running(session: AsyncSession) -> int:
@@ -334,61 +179,33 @@ async def requeue_running(session: AsyncSession) -> int:
     Returns:
         How many there were.
     """
-    return await _requeue(session) + await _requeue_previews(session)
+    return await _requeue(session, Submission) + await _requeue(session, RegradeItem)
 
 
 async def requeue_silent(session: AsyncSession, silent: OtherClaim) -> bool:
     """Put a dead worker's submission back into the queue, unless there was a heartbeat since."""
-    if silent.preview_id is not None:
-        return bool(
-            await _requeue_previews(
-                session,
-                RegradeItem.regrade_id == silent.preview_id,
-                RegradeItem.submission_id == silent.submission_id,
-                RegradeItem.claim.is_not_distinct_from(silent.claim),
-                RegradeItem.beat == silent.beat,
-            )
-        )
-    return bool(
-        await _requeue(
-            session,
-            Submission.id == silent.submission_id,
-            Submission.claim.is_not_distinct_from(silent.claim),
-            Submission.beat == silent.beat,
-        )
-    )
+    table, job = _job(silent)
+    is_silent = table.claim.is_not_distinct_from(silent.claim), table.beat == silent.beat
+    return bool(await _requeue(session, table, job, *is_silent))
 
 
-async def _requeue(session: AsyncSession, *which: ColumnElement[bool]) -> int:
-    """Queue them again, behind the others of their kind: one of them may be why the worker died."""
+async def _requeue(session: AsyncSession, table: type[Job], *which: ColumnElement[bool]) -> int:
+    """Queue them again, uploads behind the others of their kind: one of them may be why the worker died."""
+    is_upload = table is Submission
     requeued = await session.execute(
-        update(Submission)
-        .where(Submission.job_status == JobStatus.RUNNING, *which)
-        .values(job_status=JobStatus.QUEUED, claim=None, priority=Submission.priority - 1)
-        .returning(Submission.id)
+        update(table)
+        .where(table.job_status == JobStatus.RUNNING, *which)
+        .values(job_status=JobStatus.QUEUED, claim=None, **({"priority": Submission.priority - 1} if is_upload else {}))
+        .returning(Submission.id if is_upload else RegradeItem.submission_id)
         .execution_options(synchronize_session=False)
     )
     ids = requeued.scalars().all()
-    for submission_id in ids:
+    for submission_id in ids if is_upload else ():
         record(session, submission_id, "queued")
         await announce(session, submission_id)
     if ids:
         await announce_queued(session)
     return len(ids)
-
-
-async def _requeue_previews(session: AsyncSession, *which: ColumnElement[bool]) -> int:
-    requeued = await session.execute(
-        update(RegradeItem)
-        .where(RegradeItem.job_status == JobStatus.RUNNING, *which)
-        .values(job_status=JobStatus.QUEUED, claim=None)
-        .returning(RegradeItem.submission_id)
-        .execution_options(synchronize_session=False)
-    )
-    count = len(requeued.all())
-    if count:
-        await announce_queued(session)
-    return count
 
 
 async def beat(

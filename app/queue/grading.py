@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.log_config import submission_id_var
 from app.queue import claims
-from app.queue.claims import Claim, Overtaken
+from app.queue.claims import Claim
+from app.queue.order import Overtaken
 from app.queue.stages import StageRecorder, task_name
 from app.storage.database import Database
 from grader import Assignment, Report, Status, internal_error

@@ -29,6 +29,7 @@ BEAT_SECONDS = 3.0
 STALLED_SECONDS = 15.0
 # The limit for one beat. A connection without an answer is given up then.
 ANSWER_SECONDS = 5.0
+FAILURES = (SQLAlchemyError, OSError)  # TimeoutError is an OSError.
 
 
 class Heartbeat(Background):
@@ -65,13 +66,9 @@ class Heartbeat(Background):
 
     async def _work(self) -> None:
         while True:
-            try:
+            with self._database.outage.noticed(self.NAME, FAILURES):
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await self.beat()
-            except (SQLAlchemyError, OSError) as exc:  # TimeoutError is an OSError.
-                self._database.outage.failed(self.NAME, exc)
-            else:
-                self._database.outage.ended(self.NAME)
             await asyncio.sleep(BEAT_SECONDS)
 
     async def beat(self) -> None:
@@ -97,5 +94,5 @@ class Heartbeat(Background):
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self._database.write() as session:
                 await claims.leave(session, self._worker)
-        except (SQLAlchemyError, OSError) as exc:
+        except FAILURES as exc:
             self._database.outage.failed(self.NAME, exc)

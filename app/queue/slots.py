@@ -9,7 +9,7 @@ from typing import Self
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.queue import claims
+from app.queue import order
 from app.queue.claims import Claim
 from app.queue.grading import Grading
 
@@ -73,7 +73,7 @@ class Slots:
                     await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
 
     async def _next(self, session: AsyncSession) -> Claim | None:
-        claim = await claims.claim_next(session)
+        claim = await order.claim_next(session)
         if claim is not None:
             self._wake.set()  # There may be another for the next slot.
         return claim

@@ -6,11 +6,12 @@ was wrong, which is a fault of ours.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,16 @@ class Outage:
         self._clock = clock
         self._failing: set[str] = set()
         self._began_at = self._told_at = 0.0
+
+    @contextlib.contextmanager
+    def noticed(self, by: str, errors: tuple[type[Exception], ...] = (SQLAlchemyError,)) -> Iterator[None]:
+        """Let the task `by` use the database in the context. One of these errors is recorded, and ends there."""
+        try:
+            yield
+        except errors as exc:
+            self.failed(by, exc)
+        else:
+            self.ended(by)
 
     def failed(self, by: str, error: Exception) -> None:
         """Record that the task `by` could not use the database, and will try again."""

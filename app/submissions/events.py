@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.storage.models import StoredReport, SubmissionEvent
+from app.storage.models import SubmissionEvent
 from grader.execution.stages import Stage
 
 #: The stages of grading, in order. A grade skips those it does not need.
@@ -18,16 +18,6 @@ STAGES = tuple(stage.value for stage in Stage)
 def record(session: AsyncSession, submission_id: str, event: str, **data: Any) -> None:
     """Add an event of the submission to this transaction."""
     session.add(SubmissionEvent(submission_id=submission_id, event=event, data=data))
-
-
-def done_event(report: StoredReport) -> dict[str, Any]:
-    """Return the data of the event `done`."""
-    return {
-        "report": report.id,
-        "status": report.status,
-        "points": report.points,
-        "max_points": report.max_points,
-    }
 
 
 async def events_after(session: AsyncSession, submission_id: str, event_id: int) -> Sequence[SubmissionEvent]:

@@ -41,11 +41,7 @@ async def current(session: AsyncSession, place: Place) -> Adjustment | None:
     """Find the adjustment that applies."""
     return await session.scalar(
         select(Adjustment)
-        .where(
-            Adjustment.membership_id == place.member.id,
-            Adjustment.course_assignment_id == place.use.id,
-            Adjustment.ended_at.is_(None),
-        )
+        .where(place.has(Adjustment), Adjustment.ended_at.is_(None))
         .order_by(Adjustment.id.desc())
         .limit(1)
     )
@@ -109,10 +105,7 @@ async def withdraw(session: AsyncSession, place: Place, adjustment_id: str, *, m
         AdjustmentNotFound: the student has none with this id at this assignment.
     """
     adjustment = await session.get(Adjustment, adjustment_id, populate_existing=True)
-    if adjustment is None or (adjustment.membership_id, adjustment.course_assignment_id) != (
-        place.member.id,
-        place.use.id,
-    ):
+    if adjustment is None or not place.holds(adjustment):
         raise AdjustmentNotFound
     if adjustment.ended_at is None:
         adjustment.ended_at, adjustment.ended_by = utc_now(), made_by
@@ -129,9 +122,7 @@ async def list_adjustments(
     Args:
         before: an id; only older ones are listed.
     """
-    conditions = [Adjustment.membership_id == place.member.id, Adjustment.course_assignment_id == place.use.id]
-    if before:
-        conditions.append(Adjustment.id < before)
+    conditions = [place.has(Adjustment), *([Adjustment.id < before] if before else [])]
     found = select(Adjustment).where(*conditions).order_by(Adjustment.id.desc()).limit(limit)
     return (await session.scalars(found)).all()
 

@@ -48,9 +48,7 @@ async def list_comments(
     Args:
         before: an id; only older ones are listed.
     """
-    conditions = [Comment.membership_id == place.member.id, Comment.course_assignment_id == place.use.id]
-    if before:
-        conditions.append(Comment.id < before)
+    conditions = [place.has(Comment), *([Comment.id < before] if before else [])]
     return (await session.scalars(select(Comment).where(*conditions).order_by(Comment.id.desc()).limit(limit))).all()
 
 
@@ -61,8 +59,11 @@ async def list_said(session: AsyncSession, place: Place, submission_id: str | No
         submission_id: None: only those on all of the work.
     """
     is_meant = Comment.submission_id.is_(None) | (Comment.submission_id == submission_id)
-    conditions = [Comment.membership_id == place.member.id, Comment.course_assignment_id == place.use.id, is_meant]
-    return (await session.scalars(select(Comment).where(*conditions).order_by(Comment.id.desc()).limit(limit))).all()
+    return (
+        await session.scalars(
+            select(Comment).where(place.has(Comment), is_meant).order_by(Comment.id.desc()).limit(limit)
+        )
+    ).all()
 
 
 async def all_of(session: AsyncSession, member: Membership) -> Sequence[tuple[Comment, CourseAssignment]]:
@@ -84,7 +85,7 @@ async def delete(session: AsyncSession, place: Place, comment_id: str, holder: P
         NotPermitted: it is somebody else's.
     """
     comment = await session.get(Comment, comment_id)
-    if comment is None or (comment.membership_id, comment.course_assignment_id) != (place.member.id, place.use.id):
+    if comment is None or not place.holds(comment):
         raise CommentNotFound
     if holder.role not in TEACHERS and comment.made_by != holder.name:
         raise NotPermitted

@@ -95,18 +95,13 @@ def _headings(
     """Return one heading for each assignment: the id for programs, the title for platforms."""
     if form == GradeBookFormat.PLAIN:
         return [use.assignment_id for use in uses]
-    titles = [use.title or _title(assignments[use.assignment_id], language) for use in uses]
+    titles = [use.title or assignments[use.assignment_id].title_in(language) for use in uses]
     often = Counter(titles)
     # Two columns of one name would be one to the platform.
     return [
         title if often[title] == 1 else f"{title} ({use.assignment_id})"
         for title, use in zip(titles, uses, strict=True)
     ]
-
-
-def _title(assignment: Assignment, language: str) -> str:
-    titles: dict[str, str] = dict(assignment.title.items())
-    return titles.get(language) or next(iter(titles.values()), assignment.id)
 
 
 def most_of(assignments: Mapping[str, Assignment], use: CourseAssignment) -> float:

@@ -8,34 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes
 from app.errors.submissions import SubmissionNotFound
-from app.storage.announcements import announce
 from app.storage.models import HoldDecision, Membership, Submission, utc_now
-from app.storage.passback import attempts_changed
 from app.submissions import repository
-from app.webhooks import outbox
-from grader import Report
-
-
-async def hold(session: AsyncSession, submission_id: str, report: Report) -> bool:
-    """Hold the attempt if its new report says so.
-
-    Returns:
-        Whether it waits for a decision, from now or from before.
-    """
-    if report.is_held:
-        await session.execute(
-            update(Submission)
-            .where(Submission.id == submission_id, Submission.held_at.is_(None))
-            .values(held_at=utc_now())
-            .execution_options(synchronize_session=False)
-        )
-    waits = select(Submission.id).where(Submission.id == submission_id, repository.waits_for_decision())
-    return await session.scalar(waits) is not None
+from app.submissions.new_grades import tell
 
 
 async def decide(
@@ -66,10 +45,7 @@ async def decide(
     submission.hold_decided_by, submission.hold_decided_at = decided_by, utc_now()
     await session.flush()
     report = await repository.newest_report(session, submission.id)
-    if not before and report is not None:
-        await outbox.add_deliveries(session, [report.id])
-    await attempts_changed(session, [submission.id])
-    await announce(session, submission.id)
+    await tell(session, [submission.id], [report.id] if report is not None and not before else [])
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sqlalchemy import ColumnElement, and_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import assignments as course_assignments
@@ -12,8 +13,10 @@ from app.courses import course, members, membership, uses
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.errors.submissions import SubmissionNotFound
-from app.storage.models import ID_LENGTH, CourseAssignment, MemberRole, Membership, Submission
+from app.storage.models import ID_LENGTH, Adjustment, Comment, CourseAssignment, MemberRole, Membership, Submission
 from grader import Assignment
+
+Kept = Adjustment | Comment | Submission
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,13 @@ class Place:
 
     member: Membership
     use: CourseAssignment
+
+    def has(self, table: type[Kept]) -> ColumnElement[bool]:
+        """Return the condition that a row is of this place."""
+        return and_(table.membership_id == self.member.id, table.course_assignment_id == self.use.id)
+
+    def holds(self, row: Kept) -> bool:
+        return (row.membership_id, row.course_assignment_id) == (self.member.id, self.use.id)
 
 
 async def find_place(
@@ -65,7 +75,7 @@ async def take_place(
 async def check_submission(session: AsyncSession, place: Place, submission_id: str) -> None:
     """Raises: SubmissionNotFound: the student has none with this id at this assignment."""
     found = await session.get(Submission, submission_id) if len(submission_id) == ID_LENGTH else None
-    if found is None or (found.membership_id, found.course_assignment_id) != (place.member.id, place.use.id):
+    if found is None or not place.holds(found):
         raise SubmissionNotFound
 
 

@@ -17,13 +17,10 @@ from sqlalchemy.orm import defer
 from app.access.rights import Right, closed_to
 from app.errors.courses import CourseArchived
 from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
-from app.storage.announcements import announce_all
 from app.storage.cascade import delete_rows
 from app.storage.models import JobStatus, Regrade, RegradeItem, StoredReport, Submission, utc_now
-from app.storage.passback import attempts_changed
-from app.submissions.events import done_event, record
-from app.submissions.repository import counting_report_id, waits_for_decision
-from app.webhooks import outbox
+from app.submissions.new_grades import let_count
+from app.submissions.repository import counting_report_id
 
 # Values in one statement.
 AT_ONCE = 1000
@@ -147,18 +144,5 @@ async def _let_count(session: AsyncSession, reports: dict[str, int], *, held: Se
         .values(preview_id=None)
         .execution_options(synchronize_session=False)
     )
-    await session.execute(
-        update(Submission)
-        .where(Submission.id.in_(held), Submission.held_at.is_(None))
-        .values(held_at=utc_now())
-        .execution_options(synchronize_session=False)
-    )
     found = select(StoredReport).where(StoredReport.id.in_(reports.values())).order_by(StoredReport.id)
-    for stored in await session.scalars(found.options(defer(StoredReport.body))):
-        record(session, stored.submission_id, "done", **done_event(stored))
-    # Locked, so that a decision at the same time sends these reports, or is seen here.
-    waiting = select(Submission.id).where(Submission.id.in_(reports), waits_for_decision()).order_by(Submission.id)
-    kept_back = set(await session.scalars(waiting.with_for_update(key_share=True)))
-    await outbox.add_deliveries(session, [report_id for id, report_id in reports.items() if id not in kept_back])
-    await attempts_changed(session, list(reports))
-    await announce_all(session, list(reports))
+    await let_count(session, (await session.scalars(found.options(defer(StoredReport.body)))).all(), held=held)

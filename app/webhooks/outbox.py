@@ -18,7 +18,6 @@ from app.storage.due import database_now, is_due
 from app.storage.models import (
     DEFAULT_COURSE,
     Delivery,
-    MemberRole,
     Membership,
     Role,
     StoredReport,
@@ -27,9 +26,10 @@ from app.storage.models import (
     Webhook,
     utc_now,
 )
+from app.submissions.new_grades import token_reads
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 every secret of this kind begins with it
-GRADED, PING = "submission.graded", "ping"
+PING = "ping"
 # Due deliveries read at once, to find the oldest of each webhook.
 AT_ONCE = 200
 
@@ -90,38 +90,6 @@ async def add_ping(session: AsyncSession, webhook_id: str) -> Delivery:
     return delivery
 
 
-async def add_deliveries(session: AsyncSession, report_ids: Collection[int]) -> None:
-    """Queue each report for every webhook of its course whose token may read it, in the caller's transaction."""
-    now = await database_now(session)
-    found = await session.execute(
-        select(Webhook.id, StoredReport.id)
-        .join(Token, Token.id == Webhook.created_by)
-        .join(Submission, Submission.course_id == Webhook.course_id)
-        .join(StoredReport, StoredReport.submission_id == Submission.id)
-        .outerjoin(Membership, Membership.id == Token.membership_id)
-        .where(
-            StoredReport.id.in_(report_ids),
-            is_valid(now),
-            _reads(),
-        )
-        .order_by(StoredReport.id)
-    )
-    session.add_all(
-        Delivery(webhook_id=webhook_id, event=GRADED, report_id=report_id, waits_since=now, next_at=now)
-        for webhook_id, report_id in found
-    )
-
-
-def _reads() -> ColumnElement[bool]:
-    """Return the condition on `Token`, the member whose own it is, and `Submission` that the one reads the other."""
-    return or_(
-        and_(Token.membership_id.is_(None), or_(Token.role != Role.SUBMITTER, Token.id == Submission.submitted_by)),
-        Membership.role != MemberRole.STUDENT,
-        # A student sees the own ones, whoever handed them in.
-        and_(Token.membership_id == Submission.membership_id, Token.id == Submission.submitted_by),
-    )
-
-
 async def may_be_sent(session: AsyncSession, delivery: Delivery) -> bool:
     """Tell whether the webhook's token still reads what the delivery is about. Between two tries days may pass."""
     found = (
@@ -131,7 +99,7 @@ async def may_be_sent(session: AsyncSession, delivery: Delivery) -> bool:
         .outerjoin(Membership, Membership.id == Token.membership_id)
         .outerjoin(StoredReport, StoredReport.id == Delivery.report_id)
         .outerjoin(Submission, Submission.id == StoredReport.submission_id)
-        .where(Delivery.id == delivery.id, is_valid(utc_now()), or_(Delivery.report_id.is_(None), _reads()))
+        .where(Delivery.id == delivery.id, is_valid(utc_now()), or_(Delivery.report_id.is_(None), token_reads()))
     )
     return await session.scalar(found) is not None
 

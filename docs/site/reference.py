@@ -10,39 +10,56 @@ from pathlib import Path
 
 import typer
 from typer.cli import get_docs_for_click
+from typer.core import TyperGroup
 
 from app.cli import cli
-from grader.report.messages import LANGUAGES, codes, title_of, translate
+from grader.report.messages import codes, title_of, translate
 
 DOCS = Path(__file__).parents[1]
 
 
+#: Parts of Typer's page that say nothing new: options and arguments in one line, `--help` everywhere, and the names of
+#: the commands that follow.
+NOTHING_NEW = (
+    r"\*\*Usage\*\*:\n\n```console\n[^`]*```\n\n",
+    r"\* `--help`: .*?\n",
+    r"\*\*Options\*\*:\n\n(?!\*)",
+    r"\*\*Commands\*\*:\n\n(?:\* .*?\n)*\n",
+)
+
+
 def commands() -> str:
-    """Return the help of all commands, as Typer writes it for a page."""
+    """Return the help of all commands: by who needs them, and of each what Typer writes about it."""
     command = typer.main.get_command(cli)
-    text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="lstm-grader", title="Commands")
-    return text.replace("&#x27;", "'").replace("&quot;", '"').strip() + "\n"
+    assert isinstance(command, TyperGroup)
+    text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="lstm-grader")
+    text = text[text.index("## ") :].replace("&#x27;", "'").replace("&quot;", '"')
+    for part in NOTHING_NEW:
+        text = re.sub(part, "", text)
+    rows: dict[str, list[str]] = {}
+    for name, each in command.commands.items():
+        panel = getattr(each, "rich_help_panel", None)
+        rows.setdefault(str(panel), []).append(f"* `{name}`: {(each.help or '').splitlines()[0]}")
+    head = [f"**{panel}**\n\n" + "\n".join(lines) + "\n\n" for panel, lines in rows.items()]
+    return re.sub(r"\n{3,}", "\n\n", "# Commands\n\n" + "".join(head) + text.strip() + "\n")
 
 
-def _said(code: str, language: str) -> str:
+def _said(code: str) -> str:
     """Return the title of a code, or else its message, with dots for what a report fills in."""
-    text = title_of(code, language) or re.sub(r"\?+", "…", translate(f"{code}.message", language))
-    return " ".join(text.split()).replace("|", r"\|").replace("*", r"\*").replace("_", r"\_").replace("<", "&lt;")
+    text = title_of(code, "en") or re.sub(r"\?+", "…", translate(f"{code}.message", "en"))
+    return " ".join(text.split()).replace("*", r"\*").replace("_", r"\_").replace("<", "&lt;")
 
 
 def codes_page() -> str:
-    """Return a table of all codes of reports, with what people read."""
-    rows = [f"| `{code}` | {' | '.join(_said(code, language) for language in sorted(LANGUAGES))} |" for code in codes()]
+    """Return a list of all codes of reports, with what people read."""
     head = [
         "# Codes of reports",
         "",
-        "Each with its title, or where it has none with its message. What a code is, and where it stands:",
-        "[the report](report.md#codes).",
+        "Each with its title, or where it has none with its message; reports have them in Russian, too.",
+        "[What a code is](report.md#codes).",
         "",
-        "| code | English | Russian |",
-        "| --- | --- | --- |",
     ]
-    return "\n".join([*head, *rows]) + "\n"
+    return "\n".join([*head, *(f"* `{code}`: {_said(code)}" for code in codes())]) + "\n"
 
 
 PAGES = {"commands.md": commands, "codes.md": codes_page}

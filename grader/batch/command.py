@@ -64,9 +64,10 @@ def batch_command(
     fail_under: Annotated[float, typer.Option(help="Exit with 1 when one gets fewer points than this.")] = 0.0,
     seed: Seed = None,
 ) -> None:
-    """Grade a whole course: a folder, files, or a "download all" archive. One bad file never stops the rest.
+    """Grade a whole course: a folder, files, or an archive.
 
-    All are asked the same numbers, drawn anew each time; the seed printed on standard error has them asked again.
+    The archive is the "download all" of Moodle or Canvas. One bad file never stops the rest. All are asked the same
+    numbers, drawn anew each time; the seed printed on standard error has them asked again.
 
     Exit codes: 0 graded, 1 one is below --fail-under, 2 wrong usage, 3 one has no grade (unreadable, or we failed).
     """
@@ -90,7 +91,7 @@ def batch_command(
         sandbox = stack.enter_context(
             ForkSandbox(slots=jobs, accept_missing=settings.missing_parts, device=settings.device)
         )
-        sandbox.start(Kind.READER, Kind.KERAS2 if chosen.keras == "2" else Kind.KERAS3)
+        sandbox.start(Kind.READER, Kind.of_class(chosen.keras))
         references.prepare([case.spec() for case in chosen.cases], digest=chosen.digest)
         grade_one = partial(grade, assignment=chosen, seed=drawn, sandbox=sandbox, references=references)
         tell_seed(drawn, language)

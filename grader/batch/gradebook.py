@@ -64,10 +64,9 @@ def _moodle(row: Row, language: str) -> list[str]:
 
 
 def _canvas(rows: Sequence[Row], assignment: Assignment, language: str) -> list[list[str]]:
-    titles: dict[str, str] = dict(assignment.title.items())
     nothing = [""] * len(CANVAS_COLUMNS)
     return [
-        [*CANVAS_COLUMNS, titles.get(language) or assignment.id],
+        [*CANVAS_COLUMNS, assignment.title_in(language)],
         [POINTS_POSSIBLE, *nothing[1:], number(assignment.max_points)],
         *(
             [in_one_line(row.found.student.name), row.found.student.id or "", *nothing[2:], number(row.points)]

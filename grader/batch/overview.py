@@ -11,11 +11,10 @@ from grader.report.messages import translate
 
 
 def overview(rows: Sequence[Row], assignment: Assignment, language: str) -> str:
-    titles: dict[str, str] = dict(assignment.title.items())
     return html.fill(
         "batch_page.html",
         language,
-        title=titles.get(language) or assignment.id,
+        title=assignment.title_in(language),
         counts=[(status_name(status, language), count) for status, count in summary(rows).items()],
         rows=[
             {**row.as_json(language), "problem": row.problem and translate(f"batch.{row.problem}", language)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from grader.assignment import CheckId
+from grader.assignment import TASK2, CheckId
 from grader.checks.comparison import comparison
 from grader.checks.contract import contract
 from grader.checks.equivalence import equivalence
@@ -34,11 +34,9 @@ CHECKS: dict[CheckId, CheckFunction] = {
     "comparison": comparison,
 }
 #: These earn no points when `own_work` fails.
-GATED = ("equivalence", "generalisation", "statelessness", "trainability", "weights_copied", "comparison")
+GATED = ("equivalence", "generalisation", "statelessness", "trainability", *TASK2)
 #: These are skipped when `equivalence` earns nothing.
 NEED_EQUIVALENCE = ("statelessness", "trainability")
-#: The checks that need a run of the notebook itself.
-TASK2 = ("weights_copied", "comparison")
 
 
 def run_checks(evidence: Evidence) -> Judgement:

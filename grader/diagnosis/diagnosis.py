@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from grader.assignment import CaseEntry, CheckId
+from grader.assignment import TASK2, CaseEntry, CheckId
 from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.exceptions import exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
@@ -56,8 +56,7 @@ def diagnose(judgement: Judgement) -> list[Diagnosis]:
 
 def _from_task2(verdicts: Mapping[CheckId, Verdict]) -> Iterator[Diagnosis]:
     """Find mistakes in the notebook's own copying and comparing, apart from consequences of mistakes in the class."""
-    of_task2: tuple[CheckId, ...] = ("weights_copied", "comparison")
-    for check in of_task2:
+    for check in TASK2:
         verdict = verdicts.get(check)
         if verdict is not None and verdict.finding is not None and verdict.finding.code.startswith("t2_"):
             yield Diagnosis.exact(verdict.finding)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,11 +21,9 @@ from grader.execution import recognition
 from grader.numerics.backpropagation import factors
 from grader.sandbox.events import CaseOutput, Equal, Gradients, Raised, Trial
 from grader.sandbox.protocol import Arrays
+from grader.sandbox.requests import Question as BoxQuestion
 from reference import Case, draw, has_table, probes, random_for, search_case
 from reference.edges import edge_cases
-
-if TYPE_CHECKING:
-    from asked import Question as BoxQuestion  # grader/runner/asked.py: what the box expects
 
 SIZES = ("batch", "timesteps", "features", "units")
 # The exercise's twin has no more: each costs a right answer a millisecond.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -21,10 +21,8 @@ from grader.report.source import Cells, read_cells
 from grader.sandbox import Kind, Sandbox
 from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.protocol import decode_json, encode, split_frames
+from grader.sandbox.requests import UploadRequest
 from grader.submission import Submission
-
-if TYPE_CHECKING:
-    from asked import UploadRequest  # grader/runner/asked.py: what the box expects
 
 # In characters. The class of the exercise takes half of this, with its cell as the course gives it.
 LEAST_CODE = 3000

@@ -7,7 +7,7 @@ the student's is matched with the nearest of them. Only the numbers for h of one
 all of h are equal; these stand in the order of units, as in any array that somebody writes.
 
 A model that is no LSTM under equal weights is not recognised. Names are not read here: the box leaves out a reading
-that contradicts a clear name (`grader/runner/driver/weights/roles.py`).
+that contradicts a clear name (`grader/runner/driver/weights/recognition.py`).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from grader.assignment import Assignment
 from grader.execution import recognition
@@ -21,11 +21,9 @@ from grader.execution.reading import Reading
 from grader.numerics.explanation import explain
 from grader.sandbox import Kind, Sandbox, protocol
 from grader.sandbox.events import Equal
+from grader.sandbox.requests import ClassRequest
 from reference import Case, search_case
 from reference.misconceptions import Table
-
-if TYPE_CHECKING:
-    from asked import ClassRequest  # grader/runner/asked.py: what the box expects
 
 # At most this many ways to construct a class are tried by their numbers.
 MOST_CONSTRUCTIONS = 4
@@ -214,7 +212,7 @@ class Runner:
         )
 
     def _ask(self, setup: _Setup, questions: Questions) -> ClassRun:
-        kind = Kind.KERAS2 if setup.generation == "2" else Kind.KERAS3
+        kind = Kind.of_class(setup.generation)
         outcome = self._sandbox.run(kind, self._request(setup, questions), self._assignment.limits)
         return ClassRun.of(outcome, questions, self._cases[0].spec.id)
 

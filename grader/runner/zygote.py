@@ -11,7 +11,7 @@ TensorFlow forks children that work; one that has *run* an operation forks child
 It is started by path with an empty environment and one open socket. It never sees a byte of a submission (the child
 reads the request itself), and holds no expected value, no seed, no secret. It watches its children: supervisor.py.
 
-Started as ``zygote.py KIND FD ACCEPTED NODES``: KIND is one of `PROGRAMS`; FD is the control socket;
+Started as ``zygote.py KIND FD ACCEPTED NODES``: KIND is a `Kind`; FD is the control socket;
 ACCEPTED names the mechanisms that the operator agrees to run without; NODES are the device files of the GPU that
 submissions run on, empty for the CPU. CUDA does not survive a fork either, so it is started in each child.
 """
@@ -19,7 +19,6 @@ submissions run on, empty for the CPU. CUDA does not survive a fork either, so i
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import os
 import signal
@@ -31,18 +30,15 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import cuda
 import lockdown
+from box_requests import Kind
 from supervisor import Supervisor
 from template import Template
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# The program of each kind of child: the module's `preload()` is called here, its `main()` in the child.
-PROGRAMS = {
-    "reader": "reader.upload",
-    **dict.fromkeys(("keras2", "keras3", "notebook2", "notebook3"), "driver.program"),
-}
 
 
-def _preload(kind: str, wall: lockdown.Wall) -> tuple[Any, dict[str, str]]:
+def _preload(kind: Kind, wall: lockdown.Wall) -> tuple[Any, dict[str, str]]:
+    """Return the program of a kind, whose `main()` is called in the child, and the facts of its `preload()`."""
     os.environ.update(
         TF_CPP_MIN_LOG_LEVEL="3",
         # Equal results on every machine, and one thread a run: the slots share the cores.
@@ -62,13 +58,16 @@ def _preload(kind: str, wall: lockdown.Wall) -> tuple[Any, dict[str, str]]:
         # Without this Keras takes its settings from /tmp/.keras, where any user can put some.
         KERAS_HOME="/nonexistent",
     )
-    if kind.endswith("2"):
+    if kind.is_keras2:
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    if kind != "reader":
-        from driver.built_in import no_lite  # not above: the reader needs nothing of the driver
+    program: Any
+    if kind is Kind.READER:  # it needs nothing of the driver, and the driver nothing of it
+        from reader import upload as program
+    else:
+        from driver.built_in import no_lite
 
-        no_lite.install()
-    program = importlib.import_module(PROGRAMS[kind])
+        no_lite.install()  # before TensorFlow is imported
+        from driver import program
     facts = program.preload(kind, wall)
     # All of ours is loaded. From here on none of it, and no folder of it, stands for a module that a submission names.
     # Our packages are importable too where they are installed in place.
@@ -83,7 +82,7 @@ def _nothing() -> None:
 
 def main() -> None:
     gc.disable()  # it would take a fifth of the imports' time, and find nothing: what they make stays
-    kind, fd, accepted_missing = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(",")
+    kind, fd, accepted_missing = Kind(sys.argv[1]), int(sys.argv[2]), sys.argv[3].split(",")
     gpu_nodes = sys.argv[4].split(",") if sys.argv[4] else []
     control = socket.socket(fileno=fd)
     os.set_inheritable(fd, False)

@@ -5,7 +5,8 @@ from grader.sandbox.host.device import DEVICE_CHOICES, Device, DeviceChoice, cho
 from grader.sandbox.in_memory import InMemorySandbox
 from grader.sandbox.launcher import CAN_BE_MISSING, ForkSandbox
 from grader.sandbox.limits import Limits
-from grader.sandbox.outcome import Kind, Outcome, Sandbox, Use
+from grader.sandbox.outcome import Outcome, Sandbox, Use
+from grader.sandbox.requests import Kind
 
 __all__ = [
     "CAN_BE_MISSING",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from grader.sandbox.limits import Limits
-from grader.sandbox.outcome import Kind, Outcome, Sandbox, Use
+from grader.sandbox.outcome import Outcome, Sandbox, Use
+from grader.sandbox.requests import Kind
 
 
 class BudgetedSandbox:

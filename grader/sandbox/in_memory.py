@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from grader.errors import SandboxUnavailable
 from grader.sandbox.limits import Limits
-from grader.sandbox.outcome import Kind, Outcome
+from grader.sandbox.outcome import Outcome
+from grader.sandbox.requests import Kind
 
 
 class InMemorySandbox:

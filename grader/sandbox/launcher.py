@@ -16,7 +16,8 @@ from grader.sandbox.host.device import CPU, Device, DeviceChoice, choose_device
 from grader.sandbox.host.users import UserPool
 from grader.sandbox.limits import Limits
 from grader.sandbox.namespaces import find_ring, without_ring
-from grader.sandbox.outcome import Kind, Mechanism, Outcome, Use
+from grader.sandbox.outcome import Mechanism, Outcome, Use
+from grader.sandbox.requests import Kind
 from grader.sandbox.run_folder import SandboxFolder, run_folder
 from grader.sandbox.warm_process import Zygote
 

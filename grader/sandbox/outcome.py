@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import signal
-from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from grader.sandbox.limits import Limits
-
-
-class Kind(StrEnum):
-    """A warm process that a request can go to."""
-
-    READER = "reader"
-    # Without Keras' and TensorFlow's recurrent code.
-    KERAS2 = "keras2"
-    KERAS3 = "keras3"
-    # With it, for a notebook's code outside its own class.
-    NOTEBOOK2 = "notebook2"
-    NOTEBOOK3 = "notebook3"
+from grader.sandbox.requests import Kind
 
 
 class Use(NamedTuple):

@@ -28,8 +28,9 @@ from grader.sandbox import namespaces, protocol
 from grader.sandbox.host.device import CPU, Device
 from grader.sandbox.limits import Limits
 from grader.sandbox.namespaces import RUNNER, Ring
-from grader.sandbox.outcome import Kind, Mechanism, Outcome
+from grader.sandbox.outcome import Mechanism, Outcome
 from grader.sandbox.pulse import Pulse
+from grader.sandbox.requests import Kind
 
 START_SECONDS = 120.0
 DYING_SECONDS = 2.0

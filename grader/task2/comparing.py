@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from grader.report.finding import Finding, Params, Verdict
 from grader.sandbox.events import Called
+from grader.sandbox.requests import Spoil
 from grader.task2.copying import Pair
 from grader.task2.differences import (
     CLAIM,
@@ -37,9 +37,6 @@ from grader.task2.differences import (
     stay,
 )
 from grader.task2.runs import NotebookRun, Spoils
-
-if TYPE_CHECKING:
-    from asked import Spoil  # grader/runner/asked.py: what the box expects
 
 Ask = Callable[[Spoils], NotebookRun]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +15,7 @@ from grader.execution.execution import Roles
 from grader.execution.reading import Reading, Use
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
 from grader.sandbox.events import Called, Reach, Shown, StatementFailed, Weights
-
-if TYPE_CHECKING:
-    from asked import NotebookRequest, Spoil  # grader/runner/asked.py: what the box expects
+from grader.sandbox.requests import NotebookRequest, Spoil
 
 Array = NDArray[np.floating]
 #: The weights of one model by their Keras names; a student's model has NaN where it has none.

@@ -164,7 +164,7 @@ def lay_out(folder: Path) -> None:
 
 
 def make_course(shell: Shell) -> None:
-    """Make what the variables of the examples stand for: a course, a person, a submission, a platform."""
+    """Make what the variables of the examples stand for: a course, a person, a submission."""
     with shell.server.client() as client:
         body = {"title": "Neural networks", "language": "en", "time_zone": "Europe/Moscow"}
         course = client.post("/api/v1/courses", json=body).raise_for_status().json()["id"]
@@ -175,10 +175,6 @@ def make_course(shell: Shell) -> None:
         shell.environment["ID"] = hand_in(client, CORRECT, "ivanov", course=course)["id"]
         people = client.get("/api/v1/people").raise_for_status().json()
     shell.environment["PERSON"] = people["items"][0]["id"]
-    printed = shell.run(
-        "lstm-grader lti platforms add --kind canvas --site https://school.instructure.com --client-id 1 --deployment 1"
-    )
-    shell.environment["PLATFORM"] = printed.splitlines()[0]
 
 
 @pytest.mark.thorough

@@ -16,7 +16,7 @@ os.environ.clear()
 import zygote  # noqa: E402  # it is no package
 
 wall = zygote.lockdown.prepare([], [])
-program, _ = zygote._preload("keras3", wall)
+program, _ = zygote._preload(zygote.Kind.KERAS3, wall)
 gc.collect()
 gc.freeze()
 

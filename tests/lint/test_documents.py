@@ -10,11 +10,12 @@ DOCS = ROOT / "docs"
 PAGES = {path: path.read_text(encoding="utf-8") for path in [*sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("*.md"))]}
 
 
-def test_readme_lists_every_document() -> None:
-    listed = [ROOT / link for link in re.findall(r"\]\((docs/[^)#]+)", PAGES[ROOT / "README.md"])]
-    documents = [*DOCS.rglob("*.md"), *DOCS.rglob("*.json")]
-    # A folder stands for all in it.
-    assert [page for page in documents if not any(link in (page, *page.parents) for link in listed)] == []
+def test_the_index_lists_every_document() -> None:
+    """Pages of a folder are listed by its README, which the index lists."""
+    indexes = [DOCS / "index.md", *DOCS.glob("*/README.md")]
+    listed = {index.parent / link for index in indexes for link in re.findall(r"\]\(([^)#:]+)", PAGES[index])}
+    assert (DOCS / "index.md") in {ROOT / link for link in re.findall(r"\]\(([^)#:]+)", PAGES[ROOT / "README.md"])}
+    assert {*DOCS.rglob("*.md"), *DOCS.rglob("*.json")} - listed - {DOCS / "index.md"} == set()
 
 
 def test_links_lead_to_files() -> None:

@@ -21,19 +21,17 @@ from pydantic.alias_generators import to_camel
 from sqlalchemy import select
 
 from app.errors.lti import PlatformRefused, TokenRefused
-from app.errors.outgoing import AnswerUnusable
 from app.lti.grades import lineitems
 from app.lti.grades.expected import settled
 from app.lti.grades.scores import below
-from app.lti.pages import entries, next_page
-from app.lti.platform_services import LIST_BYTES, RESULT_SCOPE, PlatformServices, refusal
+from app.lti.pages import entries, pages
+from app.lti.platform_services import LIST_BYTES, RESULT_SCOPE, PlatformServices
 from app.storage.database import Database
 from app.storage.due import database_now
 from app.storage.models import LtiLink, LtiPlatform, LtiScore, Membership
 from app.storage.passback import GONE, scores_changed
 
 RESULTS = "application/vnd.ims.lis.v2.resultcontainer+json"
-PAGES = 200
 #: Points of the platform's own scale: grade books have two decimals.
 LEAST = 0.01
 
@@ -79,21 +77,12 @@ async def read_results(services: PlatformServices, platform: LtiPlatform, lineit
     """
     found: dict[str, There] = {}
     count = 0
-    page = below(lineitem, "results")
-    for _ in range(PAGES):
-        answer = await services.send(
-            platform, "GET", page, scopes=[RESULT_SCOPE], accept=RESULTS, most_bytes=LIST_BYTES
-        )
-        if not answer.is_success:
-            raise refusal(answer)
-        results = entries(answer.json(), Result, before=count, name="results")
+    url = below(lineitem, "results")
+    async for listed in pages(services, platform, url, scope=RESULT_SCOPE, accept=RESULTS, most_bytes=LIST_BYTES):
+        results = entries(listed, Result, before=count, name="results")
         count += len(results)
         found |= {each.user_id: There(each.result_score, each.result_maximum or 1.0) for each in results}
-        following = next_page(answer, page)
-        if following is None:
-            return found
-        page = following
-    raise AnswerUnusable(reason=f"the list of results has more than {PAGES} pages")
+    return found
 
 
 async def compare(database: Database, services: PlatformServices, platform: LtiPlatform, link: LtiLink) -> None:

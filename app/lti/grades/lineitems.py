@@ -20,7 +20,7 @@ from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.addresses import is_below, is_of_platform
 from app.lti.arguments import TAG
-from app.lti.pages import next_page
+from app.lti.pages import pages
 from app.lti.platform_services import LINEITEM_READ_SCOPE, LINEITEM_SCOPE, PlatformServices, may_pass, refusal
 from app.lti.registration.kinds import is_moodle
 from app.storage.database import Database
@@ -35,7 +35,6 @@ LINEITEM = "application/vnd.ims.lis.v2.lineitem+json"
 LINEITEMS = "application/vnd.ims.lis.v2.lineitemcontainer+json"
 #: Open edX makes no line item with a longer label.
 LABEL_CHARACTERS = 100
-PAGES = 20
 #: The largest maximum that a platform may name.
 LARGEST = 1e9
 #: A process that looks for longer has died: the sender stops a try before that.
@@ -207,23 +206,13 @@ async def _find_or_make(
     if scope is None:
         raise PlatformRefused(status=403, words="line items are not granted")
     url = _with(link.lineitems_url, {"resource_link_id": link.resource_link_id, "limit": "100"})
-    for _ in range(PAGES):
-        answer = await services.send(platform, "GET", url, scopes=[scope], accept=LINEITEMS)
-        if not answer.is_success:
-            raise refusal(answer)
-        listed = answer.json()
+    async for listed in pages(services, platform, url, scope=scope, accept=LINEITEMS):
         if not isinstance(listed, list):
             # An empty list would be followed by another column.
             raise AnswerUnusable(reason="the list of line items has another form")
         for item in listed:
             if isinstance(item, dict) and _is_ours(item, link, resource):
                 return _address(item, services, platform)
-        following = next_page(answer, url)
-        if following is None:
-            break
-        url = following
-    else:
-        raise AnswerUnusable(reason=f"the list of line items has more than {PAGES} pages")
     if scope != LINEITEM_SCOPE:
         raise PlatformRefused(status=403, words="there is no line item of this link, and making one is not granted")
     answer = await services.send(

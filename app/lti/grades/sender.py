@@ -33,7 +33,7 @@ from app.storage.models import Course, LtiScore, Membership, ReportDiagnosis, St
 from app.storage.passback import GONE
 from app.submissions.derivation import Counted, in_words
 from app.submissions.grades import counted_grade
-from app.texts import text, title_of
+from app.texts import text
 from grader import Assignment
 from grader.report import messages
 
@@ -220,7 +220,7 @@ class ScoreSender(Sender[Due]):
         if counted is None:
             return None
         course = await session.get_one(Course, member.course_id)
-        title = due.use.title or title_of(self._assignments[due.use.assignment_id], course.language)
+        title = due.use.title or self._assignments[due.use.assignment_id].title_in(course.language)
         attempt = None
         if counted.attempt is not None:
             attempt = await session.scalar(

@@ -7,16 +7,15 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.storage.models.base import DEFAULT_COURSE, ID_LENGTH, Base, Role, new_id, utc_now
+from app.storage.models.base import DEFAULT_COURSE, ID_LENGTH, Base, Entity, Role, utc_now
 
 
-class Token(Base):
+class Token(Entity):
     """A bearer token; only its SHA-256 is stored. Tokens are random, so a slow hash would add nothing."""
 
     __tablename__ = "tokens"
     __table_args__ = (Index(None, "created_by", "idempotency_key", unique=True),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[Role]
     # The course it acts in; an admin's acts in all, and in this one where a request names none.
@@ -26,7 +25,6 @@ class Token(Base):
     membership_id: Mapped[str | None] = mapped_column(ForeignKey("memberships.id"), index=True)
     student: Mapped[str | None] = mapped_column(String(200))
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     # A personal link: made for a browser, and replaced by the next one of the member that is used.
@@ -58,27 +56,24 @@ class Session(Base):
 OF_PLATFORMS = "lti:"
 
 
-class Identity(Base):
+class Identity(Entity):
     """A person as an issuer of single sign-on, or a platform (`app.lti`), knows them."""
 
     __tablename__ = "identities"
     __table_args__ = (UniqueConstraint("issuer", "subject"),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     issuer: Mapped[str] = mapped_column(String(500))
     subject: Mapped[str] = mapped_column(String(255))
     # As the issuer said at the first sign-in; it identifies nobody.
     email: Mapped[str | None] = mapped_column(String(254))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
-class JoinLink(Base):
+class JoinLink(Entity):
     """A link by which anybody becomes a new, unconfirmed student of a course."""
 
     __tablename__ = "join_links"
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"), index=True)
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     # The group of those who come by it.
@@ -88,6 +83,5 @@ class JoinLink(Base):
     uses: Mapped[int] = mapped_column(default=0)
     # The name of the person or of the token.
     made_by: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, MetaData, text
+from sqlalchemy import JSON, DateTime, Dialect, MetaData, String, text
 from sqlalchemy import Enum as EnumColumn
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 # Crockford's base 32: no letter that can be taken for a digit.
@@ -124,3 +124,12 @@ class Base(DeclarativeBase):
         Role: enum_column(Role),
         MemberRole: enum_column(MemberRole),
     }
+
+
+class Entity(Base):
+    """A row that is known by an identifier of ours, and keeps when it was made."""
+
+    __abstract__ = True
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id, sort_order=-1)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now, sort_order=1)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.storage.models.base import ID_LENGTH, Base, enum_column, new_id, utc_now
+from app.storage.models.base import ID_LENGTH, Base, Entity, enum_column, new_id
 
 
 class BatchFileState(StrEnum):
@@ -30,19 +30,17 @@ class BatchFileState(StrEnum):
     LEFT_OUT = "left_out"
 
 
-class Batch(Base):
+class Batch(Entity):
     """An archive that a teacher has uploaded, for one assignment."""
 
     __tablename__ = "batches"
     __table_args__ = (Index(None, "course_id", "id"),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"))
     assignment_id: Mapped[str] = mapped_column(String(64))
     filename: Mapped[str] = mapped_column(String(255))
     # The name of the person or of the token.
     made_by: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
     # When all files of the archive were stored; None: it broke off before, and the archive is needed again.
     read_at: Mapped[datetime | None]
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.storage.models.base import ID_LENGTH, Base, MemberRole, new_id, utc_now
+from app.storage.models.base import ID_LENGTH, Base, Entity, MemberRole, new_id, utc_now
 
 #: Most characters of an address that a platform names.
 URL_LENGTH = 2000
@@ -19,7 +19,7 @@ URL_LENGTH = 2000
 PLATFORM_ID_LENGTH = 255
 
 
-class LtiKey(Base):
+class LtiKey(Entity):
     """A key of this service, RSA. Its id is the `kid` of what it signs.
 
     It is published from its making on, signs between two moments, and is published for a while after that.
@@ -27,21 +27,18 @@ class LtiKey(Base):
 
     __tablename__ = "lti_keys"
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     # PEM (PKCS #8), in plain text, because the service signs with it.
     private_key: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
     signs_since: Mapped[datetime | None]
     signed_until: Mapped[datetime | None]
 
 
-class LtiPlatform(Base):
+class LtiPlatform(Entity):
     """A registration of this service at a learning management system, which is known by issuer and client id."""
 
     __tablename__ = "lti_platforms"
     __table_args__ = (UniqueConstraint("issuer", "client_id"),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(200))
     issuer: Mapped[str] = mapped_column(String(500))
     client_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
@@ -53,7 +50,6 @@ class LtiPlatform(Base):
     # Sites besides those of the addresses whose pages may show ours in a frame, with spaces.
     origins: Mapped[str] = mapped_column(Text, default="", server_default="")
     made_by: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
     # The newest deployment from which a launch came that is not known here.
     refused_deployment: Mapped[str | None] = mapped_column(String(PLATFORM_ID_LENGTH))
     # None: it has registered itself, and nothing is taken from it before an admin confirms it.
@@ -98,13 +94,12 @@ class LtiLogin(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
-class LtiContext(Base):
+class LtiContext(Entity):
     """A course of a platform, and the course here that it is."""
 
     __tablename__ = "lti_contexts"
     __table_args__ = (UniqueConstraint("platform_id", "deployment_id", "context_id"),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     platform_id: Mapped[str] = mapped_column(ForeignKey("lti_platforms.id"))
     deployment_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
     context_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
@@ -119,7 +114,6 @@ class LtiContext(Base):
     # The newest one failed, in the platform's words, cut.
     check_error: Mapped[str | None] = mapped_column(String(500))
     made_by: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class LtiQuestion(Base):
@@ -159,13 +153,12 @@ class LtiMember(Base):
     seen_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
-class LtiLink(Base):
+class LtiLink(Entity):
     """A link in a platform's course, and the assignment that it leads to."""
 
     __tablename__ = "lti_links"
     __table_args__ = (UniqueConstraint("lti_context_id", "resource_link_id"),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     lti_context_id: Mapped[str] = mapped_column(ForeignKey("lti_contexts.id"))
     resource_link_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
     title: Mapped[str | None] = mapped_column(String(200))
@@ -182,7 +175,6 @@ class LtiLink(Base):
     lineitem_at: Mapped[datetime | None]
     # The scopes that the platform grants, and nothing else.
     scopes: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class LtiSelection(Base):

@@ -8,22 +8,20 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.storage.models.base import ID_LENGTH, Base, MemberRole, new_id, utc_now
+from app.storage.models.base import ID_LENGTH, Base, Entity, MemberRole, utc_now
 
 
-class Course(Base):
+class Course(Entity):
     """A course with its own people, assignments and deadlines."""
 
     __tablename__ = "courses"
     __table_args__ = (Index(None, "created_by", "idempotency_key", unique=True),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     title: Mapped[str] = mapped_column(String(200))
     # The language of texts for its people, where the reader asks for none.
     language: Mapped[str] = mapped_column(String(2))
     # A name of the IANA database, such as Europe/Moscow; deadlines are shown in it.
     time_zone: Mapped[str] = mapped_column(String(64))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
     archived_at: Mapped[datetime | None]
     # The age at which submissions are deleted; None: the service's own setting.
     retention_days: Mapped[float | None]
@@ -32,24 +30,21 @@ class Course(Base):
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
 
 
-class Person(Base):
+class Person(Entity):
     """A human being, who may be a member of several courses."""
 
     __tablename__ = "people"
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     name: Mapped[str | None] = mapped_column(String(200))
     email: Mapped[str | None] = mapped_column(String(254), index=True)
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
-class Membership(Base):
+class Membership(Entity):
     """A person in a course."""
 
     __tablename__ = "memberships"
     __table_args__ = (UniqueConstraint("course_id", "external_id"), UniqueConstraint("course_id", "person_id"))
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"))
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     role: Mapped[MemberRole]
@@ -60,7 +55,6 @@ class Membership(Base):
     join_link_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     # The id that somebody gave who came by a join link. It proves nothing, and helps a teacher to find the entry.
     claimed_id: Mapped[str | None] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
     # None: an upload, a token or a join link made this student, and no teacher or roster has said that there is one.
     confirmed_at: Mapped[datetime | None]
     # When an identity of single sign-on took this entry of a roster by its address, which happens once.
@@ -74,13 +68,12 @@ class Membership(Base):
     person: Mapped[Person] = relationship(lazy="raise")
 
 
-class CourseAssignment(Base):
+class CourseAssignment(Entity):
     """An assignment file as one course uses it. Everything that it does not say is as in the file."""
 
     __tablename__ = "course_assignments"
     __table_args__ = (UniqueConstraint("course_id", "assignment_id"),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"))
     # The id in the file.
     assignment_id: Mapped[str] = mapped_column(String(64))
@@ -89,7 +82,6 @@ class CourseAssignment(Base):
     rules: Mapped[dict[str, Any]] = mapped_column(default=dict)
     # The maximum in the course's grade book; None: the points of the assignment.
     grade_book_points: Mapped[float | None]
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class Change(Base):
@@ -113,12 +105,11 @@ class Change(Base):
     after: Mapped[dict[str, Any]]
 
 
-class Merge(Base):
+class Merge(Entity):
     """Two members, or two persons, who were found to be one; with what moved, so that it can be undone."""
 
     __tablename__ = "merges"
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     # The course of two members; None: two persons were merged.
     course_id: Mapped[str | None] = mapped_column(ForeignKey("courses.id"), index=True)
     kept_member_id: Mapped[str | None] = mapped_column(ForeignKey("memberships.id"), index=True)
@@ -128,5 +119,4 @@ class Merge(Base):
     # The ids of the rows that moved, by table, with their values from before.
     moved: Mapped[dict[str, Any]]
     made_by: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
     undone_at: Mapped[datetime | None]

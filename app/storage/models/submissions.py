@@ -17,15 +17,15 @@ from app.storage.models.base import (
     ID_LENGTH,
     IS_RUNNING,
     Base,
+    Entity,
     HoldDecision,
     JobStatus,
-    new_id,
     utc_now,
 )
 from reference import new_seed
 
 
-class Submission(Base):
+class Submission(Entity):
     """One attempt: the uploaded bytes, and their state in the queue."""
 
     __tablename__ = "submissions"
@@ -50,7 +50,6 @@ class Submission(Base):
         Index(None, "submitted_by", "idempotency_key", unique=True),
     )
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
     course_assignment_id: Mapped[str] = mapped_column(ForeignKey("course_assignments.id"))
     # Copies out of those two rows, so that lists, messages and the queue need no join.
@@ -69,7 +68,6 @@ class Submission(Base):
     submitted_by: Mapped[str] = mapped_column(String(ID_LENGTH))
     # The sender's own name for this request; sent again by the same actor, it gives the same submission.
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     # Grows with each submission, independent of clocks; within a priority the lowest is graded first. Two simultaneous
     # submissions may share it.

@@ -8,23 +8,21 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.storage.models.base import ID_LENGTH, Base, JobStatus, new_id, utc_now
+from app.storage.models.base import ID_LENGTH, Base, Entity, JobStatus
 
 IS_UNANSWERED = text("answered_at IS NULL")
 
 
-class Regrade(Base):
+class Regrade(Entity):
     """A request to grade submissions again. It is over when every item has its new report."""
 
     __tablename__ = "regrades"
     __table_args__ = (Index(None, "requested_by", "idempotency_key", unique=True),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     # The actor (`Principal.id`).
     requested_by: Mapped[str] = mapped_column(String(ID_LENGTH))
     # None: an admin's, of several courses.
     course_id: Mapped[str | None] = mapped_column(ForeignKey("courses.id"), index=True)
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
     # The choice in the words of the request: a filter, or ids.
     selection: Mapped[dict[str, Any]]
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
@@ -55,13 +53,12 @@ class RegradeItem(Base):
     is_held: Mapped[bool] = mapped_column(default=False)
 
 
-class Extension(Base):
+class Extension(Entity):
     """More time, or more attempts, of one student at one assignment. The log of changes keeps earlier ones."""
 
     __tablename__ = "extensions"
     __table_args__ = (UniqueConstraint("membership_id", "course_assignment_id"),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
     course_assignment_id: Mapped[str] = mapped_column(ForeignKey("course_assignments.id"), index=True)
     # These replace the course's dates; None: as in the course.
@@ -71,16 +68,14 @@ class Extension(Base):
     more_attempts: Mapped[int] = mapped_column(default=0)
     reason: Mapped[str] = mapped_column(Text)
     made_by: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
-class Adjustment(Base):
+class Adjustment(Entity):
     """A teacher's change of a student's grade at an assignment. The newest that has not ended applies."""
 
     __tablename__ = "adjustments"
     __table_args__ = (Index(None, "membership_id", "course_assignment_id", "id"),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
     course_assignment_id: Mapped[str] = mapped_column(ForeignKey("course_assignments.id"), index=True)
     # One of the two is set: points to add, or the grade itself.
@@ -91,29 +86,26 @@ class Adjustment(Base):
     # The grade below it when it was made; None: there was none.
     points_below: Mapped[float | None]
     made_by: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
     # When it was replaced or withdrawn, and by whom.
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[str | None] = mapped_column(String(200))
 
 
-class Comment(Base):
+class Comment(Entity):
     """A remark of the staff on a student's work, for the student to read."""
 
     __tablename__ = "comments"
     __table_args__ = (Index(None, "membership_id", "course_assignment_id", "id"),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
     course_assignment_id: Mapped[str] = mapped_column(ForeignKey("course_assignments.id"), index=True)
     # The attempt that it is about; None: all of the work.
     submission_id: Mapped[str | None] = mapped_column(ForeignKey("submissions.id"), index=True)
     text: Mapped[str] = mapped_column(Text)
     made_by: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
-class ReviewRequest(Base):
+class ReviewRequest(Entity):
     """A student's question whether an attempt was graded right, and the answer. One at a time for an attempt."""
 
     __tablename__ = "review_requests"
@@ -127,10 +119,8 @@ class ReviewRequest(Base):
         ),
     )
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"), index=True)
     text: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
     answer: Mapped[str | None] = mapped_column(Text)
     answered_by: Mapped[str | None] = mapped_column(String(200))
     answered_at: Mapped[datetime | None]

@@ -7,36 +7,32 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.storage.models.base import DEFAULT_COURSE, ID_LENGTH, Base, new_id, utc_now
+from app.storage.models.base import DEFAULT_COURSE, Entity
 
 
-class Webhook(Base):
+class Webhook(Entity):
     """An address that is sent every report of one course that its token may read."""
 
     __tablename__ = "webhooks"
     __table_args__ = (Index(None, "created_by", "idempotency_key", unique=True),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     url: Mapped[str] = mapped_column(String(2000))
     # Stored in plain text, because deliveries are signed with it.
     secret: Mapped[str] = mapped_column(String(100))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     created_by: Mapped[str] = mapped_column(ForeignKey("tokens.id"), index=True)
     course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"), index=True, default=DEFAULT_COURSE)
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
-class Delivery(Base):
+class Delivery(Entity):
     """One message to one webhook; its id goes with every try to send it."""
 
     __tablename__ = "deliveries"
     __table_args__ = (Index(None, "webhook_id", "id"),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id"))
     event: Mapped[str] = mapped_column(String(32))
     report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"), index=True)
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
     attempts: Mapped[int] = mapped_column(default=0)
     # It is sent when the clock is not between these two. Without `next_at` it has arrived, or was given up.
     waits_since: Mapped[datetime | None]

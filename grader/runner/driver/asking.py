@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from asked import ClassRequest, Question, Sizes
+from box_requests import ClassRequest, Question, Sizes
 from channel import Channel
 
 from driver.built_in import no_recurrence
@@ -30,7 +30,7 @@ from driver.recorded import Recorded
 from driver.student import student_module
 from driver.student.contents import drained
 from driver.student.observations import MAX_NAME, describe, to_array, watchable
-from driver.weights import roles
+from driver.weights import placements, roles
 from driver.weights.weight_shapes import count_gates
 
 SEED = 20
@@ -241,10 +241,10 @@ class Driver:
     def _weights(self, case: Question) -> dict[str, np.ndarray]:
         return {name: self._arrays[f"{case['id']}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")}
 
-    def _inject(self, case: Question, built: Built) -> roles.Placement | None:
+    def _inject(self, case: Question, built: Built) -> placements.Placement | None:
         placement = self._models.placement(built)
         if placement is not None:
-            roles.inject(placement, self._weights(case))
+            placements.inject(placement, self._weights(case))
         return placement
 
     def _call(self, case: Question, x: tf.Tensor, built: Built, call: int) -> Any:
@@ -288,7 +288,7 @@ class Driver:
         candidates, _ = self._models.candidates(leaves, _sizes(case))
         weights = self._weights(case)
         for candidate in candidates:
-            roles.inject(candidate, weights)
+            placements.inject(candidate, weights)
             arrays, description = describe(built.model(x))
             answers.append(arrays)
             places = description.get("inside", [])

@@ -7,7 +7,7 @@ import itertools
 from typing import Any
 
 import tensorflow as tf
-from asked import ClassRequest
+from box_requests import ClassRequest
 from channel import Channel
 
 from driver.built_in import copies

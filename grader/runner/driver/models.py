@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from asked import ClassRequest, Question, Sizes
+from box_requests import ClassRequest, Question, Sizes
 from channel import Channel
 
 from driver.construction.building import Builder, call_eagerly
@@ -18,7 +18,7 @@ from driver.phases import Failed, Phases
 from driver.recorded import STEPS_OF_ALL_PATHS
 from driver.student.observations import MAX_NAME
 from driver.student.student_module import StudentModule
-from driver.weights import roles
+from driver.weights import placements, recognition, roles
 from driver.weights.gate_names import GATES
 from driver.weights.leaves import Leaf, Use, find_leaves, untracked
 from driver.weights.peepholes import ROWS, TIMESTEPS, find_peepholes
@@ -35,7 +35,7 @@ class Built:
 
     model: Any
     reused: bool
-    candidates: list[roles.Placement] = field(default_factory=list)
+    candidates: list[placements.Placement] = field(default_factory=list)
 
 
 class Models:
@@ -135,7 +135,7 @@ class Models:
         if not self._models:
             self._unused = self._find_unused(sizes, built.model, x)
         leaves = self.leaves(built.model)
-        known = roles.recognised(
+        known = recognition.placement_of(
             find_leaves(built.model, self._module.names),
             self._arrays,
             sizes["features"],
@@ -198,7 +198,7 @@ class Models:
         finally:
             self._module.follow(sizes)
 
-    def candidates(self, leaves: list[Leaf], sizes: Sizes) -> tuple[list[roles.Placement], str | None]:
+    def candidates(self, leaves: list[Leaf], sizes: Sizes) -> tuple[list[placements.Placement], str | None]:
         request = self._request
         return roles.candidates(
             leaves, sizes["features"], sizes["units"], request["unpack_names"], self.pairing, request["joined"]
@@ -206,13 +206,13 @@ class Models:
 
     def open_weights(self, model: Any) -> list[Leaf]:
         """List the weights that may be recognised."""
-        return roles.open_weights(find_leaves(model, self._module.names))
+        return recognition.open_weights(find_leaves(model, self._module.names))
 
     def _names_in_code(self) -> Iterator[str]:
         return (name for code in own_codes(self._module.names) for name in code.co_names)
 
     @staticmethod
-    def _untracked(built: Built, placement: roles.Placement | None) -> dict[str, Any]:
+    def _untracked(built: Built, placement: placements.Placement | None) -> dict[str, Any]:
         try:
             found = untracked(built.model, [slot.leaf for slot in placement.slots] if placement else [])
             knows_none = not built.model.trainable_variables
@@ -241,7 +241,7 @@ class Models:
         finally:
             self._module.follow(sizes)
 
-    def placement(self, built: Built) -> roles.Placement | None:
+    def placement(self, built: Built) -> placements.Placement | None:
         # The choice holds for models with as many candidates: a model of a width outside the cases has its own.
         chosen = self._request["candidate"] or 0
         return next((found for found in (built.candidates[chosen:], built.candidates) if found), [None])[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lockdown
 import safetensors.numpy
-from asked import ClassRequest, NotebookRequest
+from box_requests import ClassRequest, NotebookRequest
 from channel import Channel
 from frames import read_request
 

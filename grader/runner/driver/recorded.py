@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from asked import Question
+from box_requests import Question
 
 from driver.student.contents import last_step
 from driver.student.observations import MAX_NAME, largest, to_array, watchable
-from driver.weights import roles
+from driver.weights.placements import Placement, collect
 
 # Where weights or a gradient are missing, it is tried again on this many steps: a loop may begin late, and a path
 # through an old c or an older h needs more than the three of the shortest case.
@@ -30,12 +30,12 @@ class Recorded:
     case: Question
     x: tf.Tensor
     model: Any
-    placement: roles.Placement | None
+    placement: Placement | None
     tape: tf.GradientTape
     output: Any
     factors: np.ndarray | None
 
-    def gradients(self, placement: roles.Placement) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def gradients(self, placement: Placement) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Take the gradients: how far they reach, and numbers.
 
         Gradients of the last step's output should reach every weight, and back to the first input. Gradients of the
@@ -59,13 +59,13 @@ class Recorded:
                 reach, first = self._reach_anew(other, placement)
         return {"reach": reach, "first_timestep": first}, arrays
 
-    def _reach_anew(self, x: tf.Tensor, placement: roles.Placement) -> tuple[dict[str, float | None], float | None]:
+    def _reach_anew(self, x: tf.Tensor, placement: Placement) -> tuple[dict[str, float | None], float | None]:
         with tf.GradientTape() as tape:
             tape.watch(x)
             output = self.model(x)
         return _reach(tape, x, output, {**self.case, "timesteps": x.shape[1]}, placement)
 
-    def _numbers(self, factors: np.ndarray, placement: roles.Placement) -> dict[str, np.ndarray]:
+    def _numbers(self, factors: np.ndarray, placement: Placement) -> dict[str, np.ndarray]:
         """Return the gradients of the answer times factors, laid out as a Keras LSTM has its weights."""
         variables = [watchable(slot.leaf.variable) for slot in placement.slots]
         with self.tape:
@@ -75,11 +75,11 @@ class Recorded:
             np.zeros(like.shape, np.float32) if each is None else to_array(each)
             for each, like in zip(found, [self.x, *variables], strict=True)
         )
-        return roles.collect(placement, self.x.shape[-1], self.output.shape[-1], of_weights) | {"x": of_x}
+        return collect(placement, self.x.shape[-1], self.output.shape[-1], of_weights) | {"x": of_x}
 
 
 def _reach(
-    tape: tf.GradientTape, x: tf.Tensor, output: Any, case: Question, placement: roles.Placement
+    tape: tf.GradientTape, x: tf.Tensor, output: Any, case: Question, placement: Placement
 ) -> tuple[dict[str, float | None], float | None]:
     """Return the largest size of the gradient of each weight, and of the first step of the input; 0 if it is no use."""
     slots = placement.slots

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 import lockdown
 import numpy as np
 import tensorflow as tf
+from box_requests import Kind
 from tensorflow.python.framework import kernels, op_def_registry
 from tensorflow.python.util import pywrap_xla_ops
 
@@ -29,17 +30,16 @@ HIDDEN = {
 HIDDEN_OF_TENSORFLOW = ("tensorflow/lite", "tensorflow/libtensorflow_cc.so*", "tensorflow/python/ops/rnn*.py")
 
 
-def preload(kind: str, wall: lockdown.Wall) -> dict[str, str]:
+def preload(kind: Kind, wall: lockdown.Wall) -> dict[str, str]:
     """Import everything that submissions use, and return its versions.
 
     Args:
-        kind: ``keras2`` and ``keras3`` must have no recurrent code; ``notebook2`` and ``notebook3`` are lent it.
         wall: is told what must stay unreadable and unchanged.
     Raises:
         lockdown.Refused: that code cannot be taken out.
     """
     _fill_tables()
-    generation = "2" if os.environ.get("TF_USE_LEGACY_KERAS") else "3"
+    generation = "2" if kind.is_keras2 else "3"
     keras = importlib.import_module("tf_keras" if generation == "2" else "keras")
     tf.keras.layers.LSTM  # noqa: B018  # tf.keras is loaded lazily, on first use
     plain_dense.install(generation)
@@ -54,11 +54,11 @@ def preload(kind: str, wall: lockdown.Wall) -> dict[str, str]:
         keras.config.disable_traceback_filtering()
     else:
         _alias(keras, "keras")
-    if kind.startswith("keras"):
-        _take_recurrence_out(generation, wall)
-    else:
+    if kind.lends_recurrence:
         _load_all(LAYERS[generation])
         _hide(no_recurrence.lend(generation), generation, wall)
+    else:
+        _take_recurrence_out(generation, wall)
     return {
         "tensorflow": importlib.metadata.version("tensorflow-cpu" if _is_cpu_build() else "tensorflow"),
         "keras": keras.__version__,

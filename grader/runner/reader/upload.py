@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any
 
-from asked import UploadRequest
+from box_requests import Kind, UploadRequest
 from frames import frame, read_request
 from lockdown import RESULT, Wall
 
@@ -42,7 +42,7 @@ COMMENTED_CLASS = re.compile(r"^[ \t]*#[ \t#]*class[ \t]+LSTM\b", re.MULTILINE)
 MAX_TEXT = 200
 
 
-def preload(_kind: str, _wall: Wall) -> dict[str, str]:
+def preload(_kind: Kind, _wall: Wall) -> dict[str, str]:
     """Import and warm everything that reading uses. Called in the warm process that forks for every upload."""
     notebook = {"cells": [{"cell_type": "code", "source": "%time x = 1\n!ls\nx?"}]}
     read(json.dumps(notebook).encode(), "warm.ipynb", {})

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import text
 
 from app.access.tokens import Principal
-from app.queue import claims
+from app.queue import claims, order
 from app.queue.claims import Claim
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Course, CourseAssignment, JobStatus, Submission
@@ -73,7 +73,7 @@ async def add(
 
 async def claim(database: Database) -> Claim | None:
     async with database.write() as session:
-        return await claims.claim_next(session)
+        return await order.claim_next(session)
 
 
 async def next_claim(database: Database) -> Claim:

@@ -10,6 +10,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import Update, column, select, table, update
@@ -18,12 +19,14 @@ from typer.testing import CliRunner
 from app.access import tokens
 from app.access.tokens import Principal
 from app.cli import cli
-from app.commands.inspection import inspect_database
+from app.courses import people
+from app.courses.people import Known
+from app.operations.inspection import inspect_database
 from app.queue import claims
 from app.settings import Settings
 from app.storage.database import Database
-from app.storage.models import DEFAULT_COURSE, Course, Membership, Role, Submission, Token, utc_now
-from grader.report.model import HELD, Advisory, Report, Status
+from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Membership, Person, Role, Submission, Token, utc_now
+from grader.report.model import Report, Status
 from tests.integration.app.conftest import Run
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import REPORT, add, claim, next_claim, opened
@@ -60,7 +63,6 @@ async def change(url: str, statement: Update) -> None:
         await session.execute(statement)
 
 
-ATTACK = REPORT.model_copy(update={"advisories": [Advisory(code=HELD, params={"variant": "forged"})]})
 ARCHIVE = update(Course).values(archived_at=utc_now())
 
 
@@ -71,8 +73,8 @@ def test_no_token_is_made_in_an_archived_course_or_for_one_who_is_no_student_the
     refused = run("tokens", "create", "Again", "--student", "ivanov")
     assert refused.exit_code == 2
     assert "The student is no longer in the course" in refused.stderr
-    assert run("members", "add", "boss", "--role", "assistant").exit_code == 0
-    refused = run("tokens", "create", "For boss", "--student", "boss")
+    asyncio.run(change(url, update(Membership).values(removed_at=None, role=MemberRole.ASSISTANT)))
+    refused = run("tokens", "create", "For an assistant", "--student", "ivanov")
     assert refused.exit_code == 2
     assert "This member is not a student" in refused.stderr
     asyncio.run(change(url, ARCHIVE))
@@ -82,14 +84,9 @@ def test_no_token_is_made_in_an_archived_course_or_for_one_who_is_no_student_the
     assert len(run("tokens", "list").stdout.splitlines()) == 2  # The owner's, and Ivanov's first.
 
 
-def test_nothing_of_an_archived_course_is_decided_or_graded_again(run: Run, url: str) -> None:
-    asyncio.run(grade(url, ivanov=ATTACK))
+def test_nothing_of_an_archived_course_is_graded_again(run: Run, url: str) -> None:
+    asyncio.run(grade(url, ivanov=REPORT))
     asyncio.run(change(url, ARCHIVE))
-    held = run("held", "list").stdout.split()[0]
-    refused = run("held", "accept", held, "--reason", "It was an experiment.")
-    assert refused.exit_code == 2
-    assert "archived" in refused.stderr
-    assert run("held", "list").stdout.split()[0] == held
     assert "0 of 0" in run("regrade", "--all").stdout
 
 
@@ -112,17 +109,6 @@ async def store(database: Database, report: Report) -> None:
 
 
 @on_both_thoroughly
-def test_held_attempts_are_listed_and_decided_on(run: Run, url: str) -> None:
-    asyncio.run(grade(url, ivanov=ATTACK, petrov=REPORT, sidorov=ATTACK))
-    listed = run("held", "list").stdout.splitlines()
-    assert [line.split()[3] for line in listed] == ["sidorov,", "ivanov,"]
-    assert run("held", "accept", listed[0].split()[0], "--reason", "It was an experiment.").exit_code == 0
-    assert run("held", "reject", listed[1].split()[0], "--reason", "We have talked.").exit_code == 0
-    none = run("held", "list")
-    assert (none.exit_code, none.stdout, none.stderr) == (0, "", "lstm-grader: no attempts wait for a decision\n")
-
-
-@on_both_thoroughly
 def test_submissions_are_queued_to_be_graded_again(run: Run, url: str) -> None:
     async def queued() -> list[str]:
         async with opened(url) as database, database.read() as session:
@@ -136,7 +122,7 @@ def test_submissions_are_queued_to_be_graded_again(run: Run, url: str) -> None:
 
 
 @on_both_thoroughly
-def test_preview_is_begun_shown_and_applied_or_dropped(run: Run, url: str) -> None:
+def test_preview_is_begun_and_applied_or_dropped(run: Run, url: str) -> None:
     asyncio.run(grade(url, ivanov=REPORT.model_copy(update={"status": Status.FAILED, "points": 10.0})))
 
     async def grade_one() -> None:
@@ -147,56 +133,65 @@ def test_preview_is_begun_shown_and_applied_or_dropped(run: Run, url: str) -> No
     refused = run("regrades", "apply", first)
     assert refused.exit_code == 2
     assert "0 of 1" in refused.stderr
-    assert run("regrades", "drop", first).exit_code == 0
+    assert "a preview, dropped" in run("regrades", "drop", first).stdout
     second = run("regrade", "--all", "--preview").stdout.split(":")[0]
     asyncio.run(grade_one())
-    shown = run("regrades", "show", second).stdout
-    assert "1 changed" in shown
-    assert "failed 10 -> passed 100" in shown
-    assert "applied" in run("regrades", "apply", second).stdout
-    for action in ("apply", "drop"):
-        refused = run("regrades", action, "nothing")
-        assert refused.exit_code == 2
-        assert "there is no regrade" in refused.stderr
-    assert "was applied" in run("regrades", "drop", second).stderr
-    newest, oldest = run("regrades", "list").stdout.splitlines()
-    assert (second in newest, first in oldest, "dropped" in oldest) == (True, True, True)
-
-
-@on_both_thoroughly
-def test_people_are_listed_exported_and_deleted(run: Run, url: str, tmp_path: Path) -> None:
-    asyncio.run(grade(url, ivanov=REPORT, petrov=REPORT))
-    newest, oldest = run("people", "list").stdout.splitlines()
-    assert ("student petrov in" in newest, "student ivanov in" in oldest) == (True, True)
-    id, file = oldest.split()[0], tmp_path / "ivanov.zip"
-    assert run("people", "export", id, "--output", str(file)).exit_code == 0
-    with zipfile.ZipFile(file) as archive:
-        assert archive.namelist()[-1] == "manifest.json"
-        assert b"ivanov" in archive.read("memberships.json")
-    assert file.stat().st_mode & 0o077 == 0
-    assert "submissions: 1" in run("people", "delete", id, "--yes").stdout
-    for arguments in (("delete", id, "--yes"), ("export", id, "--output", f"{file}.2")):
-        refused = run("people", *arguments)
-        assert refused.exit_code == 2
-        assert "there is no person" in refused.stderr
-    assert len(run("people", "list").stdout.splitlines()) == 1
-
-
-def test_member_and_course_are_deleted_by_id_where_that_is_said_twice(run: Run, url: str) -> None:
-    async def member() -> str:
-        async with opened(url) as database, database.read() as session:
-            return (await session.scalars(select(Membership.id).order_by(Membership.id))).all()[0]
-
-    asyncio.run(grade(url, ivanov=REPORT, petrov=REPORT))
-    assert run("students", "delete", "ivanov", "--member", "x", "--yes").exit_code == 2
-    assert run("students", "delete", "--yes").exit_code == 2
-    assert "submissions: 1" in run("students", "delete", "--member", asyncio.run(member()), "--yes").stdout
-    refused = run("courses", "delete", DEFAULT_COURSE)
+    assert re.search(r"1 of 1 .*, 1 changed; a preview, applied", run("regrades", "apply", second).stdout)
+    refused = run("regrades", "drop", second)
     assert refused.exit_code == 2
-    assert "--yes" in refused.stderr
-    assert "there is no course" in run("courses", "delete", "nothing").stderr
+    assert "The preview was applied" in refused.stderr
+
+
+def test_regrade_that_is_waited_for_prints_the_changes(run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def grade_meanwhile(_seconds: float) -> None:
+        async with opened(url) as database:
+            await store(database, REPORT)
+
+    asyncio.run(grade(url, ivanov=REPORT.model_copy(update={"status": Status.FAILED, "points": 10.0})))
+    monkeypatch.setattr("app.commands.regrades.asyncio", SimpleNamespace(sleep=grade_meanwhile))
+    progress, changed = run("regrade", "--all", "--wait").stdout.splitlines()
+    assert progress.endswith("1 of 1 submissions are graded again, 1 changed")
+    assert changed.endswith("ivanov, lstm-layer, attempt 1: failed 10 -> passed 100")
+
+
+async def known(url: str) -> list[Known]:
+    async with opened(url) as database, database.read() as session:
+        return await people.list_people(session, limit=10)
+
+
+@on_both
+def test_person_is_exported_and_deleted_by_whatever_an_operator_has_in_hand(run: Run, url: str, tmp_path: Path) -> None:
+    asyncio.run(grade(url, ivanov=REPORT, petrov=REPORT))
+    asyncio.run(change(url, update(Person).values(name="Иван Иванов", email="Ivan@example.org")))
+    sidorov, ivanov = asyncio.run(known(url))
+    file = tmp_path / "ivanov.zip"
+    for who in (ivanov.person.id, ivanov.memberships[0].id, " ivanov "):
+        assert run("people", "export", who, "--output", str(file)).exit_code == 0
+        with zipfile.ZipFile(file) as archive:
+            assert archive.namelist()[-1] == "manifest.json"
+            assert b"ivanov" in archive.read("memberships.json")
+        assert file.stat().st_mode & 0o077 == 0
+        refused = run("people", "export", who, "--output", str(file))
+        assert (refused.exit_code, "File exists" in refused.stderr) == (2, True)
+        file.unlink()
+    for who in ("иван иванов", "ivan@EXAMPLE.org"):
+        refused = run("people", "delete", who, "--yes")
+        assert refused.exit_code == 2
+        assert f"several people are {who!r}; name one by the id" in refused.stderr
+        assert {ivanov.person.id, sidorov.person.id} <= set(refused.stderr.split())
+    assert run("people", "delete", "ivanov").exit_code == 1
+    assert "submissions: 1" in run("people", "delete", "ivanov", "--yes").stdout
+    assert "nobody is 'ivanov'" in run("people", "delete", "ivanov", "--yes").stderr
+    assert [each.person.id for each in asyncio.run(known(url))] == [sidorov.person.id]
+
+
+def test_person_is_deleted_from_one_course_and_a_course_with_everything(run: Run, url: str) -> None:
+    asyncio.run(grade(url, ivanov=REPORT, petrov=REPORT))
+    other = run("courses", "create", "Other").stdout.strip()
+    assert "nobody is 'ivanov'" in run("people", "delete", "ivanov", "--course", other, "--yes").stderr
+    assert "submissions: 1" in run("people", "delete", "ivanov", "--course", "Default", "--yes").stdout
     assert "submissions: 1" in run("courses", "delete", DEFAULT_COURSE, "--yes").stdout
-    assert run("people", "list").stdout == ""
+    assert asyncio.run(known(url)) == []
 
 
 def test_upgrade_waits_for_a_postgresql_that_does_not_answer_yet() -> None:

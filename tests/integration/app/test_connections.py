@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 
 from app.http import connections
 from app.http.connections import Unfinished
-from app.server import _config, _Server, listen
+from app.http.serving import Server, listen
 from app.settings import Settings
 from tests.waiting import SECONDS, until
 
@@ -31,10 +31,9 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[int, Unfinished | N
     async def length(request: Request) -> int:
         return len(await request.body())
 
-    config = _config(app, settings)
-    unfinished = getattr(config.http, "keywords", {}).get("unfinished")
+    server = Server(app, settings)
+    unfinished = getattr(server.config.http, "keywords", {}).get("unfinished")
     with listen("127.0.0.1", 0) as listener:
-        server = _Server(config)
         task = asyncio.create_task(server.serve([listener]))
         try:
             yield listener.getsockname()[1], unfinished
@@ -161,7 +160,7 @@ async def test_only_a_proxy_is_believed_from_another_address(tmp_path: Path, beh
         assert request.client is not None
         return f"{request.url.scheme} {request.client.host}"
 
-    config = _config(app, Settings(data_dir=tmp_path, behind_proxy=behind_proxy))
+    config = Server(app, Settings(data_dir=tmp_path, behind_proxy=behind_proxy)).config
     config.load()
     transport = httpx.ASGITransport(config.loaded_app, client=("172.18.0.5", 4711))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://grader.test") as client:
@@ -171,5 +170,5 @@ async def test_only_a_proxy_is_believed_from_another_address(tmp_path: Path, beh
 
 def test_a_proxy_ends_idle_connections_before_the_service_does(tmp_path: Path) -> None:
     """A request that meets a connection just being closed is answered 502 by the proxy."""
-    config = _config(FastAPI(), Settings(data_dir=tmp_path, behind_proxy=True))
+    config = Server(FastAPI(), Settings(data_dir=tmp_path, behind_proxy=True)).config
     assert config.timeout_keep_alive > 60  # nginx' own `keepalive_timeout`

@@ -21,8 +21,8 @@ from app.access import sessions, tokens
 from app.access.limits import too_many_uploads
 from app.access.tokens import Principal
 from app.errors.requests import TooManyRequests
-from app.queue import claims
-from app.queue.claims import Overtaken
+from app.queue import claims, order
+from app.queue.order import Overtaken
 from app.storage import postgresql
 from app.storage import sqlite as sqlite_connection
 from app.storage.database import Database
@@ -291,7 +291,7 @@ async def test_workers_never_claim_the_same_submission_nor_two_of_a_student(
 async def test_workers_claim_side_by_side(database: Database, owner: Principal) -> None:
     first, second, _ = [await add(database, owner, student) for student in ("a", "b", "a")]
     async with database.write() as session:
-        taken = await claims.claim_next(session)
+        taken = await order.claim_next(session)
         assert taken is not None
         assert taken.submission_id == first.id
         # It is not committed. Others neither wait for it, nor take what else the student has.

@@ -1,4 +1,4 @@
-"""Rosters, personal links and join links from a shell."""
+"""Rosters from a shell."""
 
 from __future__ import annotations
 
@@ -70,8 +70,9 @@ def test_roster_is_looked_at_imported_and_its_links_go_into_a_file(run: Run, url
     assert asyncio.run(token(url, rows[0]["link"])) is not None
     again = run("roster", "import", "roster.csv", "--links", "links.csv", "--all")
     assert again.exit_code == 2
-    assert "links.csv exists already" in again.stderr
-    assert len(run("members", "link", "list").stdout.splitlines()) == 2
+    assert "links.csv: File exists" in again.stderr
+    (tmp_path / "links.csv").unlink()
+    assert "links: 2" in run("roster", "import", "roster.csv", "--links", "links.csv", "--all").stdout
 
 
 @on_both_thoroughly
@@ -94,39 +95,6 @@ def test_roster_says_what_stays_as_it_is_and_why(run: Run, url: str, tmp_path: P
     assert "email stays: the person is in other courses, too, or signs in with an account" in said
 
 
-@on_both
-def test_link_is_made_renewed_and_revoked(run: Run, url: str) -> None:
-    run("roster", "import", "roster.csv")
-    first, second = (run("members", "link", "make", "ivanov").stdout.strip() for _ in range(2))
-    assert first.startswith("http://127.0.0.1:8000/enter?token=lstmg_")
-    assert asyncio.run(token(url, first)) is not None
-    listed = run("members", "link", "list").stdout
-    assert listed.count("never used") == 2
-    assert second.partition("token=")[2] not in listed
-    petrova = asyncio.run(member(url, "petrova"))
-    assert petrova is not None
-    assert run("members", "link", "make", petrova.id).exit_code == 0
-    assert run("members", "link", "revoke", "ivanov").stdout == "links: 2\n"
-    assert asyncio.run(token(url, second)) is None
-    everybody = run("members", "link", "make-all", "all.csv", "--never-used")
-    assert everybody.stdout == "links: 2\n"
-    assert run("members", "link", "revoke-all").exit_code == 1
-    assert run("members", "link", "revoke-all", "--yes").stdout == "links: 3\n"
-
-
-@on_both
-def test_join_link_is_made_drawn_listed_and_revoked(run: Run, url: str, tmp_path: Path) -> None:
-    creation = run("join-links", "make", "--group", "201", "--limit", "30", "--qr", "qr.svg")
-    id, address = creation.stdout.split()
-    assert address.startswith("http://127.0.0.1:8000/join/lstmj_")
-    assert "<svg" in (tmp_path / "qr.svg").read_text()
-    assert re.search(rf"{id}  until \d+-\d\d-\d\d +0 of 30 have come, group 201", run("join-links", "list").stdout)
-    other = add_course(url)
-    assert run("join-links", "revoke", id, "--course", other).exit_code == 2
-    assert run("join-links", "revoke", id).exit_code == 0
-    assert "revoked" in run("join-links", "list").stdout
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -134,10 +102,6 @@ def test_join_link_is_made_drawn_listed_and_revoked(run: Run, url: str, tmp_path
         ("roster import roster.csv --id-column login", "The list has no such column"),
         ("roster import roster.csv --mail", "LSTM_GRADER_SMTP_HOST"),
         ("roster import roster.csv --links no/x.csv", "there is no folder no"),
-        ("members link make nobody", "There is no such member"),
-        ("members link make \udcff", "There is no such member"),
-        (f"join-links make --group {'x' * 101}", "group: "),
-        ("join-links revoke x", "the course has no join link 'x'"),
     ],
 )
 def test_wrong_usage_is_told_in_words(run: Run, arguments: str, said: str) -> None:
@@ -147,11 +111,8 @@ def test_wrong_usage_is_told_in_words(run: Run, arguments: str, said: str) -> No
 
 
 def test_archived_course_takes_nobody(run: Run, url: str) -> None:
-    course = add_course(url, archived=True)
-    for arguments in ("roster import roster.csv", "members link make-all all.csv", "join-links make"):
-        ended = run(*arguments.split(), "--course", course)
-        assert ended.exit_code == 2, arguments
-        assert "is archived; nothing in it changes" in ended.stderr
+    ended = run("roster", "import", "roster.csv", "--course", add_course(url, archived=True))
+    assert (ended.exit_code, "The course is archived" in ended.stderr) == (2, True)
 
 
 @pytest.fixture
@@ -166,29 +127,22 @@ def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
 
 def test_command_ends_when_the_mail_is_sent(run: Run, mailbox: Mailbox) -> None:
     assert "links: 2, mailed: 2" in run("roster", "import", "roster.csv", "--mail").stdout
-    assert run("members", "link", "make", "ivanov", "--mail").stdout == "links: 1, mailed: 1\n"
+    assert "links: 2, mailed: 2" in run("roster", "import", "roster.csv", "--mail", "--all").stdout
     sent = sorted(str(message["To"]) for message in mailbox.messages)
-    assert sent == ["ivanov@hse.ru", "ivanov@hse.ru", "petrova@hse.ru"]
+    assert sent == 2 * ["ivanov@hse.ru"] + 2 * ["petrova@hse.ru"]
     assert link_in(mailbox.messages[0]).startswith("https://grader.hse.ru/enter?token=")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "counted", "way"),
-    [
-        ("roster import roster.csv --mail", "links: 2, mailed: 1", "members link make-all FILE --never-used --mail"),
-        ("members link make-all all.csv --mail", "links: 2, mailed: 1", "their links are in all.csv"),
-        ("members link make ivanov --mail", "links: 1, mailed: 0", "members link make ivanov --mail --course"),
-    ],
+    ("option", "way"),
+    [("", "make them new links on the course's page Ways in"), ("--links links.csv", "their links are in links.csv")],
 )
 def test_mail_that_was_given_up_is_told_with_the_way_to_the_links(
-    run: Run, url: str, mailbox: Mailbox, arguments: str, counted: str, way: str
+    run: Run, mailbox: Mailbox, option: str, way: str
 ) -> None:
-    course = add_course(url)
-    if arguments.startswith("members"):
-        run("roster", "import", "roster.csv", "--course", course)
     mailbox.answers = ["550 no such user"]
-    ended = run(*arguments.split(), "--course", course)
+    ended = run("roster", "import", "roster.csv", "--mail", *option.split())
     assert ended.exit_code == 3
-    assert counted in ended.stdout
+    assert "links: 2, mailed: 1" in ended.stdout
     assert "messages that could not be sent: 1 (SMTPDataError 550)" in ended.stderr
     assert way in ended.stderr

@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from typer.testing import CliRunner
 
 from app.cli import cli
-from app.commands import backup
+from app.operations import backup
 from app.queue import locked
 from app.storage.models import Base, Change
 from tests.integration.app.rows import opened

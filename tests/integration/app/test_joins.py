@@ -24,7 +24,7 @@ from app.errors.members import (
 )
 from app.errors.uploads import MemberRemoved
 from app.privacy import deletion, export
-from app.queue import claims
+from app.queue import order
 from app.storage.database import Database
 from app.storage.models import (
     DEFAULT_COURSE,
@@ -245,7 +245,7 @@ async def test_joins_uploads_and_claims_at_once_leave_every_attempt_its_number(
     kept, other, _ = await two_students(database, owner)
 
     async def claim_one() -> None:
-        with contextlib.suppress(claims.Overtaken):
+        with contextlib.suppress(order.Overtaken):
             await claim(database)
 
     one_round = [join(database, kept, other), add(database, owner, "ivanov"), claim_one()]

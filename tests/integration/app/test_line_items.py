@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from app.errors.lti import PlatformRefused
 from app.errors.outgoing import AnswerUnusable
+from app.lti import pages
 from app.lti.grades import lineitems, sender
 from app.lti.platform_services import LINEITEM_SCOPE, PlatformServices
 from app.outgoing.client import Outgoing
@@ -128,4 +129,4 @@ async def test_endless_list_makes_no_line_item(find: Found, fake: SlowPlatform) 
     with pytest.raises(AnswerUnusable) as caught:
         await find()
     assert "pages" in caught.value.params["reason"]
-    assert fake.asked.count("/items") == lineitems.PAGES
+    assert fake.asked.count("/items") == pages.MOST_PAGES

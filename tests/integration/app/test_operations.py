@@ -19,13 +19,13 @@ from app.operations.metrics import Metrics
 from app.operations.probe import WriteProbe
 from app.privacy import deletion, retention
 from app.queue import PostgreSQLJobs
-from app.server import answering
 from app.services import Operations
 from app.settings import Settings
 from app.storage.database import CONNECTIONS, Database
 from app.storage.models import JobStatus, Submission, utc_now
 from app.submissions import repository
 from app.submissions.listing import Selection, list_submissions
+from app.worker import answering
 from tests.integration.app.kinds import on_both, on_postgresql
 from tests.integration.app.rows import add, claim, finish
 from tests.ports import free_port

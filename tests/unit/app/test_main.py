@@ -12,7 +12,7 @@ from app.settings import Settings
 
 def test_importing_the_service_loads_no_tensorflow() -> None:
     code = (
-        "import sys, app.main, app.server, app.cli; "
+        "import sys, app.main, app.worker, app.cli; "
         "sys.exit(any(name.split('.')[0] in ('tensorflow', 'keras', 'tf_keras', 'IPython') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -138,6 +138,13 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path):
         load_assignments(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize(("titles", "shown"), [({"ru": "Слой", "en": "Layer"}, "Layer"), ({"ru": "Слой"}, "Слой")])
+def test_a_title_is_in_the_language_that_is_asked_for_or_else_in_the_other(assignment, titles, shown):
+    titled = assignment.model_copy(update={"title": titles})
+    assert titled.title_in("en") == shown
+    assert titled.model_copy(update={"title": {}}).title_in("en") == titled.id
+
+
 def test_the_digest_is_of_what_decides_a_grade(assignment):
     # A copy would keep a digest that was asked for before.
     values = assignment.model_dump()

@@ -60,7 +60,9 @@ class LSTM(tf.keras.Model):
 
 def test_parts_are_found_where_the_exercise_has_them() -> None:
     assert sorted(places_of(CELL, "sum")) == [("C", 9), ("F", 8), ("I", 7), ("O", 10)]
-    assert sorted(places_of(CELL, "activation", "sigmoid")) == [("F", 8), ("I", 7), ("O", 10)]
+    for sigmoid in ("tf.sigmoid(", "scipy.special.expit("):
+        cell = CELL.replace("f = tf.sigmoid(", f"f = {sigmoid}")
+        assert sorted(places_of(cell, "activation", "sigmoid")) == [("F", 8), ("I", 7), ("O", 10)]
     assert places_of(CELL, "update_c", "usual") == [(None, 11)]
     assert places_of(CELL, "update_h", "usual") == [(None, 12)]
     assert places_of(CELL, "initial_state", "ones") == [(None, 18)]

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from asked import CallSite
+from box_requests import CallSite
 
 from driver.construction.class_signature import parameters
 from driver.construction.objects import Objects

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from asked import NotebookRequest
+from box_requests import NotebookRequest
 from channel import Channel
 
 from driver.notebook.shown import Shown, numbers_of

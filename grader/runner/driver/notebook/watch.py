@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from asked import NotebookRequest, Spoil
+from box_requests import NotebookRequest, Spoil
 from channel import Channel
 
 from driver.built_in import no_recurrence
@@ -25,7 +25,7 @@ from driver.notebook.shown import Shown
 from driver.short_ways import plain_dense
 from driver.short_ways.untraced_build import untraced
 from driver.student.student_module import MODULE_NAME
-from driver.weights import roles
+from driver.weights import placements, recognition, roles
 from driver.weights.leaves import find_leaves
 
 MAX_MODELS, MAX_MOMENTS, MAX_CALLS = 8, 40, 400
@@ -297,10 +297,10 @@ class Watch:
         if not 0 < watched.features * watched.units < 1 << 20:
             return {}
         leaves, features, units = find_leaves(watched.model, self._names), watched.features, watched.units
-        if known := roles.recognised(leaves, self._arrays, features, units, self._unpack_names):
-            return roles.collect(known, features, units)
+        if known := recognition.placement_of(leaves, self._arrays, features, units, self._unpack_names):
+            return placements.collect(known, features, units)
         found, _ = roles.candidates(leaves, features, units, self._unpack_names, self._pairing, self._joined)
-        return roles.collect(found[min(self._candidate, len(found) - 1)], features, units) if found else {}
+        return placements.collect(found[min(self._candidate, len(found) - 1)], features, units) if found else {}
 
 
 def _is_recurrent(layer: Any) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # it imports TensorFlow, which names do not need
@@ -141,3 +141,18 @@ def gate_of_name(name: str) -> str | None:
 def _gate_of_word(word: str) -> str | None:
     stem = next((stem for stem in STEMS if word.startswith(stem)), None)
     return GATE_OF_WORD.get(word) or (STEMS[stem] if stem else None)
+
+
+def possible_orders(paths: Iterable[str], unpack_names: Sequence[Sequence[str]]) -> tuple[list[str], bool]:
+    """List the orders of gates that the names of parts allow, and tell whether names settle more than one.
+
+    Args:
+        paths: of weights of all gates.
+    """
+    read = [orders(names) for names in unpack_names if len(names) == len(GATES)]
+    # One order that names settle is not doubted for the sake of another split, of something else.
+    settled = list(dict.fromkeys(each[0] for each in read if len(each) == 1))
+    if not read and any(re.search(r"(^|\.)_?recurrent_kernel$", path) for path in paths):
+        settled = [GATES]  # Keras' own names: Keras' own order
+    possible = settled or list(dict.fromkeys(itertools.chain.from_iterable(read))) or orders([""] * len(GATES))
+    return possible, len(settled) > 1

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from driver.weights import roles
+from driver.weights import placements
 from driver.weights.gate_names import GATES
 from driver.weights.leaves import Leaf
 from driver.weights.weight_shapes import Sorted, open_to_c, sort_by_shape
@@ -27,7 +27,7 @@ MOST_SUSPECTS = 16
 
 def find_peepholes(
     leaves: Sequence[Leaf],
-    placement: roles.Placement,
+    placement: placements.Placement,
     features: int,
     units: int,
     call: Callable[[np.ndarray], np.ndarray],
@@ -42,7 +42,7 @@ def find_peepholes(
     suspects = [*matrices, *vectors]
     if not suspects or len(suspects) > MOST_SUSPECTS or features < 2:
         return [], []
-    roles.inject(placement, _weights(features, units))
+    placements.inject(placement, _weights(features, units))
     before = [np.array(leaf.variable) for leaf in suspects]
     for leaf in vectors:
         _assign(leaf, np.zeros(leaf.shape or ()))

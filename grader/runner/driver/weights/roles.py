@@ -10,20 +10,19 @@ than one candidate, and numbers decide.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from driver.weights.gate_names import GATES, clear_gates, gate_of_path, gates_by_name, manner, orders
+from driver.weights.gate_names import GATES, clear_gates, gate_of_path, gates_by_name, manner, possible_orders
 from driver.weights.leaves import Leaf
+from driver.weights.placements import Placement, Slot
 from driver.weights.used import answer_after_change
-from driver.weights.weight_shapes import Sorted, laid_out, open_to_c, sort_by_shape
+from driver.weights.weight_shapes import Sorted, sort_by_shape
 
 # Array of a Keras LSTM -> the student's weights that are a part of it, each with its gates in column order.
 Shares = dict[str, list[tuple[Leaf, str]]]
@@ -31,97 +30,6 @@ Shares = dict[str, list[tuple[Leaf, str]]]
 # Drives a gate so far that the rest of its sum has no effect.
 SATURATING = 100.0
 MOST_CHOICES = 96
-
-
-@dataclass(eq=False)
-class Slot:
-    """A weight of the student's, and its part in the weights of a Keras LSTM.
-
-    Args:
-        array: the array of a Keras LSTM, or ``both`` for a weight that takes x and h.
-        gates: in column order; empty where they are unknown.
-        split: the order of the rows of ``both``, ``xh`` or ``hx``.
-        is_second: it is only added, as a second bias is.
-        recognised: its places, as `grader.execution.recognition` finds them; None: as its layout says.
-    """
-
-    leaf: Leaf
-    array: str
-    gates: str
-    split: str = ""
-    is_second: bool = False
-    recognised: np.ndarray | None = None
-
-    def places(self, features: int, units: int) -> np.ndarray:
-        """Return where its numbers stand in the flat weights; ``-2 - place`` for those that are only added there."""
-        if self.recognised is not None:
-            return self.recognised
-        places = laid_out(self._columns(_numbered(features, units), self.array), self.leaf, len(self.gates))
-        return -2 - places if self.is_second else places
-
-    def rename(self, gates: str, units: int) -> None:
-        """Give it the numbers of other gates, in the same layout."""
-        assert self.recognised is not None
-        targets = np.where(self.recognised < -1, -2 - self.recognised, self.recognised)
-        other = dict(zip(self.gates, gates, strict=True))
-        shift = np.array([GATES.index(other.get(gate, gate)) - at for at, gate in enumerate(GATES)]) * units
-        targets = np.where(targets < 0, targets, targets + shift[targets // units % len(GATES)])
-        self.recognised = np.where(self.recognised < -1, -2 - targets, targets)
-        self.gates = gates
-
-    def _columns(self, weights: dict[str, np.ndarray], array: str) -> np.ndarray:
-        if array == "both":
-            halves = [self._columns(weights, name) for name in ("kernel", "recurrent_kernel")]
-            return np.concatenate(halves if self.split == "xh" else halves[::-1], axis=0)
-        units = len(weights["recurrent_kernel"])
-        starts = [GATES.index(gate) * units for gate in self.gates]
-        return np.concatenate([weights[array][..., start : start + units] for start in starts], axis=-1)
-
-
-@functools.cache
-def _numbered(features: int, units: int) -> dict[str, np.ndarray]:
-    """Number the weights of a Keras LSTM: kernel, recurrent kernel and bias, one after the other."""
-    columns = len(GATES) * units
-    rows = np.arange((features + units + 1) * columns).reshape(-1, columns)
-    return {"kernel": rows[:features], "recurrent_kernel": rows[features:-1], "bias": rows[-1]}
-
-
-@dataclass
-class Placement:
-    """The student's weights that have a place in a Keras LSTM.
-
-    `zeros` are second biases of gates that have one already; without gates it is unknown whose. `misfed` get x where
-    their siblings get h, or the other way round; they are zero, so that the numbers are those of an LSTM without them.
-    `peepholes` multiply c, for which Keras has no weights: they are set so that the gate sees c as it is.
-    """
-
-    slots: list[Slot] = field(default_factory=list)
-    zeros: list[Slot] = field(default_factory=list)
-    misfed: list[Leaf] = field(default_factory=list)
-    peepholes: list[Leaf] = field(default_factory=list)
-
-    @property
-    def is_recognised(self) -> bool:
-        return any(slot.recognised is not None for slot in self.slots)
-
-    @property
-    def is_open(self) -> bool:
-        """Return whether numbers may stand in other places than shapes and names suggest."""
-        slots = (*self.slots, *self.zeros)
-        return len({gate for slot in self.slots if slot.array == "bias" for gate in slot.gates}) < len(GATES) or any(
-            len(slot.gates) != 1 or (slot.leaf.is_square and slot.leaf.layer is None) for slot in slots
-        )
-
-    def roles(self) -> dict[str, str]:
-        """Map the exercise's names of the weights -> where they were found."""
-        found: dict[str, str] = {}
-        for slot in self.slots:
-            if slot.array == "bias":
-                continue
-            letter = {"kernel": "X", "recurrent_kernel": "H", "both": "XH"}[slot.array]
-            for gate in slot.gates:
-                found[f"fc{letter}{gate}"] = slot.leaf.layer or slot.leaf.path
-        return found
 
 
 def candidates(
@@ -162,77 +70,6 @@ def candidates(
     if not is_complete:
         return placements, None
     return placements, "names" if len(placements) == 1 and splits == ("",) else "numbers"
-
-
-def open_weights(leaves: Sequence[Leaf]) -> list[Leaf]:
-    """Return the weights that may be recognised, in the order of their numbers. What is not trained is a setting."""
-    # A slice that a notebook put in the place of a kernel is a tensor.
-    return [leaf for leaf in leaves if getattr(leaf.variable, "trainable", False)]
-
-
-def recognised(
-    leaves: Sequence[Leaf],
-    arrays: dict[str, np.ndarray],
-    features: int,
-    units: int,
-    unpack_names: Sequence[Sequence[str]],
-) -> Placement | None:
-    """Return the placement of weights that were recognised; None where none were.
-
-    A clear name binds here too: a weight that is recognised as another gate's gets the numbers of the gate that it is
-    named after.
-
-    Args:
-        arrays: of the request; one has the places of the numbers of all `open_weights` in the weights of a Keras LSTM,
-            as `grader.execution.recognition` finds them.
-    """
-    weights = open_weights(leaves)
-    ends = list(itertools.accumulate(math.prod(leaf.shape or ()) for leaf in weights))
-    places = arrays.get(f"places/{features}/{units}")
-    if places is None or not ends or ends[-1] != places.size:
-        return None
-    columns = len(GATES) * units
-    placement = Placement()
-    for leaf, own in zip(weights, np.split(places, ends[:-1]), strict=True):
-        targets = np.where(own < -1, -2 - own, own)[own != -1]
-        if targets.size:
-            row, gate = targets // columns, targets % columns // units
-            takes = (row < features).any(), ((row >= features) & (row < features + units)).any()
-            slot = Slot(
-                leaf,
-                {(True, True): "both", (True, False): "kernel", (False, True): "recurrent_kernel"}.get(takes, "bias"),
-                "".join(dict.fromkeys(GATES[each] for each in gate)),
-                is_second=bool((own < 0).all()),
-                recognised=own.reshape(leaf.shape or ()),
-            )
-            (placement.zeros if slot.is_second else placement.slots).append(slot)
-    slots = [*placement.slots, *placement.zeros]
-    for slot, gates in zip(slots, _gates_by_names(slots, unpack_names), strict=True):
-        slot.rename(gates, units)
-    return placement
-
-
-def _gates_by_names(slots: Sequence[Slot], unpack_names: Sequence[Sequence[str]]) -> list[str]:
-    """Return the gates of each weight as names say, or the recognised ones where these say nothing."""
-    whole = [slot for slot in slots if len(slot.gates) == len(GATES)]
-    possible, _ = _possible_orders((slot.leaf for slot in whole if slot.array != "bias"), unpack_names)
-    # Where one split alone has names, they may be those of one weight, while the parts of another have none.
-    is_one_split = sum(len(names) == len(GATES) for names in unpack_names) == 1
-    if is_one_split and any(slot.gates in possible for slot in whole):
-        possible = [slot.gates for slot in whole]
-    groups: dict[tuple[str, bool], list[Slot]] = defaultdict(list)
-    for slot in slots:
-        if len(slot.gates) == 1:
-            groups[slot.array, slot.is_second].append(slot)
-    clear: dict[int, str] = {}
-    for group in groups.values():
-        gates = clear_gates([slot.leaf.path for slot in group])
-        if len(set(gates) - {None}) > 1:  # one name alone says nothing
-            clear |= {id(slot): gate for slot, gate in zip(group, gates, strict=True) if gate}
-    return [
-        possible[0] if slot in whole and slot.gates not in possible else clear.get(id(slot), slot.gates)
-        for slot in slots
-    ]
 
 
 def find_misfed(found: Sorted) -> list[Leaf]:
@@ -293,7 +130,7 @@ def _fused_ways(found: Sorted, unpack_names: Sequence[Sequence[str]]) -> list[Sh
     biases = [leaf for leaf in found.fused_biases if leaf.layer is None]
     if not arrays and not biases:
         return []
-    possible, several_settled = _possible_orders(found.fused["recurrent_kernel"], unpack_names)
+    possible, several_settled = possible_orders((leaf.path for leaf in found.fused["recurrent_kernel"]), unpack_names)
     several = [*arrays] or ["bias"]
     # Where the code splits in several orders, each array may have its own; the bias goes with the first.
     taken = (
@@ -306,21 +143,6 @@ def _fused_ways(found: Sorted, unpack_names: Sequence[Sequence[str]]) -> list[Sh
         | ({"bias": [(leaf, each[0]) for leaf in biases]} if biases else {})
         for each in taken
     ]
-
-
-def _possible_orders(leaves: Iterable[Leaf], unpack_names: Sequence[Sequence[str]]) -> tuple[list[str], bool]:
-    """List the orders of gates that the names of parts allow, and tell whether names settle more than one.
-
-    Args:
-        leaves: weights of all gates.
-    """
-    read = [orders(names) for names in unpack_names if len(names) == len(GATES)]
-    # One order that names settle is not doubted for the sake of another split, of something else.
-    settled = list(dict.fromkeys(each[0] for each in read if len(each) == 1))
-    if not read and any(re.search(r"(^|\.)_?recurrent_kernel$", leaf.path) for leaf in leaves):
-        settled = [GATES]  # Keras' own names: Keras' own order
-    possible = settled or list(dict.fromkeys(itertools.chain.from_iterable(read))) or orders([""] * len(GATES))
-    return possible, len(settled) > 1
 
 
 def _deals(found: Sorted) -> list[list[Shares]]:
@@ -484,41 +306,3 @@ def _assign_biases(
 
 def _owner(path: str) -> str:
     return path.rpartition(".")[0]
-
-
-def inject(placement: Placement, weights: dict[str, np.ndarray]) -> None:
-    """Copy the weights of a Keras LSTM into the student's.
-
-    Args:
-        weights: ``kernel (features, 4 * units)``, ``recurrent_kernel (units, 4 * units)``, ``bias (4 * units,)``.
-    """
-    features, units = len(weights["kernel"]), len(weights["recurrent_kernel"])
-    flat = np.concatenate([weights[name].ravel() for name in _numbered(features, units)])
-    for slot in placement.slots:
-        places = slot.places(features, units)
-        slot.leaf.variable.assign(np.where(places < 0, np.float32(0), flat[np.maximum(places, 0)]))
-    for leaf in [*(slot.leaf for slot in placement.zeros), *placement.misfed]:
-        leaf.variable.assign(np.zeros(leaf.shape or (), np.float32))
-    for leaf in placement.peepholes:
-        open_to_c(leaf, units)
-
-
-def collect(
-    placement: Placement, features: int, units: int, gradients: Sequence[np.ndarray] | None = None
-) -> dict[str, np.ndarray]:
-    """Reverse `inject`: return the student's weights as a Keras LSTM would hold them, NaN where there is none.
-
-    Args:
-        gradients: laid out in place of the weights, one for each of the slots.
-    """
-    numbered = _numbered(features, units)
-    flat = np.full(sum(places.size for places in numbered.values()), np.nan, np.float32)
-    shares = gradients or [np.asarray(slot.leaf.variable, np.float32) for slot in placement.slots]
-    for slot, values in zip(placement.slots, shares, strict=True):
-        places = slot.places(features, units)
-        flat[places[places >= 0]] = values[places >= 0]
-    for slot in (*placement.slots, *placement.zeros) if gradients is None else ():
-        if slot.gates:
-            places = slot.places(features, units)
-            flat[-2 - places[places < -1]] += np.asarray(slot.leaf.variable, np.float32)[places < -1]
-    return {name: flat[places] for name, places in numbered.items()}

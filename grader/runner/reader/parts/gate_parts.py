@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from box_requests import ACTIVATIONS
+
 from reader.parts.found import Found, words
-from reader.parts.gates import ACTIVATIONS, Gate, is_weight, letter_of, name_of_activation
+from reader.parts.gates import Gate, is_weight, letter_of, name_of_activation
 from reader.parts.step import ARITHMETIC, Step, path, peeled
 from reader.tracing.traces import Trace
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reached

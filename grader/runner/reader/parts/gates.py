@@ -6,15 +6,10 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from box_requests import ACTIVATIONS
+
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in
 
-ACTIVATIONS = frozenset(
-    {
-        *("sigmoid", "tanh", "hard_sigmoid", "relu", "leaky_relu", "elu", "selu", "softmax", "softplus"),
-        *("softsign", "swish", "silu", "gelu", "sin", "cos", "exp", "hard_tanh", "relu6", "mish"),
-        *("expit",),
-    }
-)
 #: Operations through which a product stays what it is.
 THROUGH = frozenset(
     {

@@ -21,6 +21,7 @@ SAME = {
     "multiply": "mul", "subtract": "sub", "divide": "div", "truediv": "div", "dot": "matmul", "einsum": "matmul",
     "tensordot": "matmul", "bias_add": "add", "add_n": "add", "negative": "neg", "Multiply": "mul", "Add": "add",
     "Subtract": "sub", "Concatenate": "concat", "concatenate": "concat", "hstack": "concat", "Dot": "matmul",
+    "expit": "sigmoid",
 }  # fmt: skip
 TRANSPARENT = frozenset({"identity", "convert_to_tensor", "ensure_shape", "asarray", "constant", "tensor", "copy"})
 WEIGHTS = frozenset({"add_weight", "add_variable", "Variable", "Parameter", "get_variable"})

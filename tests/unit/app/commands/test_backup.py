@@ -90,8 +90,12 @@ def query(path: Path, sql: str) -> Any:
     ("damage", "reason"),
     [
         ("missing", "there is no such file"),
-        ("no database", "it is damaged, or not a backup"),
-        ("cut off", "it is damaged, or not a backup"),
+        (
+            "no database",
+            "it is damaged, or `db backup` has not made it (file is not a database). Choose another backup",
+        ),
+        ("cut off", "it is damaged, or `db backup` has not made it"),
+        ("unreadable", "it cannot be read (unable to open database file). Copy it, with the file copy-wal beside it"),
         ("of another program", "it is not a database of lstm-grader"),
         ("newer", "a newer lstm-grader has made it"),
     ],
@@ -108,6 +112,10 @@ def test_file_that_is_no_copy_of_ours_replaces_nothing(
         case "cut off":
             make_database(copy)
             copy.write_bytes(copy.read_bytes()[:5000])
+        case "unreadable":
+            make_database(copy)
+            # SQLite opens no log there, as in a folder where it may write nothing.
+            copy.with_name("copy-wal").mkdir()
         case "of another program":
             with contextlib.closing(sqlite3.connect(copy)) as connection:
                 connection.execute("CREATE TABLE recipes (name)")
@@ -155,7 +163,7 @@ async def test_a_student_is_deleted_from_the_command_line_while_the_service_runs
         await hand_in(service, "Пётр")
         await hand_in(service, "Анна")
         # In a thread: the command runs an event loop of its own.
-        deleted = await asyncio.to_thread(run, settings, "students", "delete", "Пётр", "--yes")
+        deleted = await asyncio.to_thread(run, settings, "people", "delete", "Пётр", "--yes")
         assert deleted.stdout == "submissions: 1, reports: 1, tokens: 0\n"
         assert await students(service) == ["Анна"]
         refused = await asyncio.to_thread(run, settings, "db", "prune", "--older-than-days", "0")

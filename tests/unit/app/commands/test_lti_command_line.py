@@ -1,7 +1,8 @@
-"""Learning platforms from a shell: invited, registered, checked."""
+"""Learning platforms from a shell: invited, listed, checked."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 from functools import partial
@@ -10,16 +11,16 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.lti import platforms
 from app.lti.platforms import Registration
 from app.outgoing import client as outgoing
 from app.outgoing.client import Outgoing
-from tests.platforms import CLIENT_ID, DEPLOYMENT, REGISTRATION, FakePlatform
+from app.storage.database import Database
+from tests.platforms import DEPLOYMENT, REGISTRATION, FakePlatform
 from tests.unit.app.commands.test_command_line import assert_sentence, folder, owned, run
 from tests.unit.app.commands.test_courses_command_line import output_of
 
 __all__ = ["folder", "owned"]
-
-ADDRESSES = ("issuer", "login_url", "token_url", "keys_url")
 
 
 @pytest.fixture
@@ -29,37 +30,41 @@ def fake(folder: Path, monkeypatch: pytest.MonkeyPatch) -> FakePlatform:
 
     fake = FakePlatform()
     monkeypatch.setattr(outgoing, "look_up", known)
-    monkeypatch.setattr("app.commands.lti.Outgoing", partial(Outgoing, transport=fake.transport()))
+    monkeypatch.setattr("app.outgoing.client.Outgoing", partial(Outgoing, transport=fake.transport()))
     monkeypatch.setenv("LSTM_GRADER_PUBLIC_URL", "https://grader.example.edu")
     return fake
 
 
-def add(registration: Registration = REGISTRATION, *options: str) -> list[str]:
-    addresses = [part for name in ADDRESSES for part in (f"--{name.replace('_', '-')}", getattr(registration, name))]
-    return output_of("lti", "platforms", "add", "--client-id", CLIENT_ID, *addresses, *options).split("\n")
+def add(folder: Path, registration: Registration = REGISTRATION) -> str:
+    async def store() -> str:
+        database = Database(f"sqlite:///{folder / 'data' / 'lstm-grader.sqlite3'}")
+        async with database.write() as session:
+            platform = await platforms.add(session, registration, made_by="owner", confirmed=True)
+        await database.close()
+        return platform.id
+
+    return asyncio.run(store())
 
 
 def test_invitation_is_an_address_that_is_new_each_time(fake: FakePlatform) -> None:
-    first, second = (output_of("lti", "platforms", "invite") for _ in range(2))
+    first, second = (output_of("lti", "invite") for _ in range(2))
     assert re.fullmatch(r"https://grader\.example\.edu/lti/register/[\w-]{43}", first)
     assert first != second
 
 
-def test_registered_platform_gets_our_addresses(fake: FakePlatform) -> None:
-    id, *addresses = add()
-    assert addresses == [
-        "Tool URL:              https://grader.example.edu/lti/open",
-        "Login initiation URL:  https://grader.example.edu/lti/login",
-        "Redirection URI:       https://grader.example.edu/lti/launch",
-        "Public keyset URL:     https://grader.example.edu/lti/keys",
-    ]
-    assert output_of("lti", "platforms", "list").startswith(f"{id}  active")
+def test_platforms_are_listed_with_what_is_known_of_them(fake: FakePlatform, folder: Path) -> None:
+    id = add(folder)
+    assert re.fullmatch(rf"{id}  active       .+  deployments {DEPLOYMENT}  courses 0", output_of("lti", "list"))
 
 
-def test_check_says_what_is_wrong_and_ends_with_1(fake: FakePlatform) -> None:
-    id, *_ = add()
+def test_each_rotation_lets_another_key_sign(fake: FakePlatform) -> None:
+    assert len({output_of("lti", "rotate-key") for _ in range(3)}) == 3
+
+
+def test_check_says_what_is_wrong_and_ends_with_1(fake: FakePlatform, folder: Path) -> None:
+    id = add(folder, replace(REGISTRATION, deployments=()))
     fake.answers |= {"/token": lambda: httpx.Response(400, json={"error": "invalid_scope"}), "/lti/keys": gone}
-    ended = run("lti", "platforms", "check", id)
+    ended = run("lti", "check", id)
     assert ended.exit_code == 1
     lines = ended.stdout.strip().split("\n")
     assert [line.split(".")[0] for line in lines[:1]] == ["No deployment is known"]
@@ -68,20 +73,18 @@ def test_check_says_what_is_wrong_and_ends_with_1(fake: FakePlatform) -> None:
     assert len(lines) == 3
 
 
-def test_check_of_a_healthy_platform_says_so(fake: FakePlatform) -> None:
-    id, *_ = add(REGISTRATION, "--deployment", DEPLOYMENT)
+def test_check_of_a_healthy_platform_says_so(fake: FakePlatform, folder: Path) -> None:
+    id = add(folder)
     # The service shows its keys to nobody here, which says nothing about the platform.
     fake.answers["/lti/keys"] = down
-    assert "it gives us tokens" in output_of("lti", "platforms", "check", id)
-    assert_sentence(run("lti", "platforms", "check", "x" * 26), "There is no such platform")
+    assert "it gives us tokens" in output_of("lti", "check", id)
+    assert_sentence(run("lti", "check", "x" * 26), "There is no such platform")
 
 
-def test_two_platforms_of_one_client_id_are_said_to_be_when_one_is_confirmed(fake: FakePlatform) -> None:
-    id, *_ = add()
-    assert output_of("lti", "platforms", "confirm", id) == ""
-    other, *_ = add(replace(REGISTRATION, issuer="https://another.example.edu"))
-    assert "https://another.example.edu) have one client id" in output_of("lti", "platforms", "confirm", id)
-    assert f"({REGISTRATION.issuer}) have one client id" in run("lti", "platforms", "check", other).stdout
+def test_check_says_that_another_platform_has_the_same_client_id(fake: FakePlatform, folder: Path) -> None:
+    add(folder)
+    other = add(folder, replace(REGISTRATION, issuer="https://another.example.edu"))
+    assert f"({REGISTRATION.issuer}) have one client id" in run("lti", "check", other).stdout
 
 
 def gone() -> httpx.Response:

@@ -12,6 +12,7 @@ from grader.execution.reading import Part, Reading
 from grader.report.finding import Finding
 from grader.reporting.concerns import CONCERNS, NAMES_ITS_LINE, NO_LINE, VARIANTS
 from grader.reporting.marks import marks_on
+from grader.sandbox.requests import ACTIVATIONS
 from reference.misconceptions import bank
 
 CATALOGUE = (files("grader") / "locale" / "en.po").read_text(encoding="utf-8")
@@ -72,6 +73,11 @@ def test_a_cause_that_concerns_very_many_lines_points_at_none() -> None:
 def test_probes_without_a_known_mistake_lead_to_what_is_odd_about_a_gate() -> None:
     reading = reading_of(("sum", "I", 1, "sub"), ("sum", "F", 2, "sub"), ("activation", "C", 3, "tanh"))
     assert marked(reading, "wrong_values", wrong=["i", "g"]) == [("sum", "I", 1)]
+
+
+@pytest.mark.parametrize("word", sorted(ACTIVATIONS - {"sigmoid", "tanh"}))
+def test_every_activation_that_a_reader_names_is_odd_for_a_gate(word: str) -> None:
+    assert marked(reading_of(("activation", "F", 2, word)), "wrong_values", wrong=["f"]) == [("activation", "F", 2)]
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,50 @@
-"""The requests that a run gets, as the trusted side writes them and the box reads them: JSON objects.
+"""The table of what the box is asked: kinds of warm process, the requests that each answers, and words of answers.
 
-Both sides are checked against these types by mypy. Nothing is checked in the box: the trusted side is believed there.
+Both sides read this one module: the box by this name, the trusted side as `grader.sandbox.requests`. It imports nothing
+of either. Requests are JSON objects; mypy checks both sides against their types. Nothing is checked in the box: the
+trusted side is believed there.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal, NotRequired, TypedDict
 
 Sizes = dict[str, int]
+
+#: Words for the activations that a reader finds. Other functions of the same numbers have the same word.
+ACTIVATIONS = frozenset(
+    {
+        *("sigmoid", "tanh", "hard_sigmoid", "relu", "leaky_relu", "elu", "selu", "softmax", "softplus"),
+        *("softsign", "swish", "silu", "gelu", "sin", "cos", "exp", "hard_tanh", "relu6", "mish"),
+    }
+)
+
+
+class Kind(StrEnum):
+    """A warm process that a request can go to."""
+
+    # Gets an `UploadRequest`.
+    READER = "reader"
+    # Get a `ClassRequest`. They are without Keras' and TensorFlow's recurrent code.
+    KERAS2 = "keras2"
+    KERAS3 = "keras3"
+    # Get a `NotebookRequest`. They have that code, for a notebook's statements outside its own class.
+    NOTEBOOK2 = "notebook2"
+    NOTEBOOK3 = "notebook3"
+
+    @classmethod
+    def of_class(cls, keras: str) -> Kind:
+        """Return the kind for a generation of Keras, or for an assignment that leaves it open."""
+        return cls.KERAS2 if keras == "2" else cls.KERAS3
+
+    @property
+    def is_keras2(self) -> bool:
+        return self in (Kind.KERAS2, Kind.NOTEBOOK2)
+
+    @property
+    def lends_recurrence(self) -> bool:
+        return self in (Kind.NOTEBOOK2, Kind.NOTEBOOK3)
 
 
 class UploadRequest(TypedDict):

@@ -24,7 +24,10 @@ from app.storage.urls import database_url
 
 #: Rows that are copied at once. A report has some 20 kB.
 BATCH = 200
-DAMAGED = "it is damaged, or not a backup of `db backup` ({problem}). Take another copy"
+DAMAGED = "it is damaged, or `db backup` has not made it ({problem}). Choose another backup"
+UNREADABLE = "it cannot be read ({problem}). Copy it, with the file {log} beside it, to a folder that can be written"
+#: SQLite needs its files beside a database that was not closed, and may not make or read them.
+NOT_OPENED = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY", "SQLITE_READONLY_CANTINIT")
 
 
 def sqlite_file(settings: Settings) -> Path:
@@ -190,7 +193,10 @@ def _check(backup: Path) -> int:
             revisions = [row[0] for row in connection.execute("SELECT version_num FROM alembic_version")]
             count: int = connection.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as exc:
-        raise BackupUnusable(backup=str(backup), reason=DAMAGED.format(problem=exc)) from exc
+        reason = UNREADABLE if exc.sqlite_errorname in NOT_OPENED else DAMAGED
+        raise BackupUnusable(
+            backup=str(backup), reason=reason.format(problem=exc, log=DatabaseFile(backup).log.name)
+        ) from exc
     if problems != ["ok"]:
         raise BackupUnusable(backup=str(backup), reason=DAMAGED.format(problem=problems[0].splitlines()[-1]))
     if unknown := set(revisions) - known_revisions():

@@ -1,4 +1,4 @@
-"""The commands `db`. What they do is in `app.commands.backup`, `app.commands.administration` and `app.storage`."""
+"""The commands `db`."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Annotated
 
 import typer
 
-from app.commands.shell import starting
+from app.commands.shell import Yes, ask, starting
 from grader.shell import check_output, make_folder
 
-db = typer.Typer(help="Look after the database.", no_args_is_help=True)
+group = typer.Typer(help="Look after the database.", no_args_is_help=True)
 
 
-@db.command()
+@group.command()
 def upgrade(
     wait: Annotated[
         float, typer.Option(min=0, max=3600, help="Seconds to try again for, while PostgreSQL does not answer.")
     ] = 0,
 ) -> None:
-    """Upgrade the tables to the form that this version works with.
+    """Upgrade the tables to those of this version.
 
     A service on SQLite upgrades its own when it starts. On PostgreSQL run this before the first start and after each
     update, with the processes of the old version stopped. Exit codes: 0 done, 2 wrong settings, 3 we failed.
@@ -58,32 +58,34 @@ def upgrade(
     typer.echo(f"lstm-grader: the tables are of revision {revision}, the newest")
 
 
-@db.command("backup")
+@group.command("backup")
 def backup(
     file: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.", show_default=False)],
 ) -> None:
-    """Copy an SQLite database into one file. The service may be running.
+    """Copy an SQLite database into one file.
 
-    Back up PostgreSQL with pg_dump: docs/operations.md. Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    The service may be running. Back up PostgreSQL with pg_dump: docs/operations.md. Exit codes: 0 done, 2 wrong usage,
+    3 we failed.
     """
     check_output(file)
     with starting() as settings:
-        from app.commands import backup
+        from app.operations import backup
 
         backup.back_up(backup.sqlite_file(settings), file)
     typer.echo(f"lstm-grader: copied to {file}")
 
 
-@db.command("restore")
+@group.command("restore")
 def restore(
     file: Annotated[Path, typer.Argument(help="A file that `db backup` has made.", show_default=False)],
 ) -> None:
-    """Restore a backup. The service must be stopped; the database from before is kept beside the restored one.
+    """Restore a backup.
 
-    The service upgrades older tables when it starts. Exit codes: 0 done, 2 wrong usage, 3 we failed.
+    The service must be stopped. The database from before is kept beside the restored one. The service upgrades older
+    tables when it starts. Exit codes: 0 done, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
-        from app.commands import backup
+        from app.operations import backup
         from app.queue import locked
 
         make_folder(settings.data_dir, "LSTM_GRADER_DATA_DIR")
@@ -92,7 +94,7 @@ def restore(
     typer.echo(f"lstm-grader: restored{f'; what was there before is in {before}' if before else ''}")
 
 
-@db.command("import")
+@group.command("import")
 def bring(
     file: Annotated[
         Path,
@@ -101,18 +103,19 @@ def bring(
         ),
     ],
 ) -> None:
-    """Copy an SQLite database into an empty PostgreSQL, which LSTM_GRADER_DATABASE_URL names. The file stays as it is.
+    """Copy an SQLite database into an empty PostgreSQL.
 
-    All or nothing. Links, tokens and sessions stay good. Exit codes: 0 done, 2 wrong usage or settings, 3 we failed.
+    LSTM_GRADER_DATABASE_URL names it. The file stays as it is. All or nothing. Links, tokens and sessions stay good.
+    Exit codes: 0 done, 2 wrong usage or settings, 3 we failed.
     """
     with starting() as settings:
-        from app.commands import backup
+        from app.operations import backup
 
         count = asyncio.run(backup.bring(settings, file))
     typer.echo(f"lstm-grader: copied {count} rows of {file}")
 
 
-@db.command()
+@group.command()
 def prune(
     days: Annotated[
         float,
@@ -120,16 +123,16 @@ def prune(
             "--older-than-days", min=0, max=36500, help="Delete submissions older than this.", show_default=False
         ),
     ],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
-    """Delete submissions of all courses that are older than so many days, with their reports. Waiting ones stay.
+    """Delete old submissions of all courses, with their reports.
 
-    This cannot be undone. A service with LSTM_GRADER_RETENTION_DAYS set does it daily. Exit codes: 0 done, 1 not
-    confirmed, 2 wrong usage, 3 we failed.
+    Waiting ones stay. This cannot be undone. A service with LSTM_GRADER_RETENTION_DAYS set does it daily. Exit codes: 0
+    done, 1 not confirmed, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
-        from app.commands import administration
+        from app.privacy import retention
 
-        if not yes and (count := asyncio.run(administration.count_older(settings, days))):
+        if not yes and (count := ask(settings, lambda owner: retention.count_older(owner.database, days))):
             typer.confirm(f"Submissions that go, with their reports: {count}. Delete them?", abort=True)
-        typer.echo(f"submissions: {asyncio.run(administration.prune(settings, days))}")
+        typer.echo(f"submissions: {ask(settings, lambda owner: retention.delete_older(owner.database, days))}")

@@ -1,0 +1,156 @@
+"""The commands `regrade` and `regrades`."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.shell import ask, checked, only_given, starting
+from grader.shell import usage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from app.actions.asking import Asking
+    from app.storage.database import Database
+    from app.teaching.regrades import Regraded, RegradeProgress
+
+LOOK_SECONDS = 1.0
+AT_ONCE = 200
+
+group = typer.Typer(help="Apply or drop a preview of `regrade`.", no_args_is_help=True)
+
+PreviewId = Annotated[str, typer.Argument(metavar="ID", help="As `regrade --preview` has printed it.")]
+
+
+def regrade(
+    submissions: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of submissions.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All submissions.")] = False,
+    assignment: Annotated[str | None, typer.Option(help="Only of this assignment.")] = None,
+    student: Annotated[str | None, typer.Option(help="Only of this student.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only with this verdict, such as internal_error.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Only submitted at this moment (UTC) or later.")] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Let the new reports not count yet.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait until it is done, and print the changes.")] = False,
+) -> None:
+    """Have submissions graded again, behind all uploads.
+
+    The new report counts; the earlier ones stay. With --preview it counts only after `regrades apply`; `regrades drop`
+    deletes it. A running service or worker picks them up by itself. Exit codes: 0 queued, or done with --wait; 2 wrong
+    usage or settings, 3 we failed.
+    """
+    since = since and since.replace(tzinfo=since.tzinfo or UTC)
+    filter = only_given(assignment=assignment, student=student, status=status, since=since)
+    if bool(submissions) + bool(filter) + everything != 1:
+        raise usage("expected either ids, or a filter, or --all")
+    chosen = {"submissions": submissions} if submissions else {"filter": filter} if filter else {"all": True}
+    with starting() as settings:
+        from app.api.schemas.regrades import RegradeRequest
+        from app.teaching import regrades
+
+        wanted = checked(RegradeRequest, {**chosen, "preview": preview})
+
+        async def begin(owner: Asking) -> None:
+            async with owner.write() as session:
+                regrade = await regrades.begin(
+                    session,
+                    requested_by=owner.holder.id,
+                    meant=wanted.meant,
+                    selection=wanted.selection,
+                    is_preview=wanted.preview,
+                )
+                id = regrade.id
+            while True:
+                progress = await _progress(owner.database, id)
+                if not wait or progress.done == progress.total:
+                    break
+                await asyncio.sleep(LOOK_SECONDS)
+            typer.echo(_line(progress))
+            if wait:
+                async for item in _changed(owner.database, id):
+                    typer.echo(_change(item))
+
+        ask(settings, begin)
+
+
+@group.command("apply")
+def apply_preview(preview: PreviewId) -> None:
+    """Let the reports of a preview count.
+
+    It must be done. A submission that has a newer report keeps that. Exit codes: 0 applied, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.teaching import previews
+
+        async def apply(owner: Asking) -> RegradeProgress:
+            async with owner.write() as session:
+                await previews.apply(session, preview)
+            return await _progress(owner.database, preview)
+
+        typer.echo(_line(ask(settings, apply)))
+
+
+@group.command("drop")
+def drop_preview(preview: PreviewId) -> None:
+    """Delete the reports of a preview, and grade no more for it.
+
+    Exit codes: 0 dropped, 2 wrong usage, 3 we failed.
+    """
+    with starting() as settings:
+        from app.teaching import previews
+
+        async def drop(owner: Asking) -> RegradeProgress:
+            async with owner.write() as session:
+                await previews.drop(session, preview)
+            await owner.database.erased()
+            return await _progress(owner.database, preview)
+
+        typer.echo(_line(ask(settings, drop)))
+
+
+async def _progress(database: Database, id: str) -> RegradeProgress:
+    from app.teaching import regrades
+
+    async with database.read() as session:
+        progress = await regrades.find_regrade(session, id)
+    assert progress is not None
+    return progress
+
+
+def _line(progress: RegradeProgress) -> str:
+    """Say how far a regrade is."""
+    regrade = progress.regrade
+    line = f"{regrade.id}: {progress.done} of {progress.total} submissions are graded again, {progress.changed} changed"
+    if not regrade.is_preview:
+        return line
+    if regrade.dropped_at is not None:
+        return f"{line}; a preview, dropped {regrade.dropped_at:%Y-%m-%d %H:%M}"
+    if regrade.applied_at is None:
+        return f"{line}; a preview"
+    line = f"{line}; a preview, applied {regrade.applied_at:%Y-%m-%d %H:%M}"
+    return f"{line}, {progress.superseded} keep a newer report" if progress.superseded else line
+
+
+async def _changed(database: Database, id: str) -> AsyncIterator[Regraded]:
+    from app.teaching import regrades
+
+    after = None
+    while True:
+        async with database.read() as session:
+            items = await regrades.list_items(session, id, only_changed=True, limit=AT_ONCE, after=after)
+        for item in items:
+            yield item
+        if len(items) < AT_ONCE:
+            return
+        after = items[-1].submission.id
+
+
+def _change(item: Regraded) -> str:
+    submission, old, new = item.submission, item.old, item.new
+    assert new is not None
+    before, after = (f"{each.status} {'-' if each.points is None else format(each.points, 'g')}" for each in (old, new))
+    what = f"{submission.student}, {submission.assignment_id}, attempt {submission.attempt}"
+    return f"{submission.id}  {what}: {before} -> {after}"

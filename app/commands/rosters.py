@@ -1,0 +1,143 @@
+"""The commands `roster`."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.shell import THE_DEFAULT, OfCourse, ask, create, ours, starting
+from app.errors.commands import NotPossible
+from grader.shell import check_output
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from app.access.imports import Imported
+    from app.actions.asking import Asking
+    from app.courses.roster.planning import Step
+    from app.mail.mailer import Mailer
+    from app.settings import Settings
+
+group = typer.Typer(help="Import the people of a course from a CSV file.", no_args_is_help=True)
+
+
+@group.command("import")
+def import_roster(
+    file: Annotated[Path, typer.Argument(help="CSV file: our own, Moodle's or Canvas'.", exists=True, dir_okay=False)],
+    course: OfCourse = THE_DEFAULT,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    id_column: Annotated[str | None, typer.Option(help="Heading of the column with the ids.")] = None,
+    links: Annotated[
+        Path | None, typer.Option(help="Write new members' personal links into this new CSV file.", show_default=False)
+    ] = None,
+    mail: Annotated[bool, typer.Option("--mail", help="Send the links by mail.")] = False,
+    everybody: Annotated[bool, typer.Option("--all", help="Links for everybody in the file.")] = False,
+) -> None:
+    """Import a roster; print, row by row, what is done.
+
+    The same file again changes nothing, and nobody is taken out of the course. Links are made with --links or --mail
+    only, and shown nowhere else. Exit codes: 0 done, but for the rows that the output calls a conflict or invalid,
+    2 wrong usage or a file that is no roster, 3 we failed.
+    """
+    check_output(links)
+    with starting() as settings:
+        from app.access import imports
+        from app.access.imports import LinksFor
+        from app.access.links import mail as send
+        from app.access.rights import Right
+        from app.courses import course as courses
+        from app.courses.roster.reading import MOST_BYTES, read
+
+        with file.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)
+        links_for = LinksFor.NONE if links is None and not mail else LinksFor.ALL if everybody else LinksFor.NEW
+
+        async def carry_out(owner: Asking) -> str | None:
+            owner.holder.check(Right.MANAGE_MEMBERS)
+            read_roster = read(content, id_column)
+            async with _mailer(settings, wanted=mail) as mailer:
+                async with owner.write() as session:
+                    imported = await imports.import_roster(
+                        session, owner.holder, read_roster, dry_run=dry_run, links_for=links_for
+                    )
+                    # Before the commit: links that cannot be written are not made.
+                    if links is not None and not dry_run:
+                        with create(links) as out:
+                            out.write(imports.links_csv(imported.links.values(), settings.url()).encode())
+                    row = await courses.existing(session, owner.course_id)
+                if mailer is not None:
+                    for link in imported.links.values():
+                        send(mailer, link, row, settings.url())
+            _show(imported, read_roster.id_column, mailer, dry_run=dry_run)
+            return _unsent(mailer, links)
+
+        unsent = ask(settings, carry_out, course)
+        if unsent:
+            raise ours(unsent)
+
+
+@contextlib.asynccontextmanager
+async def _mailer(settings: Settings, *, wanted: bool) -> AsyncIterator[Mailer | None]:
+    """Give a mailer, and wait in the end until every message is sent or given up.
+
+    Raises:
+        NotPossible: mail is wanted, and the settings name no mail server.
+    """
+    if not wanted:
+        yield None
+        return
+    from app.mail.mailer import Mailer
+
+    server = settings.mail_server
+    if server is None:
+        raise NotPossible(reason="no mail can be sent: set LSTM_GRADER_SMTP_HOST")
+    async with Mailer(server) as mailer:
+        yield mailer
+        await mailer.finish()
+
+
+def _show(imported: Imported, id_column: str, mailer: Mailer | None, *, dry_run: bool) -> None:
+    """Print a line for each row, and what they come to."""
+    for step in imported.plan.steps:
+        typer.echo(_line(step))
+    for member in imported.plan.missing:
+        typer.echo(f"{'':<11}{member.external_id or member.id}: in the course, and not in the file; left as it is")
+    counted = ", ".join(f"{outcome}: {count}" for outcome, count in imported.plan.counts().items() if count)
+    end = "; nothing was stored" if dry_run else f"; links: {len(imported.links)}" if imported.links else ""
+    mailed = f", mailed: {mailer.sent}" if mailer and imported.links else ""
+    typer.echo(f"{counted or 'no rows'} (ids from {id_column!r}){end}{mailed}")
+
+
+def _line(step: Step) -> str:
+    from app.texts import text
+
+    row = step.row
+    said = [text(f"roster.fault.{problem.fault}", "en", **problem.params) for problem in row.problems]
+    if step.conflict is not None:
+        said.append(text(f"roster.conflict.{step.conflict}", "en", with_id=step.with_id or "?"))
+    if step.outcome != "new":
+        said += [f"{name}: {_value(before)} -> {_value(after)}" for name, (before, after) in step.changes.items()]
+    said += [f"{name} stays: the person is in other courses, too, or signs in with an account" for name in step.kept]
+    who = " ".join(filter(None, (row.id, row.name)))
+    why = "; ".join(said)
+    return f"{row.line:>5}  {step.outcome:<10}  {who}{f'  ({why})' if why else ''}"
+
+
+def _value(value: object) -> str:
+    return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _unsent(mailer: Mailer | None, links: Path | None) -> str | None:
+    """Say what a mailer that has finished has given up, and where the links are; None: nothing.
+
+    Args:
+        links: has them; None: nobody has them, so they are made again.
+    """
+    if mailer is None or not mailer.given_up:
+        return None
+    reasons = ", ".join(sorted(mailer.given_up))
+    way = f"their links are in {links}" if links else "make them new links on the course's page Ways in, as a file"
+    return f"messages that could not be sent: {mailer.given_up.total()} ({reasons}); {way}"

@@ -1,0 +1,97 @@
+"""The commands `tokens`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.shell import THE_DEFAULT, OfCourse, ask, checked, echo_list, starting
+
+if TYPE_CHECKING:
+    from app.actions.asking import Asking
+    from app.storage.models import Token
+
+group = typer.Typer(help="Make, list and end tokens.", no_args_is_help=True)
+
+
+@group.command("create")
+def create_token(
+    name: Annotated[str, typer.Argument(help="Purpose of the token, such as Moodle.")],
+    role: Annotated[str, typer.Option(help="submitter, assistant, teacher or admin.")] = "submitter",
+    student: Annotated[str | None, typer.Option(help="Makes it this student's own.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=36500, help="Days of validity; default: no end.")] = None,
+    course: OfCourse = THE_DEFAULT,
+) -> None:
+    """Make a token, and print it: it is shown only now.
+
+    For a student's own, the link that signs a browser in is printed, too. Exit codes: 0 made, 2 wrong usage or
+    settings, 3 we failed.
+    """
+    with starting() as settings:
+        from app.access import tokens
+        from app.access.rights import Right
+        from app.api.schemas.tokens import TokenRequest
+        from app.storage.models import utc_now
+
+        expires_at = utc_now() + timedelta(days=days) if days else None
+        wanted = checked(TokenRequest, {"name": name, "role": role, "student": student, "expires_at": expires_at})
+        secret = tokens.new_token()
+
+        async def create(owner: Asking) -> None:
+            owner.holder.check(Right.MAKE_TOKENS)
+            async with owner.write() as session:
+                sha256 = tokens.hash_secret(secret)
+                await tokens.add_token(session, sha256=sha256, course_id=owner.course_id, **wanted.model_dump())
+
+        ask(settings, create, course)
+        typer.echo(secret)
+        if student:
+            typer.echo(tokens.sign_in_link(settings.url(), secret))
+
+
+@group.command("list")
+def list_tokens() -> None:
+    """List the tokens of all courses, ended ones too.
+
+    Their secrets are not shown.
+    """
+    with starting() as settings:
+        from sqlalchemy import select
+
+        from app.storage.models import Course, Token, utc_now
+
+        async def found(owner: Asking) -> list[str]:
+            with_courses = select(Token, Course.title).join(Course, Course.id == Token.course_id)
+            listed = with_courses.where(~Token.is_link).order_by(Token.id.desc())
+            async with owner.database.read() as session:
+                return [_line(token, title, utc_now()) for token, title in await session.execute(listed)]
+
+        echo_list(ask(settings, found), none="there are no tokens")
+
+
+@group.command("revoke")
+def revoke_token(token_id: Annotated[str, typer.Argument(metavar="ID", help="As `tokens list` shows it.")]) -> None:
+    """End a token at once, and sign out its browsers."""
+    with starting() as settings:
+        from app.access import tokens
+        from app.errors.requests import TokenNotFound
+
+        async def revoke(owner: Asking) -> None:
+            async with owner.write() as session:
+                if not await tokens.revoke_token(session, token_id, owner.holder):
+                    raise TokenNotFound
+
+        ask(settings, revoke)
+
+
+def _line(token: Token, course: str, now: datetime) -> str:
+    state = "valid"
+    if token.revoked_at is not None:
+        state = f"revoked {token.revoked_at:%Y-%m-%d}"
+    elif token.expires_at is not None:
+        state = f"{'expired' if token.expires_at <= now else 'until'} {token.expires_at:%Y-%m-%d}"
+    student = f" ({token.student})" if token.student else ""
+    where = "all courses" if token.role == "admin" else course
+    return f"{token.id}  {token.role:<9}  {state:<18}  {token.name}{student}  [{where}]"

@@ -1,0 +1,147 @@
+"""The order of the queue: which submission is claimed next, over all courses.
+
+Courses take turns, and in a course students do. Two workers never get the same submission.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from app.queue.claims import Claim
+from app.storage.announcements import announce
+from app.storage.models import JobStatus, RegradeItem, Submission, new_id, utc_now
+from app.submissions.repository import REGRADE_PRIORITY
+
+
+def _is_running(submission: type[Submission]) -> ColumnElement[bool]:
+    # As a literal, so that the planner uses the partial index on running submissions.
+    return submission.job_status == literal(JobStatus.RUNNING, literal_execute=True)
+
+
+@cache  # SQLAlchemy takes longer to put it together than PostgreSQL to execute it.
+def _turns() -> Select[str, bool]:
+    """Select the courses that wait, for an upload or else for a regrade, in the order in which they are served.
+
+    The one with fewest running comes first, and of equal ones the one that has waited longest for a turn. So a course
+    gets every slot that no other one wants, and the next free slot goes to whoever has none.
+    """
+    running, started = aliased(Submission), aliased(Submission)
+    count = select(func.count()).where(running.course_id == Submission.course_id, _is_running(running))
+    last_turn = (
+        select(started.started_at)
+        # A clock that has been set back must not keep a course waiting.
+        .where(started.course_id == Submission.course_id, started.started_at <= bindparam("now"))
+        .order_by(started.id.desc())
+        .limit(1)
+    )
+    is_upload = Submission.priority > REGRADE_PRIORITY
+    return (
+        select(Submission.course_id, is_upload)
+        .where(Submission.job_status == JobStatus.QUEUED)
+        .group_by(Submission.course_id, is_upload)
+        .order_by(
+            is_upload.desc(),
+            count.scalar_subquery(),
+            last_turn.scalar_subquery().nulls_first(),
+            Submission.course_id,
+        )
+    )
+
+
+@cache
+def _claiming(is_upload: bool) -> ReturningUpdate[str, str, str, bytes, bytes, int]:
+    other, earlier = aliased(Submission), aliased(Submission)
+    of_the_same_member = exists().where(other.membership_id == Submission.membership_id, _is_running(other))
+    # A submission that another worker is taking still reads as queued.
+    before_it = exists().where(
+        earlier.membership_id == Submission.membership_id,
+        earlier.job_status == JobStatus.QUEUED,
+        tuple_(-earlier.priority, earlier.arrival, earlier.id)
+        < tuple_(-Submission.priority, Submission.arrival, Submission.id),
+    )
+    is_regrade = Submission.priority <= REGRADE_PRIORITY
+    first = (
+        select(Submission.id)
+        .where(Submission.job_status == JobStatus.QUEUED, ~of_the_same_member, ~before_it)
+        .where(Submission.course_id == bindparam("course"), is_regrade if not is_upload else ~is_regrade)
+        .order_by(Submission.priority.desc(), Submission.arrival, Submission.id)
+        .limit(1)
+        # Skips rows that are being claimed, cancelled or deleted. Left out on SQLite.
+        .with_for_update(skip_locked=True, of=Submission)
+        .scalar_subquery()
+    )
+    return (
+        update(Submission)
+        .where(Submission.id == first, Submission.job_status == JobStatus.QUEUED)
+        .values(
+            job_status=JobStatus.RUNNING,
+            claim=bindparam("claim_id"),
+            tries=Submission.tries + 1,
+            started_at=bindparam("now"),
+        )
+        .returning(
+            Submission.id,
+            Submission.assignment_id,
+            Submission.filename,
+            Submission.content,
+            Submission.seed,
+            Submission.tries,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+class Overtaken(Exception):
+    """Another worker claimed a submission of the same student at the same moment. Look again."""
+
+
+async def claim_next(session: AsyncSession) -> Claim | None:
+    """Claim the next submission; else one of a preview.
+
+    Courses take turns, see `_turns`. In a course it is the first to arrive among those of the highest priority.
+    Only one submission of a student is graded at a time, apart from previews. Two workers never get the same one: each
+    skips a submission that another is about to take, and all others of that student.
+
+    Raises:
+        Overtaken
+    """
+    claim_id = new_id()
+    try:
+        for course_id, is_upload in (await session.execute(_turns(), {"now": utc_now()})).all():
+            values = {"course": course_id, "claim_id": claim_id, "now": utc_now()}
+            row = (await session.execute(_claiming(is_upload), values)).one_or_none()
+            if row is not None:
+                await announce(session, row.id)
+                return Claim(claim_id, *row)
+    except IntegrityError as exc:
+        raise Overtaken from exc
+    return await _claim_preview(session, claim_id)
+
+
+async def _claim_preview(session: AsyncSession, claim_id: str) -> Claim | None:
+    waiting = (
+        select(RegradeItem.regrade_id, RegradeItem.submission_id)
+        .where(RegradeItem.job_status == JobStatus.QUEUED)
+        # One whose worker died goes behind the others: it may be the reason.
+        .order_by(RegradeItem.tries, RegradeItem.regrade_id, RegradeItem.submission_id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    if (first := (await session.execute(waiting)).one_or_none()) is None:
+        return None
+    item = await session.execute(
+        update(RegradeItem)
+        .where(RegradeItem.regrade_id == first.regrade_id, RegradeItem.submission_id == first.submission_id)
+        .values(job_status=JobStatus.RUNNING, claim=claim_id, tries=RegradeItem.tries + 1)
+        .returning(RegradeItem.tries)
+        .execution_options(synchronize_session=False)
+    )
+    facts = select(Submission.id, Submission.assignment_id, Submission.filename, Submission.content, Submission.seed)
+    row = (await session.execute(facts.where(Submission.id == first.submission_id))).one()
+    return Claim(claim_id, *row, item.scalar_one(), first.regrade_id)

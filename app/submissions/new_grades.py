@@ -1,0 +1,97 @@
+"""Reports that begin to count, and the one list of what follows.
+
+A finished grade, a preview that is applied and a decision about a held attempt come here, each in its own transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.tokens import is_valid
+from app.storage.announcements import announce_all
+from app.storage.due import database_now
+from app.storage.models import (
+    Delivery,
+    MemberRole,
+    Membership,
+    Role,
+    StoredReport,
+    Submission,
+    Token,
+    Webhook,
+    utc_now,
+)
+from app.storage.passback import attempts_changed
+from app.submissions.events import record
+from app.submissions.repository import waits_for_decision
+
+GRADED = "submission.graded"
+
+
+async def let_count(session: AsyncSession, reports: Sequence[StoredReport], *, held: Collection[str]) -> None:
+    """Do all that follows when these reports begin to count.
+
+    The event `done` is recorded, attempts are held, and everybody else is told (`tell`).
+
+    Args:
+        reports: one for each submission.
+        held: the ids of submissions whose report holds the attempt. A hold that was decided stays as it is.
+    """
+    submissions = [report.submission_id for report in reports]
+    for report in reports:
+        facts = {"status": report.status, "points": report.points, "max_points": report.max_points}
+        record(session, report.submission_id, "done", report=report.id, **facts)
+    if held:
+        await session.execute(
+            update(Submission)
+            .where(Submission.id.in_(held), Submission.held_at.is_(None))
+            .values(held_at=utc_now())
+            .execution_options(synchronize_session=False)
+        )
+    # Locked, so that a decision at the same time sends these reports, or is seen here.
+    waiting = select(Submission.id).where(Submission.id.in_(submissions), waits_for_decision()).order_by(Submission.id)
+    kept_back = set(await session.scalars(waiting.with_for_update(key_share=True)))
+    await tell(session, submissions, [report.id for report in reports if report.submission_id not in kept_back])
+
+
+async def tell(session: AsyncSession, submissions: Collection[str], reports: Collection[int]) -> None:
+    """Tell everybody whom the grades of these submissions concern: webhooks, learning platforms, and open pages.
+
+    Args:
+        reports: the ids of those that webhooks get.
+    """
+    if reports:
+        await _add_deliveries(session, reports)
+    await attempts_changed(session, submissions)
+    await announce_all(session, submissions)
+
+
+async def _add_deliveries(session: AsyncSession, reports: Collection[int]) -> None:
+    """Queue each report for every webhook of its course whose token may read it."""
+    now = await database_now(session)
+    found = await session.execute(
+        select(Webhook.id, StoredReport.id)
+        .join(Token, Token.id == Webhook.created_by)
+        .join(Submission, Submission.course_id == Webhook.course_id)
+        .join(StoredReport, StoredReport.submission_id == Submission.id)
+        .outerjoin(Membership, Membership.id == Token.membership_id)
+        .where(StoredReport.id.in_(reports), is_valid(now), token_reads())
+        .order_by(StoredReport.id)
+    )
+    session.add_all(
+        Delivery(webhook_id=webhook_id, event=GRADED, report_id=report_id, waits_since=now, next_at=now)
+        for webhook_id, report_id in found
+    )
+
+
+def token_reads() -> ColumnElement[bool]:
+    """Return the condition on `Token`, the member whose own it is, and `Submission` that the one reads the other."""
+    return or_(
+        and_(Token.membership_id.is_(None), or_(Token.role != Role.SUBMITTER, Token.id == Submission.submitted_by)),
+        Membership.role != MemberRole.STUDENT,
+        # A student sees the own ones, whoever handed them in.
+        and_(Token.membership_id == Submission.membership_id, Token.id == Submission.submitted_by),
+    )

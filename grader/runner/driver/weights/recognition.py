@@ -1,0 +1,85 @@
+"""Placements of weights that the trusted side recognised by their gradients (`grader.execution.recognition`)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from driver.weights.gate_names import GATES, clear_gates, possible_orders
+from driver.weights.leaves import Leaf
+from driver.weights.placements import Placement, Slot
+
+
+def open_weights(leaves: Sequence[Leaf]) -> list[Leaf]:
+    """Return the weights that may be recognised, in the order of their numbers. What is not trained is a setting."""
+    # A slice that a notebook put in the place of a kernel is a tensor.
+    return [leaf for leaf in leaves if getattr(leaf.variable, "trainable", False)]
+
+
+def placement_of(
+    leaves: Sequence[Leaf],
+    arrays: dict[str, np.ndarray],
+    features: int,
+    units: int,
+    unpack_names: Sequence[Sequence[str]],
+) -> Placement | None:
+    """Return the placement of weights that were recognised; None where none were.
+
+    A clear name binds here too: a weight that is recognised as another gate's gets the numbers of the gate that it is
+    named after.
+
+    Args:
+        arrays: of the request; one has the places of the numbers of all `open_weights` in the weights of a Keras LSTM,
+            as `grader.execution.recognition` finds them.
+    """
+    weights = open_weights(leaves)
+    ends = list(itertools.accumulate(math.prod(leaf.shape or ()) for leaf in weights))
+    places = arrays.get(f"places/{features}/{units}")
+    if places is None or not ends or ends[-1] != places.size:
+        return None
+    columns = len(GATES) * units
+    placement = Placement()
+    for leaf, own in zip(weights, np.split(places, ends[:-1]), strict=True):
+        targets = np.where(own < -1, -2 - own, own)[own != -1]
+        if targets.size:
+            row, gate = targets // columns, targets % columns // units
+            takes = (row < features).any(), ((row >= features) & (row < features + units)).any()
+            slot = Slot(
+                leaf,
+                {(True, True): "both", (True, False): "kernel", (False, True): "recurrent_kernel"}.get(takes, "bias"),
+                "".join(dict.fromkeys(GATES[each] for each in gate)),
+                is_second=bool((own < 0).all()),
+                recognised=own.reshape(leaf.shape or ()),
+            )
+            (placement.zeros if slot.is_second else placement.slots).append(slot)
+    slots = [*placement.slots, *placement.zeros]
+    for slot, gates in zip(slots, _gates_by_names(slots, unpack_names), strict=True):
+        slot.rename(gates, units)
+    return placement
+
+
+def _gates_by_names(slots: Sequence[Slot], unpack_names: Sequence[Sequence[str]]) -> list[str]:
+    """Return the gates of each weight as names say, or the recognised ones where these say nothing."""
+    whole = [slot for slot in slots if len(slot.gates) == len(GATES)]
+    possible, _ = possible_orders((slot.leaf.path for slot in whole if slot.array != "bias"), unpack_names)
+    # Where one split alone has names, they may be those of one weight, while the parts of another have none.
+    is_one_split = sum(len(names) == len(GATES) for names in unpack_names) == 1
+    if is_one_split and any(slot.gates in possible for slot in whole):
+        possible = [slot.gates for slot in whole]
+    groups: dict[tuple[str, bool], list[Slot]] = defaultdict(list)
+    for slot in slots:
+        if len(slot.gates) == 1:
+            groups[slot.array, slot.is_second].append(slot)
+    clear: dict[int, str] = {}
+    for group in groups.values():
+        gates = clear_gates([slot.leaf.path for slot in group])
+        if len(set(gates) - {None}) > 1:  # one name alone says nothing
+            clear |= {id(slot): gate for slot, gate in zip(group, gates, strict=True) if gate}
+    return [
+        possible[0] if slot in whole and slot.gates not in possible else clear.get(id(slot), slot.gates)
+        for slot in slots
+    ]
