@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import members as actions
 from app.actions.asking import Asking
@@ -30,9 +29,8 @@ from app.errors.uploads import MemberRemoved
 from app.http.auth.holders import FormAsks
 from app.http.fields import Fields
 from app.http.forms import fields_of, form_of, see_other
-from app.http.pages import page
 from app.http.refusals import refused_here
-from app.http.staff import ROWS, JoinId, MemberId, MemberManager, Staff, cursor_of
+from app.http.staff import ROWS, JoinId, MemberId, MemberManager, Staff, cursor_of, staff_page
 from app.services import services
 from app.storage.models import MemberRole
 from app.teaching.joins import joins
@@ -103,18 +101,16 @@ async def _list(
         found = await joins.list_joins(session, course.id, limit=ROWS + 1, before=cursor_of(page_from))
         ids = {id for each in found for id in (each.kept_member_id, each.merged_member_id) if id}
         members = await membership.by_ids(session, course.id, ids)
-    context = refused_here(request, refusal) if refusal else {"problem": None}
-    return page(
+    return staff_page(
         request,
         "manage/joins.html",
-        viewer=viewer,
-        course=course,
-        here="joins",
+        viewer,
+        course,
+        "joins",
         joins=found[:ROWS],
         members=members,
         next=found[ROWS - 1].id if len(found) > ROWS else None,
-        may_change=viewer.may(Right.MANAGE_MEMBERS),
-        **context,
+        **(refused_here(request, refusal) if refusal else {"problem": None}),
     )
 
 
@@ -133,17 +129,16 @@ async def _page(
             offered = [each for each in found if each.id != member.id]
         other = await membership.find(session, course.id, other_id) if ID.fullmatch(other_id) else None
         moving = await joins.would_move(session, other) if other else None
-    context = refused_here(request, refusal) if refusal else {"problem": None}
-    return page(
+    return staff_page(
         request,
         "manage/member_join.html",
-        viewer=holder,
-        course=course,
-        here="members",
+        holder,
+        course,
+        "members",
         member=member,
         other=other,
         moving=moving,
         offered=offered,
         search=search,
-        **context,
+        **(refused_here(request, refusal) if refusal else {"problem": None}),
     )

@@ -25,8 +25,7 @@ from app.errors.requests import FieldsWrong
 from app.http.auth.holders import FormAsks, PageFor
 from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
-from app.http.pages import page
-from app.http.staff import ROWS, MemberId, MemberManager, Staff, only_here
+from app.http.staff import ROWS, MemberId, MemberManager, Staff, only_here, staff_page
 from app.services import service_url, services
 from app.storage.models import MemberRole
 
@@ -66,12 +65,12 @@ async def list_members(request: Request, viewer: Staff) -> Response:
         shown, total = await membership.list_by_name(session, course.id, chosen, limit=ROWS, offset=(number - 1) * ROWS)
         groups = await membership.groups(session, course.id)
         size = (await courses.sizes(session, [course.id]))[course.id]
-    return page(
+    return staff_page(
         request,
         "manage/members.html",
-        viewer=viewer,
-        course=course,
-        here="members",
+        viewer,
+        course,
+        "members",
         members=shown,
         total=total,
         size=size,
@@ -81,7 +80,6 @@ async def list_members(request: Request, viewer: Staff) -> Response:
         roles=[*MemberRole],
         number=number,
         last=max(math.ceil(total / ROWS), 1),
-        may_change=viewer.may(Right.MANAGE_MEMBERS),
         manages=managed(viewer),
     )
 
@@ -183,12 +181,12 @@ async def make_link(request: Request, maker: LinkMaker, member_id: MemberId) -> 
         sent = links.mail(parts.mailer, made, course, service_url(request))
         said = "link.mailed" if sent else "link.not_mailed"
         return see_other(f"/courses/{course.id}/members/{member_id}/edit", said=said)
-    return page(
+    return staff_page(
         request,
         "manage/member_link.html",
-        viewer=maker,
-        course=course,
-        here="members",
+        maker,
+        course,
+        "members",
         member=made.member,
         link=sign_in_link(service_url(request), made.secret),
         only_here=only_here(request),
@@ -233,12 +231,12 @@ async def _new_page(
     async with services(request).database.read() as session:
         course = await courses.existing(session, holder.course_id)
         groups = await membership.groups(session, course.id)
-    return page(
+    return staff_page(
         request,
         "manage/member_new.html",
-        viewer=holder,
-        course=course,
-        here="members",
+        holder,
+        course,
+        "members",
         groups=groups,
         roles=managed(holder),
         **form_context(request, fields, refusal),
@@ -265,12 +263,12 @@ async def _member_page(
     if fields is None:
         context["fields"] = {name: value or "" for name, value in membership.values(member).items()}
     may_manage = member.role in managed(viewer)
-    return page(
+    return staff_page(
         request,
         "manage/member_edit.html",
-        viewer=viewer,
-        course=course,
-        here="members",
+        viewer,
+        course,
+        "members",
         member=member,
         groups=groups,
         roles=managed(viewer),
@@ -282,6 +280,5 @@ async def _member_page(
         may_change=may_manage,
         may_link=viewer.may(Right.MAKE_LINKS) and (may_manage or viewer.may(Right.MANAGE_TEACHERS)),
         may_revoke=knows_links,
-        may_delete=viewer.may(Right.DELETE_STUDENTS),
         **context,
     )
