@@ -19,7 +19,7 @@ from grader.shell import make_folder
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["main"]
+__all__ = ["cli", "main"]
 
 IN_A_SERVICE = "Admins: courses, people and grades of a service"
 

@@ -48,7 +48,7 @@ OPERATORS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
 
 
 class Values(Protocol):
-    """What the names in a formula stand for."""
+    """Arrays by the names in a formula."""
 
     def __getitem__(self, name: str, /) -> Array: ...
 

@@ -12,16 +12,18 @@ from app.api.endpoints import (
     course_assignments,
     courses,
     events,
+    grades,
     members,
     people,
     regrades,
     reports,
+    reviews,
     submissions,
     tokens,
     webhooks,
+    work,
 )
 from app.api.endpoints.getting_in import join_links, links, rosters
-from app.api.endpoints.grading import adjustments, comments, extensions, grade_book, grades, reviews
 from app.api.openapi import problem_answers
 from app.errors.courses import CourseNotFound
 from app.errors.requests import NotAuthenticated, TooManyRequests
@@ -51,10 +53,7 @@ for part in (
     events,
     reports,
     grades,
-    grade_book,
-    extensions,
-    adjustments,
-    comments,
+    work,
     reviews,
     people,
     assignments,

@@ -1,4 +1,4 @@
-"""What the diagnosis says of wrong formulas that nobody has listed: drawn from the definition, with any seed.
+"""Diagnoses of wrong formulas that nobody has listed: drawn from the definition, with any seed.
 
 `make mutations SEED=7` prints each of them. One is *named* if the diagnosis says what it is; the name is *false* if an
 LSTM with it gives other numbers on cases on which it was not looked for.

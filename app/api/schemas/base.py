@@ -1,8 +1,8 @@
-"""Common to the answers of the JSON API. The descriptions of their fields are part of its documentation."""
+"""Common to all answers of the JSON API. The descriptions of their fields are part of its documentation."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -17,6 +17,22 @@ Count = Annotated[int, BeforeValidator(len)]
 class Body(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
+    @classmethod
+    def from_row(cls, row: object, **more: object) -> Self:
+        """Take the fields that are not given as `more` from the attributes of `row`."""
+        return cls(**{name: getattr(row, name) for name in cls.model_fields if name not in more}, **more)
+
 
 class Page(Body):
     next_cursor: str | None = Field(description="the `cursor` of the next page; null on the last one")
+
+
+class Problem(BaseModel):
+    """A refusal: the fault, what was expected and what to do (RFC 9457). `type` is stable; texts may be reworded."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"required": ["type", "title", "status", "detail"]})
+
+    type: str = Field(examples=["urn:lstm-grader:problem:unknown-assignment"])
+    title: str
+    status: int
+    detail: str

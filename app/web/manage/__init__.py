@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.manage import assignments, changes, course_life, courses, exceptions, joins, members, people, settings
+from app.web.manage import assignments, changes, course_life, courses, joins, members, people, settings
 from app.web.manage.ways_in import links, rosters, tokens
 
 router = APIRouter(include_in_schema=False)
@@ -22,7 +22,6 @@ for each in (
     rosters,
     links,
     tokens,
-    exceptions,
     changes,
     people,
 ):
