@@ -9,23 +9,22 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.api.endpoints import (
     assignments,
+    course_assignments,
+    courses,
     events,
     grades,
     links,
-    merges,
+    members,
     people,
     regrades,
     reports,
     reviews,
     rosters,
-    students,
     submissions,
     tokens,
     webhooks,
     work,
 )
-from app.api.endpoints.courses import assignments as course_assignments
-from app.api.endpoints.courses import changes, course, joins, members
 from app.api.openapi import problem_answers
 from app.errors.courses import CourseNotFound
 from app.errors.requests import NotAuthenticated, TooManyRequests
@@ -48,16 +47,12 @@ api = APIRouter(
     ),
 )
 for part in (
-    course,
+    courses,
     course_assignments,
-    changes,
     members,
-    joins,
-    merges,
     submissions,
     events,
     reports,
-    students,
     grades,
     work,
     reviews,

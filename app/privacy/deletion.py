@@ -79,20 +79,15 @@ async def delete_student(database: Database, student: str, course_id: str = DEFA
     return deleted
 
 
-async def delete_member(database: Database, member_id: str, course_id: str | None = None) -> Deleted:
+async def delete_member(database: Database, member_id: str, course_id: str = DEFAULT_COURSE) -> Deleted:
     """Delete a member of a course: submissions, own tokens, membership, and everything that refers to them.
 
     A person who is in no other course is deleted too, and the name is removed from what the course keeps. A member who
     is not there is deleted already.
-
-    Args:
-        course_id: None: whichever course the member is in.
     """
     async with database.write() as session:
         member = await session.get(Membership, member_id)
-        if member is not None and course_id not in (None, member.course_id):
-            member = None
-        deleted = await _delete_members(session, [member] if member else [])
+        deleted = await _delete_members(session, [member] if member and member.course_id == course_id else [])
     await database.erased()
     logger.info("student_deleted", extra=vars(deleted))
     return deleted

@@ -45,7 +45,7 @@ from app.teaching.own.reasons import Reason
 from app.web.course.course import ORDERS
 from app.web.lti.platforms import ADDRESSES
 from app.web.manage.changes import PARTS
-from app.web.manage.members.listing import STATES
+from app.web.manage.members import STATES
 from grader import Status
 from grader.assignment import CheckId
 from grader.report.finding import CheckStatus

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.storage.models import DEFAULT_COURSE
 
 EXAMPLE_ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
 EXAMPLE_COURSE = DEFAULT_COURSE
+#: How many things a list has.
+Count = Annotated[int, BeforeValidator(len)]
 
 
 class Body(BaseModel):

@@ -8,8 +8,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.manage import assignments, changes, course_life, courses, people, rosters, settings, ways_in
-from app.web.manage.members import change, joins, listing
+from app.web.manage import (
+    assignments,
+    changes,
+    course_life,
+    courses,
+    joins,
+    members,
+    people,
+    rosters,
+    settings,
+    ways_in,
+)
 
 router = APIRouter(include_in_schema=False)
 for each in (
@@ -17,8 +27,7 @@ for each in (
     course_life,
     settings,
     assignments,
-    change,
-    listing,
+    members,
     joins,
     rosters,
     ways_in,

@@ -17,7 +17,7 @@ from app.errors import AppError
 from app.errors.lti import LaunchOutdated
 from app.lti import platforms
 from app.lti.grades import outbox
-from app.lti.grades.expected import Wanted
+from app.lti.grades.expected import ExpectedGrade
 from app.lti.launch import arrival, binding, login
 from app.lti.launch.arrival import Arrival
 from app.lti.launch.login import Asked
@@ -111,6 +111,29 @@ async def test_student_who_is_joined_still_comes_by_launches_and_by_single_sign_
     assert (await arrive(database, platform)).member.id == launched
 
 
+@on_both_thoroughly
+async def test_both_users_of_a_platform_have_the_grade_of_the_student_who_they_are(
+    database: Database, platform: LtiPlatform
+) -> None:
+    course = (await arrive(database, platform, **TEACHER)).course
+
+    async def come() -> dict[str, str]:
+        for user in ("one", "two"):
+            await arrive(database, platform, sub=user)
+        async with database.read() as session:
+            scores = await session.scalars(select(LtiScore))
+        return {score.user_id: score.membership_id for score in scores}
+
+    before = await come()
+    async with database.write() as session:
+        merge = await joins.join(session, course.id, before["one"], before["two"], "test")
+    assert await come() == dict.fromkeys(before, before["one"])
+    async with database.write() as session:
+        assert [due.score.user_id for due in await outbox.claim_due(session, LEASE, {}, 4)] == ["one", "two"]
+        await joins.undo(session, course.id, merge.id, "test")
+    assert await come() == before
+
+
 @on_both
 async def test_score_is_claimed_by_one_process(database: Database, platform: LtiPlatform) -> None:
     await arrive(database, platform, **TEACHER)
@@ -156,12 +179,12 @@ async def test_change_between_claim_and_delivery_makes_it_due_again(database: Da
         await passback.grades_changed(session, student.use.id, [student.member.id])
         assert not await outbox.is_something_due(session)  # A second try beside the first could arrive first.
     async with database.write() as session:
-        await outbox.delivered(session, due, Wanted(10.0, 100.0))
+        await outbox.delivered(session, due, ExpectedGrade(10.0, 100.0))
     async with database.write() as session:
         (again,) = await outbox.claim_due(session, LEASE, {}, 4)
     assert again.version == due.version + 1
     async with database.write() as session:
-        await outbox.delivered(session, again, Wanted(20.0, 100.0))
+        await outbox.delivered(session, again, ExpectedGrade(20.0, 100.0))
         assert not await outbox.is_something_due(session)
 
 

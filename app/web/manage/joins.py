@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
 
-from app.access.rights import Right
+from fastapi import APIRouter, Depends, Request, Response
+
 from app.access.tokens import Principal
+from app.actions import members as actions
+from app.actions.asking import Asking
 from app.actions.fields import ID
+from app.actions.members import JoinMembers
 from app.courses import course as courses
 from app.courses import membership
 from app.courses.membership import Members
@@ -20,17 +24,20 @@ from app.errors.members import (
     MemberNotStudent,
     SameMember,
 )
+from app.errors.requests import FieldsWrong
 from app.errors.uploads import MemberRemoved
+from app.http.auth.holders import FormAsks
+from app.http.fields import Fields
 from app.http.forms import fields_of, form_of, see_other
-from app.http.pages import page
 from app.http.refusals import refused_here
-from app.http.staff import ROWS, JoinId, MemberId, MemberManager, Staff, cursor_of
+from app.http.staff import ROWS, JoinId, MemberId, MemberManager, Staff, cursor_of, staff_page
 from app.services import services
 from app.storage.models import MemberRole
 from app.teaching.joins import joins
 
 #: How many members a search offers.
 OFFERED = 20
+REFUSALS = (FieldsWrong, SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning)
 
 router = APIRouter(prefix="/courses/{course_id}")
 
@@ -44,26 +51,25 @@ async def join_page(
 
 
 @router.post("/members/{member_id}/join")
-async def join(request: Request, holder: MemberManager, member_id: MemberId) -> Response:
+async def join(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.join_members))], member_id: MemberId
+) -> Response:
     """Join the two. The member of the address is kept."""
     async with form_of(request) as form:
-        came = fields_of(form).get("other", "")
-    other = came if ID.fullmatch(came) else ""
+        fields = Fields(fields_of(form))
     try:
-        if not other:
-            raise MemberNotFound
-        async with services(request).database.write() as session:
-            await joins.join(session, holder.course_id, member_id, other, holder.name)
-    except (SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning) as refusal:
-        if not await _is_joined(request, holder, member_id, other):
-            return await _page(request, holder, member_id, "", "", refusal)
-    return see_other(f"/courses/{holder.course_id}/members/{member_id}/edit", said="member.joined")
+        wanted = fields.read(JoinMembers, names={"member": "other"})
+        await actions.join_members(asking, member_id, wanted)
+    except REFUSALS as refusal:
+        if isinstance(refusal, FieldsWrong) or not await _is_joined(asking, member_id, wanted.member):
+            return await _page(request, asking.holder, member_id, "", "", refusal)
+    return see_other(f"/courses/{asking.course_id}/members/{member_id}/edit", said="member.joined")
 
 
-async def _is_joined(request: Request, holder: Principal, member_id: str, other_id: str) -> bool:
+async def _is_joined(asking: Asking, member_id: str, other_id: str) -> bool:
     """Tell whether the two are joined already: the form was sent twice."""
-    async with services(request).database.read() as session:
-        found = await membership.by_ids(session, holder.course_id, [other_id])
+    async with asking.database.read() as session:
+        found = await membership.by_ids(session, asking.course_id, [other_id])
         join = await membership.join_of(session, found[other_id]) if other_id in found else None
     return join is not None and join.kept_member_id == member_id
 
@@ -74,15 +80,17 @@ async def list_joins(request: Request, viewer: Staff, page_from: str | None = No
 
 
 @router.post("/joins/{join_id}/undo")
-async def undo(request: Request, holder: MemberManager, join_id: JoinId) -> Response:
+async def undo(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.undo_join))], join_id: JoinId
+) -> Response:
     try:
-        async with form_of(request), services(request).database.write() as session:
-            await joins.undo(session, holder.course_id, join_id, holder.name)
+        async with form_of(request):
+            await actions.undo_join(asking, join_id)
     except (JoinFollowed, JoinOutdated) as refusal:
-        return await _list(request, holder, None, refusal)
+        return await _list(request, asking.holder, None, refusal)
     except JoinUndone:
         pass  # The form was sent twice.
-    return see_other(f"/courses/{holder.course_id}/joins", said="member.unjoined")
+    return see_other(f"/courses/{asking.course_id}/joins", said="member.unjoined")
 
 
 async def _list(
@@ -93,18 +101,16 @@ async def _list(
         found = await joins.list_joins(session, course.id, limit=ROWS + 1, before=cursor_of(page_from))
         ids = {id for each in found for id in (each.kept_member_id, each.merged_member_id) if id}
         members = await membership.by_ids(session, course.id, ids)
-    context = refused_here(request, refusal) if refusal else {"problem": None}
-    return page(
+    return staff_page(
         request,
         "manage/joins.html",
-        viewer=viewer,
-        course=course,
-        here="joins",
+        viewer,
+        course,
+        "joins",
         joins=found[:ROWS],
         members=members,
         next=found[ROWS - 1].id if len(found) > ROWS else None,
-        may_change=viewer.may(Right.MANAGE_MEMBERS),
-        **context,
+        **(refused_here(request, refusal) if refusal else {"problem": None}),
     )
 
 
@@ -123,17 +129,16 @@ async def _page(
             offered = [each for each in found if each.id != member.id]
         other = await membership.find(session, course.id, other_id) if ID.fullmatch(other_id) else None
         moving = await joins.would_move(session, other) if other else None
-    context = refused_here(request, refusal) if refusal else {"problem": None}
-    return page(
+    return staff_page(
         request,
         "manage/member_join.html",
-        viewer=holder,
-        course=course,
-        here="members",
+        holder,
+        course,
+        "members",
         member=member,
         other=other,
         moving=moving,
         offered=offered,
         search=search,
-        **context,
+        **(refused_here(request, refusal) if refusal else {"problem": None}),
     )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import Field
 from starlette.status import HTTP_204_NO_CONTENT
 
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import courses as actions
 from app.actions.asking import Asking
-from app.actions.courses import ChangeAssignment, UseAssignment
+from app.actions.courses import ChangeAssignment, UseAssignment, described
 from app.api.openapi import JSON_BODY, problem_answers
-from app.api.schemas.courses.assignments import RulesBody, UseBody, UseList
+from app.api.schemas.base import Body
 from app.courses import uses
 from app.courses.uses import UsedAssignment
 from app.errors.courses import (
@@ -31,6 +33,35 @@ from app.http.auth.holders import AsksIn, PermittedIn
 from app.http.texts import language_of
 from app.services import services
 from app.texts import title_of
+
+
+class RulesBody(Body):
+    """The dates and rules that hold: the file's, and the course's instead."""
+
+    opens: datetime | None = Field(description=described("opens"))
+    due: datetime | None = Field(description=described("due"))
+    closes: datetime | None = Field(description=described("closes"))
+    late_percent_per_day: float = Field(description=described("late_percent_per_day"))
+    late_percent_max: float = Field(description=described("late_percent_max"))
+    limit: int | None = Field(description=described("limit"))
+    cooldown_seconds: int = Field(description=described("cooldown_seconds"))
+    counts: str = Field(description=described("counts"))
+
+
+class UseBody(Body):
+    assignment: str = Field(description="the `id` of its file", examples=["lstm-layer"])
+    title: str
+    max_points: float | None = Field(description="of a report; null: the file is gone")
+    grade_book_points: float | None = Field(description="the maximum in the grade book; null: the file is gone")
+    set_here: list[str] = Field(
+        description="what the course sets itself; everything else is as in the file", examples=[["due", "limit"]]
+    )
+    rules: RulesBody
+
+
+class UseList(Body):
+    items: list[UseBody]
+
 
 UsedId = Annotated[str, Path(pattern="^[a-z0-9-]{1,64}$", description="an `assignment` from the list")]
 Viewer = Annotated[Principal, Depends(PermittedIn(Right.READ))]
