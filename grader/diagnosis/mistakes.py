@@ -16,6 +16,8 @@ from reference.misconceptions import Mistake
 
 #: Name of a mistake -> variant of its code.
 VARIANTS = {
+    "from the second step on, first zeros": "late",
+    "zeros for the last step": "last",
     "last step everywhere": "everywhere",
     "first step everywhere": "answer",
     "units backwards": "units",

@@ -54,9 +54,9 @@ def _orders() -> Iterator[Mistake]:
     between = {"x_time": _halved, "out_time": _with_zeros_between}
     yield Mistake("step_two", "every second step, zeros between", between, RECURRENCE)
     begun = {"x_time": _without_first, "out_time": _after_zeros}
-    yield Mistake("missing_step", "from the second step on, first zeros", begun, RECURRENCE, {"variant": "late"})
+    yield Mistake("missing_step", "from the second step on, first zeros", begun, RECURRENCE)
     ended = {"out_time": _last_zeros}
-    yield Mistake("missing_step", "zeros for the last step", ended, RECURRENCE, {"variant": "last"})
+    yield Mistake("missing_step", "zeros for the last step", ended, RECURRENCE)
 
 
 def _reversed(inputs: Inputs) -> Inputs:
