@@ -12,21 +12,22 @@ from app.access import links
 from app.access.rights import Right
 from app.access.tokens import Principal, sign_in_link
 from app.actions import members as actions
+from app.actions import ways_in
 from app.actions.asking import Asking
 from app.actions.fields import ID
 from app.actions.members import AddMember, ChangeMember, managed
+from app.actions.ways_in import MakeLinks
 from app.courses import course as courses
 from app.courses import membership
 from app.courses.membership import Members
 from app.errors import AppError
 from app.errors.members import EmailTaken, ExternalIdTaken, MemberJoined, PersonShared
-from app.errors.outgoing import MailNotSet
 from app.errors.requests import FieldsWrong
-from app.http.auth.holders import FormAsks, PageFor
+from app.http.auth.holders import FormAsks
 from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.staff import ROWS, MemberId, MemberManager, Staff, only_here, staff_page
-from app.services import service_url, services
+from app.services import services
 from app.storage.models import MemberRole
 
 #: The states of a member by which the list is filtered: confirmed and removed, as `Members` has them.
@@ -40,8 +41,6 @@ MOST_PAGES = 10_000
 REFUSALS = (FieldsWrong, ExternalIdTaken, EmailTaken, PersonShared)
 
 Changer = Annotated[Asking, Depends(FormAsks(actions.change_member))]
-LinkMaker = Annotated[Principal, Depends(PageFor(Right.MAKE_LINKS))]
-LinkManager = Annotated[Principal, Depends(PageFor(Right.MANAGE_LINKS))]
 
 router = APIRouter(prefix="/courses/{course_id}/members")
 
@@ -165,40 +164,38 @@ async def restore(
 
 
 @router.post("/{member_id}/link")
-async def make_link(request: Request, maker: LinkMaker, member_id: MemberId) -> Response:
+async def make_link(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(ways_in.make_links))], member_id: MemberId
+) -> Response:
     """Make a personal link, and show it or mail it. A form that is sent twice makes one."""
-    parts = services(request)
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
-    by_mail = fields.has("mail")
-    if by_mail and parts.mailer is None:
-        raise MailNotSet
-    async with parts.database.write() as session:
-        chosen = await links.choose(session, maker, [member_id])
-        (made,) = await links.make_once(session, chosen, fields.form_key(), maker.id)
-        course = await courses.existing(session, maker.course_id)
-    if by_mail and parts.mailer is not None:
-        sent = links.mail(parts.mailer, made, course, service_url(request))
-        said = "link.mailed" if sent else "link.not_mailed"
-        return see_other(f"/courses/{course.id}/members/{member_id}/edit", said=said)
+    by_mail, wanted = fields.has("mail"), MakeLinks(members=[member_id])
+    (link,) = await ways_in.make_links(asking, wanted, by_mail=by_mail, form_key=fields.form_key())
+    if by_mail:
+        return _back(asking, member_id, "link.mailed" if link.mailed else "link.not_mailed")
+    async with asking.database.read() as session:
+        course = await courses.existing(session, asking.course_id)
     return staff_page(
         request,
         "manage/member_link.html",
-        maker,
+        asking.holder,
         course,
         "members",
-        member=made.member,
-        link=sign_in_link(service_url(request), made.secret),
+        member=link.member,
+        link=sign_in_link(asking.url, link.secret),
         only_here=only_here(request),
     )
 
 
 @router.post("/{member_id}/link/revoke")
-async def revoke_links(request: Request, manager: LinkManager, member_id: MemberId) -> Response:
+async def revoke_links(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(ways_in.revoke_links))], member_id: MemberId
+) -> Response:
     """End all personal links of the member, and sign out the browsers that came by them."""
-    async with form_of(request), services(request).database.write() as session:
-        await links.revoke(session, manager, member_id)
-    return see_other(f"/courses/{manager.course_id}/members/{member_id}/edit", said="link.revoked")
+    async with form_of(request):
+        await ways_in.revoke_links(asking, member_id)
+    return _back(asking, member_id, "link.revoked")
 
 
 @router.post("/{member_id}/delete")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,15 +20,17 @@ from app.settings import Settings
 
 APP = Path(app.__file__).parent
 #: Browsers leave, and a frame lends its session to a window: nobody's data changes.
-OF_SESSIONS = {"/leave", "/lti/window"}
-OPENS_A_TRANSACTION = {"write", "make_once"}
+OF_SESSIONS = {"/leave", "/lti/window", "/enter/together"}
+#: Forms that change nothing: a check of a platform, and a grade book that is filled in and sent back.
+READING = {"/platforms/{platform_id}/check", "/courses/{course_id}/grade-book/filled"}
+OPENS_A_TRANSACTION = re.compile(r"(.*\.)?(database|asking|owner|visitor)\.write|(.*\.)?make_once")
 
 
 def changing_routes() -> Iterator[tuple[str, Dependant]]:
     service = create_app(Settings())
     for context in iter_route_contexts(list(service.routes)):
         methods = getattr(context.original_route, "methods", None) or set()
-        if methods - SAFE_METHODS and context.path not in PUBLIC | OF_SESSIONS:
+        if methods - SAFE_METHODS and context.path not in PUBLIC | OF_SESSIONS | READING:
             yield context.path, context.dependant
 
 
@@ -46,8 +49,7 @@ def test_no_door_opens_a_transaction_to_write(door: str) -> None:
         f"{path.relative_to(APP)}:{node.lineno}"
         for path in sorted((APP / door).rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call)
-        and getattr(node.func, "attr", getattr(node.func, "id", "")) in OPENS_A_TRANSACTION
+        if isinstance(node, ast.Call) and OPENS_A_TRANSACTION.fullmatch(ast.unparse(node.func))
     ]
     assert opened == []
 
