@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
-from starlette.exceptions import HTTPException
 
 from app.errors import AccessDenied, AppError
 from app.errors.batches import ArchiveEmpty, ArchiveRefused, ArchiveTooLarge, ArchiveUnreadable, BatchNotFound
@@ -286,18 +284,10 @@ ANSWERS: dict[type[Exception], Answer] = {
     NotCancellable: Answer(409, "not-cancellable"),
     NotHeld: Answer(409, "not-held"),
     # Not ours:
-    RequestValidationError: Answer(422, "invalid-request"),
     SQLAlchemyError: Answer(503, "storage-unavailable"),
     NoConnectionFree: Answer(503, "busy"),
     CommitUnanswered: Answer(503, "outcome-unknown"),
     Exception: Answer(500, "internal-error"),
-}
-# The framework's own refusals, by status: a bad body, no such page, no such method.
-FRAMEWORK_ANSWERS: dict[int, Answer] = {
-    400: Answer(400, "body-unreadable"),
-    404: Answer(404, "not-found"),
-    405: Answer(405, "method-not-allowed"),
-    413: Answer(413, "body-too-large"),
 }
 
 
@@ -308,8 +298,6 @@ def answer_named(name: str) -> Answer:
 
 def answer_for(error: Exception) -> Answer:
     """Find the row of the nearest class in the table."""
-    if isinstance(error, HTTPException):
-        return FRAMEWORK_ANSWERS.get(error.status_code) or Answer(error.status_code, "invalid-request")
     for cls in type(error).__mro__:
         if answer := ANSWERS.get(cls):
             return answer

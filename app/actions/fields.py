@@ -158,4 +158,4 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Percent = Annotated[Number, Field(ge=0, le=100)]
 #: Points that something is worth.
 Points = Annotated[Number, Field(ge=0.01, le=MOST_POINTS)]
-Id = Annotated[str, Field(pattern=f"^{ID.pattern}$")]
+Id = Annotated[str, Field(pattern=f"^{ID.pattern}$", examples=["01ksvh1y8gk3v0q4m2z7c9x5ab"])]

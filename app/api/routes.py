@@ -10,20 +10,22 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from app.api.endpoints import (
     assignments,
     events,
+    grades,
     links,
     merges,
     people,
     regrades,
     reports,
+    reviews,
     rosters,
     students,
     submissions,
     tokens,
     webhooks,
+    work,
 )
 from app.api.endpoints.courses import assignments as course_assignments
 from app.api.endpoints.courses import changes, course, joins, members
-from app.api.endpoints.grading import adjustments, comments, extensions, grade_book, grades, reviews
 from app.api.openapi import problem_answers
 from app.errors.courses import CourseNotFound
 from app.errors.requests import NotAuthenticated, TooManyRequests
@@ -57,10 +59,7 @@ for part in (
     reports,
     students,
     grades,
-    grade_book,
-    extensions,
-    adjustments,
-    comments,
+    work,
     reviews,
     people,
     assignments,

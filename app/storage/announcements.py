@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 #: Carries the ids of changed submissions: a channel on PostgreSQL, a key of `Session.info` on SQLite.
 CHANNEL = "lstm_grader_submission"
-#: The channel on which PostgreSQL announces that there is something to grade.
+#: Says that there is something to grade: a channel on PostgreSQL, a key of `Session.info` on SQLite.
 QUEUED_CHANNEL = "lstm_grader_queued"
 
 
@@ -31,9 +31,11 @@ async def announce_all(session: AsyncSession, submission_ids: Collection[str]) -
 
 
 async def announce_queued(session: AsyncSession) -> None:
-    """Wake the workers when this transaction is committed. On SQLite `Jobs.wake` does that."""
+    """Wake the workers when this transaction is committed: on SQLite those of this process (`Database.queued`)."""
     if is_postgresql(session):
         await session.execute(select(func.pg_notify(QUEUED_CHANNEL, "")))
+    else:
+        session.info[QUEUED_CHANNEL] = True
 
 
 def is_postgresql(session: AsyncSession) -> bool:

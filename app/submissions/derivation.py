@@ -250,6 +250,11 @@ def in_words(steps: Sequence[Step], language: str, zone: tzinfo = UTC) -> str:
     return joined([step_in_words(step, language, zone) for step in steps])
 
 
+def steps_in_words(steps: Sequence[Step], language: str, zone: tzinfo) -> list[tuple[str, str | None]]:
+    """Put the steps into words, each with the time (ISO 8601) that it tells by the clock of `zone`."""
+    return [(step_in_words(step, language, zone), step.params.get("due")) for step in steps]
+
+
 def joined(said: Sequence[str]) -> str:
     """Join the words of each step into one line."""
     return ", ".join(said)

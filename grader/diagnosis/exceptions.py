@@ -82,7 +82,7 @@ VARIANTS = {
         "reshape": r"Input to reshape is|cannot reshape array",
         "axes": r"transpose expects a vector|axes don't match|perm\b",
         "shapes": r"shapes?\b|size-incompatible|dimension|expected (?:min_|max_)?ndim|core dimension|broadcast|rank\b"
-        r"|must match|incompatible with the layer",
+        r"|ndims\b|must match|incompatible with the layer",
     }.items()
 }
 INDENTATION = re.compile(r"unindent|expected an indented block|unexpected indent")

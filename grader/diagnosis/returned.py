@@ -106,6 +106,9 @@ def _shape_problem(
         return lacking
     if code := known.get(shape):
         return Finding.of(code)
+    # Steps of shape (batch, 1, units), joined along the batch.
+    if shape == (batch * timesteps, 1, units):
+        return Finding.of("concat_not_stack")
     if 1 in shape and sorted(n for n in shape if n != 1) == sorted(expected):
         return Finding.of("extra_axis")
     if form is not None and form.place is None and (cut := form.layout.cut) is not None:

@@ -124,6 +124,11 @@ def _double_activations() -> Iterator[Mistake]:
             yield Mistake("double_activation", f"{name} in the h layers of {gates}", h_only, wrong, params)
         before = {f"sum.{gate}": _each(_own(gate), np.add) for gate in gates} | _acts(gates, linear)
         yield Mistake("activation_before_sum", f"activations added in {gates}", before, wrong, params)
+        # A bracket that closes before the plus.
+        for layer, part in (("x", _first), ("h", _second)):
+            alone = {f"sum.{gate}": part(_own(gate)) for gate in gates} | _acts(gates, linear)
+            name = f"activation of {layer} alone in {gates}"
+            yield Mistake("activation_before_sum", name, alone, wrong, {**params, "variant": "one"})
         # The sum without the bias, which is added to the result.
         apart = {f"apart.{gate}": _bias_outside(_own(gate)) for gate in gates}
         yield Mistake(

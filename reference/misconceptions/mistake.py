@@ -41,7 +41,9 @@ class Mistake:
     idle: frozenset[str] = frozenset()
 
     def compatible(self, other: Mistake) -> bool:
-        return self.changes.keys().isdisjoint(other.changes)
+        # Two shifts by one timestep are not a shift by one.
+        shift_twice = self.code == other.code == "off_by_one"
+        return self.changes.keys().isdisjoint(other.changes) and not shift_twice
 
 
 def merged(mistakes: Sequence[Mistake]) -> dict[str, Any]:

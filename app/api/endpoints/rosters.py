@@ -29,11 +29,11 @@ from app.errors.requests import NotPermitted
 from app.errors.rosters import RosterChanged, RosterRefused, RosterTooLong
 from app.errors.uploads import FieldsMissing, FieldsUnknown, FileTooLarge, FormUnreadable, UploadTooSlow
 from app.http.auth.holders import AsksIn
+from app.http.bodies import UPLOAD_SECONDS, read_form
 from app.http.texts import language_of
 from app.http.watching import renewed_if_slow
 from app.services import services
 from app.storage.models import MemberRole
-from app.submissions.uploads import UPLOAD_SECONDS, read_form
 from app.texts import text
 
 EXAMPLE = "id;name;email;group\nivanov;Иван Иванов;ivanov@example.org;БПМИ201\n"

@@ -1,4 +1,4 @@
-"""Common to the answers of the JSON API. The descriptions of their fields are part of its documentation."""
+"""Common to all answers of the JSON API. The descriptions of their fields are part of its documentation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EXAMPLE_COURSE = DEFAULT_COURSE
 
 
 class Body(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True)
 
     @classmethod
     def from_row(cls, row: object, **more: Any) -> Self:
@@ -24,3 +24,14 @@ class Body(BaseModel):
 
 class Page(Body):
     next_cursor: str | None = Field(description="the `cursor` of the next page; null on the last one")
+
+
+class Problem(BaseModel):
+    """A refusal: the fault, what was expected and what to do (RFC 9457). `type` is stable; texts may be reworded."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"required": ["type", "title", "status", "detail"]})
+
+    type: str = Field(examples=["urn:lstm-grader:problem:unknown-assignment"])
+    title: str
+    status: int
+    detail: str

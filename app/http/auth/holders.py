@@ -25,9 +25,9 @@ from app.errors.requests import NotAuthenticated, SessionMissing
 from app.errors.ways_in import NoCourseYet
 from app.http.auth.proof import SAFE_METHODS, check_origin
 from app.http.auth.sessions import has_session, session_sha256, visitor
+from app.http.bodies import written_in
 from app.http.frames import token_of
 from app.http.parameters import CourseParameter
-from app.http.written import written_in
 from app.services import operations, service_url, services
 from app.storage.batches import Batcher
 from app.storage.database import Database

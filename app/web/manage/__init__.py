@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.manage import assignments, changes, course_life, courses, exceptions, people, rosters, settings, ways_in
+from app.web.manage import assignments, changes, course_life, courses, people, rosters, settings, ways_in
 from app.web.manage.members import change, joins, listing
 
 router = APIRouter(include_in_schema=False)
@@ -22,7 +22,6 @@ for each in (
     joins,
     rosters,
     ways_in,
-    exceptions,
     changes,
     people,
 ):

@@ -30,12 +30,12 @@ from app.errors.rosters import RosterChanged, RosterRefused, RosterTooLong
 from app.errors.uploads import FieldsMissing, FileTooLarge
 from app.http.auth.holders import FormAsks
 from app.http.auth.proof import FORM_FIELD, check_form_secret
+from app.http.bodies import read_form
 from app.http.forms import lines_of, see_other
 from app.http.refusals import refused_here
 from app.http.staff import Shown, staff_page
 from app.http.watching import renewed_if_slow
 from app.services import services
-from app.submissions.uploads import read_form
 
 PACKED_FIELD = "packed"
 #: Rows of each kind that the page shows; the counts are of all.

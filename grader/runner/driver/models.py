@@ -227,7 +227,7 @@ class Models:
 
     def _peepholes(self, leaves: list[Leaf], sizes: Sizes, built: Built) -> tuple[list[Leaf], list[Leaf]]:
         """Find the weights through which gates see c, and those behind the cell, where names settle all others."""
-        if len(built.candidates) != 1 or built.candidates[0].is_recognised:
+        if len(built.candidates) != 1 or built.candidates[0].is_recognised or not built.candidates[0].takes_x:
             return [], []
 
         def call(x: np.ndarray) -> np.ndarray:

@@ -42,7 +42,6 @@ from app.storage.models import (
     utc_now,
 )
 from app.teaching import adjustments
-from app.teaching.adjustments import Wanted
 from app.teaching.joins import joins
 from app.teaching.places import Place
 from tests.integration.app.kinds import on_both, on_both_thoroughly
@@ -180,7 +179,7 @@ async def test_adjustment_that_comes_between_stays_and_nobody_has_two(
     async with database.write() as session:
         use = await session.get_one(CourseAssignment, use_id)
         place = Place(await session.get_one(Membership, kept), use)
-        await adjustments.adjust(session, {}, place, Wanted(None, 2.0, "between"), made_by="teacher")
+        await adjustments.adjust(session, {}, place, value=2.0, reason="between", made_by="teacher")
     await undo(database, merge)
     async with database.read() as session:
         applying = select(Adjustment.membership_id, Adjustment.reason).where(Adjustment.ended_at.is_(None))

@@ -25,8 +25,9 @@ MOST_TOLD = 40
 # Numbers from the student's code that are tried as a size.
 MOST_TRIED, LARGEST_TRIED = 8, 256
 SUPPLIED_SIZES = ("BATCH_SIZE", "SEQ_LEN", "EMB_SIZE", "H_SIZE")
-# A model that fits has the right width, and the gates of one cell.
-WIDTH, GATES = 1, 1
+# A model that fits has the right width, and the gates of one cell. Where these part, its weights show the size that
+# the constructor got, for an answer may hold more than h.
+WIDTH, GATES = 1, 2
 FITS = WIDTH + GATES
 # Parts of error messages: Python and TensorFlow name a number that was indexed, unpacked or asked for its shape, or
 # settings of ours that should be text. The last comes from opening a number as a file.
@@ -80,9 +81,10 @@ class Builder:
         """
         best: tuple[int, Plan, Any] | None = None
         failed: list[tuple[bool, Exception]] = []
+        likeliest_raised = False
         started = time.process_time()
         for plan in self._plans(sizes):
-            if best is not None and best[0] >= WIDTH and plan.unlikely:
+            if best is not None and best[0] & WIDTH and plan.unlikely:
                 break
             if (best or failed) and time.process_time() - started > SECONDS:
                 break
@@ -97,10 +99,11 @@ class Builder:
             except (MemoryError, tf.errors.ResourceExhaustedError, RecursionError):
                 raise
             except Exception as exc:
+                likeliest_raised = likeliest_raised or (model is not None and best is None and not failed)
                 failed.append((model is not None, exc))
                 self.unfinished = model if model is not None and self.unfinished is None else self.unfinished
                 continue
-            if fit >= WIDTH and self._passed_over:
+            if fit & WIDTH and self._passed_over:
                 self._passed_over -= 1
                 failed.append((True, NoOther("no other plan gives a model of the right width")))
                 continue
@@ -108,7 +111,8 @@ class Builder:
                 best = fit, plan, model
             if fit == FITS:
                 break
-        if best is None:
+        # A model that fits in no way says less than the exception of the likeliest one.
+        if best is None or (likeliest_raised and not best[0]):
             raise self._telling(sizes, failed)
         _, self.plan, model = best
         if self._key != self.plan.key:
@@ -160,7 +164,7 @@ class Builder:
         shapes = description["parts"] or [description["shape"] or []]
         fit = WIDTH if any(shape[-1:] == [sizes["units"]] for shape in shapes) else 0
         counted = count_gates(model, self._names, sizes["features"], sizes["units"])
-        return fit + (GATES if fit and set(counted.values()) == {4} else 0)
+        return fit + (GATES if set(counted.values()) == {4} else 0)
 
     def _telling(self, sizes: Sizes, failed: list[tuple[bool, Exception]]) -> BaseException:
         """Return the first exception of the plans that came furthest."""
