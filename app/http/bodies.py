@@ -73,6 +73,18 @@ async def read_form(
         await form.close()
 
 
+async def read_file(request: Request, limit_bytes: int) -> bytes:
+    """Read a file of at most `limit_bytes` that is the body itself. Raises: FileTooLarge, UploadTooSlow"""
+    content = bytearray()
+    try:
+        async with asyncio.timeout(UPLOAD_SECONDS):
+            async for chunk in _limited(request, limit_bytes, limit_bytes).stream():
+                content += chunk
+    except TimeoutError as exc:
+        raise UploadTooSlow(limit_seconds=UPLOAD_SECONDS) from exc
+    return bytes(content)
+
+
 async def written_in(request: Request) -> list[str]:
     """Read what a browser's form says, within the limits of pasted code. Call it where nothing else reads the form."""
     if "text/html" not in request.headers.get("accept", ""):

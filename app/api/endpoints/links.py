@@ -18,7 +18,7 @@ from app.access.rights import Right
 from app.access.tokens import Principal, sign_in_link
 from app.actions import ways_in as actions
 from app.actions.asking import Asking
-from app.actions.fields import ID, Id
+from app.actions.fields import Id
 from app.actions.ways_in import MakeJoinLink, MakeLinks
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
@@ -30,19 +30,11 @@ from app.errors.requests import NotPermitted
 from app.errors.uploads import MemberRemoved
 from app.errors.ways_in import JoinLinkNotFound
 from app.http.auth.holders import AsksIn, PermittedIn
-from app.http.parameters import Cursor, Limit
+from app.http.parameters import Cursor, Limit, id_in_path
 from app.services import services
 from app.storage.models import Membership, Token
 
-
-async def _member_id(member_id: Annotated[str, Path(description="the `id` of a member")]) -> str:
-    """Raises: MemberNotFound: no member can have this id."""
-    if not ID.fullmatch(member_id):
-        raise MemberNotFound
-    return member_id
-
-
-MemberId = Annotated[str, Depends(_member_id)]
+MemberId = Annotated[str, id_in_path("member_id", MemberNotFound, "the `id` of a member")]
 Maker = Annotated[Asking, Depends(AsksIn(actions.make_links))]
 Ender = Annotated[Asking, Depends(AsksIn(actions.revoke_links))]
 Viewer = Annotated[Principal, Depends(PermittedIn(Right.MANAGE_LINKS))]

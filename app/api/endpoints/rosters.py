@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import replace
 from enum import StrEnum
@@ -29,7 +28,7 @@ from app.errors.requests import NotPermitted
 from app.errors.rosters import RosterChanged, RosterRefused, RosterTooLong
 from app.errors.uploads import FieldsMissing, FieldsUnknown, FileTooLarge, FormUnreadable, UploadTooSlow
 from app.http.auth.holders import AsksIn
-from app.http.bodies import UPLOAD_SECONDS, read_form
+from app.http.bodies import read_file, read_form
 from app.http.texts import language_of
 from app.http.watching import renewed_if_slow
 from app.services import services
@@ -226,17 +225,9 @@ async def _content(request: Request) -> bytes:
                 if not isinstance(file := form.get("file"), UploadFile):
                     raise FieldsMissing(missing=["file"])
                 return await file.read()
-        content = bytearray()
-        async with asyncio.timeout(UPLOAD_SECONDS):
-            async for chunk in request.stream():
-                content += chunk
-                if len(content) > MOST_BYTES:
-                    raise FileTooLarge(limit_bytes=MOST_BYTES)
-        return bytes(content)
+        return await read_file(request, MOST_BYTES)
     except FileTooLarge as exc:
         raise RosterTooLong(limit=MOST_ROWS, limit_bytes=MOST_BYTES) from exc
-    except TimeoutError as exc:
-        raise UploadTooSlow(limit_seconds=UPLOAD_SECONDS) from exc
 
 
 def _wants_csv(request: Request) -> bool:

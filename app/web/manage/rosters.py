@@ -7,13 +7,11 @@ The import refuses any other plan (`RosterChanged`).
 from __future__ import annotations
 
 import base64
-import time
 import zlib
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 
 from app.access.rights import Right
 from app.access.tokens import Principal
@@ -30,11 +28,10 @@ from app.errors.rosters import RosterChanged, RosterRefused, RosterTooLong
 from app.errors.uploads import FieldsMissing, FileTooLarge
 from app.http.auth.holders import FormAsks
 from app.http.auth.proof import FORM_FIELD, check_form_secret
-from app.http.bodies import read_form
 from app.http.forms import lines_of, see_other
 from app.http.refusals import refused_here
 from app.http.staff import Shown, staff_page
-from app.http.watching import renewed_if_slow
+from app.http.uploads import file_in, form_with_file
 from app.services import services
 
 PACKED_FIELD = "packed"
@@ -54,12 +51,9 @@ async def roster_page(request: Request, viewer: Annotated[Principal, Depends(Sho
 @router.post("")
 async def roster(request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.import_roster))]) -> Response:
     """Show what an import of a file or a pasted table would do; or do it, if the form names the plan that was shown."""
-    began = time.monotonic()
     pasted = ""
     try:
-        async with read_form(request, 2 * MOST_BYTES, text_bytes=2 * MOST_BYTES) as form:
-            # Rights may have ended while the file was on its way.
-            asking = replace(asking, holder=await renewed_if_slow(services(request), asking.holder, began))
+        async with form_with_file(request, asking, 2 * MOST_BYTES, text_bytes=2 * MOST_BYTES) as (form, asking):
             check_form_secret(request, form.get(FORM_FIELD))
             plan, pasted = _text(form, "plan"), _text(form, "table")
             content = await _content(form)
@@ -97,9 +91,8 @@ async def _content(form: FormData) -> bytes:
     """
     if packed := _text(form, PACKED_FIELD):
         return _unpacked(packed)
-    file = form.get("file")
-    if isinstance(file, UploadFile) and file.size:
-        return await file.read()
+    if (file := await file_in(form)) and file.content:
+        return file.content
     if table := _text(form, "table").strip():
         return table.encode("utf-8", "replace")
     raise FieldsMissing(missing=["file"])
