@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 import sqlalchemy as sql
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.access.tokens import Principal, hash_secret, holders, is_valid
 from app.errors.requests import SessionMissing
@@ -135,6 +137,14 @@ async def ends_within(session: AsyncSession, sha256: str, time: timedelta) -> bo
     """Tell whether the session with this hash is over so soon."""
     of = Session.sha256 == sha256, Session.expires_at < utc_now() + time
     return await session.scalar(select(Session.sha256).where(*of)) is not None
+
+
+async def launched_beside(session: AsyncSession, sha256: str) -> Sequence[str]:
+    """List the hashes of other sessions of whom a platform has sent, in the same course: an earlier tab has one."""
+    this, now = aliased(Session), utc_now()
+    same = Session.person_id == this.person_id, Session.course_id == this.course_id, Session.expires_at > now
+    found = select(Session.sha256).join(this, and_(*same)).where(this.sha256 == sha256, this.expires_at > now)
+    return (await session.scalars(found)).all()
 
 
 async def find_holder(

@@ -35,7 +35,7 @@ async def form_of(request: Request) -> AsyncIterator[FormData]:
     async with request.form(max_files=0, max_fields=FIELDS_MAX) as form:
         # For the page of a refusal.
         request.state.written = texts_of(form)
-        check_form_secret(request, form.get(FORM_FIELD))
+        await check_form_secret(request, form.get(FORM_FIELD))
         yield form
 
 

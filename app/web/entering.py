@@ -83,7 +83,7 @@ def _secret(typed: str) -> str:
 async def together(request: Request) -> Response:
     """Add the member of a personal link to the person who is signed in. Both prove themselves here and now."""
     async with request.form(max_files=0, max_fields=2) as form:
-        check_form_secret(request, form.get(FORM_FIELD))
+        await check_form_secret(request, form.get(FORM_FIELD))
         token = str(form.get("token", ""))
     member = await getting_in.claim(visitor(request), await session_person(request), token)
     return RedirectResponse(f"/?course={member.course_id}", HTTP_303_SEE_OTHER)
@@ -95,7 +95,7 @@ async def leave(request: Request) -> Response:
     check_origin(request)
     if has_session(request):
         async with request.form(max_files=0, max_fields=10) as form:
-            check_form_secret(request, form.get(FORM_FIELD))
+            await check_form_secret(request, form.get(FORM_FIELD))
     response = RedirectResponse("/", HTTP_303_SEE_OTHER)
     await visitor(request).leave(session_sha256(request))
     # On a computer that people share, the next one is another student.

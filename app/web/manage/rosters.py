@@ -54,7 +54,7 @@ async def roster(request: Request, asking: Annotated[Asking, Depends(FormAsks(ac
     pasted = ""
     try:
         async with form_with_file(request, asking, 2 * MOST_BYTES, text_bytes=2 * MOST_BYTES) as (form, asking):
-            check_form_secret(request, form.get(FORM_FIELD))
+            await check_form_secret(request, form.get(FORM_FIELD))
             plan, pasted = _text(form, "plan"), _text(form, "table")
             content = await _content(form)
         imported = await actions.import_roster(asking, content, dry_run=not plan, expected=plan or None)

@@ -62,7 +62,7 @@ async def upload(request: Request, asking: Annotated[Asking, Depends(FormAsks(ac
     fields: dict[str, str] = {}
     try:
         async with form_with_file(request, asking, most) as (form, asking):
-            check_form_secret(request, form.get(FORM_FIELD))
+            await check_form_secret(request, form.get(FORM_FIELD))
             fields, file = fields_of(form), form.get("file")
             if not isinstance(file, UploadFile) or not file.filename:
                 raise FieldsMissing(missing=["file"])

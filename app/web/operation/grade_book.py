@@ -73,7 +73,7 @@ async def filled(request: Request, viewer: Viewer) -> Response:
     fields: dict[str, str] = {}
     try:
         async with read_form(request, filled_book.MOST_BYTES) as form:
-            check_form_secret(request, form.get(FORM_FIELD))
+            await check_form_secret(request, form.get(FORM_FIELD))
             fields = fields_of(form)
             file = form.get("file")
             if not isinstance(file, UploadFile) or not file.filename:

@@ -107,7 +107,7 @@ async def hand_in(
             # The form that is shown again has its lines as they were typed.
             texts = {name: value for name, value in form.items() if isinstance(value, str)}
             fields |= {name: lines_of(value) for name, value in texts.items()}
-            check_form_secret(request, form.get(FORM_FIELD))
+            await check_form_secret(request, form.get(FORM_FIELD))
             student = fields.get("student", "").strip() or None
             wanted = HandIn(file=await _file(form), student=student, assignment=assignment_id)
         form_key = unmask(fields.get(KEY_FIELD, ""))
