@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import tokens
 from app.access.tokens import Principal
-from app.actions.answers import answer_for, words_for
 from app.actions.asking import Asking
 from app.actions.fields import ID
+from app.answers import answer_for, words_for
 from app.commands.shell import THE_DEFAULT
 from app.errors import AppError
 from app.errors.commands import CannotStart, NotPossible

@@ -13,7 +13,7 @@
     outgoing      requests to addresses of others, webhooks, mail
     commands      whatever stops a command
 
-They stand below all rooms, because most are raised in several. They do not know HTTP: `app.actions.answers` has the
+They stand below all rooms, because most are raised in several. They do not know HTTP: `app.answers` has the
 answer to each. Their texts are in app/locale, under ``problem.<slug>.title`` and ``problem.<slug>.detail``; `params`
 fill the placeholders and are members of the JSON answer. Texts that only operators see are in `commands`.
 """

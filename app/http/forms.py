@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 from starlette.status import HTTP_303_SEE_OTHER
 
-from app.actions.answers import answer_for
+from app.answers import answer_for
 from app.errors import AppError
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.bodies import texts_of

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from app.actions.answers import ANSWERS, Answer, answer_for, words_for
+from app.answers import ANSWERS, Answer, answer_for, words_for
 from app.errors import AppError
 from app.errors.lti import PlatformRefused, PlatformUnavailable
 from app.errors.outgoing import AnswerUnusable

@@ -19,7 +19,7 @@ from jinja2 import Environment, nodes
 
 import app.main
 import grader
-from app.actions.answers import answer_for
+from app.answers import answer_for
 from app.courses.changes import NAMES as NAMES_IN_LOG
 from app.courses.matching import MatchedBy
 from app.courses.roster.planning import Conflict, Outcome

@@ -13,9 +13,9 @@ from starlette.datastructures import UploadFile
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import hand_in as actions
-from app.actions.answers import answer_named
 from app.actions.asking import Asking
 from app.actions.fields import ID
+from app.answers import answer_named
 from app.courses.uses import UsedAssignment, list_used
 from app.errors import AppError
 from app.errors.batches import ArchiveRefused, BatchNotFound

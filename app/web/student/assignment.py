@@ -18,10 +18,10 @@ from starlette.datastructures import FormData
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import hand_in as actions
-from app.actions.answers import answer_for
 from app.actions.asking import Asking
 from app.actions.fields import ID
 from app.actions.hand_in import HandIn
+from app.answers import answer_for
 from app.errors import AppError
 from app.errors.requests import NotAuthenticated
 from app.errors.uploads import FileAndCode, NothingHandedIn

@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 from starlette.exceptions import HTTPException
 
 from app import errors
-from app.actions.answers import ANSWERS, answer_named
+from app.answers import ANSWERS, answer_named
 from app.errors import AppError
 from app.errors.commands import CannotStart
 from app.errors.uploads import FileEmpty

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.types import Message
 
 from app.access.tokens import find_token, hash_secret
-from app.actions.answers import ANSWERS
+from app.answers import ANSWERS
 from app.http import bodies
 from app.http.problems import TYPE_PREFIX
 from app.settings import Settings
