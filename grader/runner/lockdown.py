@@ -255,14 +255,14 @@ def _require(name: str, works: bool, problem: str | None, accepted_missing: Coll
         )
 
 
-def _arrange_descriptors(wanted: dict[int, int]) -> None:
-    """Connect standard input to /dev/null, put the wanted descriptors at their numbers, and close everything else."""
-    # To free numbers first: a received number may be a wanted one too.
-    moved = {number: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, max(wanted) + 1) for number, fd in wanted.items()}
+def _arrange_descriptors(targets: dict[int, int]) -> None:
+    """Connect standard input to /dev/null, put the descriptors at their target numbers, and close everything else."""
+    # To free numbers first: a received number may be a target too.
+    moved = {number: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, max(targets) + 1) for number, fd in targets.items()}
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, fd in moved.items():
         os.dup2(fd, number)
-    os.closerange(max(wanted) + 1, max(map(int, os.listdir("/proc/self/fd"))) + 1)
+    os.closerange(max(targets) + 1, max(map(int, os.listdir("/proc/self/fd"))) + 1)
 
 
 def _die_first() -> None:
@@ -364,8 +364,8 @@ def _python_trees() -> Iterator[str]:
     ours = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
     packages = [os.path.join(ours, name) for name in ("app", "grader", "reference")]
     paths = sysconfig.get_paths()
-    wanted = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    for tree in sorted({os.path.realpath(path) for path in (*wanted, *SYSTEM_LIBRARIES)}):
+    trees = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    for tree in sorted({os.path.realpath(path) for path in (*trees, *SYSTEM_LIBRARIES)}):
         if os.path.isdir(tree):
             yield from _without(tree, packages)
 

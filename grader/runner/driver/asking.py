@@ -120,9 +120,9 @@ class Driver:
         except Failed:
             if not self._builder.constructed:
                 return False  # it fails even for the exercise: other questions would only repeat that
-            self._models.tell_construction()
+            self._models.report_construction()
             self._look_for_hard_coded_size(main)
-            self._models.tell_gaps(_sizes(main))
+            self._models.report_gaps(_sizes(main))
         return True
 
     def _look_for_hard_coded_size(self, case: Question) -> None:
@@ -209,7 +209,7 @@ class Driver:
         self._module.follow(sizes)
         self._phases.begin("inject")
         if case["equal"]:
-            self._tell_gradients_of_equal(case, x, built)
+            self._report_gradients_of_equal(case, x, built)
             return
         if len(built.candidates) > 1 and self._request["candidate"] is None:
             self._trial(case, x, built)
@@ -299,7 +299,7 @@ class Driver:
             "trial", stacked, case=case["id"], pairing=self._models.pairing, inside=places, repeats=repeats
         )
 
-    def _tell_gradients_of_equal(self, case: Question, x: tf.Tensor, built: Built) -> None:
+    def _report_gradients_of_equal(self, case: Question, x: tf.Tensor, built: Built) -> None:
         """Answer with one value in all weights, and send the gradients of every number of them.
 
         The trusted side sees from these where a Keras LSTM has each number.

@@ -62,7 +62,7 @@ class Models:
         self._module = module
         self._builder = builder
         self._models: dict[tuple[int, int], Built] = {}
-        self._construction_told = False
+        self._construction_reported = False
         self.pairing = request["pairing"]
         # The first model's sizes differ most: it shows which weights do nothing, and what the others are for, by path.
         self._unused: frozenset[str] = frozenset()
@@ -114,12 +114,12 @@ class Models:
         self._module.follow(sizes)
         return self._builder.build(sizes, x)
 
-    def tell_construction(self) -> None:
-        if not self._construction_told:
-            self._construction_told = True
+    def report_construction(self) -> None:
+        if not self._construction_reported:
+            self._construction_reported = True
             self._channel.send("constructed", **self._builder.description())
 
-    def tell_gaps(self, sizes: Sizes) -> None:
+    def report_gaps(self, sizes: Sizes) -> None:
         """Report misshapen weights of a model that raised when it was called."""
         model = self._builder.unfinished
         if model is not None and not self._models:
@@ -151,7 +151,7 @@ class Models:
                 candidate.peepholes = peepholes
         if not self._models:
             self._uses = uses(sort_by_shape(leaves, sizes["features"], sizes["units"]))
-            self.tell_construction()
+            self.report_construction()
             placement = self.placement(built)
             self._channel.send(
                 "parts",

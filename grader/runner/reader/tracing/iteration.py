@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from reader.tracing.values import Class, Const, Func, Map, Node, Obj, Seq, Span, Value, named
+from reader.tracing.values import Class, Const, Func, Map, Node, Obj, Seq, Span, Value, add_name
 
 MOST_UNROLLED, MOST_NESTED = 16, 3
 UNKNOWN = frozenset({"name", "either", "state", "parameter", "attribute", "item"})
 
 
 def labelled(value: Value, name: str) -> Value:
-    named(value, name[:60])
+    add_name(value, name[:60])
     return value
 
 

@@ -138,7 +138,7 @@ class Tracer(Loops):
         inner = value.items if isinstance(value, Seq) else [value]
         names = [each.id for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name)]
         values = [*inner, *(scope.find(name) for name in names)]
-        self.trace.held += [(each, span_of(node)) for each in values if isinstance(each, Node)]
+        self.trace.named_values += [(each, span_of(node)) for each in values if isinstance(each, Node)]
 
     def _class(self, node: ast.ClassDef, scope: Scope) -> None:
         inner = Scope({}, scope)

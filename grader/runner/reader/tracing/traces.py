@@ -51,14 +51,14 @@ class Trace:
     """Everything that parts are found from.
 
     Attributes:
-        made_in_call: layers and objects made while the class answers.
-        made_often: objects that the constructor makes for each of many.
-        held: values, and the statements in loops of the class itself that gave them a name.
+        created_in_call: layers and objects made while the class answers.
+        created_repeatedly: objects that the constructor makes for each of many.
+        named_values: values, and the statements in loops of the class itself that gave them a name.
     """
 
     x: Node
     loops: list[Loop] = field(default_factory=list)
     answers: list[Returned] = field(default_factory=list)
-    made_in_call: list[Node | Obj] = field(default_factory=list)
-    made_often: list[Obj] = field(default_factory=list)
-    held: list[tuple[Node, Span]] = field(default_factory=list)
+    created_in_call: list[Node | Obj] = field(default_factory=list)
+    created_repeatedly: list[Obj] = field(default_factory=list)
+    named_values: list[tuple[Node, Span]] = field(default_factory=list)

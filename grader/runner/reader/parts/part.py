@@ -14,7 +14,7 @@ TURNING = frozenset({"reverse", "flip", "reversed", "flipud", "reverse_sequence"
 
 
 @dataclass(frozen=True)
-class Found:
+class Part:
     """Lines of a part.
 
     Attributes:
@@ -30,7 +30,7 @@ class Found:
     gate: str | None = None
 
     @classmethod
-    def at(cls, part: str, span: Span, *what: str, gate: str | None = None) -> Found:
+    def at(cls, part: str, span: Span, *what: str, gate: str | None = None) -> Part:
         return cls(part, span[0], max(span), tuple(dict.fromkeys(word[:LONGEST] for word in what))[:MOST], gate)
 
     def as_json(self) -> dict[str, Any]:
@@ -40,14 +40,14 @@ class Found:
         }  # fmt: skip
 
 
-def operations(part: str, nodes: Iterable[Node]) -> Iterator[Found]:
+def operations(part: str, nodes: Iterable[Node]) -> Iterator[Part]:
     """Yield a part for each operation."""
     for node in nodes:
-        yield Found.at(part, node.span, *words(node))
+        yield Part.at(part, node.span, *words(node))
 
 
 def words(node: Node) -> list[str]:
-    """Say what an operation does, in the words that `Found.what` has."""
+    """Say what an operation does, in the words that `Part.what` has."""
     found = [node.op]
     if node.op in TURNING or any(turns(each) for each in node.args if isinstance(each, Node | Seq)):
         found.append("reversed")

@@ -97,7 +97,7 @@ class NotedSettings(Configuration):
         return self[key]
 
 
-def settings_read(construct: Callable[[Any], object], units: int, value_of: ValueOf, *, as_text: bool) -> Any:
+def discover_settings(construct: Callable[[Any], object], units: int, value_of: ValueOf, *, as_text: bool) -> Any:
     """Return settings that hold everything a constructor reads.
 
     Args:
