@@ -41,17 +41,17 @@ from grader.shell import (
     Commands,
     Language,
     Seed,
+    all_assignments,
     check_output,
     check_threshold,
+    find_assignment,
     grading_settings,
-    known_assignments,
     our_failure_is_exit_3,
     reading_language,
     reference_store,
+    seed_from,
     tell_seed,
     usage,
-    wanted_assignment,
-    wanted_seed,
     why_not,
     write_everything,
 )
@@ -105,8 +105,8 @@ def main() -> None:
     cli()
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
         typer.echo(f"lstm-grader {version('lstm-grader')}")
         raise typer.Exit
 
@@ -148,8 +148,8 @@ def grade_command(
     """
     check_threshold(fail_under)
     check_output(output)
-    drawn = wanted_seed(seed)
-    chosen = wanted_assignment(assignment)
+    seed_bytes = seed_from(seed)
+    chosen = find_assignment(assignment)
     submission = _submission(file, chosen)
     language = reading_language(lang, chosen.language)
     settings = grading_settings()
@@ -161,12 +161,12 @@ def grade_command(
     ):
         # TensorFlow takes seconds to import: begin while the file is read.
         sandbox.start(Kind.READER, Kind.of_class(chosen.keras))
-        tell_seed(drawn, language)
+        tell_seed(seed_bytes, language)
         with _progress(language) as progress:
             report = grade(
                 submission,
                 chosen,
-                seed=drawn,
+                seed=seed_bytes,
                 sandbox=sandbox,
                 references=references,
                 progress=progress,
@@ -215,7 +215,7 @@ def report_schema_command() -> None:
 @assignments_cli.command("list")
 def assignments_list() -> None:
     """List the assignments."""
-    for assignment in known_assignments().values():
+    for assignment in all_assignments().values():
         typer.echo(f"{assignment.id}\t{assignment.max_points:g}\t{assignment.title.get('en', '')}")
 
 

@@ -106,7 +106,7 @@ def best(judgements: Sequence[Judgement]) -> Judgement:
     """
 
     def worth(run: Judgement) -> tuple[float, tuple[bool, bool, bool, int]]:
-        return run.points, run.evidence.execution.came()
+        return run.points, run.evidence.execution.progress()
 
     first, chosen = judgements[0], max(judgements, key=worth)
     return chosen if chosen is first else replace(chosen, instead_of=first.evidence)

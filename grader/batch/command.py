@@ -30,14 +30,14 @@ from grader.shell import (
     Seed,
     check_output,
     check_threshold,
+    find_assignment,
     grading_settings,
     our_failure_is_exit_3,
     reading_language,
     reference_store,
+    seed_from,
     tell_seed,
     usage,
-    wanted_assignment,
-    wanted_seed,
 )
 
 
@@ -73,8 +73,8 @@ def batch_command(
     """
     check_threshold(fail_under)
     check_output(output)
-    drawn = wanted_seed(seed)
-    chosen = wanted_assignment(assignment)
+    seed_bytes = seed_from(seed)
+    chosen = find_assignment(assignment)
     language = reading_language(lang, chosen.language)
     settings = grading_settings()
     references = reference_store(settings)
@@ -93,8 +93,8 @@ def batch_command(
         )
         sandbox.start(Kind.READER, Kind.of_class(chosen.keras))
         references.prepare([case.spec() for case in chosen.cases], digest=chosen.digest)
-        grade_one = partial(grade, assignment=chosen, seed=drawn, sandbox=sandbox, references=references)
-        tell_seed(drawn, language)
+        grade_one = partial(grade, assignment=chosen, seed=seed_bytes, sandbox=sandbox, references=references)
+        tell_seed(seed_bytes, language)
         done = stack.enter_context(_progress_bar(len(found), language))
         rows = []
         for row in with_equal_code(grade_all(found, chosen, grade_one, slots=sandbox.slots, done=done)):

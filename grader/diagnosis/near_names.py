@@ -52,7 +52,7 @@ class _Block(NamedTuple):
         return self.owner is not None and not self.is_class
 
 
-def meant(name: str, source: str) -> Params:
+def guess_name(name: str, source: str) -> Params:
     """Guess what a missing name stands for: `variant`, and `similar`, the name that exists."""
     own = set(SET_ON_SELF.findall(source))
     if name in own:
@@ -64,8 +64,8 @@ def meant(name: str, source: str) -> Params:
     return {}
 
 
-def meant_attribute(owner: str, name: str, source: str) -> Params:
-    """Guess a missing attribute of an object, as `meant` does for names.
+def guess_attribute(owner: str, name: str, source: str) -> Params:
+    """Guess a missing attribute of an object, as `guess_name` does for names.
 
     Args:
         owner: name of its class, or of the module.

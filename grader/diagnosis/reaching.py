@@ -90,9 +90,9 @@ def attacks(execution: Execution, source: str, in_notebook: Sequence[Reach] = ()
         yield _attack("frames", walked)
     for variant, code in (("pipe", "result_pipe"), ("modules", "grader_module"), ("memory", "gc_reference")):
         found = [reach for reach in reaches if reach.code == code]
-        meant = next((reach for reach in found if _means_us(reach, source)), None)
-        if meant is not None:
-            yield _attack(variant, meant)
+        aimed = next((reach for reach in found if _means_us(reach, source)), None)
+        if aimed is not None:
+            yield _attack(variant, aimed)
     closure = INTO_CLOSURES.search(source)
     if closure is not None and OUR_OBJECTS.search(source):
         yield _attack("memory", Reach(event="reach", code="gc_reference", what=closure[0], line=_line(source, closure)))

@@ -90,7 +90,7 @@ def understand(execution: Execution, table_of: Callable[[Case], Table], toleranc
         by_probes = _parts_by_probes(execution, form, numbers[exercise])
         right_parts = by_probes.right
     # Repairs are only searched for in wrong answers.
-    is_open = explanation is None and form.is_whole and not any(each.close for each in as_read.values())
+    is_open = explanation is None and form.is_complete and not any(each.close for each in as_read.values())
     return Understanding(
         comparisons,
         gradients,
@@ -138,7 +138,7 @@ def _right_form(answers: Mapping[str, Answer], exercise: Case, tolerance: Tolera
         return None
     forms = [form for form, _ in forms_of(answers[exercise.spec.id].content, exercise.expected.shape)]
     # If there is a whole sequence, a single step beside it is not the answer.
-    forms = [form for form in forms if form.is_whole] or sorted(forms, key=lambda form: bool(form.wrong))
+    forms = [form for form in forms if form.is_complete] or sorted(forms, key=lambda form: bool(form.wrong))
     return next((form for form in forms if _compared(form, answers, exercise, tolerance).close), None)
 
 
@@ -151,7 +151,7 @@ def _compared(form: Form, answers: Mapping[str, Answer], case: Case, tolerance: 
     answer, read = answers[case.spec.id], _read(form, answers, case)
     if read is None:
         return Comparison(close=False, same_shape=False, shape=None)
-    filled = np.where(form.known(answer.content, case.expected.shape), read, case.expected)
+    filled = np.where(form.mask(answer.content, case.expected.shape), read, case.expected)
     # A type with few digits is a matter of form too.
     rounding = 1.01 * ROUNDING.get(answer.output.dtype or "", 0.0)
     return compare(filled, case.expected, atol=tolerance.atol, rtol=tolerance.rtol + rounding)
@@ -184,13 +184,13 @@ def _form(explanation: Explanation | None, answers: Mapping[str, Answer], cases:
         return explanation.form
     contents: dict[str, Content] = {id: answer.content for id, answer in answers.items()}
     forms = (reading.form for reading in readings(contents, {case.spec.id: case.expected.shape for case in cases}))
-    return next((form for form in forms if form.is_whole and form.is_plain), None)
+    return next((form for form in forms if form.is_complete and form.is_plain), None)
 
 
 def _parts_by_probes(execution: Execution, form: Form, answer: Array) -> PartsJudgement:
     """Return what the probes show of the parts of an answer."""
     # An answer that is constant, or changes at every call, earns nothing, whatever the probes say.
-    if not form.is_whole or not np.ptp(answer) or not repeats_itself(execution):
+    if not form.is_complete or not np.ptp(answer) or not repeats_itself(execution):
         return PartsJudgement()
     read = {
         case.spec.id: form.read(answer.content, case.expected.shape)

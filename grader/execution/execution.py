@@ -177,7 +177,7 @@ class Execution:
             return ()
         return tuple(failed for failed in self.statements_failed if failed.type in NOT_IN_MODULE)
 
-    def came(self) -> tuple[bool, bool, bool, int]:
+    def progress(self) -> tuple[bool, bool, bool, int]:
         """Return how far the run got: to a class, a model, known weights, and the number of answers."""
         return (
             self.class_found is not None and self.class_found.found,

@@ -83,20 +83,20 @@ def _after(factor: float, constant: float) -> Suspect:
         f"times {factor:.6g}",
         {"values": lambda y, x: factor * y},
         RECURRENCE,
-        {"factor": _shown(factor), "of": ["answer"]},
+        {"factor": _rounded(factor), "of": ["answer"]},
     )
     moved = Mistake(
         "epsilon_added",
         f"plus {constant:.6g}",
         {AFTER[-1]: lambda y, x: y + constant},
         RECURRENCE,
-        {"value": _shown(constant), "of": ["answer"]},
+        {"value": _rounded(constant), "of": ["answer"]},
     )
     changed = abs(factor - 1.0) > LEAST_CHANGE, abs(constant) > LEAST_CHANGE
     return tuple(mistake for mistake, is_so in zip((scaled, moved), changed, strict=True) if is_so)
 
 
-def _shown(value: float) -> float:
+def _rounded(value: float) -> float:
     return float(f"{value:.4g}")
 
 
@@ -296,7 +296,7 @@ def dropout(cases: Sequence[Case], answers: Mapping[str, Array]) -> tuple[Mistak
     factors = [each[1] for each in found if each is not None]
     if len(factors) < len(cases) or np.ptp(factors) > CLOSE or not any(each[0] for each in found if each is not None):
         return None
-    rate = {"rate": _shown(1.0 - 1.0 / factors[0])} if factors[0] > 1.0 + CLOSE else {}
+    rate = {"rate": _rounded(1.0 - 1.0 / factors[0])} if factors[0] > 1.0 + CLOSE else {}
     return Mistake("dropout_active", "dropout", {}, RECURRENCE, rate), max(
         each[2] for each in found if each is not None
     )

@@ -62,11 +62,11 @@ def marks_on(reading: Reading, findings: Sequence[Finding]) -> list[Mark]:
     named = {mark.code for mark in marks}
     for finding in findings:
         if finding.code not in named:
-            marks += _found(reading, finding)
+            marks += _marks_of_parts(reading, finding)
     return marks
 
 
-def _found(reading: Reading, finding: Finding) -> list[Mark]:
+def _marks_of_parts(reading: Reading, finding: Finding) -> list[Mark]:
     for look in looks_of(finding.code, finding.params):
         found = [part for part in reading.parts if _fits(part, look, finding)]
         lines: dict[tuple[int, int], list[Part]] = {}

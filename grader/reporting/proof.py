@@ -17,10 +17,10 @@ from grader.assignment import Tolerance
 from grader.numerics.explanation import Explanation
 from grader.numerics.forms import PLAIN
 from grader.report.proof.calculation import RIGHT
-from grader.report.proof.step import QUANTITIES, Place, WorkedStep, telling_place
+from grader.report.proof.step import QUANTITIES, Position, WorkedStep, telling_place
 from reference import GATES, Case, lstm_forward
 from reference.definition import LSTM
-from reference.misconceptions import SEEN, Mistake, merged, replay, traced
+from reference.misconceptions import QUANTITIES_OF_STEP, Mistake, merged, replay, traced
 from reference.misconceptions.computation import Moment
 
 Array = NDArray[np.floating]
@@ -65,9 +65,9 @@ def _named(actual: Array, case: Case, explanation: Explanation | None) -> Array 
     return None if np.isnan(named).all() or off.any() else named
 
 
-def _of_keras(case: Case, place: Place) -> dict[str, float]:
+def _of_keras(case: Case, place: Position) -> dict[str, float]:
     trace = lstm_forward(case.x, case.weights)
-    before = Place(place.batch, place.timestep - 1, place.unit)
+    before = Position(place.batch, place.timestep - 1, place.unit)
     states = {"h": trace.h, "c": trace.c}
     found = {f"{name}_before": float(state[before]) if place.timestep else 0.0 for name, state in states.items()}
     found |= {name: float(array[place]) for name, array in (*trace.gates.items(), *states.items())}
@@ -75,7 +75,7 @@ def _of_keras(case: Case, place: Place) -> dict[str, float]:
 
 
 def _compared(
-    keras: dict[str, float], named: Array, actual: Array, case: Case, place: Place, mistakes: Sequence[Mistake]
+    keras: dict[str, float], named: Array, actual: Array, case: Case, place: Position, mistakes: Sequence[Mistake]
 ) -> WorkedStep:
     inside = traced(mistakes, case)
     if not inside:
@@ -98,7 +98,7 @@ def _formulas(mistakes: Sequence[Mistake], numbers: Mapping[str, float]) -> dict
     names = [FORMULA.fullmatch(part) for mistake in mistakes for part in mistake.name.split(", ")]
     named = {found[1]: found[2] for found in names if found}
     changes = merged(mistakes)
-    moment = Moment(**{place: np.asarray(numbers[name]) for name, place in SEEN.items()})
+    moment = Moment(**{place: np.asarray(numbers[name]) for name, place in QUANTITIES_OF_STEP.items()})
     right = {state: float(LSTM.formulas[f"{state}_new"](moment)) for state in SLOTS}
     formulas = {}
     for state, slot in SLOTS.items():
@@ -111,7 +111,7 @@ def _formulas(mistakes: Sequence[Mistake], numbers: Mapping[str, float]) -> dict
 
 
 def _parting(
-    keras: Mapping[str, float], named: Mapping[str, float], inside: Mapping[str, Array], case: Case, place: Place
+    keras: Mapping[str, float], named: Mapping[str, float], inside: Mapping[str, Array], case: Case, place: Position
 ) -> tuple[Begins | None, list[str]]:
     """Find where a step parts from the right one, in the order in which it is computed."""
     trace = lstm_forward(case.x, case.weights)

@@ -184,7 +184,7 @@ class HardCoded(Event):
     sizes: dict[Literal["batch", "units"], Count]
 
 
-class Called(Event):
+class ModelCall(Event):
     """A call of one of the notebook's models; `moment` names the `Weights` that it had.
 
     `reacts`: the change of the answer with other weights, as a share of its largest number, where that was asked.
@@ -209,7 +209,7 @@ class Weights(Event):
     statement: Count
 
 
-class Shown(Event):
+class NotebookOutput(Event):
     """An output of the notebook, or a number that it bound to a name."""
 
     event: Literal["shown"]
@@ -241,9 +241,9 @@ AnyEvent = Annotated[
     | Gradients
     | Raised
     | HardCoded
-    | Called
+    | ModelCall
     | Weights
-    | Shown
+    | NotebookOutput
     | Done,
     Field(discriminator="event"),
 ]

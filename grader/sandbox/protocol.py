@@ -24,7 +24,6 @@ from pydantic import TypeAdapter, ValidationError
 from grader.errors import RunnerOutputForged, RunnerOutputInvalid
 from grader.sandbox.events import (
     AnyEvent,
-    Called,
     CaseOutput,
     ClassFound,
     Constructed,
@@ -33,11 +32,12 @@ from grader.sandbox.events import (
     Event,
     Gradients,
     HardCoded,
+    ModelCall,
+    NotebookOutput,
     Parts,
     Phase,
     Raised,
     Reach,
-    Shown,
     StatementFailed,
     Trial,
     Weights,
@@ -75,9 +75,9 @@ MAX_EVENTS: dict[type[Event], int] = {
     Gradients: 20,
     Raised: 100,
     HardCoded: 1,
-    Called: 400,
+    ModelCall: 400,
     Weights: 16,
-    Shown: 400,
+    NotebookOutput: 400,
     Done: 1,
 }
 MAX_FRAMES = sum(MAX_EVENTS.values())

@@ -176,9 +176,9 @@ class Zygote:
             with self._send_lock:
                 socket.send_fds(self._control, [json.dumps(order).encode()], fds)
         except OSError as exc:
-            raise self._lost(f"is gone: {exc}") from exc
+            raise self._run_lost(f"is gone: {exc}") from exc
 
-    def _lost(self, what: str) -> RunLost:
+    def _run_lost(self, what: str) -> RunLost:
         """Make the exception for a lost run."""
         # A dying process is silent a moment before it counts as dead; the next try must not meet it again.
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -212,11 +212,11 @@ class Zygote:
                 if verdict_in and not events:
                     break
                 if not self.alive and not events:
-                    raise self._lost("died during a run")
+                    raise self._run_lost("died during a run")
                 heard = any(key.data == "status" for key, _ in events)
                 if not (verdict_in or pulse.beats(heard) or _readable(readers["status"])):
                     self._kill()
-                    raise self._lost("does not answer")
+                    raise self._run_lost("does not answer")
                 looks += 1
                 before = sum(seen.values())
                 for key, _ in events:
@@ -239,7 +239,7 @@ class Zygote:
                 if ended is not None and not verdict_in and time.monotonic() - ended > ENDING_SECONDS:
                     self._send({"kill": run_id, "reason": ENDED}, [])
         if not kept["status"].strip():
-            raise self._lost("gave no verdict on a run")
+            raise self._run_lost("gave no verdict on a run")
         verdict = json.loads(kept["status"])
         # Any code can end with that exit code. But the runner speaks only once the wall is closed.
         refused = verdict.pop("refused")
@@ -250,7 +250,7 @@ class Zygote:
                 f"{bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}"
             )
         if refused and not kept["result"]:
-            raise self._lost(f"could not close the box: {bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}")
+            raise self._run_lost(f"could not close the box: {bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}")
         self._failures = 0
         if verdict["killed_for"] == ENDED:
             verdict |= {"killed_for": None, "exit_code": 0}

@@ -59,13 +59,13 @@ def replay(mistakes: Sequence[Mistake], case: Case, dtype: type[np.floating] = n
 
 
 #: Names of what a step computes from and gives, and where a `Moment` has them. ``h`` and ``c`` are the new ones.
-SEEN = {
+QUANTITIES_OF_STEP = {
     "c_before": "c", "h_before": "h", "i": "i", "f": "f", "g": "g", "o": "o", "c": "c_new", "h": "h_new",
 }  # fmt: skip
 
 
 def traced(mistakes: Sequence[Mistake], case: Case) -> dict[str, Array]:
-    """Return what a model with these mistakes computes in every step, under the names of `SEEN`.
+    """Return what a model with these mistakes computes in every step, under the names of `QUANTITIES_OF_STEP`.
 
     Returns:
         Arrays ``(batch, timesteps, units)``. None at all for another kind of cell, and for a loop over something
@@ -78,4 +78,7 @@ def traced(mistakes: Sequence[Mistake], case: Case) -> dict[str, Array]:
         forward([Inputs.of(case).changed(changes)], [changes], watch=moments.append)
     if len(moments) != case.spec.timesteps or moments[0].h_new.shape[1:] != case.expected[:, 0].shape:
         return {}
-    return {name: np.stack([getattr(moment, place)[0] for moment in moments], axis=1) for name, place in SEEN.items()}
+    return {
+        name: np.stack([getattr(moment, place)[0] for moment in moments], axis=1)
+        for name, place in QUANTITIES_OF_STEP.items()
+    }

@@ -19,7 +19,7 @@ from grader.report.numbers import number, true_minus
 from grader.report.proof.calculation import RIGHT, SYMBOLS, calculation
 from grader.report.proof.cells import Cells, map_of
 from grader.report.proof.curve import Curve, draw
-from grader.report.proof.step import Place, WorkedStep, telling_place
+from grader.report.proof.step import Position, WorkedStep, telling_place
 
 Array = NDArray[np.floating]
 
@@ -69,7 +69,7 @@ class Proof:
 
     case: str
     category: str
-    place: Place
+    place: Position
     curve: Curve
     title: str
     text: str
@@ -110,10 +110,10 @@ def _proofs(report: Mapping[str, Any], language: str, stored: Mapping[str, bytes
         yield _proof(case, arrays, place, _Words(language, mistakes))
 
 
-def _proof(case: Mapping[str, Any], arrays: CaseArrays, place: Place, words: _Words) -> Proof:
+def _proof(case: Mapping[str, Any], arrays: CaseArrays, place: Position, words: _Words) -> Proof:
     keras, yours = arrays.expected[place.batch, :, place.unit], arrays.actual[place.batch, :, place.unit]
     named = None if arrays.named is None else arrays.named[place.batch, :, place.unit]
-    lines = [_written(line, words.language) for line in (keras, yours, named)]
+    lines = [_column(line, words.language) for line in (keras, yours, named)]
     rows = zip(range(len(keras)), *lines, strict=False)
     tolerance = {"atol": case["atol"], "rtol": case["rtol"]}
     return Proof(
@@ -132,7 +132,7 @@ def _proof(case: Mapping[str, Any], arrays: CaseArrays, place: Place, words: _Wo
     )
 
 
-def _written(line: Array | None, language: str) -> Iterator[str | None]:
+def _column(line: Array | None, language: str) -> Iterator[str | None]:
     if line is None:
         return itertools.repeat(None)
     return iter([_fixed(value, language, FEWEST_DECIMALS) for value in line[:MOST_ROWS].tolist()])
@@ -158,7 +158,7 @@ class _Words:
         return self(id, count=self.mistakes, **params)
 
 
-def _curve_text(words: _Words, arrays: CaseArrays, place: Place, *, atol: float, rtol: float) -> Iterator[str]:
+def _curve_text(words: _Words, arrays: CaseArrays, place: Position, *, atol: float, rtol: float) -> Iterator[str]:
     keras = arrays.expected[place.batch, :, place.unit].astype(np.float64)
     yours = arrays.actual[place.batch, :, place.unit].astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -179,12 +179,12 @@ def _curve_text(words: _Words, arrays: CaseArrays, place: Place, *, atol: float,
         yield words.of_named("curve_named", largest=float(left[np.isfinite(left)].max(initial=0.0)))
 
 
-def _work(words: _Words, arrays: CaseArrays, place: Place) -> Work:
+def _work(words: _Words, arrays: CaseArrays, place: Position) -> Work:
     # Older artefacts have no step, and of it show what there is.
     step = arrays.step or WorkedStep(
         **place._asdict(), keras={"h": float(arrays.expected[place])}, actual=float(arrays.actual[place])
     )
-    shown = _Shown(step, words.language)
+    shown = _Formatter(step, words.language)
     return Work(
         tuple(_sentences(words, step, shown)),
         tuple(_rows(words, step, shown)),
@@ -194,7 +194,7 @@ def _work(words: _Words, arrays: CaseArrays, place: Place) -> Work:
     )
 
 
-class _Shown:
+class _Formatter:
     """Writes the numbers of a step, all with the same decimals."""
 
     def __init__(self, step: WorkedStep, language: str) -> None:
@@ -215,7 +215,7 @@ class _Shown:
         return _fixed(value, self._language, self._decimals)
 
 
-def _sentences(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[str]:
+def _sentences(words: _Words, step: WorkedStep, shown: _Formatter) -> Iterator[str]:
     yield words("place", **step.place._asdict())
     if step.named is not None and step.begins is not None:
         begins = "start" if step.begins == "before" and step.timestep == 0 else step.begins
@@ -227,7 +227,7 @@ def _sentences(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[str]:
         yield words("result_alone" if len(step.keras) > 1 else "result", **result)
 
 
-def _rows(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[Row]:
+def _rows(words: _Words, step: WorkedStep, shown: _Formatter) -> Iterator[Row]:
     named = step.named or {}
     for name, keras in step.keras.items():
         # What is returned is h, except where a mistake returns something else.
@@ -239,7 +239,7 @@ def _rows(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[Row]:
         yield Row(symbol, words(f"quantity_{name}"), shown(keras), other, is_wrong)
 
 
-def _calculations(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[tuple[str, str]]:
+def _calculations(words: _Words, step: WorkedStep, shown: _Formatter) -> Iterator[tuple[str, str]]:
     if len(step.keras) == 1:
         return
     for state in ("c", "h"):
