@@ -79,7 +79,7 @@ cli.add_typer(report_cli, name="report", rich_help_panel=DOCUMENTS)
 
 FormatName = StrEnum("FormatName", list(FORMATS))  # type: ignore[misc]
 TEXT = FormatName("text")
-# Others would name files that nobody has kept.
+# Other formats would name files that are not kept.
 SHOWS_SOURCE = frozenset({"html", "junit", "text"})
 
 
@@ -89,7 +89,7 @@ class DiffFormat(StrEnum):
 
 
 class Sentences(logging.Formatter):
-    """Lines of the log with a traceback only below what nobody foresaw."""
+    """Log lines, with a traceback only for unexpected errors."""
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 the name is logging's
         failure = ei[1]
@@ -142,7 +142,7 @@ def grade_command(
 ) -> None:
     """Grade one file and print the report.
 
-    The numbers that it is asked are drawn anew each time; the seed printed on standard error has them asked again.
+    The numbers that it is asked are drawn anew each time; --seed with the seed printed on standard error repeats them.
 
     Exit codes: 0 graded, 1 below --fail-under, 2 wrong usage, 3 we failed (there is no grade).
     """

@@ -41,7 +41,7 @@ def grade(
     """Grade one submission.
 
     Args:
-        seed: of all numbers that are asked, `reference.SEED_BYTES` of them; the same one gives the same grade, and
+        seed: decides all numbers that are asked, `reference.SEED_BYTES` long; the same seed gives the same grade, and
             whoever knows it knows the answers.
         artefacts: takes what is too large for a report: arrays for pictures, the source; None: nothing is kept.
         progress: called with ``reading``, ``reference``, ``running``, ``running_keras2``, ``notebook``,

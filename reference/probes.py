@@ -247,7 +247,8 @@ class _Observed:
         # A large c that no gate changes is there in the next step as it was: seen where i and g made it and o shows it.
         kept = _close(self._at(("c kept", 2)) - self._nothing, self._expected(("c kept", 2)), TOLERANCE)
         passes_c = kept or not hidden or not {"i", "g", "o"} <= found
-        # Where h is nothing although c is kept and the output gate is open, every look goes through what is wrong.
+        # Where h is nothing although c is kept and the output gate is open, every measurement passes through the
+        # mistake.
         heard = heard and not (hidden and self._same(("c kept", 2), ("i", 0)))
         # Without a gate that hears h, equal numbers in the right places would do.
         if passes_c and heard and self._carries(found):

@@ -97,7 +97,7 @@ def answer_with_keras(cases: Sequence[Case], *, gpu: Mapping[str, str] | None = 
 
 def _run_keras(
     arguments: Sequence[str],
-    given: bytes,
+    stdin: bytes,
     gpu: Mapping[str, str] | None = None,
     started: Started = lambda process: None,
 ) -> dict[str, Float32Array]:
@@ -125,7 +125,7 @@ def _run_keras(
             ) as process:
                 started(process)
                 try:
-                    arrays, printed = process.communicate(given, BUILD_TIMEOUT_SECONDS)
+                    arrays, printed = process.communicate(stdin, BUILD_TIMEOUT_SECONDS)
                 except BaseException:
                     process.kill()
                     raise

@@ -48,8 +48,8 @@ class StudentFile:
     """One file to grade.
 
     Attributes:
-        path: its place, for people; unique.
-        read: returns its first bytes, as many as asked for; raises `Unreadable`.
+        path: shown to people, and unique.
+        read: takes a number of bytes and returns the file's first ones; raises `Unreadable`.
     """
 
     path: str
@@ -101,7 +101,7 @@ def _natural(file: _File) -> list[tuple[int, int, str]]:
 def _in_folder(folder: Path, stack: contextlib.ExitStack) -> Iterator[_File]:
     for path in folder.rglob("*"):
         parts = tuple(map(readable_name, path.relative_to(folder).parts))
-        # Links are not followed: their targets are nobody's submission.
+        # Links are not followed: their targets are not submissions.
         if is_leftover(parts) or any(part.is_symlink() for part in (path, *path.parents[: len(parts) - 1])):
             continue
         if path.is_file():
@@ -178,7 +178,7 @@ def _unreadable_file(parts: tuple[str, ...], reason: Unreadable) -> _File:
 
 
 def _students(files: Sequence[_File], prefix: str, *, alone: bool) -> Iterator[StudentFile]:
-    """Find the owner of each file, and leave out files that are nobody's answer."""
+    """Find the owner of each file, and leave out files that are not answers."""
     from_canvas = _canvas_folders(files)
     groups: dict[Student, list[tuple[_File, str]]] = {}
     for file in files:
@@ -240,7 +240,7 @@ def _canvas_folders(files: Iterable[_File]) -> set[tuple[str, ...]]:
 
 
 def _owner(file: _File, from_canvas: set[tuple[str, ...]]) -> tuple[Student, str, int]:
-    """Return a file's owner, the owner's name for it, and the number of folders and archives above the telling name."""
+    """Return a file's owner, the owner's name for it, and how many folders and archives lie above the owner's."""
     parts = file.parts
     filename = parts[-1]
     for number, part in enumerate(parts):

@@ -67,7 +67,7 @@ def batch_command(
     """Grade a whole course: a folder, files, or an archive.
 
     The archive is the "download all" of Moodle or Canvas. One bad file never stops the rest. All are asked the same
-    numbers, drawn anew each time; the seed printed on standard error has them asked again.
+    numbers, drawn anew each time; --seed with the seed printed on standard error repeats them.
 
     Exit codes: 0 graded, 1 one is below --fail-under, 2 wrong usage, 3 one has no grade (unreadable, or we failed).
     """

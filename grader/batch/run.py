@@ -19,7 +19,7 @@ from grader.submission import Submission
 
 logger = logging.getLogger(__name__)
 
-# Reports contain megabytes of output: at most this many per slot wait for a slow one before them.
+# Reports contain megabytes of output: at most this many per slot wait for a slow one ahead of them.
 AHEAD = 4
 
 
@@ -132,7 +132,7 @@ def with_equal_code(rows: Iterable[Row]) -> Iterator[Row]:
 
 
 def best_rows(rows: Iterable[Row]) -> list[Row]:
-    """Return one row per student, the one with the most points, the first of equals. In the order of the students."""
+    """Return one row per student, in the order of the students: the one with the most points, or the first of them."""
     best: dict[tuple[str | None, str], Row] = {}
     for row in rows:
         key = _student_of(row)

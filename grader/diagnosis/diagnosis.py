@@ -81,7 +81,7 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         return
     problem = structural_problem(execution, reading)
     odd_call = any(homoglyph.looks_like == "call" for homoglyph in reading.homoglyphs)
-    # A layer is stopped by something else, which is said first.
+    # A layer is stopped by something else, which is reported first.
     is_layer = problem is not None and problem.params.get("variant") == "layer_stopped"
     if problem is not None and not is_layer and not (problem.code == "no_call_method" and odd_call):
         yield Diagnosis.exact(problem)
@@ -112,7 +112,7 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         return
     comparison = evidence.comparison(exercise.id)
     if reading.homoglyphs and not comparison.close:
-        return  # the name took something else than was meant: every other sign follows from that
+        return  # the name stands for something unintended: every other sign follows from that
     if answer.output.global_name is not None and not comparison.close:
         yield Diagnosis.exact(Finding.of("returns_global", name=answer.output.global_name))
     expected = exercise.batch, exercise.timesteps, exercise.units
@@ -166,7 +166,7 @@ def _follows(raised: Raised, problem: Finding | None, reading: Reading) -> bool:
     """Return whether an exception is a consequence of a reported problem.
 
     If something is wrong with the class itself, Keras fails on it outside the student's lines. A name with a foreign
-    letter is a name that does not exist, or one that keeps what its twin is asked for.
+    letter does not exist, or holds the value that its look-alike is asked for.
     """
     odd = {name for homoglyph in reading.homoglyphs for name in (homoglyph.name, homoglyph.looks_like)}
     if any(f"'{name}'" in raised.message for name in odd):

@@ -42,8 +42,8 @@ NOT_INDENTED = re.compile(r"^[^\s#)\]}]", re.MULTILINE)
 NO_ATTRIBUTE = re.compile(r"'?([\w.]*)'? (?:object )?has no attribute '(\w+)'")
 #: Types of objects that students ask for attributes of other objects -> the matching advice.
 OTHER_OBJECTS = {"int": "number", "float": "number", "NoneType": "none", "list": "list", "tuple": "list"}
-# A method and its class, where it gets more arguments than it has parameters. A function in a method is none; Keras
-# binds the arguments of `call` without naming it.
+# A method and its class, when it gets more arguments than it has parameters. A function inside a method does not match;
+# Keras binds the arguments of `call` without naming it.
 TOO_MANY = re.compile(
     r"\b(?:(\w+)\.)?(?<!<locals>\.)(\w+)\(\) takes \d+ positional arguments? but|(too many positional arguments)$"
 )

@@ -37,7 +37,7 @@ MOST_WORDS = 5000
 
 
 class _Block(NamedTuple):
-    """A class or a function; `owner` is the class that a method is one of."""
+    """A class or a function; `owner` is the class of a method."""
 
     name: str
     owner: str | None

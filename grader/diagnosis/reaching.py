@@ -24,8 +24,8 @@ NEVER_NEEDED = frozenset({"frame_walk", "gc_reference"})
 OF_THE_GRADER = frozenset({"result_pipe", "grader_module"})
 #: Keras' own recurrent code, written into the submission. The teacher decides who may copy it.
 COPIED = "copied_source"
-# Logging reads a caller's name and line, and helpers that print a variable's name read the caller's variables. It is
-# different to look into frames further up, or at objects that only the grader has.
+# Logging reads a caller's name and line, and helpers that print a variable's name read the caller's variables. Looking
+# into frames further up, or at objects that only the grader has, is different.
 INTO_FRAMES = re.compile(r"\bf_(?:locals|globals)\b")
 FURTHER_UP = re.compile(
     r"\bf_back\s*\.\s*f_back\b|\b(\w+)\s*=\s*\1\.f_back\b|\b_getframe\(\s*[2-9]|['\"](?:f_back|self)['\"]"

@@ -30,15 +30,15 @@ class Understanding:
     """The meaning of a run's numbers.
 
     Args:
-        comparisons: of the answers as they are, by case.
+        comparisons: case id -> the comparison of the answer as it is.
         gradients: None where there are none, or where those of a right answer came without numbers.
         backpropagation: the comparison of a right answer's gradients.
         form: the form of answers that are not one tensor of the right shape; None: they cannot be read.
         as_read: the comparisons of the available numbers, read in that form.
         explanation: the known mistakes that give the numbers of a wrong answer.
         right_parts: the parts of a wrong answer to the exercise's own case that are still right.
-        by_probes: of an unexplained one, what the probes show of its parts.
-        repair: of unexplained answers, as `grader.numerics.repairs.repair` returns it.
+        by_probes: evidence from the probes about the parts of an unexplained answer.
+        repair: the repair of unexplained answers, as `grader.numerics.repairs.repair` returns it.
     """
 
     comparisons: Mapping[str, Comparison]
@@ -57,7 +57,7 @@ class Understanding:
 
 
 def understand(execution: Execution, table_of: Callable[[Case], Table], tolerance: Tolerance) -> Understanding:
-    """Compare the numbers, and explain those that are wrong and the student's own."""
+    """Compare the numbers, and explain the wrong ones that the student's own code computed."""
     cases = execution.cases
     comparisons = {
         case.spec.id: answer.compared(case, tolerance) if (answer := execution.answers.get(case.spec.id)) else NO_ANSWER
@@ -79,7 +79,7 @@ def understand(execution: Execution, table_of: Callable[[Case], Table], toleranc
     exercise, twin = cases[0].spec.id, execution.twin
     right_parts: frozenset[str] = frozenset()
     by_probes = None
-    # Published numbers show nothing that numbers which nobody knows do not show as well.
+    # Published numbers show nothing that secret numbers do not show as well.
     if comparisons[exercise].close or exercise not in numbers:
         pass
     elif as_read[exercise].close:

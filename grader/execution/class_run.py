@@ -18,7 +18,7 @@ T = TypeVar("T", bound=Event)
 
 @dataclass(frozen=True)
 class ClassRun:
-    """The events of one child that ran the class. Names of questions are ids of cases in here."""
+    """The events of one child that ran the class. Questions are named by the ids of their cases here."""
 
     outcome: Outcome
     complete: bool = False

@@ -1,4 +1,4 @@
-"""The course of a submission's run under one generation of Keras, without any judgement on it."""
+"""The record of a submission's run under one generation of Keras, without any judgement."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class Execution:
 
     @property
     def roles_from(self) -> Literal["names", "numbers"] | None:
-        """Return what told which weight is which."""
+        """Return the kind of evidence that tells which weight is which."""
         if self.roles.candidate is not None:
             return "numbers" if self.roles.proven else None
         return self.parts.evidence if self.parts else None

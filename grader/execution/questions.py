@@ -26,7 +26,7 @@ from reference import Case, draw, has_table, probes, random_for, search_case
 from reference.edges import edge_cases
 
 SIZES = ("batch", "timesteps", "features", "units")
-# The exercise's twin has no more: each costs a right answer a millisecond.
+# Most steps of the exercise's twin: each costs a right answer a millisecond.
 MOST_STEPS = 6
 EventArrays = tuple[Any, Arrays]
 
@@ -90,8 +90,8 @@ class Questions:
         in_order: the questions in the order in which they are asked.
         probes: asked afterwards, for partial points.
         cases: the cases that answers are compared with, the assignment's own first and in its order.
-        others: those of other numbers, which may come between two equal questions.
-        edges: those of `reference.edges`.
+        others: cases with other numbers, which may come between two equal questions.
+        edges: the cases of `reference.edges`.
         factors: names of the questions that gradients may be taken of -> the factors of the answer.
     """
 
@@ -164,7 +164,7 @@ class Examiner:
     Args:
         published: the assignment's cases, with the answers of Keras; the exercise's own first.
         seed: the attempt's.
-        generation: of Keras; each is asked its own numbers, for the other one's may have been passed on.
+        generation: the Keras generation; each gets its own numbers, because the other one's may have leaked.
         long_gradients: take gradients of the exercise's own case instead of the smallest one.
     """
 
@@ -192,7 +192,7 @@ class Examiner:
         """Draw a case for the exercise's own layer, on a few steps, whose number nobody knows either."""
         spec = self.exercise.spec
         sizes = {spec.batch, spec.features, spec.units}
-        # Even where those of the exercise are: a loop over every second step gives as many as there are, or one more.
+        # As even or odd as the exercise's: a loop over every second step gives half as many, or one more.
         steps = [n for n in range(spec.timesteps - 2, 2, -2) if n not in sizes and n <= MOST_STEPS]
         random = self._random("twin")
         taken = int(random.choice(steps)) if steps else spec.timesteps
@@ -255,7 +255,7 @@ class Examiner:
 
 
 def _renamed(case: Case, ending: str) -> Case:
-    # No assignment's case is called like this.
+    # No case of an assignment has such an id.
     return replace(case, spec=replace(case.spec, id=f"{case.spec.id}-{ending}", visibility="hidden"))
 
 

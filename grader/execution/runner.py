@@ -189,10 +189,10 @@ class Runner:
         first, second = (found.get(examiner.smallest.spec.id) for found in (answers, run.repeats))
         is_changing = bool(first and second and not first.repeats(second))
         is_doubtful = is_right and not self._close(twin, answers)
-        # A state that is kept wears off in many steps only.
+        # A kept state wears off only over many steps.
         if is_doubtful or tells_less(twin, exercise, answers) or (is_changing and not is_right):
             counterparts.append((exercise, examiner.long_twin()))
-        # Questions that a limit cut off say nothing of the answers before.
+        # Questions that a limit cut off say nothing about earlier answers.
         was_asked = run.complete or examiner.other.spec.id in answers_of_others
         if was_asked and self._close(examiner.smallest, answers) and not self._close(examiner.other, answers_of_others):
             counterparts.append((examiner.smallest, examiner.other))

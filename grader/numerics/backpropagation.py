@@ -42,7 +42,7 @@ class Backpropagation:
 def factors(case: Case, random: np.random.Generator) -> Array:
     """Draw the factors for a case's answer, in its shape. In the first row only the last step counts.
 
-    Nobody can know them before: they make the gradients of published numbers other ones for each attempt.
+    They are secret, so that even published numbers have other gradients in each attempt.
     """
     drawn = random.uniform(0.5, 1.5, case.expected.shape) * random.choice([-1, 1], case.expected.shape)
     drawn[0, :-1] = 0

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from grader.numerics.fitting import dropout, fitted, started_anew
 from grader.numerics.forms import PLAIN, Content, Form, readings
 from grader.numerics.gate_fitting import suspects
-from grader.numerics.shown_parts import parts_used
+from grader.numerics.visible_parts import parts_used
 from reference import Case, has_table, lstm_forward, search_case
 from reference.cases import EDGE
 from reference.misconceptions import PARTS, RECURRENCE, Mistake, Table, bank, build_table, replay
@@ -261,7 +261,7 @@ def explain_changing(
     found = dropout(own_cases, arrays)
     if found is not None:
         mistake, residual = found
-        return Explanation((mistake,), residual, _parts_left_right((mistake,)), form=form, cases=_ids(case_answers))
+        return Explanation((mistake,), residual, _unspoiled_parts((mistake,)), form=form, cases=_ids(case_answers))
     again = {
         case.spec.id: array
         for case in own_cases
@@ -356,7 +356,7 @@ def _confirmed(
     also = sorted({mistake.code for _, others in matching for mistake in others} - codes)
     used = parts_used(mistakes, case_answers[0].case)
     parts = (
-        max((_parts_left_right(others) & parts_used(others, case_answers[0].case) for _, others in matching), key=len)
+        max((_unspoiled_parts(others) & parts_used(others, case_answers[0].case) for _, others in matching), key=len)
         & used
     )
     return Explanation(mistakes, residual, parts, tuple(also), cases=_ids(case_answers))
@@ -372,7 +372,7 @@ def _hears_its_weights(mistakes: Sequence[Mistake], case: Case) -> bool:
     return not np.array_equal(replay(mistakes, case), replay(mistakes, other), equal_nan=True)
 
 
-def _parts_left_right(mistakes: Sequence[Mistake]) -> frozenset[str]:
+def _unspoiled_parts(mistakes: Sequence[Mistake]) -> frozenset[str]:
     return frozenset(PARTS).difference(*(mistake.wrong for mistake in mistakes))
 
 

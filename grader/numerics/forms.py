@@ -1,4 +1,4 @@
-"""Answers in a form that was not asked for, read as they were meant.
+"""Answers in an unexpected form, read as they were intended.
 
 The exercise asks for one tensor ``(batch, timesteps, units)``. An answer may have its axes in another order, an axis
 too many or fewer steps. It may be a container that holds the sequence, or its steps one by one. The form is a mistake

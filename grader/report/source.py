@@ -1,6 +1,6 @@
 """The student's source as a report keeps it: an artefact that holds lines and the kinds of their tokens.
 
-The limited reader child makes lines and tokens (`grader/runner/reader/shown_lines.py`). Here their form and their size
+The limited reader child makes lines and tokens (`grader/runner/reader/source_lines.py`). Here their form and their size
 are checked, on the way into a report and on the way out.
 """
 

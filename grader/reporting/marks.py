@@ -112,8 +112,8 @@ def _mark(code: str, parts: Sequence[Part], is_certain: bool) -> Mark:
 def source_of(reading: Reading, marks: Sequence[Mark], places: Places, artefacts: Sink | None) -> Source:
     """Return the places of the marks, and store the source."""
     name = None
-    if artefacts is not None and reading.shown:
-        name, content = pack(reading.shown)
+    if artefacts is not None and reading.source_cells:
+        name, content = pack(reading.source_cells)
         artefacts(name, content)
     return Source(artefact=name, places=[_place(mark, places) for mark in marks[:MOST_MARKS]])
 

@@ -48,13 +48,13 @@ def proof_of(
     if place is None:
         return None, None
     keras = _of_keras(case, place)
-    named = _named(actual, case, explanation)
+    named = _mistaken_answer(actual, case, explanation)
     if named is None or explanation is None:
         return None, WorkedStep(**place._asdict(), keras=keras, actual=float(actual[place]))
     return named, _compared(keras, named, actual, case, place, explanation.mistakes)
 
 
-def _named(actual: Array, case: Case, explanation: Explanation | None) -> Array | None:
+def _mistaken_answer(actual: Array, case: Case, explanation: Explanation | None) -> Array | None:
     if explanation is None or not explanation.mistakes or explanation.form != PLAIN:
         return None
     named = replay(explanation.mistakes, case)
@@ -81,7 +81,7 @@ def _compared(
     if not inside:
         return WorkedStep(**place._asdict(), keras=keras, actual=float(actual[place]))
     numbers = {name: float(array[place]) for name, array in inside.items()} | {"answer": float(named[place])}
-    begins, wrong = _parting(keras, numbers, inside, case, place)
+    begins, wrong = _first_difference(keras, numbers, inside, case, place)
     return WorkedStep(
         **place._asdict(),
         keras=keras,
@@ -110,7 +110,7 @@ def _formulas(mistakes: Sequence[Mistake], numbers: Mapping[str, float]) -> dict
     return formulas
 
 
-def _parting(
+def _first_difference(
     keras: Mapping[str, float], named: Mapping[str, float], inside: Mapping[str, Array], case: Case, place: Position
 ) -> tuple[Begins | None, list[str]]:
     """Find where a step parts from the right one, in the order in which it is computed."""

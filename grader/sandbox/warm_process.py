@@ -38,8 +38,8 @@ MOST_FAILURES = 3
 READ_SIZE = 65536
 # A run is over after its last answer. This is its time to say more; it counts against the run.
 ENDING_SECONDS = 1.0
-# A run that says little at a time wakes us each time, so after this many times we let it gather. A pipe holds more than
-# comes meanwhile, and the run waits for nothing.
+# A run that writes in small pieces wakes us for each, so after this many we let them gather. A pipe holds more than
+# comes meanwhile, so the run never waits.
 FREE_LOOKS = 500
 GATHERING_SECONDS = 0.01
 LITTLE = 16384
@@ -200,7 +200,7 @@ class Zygote:
         frames = protocol.Frames(protocol.READING if self.kind is Kind.READER else protocol.EVENTS)
         pulse = Pulse(self.pid)
         flooded = False
-        ended: float | None = None
+        ended_at: float | None = None
         looks = 0
         with selectors.DefaultSelector() as selector:
             for pipe, fd in readers.items():
@@ -208,7 +208,7 @@ class Zygote:
             # A grandchild may hold the log pipes open: the verdict is the end, and the pipes are then read as they are.
             verdict_in = False
             while selector.get_map():
-                events = selector.select(0 if verdict_in else 1.0 if ended is None else ENDING_SECONDS)
+                events = selector.select(0 if verdict_in else 1.0 if ended_at is None else ENDING_SECONDS)
                 if verdict_in and not events:
                     break
                 if not self.alive and not events:
@@ -228,15 +228,15 @@ class Zygote:
                         continue
                     seen[name] += len(chunk)
                     kept[name] += chunk[: max(0, caps[name] - len(kept[name]))]
-                    if name == "result" and ended is None and _has_ended(frames, kept["result"]):
-                        ended = time.monotonic()
+                    if name == "result" and ended_at is None and _has_ended(frames, kept["result"]):
+                        ended_at = time.monotonic()
                     limit = limits.result_bytes if name == "result" else limits.flood_bytes
                     if seen[name] > limit and not flooded:
                         flooded = True
                         self._send({"kill": run_id, "reason": "output"}, [])
                 if looks > FREE_LOOKS and not verdict_in and sum(seen.values()) - before < LITTLE:
                     time.sleep(GATHERING_SECONDS)
-                if ended is not None and not verdict_in and time.monotonic() - ended > ENDING_SECONDS:
+                if ended_at is not None and not verdict_in and time.monotonic() - ended_at > ENDING_SECONDS:
                     self._send({"kill": run_id, "reason": ENDED}, [])
         if not kept["status"].strip():
             raise self._run_lost("gave no verdict on a run")

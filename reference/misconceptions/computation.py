@@ -180,7 +180,7 @@ class _Choices:
             result[index] = chosen(choice, index)
         return result
 
-    def made(self, slot: str) -> bool:
+    def any_makes(self, slot: str) -> bool:
         return slot in self._groups
 
     def common(self, slot: str) -> Any:
@@ -284,7 +284,7 @@ class _Step:
 
         c_new = apply("update", lambda: LSTM.formulas["c_new"](moment), chosen)
         moment.c_new = apply("keep", lambda: c_new, lambda choice, index: choice(c_new[index]))
-        if self._choices.made("late_output"):
+        if self._choices.any_makes("late_output"):
             late_h = apply("late_output", lambda: h, lambda late, index: late(moment.of(index))[0])
             late_c = apply("late_output", lambda: c, lambda late, index: late(moment.of(index))[1])
             moment.o = self._gate("o", z, late_h @ self.recurrent, late_h, late_c)

@@ -19,7 +19,7 @@ from box_requests import Kind, UploadRequest
 from frames import frame, read_request
 from lockdown import RESULT, Wall
 
-from reader import shown_lines
+from reader import source_lines
 from reader.facts import review
 from reader.facts.call_effects import only_computes
 from reader.facts.class_facts import global_x, kind_of_class, near_class
@@ -30,7 +30,7 @@ from reader.module_text import CLASS_TEXT, Module, code_cell, notebook_code, und
 from reader.parts.finding import parts
 from reader.plan.statement_plan import Plan
 from reader.plan.statement_rules import CLASS, Statement
-from reader.shown_lines import shown_cells
+from reader.source_lines import source_cells
 from reader.text.decoding import INVISIBLE_SPACE, Unreadable, binary_kind, decode, is_html, is_link
 from reader.text.notebook_cells import looks_like_notebook
 from reader.use_plan import find_uses
@@ -46,7 +46,7 @@ def preload(_kind: Kind, _wall: Wall) -> dict[str, str]:
     """Import and warm everything that reading uses. Called in the warm process that forks for every upload."""
     notebook = {"cells": [{"cell_type": "code", "source": "%time x = 1\n!ls\nx?"}]}
     read(json.dumps(notebook).encode(), "warm.ipynb", {})
-    shown_lines.warm_up()
+    source_lines.warm_up()
     return {"ipython": version("ipython")}
 
 
@@ -64,13 +64,13 @@ def answers(content: bytes, filename: str, canonical: dict[str, int]) -> Iterato
     """Yield the facts about an upload, as `read` returns them, then its source for showing it.
 
     The second answer is a courtesy: a grade does not depend on it, and it is left out where anything stands in its way.
-    Its keys: ``cells``, as `shown_lines.shown_cells` returns them, and ``parts``, as `parts.finding.parts` does.
+    Its keys: ``cells``, as `source_lines.source_cells` returns them, and ``parts``, as `parts.finding.parts` does.
     """
     result, module = _understood(content, filename, canonical)
     yield result
     if module is not None:
         with contextlib.suppress(Exception):
-            source: Result = {"cells": shown_cells(module), "parts": []}
+            source: Result = {"cells": source_cells(module), "parts": []}
             # Code that cannot be followed is still shown.
             with contextlib.suppress(Exception):
                 source["parts"] = parts(module.plan)

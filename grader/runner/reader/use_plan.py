@@ -118,7 +118,7 @@ class _Finder:
     def _shows(statement: Statement) -> bool:
         if isinstance(statement.node, ast.Expr):
             return not isinstance(statement.node.value, ast.Constant) or statement.node.value.value not in (None, ...)
-        return not SHOWS.isdisjoint(statement.called) or isinstance(statement.node, ast.Assert)
+        return not SHOWS.isdisjoint(statement.called_functions) or isinstance(statement.node, ast.Assert)
 
     def use(self, index: int) -> Use:
         nodes = list(self._nodes(self._plan.statements[index]))

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-MAX_SHOWN = 400
+MAX_OUTPUTS = 400
 MAX_VALUES = 32
 MAX_TEXT = 500
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
@@ -83,16 +83,16 @@ class OutputRecorder:
 
     def __init__(self, record: Record) -> None:
         self._record = record
-        self._left = MAX_SHOWN
+        self._remaining = MAX_OUTPUTS
         self.statement = 0
         self.quiet = False
         self._print = builtins.print
         self._printing_now = False
 
     def note(self, via: str, value: Any) -> None:
-        if self.quiet or self._left <= 0:
+        if self.quiet or self._remaining <= 0:
             return
-        self._left -= 1
+        self._remaining -= 1
         self._record(statement=self.statement, via=via, **numbers_of(value))
 
     def listen(self, names: dict[str, Any]) -> None:

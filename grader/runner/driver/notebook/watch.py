@@ -70,7 +70,7 @@ class Watch:
         self._spoils = {int(call): spoil for call, spoil in request["spoils"].items()}
         self._models: list[Watched] = []
         self._moment = -1
-        self._seen = b""
+        self._weights_digest = b""
         self._calls = 0
         self._inside = False
         self._watching: set[Any] = set()
@@ -284,9 +284,9 @@ class Watch:
         for index, watched in enumerate(self._models):
             arrays.update({f"{index}/{name}": array for name, array in self._weights_of(watched).items()})
         seen = hashlib.sha256(b"".join(name.encode() + a.tobytes() for name, a in sorted(arrays.items()))).digest()
-        if seen == self._seen or self._moment + 1 >= MAX_MOMENTS:
+        if seen == self._weights_digest or self._moment + 1 >= MAX_MOMENTS:
             return
-        self._seen, self._moment = seen, self._moment + 1
+        self._weights_digest, self._moment = seen, self._moment + 1
         self._channel.send("weights", arrays, moment=self._moment, statement=self._outputs.statement)
 
     def _weights_of(self, watched: Watched) -> dict[str, np.ndarray]:

@@ -163,9 +163,9 @@ class Gates:
         own = {letter for name in node.names if (letter := letter_of(name))}
         # A gate that two names share is nobody's.
         by_names = None if len(own) > 1 else _only(found[:1])
-        return Gate(node, activations, self._whole(inner), self._by_layers(inner), by_names)
+        return Gate(node, activations, self._enclosing_sum(inner), self._by_layers(inner), by_names)
 
-    def _whole(self, node: Node) -> Node:
+    def _enclosing_sum(self, node: Node) -> Node:
         """Return the sum of which a node is a part."""
         while node.op in THROUGH and (inner := next((each for each in node.inputs() if self.is_sum(each)), None)):
             node = inner

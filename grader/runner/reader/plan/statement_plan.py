@@ -100,7 +100,7 @@ class _Planner:
                 self._binders[CLASS].append(index)
             for name in statement.stores_into | statement.changes:
                 self._changers[name].append(index)
-            for name in statement.called:
+            for name in statement.called_functions:
                 self._callers[name].append(index)
         self._runs_anyway = [index for index in range(len(statements)) if index not in hiding]
         self._defined = {s.node.name for s in statements if isinstance(s.node, DEFINITIONS)}
@@ -186,14 +186,14 @@ class _Planner:
         if name in SUPPLIED:
             # The module has it already: run what is as simple as the course's own line, not a loop that reads batches.
             simple = isinstance(statement.node, ast.Assign | ast.AnnAssign)
-            return binds and simple and all(self._is_given(read) for read in statement.uses.reads)
+            return binds and simple and all(self._is_supplied(read) for read in statement.uses.reads)
         if binds or name in statement.stores_into:
             return True
         if name in self.plan.imported:
             return False
         return isinstance(statement.node, (*SIMPLE, ast.For, ast.With, ast.If))
 
-    def _is_given(self, name: str) -> bool:
+    def _is_supplied(self, name: str) -> bool:
         return name in SUPPLIED or name in self.plan.imported or name not in self._binders
 
     def _names_in_strings(self, statement: Statement) -> list[str]:

@@ -48,7 +48,7 @@ class Statement:
     calls: list[ast.Call] = field(default_factory=list)
     stores_into: set[str] = field(default_factory=set)  # roots of `a.b = ...`, `a[0] = ...`
     changes: set[str] = field(default_factory=set)  # roots of `a.append(...)`, `setattr(a, ...)`, `fill(a)`
-    called: set[str] = field(default_factory=set)  # names of functions that it calls
+    called_functions: set[str] = field(default_factory=set)  # names of functions that it calls
 
     @property
     def first_line(self) -> int:
@@ -114,7 +114,7 @@ def statements_of(tree: ast.Module) -> list[Statement]:
                 statement.calls.append(node)
                 statement.changes |= _changed_by(node, mutators, alone=id(node) in alone)
                 if isinstance(node.func, ast.Name):
-                    statement.called.add(node.func.id)
+                    statement.called_functions.add(node.func.id)
     return found
 
 
@@ -246,7 +246,7 @@ def script_effect(statement: Statement, imported: Imported) -> str | None:
     if not isinstance(node, ast.Expr | ast.Assign):
         return None
     called = {imported.dotted(call.func) or "" for call in statement.calls}
-    if any(EXITS.fullmatch(name) for name in called) or not {"exit", "quit"}.isdisjoint(statement.called):
+    if any(EXITS.fullmatch(name) for name in called) or not {"exit", "quit"}.isdisjoint(statement.called_functions):
         return "exits"
     if any(ACTS_ON_SYSTEM.fullmatch(name) for name in called) or any(map(_writes_elsewhere, statement.calls)):
         return "acts_on_system"

@@ -15,7 +15,7 @@ from grader.formats import View, write_report
 from grader.numerics.explanation import Explanation
 from grader.report import artefacts
 from grader.report.proof.calculation import calculation
-from grader.report.proof.shown import proofs
+from grader.report.proof.presentation import proofs
 from grader.report.proof.step import QUANTITIES, telling_place
 from grader.reporting.assembly import report_on
 from grader.reporting.proof import proof_of

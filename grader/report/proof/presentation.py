@@ -23,11 +23,11 @@ from grader.report.proof.step import Position, WorkedStep, telling_place
 
 Array = NDArray[np.floating]
 
-# So many timesteps of the curve are in its table.
+# Number of the curve's timesteps in its table.
 MOST_ROWS = 200
 #: Decimals of a worked step: as few as show that two numbers differ.
 FEWEST_DECIMALS, MOST_DECIMALS = 4, 7
-# Of the numbers in a sentence.
+# Significant digits of the numbers in a sentence.
 DIGITS = 4
 # Larger numbers are written with an exponent.
 LARGE = 1e4
@@ -46,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Work:
-    """The first wrong step: sentences, rows of numbers, the calculations of c and h (whose, and how), the student's."""
+    """The first wrong step: sentences, rows of numbers, calculations of c and h (whose, and how), the student's h."""
 
     sentences: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -84,7 +84,7 @@ class Proof:
 def proofs(report: Mapping[str, Any], language: str, stored: Mapping[str, bytes]) -> list[Proof]:
     """Return the proofs of a rendered report. A hidden case has none, nor one whose arrays nobody kept.
 
-    Numbers that are not of the student's own formulas prove nothing about these.
+    Numbers that the student's own formulas did not compute prove nothing about them.
 
     Args:
         stored: artefacts by name.
@@ -153,7 +153,7 @@ class _Words:
     def __call__(self, id: str, **params: object) -> str:
         return translate(f"proof.{id}", self.language, **params)
 
-    def of_named(self, id: str, **params: object) -> str:
+    def about_mistake(self, id: str, **params: object) -> str:
         """Return a text about the named mistake, or about two of them."""
         return self(id, count=self.mistakes, **params)
 
@@ -176,11 +176,11 @@ def _curve_text(words: _Words, arrays: CaseArrays, place: Position, *, atol: flo
     if arrays.named is not None:
         with np.errstate(invalid="ignore", over="ignore"):
             left = np.abs(arrays.named.astype(np.float64) - arrays.actual.astype(np.float64))
-        yield words.of_named("curve_named", largest=float(left[np.isfinite(left)].max(initial=0.0)))
+        yield words.about_mistake("curve_named", largest=float(left[np.isfinite(left)].max(initial=0.0)))
 
 
 def _work(words: _Words, arrays: CaseArrays, place: Position) -> Work:
-    # Older artefacts have no step, and of it show what there is.
+    # Older artefacts have no step: show the little that the arrays give.
     step = arrays.step or WorkedStep(
         **place._asdict(), keras={"h": float(arrays.expected[place])}, actual=float(arrays.actual[place])
     )
@@ -205,7 +205,7 @@ class _Formatter:
         differences = [
             abs(one - other) for one, other in pairs if one is not None and other is not None and one != other
         ]
-        # A difference of rounding shall not be seen; the smallest that counts is 1e-5.
+        # Rounding differences should not show; the smallest difference that counts is 1e-5.
         least = min((each for each in differences if each >= 1e-5), default=1.0)
         self._decimals = min(max(FEWEST_DECIMALS, 1 - math.floor(math.log10(least))), MOST_DECIMALS)
 
@@ -219,7 +219,7 @@ def _sentences(words: _Words, step: WorkedStep, shown: _Formatter) -> Iterator[s
     yield words("place", **step.place._asdict())
     if step.named is not None and step.begins is not None:
         begins = "start" if step.begins == "before" and step.timestep == 0 else step.begins
-        yield words.of_named(f"begins_{begins}", quantities=[SYMBOLS.get(name, name) for name in step.wrong])
+        yield words.about_mistake(f"begins_{begins}", quantities=[SYMBOLS.get(name, name) for name in step.wrong])
     result = {"keras": shown(step.keras["h"]), "yours": shown(step.actual)}
     if step.named is not None:
         yield words("result_named", named=shown(step.named["answer"]), **result)
@@ -245,4 +245,4 @@ def _calculations(words: _Words, step: WorkedStep, shown: _Formatter) -> Iterato
     for state in ("c", "h"):
         yield words("keras"), calculation(state, RIGHT[state], step.keras, shown)
         if step.named is not None:
-            yield words.of_named("named"), calculation(state, step.formulas.get(state), step.named, shown)
+            yield words.about_mistake("named"), calculation(state, step.formulas.get(state), step.named, shown)
