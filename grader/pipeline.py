@@ -102,7 +102,7 @@ def best(judgements: Sequence[Judgement]) -> Judgement:
     """Choose the run that earns most. Of equal ones, the run that got further says more about the mistake.
 
     Args:
-        judgements: of the run under Keras 3, and of that under Keras 2 where Keras 3 may be the problem.
+        judgements: the one under Keras 3, and another one under Keras 2 where Keras 3 may be the problem.
     """
 
     def worth(run: Judgement) -> tuple[float, tuple[bool, bool, bool, int]]:

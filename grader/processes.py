@@ -50,7 +50,7 @@ class GradeProcesses:
 
     Args:
         sandbox, references: used in the threads that call.
-        cache_dir: of the references.
+        cache_dir: the references' folder.
     """
 
     def __init__(self, sandbox: Sandbox, references: ReferenceStore, cache_dir: Path, slots: int) -> None:

@@ -165,10 +165,10 @@ class PartsJudgement:
     """Evidence about the `PARTS` in the answers to the questions.
 
     Args:
-        right: those that are right wherever they can be judged by themselves.
+        right: the parts that are right wherever they can be judged by themselves.
         is_certain: they were judged with h, too. False: h reaches no gate as it should, so nothing is known of the
             gates' weights for h.
-        blamed: those that a mistake must be in; empty where the answers do not tell.
+        blamed: the parts that a mistake must be in; empty where the answers do not tell.
     """
 
     right: frozenset[str] = frozenset()

@@ -187,7 +187,7 @@ class ReferenceStore:
 
         Args:
             specs: all cases of one assignment.
-            digest: of that assignment; part of a file name.
+            digest: the assignment's; part of a file name.
         Raises:
             ReferenceMismatch: Keras and the oracle disagree.
             ReferenceUnavailable: the cases could not be built, or the cache folder cannot be used.

@@ -99,7 +99,7 @@ def without_self(source: str, *, method: str = "", owner: str | None = None, at:
     if at is not None:
         found = [block for block in around if block.is_method][-1:]
     else:
-        # Of two versions, the last one is the one that ran.
+        # The last of several versions is the one that ran.
         last = {(block.owner, block.name): block for block in every if block.is_method and block.name == method}
         found = [block for block in last.values() if owner in (None, block.owner)]
     for block in found:

@@ -80,7 +80,7 @@ def attacks(execution: Execution, source: str, in_notebook: Sequence[Reach] = ()
 
     Args:
         source: the submission's code. A reach may be honest; the code shows its purpose.
-        in_notebook: what was reached for in the notebook's own run.
+        in_notebook: the reaches of the notebook's own run.
     """
     reaches = [*(reach for reach, _ in execution.reaches), *in_notebook]
     if execution.forged:

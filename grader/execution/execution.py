@@ -55,7 +55,7 @@ class Roles:
 
 @dataclass(frozen=True)
 class Execution:
-    """The events of one child, and what later children added where these left a doubt."""
+    """The events of one child, and what later children added where these left doubts."""
 
     generation: str
     outcome: Outcome
@@ -117,7 +117,7 @@ class Execution:
         """Collect the events of one child by kind.
 
         Args:
-            answers: those of later children in place of the child's own.
+            answers: the child's own, or those of later children in their place.
         """
         done = run.select(Done)
         measured = next(((event, arrays) for event, arrays in run.events if isinstance(event, Gradients)), None)

@@ -206,7 +206,7 @@ class Runner:
         answered = again.answers.get(twin.spec.id)
         return _Doubts(
             known_by_heart=frozenset(case.spec.id for case in wrong if is_right or case is not exercise),
-            # The twin has another number of steps, which is no other call.
+            # The twin has another number of steps: a right answer to it says nothing about a second call.
             remembered=(examiner.smallest.spec.id,) if examiner.other.spec.id in right else (),
             twin=None if answered is None else (asked[0], answered),
         )

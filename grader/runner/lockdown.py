@@ -107,7 +107,7 @@ class Wall:
         """Lock this process down for good.
 
         Args:
-            descriptors: number that the child shall have -> number it was received under.
+            descriptors: number in the child -> number under which it was received.
             directory: the run's own directory, the only place where it may write.
             limits: ``memory_bytes`` (on top of what the warm process holds), ``cpu_seconds``, ``file_bytes``,
                 ``open_files``, ``threads``.
@@ -266,13 +266,13 @@ def _arrange_descriptors(targets: dict[int, int]) -> None:
 
 
 def _die_first() -> None:
-    """Ask the kernel to kill the run, not the service, when memory runs out. A wish, and no part of the wall."""
+    """Ask the kernel to kill the run, not the service, when memory runs out. Best effort, and no part of the wall."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as adjustment:
         adjustment.write("1000")
 
 
 def _yield_cores() -> None:
-    """Let the service run first where both want a core. A wish, too.
+    """Let the service run first where both want a core. Best effort, too.
 
     Linux may divide cores among sessions before it compares their processes, so the session yields as well.
     """

@@ -92,7 +92,7 @@ def main() -> None:
         wall = lockdown.prepare(accepted_missing, gpu_nodes)
         program, facts = _preload(kind, wall)
     except lockdown.Refused as exc:
-        # Said before the end, which closes the socket: whoever waits there kills what is left of this process.
+        # Sent before the socket closes: its reader then kills what is left of this process.
         print(f"refused: {exc}", file=sys.stderr, flush=True)
         sys.exit(1)
     sys.argv[:] = [""]

@@ -152,7 +152,7 @@ class CaseOutput(Event):
     inside: Places = []
     own: bool = False  # an instance of a class that the student wrote
     global_name: Name | None = None  # the variable of the module that holds it
-    # The model's gate weights for the input, and for the hidden state; 0 where nobody counted.
+    # The model's gate weights for the input, and for the hidden state; 0 where they were not counted.
     kernels: Count = 0
     recurrent_kernels: Count = 0
 

@@ -21,11 +21,11 @@ class Mistake:
     """A wrong-on-purpose choice, or several that belong together.
 
     Args:
-        code: of the report.
+        code: the code that the report gives.
         name: tells apart the mistakes with this code; unique in the bank.
         changes: slot of `computation` -> choice.
         wrong: the `PARTS` that it spoils.
-        params: of the report's code.
+        params: the parameters of that code.
         quantum: for mistakes that round: the step of the rounding, relative to values above 1. It excuses a value
             rounded up where float64 rounds down.
         idle: ``array gate`` for the arrays of `reference.LSTMWeights` that an answer with this mistake does not touch.

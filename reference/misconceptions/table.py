@@ -25,7 +25,7 @@ from reference.misconceptions.bank import bank, pairs
 from reference.misconceptions.computation import AFTER, BEFORE, STEP, Array, Inputs, finished, forward
 from reference.misconceptions.mistake import Mistake, merged
 
-# Of these places, this many are in the first step, and as many in the last: some answers have nothing else.
+# This many of these places are in the first step, and as many in the last: some answers have nothing else.
 PLACES, AT_AN_END = 24, 6
 # At least this many places must be comparable for a result.
 FEWEST_PLACES = 4
@@ -57,7 +57,7 @@ class Table:
 
         Args:
             answer: ``(batch, timesteps, units)``. A NaN that is known fits only where the entry has no number.
-            known: of the same shape: False where there is no answer to compare with.
+            known: in the same shape; False where there is no answer to compare with.
             tolerance: for values up to 1; it grows with larger ones.
         """
         places = places_of(answer.shape)

@@ -19,7 +19,7 @@ from grader.report.numbers import number, true_minus
 from grader.report.proof.calculation import RIGHT, SYMBOLS, calculation
 from grader.report.proof.cells import Cells, map_of
 from grader.report.proof.curve import Curve, draw
-from grader.report.proof.step import Position, WorkedStep, telling_place
+from grader.report.proof.step import Position, WorkedStep, position_to_show
 
 Array = NDArray[np.floating]
 
@@ -69,7 +69,7 @@ class Proof:
 
     case: str
     category: str
-    place: Position
+    position: Position
     curve: Curve
     title: str
     text: str
@@ -82,7 +82,7 @@ class Proof:
 
 
 def proofs(report: Mapping[str, Any], language: str, stored: Mapping[str, bytes]) -> list[Proof]:
-    """Return the proofs of a rendered report. A hidden case has none, nor one whose arrays nobody kept.
+    """Return the proofs of a rendered report. A hidden case has none, nor has one whose arrays were not kept.
 
     Numbers that the student's own formulas did not compute prove nothing about them.
 
@@ -102,32 +102,34 @@ def _proofs(report: Mapping[str, Any], language: str, stored: Mapping[str, bytes
             continue
         arrays = artefacts.unpack(content)
         if arrays.step is not None:
-            place = arrays.step.place
-        elif (found := telling_place(arrays.actual, arrays.expected, atol=case["atol"], rtol=case["rtol"])) is not None:
-            place = found
+            position = arrays.step.position
+        elif (
+            found := position_to_show(arrays.actual, arrays.expected, atol=case["atol"], rtol=case["rtol"])
+        ) is not None:
+            position = found
         else:
             continue
-        yield _proof(case, arrays, place, _Words(language, mistakes))
+        yield _proof(case, arrays, position, _Words(language, mistakes))
 
 
-def _proof(case: Mapping[str, Any], arrays: CaseArrays, place: Position, words: _Words) -> Proof:
-    keras, yours = arrays.expected[place.batch, :, place.unit], arrays.actual[place.batch, :, place.unit]
-    named = None if arrays.named is None else arrays.named[place.batch, :, place.unit]
+def _proof(case: Mapping[str, Any], arrays: CaseArrays, position: Position, words: _Words) -> Proof:
+    keras, yours = arrays.expected[position.batch, :, position.unit], arrays.actual[position.batch, :, position.unit]
+    named = None if arrays.named is None else arrays.named[position.batch, :, position.unit]
     lines = [_column(line, words.language) for line in (keras, yours, named)]
     rows = zip(range(len(keras)), *lines, strict=False)
     tolerance = {"atol": case["atol"], "rtol": case["rtol"]}
     return Proof(
         case=case["id"],
         category=case["category"],
-        place=place,
-        curve=draw(keras, yours, named, place.timestep),
-        title=words("curve_title", **place._asdict()),
-        text=" ".join(_curve_text(words, arrays, place, **tolerance)),
+        position=position,
+        curve=draw(keras, yours, named, position.timestep),
+        title=words("curve_title", **position._asdict()),
+        text=" ".join(_curve_text(words, arrays, position, **tolerance)),
         numbers=tuple(rows)[:MOST_ROWS],
         steps=len(keras),
         has_named=named is not None,
         mistakes=words.mistakes,
-        work=_work(words, arrays, place),
+        work=_work(words, arrays, position),
         cells=map_of(arrays, **tolerance),
     )
 
@@ -158,13 +160,13 @@ class _Words:
         return self(id, count=self.mistakes, **params)
 
 
-def _curve_text(words: _Words, arrays: CaseArrays, place: Position, *, atol: float, rtol: float) -> Iterator[str]:
-    keras = arrays.expected[place.batch, :, place.unit].astype(np.float64)
-    yours = arrays.actual[place.batch, :, place.unit].astype(np.float64)
+def _curve_text(words: _Words, arrays: CaseArrays, position: Position, *, atol: float, rtol: float) -> Iterator[str]:
+    keras = arrays.expected[position.batch, :, position.unit].astype(np.float64)
+    yours = arrays.actual[position.batch, :, position.unit].astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.abs(yours - keras)
         beyond = int((~(error <= atol + rtol * np.abs(keras))).sum())
-    yield words("curve_beyond", beyond=beyond, count=len(keras), timestep=place.timestep)
+    yield words("curve_beyond", beyond=beyond, count=len(keras), timestep=position.timestep)
     finite = np.flatnonzero(np.isfinite(error))
     if len(finite):
         at = int(finite[np.argmax(error[finite])])
@@ -179,10 +181,10 @@ def _curve_text(words: _Words, arrays: CaseArrays, place: Position, *, atol: flo
         yield words.about_mistake("curve_named", largest=float(left[np.isfinite(left)].max(initial=0.0)))
 
 
-def _work(words: _Words, arrays: CaseArrays, place: Position) -> Work:
+def _work(words: _Words, arrays: CaseArrays, position: Position) -> Work:
     # Older artefacts have no step: show the little that the arrays give.
     step = arrays.step or WorkedStep(
-        **place._asdict(), keras={"h": float(arrays.expected[place])}, actual=float(arrays.actual[place])
+        **position._asdict(), keras={"h": float(arrays.expected[position])}, actual=float(arrays.actual[position])
     )
     shown = _Formatter(step, words.language)
     return Work(
@@ -216,7 +218,7 @@ class _Formatter:
 
 
 def _sentences(words: _Words, step: WorkedStep, shown: _Formatter) -> Iterator[str]:
-    yield words("place", **step.place._asdict())
+    yield words("place", **step.position._asdict())
     if step.named is not None and step.begins is not None:
         begins = "start" if step.begins == "before" and step.timestep == 0 else step.begins
         yield words.about_mistake(f"begins_{begins}", quantities=[SYMBOLS.get(name, name) for name in step.wrong])
@@ -230,7 +232,7 @@ def _sentences(words: _Words, step: WorkedStep, shown: _Formatter) -> Iterator[s
 def _rows(words: _Words, step: WorkedStep, shown: _Formatter) -> Iterator[Row]:
     named = step.named or {}
     for name, keras in step.keras.items():
-        # What is returned is h, except where a mistake returns something else.
+        # The answer is h, except where a mistake returns something else.
         if name == "answer" and (not named or shown(named["answer"]) == shown(named["h"])):
             continue
         other = shown(named[name]) if named else None

@@ -135,9 +135,10 @@ class Driver:
     def _ask_again(self) -> None:
         """Ask again what the first round left open.
 
-        A wrong shape from a model that had seen another one is asked of a fresh model, but only where a fresh model was
-        right elsewhere: building on a hundred steps costs seconds. Gradients are taken from the exercise's own question
-        when the small one gave no answer to take them from. A trial of candidates works the same way.
+        A case that got a wrong shape from a model that had seen another shape is asked of a fresh model, but only where
+        a fresh model was right elsewhere: building on a hundred steps costs seconds. Gradients are taken from the
+        exercise's own question when the small one gave no answer to take them from. A trial of candidates works the
+        same way.
         """
         if self._fresh_shape_right:
             for case in self._doubtful:

@@ -16,7 +16,7 @@ from driver.student import student_module
 from driver.student.observations import MAX_NAME, is_stub, own_attributes, text_of
 from driver.student.student_module import StudentModule
 
-# A notebook that loops over something missing may have thousands; nobody reads that many.
+# A notebook that loops over something missing may have thousands, more than anybody reads.
 MOST_FAILURES_TOLD = 100
 
 

@@ -20,7 +20,7 @@ class Phases:
     """Reports one phase after the other.
 
     Args:
-        seconds: of earlier phases; the time of each phase is added.
+        seconds: the time of each earlier phase; that of later ones is added.
     """
 
     def __init__(self, channel: Channel, seconds: dict[str, float]) -> None:

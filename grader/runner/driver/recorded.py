@@ -18,8 +18,8 @@ from driver.weights.placements import Placement, collect
 # Where weights or a gradient are missing, it is tried again on this many steps: a loop may begin late, and a path
 # through an old c or an older h needs more than the three of the shortest case.
 STEPS_OF_ALL_PATHS = 8
-# Gradients smaller than this share of the largest reach nothing: 1e-9 times the sum of all weights, added to the
-# answer, is no use of them. Wrong answers of honest code have at least 3e-3. What passed many steps fades.
+# Gradients smaller than this share of the largest count as none: adding 1e-9 times the sum of all weights to the answer
+# is no use of them. Wrong answers of honest code have at least 3e-3. What passed many steps fades.
 LEAST, LEAST_AFTER_STEPS = 1e-3, 1e-6
 
 

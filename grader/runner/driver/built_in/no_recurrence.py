@@ -10,7 +10,7 @@ There is nothing to switch back: no original is kept, not here and not in any cl
 is noted for the words of the report alone. `no_kernels` handles the kernels below Python, and `Wall.hide` the files
 that all of this came from.
 
-A notebook's own run is the exception: it compares with Keras' layer, so it is only lent these functions: they are
+A notebook's own run is the exception: it compares with Keras' layer, so these functions are only lent to it, and are
 `absent` while the student's class is called. Code that searches the process for them finds them.
 """
 

@@ -76,7 +76,7 @@ class Builder:
         Functions run eagerly meanwhile: a graph traced now would keep today's weights or length.
 
         Raises:
-            BaseException: what the student's code raised, when no plan gives a model that answers.
+            BaseException: an exception of the student's code, when no plan gives a model that answers.
         """
         best: tuple[int, Plan, Any] | None = None
         failed: list[tuple[bool, Exception]] = []

@@ -1,8 +1,7 @@
 """Finds letters that look Latin but are not, where one keeps a name from being the intended name.
 
 A Russian keyboard has ``с``, ``х`` and ``о``, which look exactly like their Latin twins. Russian names are fine.
-Reported is a read that has nothing to find under its own spelling, while something beside it is bound under the other
-one.
+A read is reported when nothing is bound under its own spelling, and something nearby is bound under the other one.
 """
 
 from __future__ import annotations

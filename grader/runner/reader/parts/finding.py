@@ -42,7 +42,7 @@ def _parts(plan: Plan) -> Iterator[Part]:
         return
     steps = [step for loop in class_trace.loops if (step := step_of(loop)) is not None]
     yield from answer_parts(class_trace, steps[0] if len(steps) == 1 else None)
-    # Of two loops with cells, nothing says which one a mistake is in.
+    # Where two loops have cells, nothing says which one a mistake is in.
     if len(steps) == 1:
         yield from gate_parts(steps[0], class_trace)
         yield from update_parts(steps[0])

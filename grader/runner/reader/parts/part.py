@@ -18,7 +18,7 @@ class Part:
     """Lines of a part.
 
     Attributes:
-        gate: of a part that each gate has.
+        gate: the letter of the gate, for a part that each gate has.
         what: words about what stands there: operations, or what is odd about it. `grader/reporting/concerns.py` reads
             them.
     """

@@ -1,4 +1,4 @@
-"""One step of the loop: the update of c, that of h, their gates, and what was done to a value besides."""
+"""One step of the loop: the updates of c and h, their gates, and anything else that is done to a value."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def _contains(outer: Node, inner: Node) -> bool:
 def path(outer: Value, inner: Node, *, through_states: bool = True) -> list[Node] | None:
     """Return the operations on the shortest way from `outer` to `inner`, `outer` first and `inner` left out.
 
-    None where `inner` is not in there.
+    None where `inner` is not part of it.
     """
     parents: dict[int, Node | None] = {}
     waiting: deque[tuple[Node, Node | None]] = deque((node, None) for node in nodes_in([outer]))

@@ -18,7 +18,7 @@ def update_parts(step: Step) -> Iterator[Part]:
 
 
 def _lines(part: str, form: list[str], terms: list[Node]) -> Iterator[Part]:
-    """Yield the lines of an update. Gates stand in its products: where they are swapped, it is there."""
+    """Yield the lines of an update. Gates stand in its products, so swapped gates show there."""
     for span in sorted({node.span for node in terms if node.span != (0, 0)}):
         here = sorted({node.op for node in terms if node.span == span or span[0] <= node.span[0] <= span[1]})
         yield Part.at(part, span, *(word for word in form if word != "swapped" or "mul" in here), *here)

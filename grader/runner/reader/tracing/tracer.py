@@ -200,7 +200,7 @@ class Tracer(Loops):
         return Node("either", tuple(found), self._last_span(found)) if len(found) > 1 else found[0] if found else None
 
     def _merge(self, before: Snapshot, changed: Snapshot, span: Span) -> None:
-        """Let what one branch changed be either that or what the other one left."""
+        """Merge two branches: a value that one changed is either that, or as the other one left it."""
         for (holder, _), (_, after) in zip(before, changed, strict=False):
             now = holder if isinstance(holder, dict) else None
             if now is None:

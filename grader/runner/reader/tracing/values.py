@@ -25,7 +25,7 @@ class Node:
     Attributes:
         op: ``add``, ``mul``, the name of a called function, ``apply`` (a layer), ``item``, ``weight``, ``state`` (a
             value that one step of a loop leaves to the next), ``name`` (of something outside the file), ...
-        label: of an item its index, of a layer its kind, of a name the dotted name.
+        label: an item's index, a layer's kind, or the dotted name of a name.
         names: variables and attributes that held it.
     """
 
