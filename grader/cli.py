@@ -47,10 +47,10 @@ from grader.shell import (
     find_assignment,
     grading_settings,
     our_failure_is_exit_3,
+    print_seed,
     reading_language,
     reference_store,
     seed_from,
-    tell_seed,
     usage,
     why_not,
     write_everything,
@@ -161,7 +161,7 @@ def grade_command(
     ):
         # TensorFlow takes seconds to import: begin while the file is read.
         sandbox.start(Kind.READER, Kind.of_class(chosen.keras))
-        tell_seed(seed_bytes, language)
+        print_seed(seed_bytes, language)
         with _progress(language) as progress:
             report = grade(
                 submission,

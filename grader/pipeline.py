@@ -65,7 +65,7 @@ def grade(
             stages.begin(Stage.RUNNING if generation == first else Stage.RUNNING_KERAS2)
             return Runner(reading, assignment, published, seed, generation, box, references.table).run()
 
-        def judged(execution: Execution) -> Judgement:
+        def judge(execution: Execution) -> Judgement:
             understanding = understand(execution, references.table, assignment.tolerance)
             evidence = Evidence(assignment, reading, execution, understanding)
             if assignment.has_task2 and execution.class_found is not None:
@@ -84,9 +84,9 @@ def grade(
         may_differ = assignment.keras == "auto"
         if may_differ and executions[0].failed_early():
             executions.append(run("2"))
-        judgements = [judged(execution) for execution in executions]
+        judgements = [judge(execution) for execution in executions]
         if may_differ and len(executions) == 1 and (notebook := judgements[0].evidence.notebook) and notebook.raised:
-            judgements.append(judged(run("2")))
+            judgements.append(judge(run("2")))
         stages.begin(Stage.CHECKING)
         return report_on(submission, best(judgements), stages, artefacts, name_of(seed))
     except (SandboxError, ReferenceMismatch, ReferenceUnavailable) as exc:

@@ -118,7 +118,7 @@ def seed_from(text: str | None) -> bytes:
     return bytes.fromhex(text)
 
 
-def tell_seed(seed: bytes, language: str) -> None:
+def print_seed(seed: bytes, language: str) -> None:
     """Print a seed beside the report, which does not hold it."""
     typer.echo(translate("ui.seed", language, seed=seed.hex()), err=True)
 

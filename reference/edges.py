@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from reference.cases import Case, CaseSpec
-from reference.drawing import answered, draw
+from reference.drawing import draw, oracle_case
 
 # Drives every gate as far as it goes.
 SATURATING = 30.0
@@ -26,7 +26,7 @@ def edge_cases(spec: CaseSpec, random: np.random.Generator) -> tuple[Case, ...]:
 
     def edge(category: str, x: np.ndarray) -> Case:
         asked = replace(spec, id=category, visibility="hidden", category=category, batch=len(x), timesteps=x.shape[1])
-        return answered(asked, x.astype(np.float32), weights)
+        return oracle_case(asked, x.astype(np.float32), weights)
 
     def numbers(batch: int, timesteps: int) -> np.ndarray:
         return random.standard_normal((batch, timesteps, spec.features))

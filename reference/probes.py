@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from reference.cases import Case, CaseSpec
 from reference.definition import sigmoid
-from reference.drawing import answered
+from reference.drawing import oracle_case
 from reference.weights import GATES, LSTMWeights
 
 Array = NDArray[np.float64]
@@ -128,7 +128,7 @@ def _probe(free: str, features: int, units: int, random: np.random.Generator) ->
     x[: len(rows), :, : len(GATES)] = rows
     weights = _weights(free, features, units, random)
     spec = CaseSpec(f"probe_{free}", "hidden", "probe", batch, TIMESTEPS, features, units, seed=0)
-    return answered(spec, x, weights)
+    return oracle_case(spec, x, weights)
 
 
 def _weights(free: str, features: int, units: int, random: np.random.Generator) -> LSTMWeights:

@@ -33,10 +33,10 @@ from grader.shell import (
     find_assignment,
     grading_settings,
     our_failure_is_exit_3,
+    print_seed,
     reading_language,
     reference_store,
     seed_from,
-    tell_seed,
     usage,
 )
 
@@ -94,7 +94,7 @@ def batch_command(
         sandbox.start(Kind.READER, Kind.of_class(chosen.keras))
         references.prepare([case.spec() for case in chosen.cases], digest=chosen.digest)
         grade_one = partial(grade, assignment=chosen, seed=seed_bytes, sandbox=sandbox, references=references)
-        tell_seed(seed_bytes, language)
+        print_seed(seed_bytes, language)
         done = stack.enter_context(_progress_bar(len(found), language))
         rows = []
         for row in with_equal_code(grade_all(found, chosen, grade_one, slots=sandbox.slots, done=done)):

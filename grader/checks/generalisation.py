@@ -52,7 +52,7 @@ def _at_the_edges(evidence: Evidence, categories: dict[str, bool]) -> Verdict:
     wrong = [
         (case, answer)
         for case, answer in asked
-        if answer is None or not answer.compared(case, evidence.assignment.tolerance).close
+        if answer is None or not answer.compare(case, evidence.assignment.tolerance).close
     ]
     if not wrong:
         return Verdict.passed(categories=categories)

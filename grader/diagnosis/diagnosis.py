@@ -17,7 +17,7 @@ from grader.assignment import TASK2, CaseEntry, CheckId
 from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.exceptions import exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
-from grader.diagnosis.mistakes import explained
+from grader.diagnosis.mistakes import known_mistakes
 from grader.diagnosis.outcomes import ending_problem, hard_coded_size, size_that_works, structural_problem
 from grader.diagnosis.reaching import NEVER_NEEDED, behind, reached_for
 from grader.diagnosis.returned import default_as_width, output_problem, steps_problem
@@ -133,7 +133,7 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     if wrong_input := misfed(execution, reading):
         yield Diagnosis.exact(wrong_input)
     if comparison.same_shape:
-        yield from explained(evidence)
+        yield from known_mistakes(evidence)
     counted = (
         other_number_of_weights(answer.output, exercise.timesteps)
         or late_lambda(execution, reading)
@@ -145,7 +145,7 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     for line in reading.result_files[:1]:
         yield Diagnosis.likely(Finding.of("forged_result", line=line))
     from_numbers = comparison.same_shape and understanding.explanation is None
-    rest = list(_from_numbers(evidence) if from_numbers else explained(evidence))
+    rest = list(_from_numbers(evidence) if from_numbers else known_mistakes(evidence))
     if understanding.explanation and understanding.explanation.after_start:
         # Only the state that a call begins with changes.
         begun = list(_from_calls(evidence)) or [Diagnosis.likely(Finding.of("state_init_random"))]
@@ -195,7 +195,7 @@ def _beyond_the_exercise(judgement: Judgement) -> Iterator[Diagnosis]:
     wrong = [case for case in evidence.assignment.cases[1:] if not evidence.understanding.right_numbers(case.id)]
     if problem := hard_coded_size(evidence, wrong):
         yield Diagnosis.exact(problem)
-    yield from explained(evidence)
+    yield from known_mistakes(evidence)
     verdict = judgement.verdicts.get("statelessness")
     if verdict is not None and verdict.code in ("state_kept_between_calls", "differs_on_second_call"):
         yield Diagnosis.likely(Finding.of("state_kept_between_calls"))

@@ -60,22 +60,22 @@ def understand(execution: Execution, table_of: Callable[[Case], Table], toleranc
     """Compare the numbers, and explain the wrong ones that the student's own code computed."""
     cases = execution.cases
     comparisons = {
-        case.spec.id: answer.compared(case, tolerance) if (answer := execution.answers.get(case.spec.id)) else NO_ANSWER
+        case.spec.id: answer.compare(case, tolerance) if (answer := execution.answers.get(case.spec.id)) else NO_ANSWER
         for case in cases
     }
-    gradients, backpropagation = _judged(execution, cases, comparisons, tolerance)
+    gradients, backpropagation = _judge_gradients(execution, cases, comparisons, tolerance)
     answers = {id: answer for id, answer in execution.answers.items() if answer.arrays}
     if execution.depends_on_built_in or all(comparisons[id].close for id in answers):
         return Understanding(comparisons, gradients, backpropagation)
     answered = [case for case in cases if case.spec.id in answers]
     form, explanation = _right_form(answers, cases[0], tolerance), None
-    if form is None or not all(_compared(form, answers, case, tolerance).close for case in answered):
+    if form is None or not all(_compare(form, answers, case, tolerance).close for case in answered):
         explanation = _explanation(execution, gradients, answers, cases, table_of, form)
         form = form or _form(explanation, answers, cases)
     if form is None:
         return Understanding(comparisons, gradients, backpropagation, None, explanation=explanation)
     numbers = {case.spec.id: array for case in answered if (array := _read(form, answers, case)) is not None}
-    as_read = {case.spec.id: _compared(form, answers, case, tolerance) for case in answered}
+    as_read = {case.spec.id: _compare(form, answers, case, tolerance) for case in answered}
     exercise, twin = cases[0].spec.id, execution.twin
     right_parts: frozenset[str] = frozenset()
     by_probes = None
@@ -112,7 +112,7 @@ def repeats_itself(execution: Execution) -> bool:
     )
 
 
-def _judged(
+def _judge_gradients(
     execution: Execution, cases: Sequence[Case], comparisons: Mapping[str, Comparison], tolerance: Tolerance
 ) -> tuple[Gradients | None, Backpropagation | None]:
     """Return the gradients, and their comparison if the answer they were taken of is right.
@@ -126,7 +126,7 @@ def _judged(
     again = execution.repeats.get(case.spec.id)
     # The model that the gradients were taken of is not the fresh one that cured the case.
     right = comparisons[case.spec.id].close and case.spec.id not in execution.cured
-    if not (right and (again is None or again.compared(case, tolerance).close)):
+    if not (right and (again is None or again.compare(case, tolerance).close)):
         return event, None
     arrays = execution.gradient_arrays
     return (event, judge(case, arrays)) if arrays else (None, None)
@@ -139,14 +139,14 @@ def _right_form(answers: Mapping[str, Answer], exercise: Case, tolerance: Tolera
     forms = [form for form, _ in forms_of(answers[exercise.spec.id].content, exercise.expected.shape)]
     # If there is a whole sequence, a single step beside it is not the answer.
     forms = [form for form in forms if form.is_complete] or sorted(forms, key=lambda form: bool(form.wrong))
-    return next((form for form in forms if _compared(form, answers, exercise, tolerance).close), None)
+    return next((form for form in forms if _compare(form, answers, exercise, tolerance).close), None)
 
 
 def _read(form: Form, answers: Mapping[str, Answer], case: Case) -> Array | None:
     return form.read(answers[case.spec.id].content, case.expected.shape)
 
 
-def _compared(form: Form, answers: Mapping[str, Answer], case: Case, tolerance: Tolerance) -> Comparison:
+def _compare(form: Form, answers: Mapping[str, Answer], case: Case, tolerance: Tolerance) -> Comparison:
     """Compare the available numbers: where an answer of this form has none, nothing differs."""
     answer, read = answers[case.spec.id], _read(form, answers, case)
     if read is None:

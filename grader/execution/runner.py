@@ -243,7 +243,7 @@ class Runner:
     def _close(self, case: Case, answers: Mapping[str, Answer]) -> bool:
         """Return whether a case has the right answer among these."""
         answer = answers.get(case.spec.id)
-        return answer is not None and answer.compared(case, self._assignment.tolerance).close
+        return answer is not None and answer.compare(case, self._assignment.tolerance).close
 
 
 def tells_less(twin: Case, exercise: Case, answers: Mapping[str, Answer]) -> bool:

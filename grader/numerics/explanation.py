@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from grader.numerics.fitting import dropout, fitted, started_anew
+from grader.numerics.fitting import dropout, fit_mistakes, started_anew
 from grader.numerics.forms import PLAIN, Content, Form, readings
 from grader.numerics.gate_fitting import suspects
 from grader.numerics.visible_parts import parts_used
@@ -108,7 +108,7 @@ def explain(
     found = [
         replace(explanation, form=each, mistakes=tuple(m for m in explanation.mistakes if m.name != each.implied))
         for each, case_answers in candidates
-        if (explanation := _explained_as(each, case_answers, table_of, idle)) is not None
+        if (explanation := _explain_form(each, case_answers, table_of, idle)) is not None
     ]
     # Where a form has several possible causes, believe the one that needs the fewest other mistakes.
     return min(found, key=lambda each: (len(each.mistakes), bool(each.form.wrong)), default=None)
@@ -146,7 +146,7 @@ def idle_arrays(reach: Mapping[str, float | None]) -> frozenset[str]:
     return frozenset(idle)
 
 
-def _explained(
+def _explain_answers(
     case_answers: Sequence[CaseAnswer], table_of: Callable[[Case], Table], idle: frozenset[str]
 ) -> Explanation | None:
     if all(_is_constant(each.answer[each.known]) for each in case_answers):
@@ -156,23 +156,23 @@ def _explained(
         return None
     searched = search_case([each.case for each in case_answers])
     if not has_table(searched):
-        return _confirmed(_singles(case_answers[0]), case_answers, idle)
+        return _confirm(_singles(case_answers[0]), case_answers, idle)
     table, question = table_of(searched), next(each for each in case_answers if each.case is searched)
     entries = table.lookup(question.answer, question.known, LOOKUP_TOLERANCE)
-    found = _confirmed([tuple(bank()[index] for index in entry) for entry in entries], case_answers, idle)
+    found = _confirm([tuple(bank()[index] for index in entry) for entry in entries], case_answers, idle)
     # One case alone, or a part of an answer, could be matched by some number or other.
     whole = len(case_answers) > 1 and all(each.known.all() and not _is_constant(each.answer) for each in case_answers)
     if whole and (found is None or len(found.mistakes) > 1):
         # One mistake inside a gate is more likely than two known ones with the same numbers.
         longest = max(case_answers, key=lambda each: each.case.expected.size)
-        inside = (_confirmed([suspect], case_answers, idle) for suspect in suspects(longest.case, longest.answer))
+        inside = (_confirm([suspect], case_answers, idle) for suspect in suspects(longest.case, longest.answer))
         found = next((fit for fit in inside if fit is not None), found)
     if found is None and whole:
         answers = {each.case.spec.id: each.answer for each in case_answers}
         # Fits hold on all cases or not at all, so the first one is as good as any other.
         fits = (
-            _confirmed([suspect], case_answers, idle)
-            for suspect in fitted([each.case for each in case_answers], answers, searched, table)
+            _confirm([suspect], case_answers, idle)
+            for suspect in fit_mistakes([each.case for each in case_answers], answers, searched, table)
         )
         found = next((fit for fit in fits if fit is not None), None)
     if found is None:
@@ -181,11 +181,11 @@ def _explained(
     return replace(found, runner_up=table.nearest_single(question.answer, question.known, named))
 
 
-def _explained_as(
+def _explain_form(
     form: Form, case_answers: Sequence[CaseAnswer], table_of: Callable[[Case], Table], idle: frozenset[str]
 ) -> Explanation | None:
     if form.loop is None:
-        return _explained(case_answers, table_of, idle)
+        return _explain_answers(case_answers, table_of, idle)
     skipping = [each for each in (_without_skipped(each, form.loop) for each in case_answers) if each is not None]
     if not skipping:
         return None
@@ -196,7 +196,7 @@ def _explained_as(
     few = next((found for each in skipping for n in FEW_STEPS if (found := _first_steps(each, n)) is not None), None)
     if few is None:
         return None
-    return _confirmed(_singles(few), skipping, idle)
+    return _confirm(_singles(few), skipping, idle)
 
 
 def _singles(case_answer: CaseAnswer) -> list[tuple[Mistake, ...]]:
@@ -271,7 +271,7 @@ def explain_changing(
     for case, content in others:
         array = form.read(content, case.expected.shape)
         before += [] if array is None else [(case, array)]
-    explanation = _confirmed([(started_anew(own_cases, arrays, again, before),)], case_answers, frozenset())
+    explanation = _confirm([(started_anew(own_cases, arrays, again, before),)], case_answers, frozenset())
     return replace(explanation, form=form) if explanation else None
 
 
@@ -303,7 +303,7 @@ def explain_after_start(answers: Mapping[str, Content], exercise: Case, twin: Ca
     )
     entries = table.lookup(late_half.answer, late_half.known, LOOKUP_TOLERANCE)
     suspects = [tuple(bank()[index] for index in entry) for entry in entries]
-    found = _confirmed(suspects, [late, *late_twin], frozenset())
+    found = _confirm(suspects, [late, *late_twin], frozenset())
     return replace(found, right_parts=found.right_parts - RECURRENCE, form=form, after_start=True) if found else None
 
 
@@ -330,7 +330,7 @@ def _from_step(case_answer: CaseAnswer, step: int) -> CaseAnswer:
     return replace(case_answer, known=known)
 
 
-def _confirmed(
+def _confirm(
     candidates: Iterable[tuple[Mistake, ...]], case_answers: Sequence[CaseAnswer], idle: frozenset[str]
 ) -> Explanation | None:
     """Return the best suspect that holds on all cases. A single mistake is believed before any pair."""

@@ -39,7 +39,9 @@ ALIKE = 1e-2
 ROWS_PER_UNKNOWN = 1.5
 
 
-def fitted(cases: Sequence[Case], answers: Mapping[str, Array], searched: Case, table: Table) -> Iterator[Suspect]:
+def fit_mistakes(
+    cases: Sequence[Case], answers: Mapping[str, Array], searched: Case, table: Table
+) -> Iterator[Suspect]:
     """Yield suspects for answers that are the same at every call, the more likely kinds first.
 
     Args:
@@ -292,7 +294,7 @@ def _dense(activation: str, function: Function, maps: Mapping[float, Array], is_
 
 def dropout(cases: Sequence[Case], answers: Mapping[str, Array]) -> tuple[Mistake, float] | None:
     """Find right answers with zeros in them, the rest scaled by one factor; and the largest remaining difference."""
-    found = [_dropped(case, answers[case.spec.id]) for case in cases]
+    found = [_find_dropout(case, answers[case.spec.id]) for case in cases]
     factors = [each[1] for each in found if each is not None]
     if len(factors) < len(cases) or np.ptp(factors) > CLOSE or not any(each[0] for each in found if each is not None):
         return None
@@ -302,7 +304,7 @@ def dropout(cases: Sequence[Case], answers: Mapping[str, Array]) -> tuple[Mistak
     )
 
 
-def _dropped(case: Case, answer: Array) -> tuple[bool, float, float] | None:
+def _find_dropout(case: Case, answer: Array) -> tuple[bool, float, float] | None:
     """Return whether there are zeros, the factor of the other values, and the largest remaining difference.
 
     Dropout may act on the answer alone, or on the carried h as well: then each step follows from the answer to the

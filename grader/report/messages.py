@@ -96,7 +96,7 @@ class Catalogue:
         """Find a code's ``title``, ``message`` or ``hint``, in the variant that `variant` names."""
         return self.find(self._variant(code, part, language, params), language, **params)
 
-    def added(self, code: str, language: str, /, **params: object) -> list[str]:
+    def extra_sentences(self, code: str, language: str, /, **params: object) -> list[str]:
         """Return the sentences that follow a code's message: about known parameters that the message leaves out."""
         message = self._texts[language].get(self._variant(code, "message", language, params), ())
         told = set(PLACEHOLDER.findall(" ".join(message)))
@@ -254,7 +254,7 @@ def _message_and_hint(code: str, language: str, params: Mapping[str, object]) ->
 def _message(code: str, language: str, params: Mapping[str, object]) -> str:
     derived = _with_derived(language, params)
     said = _own().find_variant(code, "message", language, **derived)
-    return " ".join([_printable(code) if said is None else said, *_own().added(code, language, **derived)])
+    return " ".join([_printable(code) if said is None else said, *_own().extra_sentences(code, language, **derived)])
 
 
 def _with_derived(language: str, params: Mapping[str, object]) -> dict[str, object]:

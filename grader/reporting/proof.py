@@ -20,7 +20,7 @@ from grader.report.proof.calculation import RIGHT
 from grader.report.proof.step import QUANTITIES, Position, WorkedStep, position_to_show
 from reference import GATES, Case, lstm_forward
 from reference.definition import LSTM
-from reference.misconceptions import QUANTITIES_OF_STEP, Mistake, merged, replay, traced
+from reference.misconceptions import QUANTITIES_OF_STEP, Mistake, merge_changes, replay, trace_steps
 from reference.misconceptions.computation import Moment
 
 Array = NDArray[np.floating]
@@ -77,7 +77,7 @@ def _of_keras(case: Case, position: Position) -> dict[str, float]:
 def _compared(
     keras: dict[str, float], named: Array, actual: Array, case: Case, position: Position, mistakes: Sequence[Mistake]
 ) -> WorkedStep:
-    inside = traced(mistakes, case)
+    inside = trace_steps(mistakes, case)
     if not inside:
         return WorkedStep(**position._asdict(), keras=keras, actual=float(actual[position]))
     numbers = {name: float(array[position]) for name, array in inside.items()} | {"answer": float(named[position])}
@@ -97,7 +97,7 @@ def _formulas(mistakes: Sequence[Mistake], numbers: Mapping[str, float]) -> dict
     """Return the formulas of c and h that give the numbers: the right ones, or those that the mistakes are named by."""
     names = [FORMULA.fullmatch(part) for mistake in mistakes for part in mistake.name.split(", ")]
     named = {found[1]: found[2] for found in names if found}
-    changes = merged(mistakes)
+    changes = merge_changes(mistakes)
     moment = Moment(**{place: np.asarray(numbers[name]) for name, place in QUANTITIES_OF_STEP.items()})
     right = {state: float(LSTM.formulas[f"{state}_new"](moment)) for state in SLOTS}
     formulas = {}

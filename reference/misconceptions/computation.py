@@ -84,7 +84,7 @@ class Inputs:
     def units(self) -> int:
         return int(self.recurrent.shape[-2])
 
-    def changed(self, changes: Changes) -> Inputs:
+    def with_changes(self, changes: Changes) -> Inputs:
         """Return the inputs with the choices of `BEFORE` that `changes` holds."""
         inputs = self
         for slot in BEFORE:
@@ -293,7 +293,7 @@ class _Step:
         return moment
 
 
-def finished(changes: Changes, outputs: Array, x: Array) -> Array:
+def apply_after(changes: Changes, outputs: Array, x: Array) -> Array:
     """Apply `AFTER` to outputs ``(variants, batch, timesteps, units)``; `x` is the case's own."""
     for slot in AFTER:
         if slot in changes:

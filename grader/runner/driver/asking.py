@@ -28,7 +28,7 @@ from driver.models import Built, Models
 from driver.phases import Failed, Phases
 from driver.recorded import Recorded
 from driver.student import student_module
-from driver.student.contents import drained
+from driver.student.contents import drain
 from driver.student.observations import MAX_NAME, describe, to_array, watchable
 from driver.weights import placements, roles
 from driver.weights.weight_shapes import count_gates
@@ -108,7 +108,7 @@ class Driver:
             self._ask_again()
             self._probe()
         self._phases.end()
-        self._channel.end(phases=self._phases.seconds, patched=originals.replaced()[:MOST_PATCHES_TOLD])
+        self._channel.end(phases=self._phases.seconds, patched=originals.find_replaced()[:MOST_PATCHES_TOLD])
 
     # --- one question ----------------------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class Driver:
                 # It has been called on the same shape before, so an exception now comes from the state that call left
                 # behind.
                 built = replace(self._answered[case["follows"]], reused=True)
-                self._phases.guarded(case["id"], lambda: self._answer(case, sizes, x, built, call))
+                self._phases.guard(case["id"], lambda: self._answer(case, sizes, x, built, call))
             return
         built = self._model_for(case, sizes, x)
         try:
@@ -190,7 +190,7 @@ class Driver:
                 raise Failed from exc
             # It has seen another shape before: only a fresh instance shows whether that is the cause.
             fresh = self._models.build({**case, "fresh": True}, sizes, x)
-            self._phases.guarded(case["id"], lambda: self._answer(case, sizes, x, fresh, call))
+            self._phases.guard(case["id"], lambda: self._answer(case, sizes, x, fresh, call))
 
     def _model_for(self, case: Question, sizes: Sizes, x: tf.Tensor) -> Built:
         built = self._models.get(case)
@@ -251,7 +251,7 @@ class Driver:
     def _call(self, case: Question, x: tf.Tensor, built: Built, call: int) -> Any:
         no_recurrence.ran.clear()
         with _created() as created:
-            output = drained(built.model(x))
+            output = drain(built.model(x))
         arrays, description = describe(output)
         names = self._module.names
         exercise = call == 0 and case["id"] == self._main["id"]
@@ -262,7 +262,7 @@ class Driver:
             case=case["id"],
             call=call,
             reused=built.reused,
-            built_in=no_recurrence.noted(names),
+            built_in=no_recurrence.noted_runs(names),
             global_name=next((name[:MAX_NAME] for name, value in names.items() if value is output is not None), None),
             **counted,
             created=len(created),

@@ -42,7 +42,7 @@ class Phases:
             self.seconds[self._name] = self.seconds.get(self._name, 0.0) + spent
             self._name = None
 
-    def guarded(self, case: str, what: Callable[[], Any], *, constructing: bool = False) -> Any:
+    def guard(self, case: str, what: Callable[[], Any], *, constructing: bool = False) -> Any:
         """Run the student's code; report its exceptions (SystemExit too) and raise `Failed` instead."""
         try:
             return what()

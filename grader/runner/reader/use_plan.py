@@ -95,7 +95,7 @@ class _Finder:
         if isinstance(node, ast.Attribute):
             return BUILT_IN.fullmatch(node.attr) is not None and root_name(node) != "self"
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id != CLASS:
-            dotted = self._plan.imported.dotted(node)
+            dotted = self._plan.imports.dotted(node)
             return dotted is not None and BUILT_IN.fullmatch(dotted.rpartition(".")[2]) is not None
         return False
 

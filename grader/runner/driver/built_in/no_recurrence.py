@@ -118,7 +118,7 @@ def absent() -> Iterator[None]:
         _is_lent = before
 
 
-def noted(names: Mapping[str, Any]) -> list[dict[str, Any]]:
+def noted_runs(names: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List runs of replaced functions since they were last cleared: for which layer, and the student's line.
 
     Args:

@@ -15,7 +15,7 @@ from driver.construction.construct import Constructor
 from driver.construction.plans import Plan
 from driver.construction.settings_objects import Sizes
 from driver.short_ways.untraced_build import untraced
-from driver.student.contents import drained
+from driver.student.contents import drain
 from driver.student.observations import MAX_NAME, describe, text_of
 from driver.weights.weight_shapes import count_gates
 
@@ -205,7 +205,7 @@ def _numbers(names: dict[str, Any]) -> list[int]:
 def call_eagerly(model: Any, x: tf.Tensor) -> Any:
     tf.config.run_functions_eagerly(True)
     try:
-        return drained(model(x))
+        return drain(model(x))
     finally:
         tf.config.run_functions_eagerly(False)
 

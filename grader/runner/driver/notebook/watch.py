@@ -153,7 +153,7 @@ class Watch:
         try:
             if side == STUDENT:
                 output, array = self._answer_of_student(layer, original, args, kwargs)
-                built_in = no_recurrence.noted(self._names)
+                built_in = no_recurrence.noted_runs(self._names)
             else:
                 output, built_in = original(*args, **kwargs), []
                 array = _as_array(output)

@@ -166,7 +166,7 @@ class Originals:
     def __init__(self) -> None:
         self._before = {name: (owner, dict(vars(owner))) for name, owner in _owners()}
 
-    def replaced(self) -> list[str]:
+    def find_replaced(self) -> list[str]:
         """List names that now stand for another function. ``np.bool = bool``, for old code, replaces a type."""
         return [
             f"{owner_name}.{name}"

@@ -44,7 +44,7 @@ def unpack_names(plan: Plan) -> list[list[str]]:
     return found
 
 
-def joined(plan: Plan) -> str | None:
+def joined_order(plan: Plan) -> str | None:
     """Return ``xh`` for ``tf.concat([x, h], 1)`` and ``hx`` for the other order; None where names do not say."""
     orders = {
         order

@@ -151,7 +151,7 @@ class Expressions(Calls):
     def _compare(self, node: ast.Compare, scope: Scope) -> Value:
         left = self.value(node.left, scope)
         rights = [self.value(each, scope) for each in node.comparators]
-        known = iteration.compared(left, node.ops[0], rights[0]) if len(rights) == 1 else None
+        known = iteration.compare(left, node.ops[0], rights[0]) if len(rights) == 1 else None
         return Const(known) if known is not None else Node("compare", (left, *rights), span_of(node))
 
     def _boolop(self, node: ast.BoolOp, scope: Scope) -> Value:

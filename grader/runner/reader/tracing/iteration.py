@@ -95,7 +95,7 @@ def truth(value: Value) -> bool | None:
     return None
 
 
-def compared(left: Value, operator: ast.cmpop, right: Value) -> bool | None:
+def compare(left: Value, operator: ast.cmpop, right: Value) -> bool | None:
     """Return what a comparison gives, as far as that is known."""
     is_none = isinstance(right, Const) and right.value is None
     if isinstance(operator, ast.Is | ast.IsNot | ast.Eq | ast.NotEq) and is_none:

@@ -27,7 +27,7 @@ WITHOUT_LSTM = frozenset(
 KERAS = re.compile(r"(?:tensorflow(?:\.python)?\.)?(?:tf_)?keras(?:\.|$)|tensorflow$")
 
 
-class Imported:
+class Imports:
     """Dotted names by alias, over all imports of a file; `np` and `tf` are supplied."""
 
     def __init__(self, nodes: Iterable[ast.AST]) -> None:
