@@ -42,7 +42,7 @@ MEMORY_BYTES = 2 << 30
 
 
 class GradeProcessLost(GraderError):
-    """A process that grades ended in the middle of a grade, by a fault of ours or of the host."""
+    """A grading process ended in the middle of a grade, by a fault of ours or of the host."""
 
 
 class GradeProcesses:
@@ -155,7 +155,7 @@ class GradeProcesses:
             connection.send(answer)
 
     def _start(self, count: int) -> list[Connection]:
-        """Start so many processes without waiting for them."""
+        """Start `count` processes without waiting for them."""
         pairs = [socket.socketpair() for _ in range(count)]
         theirs = [pair[1].fileno() for pair in pairs]
         with contextlib.ExitStack() as stack:

@@ -107,7 +107,7 @@ def check_threshold(fail_under: float) -> None:
 
 
 def seed_from(text: str | None) -> bytes:
-    """Return the seed of this text, or a new one. Raises: typer.Exit: it is no seed."""
+    """Return the seed that a text spells, or a new one without a text. Raises: typer.Exit: it is not a seed."""
     if text is None:
         return new_seed()
     if not re.fullmatch(rf"[0-9A-Fa-f]{{{2 * SEED_BYTES}}}", text, re.ASCII):
@@ -177,7 +177,7 @@ def grading_settings() -> GradingSettings:
 
 
 def wrong_settings(error: ValidationError) -> typer.Exit:
-    """Print what is wrong with which variable; the caller raises the result."""
+    """Print the variables that are wrong, and why; the caller raises the result."""
     from grader.settings import variable
 
     for problem in error.errors():

@@ -38,7 +38,7 @@ class Submission:
 
 
 def in_folder(folder: Path, limit: int) -> Submission:
-    """Read the answer among the files of a folder: its notebook, or the only module if there is none.
+    """Read the answer among the files of a folder: its notebook, or else its only module.
 
     Links are not followed: their targets are not answers. Where there is no code, take the first file, so that its
     student is told.

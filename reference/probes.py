@@ -120,7 +120,7 @@ def questions(features: int, units: int, random: np.random.Generator) -> tuple[C
 
 def _probe(free: str, features: int, units: int, random: np.random.Generator) -> Case:
     rows = list(QUESTIONS[free].values())
-    # All calls have one shape, so that a `tf.function` is not traced anew; and all sizes of a case differ.
+    # All calls have one shape, so that a `tf.function` is not traced again; and all sizes of a case differ.
     most = max(map(len, QUESTIONS.values()))
     batch = next(n for n in range(most, most + 3) if n not in (features, units))
     x = np.repeat(random.standard_normal((1, TIMESTEPS, features), np.float32), batch, axis=0)
@@ -136,7 +136,7 @@ def _weights(free: str, features: int, units: int, random: np.random.Generator) 
     kernel = np.zeros((features, len(GATES), units))
     recurrent_kernel = np.zeros((units, len(GATES), units))
     bias = np.zeros((len(GATES), units))
-    # The size of what is written into c; h is as large, and must have an effect all the same.
+    # The size of the values written into c; h is as large, and must have an effect all the same.
     size = np.where(_small(units), SMALL, WELL_SEEN)
     for at, gate in enumerate(GATES):
         if gate in free:
@@ -257,7 +257,7 @@ class _Observed:
 
     @staticmethod
     def _blamed(alone: Mapping[str, bool], found: set[str]) -> frozenset[str]:
-        """Return where a mistake must be; empty where that is no more than everywhere."""
+        """Return the parts that a mistake must be in; empty where that could be any."""
         gates = set(GATES) - found
         # A c that is passed on wrongly looks like a wrong forget gate, and such an h like gates that are wrong with h.
         states = "f" in gates or any(alone[gate] for gate in gates)

@@ -270,7 +270,7 @@ class ReferenceStore:
 
 
 def _read(path: Path, specs: tuple[CaseSpec, ...]) -> tuple[Case, ...] | None:
-    """Return the cases of a cache file, or None if there is none or it is not the wanted one."""
+    """Return the cases of a cache file, or None if there is no file, or it is another one."""
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             stored = file.metadata()

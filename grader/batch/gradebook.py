@@ -20,7 +20,7 @@ from grader.formats.view import cause_title
 from grader.report.messages import translate
 from grader.report.server_paths import in_one_line
 
-#: Moodle refuses a file without the time of the last change. Empty, it is no time.
+#: Moodle refuses a file without the time of the last change, but accepts an empty one.
 MOODLE_COLUMNS = (
     "Identifier",
     "Full name",

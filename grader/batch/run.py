@@ -96,7 +96,7 @@ def grade_all(
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            # Interrupted, or the caller wants no more rows.
+            # Interrupted, or the caller needs no more rows.
             for future in waiting:
                 future.cancel()
 

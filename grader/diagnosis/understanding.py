@@ -188,7 +188,7 @@ def _form(explanation: Explanation | None, answers: Mapping[str, Answer], cases:
 
 
 def _parts_by_probes(execution: Execution, form: Form, answer: Array) -> PartsJudgement:
-    """Return what the probes show of the parts of an answer."""
+    """Return the evidence of the probes about the parts of an answer."""
     # An answer that is constant, or changes at every call, earns nothing, whatever the probes say.
     if not form.is_complete or not np.ptp(answer) or not repeats_itself(execution):
         return PartsJudgement()

@@ -41,7 +41,7 @@ class Steps:
 
 ALL = Steps(lambda n, k: range(n) if k == n else None, complete=True)
 LAST = Steps(lambda n, k: [n - 1] if k == 1 else None, "last_step")
-# Before the first step h and c are 0: nothing shows of f, nor of what is passed on.
+# Before the first step h and c are 0: neither f shows, nor the states that are passed on.
 FIRST = Steps(lambda n, k: [0] if k == 1 else None, "first_step", RECURRENCE | {"f"})
 
 

@@ -39,7 +39,7 @@ PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 VALUE_CHARACTERS = 200
 # Stands in numbers, such as before a percent sign. Python does not count it among what prints.
 NO_BREAK = "\N{NO-BREAK SPACE}"
-# A sentence quoted at the end of ours brings its own final mark.
+# A sentence quoted at the end of ours has its own punctuation.
 ENDED = re.compile(r"([?!…])\.(?=\s|$)")
 #: Parameters whose values have a name in each language -> where the names stand in the catalogue.
 NAMED = {

@@ -22,7 +22,7 @@ UNITS = (*(timedelta(days=days) for days in (365, 30, 7, 1)), *(timedelta(second
 
 
 def number(value: float, language: str, digits: int = EXACT) -> str:
-    """Format a number with at most so many significant digits. NaN and infinity get Python's names.
+    """Format a number with at most `digits` significant digits. NaN and infinity get Python's names.
 
     Raises:
         babel.core.UnknownLocaleError: the language does not exist.

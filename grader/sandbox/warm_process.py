@@ -112,7 +112,7 @@ class Zygote:
             self.wall = {name: Mechanism(*state) for name, state in greeting["wall"].items()}
             self.wall[namespaces.NAME] = self._ring.mechanism
             self._ready = True
-            # Nobody needs the warm process's output from here on, but a full pipe would stop it.
+            # The warm process's output is not needed any more, but a full pipe would stop it.
             threading.Thread(target=_discard, args=[self._process.stderr], daemon=True).start()
 
     @property

@@ -1,4 +1,4 @@
-"""Runs the notebook in the box, and collects what it showed, called and held."""
+"""Runs the notebook in the box, and collects its outputs, its calls of models and their weights."""
 
 from __future__ import annotations
 

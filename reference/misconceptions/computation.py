@@ -134,7 +134,7 @@ class Moment:
     h_new: Array
 
     def __getitem__(self, name: str) -> Array:
-        """Return what a formula names."""
+        """Return the value of a name in a formula."""
         value: Array = getattr(self, name)
         return value
 

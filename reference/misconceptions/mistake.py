@@ -58,14 +58,15 @@ def replay(mistakes: Sequence[Mistake], case: Case, dtype: type[np.floating] = n
     return answer
 
 
-#: Names of what a step computes from and gives, and where a `Moment` has them. ``h`` and ``c`` are the new ones.
+#: Names of the values that a step uses and gives, and the attributes of a `Moment` that hold them. ``h`` and ``c``
+#: are the new ones.
 QUANTITIES_OF_STEP = {
     "c_before": "c", "h_before": "h", "i": "i", "f": "f", "g": "g", "o": "o", "c": "c_new", "h": "h_new",
 }  # fmt: skip
 
 
 def trace_steps(mistakes: Sequence[Mistake], case: Case) -> dict[str, Array]:
-    """Return what a model with these mistakes computes in every step, under the names of `QUANTITIES_OF_STEP`.
+    """Return the values that a model with these mistakes computes in every step, named as in `QUANTITIES_OF_STEP`.
 
     Returns:
         Arrays ``(batch, timesteps, units)``. None at all for another kind of cell, and for a loop over something

@@ -186,7 +186,7 @@ def write_table(table: Table, path: Path) -> None:
 
 
 def read_table(path: Path) -> Table | None:
-    """Read the table in a file; None when there is none, or something else."""
+    """Read the table in a file; None when there is no such file, or it holds something else."""
     try:
         table = Table(**safetensors.numpy.load_file(path))
     except (FileNotFoundError, safetensors.SafetensorError, TypeError):

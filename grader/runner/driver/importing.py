@@ -65,7 +65,7 @@ def find_class(module: StudentModule, channel: Channel) -> Any:
         has_call=is_class and bool(own_attributes(found) & {"call", "__call__"}),
         is_stub=is_class and is_stub(getattr(found, "call", None)),
     )
-    # A function that builds the model is no class, but its answers can be graded. A model that exists already
-    # cannot take the sizes of the cases.
+    # A function that builds the model is not a class, but its answers can be graded. A model that exists already cannot
+    # take the sizes of the cases.
     is_factory = callable(found) and not isinstance(found, tf.keras.layers.Layer)
     return found if is_class or is_factory else None

@@ -12,7 +12,7 @@ from typing import Any
 def _function(definition: Any) -> Any:
     if not isinstance(definition, type):
         return definition
-    # A named tuple has no `__init__` of its own.
+    # A named tuple lacks an `__init__` of its own.
     return definition.__new__ if definition.__init__ is object.__init__ else definition.__init__  # type: ignore[misc]
 
 

@@ -54,7 +54,7 @@ class ParameterValues:
             first = [True]  # the exercise asks for all steps
         elif role is not None and isinstance(parameter.default, str | bool | float | dict | list | tuple):
             size = in_kind_of(parameter.default, sizes[role])
-            first = [] if size is None else [size]  # else it is named like a size, but is none
+            first = [] if size is None else [size]  # else it is named like a size, but is not one
         elif role is not None:
             first = [DEFAULT] if role == "units" and units_given and has_default else [sizes[role]]
         if not first and source is not None:

@@ -15,7 +15,7 @@ from driver.construction.settings_objects import Configuration
 
 #: Gives the value of a setting by its name and the names of the settings around it, the outermost first.
 ValueOf = Callable[[tuple[str, ...]], Any]
-# A list read at a later place than this is no list of sizes.
+# A list that is read beyond this index is not a list of sizes.
 LONGEST = 8
 #: JSON that stands for a text whose content is not known yet.
 TEXT = '{"settings": "noted"}'

@@ -24,7 +24,7 @@ NO_NUMBERS = "OSUMmc"
 
 
 def open_content(output: Any) -> Any:
-    """Return the content of a tensor kind that is no array: the dense tensor that it stands for, or its elements."""
+    """Return the content of a kind of tensor that is not an array: the dense tensor, or the elements."""
     if isinstance(output, tf.RaggedTensor):
         return [output.to_tensor()]
     if isinstance(output, tf.SparseTensor):

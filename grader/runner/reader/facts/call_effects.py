@@ -29,7 +29,7 @@ HARMLESS_CLASSES = frozenset(
         *("TensorArray", "TensorShape", "Tensor", "Any", "Dict", "List", "Optional", "Sequence", "Tuple", "Union"),
     }
 )
-# Names that tell a trace from a call, count calls, or change state that outlives them.
+# Names that distinguish a trace from a call, count calls, or change state that outlives them.
 TELLING = re.compile(
     r"\w*(?:random|shuffle|dropout|noise|print)\w*|executing_eagerly|inside_function|is_keras_tensor|is_symbolic\w*|layers"
     r"|seed|perf_counter\w*|time_ns|process_time|datetime|build|built|__(?!init__|call__)\w+__|(?:numpy|py)_function|variables?"

@@ -1,4 +1,4 @@
-"""Finds things a teacher may want to look at: code that the exercise has no use for, words and files for a grader.
+"""Finds things that a teacher may want to look at: code that the exercise does not need, words and files for a grader.
 
 None of it proves anything or costs points: the numbers decide.
 """

@@ -1,4 +1,4 @@
-"""The loop, the outputs that it collects, how they are put together, and what is returned."""
+"""The loop, the outputs that it collects, how they are put together, and the value that is returned."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _form(value: Value, step: Step | None) -> Iterator[str]:
 
 
 def _between_loop_and_answer(value: Value, step: Step | None) -> Iterator[Part]:
-    """Yield what is done to the outputs between the loop and the answer."""
+    """Yield the operations on the outputs between the loop and the answer."""
     ends = {id(node) for node in (reachable_nodes([each.value for each in step.loop.collected]) if step else ())}
     if step is None or not step.loop.collected:
         return

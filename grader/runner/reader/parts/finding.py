@@ -1,4 +1,4 @@
-"""Finds the lines of the parts of an LSTM, and what stands there.
+"""Finds the lines of the parts of an LSTM, and describes them.
 
 A part that could not be followed has no line.
 """

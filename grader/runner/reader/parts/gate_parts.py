@@ -1,4 +1,4 @@
-"""The sums, activations and weights of gates, and what is odd about them; the input of a step."""
+"""The sums, activations and weights of gates, with anything odd about them; the input of a step."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _way_in(gate: Gate) -> list[Node]:
 
 
 def _oddities(gate: Gate, step: Step, trace: Trace) -> Iterator[tuple[str, Node]]:
-    """Yield what is odd about a sum, and the operation that makes it so."""
+    """Yield the oddities of a sum, each with the operation that makes it odd."""
     recognised = step.recognised
     terms = _terms(gate.sum, step)
     products = recognised.products(gate.sum)
@@ -158,7 +158,7 @@ def _of_weights(made: Node) -> list[str]:
 
 
 def _inputs(step: Step, trace: Trace) -> Iterator[Part]:
-    """Yield what is done to x on its way into the products, and how a step is taken from it."""
+    """Yield the operations on x on its way into the products, and how a step is taken from it."""
     for gate in step.gates:
         for product in step.recognised.products(gate.sum):
             yield from _input_of(product, trace)

@@ -1,4 +1,4 @@
-"""One part of an LSTM: its lines, and what stands there."""
+"""One part of an LSTM: its lines, and words that describe it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ class Part:
 
     Attributes:
         gate: the letter of the gate, for a part that each gate has.
-        what: words about what stands there: operations, or what is odd about it. `grader/reporting/concerns.py` reads
-            them.
+        what: words that describe it: its operations, or its oddities. `grader/reporting/concerns.py` reads them.
     """
 
     part: str
@@ -47,7 +46,7 @@ def operations(part: str, nodes: Iterable[Node]) -> Iterator[Part]:
 
 
 def words(node: Node) -> list[str]:
-    """Say what an operation does, in the words that `Part.what` has."""
+    """Describe an operation, in the words of `Part.what`."""
     found = [node.op]
     if node.op in TURNING or any(turns(each) for each in node.args if isinstance(each, Node | Seq)):
         found.append("reversed")

@@ -1,4 +1,4 @@
-"""States: where they start, and what a step leaves to the next."""
+"""States: where they start, and the values that a step leaves to the next."""
 
 from __future__ import annotations
 

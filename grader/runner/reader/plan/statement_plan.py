@@ -184,7 +184,7 @@ class _Planner:
             # Names that only the guard binds come from nowhere else.
             return binds and name not in SUPPLIED and len(self._binders[name]) == 1
         if name in SUPPLIED:
-            # The module has it already: run what is as simple as the course's own line, not a loop that reads batches.
+            # The module has it already: run a line as simple as the course's own, not a loop that reads batches.
             simple = isinstance(statement.node, ast.Assign | ast.AnnAssign)
             return binds and simple and all(self._is_supplied(read) for read in statement.uses.reads)
         if binds or name in statement.stores_into:

@@ -39,7 +39,7 @@ class TooMuchError(Exception):
 
 
 class Calls(ABC):
-    """Calls functions, classes and objects of the file, and says what calls of others are made of."""
+    """Follows calls of the file's functions, classes and objects; other calls become nodes with their arguments."""
 
     trace: Trace
 
@@ -114,7 +114,7 @@ class Calls(ABC):
         return made
 
     def _note(self, made: Node | Obj) -> None:
-        """Note what is made while the class answers, or made again and again; parts of it are not noted."""
+        """Note a layer or object that is made while the class answers, or repeatedly; its parts are not noted."""
         if self._making > 1 or (self._making and self.is_answering) or self.is_trial:
             return
         if self.is_answering:
@@ -198,7 +198,7 @@ class Calls(ABC):
     def over_time(self, name: str, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value: ...
 
     def apply(self, layer: Node, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
-        """Return what a layer of Keras gives: its own activation lies around it, on the line that makes it."""
+        """Return the answer of a Keras layer: its own activation lies around it, on the line that makes the layer."""
         kind = str(layer.label)
         inputs = tuple(arguments) or tuple(keywords.values())[:1]
         if kind == "Sequential" and layer.args and isinstance(layer.args[0], Seq) and inputs:
@@ -255,7 +255,7 @@ class Calls(ABC):
     def _of_value(
         self, owner: Value, name: str, arguments: list[Value], keywords: dict[str, Value], span: Span
     ) -> Value:
-        """Call a method of something that is no object of the file: a list, a dictionary, a tensor."""
+        """Call a method of something that is not an object of the file: a list, a dictionary, a tensor."""
         if isinstance(owner, Seq) and name in ("append", "extend") and arguments:
             added = arguments[0].items if name == "extend" and isinstance(arguments[0], Seq) else arguments[:1]
             owner.items += added[:MOST_ITEMS]

@@ -36,7 +36,7 @@ def span_of(node: ast.AST) -> Span:
 
 
 class Expressions(Calls):
-    """Follows expressions; what is not understood becomes a node with the values it is made of."""
+    """Follows expressions; one that is not understood becomes a node with the values it is made of."""
 
     def value(self, node: ast.expr | None, scope: Scope) -> Value:
         self.spend()

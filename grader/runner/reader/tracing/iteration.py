@@ -1,4 +1,4 @@
-"""Elements of what a loop runs over, items, names and truth of values."""
+"""The elements that a loop runs over; items, names and truth of values."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def truth(value: Value) -> bool | None:
 
 
 def compare(left: Value, operator: ast.cmpop, right: Value) -> bool | None:
-    """Return what a comparison gives, as far as that is known."""
+    """Return the result of a comparison; None where it is not known."""
     is_none = isinstance(right, Const) and right.value is None
     if isinstance(operator, ast.Is | ast.IsNot | ast.Eq | ast.NotEq) and is_none:
         if isinstance(left, Const):

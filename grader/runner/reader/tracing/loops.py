@@ -1,4 +1,4 @@
-"""Loops: what a step is given and what it leaves to the next."""
+"""Loops: the values that a step gets and those that it leaves to the next."""
 
 from __future__ import annotations
 
