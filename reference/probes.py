@@ -190,10 +190,10 @@ def judge_parts(asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating
         if answer is None or answer.shape != question.expected.shape:
             return PartsJudgement()
     with np.errstate(all="ignore"):
-        return _Observed(asked, answers).judge()
+        return _ModelAnswers(asked, answers).judge()
 
 
-class _Observed:
+class _ModelAnswers:
     """One model's answers to all questions. Comparisons use <= so that NaN is never right."""
 
     def __init__(self, asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating]]) -> None:

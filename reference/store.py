@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 MAX_DIFFERENCE = 1e-6
 BUILD_TIMEOUT_SECONDS = 300  # A build takes 3 to 15 seconds, so this one hangs.
 
-Started = Callable[[subprocess.Popen[bytes]], None]
+OnStart = Callable[[subprocess.Popen[bytes]], None]
 Builder = Callable[[Sequence[CaseSpec]], dict[str, Float32Array]]
 
 
@@ -69,7 +69,7 @@ def check_against_oracle(case: Case) -> float:
 def build_with_keras(
     specs: Sequence[CaseSpec],
     *,
-    started: Started = lambda process: None,
+    started: OnStart = lambda process: None,
 ) -> dict[str, Float32Array]:
     """Have Keras make and answer cases; return their arrays, as `cases_to_arrays` names them.
 
@@ -99,7 +99,7 @@ def _run_keras(
     arguments: Sequence[str],
     stdin: bytes,
     gpu: Mapping[str, str] | None = None,
-    started: Started = lambda process: None,
+    started: OnStart = lambda process: None,
 ) -> dict[str, Float32Array]:
     """Run `reference.keras_lstm` in a new process and return the arrays it writes."""
     # The environment is not inherited: it may hold secrets, and settings of TensorFlow that change the numbers. HOME is

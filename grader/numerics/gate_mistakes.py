@@ -80,19 +80,19 @@ def normalised(gates: str, epsilon: float) -> Mistake:
     return Mistake("layer_norm", f"layer norm, epsilon {epsilon:g}, in {gates}", changes, frozenset(gates), params)
 
 
-Heard = Callable[[Moment], Array]
+HeardValue = Callable[[Moment], Array]
 
 
-def _gate_itself(name: str) -> Heard:
+def _gate_itself(name: str) -> HeardValue:
     return lambda moment: np.asarray(getattr(moment, name))
 
 
-def _part_of_h(name: str) -> Heard:
+def _part_of_h(name: str) -> HeardValue:
     return lambda moment: np.asarray(getattr(moment, name) * moment.h)
 
 
 #: Values that an h layer may get instead of h.
-HEARD: dict[str, Heard] = {
+HEARD_VALUES: dict[str, HeardValue] = {
     "tanh(h)": lambda moment: np.tanh(moment.h),
     "sigmoid(h)": lambda moment: sigmoid(moment.h),
     **{shown: _gate_itself(gate) for gate, shown in (("i", "i"), ("f", "f"), ("g", "ch"), ("o", "o"))},
@@ -100,7 +100,7 @@ HEARD: dict[str, Heard] = {
 }
 
 
-def hears(gate: str, heard: str, choose: Heard) -> Mistake:
+def hears(gate: str, heard: str, choose: HeardValue) -> Mistake:
     """Make the mistake of an h layer that gets another value than h."""
     function = function_of(gate)
 

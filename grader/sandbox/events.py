@@ -76,7 +76,7 @@ class Constructed(Event):
     open: bool = False  # whether other arguments are as likely
 
 
-class Misshapen(BaseModel):
+class MisshapenWeight(BaseModel):
     """A weight that is named after a gate but has the wrong shape for it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -93,7 +93,7 @@ class Parts(Event):
     evidence: Literal["names", "numbers"] | None
     candidates: Count
     found: Annotated[list[Name], Field(max_length=100)]
-    misshapen: Annotated[list[Misshapen], Field(max_length=20)] = []
+    misshapen: Annotated[list[MisshapenWeight], Field(max_length=20)] = []
     # Letters of the gates without a weight for the input, or for the hidden state.
     without_weights: dict[Literal["kernel", "recurrent_kernel"], Name] = {}
     # Layers that get x where their siblings get h, or the other way round -> what they get.

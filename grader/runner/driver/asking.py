@@ -24,9 +24,9 @@ from driver.built_in import no_recurrence
 from driver.construction.building import Builder
 from driver.construction.construct import Constructor
 from driver.importing import find_class, run_statements
-from driver.models import Built, Models
-from driver.phases import Failed, Phases
-from driver.recorded import Recorded
+from driver.models import BuiltModel, Models
+from driver.phases import PhaseFailed, Phases
+from driver.recorded import RecordedCall
 from driver.student import student_module
 from driver.student.contents import drain
 from driver.student.observations import MAX_NAME, describe, to_array, watchable
@@ -73,15 +73,15 @@ class Driver:
         self._channel = channel
         # The exercise's own question, and the model built for it, until that model is called.
         self._main = next(question for question in request["questions"] if question["main"])
-        self._unused: Built | None = None
+        self._unused: BuiltModel | None = None
         # The model that answered each question.
-        self._answered: dict[str, Built] = {}
+        self._answered: dict[str, BuiltModel] = {}
         # Cases answered with a wrong shape by a model that had seen another shape.
         self._doubtful: list[Question] = []
         self._shape_right = self._fresh_shape_right = False
         self._measured = False
         # A recorded call with a wrong shape: its gradients are taken when there are no better ones.
-        self._recorded: Recorded | None = None
+        self._recorded: RecordedCall | None = None
         self._tried = False
         self._phases = Phases(channel, {"lockdown": lockdown_seconds})
         # The same submission gives the same numbers every time.
@@ -103,7 +103,7 @@ class Driver:
             self._models = Models(request, self._arrays, self._channel, self._phases, self._module, self._builder)
             if self._begin():
                 for question in request["questions"]:
-                    with contextlib.suppress(Failed):
+                    with contextlib.suppress(PhaseFailed):
                         self._ask(question)
             self._ask_again()
             self._probe()
@@ -117,7 +117,7 @@ class Driver:
         main = self._main
         try:
             self._unused = self._models.build(main, _sizes(main), self._input(main))
-        except Failed:
+        except PhaseFailed:
             if not self._builder.constructed:
                 return False  # it fails even for the exercise: other questions would only repeat that
             self._models.report_construction()
@@ -155,7 +155,7 @@ class Driver:
                 self._ask_once_more({**exercise, "measure": True}, call=1)
 
     def _ask_once_more(self, question: Question, *, call: int) -> None:
-        with contextlib.suppress(Failed):
+        with contextlib.suppress(PhaseFailed):
             self._ask(question, call)
 
     def _probe(self) -> None:
@@ -187,12 +187,12 @@ class Driver:
         except BaseException as exc:
             if not built.reused:
                 self._phases.report(exc, case["id"])
-                raise Failed from exc
+                raise PhaseFailed from exc
             # It has seen another shape before: only a fresh instance shows whether that is the cause.
             fresh = self._models.build({**case, "fresh": True}, sizes, x)
             self._phases.guard(case["id"], lambda: self._answer(case, sizes, x, fresh, call))
 
-    def _model_for(self, case: Question, sizes: Sizes, x: tf.Tensor) -> Built:
+    def _model_for(self, case: Question, sizes: Sizes, x: tf.Tensor) -> BuiltModel:
         built = self._models.get(case)
         unused = self._unused
         if unused is not None and built is not None and built.model is unused.model:
@@ -206,7 +206,7 @@ class Driver:
     def _input(self, case: Question) -> tf.Tensor:
         return tf.constant(self._arrays[f"{case['id']}/x"])
 
-    def _answer(self, case: Question, sizes: Sizes, x: tf.Tensor, built: Built, call: int) -> None:
+    def _answer(self, case: Question, sizes: Sizes, x: tf.Tensor, built: BuiltModel, call: int) -> None:
         self._module.follow(sizes)
         self._phases.begin("inject")
         if case["equal"]:
@@ -225,7 +225,7 @@ class Driver:
             with tf.GradientTape(persistent=factors is not None) as tape:
                 tape.watch(x)
                 output = self._call(case, x, built, call=call)
-            recorded = Recorded(case, x, built.model, placement, tape, output, factors)
+            recorded = RecordedCall(case, x, built.model, placement, tape, output, factors)
         self._answered[case["id"]] = built
         if not call and tuple(getattr(output, "shape", ())) != (sizes["batch"], sizes["timesteps"], sizes["units"]):
             if case["measure"]:
@@ -242,13 +242,13 @@ class Driver:
     def _weights(self, case: Question) -> dict[str, np.ndarray]:
         return {name: self._arrays[f"{case['id']}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")}
 
-    def _inject(self, case: Question, built: Built) -> placements.Placement | None:
+    def _inject(self, case: Question, built: BuiltModel) -> placements.Placement | None:
         placement = self._models.placement(built)
         if placement is not None:
             placements.inject(placement, self._weights(case))
         return placement
 
-    def _call(self, case: Question, x: tf.Tensor, built: Built, call: int) -> Any:
+    def _call(self, case: Question, x: tf.Tensor, built: BuiltModel, call: int) -> Any:
         no_recurrence.ran.clear()
         with _created() as created:
             output = drain(built.model(x))
@@ -270,7 +270,7 @@ class Driver:
         )
         return output
 
-    def _trial(self, case: Question, x: tf.Tensor, built: Built) -> None:
+    def _trial(self, case: Question, x: tf.Tensor, built: BuiltModel) -> None:
         """Answer under every candidate, because names do not settle the weights, and let the trusted side choose."""
         if self._tried or not case["trial"]:
             return
@@ -300,7 +300,7 @@ class Driver:
             "trial", stacked, case=case["id"], pairing=self._models.pairing, inside=places, repeats=repeats
         )
 
-    def _report_gradients_of_equal(self, case: Question, x: tf.Tensor, built: Built) -> None:
+    def _report_gradients_of_equal(self, case: Question, x: tf.Tensor, built: BuiltModel) -> None:
         """Answer with one value in all weights, and send the gradients of every number of them.
 
         The trusted side sees from these where a Keras LSTM has each number.
@@ -321,12 +321,12 @@ class Driver:
         self._channel.send("equal", {"gradients": flat}, case=case["id"])
 
     @staticmethod
-    def _repeats(built: Built, x: tf.Tensor) -> bool:
+    def _repeats(built: BuiltModel, x: tf.Tensor) -> bool:
         """Return whether two calls give the same answer, bit for bit, as they do where nothing is random."""
         first, second = (describe(built.model(x))[0] for _ in range(2))
         return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
 
-    def _differentiate(self, recorded: Recorded) -> None:
+    def _differentiate(self, recorded: RecordedCall) -> None:
         self._measured = True
         if recorded.placement is None:
             return

@@ -24,7 +24,7 @@ LEAST, LEAST_AFTER_STEPS = 1e-3, 1e-6
 
 
 @dataclass
-class Recorded:
+class RecordedCall:
     """One call, with the data needed for its gradients."""
 
     case: Question

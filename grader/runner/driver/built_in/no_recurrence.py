@@ -57,7 +57,7 @@ OPERATIONS = ("tensorflow.python.ops.gen_rnn_ops", "tensorflow.python.ops.gen_cu
 
 
 @dataclass(frozen=True)
-class Ran:
+class StubRun:
     """A run of a replaced function: its name, the layer it ran for, and the student's line that led there."""
 
     name: str
@@ -66,8 +66,8 @@ class Ran:
 
 
 #: Runs since it was last cleared, and functions traced into a graph, where nobody sees them run.
-ran: dict[tuple[str, int, int | None], Ran] = {}
-traced: dict[tuple[str, int, int | None], Ran] = {}
+ran: dict[tuple[str, int, int | None], StubRun] = {}
+traced: dict[tuple[str, int, int | None], StubRun] = {}
 # Whether recurrent code that is lent works now.
 _is_lent = True
 
@@ -285,4 +285,4 @@ def _note(name: str) -> None:
         frame = frame.f_back
     notes = ran if tf.executing_eagerly() else traced
     if len(notes) < MOST_NOTED:
-        notes.setdefault((name, id(layer), line), Ran(name, layer, line))
+        notes.setdefault((name, id(layer), line), StubRun(name, layer, line))

@@ -19,7 +19,7 @@ from driver.construction.parameter_values import ParameterValues
 from driver.construction.plans import DEFAULT, LAST_RESORT, Choice, Plan, by_rank
 from driver.construction.settings_objects import STARRED, Sizes
 from driver.construction.starred import double_starred, starred
-from driver.construction.submitted import Submitted
+from driver.construction.student_definition import StudentDefinition
 from driver.student.parameter_names import CELL, CONFIGURATION, is_measure, role_of, setting
 
 # Objects are made for a constructor, and objects for those, but no further.
@@ -38,7 +38,7 @@ class Constructor:
     def __init__(
         self, definition: Any, canonical: Sizes, call_site: CallSite | None, names: dict[str, Any], depth: int = 0
     ) -> None:
-        self._submitted = Submitted(definition, canonical, names)
+        self._submitted = StudentDefinition(definition, canonical, names)
         self._call_site = call_site
         self._depth = depth
         self._parameters = parameters(definition)

@@ -11,7 +11,7 @@ from driver.construction.class_signature import names_in_code
 from driver.construction.plans import Plan, constant
 from driver.construction.settings_discovery import discover_settings
 from driver.construction.settings_objects import Configuration, Sizes, fields, resized, snake, value_at, value_of
-from driver.construction.submitted import Submitted
+from driver.construction.student_definition import StudentDefinition
 from driver.student.parameter_names import CELL_CLASS, CONFIGURATION
 
 
@@ -25,7 +25,7 @@ class Objects:
 
     def __init__(
         self,
-        submitted: Submitted,
+        submitted: StudentDefinition,
         plans: Callable[[Sizes], Iterator[Plan]],
         plans_of: Callable[[type, Sizes], Iterator[Plan]] | None,
     ) -> None:

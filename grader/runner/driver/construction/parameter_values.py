@@ -12,7 +12,7 @@ from driver.construction.objects import Objects
 from driver.construction.other_kinds import in_kind_of, other_kinds
 from driver.construction.plans import DEFAULT, LAST_RESORT, Choice, choices_of
 from driver.construction.settings_objects import Sizes, resized
-from driver.construction.submitted import Submitted
+from driver.construction.student_definition import StudentDefinition
 from driver.student.parameter_names import CELL, CONFIGURATION, is_measure, role_of, setting
 
 # Values for a parameter of which only the type is known.
@@ -26,7 +26,7 @@ class ParameterValues:
         unnamed: parameters that need a value and whose name says only that it may be a size.
     """
 
-    def __init__(self, submitted: Submitted, objects: Objects, unnamed: list[str]) -> None:
+    def __init__(self, submitted: StudentDefinition, objects: Objects, unnamed: list[str]) -> None:
         self._submitted = submitted
         self._objects = objects
         self._unnamed = unnamed

@@ -8,11 +8,11 @@ from typing import Any
 from driver.construction.class_signature import bases, is_own_init, names_in_code, parameters, strings_in_code
 from driver.construction.plans import Choice, choices_of, fresh_value
 from driver.construction.settings_objects import Sizes, fields, value_of
-from driver.construction.submitted import Submitted
+from driver.construction.student_definition import StudentDefinition
 from driver.student.parameter_names import is_measure, role_of, setting
 
 
-def starred(submitted: Submitted, sources: list[str], sizes: Sizes, *, units_given: bool) -> list[Choice]:
+def starred(submitted: StudentDefinition, sources: list[str], sizes: Sizes, *, units_given: bool) -> list[Choice]:
     """Fill ``*args``.
 
     Args:
@@ -28,7 +28,9 @@ def starred(submitted: Submitted, sources: list[str], sizes: Sizes, *, units_giv
     return choices_of([(value, at) for at, value in enumerate([*values, (features, units), (units, features)])])
 
 
-def double_starred(submitted: Submitted, sources: dict[str, str], taken: Collection[str], sizes: Sizes) -> list[Choice]:
+def double_starred(
+    submitted: StudentDefinition, sources: dict[str, str], taken: Collection[str], sizes: Sizes
+) -> list[Choice]:
     """Fill ``**kwargs``: nothing; the names the constructor reads; or the needs of the base class.
 
     Args:

@@ -38,7 +38,7 @@ PATTERN = np.array([1.06, -0.15, -0.15, -0.15, -0.1, -0.1, -0.1, -0.1, -0.1, -0.
 
 
 @dataclass
-class Watched:
+class WatchedModel:
     """A model that was called: the student's with its sizes at that call, or a layer of Keras."""
 
     side: str
@@ -68,7 +68,7 @@ class Watch:
         self._arrays = arrays
         self._only_computes = request["prepared"] and request["only_computes"]
         self._spoils = {int(call): spoil for call, spoil in request["spoils"].items()}
-        self._models: list[Watched] = []
+        self._models: list[WatchedModel] = []
         self._moment = -1
         self._weights_digest = b""
         self._calls = 0
@@ -273,7 +273,7 @@ class Watch:
         if len(self._models) < MAX_MODELS:
             features = x.shape[-1] if x is not None and x.ndim else 0
             units = output.shape[-1] if output.ndim else 0
-            self._models.append(Watched(side, layer, features, units))
+            self._models.append(WatchedModel(side, layer, features, units))
         return len(self._models) - 1
 
     def note_weights(self) -> None:
@@ -289,13 +289,13 @@ class Watch:
         self._weights_digest, self._moment = seen, self._moment + 1
         self._channel.send("weights", arrays, moment=self._moment, statement=self._outputs.statement)
 
-    def _weights_of(self, watched: Watched) -> dict[str, np.ndarray]:
+    def _weights_of(self, watched: WatchedModel) -> dict[str, np.ndarray]:
         try:
             return _keras_weights(watched.model) if watched.side == KERAS else self._own_weights(watched)
         except Exception:  # the student may have put anything in place of a weight
             return {}
 
-    def _own_weights(self, watched: Watched) -> dict[str, np.ndarray]:
+    def _own_weights(self, watched: WatchedModel) -> dict[str, np.ndarray]:
         if not 0 < watched.features * watched.units < 1 << 20:
             return {}
         leaves, features, units = find_leaves(watched.model, self._names), watched.features, watched.units

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reader.parts.part import Part, has_turning, operations, words
 from reader.parts.step import Step, path
-from reader.tracing.traces import Collected, Trace
+from reader.tracing.traces import CollectedOutput, Trace
 from reader.tracing.values import Const, Map, Node, Obj, Seq, Value, reachable_nodes
 
 JOINING = frozenset(
@@ -69,7 +69,7 @@ def _of_loop(over: Value) -> Iterator[str]:
             yield "other_axis"
 
 
-def _collected(collected: Collected, step: Step) -> Iterator[Part]:
+def _collected(collected: CollectedOutput, step: Step) -> Iterator[Part]:
     value, into = collected.value, collected.into
     if isinstance(into, Seq) and into.items and into.items[0] is not value and into.span != (0, 0):
         yield Part.at("collected", into.span, "begun")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reader.parts.part import Part, operations
 from reader.parts.step import C, H, Step, path
-from reader.tracing.traces import Carried, Trace
+from reader.tracing.traces import CarriedValue, Trace
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reachable_nodes
 
 RANDOM = frozenset({"normal", "uniform", "rand", "randn", "truncated_normal", "standard_normal"})
@@ -72,7 +72,7 @@ def use_of(state: Node, step: Step) -> str | None:
     return "h" if in_products and not in_update else "c" if in_update and not in_products else None
 
 
-def _is_used(carried: Carried, step: Step) -> bool:
+def _is_used(carried: CarriedValue, step: Step) -> bool:
     return use_of(carried.state, step) is not None
 
 
@@ -100,7 +100,7 @@ def _sizes(node: Node) -> list[Value]:
     return shape.items if isinstance(shape, Seq) and len(shape.items) == 2 else []
 
 
-def _passed_on(carried: Carried, role: str | None, step: Step, trace: Trace) -> Iterator[Part]:
+def _passed_on(carried: CarriedValue, role: str | None, step: Step, trace: Trace) -> Iterator[Part]:
     target = step.h if role == "h" else step.c
     if role is not None and target is not None:
         way = path(carried.after, target) or []

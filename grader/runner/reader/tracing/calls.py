@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from reader.tracing import iteration
-from reader.tracing.traces import Collected, Loop, Trace
+from reader.tracing.traces import CollectedOutput, Loop, Trace
 from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scope, Seq, Span, Super, Value
 
 Held = TypeVar("Held", Seq, Map, Obj)
@@ -287,7 +287,7 @@ class Calls(ABC):
 
     def collect(self, value: Value, span: Span, into: Value) -> None:
         if self.loops and not self.is_trial:
-            self.loops[-1].collected.append(Collected(value, span, into))
+            self.loops[-1].collected.append(CollectedOutput(value, span, into))
 
 
 def _operation(name: str, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Node:

@@ -11,7 +11,7 @@ from reader.plan.statement_rules import CLASS
 from reader.tracing import iteration
 from reader.tracing.expressions import span_of
 from reader.tracing.loops import Loops, Snapshot
-from reader.tracing.traces import Returned, Trace
+from reader.tracing.traces import ReturnedValue, Trace
 from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scope, Seq, Span, Value
 
 
@@ -106,13 +106,15 @@ class Tracer(Loops):
             case ast.Return():
                 value = self.value(node.value, scope)
                 if not self.is_trial and len(self._stack) <= 1:
-                    self.trace.answers.append(Returned(value, span_of(node), bool(self.loops)))
+                    self.trace.answers.append(ReturnedValue(value, span_of(node), bool(self.loops)))
                 return value
             case ast.Expr(value=ast.Yield() | ast.YieldFrom() as given):
                 value = self.value(given.value, scope)
                 self.collect(value, span_of(node), NONE)
                 if not self.is_trial:
-                    self.trace.answers.append(Returned(Node("yield", (value,), span_of(node)), span_of(node), True))
+                    self.trace.answers.append(
+                        ReturnedValue(Node("yield", (value,), span_of(node)), span_of(node), True)
+                    )
             case ast.Expr():
                 self.value(node.value, scope)
             case ast.If():

@@ -13,7 +13,7 @@ SIZES = ("batch", "timesteps", "features", "units")
 
 
 @dataclass(frozen=True)
-class Submitted:
+class StudentDefinition:
     """A definition of the student's that is to be called.
 
     Args:
