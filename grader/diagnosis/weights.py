@@ -29,7 +29,7 @@ def other_cell(parts: Parts | None, reading: Reading, exercise: CaseEntry) -> Fi
     """Recognise a model that has the weights of another cell: for x and for h of one, two or three gates."""
     if len({part.gate for part in reading.parts if part.part == "sum" and part.gate}) == len(GATES):
         return None  # the source has four sums: one of them has no weights
-    # Layers that are never called, and weights of several gates, are other cells only at first sight.
+    # Layers that are never called, and weights of several gates, only look like another cell.
     if parts is None or parts.misshapen or any(NO_SHAPE in each or STACKED.search(each) for each in parts.found):
         return None
     of_x, of_h = _weights_of(parts, exercise)

@@ -50,7 +50,7 @@ def gate_mistakes() -> Iterator[Mistake]:
     yield from _candidate_activations()
     yield from _double_activations()
     yield from _sums()
-    yield from _states_seen()
+    yield from _gates_that_see_other_states()
 
 
 def _acts(gates: str, function: Function) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def _peepholes(name: str, total: Callable[[Array, Array, Array], Array], others:
             yield Mistake("peephole", f"{name} in {gates}, new c in o", changes | late, wrong, params)
 
 
-def _states_seen() -> Iterator[Mistake]:
+def _gates_that_see_other_states() -> Iterator[Mistake]:
     for gates in ("ifgo", "ifo", "i", "f", "g", "o"):
         wrong, params = frozenset(gates), {"gates": letters(gates)}
         instead = {f"seen.{gate}": lambda h, c: c for gate in gates}

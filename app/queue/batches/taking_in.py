@@ -45,7 +45,7 @@ from app.submissions.uploads import Upload, check_file, clean_filename
 from grader import Assignment
 from grader.assignment import Deadline
 from grader.batch.archives import Unreadable
-from grader.batch.collect import Found
+from grader.batch.collect import StudentFile
 
 # Files in one transaction, and their bytes in memory.
 AT_ONCE = 20
@@ -199,7 +199,7 @@ def _unmatched(batch_id: str) -> tuple[Any, ...]:
     return BatchFile.batch_id == batch_id, BatchFile.state == BatchFileState.UNMATCHED
 
 
-def _some_files(rest: Iterator[Found], batch_id: str, matcher: Matcher, limit_bytes: int) -> list[BatchFile]:
+def _some_files(rest: Iterator[StudentFile], batch_id: str, matcher: Matcher, limit_bytes: int) -> list[BatchFile]:
     """Read the next files, few enough for the memory."""
     files: list[BatchFile] = []
     size = 0
@@ -212,7 +212,7 @@ def _some_files(rest: Iterator[Found], batch_id: str, matcher: Matcher, limit_by
     return files
 
 
-def _read(found: Found, batch_id: str, matcher: Matcher, limit_bytes: int) -> BatchFile:
+def _read(found: StudentFile, batch_id: str, matcher: Matcher, limit_bytes: int) -> BatchFile:
     student = found.student
     match = matcher.find(student)
     file = BatchFile(

@@ -91,7 +91,7 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         return await _waiting_page(request, standing, context)
     view = await view_for(request, standing.stored, reader, language_of(request))
     pictures = [
-        html.drawn_by_script(picture, PICTURE.format(submission_id, name, view.language))
+        html.picture_for_script(picture, PICTURE.format(submission_id, name, view.language))
         for name, picture in html.pictures_in_page(view).items()
     ]
     proofs = await run_in_threadpool(shown.proofs, view.report, view.language, view.artefacts)

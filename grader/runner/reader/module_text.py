@@ -115,7 +115,7 @@ def _joined(texts: Sequence[str]) -> str:
     return "\n\n".join(texts) + "\n"
 
 
-def understood(cells: list[CodeCell], sizes: Iterable[int], *, is_script: bool) -> Module:
+def join_cells(cells: list[CodeCell], sizes: Iterable[int], *, is_script: bool) -> Module:
     """Join the cells in an order in which the code to run finds its names, and plan what to run.
 
     Args:

@@ -15,7 +15,7 @@ from driver.construction.construct import Constructor
 from driver.construction.plans import Plan
 from driver.construction.settings_objects import Sizes
 from driver.short_ways.untraced_build import untraced
-from driver.student.contents import drained
+from driver.student.contents import drain
 from driver.student.observations import MAX_NAME, describe, text_of
 from driver.weights.weight_shapes import count_gates
 
@@ -49,14 +49,14 @@ class Builder:
 
     def __init__(
         self,
-        called: Any,
+        definition: Any,
         constructor: Constructor,
         names: dict[str, Any],
         passed_over: int = 0,
         *,
         only_computes: bool = False,
     ) -> None:
-        self._called = called
+        self._definition = definition
         self._constructor = constructor
         self._names = names
         self._key: tuple[int, ...] | None = None
@@ -77,7 +77,7 @@ class Builder:
         Functions run eagerly meanwhile: a graph traced now would keep today's weights or length.
 
         Raises:
-            BaseException: what the student's code raised, when no plan gives a model that answers.
+            BaseException: an exception of the student's code, when no plan gives a model that answers.
         """
         best: tuple[int, Plan, Any] | None = None
         failed: list[tuple[bool, Exception]] = []
@@ -93,7 +93,7 @@ class Builder:
             model = None
             try:
                 self.constructing = True
-                model = self._called(*plan.positional, **plan.keywords)
+                model = self._definition(*plan.positional, **plan.keywords)
                 self.constructing, self.constructed = False, True
                 fit = self._fit(model, self._first_call(model, x), sizes)
             except (MemoryError, tf.errors.ResourceExhaustedError, RecursionError):
@@ -145,7 +145,7 @@ class Builder:
 
     def _answer(self, sizes: Sizes, x: tf.Tensor) -> Any:
         plan = next(self._plans(sizes))
-        return self._first_call(self._called(*plan.positional, **plan.keywords), x)
+        return self._first_call(self._definition(*plan.positional, **plan.keywords), x)
 
     def _first_call(self, model: Any, x: tf.Tensor) -> Any:
         with untraced() if self._only_computes else contextlib.nullcontext():
@@ -173,7 +173,7 @@ class Builder:
         if self.constructing and (no_numbers or self._constructor.unexplained()):
             plan = self._constructor.without_unexplained(sizes, no_numbers=no_numbers)
             try:
-                self._called(*plan.positional, **plan.keywords)
+                self._definition(*plan.positional, **plan.keywords)
             except TypeError as exc:
                 return exc
         return max(failed, key=lambda each: each[0])[1]
@@ -184,7 +184,7 @@ class Builder:
         keywords = list(self.plan.keywords.items()) if self.plan else []
         return {
             "arguments": [
-                (f"{name}=" if name else "") + _shown(value) for name, value in [*positional, *keywords][:MOST_TOLD]
+                (f"{name}=" if name else "") + _as_text(value) for name, value in [*positional, *keywords][:MOST_TOLD]
             ],
             "open": self.is_open,
             "defaults": dict(list(self._constructor.defaults().items())[:MOST_TOLD]),
@@ -209,11 +209,11 @@ def _numbers(names: dict[str, Any]) -> list[int]:
 def call_eagerly(model: Any, x: tf.Tensor) -> Any:
     tf.config.run_functions_eagerly(True)
     try:
-        return drained(model(x))
+        return drain(model(x))
     finally:
         tf.config.run_functions_eagerly(False)
 
 
-def _shown(value: Any) -> str:
+def _as_text(value: Any) -> str:
     plain = type(value) in (int, float, str, bool, tuple)
     return (repr(value) if plain else type(value).__name__)[:MAX_NAME]

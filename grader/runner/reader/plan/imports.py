@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterable
 
-# The packages of the box that code of this exercise configures. Others (plots, tables) may not be there.
+# The packages of the box that code of this exercise configures. Others (plots, tables) may be missing.
 CORE = frozenset({"tensorflow", "keras", "tf_keras", "numpy", "absl", *sys.stdlib_module_names})
 # Star imports that can only bring other names.
 WITHOUT_LSTM = frozenset(
@@ -27,7 +27,7 @@ WITHOUT_LSTM = frozenset(
 KERAS = re.compile(r"(?:tensorflow(?:\.python)?\.)?(?:tf_)?keras(?:\.|$)|tensorflow$")
 
 
-class Imported:
+class Imports:
     """Dotted names by alias, over all imports of a file; `np` and `tf` are supplied."""
 
     def __init__(self, nodes: Iterable[ast.AST]) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 
 def _read(construct: Any, *, as_text: bool = False) -> Any:
-    from driver.construction.settings_read import settings_read
+    from driver.construction.settings_discovery import discover_settings
 
-    return settings_read(construct, 11, lambda path: 0.5 if path[-1] == "rate" else len(path), as_text=as_text)
+    return discover_settings(construct, 11, lambda path: 0.5 if path[-1] == "rate" else len(path), as_text=as_text)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""One part of an LSTM: its lines, and what stands there."""
+"""One part of an LSTM: its lines, and words that describe it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ TURNING = frozenset({"reverse", "flip", "reversed", "flipud", "reverse_sequence"
 
 
 @dataclass(frozen=True)
-class Found:
+class Part:
     """Lines of a part.
 
     Attributes:
-        gate: of a part that each gate has.
-        what: words about what stands there: operations, or what is odd about it. `grader/reporting/concerns.py` reads
-            them.
+        gate: the letter of the gate, for a part that each gate has.
+        what: words that describe it: its operations, or its oddities. `grader/reporting/concerns.py` reads them.
     """
 
     part: str
@@ -30,7 +29,7 @@ class Found:
     gate: str | None = None
 
     @classmethod
-    def at(cls, part: str, span: Span, *what: str, gate: str | None = None) -> Found:
+    def at(cls, part: str, span: Span, *what: str, gate: str | None = None) -> Part:
         return cls(part, span[0], max(span), tuple(dict.fromkeys(word[:LONGEST] for word in what))[:MOST], gate)
 
     def as_json(self) -> dict[str, Any]:
@@ -40,14 +39,14 @@ class Found:
         }  # fmt: skip
 
 
-def operations(part: str, nodes: Iterable[Node]) -> Iterator[Found]:
+def operations(part: str, nodes: Iterable[Node]) -> Iterator[Part]:
     """Yield a part for each operation."""
     for node in nodes:
-        yield Found.at(part, node.span, *words(node))
+        yield Part.at(part, node.span, *words(node))
 
 
 def words(node: Node) -> list[str]:
-    """Say what an operation does, in the words that `Found.what` has."""
+    """Describe an operation, in the words of `Part.what`."""
     found = [node.op]
     if node.op in TURNING or any(turns(each) for each in node.args if isinstance(each, Node | Seq)):
         found.append("reversed")

@@ -15,7 +15,7 @@ from driver.construction.settings_objects import Configuration
 
 #: Gives the value of a setting by its name and the names of the settings around it, the outermost first.
 ValueOf = Callable[[tuple[str, ...]], Any]
-# A list read at a later place than this is no list of sizes.
+# A list that is read beyond this index is not a list of sizes.
 LONGEST = 8
 #: JSON that stands for a text whose content is not known yet.
 TEXT = '{"settings": "noted"}'
@@ -37,12 +37,15 @@ class Notes:
         if key not in self.under:
             path = (*self._path, key) if isinstance(key, str) else self._path
             value = self._value_of(path) if isinstance(key, str) else self.number
-            self.under[key] = Noted.of(Notes(value, self._value_of, path)) if type(value) is int else value
+            self.under[key] = NotedNumber.of(Notes(value, self._value_of, path)) if type(value) is int else value
         return self.under[key]
 
     def settings(self) -> Any:
         """Return what was read as a dictionary, as a list where it was read by number, or as the number it is."""
-        made = {key: value.notes.settings() if isinstance(value, Noted) else value for key, value in self.under.items()}
+        made = {
+            key: value.notes.settings() if isinstance(value, NotedNumber) else value
+            for key, value in self.under.items()
+        }
         places = [key for key in made if isinstance(key, int)]
         if not made:
             return self.number
@@ -52,7 +55,7 @@ class Notes:
         return [made.get(place, made.get(place - length, self.number)) for place in range(length)]
 
 
-class Noted(int):
+class NotedNumber(int):
     """A number that can be asked for settings inside it."""
 
     notes: Notes
@@ -60,7 +63,7 @@ class Noted(int):
     __iter__ = None  # else Python would ask for the items 0, 1, 2 and so on, without an end
 
     @classmethod
-    def of(cls, notes: Notes) -> Noted:
+    def of(cls, notes: Notes) -> NotedNumber:
         noted = cls(notes.number)
         noted.notes = notes
         return noted
@@ -97,7 +100,7 @@ class NotedSettings(Configuration):
         return self[key]
 
 
-def settings_read(construct: Callable[[Any], object], units: int, value_of: ValueOf, *, as_text: bool) -> Any:
+def discover_settings(construct: Callable[[Any], object], units: int, value_of: ValueOf, *, as_text: bool) -> Any:
     """Return settings that hold everything a constructor reads.
 
     Args:

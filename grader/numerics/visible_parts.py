@@ -16,7 +16,7 @@ from reference.misconceptions import PARTS, Mistake, replay
 
 Array = NDArray[np.floating]
 
-# Answers are numbers between -1 and 1. A smaller difference is no work.
+# Answers are numbers between -1 and 1. A smaller difference counts as none.
 LEAST = 1e-3
 
 

@@ -13,7 +13,7 @@ SIZES = ("batch", "timesteps", "features", "units")
 
 
 @dataclass(frozen=True)
-class Submitted:
+class StudentDefinition:
     """A definition of the student's that is to be called.
 
     Args:
@@ -21,13 +21,13 @@ class Submitted:
         names: the module's namespace.
     """
 
-    called: Any
+    definition: Any
     canonical: Sizes
     names: dict[str, Any]
 
     def is_own(self, kind: type) -> bool:
         """Return whether the student wrote this class, and it is another than the one to be called."""
-        return kind.__module__ == self.names.get("__name__") and kind is not self.called
+        return kind.__module__ == self.names.get("__name__") and kind is not self.definition
 
     def as_function(self, value: Any) -> Any:
         """Return the function of TensorFlow that a text such as ``function:tanh`` stands for; else the value."""

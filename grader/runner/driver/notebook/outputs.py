@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-MAX_SHOWN = 400
+MAX_OUTPUTS = 400
 MAX_VALUES = 32
 MAX_TEXT = 500
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
@@ -74,7 +74,7 @@ def _array(value: Any) -> np.ndarray | None:
         return None
 
 
-class Shown:
+class OutputRecorder:
     """A listener that passes on everything shown as records.
 
     Args:
@@ -83,16 +83,16 @@ class Shown:
 
     def __init__(self, record: Record) -> None:
         self._record = record
-        self._left = MAX_SHOWN
+        self._remaining = MAX_OUTPUTS
         self.statement = 0
         self.quiet = False
         self._print = builtins.print
         self._printing_now = False
 
     def note(self, via: str, value: Any) -> None:
-        if self.quiet or self._left <= 0:
+        if self.quiet or self._remaining <= 0:
             return
-        self._left -= 1
+        self._remaining -= 1
         self._record(statement=self.statement, via=via, **numbers_of(value))
 
     def listen(self, names: dict[str, Any]) -> None:
@@ -129,7 +129,7 @@ class Shown:
             finally:
                 self._printing_now = False
 
-    def written(self, text: str) -> None:
+    def note_text(self, text: str) -> None:
         """Record text written to a stream, by `print` or by other means: ``unittest``, ``logging``."""
         if not self._printing_now and text.strip():
             self.note("write", text)
@@ -145,12 +145,12 @@ def _stop_clocks() -> None:
 class _Stream(io.TextIOBase):
     """Standard output or error, which reports text written to it."""
 
-    def __init__(self, stream: Any, shown: Shown) -> None:
+    def __init__(self, stream: Any, outputs: OutputRecorder) -> None:
         self._stream = stream
-        self._shown = shown
+        self._outputs = outputs
 
     def write(self, text: str) -> int:
-        self._shown.written(text)
+        self._outputs.note_text(text)
         return int(self._stream.write(text))
 
     def flush(self) -> None:
@@ -163,30 +163,30 @@ class _Stream(io.TextIOBase):
 class StandIn(types.ModuleType):
     """A stand-in for a missing package, or for anything made with one: calls are noted and return another stand-in."""
 
-    def __init__(self, name: str, shown: Shown) -> None:
+    def __init__(self, name: str, outputs: OutputRecorder) -> None:
         super().__init__(name)
-        self.__dict__["_shown"] = shown
+        self.__dict__["_outputs"] = outputs
         self.__all__: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return StandIn(f"{self.__name__}.{name}", self._shown)
+        return StandIn(f"{self.__name__}.{name}", self._outputs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> StandIn:
         for value in [*args, *kwargs.values()]:
             if not isinstance(value, str | StandIn) and not callable(value):
-                self._shown.note("call", value)
-        return StandIn(self.__name__, self._shown)
+                self._outputs.note("call", value)
+        return StandIn(self.__name__, self._outputs)
 
     def __getitem__(self, key: Any) -> StandIn:
-        return StandIn(self.__name__, self._shown)
+        return StandIn(self.__name__, self._outputs)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._shown.note("call", value)
+        self._outputs.note("call", value)
 
     def __iter__(self) -> Iterator[StandIn]:
-        return iter((StandIn(self.__name__, self._shown), StandIn(self.__name__, self._shown)))
+        return iter((StandIn(self.__name__, self._outputs), StandIn(self.__name__, self._outputs)))
 
     def __enter__(self) -> StandIn:
         return self

@@ -19,15 +19,15 @@ from grader.report.numbers import number, true_minus
 from grader.report.proof.calculation import RIGHT, SYMBOLS, calculation
 from grader.report.proof.cells import Cells, map_of
 from grader.report.proof.curve import Curve, draw
-from grader.report.proof.step import Place, WorkedStep, telling_place
+from grader.report.proof.step import Position, WorkedStep, position_to_show
 
 Array = NDArray[np.floating]
 
-# So many timesteps of the curve are in its table.
+# Number of the curve's timesteps in its table.
 MOST_ROWS = 200
 #: Decimals of a worked step: as few as show that two numbers differ.
 FEWEST_DECIMALS, MOST_DECIMALS = 4, 7
-# Of the numbers in a sentence.
+# Significant digits of the numbers in a sentence.
 DIGITS = 4
 # Larger numbers are written with an exponent.
 LARGE = 1e4
@@ -46,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Work:
-    """The first wrong step: sentences, rows of numbers, the calculations of c and h (whose, and how), the student's."""
+    """The first wrong step: sentences, rows of numbers, calculations of c and h (whose, and how), the student's h."""
 
     sentences: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -69,7 +69,7 @@ class Proof:
 
     case: str
     category: str
-    place: Place
+    position: Position
     curve: Curve
     title: str
     text: str
@@ -82,9 +82,9 @@ class Proof:
 
 
 def proofs(report: Mapping[str, Any], language: str, stored: Mapping[str, bytes]) -> list[Proof]:
-    """Return the proofs of a rendered report. A hidden case has none, nor one whose arrays nobody kept.
+    """Return the proofs of a rendered report. A hidden case has none, nor has one whose arrays were not kept.
 
-    Numbers that are not of the student's own formulas prove nothing about these.
+    Numbers that the student's own formulas did not compute prove nothing about them.
 
     Args:
         stored: artefacts by name.
@@ -102,37 +102,39 @@ def _proofs(report: Mapping[str, Any], language: str, stored: Mapping[str, bytes
             continue
         arrays = artefacts.unpack(content)
         if arrays.step is not None:
-            place = arrays.step.place
-        elif (found := telling_place(arrays.actual, arrays.expected, atol=case["atol"], rtol=case["rtol"])) is not None:
-            place = found
+            position = arrays.step.position
+        elif (
+            found := position_to_show(arrays.actual, arrays.expected, atol=case["atol"], rtol=case["rtol"])
+        ) is not None:
+            position = found
         else:
             continue
-        yield _proof(case, arrays, place, _Words(language, mistakes))
+        yield _proof(case, arrays, position, _Words(language, mistakes))
 
 
-def _proof(case: Mapping[str, Any], arrays: CaseArrays, place: Place, words: _Words) -> Proof:
-    keras, yours = arrays.expected[place.batch, :, place.unit], arrays.actual[place.batch, :, place.unit]
-    named = None if arrays.named is None else arrays.named[place.batch, :, place.unit]
-    lines = [_written(line, words.language) for line in (keras, yours, named)]
+def _proof(case: Mapping[str, Any], arrays: CaseArrays, position: Position, words: _Words) -> Proof:
+    keras, yours = arrays.expected[position.batch, :, position.unit], arrays.actual[position.batch, :, position.unit]
+    named = None if arrays.named is None else arrays.named[position.batch, :, position.unit]
+    lines = [_column(line, words.language) for line in (keras, yours, named)]
     rows = zip(range(len(keras)), *lines, strict=False)
     tolerance = {"atol": case["atol"], "rtol": case["rtol"]}
     return Proof(
         case=case["id"],
         category=case["category"],
-        place=place,
-        curve=draw(keras, yours, named, place.timestep),
-        title=words("curve_title", **place._asdict()),
-        text=" ".join(_curve_text(words, arrays, place, **tolerance)),
+        position=position,
+        curve=draw(keras, yours, named, position.timestep),
+        title=words("curve_title", **position._asdict()),
+        text=" ".join(_curve_text(words, arrays, position, **tolerance)),
         numbers=tuple(rows)[:MOST_ROWS],
         steps=len(keras),
         has_named=named is not None,
         mistakes=words.mistakes,
-        work=_work(words, arrays, place),
+        work=_work(words, arrays, position),
         cells=map_of(arrays, **tolerance),
     )
 
 
-def _written(line: Array | None, language: str) -> Iterator[str | None]:
+def _column(line: Array | None, language: str) -> Iterator[str | None]:
     if line is None:
         return itertools.repeat(None)
     return iter([_fixed(value, language, FEWEST_DECIMALS) for value in line[:MOST_ROWS].tolist()])
@@ -153,18 +155,18 @@ class _Words:
     def __call__(self, id: str, **params: object) -> str:
         return translate(f"proof.{id}", self.language, **params)
 
-    def of_named(self, id: str, **params: object) -> str:
+    def about_mistake(self, id: str, **params: object) -> str:
         """Return a text about the named mistake, or about two of them."""
         return self(id, count=self.mistakes, **params)
 
 
-def _curve_text(words: _Words, arrays: CaseArrays, place: Place, *, atol: float, rtol: float) -> Iterator[str]:
-    keras = arrays.expected[place.batch, :, place.unit].astype(np.float64)
-    yours = arrays.actual[place.batch, :, place.unit].astype(np.float64)
+def _curve_text(words: _Words, arrays: CaseArrays, position: Position, *, atol: float, rtol: float) -> Iterator[str]:
+    keras = arrays.expected[position.batch, :, position.unit].astype(np.float64)
+    yours = arrays.actual[position.batch, :, position.unit].astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.abs(yours - keras)
         beyond = int((~(error <= atol + rtol * np.abs(keras))).sum())
-    yield words("curve_beyond", beyond=beyond, count=len(keras), timestep=place.timestep)
+    yield words("curve_beyond", beyond=beyond, count=len(keras), timestep=position.timestep)
     finite = np.flatnonzero(np.isfinite(error))
     if len(finite):
         at = int(finite[np.argmax(error[finite])])
@@ -176,15 +178,15 @@ def _curve_text(words: _Words, arrays: CaseArrays, place: Place, *, atol: float,
     if arrays.named is not None:
         with np.errstate(invalid="ignore", over="ignore"):
             left = np.abs(arrays.named.astype(np.float64) - arrays.actual.astype(np.float64))
-        yield words.of_named("curve_named", largest=float(left[np.isfinite(left)].max(initial=0.0)))
+        yield words.about_mistake("curve_named", largest=float(left[np.isfinite(left)].max(initial=0.0)))
 
 
-def _work(words: _Words, arrays: CaseArrays, place: Place) -> Work:
-    # Older artefacts have no step, and of it show what there is.
+def _work(words: _Words, arrays: CaseArrays, position: Position) -> Work:
+    # Older artefacts have no step: show the little that the arrays give.
     step = arrays.step or WorkedStep(
-        **place._asdict(), keras={"h": float(arrays.expected[place])}, actual=float(arrays.actual[place])
+        **position._asdict(), keras={"h": float(arrays.expected[position])}, actual=float(arrays.actual[position])
     )
-    shown = _Shown(step, words.language)
+    shown = _Formatter(step, words.language)
     return Work(
         tuple(_sentences(words, step, shown)),
         tuple(_rows(words, step, shown)),
@@ -194,7 +196,7 @@ def _work(words: _Words, arrays: CaseArrays, place: Place) -> Work:
     )
 
 
-class _Shown:
+class _Formatter:
     """Writes the numbers of a step, all with the same decimals."""
 
     def __init__(self, step: WorkedStep, language: str) -> None:
@@ -205,7 +207,7 @@ class _Shown:
         differences = [
             abs(one - other) for one, other in pairs if one is not None and other is not None and one != other
         ]
-        # A difference of rounding shall not be seen; the smallest that counts is 1e-5.
+        # Rounding differences should not show; the smallest difference that counts is 1e-5.
         least = min((each for each in differences if each >= 1e-5), default=1.0)
         self._decimals = min(max(FEWEST_DECIMALS, 1 - math.floor(math.log10(least))), MOST_DECIMALS)
 
@@ -215,11 +217,11 @@ class _Shown:
         return _fixed(value, self._language, self._decimals)
 
 
-def _sentences(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[str]:
-    yield words("place", **step.place._asdict())
+def _sentences(words: _Words, step: WorkedStep, shown: _Formatter) -> Iterator[str]:
+    yield words("place", **step.position._asdict())
     if step.named is not None and step.begins is not None:
         begins = "start" if step.begins == "before" and step.timestep == 0 else step.begins
-        yield words.of_named(f"begins_{begins}", quantities=[SYMBOLS.get(name, name) for name in step.wrong])
+        yield words.about_mistake(f"begins_{begins}", quantities=[SYMBOLS.get(name, name) for name in step.wrong])
     result = {"keras": shown(step.keras["h"]), "yours": shown(step.actual)}
     if step.named is not None:
         yield words("result_named", named=shown(step.named["answer"]), **result)
@@ -227,10 +229,10 @@ def _sentences(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[str]:
         yield words("result_alone" if len(step.keras) > 1 else "result", **result)
 
 
-def _rows(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[Row]:
+def _rows(words: _Words, step: WorkedStep, shown: _Formatter) -> Iterator[Row]:
     named = step.named or {}
     for name, keras in step.keras.items():
-        # What is returned is h, except where a mistake returns something else.
+        # The answer is h, except where a mistake returns something else.
         if name == "answer" and (not named or shown(named["answer"]) == shown(named["h"])):
             continue
         other = shown(named[name]) if named else None
@@ -239,10 +241,10 @@ def _rows(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[Row]:
         yield Row(symbol, words(f"quantity_{name}"), shown(keras), other, is_wrong)
 
 
-def _calculations(words: _Words, step: WorkedStep, shown: _Shown) -> Iterator[tuple[str, str]]:
+def _calculations(words: _Words, step: WorkedStep, shown: _Formatter) -> Iterator[tuple[str, str]]:
     if len(step.keras) == 1:
         return
     for state in ("c", "h"):
         yield words("keras"), calculation(state, RIGHT[state], step.keras, shown)
         if step.named is not None:
-            yield words.of_named("named"), calculation(state, step.formulas.get(state), step.named, shown)
+            yield words.about_mistake("named"), calculation(state, step.formulas.get(state), step.named, shown)

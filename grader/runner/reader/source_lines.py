@@ -41,7 +41,7 @@ Line = dict[str, Any]
 _lexer = PythonLexer(stripnl=False, ensurenl=False)
 
 
-def shown_cells(module: Module) -> list[dict[str, Any]]:
+def source_cells(module: Module) -> list[dict[str, Any]]:
     """Return ``index`` and ``lines`` of the code cells, as they were handed in; those of the class come first."""
     cells, left, room = [], MOST_LINES, MOST_CHARACTERS
     colours = _Colours(module)
