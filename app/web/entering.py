@@ -119,7 +119,7 @@ async def ask_for_link(request: Request) -> Response:
     parts = services(request)
     async with request.form(max_files=0, max_fields=2) as form:
         fields = Fields(fields_of(form))
-    next = onward(fields.came.get("next", HOME))
+    next = onward(fields.typed.get("next", HOME))
     if parts.lost_links is None:
         return _link_page(request, next)
     try:

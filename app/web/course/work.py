@@ -83,7 +83,7 @@ async def adjust(
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
     names = {"delta": "points", "value": "points", "reason": "adjustment_reason"}
-    other: dict[str, Any] = {"delta" if fields.came.get("way") == "value" else "value": None}
+    other: dict[str, Any] = {"delta" if fields.typed.get("way") == "value" else "value": None}
     try:
         wanted = fields.read(AdjustGrade, names=names, **other)
         await actions.adjust_grade(asking, at, wanted)

@@ -130,7 +130,7 @@ async def delete(
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
     try:
-        await actions.delete_person(asking, person_id, confirmation=fields.came.get("confirmation", ""))
+        await actions.delete_person(asking, person_id, confirmation=fields.typed.get("confirmation", ""))
     except DeletionUnconfirmed as refusal:
         return await _page(request, asking.holder, person_id, refusal, fields)
     return see_other("/people", said="person.deleted")

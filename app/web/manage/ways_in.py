@@ -43,7 +43,7 @@ async def make_links(request: Request, asking: Annotated[Asking, Depends(FormAsk
     """Make personal links for students, and mail them or send them as a table. A form sent twice makes them once."""
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
-    is_all, by_mail = fields.came.get("for") == "all", fields.has("mail")
+    is_all, by_mail = fields.typed.get("for") == "all", fields.has("mail")
     wanted = MakeLinks(all=is_all, never_used=not is_all)
     made = await actions.make_links(asking, wanted, by_mail=by_mail, form_key=fields.form_key())
     if made and not by_mail:

@@ -53,7 +53,7 @@ async def begin(request: Request, asking: Annotated[Asking, Depends(FormAsks(act
         fields = Fields(fields_of(form))
     # Some pages offer a preview by a button alone.
     key = f"page:{fields.form_key()}" if fields.has(KEY_FIELD) else None
-    preview = fields.came.get("mode") != "now"
+    preview = fields.typed.get("mode") != "now"
     try:
         if any(map(fields.has, ("assignment", "status", "student"))):
             wanted = BeginRegrade(filter=fields.read(SubmissionFilter, filled_only=True), preview=preview)

@@ -80,7 +80,7 @@ async def ask_for_review(
     except FieldsWrong as refusal:
         context = form_context(request, fields, refusal)
         context["problem"]["detail"] = context["errors"]["text"]
-        steps, written = [("onward.form", f"/submissions/{submission_id}#conversation")], [fields.came.get("text", "")]
+        steps, written = [("onward.form", f"/submissions/{submission_id}#conversation")], [fields.typed.get("text", "")]
         return page(request, "problem.html", number=None, steps=steps, written=written, **context)
     await actions.ask_for_review(asking, submission_id, wanted)
     return see_other(f"/submissions/{submission_id}", said="review.asked")
