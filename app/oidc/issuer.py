@@ -1,4 +1,4 @@
-"""The issuer: where it is found, how a code becomes claims, and which of them are believed."""
+"""The client of the issuer: its discovery, the exchange of a code, and the check of the claims."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ from app.oidc.urls import is_safe_url
 
 logger = logging.getLogger(__name__)
 
-#: Signatures that need the issuer's private key. With HS256 the client's secret would do, and with none nothing.
+#: Signatures that need the issuer's private key. HS256 would need only the client's secret, and `none` nothing.
 ALGORITHMS = ("RS256", "ES256")
 SCOPE = "openid email profile"
 REQUEST_SECONDS = 10.0
-# Keys that an issuer has withdrawn are trusted no longer than this.
+# The time for which keys are cached; an issuer may withdraw one.
 KEPT_SECONDS = 3600.0
-#: Between the issuer's clock and ours.
+#: Tolerance between the issuer's clock and ours.
 LEEWAY_SECONDS = 60
 SUBJECT_CHARACTERS = 255
 NAME_CHARACTERS = 200
-#: Errors with which the issuer says that it has a bad day: RFC 6749, section 4.1.2.1.
+#: Errors that mean a temporary problem at the issuer: RFC 6749, section 4.1.2.1.
 PASSING = frozenset({"server_error", "temporarily_unavailable"})
 
 
 @dataclass(frozen=True)
 class Claims:
-    """The person who has signed in, as the issuer says. Only issuer and subject never change.
+    """The issuer's claims about the person who has signed in. Only issuer and subject never change.
 
     Attributes:
-        email: None: the issuer names none, or not one that mail can be sent to.
-        email_verified: the issuer says that the address is the person's.
+        email: None: the issuer gives none, or an invalid one.
+        email_verified: the issuer vouches that the address belongs to the person.
     """
 
     issuer: str
@@ -62,7 +62,7 @@ class Claims:
 
 @dataclass(frozen=True)
 class _Known:
-    """Discovered facts: the issuer's addresses and keys."""
+    """The issuer's addresses and keys, as discovered."""
 
     metadata: Mapping[str, Any]
     keys: KeySet
@@ -83,7 +83,7 @@ class Issuer:
             timeout=REQUEST_SECONDS,
             follow_redirects=False,
             trust_env=False,
-            verify=ssl.create_default_context(),  # Of the system's authorities, and of SSL_CERT_FILE.
+            verify=ssl.create_default_context(),  # Trusts the system's authorities, and those in SSL_CERT_FILE.
             headers={"Accept": "application/json", "User-Agent": "lstm-grader"},
         )
         self._known: _Known | None = None
@@ -92,7 +92,7 @@ class Issuer:
 
     @property
     def is_known(self) -> bool | None:
-        """Whether the issuer answered when it was last asked; None: nobody has asked."""
+        """Whether the last request to the issuer was answered; None: there was none."""
         if self._failed_at > -math.inf and (self._known is None or self._known.at < self._failed_at):
             return False
         return True if self._known else None
@@ -122,13 +122,13 @@ class Issuer:
         return str(address)
 
     async def claims(self, flow: Flow, answer: Mapping[str, str]) -> Claims:
-        """Return the claims about the person whom the issuer's answer is about.
+        """Return the claims about the person in the issuer's answer.
 
         Args:
             answer: the parameters of the callback.
         Raises:
             IssuerUnavailable: the issuer does not answer, or not as an issuer does.
-            SignOnRefused: the answer is not the issuer's answer to this sign-in.
+            SignOnRefused: the answer does not belong to this sign-in.
         """
         if not flow.fits(answer.get("state", "")):
             raise refused("state")
@@ -181,7 +181,7 @@ class Issuer:
         except OAuth2Error as exc:
             if exc.error in PASSING:
                 raise unavailable(exc.error) from exc
-            # A used or foreign code; or a wrong secret of ours, which the log tells.
+            # A used or foreign code, or our own secret is wrong; the log tells which.
             raise refused(f"token_endpoint_{_a_word(exc.error)}") from exc
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as exc:
             raise unavailable("token_endpoint", exc) from exc
@@ -223,14 +223,14 @@ class Issuer:
     async def _userinfo(
         self, metadata: Mapping[str, Any], tokens: Mapping[str, Any], subject: str
     ) -> Mapping[str, Any]:
-        """Ask for address and name, where the id token has none. An answer about another subject is none."""
+        """Request address and name, if the id token lacks them. An answer about another subject is ignored."""
         address, access_token = metadata.get("userinfo_endpoint"), tokens.get("access_token")
         if not isinstance(address, str) or not is_safe_url(address) or not isinstance(access_token, str):
             return {}
         try:
             document = await self._get(address, headers={"Authorization": f"Bearer {access_token}"})
         except IssuerUnavailable:
-            return {}  # The person signs in all the same; a teacher confirms.
+            return {}  # The person can still sign in; a teacher confirms the member.
         if document.get("sub") != subject:
             # OpenID Connect Core 1.0, section 5.3.2.
             logger.warning("userinfo_of_another_subject")
@@ -238,10 +238,10 @@ class Issuer:
         return document
 
     async def _discover(self, again: _Known | None = None) -> _Known:
-        """Find the issuer's addresses and keys; they are kept for an hour.
+        """Discover the issuer's addresses and keys, which are cached for an hour.
 
         Args:
-            again: knowledge that has proved to be old.
+            again: the cached facts that have proved outdated.
         """
         if (known := self._current(again)) is not None:
             return known
@@ -249,7 +249,7 @@ class Issuer:
         async with self._discovering:
             if (known := self._current(again)) is None:
                 if self._failed_at >= asked_at:
-                    # Everybody who waited for the same answer gets it; else each would wait again, one after another.
+                    # Everybody who waited for this answer shares it; otherwise each would ask and wait in turn.
                     raise IssuerUnavailable
                 try:
                     known = self._known = await self._look_up()
@@ -288,7 +288,7 @@ class Issuer:
 
 
 class _OAuth(OAuth2Client):  # type: ignore[misc]
-    """Authlib's client over ours for HTTP; its own needs another library for that."""
+    """Authlib's client on top of our HTTP client; its own needs another library."""
 
     async def _fetch_token(
         self,
@@ -305,7 +305,7 @@ class _OAuth(OAuth2Client):  # type: ignore[misc]
 
 
 def _keys(document: Mapping[str, Any]) -> KeySet:
-    """Read the keys that sign; others, and those that we cannot read, are left out."""
+    """Return the readable signing keys of a key set."""
     listed = document.get("keys")
     keys: list[RSAKey | ECKey] = []
     for each in listed if isinstance(listed, list) else []:
@@ -323,14 +323,14 @@ def _keys(document: Mapping[str, Any]) -> KeySet:
 
 
 def _a_name(came: object) -> str | None:
-    """Return the name without characters that do not print, or None if nothing is left."""
+    """Return the name without unprintable characters; None: nothing is left."""
     if not isinstance(came, str):
         return None
     return " ".join("".join(char if char.isprintable() else " " for char in came).split())[:NAME_CHARACTERS] or None
 
 
 def _a_word(came: object) -> str:
-    """Return a code of the issuer's, fit for the log."""
+    """Return an error code of the issuer in a form that is safe for the log."""
     return "".join(char for char in str(came)[:40] if char.isascii() and (char.isalnum() or char == "_"))
 
 

@@ -1,7 +1,7 @@
-"""The queue of a service that is one process, which also grades.
+"""The queue of a service that consists of one process, which also grades.
 
-At the next start after a crash, `running` submissions go back into the queue. That is safe because a lock on the data
-folder shows that no other worker is alive.
+The next start after a crash puts `running` submissions back into the queue. That is safe because a lock on the data
+folder proves that no other worker is alive.
 """
 
 from __future__ import annotations

@@ -26,9 +26,9 @@ from grader.report.artefacts import Sink
 
 logger = logging.getLogger(__name__)
 
-#: Tries to grade one submission that may fail by a fault of ours before a person has to look.
+#: Tries to grade one submission that may fail by a fault of ours, before it needs a person.
 MAX_TRIES = 3
-#: Claims that may end with their process. A process ends for many reasons, and a submission is seldom one.
+#: Claims of one submission that may end with their process, which rarely dies because of a submission.
 MAX_CLAIMS = 10
 RETRY_SECONDS = 1.0
 
@@ -36,7 +36,7 @@ RETRY_SECONDS = 1.0
 class Engine(Protocol):
     """A function that grades one submission, as `grader.grade` does.
 
-    It asks what `seed` decides, and gives `progress` each stage's name, `artefacts` the arrays to keep.
+    It draws its questions from `seed`, and passes the name of each stage to `progress`, arrays to keep to `artefacts`.
     """
 
     def __call__(
@@ -84,8 +84,8 @@ class Grading:
     async def run(self, take: Callable[[AsyncSession], Awaitable[Claim | None]]) -> bool:
         """Claim a submission with `take`, grade it, and store the report.
 
-        When we fail, it is graded again at once, `MAX_TRIES` times in all: queued again, it would hold up the student's
-        next uploads. A cancelled call queues the submission again and counts no try.
+        After a fault of ours it is graded again at once, up to `MAX_TRIES` times: in the queue it would hold up the
+        student's next uploads. A cancelled call queues the submission again and counts no try.
 
         Returns:
             Whether there was one, or may be another.
@@ -115,7 +115,7 @@ class Grading:
                     break
             await self._store(claim, report, artefacts)
         except asyncio.CancelledError:
-            # Without a database it stays `running`, and the next start or another worker takes it over.
+            # Without a database it stays `running` until the next start, or until another worker takes over.
             with contextlib.suppress(SQLAlchemyError):
                 async with self._database.write() as session:
                     await claims.release(session, claim)
@@ -163,7 +163,7 @@ class Grading:
         )
 
     async def persist(self, write: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        """Run `write` in a transaction, again and again while the database does not answer or has no room."""
+        """Run `write` in a transaction, and repeat it while the database does not answer or has no room."""
         while True:
             try:
                 async with self._database.write() as session:

@@ -18,7 +18,7 @@ ANSWER_SECONDS = 5.0
 
 
 class Listener(Background):
-    """A connection that listens while the async context is entered, and connects again when it is lost.
+    """A connection that listens while the async context is entered, and reconnects when it is lost.
 
     Args:
         heard: called with the payload of each notification.

@@ -17,10 +17,10 @@ logger = logging.getLogger(__name__)
 
 
 class StageRecorder:
-    """The stages of one grade. The async context writes them, and ends when all are written.
+    """A recorder of the stages of one grade. The async context writes them, and ends when all are written.
 
-    The grade does not wait for this: stages that begin during a write are written together by the next one. A stage
-    that cannot be written is dropped.
+    Grading never waits for it: stages that begin during one write are written together by the next. A stage that
+    cannot be written is dropped.
     """
 
     def __init__(self, database: Database, claim: Claim) -> None:

@@ -1,7 +1,7 @@
-"""Reads uploads, and refuses those with a fault that shows at once.
+"""Reads uploads, and refuses those with an obvious fault.
 
-The form is read by hand, after the token was checked and with a limit on the bytes: FastAPI would read all of it before
-it calls us. Faults that only the content shows (an unknown encoding, a broken notebook, no class) give a report.
+We parse the form ourselves, after checking the token and within a limit of bytes: FastAPI would read all of it before
+it calls us. Faults in the content (an unknown encoding, a broken notebook, no class) lead to a report instead.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ FIELDS = ("file", "student", "assignment")
 DEFAULT_ASSIGNMENT = "lstm-layer"
 STUDENT_CHARACTERS = 200
 FILENAME_CHARACTERS = 255
-# The key of a notebook's cells: of format 4, and of the formats before it.
+# The key of a notebook's cells, in format 4 and in earlier formats.
 NOTEBOOK_MARKS = ('"cells"', '"worksheets"')
 # Room for the rest of the form: field names, boundaries, the other fields.
 FORM_OVERHEAD_BYTES = 64 * 1024
-#: Code without pictures is small; a notebook with pictures comes as a file.
+#: Code without pictures is small; a notebook with pictures is uploaded as a file.
 PASTE_BYTES = 1_000_000
 # Slower uploads are cut off: 20 MB in five minutes is half a megabit a second.
 UPLOAD_SECONDS = 300.0
-# A browser that is answered before it has sent everything shows its own error. So the rest of a file that is too large
-# is read and thrown away, if it comes soon.
+# A browser that is answered before it has sent everything shows an error of its own. So the rest of a too large file is
+# read and discarded, if it arrives soon.
 DISCARD_SECONDS = 20.0
 
 
@@ -69,10 +69,10 @@ class Upload:
         return GraderSubmission(self.filename, self.content).sha256
 
     def key(self, form_key: str) -> str:
-        """Make the idempotency key of an upload from the page's form `form_key`.
+        """Return the idempotency key of an upload from the page's form `form_key`.
 
-        The same file sent again is the same upload. Another file from the same form is a new upload, because browsers
-        can go back to the page.
+        The same file sent again is the same upload. Another file from the same form is a new upload, because a browser
+        may return to the page.
         """
         sent = json.dumps([form_key, self.student, self.assignment_id, self.filename, self.sha256])
         return f"page:{hashlib.sha256(sent.encode()).hexdigest()}"
@@ -85,7 +85,7 @@ async def read_form(
     """Read a multipart form with one file of at most `limit_bytes`. The file is deleted after the block.
 
     Args:
-        text_bytes: the most that one text field may hold.
+        text_bytes: the limit of one text field.
     Raises:
         FormExpected, FormUnreadable, FileTooLarge, UploadTooSlow
     """
@@ -126,13 +126,13 @@ async def check_upload(
     """Check the fields ``file``, ``student`` and ``assignment``.
 
     Args:
-        submitter: with a student's or an assistant's own token, the form may leave the name out.
-        fields: allowed names of fields.
+        submitter: the holder of the token; with a student's or an assistant's own token the form may omit the name.
+        fields: the allowed field names.
     Raises:
-        UploadRefused: one of its subclasses, for the first fault.
-        OtherStudent: the form names another one than the student or the assistant whose token it is.
+        UploadRefused: one of its subclasses, for the first fault found.
+        OtherStudent: the form names another student than the holder of the token.
     """
-    # A misspelt `assignment` would otherwise mean the default one.
+    # Otherwise a misspelt `assignment` would select the default one.
     if unknown := sorted(set(form) - set(fields)):
         raise FieldsUnknown(unknown=[name[:100] for name in unknown[:10]], known=list(fields))
     file, assignment_id = form.get("file"), form.get("assignment") or DEFAULT_ASSIGNMENT
@@ -163,7 +163,7 @@ async def check_upload(
 
 
 def check_student(came: object) -> str:
-    """Normalize the student's name or id: composed letters, no spaces around it.
+    """Normalize the student's name or id: composed letters, no surrounding spaces.
 
     Raises:
         StudentInvalid: it is empty, too long, or holds control characters.
@@ -176,7 +176,7 @@ def check_student(came: object) -> str:
 
 
 def clean_filename(came: str) -> str:
-    """Return the last part of a path of any system, without control characters, shortened before its suffix.
+    """Return the last part of a path of any operating system, without control characters, shortened before its suffix.
 
     >>> clean_filename("C:\\\\homework\\\\LSTM.ipynb")
     'LSTM.ipynb'
@@ -189,21 +189,21 @@ def clean_filename(came: str) -> str:
 
 
 def pasted(code: str) -> UploadFile:
-    """Make a file of code that was pasted into a form: a module, or a notebook if it is the text of one.
+    """Turn code that was pasted into a form into a file: a module, or a notebook if the text looks like one.
 
-    Nothing is parsed here; the reader child does that, and says what is wrong.
+    Parsing is left to the reader process, which reports the faults.
     """
-    # Browsers send the ends of lines as CR LF.
+    # Browsers send line ends as CR LF.
     content = code.replace("\r\n", "\n").encode()
     is_notebook = code.lstrip("\ufeff \t\r\n").startswith("{") and any(mark in code for mark in NOTEBOOK_MARKS)
     return UploadFile(io.BytesIO(content), size=len(content), filename=f"pasted.{'ipynb' if is_notebook else 'py'}")
 
 
 def limited(request: Request, body_limit: int, limit_bytes: int) -> Request:
-    """Limit the body of a request that nobody has read yet.
+    """Return the request with a limit on its body, which must be unread.
 
     Args:
-        limit_bytes: what the refusal names as the limit.
+        limit_bytes: the limit that the refusal quotes.
     """
     seen = 0
 

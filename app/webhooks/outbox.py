@@ -30,13 +30,13 @@ from app.submissions.new_grades import token_reads
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 every secret of this kind begins with it
 PING = "ping"
-# Due deliveries read at once, to find the oldest of each webhook.
+# Due deliveries read in one query, to find the oldest of each webhook.
 AT_ONCE = 200
 
 
 @dataclass(frozen=True)
 class Due:
-    """One delivery that is to be sent now."""
+    """A delivery to send now."""
 
     delivery: Delivery
     webhook: Webhook
@@ -91,7 +91,7 @@ async def add_ping(session: AsyncSession, webhook_id: str) -> Delivery:
 
 
 async def may_be_sent(session: AsyncSession, delivery: Delivery) -> bool:
-    """Tell whether the webhook's token still reads what the delivery is about. Between two tries days may pass."""
+    """Tell whether the webhook's token may still read the submission. Days may pass between two tries."""
     found = (
         select(Delivery.id)
         .join(Webhook, Webhook.id == Delivery.webhook_id)
@@ -118,18 +118,18 @@ async def is_something_due(session: AsyncSession) -> bool:
 
 
 async def count_waiting(session: AsyncSession) -> int:
-    """Count the deliveries that are still to be sent, now or later."""
+    """Count the deliveries to be sent, now or later."""
     return await session.scalar(select(func.count()).where(Delivery.next_at.is_not(None))) or 0
 
 
 async def claim_due(
     session: AsyncSession, lease: timedelta, *, busy: Collection[str] = (), only: str | None = None
 ) -> list[Due]:
-    """Take each webhook's oldest due delivery; no other process gets it before the lease is over.
+    """Claim each webhook's oldest due delivery; no other process gets it before the lease ends.
 
     Args:
-        busy: webhooks to leave out, so that a slow receiver takes one place and not all.
-        only: take deliveries of this webhook alone.
+        busy: webhooks to leave out, so that a slow receiver takes one slot instead of all.
+        only: claim deliveries of this webhook alone.
     """
     now = await database_now(session)
     rows = await session.execute(
@@ -157,7 +157,7 @@ async def claim_due(
 
 
 async def settle(session: AsyncSession, delivery_id: str, *, again_in: timedelta | None = None, **outcome: Any) -> None:
-    """Store the outcome of a try to send.
+    """Record the outcome of a try.
 
     Args:
         again_in: the wait before the next try; None: there is none.

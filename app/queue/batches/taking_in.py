@@ -1,9 +1,9 @@
-"""Takes a batch in: stores its files with their owners, then hands them in as the owners' attempts.
+"""Imports a batch: stores its files with their owners, then hands them in as the owners' attempts.
 
 Each step is a small transaction. A file keeps its bytes until its attempt is stored, and no student gets a second
-attempt of the same bytes, so the work is safe to repeat from anywhere, by anybody, and twice at once. The attempt's
-idempotency key names the file that it is of. An archive says nothing about the time at which a file came, so an attempt
-is dated to the due date when that is over: it is not late.
+attempt with the same bytes, so the work may be repeated from any step, by anybody, even concurrently. The attempt's
+idempotency key names its file. An archive does not record when a file was handed in, so after the due date an attempt
+is dated to the due date, and is not late.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ async def store_files(
     """Store all files of the archive, each with its owner if there is one.
 
     Args:
-        limit_bytes: of one file.
-        packed_bytes: of the archive, for a refusal.
+        limit_bytes: the size limit of one file.
+        packed_bytes: that of the archive, quoted in a refusal.
     Raises:
         ArchiveRefused
     """
@@ -115,11 +115,11 @@ async def hand_in(
     holder: Principal,
     batch_id: str,
 ) -> None:
-    """Hand in the files that wait, as attempts of their owners. Called again, it goes on.
+    """Hand in the waiting files as attempts of their owners. A repeated call continues.
 
     Raises:
         BatchNotFound: the course has none with this id.
-        AssignmentNotFound: the course does not use its assignment any more.
+        AssignmentNotFound: the course no longer uses its assignment.
     """
     async with database.read() as session:
         batch = await find_batch(session, holder.course_id, batch_id)
@@ -127,7 +127,7 @@ async def hand_in(
     deadline = used.effective.deadline if used.effective else Deadline()
     last = deadline.due, deadline.closes and deadline.closes - MOMENT
     handed_in_at = min([utc_now(), *filter(None, last)])
-    # A second teacher may hand in the same files meanwhile. An attempt goes before a refusal, whoever was first.
+    # A second teacher may hand in the same files at the same time. An attempt overrides a refusal, whichever was first.
     is_open = BatchFile.state.in_([BatchFileState.WAITING, BatchFileState.REFUSED])
     while True:
         async with database.read() as session:
@@ -143,12 +143,12 @@ async def hand_in(
 
 
 async def give_to(session: AsyncSession, course_id: str, batch_id: str, owners: Mapping[str, str]) -> dict[str, str]:
-    """Give files without an owner to students, by hand; `hand_in` hands them in.
+    """Assign files without an owner to students by hand; `hand_in` then hands them in.
 
     Args:
-        owners: what a teacher typed (an id in the course), by the id of the file.
+        owners: the student's id in the course, as a teacher typed it, by the id of the file.
     Returns:
-        What was typed that is nobody's id, by the id of the file.
+        Those that are nobody's id, by the id of the file.
     Raises:
         CourseArchived, BatchNotFound
     """
@@ -170,7 +170,7 @@ async def give_to(session: AsyncSession, course_id: str, batch_id: str, owners: 
 
 
 async def leave_out(session: AsyncSession, course_id: str, batch_id: str) -> None:
-    """Leave out the files without an owner, and delete their bytes.
+    """Skip the files without an owner, and delete their bytes.
 
     Raises: CourseArchived, BatchNotFound
     """
@@ -243,7 +243,7 @@ def _printable(text: str) -> str:
 
 
 async def _waiting(session: AsyncSession, batch_id: str) -> Sequence[tuple[BatchFile, str]]:
-    """Return some files that wait, with their bytes and the ids of their owners; of one owner one at a time."""
+    """Return some waiting files, with their bytes and the ids of their owners; at most one per owner."""
     first = (
         select(func.min(BatchFile.id))
         .where(BatchFile.batch_id == batch_id, BatchFile.state == BatchFileState.WAITING)
@@ -256,7 +256,7 @@ async def _waiting(session: AsyncSession, batch_id: str) -> Sequence[tuple[Batch
         select(BatchFile, Membership.external_id)
         .join(Membership, Membership.id == BatchFile.membership_id)
         .where(BatchFile.id.in_(first))
-        .order_by(BatchFile.id)  # Two hand-ins that write their outcomes in one order never wait for one another.
+        .order_by(BatchFile.id)  # Concurrent calls write their outcomes in the same order, so they cannot deadlock.
         .options(undefer(BatchFile.content))
     )
     return [(file, external_id or "") for file, external_id in found]
