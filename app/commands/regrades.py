@@ -105,7 +105,7 @@ def drop_preview(preview: PreviewId) -> None:
         async def drop(owner: Asking) -> RegradeProgress:
             async with owner.write() as session:
                 await previews.drop(session, preview)
-            await owner.database.erased()
+            await owner.database.empty_log()
             return await _progress(owner.database, preview)
 
         typer.echo(_line(ask(settings, drop)))

@@ -26,7 +26,7 @@ async def written_in(request: Request) -> list[str]:
     """Read what a browser's form says, within the limits of pasted code. Call it where nothing else reads the form."""
     if "text/html" not in request.headers.get("accept", ""):
         return []
-    limited = uploads.limited(request, uploads.PASTE_BYTES + uploads.FORM_OVERHEAD_BYTES, uploads.PASTE_BYTES)
+    limited = uploads.limit_body(request, uploads.PASTE_BYTES + uploads.FORM_OVERHEAD_BYTES, uploads.PASTE_BYTES)
     try:
         async with (
             asyncio.timeout(SECONDS),

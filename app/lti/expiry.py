@@ -32,4 +32,4 @@ async def delete_expired(database: Database) -> None:
         for table in found:
             await session.execute(delete(table).where(expired[table]))
     if LtiQuestion in found:
-        await database.erased()
+        await database.empty_log()

@@ -42,6 +42,6 @@ class FrameSites(Background):
     async def _work(self) -> None:
         assert self._database is not None
         while True:
-            with self._database.outage.noticed(self.NAME):
+            with self._database.outage.watch(self.NAME):
                 await self.read()
             await asyncio.sleep(LOOK_SECONDS)

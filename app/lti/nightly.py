@@ -67,7 +67,7 @@ class Nightly(Background):
     async def _work(self) -> None:
         has_begun = False
         while True:
-            with self._database.outage.noticed(self.NAME):
+            with self._database.outage.watch(self.NAME):
                 if not has_begun:
                     await _collect_refusals(expected.send_changed(self._database, self._assignments), [])
                     has_begun = True

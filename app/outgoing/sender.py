@@ -47,7 +47,7 @@ class Sender(Background, Generic[Item]):
 
     async def _work(self) -> None:
         while True:
-            with self._database.outage.noticed(self.NAME):
+            with self._database.outage.watch(self.NAME):
                 await self._send_due()
             await asyncio.sleep(self.LOOK_SECONDS)
 
@@ -69,7 +69,7 @@ class Sender(Background, Generic[Item]):
             # The item, or a row that it belongs to, was deleted meanwhile.
             logger.info("sending_ended", extra={"by": self.NAME, "receiver": self._receiver(item)})
         except SQLAlchemyError as exc:  # It is sent again after the lease.
-            self._database.outage.failed(self.NAME, exc)
+            self._database.outage.record_failure(self.NAME, exc)
 
     async def _send_or_tell(self, item: Item) -> None:
         try:

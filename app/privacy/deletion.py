@@ -50,7 +50,7 @@ AT_ONCE = 100
 
 
 @dataclass(frozen=True)
-class Deleted:
+class DeletedRows:
     """The number of deleted rows, by kind."""
 
     submissions: int = 0
@@ -67,19 +67,19 @@ class DeletedCourse:
     people: int = 0
 
 
-async def delete_student(database: Database, student: str, course_id: str = DEFAULT_COURSE) -> Deleted:
+async def delete_student(database: Database, student: str, course_id: str = DEFAULT_COURSE) -> DeletedRows:
     """Delete the member with this external id, normalized by `uploads.check_student`. See `delete_member`."""
     async with database.write() as session:
         # During the student's turn, so that no upload is stored meanwhile.
         await members.take_turns(session, [(course_id, student)])
         member = (await members.find(session, [(course_id, student)])).get((course_id, student))
         deleted = await _delete_members(session, [member] if member else [])
-    await database.erased()
+    await database.empty_log()
     logger.info("student_deleted", extra=vars(deleted))
     return deleted
 
 
-async def delete_member(database: Database, member_id: str, course_id: str | None = None) -> Deleted:
+async def delete_member(database: Database, member_id: str, course_id: str | None = None) -> DeletedRows:
     """Delete a member of a course: submissions, own tokens, membership, and everything that refers to them.
 
     A person who is in no other course is deleted as well, and the name is removed from the course's other data. A
@@ -93,12 +93,12 @@ async def delete_member(database: Database, member_id: str, course_id: str | Non
         if member is not None and course_id not in (None, member.course_id):
             member = None
         deleted = await _delete_members(session, [member] if member else [])
-    await database.erased()
+    await database.empty_log()
     logger.info("student_deleted", extra=vars(deleted))
     return deleted
 
 
-async def delete_person(database: Database, person_id: str) -> Deleted:
+async def delete_person(database: Database, person_id: str) -> DeletedRows:
     """Delete a person with all memberships, identities and sessions.
 
     Raises:
@@ -113,7 +113,7 @@ async def delete_person(database: Database, person_id: str) -> Deleted:
             select(Membership).where(Membership.person_id.in_(people)).order_by(Membership.id)
         )
         deleted = await _delete_members(session, found.all(), people)
-    await database.erased()
+    await database.empty_log()
     logger.info("person_deleted", extra=vars(deleted))
     return deleted
 
@@ -144,7 +144,7 @@ async def delete_course(database: Database, course_id: str) -> DeletedCourse:
             course.archived_at = None
         elif course:
             await delete_rows(session, Course, Course.id == course_id)
-    await database.erased()
+    await database.empty_log()
     logger.info("course_deleted", extra={"course": course_id, **vars(deleted)})
     return deleted
 
@@ -177,14 +177,14 @@ async def _delete_rest(session: AsyncSession, course_id: str, submissions: int) 
 
 async def _delete_members(
     session: AsyncSession, found: Sequence[Membership], people: Collection[str] | None = None
-) -> Deleted:
+) -> DeletedRows:
     """Delete these members, and their persons where no course is left that has them.
 
     Args:
         people: further persons to delete in the same way.
     """
     if not found and not people:
-        return Deleted()
+        return DeletedRows()
     found = await with_merged(session, found)
     ids = [member.id for member in found]
     people = sorted({member.person_id for member in found} | set(people or ()))
@@ -192,7 +192,7 @@ async def _delete_members(
     # Locked, because a worker may be about to store a report, and in the same order as by other transactions.
     theirs = select(Submission.id).where(Submission.membership_id.in_(ids)).order_by(Submission.id)
     submissions = (await session.scalars(theirs.with_for_update())).all()
-    deleted = Deleted(
+    deleted = DeletedRows(
         submissions=len(submissions),
         reports=await _count(session, StoredReport, StoredReport.submission_id.in_(submissions)),
         tokens=await _count(session, Token, Token.membership_id.in_(ids)),

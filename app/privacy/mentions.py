@@ -58,14 +58,14 @@ class Mentions:
         words = {word for word in {*names, *ids} if comparable(word) not in taken}
         return cls(words.intersection(names), ids, words)
 
-    def forgotten(self, value: Any, key: str = "") -> Any:
+    def without_mentions(self, value: Any, key: str = "") -> Any:
         """Return a JSON value, found under this key, without the mentions."""
         if isinstance(value, Mapping):
-            return {name: self.forgotten(item, name) for name, item in value.items()}
+            return {name: self.without_mentions(item, name) for name, item in value.items()}
         if not isinstance(value, str):
             return value
         if key in TEXTS:
-            return without(value, self.words)
+            return remove_words(value, self.words)
         is_mention = (key in NAMES and value in self.names) or (key in IDS and value in self.ids)
         return NOBODY if is_mention else value
 
@@ -92,7 +92,10 @@ async def forget_names(
         others = await _members(session, course_id)
         mentions = Mentions.among(others, names, known)
         for change in await session.scalars(select(Change).where(Change.course_id == course_id)):
-            change.before, change.after = mentions.forgotten(change.before), mentions.forgotten(change.after)
+            change.before, change.after = (
+                mentions.without_mentions(change.before),
+                mentions.without_mentions(change.after),
+            )
         theirs = [
             *(Candidate(NOBODY, id) for id in known),
             *(Candidate(NOBODY, "", name, email) for name, email in people),
@@ -118,7 +121,7 @@ async def forget_in_regrades(
     for regrade in await session.scalars(
         select(Regrade).where(or_(Regrade.course_id.in_(ids), Regrade.course_id.is_(None)))
     ):
-        selection = Mentions(ids=ids.get(regrade.course_id or "", everywhere)).forgotten(regrade.selection)
+        selection = Mentions(ids=ids.get(regrade.course_id or "", everywhere)).without_mentions(regrade.selection)
         if chosen := selection.get("submissions"):
             selection["submissions"] = [id for id in chosen if id not in submission_ids]
         regrade.selection = selection
@@ -139,7 +142,7 @@ async def _forget_in_batches(
 ) -> None:
     """Delete files without an owner that can only be a deleted person's; replace the names in the others."""
     for batch in await session.scalars(select(Batch).where(Batch.course_id == course_id)):
-        batch.filename = without(batch.filename, mentions.words)
+        batch.filename = remove_words(batch.filename, mentions.words)
     whole = set(map(comparable, mentions.names))
     # A single word may be part of anybody's name.
     words = [word for word in mentions.words if word in mentions.ids or len(words_of(word)) >= WORDS_MIN]
@@ -153,8 +156,8 @@ async def _forget_in_batches(
                 await session.delete(file)
                 continue
         for name in ("name", "path", "filename"):
-            setattr(file, name, without(getattr(file, name), words))
-        file.reason = mentions.forgotten(file.reason)
+            setattr(file, name, remove_words(getattr(file, name), words))
+        file.reason = mentions.without_mentions(file.reason)
         # Moodle's id is the number of a participant.
         if file.platform != "moodle" and file.platform_id in mentions.ids:
             file.platform_id = NOBODY
@@ -183,7 +186,7 @@ async def forget_actors(session: AsyncSession, ids: Collection[str]) -> None:
         )
 
 
-def without(text: str, words: Collection[str]) -> str:
+def remove_words(text: str, words: Collection[str]) -> str:
     """Replace these words in a text, where they are whole words; short ones stay, because they may mean anything."""
     found = [
         re.escape(word)

@@ -82,7 +82,7 @@ async def delete_older(database: Database, days: float, course_id: str | None = 
         if len(ids) < deletion.AT_ONCE:
             break
     if total:
-        await database.erased()
+        await database.empty_log()
         logger.info("old_submissions_deleted", extra={"submissions": total})
     return total
 
@@ -107,4 +107,4 @@ async def _delete_log(database: Database, days: float, course_id: str) -> None:
         is_empty = ~exists().where(RegradeItem.regrade_id == Regrade.id)
         old = (Regrade.course_id == course_id) & (Regrade.created_at < before)
         await delete_rows(session, Regrade, old & is_empty)
-    await database.erased()
+    await database.empty_log()

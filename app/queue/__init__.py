@@ -15,11 +15,31 @@ import asyncio
 import contextlib
 from typing import Protocol
 
-from app.queue.embedded import EmbeddedJobs, locked
+from app.queue.embedded import EmbeddedJobs, hold_data_dir
 from app.queue.grading import MAX_CLAIMS, MAX_TRIES, Engine, Grading
 from app.queue.postgresql import PostgreSQLJobs, Worker
 
-__all__ = ["MAX_CLAIMS", "MAX_TRIES", "EmbeddedJobs", "Engine", "Grading", "Jobs", "PostgreSQLJobs", "Worker", "locked"]
+__all__ = [
+    "MAX_CLAIMS",
+    "MAX_TRIES",
+    "EmbeddedJobs",
+    "Engine",
+    "Grading",
+    "Jobs",
+    "PostgreSQLJobs",
+    "Worker",
+    "hold_data_dir",
+]
+    "MAX_CLAIMS",
+    "MAX_TRIES",
+    "EmbeddedJobs",
+    "Engine",
+    "Grading",
+    "Jobs",
+    "PostgreSQLJobs",
+    "Worker",
+    "hold_data_dir",
+]
 
 
 class Jobs(Protocol):

@@ -169,8 +169,8 @@ class Grading:
                 async with self._database.write() as session:
                     done = await write(session)
             except SQLAlchemyError as exc:
-                self._database.outage.failed(task_name(), exc)
+                self._database.outage.record_failure(task_name(), exc)
                 await asyncio.sleep(RETRY_SECONDS)
             else:
-                self._database.outage.ended(task_name())
+                self._database.outage.record_success(task_name())
                 return done

@@ -66,7 +66,7 @@ class Heartbeat(Background):
 
     async def _work(self) -> None:
         while True:
-            with self._database.outage.noticed(self.NAME, FAILURES):
+            with self._database.outage.watch(self.NAME, FAILURES):
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await self.beat()
             await asyncio.sleep(BEAT_SECONDS)
@@ -95,4 +95,4 @@ class Heartbeat(Background):
             async with asyncio.timeout(ANSWER_SECONDS), self._database.write() as session:
                 await claims.leave(session, self._worker)
         except FAILURES as exc:
-            self._database.outage.failed(self.NAME, exc)
+            self._database.outage.record_failure(self.NAME, exc)

@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 TOGETHER_BYTES = 1024 * 1024
 
 #: A submission and its position in the queue; None: it was handed in before.
-Stored = tuple[Submission, int | None]
+QueuedSubmission = tuple[Submission, int | None]
 
 
 class Inbox:
@@ -92,7 +92,7 @@ class Inbox:
         submitter: Principal,
         idempotency_key: str | None = None,
         handed_in_at: datetime | None = None,
-    ) -> Stored:
+    ) -> QueuedSubmission:
         """Store the upload and queue it, in one transaction. From then on it cannot be lost.
 
         Args:
@@ -155,13 +155,13 @@ class Inbox:
         logger.info("submission_queued", extra=facts)
         return submission, position
 
-    async def _store_alone(self, submission: Submission) -> Stored:
+    async def _store_alone(self, submission: Submission) -> QueuedSubmission:
         (result,) = await self._store([submission])
         if isinstance(result, Exception):
             raise result
         return result
 
-    async def _store(self, submissions: Sequence[Submission]) -> Sequence[Stored | Exception]:
+    async def _store(self, submissions: Sequence[Submission]) -> Sequence[QueuedSubmission | Exception]:
         """Store the acceptable ones; return their positions in the queue."""
         try:
             return await self._store_together(submissions)
@@ -171,13 +171,13 @@ class Inbox:
                 return [exc]
             return [await self._outcome(each) for each in submissions]
 
-    async def _outcome(self, submission: Submission) -> Stored | Exception:
+    async def _outcome(self, submission: Submission) -> QueuedSubmission | Exception:
         try:
             return await self._store_alone(submission)
         except Exception as exc:  # Only this submission is affected; the others are stored.
             return exc
 
-    async def _store_together(self, submissions: Sequence[Submission]) -> Sequence[Stored | Exception]:
+    async def _store_together(self, submissions: Sequence[Submission]) -> Sequence[QueuedSubmission | Exception]:
         refused: dict[str, Exception] = {}
         async with self._database.write() as session:
             closed = await closed_to(session, Right.SUBMIT, {each.course_id for each in submissions})

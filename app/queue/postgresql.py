@@ -31,7 +31,7 @@ class PostgreSQLJobs(Watchers):
 
     def __init__(self, database: Database) -> None:
         super().__init__()
-        self._listener = Listener(database, CHANNEL, heard=self.tell, began=self.tell_all)
+        self._listener = Listener(database, CHANNEL, on_notification=self.tell, on_listening=self.tell_all)
 
     def wake(self) -> None:
         """Do nothing: the database wakes the workers."""
@@ -75,7 +75,7 @@ class Worker:
         self._slots = Slots(grading, count=slots, shutdown_seconds=shutdown_seconds)
         self._heartbeat = Heartbeat(database, grading.running_claims, about=about)
         self._listener = Listener(
-            database, QUEUED_CHANNEL, heard=lambda payload: self._slots.wake(), began=self._slots.wake
+            database, QUEUED_CHANNEL, on_notification=lambda payload: self._slots.wake(), on_listening=self._slots.wake
         )
         self._stack = contextlib.AsyncExitStack()
 

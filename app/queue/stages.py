@@ -61,7 +61,7 @@ class StageRecorder:
                 async with self._database.write() as session:
                     await claims.add_stages(session, self._claim, stages)
             except SQLAlchemyError as exc:  # Storing the report comes next, and logs when that works.
-                self._database.outage.failed(self._by, exc)
+                self._database.outage.record_failure(self._by, exc)
 
 
 def task_name() -> str:

@@ -132,14 +132,14 @@ def count(terms: Terms, attempts: Sequence[Attempt]) -> Counted:
     """
     assignment, adjustment = terms.of_student, terms.adjustment if terms.is_student else None
     is_held = any(each.is_withheld and each.decision is None for each in attempts)
-    is_waiting = any(_waits(each) for each in attempts)
+    is_waiting = any(_is_waiting(each) for each in attempts)
     steps: list[Step] = []
     counting, below = _below(terms, assignment, attempts, steps)
     max_points = counting.max_points if counting else assignment.max_points
-    left = _adjusted(adjustment, below, max_points, steps) if adjustment else below
+    left = _adjust(adjustment, below, max_points, steps) if adjustment else below
     grade_book_max = terms.grade_book_points or assignment.max_points
-    scaled = None if left is None else _scaled(left, max_points, grade_book_max)
-    grade_book = None if scaled is None else _rounded(scaled)
+    scaled = None if left is None else _scale(left, max_points, grade_book_max)
+    grade_book = None if scaled is None else _round(scaled)
     late_days, late_in_course = (
         policy.lateness(each, counting.created_at)[0] if counting else 0 for each in (assignment, terms.assignment)
     )
@@ -201,7 +201,7 @@ def _below(
 
 def _nothing(attempts: Sequence[Attempt]) -> StepCode:
     """Return the code for the lack of a grade."""
-    if any(map(_waits, attempts)):
+    if any(map(_is_waiting, attempts)):
         return StepCode.NOT_GRADED
     if any(each.is_withheld for each in attempts):
         return StepCode.WITHHELD
@@ -209,21 +209,21 @@ def _nothing(attempts: Sequence[Attempt]) -> StepCode:
     return StepCode.NOT_GRADED if any(each.is_ours for each in attempts) else StepCode.NO_ATTEMPT
 
 
-def _waits(attempt: Attempt) -> bool:
+def _is_waiting(attempt: Attempt) -> bool:
     return attempt.points is None and not (attempt.is_ours or attempt.is_cancelled)
 
 
-def _adjusted(adjustment: Adjustment, below: float | None, max_points: float, steps: list[Step]) -> float | None:
+def _adjust(adjustment: Adjustment, below: float | None, max_points: float, steps: list[Step]) -> float | None:
     said = {"adjustment": adjustment.id, "reason": adjustment.reason}
     if adjustment.value is not None:
-        left = _rounded(adjustment.value)
+        left = _round(adjustment.value)
         steps.append(Step(StepCode.SET, left, {**said, "value": adjustment.value}))
     else:
         assert adjustment.delta is not None
         if below is None:
             steps.append(Step(StepCode.ADJUSTMENT_WAITS, None, {**said, "change": adjustment.delta}))
             return None
-        left = _rounded(below + adjustment.delta)
+        left = _round(below + adjustment.delta)
         steps.append(Step(StepCode.ADJUSTED, left, {**said, "change": adjustment.delta}))
     kept = min(max(left, 0.0), max_points)
     if kept != left:
@@ -231,12 +231,12 @@ def _adjusted(adjustment: Adjustment, below: float | None, max_points: float, st
     return kept
 
 
-def _rounded(points: float) -> float:
+def _round(points: float) -> float:
     # Adding 0 turns -0 into 0, which a grade book would show as "-0".
     return round(points, DECIMALS) + 0.0
 
 
-def _scaled(points: float, max_points: float, grade_book_max: float) -> float:
+def _scale(points: float, max_points: float, grade_book_max: float) -> float:
     return points * grade_book_max / max_points if max_points and grade_book_max != max_points else points
 
 
@@ -246,12 +246,12 @@ def in_words(steps: Sequence[Step], language: str, zone: tzinfo = UTC) -> str:
     Args:
         zone: the time zone of its dates.
     """
-    return joined([step_in_words(step, language, zone) for step in steps])
+    return join_steps([step_in_words(step, language, zone) for step in steps])
 
 
-def joined(said: Sequence[str]) -> str:
+def join_steps(texts: Sequence[str]) -> str:
     """Join the steps' texts into one line."""
-    return ", ".join(said)
+    return ", ".join(texts)
 
 
 def step_in_words(step: Step, language: str, zone: tzinfo = UTC) -> str:

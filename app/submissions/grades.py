@@ -27,7 +27,7 @@ from app.submissions.policy import Attempt, Grade
 from grader import Assignment
 
 #: The ids of a member and a course assignment.
-Place = tuple[str, str]
+GradeKey = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ async def counted_grades(
     uses: Sequence[CourseAssignment],
     *,
     preview: str | None = None,
-) -> dict[Place, Counted]:
+) -> dict[GradeKey, Counted]:
     """Return the counted grades of these members at these assignments, in three statements.
 
     Args:
@@ -115,7 +115,7 @@ async def bases(
     uses: Sequence[CourseAssignment],
     *,
     preview: str | None = None,
-) -> dict[Place, Basis]:
+) -> dict[GradeKey, Basis]:
     """Return the data from which these members' grades are computed, in three statements; see `counted_grades`."""
     ids = [member.id for member in members]
     attempts = await repository.attempts_of(
@@ -127,7 +127,7 @@ async def bases(
     extended = await extensions.find_all(session, ids)
     adjusted = await find_adjustments(session, ids)
     offered = {use.id: in_course(assignments, use) for use in uses}
-    found: dict[Place, Basis] = {}
+    found: dict[GradeKey, Basis] = {}
     for member in members:
         for use in uses:
             place = (member.id, use.id)
@@ -137,7 +137,7 @@ async def bases(
     return found
 
 
-async def find_adjustments(session: AsyncSession, membership_ids: Collection[str]) -> dict[Place, Adjustment]:
+async def find_adjustments(session: AsyncSession, membership_ids: Collection[str]) -> dict[GradeKey, Adjustment]:
     """Find the current adjustments of these members."""
     found = await session.scalars(
         select(Adjustment)

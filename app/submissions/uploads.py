@@ -98,7 +98,7 @@ async def read_form(
         if announced.isascii() and announced.isdecimal() and int(announced) > body_limit:
             raise FileTooLarge(limit_bytes=limit_bytes)
         async with asyncio.timeout(UPLOAD_SECONDS):
-            form = await limited(request, body_limit, limit_bytes).form(
+            form = await limit_body(request, body_limit, limit_bytes).form(
                 max_files=1, max_fields=10, max_part_size=text_bytes
             )
     except FileTooLarge:
@@ -188,7 +188,7 @@ def clean_filename(came: str) -> str:
     return path.name.removesuffix(suffix)[: FILENAME_CHARACTERS - len(suffix)] + suffix
 
 
-def pasted(code: str) -> UploadFile:
+def file_of_code(code: str) -> UploadFile:
     """Turn code that was pasted into a form into a file: a module, or a notebook if the text looks like one.
 
     Parsing is left to the reader process, which reports the faults.
@@ -199,7 +199,7 @@ def pasted(code: str) -> UploadFile:
     return UploadFile(io.BytesIO(content), size=len(content), filename=f"pasted.{'ipynb' if is_notebook else 'py'}")
 
 
-def limited(request: Request, body_limit: int, limit_bytes: int) -> Request:
+def limit_body(request: Request, body_limit: int, limit_bytes: int) -> Request:
     """Return the request with a limit on its body, which must be unread.
 
     Args:

@@ -30,12 +30,12 @@ from app.submissions.new_grades import token_reads
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 every secret of this kind begins with it
 PING = "ping"
-# Due deliveries read in one query, to find the oldest of each webhook.
+# DueDelivery deliveries read in one query, to find the oldest of each webhook.
 AT_ONCE = 200
 
 
 @dataclass(frozen=True)
-class Due:
+class DueDelivery:
     """A delivery to send now."""
 
     delivery: Delivery
@@ -124,7 +124,7 @@ async def count_waiting(session: AsyncSession) -> int:
 
 async def claim_due(
     session: AsyncSession, lease: timedelta, *, busy: Collection[str] = (), only: str | None = None
-) -> list[Due]:
+) -> list[DueDelivery]:
     """Claim each webhook's oldest due delivery; no other process gets it before the lease ends.
 
     Args:
@@ -147,9 +147,9 @@ async def claim_due(
         .with_for_update(of=Delivery, skip_locked=True)  # Left out on SQLite.
         .options(defer(StoredReport.body))
     )
-    due: dict[str, Due] = {}
+    due: dict[str, DueDelivery] = {}
     for row in rows:
-        due.setdefault(row[0].webhook_id, Due(*row))
+        due.setdefault(row[0].webhook_id, DueDelivery(*row))
     for item in due.values():
         item.delivery.attempts += 1
         item.delivery.waits_since, item.delivery.next_at = now, now + lease

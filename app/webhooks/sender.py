@@ -27,7 +27,7 @@ from app.storage.models import utc_now
 from app.submissions.grades import grades_of
 from app.webhooks import outbox
 from app.webhooks.messages import message_of
-from app.webhooks.outbox import SECRET_PREFIX, Due
+from app.webhooks.outbox import SECRET_PREFIX, DueDelivery
 from grader import Assignment
 
 logger = logging.getLogger(__name__)
@@ -42,13 +42,13 @@ OUTCOMES = ("delivered", "failed", "given_up", "gone")
 ERROR_CHARACTERS = 200
 
 
-class WebhookSender(Sender[Due]):
+class WebhookSender(Sender[DueDelivery]):
     """A sender of due deliveries; it works while the async context is entered. Several processes may each run one.
 
     Args:
         assignments: needed for the grades in the messages.
         private: whether the operator allows addresses in private networks.
-        tried: called with the outcome of each try, one of `OUTCOMES`.
+        on_try: called with the outcome of each try, one of `OUTCOMES`.
         transport: makes the connections; tests pass their own.
     """
 
@@ -60,12 +60,12 @@ class WebhookSender(Sender[Due]):
         assignments: Mapping[str, Assignment] = MappingProxyType({}),
         *,
         private: bool,
-        tried: Callable[[str], None] = lambda outcome: None,
+        on_try: Callable[[str], None] = lambda outcome: None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         super().__init__(database)
         self._assignments = assignments
-        self._tried = tried
+        self._tried = on_try
         self._outgoing = Outgoing(private=private, transport=transport, seconds=TRY_SECONDS)
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -75,15 +75,15 @@ class WebhookSender(Sender[Due]):
     async def _is_something_due(self, session: AsyncSession) -> bool:
         return await outbox.is_something_due(session)
 
-    async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[Due]:
+    async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[DueDelivery]:
         return await outbox.claim_due(session, LEASE, busy=list(busy))
 
-    def _receiver(self, item: Due) -> str:
+    def _receiver(self, item: DueDelivery) -> str:
         return item.webhook.id
 
-    async def _send(self, first: Due) -> None:
+    async def _send(self, first: DueDelivery) -> None:
         """Send this delivery and then the other due ones of its webhook, until one fails."""
-        item: Due | None = first
+        item: DueDelivery | None = first
         while item is not None:
             error, status = await self._try(item)
             await self._settle(item, error, status)
@@ -92,7 +92,7 @@ class WebhookSender(Sender[Due]):
             async with self._database.write() as session:
                 item = next(iter(await outbox.claim_due(session, LEASE, only=first.webhook.id)), None)
 
-    async def _try(self, due: Due) -> tuple[str | None, int | None]:
+    async def _try(self, due: DueDelivery) -> tuple[str | None, int | None]:
         """Send it once. Return the error, or None, and the status of the answer."""
         counted = None
         async with self._database.read() as session:
@@ -114,7 +114,7 @@ class WebhookSender(Sender[Due]):
             return None, answer.status
         return f"answered {answer.status}", answer.status
 
-    async def _settle(self, due: Due, error: str | None, status: int | None) -> None:
+    async def _settle(self, due: DueDelivery, error: str | None, status: int | None) -> None:
         delivery = due.delivery
         facts = {"delivery_id": delivery.id, "webhook_id": due.webhook.id, "attempts": delivery.attempts}
         async with self._database.write() as session:

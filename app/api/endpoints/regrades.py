@@ -176,7 +176,7 @@ async def drop_preview(request: Request, holder: Regrader, regrade_id: RegradeId
     database = services(request).database
     async with database.write() as session:
         await previews.drop(session, regrade_id, holder.course)
-    await database.erased()
+    await database.empty_log()
     return _body(await _found(request, regrade_id, holder))
 
 

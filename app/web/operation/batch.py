@@ -120,7 +120,7 @@ async def leave_out(request: Request, holder: Teacher, batch_id: BatchId) -> Res
     database = services(request).database
     async with database.write() as session:
         await taking_in.leave_out(session, holder.course_id, batch_id)
-    await database.erased()
+    await database.empty_log()
     return see_other(f"/courses/{holder.course_id}/batch/{batch_id}", said="batch.left_out")
 
 

@@ -124,7 +124,7 @@ async def drop(request: Request, holder: Regrader, regrade_id: RegradeId) -> Res
             await previews.drop(session, regrade_id, holder.course_id)
     except CONFLICTS as exc:
         return await _show(request, holder, regrade_id, exc)
-    await database.erased()
+    await database.empty_log()
     return see_other(f"/courses/{holder.course_id}/regrades/{regrade_id}", said="regrade.dropped")
 
 

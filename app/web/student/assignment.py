@@ -168,7 +168,7 @@ def _file(form: FormData) -> UploadFile:
     if has_file and has_code:
         raise FileAndCode
     if has_code:
-        return uploads.pasted(str(code))
+        return uploads.file_of_code(str(code))
     if not has_file:
         raise NothingHandedIn
     assert isinstance(file, UploadFile)

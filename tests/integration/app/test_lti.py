@@ -17,7 +17,7 @@ from app.errors import AppError
 from app.errors.lti import LaunchOutdated
 from app.lti import platforms
 from app.lti.grades import outbox
-from app.lti.grades.expected import Wanted
+from app.lti.grades.expected import ExpectedGrade
 from app.lti.launch import arrival, binding, login
 from app.lti.launch.arrival import Arrival
 from app.lti.launch.login import LoginRequest
@@ -156,12 +156,12 @@ async def test_change_between_claim_and_delivery_makes_it_due_again(database: Da
         await passback.grades_changed(session, student.use.id, [student.member.id])
         assert not await outbox.is_something_due(session)  # A second try beside the first could arrive first.
     async with database.write() as session:
-        await outbox.store_delivery(session, due, Wanted(10.0, 100.0))
+        await outbox.store_delivery(session, due, ExpectedGrade(10.0, 100.0))
     async with database.write() as session:
         (again,) = await outbox.claim_due(session, LEASE, {}, 4)
     assert again.version == due.version + 1
     async with database.write() as session:
-        await outbox.store_delivery(session, again, Wanted(20.0, 100.0))
+        await outbox.store_delivery(session, again, ExpectedGrade(20.0, 100.0))
         assert not await outbox.is_something_due(session)
 
 

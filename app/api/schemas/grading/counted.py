@@ -9,7 +9,7 @@ from pydantic import Field
 from app.access.tokens import Principal
 from app.api.schemas.base import Body
 from app.http.visibility import steps_for
-from app.submissions.derivation import Counted, Step, StepCode, joined, step_in_words
+from app.submissions.derivation import Counted, Step, StepCode, join_steps, step_in_words
 
 
 class StepBody(Body):
@@ -64,5 +64,5 @@ class CountedBody(Body):
             held=counted.is_held,
             waiting=counted.is_waiting,
             derivation=derivation,
-            text=joined([step.text for step in derivation]),
+            text=join_steps([step.text for step in derivation]),
         )
