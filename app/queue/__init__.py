@@ -30,16 +30,6 @@ __all__ = [
     "Worker",
     "hold_data_dir",
 ]
-    "MAX_CLAIMS",
-    "MAX_TRIES",
-    "EmbeddedJobs",
-    "Engine",
-    "Grading",
-    "Jobs",
-    "PostgreSQLJobs",
-    "Worker",
-    "hold_data_dir",
-]
 
 
 class Jobs(Protocol):

@@ -30,7 +30,7 @@ from app.submissions.new_grades import token_reads
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 every secret of this kind begins with it
 PING = "ping"
-# DueDelivery deliveries read in one query, to find the oldest of each webhook.
+# Due deliveries read in one query, to find the oldest of each webhook.
 AT_ONCE = 200
 
 

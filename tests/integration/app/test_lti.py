@@ -48,7 +48,7 @@ async def platform(database: Database) -> LtiPlatform:
 async def arrive(database: Database, platform: LtiPlatform, **claims: str) -> Arrival:
     message = Message.model_validate(claims_of("nonce", **claims))
     async with database.write() as session:
-        new = partial(binding.chosen, session, platform, message, binding.NEW, "", "en")
+        new = partial(binding.choose_course, session, platform, message, binding.NEW, "", "en")
         arrived = await arrival.arrive(session, platform, message, ASSIGNMENTS)
         arrived = arrived or await arrival.arrive(session, platform, message, ASSIGNMENTS, new)
     assert arrived is not None
