@@ -348,25 +348,26 @@ async def _failures(session: AsyncSession) -> Sequence[Failure]:
     found = []
     for submission, report, points in rows:
         error = report.body.get("error") or {}
-        told = str(error.get("type", "")), str(error.get("message", ""))
-        found.append(Failure(report.created_at, *told, submission=submission, graded_since=points is not None))
+        names = str(error.get("type", "")), str(error.get("message", ""))
+        found.append(Failure(report.created_at, *names, submission=submission, graded_since=points is not None))
     return found
 
 
 async def _deliveries(session: AsyncSession) -> Deliveries:
-    waits, tried = Delivery.next_at.is_not(None), Delivery.attempts > 0
+    is_waiting, was_tried = Delivery.next_at.is_not(None), Delivery.attempts > 0
     given_up = Delivery.next_at.is_(None) & Delivery.delivered_at.is_(None) & (Delivery.created_at > utc_now() - DAY)
-    waiting, failing, lost = [
-        await session.scalar(select(func.count()).where(each)) or 0 for each in (waits, waits & tried, given_up)
+    waiting, failing, dropped = [
+        await session.scalar(select(func.count()).where(each)) or 0
+        for each in (is_waiting, is_waiting & was_tried, given_up)
     ]
     rows = await session.execute(
         select(Webhook.id, func.max(Delivery.last_error))
         .join(Webhook, Webhook.id == Delivery.webhook_id)
-        .where(or_(waits & tried, given_up))
+        .where(or_(is_waiting & was_tried, given_up))
         .group_by(Webhook.id)
         .limit(ERRORS_LISTED)
     )
-    return Deliveries(waiting, failing, lost, [(id, error or "") for id, error in rows])
+    return Deliveries(waiting, failing, dropped, [(id, error or "") for id, error in rows])
 
 
 async def _database(session: AsyncSession) -> tuple[str, tuple[str | None, str]]:

@@ -55,24 +55,24 @@ def check_url(url: str, *, private: bool) -> None:
     if not host or port == 0 or "%" in host:
         raise TargetRefused(reason="it has no host, one with %, or port 0")
     if parts.scheme != "https" and not private:
-        raise TargetRefused(reason=f"the address of {_shown(host)} does not begin with https://")
+        raise TargetRefused(reason=f"the address of {_quoted(host)} does not begin with https://")
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise TargetRefused(reason=f"the address of {_shown(host)} holds a user, a password or #")
+        raise TargetRefused(reason=f"the address of {_quoted(host)} holds a user, a password or #")
     if private:
         return
     if host == "localhost" or host.endswith(".localhost"):
-        raise TargetRefused(reason=f"{_shown(host)} is this machine")
+        raise TargetRefused(reason=f"{_quoted(host)} is this machine")
     try:
         address = ip_address(host)
     except ValueError:
         if _is_short_for_an_address(host):
-            raise TargetRefused(reason=f"{_shown(host)} is a short or unusual form of an address") from None
+            raise TargetRefused(reason=f"{_quoted(host)} is a short or unusual form of an address") from None
         return
     if not is_public(address):
-        raise TargetRefused(reason=f"{_shown(host)} is in a private network")
+        raise TargetRefused(reason=f"{_quoted(host)} is in a private network")
 
 
-def _shown(host: str) -> str:
+def _quoted(host: str) -> str:
     return "".join(filter(str.isprintable, host))[:HOST_CHARACTERS]
 
 
@@ -99,12 +99,12 @@ async def look_up(host: str, port: int, *, private: bool) -> list[str]:
     try:
         found = await _result(running)
     except (OSError, UnicodeError) as exc:
-        raise AnswerUnusable(reason=f"the name {_shown(host)} is not known") from exc
+        raise AnswerUnusable(reason=f"the name {_quoted(host)} is not known") from exc
     addresses = [ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in found]
     if not addresses:
-        raise AnswerUnusable(reason=f"the name {_shown(host)} is not known")
+        raise AnswerUnusable(reason=f"the name {_quoted(host)} is not known")
     if not private and not all(map(is_public, addresses)):
-        raise TargetRefused(reason=f"{_shown(host)} leads into a private network")
+        raise TargetRefused(reason=f"{_quoted(host)} leads into a private network")
     return list(dict.fromkeys(map(str, addresses)))
 
 

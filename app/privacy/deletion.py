@@ -109,10 +109,10 @@ async def delete_person(database: Database, person_id: str) -> DeletedRows:
         if await session.get(Person, person_id, with_for_update=True) is None:
             raise PersonNotFound
         people = await same_people(session, [person_id])
-        found = await session.scalars(
+        memberships = await session.scalars(
             select(Membership).where(Membership.person_id.in_(people)).order_by(Membership.id)
         )
-        deleted = await _delete_members(session, found.all(), people)
+        deleted = await _delete_members(session, memberships.all(), people)
     await database.empty_log()
     logger.info("person_deleted", extra=vars(deleted))
     return deleted
@@ -150,9 +150,9 @@ async def delete_course(database: Database, course_id: str) -> DeletedCourse:
 
 
 async def _delete_rest(session: AsyncSession, course_id: str, submissions: int) -> DeletedCourse:
-    found = (await session.scalars(select(Membership).where(Membership.course_id == course_id))).all()
-    people = sorted({member.person_id for member in found})
-    actors = await _actors(session, found)
+    memberships = (await session.scalars(select(Membership).where(Membership.course_id == course_id))).all()
+    people = sorted({member.person_id for member in memberships})
+    actors = await _actors(session, memberships)
     of_admins = (Token.course_id == course_id) & (Token.role == Role.ADMIN) & Token.membership_id.is_(None)
     await session.execute(update(Token).where(of_admins).values(course_id=DEFAULT_COURSE))
     for model, condition in (
@@ -170,25 +170,25 @@ async def _delete_rest(session: AsyncSession, course_id: str, submissions: int) 
         await delete_rows(session, model, condition)
     gone = await _delete_people(session, people)
     # Only regrades of several courses, by admins, can still mention them.
-    await mentions.forget_in_regrades(session, _ids(found))
+    await mentions.forget_in_regrades(session, _ids(memberships))
     await mentions.forget_actors(session, actors)
-    return DeletedCourse(submissions, len(found), gone)
+    return DeletedCourse(submissions, len(memberships), gone)
 
 
 async def _delete_members(
-    session: AsyncSession, found: Sequence[Membership], people: Collection[str] | None = None
+    session: AsyncSession, memberships: Sequence[Membership], people: Collection[str] | None = None
 ) -> DeletedRows:
     """Delete these members, and their persons where no course is left that has them.
 
     Args:
         people: further persons to delete in the same way.
     """
-    if not found and not people:
+    if not memberships and not people:
         return DeletedRows()
-    found = await with_merged(session, found)
-    ids = [member.id for member in found]
-    people = sorted({member.person_id for member in found} | set(people or ()))
-    await members.take_turns(session, [(each.course_id, each.external_id or each.id) for each in found])
+    memberships = await with_merged(session, memberships)
+    ids = [member.id for member in memberships]
+    people = sorted({member.person_id for member in memberships} | set(people or ()))
+    await members.take_turns(session, [(each.course_id, each.external_id or each.id) for each in memberships])
     # Locked, because a worker may be about to store a report, and in the same order as by other transactions.
     theirs = select(Submission.id).where(Submission.membership_id.in_(ids)).order_by(Submission.id)
     submissions = (await session.scalars(theirs.with_for_update())).all()
@@ -197,27 +197,27 @@ async def _delete_members(
         reports=await _count(session, StoredReport, StoredReport.submission_id.in_(submissions)),
         tokens=await _count(session, Token, Token.membership_id.in_(ids)),
     )
-    actors = await _actors(session, found)
-    names, external_ids = await _names(session, people), _ids(found)
+    actors = await _actors(session, memberships)
+    names, external_ids = await _names(session, people), _ids(memberships)
     # A student's own token has handed in nobody else's work.
     await delete_rows(session, Membership, Membership.id.in_(ids))
     await _delete_people(session, people)
-    are_students = all(member.role == MemberRole.STUDENT for member in found)
+    are_students = all(member.role == MemberRole.STUDENT for member in memberships)
     await mentions.forget_names(session, names, external_ids, submissions, as_makers=are_students)
     await mentions.forget_actors(session, actors)
     return deleted
 
 
-async def _actors(session: AsyncSession, found: Sequence[Membership]) -> list[str]:
+async def _actors(session: AsyncSession, memberships: Sequence[Membership]) -> list[str]:
     """List the ids under which these members appear as actors."""
-    ids = [member.id for member in found]
+    ids = [member.id for member in memberships]
     return [*ids, *await session.scalars(select(Token.id).where(Token.membership_id.in_(ids)))]
 
 
-def _ids(found: Iterable[Membership]) -> dict[str, set[str]]:
+def _ids(memberships: Iterable[Membership]) -> dict[str, set[str]]:
     """List the external ids of members, by course; courses without any are left out."""
     ids: dict[str, set[str]] = {}
-    for member in found:
+    for member in memberships:
         ids.setdefault(member.course_id, set()).update([member.external_id] if member.external_id else [])
     return ids
 
@@ -229,9 +229,9 @@ async def _names(session: AsyncSession, people: Collection[str]) -> set[tuple[st
     return {(name, email) for name, email in persons} | {(None, email) for email in at_issuers}
 
 
-async def with_merged(session: AsyncSession, found: Sequence[Membership]) -> list[Membership]:
+async def with_merged(session: AsyncSession, memberships: Sequence[Membership]) -> list[Membership]:
     """Add the members that were joined with these, because they are the same people."""
-    ids = await _closure(session, [member.id for member in found], Merge.kept_member_id, Merge.merged_member_id)
+    ids = await _closure(session, [member.id for member in memberships], Merge.kept_member_id, Merge.merged_member_id)
     return list(await session.scalars(select(Membership).where(Membership.id.in_(ids)).order_by(Membership.id)))
 
 

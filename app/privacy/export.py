@@ -192,7 +192,7 @@ EXPORTED: frozenset[type[Base]] = frozenset(
 
 
 async def archive(
-    database: Database, scope: Scope, shown: ShownReport, assignments: Mapping[str, Assignment]
+    database: Database, scope: Scope, visible: ShownReport, assignments: Mapping[str, Assignment]
 ) -> AsyncIterator[bytes]:
     """Write the archive, piece by piece."""
     writer = _Writer()
@@ -215,7 +215,7 @@ async def archive(
             async for piece in writer.add(f"batch_files/{id}{_suffix(file.filename)}", file.content):
                 yield piece
     for id in submissions:
-        async for piece in _submission(database, writer, id, scope, shown):
+        async for piece in _submission(database, writer, id, scope, visible):
             yield piece
     facts = {"people": sorted(scope.people), "members": scope.member_ids}
     async for piece in writer.end(
@@ -231,7 +231,7 @@ def _suffix(filename: str) -> str:
 
 
 async def _submission(
-    database: Database, writer: _Writer, id: str, scope: Scope, shown: ShownReport
+    database: Database, writer: _Writer, id: str, scope: Scope, visible: ShownReport
 ) -> AsyncIterator[bytes]:
     """Write one submission with its file and reports, unless it was deleted meanwhile."""
     folder = f"submissions/{id}"
@@ -261,7 +261,7 @@ async def _submission(
         if stored is None:
             continue
         here = f"{folder}/reports/{report_id}"
-        body = {**_row(stored), "artefacts": [each.name for each in artefacts], "report": shown(stored)}
+        body = {**_row(stored), "artefacts": [each.name for each in artefacts], "report": visible(stored)}
         async for piece in writer.add_json(f"{here}.json", body):
             yield piece
         for number, artefact in enumerate(artefacts, 1):
@@ -312,10 +312,10 @@ class _Pieces(io.RawIOBase):
         self._pieces.append(bytes(data))
         return len(self._pieces[-1])
 
-    def taken(self) -> bytes:
-        taken = b"".join(self._pieces)
+    def take(self) -> bytes:
+        data = b"".join(self._pieces)
         self._pieces = []
-        return taken
+        return data
 
 
 class _Writer:
@@ -338,9 +338,9 @@ class _Writer:
         entry = self._zip.open(info, "w", force_zip64=len(content) >= zipfile.ZIP64_LIMIT)
         for start in range(0, len(content), PIECE_BYTES):
             await asyncio.to_thread(entry.write, memoryview(content)[start : start + PIECE_BYTES])
-            yield self._pieces.taken()
+            yield self._pieces.take()
         entry.close()
-        yield self._pieces.taken()
+        yield self._pieces.take()
         sha256 = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
         self._written.append({"name": name, "bytes": len(content), "sha256": sha256})
 
@@ -349,7 +349,7 @@ class _Writer:
         async for piece in self.add_json("manifest.json", {**facts, "files": list(self._written)}):
             yield piece
         self._zip.close()
-        yield self._pieces.taken()
+        yield self._pieces.take()
 
 
 def _as_json(value: object) -> object:

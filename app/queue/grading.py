@@ -59,7 +59,7 @@ class Grading:
 
     Args:
         grade: blocks for seconds; called in `threads`.
-        graded: called with each stored report.
+        on_report: called with each stored report.
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class Grading:
         assignments: Mapping[str, Assignment],
         grade: Engine,
         threads: ThreadPoolExecutor,
-        graded: Sequence[Callable[[Report], None]] = (),
+        on_report: Sequence[Callable[[Report], None]] = (),
     ) -> None:
         self._database = database
         self._assignments = assignments
         self._grade = grade
         self._threads = threads
-        self._graded = graded
+        self._on_report = on_report
         self._claims: set[str] = set()
 
     def running_claims(self) -> list[str]:
@@ -149,7 +149,7 @@ class Grading:
     async def _store(self, claim: Claim, report: Report, artefacts: Mapping[str, bytes]) -> None:
         kept = await self.persist(lambda session: claims.finish(session, claim, report, artefacts))
         if kept:
-            for call in self._graded:
+            for call in self._on_report:
                 call(report)
         logger.info(
             "graded",

@@ -108,7 +108,7 @@ class Inbox:
             CourseArchived
             CommitUnanswered: it is unknown whether it was stored.
         """
-        if idempotency_key and (earlier := await self._repeated(upload, submitter, idempotency_key)):
+        if idempotency_key and (earlier := await self._find_repeat(upload, submitter, idempotency_key)):
             return earlier, None
         if handed_in_at is None:
             await self._backlog.check()
@@ -133,7 +133,7 @@ class Inbox:
                 submission, position = await self._store_alone(submission)
         except (IntegrityError, AttemptRefused, TooManyRequests):
             # The same request arrived twice at once, and the other one was stored.
-            if idempotency_key and (earlier := await self._repeated(upload, submitter, idempotency_key)):
+            if idempotency_key and (earlier := await self._find_repeat(upload, submitter, idempotency_key)):
                 return earlier, None
             raise
         except CommitUnanswered:
@@ -229,7 +229,7 @@ class Inbox:
         attempts = await repository.attempts(session, submission.membership_id, use.id) if limited else []
         check_attempt(assignment, attempts, submission.created_at if of_batch else utc_now())
 
-    async def _repeated(self, upload: Upload, submitter: Principal, key: str) -> Submission | None:
+    async def _find_repeat(self, upload: Upload, submitter: Principal, key: str) -> Submission | None:
         earlier = await self._earlier.do((submitter.id, key))
         return earlier and the_same(
             earlier,

@@ -33,12 +33,12 @@ async def grades_changed(
     conditions = [LtiScore.lti_link_id.in_(links)]
     if membership_ids is not None:
         conditions.append(LtiScore.membership_id.in_(membership_ids))
-    await _changed(session, and_(*conditions))
+    await _send_changed(session, and_(*conditions))
 
 
 async def attempts_changed(session: AsyncSession, submission_ids: Collection[str]) -> None:
     """Send the scores to which these submissions may contribute again."""
-    await _changed(session, _of_attempts(submission_ids))
+    await _send_changed(session, _of_attempts(submission_ids))
 
 
 async def attempts_expired(session: AsyncSession, submission_ids: Collection[str]) -> None:
@@ -80,7 +80,7 @@ def _of_attempts(submission_ids: Collection[str]) -> ColumnElement[bool]:
 
 async def scores_changed(session: AsyncSession, score_ids: Collection[str]) -> None:
     """Send these scores again."""
-    await _changed(session, LtiScore.id.in_(score_ids))
+    await _send_changed(session, LtiScore.id.in_(score_ids))
 
 
 async def link_changed(session: AsyncSession, link_id: str) -> None:
@@ -95,7 +95,7 @@ async def column_changed(session: AsyncSession, link_id: str) -> None:
 
 async def members_changed(session: AsyncSession, membership_ids: Collection[str]) -> None:
     """Send all scores of these members again."""
-    await _changed(session, LtiScore.membership_id.in_(membership_ids))
+    await _send_changed(session, LtiScore.membership_id.in_(membership_ids))
 
 
 async def key_changed(session: AsyncSession) -> None:
@@ -137,7 +137,7 @@ async def send_again(session: AsyncSession, link_id: str, score_id: str | None =
     await _again(session, and_(LtiScore.lti_link_id == link_id, chosen))
 
 
-async def _changed(session: AsyncSession, condition: ColumnElement[bool]) -> None:
+async def _send_changed(session: AsyncSession, condition: ColumnElement[bool]) -> None:
     """Send these scores again after a change of grade, except to columns that were deleted with their link."""
     was_gone = func.coalesce(LtiScore.last_status, 0).in_(GONE), LtiScore.token_refused.is_(False)
     without_column = LtiScore.lti_link_id.in_(select(LtiLink.id).where(LtiLink.lineitem_url.is_(None)))

@@ -256,16 +256,16 @@ def join_steps(texts: Sequence[str]) -> str:
 
 def step_in_words(step: Step, language: str, zone: tzinfo = UTC) -> str:
     """Put one step into words. Parameters hidden from this reader are not mentioned."""
-    params = {name: _shown(name, value, language, zone) for name, value in step.params.items()}
+    params = {name: _param_in_words(name, value, language, zone) for name, value in step.params.items()}
     if step.code == StepCode.REPORT:
         params["points"] = _points(step.points or 0.0, language)
-    said = text(f"step.{step.code}", language, **params)
+    words = text(f"step.{step.code}", language, **params)
     return (
-        text("step.reason", language, said=said, reason=params["reason"].rstrip(". ")) if "reason" in params else said
+        text("step.reason", language, said=words, reason=params["reason"].rstrip(". ")) if "reason" in params else words
     )
 
 
-def _shown(name: str, value: Any, language: str, zone: tzinfo) -> str:
+def _param_in_words(name: str, value: Any, language: str, zone: tzinfo) -> str:
     if name == "change":
         return signed(value, language)
     if name == "days":

@@ -86,11 +86,11 @@ async def handed_in_before(session: AsyncSession, submissions: Sequence[Submissi
     if not submissions:
         return {}
     same = Submission.membership_id, Submission.course_assignment_id, Submission.sha256
-    wanted = {(each.membership_id, each.course_assignment_id, each.sha256): each.id for each in submissions}
+    new_ids = {(each.membership_id, each.course_assignment_id, each.sha256): each.id for each in submissions}
     found = await session.execute(
-        select(*same, Submission).where(tuple_(*same).in_(wanted)).order_by(Submission.attempt.desc())
+        select(*same, Submission).where(tuple_(*same).in_(new_ids)).order_by(Submission.attempt.desc())
     )
-    return {wanted[member, use, sha256]: earlier for member, use, sha256, earlier in found}
+    return {new_ids[member, use, sha256]: earlier for member, use, sha256, earlier in found}
 
 
 async def add_submissions(session: AsyncSession, submissions: Sequence[Submission]) -> None:

@@ -162,26 +162,26 @@ async def check_upload(
     return Upload(student, assignment_id, filename, content)
 
 
-def check_student(came: object) -> str:
+def check_student(value: object) -> str:
     """Normalize the student's name or id: composed letters, no surrounding spaces.
 
     Raises:
         StudentInvalid: it is empty, too long, or holds control characters.
     """
-    student = unicodedata.normalize("NFC", came).strip() if isinstance(came, str) else ""
+    student = unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else ""
     printable = all(unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp") for character in student)
-    if not student or max(len(student), len(str(came))) > STUDENT_CHARACTERS or not printable:
+    if not student or max(len(student), len(str(value))) > STUDENT_CHARACTERS or not printable:
         raise StudentInvalid(limit=STUDENT_CHARACTERS)
     return student
 
 
-def clean_filename(came: str) -> str:
+def clean_filename(text: str) -> str:
     """Return the last part of a path of any operating system, without control characters, shortened before its suffix.
 
     >>> clean_filename("C:\\\\homework\\\\LSTM.ipynb")
     'LSTM.ipynb'
     """
-    name = re.split(r"[/\\]", came)[-1]
+    name = re.split(r"[/\\]", text)[-1]
     name = "".join(character for character in name if unicodedata.category(character)[0] != "C").strip()
     path = PurePosixPath(name)
     suffix = path.suffix if len(path.suffix) < FILENAME_CHARACTERS else ""

@@ -26,11 +26,11 @@ SMALL_BYTES = 50_000_000
 
 
 @contextlib.contextmanager
-def files_of(uploaded: BinaryIO, packed_bytes: int) -> Iterator[list[Found]]:
+def files_of(archive: BinaryIO, packed_bytes: int) -> Iterator[list[Found]]:
     """Yield the files of an uploaded archive, in the order of their names. It blocks: call it in a thread.
 
     Args:
-        uploaded: the archive, at any position. It is copied to disk without unpacking.
+        archive: the file, at any position. It is copied to disk without unpacking.
         packed_bytes: the size limit of the archive, quoted in a refusal.
     Raises:
         ArchiveUnreadable, ArchiveTooLarge, ArchiveEmpty
@@ -38,8 +38,8 @@ def files_of(uploaded: BinaryIO, packed_bytes: int) -> Iterator[list[Found]]:
     with tempfile.TemporaryDirectory(prefix="lstm-grader-batch-") as folder:
         path = Path(folder) / f"archive{ARCHIVE_SUFFIX}"
         with path.open("wb") as copy:
-            uploaded.seek(0)
-            shutil.copyfileobj(uploaded, copy)
+            archive.seek(0)
+            shutil.copyfileobj(archive, copy)
         _check(path, packed_bytes)
         with collect([path]) as found:
             if not found:

@@ -70,9 +70,7 @@ async def begin(
     return batch
 
 
-async def store_files(
-    database: Database, batch: Batch, uploaded: BinaryIO, limit_bytes: int, packed_bytes: int
-) -> None:
+async def store_files(database: Database, batch: Batch, archive: BinaryIO, limit_bytes: int, packed_bytes: int) -> None:
     """Store all files of the archive, each with its owner if there is one.
 
     Args:
@@ -84,7 +82,7 @@ async def store_files(
     async with database.read() as session:
         matcher = Matcher(await candidates(session, batch.course_id))
     with ExitStack() as stack:
-        found = await asyncio.to_thread(stack.enter_context, files_of(uploaded, packed_bytes))
+        found = await asyncio.to_thread(stack.enter_context, files_of(archive, packed_bytes))
         rest = iter(found)
         while files := await asyncio.to_thread(_some_files, rest, batch.id, matcher, limit_bytes):
             async with database.write() as session:
@@ -163,7 +161,7 @@ async def give_to(session: AsyncSession, course_id: str, batch_id: str, owners: 
             continue
         await session.execute(
             update(BatchFile)
-            .where(*_unmatched(batch_id), BatchFile.id == file_id)
+            .where(*_without_owner(batch_id), BatchFile.id == file_id)
             .values(state=BatchFileState.WAITING, membership_id=member_id, matched_by=MatchedBy.HAND.value)
         )
     return unknown
@@ -177,7 +175,7 @@ async def leave_out(session: AsyncSession, course_id: str, batch_id: str) -> Non
     await course.keep_open(session, course_id)
     await find_batch(session, course_id, batch_id)
     left_out = {"state": BatchFileState.LEFT_OUT, "content": None}
-    await session.execute(update(BatchFile).where(*_unmatched(batch_id)).values(**left_out))
+    await session.execute(update(BatchFile).where(*_without_owner(batch_id)).values(**left_out))
 
 
 async def find_batch(session: AsyncSession, course_id: str, batch_id: str) -> Batch:
@@ -188,7 +186,7 @@ async def find_batch(session: AsyncSession, course_id: str, batch_id: str) -> Ba
     return batch
 
 
-def _unmatched(batch_id: str) -> tuple[Any, ...]:
+def _without_owner(batch_id: str) -> tuple[Any, ...]:
     return BatchFile.batch_id == batch_id, BatchFile.state == BatchFileState.UNMATCHED
 
 
@@ -197,7 +195,7 @@ def _some_files(rest: Iterator[Found], batch_id: str, matcher: Matcher, limit_by
     files: list[BatchFile] = []
     size = 0
     for found in rest:
-        file = _read(found, batch_id, matcher, limit_bytes)
+        file = _file_of(found, batch_id, matcher, limit_bytes)
         files.append(file)
         size += len(file.content or b"")
         if len(files) == AT_ONCE or size > AT_ONCE_BYTES:
@@ -205,7 +203,7 @@ def _some_files(rest: Iterator[Found], batch_id: str, matcher: Matcher, limit_by
     return files
 
 
-def _read(found: Found, batch_id: str, matcher: Matcher, limit_bytes: int) -> BatchFile:
+def _file_of(found: Found, batch_id: str, matcher: Matcher, limit_bytes: int) -> BatchFile:
     student = found.student
     match = matcher.find(student)
     file = BatchFile(
@@ -276,10 +274,14 @@ async def _hand_in(
     try:
         submission, _ = await inbox.accept(upload, holder, key, handed_in_at=handed_in_at)
     except (UploadRefused, TooManyRequests, CourseArchived) as exc:
-        return {"state": BatchFileState.REFUSED, "reason": _reason(type(exc).__name__, **_stored(exc)), "content": None}
+        return {
+            "state": BatchFileState.REFUSED,
+            "reason": _reason(type(exc).__name__, **_params_of(exc)),
+            "content": None,
+        }
     state = BatchFileState.HANDED_IN if submission.idempotency_key == key else BatchFileState.DUPLICATE
     return {"state": state, "reason": {}, "submission_id": submission.id, "content": None}
 
 
-def _stored(error: AppError) -> dict[str, Any]:
+def _params_of(error: AppError) -> dict[str, Any]:
     return {name: value for name, value in error.params.items() if isinstance(value, str | int | float | list)}
