@@ -163,7 +163,7 @@ async def _store(session: AsyncSession, claim: _Claim, refusals: list[Exception]
 
 
 def next_look(now: datetime, time_zone: str, id: str, *, soon: bool) -> datetime:
-    """Return the time of the next check of a course. Args: soon: within the hour, until the morning is over."""
+    """Return the time of the next check of a course. Args: soon: in an hour, unless the morning is over then."""
     night = next_night(now, time_zone, id)
     is_night = FIRST_HOUR <= (now + AGAIN).astimezone(ZoneInfo(time_zone)).hour < LAST_HOUR
     return min(now + AGAIN, night) if soon and is_night else night
