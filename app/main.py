@@ -52,9 +52,9 @@ from app.services import Operations, Services
 from app.settings import Settings
 from app.stopping import call_on_signal, end_in_time, grading_seconds
 from app.storage.database import Database
+from app.web import course as course_pages
 from app.web import manage
 from app.web import routes as web_routes
-from app.web.course import routes as course_pages
 from app.web.lti import arriving, choosing, connection, launching, platforms, registering, window
 from app.web.operation import batch, grade_book, regrades, status
 from app.webhooks.sender import WebhookSender
@@ -137,7 +137,12 @@ def create_app(
                 request_limit=RateLimit(settings.token_requests_per_minute),
                 backlog=backlog,
                 inbox=Inbox(
-                    database, assignments, jobs, backlog, uploads_per_minute=settings.student_uploads_per_minute
+                    database,
+                    assignments,
+                    jobs,
+                    backlog,
+                    uploads_per_minute=settings.student_uploads_per_minute,
+                    upload_bytes=settings.upload_bytes,
                 ),
                 holders=holders(database),
                 charts=await enter(ChartProcess()) if draw_with is None else draw_with,

@@ -259,18 +259,18 @@ def load_assignments(folder: Path | None = None) -> dict[str, Assignment]:
     return found
 
 
-def pick_assignment(assignments: dict[str, Assignment], wanted: str) -> Assignment:
-    """Return the assignment with the id `wanted`, or the one in the file that `wanted` names.
+def pick_assignment(assignments: dict[str, Assignment], name: str) -> Assignment:
+    """Return the assignment with the id `name`, or the one in the file that `name` names.
 
     Raises:
         UnknownAssignment: there is none; the message lists the known ones.
         AssignmentError: the named file has a mistake.
     """
-    if wanted in assignments:
-        return assignments[wanted]
-    if wanted.endswith(".toml") or os.sep in wanted:
-        return read_assignment(Path(wanted))
-    raise UnknownAssignment(f"no assignment {wanted!r}; there are: {', '.join(sorted(assignments))}")
+    if name in assignments:
+        return assignments[name]
+    if name.endswith(".toml") or os.sep in name:
+        return read_assignment(Path(name))
+    raise UnknownAssignment(f"no assignment {name!r}; there are: {', '.join(sorted(assignments))}")
 
 
 def assignment_schema() -> dict[str, Any]:

@@ -41,17 +41,17 @@ from grader.shell import (
     Commands,
     Language,
     Seed,
+    all_assignments,
     check_output,
     check_threshold,
+    find_assignment,
     grading_settings,
-    known_assignments,
     our_failure_is_exit_3,
+    print_seed,
     reading_language,
     reference_store,
-    tell_seed,
+    seed_from,
     usage,
-    wanted_assignment,
-    wanted_seed,
     why_not,
     write_everything,
 )
@@ -79,7 +79,7 @@ cli.add_typer(report_cli, name="report", rich_help_panel=DOCUMENTS)
 
 FormatName = StrEnum("FormatName", list(FORMATS))  # type: ignore[misc]
 TEXT = FormatName("text")
-# Others would name files that nobody has kept.
+# Other formats would name files that are not kept.
 SHOWS_SOURCE = frozenset({"html", "junit", "text"})
 
 
@@ -89,7 +89,7 @@ class DiffFormat(StrEnum):
 
 
 class Sentences(logging.Formatter):
-    """Lines of the log with a traceback only below what nobody foresaw."""
+    """Log lines, with a traceback only for unexpected errors."""
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 the name is logging's
         failure = ei[1]
@@ -105,8 +105,8 @@ def main() -> None:
     cli()
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
         typer.echo(f"lstm-grader {version('lstm-grader')}")
         raise typer.Exit
 
@@ -142,14 +142,14 @@ def grade_command(
 ) -> None:
     """Grade one file and print the report.
 
-    The numbers that it is asked are drawn anew each time; the seed printed on standard error has them asked again.
+    The numbers that it is asked are drawn anew each time; --seed with the seed printed on standard error repeats them.
 
     Exit codes: 0 graded, 1 below --fail-under, 2 wrong usage, 3 we failed (there is no grade).
     """
     check_threshold(fail_under)
     check_output(output)
-    drawn = wanted_seed(seed)
-    chosen = wanted_assignment(assignment)
+    seed_bytes = seed_from(seed)
+    chosen = find_assignment(assignment)
     submission = _submission(file, chosen)
     language = reading_language(lang, chosen.language)
     settings = grading_settings()
@@ -161,12 +161,12 @@ def grade_command(
     ):
         # TensorFlow takes seconds to import: begin while the file is read.
         sandbox.start(Kind.READER, Kind.of_class(chosen.keras))
-        tell_seed(drawn, language)
+        print_seed(seed_bytes, language)
         with _progress(language) as progress:
             report = grade(
                 submission,
                 chosen,
-                seed=drawn,
+                seed=seed_bytes,
                 sandbox=sandbox,
                 references=references,
                 progress=progress,
@@ -215,7 +215,7 @@ def report_schema_command() -> None:
 @assignments_cli.command("list")
 def assignments_list() -> None:
     """List the assignments."""
-    for assignment in known_assignments().values():
+    for assignment in all_assignments().values():
         typer.echo(f"{assignment.id}\t{assignment.max_points:g}\t{assignment.title.get('en', '')}")
 
 

@@ -34,7 +34,7 @@ class GraderError(Exception):
 
 
 class SubmissionError(GraderError):
-    """The submission cannot be graded as it came."""
+    """The submission cannot be graded as it was handed in."""
 
 
 class RunnerOutputInvalid(SubmissionError):
@@ -42,11 +42,11 @@ class RunnerOutputInvalid(SubmissionError):
 
 
 class RunnerOutputForged(RunnerOutputInvalid):
-    """The bytes have the form of an answer, but the runner never sends it there. The writer knew the form."""
+    """The bytes have the form of an answer that the runner never sends at that point: the writer knew the form."""
 
 
 class AssignmentError(GraderError):
-    """An assignment file is wrong; the message names the file, the key, what came and what was expected."""
+    """An assignment file is wrong; the message names the file, the key, the value and what was expected."""
 
 
 class UnknownAssignment(AssignmentError):
@@ -78,7 +78,7 @@ def without_prefix(message: str) -> str:
 
 
 def sentence_of(error: ErrorDetails) -> str:
-    """Put pydantic's error about a value of somebody else's into our words."""
+    """Put pydantic's error about external input into our words."""
     match error["type"]:
         case "missing":
             return "is missing"

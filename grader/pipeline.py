@@ -41,7 +41,7 @@ def grade(
     """Grade one submission.
 
     Args:
-        seed: of all numbers that are asked, `reference.SEED_BYTES` of them; the same one gives the same grade, and
+        seed: decides all numbers that are asked, `reference.SEED_BYTES` long; the same seed gives the same grade, and
             whoever knows it knows the answers.
         artefacts: takes what is too large for a report: arrays for pictures, the source; None: nothing is kept.
         progress: called with ``reading``, ``reference``, ``running``, ``running_keras2``, ``notebook``,
@@ -65,7 +65,7 @@ def grade(
             stages.begin(Stage.RUNNING if generation == first else Stage.RUNNING_KERAS2)
             return Runner(reading, assignment, published, seed, generation, box, references.table).run()
 
-        def judged(execution: Execution) -> Judgement:
+        def judge(execution: Execution) -> Judgement:
             understanding = understand(execution, references.table, assignment.tolerance)
             evidence = Evidence(assignment, reading, execution, understanding)
             if assignment.has_task2 and execution.class_found is not None:
@@ -84,9 +84,9 @@ def grade(
         may_differ = assignment.keras == "auto"
         if may_differ and executions[0].failed_early():
             executions.append(run("2"))
-        judgements = [judged(execution) for execution in executions]
+        judgements = [judge(execution) for execution in executions]
         if may_differ and len(executions) == 1 and (notebook := judgements[0].evidence.notebook) and notebook.raised:
-            judgements.append(judged(run("2")))
+            judgements.append(judge(run("2")))
         stages.begin(Stage.CHECKING)
         return report_on(submission, best(judgements), stages, artefacts, name_of(seed))
     except (SandboxError, ReferenceMismatch, ReferenceUnavailable) as exc:
@@ -102,11 +102,11 @@ def best(judgements: Sequence[Judgement]) -> Judgement:
     """Choose the run that earns most. Of equal ones, the run that got further says more about the mistake.
 
     Args:
-        judgements: of the run under Keras 3, and of that under Keras 2 where Keras 3 may be the problem.
+        judgements: the one under Keras 3, and another one under Keras 2 where Keras 3 may be the problem.
     """
 
     def worth(run: Judgement) -> tuple[float, tuple[bool, bool, bool, int]]:
-        return run.points, run.evidence.execution.came()
+        return run.points, run.evidence.execution.progress()
 
     first, chosen = judgements[0], max(judgements, key=worth)
     return chosen if chosen is first else replace(chosen, instead_of=first.evidence)

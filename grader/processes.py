@@ -1,4 +1,4 @@
-"""Grades in processes of their own: a service hands what comes out of the box on, and never looks into it.
+"""Grades in separate processes: a service passes the box's output on, and never looks into it.
 
 Decoding and judging hold the interpreter's lock for as long as a run makes them, and requests are answered under the
 same lock. So a grade goes on in another process, one for each slot, all forks of one that has imported everything. The
@@ -37,12 +37,12 @@ from reference.misconceptions import Table
 
 MAIN = "from grader.processes import main; main()"
 DYING_SECONDS = 2.0
-# Each process may have so much. A hostile answer of the largest size takes a third of it.
+# Memory limit of each process. A hostile answer of the largest size takes a third of it.
 MEMORY_BYTES = 2 << 30
 
 
 class GradeProcessLost(GraderError):
-    """A process that grades ended in the middle of a grade, by a fault of ours or of the host."""
+    """A grading process ended in the middle of a grade, by a fault of ours or of the host."""
 
 
 class GradeProcesses:
@@ -50,7 +50,7 @@ class GradeProcesses:
 
     Args:
         sandbox, references: used in the threads that call.
-        cache_dir: of the references.
+        cache_dir: the references' folder.
     """
 
     def __init__(self, sandbox: Sandbox, references: ReferenceStore, cache_dir: Path, slots: int) -> None:
@@ -131,7 +131,7 @@ class GradeProcesses:
                 connection = self._idle.pop()
                 if not connection.poll():
                     return connection
-                connection.close()  # It says nothing unasked, so this is the end of it.
+                connection.close()  # It never speaks first, so it has ended.
         return self._start(1)[0]
 
     def _prepare(self, specs: Sequence[CaseSpec], digest: str) -> None:
@@ -148,14 +148,14 @@ class GradeProcesses:
             connection.send(exc)
             return
         if isinstance(answer, Outcome):
-            # Apart, because pickling copies it under the lock.
+            # Sent separately, because pickling copies it under the lock.
             connection.send(answer.model_copy(update={"result": b""}))
             connection.send_bytes(answer.result)
         else:
             connection.send(answer)
 
     def _start(self, count: int) -> list[Connection]:
-        """Start so many processes without waiting for them."""
+        """Start `count` processes without waiting for them."""
         pairs = [socket.socketpair() for _ in range(count)]
         theirs = [pair[1].fileno() for pair in pairs]
         with contextlib.ExitStack() as stack:
@@ -225,13 +225,13 @@ def _serve(connection: Connection, cache_dir: Path) -> None:
 
 
 class _Service:
-    """The service, as it is asked from here. It is this process's sandbox."""
+    """The service as seen from this process, which uses it as its sandbox."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def ask(self, *question: Any) -> Any:
-        """Raises: the exception that the answer is."""
+        """Ask, and return the answer. Raises: the answer, where it is an exception."""
         self._connection.send(question)
         answer = self._connection.recv()
         if isinstance(answer, Exception):

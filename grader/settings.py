@@ -1,4 +1,4 @@
-"""The operator's settings for whatever grades, from environment variables named ``LSTM_GRADER_...``.
+"""The operator's settings for everything that grades, from environment variables named ``LSTM_GRADER_...``.
 
 The command line reads these; the service has more of them (`app.settings`).
 """

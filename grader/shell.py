@@ -106,19 +106,19 @@ def check_threshold(fail_under: float) -> None:
         raise usage(f"--fail-under is {fail_under:g}; a number of points is needed")
 
 
-def wanted_seed(given: str | None) -> bytes:
-    """Return the seed of this text, or a new one. Raises: typer.Exit: it is no seed."""
-    if given is None:
+def seed_from(text: str | None) -> bytes:
+    """Return the seed that a text spells, or a new one without a text. Raises: typer.Exit: it is not a seed."""
+    if text is None:
         return new_seed()
-    if not re.fullmatch(rf"[0-9A-Fa-f]{{{2 * SEED_BYTES}}}", given, re.ASCII):
+    if not re.fullmatch(rf"[0-9A-Fa-f]{{{2 * SEED_BYTES}}}", text, re.ASCII):
         raise usage(
-            f"--seed is {given[:80]!r}, with {len(given)} characters; {2 * SEED_BYTES} hexadecimal digits are needed, "
+            f"--seed is {text[:80]!r}, with {len(text)} characters; {2 * SEED_BYTES} hexadecimal digits are needed, "
             "as an earlier grade has printed them. Without --seed, new numbers are drawn"
         )
-    return bytes.fromhex(given)
+    return bytes.fromhex(text)
 
 
-def tell_seed(seed: bytes, language: str) -> None:
+def print_seed(seed: bytes, language: str) -> None:
     """Print a seed beside the report, which does not hold it."""
     typer.echo(translate("ui.seed", language, seed=seed.hex()), err=True)
 
@@ -177,7 +177,7 @@ def grading_settings() -> GradingSettings:
 
 
 def wrong_settings(error: ValidationError) -> typer.Exit:
-    """Print what is wrong with which variable; the caller raises the result."""
+    """Print the variables that are wrong, and why; the caller raises the result."""
     from grader.settings import variable
 
     for problem in error.errors():
@@ -188,7 +188,7 @@ def wrong_settings(error: ValidationError) -> typer.Exit:
     return typer.Exit(USAGE)
 
 
-def known_assignments() -> dict[str, Assignment]:
+def all_assignments() -> dict[str, Assignment]:
     """Return all assignments by id. Raises: typer.Exit: one of the operator's files has a mistake."""
     try:
         return load_assignments(grading_settings().assignments_dir)
@@ -196,10 +196,10 @@ def known_assignments() -> dict[str, Assignment]:
         raise usage(str(exc)) from exc
 
 
-def wanted_assignment(wanted: str) -> Assignment:
+def find_assignment(name: str) -> Assignment:
     """Find an assignment by its id or its TOML file. Raises: typer.Exit: there is none, or it has a mistake."""
     try:
-        return pick_assignment(known_assignments(), wanted)
+        return pick_assignment(all_assignments(), name)
     except AssignmentError as exc:
         raise usage(str(exc)) from exc
 

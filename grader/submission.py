@@ -38,9 +38,9 @@ class Submission:
 
 
 def in_folder(folder: Path, limit: int) -> Submission:
-    """Read the answer among the files of a folder: its notebook, or the only module if there is none.
+    """Read the answer among the files of a folder: its notebook, or else its only module.
 
-    Links are not followed: their targets are nobody's answer. Where there is no code, take the first file, so that its
+    Links are not followed: their targets are not answers. Where there is no code, take the first file, so that its
     student is told.
 
     Args:
@@ -62,7 +62,7 @@ def in_folder(folder: Path, limit: int) -> Submission:
 
 
 def is_leftover(parts: Iterable[str]) -> bool:
-    """Tell whether a file or one of its folders is nobody's: left behind by a system or an editor."""
+    """Return whether a file or one of its folders was left behind by a system or an editor."""
     return any(part in LEFTOVERS or part.startswith(".") for part in parts)
 
 

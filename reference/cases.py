@@ -33,7 +33,7 @@ class CaseSpec:
         visibility: whether a student may see values of this case.
         category: the aspect that the case tests, for example ``larger_values``; shown for hidden cases too.
         batch, timesteps, features, units: all different; at least 2 rows and 3 steps.
-        seed: of the input and the weights.
+        seed: decides the input and the weights.
         scale: factor on the input and all weights; more than 0, at most `MAX_SCALE`.
         values: ``usual`` are Keras' own initial kernels and a bias of standard deviation 0.5. ``wide`` are normal
             weights so large that gates saturate and the cell state passes 1. They reveal code that clips, rounds or

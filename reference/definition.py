@@ -2,8 +2,8 @@
 
 A formula is Python. The names in it stand for arrays ``(batch, units)`` of one timestep::
 
-    x_i, h_i      the input and the hidden state of before, each through the layer of a gate i: x @ W_i + b_i, h @ U_i
-    h, c          the states of before; h_new and c_new are those after the step
+    x_i, h_i      the input and the previous hidden state, each through the layer of a gate i: x @ W_i + b_i, h @ U_i
+    h, c          the previous states; h_new and c_new are those after the step
     i, f, ...     what an earlier formula gives
 
 Gradients follow by the chain rule, formula by formula from the last to the first (`Cell.gradients`).
@@ -67,7 +67,7 @@ class Formula:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The names of what it needs."""
+        """The names that it reads."""
         named = {each.id for each in ast.walk(self.node) if isinstance(each, ast.Name)}
         return frozenset(named - FUNCTIONS.keys())
 
@@ -109,7 +109,7 @@ def _function(node: ast.expr, functions: Mapping[str, Callable[[Any], Any]]) -> 
 
 
 def _slopes(node: ast.expr, values: Values) -> Iterator[tuple[str, Any]]:
-    """Give the derivative with respect to each name, as often as it stands there."""
+    """Yield the derivative with respect to each name, once per occurrence."""
     match node:
         case ast.Name(id=name):
             yield name, 1.0
@@ -160,7 +160,7 @@ class Cell:
     """A recurrent cell.
 
     Attributes:
-        formulas: by the name of what they give, in the order in which they are worked out.
+        formulas: by the name of what they give, in the order in which they are computed.
         gates: in the order of their columns in the weights.
         states: each has a formula with ``_new`` behind its name.
     """
@@ -189,7 +189,7 @@ class Cell:
 
         Args:
             from_x, from_h: ``(..., gates * units)``, what `Layers` make of the input and of h.
-            states: those of before, ``(..., units)``.
+            states: the previous ones, ``(..., units)``.
         Returns:
             Everything that the formulas name.
         """
@@ -202,7 +202,7 @@ class Cell:
         """Run the cell over `x`, ``(batch, timesteps, features)``, from zero states.
 
         Returns:
-            Everything that the formulas name, and the states of before, each ``(batch, timesteps, units)``.
+            Everything that the formulas name, and the previous states, each ``(batch, timesteps, units)``.
         """
         from_x, units = layers.of_x(x), layers.units
         states = {state: np.zeros((len(x), units)) for state in self.states}

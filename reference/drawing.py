@@ -54,9 +54,9 @@ def draw(spec: CaseSpec, random: np.random.Generator) -> Case:
     # In C order: safetensors writes the bytes as they lie in memory.
     weights = LSTMWeights(*(np.ascontiguousarray(array, np.float32) for array in (kernel, recurrent_kernel, bias)))
     x = random.standard_normal((spec.batch, spec.timesteps, features)).astype(np.float32)
-    return answered(spec, x * np.float32(spec.scale), weights.scaled(spec.scale))
+    return oracle_case(spec, x * np.float32(spec.scale), weights.scaled(spec.scale))
 
 
-def answered(spec: CaseSpec, x: np.ndarray, weights: LSTMWeights) -> Case:
+def oracle_case(spec: CaseSpec, x: np.ndarray, weights: LSTMWeights) -> Case:
     """Return a question that nobody but us asks, with the oracle's answer."""
     return Case(spec, x, weights, lstm_forward(x, weights).h.astype(np.float32), is_drawn=True)

@@ -1,4 +1,4 @@
-"""Questions at the edge of what a layer may be asked, which no assignment has to name: padding, one row, one step.
+"""Questions at the edge of a layer's domain, which no assignment has to list: padding, one row, one step.
 
 A class that skips steps of zeros, or counts on more than one row or step, is right on random numbers.
 """
@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from reference.cases import Case, CaseSpec
-from reference.drawing import answered, draw
+from reference.drawing import draw, oracle_case
 
 # Drives every gate as far as it goes.
 SATURATING = 30.0
@@ -26,14 +26,14 @@ def edge_cases(spec: CaseSpec, random: np.random.Generator) -> tuple[Case, ...]:
 
     def edge(category: str, x: np.ndarray) -> Case:
         asked = replace(spec, id=category, visibility="hidden", category=category, batch=len(x), timesteps=x.shape[1])
-        return answered(asked, x.astype(np.float32), weights)
+        return oracle_case(asked, x.astype(np.float32), weights)
 
     def numbers(batch: int, timesteps: int) -> np.ndarray:
         return random.standard_normal((batch, timesteps, spec.features))
 
     padded = numbers(1, 4)
     padded[:, [1, 3]] = 0
-    # As many rows as the case has: TensorFlow prepares every product of new sizes anew, which costs milliseconds.
+    # As many rows as the case has: TensorFlow prepares each product of other sizes, which costs milliseconds.
     rows = numbers(max(spec.batch, 3), 3)
     rows[0], rows[1], rows[2] = 0, SATURATING * rows[1], 1
     return edge("edge-zeros", padded), edge("edge-values", rows), edge("edge-step", numbers(spec.batch, 1))

@@ -22,7 +22,7 @@ class LSTMTrace:
     """Hidden state `h` and cell state `c` after every timestep, each ``(batch, timesteps, units)``.
 
     Attributes:
-        gates: of every timestep, in the same shape, keyed as in `reference.weights.GATES`.
+        gates: their values at every timestep, in the same shape, keyed as in `reference.weights.GATES`.
     """
 
     h: Float64Array

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 
 from reference.cases import Case, CaseSpec
 from reference.definition import sigmoid
-from reference.drawing import answered
+from reference.drawing import oracle_case
 from reference.weights import GATES, LSTMWeights
 
 Array = NDArray[np.float64]
 #: Settings of the switches of i, f, g and o in one step.
 Step = tuple[float, float, float, float]
-Place = tuple[str, int]
+RowStep = tuple[str, int]
 
 TIMESTEPS = 3
 FEWEST_FEATURES, FEWEST_UNITS = len(GATES) + 2, TIMESTEPS + 1
@@ -96,14 +96,14 @@ QUESTIONS: dict[str, dict[str, tuple[Step, Step, Step]]] = {
 ROWS = {row: (free, at) for free, rows in QUESTIONS.items() for at, row in enumerate(rows)}
 
 #: gate -> the place that shows it while h is 0, and its divisor; the same where h is not 0.
-SEEN: dict[str, tuple[tuple[Place, Place], tuple[Place, Place]]] = {
+RATIOS: dict[str, tuple[tuple[RowStep, RowStep], tuple[RowStep, RowStep]]] = {
     "i": ((("i", 1), ("i open", 1)), (("i with less h", 2), ("i with less h", 1))),
     "f": ((("f", 2), ("i", 1)), (("f with less h", 2), ("f with less h", 1))),
     "g": ((("g", 1), ("g open", 1)), (("g with less h", 2), ("g open", 1))),
     "o": ((("o", 1), ("g open", 1)), (("o with less h", 2), ("g open", 1))),
 }
 #: gate -> the place that shows it after a large c, or in the h of a large c, and its divisor.
-SEEN_BESIDE_C: dict[str, tuple[tuple[Place, Place], ...]] = {
+RATIOS_BESIDE_C: dict[str, tuple[tuple[RowStep, RowStep], ...]] = {
     "i": ((("i after c", 2), ("i open", 1)),),
     "f": ((("f after c", 2), ("c kept", 2)),),
     "g": ((("g after c", 2), ("g open after c", 2)),),
@@ -120,7 +120,7 @@ def questions(features: int, units: int, random: np.random.Generator) -> tuple[C
 
 def _probe(free: str, features: int, units: int, random: np.random.Generator) -> Case:
     rows = list(QUESTIONS[free].values())
-    # All calls have one shape, so that a `tf.function` is not traced anew; and all sizes of a case differ.
+    # All calls have one shape, so that a `tf.function` is not traced again; and all sizes of a case differ.
     most = max(map(len, QUESTIONS.values()))
     batch = next(n for n in range(most, most + 3) if n not in (features, units))
     x = np.repeat(random.standard_normal((1, TIMESTEPS, features), np.float32), batch, axis=0)
@@ -128,7 +128,7 @@ def _probe(free: str, features: int, units: int, random: np.random.Generator) ->
     x[: len(rows), :, : len(GATES)] = rows
     weights = _weights(free, features, units, random)
     spec = CaseSpec(f"probe_{free}", "hidden", "probe", batch, TIMESTEPS, features, units, seed=0)
-    return answered(spec, x, weights)
+    return oracle_case(spec, x, weights)
 
 
 def _weights(free: str, features: int, units: int, random: np.random.Generator) -> LSTMWeights:
@@ -136,7 +136,7 @@ def _weights(free: str, features: int, units: int, random: np.random.Generator) 
     kernel = np.zeros((features, len(GATES), units))
     recurrent_kernel = np.zeros((units, len(GATES), units))
     bias = np.zeros((len(GATES), units))
-    # The size of what is written into c; h is as large, and must have an effect all the same.
+    # The size of the values written into c; h is as large, and must have an effect all the same.
     size = np.where(_small(units), SMALL, WELL_SEEN)
     for at, gate in enumerate(GATES):
         if gate in free:
@@ -165,10 +165,10 @@ class PartsJudgement:
     """Evidence about the `PARTS` in the answers to the questions.
 
     Args:
-        right: those that are right wherever they can be judged by themselves.
+        right: the parts that are right wherever they can be judged by themselves.
         is_certain: they were judged with h, too. False: h reaches no gate as it should, so nothing is known of the
             gates' weights for h.
-        blamed: those that a mistake must be in; empty where the answers do not tell.
+        blamed: the parts that a mistake must be in; empty where the answers do not tell.
     """
 
     right: frozenset[str] = frozenset()
@@ -190,10 +190,10 @@ def judge_parts(asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating
         if answer is None or answer.shape != question.expected.shape:
             return PartsJudgement()
     with np.errstate(all="ignore"):
-        return _Observed(asked, answers).judge()
+        return _ModelAnswers(asked, answers).judge()
 
 
-class _Observed:
+class _ModelAnswers:
     """One model's answers to all questions. Comparisons use <= so that NaN is never right."""
 
     def __init__(self, asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating]]) -> None:
@@ -205,34 +205,35 @@ class _Observed:
         written = ((self._at(("i open", 1)) - self._nothing) / self._expected(("i open", 1)))[self._small]
         self._factor = float(written[0]) if _close(written, written[:1], TOLERANCE) else 1.0
 
-    def _at(self, place: Place) -> Array:
+    def _at(self, place: RowStep) -> Array:
         row, step = place
         free, at = ROWS[row]
         answer: Array = self._answers[free][at, step]
         return answer
 
-    def _expected(self, place: Place) -> Array:
+    def _expected(self, place: RowStep) -> Array:
         row, step = place
         free, at = ROWS[row]
         expected: Array = self._questions[free].expected[at, step].astype(np.float64)
         return expected
 
-    def _before(self, place: Place) -> Array:
+    def _before(self, place: RowStep) -> Array:
         return self._at((place[0], place[1] - 1)) if place[1] else np.zeros_like(self._at(place))
 
-    def _same(self, place: Place, other: Place) -> bool:
+    def _same(self, place: RowStep, other: RowStep) -> bool:
         return _close(self._at(place), self._at(other), SMALL * TOLERANCE)
 
     def judge(self) -> PartsJudgement:
-        alone = {gate: self._right(gate, *seen) for gate, (seen, _) in SEEN.items()}
+        alone = {gate: self._right(gate, *seen) for gate, (seen, _) in RATIOS.items()}
         alone["o"] = alone["o"] and self._output_is_tanh()
-        with_h = {gate: self._right(gate, *seen) for gate, (_, seen) in SEEN.items()}
+        with_h = {gate: self._right(gate, *seen) for gate, (_, seen) in RATIOS.items()}
         # Results with h count against a gate only where h reaches some gate, where it is as small as it should be, and
         # where c is erased before.
         heard = any(with_h.values())
         erases = self._same(("i at once", 1), ("i", 0))
         small = {
-            gate: np.abs(self._before(place)[self._small]).max() <= 2 * SMALL for gate, (_, (place, _)) in SEEN.items()
+            gate: np.abs(self._before(place)[self._small]).max() <= 2 * SMALL
+            for gate, (_, (place, _)) in RATIOS.items()
         }
         told = {gate: heard and small[gate] and (erases or gate == "f") for gate in GATES}
         found = {gate for gate in GATES if alone[gate] and (with_h[gate] or not told[gate])}
@@ -242,11 +243,12 @@ class _Observed:
         # When an input gate opens too far, the c it writes cannot be computed from its tanh.
         bounded = np.abs(self._at(("c kept", 2))).max() <= BOUNDED
         asked = found - (set() if bounded else {"f"}) if erased and hidden else set()
-        found -= {gate for gate in asked if not all(self._right(gate, *seen) for seen in SEEN_BESIDE_C[gate])}
+        found -= {gate for gate in asked if not all(self._right(gate, *seen) for seen in RATIOS_BESIDE_C[gate])}
         # A large c that no gate changes is there in the next step as it was: seen where i and g made it and o shows it.
         kept = _close(self._at(("c kept", 2)) - self._nothing, self._expected(("c kept", 2)), TOLERANCE)
         passes_c = kept or not hidden or not {"i", "g", "o"} <= found
-        # Where h is nothing although c is kept and the output gate is open, every look goes through what is wrong.
+        # Where h is nothing although c is kept and the output gate is open, every measurement passes through the
+        # mistake.
         heard = heard and not (hidden and self._same(("c kept", 2), ("i", 0)))
         # Without a gate that hears h, equal numbers in the right places would do.
         if passes_c and heard and self._carries(found):
@@ -255,7 +257,7 @@ class _Observed:
 
     @staticmethod
     def _blamed(alone: Mapping[str, bool], found: set[str]) -> frozenset[str]:
-        """Return where a mistake must be; empty where that is no more than everywhere."""
+        """Return the parts that a mistake must be in; empty where that could be any."""
         gates = set(GATES) - found
         # A c that is passed on wrongly looks like a wrong forget gate, and such an h like gates that are wrong with h.
         states = "f" in gates or any(alone[gate] for gate in gates)
@@ -263,7 +265,7 @@ class _Observed:
             return frozenset()
         return frozenset(gates | ({"recurrence"} if states or "recurrence" not in found else set()))
 
-    def _right(self, gate: str, place: Place, divisor: Place) -> bool:
+    def _right(self, gate: str, place: RowStep, divisor: RowStep) -> bool:
         row, step = place
         free, at = ROWS[row]
         question, column = self._questions[free], GATES.index(gate)
@@ -307,7 +309,7 @@ class _Observed:
         return felt and kept and starts
 
     def _all_equal(self) -> bool:
-        places = {place for seen in SEEN.values() for pair in seen for place in pair}
+        places = {place for seen in RATIOS.values() for pair in seen for place in pair}
         places |= {("twice", 2), ("large", 1), ("start", 0), ("start", 2), ("i open", 2), ("i at once", 0)}
         return all(
             _close(self._at(place), expected, TOLERANCE * max(SMALL, float(np.abs(expected).max())))

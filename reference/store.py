@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 MAX_DIFFERENCE = 1e-6
 BUILD_TIMEOUT_SECONDS = 300  # A build takes 3 to 15 seconds, so this one hangs.
 
-Started = Callable[[subprocess.Popen[bytes]], None]
+OnStart = Callable[[subprocess.Popen[bytes]], None]
 Builder = Callable[[Sequence[CaseSpec]], dict[str, Float32Array]]
 
 
@@ -69,7 +69,7 @@ def check_against_oracle(case: Case) -> float:
 def build_with_keras(
     specs: Sequence[CaseSpec],
     *,
-    started: Started = lambda process: None,
+    started: OnStart = lambda process: None,
 ) -> dict[str, Float32Array]:
     """Have Keras make and answer cases; return their arrays, as `cases_to_arrays` names them.
 
@@ -97,9 +97,9 @@ def answer_with_keras(cases: Sequence[Case], *, gpu: Mapping[str, str] | None = 
 
 def _run_keras(
     arguments: Sequence[str],
-    given: bytes,
+    stdin: bytes,
     gpu: Mapping[str, str] | None = None,
-    started: Started = lambda process: None,
+    started: OnStart = lambda process: None,
 ) -> dict[str, Float32Array]:
     """Run `reference.keras_lstm` in a new process and return the arrays it writes."""
     # The environment is not inherited: it may hold secrets, and settings of TensorFlow that change the numbers. HOME is
@@ -125,7 +125,7 @@ def _run_keras(
             ) as process:
                 started(process)
                 try:
-                    arrays, printed = process.communicate(given, BUILD_TIMEOUT_SECONDS)
+                    arrays, printed = process.communicate(stdin, BUILD_TIMEOUT_SECONDS)
                 except BaseException:
                     process.kill()
                     raise
@@ -187,7 +187,7 @@ class ReferenceStore:
 
         Args:
             specs: all cases of one assignment.
-            digest: of that assignment; part of a file name.
+            digest: the assignment's; part of a file name.
         Raises:
             ReferenceMismatch: Keras and the oracle disagree.
             ReferenceUnavailable: the cases could not be built, or the cache folder cannot be used.
@@ -270,7 +270,7 @@ class ReferenceStore:
 
 
 def _read(path: Path, specs: tuple[CaseSpec, ...]) -> tuple[Case, ...] | None:
-    """Return the cases of a cache file, or None if there is none or it is not the wanted one."""
+    """Return the cases of a cache file, or None if there is no file, or it is another one."""
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             stored = file.metadata()

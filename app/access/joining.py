@@ -127,7 +127,7 @@ async def find(session: AsyncSession, secret: str) -> tuple[JoinLink, Course]:
     return link, course
 
 
-async def join(session: AsyncSession, secret: str, form_key: str, newcomer: Newcomer) -> tuple[NewLink, Course]:
+async def join(session: AsyncSession, secret: str, form_key: str, newcomer: Newcomer) -> NewLink:
     """Add a new, unconfirmed student, and make the student's link.
 
     The same form sent again finds the student that it has made. With another name in it, it makes another one: people
@@ -142,13 +142,13 @@ async def join(session: AsyncSession, secret: str, form_key: str, newcomer: Newc
     link, course = await _find(session, secret, locked=True)
     personal, made = await _made_with(session, link, form_key, newcomer)
     if made is not None:
-        return made, course
+        return made
     _check(link, course)
     link.uses += 1
     member = members.add(session, course.id, external_id=_new_external_id(), name=newcomer.name)
     member.person.email = newcomer.email
     await _describe(session, member, link, newcomer.claimed_id)
-    return await links.make_again(session, member, personal, link.id), course
+    return await links.make_again(session, member, personal, link.id)
 
 
 async def find_made(session: AsyncSession, secret: str, form_key: str, newcomer: Newcomer) -> NewLink | None:

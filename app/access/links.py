@@ -8,8 +8,10 @@ student locks nobody out.
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import hmac
+import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -26,17 +28,25 @@ from app.errors.uploads import MemberRemoved
 from app.mail.mailer import Mailer
 from app.mail.messages import MailKind
 from app.storage.models import Course, Identity, JoinLink, MemberRole, Membership, Session, Token, utc_now
+from grader.batch.cells import as_text
+
+CSV_COLUMNS = ("id", "name", "email", "group", "link")
 
 Made = TypeVar("Made", JoinLink, Token)
 
 
 @dataclass(frozen=True)
 class NewLink:
-    """A link that was just made. Nothing but this holds its secret."""
+    """A link that was just made. Nothing but this holds its secret.
+
+    Attributes:
+        mailed: whether it goes out by mail; None: this was not asked for.
+    """
 
     member: Membership
     token: Token
     secret: str
+    mailed: bool | None = None
 
 
 async def choose(
@@ -207,6 +217,24 @@ def mail(mailer: Mailer, link: NewLink, course: Course, url: str) -> bool:
     to = link.member.person.email
     address = sign_in_link(url, link.secret)
     return bool(to) and mailer.send(to or "", course.language, MailKind.INVITATION, course=course.title, link=address)
+
+
+def links_csv(made: Collection[NewLink], url: str) -> str:
+    """Write the links for a mail merge, with the mark by which spreadsheets see that it is UTF-8.
+
+    No cell is a formula to a spreadsheet.
+
+    Args:
+        url: of the service, without a slash at the end.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(CSV_COLUMNS)
+    for link in made:
+        member = link.member
+        values = (member.external_id, member.person.name, member.person.email, member.group)
+        writer.writerow([*(as_text(value or "") for value in values), sign_in_link(url, link.secret)])
+    return f"\ufeff{out.getvalue()}"
 
 
 async def use(session: AsyncSession, link: Token) -> None:

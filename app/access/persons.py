@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.courses import changes
 from app.errors.members import (
@@ -120,7 +121,7 @@ async def undo(session: AsyncSession, merge_id: str, made_by: str) -> Merge:
     await session.refresh(found, with_for_update=True)
     if found.undone_at is not None:
         raise JoinUndone
-    await _check_last(session, found, kept, other)
+    await check_last(session, found, Merge.kept_person_id, Merge.merged_person_id, kept.id, other.id)
     moved = found.moved
     members = (await session.scalars(select(Membership).where(Membership.id.in_(moved["memberships"])))).all()
     identities = (await session.scalars(select(Identity).where(Identity.id.in_(moved["identities"])))).all()
@@ -164,17 +165,16 @@ async def _merged(session: AsyncSession, kept: Person, other: Person) -> Merge |
     return found
 
 
-async def _check_last(session: AsyncSession, found: Merge, kept: Person, other: Person) -> None:
-    """Raises: JoinFollowed: one of the two was merged again since."""
-    both = [kept.id, other.id]
-    later = (
-        select(Merge.id)
-        .where(
-            Merge.id > found.id,
-            Merge.undone_at.is_(None),
-            or_(Merge.kept_person_id.in_(both), Merge.merged_person_id.in_(both)),
-        )
-        .order_by(Merge.id.desc())
+async def check_last(
+    session: AsyncSession,
+    found: Merge,
+    kept: InstrumentedAttribute[str | None],
+    merged: InstrumentedAttribute[str | None],
+    *both: str,
+) -> None:
+    """Raises: JoinFollowed: one of these `both` was merged again since, as the one or as the other."""
+    later = select(Merge.id).where(
+        Merge.id > found.id, Merge.undone_at.is_(None), or_(kept.in_(both), merged.in_(both))
     )
-    if last := await session.scalar(later.limit(1)):
+    if last := await session.scalar(later.order_by(Merge.id.desc()).limit(1)):
         raise JoinFollowed(join=last)

@@ -2,17 +2,116 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 import sqlalchemy as sql
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
-from app.access.tokens import Principal, holders, is_valid
+from app.access.tokens import Principal, hash_secret, holders, is_valid
+from app.errors.requests import SessionMissing
+from app.storage.database import Database
 from app.storage.models import Course, Membership, Person, Session, Submission, Token, utc_now
 
 #: The longest session of somebody whom a platform has sent.
 LAUNCHED = timedelta(hours=12)
+#: The session of a frame without cookies, from the last time that it was used.
+FRAMED = timedelta(hours=1)
+#: From a page in a frame to the same one in a window.
+TO_WINDOW = timedelta(seconds=60)
+
+
+def hash_of_frame(token: str) -> str:
+    """Return the hash under which the session of a frame is kept, whose paths begin with this token."""
+    return hash_secret(f"frame:{token}")
+
+
+def _hash_of_window(secret: str) -> str:
+    return hash_secret(f"window:{secret}")
+
+
+def new_secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A browser that is to be signed in or out. Methods that sign it in return the secret of its session.
+
+    Attributes:
+        longest: the lifetime of a session.
+    """
+
+    database: Database
+    longest: timedelta
+
+    @property
+    def longest_launched(self) -> timedelta:
+        """The lifetime of a session that a platform has begun."""
+        # A click there begins the next one, and computers are shared.
+        return min(self.longest, LAUNCHED)
+
+    async def enter_launched(self, person: Person, course_id: str, *, in_frame: bool = False) -> str:
+        """Sign a person in whom a platform has sent, in this course alone.
+
+        Args:
+            in_frame: the browser keeps no cookie there; the secret is the token of its paths.
+        """
+        secret, longest = new_secret(), self.longest_launched
+        sha256, lifetime = (hash_of_frame(secret), min(FRAMED, longest)) if in_frame else (hash_secret(secret), longest)
+        async with self.database.write() as session:
+            await add(session, sha256=sha256, of=person, lifetime=lifetime, course_id=course_id)
+        return secret
+
+    async def prolong_framed(self, sha256: str) -> None:
+        """Let the session of a frame go on from now, for it is in use."""
+        async with self.database.write() as session:
+            if (found := await session.get(Session, sha256)) is not None:
+                found.expires_at = min(utc_now() + FRAMED, found.created_at + self.longest_launched)
+
+    async def lend(self, sha256: str) -> str:
+        """Return a secret with which a window of this browser gets the session of this frame, once and soon."""
+        secret = new_secret()
+        async with self.database.write() as session:
+            await self._copy(session, sha256, _hash_of_window(secret), TO_WINDOW)
+        return secret
+
+    async def take_lent(self, lent: str) -> str:
+        """Sign the browser in with what `lend` returned.
+
+        Raises:
+            SessionMissing: it was taken before, or too late.
+        """
+        secret, sha256 = new_secret(), _hash_of_window(lent)
+        async with self.database.write() as session:
+            if not await self._copy(session, sha256, hash_secret(secret), self.longest_launched):
+                raise SessionMissing
+            await session.execute(sql.delete(Session).where(Session.sha256 == sha256))
+        return secret
+
+    async def leave(self, sha256: str) -> None:
+        """End a session. It may be over already."""
+        async with self.database.write() as session:
+            await session.execute(sql.delete(Session).where(Session.sha256 == sha256))
+
+    async def _copy(self, session: AsyncSession, sha256: str, to_sha256: str, lifetime: timedelta) -> bool:
+        """Open a session beside the one with the first hash, of the same launch. Returns: whether there is that one."""
+        now = utc_now()
+        of = Session.sha256 == sha256, Session.expires_at > now, Session.person_id.is_not(None)
+        if (first := await session.scalar(select(Session).where(*of).with_for_update())) is None:
+            return False
+        copy = Session(sha256=to_sha256, person_id=first.person_id, course_id=first.course_id)
+        copy.created_at, copy.expires_at = (
+            first.created_at,
+            min(now + lifetime, first.created_at + self.longest_launched),
+        )
+        session.add(copy)
+        await session.flush()
+        return True
 
 
 async def add(
@@ -34,36 +133,18 @@ async def add(
     session.add(Session(sha256=sha256, token_id=of.id, expires_at=expires_at))
 
 
-async def copy(session: AsyncSession, sha256: str, to_sha256: str, lifetime: timedelta, longest: timedelta) -> bool:
-    """Open a session beside the one with the first hash, of the same person in the same course.
-
-    Args:
-        longest: from the launch on, which the first one began with.
-    Returns:
-        Whether there is the first one.
-    """
-    now = utc_now()
-    of = Session.sha256 == sha256, Session.expires_at > now, Session.person_id.is_not(None)
-    if (found := await session.scalar(select(Session).where(*of).with_for_update())) is None:
-        return False
-    copy = Session(sha256=to_sha256, person_id=found.person_id, course_id=found.course_id, created_at=found.created_at)
-    copy.expires_at = min(now + lifetime, found.created_at + longest)
-    session.add(copy)
-    await session.flush()
-    return True
-
-
 async def ends_within(session: AsyncSession, sha256: str, time: timedelta) -> bool:
     """Tell whether the session with this hash is over so soon."""
     of = Session.sha256 == sha256, Session.expires_at < utc_now() + time
     return await session.scalar(select(Session.sha256).where(*of)) is not None
 
 
-async def prolong(session: AsyncSession, sha256: str, lifetime: timedelta, longest: timedelta) -> None:
-    """Let a session of a launch go on from now, as long as `copy` says."""
-    found = await session.get(Session, sha256)
-    if found is not None:
-        found.expires_at = min(utc_now() + lifetime, found.created_at + longest)
+async def launched_beside(session: AsyncSession, sha256: str) -> Sequence[str]:
+    """List the hashes of other sessions of whom a platform has sent, in the same course: an earlier tab has one."""
+    this, now = aliased(Session), utc_now()
+    same = Session.person_id == this.person_id, Session.course_id == this.course_id, Session.expires_at > now
+    found = select(Session.sha256).join(this, and_(*same)).where(this.sha256 == sha256, this.expires_at > now)
+    return (await session.scalars(found)).all()
 
 
 async def find_holder(
@@ -112,7 +193,3 @@ async def find_person(session: AsyncSession, sha256: str) -> Person | None:
         .join(Session, Session.person_id == Person.id)
         .where(Session.sha256 == sha256, Session.expires_at > utc_now(), Session.course_id.is_(None))
     )
-
-
-async def delete(session: AsyncSession, sha256: str) -> None:
-    await session.execute(sql.delete(Session).where(Session.sha256 == sha256))

@@ -23,6 +23,7 @@ from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.members import MemberNotStudent
 from app.errors.requests import NotPermitted
 from app.errors.uploads import MemberRemoved
+from app.errors.ways_in import LinkUnusable
 from app.onward import HOME
 from app.storage.models import (
     DEFAULT_COURSE,
@@ -194,6 +195,18 @@ def holder_in_words(token: Token) -> str:
 async def find_token(session: AsyncSession, sha256: str) -> Token | None:
     """Find the token with this hash, if it is valid now."""
     return await session.scalar(select(Token).where(Token.sha256 == sha256, is_valid(utc_now())))
+
+
+async def existing_token(session: AsyncSession, secret: str) -> Token:
+    """Find the token with this secret, if it is valid now.
+
+    Raises:
+        LinkUnusable: nobody has it.
+    """
+    token = await find_token(session, hash_secret(secret))
+    if token is None:
+        raise LinkUnusable
+    return token
 
 
 async def find_holders(session: AsyncSession, sha256s: Collection[str]) -> dict[str, Principal]:

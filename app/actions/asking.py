@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.mail.mailer import Mailer
 from app.storage.database import Database
 from grader import Assignment
 
@@ -24,11 +25,15 @@ class Asking:
 
     Attributes:
         holder: acts in the course `holder.course_id`.
+        url: of the service, without a slash at the end.
+        mailer: None: no mail can be sent.
     """
 
     holder: Principal
     database: Database
     assignments: Mapping[str, Assignment]
+    url: str = ""
+    mailer: Mailer | None = None
 
     @property
     def course_id(self) -> str:

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from app.courses.course import time_zone_meant, time_zones
 from app.errors.uploads import StudentInvalid
+from app.mail import addresses
 from app.storage.models import ID_ALPHABET, ID_LENGTH
 from app.submissions.uploads import STUDENT_CHARACTERS, check_student
 
@@ -64,6 +65,12 @@ def _name(value: str) -> str:
         return check_student(value)
     except StudentInvalid as exc:
         raise PydanticCustomError("name", "expected printable characters, such as a name") from exc
+
+
+def _email(address: str) -> str:
+    if not addresses.is_address(address):
+        raise PydanticCustomError("email", "expected an address such as ivanov@example.org")
+    return addresses.comparable(address)
 
 
 def _written_out(value: object) -> object:
@@ -115,6 +122,21 @@ Name = Annotated[
     Field(min_length=1, max_length=STUDENT_CHARACTERS, json_schema_extra=not_(NO_NAME)),
     AfterValidator(_name),
 ]
+#: Of a course.
+Group = Annotated[
+    str,
+    Field(min_length=1, max_length=100, examples=["БПМИ201"], json_schema_extra=not_(NO_NAME)),
+    AfterValidator(_name),
+]
+Email = Annotated[
+    str,
+    Field(
+        max_length=addresses.CHARACTERS,
+        examples=["ivanov@example.org"],
+        json_schema_extra={"pattern": f"^{addresses.ADDRESS.pattern}$"},
+    ),
+    AfterValidator(_email),
+]
 #: Words of a person to another one, of several lines.
 Words = Annotated[
     str,
@@ -136,4 +158,4 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Percent = Annotated[Number, Field(ge=0, le=100)]
 #: Points that something is worth.
 Points = Annotated[Number, Field(ge=0.01, le=MOST_POINTS)]
-Id = Annotated[str, Field(pattern=f"^{ID.pattern}$")]
+Id = Annotated[str, Field(pattern=f"^{ID.pattern}$", examples=["01ksvh1y8gk3v0q4m2z7c9x5ab"])]

@@ -14,9 +14,8 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from app.actions.answers import ANSWERS, FRAMEWORK_ANSWERS
 from app.actions.fields import NO_NAME
-from app.api.schemas.operations import Problem
+from app.api.schemas.base import Problem
 from app.errors.courses import AssignmentInUse, DeletionUnconfirmed, RulesContradictory
 from app.errors.members import EmailTaken, ExternalIdTaken, JoinFollowed, JoinOutdated, MemberJoined, PersonsShareCourse
 from app.errors.outgoing import TargetRefused, TooManyWebhooks
@@ -36,8 +35,9 @@ from app.errors.uploads import (
     UploadTooSlow,
 )
 from app.http.pages import page
-from app.http.problems import PROBLEM, problem
-from app.submissions.uploads import DEFAULT_ASSIGNMENT, FIELDS, STUDENT_CHARACTERS
+from app.http.problems import EVERY_ANSWER, PROBLEM, problem
+from app.http.uploads import FIELDS
+from app.submissions.uploads import DEFAULT_ASSIGNMENT, STUDENT_CHARACTERS
 from app.webhooks.messages import GradedMessage, PingMessage
 from grader.report.schema import report_schema
 from grader.submission import CODE_SUFFIXES
@@ -161,7 +161,7 @@ def problem_answers(*errors: type[Exception] | int) -> Answers:
     """
     answers: Answers = {}
     for error in errors:
-        answer = FRAMEWORK_ANSWERS[error] if isinstance(error, int) else ANSWERS[error]
+        answer = EVERY_ANSWER[error]
         example = problem(answer, "en", EXAMPLE_PARAMS.get(error, {}) if isinstance(error, type) else {})
         documented = answers.setdefault(
             answer.status,

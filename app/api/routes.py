@@ -9,20 +9,22 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.api.endpoints import (
     assignments,
+    course_assignments,
+    courses,
     events,
-    merges,
+    grades,
+    links,
+    members,
     people,
     regrades,
     reports,
-    students,
+    reviews,
+    rosters,
     submissions,
     tokens,
     webhooks,
+    work,
 )
-from app.api.endpoints.courses import assignments as course_assignments
-from app.api.endpoints.courses import changes, course, joins, members
-from app.api.endpoints.getting_in import join_links, links, rosters
-from app.api.endpoints.grading import adjustments, comments, extensions, grade_book, grades, reviews
 from app.api.openapi import problem_answers
 from app.errors.courses import CourseNotFound
 from app.errors.requests import NotAuthenticated, TooManyRequests
@@ -45,28 +47,20 @@ api = APIRouter(
     ),
 )
 for part in (
-    course,
+    courses,
     course_assignments,
-    changes,
     members,
-    joins,
-    merges,
     submissions,
     events,
     reports,
-    students,
     grades,
-    grade_book,
-    extensions,
-    adjustments,
-    comments,
+    work,
     reviews,
     people,
     assignments,
     regrades,
     rosters,
     links,
-    join_links,
     tokens,
     webhooks,
 ):

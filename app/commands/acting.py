@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import tokens
 from app.access.tokens import Principal
-from app.actions.answers import answer_for, words_for
 from app.actions.asking import Asking
 from app.actions.fields import ID
+from app.answers import answer_for, words_for
 from app.commands.shell import THE_DEFAULT
 from app.errors import AppError
 from app.errors.commands import CannotStart, NotPossible
@@ -37,7 +37,7 @@ async def asking(settings: Settings, course: str | None) -> AsyncIterator[Asking
         async with database.read() as session:
             owner = await _owner(session)
             holder = owner if course is None else owner.in_course(await _course(session, course))
-        yield Asking(holder, database, load_assignments(settings.assignments_dir))
+        yield Asking(holder, database, load_assignments(settings.assignments_dir), settings.url())
     except CannotStart:
         raise
     except AppError as exc:

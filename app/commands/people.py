@@ -61,7 +61,7 @@ def delete_person(
     0 done, 1 not confirmed, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
-        from app.privacy import deletion
+        from app.actions import members, people
 
         known = ask(settings, lambda owner: _known(owner, who), course)
         if not yes:
@@ -69,9 +69,9 @@ def delete_person(
 
         async def delete(owner: Asking) -> DeletedRows:
             if course is None:
-                return await deletion.delete_person(owner.database, known.person.id)
+                return await people.delete_person(owner, known.person.id)
             (member,) = (each for each in known.memberships if each.course_id == owner.course_id)
-            return await deletion.delete_member(owner.database, member.id)
+            return await members.delete_member(owner, member.id)
 
         echo_counts(ask(settings, delete, course))
 

@@ -48,29 +48,20 @@ def regrade(
         raise usage("expected either ids, or a filter, or --all")
     chosen = {"submissions": submissions} if submissions else {"filter": filter} if filter else {"all": True}
     with starting() as settings:
-        from app.api.schemas.regrades import RegradeRequest
-        from app.teaching import regrades
+        from app.actions.regrades import BeginRegrade, begin_regrade
+        from app.teaching.regrades import find_regrade
 
-        wanted = checked(RegradeRequest, {**chosen, "preview": preview})
+        wanted = checked(BeginRegrade, {**chosen, "preview": preview})
 
         async def begin(owner: Asking) -> None:
-            async with owner.write() as session:
-                regrade = await regrades.begin(
-                    session,
-                    requested_by=owner.holder.id,
-                    meant=wanted.meant,
-                    selection=wanted.selection,
-                    is_preview=wanted.preview,
-                )
-                id = regrade.id
-            while True:
-                progress = await _progress(owner.database, id)
-                if not wait or progress.done == progress.total:
-                    break
+            progress = await begin_regrade(owner, wanted)
+            while wait and progress.done < progress.total:
                 await asyncio.sleep(LOOK_SECONDS)
+                async with owner.database.read() as session:
+                    progress = await find_regrade(session, progress.regrade.id)
             typer.echo(_line(progress))
             if wait:
-                async for item in _changed(owner.database, id):
+                async for item in _changed(owner.database, progress.regrade.id):
                     typer.echo(_change(item))
 
         ask(settings, begin)
@@ -83,14 +74,9 @@ def apply_preview(preview: PreviewId) -> None:
     It must be done. A submission that has a newer report keeps that. Exit codes: 0 applied, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
-        from app.teaching import previews
+        from app.actions import regrades
 
-        async def apply(owner: Asking) -> RegradeProgress:
-            async with owner.write() as session:
-                await previews.apply(session, preview)
-            return await _progress(owner.database, preview)
-
-        typer.echo(_line(ask(settings, apply)))
+        typer.echo(_line(ask(settings, lambda owner: regrades.apply_preview(owner, preview))))
 
 
 @group.command("drop")
@@ -100,24 +86,9 @@ def drop_preview(preview: PreviewId) -> None:
     Exit codes: 0 dropped, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
-        from app.teaching import previews
+        from app.actions import regrades
 
-        async def drop(owner: Asking) -> RegradeProgress:
-            async with owner.write() as session:
-                await previews.drop(session, preview)
-            await owner.database.empty_log()
-            return await _progress(owner.database, preview)
-
-        typer.echo(_line(ask(settings, drop)))
-
-
-async def _progress(database: Database, id: str) -> RegradeProgress:
-    from app.teaching import regrades
-
-    async with database.read() as session:
-        progress = await regrades.find_regrade(session, id)
-    assert progress is not None
-    return progress
+        typer.echo(_line(ask(settings, lambda owner: regrades.drop_preview(owner, preview))))
 
 
 def _line(progress: RegradeProgress) -> str:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.commands.shell import THE_DEFAULT, OfCourse, ask, create, ours, starting
-from app.errors.commands import NotPossible
 from grader.shell import check_output
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from app.access.imports import Imported
     from app.actions.asking import Asking
+    from app.actions.ways_in import ImportResult
     from app.courses.roster.planning import Step
     from app.mail.mailer import Mailer
     from app.settings import Settings
@@ -44,34 +44,32 @@ def import_roster(
     """
     check_output(links)
     with starting() as settings:
-        from app.access import imports
-        from app.access.imports import LinksFor
-        from app.access.links import mail as send
-        from app.access.rights import Right
-        from app.courses import course as courses
-        from app.courses.roster.reading import MOST_BYTES, read
+        from app.access.links import links_csv
+        from app.actions import ways_in
+        from app.actions.ways_in import LinksFor
+        from app.courses.roster.reading import MOST_BYTES
 
         with file.open("rb") as opened:
             content = opened.read(MOST_BYTES + 1)
         links_for = LinksFor.NONE if links is None and not mail else LinksFor.ALL if everybody else LinksFor.NEW
 
+        def keep(imported: ImportResult) -> None:
+            if links is not None:
+                with create(links) as out:
+                    out.write(links_csv(imported.links.values(), settings.url()).encode())
+
         async def carry_out(owner: Asking) -> str | None:
-            owner.holder.check(Right.MANAGE_MEMBERS)
-            read_roster = read(content, id_column)
             async with _mailer(settings, wanted=mail) as mailer:
-                async with owner.write() as session:
-                    imported = await imports.import_roster(
-                        session, owner.holder, read_roster, dry_run=dry_run, links_for=links_for
-                    )
-                    # Before the commit: links that cannot be written are not made.
-                    if links is not None and not dry_run:
-                        with create(links) as out:
-                            out.write(imports.links_csv(imported.links.values(), settings.url()).encode())
-                    row = await courses.existing(session, owner.course_id)
-                if mailer is not None:
-                    for link in imported.links.values():
-                        send(mailer, link, row, settings.url())
-            _show(imported, read_roster.id_column, mailer, dry_run=dry_run)
+                imported = await ways_in.import_roster(
+                    replace(owner, mailer=mailer),
+                    content,
+                    id_column=id_column,
+                    dry_run=dry_run,
+                    links_for=links_for,
+                    by_mail=mail,
+                    keep=keep,
+                )
+            _show(imported, mailer, dry_run=dry_run)
             return _unsent(mailer, links)
 
         unsent = ask(settings, carry_out, course)
@@ -81,25 +79,18 @@ def import_roster(
 
 @contextlib.asynccontextmanager
 async def _mailer(settings: Settings, *, wanted: bool) -> AsyncIterator[Mailer | None]:
-    """Give a mailer, and wait in the end until every message is sent or given up.
-
-    Raises:
-        NotPossible: mail is wanted, and the settings name no mail server.
-    """
-    if not wanted:
+    """Give a mailer if it is wanted and there is a mail server; wait in the end until it has sent or given up all."""
+    if not wanted or settings.mail_server is None:
         yield None
         return
     from app.mail.mailer import Mailer
 
-    server = settings.mail_server
-    if server is None:
-        raise NotPossible(reason="no mail can be sent: set LSTM_GRADER_SMTP_HOST")
-    async with Mailer(server) as mailer:
+    async with Mailer(settings.mail_server) as mailer:
         yield mailer
         await mailer.finish()
 
 
-def _show(imported: Imported, id_column: str, mailer: Mailer | None, *, dry_run: bool) -> None:
+def _show(imported: ImportResult, mailer: Mailer | None, *, dry_run: bool) -> None:
     """Print a line for each row, and what they come to."""
     for step in imported.plan.steps:
         typer.echo(_line(step))
@@ -108,7 +99,7 @@ def _show(imported: Imported, id_column: str, mailer: Mailer | None, *, dry_run:
     counted = ", ".join(f"{outcome}: {count}" for outcome, count in imported.plan.counts().items() if count)
     end = "; nothing was stored" if dry_run else f"; links: {len(imported.links)}" if imported.links else ""
     mailed = f", mailed: {mailer.sent}" if mailer and imported.links else ""
-    typer.echo(f"{counted or 'no rows'} (ids from {id_column!r}){end}{mailed}")
+    typer.echo(f"{counted or 'no rows'} (ids from {imported.roster.id_column!r}){end}{mailed}")
 
 
 def _line(step: Step) -> str:

@@ -30,25 +30,16 @@ def create_token(
     settings, 3 we failed.
     """
     with starting() as settings:
-        from app.access import tokens
-        from app.access.rights import Right
-        from app.api.schemas.tokens import TokenRequest
+        from app.access.tokens import sign_in_link
+        from app.actions.ways_in import MakeToken, make_token
         from app.storage.models import utc_now
 
         expires_at = utc_now() + timedelta(days=days) if days else None
-        wanted = checked(TokenRequest, {"name": name, "role": role, "student": student, "expires_at": expires_at})
-        secret = tokens.new_token()
-
-        async def create(owner: Asking) -> None:
-            owner.holder.check(Right.MAKE_TOKENS)
-            async with owner.write() as session:
-                sha256 = tokens.hash_secret(secret)
-                await tokens.add_token(session, sha256=sha256, course_id=owner.course_id, **wanted.model_dump())
-
-        ask(settings, create, course)
+        wanted = checked(MakeToken, {"name": name, "role": role, "student": student, "expires_at": expires_at})
+        _, secret = ask(settings, lambda owner: make_token(owner, wanted), course)
         typer.echo(secret)
         if student:
-            typer.echo(tokens.sign_in_link(settings.url(), secret))
+            typer.echo(sign_in_link(settings.url(), secret))
 
 
 @group.command("list")
@@ -75,15 +66,9 @@ def list_tokens() -> None:
 def revoke_token(token_id: Annotated[str, typer.Argument(metavar="ID", help="As `tokens list` shows it.")]) -> None:
     """End a token at once, and sign out its browsers."""
     with starting() as settings:
-        from app.access import tokens
-        from app.errors.requests import TokenNotFound
+        from app.actions import ways_in
 
-        async def revoke(owner: Asking) -> None:
-            async with owner.write() as session:
-                if not await tokens.revoke_token(session, token_id, owner.holder):
-                    raise TokenNotFound
-
-        ask(settings, revoke)
+        ask(settings, lambda owner: ways_in.revoke_token(owner, token_id))
 
 
 def _line(token: Token, course: str, now: datetime) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from app.courses import changes
+from app.errors.teaching import ExtensionNotFound
 from app.storage.models import CourseAssignment, Extension, Membership, new_id, utc_now
 from app.storage.passback import grades_changed
 from grader import Assignment
@@ -108,16 +109,19 @@ async def put(
     return extension
 
 
-async def remove(session: AsyncSession, member: Membership, use: CourseAssignment, *, made_by: str) -> bool:
-    """Take the extension back; return False when there is none. Call it in the student's turn."""
+async def remove(session: AsyncSession, member: Membership, use: CourseAssignment, *, made_by: str) -> None:
+    """Take the extension back. Call it in the student's turn.
+
+    Raises:
+        ExtensionNotFound
+    """
     extension = await find(session, member, use)
     if extension is None:
-        return False
+        raise ExtensionNotFound
     changes.log(session, member, made_by, _logged(extension, use), {})
     await session.delete(extension)
     await grades_changed(session, use.id, [member.id])
     await session.flush()
-    return True
 
 
 def _logged(extension: Extension | None, use: CourseAssignment) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.courses import course as courses
 from app.errors.members import MemberNotStudent
 from app.mail.addresses import comparable
 from app.storage import turns
@@ -41,10 +42,12 @@ async def enrol_trials(session: AsyncSession, course_id: str) -> Membership:
     """Find the member who stands for trials, or add it: one of the staff, so no attempt counts for anybody.
 
     Raises:
+        CourseArchived: it takes no new member.
         MemberNotStudent: a student of the course has this id.
     """
     trials = course_id, TRIALS
     if (found := (await find(session, [trials])).get(trials)) is None:
+        await courses.keep_open(session, course_id)
         await take_turns(session, [trials])
         await take_course(session, course_id)
         found = (await find(session, [trials])).get(trials)

@@ -171,6 +171,12 @@ async def kept_of(session: AsyncSession, member: Membership) -> Membership:
     return member
 
 
+async def is_elsewhere(session: AsyncSession, member: Membership) -> bool:
+    """Tell whether the member's person is in another course, too."""
+    others = select(Membership.id).where(Membership.person_id == member.person_id, Membership.id != member.id)
+    return await session.scalar(others.limit(1)) is not None
+
+
 async def find(session: AsyncSession, course_id: str, member_id: str, *, locked: bool = False) -> Membership:
     """Find a member of a course, with the person.
 
@@ -267,7 +273,7 @@ async def change(
         await _check_not_joined(session, member)
     if changed := {name for name in OF_PERSON & given.keys() if not members.is_same(name, given[name], before[name])}:
         if not may_change_shared and (
-            await _is_elsewhere(session, member) or ("email" in changed and await _signs_on(session, member))
+            await is_elsewhere(session, member) or ("email" in changed and await _signs_on(session, member))
         ):
             raise PersonShared
         for name in changed:
@@ -364,11 +370,6 @@ async def _check_not_joined(session: AsyncSession, member: Membership) -> None:
     """Raises: MemberJoined"""
     if (merge := await join_of(session, member)) is not None:
         raise MemberJoined(member=merge.kept_member_id, join=merge.id)
-
-
-async def _is_elsewhere(session: AsyncSession, member: Membership) -> bool:
-    others = select(Membership.id).where(Membership.person_id == member.person_id, Membership.id != member.id)
-    return await session.scalar(others.limit(1)) is not None
 
 
 async def _signs_on(session: AsyncSession, member: Membership) -> bool:

@@ -22,6 +22,12 @@ class Known:
     memberships: Sequence[Membership]
     identities: Sequence[Identity]
 
+    @property
+    def called(self) -> str:
+        """The name by which pages call the person."""
+        ids = [member.external_id for member in self.memberships if member.external_id]
+        return (self.person.name or self.person.email or next(iter(ids), self.person.id)).strip()
+
 
 async def list_people(
     session: AsyncSession, *, limit: int, before: str | None = None, text: str | None = None

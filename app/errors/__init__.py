@@ -13,10 +13,9 @@
     outgoing      requests to foreign addresses, webhooks, mail
     commands      whatever stops a command
 
-They live below all other packages, because most are raised in several of them. They do not know HTTP:
-`app.actions.answers` maps each to its answer. Their texts are in app/locale, under ``problem.<slug>.title`` and
-``problem.<slug>.detail``; `params` fill the placeholders and are members of the JSON answer. Texts that only operators
-see are in `commands`.
+They live below all other packages, because most are raised in several of them. They do not know HTTP: `app.answers`
+maps each to its answer. Their texts are in app/locale, under ``problem.<slug>.title`` and ``problem.<slug>.detail``;
+`params` fill the placeholders and are members of the JSON answer. Texts that only operators see are in `commands`.
 """
 
 from __future__ import annotations

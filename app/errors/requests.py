@@ -39,7 +39,3 @@ class TokenNotFound(AppError):
 
 class FieldsWrong(AppError):
     """Some fields of a page's form are invalid; the page shows each error at its field. params: fields (names)"""
-
-
-class EmailInvalid(AppError):
-    """The request contains an invalid e-mail address. params: came"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from math import inf, isfinite
@@ -17,22 +17,18 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from app.actions.fields import EARLIEST, LATEST, NO_NAME, ActionRequest
-from app.courses.course import moment_meant, time_zone_meant, time_zones
+from app.courses.course import moment_meant
 from app.errors import AppError
 from app.errors.requests import FieldsWrong, FormExpired
-from app.errors.uploads import StudentInvalid
 from app.http.masking import mask, unmask
 from app.http.refusals import refused_here, told_at_fields
 from app.http.texts import language_of
-from app.mail.addresses import comparable, is_address
-from app.submissions.uploads import check_student
 from app.texts import text
 
 Asked = TypeVar("Asked", bound=ActionRequest)
 
 KEY_FIELD = "form_key"
 KEY_BYTES = 32
-NAME_CHARACTERS = 200
 #: Numbers as people type them: with a comma, with spaces, with the minus of our own pages.
 AS_PYTHON = str.maketrans({",": ".", " ": None, "\N{MINUS SIGN}": "-"})
 
@@ -40,8 +36,8 @@ AS_PYTHON = str.maketrans({",": ".", " ": None, "\N{MINUS SIGN}": "-"})
 class Fields:
     """The texts of a form, and what is wrong with them: by name, the id of a text ``fault.<id>`` and its parameters."""
 
-    def __init__(self, came: Mapping[str, str]) -> None:
-        self.came = came
+    def __init__(self, typed: Mapping[str, str]) -> None:
+        self.typed = typed
         self.faults: dict[str, tuple[str, Mapping[str, object]]] = {}
 
     def read(
@@ -73,9 +69,9 @@ class Fields:
         values = dict(more)
         for name, field in model.model_fields.items():
             at = names.get(name, name)
-            if name not in values and at in self.came and at not in self.faults:
+            if name not in values and at in self.typed and at not in self.faults:
                 kinds = set(_kinds(field.annotation))
-                value: object = self.came[at]
+                value: object = self.typed[at]
                 if kinds & {int, float}:
                     value = self._typed_number(at, _limits(model, name), whole=int in kinds)
                 elif AwareDatetime in kinds:
@@ -108,45 +104,11 @@ class Fields:
 
     def has(self, name: str) -> bool:
         """Tell whether a box is ticked, or a field is filled in."""
-        return bool(self.came.get(name))
-
-    def name(self, name: str, *, required: bool = False, limit: int = NAME_CHARACTERS) -> str | None:
-        """Read a name, an id or a title: one line that can be printed."""
-        came = self.came.get(name, "")
-        if not came:
-            if required:
-                self.wrong(name, "required")
-            return None
-        with contextlib.suppress(StudentInvalid):
-            if len(value := check_student(came)) <= limit:
-                return value
-        self.wrong(name, "name", limit=limit)
-        return None
-
-    def email(self, name: str) -> str | None:
-        address = comparable(self.came.get(name, ""))
-        if address and not is_address(address):
-            self.wrong(name, "email")
-        return address or None
-
-    def choice(self, name: str, allowed: Collection[str], default: str) -> str:
-        came = self.came.get(name) or default
-        if came not in allowed:
-            self.wrong(name, "choice")
-            return default
-        return came
-
-    def time_zone(self, name: str, default: str = "") -> str:
-        """Read a zone by its name or by a city."""
-        came = time_zone_meant(self.came.get(name) or default)
-        if came not in time_zones():
-            self.wrong(name, "time_zone")
-            return default
-        return came
+        return bool(self.typed.get(name))
 
     def number(self, name: str, *, least: float = 0, most: float) -> float | None:
         """Read a number, with a comma or a point."""
-        came = self.came.get(name, "")
+        came = self.typed.get(name, "")
         plain = unicodedata.normalize("NFKC", came).translate(AS_PYTHON)
         if not plain:
             return None
@@ -163,7 +125,7 @@ class Fields:
         if value is None:
             return None
         if value != int(value):
-            self.wrong(name, "whole", came=self.came[name], least=least, most=most)
+            self.wrong(name, "whole", came=self.typed[name], least=least, most=most)
         return int(value)
 
     def moment(self, name: str, zone: ZoneInfo, stored: datetime | None = None) -> datetime | None:
@@ -172,7 +134,7 @@ class Fields:
         Args:
             stored: the field showed this one. A clock that is set back shows an hour twice, and it may be the second.
         """
-        came = self.came.get(name, "")
+        came = self.typed.get(name, "")
         if came == local(stored, zone):
             return stored
         if not came:
@@ -192,7 +154,7 @@ class Fields:
         Raises:
             FormExpired: it is none of ours.
         """
-        key = unmask(self.came.get(KEY_FIELD, ""))
+        key = unmask(self.typed.get(KEY_FIELD, ""))
         if len(key) != len(new_key()):
             raise FormExpired
         return key
@@ -251,7 +213,7 @@ def form_context(request: Request, fields: Fields | None = None, refusal: AppErr
         and ``status_code``.
     """
     language = language_of(request)
-    came = fields.came if fields else {}
+    came = fields.typed if fields else {}
     errors = {
         name: text(f"fault.{fault}", language, **params)
         for name, (fault, params) in (fields.faults if fields else {}).items()

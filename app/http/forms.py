@@ -12,32 +12,30 @@ from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 from starlette.status import HTTP_303_SEE_OTHER
 
-from app.actions.answers import answer_for
+from app.answers import answer_for
 from app.errors import AppError
 from app.http.auth.proof import FORM_FIELD, check_form_secret
+from app.http.bodies import texts_of
 from app.http.pages import SAID
 from app.http.problems import problem
 from app.http.texts import language_of
-from app.http.written import texts_of
 
 #: A form names many members at most: one box to tick in each row of a page.
 FIELDS_MAX = 500
 
 
 @contextlib.asynccontextmanager
-async def form_of(request: Request, *, files: int = 0) -> AsyncIterator[FormData]:
-    """Read a form of a page. Files are deleted after the block. `session_holder` has checked the origin.
+async def form_of(request: Request) -> AsyncIterator[FormData]:
+    """Read a form of a page, without files. `session_holder` has checked the origin.
 
-    Args:
-        files: how many it may have; a path that takes files is also named in `middleware.TAKE_FILES`.
     Raises:
         FormExpired: it is not from a page of this session.
         starlette.exceptions.HTTPException: it has too many parts.
     """
-    async with request.form(max_files=files, max_fields=FIELDS_MAX) as form:
+    async with request.form(max_files=0, max_fields=FIELDS_MAX) as form:
         # For the page of a refusal.
         request.state.written = texts_of(form)
-        check_form_secret(request, form.get(FORM_FIELD))
+        await check_form_secret(request, form.get(FORM_FIELD))
         yield form
 
 

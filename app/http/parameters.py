@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request
 from pydantic import Field
@@ -51,20 +51,22 @@ class PathId:
         return came
 
 
-async def _submission_id(
-    submission_id: Annotated[str, Path(description="the `id` of a submission")],
-) -> str:
-    """Raises: SubmissionNotFound: no submission can have this id. This saves a query."""
-    if not ID.fullmatch(submission_id):
-        raise SubmissionNotFound
-    return submission_id
+def id_in_path(name: str, missing: type[AppError], description: str) -> Any:
+    """Return such a dependency for a path of the API, where the parameter is documented."""
+
+    async def check(came: str = Path(alias=name, description=description)) -> str:
+        if not ID.fullmatch(came):
+            raise missing
+        return came
+
+    return Depends(check)
 
 
 CourseParameter = Annotated[
     str | SkipJsonSchema[None],
     Query(description="the `id` of the course to act in; by default the token's own, and for an admin who reads, all"),
 ]
-SubmissionId = Annotated[str, Depends(_submission_id)]
+SubmissionId = Annotated[str, id_in_path("submission_id", SubmissionNotFound, "the `id` of a submission")]
 Wait = Annotated[
     int, Query(ge=0, le=MAX_WAIT_SECONDS, description="answer only when graded, or after this many seconds")
 ]

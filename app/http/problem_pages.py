@@ -15,7 +15,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from app.access.tokens import Principal
-from app.actions.answers import Answer
+from app.answers import Answer
 from app.http.auth.proof import SAFE_METHODS
 from app.http.auth.sessions import has_session
 from app.http.pages import page, path_of

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from app.actions.answers import ANSWERS, Answer, answer_for, words_for
+from app.answers import ANSWERS, Answer, answer_for, words_for
 from app.errors import AppError
 from app.errors.lti import PlatformRefused, PlatformUnavailable
 from app.errors.outgoing import AnswerUnusable
@@ -35,6 +35,15 @@ FAILURE = "lstm_grader.failure"
 FAULT = "lstm_grader.fault"
 PROBLEM = "application/problem+json"
 TYPE_PREFIX = "urn:lstm-grader:problem:"
+#: To the framework's own refusals, by class or by status: a bad request or body, no such page, no such method.
+FRAMEWORK_ANSWERS: dict[type[Exception] | int, Answer] = {
+    RequestValidationError: Answer(422, "invalid-request"),
+    400: Answer(400, "body-unreadable"),
+    404: Answer(404, "not-found"),
+    405: Answer(405, "method-not-allowed"),
+    413: Answer(413, "body-too-large"),
+}
+EVERY_ANSWER = ANSWERS | FRAMEWORK_ANSWERS
 #: Failures of other services; a line of the log has said why.
 OF_OTHERS = (IssuerUnavailable, PlatformUnavailable, AnswerUnusable, PlatformRefused)
 
@@ -46,7 +55,7 @@ def add_handlers(app: FastAPI) -> None:
 
 async def problem_response(request: Request, error: Exception) -> Response:
     """Answer `error`, which may be any exception."""
-    answer = answer_for(error)
+    answer = answer_to(error)
     # Our own refusals know what was changed before them.
     is_storage = answer.status == HTTPStatus.SERVICE_UNAVAILABLE and not isinstance(error, AppError)
     if is_storage and may_have_changed.get():
@@ -71,6 +80,13 @@ async def problem_response(request: Request, error: Exception) -> Response:
         return problem_page(request, answer, document, headers)
     headers |= {"Content-Language": language, "Vary": "Accept-Language"}
     return JSONResponse(document, answer.status, headers, PROBLEM)
+
+
+def answer_to(error: Exception) -> Answer:
+    """Find the answer to any exception."""
+    if isinstance(error, HTTPException):
+        return EVERY_ANSWER.get(error.status_code) or Answer(error.status_code, "invalid-request")
+    return EVERY_ANSWER.get(type(error)) or answer_for(error)
 
 
 def problem(answer: Answer, language: str, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,24 +9,29 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.fields import ID, WORDS_CHARACTERS
+from app.actions.fields import ID
+from app.courses import course as courses
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import JoinNotFound, MemberNotFound, PersonNotFound
-from app.errors.requests import NotPermitted, TokenNotFound
-from app.errors.teaching import ReviewNotFound
-from app.errors.ways_in import JoinLinkNotFound
+from app.errors.requests import NotPermitted
+from app.errors.teaching import AdjustmentNotFound, CommentNotFound, ReviewNotFound
 from app.http.auth.holders import PageFor, session_holder
-from app.http.fields import Fields
 from app.http.pages import page
 from app.http.parameters import ASSIGNMENT_ID, PathId
 from app.http.texts import language_of
 from app.oidc.urls import is_loopback
 from app.services import service_url, services
-from app.storage.models import Course, CourseAssignment
+from app.storage.models import Course, CourseAssignment, MemberRole, Membership, StoredReport, Submission
+from app.teaching.overview.attention import beside, names_of
 from app.texts import title_of
+from grader import Report
+from grader.report.messages import render
+from grader.report.model import HELD
+from grader.report.server_paths import clean
 
 #: Rows of a list on one page.
 ROWS = 50
@@ -55,8 +60,8 @@ def only_here(request: Request) -> str | None:
 
 MemberId = Annotated[str, Depends(PathId("member_id", MemberNotFound))]
 JoinId = Annotated[str, Depends(PathId("join_id", JoinNotFound))]
-TokenId = Annotated[str, Depends(PathId("token_id", TokenNotFound))]
-JoinLinkId = Annotated[str, Depends(PathId("join_link_id", JoinLinkNotFound))]
+AdjustmentId = Annotated[str, Depends(PathId("adjustment_id", AdjustmentNotFound))]
+CommentId = Annotated[str, Depends(PathId("comment_id", CommentNotFound))]
 ReviewId = Annotated[str, Depends(PathId("review_id", ReviewNotFound))]
 AssignmentId = Annotated[str, Depends(PathId("assignment_id", AssignmentNotFound, ASSIGNMENT_ID))]
 PersonId = Annotated[str, Depends(PathId("person_id", PersonNotFound))]
@@ -116,13 +121,31 @@ def the_use(uses: Sequence[CourseAssignment], assignment_id: str) -> CourseAssig
     raise AssignmentNotFound
 
 
-def words(fields: Fields, name: str) -> str:
-    """Read a person's words to another one, of several lines."""
-    came = fields.came.get(name, "")
-    if not came:
-        fields.wrong(name, "required")
-    elif len(came) > WORDS_CHARACTERS:
-        fields.wrong(name, "too_long", limit=WORDS_CHARACTERS)
-    elif "\0" in came:
-        fields.wrong(name, "nul")  # PostgreSQL holds no such text.
-    return came
+async def staff_context(session: AsyncSession, viewer: Principal, submission: Submission) -> dict[str, Any]:
+    """Return what ``course/staff_tools.html`` and the pages above it need, for one of the staff."""
+    course = await courses.existing(session, submission.course_id)
+    acting = viewer.in_course(course)
+    before, after = await beside(session, course.id, submission.id)
+    names = await names_of(session, [submission])
+    member = await session.get_one(Membership, submission.membership_id)
+    return {
+        "course": course,
+        "viewer": acting,
+        "zone": ZoneInfo(course.time_zone),
+        "staff": {
+            "name": names.get(submission.membership_id),
+            "is_student": member.role == MemberRole.STUDENT,
+            "may": {right.value: acting.may(right) for right in Right},
+            "is_closed": acting.in_archived,
+            "before": before,
+            "after": after,
+        },
+    }
+
+
+def reason_of_hold(stored: StoredReport | None, language: str) -> Sequence[str]:
+    """Say in words why an attempt is held. A later report may no longer say it."""
+    if stored is None:
+        return ()
+    said = render(Report.model_validate(stored.body), language)["advisories"]
+    return [clean(each["message"]) for each in said if each["code"] == HELD]

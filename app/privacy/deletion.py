@@ -79,20 +79,15 @@ async def delete_student(database: Database, student: str, course_id: str = DEFA
     return deleted
 
 
-async def delete_member(database: Database, member_id: str, course_id: str | None = None) -> DeletedRows:
+async def delete_member(database: Database, member_id: str, course_id: str = DEFAULT_COURSE) -> DeletedRows:
     """Delete a member of a course: submissions, own tokens, membership, and everything that refers to them.
 
     A person who is in no other course is deleted as well, and the name is removed from the course's other data. A
     missing member counts as deleted already.
-
-    Args:
-        course_id: None: any course.
     """
     async with database.write() as session:
         member = await session.get(Membership, member_id)
-        if member is not None and course_id not in (None, member.course_id):
-            member = None
-        deleted = await _delete_members(session, [member] if member else [])
+        deleted = await _delete_members(session, [member] if member and member.course_id == course_id else [])
     await database.empty_log()
     logger.info("student_deleted", extra=vars(deleted))
     return deleted

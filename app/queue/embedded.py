@@ -37,7 +37,7 @@ class EmbeddedJobs(Watchers):
         super().__init__()
         self._database = database
         self._slots = Slots(grading, count=slots, shutdown_seconds=shutdown_seconds)
-        database.announced = self.tell
+        database.announced, database.queued = self.tell, self.wake
 
     def wake(self) -> None:
         self._slots.wake()

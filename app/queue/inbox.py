@@ -12,7 +12,6 @@ from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.datastructures import FormData
 
 from app.access.idempotency import made_with, the_same
 from app.access.limits import too_many_uploads
@@ -32,7 +31,7 @@ from app.storage.models import CourseAssignment, Extension, MemberRole, Submissi
 from app.submissions import repository
 from app.submissions.policy import check_attempt
 from app.submissions.repository import REGRADE_PRIORITY
-from app.submissions.uploads import FIELDS, Upload, check_upload
+from app.submissions.uploads import File, Upload, check_upload, most_bytes
 from grader import Assignment
 
 logger = logging.getLogger(__name__)
@@ -49,6 +48,7 @@ class Inbox:
 
     Args:
         uploads_per_minute: limit for each student.
+        upload_bytes: limit for each file.
     """
 
     def __init__(
@@ -59,28 +59,32 @@ class Inbox:
         backlog: Backlog,
         *,
         uploads_per_minute: int,
+        upload_bytes: int,
     ) -> None:
         self._database = database
         self._assignments = assignments
         self._jobs = jobs
         self._backlog = backlog
         self._uploads_per_minute = uploads_per_minute
+        self._upload_bytes = upload_bytes
         self._earlier = Batcher(self._find)
         # One student's uploads are stored one by one, because the earlier ones decide whether the next is accepted.
         self._together = Batcher(
             self._store, fits=lambda batch, new: all(_student(each) != _student(new) for each in batch)
         )
 
-    async def check(
-        self, form: FormData, limit_bytes: int, submitter: Principal, fields: Sequence[str] = FIELDS
-    ) -> Upload:
-        """Check the fields of an upload (`uploads.check_upload`); a refusal names only assignments of the course.
+    def most_bytes(self, assignment: Assignment) -> int:
+        """Return the largest file that the assignment takes here."""
+        return most_bytes(assignment, self._upload_bytes)
+
+    async def check(self, submitter: Principal, file: File | None, student: str | None, assignment_id: str) -> Upload:
+        """Check what somebody hands in (`uploads.check_upload`); a refusal names only assignments of the course.
 
         Raises:
             UploadRefused, OtherStudent
         """
         try:
-            return await check_upload(form, self._assignments, limit_bytes, submitter, fields)
+            return check_upload(submitter, file, student, assignment_id, self._assignments, self._upload_bytes)
         except AssignmentUnknown as exc:
             async with self._database.read() as session:
                 used = await used_in(session, submitter.course_id, self._assignments)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 #: A channel on PostgreSQL, or a key of `Session.info` on SQLite, for the ids of changed submissions.
 CHANNEL = "lstm_grader_submission"
-#: The channel on PostgreSQL for newly queued submissions.
+#: The same for newly queued submissions, without ids.
 QUEUED_CHANNEL = "lstm_grader_queued"
 
 
@@ -31,9 +31,11 @@ async def announce_all(session: AsyncSession, submission_ids: Collection[str]) -
 
 
 async def announce_queued(session: AsyncSession) -> None:
-    """Wake the workers when this transaction is committed. On SQLite `Jobs.wake` does that."""
+    """Wake the workers when this transaction is committed: on SQLite those of this process (`Database.queued`)."""
     if is_postgresql(session):
         await session.execute(select(func.pg_notify(QUEUED_CHANNEL, "")))
+    else:
+        session.info[QUEUED_CHANNEL] = True
 
 
 def is_postgresql(session: AsyncSession) -> bool:

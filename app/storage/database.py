@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.commands import DatabaseForeign, DatabaseMissing, DatabaseNewer, DatabaseOutdated
 from app.storage import postgresql, revisions
-from app.storage.announcements import CHANNEL
+from app.storage.announcements import CHANNEL, QUEUED_CHANNEL
 from app.storage.database_file import DatabaseFile
 from app.storage.engines import new_engine
 from app.storage.outage import Outage
@@ -80,6 +80,8 @@ class Database:
         self._aside = new_engine(self.url, self.file, read_only=read_only, poolclass=NullPool)
         #: Called with each id that a committed transaction on SQLite has announced (`announcements`).
         self.announced: Callable[[str], None] = lambda submission_id: None
+        #: Called when a transaction on SQLite has queued something.
+        self.queued: Callable[[], None] = lambda: None
         self.outage = Outage()
         self._write_lock = asyncio.Lock()
         self._writing = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
@@ -124,6 +126,8 @@ class Database:
             await self._commit(session)
         for submission_id in session.info.get(CHANNEL, ()):
             self.announced(submission_id)
+        if QUEUED_CHANNEL in session.info:
+            self.queued()
 
     def _check_place(self) -> None:
         if self.file:

@@ -249,6 +249,11 @@ def in_words(steps: Sequence[Step], language: str, zone: tzinfo = UTC) -> str:
     return join_steps([step_in_words(step, language, zone) for step in steps])
 
 
+def steps_in_words(steps: Sequence[Step], language: str, zone: tzinfo) -> list[tuple[str, str | None]]:
+    """Put the steps into words, each with the date (ISO 8601) that it names, if any."""
+    return [(step_in_words(step, language, zone), step.params.get("due")) for step in steps]
+
+
 def join_steps(texts: Sequence[str]) -> str:
     """Join the steps' texts into one line."""
     return ", ".join(texts)

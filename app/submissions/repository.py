@@ -28,7 +28,7 @@ from sqlalchemy.orm import aliased, undefer
 from app.access.tokens import Principal
 from app.courses import assignments, members
 from app.courses.assignments import Use
-from app.errors.submissions import SubmissionNotFound
+from app.errors.submissions import ReportNotFound, ReportNotReady, SubmissionNotFound
 from app.storage.announcements import announce, announce_queued
 from app.storage.models import (
     Artefact,
@@ -243,6 +243,28 @@ async def newest_report(session: AsyncSession, submission_id: str) -> StoredRepo
         .order_by(StoredReport.points.is_(None), StoredReport.id.desc())
         .limit(1)
     )
+
+
+async def existing_report(
+    session: AsyncSession, submission_id: str, viewer: Principal, report_id: int | None = None
+) -> tuple[Submission, StoredReport]:
+    """Find a submission and a report of it.
+
+    Args:
+        report_id: None: the report that counts.
+    Raises:
+        SubmissionNotFound: there is none that `viewer` may see.
+        ReportNotReady: it has no report yet.
+        ReportNotFound: it has none with this number.
+    """
+    submission = await existing_submission(session, submission_id, viewer)
+    if report_id is not None:
+        stored = await find_report(session, submission_id, report_id, viewer)
+    else:
+        stored = await newest_report(session, submission_id)
+    if stored is None:
+        raise ReportNotReady if report_id is None else ReportNotFound
+    return submission, stored
 
 
 async def list_reports(session: AsyncSession, submission_id: str) -> Sequence[StoredReport]:

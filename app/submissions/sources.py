@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from starlette.concurrency import run_in_threadpool
 
 from app.storage.database import Database
 from app.storage.models import Artefact
@@ -57,7 +57,7 @@ async def _differences(database: Database, pairs: Collection[Pair], *, most_byte
     )
     async with database.read() as session:
         contents = {report_id: content for report_id, content in await session.execute(kept)}  # noqa: C416
-    return await run_in_threadpool(_compare, contents, pairs, most_bytes)
+    return await asyncio.to_thread(_compare, contents, pairs, most_bytes)
 
 
 def _compare(contents: Mapping[int, bytes], pairs: Collection[Pair], most_bytes: int) -> dict[Pair, list[Hunk]]:

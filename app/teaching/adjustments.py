@@ -23,20 +23,6 @@ from app.teaching.places import Place
 from grader import Assignment
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """An adjustment that a teacher wants.
-
-    Attributes:
-        delta: points to add; or else `value`, the grade itself.
-        reason: for the student to read.
-    """
-
-    delta: float | None
-    value: float | None
-    reason: str
-
-
 async def current(session: AsyncSession, place: Place) -> Adjustment | None:
     """Find the adjustment that applies."""
     return await session.scalar(
@@ -51,8 +37,10 @@ async def adjust(
     session: AsyncSession,
     assignments: Mapping[str, Assignment],
     place: Place,
-    wanted: Wanted,
     *,
+    delta: float | None = None,
+    value: float | None = None,
+    reason: str,
     made_by: str,
     **expected: str | None,
 ) -> Adjustment:
@@ -60,20 +48,23 @@ async def adjust(
 
     Args:
         place: in the student's turn (`places.take_place`).
+        delta: points to add; or else `value`, the grade itself.
+        reason: for the student to read.
         expected: `replaces`, the id of the adjustment that this one is to replace, or None if none applies; left out:
             whichever applies.
     Raises:
         AdjustmentReplaced: another one applies by now.
     """
     before = await current(session, place)
-    came = before.id if before else None
-    if "replaces" in expected and expected["replaces"] != came:
-        if before is not None and _is(before, wanted) and before.made_by == made_by:
+    is_same = before is not None and (before.delta, before.value, before.reason) == (delta, value, reason)
+    current_id = before.id if before else None
+    if "replaces" in expected and expected["replaces"] != current_id:
+        if before is not None and is_same and before.made_by == made_by:
             return before  # The same request was sent twice.
-        raise AdjustmentReplaced(expected=expected["replaces"], current=came)
+        raise AdjustmentReplaced(expected=expected["replaces"], current=current_id)
     counted = await counted_grade(session, assignments, place.member, place.use)
     below = counted.points_below if counted else None
-    if before is not None and _is(before, wanted) and before.points_below == below:
+    if before is not None and is_same and before.points_below == below:
         return before
     now = utc_now()
     for each in await _all_current(session, place):
@@ -82,9 +73,9 @@ async def adjust(
         id=new_id(),
         membership_id=place.member.id,
         course_assignment_id=place.use.id,
-        delta=wanted.delta,
-        value=wanted.value,
-        reason=wanted.reason,
+        delta=delta,
+        value=value,
+        reason=reason,
         points_below=below,
         made_by=made_by,
         created_at=now,
@@ -195,10 +186,6 @@ async def _all_current(session: AsyncSession, place: Place) -> Sequence[Adjustme
         Adjustment.ended_at.is_(None),
     )
     return (await session.scalars(found)).all()
-
-
-def _is(adjustment: Adjustment, wanted: Wanted) -> bool:
-    return (adjustment.delta, adjustment.value, adjustment.reason) == (wanted.delta, wanted.value, wanted.reason)
 
 
 def _logged(adjustment: Adjustment | None, use: CourseAssignment) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from app.access.rights import TEACHERS
 from app.access.tokens import Principal
 from app.courses import changes
 from app.errors.requests import NotPermitted
+from app.errors.submissions import SubmissionNotFound
 from app.errors.teaching import CommentNotFound
-from app.storage.models import Comment, CourseAssignment, Membership, new_id
+from app.storage.models import Comment, CourseAssignment, Membership, Submission, new_id
 from app.teaching.places import Place
 
 
@@ -22,7 +23,13 @@ async def add(session: AsyncSession, place: Place, text: str, *, submission_id: 
     Args:
         place: in the student's turn (`places.take_place`).
         submission_id: the attempt that it is about; None: all of the work.
+    Raises:
+        SubmissionNotFound: the student has no such attempt at this assignment.
     """
+    if submission_id is not None:
+        attempt = await session.get(Submission, submission_id)
+        if attempt is None or not place.holds(attempt):
+            raise SubmissionNotFound
     newest = next(iter(await list_comments(session, place, limit=1)), None)
     if newest is not None and (newest.text, newest.submission_id, newest.made_by) == (text, submission_id, made_by):
         return newest

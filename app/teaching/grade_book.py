@@ -33,6 +33,8 @@ class GradeBookFormat(StrEnum):
     CANVAS = "canvas"
 
 
+#: By it spreadsheets see that a file is UTF-8. Moodle and Canvas pass over it.
+MARK = "\ufeff"
 PLAIN_COLUMNS = ("id", "name", "email", "group", "confirmed")
 MOODLE_COLUMNS = ("ID number", "Full name", "Email address", "Group")
 #: The places of the columns with ids and addresses, by which platforms find a student.

@@ -12,8 +12,7 @@ from app.courses import assignments as course_assignments
 from app.courses import course, members, membership, uses
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
-from app.errors.submissions import SubmissionNotFound
-from app.storage.models import ID_LENGTH, Adjustment, Comment, CourseAssignment, MemberRole, Membership, Submission
+from app.storage.models import Adjustment, Comment, CourseAssignment, MemberRole, Membership, Submission
 from grader import Assignment
 
 Kept = Adjustment | Comment | Submission
@@ -70,13 +69,6 @@ async def take_place(
         member = await membership.find(session, course_id, member_id)
         if member.external_id == known:  # Else the turn was another student's.
             return _place(member, offered.get((course_id, assignment_id)))
-
-
-async def check_submission(session: AsyncSession, place: Place, submission_id: str) -> None:
-    """Raises: SubmissionNotFound: the student has none with this id at this assignment."""
-    found = await session.get(Submission, submission_id) if len(submission_id) == ID_LENGTH else None
-    if found is None or not place.holds(found):
-        raise SubmissionNotFound
 
 
 def _place(member: Membership, use: CourseAssignment | None) -> Place:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, case, exists, func, insert, litera
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from app.errors.teaching import RegradeNotFound
 from app.storage.announcements import announce_queued
 from app.storage.models import Course, JobStatus, Regrade, RegradeItem, StoredReport, Submission
 from app.submissions.events import record
@@ -164,8 +165,11 @@ async def running_preview(session: AsyncSession, course: str, selection: Mapping
     return next((each for each in found if each.selection == selection), None)
 
 
-async def find_regrade(session: AsyncSession, regrade_id: str, course: str | None = None) -> RegradeProgress | None:
-    return next(iter(await _progress(session, _in(course), Regrade.id == regrade_id, limit=1)), None)
+async def find_regrade(session: AsyncSession, regrade_id: str, course: str | None = None) -> RegradeProgress:
+    """Raises: RegradeNotFound: there is none with this id, or it is not of this course."""
+    for found in await _progress(session, _in(course), Regrade.id == regrade_id, limit=1):
+        return found
+    raise RegradeNotFound
 
 
 def _in(course: str | None) -> ColumnElement[bool]:

@@ -8,9 +8,8 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.services import services
-from app.web import numbers
-from app.web.getting_in import entering, joining, lost_links, sign_on
-from app.web.student import assignment, attempts, conversation, home, submission
+from app.web import entering, joining
+from app.web.student import assignment, conversation, home, submission
 
 KEPT_FOR_A_DAY = {"Cache-Control": "max-age=86400"}
 
@@ -27,5 +26,5 @@ async def vega(request: Request) -> Response:
     return Response(await run_in_threadpool(gzip.decompress, packed), media_type="text/javascript", headers=headers)
 
 
-for room in (entering, joining, sign_on, lost_links, home, assignment, attempts, submission, numbers, conversation):
+for room in (entering, joining, home, assignment, submission, conversation):
     router.include_router(room.router)

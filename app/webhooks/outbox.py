@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.access.tokens import Principal, is_valid
+from app.errors.outgoing import TooManyWebhooks, WebhookNotFound
 from app.storage.due import database_now, is_due
 from app.storage.models import (
     DEFAULT_COURSE,
@@ -30,6 +31,8 @@ from app.submissions.new_grades import token_reads
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 every secret of this kind begins with it
 PING = "ping"
+#: The limit for one token.
+MOST_WEBHOOKS = 10
 # Due deliveries read in one query, to find the oldest of each webhook.
 AT_ONCE = 200
 
@@ -56,6 +59,9 @@ async def add_webhook(
     course_id: str = DEFAULT_COURSE,
     idempotency_key: str | None = None,
 ) -> Webhook:
+    """Raises: TooManyWebhooks: the token has as many as it may."""
+    if (await session.scalar(select(func.count()).where(Webhook.created_by == created_by)) or 0) >= MOST_WEBHOOKS:
+        raise TooManyWebhooks(limit=MOST_WEBHOOKS)
     webhook = Webhook(
         url=url, created_by=created_by, course_id=course_id, secret=new_secret(), idempotency_key=idempotency_key
     )
@@ -68,12 +74,12 @@ async def list_webhooks(session: AsyncSession, viewer: Principal) -> Sequence[We
     return (await session.scalars(select(Webhook).where(_visible_to(viewer)).order_by(Webhook.id.desc()))).all()
 
 
-async def count_webhooks(session: AsyncSession, token_id: str) -> int:
-    return await session.scalar(select(func.count()).where(Webhook.created_by == token_id)) or 0
-
-
-async def find_webhook(session: AsyncSession, webhook_id: str, viewer: Principal) -> Webhook | None:
-    return await session.scalar(select(Webhook).where(Webhook.id == webhook_id, _visible_to(viewer)))
+async def existing_webhook(session: AsyncSession, webhook_id: str, viewer: Principal) -> Webhook:
+    """Raises: WebhookNotFound: there is none that `viewer` may see."""
+    webhook = await session.scalar(select(Webhook).where(Webhook.id == webhook_id, _visible_to(viewer)))
+    if webhook is None:
+        raise WebhookNotFound
+    return webhook
 
 
 async def delete_webhook(session: AsyncSession, webhook_id: str) -> None:

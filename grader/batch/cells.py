@@ -1,4 +1,4 @@
-"""Cells of a CSV file for spreadsheets and grade books: numbers, and text that no spreadsheet takes for a formula."""
+"""Cells of a CSV file for spreadsheets and grade books: numbers, and text that is not mistaken for a formula."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from grader.report.server_paths import clean
 #: The first columns of Canvas' gradebook. Source: "How do I import grades in the Gradebook?" in its instructor guide.
 CANVAS_COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 POINTS_POSSIBLE = "    Points Possible"
-# A spreadsheet takes a cell that begins like this for a formula, and formulas can read files and call programs. It
-# skips blanks and control characters before it. If its separator is not our comma (a semicolon in Russian), a cell
-# can begin in the middle of one of ours, quoted or not.
+# A spreadsheet reads a cell that begins like this as a formula, and formulas can read files and run programs. It skips
+# leading blanks and control characters. If its separator is not our comma (a semicolon in Russian), a cell can begin in
+# the middle of one of ours, quoted or not.
 # Source: OWASP, "CSV Injection".
 SEPARATORS = r";\t\r\n|"
 INVISIBLE = r"\x00-\x08\x0b\x0c\x0e-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u2060\u3000\ufeff\""
 FORMULA = re.compile(rf"(^|[{SEPARATORS}])([{INVISIBLE}]*)(?=[=+\-@＝＋－＠])")
 BLANK_START = ("\t", "\r", "\n")
-# A formula that does harm calls a function or names another file or program, for which these do not suffice.
+# A harmful formula calls a function, or names a file or a program; these characters do not suffice for that.
 HARMLESS_ID = re.compile(r"[+\-@]?[\w.@+\-]*")
 
 
@@ -54,7 +54,7 @@ def as_text(cell: str) -> str:
 
 
 def as_id(cell: str) -> str:
-    """Leave an id as it is, by which a grade book finds the student, unless it could be a formula that does harm.
+    """Leave an id unchanged, because grade books find students by it, unless it could be a harmful formula.
 
     >>> as_id("-ivanov"), as_id("+79990001122"), as_id("=SUM(A1)")
     ('-ivanov', '+79990001122', "'=SUM(A1)")
@@ -66,13 +66,13 @@ def csv_of(lines: Iterable[Sequence[str]], ids: Sequence[int] = (), delimiter: s
     """Write lines of cells.
 
     Args:
-        ids: the places of the columns that hold ids.
+        ids: indices of the columns that hold ids.
     """
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter)
     changed = 0
     for line in lines:
-        # NUL ends the file for some readers. An id is otherwise the platform's own, and stays as it is.
+        # Some readers stop at NUL. Otherwise an id belongs to the platform, and is not changed.
         cells = [
             cell.replace("\x00", "\ufffd") if place in ids else without_commands(clean(cell))
             for place, cell in enumerate(line)

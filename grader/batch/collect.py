@@ -44,12 +44,12 @@ class Student:
 
 
 @dataclass(frozen=True)
-class Found:
+class StudentFile:
     """One file to grade.
 
     Attributes:
-        path: its place, for people; unique.
-        read: returns its first bytes, as many as asked for; raises `Unreadable`.
+        path: shown to people, and unique.
+        read: takes a number of bytes and returns the file's first ones; raises `Unreadable`.
     """
 
     path: str
@@ -60,7 +60,7 @@ class Found:
 
 @dataclass(frozen=True)
 class _File:
-    """One file that was found.
+    """A file in a folder or an archive.
 
     Attributes:
         changed: the time of its last change, from its archive.
@@ -78,18 +78,18 @@ class _File:
 
 
 @contextlib.contextmanager
-def collect(paths: Sequence[Path]) -> Iterator[list[Found]]:
+def collect(paths: Sequence[Path]) -> Iterator[list[StudentFile]]:
     """Find the files to grade, in the order of `paths` and below that by name; readable while the context lasts.
 
     An archive or entry that cannot be read is included: its `read` gives the reason.
     """
     with contextlib.ExitStack() as stack:
-        found: list[Found] = []
+        answers: list[StudentFile] = []
         for path in paths:
             files = _in_folder(path, stack) if path.is_dir() else _on_disk(path, (readable_name(path.name),), (), stack)
             alone = not path.is_dir() and path.suffix.lower() != ARCHIVE_SUFFIX
-            found += _students(sorted(files, key=_natural), prefix=readable_name(path.name), alone=alone)
-        yield _told_apart(found)
+            answers += _students(sorted(files, key=_natural), prefix=readable_name(path.name), alone=alone)
+        yield _with_unique_paths(answers)
 
 
 def _natural(file: _File) -> list[tuple[int, int, str]]:
@@ -101,7 +101,7 @@ def _natural(file: _File) -> list[tuple[int, int, str]]:
 def _in_folder(folder: Path, stack: contextlib.ExitStack) -> Iterator[_File]:
     for path in folder.rglob("*"):
         parts = tuple(map(readable_name, path.relative_to(folder).parts))
-        # Links are not followed: their targets are nobody's submission.
+        # Links are not followed: their targets are not submissions.
         if is_leftover(parts) or any(part.is_symlink() for part in (path, *path.parents[: len(parts) - 1])):
             continue
         if path.is_file():
@@ -118,7 +118,7 @@ def _on_disk(
     try:
         archive = stack.enter_context(open_archive(path))
     except Unreadable as exc:
-        yield _broken(parts, exc)
+        yield _unreadable_file(parts, exc)
         return
     for name, info in entries(archive):
         if not is_leftover(name.parts):
@@ -142,12 +142,12 @@ def _in_archive(archive: ZipFile, info: ZipInfo, parts: tuple[str, ...], inside:
         if len(names) > NESTED_FILES:
             raise Unreadable("too_many_files")
     except Unreadable as exc:
-        yield _broken(parts, exc)
+        yield _unreadable_file(parts, exc)
         return
     for number, name, changed in names:
         inner = (*parts, *name.parts)
         if name.suffix.lower() == ARCHIVE_SUFFIX:
-            yield _broken(inner, Unreadable("nested_too_deep"))
+            yield _unreadable_file(inner, Unreadable("nested_too_deep"))
         else:
             yield _File(inner, _nested_reader(archive, info, number), changed, parts)
 
@@ -170,15 +170,15 @@ def _read_file(path: Path, limit: int) -> bytes:
         raise Unreadable("unreadable") from exc
 
 
-def _broken(parts: tuple[str, ...], reason: Unreadable) -> _File:
+def _unreadable_file(parts: tuple[str, ...], reason: Unreadable) -> _File:
     def read(_limit: int) -> bytes:
         raise reason
 
     return _File(parts, read)
 
 
-def _students(files: Sequence[_File], prefix: str, *, alone: bool) -> Iterator[Found]:
-    """Find the owner of each file, and leave out files that are nobody's answer."""
+def _students(files: Sequence[_File], prefix: str, *, alone: bool) -> Iterator[StudentFile]:
+    """Find the owner of each file, and leave out files that are not answers."""
     from_canvas = _canvas_folders(files)
     groups: dict[Student, list[tuple[_File, str]]] = {}
     for file in files:
@@ -193,7 +193,7 @@ def _students(files: Sequence[_File], prefix: str, *, alone: bool) -> Iterator[F
         kept = code or (handed_in if is_asked else [pair for pair in handed_in if _is_archive(pair[0])])
         for file, filename in _one_per_archive(kept):
             path = prefix if alone else "/".join((prefix, *file.parts))
-            yield Found(path, student, filename, file.read)
+            yield StudentFile(path, student, filename, file.read)
 
 
 def _one_per_archive(files: Sequence[tuple[_File, str]]) -> Iterator[tuple[_File, str]]:
@@ -217,7 +217,7 @@ def _one_per_archive(files: Sequence[tuple[_File, str]]) -> Iterator[tuple[_File
         else:
             names = ", ".join("/".join(file.parts[len(archive) :]) for file, _ in latest[:NAMED_FILES])
             more = ", ..." if len(latest) > NAMED_FILES else ""
-            yield _broken((*archive, f"{{{names}{more}}}"), Unreadable("several_files")), archive[-1]
+            yield _unreadable_file((*archive, f"{{{names}{more}}}"), Unreadable("several_files")), archive[-1]
 
 
 def _is_archive(file: _File) -> bool:
@@ -240,7 +240,7 @@ def _canvas_folders(files: Iterable[_File]) -> set[tuple[str, ...]]:
 
 
 def _owner(file: _File, from_canvas: set[tuple[str, ...]]) -> tuple[Student, str, int]:
-    """Return a file's owner, the owner's name for it, and the number of folders and archives above the telling name."""
+    """Return a file's owner, the owner's name for it, and how many folders and archives lie above the owner's."""
     parts = file.parts
     filename = parts[-1]
     for number, part in enumerate(parts):
@@ -255,11 +255,11 @@ def _owner(file: _File, from_canvas: set[tuple[str, ...]]) -> tuple[Student, str
     return Student(str(PurePosixPath(*parts).with_suffix(""))), filename, len(parts)
 
 
-def _told_apart(found: list[Found]) -> list[Found]:
+def _with_unique_paths(files: list[StudentFile]) -> list[StudentFile]:
     """Number the paths that occur twice: archives may contain the same name twice."""
-    seen: Counter[str] = Counter()
-    apart = []
-    for file in found:
-        seen[file.path] += 1
-        apart.append(replace(file, path=f"{file.path} ({seen[file.path]})") if seen[file.path] > 1 else file)
-    return apart
+    counts: Counter[str] = Counter()
+    unique = []
+    for file in files:
+        counts[file.path] += 1
+        unique.append(replace(file, path=f"{file.path} ({counts[file.path]})") if counts[file.path] > 1 else file)
+    return unique

@@ -30,14 +30,14 @@ from grader.shell import (
     Seed,
     check_output,
     check_threshold,
+    find_assignment,
     grading_settings,
     our_failure_is_exit_3,
+    print_seed,
     reading_language,
     reference_store,
-    tell_seed,
+    seed_from,
     usage,
-    wanted_assignment,
-    wanted_seed,
 )
 
 
@@ -67,14 +67,14 @@ def batch_command(
     """Grade a whole course: a folder, files, or an archive.
 
     The archive is the "download all" of Moodle or Canvas. One bad file never stops the rest. All are asked the same
-    numbers, drawn anew each time; the seed printed on standard error has them asked again.
+    numbers, drawn anew each time; --seed with the seed printed on standard error repeats them.
 
     Exit codes: 0 graded, 1 one is below --fail-under, 2 wrong usage, 3 one has no grade (unreadable, or we failed).
     """
     check_threshold(fail_under)
     check_output(output)
-    drawn = wanted_seed(seed)
-    chosen = wanted_assignment(assignment)
+    seed_bytes = seed_from(seed)
+    chosen = find_assignment(assignment)
     language = reading_language(lang, chosen.language)
     settings = grading_settings()
     references = reference_store(settings)
@@ -93,8 +93,8 @@ def batch_command(
         )
         sandbox.start(Kind.READER, Kind.of_class(chosen.keras))
         references.prepare([case.spec() for case in chosen.cases], digest=chosen.digest)
-        grade_one = partial(grade, assignment=chosen, seed=drawn, sandbox=sandbox, references=references)
-        tell_seed(drawn, language)
+        grade_one = partial(grade, assignment=chosen, seed=seed_bytes, sandbox=sandbox, references=references)
+        print_seed(seed_bytes, language)
         done = stack.enter_context(_progress_bar(len(found), language))
         rows = []
         for row in with_equal_code(grade_all(found, chosen, grade_one, slots=sandbox.slots, done=done)):

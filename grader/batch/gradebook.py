@@ -20,7 +20,7 @@ from grader.formats.view import cause_title
 from grader.report.messages import translate
 from grader.report.server_paths import in_one_line
 
-#: Moodle refuses a file without the time of the last change. Empty, it is no time.
+#: Moodle refuses a file without the time of the last change, but accepts an empty one.
 MOODLE_COLUMNS = (
     "Identifier",
     "Full name",
@@ -36,17 +36,17 @@ OWN_COLUMNS = ("Diagnosis", "File", "SHA-256", "Grader version")
 def gradebook(rows: Iterable[Row], assignment: Assignment, language: str) -> GradeBook:
     """Write one line per student, with the best of their files; students without a grade have an empty one."""
     best = best_rows(rows)
-    if best and all(row.found.student.platform == "canvas" for row in best):
+    if best and all(row.file.student.platform == "canvas" for row in best):
         return csv_of(_canvas(best, assignment, language))
     return csv_of([[*MOODLE_COLUMNS, *OWN_COLUMNS], *(_moodle(row, language) for row in best)])
 
 
 def _moodle(row: Row, language: str) -> list[str]:
-    student, report = row.found.student, row.report
+    student, report = row.file.student, row.report
     identifier = f"Participant {student.id}" if student.platform == "moodle" else student.id or ""
     if report is None:
         why = translate(f"batch.{row.problem}", language)
-        return [identifier, in_one_line(student.name), why, "", "", "", why, "", in_one_line(row.found.path), "", ""]
+        return [identifier, in_one_line(student.name), why, "", "", "", why, "", in_one_line(row.file.path), "", ""]
     view = View.of(report, language)
     return [
         identifier,
@@ -57,7 +57,7 @@ def _moodle(row: Row, language: str) -> list[str]:
         "",
         view.feedback(),
         "; ".join(cause_title(diagnosis, language) for diagnosis in view.report["diagnoses"]),
-        in_one_line(row.found.path),
+        in_one_line(row.file.path),
         report.submission.sha256,
         report.receipt.grader_version,
     ]
@@ -69,7 +69,7 @@ def _canvas(rows: Sequence[Row], assignment: Assignment, language: str) -> list[
         [*CANVAS_COLUMNS, assignment.title_in(language)],
         [POINTS_POSSIBLE, *nothing[1:], number(assignment.max_points)],
         *(
-            [in_one_line(row.found.student.name), row.found.student.id or "", *nothing[2:], number(row.points)]
+            [in_one_line(row.file.student.name), row.file.student.id or "", *nothing[2:], number(row.points)]
             for row in rows
         ),
     ]

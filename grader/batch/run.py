@@ -11,7 +11,7 @@ from typing import Any
 
 from grader.assignment import Assignment
 from grader.batch.archives import Unreadable
-from grader.batch.collect import Found
+from grader.batch.collect import StudentFile
 from grader.report.messages import render, translate
 from grader.report.model import Advisory, Output, Report, Status
 from grader.reporting.assembly import internal_error
@@ -19,7 +19,7 @@ from grader.submission import Submission
 
 logger = logging.getLogger(__name__)
 
-# Reports contain megabytes of output: at most this many per slot wait for a slow one before them.
+# Reports contain megabytes of output: at most this many per slot wait for a slow one ahead of them.
 AHEAD = 4
 
 
@@ -27,7 +27,7 @@ AHEAD = 4
 class Row:
     """One file and its result: a report, or the code of the problem that made it unreadable."""
 
-    found: Found
+    file: StudentFile
     report: Report | None
     problem: str | None = None
     # The path of an earlier file with the same code, by another student.
@@ -56,8 +56,8 @@ class Row:
 
     def as_json(self, language: str) -> dict[str, Any]:
         return {
-            "path": self.found.path,
-            "student": asdict(self.found.student),
+            "path": self.file.path,
+            "student": asdict(self.file.student),
             "problem": self.problem,
             "same_code_as": self.same_code_as,
             "held": self.is_held,
@@ -66,21 +66,21 @@ class Row:
 
 
 def grade_all(
-    found: Iterable[Found],
+    files: Iterable[StudentFile],
     assignment: Assignment,
     grade_one: Callable[[Submission], Report],
     *,
     slots: int,
     done: Callable[[], None] = lambda: None,
 ) -> Iterator[Row]:
-    """Yield one row per file, in the order of `found`, whatever is in the files.
+    """Yield one row per file, in the order of `files`, whatever is in the files.
 
     Args:
         grade_one: called in `slots` threads.
         done: called in one of these threads after each file.
     """
 
-    def row(file: Found) -> Row:
+    def row(file: StudentFile) -> Row:
         try:
             return _row(file, assignment, grade_one)
         finally:
@@ -89,19 +89,19 @@ def grade_all(
     with ThreadPoolExecutor(slots, thread_name_prefix="batch") as pool:
         waiting: deque[Future[Row]] = deque()
         try:
-            for file in found:
+            for file in files:
                 waiting.append(pool.submit(row, file))
                 if len(waiting) > AHEAD * slots:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            # Interrupted, or the caller wants no more rows.
+            # Interrupted, or the caller needs no more rows.
             for future in waiting:
                 future.cancel()
 
 
-def _row(file: Found, assignment: Assignment, grade_one: Callable[[Submission], Report]) -> Row:
+def _row(file: StudentFile, assignment: Assignment, grade_one: Callable[[Submission], Report]) -> Row:
     try:
         # One byte more than allowed is enough to know that the file is too large.
         submission = Submission(file.filename, file.read(assignment.upload.upload_bytes + 1))
@@ -128,11 +128,11 @@ def with_equal_code(rows: Iterable[Row]) -> Iterator[Row]:
         else:
             advisories = [*row.report.advisories, Advisory(code="plagiarism")]
             report = row.report.model_copy(update={"advisories": advisories}).sealed()
-            yield replace(row, report=report, same_code_as=first.found.path)
+            yield replace(row, report=report, same_code_as=first.file.path)
 
 
 def best_rows(rows: Iterable[Row]) -> list[Row]:
-    """Return one row per student, the one with the most points, the first of equals. In the order of the students."""
+    """Return one row per student, in the order of the students: the one with the most points, or the first of them."""
     best: dict[tuple[str | None, str], Row] = {}
     for row in rows:
         key = _student_of(row)
@@ -143,8 +143,8 @@ def best_rows(rows: Iterable[Row]) -> list[Row]:
 
 def _student_of(row: Row) -> tuple[str | None, str]:
     """Identify a row's student. Without a platform, nobody knows that two files belong to the same person."""
-    student = row.found.student
-    return (student.platform, student.id) if student.id else (None, row.found.path)
+    student = row.file.student
+    return (student.platform, student.id) if student.id else (None, row.file.path)
 
 
 def _rank(row: Row) -> float:

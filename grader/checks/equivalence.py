@@ -51,7 +51,7 @@ def equivalence(evidence: Evidence) -> Verdict:
         return Verdict.failed(Finding.of("only_form_differs", form), details, earned=earned)
     parts = evidence.execution.parts
     if (parts is None or not parts.roles) and repeats_itself(evidence.execution):
-        found = _found(parts.found if parts else [], answer.output)
+        found = _weights_found(parts.found if parts else [], answer.output)
         return Verdict.failed(Finding.of("parts_not_found", found), {"roles_from": None})
     if not comparison.same_shape:
         params = {"actual": answer.output.shape, "expected": [case.batch, case.timesteps, case.units]}
@@ -106,7 +106,7 @@ def _joined(shape: Sequence[int], case: CaseEntry) -> str:
     return "cut"
 
 
-def _found(weights: list[str], output: CaseOutput) -> Params:
+def _weights_found(weights: list[str], output: CaseOutput) -> Params:
     """List the weights that the model has; a layer that was never called has a path and no shape."""
     if weights and all(weight.endswith(NO_SHAPE) for weight in weights):
         return {"found": [weight.removesuffix(NO_SHAPE) for weight in weights], "variant": "unbuilt"}

@@ -27,7 +27,7 @@ def generalisation(evidence: Evidence) -> Verdict:
         return _at_the_edges(evidence, categories)
     details = {"categories": categories}
     if evidence.understanding.right_numbers(evidence.exercise):
-        # The form was reported before: only wrong numbers are another mistake.
+        # The form has been reported already: only wrong numbers would be another mistake.
         different = [case for case in hidden if not evidence.understanding.right_numbers(case.id)]
         if not different and evidence.understanding.right_parts == frozenset(PARTS):
             return Verdict.failed(Finding.of("same_form_on_hidden_cases"), details)
@@ -47,12 +47,12 @@ def generalisation(evidence: Evidence) -> Verdict:
 
 def _at_the_edges(evidence: Evidence, categories: dict[str, bool]) -> Verdict:
     """Judge answers to zeros, very large numbers, one row and one step, where all else is right."""
-    # A model that is right only while it is fresh has its own mistake, and was not fresh any more.
+    # A model that is right only while fresh has a mistake of its own, and is no longer fresh here.
     asked = () if evidence.execution.fresh_only else evidence.execution.edges
     wrong = [
         (case, answer)
         for case, answer in asked
-        if answer is None or not answer.compared(case, evidence.assignment.tolerance).close
+        if answer is None or not answer.compare(case, evidence.assignment.tolerance).close
     ]
     if not wrong:
         return Verdict.passed(categories=categories)

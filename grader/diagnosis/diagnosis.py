@@ -17,7 +17,7 @@ from grader.assignment import TASK2, CaseEntry, CheckId
 from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.exceptions import exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
-from grader.diagnosis.mistakes import explained
+from grader.diagnosis.mistakes import known_mistakes
 from grader.diagnosis.outcomes import ending_problem, hard_coded_size, size_that_works, structural_problem
 from grader.diagnosis.reaching import NEVER_NEEDED, behind, reached_for
 from grader.diagnosis.returned import default_as_width, output_problem, steps_problem
@@ -81,7 +81,7 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         return
     problem = structural_problem(execution, reading)
     odd_call = any(homoglyph.looks_like == "call" for homoglyph in reading.homoglyphs)
-    # A layer is stopped by something else, which is said first.
+    # A layer is stopped by something else, which is reported first.
     is_layer = problem is not None and problem.params.get("variant") == "layer_stopped"
     if problem is not None and not is_layer and not (problem.code == "no_call_method" and odd_call):
         yield Diagnosis.exact(problem)
@@ -112,7 +112,7 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         return
     comparison = evidence.comparison(exercise.id)
     if reading.homoglyphs and not comparison.close:
-        return  # the name took something else than was meant: every other sign follows from that
+        return  # the name stands for something unintended: every other sign follows from that
     if answer.output.global_name is not None and not comparison.close:
         yield Diagnosis.exact(Finding.of("returns_global", name=answer.output.global_name))
     expected = exercise.batch, exercise.timesteps, exercise.units
@@ -125,7 +125,9 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         supported = right or understanding.explanation is not None or problem.code not in GUESSED_FROM_SHAPE
         yield Diagnosis.exact(problem) if supported else Diagnosis.likely(problem)
         lacking = steps_problem(understanding.form)
-        if lacking is not None and lacking.code not in (problem.code, "returns_last_only"):
+        # A loop over another axis lacks its steps for that reason.
+        is_said = str(problem.params.get("variant")).startswith("loop_")
+        if lacking is not None and not is_said and lacking.code not in (problem.code, "returns_last_only"):
             yield Diagnosis.exact(lacking)
     if right:
         yield from _beyond_the_exercise(judgement)
@@ -133,7 +135,7 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     if wrong_input := misfed(execution, reading):
         yield Diagnosis.exact(wrong_input)
     if comparison.same_shape:
-        yield from explained(evidence)
+        yield from known_mistakes(evidence)
     counted = (
         other_number_of_weights(answer.output, exercise.timesteps)
         or late_lambda(execution, reading)
@@ -145,7 +147,7 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     for line in reading.result_files[:1]:
         yield Diagnosis.likely(Finding.of("forged_result", line=line))
     from_numbers = comparison.same_shape and understanding.explanation is None
-    rest = list(_from_numbers(evidence) if from_numbers else explained(evidence))
+    rest = list(_from_numbers(evidence) if from_numbers else known_mistakes(evidence))
     if understanding.explanation and understanding.explanation.after_start:
         # Only the state that a call begins with changes.
         begun = list(_from_calls(evidence)) or [Diagnosis.likely(Finding.of("state_init_random"))]
@@ -166,7 +168,7 @@ def _follows(raised: Raised, problem: Finding | None, reading: Reading) -> bool:
     """Return whether an exception is a consequence of a reported problem.
 
     If something is wrong with the class itself, Keras fails on it outside the student's lines. A name with a foreign
-    letter is a name that does not exist, or one that keeps what its twin is asked for.
+    letter does not exist, or holds the value that its look-alike is asked for.
     """
     odd = {name for homoglyph in reading.homoglyphs for name in (homoglyph.name, homoglyph.looks_like)}
     if any(f"'{name}'" in raised.message for name in odd):
@@ -195,7 +197,7 @@ def _beyond_the_exercise(judgement: Judgement) -> Iterator[Diagnosis]:
     wrong = [case for case in evidence.assignment.cases[1:] if not evidence.understanding.right_numbers(case.id)]
     if problem := hard_coded_size(evidence, wrong):
         yield Diagnosis.exact(problem)
-    yield from explained(evidence)
+    yield from known_mistakes(evidence)
     verdict = judgement.verdicts.get("statelessness")
     if verdict is not None and verdict.code in ("state_kept_between_calls", "differs_on_second_call"):
         yield Diagnosis.likely(Finding.of("state_kept_between_calls"))

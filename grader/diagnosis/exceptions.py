@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from grader.diagnosis.missing_names import UNKNOWN_NAME, behind_missing_module
-from grader.diagnosis.near_names import meant, meant_attribute, without_self
+from grader.diagnosis.near_names import guess_attribute, guess_name, without_self
 from grader.execution.reading import Reading
 from grader.report.finding import Finding, Params
 from grader.report.server_paths import clean_message, in_brief
@@ -42,8 +42,8 @@ NOT_INDENTED = re.compile(r"^[^\s#)\]}]", re.MULTILINE)
 NO_ATTRIBUTE = re.compile(r"'?([\w.]*)'? (?:object )?has no attribute '(\w+)'")
 #: Types of objects that students ask for attributes of other objects -> the matching advice.
 OTHER_OBJECTS = {"int": "number", "float": "number", "NoneType": "none", "list": "list", "tuple": "list"}
-# A method and its class, where it gets more arguments than it has parameters. A function in a method is none; Keras
-# binds the arguments of `call` without naming it.
+# A method and its class, when it gets more arguments than it has parameters. A function inside a method does not match;
+# Keras binds the arguments of `call` without naming it.
 TOO_MANY = re.compile(
     r"\b(?:(\w+)\.)?(?<!<locals>\.)(\w+)\(\) takes \d+ positional arguments? but|(too many positional arguments)$"
 )
@@ -82,7 +82,7 @@ VARIANTS = {
         "reshape": r"Input to reshape is|cannot reshape array",
         "axes": r"transpose expects a vector|axes don't match|perm\b",
         "shapes": r"shapes?\b|size-incompatible|dimension|expected (?:min_|max_)?ndim|core dimension|broadcast|rank\b"
-        r"|must match|incompatible with the layer",
+        r"|ndims\b|must match|incompatible with the layer",
     }.items()
 }
 INDENTATION = re.compile(r"unindent|expected an indented block|unexpected indent")
@@ -213,7 +213,7 @@ def _name_variant(message: str, kinds: set[str], source: str) -> Params:
     found = UNKNOWN_NAME.search(message)
     if found is None:
         return {}
-    return {"variant": "self"} if found[1] == "self" else meant(found[1], source)
+    return {"variant": "self"} if found[1] == "self" else guess_name(found[1], source)
 
 
 def _attribute_variant(message: str, source: str) -> Params:
@@ -225,4 +225,4 @@ def _attribute_variant(message: str, source: str) -> Params:
         return {"variant": "tensor"}
     if owner in OTHER_OBJECTS:
         return {"variant": OTHER_OBJECTS[owner]}
-    return meant_attribute(found[1], found[2], source)
+    return guess_attribute(found[1], found[2], source)

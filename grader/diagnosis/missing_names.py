@@ -40,7 +40,7 @@ def behind_missing_name(raised: Raised, execution: Execution) -> Finding | None:
 
 
 def behind_missing_module(failed: StatementFailed | Raised, name: str | None = None) -> Finding | None:
-    """Say what is missing when an import fails for want of a module.
+    """Name the cause when an import fails because a module is missing.
 
     Args:
         name: the name that the import would define.
@@ -73,7 +73,7 @@ def behind_failure(failed: StatementFailed, execution: Execution, name: str | No
 
 
 def follows_from_another(failed: StatementFailed, execution: Execution) -> bool:
-    """Return whether a statement failed for want of a name that an earlier, failed statement would define."""
+    """Return whether a statement failed because it lacks a name that an earlier, failed statement would define."""
     missing = UNKNOWN_NAME.search(failed.message)
     return missing is not None and _bringer(missing[1], execution, failed.line) is not None
 

@@ -16,6 +16,8 @@ from reference.misconceptions import Mistake
 
 #: Name of a mistake -> variant of its code.
 VARIANTS = {
+    "from the second step on, first zeros": "late",
+    "zeros for the last step": "last",
     "last step everywhere": "everywhere",
     "first step everywhere": "answer",
     "units backwards": "units",
@@ -46,7 +48,7 @@ VARIANTS = {
 }
 
 
-def explained(evidence: Evidence) -> Iterator[Diagnosis]:
+def known_mistakes(evidence: Evidence) -> Iterator[Diagnosis]:
     """Name the mistakes that give the numbers."""
     found = evidence.understanding.explanation
     if found is None:
@@ -59,7 +61,7 @@ def explained(evidence: Evidence) -> Iterator[Diagnosis]:
         if code in ("recurrent_missing", "x_not_used") and parts is not None and parts.misfed:
             continue  # the layer is there, and gets something else
         mistakes = [mistake for mistake in found.mistakes if mistake.code == code]
-        params = _merged([dict(mistake.params) for mistake in mistakes])
+        params = _combine([dict(mistake.params) for mistake in mistakes])
         if code in ("gate_layers_mixed", "recurrent_missing", "x_not_used") and (unused := unused_layers(execution)):
             params["unused"] = unused
         told = variant_of(mistakes) or _variant(code, params, evidence.reading)
@@ -74,7 +76,7 @@ def explained(evidence: Evidence) -> Iterator[Diagnosis]:
         )
 
 
-def _merged(params: Sequence[Params]) -> Params:
+def _combine(params: Sequence[Params]) -> Params:
     """Combine the parameters of two mistakes with one name: all their gates, and the parameters they share."""
     first, *others = params
     merged: Params = {}

@@ -37,7 +37,7 @@ MOST_WORDS = 5000
 
 
 class _Block(NamedTuple):
-    """A class or a function; `owner` is the class that a method is one of."""
+    """A class or a function; `owner` is the class of a method."""
 
     name: str
     owner: str | None
@@ -52,7 +52,7 @@ class _Block(NamedTuple):
         return self.owner is not None and not self.is_class
 
 
-def meant(name: str, source: str) -> Params:
+def guess_name(name: str, source: str) -> Params:
     """Guess what a missing name stands for: `variant`, and `similar`, the name that exists."""
     own = set(SET_ON_SELF.findall(source))
     if name in own:
@@ -64,8 +64,8 @@ def meant(name: str, source: str) -> Params:
     return {}
 
 
-def meant_attribute(owner: str, name: str, source: str) -> Params:
-    """Guess a missing attribute of an object, as `meant` does for names.
+def guess_attribute(owner: str, name: str, source: str) -> Params:
+    """Guess a missing attribute of an object, as `guess_name` does for names.
 
     Args:
         owner: name of its class, or of the module.
@@ -99,7 +99,7 @@ def without_self(source: str, *, method: str = "", owner: str | None = None, at:
     if at is not None:
         found = [block for block in around if block.is_method][-1:]
     else:
-        # Of two versions, the last one is the one that ran.
+        # The last of several versions is the one that ran.
         last = {(block.owner, block.name): block for block in every if block.is_method and block.name == method}
         found = [block for block in last.values() if owner in (None, block.owner)]
     for block in found:

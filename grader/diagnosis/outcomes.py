@@ -147,7 +147,7 @@ def hard_coded_size(evidence: Evidence, wrong: Sequence[CaseEntry]) -> Finding |
     """Find the exercise's size that an answer keeps, when it is right on the exercise's shape and wrong on another."""
     execution, reading, form = evidence.execution, evidence.reading, evidence.understanding.form
     exercise = evidence.assignment.cases[0]
-    if form is not None and not form.is_whole:
+    if form is not None and not form.is_complete:
         return None  # the loop counts something other than steps, wherever that ends
     for case in wrong:
         answer = execution.answers.get(case.id)

@@ -24,8 +24,8 @@ NEVER_NEEDED = frozenset({"frame_walk", "gc_reference"})
 OF_THE_GRADER = frozenset({"result_pipe", "grader_module"})
 #: Keras' own recurrent code, written into the submission. The teacher decides who may copy it.
 COPIED = "copied_source"
-# Logging reads a caller's name and line, and helpers that print a variable's name read the caller's variables. It is
-# different to look into frames further up, or at objects that only the grader has.
+# Logging reads a caller's name and line, and helpers that print a variable's name read the caller's variables. Looking
+# into frames further up, or at objects that only the grader has, is different.
 INTO_FRAMES = re.compile(r"\bf_(?:locals|globals)\b")
 FURTHER_UP = re.compile(
     r"\bf_back\s*\.\s*f_back\b|\b(\w+)\s*=\s*\1\.f_back\b|\b_getframe\(\s*[2-9]|['\"](?:f_back|self)['\"]"
@@ -80,7 +80,7 @@ def attacks(execution: Execution, source: str, in_notebook: Sequence[Reach] = ()
 
     Args:
         source: the submission's code. A reach may be honest; the code shows its purpose.
-        in_notebook: what was reached for in the notebook's own run.
+        in_notebook: the reaches of the notebook's own run.
     """
     reaches = [*(reach for reach, _ in execution.reaches), *in_notebook]
     if execution.forged:
@@ -90,9 +90,9 @@ def attacks(execution: Execution, source: str, in_notebook: Sequence[Reach] = ()
         yield _attack("frames", walked)
     for variant, code in (("pipe", "result_pipe"), ("modules", "grader_module"), ("memory", "gc_reference")):
         found = [reach for reach in reaches if reach.code == code]
-        meant = next((reach for reach in found if _means_us(reach, source)), None)
-        if meant is not None:
-            yield _attack(variant, meant)
+        aimed = next((reach for reach in found if _means_us(reach, source)), None)
+        if aimed is not None:
+            yield _attack(variant, aimed)
     closure = INTO_CLOSURES.search(source)
     if closure is not None and OUR_OBJECTS.search(source):
         yield _attack("memory", Reach(event="reach", code="gc_reference", what=closure[0], line=_line(source, closure)))

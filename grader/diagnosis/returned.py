@@ -106,6 +106,9 @@ def _shape_problem(
         return lacking
     if code := known.get(shape):
         return Finding.of(code)
+    # Steps of shape (batch, 1, units), joined along the batch.
+    if shape == (batch * timesteps, 1, units):
+        return Finding.of("concat_not_stack")
     if 1 in shape and sorted(n for n in shape if n != 1) == sorted(expected):
         return Finding.of("extra_axis")
     if form is not None and form.place is None and (cut := form.layout.cut) is not None:
@@ -128,12 +131,12 @@ def _shape_problem(
 
 def steps_problem(form: Form | None) -> Finding | None:
     """Name the steps that an answer lacks, if its other numbers are understood."""
-    if form is None or form.is_whole:
+    if form is None or form.is_complete:
         return None
     if form.layout.steps.code == "first_step" and form.place is not None:
         return None  # a list of steps contains the first one, whatever else is in it
-    if form.taken is not None:
-        first, stride = form.taken
+    if form.loop is not None:
+        first, stride = form.loop
         if stride == 1:
             return Finding.of("missing_step", variant="late_steps", skipped=first)
         return Finding.of("step_two", variant="stride", stride=stride, first_step=first)

@@ -30,15 +30,15 @@ class Understanding:
     """The meaning of a run's numbers.
 
     Args:
-        comparisons: of the answers as they are, by case.
+        comparisons: case id -> the comparison of the answer as it is.
         gradients: None where there are none, or where those of a right answer came without numbers.
         backpropagation: the comparison of a right answer's gradients.
         form: the form of answers that are not one tensor of the right shape; None: they cannot be read.
         as_read: the comparisons of the available numbers, read in that form.
         explanation: the known mistakes that give the numbers of a wrong answer.
         right_parts: the parts of a wrong answer to the exercise's own case that are still right.
-        by_probes: of an unexplained one, what the probes show of its parts.
-        repair: of unexplained answers, as `grader.numerics.repairs.repair` returns it.
+        by_probes: evidence from the probes about the parts of an unexplained answer.
+        repair: the repair of unexplained answers, as `grader.numerics.repairs.repair` returns it.
     """
 
     comparisons: Mapping[str, Comparison]
@@ -57,29 +57,29 @@ class Understanding:
 
 
 def understand(execution: Execution, table_of: Callable[[Case], Table], tolerance: Tolerance) -> Understanding:
-    """Compare the numbers, and explain those that are wrong and the student's own."""
+    """Compare the numbers, and explain the wrong ones that the student's own code computed."""
     cases = execution.cases
     comparisons = {
-        case.spec.id: answer.compared(case, tolerance) if (answer := execution.answers.get(case.spec.id)) else NO_ANSWER
+        case.spec.id: answer.compare(case, tolerance) if (answer := execution.answers.get(case.spec.id)) else NO_ANSWER
         for case in cases
     }
-    gradients, backpropagation = _judged(execution, cases, comparisons, tolerance)
+    gradients, backpropagation = _judge_gradients(execution, cases, comparisons, tolerance)
     answers = {id: answer for id, answer in execution.answers.items() if answer.arrays}
     if execution.depends_on_built_in or all(comparisons[id].close for id in answers):
         return Understanding(comparisons, gradients, backpropagation)
     answered = [case for case in cases if case.spec.id in answers]
     form, explanation = _right_form(answers, cases[0], tolerance), None
-    if form is None or not all(_compared(form, answers, case, tolerance).close for case in answered):
+    if form is None or not all(_compare(form, answers, case, tolerance).close for case in answered):
         explanation = _explanation(execution, gradients, answers, cases, table_of, form)
         form = form or _form(explanation, answers, cases)
     if form is None:
         return Understanding(comparisons, gradients, backpropagation, None, explanation=explanation)
     numbers = {case.spec.id: array for case in answered if (array := _read(form, answers, case)) is not None}
-    as_read = {case.spec.id: _compared(form, answers, case, tolerance) for case in answered}
+    as_read = {case.spec.id: _compare(form, answers, case, tolerance) for case in answered}
     exercise, twin = cases[0].spec.id, execution.twin
     right_parts: frozenset[str] = frozenset()
     by_probes = None
-    # Published numbers show nothing that numbers which nobody knows do not show as well.
+    # Published numbers show nothing that secret numbers do not show as well.
     if comparisons[exercise].close or exercise not in numbers:
         pass
     elif as_read[exercise].close:
@@ -90,7 +90,7 @@ def understand(execution: Execution, table_of: Callable[[Case], Table], toleranc
         by_probes = _parts_by_probes(execution, form, numbers[exercise])
         right_parts = by_probes.right
     # Repairs are only searched for in wrong answers.
-    is_open = explanation is None and form.is_whole and not any(each.close for each in as_read.values())
+    is_open = explanation is None and form.is_complete and not any(each.close for each in as_read.values())
     return Understanding(
         comparisons,
         gradients,
@@ -112,7 +112,7 @@ def repeats_itself(execution: Execution) -> bool:
     )
 
 
-def _judged(
+def _judge_gradients(
     execution: Execution, cases: Sequence[Case], comparisons: Mapping[str, Comparison], tolerance: Tolerance
 ) -> tuple[Gradients | None, Backpropagation | None]:
     """Return the gradients, and their comparison if the answer they were taken of is right.
@@ -126,7 +126,7 @@ def _judged(
     again = execution.repeats.get(case.spec.id)
     # The model that the gradients were taken of is not the fresh one that cured the case.
     right = comparisons[case.spec.id].close and case.spec.id not in execution.cured
-    if not (right and (again is None or again.compared(case, tolerance).close)):
+    if not (right and (again is None or again.compare(case, tolerance).close)):
         return event, None
     arrays = execution.gradient_arrays
     return (event, judge(case, arrays)) if arrays else (None, None)
@@ -138,20 +138,20 @@ def _right_form(answers: Mapping[str, Answer], exercise: Case, tolerance: Tolera
         return None
     forms = [form for form, _ in forms_of(answers[exercise.spec.id].content, exercise.expected.shape)]
     # If there is a whole sequence, a single step beside it is not the answer.
-    forms = [form for form in forms if form.is_whole] or sorted(forms, key=lambda form: bool(form.wrong))
-    return next((form for form in forms if _compared(form, answers, exercise, tolerance).close), None)
+    forms = [form for form in forms if form.is_complete] or sorted(forms, key=lambda form: bool(form.wrong))
+    return next((form for form in forms if _compare(form, answers, exercise, tolerance).close), None)
 
 
 def _read(form: Form, answers: Mapping[str, Answer], case: Case) -> Array | None:
     return form.read(answers[case.spec.id].content, case.expected.shape)
 
 
-def _compared(form: Form, answers: Mapping[str, Answer], case: Case, tolerance: Tolerance) -> Comparison:
+def _compare(form: Form, answers: Mapping[str, Answer], case: Case, tolerance: Tolerance) -> Comparison:
     """Compare the available numbers: where an answer of this form has none, nothing differs."""
     answer, read = answers[case.spec.id], _read(form, answers, case)
     if read is None:
         return Comparison(close=False, same_shape=False, shape=None)
-    filled = np.where(form.known(answer.content, case.expected.shape), read, case.expected)
+    filled = np.where(form.mask(answer.content, case.expected.shape), read, case.expected)
     # A type with few digits is a matter of form too.
     rounding = 1.01 * ROUNDING.get(answer.output.dtype or "", 0.0)
     return compare(filled, case.expected, atol=tolerance.atol, rtol=tolerance.rtol + rounding)
@@ -184,13 +184,13 @@ def _form(explanation: Explanation | None, answers: Mapping[str, Answer], cases:
         return explanation.form
     contents: dict[str, Content] = {id: answer.content for id, answer in answers.items()}
     forms = (reading.form for reading in readings(contents, {case.spec.id: case.expected.shape for case in cases}))
-    return next((form for form in forms if form.is_whole and form.is_plain), None)
+    return next((form for form in forms if form.is_complete and form.is_plain), None)
 
 
 def _parts_by_probes(execution: Execution, form: Form, answer: Array) -> PartsJudgement:
-    """Return what the probes show of the parts of an answer."""
+    """Return the evidence of the probes about the parts of an answer."""
     # An answer that is constant, or changes at every call, earns nothing, whatever the probes say.
-    if not form.is_whole or not np.ptp(answer) or not repeats_itself(execution):
+    if not form.is_complete or not np.ptp(answer) or not repeats_itself(execution):
         return PartsJudgement()
     read = {
         case.spec.id: form.read(answer.content, case.expected.shape)

@@ -29,7 +29,7 @@ def other_cell(parts: Parts | None, reading: Reading, exercise: CaseEntry) -> Fi
     """Recognise a model that has the weights of another cell: for x and for h of one, two or three gates."""
     if len({part.gate for part in reading.parts if part.part == "sum" and part.gate}) == len(GATES):
         return None  # the source has four sums: one of them has no weights
-    # Layers that are never called, and weights of several gates, are other cells only at first sight.
+    # Layers that are never called, and weights of several gates, only look like another cell.
     if parts is None or parts.misshapen or any(NO_SHAPE in each or STACKED.search(each) for each in parts.found):
         return None
     of_x, of_h = _weights_of(parts, exercise)
@@ -49,6 +49,13 @@ def _weights_of(parts: Parts, exercise: CaseEntry) -> tuple[list[tuple[str, int]
     return found[exercise.features], found[exercise.units]
 
 
+def _gates_of_joined(parts: Parts, exercise: CaseEntry) -> int:
+    """Return for how many gates there are weights that take x and h joined."""
+    matrices = (match.groups() for weight in parts.found if (match := MATRIX.fullmatch(weight)))
+    rows = exercise.features + exercise.units
+    return sum(int(columns) // exercise.units for _, height, columns in matrices if int(height) == rows)
+
+
 def other_number_of_weights(output: CaseOutput, timesteps: int) -> Finding | None:
     """Name the mistake behind more or fewer weights than one cell needs."""
     if output.kernels >= 4 * timesteps:
@@ -64,7 +71,12 @@ def without_weights(execution: Execution, exercise: CaseEntry) -> Diagnosis | No
 
     A finding about the answer itself says more: the loop was not entered, or the cell is made anew.
     """
-    if execution.parts is None or not execution.parts.without_weights:
+    if execution.parts is None:
+        return None
+    unused = unused_layers(execution)
+    if unused and 0 < _gates_of_joined(execution.parts, exercise) < len(GATES):
+        return Diagnosis.likely(Finding.of("gate_weights_missing", unused=unused, variant="joined"))
+    if not execution.parts.without_weights:
         return None
     params: Params = {array: list(gates) for array, gates in execution.parts.without_weights.items()}
     if not execution.parts.found and all(len(gates) == len(GATES) for gates in params.values()):

@@ -43,7 +43,7 @@ class Answer:
         """Return all of its numbers; an empty list if it holds none."""
         return [self.array] if self.array is not None else [items.array for items in self.inside]
 
-    def compared(self, case: Case, tolerance: Tolerance) -> Comparison:
+    def compare(self, case: Case, tolerance: Tolerance) -> Comparison:
         """Compare it, as it is, with the right answer to a case."""
         if self.array is None:
             return NO_ANSWER

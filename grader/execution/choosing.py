@@ -63,7 +63,8 @@ def _dropped_from(case: Case, contents: Sequence[Content]) -> int | None:
     expected = case.expected
     whole = [
         next(
-            (read for form, read in forms_of(content, expected.shape) if form.is_whole), np.full_like(expected, np.nan)
+            (read for form, read in forms_of(content, expected.shape) if form.is_complete),
+            np.full_like(expected, np.nan),
         )
         for content in contents
     ]
@@ -81,7 +82,7 @@ def _distance(content: Content, expected: Array) -> float:
     """Return the distance of an answer from the right one, in the form in which it is nearest."""
     with np.errstate(invalid="ignore", over="ignore"):
         errors = [
-            float(np.abs(read - expected)[form.known(content, expected.shape)].max())
+            float(np.abs(read - expected)[form.mask(content, expected.shape)].max())
             for form, read in forms_of(content, expected.shape)
         ]
     return min((error for error in errors if np.isfinite(error)), default=np.inf)

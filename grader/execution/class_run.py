@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 
 from grader.errors import RunnerOutputForged, RunnerOutputInvalid
 from grader.execution.answers import Answer, items_of
-from grader.execution.questions import Questions, Told
+from grader.execution.questions import EventArrays, Questions
 from grader.sandbox import Outcome, protocol
 from grader.sandbox.events import CaseOutput, ClassFound, Constructed, Event, Parts, Raised, Trial
 from reference import Case
@@ -18,13 +18,13 @@ T = TypeVar("T", bound=Event)
 
 @dataclass(frozen=True)
 class ClassRun:
-    """The events of one child that ran the class. Names of questions are ids of cases in here."""
+    """The events of one child that ran the class. Questions are named by the ids of their cases here."""
 
     outcome: Outcome
     complete: bool = False
     garbled: str | None = None
     forged: bool = False  # garbled by somebody who knew the form
-    events: tuple[Told, ...] = ()
+    events: tuple[EventArrays, ...] = ()
     answers: Mapping[str, Answer] = field(default_factory=dict)
     repeats: Mapping[str, Answer] = field(default_factory=dict)
     others: tuple[tuple[Case, Answer], ...] = ()
@@ -42,8 +42,8 @@ class ClassRun:
         try:
             said, complete = protocol.decode_events(outcome.result, ended_by_itself=by_itself)
             events = questions.by_case(said)
-            answers = dict(_answers(events, call=0, asked=questions.all_cases))
-            repeats = dict(_answers(events, call=1, asked=questions.cases))
+            answers = dict(_answers(events, call=0, cases=questions.all_cases))
+            repeats = dict(_answers(events, call=1, cases=questions.cases))
             if complete:
                 _refuse_silence(events, questions)
         except RunnerOutputInvalid as exc:
@@ -82,10 +82,10 @@ class ClassRun:
         return next(((event, arrays) for event, arrays in self.events if isinstance(event, Trial)), None)
 
 
-def _answers(events: Iterable[Told], *, call: int, asked: Sequence[Case]) -> Iterable[tuple[str, Answer]]:
+def _answers(events: Iterable[EventArrays], *, call: int, cases: Sequence[Case]) -> Iterable[tuple[str, Answer]]:
     """Check the answers' cases. Raises: RunnerOutputForged: a case was not asked, or was answered too often."""
     # A case is answered twice only when a fresh model replaces a reused one.
-    may_answer = {case.spec.id: True for case in asked}
+    may_answer = {case.spec.id: True for case in cases}
     for event, arrays in events:
         if isinstance(event, CaseOutput) and event.call == call:
             if not may_answer.get(event.case, False):
@@ -94,9 +94,9 @@ def _answers(events: Iterable[Told], *, call: int, asked: Sequence[Case]) -> Ite
             yield event.case, Answer(event, arrays.get("output"), items_of(arrays, event.inside))
 
 
-def _refuse_silence(events: Sequence[Told], questions: Questions) -> None:
+def _refuse_silence(events: Sequence[EventArrays], questions: Questions) -> None:
     """Check that answers came. Raises: RunnerOutputForged: a question that the driver never skips has none."""
-    told = {event.case for event, _ in events if isinstance(event, CaseOutput | Raised)}
+    answered = {event.case for event, _ in events if isinstance(event, CaseOutput | Raised)}
     kinds = {type(event): event for event, _ in events}
     found, parts = kinds.get(ClassFound), kinds.get(Parts)
     # Where it is unknown which weight is which, answers wait for a trial.
@@ -104,7 +104,7 @@ def _refuse_silence(events: Sequence[Told], questions: Questions) -> None:
         return
     must = questions.of_the_main_model() if Constructed in kinds else []
     if found is not None and found.is_class:
-        must.append(next(question for question in questions.asked if question.main))
+        must.append(next(question for question in questions.in_order if question.main))
     for question in must:
-        if question.case.spec.id not in told:
+        if question.case.spec.id not in answered:
             raise RunnerOutputForged("the box said that it had ended before it was asked everything")

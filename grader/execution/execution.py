@@ -1,4 +1,4 @@
-"""The course of a submission's run under one generation of Keras, without any judgement on it."""
+"""The record of a submission's run under one generation of Keras, without any judgement."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Roles:
 
 @dataclass(frozen=True)
 class Execution:
-    """The events of one child, and what later children added where these left a doubt."""
+    """The events of one child, and what later children added where these left doubts."""
 
     generation: str
     outcome: Outcome
@@ -117,7 +117,7 @@ class Execution:
         """Collect the events of one child by kind.
 
         Args:
-            answers: those of later children in place of the child's own.
+            answers: the child's own, or those of later children in their place.
         """
         done = run.select(Done)
         measured = next(((event, arrays) for event, arrays in run.events if isinstance(event, Gradients)), None)
@@ -154,7 +154,7 @@ class Execution:
 
     @property
     def roles_from(self) -> Literal["names", "numbers"] | None:
-        """Return what told which weight is which."""
+        """Return the kind of evidence that tells which weight is which."""
         if self.roles.candidate is not None:
             return "numbers" if self.roles.proven else None
         return self.parts.evidence if self.parts else None
@@ -177,7 +177,7 @@ class Execution:
             return ()
         return tuple(failed for failed in self.statements_failed if failed.type in NOT_IN_MODULE)
 
-    def came(self) -> tuple[bool, bool, bool, int]:
+    def progress(self) -> tuple[bool, bool, bool, int]:
         """Return how far the run got: to a class, a model, known weights, and the number of answers."""
         return (
             self.class_found is not None and self.class_found.found,

@@ -26,9 +26,9 @@ from reference import Case, draw, has_table, probes, random_for, search_case
 from reference.edges import edge_cases
 
 SIZES = ("batch", "timesteps", "features", "units")
-# The exercise's twin has no more: each costs a right answer a millisecond.
+# Most steps of the exercise's twin: each costs a right answer a millisecond.
 MOST_STEPS = 6
-Told = tuple[Any, Arrays]
+EventArrays = tuple[Any, Arrays]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,15 +87,15 @@ class Questions:
     """All questions of one run.
 
     Args:
-        asked: in the order of asking.
+        in_order: the questions in the order in which they are asked.
         probes: asked afterwards, for partial points.
         cases: the cases that answers are compared with, the assignment's own first and in its order.
-        others: those of other numbers, which may come between two equal questions.
-        edges: those of `reference.edges`.
+        others: cases with other numbers, which may come between two equal questions.
+        edges: the cases of `reference.edges`.
         factors: names of the questions that gradients may be taken of -> the factors of the answer.
     """
 
-    asked: tuple[Question, ...]
+    in_order: tuple[Question, ...]
     cases: tuple[Case, ...]
     others: tuple[Case, ...] = ()
     edges: tuple[Case, ...] = ()
@@ -109,18 +109,18 @@ class Questions:
 
     def of_the_main_model(self) -> list[Question]:
         """Return the questions that are asked even if others fail."""
-        main = next(question for question in self.asked if question.main)
-        return [question for question in self.asked if not question.follows and _model(question) == _model(main)]
+        main = next(question for question in self.in_order if question.main)
+        return [question for question in self.in_order if not question.follows and _model(question) == _model(main)]
 
     def arrays(self) -> Arrays:
         found: Arrays = {}
-        for question in (*self.asked, *self.probes):
+        for question in (*self.in_order, *self.probes):
             found |= question.arrays()
             if question.equal:
                 found[f"{question.name}/factors"] = recognition.factors(question.case)
         return found | {f"{name}/factors": array for name, array in self.factors.items()}
 
-    def by_case(self, events: Sequence[Told]) -> list[Told]:
+    def by_case(self, events: Sequence[EventArrays]) -> list[EventArrays]:
         """Replace names of questions in events by ids of cases, and put the events of cases in the cases' order.
 
         The arrays of gradients get their ``factors``, without which they prove nothing.
@@ -128,15 +128,17 @@ class Questions:
         Raises:
             RunnerOutputForged: an event names an unknown question.
         """
-        named = {question.name: question for question in (*self.asked, *self.probes)}
-        told = [(_named(event, named), self._with_factors(event, arrays)) for event, arrays in events]
+        by_name = {question.name: question for question in (*self.in_order, *self.probes)}
+        renamed = [(_with_case_id(event, by_name), self._with_factors(event, arrays)) for event, arrays in events]
         order = {case.spec.id: index for index, case in enumerate(self.all_cases)}
         for kind in (CaseOutput, Raised):
-            places = [index for index, (event, _) in enumerate(told) if isinstance(event, kind)]
-            of_cases = sorted((told[index] for index in places), key=lambda each: order.get(each[0].case, len(order)))
+            places = [index for index, (event, _) in enumerate(renamed) if isinstance(event, kind)]
+            of_cases = sorted(
+                (renamed[index] for index in places), key=lambda each: order.get(each[0].case, len(order))
+            )
             for index, each in zip(places, of_cases, strict=True):
-                told[index] = each
-        return told
+                renamed[index] = each
+        return renamed
 
     def _with_factors(self, event: Any, arrays: Arrays) -> Arrays:
         if not isinstance(event, Gradients) or not arrays:
@@ -144,10 +146,10 @@ class Questions:
         return {**arrays, "factors": self.factors[event.case]} if event.case in self.factors else {}
 
 
-def _named(event: Any, named: Mapping[str, Question]) -> Any:
+def _with_case_id(event: Any, by_name: Mapping[str, Question]) -> Any:
     if not isinstance(event, CaseOutput | Raised | Trial | Gradients | Equal) or event.case is None:
         return event
-    question = named.get(event.case)
+    question = by_name.get(event.case)
     if question is None:
         raise RunnerOutputForged(f"the box gave an answer that it was not asked for: {event.case[:40]!r}")
     update: dict[str, Any] = {"case": question.case.spec.id}
@@ -162,7 +164,7 @@ class Examiner:
     Args:
         published: the assignment's cases, with the answers of Keras; the exercise's own first.
         seed: the attempt's.
-        generation: of Keras; each is asked its own numbers, for the other one's may have been passed on.
+        generation: the Keras generation; each gets its own numbers, because the other one's may have leaked.
         long_gradients: take gradients of the exercise's own case instead of the smallest one.
     """
 
@@ -177,7 +179,7 @@ class Examiner:
         self.twin = self._twin()
         #: All that answers are compared with.
         self.cases = (*graded, self.twin, *explaining)
-        self.other = self._otherwise(self.smallest, "other")
+        self.other = self._with_other_numbers(self.smallest, "other")
         self._measured = self.exercise if long_gradients else self.smallest
         self._edges = edge_cases(self.smallest.spec, self._random("edges"))
         sizes = self.exercise.spec.features, self.exercise.spec.units
@@ -190,7 +192,7 @@ class Examiner:
         """Draw a case for the exercise's own layer, on a few steps, whose number nobody knows either."""
         spec = self.exercise.spec
         sizes = {spec.batch, spec.features, spec.units}
-        # Even where those of the exercise are: a loop over every second step gives as many as there are, or one more.
+        # As even or odd as the exercise's: a loop over every second step gives half as many, or one more.
         steps = [n for n in range(spec.timesteps - 2, 2, -2) if n not in sizes and n <= MOST_STEPS]
         random = self._random("twin")
         taken = int(random.choice(steps)) if steps else spec.timesteps
@@ -198,9 +200,9 @@ class Examiner:
 
     def long_twin(self) -> Case:
         """Draw a case of the exercise's own sizes, for a class that takes no others."""
-        return self._otherwise(self.exercise, "twin")
+        return self._with_other_numbers(self.exercise, "twin")
 
-    def _otherwise(self, case: Case, name: str) -> Case:
+    def _with_other_numbers(self, case: Case, name: str) -> Case:
         return _renamed(draw(case.spec, self._random(name, "long")), name)
 
     def everything(self) -> Questions:
@@ -208,7 +210,7 @@ class Examiner:
         random = self._random("order")
         names = _names(random)
         searched = search_case(self.cases)
-        asked: list[Question] = []
+        questions: list[Question] = []
         for case in self.cases:
             measured, twice = case is self._measured, case is self.smallest
             # Either of two equal questions may be the recorded one.
@@ -222,38 +224,38 @@ class Examiner:
                 measure=measured and recorded == 0,
                 main=case is self.exercise,
             )
-            asked.append(first)
+            questions.append(first)
             if twice:
-                asked.append(Question(next(names), case, 1, measure=measured and recorded == 1, follows=first.name))
-                asked.append(Question(next(names), self.other, follows=first.name))
-        probes_asked = tuple(Question(next(names), probe) for probe in self._probes)
+                questions.append(Question(next(names), case, 1, measure=measured and recorded == 1, follows=first.name))
+                questions.append(Question(next(names), self.other, follows=first.name))
+        probe_questions = tuple(Question(next(names), probe) for probe in self._probes)
         drawn = self._random("factors")
-        given = {each.name: factors(each.case, drawn) for each in asked if each.measure or each.main}
+        factors_by_name = {each.name: factors(each.case, drawn) for each in questions if each.measure or each.main}
         # Last, because what a model keeps from another batch would hide what it keeps from the same one.
         edges = _shuffled([Question(next(names), edge) for edge in self._edges], random)
-        order = (*_shuffled(asked, random), *edges)
-        return Questions(order, self.cases, (self.other,), self._edges, probes_asked, given)
+        order = (*_shuffled(questions, random), *edges)
+        return Questions(order, self.cases, (self.other,), self._edges, probe_questions, factors_by_name)
 
     def only(self, cases: Sequence[Case], fresh: Collection[Case]) -> Questions:
         """Ask these cases and nothing else, some of them of their own models, and take no gradients."""
         random = self._random("only", str(len(cases)))
         names, searched = _names(random), search_case(cases)
-        asked = [
+        questions = [
             Question(next(names), case, fresh=case in fresh, trial=case is searched, main=case is cases[0])
             for case in cases
         ]
-        return Questions((asked[0], *_shuffled(asked[1:], random)), tuple(cases))
+        return Questions((questions[0], *_shuffled(questions[1:], random)), tuple(cases))
 
     def equal(self) -> Questions:
         """Ask for the gradients of each number of the weights, once for each size of the cases' layers."""
         by_size = {(case.spec.features, case.spec.units): recognition.question(case) for case in self.cases}
         names, cases = _names(self._random("equal")), tuple(by_size.values())
-        asked = (Question(next(names), case, equal=True, main=case is cases[0]) for case in cases)
-        return Questions(tuple(asked), cases)
+        questions = (Question(next(names), case, equal=True, main=case is cases[0]) for case in cases)
+        return Questions(tuple(questions), cases)
 
 
 def _renamed(case: Case, ending: str) -> Case:
-    # No assignment's case is called like this.
+    # No case of an assignment has such an id.
     return replace(case, spec=replace(case.spec, id=f"{case.spec.id}-{ending}", visibility="hidden"))
 
 
@@ -266,12 +268,12 @@ def _names(random: np.random.Generator) -> Iterator[str]:
             yield name
 
 
-def _shuffled(asked: Sequence[Question], random: np.random.Generator) -> list[Question]:
+def _shuffled(questions: Sequence[Question], random: np.random.Generator) -> list[Question]:
     """Draw an order: each question after the one it follows, and a question that needs a fresh model first to it.
 
     Questions that follow one come to its model with no other in between, so that any leftover shows in the next one.
     """
-    left, order = list(asked), list[Question]()
+    left, order = list(questions), list[Question]()
     while left:
         waiting = {question.name for question in left}
         fresh = {_model(question) for question in left if question.fresh}

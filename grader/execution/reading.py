@@ -122,7 +122,7 @@ class Reading(ReadingModel):
     lets_gradients_through: bool = False
     result_files: list[int] = []
     advisories: list[Remark] = []
-    shown: Cells | None = None
+    source_cells: Cells | None = None
     parts: list[Part] = []
 
     def with_source(self, answer: bytes) -> Reading:
@@ -137,7 +137,7 @@ class Reading(ReadingModel):
             parts = _PARTS.validate_python(found.get("parts", []))
         except ValidationError:
             parts = []
-        return self.model_copy(update={"shown": read_cells(found.get("cells")), "parts": parts})
+        return self.model_copy(update={"source_cells": read_cells(found.get("cells")), "parts": parts})
 
     @cached_property
     def _lines(self) -> list[str]:

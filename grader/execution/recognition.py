@@ -56,7 +56,7 @@ def recognise(case: Case, answer: Array, gradients: Array) -> Places | None:
     Args:
         case: the question.
         answer: the model's, ``(batch, timesteps, units)``.
-        gradients: of the sums, with respect to every number of the weights in the model's order: ``(sums, numbers)``.
+        gradients: the sums' with respect to every number of the weights, in the model's order: ``(sums, numbers)``.
     Returns:
         for each number its place in kernel, recurrent kernel and bias, one after the other and flat; ``-2 - place``
         for one that is only added to the number there, as a second bias is; and -1 for one without effect. None: the

@@ -101,9 +101,9 @@ class Runner:
 
     def _run(self, setup: _Setup) -> Execution:
         joined = self._reading.joined
-        setup, run = self._settled(setup, joined)
+        setup, run = self._run_with_order(setup, joined)
         if joined and run.answers and run.takes_joined and setup.roles.proven and not self._fits(run):
-            setup, run = self._settled(setup, None)  # the source was misread, or the mistake is unknown
+            setup, run = self._run_with_order(setup, None)  # the source was misread, or the mistake is unknown
         close = self._count_close(run)
         if run.answers and run.is_open and close < len(self._cases):
             places = self._places(setup)
@@ -113,9 +113,9 @@ class Runner:
                 # Where names contradict what was recognised, the answer is wrong, and the mistake is known.
                 if self._count_close(other) > close or (self._fits(other) and not self._fits(run)):
                     setup, run = recognised, other
-        cured = self._cured(setup, run)
+        cured = self._ask_fresh_models(setup, run)
         answers = {**run.answers, **cured}
-        known_by_heart, remembered, twin = self._asked_otherwise(setup, run, answers)
+        known_by_heart, remembered, twin = self._ask_counterparts(setup, run, answers)
         cases = self._cases
         if twin is not None:
             case, answer = twin
@@ -133,7 +133,7 @@ class Runner:
             fresh_only=(*cured, *remembered),
         )
 
-    def _settled(self, setup: _Setup, joined: Literal["xh", "hx"] | None) -> tuple[_Setup, ClassRun]:
+    def _run_with_order(self, setup: _Setup, joined: Literal["xh", "hx"] | None) -> tuple[_Setup, ClassRun]:
         """Run under a supposed order of x and h in joined inputs; None: any, numbers choose."""
         setup = setup._replace(roles=Roles(joined=joined))
         run = self._ask(setup, self._examiner.everything())
@@ -166,7 +166,7 @@ class Runner:
                     places[f"places/{case.spec.features}/{case.spec.units}"] = recognised
         return places
 
-    def _cured(self, setup: _Setup, run: ClassRun) -> dict[str, Answer]:
+    def _ask_fresh_models(self, setup: _Setup, run: ClassRun) -> dict[str, Answer]:
         """Ask again with fresh models, when a reused model is wrong and a fresh one is right; return right answers."""
         answered = [(case, run.answers[case.spec.id]) for case in self._cases if case.spec.id in run.answers]
         right = [case for case, answer in answered if self._close(case, run.answers) and not answer.output.reused]
@@ -176,7 +176,7 @@ class Runner:
         again = self._ask(setup, self._examiner.only(doubtful, doubtful))
         return {case.spec.id: again.answers[case.spec.id] for case in doubtful if self._close(case, again.answers)}
 
-    def _asked_otherwise(self, setup: _Setup, run: ClassRun, answers: Mapping[str, Answer]) -> _Doubts:
+    def _ask_counterparts(self, setup: _Setup, run: ClassRun, answers: Mapping[str, Answer]) -> _Doubts:
         """Ask a fresh model again, where a case is right and its counterpart with other numbers is not.
 
         The counterpart of the exercise's own case has fewer steps. A class that takes no other number than the
@@ -189,10 +189,10 @@ class Runner:
         first, second = (found.get(examiner.smallest.spec.id) for found in (answers, run.repeats))
         is_changing = bool(first and second and not first.repeats(second))
         is_doubtful = is_right and not self._close(twin, answers)
-        # A state that is kept wears off in many steps only.
+        # A kept state wears off only over many steps.
         if is_doubtful or tells_less(twin, exercise, answers) or (is_changing and not is_right):
             counterparts.append((exercise, examiner.long_twin()))
-        # Questions that a limit cut off say nothing of the answers before.
+        # Questions that a limit cut off say nothing about earlier answers.
         was_asked = run.complete or examiner.other.spec.id in answers_of_others
         if was_asked and self._close(examiner.smallest, answers) and not self._close(examiner.other, answers_of_others):
             counterparts.append((examiner.smallest, examiner.other))
@@ -206,7 +206,7 @@ class Runner:
         answered = again.answers.get(twin.spec.id)
         return _Doubts(
             known_by_heart=frozenset(case.spec.id for case in wrong if is_right or case is not exercise),
-            # The twin has another number of steps, which is no other call.
+            # The twin has another number of steps: a right answer to it says nothing about a second call.
             remembered=(examiner.smallest.spec.id,) if examiner.other.spec.id in right else (),
             twin=None if answered is None else (asked[0], answered),
         )
@@ -232,7 +232,7 @@ class Runner:
             "plans_passed_over": setup.plans_passed_over,
             "prepared": self._prepared,
             "only_computes": reading.only_computes,
-            "questions": [question.body() for question in questions.asked],
+            "questions": [question.body() for question in questions.in_order],
             "probes": [probe.body() for probe in questions.probes],
         }
         return protocol.encode(body, {**questions.arrays(), **setup.roles.places})
@@ -243,7 +243,7 @@ class Runner:
     def _close(self, case: Case, answers: Mapping[str, Answer]) -> bool:
         """Return whether a case has the right answer among these."""
         answer = answers.get(case.spec.id)
-        return answer is not None and answer.compared(case, self._assignment.tolerance).close
+        return answer is not None and answer.compare(case, self._assignment.tolerance).close
 
 
 def tells_less(twin: Case, exercise: Case, answers: Mapping[str, Answer]) -> bool:

@@ -26,11 +26,11 @@ from grader.formats.view import (
     cause_title,
     causes,
     consequences,
-    left_out,
     parts,
+    parts_not_run,
+    quotes_error,
     remark_place,
     rows,
-    says_error,
     shows_error,
     stopped_elsewhere,
     strip,
@@ -39,7 +39,7 @@ from grader.formats.view import (
 from grader.report import numbers
 from grader.report.messages import place_of, translate
 from grader.report.pictures.charts import Picture, pictures
-from grader.report.proof.shown import proofs
+from grader.report.proof.presentation import proofs
 from grader.report.server_paths import clean
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -90,7 +90,7 @@ def pictures_in_page(view: View) -> dict[str, Picture]:
     return {name: picture for name, picture in pictures_of(view).items() if picture.id != "heat"}
 
 
-def drawn_by_script(picture: Picture, address: str) -> dict[str, str | None]:
+def picture_for_script(picture: Picture, address: str) -> dict[str, str | None]:
     """Prepare a picture for the template, with its definition for a script.
 
     Args:
@@ -123,7 +123,7 @@ def environment(*folders: Path) -> Environment:
     )
     made.filters.update(
         unbroken=_unbroken,
-        says_error=says_error,
+        quotes_error=quotes_error,
         shows_error=shows_error,
         stopped_elsewhere=stopped_elsewhere,
         in_zone=numbers.in_zone,
@@ -169,7 +169,7 @@ IN_LANGUAGE: dict[str, Callable[[Any, str], Any]] = {
     "rows": rows,
     "causes_beside_proof": partial(causes, elsewhere=IN_PROOF),
     "rows_beside_proof": partial(rows, elsewhere=IN_PROOF, has_summary=True),
-    "left_out": left_out,
+    "parts_not_run": parts_not_run,
     "summary": summary,
     "place": place_of,
     "remark_place": remark_place,

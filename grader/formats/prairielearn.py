@@ -1,7 +1,7 @@
 """``results.json`` of a PrairieLearn external grader.
 
 Without a grade the result is ``"gradable": false``, which costs the student no attempt: the file contains nothing to
-run, the failure is ours, or a teacher has to look first. PrairieLearn then wants no ``score``.
+run, the failure is ours, or a teacher has to look first. PrairieLearn then expects no ``score``.
 
 Source: https://prairielearn.readthedocs.io/en/latest/externalGrading/, "Grading results".
 """

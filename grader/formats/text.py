@@ -15,7 +15,16 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.formats.source import Sources
-from grader.formats.view import View, causes, left_out, remark_place, rows, says_error, shows_error, stopped_elsewhere
+from grader.formats.view import (
+    View,
+    causes,
+    parts_not_run,
+    quotes_error,
+    remark_place,
+    rows,
+    shows_error,
+    stopped_elsewhere,
+)
 from grader.report.messages import place_of
 from grader.report.numbers import number
 from grader.report.pictures.charts import pictures
@@ -58,7 +67,7 @@ def _parts(view: View) -> list[RenderableType]:
     parts.append(_checks(view))
     parts += _divergence(view)
     parts += _error(report, view)
-    for kind, entries in left_out(report, view.language).items():
+    for kind, entries in parts_not_run(report, view.language).items():
         if entries:
             parts += ["", Text(view.name(f"report.{kind}"), style="bold")]
             lines = (f"{where}: {message}" if where else message for message, where in entries)
@@ -123,7 +132,7 @@ def _error(report: dict[str, Any], view: View) -> list[RenderableType]:
     error = report["error"]
     if not shows_error(report):
         return []
-    said = says_error(report) and error["message"]
+    said = quotes_error(report) and error["message"]
     words = f"{error['type']}: {error['message']}" if error["message"] else error["type"]
     first = view.name("report.error_lead") if said else words
     lines: list[RenderableType] = [""]

@@ -111,7 +111,7 @@ def rows(
 
     Args:
         elsewhere: as in `causes`.
-        has_summary: `summary` stands above, which says of a failure of ours what its checks say.
+        has_summary: `summary` is shown above, and already says what the checks say about a failure of ours.
     """
     said = {part["message"] for part in causes(report, language, elsewhere)}
     if has_summary and report["status"] == Status.INTERNAL_ERROR:
@@ -123,7 +123,7 @@ def rows(
         advises = check["status"] == "failed" and report["diagnoses"] and check["id"] not in EXPLAINED
         hint = check["hint"] if advises else None
         if message in said:
-            message, hint = _named(check, language), None
+            message, hint = _without_repetition(check, language), None
         said.add(message)
         shown.append({**check, "message": message, "hint": hint})
     return shown
@@ -135,7 +135,7 @@ def summary(report: Mapping[str, Any], language: str) -> str:
     return translate("summary.nothing" if nothing else f"summary.{report['status']}", language)
 
 
-def _named(check: Mapping[str, Any], language: str) -> str:
+def _without_repetition(check: Mapping[str, Any], language: str) -> str:
     """Replace a message that was already shown: by its title for a failed check, by nothing for others."""
     if check["status"] != "failed":
         return ""
@@ -157,7 +157,7 @@ def _beside_numbers(
     return message_of(check, language, elsewhere if has_difference else frozenset())
 
 
-def left_out(report: Mapping[str, Any], language: str) -> dict[str, list[tuple[str, str]]]:
+def parts_not_run(report: Mapping[str, Any], language: str) -> dict[str, list[tuple[str, str]]]:
     """Group the ``skipped`` and the ``failed`` parts: message and places, once per message."""
     found: dict[str, dict[str, list[str]]] = {"failed": {}, "skipped": {}}
     is_notebook = report["submission"]["format"] == "ipynb"
@@ -227,7 +227,7 @@ def shows_error(report: Mapping[str, Any]) -> bool:
     return is_right or not stopped_elsewhere(report)
 
 
-def says_error(report: Mapping[str, Any]) -> bool:
+def quotes_error(report: Mapping[str, Any]) -> bool:
     """Return whether a diagnosis already quotes the exception."""
     words = " ".join(report["error"]["message"].split())[:WORDS].rstrip(".")
     return any(words in " ".join(diagnosis["message"].split()) for diagnosis in report["diagnoses"])
@@ -276,7 +276,7 @@ class View:
 
     @property
     def gives_grade(self) -> bool:
-        """Tell whether a grade book gets the points: a teacher looks first at code that attacked the grader."""
+        """Return whether the points go to a grade book: a teacher first looks at code that attacked the grader."""
         return self.is_graded and not any(advisory["code"] == HELD for advisory in self.report["advisories"])
 
     def points(self, value: float) -> str:

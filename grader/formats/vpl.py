@@ -43,5 +43,5 @@ def _heading(text: str) -> str:
 
 
 def _text(paragraph: str) -> list[str]:
-    """Return a comment's lines. Each begins with a word of ours: a student's own ``Grade :=>>`` is not one."""
+    """Return a comment's lines. Each begins with a word of ours, so a student's ``Grade :=>>`` is not one."""
     return [f"{COMMENT}{BEFORE_TEXT}{line}" for line in paragraph.splitlines() if line.strip()]

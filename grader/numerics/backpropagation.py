@@ -42,41 +42,41 @@ class Backpropagation:
 def factors(case: Case, random: np.random.Generator) -> Array:
     """Draw the factors for a case's answer, in its shape. In the first row only the last step counts.
 
-    Nobody can know them before: they make the gradients of published numbers other ones for each attempt.
+    They are secret, so that even published numbers have other gradients in each attempt.
     """
     drawn = random.uniform(0.5, 1.5, case.expected.shape) * random.choice([-1, 1], case.expected.shape)
     drawn[0, :-1] = 0
-    wanted: Array = drawn.astype(np.float32)
-    return wanted
+    result: Array = drawn.astype(np.float32)
+    return result
 
 
-def judge(case: Case, found: Mapping[str, Array]) -> Backpropagation:
+def judge(case: Case, gradients: Mapping[str, Array]) -> Backpropagation:
     """Compare an answer's gradients, under the names of `LSTMGradients`, with the oracle's for their ``factors``."""
-    given = found["factors"]
+    given = gradients["factors"]
     expected = vars(lstm_gradients(case.x, case.weights, given))
-    error, wrong = _differences(expected, found)
+    error, wrong = _differences(expected, gradients)
     if not wrong:
         return Backpropagation(error)
     for stopped, through in (("h", "c"), ("c", "h")):
         other = vars(lstm_gradients(case.x, case.weights, given, through=through))
-        if not _differences(other, found)[1]:
+        if not _differences(other, gradients)[1]:
             return Backpropagation(error, wrong, stopped=stopped)
-    return Backpropagation(error, wrong, steps=_steps_reached(expected["x"], found["x"]))
+    return Backpropagation(error, wrong, steps=_steps_reached(expected["x"], gradients["x"]))
 
 
-def _steps_reached(expected: Array, found: Array) -> int | None:
+def _steps_reached(expected: Array, gradients: Array) -> int | None:
     """Count the last steps that the gradient of the last output reaches; None: all that it should."""
-    if found.shape != expected.shape:
+    if gradients.shape != expected.shape:
         return None
-    reached = (found[0] != 0).any(axis=-1)
+    reached = (gradients[0] != 0).any(axis=-1)
     missed = ~reached & (expected[0] != 0).any(axis=-1)
     return int(np.count_nonzero(reached)) if missed[0] else None
 
 
-def _differences(expected: Mapping[str, Array], found: Mapping[str, Array]) -> tuple[float, tuple[str, ...]]:
+def _differences(expected: Mapping[str, Array], gradients: Mapping[str, Array]) -> tuple[float, tuple[str, ...]]:
     worst, wrong = 0.0, []
     for name in ("x", *WEIGHTS):
-        want, have = expected[name], found[name]
+        want, have = expected[name], gradients[name]
         if have.shape != want.shape:
             return np.inf, (name,)
         parts = {"x": (want, have)}

@@ -14,10 +14,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from grader.numerics.fitting import dropout, fitted, started_anew
+from grader.numerics.fitting import dropout, fit_mistakes, started_anew
 from grader.numerics.forms import PLAIN, Content, Form, readings
 from grader.numerics.gate_fitting import suspects
-from grader.numerics.shown_parts import parts_used
+from grader.numerics.visible_parts import parts_used
 from reference import Case, has_table, lstm_forward, search_case
 from reference.cases import EDGE
 from reference.misconceptions import PARTS, RECURRENCE, Mistake, Table, bank, build_table, replay
@@ -71,7 +71,7 @@ class Explanation:
 
 
 @dataclass(frozen=True)
-class Asked:
+class CaseAnswer:
     """A case and the answer to it, ``(batch, timesteps, units)``; parts of the answer may be unknown."""
 
     case: Case
@@ -97,24 +97,24 @@ def explain(
         None when no known mistake, and no two of them, explain every answer. An explanation without mistakes when only
         the form is wrong, in a way that a mistake of its own gives.
     """
-    candidates = [(each, asked) for each, asked in _readings(answers, cases) if form in (None, each)]
+    candidates = [(each, case_answers) for each, case_answers in _readings(answers, cases) if form in (None, each)]
     # A form that fits fewer answers than another one fits by chance. To look it up would take seconds.
-    most = max((len(asked) for _, asked in candidates), default=0)
-    looked_up = [each for each in candidates if each[0].taken is None and len(each[1]) == most][:MOST_READINGS]
+    most = max((len(case_answers) for _, case_answers in candidates), default=0)
+    looked_up = [each for each in candidates if each[0].loop is None and len(each[1]) == most][:MOST_READINGS]
     # Loops that skip steps are not looked up, and leave the shortest cases without an answer.
-    candidates = [*looked_up, *[each for each in candidates if each[0].taken is not None][:MOST_READINGS]]
-    if any(_residual((), asked) is not None for _, asked in candidates):
+    candidates = [*looked_up, *[each for each in candidates if each[0].loop is not None][:MOST_READINGS]]
+    if any(_residual((), case_answers) is not None for _, case_answers in candidates):
         return None
     found = [
         replace(explanation, form=each, mistakes=tuple(m for m in explanation.mistakes if m.name != each.implied))
-        for each, asked in candidates
-        if (explanation := _explained_as(each, asked, table_of, idle)) is not None
+        for each, case_answers in candidates
+        if (explanation := _explain_form(each, case_answers, table_of, idle)) is not None
     ]
     # Where a form has several possible causes, believe the one that needs the fewest other mistakes.
     return min(found, key=lambda each: (len(each.mistakes), bool(each.form.wrong)), default=None)
 
 
-def _readings(answers: Mapping[str, Content], cases: Sequence[Case]) -> list[tuple[Form, list[Asked]]]:
+def _readings(answers: Mapping[str, Content], cases: Sequence[Case]) -> list[tuple[Form, list[CaseAnswer]]]:
     """List the ways to read the answers, only those of whole answers if there are any. The smallest case is first."""
     shapes = {case.spec.id: case.expected.shape for case in cases}
     found = list(readings(answers, shapes))
@@ -122,12 +122,12 @@ def _readings(answers: Mapping[str, Content], cases: Sequence[Case]) -> list[tup
         (
             reading.form,
             [
-                Asked(case, array, reading.form.known(answers[case.spec.id], case.expected.shape))
+                CaseAnswer(case, array, reading.form.mask(answers[case.spec.id], case.expected.shape))
                 for case in sorted(cases, key=lambda case: case.expected.size)
                 if (array := reading.numbers.get(case.spec.id)) is not None
             ],
         )
-        for reading in [each for each in found if each.form.is_whole] or found
+        for reading in [each for each in found if each.form.is_complete] or found
     ]
 
 
@@ -146,31 +146,33 @@ def idle_arrays(reach: Mapping[str, float | None]) -> frozenset[str]:
     return frozenset(idle)
 
 
-def _explained(asked: Sequence[Asked], table_of: Callable[[Case], Table], idle: frozenset[str]) -> Explanation | None:
-    if all(_is_constant(each.answer[each.known]) for each in asked):
+def _explain_answers(
+    case_answers: Sequence[CaseAnswer], table_of: Callable[[Case], Table], idle: frozenset[str]
+) -> Explanation | None:
+    if all(_is_constant(each.answer[each.known]) for each in case_answers):
         return None
-    asked = sorted(asked, key=lambda each: each.case.expected.size)
-    if _residual((), asked) is not None:
+    case_answers = sorted(case_answers, key=lambda each: each.case.expected.size)
+    if _residual((), case_answers) is not None:
         return None
-    searched = search_case([each.case for each in asked])
+    searched = search_case([each.case for each in case_answers])
     if not has_table(searched):
-        return _confirmed(_singles(asked[0]), asked, idle)
-    table, question = table_of(searched), next(each for each in asked if each.case is searched)
+        return _confirm(_singles(case_answers[0]), case_answers, idle)
+    table, question = table_of(searched), next(each for each in case_answers if each.case is searched)
     entries = table.lookup(question.answer, question.known, LOOKUP_TOLERANCE)
-    found = _confirmed([tuple(bank()[index] for index in entry) for entry in entries], asked, idle)
+    found = _confirm([tuple(bank()[index] for index in entry) for entry in entries], case_answers, idle)
     # One case alone, or a part of an answer, could be matched by some number or other.
-    whole = len(asked) > 1 and all(each.known.all() and not _is_constant(each.answer) for each in asked)
+    whole = len(case_answers) > 1 and all(each.known.all() and not _is_constant(each.answer) for each in case_answers)
     if whole and (found is None or len(found.mistakes) > 1):
         # One mistake inside a gate is more likely than two known ones with the same numbers.
-        longest = max(asked, key=lambda each: each.case.expected.size)
-        inside = (_confirmed([suspect], asked, idle) for suspect in suspects(longest.case, longest.answer))
+        longest = max(case_answers, key=lambda each: each.case.expected.size)
+        inside = (_confirm([suspect], case_answers, idle) for suspect in suspects(longest.case, longest.answer))
         found = next((fit for fit in inside if fit is not None), found)
     if found is None and whole:
-        answers = {each.case.spec.id: each.answer for each in asked}
+        answers = {each.case.spec.id: each.answer for each in case_answers}
         # Fits hold on all cases or not at all, so the first one is as good as any other.
         fits = (
-            _confirmed([suspect], asked, idle)
-            for suspect in fitted([each.case for each in asked], answers, searched, table)
+            _confirm([suspect], case_answers, idle)
+            for suspect in fit_mistakes([each.case for each in case_answers], answers, searched, table)
         )
         found = next((fit for fit in fits if fit is not None), None)
     if found is None:
@@ -179,12 +181,12 @@ def _explained(asked: Sequence[Asked], table_of: Callable[[Case], Table], idle: 
     return replace(found, runner_up=table.nearest_single(question.answer, question.known, named))
 
 
-def _explained_as(
-    form: Form, asked: Sequence[Asked], table_of: Callable[[Case], Table], idle: frozenset[str]
+def _explain_form(
+    form: Form, case_answers: Sequence[CaseAnswer], table_of: Callable[[Case], Table], idle: frozenset[str]
 ) -> Explanation | None:
-    if form.taken is None:
-        return _explained(asked, table_of, idle)
-    skipping = [each for each in (_without_skipped(each, form.taken) for each in asked) if each is not None]
+    if form.loop is None:
+        return _explain_answers(case_answers, table_of, idle)
+    skipping = [each for each in (_without_skipped(each, form.loop) for each in case_answers) if each is not None]
     if not skipping:
         return None
     residual = _residual((), skipping)
@@ -194,12 +196,12 @@ def _explained_as(
     few = next((found for each in skipping for n in FEW_STEPS if (found := _first_steps(each, n)) is not None), None)
     if few is None:
         return None
-    return _confirmed(_singles(few), skipping, idle)
+    return _confirm(_singles(few), skipping, idle)
 
 
-def _singles(asked: Asked) -> list[tuple[Mistake, ...]]:
+def _singles(case_answer: CaseAnswer) -> list[tuple[Mistake, ...]]:
     """List the single mistakes that may explain an answer to a case without a table of its own."""
-    entries = _table_of_singles(asked.case).lookup(asked.answer, asked.known, LOOKUP_TOLERANCE)
+    entries = _table_of_singles(case_answer.case).lookup(case_answer.answer, case_answer.known, LOOKUP_TOLERANCE)
     return [tuple(bank()[index] for index in entry) for entry in entries]
 
 
@@ -208,9 +210,9 @@ def _table_of_singles(case: Case) -> Table:
     return build_table(case, with_pairs=False)
 
 
-def _first_steps(asked: Asked, count: int) -> Asked | None:
+def _first_steps(case_answer: CaseAnswer, count: int) -> CaseAnswer | None:
     """Return a question cut to its first steps; None where its sizes would not differ, or it has no more."""
-    case = asked.case
+    case = case_answer.case
     try:
         spec = replace(case.spec, timesteps=count)
     except ValueError:
@@ -218,19 +220,21 @@ def _first_steps(asked: Asked, count: int) -> Asked | None:
     x, expected = (np.ascontiguousarray(array[:, :count]) for array in (case.x, case.expected))
     if x.shape[1] < count:
         return None
-    return Asked(Case(spec, x, case.weights, expected), asked.answer[:, :count], asked.known[:, :count])
+    return CaseAnswer(
+        Case(spec, x, case.weights, expected), case_answer.answer[:, :count], case_answer.known[:, :count]
+    )
 
 
-def _without_skipped(asked: Asked, taken: tuple[int, int]) -> Asked | None:
+def _without_skipped(case_answer: CaseAnswer, loop: tuple[int, int]) -> CaseAnswer | None:
     """Return the question that a loop over some steps of x really answered, and its answer; None: it took no step."""
-    x = np.ascontiguousarray(asked.case.x[:, taken[0] :: taken[1]])
+    x = np.ascontiguousarray(case_answer.case.x[:, loop[0] :: loop[1]])
     if not x.shape[1]:
         return None
     # A few steps are enough to compare.
-    spec = replace(asked.case.spec, timesteps=x.shape[1], category=EDGE)
-    expected = lstm_forward(x, asked.case.weights).h.astype(np.float32)
-    case = Case(spec, x, asked.case.weights, expected)
-    return Asked(case, asked.answer[:, : x.shape[1]], np.ones(expected.shape, bool))
+    spec = replace(case_answer.case.spec, timesteps=x.shape[1], category=EDGE)
+    expected = lstm_forward(x, case_answer.case.weights).h.astype(np.float32)
+    case = Case(spec, x, case_answer.case.weights, expected)
+    return CaseAnswer(case, case_answer.answer[:, : x.shape[1]], np.ones(expected.shape, bool))
 
 
 def _is_constant(numbers: Array) -> bool:
@@ -249,25 +253,25 @@ def explain_changing(
         repeats: case id -> the answer to the second call of some case.
         others: questions of the same shape that may have come in between, and their answers.
     """
-    form, asked = next(iter(_readings(answers, cases)), (PLAIN, []))
-    if not asked or not form.is_whole or any(_is_constant(each.answer) for each in asked):
+    form, case_answers = next(iter(_readings(answers, cases)), (PLAIN, []))
+    if not case_answers or not form.is_complete or any(_is_constant(each.answer) for each in case_answers):
         return None
-    answered = [each.case for each in asked]
-    arrays = {each.case.spec.id: each.answer for each in asked}
-    found = dropout(answered, arrays)
+    own_cases = [each.case for each in case_answers]
+    arrays = {each.case.spec.id: each.answer for each in case_answers}
+    found = dropout(own_cases, arrays)
     if found is not None:
         mistake, residual = found
-        return Explanation((mistake,), residual, _left_right((mistake,)), form=form, cases=_ids(asked))
+        return Explanation((mistake,), residual, _unspoiled_parts((mistake,)), form=form, cases=_ids(case_answers))
     again = {
         case.spec.id: array
-        for case in answered
+        for case in own_cases
         if case.spec.id in repeats and (array := form.read(repeats[case.spec.id], case.expected.shape)) is not None
     }
-    before = [(case, arrays[case.spec.id]) for case in answered]
+    before = [(case, arrays[case.spec.id]) for case in own_cases]
     for case, content in others:
         array = form.read(content, case.expected.shape)
         before += [] if array is None else [(case, array)]
-    explanation = _confirmed([(started_anew(answered, arrays, again, before),)], asked, frozenset())
+    explanation = _confirm([(started_anew(own_cases, arrays, again, before),)], case_answers, frozenset())
     return replace(explanation, form=form) if explanation else None
 
 
@@ -278,21 +282,28 @@ def explain_after_start(answers: Mapping[str, Content], exercise: Case, twin: Ca
     then give all numbers of the last quarter, and of that of a twin as long.
     """
     long = [case for case in (exercise, twin) if case.x.shape == exercise.x.shape and case.spec.id in answers]
-    form, asked = next(iter(_readings({case.spec.id: answers[case.spec.id] for case in long}, long)), (PLAIN, []))
-    if not asked or asked[0].case is not exercise or not form.is_whole or _is_constant(asked[0].answer):
+    form, case_answers = next(
+        iter(_readings({case.spec.id: answers[case.spec.id] for case in long}, long)), (PLAIN, [])
+    )
+    if (
+        not case_answers
+        or case_answers[0].case is not exercise
+        or not form.is_complete
+        or _is_constant(case_answers[0].answer)
+    ):
         return None
-    late, *late_twin = (_from_step(each, 3 * exercise.spec.timesteps // 4) for each in asked)
+    late, *late_twin = (_from_step(each, 3 * exercise.spec.timesteps // 4) for each in case_answers)
     second_half = _second_half(exercise)
     if second_half is None or _residual((), [late]) is not None:
         return None
     half, table = second_half
     begins = exercise.spec.timesteps - half.spec.timesteps
-    asked_late = _from_step(
-        Asked(half, late.answer[:, begins:], late.known[:, begins:]), half.spec.timesteps - FIRST_STEPS
+    late_half = _from_step(
+        CaseAnswer(half, late.answer[:, begins:], late.known[:, begins:]), half.spec.timesteps - FIRST_STEPS
     )
-    entries = table.lookup(asked_late.answer, asked_late.known, LOOKUP_TOLERANCE)
+    entries = table.lookup(late_half.answer, late_half.known, LOOKUP_TOLERANCE)
     suspects = [tuple(bank()[index] for index in entry) for entry in entries]
-    found = _confirmed(suspects, [late, *late_twin], frozenset())
+    found = _confirm(suspects, [late, *late_twin], frozenset())
     return replace(found, right_parts=found.right_parts - RECURRENCE, form=form, after_start=True) if found else None
 
 
@@ -312,22 +323,22 @@ def _second_half(case: Case) -> tuple[Case, Table] | None:
     return half, build_table(half, with_pairs=False)
 
 
-def _from_step(asked: Asked, step: int) -> Asked:
+def _from_step(case_answer: CaseAnswer, step: int) -> CaseAnswer:
     """Return a question of which the steps before this one are unknown."""
-    known = asked.known.copy()
+    known = case_answer.known.copy()
     known[:, :step] = False
-    return replace(asked, known=known)
+    return replace(case_answer, known=known)
 
 
-def _confirmed(
-    candidates: Iterable[tuple[Mistake, ...]], asked: Sequence[Asked], idle: frozenset[str]
+def _confirm(
+    candidates: Iterable[tuple[Mistake, ...]], case_answers: Sequence[CaseAnswer], idle: frozenset[str]
 ) -> Explanation | None:
     """Return the best suspect that holds on all cases. A single mistake is believed before any pair."""
     matching: list[tuple[float, tuple[Mistake, ...]]] = []
     for mistakes in candidates:
         if matching and (len(mistakes) > len(matching[0][1]) or len(matching) >= MOST_CONFIRMED):
             break
-        residual = _residual(mistakes, asked)
+        residual = _residual(mistakes, case_answers)
         if residual is not None:
             matching.append((residual, mistakes))
     if not matching:
@@ -339,17 +350,20 @@ def _confirmed(
         return len(claimed - idle), -len(claimed & idle), [order.get(mistake.name, -1) for mistake in match[1]]
 
     residual, mistakes = min(matching, key=rank)
-    if not any(_hears_its_weights(mistakes, each.case) for each in asked):
+    if not any(_hears_its_weights(mistakes, each.case) for each in case_answers):
         return None
     codes = {mistake.code for mistake in mistakes}
     also = sorted({mistake.code for _, others in matching for mistake in others} - codes)
-    used = parts_used(mistakes, asked[0].case)
-    parts = max((_left_right(others) & parts_used(others, asked[0].case) for _, others in matching), key=len) & used
-    return Explanation(mistakes, residual, parts, tuple(also), cases=_ids(asked))
+    used = parts_used(mistakes, case_answers[0].case)
+    parts = (
+        max((_unspoiled_parts(others) & parts_used(others, case_answers[0].case) for _, others in matching), key=len)
+        & used
+    )
+    return Explanation(mistakes, residual, parts, tuple(also), cases=_ids(case_answers))
 
 
-def _ids(asked: Sequence[Asked]) -> frozenset[str]:
-    return frozenset(each.case.spec.id for each in asked)
+def _ids(case_answers: Sequence[CaseAnswer]) -> frozenset[str]:
+    return frozenset(each.case.spec.id for each in case_answers)
 
 
 def _hears_its_weights(mistakes: Sequence[Mistake], case: Case) -> bool:
@@ -358,14 +372,14 @@ def _hears_its_weights(mistakes: Sequence[Mistake], case: Case) -> bool:
     return not np.array_equal(replay(mistakes, case), replay(mistakes, other), equal_nan=True)
 
 
-def _left_right(mistakes: Sequence[Mistake]) -> frozenset[str]:
+def _unspoiled_parts(mistakes: Sequence[Mistake]) -> frozenset[str]:
     return frozenset(PARTS).difference(*(mistake.wrong for mistake in mistakes))
 
 
-def _residual(mistakes: Sequence[Mistake], asked: Sequence[Asked]) -> float | None:
+def _residual(mistakes: Sequence[Mistake], case_answers: Sequence[CaseAnswer]) -> float | None:
     """Return the largest difference over all cases; None when one case cannot be explained."""
     worst = 0.0
-    for each in asked:
+    for each in case_answers:
         residual = _fits(mistakes, each)
         if residual is None:
             return None
@@ -373,27 +387,27 @@ def _residual(mistakes: Sequence[Mistake], asked: Sequence[Asked]) -> float | No
     return worst
 
 
-def _fits(mistakes: Sequence[Mistake], asked: Asked) -> float | None:
-    exact = replay(mistakes, asked.case)
+def _fits(mistakes: Sequence[Mistake], case_answer: CaseAnswer) -> float | None:
+    exact = replay(mistakes, case_answer.case)
     with np.errstate(all="ignore"):
         scale = np.maximum(1.0, np.abs(exact))
-        difference = np.abs(exact - asked.answer) / scale
-        comparable = asked.known & ~np.isnan(exact)
-        wrong = asked.known & ~(np.abs(asked.answer - asked.case.expected) <= TOLERANCE)
+        difference = np.abs(exact - case_answer.answer) / scale
+        comparable = case_answer.known & ~np.isnan(exact)
+        wrong = case_answer.known & ~(np.abs(case_answer.answer - case_answer.case.expected) <= TOLERANCE)
         # A mistake does not explain numbers that it cannot be compared with.
         first = np.s_[:, :FIRST_STEPS]
-        is_vague = comparable[first].sum() < LEAST_COMPARABLE * asked.known[first].sum()
+        is_vague = comparable[first].sum() < LEAST_COMPARABLE * case_answer.known[first].sum()
         if is_vague or (wrong & comparable).sum() < min(FEWEST_EXPLAINED, wrong.sum()):
             return None
         # Rounding grows in a mistake without bounds; the same mistake in float32 shows by how much here.
-        rounding = np.nan_to_num(np.abs(exact - replay(mistakes, asked.case, np.float32)) / scale, nan=np.inf)
+        rounding = np.nan_to_num(np.abs(exact - replay(mistakes, case_answer.case, np.float32)) / scale, nan=np.inf)
         off = comparable & ~(difference <= TOLERANCE + ROUNDING * rounding)
         quantum = max((mistake.quantum for mistake in mistakes), default=0.0)
         if quantum and off.sum() <= OTHER_SIDE * comparable.sum() + 1:
             excused = difference <= 1.5 * quantum
             if any(mistake.code == "rounded" and "coarse" in mistake.changes for mistake in mistakes):
                 # An answer that is rounded at the end holds round numbers on either side.
-                excused &= np.abs(asked.answer - quantum * np.round(asked.answer / quantum)) <= TOLERANCE
+                excused &= np.abs(case_answer.answer - quantum * np.round(case_answer.answer / quantum)) <= TOLERANCE
             off &= ~excused
         if off.any():
             return None

@@ -39,7 +39,9 @@ ALIKE = 1e-2
 ROWS_PER_UNKNOWN = 1.5
 
 
-def fitted(cases: Sequence[Case], answers: Mapping[str, Array], searched: Case, table: Table) -> Iterator[Suspect]:
+def fit_mistakes(
+    cases: Sequence[Case], answers: Mapping[str, Array], searched: Case, table: Table
+) -> Iterator[Suspect]:
     """Yield suspects for answers that are the same at every call, the more likely kinds first.
 
     Args:
@@ -83,20 +85,20 @@ def _after(factor: float, constant: float) -> Suspect:
         f"times {factor:.6g}",
         {"values": lambda y, x: factor * y},
         RECURRENCE,
-        {"factor": _shown(factor), "of": ["answer"]},
+        {"factor": _rounded(factor), "of": ["answer"]},
     )
     moved = Mistake(
         "epsilon_added",
         f"plus {constant:.6g}",
         {AFTER[-1]: lambda y, x: y + constant},
         RECURRENCE,
-        {"value": _shown(constant), "of": ["answer"]},
+        {"value": _rounded(constant), "of": ["answer"]},
     )
     changed = abs(factor - 1.0) > LEAST_CHANGE, abs(constant) > LEAST_CHANGE
     return tuple(mistake for mistake, is_so in zip((scaled, moved), changed, strict=True) if is_so)
 
 
-def _shown(value: float) -> float:
+def _rounded(value: float) -> float:
     return float(f"{value:.4g}")
 
 
@@ -292,17 +294,17 @@ def _dense(activation: str, function: Function, maps: Mapping[float, Array], is_
 
 def dropout(cases: Sequence[Case], answers: Mapping[str, Array]) -> tuple[Mistake, float] | None:
     """Find right answers with zeros in them, the rest scaled by one factor; and the largest remaining difference."""
-    found = [_dropped(case, answers[case.spec.id]) for case in cases]
+    found = [_find_dropout(case, answers[case.spec.id]) for case in cases]
     factors = [each[1] for each in found if each is not None]
     if len(factors) < len(cases) or np.ptp(factors) > CLOSE or not any(each[0] for each in found if each is not None):
         return None
-    rate = {"rate": _shown(1.0 - 1.0 / factors[0])} if factors[0] > 1.0 + CLOSE else {}
+    rate = {"rate": _rounded(1.0 - 1.0 / factors[0])} if factors[0] > 1.0 + CLOSE else {}
     return Mistake("dropout_active", "dropout", {}, RECURRENCE, rate), max(
         each[2] for each in found if each is not None
     )
 
 
-def _dropped(case: Case, answer: Array) -> tuple[bool, float, float] | None:
+def _find_dropout(case: Case, answer: Array) -> tuple[bool, float, float] | None:
     """Return whether there are zeros, the factor of the other values, and the largest remaining difference.
 
     Dropout may act on the answer alone, or on the carried h as well: then each step follows from the answer to the

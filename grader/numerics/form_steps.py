@@ -22,26 +22,26 @@ class Steps:
         code: the code of the form; None for all steps, and where a code of its own names it.
         wrong: the `PARTS` that such an answer has wrong or does not show.
         implied: a mistake of the bank that gives these steps; then it is not a further mistake.
-        whole: all steps are there.
-        taken: for a loop that skips steps, its first step and its stride: the answer is to these steps alone.
+        complete: all steps are there.
+        loop: for a loop that skips steps, its first step and its stride: the answer is to these steps alone.
     """
 
     there: Callable[[int, int], Sequence[int] | None]
     code: str | None = None
     wrong: frozenset[str] = NOTHING
     implied: str | None = None
-    whole: bool = False
-    taken: tuple[int, int] | None = None
+    complete: bool = False
+    loop: tuple[int, int] | None = None
 
     @property
     def may_be_joined(self) -> bool:
         """Return whether fewer axes are enough to suspect these steps: any number of entries may be too many."""
-        return self.whole and self.code in (None, "extra_first_step", "extra_last_step")
+        return self.complete and self.code in (None, "extra_first_step", "extra_last_step")
 
 
-ALL = Steps(lambda n, k: range(n) if k == n else None, whole=True)
+ALL = Steps(lambda n, k: range(n) if k == n else None, complete=True)
 LAST = Steps(lambda n, k: [n - 1] if k == 1 else None, "last_step")
-# Before the first step h and c are 0: nothing shows of f, nor of what is passed on.
+# Before the first step h and c are 0: neither f shows, nor the states that are passed on.
 FIRST = Steps(lambda n, k: [0] if k == 1 else None, "first_step", RECURRENCE | {"f"})
 
 
@@ -51,7 +51,7 @@ def _looped(start: int, stride: int) -> Steps:
     def there(n: int, k: int) -> Sequence[int] | None:
         return range(k) if 1 < k == len(range(start, n, stride)) else None
 
-    return Steps(there, wrong=RECURRENCE, taken=(start, stride))
+    return Steps(there, wrong=RECURRENCE, loop=(start, stride))
 
 
 def _among_others(each: int, at: int) -> Steps:
@@ -60,10 +60,10 @@ def _among_others(each: int, at: int) -> Steps:
     def there(n: int, k: int) -> Sequence[int] | None:
         return [place // each if place % each == at else NO_STEP for place in range(k)] if k == each * n else None
 
-    return Steps(there, "among_others", whole=True)
+    return Steps(there, "among_others", complete=True)
 
 
-# Loops over steps, `taken`, that the bank of mistakes does not have.
+# Loops over steps, `loop`, that the bank of mistakes does not have.
 LOOPED = (*(_looped(start, 1) for start in range(2, 11)), *(_looped(start, 2) for start in (1, 2)))
 LOOPED = (*LOOPED, *(_looped(start, stride) for stride in (3, 4, 5) for start in (0, 1)))
 MOST_ENTRIES = 4
@@ -84,11 +84,11 @@ STEPS = (
     ),
     Steps(lambda n, k: range(k) if 1 < k < n else None, "first_steps"),
     Steps(lambda n, k: range(n - k, n) if 1 < k < n else None, "last_steps"),
-    Steps(lambda n, k: [NO_STEP, *range(n)] if k == n + 1 else None, "extra_first_step", whole=True),
-    Steps(lambda n, k: [*range(n), NO_STEP] if k == n + 1 else None, "extra_last_step", whole=True),
-    Steps(lambda n, k: [NO_STEP, *range(n), NO_STEP] if k == n + 2 else None, "extra_steps", whole=True),
-    Steps(lambda n, k: [NO_STEP] * (k - n) + [*range(n)] if n + 1 < k else None, "extra_first_steps", whole=True),
-    Steps(lambda n, k: [*range(n)] + [NO_STEP] * (k - n) if n + 1 < k else None, "extra_last_steps", whole=True),
+    Steps(lambda n, k: [NO_STEP, *range(n)] if k == n + 1 else None, "extra_first_step", complete=True),
+    Steps(lambda n, k: [*range(n), NO_STEP] if k == n + 1 else None, "extra_last_step", complete=True),
+    Steps(lambda n, k: [NO_STEP, *range(n), NO_STEP] if k == n + 2 else None, "extra_steps", complete=True),
+    Steps(lambda n, k: [NO_STEP] * (k - n) + [*range(n)] if n + 1 < k else None, "extra_first_steps", complete=True),
+    Steps(lambda n, k: [*range(n)] + [NO_STEP] * (k - n) if n + 1 < k else None, "extra_last_steps", complete=True),
     *(_among_others(each, at) for each in range(2, MOST_ENTRIES + 1) for at in (0, each - 1)),
     *LOOPED,
 )

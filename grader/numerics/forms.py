@@ -1,4 +1,4 @@
-"""Answers in a form that was not asked for, read as they were meant.
+"""Answers in an unexpected form, read as they were intended.
 
 The exercise asks for one tensor ``(batch, timesteps, units)``. An answer may have its axes in another order, an axis
 too many or fewer steps. It may be a container that holds the sequence, or its steps one by one. The form is a mistake
@@ -60,7 +60,7 @@ class Cut:
     at: int
     stacked: bool
 
-    def taken(self, answer: Array, axes: Sequence[int], sizes: Sequence[int]) -> Array | None:
+    def apply(self, answer: Array, axes: Sequence[int], sizes: Sequence[int]) -> Array | None:
         """Cut out the answer, with these `sizes` along `axes`; None when this cut does not fit."""
         if answer.ndim != len(axes) + self.stacked or self.axis >= answer.ndim:
             return None
@@ -98,7 +98,7 @@ class Layout:
 
     def read(self, answer: Array, shape: Shape) -> Array | None:
         """Return the answer as ``(batch, timesteps, units)``, NaN where there is none; None if it does not fit."""
-        found = self._found(answer, shape)
+        found = self._read_with_steps(answer, shape)
         if found is None:
             return None
         ordered, steps = found
@@ -110,10 +110,10 @@ class Layout:
 
     def steps_of(self, answer: Array, shape: Shape) -> list[int]:
         """Return the step of the sequence that each step of an answer in this layout is."""
-        found = self._found(answer, shape)
+        found = self._read_with_steps(answer, shape)
         return [] if found is None else found[1]
 
-    def _found(self, answer: Array, shape: Shape) -> tuple[Array, list[int]] | None:
+    def _read_with_steps(self, answer: Array, shape: Shape) -> tuple[Array, list[int]] | None:
         if self.bare:
             if 1 not in answer.shape:
                 return None
@@ -121,7 +121,7 @@ class Layout:
         batch, timesteps, units = shape
         axes = [axis for axis in self.order if axis != 1 or not self.without_time]
         if self.cut is not None:
-            taken = self.cut.taken(answer, axes, shape)
+            taken = self.cut.apply(answer, axes, shape)
             if taken is None:
                 return None
             answer = taken
@@ -183,10 +183,10 @@ class Form:
 
     def read(self, content: Content, shape: Shape) -> Array | None:
         """Read an answer in this form, as `Layout.read` does."""
-        array = self._taken(content, shape)
+        array = self._pick(content, shape)
         return None if array is None else self.layout.read(array, shape)
 
-    def _taken(self, content: Content, shape: Shape) -> Array | None:
+    def _pick(self, content: Content, shape: Shape) -> Array | None:
         if isinstance(content, np.ndarray):
             return content if self.place is None else None
         for items in content:
@@ -201,21 +201,21 @@ class Form:
                 return taken if len(taken) == count else None
         return None
 
-    def known(self, content: Content, shape: Shape) -> NDArray[np.bool_]:
+    def mask(self, content: Content, shape: Shape) -> NDArray[np.bool_]:
         """Return where an answer of this form has numbers."""
-        known = np.zeros(shape, bool)
-        known[:, [step for step in self.steps_of(content, shape) if step != NO_STEP]] = True
-        return known
+        mask = np.zeros(shape, bool)
+        mask[:, [step for step in self.steps_of(content, shape) if step != NO_STEP]] = True
+        return mask
 
     def steps_of(self, content: Content, shape: Shape) -> list[int]:
         """Return the steps of an answer in this form, as `Layout.steps_of` does."""
-        array = self._taken(content, shape)
+        array = self._pick(content, shape)
         return [] if array is None else self.layout.steps_of(array, shape)
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Return whether all steps are there."""
-        return self.layout.steps.whole
+        return self.layout.steps.complete
 
     @property
     def is_first_step(self) -> bool:
@@ -236,9 +236,9 @@ class Form:
         return self.layout.steps.wrong
 
     @property
-    def taken(self) -> tuple[int, int] | None:
+    def loop(self) -> tuple[int, int] | None:
         """Return the first step of a loop that skips steps, and its stride; None for other forms."""
-        return self.layout.steps.taken
+        return self.layout.steps.loop
 
     @property
     def codes(self) -> list[str]:
@@ -264,7 +264,7 @@ def forms_of(content: Content, shape: Shape) -> Iterator[tuple[Form, Array]]:
         yield from _read(content, shape, [Form(layout) for layout in layouts])
         return
     for picked in _picks(content, shape):
-        array = picked._taken(content, shape)
+        array = picked._pick(content, shape)
         if array is not None:
             layouts = LAYOUTS[:1] if array.shape == shape else LAYOUTS
             if any(picked.place in items.places and len(items.places) > 2 for items in content):

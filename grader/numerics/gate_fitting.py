@@ -17,7 +17,7 @@ import numpy as np
 
 from grader.numerics.gate_mistakes import (
     FOR_ALL,
-    HEARD,
+    HEARD_VALUES,
     LEAST_CHANGE,
     activated,
     hears,
@@ -130,7 +130,7 @@ def _of_gate(steps: Steps, gate: str, case: Case) -> Iterator[Mistake]:
         if agree(function(norm(z, epsilon)), value):
             yield normalised(gate, epsilon)
     kernel = split_gates(case.weights.recurrent_kernel)[gate]
-    for heard, choose in HEARD.items():
+    for heard, choose in HEARD_VALUES.items():
         i, f, g, o = (steps.gates[each] for each in GATES)
         moment = Moment(i, f, g, o, h=steps.h, c=steps.h, c_new=steps.h, h_new=steps.h)
         if agree(function(from_x + choose(moment) @ kernel), value):

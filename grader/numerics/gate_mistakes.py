@@ -18,7 +18,7 @@ from reference.weights import DENSE_LETTERS
 LEAST_CHANGE = 1e-3
 
 
-def _named(gate: str, **params: Any) -> dict[str, Any]:
+def _params_of(gate: str, **params: Any) -> dict[str, Any]:
     return {"gates": [DENSE_LETTERS[gate]], **params}
 
 
@@ -37,7 +37,7 @@ def outside(gate: str, factor: float, constant: float) -> Mistake:
         variant = {"variant": "line", "value": factor, "added": constant}
     changes = {f"act.{gate}": lambda z: factor * function(z) + constant}
     name = f"{factor:g} {gate} + {constant:g}"
-    params = variant if variant["variant"] == "written" else _named(gate, **variant)
+    params = variant if variant["variant"] == "written" else _params_of(gate, **variant)
     return Mistake("gate_arithmetic", name, changes, frozenset(gate), params)
 
 
@@ -46,18 +46,18 @@ def inside(gate: str, of_x: float, of_h: float, added: float) -> Mistake:
     plain = [abs(of_x - 1) <= LEAST_CHANGE, abs(of_h - 1) <= LEAST_CHANGE, abs(added) <= LEAST_CHANGE]
     of_x, of_h = (1.0 if plain[0] else of_x), (1.0 if plain[1] else of_h)
     added = 0.0 if plain[2] else added
-    code, params = "gate_arithmetic", _named(gate, variant="inside")
+    code, params = "gate_arithmetic", _params_of(gate, variant="inside")
     if gate == "f" and plain == [True, True, False]:
         code, params = "forget_bias_extra", {"value": added}
     elif plain == [True, True, False]:
-        params = _named(gate, variant="inside_added", value=added)
+        params = _params_of(gate, variant="inside_added", value=added)
     elif plain[2] and abs(of_x - of_h) <= LEAST_CHANGE:
         of_h = of_x
-        params = _named(gate, variant="inside_factor", value=of_x)
+        params = _params_of(gate, variant="inside_factor", value=of_x)
     elif plain[2] and plain[1]:
-        params = _named(gate, variant="x_factor", value=of_x)
+        params = _params_of(gate, variant="x_factor", value=of_x)
     elif plain[2] and plain[0]:
-        params = _named(gate, variant="h_factor", value=of_h)
+        params = _params_of(gate, variant="h_factor", value=of_h)
     changes = {f"sum.{gate}": lambda from_x, from_h, c: of_x * from_x + of_h * from_h + added}
     return Mistake(code, f"{of_x:g} x + {of_h:g} h + {added:g} in {gate}", changes, frozenset(gate), params)
 
@@ -65,7 +65,7 @@ def inside(gate: str, of_x: float, of_h: float, added: float) -> Mistake:
 def activated(gate: str, function: Callable[[Array], Array], variant: str, params: dict[str, Any]) -> Mistake:
     """Make the mistake of another activation."""
     changes = {f"act.{gate}": function}
-    named = _named(gate, variant=variant, **params)
+    named = _params_of(gate, variant=variant, **params)
     return Mistake("gate_arithmetic", f"{variant} {params} of {gate}", changes, frozenset(gate), named)
 
 
@@ -80,19 +80,19 @@ def normalised(gates: str, epsilon: float) -> Mistake:
     return Mistake("layer_norm", f"layer norm, epsilon {epsilon:g}, in {gates}", changes, frozenset(gates), params)
 
 
-Heard = Callable[[Moment], Array]
+HeardValue = Callable[[Moment], Array]
 
 
-def _gate_itself(name: str) -> Heard:
+def _gate_itself(name: str) -> HeardValue:
     return lambda moment: np.asarray(getattr(moment, name))
 
 
-def _part_of_h(name: str) -> Heard:
+def _part_of_h(name: str) -> HeardValue:
     return lambda moment: np.asarray(getattr(moment, name) * moment.h)
 
 
 #: Values that an h layer may get instead of h.
-HEARD: dict[str, Heard] = {
+HEARD_VALUES: dict[str, HeardValue] = {
     "tanh(h)": lambda moment: np.tanh(moment.h),
     "sigmoid(h)": lambda moment: sigmoid(moment.h),
     **{shown: _gate_itself(gate) for gate, shown in (("i", "i"), ("f", "f"), ("g", "ch"), ("o", "o"))},
@@ -100,7 +100,7 @@ HEARD: dict[str, Heard] = {
 }
 
 
-def hears(gate: str, heard: str, choose: Heard) -> Mistake:
+def hears(gate: str, heard: str, choose: HeardValue) -> Mistake:
     """Make the mistake of an h layer that gets another value than h."""
     function = function_of(gate)
 
@@ -113,7 +113,7 @@ def hears(gate: str, heard: str, choose: Heard) -> Mistake:
         moment.h_new = LSTM.formulas["h_new"](moment)
         return moment
 
-    params = _named(gate, heard=heard)
+    params = _params_of(gate, heard=heard)
     changes = {"calls": call, "update": None, "show": None, "keep": None, "hold": None}
     return Mistake("gate_hears_other", f"{heard} for h in {gate}", changes, frozenset(gate), params)
 

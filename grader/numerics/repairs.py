@@ -23,7 +23,7 @@ VISIBLE = 1e-3
 # Steepest slope of a function. It is straight between right numbers this close to each other, except at corners.
 STEEPEST, DENSE = 100.0, 1e-3
 FEWEST_BETWEEN, CORNERS, FEW = 200, 0.002, 0.02
-# Number of elements by which slices are told apart before they are compared.
+# Number of elements that distinguish slices before they are compared as a whole.
 TELLING = 8
 AXES = ("batch", "time", "unit")
 

@@ -43,7 +43,7 @@ def pack(
     named: NDArray[np.floating] | None = None,
     step: WorkedStep | None = None,
 ) -> tuple[str, bytes]:
-    """Pack what is kept of a case into an artefact: its name and its content."""
+    """Pack the arrays and the step of a case into an artefact: its name and its content."""
     arrays = {"actual": actual, "expected": expected} | ({} if named is None else {"named": named})
     with np.errstate(over="ignore"):
         packed = {key: np.ascontiguousarray(array, np.float32) for key, array in arrays.items()}

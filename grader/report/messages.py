@@ -39,7 +39,7 @@ PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 VALUE_CHARACTERS = 200
 # Stands in numbers, such as before a percent sign. Python does not count it among what prints.
 NO_BREAK = "\N{NO-BREAK SPACE}"
-# A sentence quoted at the end of ours brings its own final mark.
+# A sentence quoted at the end of ours has its own punctuation.
 ENDED = re.compile(r"([?!…])\.(?=\s|$)")
 #: Parameters whose values have a name in each language -> where the names stand in the catalogue.
 NAMED = {
@@ -84,7 +84,7 @@ class Catalogue:
         if forms is None:
             return None
         text = _form(forms, language, params.get("count"))
-        filled = PLACEHOLDER.sub(lambda match: _shown(match[1], params.get(match[1]), language), text)
+        filled = PLACEHOLDER.sub(lambda match: _formatted(match[1], params.get(match[1]), language), text)
         return ENDED.sub(r"\1", filled)
 
     def codes(self) -> list[str]:
@@ -96,7 +96,7 @@ class Catalogue:
         """Find a code's ``title``, ``message`` or ``hint``, in the variant that `variant` names."""
         return self.find(self._variant(code, part, language, params), language, **params)
 
-    def added(self, code: str, language: str, /, **params: object) -> list[str]:
+    def extra_sentences(self, code: str, language: str, /, **params: object) -> list[str]:
         """Return the sentences that follow a code's message: about known parameters that the message leaves out."""
         message = self._texts[language].get(self._variant(code, "message", language, params), ())
         told = set(PLACEHOLDER.findall(" ".join(message)))
@@ -160,12 +160,12 @@ def codes() -> list[str]:
 
 def negotiate(accept_language: str | None, default: str) -> str:
     """Choose the one of `LANGUAGES` that an Accept-Language header prefers, else `default`."""
-    wanted = []
+    accepted = []
     for element in (accept_language or "").split(","):
         if (match := LANGUAGE_RANGE.fullmatch(element.strip())) and (quality := float(match[2] or 1)) > 0:
-            wanted.append((quality, match[1]))
+            accepted.append((quality, match[1]))
     # The sort is stable: among equals the first one wins.
-    preferred = [name for _, name in sorted(wanted, key=lambda pair: -pair[0])]
+    preferred = [name for _, name in sorted(accepted, key=lambda pair: -pair[0])]
     found = negotiate_locale(preferred, LANGUAGES, sep="-")
     return found.lower() if found else default
 
@@ -254,7 +254,7 @@ def _message_and_hint(code: str, language: str, params: Mapping[str, object]) ->
 def _message(code: str, language: str, params: Mapping[str, object]) -> str:
     derived = _with_derived(language, params)
     said = _own().find_variant(code, "message", language, **derived)
-    return " ".join([_printable(code) if said is None else said, *_own().added(code, language, **derived)])
+    return " ".join([_printable(code) if said is None else said, *_own().extra_sentences(code, language, **derived)])
 
 
 def _with_derived(language: str, params: Mapping[str, object]) -> dict[str, object]:
@@ -265,15 +265,15 @@ def _with_derived(language: str, params: Mapping[str, object]) -> dict[str, obje
     for param, kind in NAMED.items():
         names = params.get(param)
         if isinstance(names, list):
-            derived[param] = [_named(kind, name, language, params) for name in names]
+            derived[param] = [_display_name(kind, name, language, params) for name in names]
             if kind == "gate" and (all_of_them := ALL_GATES.get("".join(sorted(map(str, names))))):
                 derived[param] = _own().text(all_of_them, language)
         elif isinstance(names, str):
-            derived[param] = _named(kind, names, language, params)
+            derived[param] = _display_name(kind, names, language, params)
     return derived
 
 
-def _named(kind: str, name: object, language: str, params: Mapping[str, object]) -> object:
+def _display_name(kind: str, name: object, language: str, params: Mapping[str, object]) -> object:
     return _own().find(f"{kind}.{name}", language, **params) or name
 
 
@@ -293,7 +293,7 @@ def _place(language: str, line: object, file: object) -> str:
     return _own().text("ui.place_cell", language, cell=cell[1], line=line)
 
 
-def _shown(name: str, value: object, language: str) -> str:
+def _formatted(name: str, value: object, language: str) -> str:
     """Format a parameter for a sentence."""
     if isinstance(value, list | tuple):
         # A number may contain a comma.

@@ -32,7 +32,7 @@ class Status(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
 
-#: The verdicts on a class that ran to the end. With any other one, a mistake may be there that nobody saw.
+#: The verdicts on a class that ran to the end. With any other one, there may be a mistake that was not seen.
 MEASURED = frozenset({Status.PASSED, Status.FAILED})
 
 

@@ -22,7 +22,7 @@ UNITS = (*(timedelta(days=days) for days in (365, 30, 7, 1)), *(timedelta(second
 
 
 def number(value: float, language: str, digits: int = EXACT) -> str:
-    """Format a number with at most so many significant digits. NaN and infinity get Python's names.
+    """Format a number with at most `digits` significant digits. NaN and infinity get Python's names.
 
     Raises:
         babel.core.UnknownLocaleError: the language does not exist.
@@ -70,7 +70,7 @@ def moment(value: datetime | str, language: str) -> str:
 def distance(value: datetime, language: str) -> str:
     """Say how far a time is from now, in one piece: "in 2 days", "3 hours ago".
 
-    People call 4 days and 23 hours 5 days. Less than two days are never said to be more: a deadline may be near.
+    People call 4 days and 23 hours 5 days. A time under two days is never overstated: a deadline may be near.
     """
     left = value - datetime.now(UTC)
     unit = _unit(left)
@@ -87,7 +87,7 @@ def after(seconds: float, language: str) -> str:
 
 
 def _unit(left: timedelta) -> timedelta:
-    """Return the unit in which a distance is told: the largest that is in it twice."""
+    """Return the unit for a distance: the largest that fits into it twice."""
     return next((each for each in UNITS if abs(left) >= 2 * each), UNITS[-1])
 
 
@@ -97,7 +97,7 @@ def in_zone(value: datetime | str, zone: tzinfo) -> datetime:
 
 
 def duration(seconds: float, language: str) -> str:
-    """Say a length of time exactly, for it may be a rule: "12 seconds", "2 hours", "2 hours 30 minutes"."""
+    """Say a length of time exactly, because it may be a rule: "12 seconds", "2 hours", "2 hours 30 minutes"."""
     parts = []
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
         count, seconds = divmod(seconds, size)

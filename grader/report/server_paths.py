@@ -12,7 +12,7 @@ GRAPH_NODE = re.compile(r"\{\{function_node [^{}]*\}\} ?")
 OPERATION = re.compile(r" ?\[Op:\w{1,60}\](?: name:[^\n]*)?")
 # Keras puts this around a message: the layer that was called, and its arguments.
 AROUND = "Exception encountered when calling "
-# Used in two steps: one expression for a whole path would start anew at every slash, which takes hours for a megabyte.
+# Used in two steps: one expression for a whole path would start again at every slash, which takes hours for a megabyte.
 PATH = re.compile(r"/[^\s:'\"<>]+")
 PLACE_OF_OURS = re.compile(
     r"/(?:site-packages|dist-packages|lib/python3\.\d++|grader/runner|lstm-grader-[^\s/]++/[^\s/]++)(?=/)"

@@ -1,6 +1,6 @@
 """The student's source as a report keeps it: an artefact that holds lines and the kinds of their tokens.
 
-The limited reader child makes lines and tokens (`grader/runner/reader/shown_lines.py`). Here their form and their size
+The limited reader child makes lines and tokens (`grader/runner/reader/source_lines.py`). Here their form and their size
 are checked, on the way into a report and on the way out.
 """
 
@@ -63,7 +63,7 @@ _CELLS: TypeAdapter[Cells] = TypeAdapter(Cells)
 
 
 def read_cells(data: object) -> Cells | None:
-    """Check what the reader child says; None for anything but lines as it should make them."""
+    """Check the reader child's lines; None for anything of another form."""
     try:
         cells = _CELLS.validate_python(data)
     except ValidationError:
@@ -79,7 +79,7 @@ def pack(cells: Cells) -> tuple[str, bytes]:
 
 
 def unpack(content: bytes, *, most_bytes: int = MOST_BYTES) -> Cells | None:
-    """Return the source in an artefact; None where the bytes are none, or become more than that."""
+    """Return the source in an artefact; None where the bytes hold none, or unpack to more than `most_bytes`."""
     try:
         text = zlib.decompressobj().decompress(content, most_bytes)
         compact = json.loads(text)

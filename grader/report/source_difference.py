@@ -40,7 +40,7 @@ class Hunk:
 
 
 @dataclass(frozen=True)
-class _Placed:
+class _PlacedLine:
     cell: int
     number: int
     line: Line
@@ -66,11 +66,11 @@ def source_difference(old: Cells, new: Cells) -> list[Hunk]:
     return _hunks(rows)
 
 
-def _placed(cells: Cells) -> list[_Placed]:
-    return [_Placed(cell.index, number, line) for cell in cells for number, line in enumerate(cell.lines, start=1)]
+def _placed(cells: Cells) -> list[_PlacedLine]:
+    return [_PlacedLine(cell.index, number, line) for cell in cells for number, line in enumerate(cell.lines, start=1)]
 
 
-def _text(placed: _Placed) -> str:
+def _text(placed: _PlacedLine) -> str:
     return placed.line.text.rstrip()
 
 

@@ -56,7 +56,7 @@ def advisories_on(judgement: Judgement, diagnoses: Sequence[Diagnosis]) -> list[
         found.append(Remark(code="untracked_weights", params=_by_kind(execution.parts)))
     if execution.parts is not None and (crossed := _crossed(execution.parts)):
         found.append(Remark(code="layers_crossed", params={"layers": crossed}))
-    if execution.answers and (lost := _lost_cell(evidence)) is not None:
+    if execution.answers and (lost := _replaced_cell(evidence)) is not None:
         found.append(lost)
     if execution.fresh_only:
         found.append(Remark(code="not_fresh_instance"))
@@ -71,7 +71,7 @@ def _crossed(parts: Parts) -> list[str]:
     return []
 
 
-def _lost_cell(evidence: Evidence) -> Remark | None:
+def _replaced_cell(evidence: Evidence) -> Remark | None:
     """Explain why the exercise's own cell replaced the student's, None where it did not."""
     source = evidence.reading.source
     if not re.search(r"\bLSTMCell\(", source):

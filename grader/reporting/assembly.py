@@ -123,7 +123,7 @@ def _case_results(judgement: Judgement, artefacts: Sink | None) -> list[CaseResu
         artefacts = None
     return [
         result.model_copy(update={"arrays": _stored_arrays(evidence, case, artefacts)}) if artefacts else result
-        for result, case in zip(results, evidence.execution.cases, strict=False)  # more are asked than told
+        for result, case in zip(results, evidence.execution.cases, strict=False)  # more cases are asked than reported
     ]
 
 

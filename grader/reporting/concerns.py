@@ -1,6 +1,6 @@
 """The one map from causes to places in the student's source: the parts of a class that each cause concerns.
 
-The reader child says of each part what stands there, in words (`grader/runner/reader/parts/found.py`). A cause looks
+The reader child says of each part what stands there, in words (`grader/runner/reader/parts/part.py`). A cause looks
 for the words that would explain it: a sum with a product in it, a loop that runs backwards. Where they are not found,
 there is no mark. Codes without a line say so here too: `NAMES_ITS_LINE`, `NO_LINE`.
 """

@@ -62,11 +62,11 @@ def marks_on(reading: Reading, findings: Sequence[Finding]) -> list[Mark]:
     named = {mark.code for mark in marks}
     for finding in findings:
         if finding.code not in named:
-            marks += _found(reading, finding)
+            marks += _marks_of_parts(reading, finding)
     return marks
 
 
-def _found(reading: Reading, finding: Finding) -> list[Mark]:
+def _marks_of_parts(reading: Reading, finding: Finding) -> list[Mark]:
     for look in looks_of(finding.code, finding.params):
         found = [part for part in reading.parts if _fits(part, look, finding)]
         lines: dict[tuple[int, int], list[Part]] = {}
@@ -112,8 +112,8 @@ def _mark(code: str, parts: Sequence[Part], is_certain: bool) -> Mark:
 def source_of(reading: Reading, marks: Sequence[Mark], places: Places, artefacts: Sink | None) -> Source:
     """Return the places of the marks, and store the source."""
     name = None
-    if artefacts is not None and reading.shown:
-        name, content = pack(reading.shown)
+    if artefacts is not None and reading.source_cells:
+        name, content = pack(reading.source_cells)
         artefacts(name, content)
     return Source(artefact=name, places=[_place(mark, places) for mark in marks[:MOST_MARKS]])
 

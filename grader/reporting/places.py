@@ -1,4 +1,4 @@
-"""The student's places. Everything before a report counts lines of the module text; this is the one way out of it."""
+"""Converts lines of the module text, by which everything before a report counts, to the student's own."""
 
 from __future__ import annotations
 

@@ -17,18 +17,18 @@ from grader.assignment import Tolerance
 from grader.numerics.explanation import Explanation
 from grader.numerics.forms import PLAIN
 from grader.report.proof.calculation import RIGHT
-from grader.report.proof.step import QUANTITIES, Place, WorkedStep, telling_place
+from grader.report.proof.step import QUANTITIES, Position, WorkedStep, position_to_show
 from reference import GATES, Case, lstm_forward
 from reference.definition import LSTM
-from reference.misconceptions import SEEN, Mistake, merged, replay, traced
+from reference.misconceptions import QUANTITIES_OF_STEP, Mistake, merge_changes, replay, trace_steps
 from reference.misconceptions.computation import Moment
 
 Array = NDArray[np.floating]
 Begins = Literal["before", "gates", "c", "h", "answer"]
 
-# The named mistake lies on the student's numbers: float32 rounding, which grows with the values.
+# The named mistake gives the student's numbers up to this: float32 rounding, which grows with the values.
 SAME = 1e-4
-# Closer than this, two float64 numbers of a step differ by rounding, or by that of a fitted number.
+# Two float64 numbers of a step that are closer than this differ by rounding alone, or by that of a fitted number.
 ROUNDING = 1e-5
 # A formula of one unit as the bank names it: ``c = f*(c + i*g)``, ``h = o*tanh(old c)``; sums go over all units.
 FORMULA = re.compile(r"([ch]) = ((?:(?!sum)[a-z0-9 *+()-])+)")
@@ -44,17 +44,17 @@ def proof_of(
     Args:
         actual: the student's answer to the case, in the shape of the right one.
     """
-    place = telling_place(actual, case.expected, atol=tolerance.atol, rtol=tolerance.rtol)
-    if place is None:
+    position = position_to_show(actual, case.expected, atol=tolerance.atol, rtol=tolerance.rtol)
+    if position is None:
         return None, None
-    keras = _of_keras(case, place)
-    named = _named(actual, case, explanation)
+    keras = _of_keras(case, position)
+    named = _mistaken_answer(actual, case, explanation)
     if named is None or explanation is None:
-        return None, WorkedStep(**place._asdict(), keras=keras, actual=float(actual[place]))
-    return named, _compared(keras, named, actual, case, place, explanation.mistakes)
+        return None, WorkedStep(**position._asdict(), keras=keras, actual=float(actual[position]))
+    return named, _compared(keras, named, actual, case, position, explanation.mistakes)
 
 
-def _named(actual: Array, case: Case, explanation: Explanation | None) -> Array | None:
+def _mistaken_answer(actual: Array, case: Case, explanation: Explanation | None) -> Array | None:
     if explanation is None or not explanation.mistakes or explanation.form != PLAIN:
         return None
     named = replay(explanation.mistakes, case)
@@ -65,28 +65,28 @@ def _named(actual: Array, case: Case, explanation: Explanation | None) -> Array 
     return None if np.isnan(named).all() or off.any() else named
 
 
-def _of_keras(case: Case, place: Place) -> dict[str, float]:
+def _of_keras(case: Case, position: Position) -> dict[str, float]:
     trace = lstm_forward(case.x, case.weights)
-    before = Place(place.batch, place.timestep - 1, place.unit)
+    before = Position(position.batch, position.timestep - 1, position.unit)
     states = {"h": trace.h, "c": trace.c}
-    found = {f"{name}_before": float(state[before]) if place.timestep else 0.0 for name, state in states.items()}
-    found |= {name: float(array[place]) for name, array in (*trace.gates.items(), *states.items())}
+    found = {f"{name}_before": float(state[before]) if position.timestep else 0.0 for name, state in states.items()}
+    found |= {name: float(array[position]) for name, array in (*trace.gates.items(), *states.items())}
     return {name: (found | {"answer": found["h"]})[name] for name in QUANTITIES}
 
 
 def _compared(
-    keras: dict[str, float], named: Array, actual: Array, case: Case, place: Place, mistakes: Sequence[Mistake]
+    keras: dict[str, float], named: Array, actual: Array, case: Case, position: Position, mistakes: Sequence[Mistake]
 ) -> WorkedStep:
-    inside = traced(mistakes, case)
+    inside = trace_steps(mistakes, case)
     if not inside:
-        return WorkedStep(**place._asdict(), keras=keras, actual=float(actual[place]))
-    numbers = {name: float(array[place]) for name, array in inside.items()} | {"answer": float(named[place])}
-    begins, wrong = _parting(keras, numbers, inside, case, place)
+        return WorkedStep(**position._asdict(), keras=keras, actual=float(actual[position]))
+    numbers = {name: float(array[position]) for name, array in inside.items()} | {"answer": float(named[position])}
+    begins, wrong = _first_difference(keras, numbers, inside, case, position)
     return WorkedStep(
-        **place._asdict(),
+        **position._asdict(),
         keras=keras,
         named={name: numbers[name] for name in QUANTITIES},
-        actual=float(actual[place]),
+        actual=float(actual[position]),
         begins=begins,
         wrong=wrong,
         formulas=_formulas(mistakes, numbers),
@@ -97,8 +97,8 @@ def _formulas(mistakes: Sequence[Mistake], numbers: Mapping[str, float]) -> dict
     """Return the formulas of c and h that give the numbers: the right ones, or those that the mistakes are named by."""
     names = [FORMULA.fullmatch(part) for mistake in mistakes for part in mistake.name.split(", ")]
     named = {found[1]: found[2] for found in names if found}
-    changes = merged(mistakes)
-    moment = Moment(**{place: np.asarray(numbers[name]) for name, place in SEEN.items()})
+    changes = merge_changes(mistakes)
+    moment = Moment(**{place: np.asarray(numbers[name]) for name, place in QUANTITIES_OF_STEP.items()})
     right = {state: float(LSTM.formulas[f"{state}_new"](moment)) for state in SLOTS}
     formulas = {}
     for state, slot in SLOTS.items():
@@ -110,12 +110,12 @@ def _formulas(mistakes: Sequence[Mistake], numbers: Mapping[str, float]) -> dict
     return formulas
 
 
-def _parting(
-    keras: Mapping[str, float], named: Mapping[str, float], inside: Mapping[str, Array], case: Case, place: Place
+def _first_difference(
+    keras: Mapping[str, float], named: Mapping[str, float], inside: Mapping[str, Array], case: Case, position: Position
 ) -> tuple[Begins | None, list[str]]:
     """Find where a step parts from the right one, in the order in which it is computed."""
     trace = lstm_forward(case.x, case.weights)
-    row, step = place.batch, place.timestep
+    row, step = position.batch, position.timestep
     # The gates hear the h of all units.
     heard = trace.h[row, step - 1] if step else np.zeros_like(trace.h[row, 0])
     before = [name for name in ("h_before", "c_before") if _differ(keras[name], named[name])]

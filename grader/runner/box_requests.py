@@ -1,4 +1,4 @@
-"""The table of what the box is asked: kinds of warm process, the requests that each answers, and words of answers.
+"""The table of requests to the box: kinds of warm process, the requests that each answers, and words of answers.
 
 Both sides read this one module: the box by this name, the trusted side as `grader.sandbox.requests`. It imports nothing
 of either. Requests are JSON objects; mypy checks both sides against their types. Nothing is checked in the box: the

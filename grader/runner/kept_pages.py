@@ -58,7 +58,7 @@ def compile_filter(first: int, last: int) -> Program:
         lines += [(LOAD, 0), _Jump(EQUAL, number, no=end)]
         if flags is not None:
             lines += [(LOAD, _low(flags)), _Jump(ANY_BIT, flag, no=end)]
-        lines += [*_reaches(first, last, place, length, end), (RETURN, REFUSED), end]
+        lines += [*_overlaps(first, last, place, length, end), (RETURN, REFUSED), end]
     return Program(_assembled([*lines, (RETURN, ALLOWED)]), ())
 
 
@@ -66,7 +66,7 @@ def _low(argument: int) -> int:
     return FIRST_ARGUMENT + 8 * argument
 
 
-def _reaches(first: int, last: int, place: int, length: int, outside: str) -> Iterator[str | tuple[int, int] | _Jump]:
+def _overlaps(first: int, last: int, place: int, length: int, outside: str) -> Iterator[str | tuple[int, int] | _Jump]:
     """Go on if a mapping reaches into the range, else to `outside`. Lengths need no rounding: `first` begins a page."""
     low, high = _low(place), _low(place) + 4
     inside = f"in front of {outside}"

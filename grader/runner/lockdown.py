@@ -107,7 +107,7 @@ class Wall:
         """Lock this process down for good.
 
         Args:
-            descriptors: number that the child shall have -> number it was received under.
+            descriptors: number in the child -> number under which it was received.
             directory: the run's own directory, the only place where it may write.
             limits: ``memory_bytes`` (on top of what the warm process holds), ``cpu_seconds``, ``file_bytes``,
                 ``open_files``, ``threads``.
@@ -255,24 +255,24 @@ def _require(name: str, works: bool, problem: str | None, accepted_missing: Coll
         )
 
 
-def _arrange_descriptors(wanted: dict[int, int]) -> None:
-    """Connect standard input to /dev/null, put the wanted descriptors at their numbers, and close everything else."""
-    # To free numbers first: a received number may be a wanted one too.
-    moved = {number: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, max(wanted) + 1) for number, fd in wanted.items()}
+def _arrange_descriptors(targets: dict[int, int]) -> None:
+    """Connect standard input to /dev/null, put the descriptors at their target numbers, and close everything else."""
+    # To free numbers first: a received number may be a target too.
+    moved = {number: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, max(targets) + 1) for number, fd in targets.items()}
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, fd in moved.items():
         os.dup2(fd, number)
-    os.closerange(max(wanted) + 1, max(map(int, os.listdir("/proc/self/fd"))) + 1)
+    os.closerange(max(targets) + 1, max(map(int, os.listdir("/proc/self/fd"))) + 1)
 
 
 def _die_first() -> None:
-    """Ask the kernel to kill the run, not the service, when memory runs out. A wish, and no part of the wall."""
+    """Ask the kernel to kill the run, not the service, when memory runs out. Best effort, and no part of the wall."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as adjustment:
         adjustment.write("1000")
 
 
 def _yield_cores() -> None:
-    """Let the service run first where both want a core. A wish, too.
+    """Let the service run first where both want a core. Best effort, too.
 
     Linux may divide cores among sessions before it compares their processes, so the session yields as well.
     """
@@ -364,8 +364,8 @@ def _python_trees() -> Iterator[str]:
     ours = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
     packages = [os.path.join(ours, name) for name in ("app", "grader", "reference")]
     paths = sysconfig.get_paths()
-    wanted = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    for tree in sorted({os.path.realpath(path) for path in (*wanted, *SYSTEM_LIBRARIES)}):
+    trees = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    for tree in sorted({os.path.realpath(path) for path in (*trees, *SYSTEM_LIBRARIES)}):
         if os.path.isdir(tree):
             yield from _without(tree, packages)
 

@@ -131,9 +131,17 @@ def _nodes_of(roots: Iterable[ast.AST]) -> tuple[list[ast.AST], list[ast.AST]]:
 
 
 def _code_in(node: ast.AST) -> list[ast.stmt]:
-    """Return the statements of ``exec("...")``, which read and bind names as if they stood in its place."""
+    """Return the statements of ``exec("...")``, which read and bind names as if they stood in its place.
+
+    The reader makes ``exec(code and "...")`` of ``exec(code)``, where it knows the text.
+    """
     match node:
-        case ast.Call(func=ast.Name(id="exec"), args=[ast.Constant(value=str(text)), *_]):
+        case (
+            ast.Call(func=ast.Name(id="exec"), args=[ast.Constant(value=str(text)), *_])
+            | ast.Call(
+                func=ast.Name(id="exec"), args=[ast.BoolOp(ast.And(), [ast.Name(), ast.Constant(value=str(text))]), *_]
+            )
+        ):
             try:
                 module = ast.parse(text)
             except (SyntaxError, ValueError):

@@ -124,7 +124,7 @@ SYNCHRONISE = ("fsync", "fdatasync", "msync")
 REMOVE = ("unlink", "unlinkat", "rmdir")
 # Locks on files are visible to other runs and take kernel memory that nobody counts. A run is alone with its files.
 LOCK = ("flock",)
-# Answers about any process of that number, so they tell which there are: only about itself.
+# These answer about any process id, and so tell which exist: allowed only about itself.
 OF_A_PROCESS = ("getpgid", "getsid", "sched_getaffinity")
 # These too. But libraries ask about their own threads, whose numbers no filter knows. 0 is the answer for every run.
 SCHEDULING = ("sched_getscheduler", "sched_getparam")

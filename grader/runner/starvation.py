@@ -35,7 +35,7 @@ class Starvation:
         unused = (elapsed - self._elapsed) - (cpu - self._cpu)
         new_waits = [max(0.0, wait - self._waits.get(thread, 0.0)) for thread, wait in waits.items()]
         self.seconds += max(0.0, min(unused, max(new_waits, default=0.0)))
-        if new_waits:  # else nobody knows
+        if new_waits:  # else the kernel does not say
             self.idle_seconds += max(0.0, unused - sum(new_waits))
         self._elapsed, self._cpu, self._waits = elapsed, cpu, waits
 

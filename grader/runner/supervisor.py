@@ -251,7 +251,7 @@ def _fills_disk(folder: int, most_bytes: int, most_files: int) -> bool:
     """
     try:
         size = 0
-        for files, info in enumerate(_written(folder), start=1):
+        for files, info in enumerate(_entries(folder), start=1):
             size += max(info.st_size, 512 * info.st_blocks)
             if size > most_bytes or files > most_files:
                 return True
@@ -262,7 +262,7 @@ def _fills_disk(folder: int, most_bytes: int, most_files: int) -> bool:
     return False
 
 
-def _written(folder: int) -> Iterator[os.stat_result]:
+def _entries(folder: int) -> Iterator[os.stat_result]:
     """Yield everything below an open folder. Raises: OSError: a folder is nested too deeply, or cannot be read."""
     pending = ["."]
     while pending:

@@ -69,8 +69,8 @@ def _preload(kind: Kind, wall: lockdown.Wall) -> tuple[Any, dict[str, str]]:
         no_lite.install()  # before TensorFlow is imported
         from driver import program
     facts = program.preload(kind, wall)
-    # All of ours is loaded. From here on none of it, and no folder of it, stands for a module that a submission names.
-    # Our packages are importable too where they are installed in place.
+    # All of our modules are loaded. From here on a submission's imports must find neither them nor their folders. Our
+    # packages are importable too where they are installed in place.
     ours = {os.path.realpath(path) for path in (HERE, os.path.dirname(os.path.dirname(HERE)))}
     sys.path[:] = [entry for entry in sys.path if entry and os.path.realpath(entry) not in ours]
     return program, facts
@@ -92,7 +92,7 @@ def main() -> None:
         wall = lockdown.prepare(accepted_missing, gpu_nodes)
         program, facts = _preload(kind, wall)
     except lockdown.Refused as exc:
-        # Said before the end, which closes the socket: whoever waits there kills what is left of this process.
+        # Sent before the socket closes: its reader then kills what is left of this process.
         print(f"refused: {exc}", file=sys.stderr, flush=True)
         sys.exit(1)
     sys.argv[:] = [""]

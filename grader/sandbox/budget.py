@@ -10,9 +10,9 @@ from grader.sandbox.requests import Kind
 class BudgetedSandbox:
     """A sandbox for the runs of one submission: tries, both generations of Keras, and runs that only help.
 
-    Each run may use what is left. Of idle time they have as much as one run has wall time: a run that sleeps or stops
-    itself holds a slot no longer by being asked again. A run that uses it all up, or finds nothing left, is reported
-    as killed for its ``budget``; `Outcome.earlier` then gives the use of the runs before it.
+    Each run may use what is left. Together they have as much idle time as one run has wall time: a run that sleeps or
+    stops itself holds a slot no longer by being asked again. A run that uses it all up, or finds nothing left, is
+    reported as killed for its ``budget``; `Outcome.earlier` then gives the use of the runs before it.
     """
 
     def __init__(self, sandbox: Sandbox, budget: Use) -> None:

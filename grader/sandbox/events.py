@@ -76,7 +76,7 @@ class Constructed(Event):
     open: bool = False  # whether other arguments are as likely
 
 
-class Misshapen(BaseModel):
+class MisshapenWeight(BaseModel):
     """A weight that is named after a gate but has the wrong shape for it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -93,7 +93,7 @@ class Parts(Event):
     evidence: Literal["names", "numbers"] | None
     candidates: Count
     found: Annotated[list[Name], Field(max_length=100)]
-    misshapen: Annotated[list[Misshapen], Field(max_length=20)] = []
+    misshapen: Annotated[list[MisshapenWeight], Field(max_length=20)] = []
     # Letters of the gates without a weight for the input, or for the hidden state.
     without_weights: dict[Literal["kernel", "recurrent_kernel"], Name] = {}
     # Layers that get x where their siblings get h, or the other way round -> what they get.
@@ -152,7 +152,7 @@ class CaseOutput(Event):
     inside: Places = []
     own: bool = False  # an instance of a class that the student wrote
     global_name: Name | None = None  # the variable of the module that holds it
-    # The model's gate weights for the input, and for the hidden state; 0 where nobody counted.
+    # The model's gate weights for the input, and for the hidden state; 0 where they were not counted.
     kernels: Count = 0
     recurrent_kernels: Count = 0
 
@@ -184,7 +184,7 @@ class HardCoded(Event):
     sizes: dict[Literal["batch", "units"], Count]
 
 
-class Called(Event):
+class ModelCall(Event):
     """A call of one of the notebook's models; `moment` names the `Weights` that it had.
 
     `reacts`: the change of the answer with other weights, as a share of its largest number, where that was asked.
@@ -209,7 +209,7 @@ class Weights(Event):
     statement: Count
 
 
-class Shown(Event):
+class NotebookOutput(Event):
     """An output of the notebook, or a number that it bound to a name."""
 
     event: Literal["shown"]
@@ -241,9 +241,9 @@ AnyEvent = Annotated[
     | Gradients
     | Raised
     | HardCoded
-    | Called
+    | ModelCall
     | Weights
-    | Shown
+    | NotebookOutput
     | Done,
     Field(discriminator="event"),
 ]

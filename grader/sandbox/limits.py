@@ -12,7 +12,7 @@ MIB = 1024 * 1024
 CUDA_CPU_SECONDS, CUDA_WALL_SECONDS = 15, 20.0
 
 
-# A run that would get less of its wall time than this part is not begun.
+# A run is not started when less than this share of its wall time is left.
 LEAST_LEFT = 0.05
 
 
@@ -43,7 +43,7 @@ class Limits(BaseModel):
         return self.model_copy(update={"cpu_seconds": cpu, "wall_seconds": wall})
 
     def less_idle(self, seconds: float) -> Limits | None:
-        """Return the limits after so much idle time, of which all runs together have no more than one run's wall time.
+        """Return the limits left after so much idle time: all runs together have as much as one run has wall time.
 
         None: hardly any is left.
         """

@@ -41,7 +41,7 @@ DEVICES = ("/dev/null", "/dev/urandom")
 # Where the service is root, each run becomes its own user (SETUID, SETGID). The supervisor may end it (KILL)
 # and look into its folder (DAC_READ_SEARCH).
 ROOT_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_DAC_READ_SEARCH")
-# Elsewhere runs have the same user, and no run may trace another. With this alone the warm process sees what they use.
+# Elsewhere runs have the same user, and no run may trace another. This alone lets the warm process measure their use.
 # It covers processes of its own user namespace only.
 USER_CAPABILITIES = ("CAP_SYS_PTRACE",)
 # Dropped before anything else, once /proc is mounted (`grader/runner/own_proc.py`).

@@ -24,7 +24,6 @@ from pydantic import TypeAdapter, ValidationError
 from grader.errors import RunnerOutputForged, RunnerOutputInvalid
 from grader.sandbox.events import (
     AnyEvent,
-    Called,
     CaseOutput,
     ClassFound,
     Constructed,
@@ -33,11 +32,12 @@ from grader.sandbox.events import (
     Event,
     Gradients,
     HardCoded,
+    ModelCall,
+    NotebookOutput,
     Parts,
     Phase,
     Raised,
     Reach,
-    Shown,
     StatementFailed,
     Trial,
     Weights,
@@ -75,9 +75,9 @@ MAX_EVENTS: dict[type[Event], int] = {
     Gradients: 20,
     Raised: 100,
     HardCoded: 1,
-    Called: 400,
+    ModelCall: 400,
     Weights: 16,
-    Shown: 400,
+    NotebookOutput: 400,
     Done: 1,
 }
 MAX_FRAMES = sum(MAX_EVENTS.values())
@@ -211,14 +211,14 @@ def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tu
 
 
 def _decode_arrays(event: AnyEvent, block: bytes) -> Arrays:
-    wanted: set[str] = set()
+    expected: set[str] = set()
     if isinstance(event, Trial | CaseOutput):
         is_open = bool(event.inside) or (isinstance(event, CaseOutput) and event.parts is not None)
-        wanted = {f"inside/{k}" for k in range(len(event.inside))} if is_open else {"output"}
+        expected = {f"inside/{k}" for k in range(len(event.inside))} if is_open else {"output"}
     elif isinstance(event, Gradients):
-        wanted = set(GRADIENTS)
+        expected = set(GRADIENTS)
     elif isinstance(event, Equal):
-        wanted = {"gradients"}
+        expected = {"gradients"}
     if not block:
         return {}
     if len(block) < ARRAYS_HEADER.size or ARRAYS_HEADER.unpack_from(block)[0] > MAX_ARRAYS_HEADER_BYTES:
@@ -227,7 +227,7 @@ def _decode_arrays(event: AnyEvent, block: bytes) -> Arrays:
         arrays = safetensors.numpy.load(block)
     except (safetensors.SafetensorError, KeyError, ValueError) as exc:
         raise RunnerOutputInvalid(f"the box sent arrays that cannot be read: {exc}") from exc
-    if arrays.keys() != wanted and not (isinstance(event, Weights) and all(map(WEIGHT.fullmatch, arrays))):
+    if arrays.keys() != expected and not (isinstance(event, Weights) and all(map(WEIGHT.fullmatch, arrays))):
         raise RunnerOutputForged("the box answered with other arrays than it was asked for")
     for name, array in arrays.items():
         if array.dtype not in (np.float32, np.float64) or math.prod(array.shape) > 50_000_000:

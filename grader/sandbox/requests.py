@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # mypy knows the modules of the box by the names that they have in there
+if TYPE_CHECKING:  # mypy knows the modules of the box by their names inside it
     from box_requests import ACTIVATIONS, ClassRequest, Kind, NotebookRequest, Question, Spoil, UploadRequest
 else:
     from grader.runner.box_requests import (

@@ -38,8 +38,8 @@ MOST_FAILURES = 3
 READ_SIZE = 65536
 # A run is over after its last answer. This is its time to say more; it counts against the run.
 ENDING_SECONDS = 1.0
-# A run that says little at a time wakes us each time, so after this many times we let it gather. A pipe holds more than
-# comes meanwhile, and the run waits for nothing.
+# A run that writes in small pieces wakes us for each, so after this many we let them gather. A pipe holds more than
+# comes meanwhile, so the run never waits.
 FREE_LOOKS = 500
 GATHERING_SECONDS = 0.01
 LITTLE = 16384
@@ -112,7 +112,7 @@ class Zygote:
             self.wall = {name: Mechanism(*state) for name, state in greeting["wall"].items()}
             self.wall[namespaces.NAME] = self._ring.mechanism
             self._ready = True
-            # Nobody needs the warm process's output from here on, but a full pipe would stop it.
+            # The warm process's output is not needed any more, but a full pipe would stop it.
             threading.Thread(target=_discard, args=[self._process.stderr], daemon=True).start()
 
     @property
@@ -176,9 +176,9 @@ class Zygote:
             with self._send_lock:
                 socket.send_fds(self._control, [json.dumps(order).encode()], fds)
         except OSError as exc:
-            raise self._lost(f"is gone: {exc}") from exc
+            raise self._run_lost(f"is gone: {exc}") from exc
 
-    def _lost(self, what: str) -> RunLost:
+    def _run_lost(self, what: str) -> RunLost:
         """Make the exception for a lost run."""
         # A dying process is silent a moment before it counts as dead; the next try must not meet it again.
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -200,7 +200,7 @@ class Zygote:
         frames = protocol.Frames(protocol.READING if self.kind is Kind.READER else protocol.EVENTS)
         pulse = Pulse(self.pid)
         flooded = False
-        ended: float | None = None
+        ended_at: float | None = None
         looks = 0
         with selectors.DefaultSelector() as selector:
             for pipe, fd in readers.items():
@@ -208,15 +208,15 @@ class Zygote:
             # A grandchild may hold the log pipes open: the verdict is the end, and the pipes are then read as they are.
             verdict_in = False
             while selector.get_map():
-                events = selector.select(0 if verdict_in else 1.0 if ended is None else ENDING_SECONDS)
+                events = selector.select(0 if verdict_in else 1.0 if ended_at is None else ENDING_SECONDS)
                 if verdict_in and not events:
                     break
                 if not self.alive and not events:
-                    raise self._lost("died during a run")
+                    raise self._run_lost("died during a run")
                 heard = any(key.data == "status" for key, _ in events)
                 if not (verdict_in or pulse.beats(heard) or _readable(readers["status"])):
                     self._kill()
-                    raise self._lost("does not answer")
+                    raise self._run_lost("does not answer")
                 looks += 1
                 before = sum(seen.values())
                 for key, _ in events:
@@ -228,18 +228,18 @@ class Zygote:
                         continue
                     seen[name] += len(chunk)
                     kept[name] += chunk[: max(0, caps[name] - len(kept[name]))]
-                    if name == "result" and ended is None and _has_ended(frames, kept["result"]):
-                        ended = time.monotonic()
+                    if name == "result" and ended_at is None and _has_ended(frames, kept["result"]):
+                        ended_at = time.monotonic()
                     limit = limits.result_bytes if name == "result" else limits.flood_bytes
                     if seen[name] > limit and not flooded:
                         flooded = True
                         self._send({"kill": run_id, "reason": "output"}, [])
                 if looks > FREE_LOOKS and not verdict_in and sum(seen.values()) - before < LITTLE:
                     time.sleep(GATHERING_SECONDS)
-                if ended is not None and not verdict_in and time.monotonic() - ended > ENDING_SECONDS:
+                if ended_at is not None and not verdict_in and time.monotonic() - ended_at > ENDING_SECONDS:
                     self._send({"kill": run_id, "reason": ENDED}, [])
         if not kept["status"].strip():
-            raise self._lost("gave no verdict on a run")
+            raise self._run_lost("gave no verdict on a run")
         verdict = json.loads(kept["status"])
         # Any code can end with that exit code. But the runner speaks only once the wall is closed.
         refused = verdict.pop("refused")
@@ -250,7 +250,7 @@ class Zygote:
                 f"{bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}"
             )
         if refused and not kept["result"]:
-            raise self._lost(f"could not close the box: {bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}")
+            raise self._run_lost(f"could not close the box: {bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}")
         self._failures = 0
         if verdict["killed_for"] == ENDED:
             verdict |= {"killed_for": None, "exit_code": 0}

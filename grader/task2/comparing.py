@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 from grader.report.finding import Finding, Params, Verdict
-from grader.sandbox.events import Called
+from grader.sandbox.events import ModelCall
 from grader.sandbox.requests import Spoil
 from grader.task2.copying import Pair
 from grader.task2.differences import (
@@ -24,7 +24,7 @@ from grader.task2.differences import (
     SHIFT,
     SMALL,
     Measure,
-    Place,
+    OutputPlace,
     depends_on_both,
     is_claim,
     is_like_signed,
@@ -71,7 +71,7 @@ class _Comparison:
 
     # --- runs ------------------------------------------------------------------------------------------------
 
-    def _copied(self, calls: list[Called]) -> list[Called]:
+    def _copied(self, calls: list[ModelCall]) -> list[ModelCall]:
         """Return the pair's calls with its weights at the best moment; all calls where there is no pair."""
         pair = self._pair
         if pair is None:
@@ -87,12 +87,12 @@ class _Comparison:
         return sorted((name, array.tobytes()) for name, array in weights.items())
 
     @cached_property
-    def _student_spoiled(self) -> NotebookRun | None:
-        return self._spoiled(self._copied(self._student), {"by": "shift", "amount": SHIFT})
+    def _run_with_student_spoiled(self) -> NotebookRun | None:
+        return self._spoil(self._copied(self._student), {"by": "shift", "amount": SHIFT})
 
     @cached_property
-    def _keras_spoiled(self) -> NotebookRun | None:
-        return self._spoiled(self._copied(self._keras), {"by": "pattern", "amount": 1.0})
+    def _run_with_keras_spoiled(self) -> NotebookRun | None:
+        return self._spoil(self._copied(self._keras), {"by": "pattern", "amount": 1.0})
 
     def _ask(self, spoils: Spoils) -> NotebookRun:
         key = repr(sorted((call, sorted(spoil.items())) for call, spoil in spoils.items()))
@@ -100,15 +100,15 @@ class _Comparison:
             self._asked[key] = self._ask_box(spoils)
         return self._asked[key]
 
-    def _spoiled(self, calls: Iterable[Called], spoil: Spoil) -> NotebookRun | None:
+    def _spoil(self, calls: Iterable[ModelCall], spoil: Spoil) -> NotebookRun | None:
         spoils = {call.call: spoil for call in calls}
         return self._ask(spoils) if spoils else None
 
-    def _made_equal(self) -> NotebookRun | None:
+    def _run_with_equal_answers(self) -> NotebookRun | None:
         keras = self._pair.keras if self._pair else self._keras[0].model
-        return self._spoiled(self._copied(self._student), {"by": "keras", "amount": 0.0, "model": keras})
+        return self._spoil(self._copied(self._student), {"by": "keras", "amount": 0.0, "model": keras})
 
-    def _spoiled_alike(self) -> NotebookRun:
+    def _run_with_equal_errors(self) -> NotebookRun:
         keras = self._pair.keras if self._pair else self._keras[0].model
         alike: Spoil = {"by": "keras", "amount": SHIFT, "model": keras}
         shift: Spoil = {"by": "shift", "amount": SHIFT}
@@ -120,16 +120,16 @@ class _Comparison:
     def _of_copied(self, base: NotebookRun | None = None) -> Verdict | None:
         """Return a verdict if the output depends on the answers with the copied weights."""
         base = base or self._clean
-        student, keras = self._student_spoiled, self._keras_spoiled
+        student, keras = self._run_with_student_spoiled, self._run_with_keras_spoiled
         if student is None or keras is None:
             return None
         by_student, by_keras = places_moved(base, student), places_moved(base, keras)
         both = by_student & by_keras
         measures = {place: measures_of(place, base, student, keras) for place in both}
-        hidden: set[Place] = set()
+        hidden: set[OutputPlace] = set()
         if any(abs(measure[0]) > SMALL for found in measures.values() for measure in found):
             # Either this does not measure errors, or there are errors. Look at it without errors.
-            equal = self._made_equal() or base
+            equal = self._run_with_equal_answers() or base
             measures = {place: measures_of(place, equal, student, keras) for place in both}
             # Existing errors may hide the effect of the spoiled answers.
             hidden = {place for place, found in measures.items() if any(abs(m[0]) <= SMALL for m in found)}
@@ -156,40 +156,40 @@ class _Comparison:
             return Verdict.failed(Finding.of("t2_no_abs", self._where(both)))
         return self._verdict(base, by_student, by_keras)
 
-    def _no_differences(self, places: set[Place], base: NotebookRun) -> set[Place]:
+    def _no_differences(self, places: set[OutputPlace], base: NotebookRun) -> set[OutputPlace]:
         """Return the places whose numbers depend on both answers in another way than by their difference."""
-        student, keras = self._student_spoiled, self._keras_spoiled
+        student, keras = self._run_with_student_spoiled, self._run_with_keras_spoiled
         if student is None or keras is None:
             return set()
         doubtful = {place: found for place in places if (found := depends_on_both(place, base, student, keras))}
-        equal, both = (self._made_equal(), self._spoiled_alike()) if doubtful else (None, None)
+        equal, both = (self._run_with_equal_answers(), self._run_with_equal_errors()) if doubtful else (None, None)
         if equal is None or both is None:
             return set()
         return {place for place, numbers in doubtful.items() if not stay(place, numbers, equal, both)}
 
-    def _never_negative(self, places: set[Place]) -> set[Place]:
+    def _never_negative(self, places: set[OutputPlace]) -> set[OutputPlace]:
         """Return the places whose number stays positive when the student's answer errs in the other direction."""
-        other_sign = self._spoiled(self._copied(self._student), {"by": "shift", "amount": -SHIFT})
+        other_sign = self._spoil(self._copied(self._student), {"by": "shift", "amount": -SHIFT})
         if other_sign is None:
             return set()
         numbers = {place: numbers_in(other_sign.by_place.get(place)) for place in places}
         return {place for place, found in numbers.items() if found and min(found) > 0}
 
-    def _both_ends(self, measures: dict[Place, list[Measure]]) -> bool:
+    def _both_ends(self, measures: dict[OutputPlace, list[Measure]]) -> bool:
         """Return whether measures that each miss errors of one sign miss none together: the largest and the smallest
         difference. Then the worst of them is the same for errors and for their opposites, most of which have one sign.
         """
         found = [measure for numbers in measures.values() for measure in numbers]
-        reverse = self._spoiled(self._copied(self._keras), {"by": "pattern", "amount": -1.0})
+        reverse = self._spoil(self._copied(self._keras), {"by": "pattern", "amount": -1.0})
         if len(found) < 2 or reverse is None or any(abs(measure[0]) > SMALL for measure in found):
             return False
         of_student, of_keras = (max(abs(measure[n]) for measure in found) for n in (1, 2))
         reversed_ = max((abs(n) for place in measures for n in numbers_in(reverse.by_place.get(place))), default=0.0)
         return of_keras > 0.05 * of_student and abs(reversed_ - of_keras) <= 0.1 * of_keras
 
-    def _verdict(self, base: NotebookRun, by_student: set[Place], by_keras: set[Place]) -> Verdict | None:
+    def _verdict(self, base: NotebookRun, by_student: set[OutputPlace], by_keras: set[OutputPlace]) -> Verdict | None:
         """Judge whether a yes or no that depends on both answers sees errors of either sign."""
-        other_sign = self._spoiled(self._copied(self._student), {"by": "shift", "amount": -SHIFT})
+        other_sign = self._spoil(self._copied(self._student), {"by": "shift", "amount": -SHIFT})
         by_other = places_moved(base, other_sign) if other_sign is not None else set()
         if by_keras & by_student & by_other:
             return Verdict.passed(seen="verdict")
@@ -197,16 +197,16 @@ class _Comparison:
             return Verdict.failed(Finding.of("t2_no_abs", self._where(one_sign)))
         return None
 
-    def _exact(self, places: Iterable[Place]) -> Verdict | None:
+    def _exact(self, places: Iterable[OutputPlace]) -> Verdict | None:
         """Check whether the output would change if the answers agreed to the last bit."""
         asked = set(places)
-        equal = self._made_equal() if asked else None
+        equal = self._run_with_equal_answers() if asked else None
         if equal is None or self._pair is None or not self._pair.complete:
             return None
         moved = asked & places_moved(self._clean, equal)
         return Verdict.failed(Finding.of("t2_exact_equality", self._where(moved))) if moved else None
 
-    def _equality(self, place: Place) -> bool:
+    def _equality(self, place: OutputPlace) -> bool:
         use = self._clean.use(place[0])
         return use is not None and use.equality
 
@@ -223,7 +223,7 @@ class _Comparison:
 
     def _why_nothing_moves(self) -> Verdict:
         clean = self._clean
-        equal = self._made_equal()
+        equal = self._run_with_equal_answers()
         if equal is not None:
             found = self._of_copied(equal)
             if found is not None and found.code == "t2_exact_equality":
@@ -234,26 +234,26 @@ class _Comparison:
                 if close and any(self._equality(place) for place in places):
                     return Verdict.failed(Finding.of("t2_exact_equality", self._where(places)))
                 return self._on_equal_inputs(found)
-        old, old_keras = self._unlike(self._student), self._unlike(self._keras)
+        old, old_keras = self._spoil_each_differently(self._student), self._spoil_each_differently(self._keras)
         if stale := places_moved(clean, old) & places_moved(clean, old_keras):
             return self._stale(stale)
-        for unlike, alike in ((old_keras, self._keras_spoiled), (old, self._student_spoiled)):
+        for unlike, alike in ((old_keras, self._run_with_keras_spoiled), (old, self._run_with_student_spoiled)):
             if itself := self._compared_with_itself(unlike, alike):
                 return Verdict.failed(Finding.of("t2_self_compare", self._where(itself)))
         return self._by_source()
 
-    def _stale(self, places: set[Place]) -> Verdict:
+    def _stale(self, places: set[OutputPlace]) -> Verdict:
         """Report an answer from before the copying, and whether the comparison itself also came before it."""
         copied_at = self._clean.changed_by[self._pair.moment] if self._pair is not None else 0
         before = all(place[0] < copied_at for place in places)
         code = "t2_compare_before_copy" if before else "t2_stale_output"
         return Verdict.failed(Finding.of(code, self._where(places)))
 
-    def _unlike(self, calls: list[Called]) -> NotebookRun:
+    def _spoil_each_differently(self, calls: list[ModelCall]) -> NotebookRun:
         """Spoil every call of one side, each by another amount."""
         return self._ask({call.call: {"by": "shift", "amount": SHIFT * (1 + n)} for n, call in enumerate(calls)})
 
-    def _compared_with_itself(self, unlike: NotebookRun, alike: NotebookRun | None) -> set[Place]:
+    def _compared_with_itself(self, unlike: NotebookRun, alike: NotebookRun | None) -> set[OutputPlace]:
         """Return the places that depend on the difference of two calls of one side, and not on what they share."""
         places = places_moved(self._clean, unlike) - (places_moved(self._clean, alike) if alike is not None else set())
         return {place for place in places if place[1] != "call" and kind_of(self._clean, place) != "array"}
@@ -286,12 +286,12 @@ class _Comparison:
         """Report that one of the two models was not called, or neither was."""
         calls = self._keras or self._student
         if len(calls) > 1:
-            alike = self._spoiled(calls, {"by": "shift", "amount": SHIFT})
-            if itself := self._compared_with_itself(self._unlike(calls), alike):
+            alike = self._spoil(calls, {"by": "shift", "amount": SHIFT})
+            if itself := self._compared_with_itself(self._spoil_each_differently(calls), alike):
                 return Verdict.failed(Finding.of("t2_self_compare", self._where(itself)))
         return self._by_source() if calls else Verdict.failed(Finding.of("comparison_not_found"))
 
-    def _where(self, places: Iterable[Place]) -> Params:
+    def _where(self, places: Iterable[OutputPlace]) -> Params:
         """Give the line of the statement that shows it."""
         statements = self._clean.reading.statements
         lines = [statements[place[0]].first_line for place in places if place[0] < len(statements)]

@@ -94,7 +94,7 @@ def _pairs(run: NotebookRun, student: int, keras: int) -> Iterator[Pair]:
         now = models[student], models[keras]
         equal = frozenset(part for part in _parts(now[1]) if _equal(part.of(now[0]), part.of(now[1])))
         kernels = (part for part in equal if part.array != "bias" and _shows_its_place(part, now[1]))
-        copied = frozenset(part for part in kernels if _taken_over(part, now[1], before, part in copied))
+        copied = frozenset(part for part in kernels if _was_taken_over(part, now[1], before, part in copied))
         # A layer without a bias has none to copy.
         biases = frozenset(PARTS) - frozenset(_parts(now[1])) | {part for part in equal if part.array == "bias"}
         yield Pair(student, keras, moment, copied | biases if copied else copied)
@@ -116,7 +116,7 @@ def _shows_its_place(part: Part, weights: ModelWeights) -> bool:
     return bool(np.ptp(part.of(weights))) and not any(_equal(part.of(weights), other.of(weights)) for other in others)
 
 
-def _taken_over(
+def _was_taken_over(
     part: Part, weights: ModelWeights, before: tuple[ModelWeights, ModelWeights] | None, was_copied: bool
 ) -> bool:
     """Return whether one model took over the other's numbers; if both got new ones together, neither did."""
@@ -220,7 +220,7 @@ def _failure(run: NotebookRun) -> Finding | None:
         layers = {"layers": LAYER_IN_LINE.findall(line)[:1] or [line.strip()[:80]]}
         if NO_SETTER.search(failed.message):
             return Finding.of("t2_attr_assign", params)
-        if NOT_BUILT.search(failed.message) and not _both_called(run, before=statement):
+        if NOT_BUILT.search(failed.message) and not _were_both_called(run, before=statement):
             return Finding.of("t2_before_build", params)
         if "shape" in failed.message.lower() or "compatible" in failed.message:
             shapes = {tuple(int(n) for n in match if n) for match in SHAPES.findall(failed.message)}
@@ -230,7 +230,7 @@ def _failure(run: NotebookRun) -> Finding | None:
     return None
 
 
-def _both_called(run: NotebookRun, before: int) -> bool:
+def _were_both_called(run: NotebookRun, before: int) -> bool:
     called = {call.side for call in run.calls if call.statement < before}
     return called == {"student", "keras"}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 
-from grader.sandbox.events import Shown
+from grader.sandbox.events import NotebookOutput
 from grader.task2.runs import NotebookRun
 
-Place = tuple[int, str, int]
+OutputPlace = tuple[int, str, int]
 #: A number in three runs: unchanged, with the student's answer spoiled, and with that of Keras.
 Measure = tuple[float, float, float]
 
@@ -27,7 +27,7 @@ CLAIM = re.compile(
 )
 
 
-def places_moved(base: NotebookRun, spoiled: NotebookRun) -> set[Place]:
+def places_moved(base: NotebookRun, spoiled: NotebookRun) -> set[OutputPlace]:
     """List the places whose output changed or vanished in the second run, if that run came to its end."""
     places = base.by_place if spoiled.complete else base.by_place.keys() & spoiled.by_place.keys()
     return {place for place in places if _differ(base.by_place[place], spoiled.by_place.get(place))} | {
@@ -38,12 +38,12 @@ def places_moved(base: NotebookRun, spoiled: NotebookRun) -> set[Place]:
     }
 
 
-def kind_of(run: NotebookRun, place: Place) -> str:
+def kind_of(run: NotebookRun, place: OutputPlace) -> str:
     item = run.by_place.get(place)
     return item.kind if item is not None else "raised"
 
 
-def _differ(first: Shown, second: Shown | None) -> bool:
+def _differ(first: NotebookOutput, second: NotebookOutput | None) -> bool:
     if second is None:
         return True
     if (first.kind, first.size) != (second.kind, second.size):
@@ -67,11 +67,11 @@ def _same(a: float, b: float) -> bool:
     return a == b or abs(a - b) <= MOVED * max(1.0, abs(a))
 
 
-def _in_text(item: Shown) -> list[float]:
+def _in_text(item: NotebookOutput) -> list[float]:
     return [float(number) for number in NUMBER.findall(item.text)]
 
 
-def measures_of(place: Place, *runs: NotebookRun) -> list[Measure]:
+def measures_of(place: OutputPlace, *runs: NotebookRun) -> list[Measure]:
     """List single numbers that moved: unchanged, with the student's answer spoiled, and with that of Keras."""
     values = [numbers_in(run.by_place.get(place)) for run in runs]
     if len(set(map(len, values))) != 1:
@@ -79,7 +79,7 @@ def measures_of(place: Place, *runs: NotebookRun) -> list[Measure]:
     return [(b, s, k) for b, s, k in zip(*values, strict=True) if not _same(b, s) and not _same(b, k)]
 
 
-def depends_on_both(place: Place, base: NotebookRun, student: NotebookRun, keras: NotebookRun) -> list[int]:
+def depends_on_both(place: OutputPlace, base: NotebookRun, student: NotebookRun, keras: NotebookRun) -> list[int]:
     """List the numbers, by their order, that move with either answer and are not next to zero."""
     values = [_all_numbers(run.by_place.get(place)) for run in (base, student, keras)]
     if len(set(map(len, values))) != 1:
@@ -91,17 +91,17 @@ def depends_on_both(place: Place, base: NotebookRun, student: NotebookRun, keras
     ]
 
 
-def stay(place: Place, numbers: list[int], equal: NotebookRun, both: NotebookRun) -> bool:
+def stay(place: OutputPlace, numbers: list[int], equal: NotebookRun, both: NotebookRun) -> bool:
     """Return whether numbers are the same in two runs."""
     first, second = (_all_numbers(run.by_place.get(place)) for run in (equal, both))
     return len(first) == len(second) > max(numbers) and all(_same(first[n], second[n]) for n in numbers)
 
 
-def numbers_in(item: Shown | None) -> list[float]:
+def numbers_in(item: NotebookOutput | None) -> list[float]:
     return _all_numbers(item) if item is not None and item.kind in ("number", "text") else []
 
 
-def _all_numbers(item: Shown | None) -> list[float]:
+def _all_numbers(item: NotebookOutput | None) -> list[float]:
     if item is None:
         return []
     return _in_text(item) if item.kind == "text" else item.values
@@ -121,7 +121,7 @@ def is_like_signed(base: float, student: float, keras: float) -> bool:
     return abs(base) <= SMALL and student > 0 and abs(keras * SHIFT_UP - student * PATTERN_DOWN) <= 1e-3 * student
 
 
-def shows_numbers(run: NotebookRun, places: set[Place]) -> bool:
+def shows_numbers(run: NotebookRun, places: set[OutputPlace]) -> bool:
     """Return whether numbers of an answer are shown, so that somebody can look at them."""
     return any(
         place[1] in ("print", "value", "call") and (item := run.by_place.get(place)) is not None and item.kind != "bool"
@@ -129,7 +129,7 @@ def shows_numbers(run: NotebookRun, places: set[Place]) -> bool:
     )
 
 
-def is_claim(item: Shown) -> bool:
+def is_claim(item: NotebookOutput) -> bool:
     """Return whether something that never moves reads like the result of a comparison."""
     if item.kind == "bool":
         return True

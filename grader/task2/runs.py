@@ -1,4 +1,4 @@
-"""Runs the notebook in the box, and collects what it showed, called and held."""
+"""Runs the notebook in the box, and collects its outputs, its calls of models and their weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from grader.errors import RunnerOutputInvalid
 from grader.execution.execution import Roles
 from grader.execution.reading import Reading, Use
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
-from grader.sandbox.events import Called, Reach, Shown, StatementFailed, Weights
+from grader.sandbox.events import ModelCall, NotebookOutput, Reach, StatementFailed, Weights
 from grader.sandbox.requests import NotebookRequest, Spoil
 
 Array = NDArray[np.floating]
@@ -31,11 +31,11 @@ class NotebookRun:
     reading: Reading
     outcome: Outcome
     complete: bool = False
-    calls: tuple[Called, ...] = ()
+    calls: tuple[ModelCall, ...] = ()
     moments: tuple[dict[int, ModelWeights], ...] = ()
     # The statement behind each of these changes.
     changed_by: tuple[int, ...] = ()
-    shown: tuple[Shown, ...] = ()
+    outputs: tuple[NotebookOutput, ...] = ()
     reaches: tuple[Reach, ...] = ()
     # Keyed by the statement that failed.
     failed: dict[int, StatementFailed] = field(default_factory=dict)
@@ -44,11 +44,11 @@ class NotebookRun:
         return sorted({call.model for call in self.calls if call.side == side})
 
     @cached_property
-    def by_place(self) -> dict[tuple[int, str, int], Shown]:
+    def by_place(self) -> dict[tuple[int, str, int], NotebookOutput]:
         """Index the output by statement, way and order; the same thing has the same place in every run."""
-        found: dict[tuple[int, str, int], Shown] = {}
+        found: dict[tuple[int, str, int], NotebookOutput] = {}
         counts: dict[tuple[int, str], int] = {}
-        for item in self.shown:
+        for item in self.outputs:
             place = item.statement, item.via
             counts[place] = counts.get(place, -1) + 1
             found[*place, counts[place]] = item
@@ -135,10 +135,10 @@ class NotebookRunner:
             self._reading,
             outcome,
             complete,
-            calls=tuple(protocol.select(events, Called)),
+            calls=tuple(protocol.select(events, ModelCall)),
             moments=tuple(moments[number] for number in sorted(moments)),
             changed_by=tuple(event.statement for event in protocol.select(events, Weights)),
-            shown=tuple(protocol.select(events, Shown)),
+            outputs=tuple(protocol.select(events, NotebookOutput)),
             reaches=tuple(protocol.select(events, Reach)),
             failed={self._statement_at(failed.line): failed for failed in protocol.select(events, StatementFailed)},
         )

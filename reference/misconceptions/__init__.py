@@ -1,21 +1,29 @@
 """Wrong-on-purpose forward passes: the answer of an LSTM in which one or two things are wrong."""
 
 from reference.misconceptions.bank import bank
-from reference.misconceptions.mistake import PARTS, RECURRENCE, SEEN, Mistake, merged, replay, traced
+from reference.misconceptions.mistake import (
+    PARTS,
+    QUANTITIES_OF_STEP,
+    RECURRENCE,
+    Mistake,
+    merge_changes,
+    replay,
+    trace_steps,
+)
 from reference.misconceptions.mutation_score import MutationScore, mutation_score
 from reference.misconceptions.table import Table, build_table
 
 __all__ = [
     "PARTS",
+    "QUANTITIES_OF_STEP",
     "RECURRENCE",
-    "SEEN",
     "Mistake",
     "MutationScore",
     "Table",
     "bank",
     "build_table",
-    "merged",
+    "merge_changes",
     "mutation_score",
     "replay",
-    "traced",
+    "trace_steps",
 ]

@@ -84,7 +84,7 @@ class Inputs:
     def units(self) -> int:
         return int(self.recurrent.shape[-2])
 
-    def changed(self, changes: Changes) -> Inputs:
+    def with_changes(self, changes: Changes) -> Inputs:
         """Return the inputs with the choices of `BEFORE` that `changes` holds."""
         inputs = self
         for slot in BEFORE:
@@ -134,7 +134,7 @@ class Moment:
     h_new: Array
 
     def __getitem__(self, name: str) -> Array:
-        """Return what a formula names."""
+        """Return the value of a name in a formula."""
         value: Array = getattr(self, name)
         return value
 
@@ -180,7 +180,7 @@ class _Choices:
             result[index] = chosen(choice, index)
         return result
 
-    def made(self, slot: str) -> bool:
+    def any_makes(self, slot: str) -> bool:
         return slot in self._groups
 
     def common(self, slot: str) -> Any:
@@ -284,7 +284,7 @@ class _Step:
 
         c_new = apply("update", lambda: LSTM.formulas["c_new"](moment), chosen)
         moment.c_new = apply("keep", lambda: c_new, lambda choice, index: choice(c_new[index]))
-        if self._choices.made("late_output"):
+        if self._choices.any_makes("late_output"):
             late_h = apply("late_output", lambda: h, lambda late, index: late(moment.of(index))[0])
             late_c = apply("late_output", lambda: c, lambda late, index: late(moment.of(index))[1])
             moment.o = self._gate("o", z, late_h @ self.recurrent, late_h, late_c)
@@ -293,7 +293,7 @@ class _Step:
         return moment
 
 
-def finished(changes: Changes, outputs: Array, x: Array) -> Array:
+def apply_after(changes: Changes, outputs: Array, x: Array) -> Array:
     """Apply `AFTER` to outputs ``(variants, batch, timesteps, units)``; `x` is the case's own."""
     for slot in AFTER:
         if slot in changes:

@@ -50,7 +50,7 @@ def gate_mistakes() -> Iterator[Mistake]:
     yield from _candidate_activations()
     yield from _double_activations()
     yield from _sums()
-    yield from _states_seen()
+    yield from _gates_that_see_other_states()
 
 
 def _acts(gates: str, function: Function) -> dict[str, Any]:
@@ -124,6 +124,11 @@ def _double_activations() -> Iterator[Mistake]:
             yield Mistake("double_activation", f"{name} in the h layers of {gates}", h_only, wrong, params)
         before = {f"sum.{gate}": _each(_own(gate), np.add) for gate in gates} | _acts(gates, linear)
         yield Mistake("activation_before_sum", f"activations added in {gates}", before, wrong, params)
+        # A bracket that closes before the plus.
+        for layer, part in (("x", _first), ("h", _second)):
+            alone = {f"sum.{gate}": part(_own(gate)) for gate in gates} | _acts(gates, linear)
+            name = f"activation of {layer} alone in {gates}"
+            yield Mistake("activation_before_sum", name, alone, wrong, {**params, "variant": "one"})
         # The sum without the bias, which is added to the result.
         apart = {f"apart.{gate}": _bias_outside(_own(gate)) for gate in gates}
         yield Mistake(
@@ -168,7 +173,7 @@ def _peepholes(name: str, total: Callable[[Array, Array, Array], Array], others:
             yield Mistake("peephole", f"{name} in {gates}, new c in o", changes | late, wrong, params)
 
 
-def _states_seen() -> Iterator[Mistake]:
+def _gates_that_see_other_states() -> Iterator[Mistake]:
     for gates in ("ifgo", "ifo", "i", "f", "g", "o"):
         wrong, params = frozenset(gates), {"gates": letters(gates)}
         instead = {f"seen.{gate}": lambda h, c: c for gate in gates}

@@ -125,7 +125,7 @@ def _on_x(change: Callable[[Array], Array]) -> Callable[[Inputs], Inputs]:
     return lambda inputs: replace(inputs, x=change(inputs.x))
 
 
-def _taken(steps: Callable[[int], Sequence[int]]) -> Callable[[Inputs], Inputs]:
+def _at_steps(steps: Callable[[int], Sequence[int]]) -> Callable[[Inputs], Inputs]:
     """Take x at other steps; a step of -1 before the first is zeros."""
 
     def change(x: Array) -> Array:
@@ -176,7 +176,7 @@ def _as_batch(inputs: Inputs) -> Inputs:
 def _input_order() -> Iterator[Mistake]:
     for code, name, steps in INPUT_STEPS:
         slot = "x_time" if code == "time_reversed" else "x_step"
-        yield Mistake(code, name, {slot: _taken(steps)}, RECURRENCE)
+        yield Mistake(code, name, {slot: _at_steps(steps)}, RECURRENCE)
 
     for formula, mix in MIXED_STEPS:
         params = {"variant": "steps", "formula": formula}

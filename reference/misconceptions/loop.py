@@ -17,7 +17,7 @@ Pass = Callable[[Moment, Array, Array], Array]
 def loop_mistakes() -> Iterator[Mistake]:
     yield from _passed_on()
     yield from _collected()
-    yield from _called()
+    yield from _cell_called_twice()
     yield from _other_cells()
 
 
@@ -70,7 +70,7 @@ def _collected() -> Iterator[Mistake]:
         yield Mistake(code, name, {"collect": formula}, RECURRENCE)
 
 
-def _called() -> Iterator[Mistake]:
+def _cell_called_twice() -> Iterator[Mistake]:
     for name, call in (
         ("h first, then c with the new h", _h_then_c),
         ("c first, then h with the new c", _c_then_h),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reference.cases import Case
-from reference.misconceptions.computation import Array, Inputs, Moment, finished, forward
+from reference.misconceptions.computation import Array, Inputs, Moment, apply_after, forward
 
 RECURRENCE = frozenset({"recurrence"})
 #: Parts of an answer: the four gates and the recurrence that carries them from step to step.
@@ -21,11 +21,11 @@ class Mistake:
     """A wrong-on-purpose choice, or several that belong together.
 
     Args:
-        code: of the report.
+        code: the code that the report gives.
         name: tells apart the mistakes with this code; unique in the bank.
         changes: slot of `computation` -> choice.
         wrong: the `PARTS` that it spoils.
-        params: of the report's code.
+        params: the parameters of that code.
         quantum: for mistakes that round: the step of the rounding, relative to values above 1. It excuses a value
             rounded up where float64 rounds down.
         idle: ``array gate`` for the arrays of `reference.LSTMWeights` that an answer with this mistake does not touch.
@@ -41,41 +41,47 @@ class Mistake:
     idle: frozenset[str] = frozenset()
 
     def compatible(self, other: Mistake) -> bool:
-        return self.changes.keys().isdisjoint(other.changes)
+        # Two shifts by one timestep are not a shift by one.
+        shift_twice = self.code == other.code == "off_by_one"
+        return self.changes.keys().isdisjoint(other.changes) and not shift_twice
 
 
-def merged(mistakes: Sequence[Mistake]) -> dict[str, Any]:
+def merge_changes(mistakes: Sequence[Mistake]) -> dict[str, Any]:
     """Merge the choices of several mistakes."""
     return {slot: choice for mistake in mistakes for slot, choice in mistake.changes.items()}
 
 
 def replay(mistakes: Sequence[Mistake], case: Case, dtype: type[np.floating] = np.float64) -> Array:
     """Return the answer of a model with these mistakes, ``(batch, timesteps, units)``; NaN where not comparable."""
-    changes = merged(mistakes)
+    changes = merge_changes(mistakes)
     with np.errstate(all="ignore"):
-        outputs = forward([Inputs.of(case, dtype).changed(changes)], [changes], dtype)
-        answer: Array = finished(changes, outputs, case.x.astype(dtype))[0]
+        outputs = forward([Inputs.of(case, dtype).with_changes(changes)], [changes], dtype)
+        answer: Array = apply_after(changes, outputs, case.x.astype(dtype))[0]
     return answer
 
 
-#: Names of what a step computes from and gives, and where a `Moment` has them. ``h`` and ``c`` are the new ones.
-SEEN = {
+#: Names of the values that a step uses and gives, and the attributes of a `Moment` that hold them. ``h`` and ``c``
+#: are the new ones.
+QUANTITIES_OF_STEP = {
     "c_before": "c", "h_before": "h", "i": "i", "f": "f", "g": "g", "o": "o", "c": "c_new", "h": "h_new",
 }  # fmt: skip
 
 
-def traced(mistakes: Sequence[Mistake], case: Case) -> dict[str, Array]:
-    """Return what a model with these mistakes computes in every step, under the names of `SEEN`.
+def trace_steps(mistakes: Sequence[Mistake], case: Case) -> dict[str, Array]:
+    """Return the values that a model with these mistakes computes in every step, named as in `QUANTITIES_OF_STEP`.
 
     Returns:
         Arrays ``(batch, timesteps, units)``. None at all for another kind of cell, and for a loop over something
         else than the case's steps: their insides have nothing to be compared with.
     """
-    changes, moments = merged(mistakes), list[Moment]()
+    changes, moments = merge_changes(mistakes), list[Moment]()
     if changes.get("calls") is not None:
         return {}
     with np.errstate(all="ignore"):
-        forward([Inputs.of(case).changed(changes)], [changes], watch=moments.append)
+        forward([Inputs.of(case).with_changes(changes)], [changes], watch=moments.append)
     if len(moments) != case.spec.timesteps or moments[0].h_new.shape[1:] != case.expected[:, 0].shape:
         return {}
-    return {name: np.stack([getattr(moment, place)[0] for moment in moments], axis=1) for name, place in SEEN.items()}
+    return {
+        name: np.stack([getattr(moment, place)[0] for moment in moments], axis=1)
+        for name, place in QUANTITIES_OF_STEP.items()
+    }

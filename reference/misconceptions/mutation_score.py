@@ -1,7 +1,7 @@
 """Measures how well an assignment's cases tell the bank's mistakes from the right answer and from each other.
 
 Wrong answers can be told apart only where they differ. The score is of the bank and the cases together: a mistake that
-case shows, or that looks like another one on all of them, is a gap in either.
+no case shows, or that looks like another one on all of them, is a gap in either.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class MutationScore:
     nearest_rounding: float
 
     @property
-    def told_apart(self) -> int:
+    def distinct(self) -> int:
         """Count the mistakes that are far from everything except their equals."""
         return self.entries - len({name for *names, _ in self.near for name in names} - {RIGHT})
 
     def __str__(self) -> str:
         nearest = f"{self.nearest:.1e} apart, {self.nearest_rounding:.1e} where one of them rounds"
         lines = [
-            f"{self.told_apart} of {self.entries} are told from what is right and from each other; nearest: {nearest}",
+            f"{self.distinct} of {self.entries} are told from what is right and from each other; nearest: {nearest}",
             *(f"  equal: {' = '.join(names)}" for names in self.equal),
             *(f"  too near, {distance:.1e}: {one}, {other}" for one, other, distance in self.near),
         ]

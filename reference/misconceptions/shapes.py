@@ -50,6 +50,13 @@ def _orders() -> Iterator[Mistake]:
     yield Mistake("time_reversed", "x and answer backwards", both, RECURRENCE)
     halved = {"x_time": _halved, "out_time": lambda y, x: _doubled(y, x.shape[1])}
     yield Mistake("step_two", "every second step, each twice", halved, RECURRENCE)
+    # Steps are written into an array of zeros, which stay where the loop does not come.
+    between = {"x_time": _halved, "out_time": _with_zeros_between}
+    yield Mistake("step_two", "every second step, zeros between", between, RECURRENCE)
+    begun = {"x_time": _without_first, "out_time": _after_zeros}
+    yield Mistake("missing_step", "from the second step on, first zeros", begun, RECURRENCE)
+    ended = {"out_time": _last_zeros}
+    yield Mistake("missing_step", "zeros for the last step", ended, RECURRENCE)
 
 
 def _reversed(inputs: Inputs) -> Inputs:
@@ -58,6 +65,24 @@ def _reversed(inputs: Inputs) -> Inputs:
 
 def _halved(inputs: Inputs) -> Inputs:
     return replace(inputs, x=inputs.x[:, ::2])
+
+
+def _without_first(inputs: Inputs) -> Inputs:
+    return replace(inputs, x=inputs.x[:, 1:])
+
+
+def _after_zeros(y: Array, x: Array) -> Array:
+    return np.concatenate([np.zeros_like(y, shape=(*y.shape[:2], x.shape[1] - y.shape[2], y.shape[3])), y], axis=2)
+
+
+def _last_zeros(y: Array, _x: Array) -> Array:
+    return np.concatenate([y[:, :, :-1], np.zeros_like(y[:, :, :1])], axis=2)
+
+
+def _with_zeros_between(y: Array, x: Array) -> Array:
+    spread = np.zeros_like(y, shape=(*y.shape[:2], x.shape[1], y.shape[3]))
+    spread[:, :, ::2] = y
+    return spread
 
 
 def _doubled(y: Array, timesteps: int) -> Array:

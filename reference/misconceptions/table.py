@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from reference.cases import Case
 from reference.misconceptions.bank import bank, pairs
-from reference.misconceptions.computation import AFTER, BEFORE, STEP, Array, Inputs, finished, forward
-from reference.misconceptions.mistake import Mistake, merged
+from reference.misconceptions.computation import AFTER, BEFORE, STEP, Array, Inputs, apply_after, forward
+from reference.misconceptions.mistake import Mistake, merge_changes
 
-# Of these places, this many are in the first step, and as many in the last: some answers have nothing else.
+# This many of these places are in the first step, and as many in the last: some answers have nothing else.
 PLACES, AT_AN_END = 24, 6
 # At least this many places must be comparable for a result.
 FEWEST_PLACES = 4
@@ -57,7 +57,7 @@ class Table:
 
         Args:
             answer: ``(batch, timesteps, units)``. A NaN that is known fits only where the entry has no number.
-            known: of the same shape: False where there is no answer to compare with.
+            known: in the same shape; False where there is no answer to compare with.
             tolerance: for values up to 1; it grows with larger ones.
         """
         places = places_of(answer.shape)
@@ -136,7 +136,7 @@ def _replayed(
         return tuple(i for i in row if i != NOBODY and touches[i][stage])
 
     def changes(indices: Iterable[int]) -> dict[str, object]:
-        return merged([singles[i] for i in indices])
+        return merge_changes([singles[i] for i in indices])
 
     question = Inputs.of(case)
     prepared: dict[tuple[int, ...], Inputs] = {}
@@ -146,7 +146,7 @@ def _replayed(
     for number, row in enumerate(rows):
         run = before, step = at_stage(row, 0), at_stage(row, 1)
         if before not in prepared:
-            prepared[before] = question.changed(changes(before))
+            prepared[before] = question.with_changes(changes(before))
         if run not in runs:
             alike[prepared[before].x.shape, changes(step).get("calls")].append(run)
         runs[run].append(number)
@@ -158,7 +158,7 @@ def _replayed(
             for number in runs[run]:
                 after[at_stage(rows[number], 2)].append((position, number))
         for indices, members in after.items():
-            answers = finished(changes(indices), outputs[[position for position, _ in members]], case.x)
+            answers = apply_after(changes(indices), outputs[[position for position, _ in members]], case.x)
             yield [number for _, number in members], answers.reshape(len(members), -1)[:, places]
 
 
@@ -186,7 +186,7 @@ def write_table(table: Table, path: Path) -> None:
 
 
 def read_table(path: Path) -> Table | None:
-    """Read the table in a file; None when there is none, or something else."""
+    """Read the table in a file; None when there is no such file, or it holds something else."""
     try:
         table = Table(**safetensors.numpy.load_file(path))
     except (FileNotFoundError, safetensors.SafetensorError, TypeError):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from grader.batch.collect import Found, Student
+from grader.batch.collect import Student, StudentFile
 from grader.batch.overview import overview
 from grader.batch.run import Row
 from tests.acceptance.conftest import CORPUS, Server, hand_in, serving
@@ -60,7 +60,7 @@ def test_report_and_overview_as_documents_fit_the_screen(browser: Browser, serve
     path = f"{LONG}/{LONG}.ipynb"
     student = Student(LONG, "moodle", "1", late=True)
     rows = [
-        Row(Found(path, student, f"{LONG}.ipynb", lambda _: b""), report, problem, same_code_as)
+        Row(StudentFile(path, student, f"{LONG}.ipynb", lambda _: b""), report, problem, same_code_as)
         for report, problem, same_code_as in (
             (make_report(), None, path),
             (hostile(), None, None),

@@ -133,22 +133,22 @@ def test_lists_files_and_texts_are_read(client: Client, submission: Any) -> None
 
 def test_regrade_takes_submissions_by_id_or_a_filter_or_all(client: Client, submission: Any) -> None:
     models = client.models
-    refused = client("regrades.create_regrade", body=models.RegradeRequest())
+    refused = client("regrades.create_regrade", body=models.BeginRegrade())
     assert (type(refused), refused.status) == (models.Problem, 422)
-    chosen = client("regrades.create_regrade", body=models.RegradeRequest(submissions=[submission.id]))
+    chosen = client("regrades.create_regrade", body=models.BeginRegrade(submissions=[submission.id]))
     wait_until(lambda: client("regrades.read_regrade", chosen.id).done, pause=0.2)
     (item,) = client("regrades.list_regrade_submissions", chosen.id).items
     assert (item.before.points, item.after.points, item.student) == (100, 100, "ivanov")
-    filtered = models.RegradeRequest(filter_=models.SelectionBody(student="nobody"))
+    filtered = models.BeginRegrade(filter_=models.SubmissionFilter(student="nobody"))
     assert client("regrades.create_regrade", body=filtered).total == 0
-    everything = client("regrades.create_regrade", body=models.RegradeRequest(all_=True))
+    everything = client("regrades.create_regrade", body=models.BeginRegrade(all_=True))
     assert everything.total == len(client("submissions.list_submissions").items)
     wait_until(lambda: client("regrades.read_regrade", everything.id).done == everything.total, pause=0.2)
 
 
 def test_messages_to_a_webhook_have_a_type(client: Client, receiver: Receiver) -> None:
     models = client.models
-    webhook = client("webhooks.create_webhook", body=models.WebhookRequest(url=receiver.url))
+    webhook = client("webhooks.create_webhook", body=models.MakeWebhook(url=receiver.url))
     client("webhooks.ping_webhook", webhook.id)
     submission = client.upload(RIGHT, "webhook")
     wait_until(lambda: len(receiver.came) >= 2)

@@ -19,7 +19,7 @@ from jinja2 import Environment, nodes
 
 import app.main
 import grader
-from app.actions.answers import ANSWERS, FRAMEWORK_ANSWERS, answer_for
+from app.answers import answer_for
 from app.courses.changes import NAMES as NAMES_IN_LOG
 from app.courses.matching import MatchedBy
 from app.courses.roster.planning import Conflict, Outcome
@@ -30,6 +30,7 @@ from app.errors.requests import NotPermitted
 from app.errors.uploads import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon
 from app.http.navigation import SECTIONS
 from app.http.problem_pages import NOT_FOUND, WORDS
+from app.http.problems import EVERY_ANSWER
 from app.lti.grades.connection import Nightly
 from app.lti.grades.connection import State as Passed
 from app.lti.registration.checking import Code
@@ -44,7 +45,7 @@ from app.teaching.own.reasons import Reason
 from app.web.course.course import ORDERS
 from app.web.lti.platforms import ADDRESSES
 from app.web.manage.changes import PARTS
-from app.web.manage.members.listing import STATES
+from app.web.manage.members import STATES
 from grader import Status
 from grader.assignment import CheckId
 from grader.report.finding import CheckStatus
@@ -54,7 +55,7 @@ APP, GRADER = (Path(module.__file__).parent for module in (app, grader))
 TEMPLATES = sorted((APP / "web" / "templates").rglob("*.html"))
 SCRIPTS = sorted((APP / "web" / "static").rglob("*.js"))
 MODULES = sorted(APP.rglob("*.py"))
-SLUGS = {answer.slug for answer in [*ANSWERS.values(), *FRAMEWORK_ANSWERS.values()]}
+SLUGS = {answer.slug for answer in EVERY_ANSWER.values()}
 
 #: Reasons why an assignment's page offers no form.
 REFUSED_NOW = (

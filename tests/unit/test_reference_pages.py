@@ -13,7 +13,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from app.actions.answers import ANSWERS, FRAMEWORK_ANSWERS
+from app.http.problems import EVERY_ANSWER
 from app.operations.metrics import Metrics
 from app.settings import ENV_PREFIX, SECRETS, Settings
 from docs.site import reference
@@ -122,7 +122,7 @@ def test_every_key_of_an_assignment_has_a_row_and_no_other_is_in_the_tables() ->
 
 
 def test_every_refusal_has_one_row_and_no_other_is_in_the_table() -> None:
-    slugs = {answer.slug for answer in [*ANSWERS.values(), *FRAMEWORK_ANSWERS.values()]}
+    slugs = {answer.slug for answer in EVERY_ANSWER.values()}
     named = Counter(slug for row in rows("api.md", "Refusals") for slug in words(row[1]))
     assert named == Counter(slugs)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from importlib.metadata import version
+from typing import Literal
 
 from fastapi import APIRouter, Depends, Request, Response, status
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.openapi import problem_answers
-from app.api.schemas.operations import Health, Readiness
+from app.api.schemas.base import Body
 from app.errors.requests import NotAuthenticated, NotPermitted
 from app.http.auth.holders import monitor
 from app.services import Operations, operations
@@ -23,6 +25,19 @@ METRICS = "metrics"
 DATABASE_SECONDS = 3.0
 
 router = APIRouter(tags=["operations"])
+
+
+class Health(Body):
+    status: Literal["ok"]
+    version: str = Field(examples=["1.0.0"])
+
+
+class Readiness(Body):
+    status: Literal["ready", "not_ready"]
+    checks: dict[Literal["database", "queue", "box", "workers"], Literal["ok", "failed", "elsewhere", "none"]] = Field(
+        description="`database`: a write succeeded a moment ago; `box`: a known answer recently got all its points, or "
+        "`elsewhere`: other processes grade; `workers`: whether there are such processes, or `none`"
+    )
 
 
 @router.get("/healthz", summary="Whether the service answers")

@@ -1,33 +1,111 @@
-"""People across courses: listed, given out as an archive, deleted."""
+"""People across courses: listed, given out as an archive, merged, deleted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
-from starlette.status import HTTP_204_NO_CONTENT
+from pydantic import AliasPath, BeforeValidator, Field
+from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
-from app.access import identities
+from app.access import persons
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.fields import ID
-from app.api.openapi import Answers, problem_answers
+from app.actions import people as actions
+from app.actions.asking import Asking
+from app.actions.people import MergePeople
+from app.api.openapi import JSON_BODY, Answers, problem_answers
 from app.api.paging import page_of
-from app.api.schemas.people import IdentityBody, PersonBody, PersonList, PersonMembershipBody
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page
 from app.api.schemas.submissions import DeletedBody
 from app.courses import people
-from app.errors.members import PersonNotFound
+from app.errors.members import (
+    JoinFollowed,
+    JoinNotFound,
+    JoinOutdated,
+    JoinUndone,
+    PersonNotFound,
+    PersonsShareCourse,
+    SameMember,
+)
 from app.errors.requests import NotPermitted
 from app.errors.ways_in import IdentityNotFound
-from app.http.auth.holders import Permitted, Reader
-from app.http.parameters import Cursor, Limit
+from app.http.auth.holders import Asks, Permitted, Reader
+from app.http.parameters import Cursor, Limit, id_in_path
 from app.http.visibility import report_for
-from app.privacy import deletion, export
+from app.privacy import export
 from app.privacy.export import Scope, ShownReport
 from app.services import services
-from app.storage.models import StoredReport
+from app.storage.models import MemberRole, StoredReport
+
+
+class PersonMembershipBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    course: str = Field(validation_alias="course_id", description="the id of the course", examples=[EXAMPLE_COURSE])
+    role: MemberRole
+    external_id: str | None = Field(description="the id in the course's grade book", examples=["ivanov"])
+    removed_at: datetime | None
+
+
+class IdentityBody(Body):
+    """An account of single sign-on."""
+
+    id: str = Field(examples=[EXAMPLE_ID])
+    issuer: str = Field(examples=["https://id.example.edu/realms/main"])
+    email: str | None = Field(
+        description="as the issuer said at the first sign-in; it identifies nobody", examples=["ivanov@example.edu"]
+    )
+    created_at: datetime
+
+
+class PersonBody(Body):
+    id: str = Field(validation_alias=AliasPath("person", "id"), examples=[EXAMPLE_ID])
+    name: str | None = Field(validation_alias=AliasPath("person", "name"), examples=["Ivan Ivanov"])
+    email: str | None = Field(validation_alias=AliasPath("person", "email"), examples=["ivanov@example.org"])
+    created_at: datetime = Field(validation_alias=AliasPath("person", "created_at"))
+    memberships: list[PersonMembershipBody]
+    identities: list[IdentityBody] = Field(description="accounts of single sign-on")
+    export: Annotated[str, BeforeValidator("/api/v1/people/{}/export".format)] = Field(
+        validation_alias=AliasPath("person", "id"),
+        description="address of the archive with everything that is kept about the person",
+        examples=[f"/api/v1/people/{EXAMPLE_ID}/export"],
+    )
+
+
+class PersonList(Page):
+    items: list[PersonBody]
+
+
+class MergeBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    kept: str = Field(
+        validation_alias="kept_person_id", description="the person who has everything now", examples=[EXAMPLE_ID]
+    )
+    merged: str = Field(
+        validation_alias=AliasPath("moved", "person"),
+        description="the person who had it before",
+        examples=[EXAMPLE_ID],
+    )
+    members: list[str] = Field(
+        validation_alias=AliasPath("moved", "memberships"),
+        description="the `id` of each member who moved",
+        examples=[[EXAMPLE_ID]],
+    )
+    identities: Count = Field(
+        validation_alias=AliasPath("moved", "identities"), description="accounts of single sign-on that moved"
+    )
+    made_by: str = Field(description="the name of a token, or `single sign-on`")
+    created_at: datetime
+    undone_at: datetime | None
+
+
+class MergeList(Page):
+    items: list[MergeBody]
+
 
 # Not application/zip: generators of clients know files of this type alone.
 ARCHIVE_TYPE = "application/octet-stream"
@@ -38,14 +116,9 @@ ARCHIVE: Answers = {
     }
 }
 
-
-async def _person_id(person_id: Annotated[str, Path(description="an `id` from the list")]) -> str:
-    if not ID.fullmatch(person_id):
-        raise PersonNotFound
-    return person_id
-
-
-PersonId = Annotated[str, Depends(_person_id)]
+PersonId = Annotated[str, id_in_path("person_id", PersonNotFound, "the `person` of a member")]
+MergeId = Annotated[str, id_in_path("merge_id", JoinNotFound, "an `id` from the list")]
+IdentityId = Annotated[str, id_in_path("identity_id", IdentityNotFound, "an `id` of the person's `identities`")]
 Viewer = Annotated[Principal, Depends(Permitted(Right.SEE_PEOPLE))]
 
 router = APIRouter(tags=["people"], responses=problem_answers(NotPermitted))
@@ -57,38 +130,22 @@ async def list_people(request: Request, viewer: Viewer, limit: Limit = 50, curso
     async with services(request).database.read() as session:
         found = await people.list_people(session, limit=limit + 1, before=cursor)
     shown, next_cursor = page_of(found, limit, lambda each: each.person.id)
-    return PersonList(
-        items=[
-            PersonBody(
-                id=each.person.id,
-                name=each.person.name,
-                email=each.person.email,
-                created_at=each.person.created_at,
-                memberships=[
-                    PersonMembershipBody(
-                        id=member.id,
-                        course=member.course_id,
-                        role=member.role,
-                        external_id=member.external_id,
-                        removed_at=member.removed_at,
-                    )
-                    for member in each.memberships
-                ],
-                identities=[
-                    IdentityBody(
-                        id=identity.id,
-                        issuer=identity.issuer,
-                        email=identity.email,
-                        created_at=identity.created_at,
-                    )
-                    for identity in each.identities
-                ],
-                export=f"/api/v1/people/{each.person.id}/export",
-            )
-            for each in shown
-        ],
-        next_cursor=next_cursor,
-    )
+    return PersonList(items=list(map(PersonBody.model_validate, shown)), next_cursor=next_cursor)
+
+
+# Before the address of a person, which it looks like.
+@router.get("/people/merges", summary="List the merges of persons")
+async def list_merges(
+    request: Request,
+    holder: Annotated[Principal, Depends(Permitted(Right.MERGE_PEOPLE))],  # noqa: ARG001
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> MergeList:
+    """List them, the newest first, undone ones and those that single sign-on has made, too."""
+    async with services(request).database.read() as session:
+        found = await persons.list_merges(session, limit=limit + 1, before=cursor)
+    shown, next_cursor = page_of(found, limit, lambda merge: merge.id)
+    return MergeList(items=list(map(MergeBody.model_validate, shown)), next_cursor=next_cursor)
 
 
 @router.get(
@@ -126,15 +183,13 @@ async def export_me(request: Request, holder: Reader) -> StreamingResponse:
 
 @router.delete("/people/{person_id}", summary="Delete a person", responses=problem_answers(PersonNotFound))
 async def delete_person(
-    request: Request,
-    holder: Annotated[Principal, Depends(Permitted(Right.DELETE_PEOPLE))],  # noqa: ARG001
-    person_id: PersonId,
+    asking: Annotated[Asking, Depends(Asks(actions.delete_person))], person_id: PersonId
 ) -> DeletedBody:
     """Delete a person with all memberships, files, reports, tokens and identities. This cannot be undone.
 
     Earlier backups still hold the data.
     """
-    return DeletedBody(**vars(await deletion.delete_person(services(request).database, person_id)))
+    return DeletedBody.model_validate(await actions.delete_person(asking, person_id))
 
 
 @router.delete(
@@ -145,19 +200,46 @@ async def delete_person(
     responses=problem_answers(PersonNotFound, IdentityNotFound),
 )
 async def detach_identity(
-    request: Request,
-    holder: Annotated[Principal, Depends(Permitted(Right.MERGE_PEOPLE))],
-    person_id: PersonId,
-    identity_id: Annotated[str, Path(description="an `id` of the person's `identities`")],
+    asking: Annotated[Asking, Depends(Asks(actions.detach_identity))], person_id: PersonId, identity_id: IdentityId
 ) -> Response:
     """Take an account away from a person who is not its owner. Browsers that came by single sign-on have to sign in
     again; nothing else of the person changes. Whoever signs in with the account next is a new person in no course.
     """
-    if not ID.fullmatch(identity_id):
-        raise IdentityNotFound
-    async with services(request).database.write() as session:
-        await identities.detach(session, person_id, identity_id, holder.name)
+    await actions.detach_identity(asking, person_id, identity_id)
     return Response(status_code=HTTP_204_NO_CONTENT)
+
+
+@router.post(
+    "/people/{person_id}/merge",
+    summary="Merge two persons",
+    status_code=HTTP_201_CREATED,
+    responses=problem_answers(
+        *JSON_BODY, NotPermitted, PersonNotFound, PersonsShareCourse, RequestValidationError, SameMember
+    ),
+)
+async def merge_people(
+    asking: Annotated[Asking, Depends(Asks(actions.merge_people))], person_id: PersonId, wanted: MergePeople
+) -> MergeBody:
+    """Give the person of the address all members and accounts of single sign-on that the other one has. Nothing else
+    changes in a course. The other one's browsers that came by single sign-on have to sign in again.
+
+    Where both are in a course, a teacher joins the two members first. The same request sent again changes nothing.
+    """
+    return MergeBody.model_validate(await actions.merge_people(asking, person_id, wanted))
+
+
+@router.post(
+    "/people/merges/{merge_id}/undo",
+    summary="Take two merged persons apart",
+    responses=problem_answers(NotPermitted, JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated),
+)
+async def undo_merge(asking: Annotated[Asking, Depends(Asks(actions.undo_merge))], merge_id: MergeId) -> MergeBody:
+    """Give the other person back what moved. Both have to sign in again where they came by single sign-on.
+
+    Refused when a later merge of one of the two has to be undone first, or when something that moved is another
+    person's by now.
+    """
+    return MergeBody.model_validate(await actions.undo_merge(asking, merge_id))
 
 
 def _archive(request: Request, scope: Scope, shown: ShownReport, name: str) -> StreamingResponse:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 from anyio import from_thread
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -13,9 +14,9 @@ from starlette.concurrency import run_in_threadpool
 
 from app.access.tokens import Principal
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
-from app.api.endpoints.submissions import found, report_language
+from app.api.endpoints.submissions import report_language
 from app.api.openapi import Answers, problem_answers
-from app.api.schemas.reports import PictureItem, PictureList, ReportDiffBody, ReportItem, ReportList
+from app.api.schemas.base import EXAMPLE_ID, Body
 from app.errors.submissions import ReportNotFound, ReportNotReady, SubmissionNotFound
 from app.http.auth.holders import Reader
 from app.http.parameters import SubmissionId
@@ -23,7 +24,7 @@ from app.http.visibility import artefacts_for, report_for, view_for
 from app.services import services
 from app.storage.models import StoredReport, Submission
 from app.submissions import repository
-from grader import Report
+from grader import Report, Status
 from grader.formats import FORMATS, html, write_report
 from grader.report.difference import diff_reports
 
@@ -67,6 +68,52 @@ EarlierReportId = Annotated[
 router = APIRouter(prefix="/submissions/{submission_id}", tags=["reports"])
 
 
+class ReportItem(Body):
+    """One report of a submission. It never changes."""
+
+    id: int = Field(examples=[1])
+    created_at: datetime
+    status: Status
+    points: float | None
+    max_points: float
+    grader_version: str
+    assignment_digest: str
+    link: str = Field(examples=[f"/api/v1/submissions/{EXAMPLE_ID}/reports/1"])
+
+
+class ReportList(Body):
+    items: list[ReportItem] = Field(description="the newest first")
+
+
+class ChangeBody(Body):
+    key: str = Field(description="its path in the report", examples=["checks.equivalence.points"])
+    before: Any
+    after: Any
+
+
+class ReportDiffBody(Body):
+    """The differences between two reports of one submission, and their possible causes."""
+
+    before: int
+    after: int
+    same_submission: bool
+    causes: list[ChangeBody] = Field(description="differences in the input of the grade")
+    changes: list[ChangeBody] = Field(description="differences in the result")
+    only_questions: bool = Field(description="the numbers that were asked are the only difference in the input")
+    unexplained: bool = Field(description="the result changed and no cause is known")
+
+
+class PictureItem(Body):
+    name: str
+    title: str
+    text: str = Field(description="the picture in words")
+    link: str
+
+
+class PictureList(Body):
+    items: list[PictureItem]
+
+
 @router.get(
     "/report",
     summary="Read the report that counts",
@@ -75,17 +122,15 @@ router = APIRouter(prefix="/submissions/{submission_id}", tags=["reports"])
 )
 async def read_report(request: Request, viewer: Reader, submission_id: SubmissionId, format: Form = "json") -> Response:
     """Read the document that `lstm-grader grade --format` writes too; `html` is one file that needs nothing else."""
-    submission, stored = await found(request, submission_id, viewer)
-    if stored is None:
-        raise ReportNotReady
+    submission, stored = await _one(request, submission_id, None, viewer)
     return await _document(request, submission, stored, format, viewer)
 
 
 @router.get("/reports", summary="List all reports", responses=problem_answers(SubmissionNotFound))
 async def list_reports(request: Request, viewer: Reader, submission_id: SubmissionId) -> ReportList:
     """List them, the newest first. A regrade adds a report and keeps the earlier ones."""
-    await found(request, submission_id, viewer)
     async with services(request).database.read() as session:
+        await repository.existing_submission(session, submission_id, viewer)
         reports = await repository.list_reports(session, submission_id)
     return ReportList(
         items=[
@@ -131,8 +176,8 @@ async def compare_reports(
     since: EarlierReportId = None,
 ) -> ReportDiffBody:
     """Compare the grades and everything that decides them. Times, output and wording are left out."""
-    await found(request, submission_id, viewer)
     async with services(request).database.read() as session:
+        await repository.existing_submission(session, submission_id, viewer)
         if since is None:
             ids = [stored.id for stored in await repository.list_reports(session, submission_id)]
             since = max((id for id in ids if id < report_id), default=None)
@@ -201,14 +246,10 @@ async def read_picture(
 
 
 async def _one(
-    request: Request, submission_id: str, report_id: int, viewer: Principal
+    request: Request, submission_id: str, report_id: int | None, viewer: Principal
 ) -> tuple[Submission, StoredReport]:
-    submission, _ = await found(request, submission_id, viewer)
     async with services(request).database.read() as session:
-        stored = await repository.find_report(session, submission_id, report_id, viewer)
-    if stored is None:
-        raise ReportNotFound
-    return submission, stored
+        return await repository.existing_report(session, submission_id, viewer, report_id)
 
 
 async def _document(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -13,14 +12,16 @@ from fastapi import APIRouter, Depends, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.access.rights import Right, check_course
 from app.access.tokens import Principal
+from app.actions import hand_in as actions
+from app.actions import work
+from app.actions.asking import Asking
+from app.actions.work import DecideAttempt
 from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
 from app.api.openapi import JSON_BODY, UPLOAD_BODY, problem_answers
 from app.api.paging import page_of
-from app.api.schemas.grading.counted import CountedBody
+from app.api.schemas.grades import CountedBody
 from app.api.schemas.submissions import (
-    DecisionRequest,
     GradeBody,
     HoldBody,
     SubmissionBody,
@@ -32,16 +33,16 @@ from app.errors.courses import CourseArchived
 from app.errors.requests import NotPermitted
 from app.errors.submissions import NotCancellable, NotHeld, SubmissionNotFound
 from app.errors.uploads import AttemptRefused, OtherStudent, Overloaded, UploadRefused
-from app.http.auth.holders import Permitted, Reader
+from app.http.auth.holders import Asks, Reader
 from app.http.parameters import Cursor, IdempotencyKey, Limit, Selected, SubmissionId, Wait
 from app.http.texts import language_of
+from app.http.uploads import form_with_file, hand_in_of
 from app.http.visibility import report_for
-from app.http.watching import renewed, renewed_if_slow, wait_until_done
+from app.http.watching import renewed, wait_until_done
 from app.services import services
-from app.storage.models import JobStatus, StoredReport, Submission
-from app.submissions import listing, repository, uploads
+from app.storage.models import JobStatus, Submission
+from app.submissions import listing, repository
 from app.submissions.standing import Standing, standing_of
-from app.teaching import holds
 from grader import Status
 from grader.report.messages import render
 
@@ -74,8 +75,7 @@ router = APIRouter(prefix="/submissions", tags=["submissions"])
 async def create_submission(
     request: Request,
     response: Response,
-    # An archived course still answers an upload that came before, under its idempotency key.
-    submitter: Annotated[Principal, Depends(Permitted(Right.SUBMIT, archived_too=True))],
+    asking: Annotated[Asking, Depends(Asks(actions.hand_in))],
     wait: Wait = 0,
     idempotency_key: IdempotencyKey = None,
 ) -> SubmissionBody:
@@ -89,18 +89,15 @@ async def create_submission(
     is refused.
     """
     parts = services(request)
-    limit_bytes = parts.settings.upload_bytes
-    began = time.monotonic()
-    async with uploads.read_form(request, limit_bytes) as form:
-        submitter = await renewed_if_slow(parts, submitter, began)
-        upload = await parts.inbox.check(form, limit_bytes, submitter)
-    submission, position = await parts.inbox.accept(upload, submitter, idempotency_key)
-    body = _body_of(Standing(submission, None, position, None), report_language(request, submission), submitter)
+    async with form_with_file(request, asking, parts.settings.upload_bytes) as (form, asking):
+        wanted = await hand_in_of(form)
+    submission, position = await actions.hand_in(asking, parts.inbox, wanted, key=idempotency_key)
+    body = _body_of(Standing(submission, None, position, None), report_language(request, submission), asking.holder)
     if wait or position is None:
         # A stored upload is never answered with an error, even if the database fails by now.
         with contextlib.suppress(SQLAlchemyError) if position else contextlib.nullcontext():
-            await wait_until_done(parts, submission.id, submitter, wait)
-            body = await _body(request, submission.id, submitter)
+            await wait_until_done(parts, submission.id, asking.holder, wait)
+            body = await _body(request, submission.id, asking.holder)
     response.headers["Location"] = body.links.self
     response.status_code = status.HTTP_200_OK if body.job_status == JobStatus.DONE else status.HTTP_202_ACCEPTED
     return body
@@ -159,17 +156,14 @@ async def read_submission(
     responses=problem_answers(CourseArchived, SubmissionNotFound, NotCancellable),
 )
 async def cancel_submission(
-    request: Request, viewer: Annotated[Principal, Depends(Permitted(Right.CANCEL))], submission_id: SubmissionId
+    request: Request,
+    asking: Annotated[Asking, Depends(Asks(actions.cancel_submission))],
+    submission_id: SubmissionId,
 ) -> SubmissionBody:
     """Cancel a submission that still waits for its first report. Asking twice changes nothing. The attempt counts as
     used."""
-    parts = services(request)
-    async with parts.database.write() as session:
-        submission = await repository.existing_submission(session, submission_id, viewer)
-        await check_course(session, Right.CANCEL, submission.course_id)
-        if not await repository.cancel(session, submission_id):
-            raise NotCancellable(job_status=submission.job_status)
-    return await _body(request, submission_id, viewer)
+    await actions.cancel_submission(asking, submission_id)
+    return await _body(request, submission_id, asking.holder)
 
 
 @router.post(
@@ -179,20 +173,16 @@ async def cancel_submission(
 )
 async def decide_submission(
     request: Request,
-    viewer: Annotated[Principal, Depends(Permitted(Right.DECIDE))],
+    asking: Annotated[Asking, Depends(Asks(work.decide_attempt))],
     submission_id: SubmissionId,
-    wanted: DecisionRequest,
+    wanted: DecideAttempt,
 ) -> SubmissionBody:
     """Decide whether it counts: accepted, it counts like any other; rejected, it never does.
 
     The first decision sends the webhook deliveries that were kept back. A later decision replaces an earlier one.
     """
-    async with services(request).database.write() as session:
-        submission = await repository.existing_submission(session, submission_id, viewer)
-        await check_course(session, Right.DECIDE, submission.course_id)
-        if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=viewer.name):
-            raise NotHeld
-    return await _body(request, submission_id, viewer)
+    await work.decide_attempt(asking, submission_id, wanted)
+    return await _body(request, submission_id, asking.holder)
 
 
 @router.get(
@@ -225,16 +215,6 @@ async def read_submission_file(request: Request, viewer: Reader, submission_id: 
         "X-Content-Type-Options": "nosniff",
     }
     return Response(submission.content, media_type="application/octet-stream", headers=headers | caching(etag))
-
-
-async def found(request: Request, submission_id: str, viewer: Principal) -> tuple[Submission, StoredReport | None]:
-    """Find the submission and the report that counts, if there is one.
-
-    Raises:
-        SubmissionNotFound: there is none that `viewer` may see.
-    """
-    standing = await _standing(request, submission_id, viewer)
-    return standing.submission, standing.stored
 
 
 def report_language(request: Request, submission: Submission) -> str:

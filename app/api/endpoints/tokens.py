@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import Field
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from app.access import tokens
-from app.access.idempotency import made_before, make_once
 from app.access.rights import Right
-from app.access.tokens import Principal
-from app.actions.fields import ID
+from app.access.tokens import Principal, sign_in_link
+from app.actions import ways_in as actions
+from app.actions.asking import Asking
+from app.actions.ways_in import MakeToken
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.paging import page_of
-from app.api.schemas.tokens import NewTokenBody, TokenBody, TokenList, TokenRequest
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page
 from app.errors.courses import CourseArchived
 from app.errors.requests import NotPermitted, TokenMadeBefore, TokenNotFound
 from app.errors.uploads import IdempotencyKeyReused, MemberRemoved
-from app.http.auth.holders import Permitted
+from app.http.auth.holders import Asks, Permitted
 from app.http.parameters import Cursor, IdempotencyKey, Limit
-from app.services import service_url, services
-from app.storage.models import Role, Token
-
-Maker = Annotated[Principal, Depends(Permitted(Right.MAKE_TOKENS))]
-Manager = Annotated[Principal, Depends(Permitted(Right.MANAGE_TOKENS))]
+from app.services import services
+from app.storage.models import Role
 
 router = APIRouter(prefix="/tokens", tags=["tokens"])
+
+
+class TokenBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    name: str
+    role: Role
+    course: str = Field(
+        description="the id of the course it acts in; an admin's acts in all", examples=[EXAMPLE_COURSE]
+    )
+    student: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewTokenBody(TokenBody):
+    token: str = Field(description="send it as `Authorization: Bearer ...`; it is shown only here")
+    link: str = Field(description="signs a browser in")
+
+
+class TokenList(Page):
+    items: list[TokenBody]
 
 
 @router.post(
@@ -45,7 +67,9 @@ router = APIRouter(prefix="/tokens", tags=["tokens"])
     ),
 )
 async def create_token(
-    request: Request, maker: Maker, wanted: TokenRequest, idempotency_key: IdempotencyKey = None
+    asking: Annotated[Asking, Depends(Asks(actions.make_token))],
+    wanted: MakeToken,
+    idempotency_key: IdempotencyKey = None,
 ) -> NewTokenBody:
     """Make a token of the course. Only this answer holds it. A teacher makes tokens for submitters, an admin for all
     roles.
@@ -57,35 +81,24 @@ async def create_token(
     `id` of the first one, whose secret nobody can read any more. If you did not receive that secret, end that token and
     make another, with another key.
     """
-    if wanted.role != Role.SUBMITTER:
-        maker.check(Right.MAKE_TOKENS_OF_STAFF)
-    secret = tokens.new_token()
-    meant = {**wanted.model_dump(), "course_id": maker.course_id}
-    parts = services(request)
-    token, is_new = await make_once(
-        parts.database,
-        lambda session: made_before(session, Token, maker.id, idempotency_key, **meant),
-        lambda session: tokens.add_token(
-            session,
-            sha256=tokens.hash_secret(secret),
-            created_by=maker.id,
-            idempotency_key=idempotency_key,
-            **meant,
-        ),
-    )
-    if not is_new:
-        raise TokenMadeBefore(id=token.id)
-    link = tokens.sign_in_link(service_url(request), secret)
-    return NewTokenBody(**_body(token).model_dump(), token=secret, link=link)
+    token, secret = await actions.make_token(asking, wanted, key=idempotency_key)
+    return NewTokenBody.from_row(token, course=token.course_id, token=secret, link=sign_in_link(asking.url, secret))
 
 
 @router.get("", summary="List the tokens", responses=problem_answers(NotPermitted))
-async def list_tokens(request: Request, viewer: Manager, limit: Limit = 50, cursor: Cursor = None) -> TokenList:
+async def list_tokens(
+    request: Request,
+    viewer: Annotated[Principal, Depends(Permitted(Right.MANAGE_TOKENS))],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> TokenList:
     """List the tokens that you may manage, the newest first, ended ones too. Their secrets are not shown."""
     async with services(request).database.read() as session:
         found = await tokens.list_tokens(session, viewer, limit=limit + 1, before=cursor)
     shown, next_cursor = page_of(found, limit, lambda token: token.id)
-    return TokenList(items=list(map(_body, shown)), next_cursor=next_cursor)
+    return TokenList(
+        items=[TokenBody.from_row(token, course=token.course_id) for token in shown], next_cursor=next_cursor
+    )
 
 
 @router.delete(
@@ -96,23 +109,9 @@ async def list_tokens(request: Request, viewer: Manager, limit: Limit = 50, curs
     responses=problem_answers(NotPermitted, TokenNotFound),
 )
 async def revoke_token(
-    request: Request, manager: Manager, token_id: Annotated[str, Path(description="an `id` from the list")]
+    asking: Annotated[Asking, Depends(Asks(actions.revoke_token))],
+    token_id: Annotated[str, Path(description="an `id` from the list")],
 ) -> Response:
     """End the token at once, and sign out its browsers. Its submissions stay."""
-    async with services(request).database.write() as session:
-        if not ID.fullmatch(token_id) or not await tokens.revoke_token(session, token_id, manager):
-            raise TokenNotFound
+    await actions.revoke_token(asking, token_id)
     return Response(status_code=HTTP_204_NO_CONTENT)
-
-
-def _body(token: Token) -> TokenBody:
-    return TokenBody(
-        id=token.id,
-        name=token.name,
-        role=token.role,
-        course=token.course_id,
-        student=token.student,
-        created_at=token.created_at,
-        expires_at=token.expires_at,
-        revoked_at=token.revoked_at,
-    )

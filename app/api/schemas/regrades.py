@@ -1,84 +1,14 @@
-"""Bodies about regrades: which submissions, how far it is, and what changed."""
+"""Bodies about regrades: how far one is, and what changed."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field
 
-from app.actions.fields import ID, ActionRequest, Moment, Name, both, given, not_, one_of
 from app.api.schemas.base import EXAMPLE_ID, Body, Page
-from app.storage.models import JobStatus
-from app.submissions.listing import Selection
 from grader import Status
-
-_BY_ID, _BY_FILTER, _ALL = given("submissions"), given("filter"), given("all", {"const": True})
-_NOT_EXACTLY_ONE = one_of(
-    not_(one_of(_BY_ID, _BY_FILTER, _ALL)), both(_BY_ID, _BY_FILTER), both(_BY_ID, _ALL), both(_BY_FILTER, _ALL)
-)
-_NO_CONDITION = not_(one_of(*map(given, ("student", "assignment", "job_status", "status", "since"))))
-
-
-class SelectionBody(ActionRequest):
-    """A filter: at least one condition; several are combined with "and"."""
-
-    model_config = ConfigDict(json_schema_extra=not_(_NO_CONDITION))
-
-    student: Name | None = None
-    assignment: str | None = Field(None, pattern="^[a-z0-9-]{1,64}$")
-    job_status: JobStatus | None = None
-    status: Status | None = Field(None, description="of the report that counts")
-    since: Moment | None = Field(None, description="submitted at this moment or later")
-
-    @model_validator(mode="after")
-    def _something_is_given(self) -> Self:
-        if not self.model_dump(exclude_none=True):
-            raise ValueError("expected at least one condition; to choose all submissions, use `all` instead")
-        return self
-
-
-class RegradeRequest(ActionRequest):
-    """A choice of submissions by exactly one of ids, a filter, and all."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "not": _NOT_EXACTLY_ONE,
-            "examples": [
-                {"filter": {"assignment": "lstm-layer", "status": "failed"}},
-                {"submissions": [EXAMPLE_ID]},
-                {"all": True},
-                {"filter": {"assignment": "lstm-layer"}, "preview": True},
-            ],
-        }
-    )
-
-    submissions: list[Annotated[str, Field(pattern=f"^{ID.pattern}$")]] | None = Field(
-        None, min_length=1, max_length=1000
-    )
-    filter: SelectionBody | None = None
-    all: bool = Field(False, strict=True, description="every submission that has a report")
-    preview: bool = Field(
-        False, strict=True, description="the new reports do not count, and are sent nowhere, until they are applied"
-    )
-
-    @model_validator(mode="after")
-    def _exactly_one_is_given(self) -> Self:
-        if (self.submissions is not None) + (self.filter is not None) + self.all != 1:
-            raise ValueError("expected exactly one of `submissions`, `filter` and `all`")
-        return self
-
-    @property
-    def selection(self) -> dict[str, Any]:
-        """The choice in the words of the request."""
-        return self.model_dump(mode="json", exclude_defaults=True, exclude={"preview"})
-
-    @property
-    def meant(self) -> list[str] | Selection:
-        """The ids, or the selection."""
-        if self.submissions is not None:
-            return self.submissions
-        return Selection(**self.filter.model_dump()) if self.filter else Selection()
 
 
 class RegradeBody(Body):

@@ -1,4 +1,4 @@
-"""Bodies about submissions: an attempt, its grade, a list of them, and the decision about a held one."""
+"""Bodies about submissions: an attempt, its grade, and a list of them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from app.actions.fields import ActionRequest
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page
-from app.api.schemas.grading.counted import CountedBody
-from app.api.schemas.grading.exceptions import Words
+from app.api.schemas.grades import CountedBody
 from app.storage.models import HoldDecision, JobStatus
 from grader import Status
 
@@ -45,11 +43,6 @@ class HoldBody(Body):
     decided_by: str | None = Field(description="the name of the token that decided", examples=["owner"])
     decided_at: datetime | None
     reason: str | None = Field(description="in the teacher's words")
-
-
-class DecisionRequest(ActionRequest):
-    decision: HoldDecision
-    reason: Words = Field(description="for the student to read")
 
 
 class SubmissionFacts(Body):

@@ -16,6 +16,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.access import sessions, tokens
 from app.access.rights import Right
+from app.access.sessions import FRAMED
 from app.access.tokens import Principal, hash_secret
 from app.actions.asking import Action, Asking
 from app.actions.fields import ID
@@ -23,11 +24,11 @@ from app.errors.courses import CourseNotFound
 from app.errors.requests import NotAuthenticated, SessionMissing
 from app.errors.ways_in import NoCourseYet
 from app.http.auth.proof import SAFE_METHODS, check_origin
-from app.http.auth.sessions import FRAMED, has_session, prolong_framed, session_sha256
+from app.http.auth.sessions import has_session, session_sha256, visitor
+from app.http.bodies import written_in
 from app.http.frames import token_of
 from app.http.parameters import CourseParameter
-from app.http.written import written_in
-from app.services import operations, services
+from app.services import operations, service_url, services
 from app.storage.batches import Batcher
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Course
@@ -115,7 +116,7 @@ class PermittedIn:
 def asking(request: Request, holder: Principal) -> Asking:
     """Return somebody who asks for actions by this request."""
     parts = services(request)
-    return Asking(holder, parts.database, parts.assignments)
+    return Asking(holder, parts.database, parts.assignments, service_url(request), parts.mailer)
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,7 @@ async def _session_holder(request: Request, course: str | None) -> Principal:
     if holder is None:
         raise NoCourseYet if person else SessionMissing
     if is_old:
-        await prolong_framed(request)
+        await visitor(request).prolong_framed(sha256)
     holder = await _in_course(request, holder, course)
     if of is None:
         # For the page of a refusal that comes later. With a submission, the course of the holder would say where it is.

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from app.errors.batches import ArchiveEmpty, ArchiveTooLarge, ArchiveUnreadable
 from grader.batch.archives import Unreadable, open_archive
-from grader.batch.collect import ARCHIVE_SUFFIX, Found, collect
+from grader.batch.collect import ARCHIVE_SUFFIX, StudentFile, collect
 
 #: Enough for a course of a thousand students with a few files each.
 FILES_MAX = 5000
@@ -26,7 +26,7 @@ SMALL_BYTES = 50_000_000
 
 
 @contextlib.contextmanager
-def files_of(archive: BinaryIO, packed_bytes: int) -> Iterator[list[Found]]:
+def files_of(archive: BinaryIO, packed_bytes: int) -> Iterator[list[StudentFile]]:
     """Yield the files of an uploaded archive, in the order of their names. It blocks: call it in a thread.
 
     Args:
@@ -47,7 +47,7 @@ def files_of(archive: BinaryIO, packed_bytes: int) -> Iterator[list[Found]]:
             yield found
 
 
-def place_of(found: Found) -> str:
+def place_of(found: StudentFile) -> str:
     """Return the path of a file in its archive, for people."""
     return str(PurePosixPath(*PurePosixPath(found.path).parts[1:]))
 

@@ -24,12 +24,13 @@ from app.courses import course
 from app.courses.matching import Candidate, MatchedBy, Matcher
 from app.courses.uses import find_used
 from app.errors import AppError
-from app.errors.batches import BatchNotFound
-from app.errors.courses import CourseArchived
+from app.errors.batches import ArchiveRefused, BatchNotFound
+from app.errors.courses import AssignmentNotFound, CourseArchived
 from app.errors.requests import TooManyRequests
 from app.errors.uploads import UploadRefused
 from app.queue.batches.reading import files_of, place_of
 from app.queue.inbox import Inbox
+from app.storage.cascade import delete_rows
 from app.storage.database import Database
 from app.storage.models import (
     Batch,
@@ -40,11 +41,11 @@ from app.storage.models import (
     Person,
     utc_now,
 )
-from app.submissions.uploads import Upload, clean_filename
+from app.submissions.uploads import Upload, check_file, clean_filename
 from grader import Assignment
 from grader.assignment import Deadline
 from grader.batch.archives import Unreadable
-from grader.batch.collect import Found
+from grader.batch.collect import StudentFile
 
 # Files in one transaction, and their bytes in memory.
 AT_ONCE = 20
@@ -62,7 +63,8 @@ async def begin(
         CourseArchived, AssignmentNotFound
     """
     await course.keep_open(session, holder.course_id)
-    await find_used(session, holder.course_id, assignment_id, assignments)
+    if (await find_used(session, holder.course_id, assignment_id, assignments)).effective is None:
+        raise AssignmentNotFound
     name = clean_filename(filename)
     batch = Batch(course_id=holder.course_id, assignment_id=assignment_id, filename=name, made_by=holder.name)
     session.add(batch)
@@ -77,16 +79,21 @@ async def store_files(database: Database, batch: Batch, archive: BinaryIO, limit
         limit_bytes: the size limit of one file.
         packed_bytes: that of the archive, quoted in a refusal.
     Raises:
-        ArchiveRefused
+        ArchiveRefused: nothing is left of the batch then.
     """
     async with database.read() as session:
         matcher = Matcher(await candidates(session, batch.course_id))
-    with ExitStack() as stack:
-        found = await asyncio.to_thread(stack.enter_context, files_of(archive, packed_bytes))
-        rest = iter(found)
-        while files := await asyncio.to_thread(_some_files, rest, batch.id, matcher, limit_bytes):
-            async with database.write() as session:
-                session.add_all(files)
+    try:
+        with ExitStack() as stack:
+            found = await asyncio.to_thread(stack.enter_context, files_of(archive, packed_bytes))
+            rest = iter(found)
+            while files := await asyncio.to_thread(_some_files, rest, batch.id, matcher, limit_bytes):
+                async with database.write() as session:
+                    session.add_all(files)
+    except ArchiveRefused:
+        async with database.write() as session:
+            await delete_rows(session, Batch, Batch.id == batch.id)
+        raise
     async with database.write() as session:
         await session.execute(update(Batch).where(Batch.id == batch.id).values(read_at=utc_now()))
 
@@ -190,7 +197,7 @@ def _without_owner(batch_id: str) -> tuple[Any, ...]:
     return BatchFile.batch_id == batch_id, BatchFile.state == BatchFileState.UNMATCHED
 
 
-def _some_files(rest: Iterator[Found], batch_id: str, matcher: Matcher, limit_bytes: int) -> list[BatchFile]:
+def _some_files(rest: Iterator[StudentFile], batch_id: str, matcher: Matcher, limit_bytes: int) -> list[BatchFile]:
     """Read the next files, few enough for the memory."""
     files: list[BatchFile] = []
     size = 0
@@ -203,7 +210,7 @@ def _some_files(rest: Iterator[Found], batch_id: str, matcher: Matcher, limit_by
     return files
 
 
-def _file_of(found: Found, batch_id: str, matcher: Matcher, limit_bytes: int) -> BatchFile:
+def _file_of(found: StudentFile, batch_id: str, matcher: Matcher, limit_bytes: int) -> BatchFile:
     student = found.student
     match = matcher.find(student)
     file = BatchFile(
@@ -223,17 +230,18 @@ def _file_of(found: Found, batch_id: str, matcher: Matcher, limit_bytes: int) ->
     except Unreadable as exc:
         file.state, file.reason = BatchFileState.UNREADABLE, {"code": exc.code}
         return file
-    if len(content) > limit_bytes:
-        file.state, file.reason = BatchFileState.REFUSED, _reason("FileTooLarge", limit_bytes=limit_bytes)
-    elif not content:
-        file.state, file.reason = BatchFileState.REFUSED, _reason("FileEmpty", filename=file.filename)
+    try:
+        check_file(file.filename, len(content), limit_bytes)
+    except UploadRefused as exc:
+        file.state, file.reason = BatchFileState.REFUSED, _reason(exc)
     else:
         file.content = content
     return file
 
 
-def _reason(error: str, **params: Any) -> dict[str, Any]:
-    return {"error": error, "params": params}
+def _reason(error: AppError) -> dict[str, Any]:
+    stored = {name: value for name, value in error.params.items() if isinstance(value, str | int | float | list)}
+    return {"error": type(error).__name__, "params": stored}
 
 
 def _printable(text: str) -> str:
@@ -274,14 +282,6 @@ async def _hand_in(
     try:
         submission, _ = await inbox.accept(upload, holder, key, handed_in_at=handed_in_at)
     except (UploadRefused, TooManyRequests, CourseArchived) as exc:
-        return {
-            "state": BatchFileState.REFUSED,
-            "reason": _reason(type(exc).__name__, **_params_of(exc)),
-            "content": None,
-        }
+        return {"state": BatchFileState.REFUSED, "reason": _reason(exc), "content": None}
     state = BatchFileState.HANDED_IN if submission.idempotency_key == key else BatchFileState.DUPLICATE
     return {"state": state, "reason": {}, "submission_id": submission.id, "content": None}
-
-
-def _params_of(error: AppError) -> dict[str, Any]:
-    return {name: value for name, value in error.params.items() if isinstance(value, str | int | float | list)}

@@ -6,27 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import contains_eager
 
-from app.courses import changes, course, members
-from app.errors.members import (
-    JoinFollowed,
-    JoinNotFound,
-    JoinOutdated,
-    JoinUndone,
-    MemberNotFound,
-    MemberNotStudent,
-    SameMember,
-)
+from app.access.persons import check_last
+from app.courses import changes, course, members, membership
+from app.errors.members import JoinNotFound, JoinOutdated, JoinUndone, MemberNotStudent, SameMember
 from app.errors.uploads import MemberRemoved
+from app.storage.announcements import announce_queued
 from app.storage.models import (
     Adjustment,
     Comment,
     Extension,
-    LtiMember,
-    LtiScore,
     MemberRole,
     Membership,
     Merge,
@@ -35,7 +26,7 @@ from app.storage.models import (
     utc_now,
 )
 from app.storage.passback import members_changed
-from app.teaching.joins import adjustments, attempts, extensions, persons, rows
+from app.teaching.joins import moving, persons
 
 
 async def list_joins(
@@ -71,16 +62,11 @@ async def join(session: AsyncSession, course_id: str, kept_id: str, other_id: st
     if kept.removed_at is not None or other.removed_at is not None:
         raise MemberRemoved
     moved: dict[str, Any] = {
-        "member": _state(other),
-        "kept": _state(kept),
-        "submissions": await attempts.move(session, kept, other),
-        "extensions": await extensions.move(session, kept, other),
-        "adjustments": await adjustments.move(session, kept, other, made_by),
-        "comments": await rows.move(session, Comment, kept, other),
-        "tokens": await rows.move(session, Token, kept, other),
-        # The platform's person gets the grades of the kept member.
-        "scores": await rows.move(session, LtiScore, kept, other),
-        "parts": await rows.move(session, LtiMember, kept, other, _is_new_for(kept)),
+        "kept": {"confirmed_at": moving.as_text(kept.confirmed_at), "group": kept.group},
+        "submissions": await moving.move_attempts(session, kept, other),
+        "extensions": await moving.move_extensions(session, kept, other),
+        "adjustments": await moving.move_adjustments(session, kept, other, made_by),
+        **await moving.move_rows(session, kept, other),
         "persons": await persons.change(session, kept, other),
     }
     other.removed_at = utc_now()
@@ -108,18 +94,17 @@ class Moving:
 
 async def would_move(session: AsyncSession, other: Membership) -> Moving:
     """Count what a member would give to another one."""
-
-    async def count(table: type[Any], *conditions: Any) -> int:
-        of_other = select(func.count()).select_from(table).where(table.membership_id == other.id, *conditions)
-        return await session.scalar(of_other) or 0
-
-    return Moving(
-        await count(Submission),
-        await count(Extension),
-        await count(Adjustment, Adjustment.ended_at.is_(None)),
-        await count(Comment),
-        await count(Token, Token.revoked_at.is_(None)),
-    )
+    counts = [
+        select(func.count()).where(table.membership_id == other.id, *conditions).scalar_subquery()
+        for table, *conditions in (
+            (Submission,),
+            (Extension,),
+            (Adjustment, Adjustment.ended_at.is_(None)),
+            (Comment,),
+            (Token, Token.revoked_at.is_(None)),
+        )
+    ]
+    return Moving(*(await session.execute(select(*counts))).one())
 
 
 async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: str) -> Merge:
@@ -130,7 +115,8 @@ async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: st
         JoinNotFound: the course has none with this id.
         JoinUndone: it was undone before.
         JoinFollowed: a later join of one of the two has to be undone first.
-        JoinOutdated: the removed member was taken back, or an extension or a person was changed since.
+        JoinOutdated: the removed member was taken back, or got an extension or an adjustment; or one that was combined,
+            or a person, was changed since.
     """
     merge = await session.get(Merge, merge_id)
     if merge is None or merge.course_id != course_id:
@@ -141,37 +127,28 @@ async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: st
     await session.refresh(merge, with_for_update=True)
     if merge.undone_at is not None:
         raise JoinUndone
-    await _check_last(session, merge)
+    await check_last(session, merge, Merge.kept_member_id, Merge.merged_member_id, kept.id, other.id)
     moved = merge.moved
-    extended = await extensions.find(session, moved["extensions"])
-    changed = [
-        name
-        for name, is_changed in (
-            ("member", other.removed_at is None or other.role != MemberRole.STUDENT),
-            ("extension", extensions.are_changed(moved["extensions"]["combined"], extended)),
-            ("person", moved["persons"] and persons.ids(kept, other) != moved["persons"]["after"]),
-        )
-        if is_changed
-    ]
-    if changed:
+    is_told = {
+        "member": other.removed_at is not None and other.role == MemberRole.STUDENT,
+        "extension": await moving.put_back_extensions(session, moved["extensions"], kept, other),
+        "adjustment": await moving.put_back_adjustments(session, moved["adjustments"], kept, other),
+        "person": not moved["persons"] or [kept.person_id, other.person_id] == moved["persons"]["after"],
+    }
+    if changed := [name for name, is_known in is_told.items() if not is_known]:
         raise JoinOutdated(changed=changed)
-    await attempts.put_back(session, moved["submissions"], kept, other)
-    extensions.put_back(moved["extensions"], extended, other)
-    await adjustments.put_back(session, moved["adjustments"], kept, other)
-    await rows.put_back(session, Comment, moved["comments"], other)
-    await rows.put_back(session, Token, moved["tokens"], other)
-    # A join of an earlier version has moved none of these two.
-    await rows.put_back(session, LtiScore, moved.get("scores", []), other)
-    await rows.put_back(session, LtiMember, moved.get("parts", []), other)
+    await moving.put_back_attempts(session, moved["submissions"], kept, other)
+    await moving.put_back_rows(session, moved, other)
     if moved["persons"]:
         await persons.put_back(session, moved["persons"], kept, other)
     other.removed_at = None
     if kept.confirmed_at == other.confirmed_at:
-        kept.confirmed_at = rows.as_moment(moved["kept"]["confirmed_at"])
+        kept.confirmed_at = moving.as_moment(moved["kept"]["confirmed_at"])
     if kept.group == other.group:
         kept.group = moved["kept"]["group"]
     merge.undone_at = utc_now()
     await session.flush()
+    await announce_queued(session)  # Attempts that waited for one another may be graded at the same time again.
     await members_changed(session, [kept.id, other.id])
     changes.log(session, kept, made_by, {"joined": other.id}, {})
     changes.log(session, other, made_by, {"removed": True, "joined_to": kept.id}, {"removed": False})
@@ -181,54 +158,8 @@ async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: st
 async def _in_turn(session: AsyncSession, course_id: str, kept_id: str, other_id: str) -> tuple[Membership, Membership]:
     """Find two members with their persons, in their turns; nobody else changes them meanwhile."""
     await course.keep_open(session, course_id)
-    found = await _find(session, course_id, kept_id, other_id)
-    names = [(course_id, member.external_id or member.id) for member in found.values()]
-    await members.take_turns(session, names)
+    found = await membership.by_ids(session, course_id, [kept_id, other_id])
+    await members.take_turns(session, [(course_id, member.external_id or member.id) for member in found.values()])
     await members.take_course(session, course_id)
-    found = await _find(session, course_id, kept_id, other_id, locked=True)
-    if kept_id not in found or other_id not in found:
-        raise MemberNotFound
-    return found[kept_id], found[other_id]
-
-
-async def _find(session: AsyncSession, course_id: str, *ids: str, locked: bool = False) -> dict[str, Membership]:
-    found = (
-        select(Membership)
-        .join(Membership.person)
-        .where(Membership.id.in_(ids), Membership.course_id == course_id)
-        .options(contains_eager(Membership.person))
-        .order_by(Membership.id)
-        .execution_options(populate_existing=True)
-    )
-    if locked:
-        found = found.with_for_update(of=Membership, key_share=True)
-    return {member.id: member for member in await session.scalars(found)}
-
-
-async def _check_last(session: AsyncSession, merge: Merge) -> None:
-    """Raises: JoinFollowed: one of the two was joined again since."""
-    both = [merge.kept_member_id, merge.merged_member_id]
-    later = (
-        select(Merge.id)
-        .where(
-            Merge.id > merge.id,
-            Merge.undone_at.is_(None),
-            or_(Merge.kept_member_id.in_(both), Merge.merged_member_id.in_(both)),
-        )
-        .order_by(Merge.id.desc())
-    )
-    if last := await session.scalar(later.limit(1)):
-        raise JoinFollowed(join=last)
-
-
-def _state(member: Membership) -> dict[str, Any]:
-    return {"confirmed_at": rows.as_text(member.confirmed_at), "group": member.group}
-
-
-def _is_new_for(kept: Membership) -> ColumnElement[bool]:
-    """Choose the platforms' courses that have brought the other member only.
-
-    They are the kept one's from now on, who leaves where such a course drops the person.
-    """
-    own = select(LtiMember.lti_context_id).where(LtiMember.membership_id == kept.id)
-    return LtiMember.lti_context_id.not_in(own)
+    locked = {id: await membership.find(session, course_id, id, locked=True) for id in sorted((kept_id, other_id))}
+    return locked[kept_id], locked[other_id]

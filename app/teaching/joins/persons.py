@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.courses.membership import is_elsewhere
 from app.storage.models import OF_PLATFORMS, Identity, Membership, Person, new_id
 
 
@@ -21,36 +22,27 @@ async def change(session: AsyncSession, kept: Membership, other: Membership) -> 
     """Let the members change persons, if only the other one's can get in; return what is needed to undo that."""
     if not await _has_more(session, other) or await _has_more(session, kept):
         return None
-    named = None if await _is_elsewhere(session, other) else _named(other.person)
-    roster = _named(kept.person)
+    named = None if await is_elsewhere(session, other) else {"name": other.person.name}
+    roster_name = kept.person.name
     await _exchange(session, kept, other)
-    if named is not None:  # Else name and address are not this course's to change.
+    if named is not None:  # Else the name is not this course's to change.
         # The address stays the person's own: the links of a course that comes later go to it.
-        kept.person.name = roster["name"] or named["name"]
-    return {"named": named, "after": ids(kept, other)}
+        kept.person.name = roster_name or named["name"]
+    return {"named": named, "after": [kept.person_id, other.person_id]}
 
 
 async def put_back(session: AsyncSession, changed: Mapping[str, Any], kept: Membership, other: Membership) -> None:
-    """Give both their persons back, and the other one's its name and address."""
+    """Give both their persons back, and the other one's its name."""
     await _exchange(session, kept, other)
     for name, value in (changed["named"] or {}).items():
         setattr(other.person, name, value)
-
-
-def ids(kept: Membership, other: Membership) -> list[str]:
-    return [kept.person_id, other.person_id]
 
 
 async def _has_more(session: AsyncSession, member: Membership) -> bool:
     """Tell whether the person has an identity of single sign-on, or is in another course."""
     of = Identity.person_id == member.person_id, ~Identity.issuer.startswith(OF_PLATFORMS)
     identity = select(Identity.id).where(*of).limit(1)
-    return await session.scalar(identity) is not None or await _is_elsewhere(session, member)
-
-
-async def _is_elsewhere(session: AsyncSession, member: Membership) -> bool:
-    others = select(Membership.id).where(Membership.person_id == member.person_id, Membership.id != member.id)
-    return await session.scalar(others.limit(1)) is not None
+    return await session.scalar(identity) is not None or await is_elsewhere(session, member)
 
 
 async def _exchange(session: AsyncSession, kept: Membership, other: Membership) -> None:
@@ -63,7 +55,3 @@ async def _exchange(session: AsyncSession, kept: Membership, other: Membership) 
         await session.flush()
     await session.delete(aside)
     await session.flush()
-
-
-def _named(person: Person) -> dict[str, str | None]:
-    return {"name": person.name, "email": person.email}

@@ -93,7 +93,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TableView:
     """A choice of rows, and their order.
 
     Attributes:
@@ -136,7 +136,7 @@ async def grade_table(
     assignments: Mapping[str, Assignment],
     uses: Sequence[CourseAssignment],
     course_id: str,
-    wanted: Wanted,
+    view: TableView,
 ) -> Table:
     """Make one page of the table. A page after the last one is the last one.
 
@@ -151,12 +151,12 @@ async def grade_table(
         counted = await counted_grades(session, assignments, members, uses)
         rows.extend(_row(member, uses, counted, reviews) for member in members)
     columns = [_column(use, rows) for use in uses]
-    rows = [row for row in rows if _matches(row.member, wanted)]
-    if wanted.state is not None:
-        rows = [row for row in rows if any(_fits(cell, wanted.state) for cell in _asked(row, wanted))]
-    rows = _sorted(rows, wanted)
+    rows = [row for row in rows if _matches(row.member, view)]
+    if view.state is not None:
+        rows = [row for row in rows if any(_fits(cell, view.state) for cell in _asked(row, view))]
+    rows = _sorted(rows, view)
     pages = max(1, -(-len(rows) // PAGE))
-    page = min(max(wanted.page, 1), pages)
+    page = min(max(view.page, 1), pages)
     shown = rows[(page - 1) * PAGE : page * PAGE]
     return Table(
         rows=await _with_submissions(session, shown, uses),
@@ -181,11 +181,11 @@ async def _students(session: AsyncSession, course_id: str) -> Sequence[Membershi
     return found.all()
 
 
-def _matches(member: Membership, wanted: Wanted) -> bool:
-    if wanted.group is not None and (member.group or "") != wanted.group:
+def _matches(member: Membership, view: TableView) -> bool:
+    if view.group is not None and (member.group or "") != view.group:
         return False
     person = member.person
-    return matches(wanted.text, member.external_id, person.name, person.email, member.claimed_id)
+    return matches(view.text, member.external_id, person.name, person.email, member.claimed_id)
 
 
 def _row(
@@ -215,10 +215,10 @@ def states_of(counted: Counted, *, has_review: bool) -> tuple[State, ...]:
     return tuple(state for state, is_so in holds.items() if is_so)
 
 
-def _asked(row: Row, wanted: Wanted) -> Sequence[Cell]:
+def _asked(row: Row, view: TableView) -> Sequence[Cell]:
     """Return the cells that the filter is about."""
-    if wanted.assignment is not None and wanted.assignment in row.cells:
-        return [row.cells[wanted.assignment]]
+    if view.assignment is not None and view.assignment in row.cells:
+        return [row.cells[view.assignment]]
     return list(row.cells.values())
 
 
@@ -228,7 +228,7 @@ def _fits(cell: Cell, chosen: Filter) -> bool:
     return bool(FILTERS[chosen].intersection(cell.states))
 
 
-def _sorted(rows: Sequence[Row], wanted: Wanted) -> list[Row]:
+def _sorted(rows: Sequence[Row], view: TableView) -> list[Row]:
     """Sort the rows; those without a value come last in either direction."""
 
     def name(row: Row) -> str:
@@ -241,14 +241,14 @@ def _sorted(rows: Sequence[Row], wanted: Wanted) -> list[Row]:
     }
 
     def points(row: Row) -> float | None:
-        cell = row.cells.get(wanted.sort)
+        cell = row.cells.get(view.sort)
         return cell.counted.points if cell else None
 
-    key = keys.get(wanted.sort, points)
+    key = keys.get(view.sort, points)
     by_name = sorted(rows, key=lambda row: (name(row), row.member.id))
     with_value = [row for row in by_name if key(row) not in (None, "")]
     without = [row for row in by_name if key(row) in (None, "")]
-    return [*sorted(with_value, key=key, reverse=wanted.descending), *without]
+    return [*sorted(with_value, key=key, reverse=view.descending), *without]
 
 
 def _column(use: CourseAssignment, rows: Sequence[Row]) -> Column:

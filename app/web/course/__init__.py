@@ -1,4 +1,14 @@
 """The pages on which the staff follow a course: grades, what needs a look, a student's work, requests for review.
 
-They show what `app.teaching` works out, and change nothing by themselves. `routes.router` has all of these pages.
+They show what `app.teaching` works out, and ask `app.actions` for changes. `router` has all of these pages.
 """
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from app.web.course import attempts, course, lists, work
+
+router = APIRouter(include_in_schema=False)
+for each in (course, work, lists, attempts):
+    router.include_router(each.router)

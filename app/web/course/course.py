@@ -1,12 +1,14 @@
-"""The page of a course: for the staff what needs a look, its assignments, and the table of grades."""
+"""A course for its staff: what needs a look, the table of grades, and each assignment over all students."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
+from babel.dates import format_datetime
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import QueryParams
 
@@ -18,21 +20,36 @@ from app.courses.assignments import in_course
 from app.courses.uses import UsedAssignment
 from app.http.auth.holders import PageFor
 from app.http.forms import see_other
-from app.http.staff import staff_page, titles_of
+from app.http.staff import AssignmentId, Grader, reason_of_hold, staff_page, the_use, titles_of
 from app.http.texts import language_of
 from app.services import Services, services
 from app.storage.models import CourseAssignment
 from app.teaching.grade_list import used_assignments
 from app.teaching.outdated import outdated_of
+from app.teaching.overview.activity import Activity, Unit, activity, moments_of
 from app.teaching.overview.attention import attention
-from app.teaching.overview.table import Filter, Table, Wanted, grade_table
+from app.teaching.overview.table import Filter, Table, TableView, grade_table
+from app.teaching.statistics import BINS, Misconception, Statistics, statistics_of
 from app.texts import text
-from app.web.course.words import reason_of_hold
+from grader.report.messages import title_of
+from grader.report.numbers import percent
 
 #: Orders besides those by points at an assignment.
 ORDERS = ("name", "id", "group")
+#: How each step of an axis of time is named, by its beginning.
+PATTERNS = {Unit.HOUR: "d MMM, HH:mm", Unit.DAY: "d MMMM", Unit.WEEK: "d MMMM"}
 
 router = APIRouter()
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar. Attributes: label: as a range of percent, or a time; share: of the longest bar, from 0 to 100."""
+
+    label: str
+    count: int
+    share: float
+    is_late: bool = False
 
 
 @router.get("/courses/{course_id}")
@@ -45,8 +62,8 @@ async def course_page(request: Request, viewer: Annotated[Principal, Depends(Pag
     async with parts.database.read() as session:
         course = await courses.existing(session, viewer.course_id)
         uses = _by_date(parts, await used_assignments(session, parts.assignments, course.id))
-        wanted = wanted_of(request.query_params, uses)
-        table = await grade_table(session, parts.assignments, uses, course.id, wanted)
+        view = view_of(request.query_params, uses)
+        table = await grade_table(session, parts.assignments, uses, course.id, view)
         needed = await attention(session, course.id)
         outdated = await outdated_of(session, parts.assignments, course.id) if viewer.may(Right.REGRADE) else ()
     language = language_of(request)
@@ -59,15 +76,15 @@ async def course_page(request: Request, viewer: Annotated[Principal, Depends(Pag
         course,
         wide=True,
         table=table,
-        wanted=wanted,
-        is_filtered=bool(wanted.text or wanted.group or wanted.state),
+        view=view,
+        is_filtered=bool(view.text or view.group or view.state),
         choices=_choices(table, titles, language),
         chosen={
-            "group": wanted.group or "",
-            "state": wanted.state or "",
-            "assignment": wanted.assignment or "",
-            "sort": wanted.sort,
-            "order": "desc" if wanted.descending else "",
+            "group": view.group or "",
+            "state": view.state or "",
+            "assignment": view.assignment or "",
+            "sort": view.sort,
+            "order": "desc" if view.descending else "",
         },
         attention=needed,
         outdated=outdated,
@@ -101,11 +118,11 @@ def _choices(table: Table, titles: Mapping[str, str], language: str) -> dict[str
     }
 
 
-def wanted_of(query: QueryParams, uses: Sequence[CourseAssignment]) -> Wanted:
+def view_of(query: QueryParams, uses: Sequence[CourseAssignment]) -> TableView:
     """Read the filter of a table from its address. A value that means nothing is left out."""
     ids = {use.assignment_id for use in uses}
     assignment, state, sort, page = (query.get(name, "") for name in ("assignment", "state", "sort", "page"))
-    return Wanted(
+    return TableView(
         text=query.get("search", "").strip(),
         group=query.get("group") or None,
         assignment=assignment if assignment in ids else None,
@@ -114,3 +131,78 @@ def wanted_of(query: QueryParams, uses: Sequence[CourseAssignment]) -> Wanted:
         descending=query.get("order") == "desc",
         page=int(page) if page.isascii() and page.isdecimal() and len(page) < 7 else 1,
     )
+
+
+@router.get("/courses/{course_id}/assignments/{assignment_id}/overview")
+async def overview(request: Request, viewer: Grader, assignment_id: AssignmentId) -> Response:
+    parts, language = services(request), language_of(request)
+    async with parts.database.read() as session:
+        course = await courses.existing(session, viewer.course_id)
+        uses = await used_assignments(session, parts.assignments, course.id, assignment_id)
+        statistics = await statistics_of(session, assignment_id, course=course.id)
+        moments = await moments_of(session, course.id, assignment_id)
+        table = await grade_table(session, parts.assignments, uses, course.id, TableView())
+    use = the_use(uses, assignment_id)
+    assignment = in_course(parts.assignments, use)
+    assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
+    due = assignment.deadline.due
+    steps = activity(moments, course.time_zone)
+    return staff_page(
+        request,
+        "course/overview.html",
+        viewer,
+        course,
+        assignment=assignment,
+        title=titles_of(request, uses)[assignment_id],
+        statistics=statistics,
+        column=table.columns[0],
+        students=table.students,
+        scores=_scores(statistics, language),
+        causes=[_cause(each, statistics, language) for each in statistics.misconceptions],
+        activity=steps,
+        bars=_bars(steps, due, language),
+        due_at=_place(steps, due),
+        late=sum(due is not None and moment > due for moment in moments),
+        attempts=len(moments),
+    )
+
+
+def _scores(statistics: Statistics, language: str) -> Sequence[Bar]:
+    histogram = statistics.students.histogram
+    most = max(histogram) or 1
+    width = 100 // BINS
+    ranges = (f"{each * width}–{percent((each + 1) * width, language)}" for each in range(BINS))
+    labels = [*ranges, percent(100, language)]
+    return [Bar(label, count, 100 * count / most) for label, count in zip(labels, histogram, strict=True)]
+
+
+def _cause(found: Misconception, statistics: Statistics, language: str) -> dict[str, Any]:
+    most = max(each.students for each in statistics.misconceptions)
+    return {
+        "title": title_of(found.code, language) or found.code,
+        "found": found,
+        "share": 100 * found.students / most,
+        "fixed": 100 * found.fixed / found.retried if found.retried else 0,
+    }
+
+
+def _bars(found: Activity, due: datetime | None, language: str) -> Sequence[Bar]:
+    most = found.most or 1
+    return [
+        Bar(
+            format_datetime(step, PATTERNS[found.unit], tzinfo=step.tzinfo, locale=language),
+            count,
+            100 * count / most,
+            due is not None and step >= due,
+        )
+        for step, count in found.steps
+    ]
+
+
+def _place(found: Activity, due: datetime | None) -> float | None:
+    """Return where on the axis the due date lies, in steps from its beginning; None: outside."""
+    if due is None or len(found.steps) < 2:
+        return None
+    first, second = (moment.timestamp() for moment, _ in found.steps[:2])
+    place = (due.timestamp() - first) / (second - first)
+    return place if 0 <= place <= len(found.steps) else None

@@ -24,7 +24,7 @@ from app.errors.lti import (
     TeacherNeeded,
 )
 from app.http.auth.proof import check_origin
-from app.http.auth.sessions import open_framed_session, open_session
+from app.http.auth.sessions import keep_session, visitor
 from app.http.clients import client_of
 from app.http.forms import fields_of, refused
 from app.http.frames import address_in_frame
@@ -125,11 +125,12 @@ async def _enter(
     )
     address = _destination(arrived, came)
     if in_path:
-        token = await open_framed_session(request, arrived.person, arrived.course.id)
+        token = await visitor(request).enter_launched(arrived.person, arrived.course.id, in_frame=True)
         return RedirectResponse(address_in_frame(token, came.language, address), HTTP_303_SEE_OTHER)
     response = RedirectResponse(address, HTTP_303_SEE_OTHER)
     keep_platform_language(request, response, came.language, int(LAUNCHED.total_seconds()))
-    await open_session(request, response, arrived.person, course_id=arrived.course.id)
+    secret = await visitor(request).enter_launched(arrived.person, arrived.course.id)
+    keep_session(request, response, secret, launched=True)
     return response
 
 

@@ -51,7 +51,7 @@ async def register(
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
     form_of_kind: type[RegisterKnownPlatform] | type[RegisterOtherPlatform] = (
-        RegisterOtherPlatform if fields.came.get("kind", OTHER) == OTHER else RegisterKnownPlatform
+        RegisterOtherPlatform if fields.typed.get("kind", OTHER) == OTHER else RegisterKnownPlatform
     )
     private = {"private": services(request).settings.lti_private_targets}
     try:

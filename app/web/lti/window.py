@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from app.access.sessions import LAUNCHED
 from app.http.auth.holders import SessionHolder
 from app.http.auth.proof import check_origin
-from app.http.auth.sessions import lend_session, take_lent_session
+from app.http.auth.sessions import keep_session, session_sha256, visitor
 from app.http.forms import form_of, see_other
 from app.http.pages import page
 from app.http.texts import keep_platform_language
@@ -25,7 +25,8 @@ async def lend(request: Request, viewer: SessionHolder) -> Response:
     """Show a button that opens the page that was in the frame in a window."""
     async with form_of(request) as form:
         next = onward(str(form.get("next", "")))
-    return page(request, "lti/window.html", viewer=viewer, secret=await lend_session(request), next=next)
+    secret = await visitor(request).lend(session_sha256(request))
+    return page(request, "lti/window.html", viewer=viewer, secret=secret, next=next)
 
 
 @router.post(f"{WINDOW_PATH}/open")
@@ -38,5 +39,6 @@ async def open_window(request: Request) -> Response:
     async with request.form(max_files=0, max_fields=3) as form:
         response = see_other(onward(str(form.get("next", ""))))
         keep_platform_language(request, response, str(form.get("lang", "")), int(LAUNCHED.total_seconds()))
-        await take_lent_session(request, response, str(form.get("secret", "")))
+        secret = await visitor(request).take_lent(str(form.get("secret", "")))
+        keep_session(request, response, secret, launched=True)
     return response

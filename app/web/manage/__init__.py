@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.manage import assignments, changes, course_life, courses, exceptions, people, settings
-from app.web.manage.members import change, joins, listing
-from app.web.manage.ways_in import links, rosters, tokens
+from app.web.manage import (
+    assignments,
+    changes,
+    course_life,
+    courses,
+    joins,
+    members,
+    people,
+    rosters,
+    settings,
+    ways_in,
+)
 
 router = APIRouter(include_in_schema=False)
 for each in (
@@ -18,13 +27,10 @@ for each in (
     course_life,
     settings,
     assignments,
-    change,
-    listing,
+    members,
     joins,
     rosters,
-    links,
-    tokens,
-    exceptions,
+    ways_in,
     changes,
     people,
 ):

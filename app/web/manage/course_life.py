@@ -74,7 +74,7 @@ async def delete(request: Request, asking: Annotated[Asking, Depends(FormAsks(ac
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
     try:
-        await actions.delete_course(asking, title=fields.came.get("confirmation", ""))
+        await actions.delete_course(asking, title=fields.typed.get("confirmation", ""))
     except DeletionUnconfirmed as refusal:
         return await _delete_page(request, asking.holder, fields, refusal)
     return see_other("/courses", said="course.deleted")

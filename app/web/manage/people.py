@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
-from app.access import identities, persons
+from app.access import persons
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.fields import ID
+from app.actions import people as actions
+from app.actions.asking import Asking
+from app.actions.people import MergePeople
 from app.courses import people
-from app.courses.people import Known
 from app.errors import AppError
 from app.errors.courses import DeletionUnconfirmed
 from app.errors.members import (
@@ -24,22 +25,24 @@ from app.errors.members import (
     PersonsShareCourse,
     SameMember,
 )
+from app.errors.requests import FieldsWrong
 from app.errors.ways_in import IdentityNotFound
-from app.http.auth.holders import PageFor
+from app.http.auth.holders import FormAsks, PageFor
 from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
+from app.http.parameters import PathId
 from app.http.staff import ROWS, PersonId, cursor_of
-from app.privacy import deletion, export
+from app.privacy import export
 from app.services import services
 
 #: How many people a search for a merge offers.
 OFFERED = 20
-MERGE_REFUSALS = (SameMember, PersonNotFound, PersonsShareCourse, JoinFollowed, JoinOutdated)
+MERGE_REFUSALS = (FieldsWrong, SameMember, PersonNotFound, PersonsShareCourse)
 
 Viewer = Annotated[Principal, Depends(PageFor(Right.SEE_PEOPLE))]
-Merger = Annotated[Principal, Depends(PageFor(Right.MERGE_PEOPLE))]
-Eraser = Annotated[Principal, Depends(PageFor(Right.DELETE_PEOPLE))]
+MergeId = Annotated[str, Depends(PathId("merge_id", JoinNotFound))]
+IdentityId = Annotated[str, Depends(PathId("identity_id", IdentityNotFound))]
 
 router = APIRouter(prefix="/people")
 
@@ -77,67 +80,60 @@ async def export_person(request: Request, viewer: Viewer, person_id: PersonId) -
 
 
 @router.post("/{person_id}/merge")
-async def merge(request: Request, holder: Merger, person_id: PersonId) -> Response:
+async def merge(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.merge_people))], person_id: PersonId
+) -> Response:
     """Give this person everything that the other one has."""
     async with form_of(request) as form:
-        other = fields_of(form).get("other", "")
+        fields = Fields(fields_of(form))
     try:
-        if not ID.fullmatch(other):
-            raise PersonNotFound
-        async with services(request).database.write() as session:
-            await persons.merge(session, person_id, other, holder.name)
+        await actions.merge_people(asking, person_id, fields.read(MergePeople, names={"person": "other"}))
     except MERGE_REFUSALS as refusal:
-        return await _page(request, holder, person_id, refusal)
+        return await _page(request, asking.holder, person_id, refusal)
     return see_other(f"/people/{person_id}", said="person.merged")
 
 
 @router.post("/{person_id}/merges/{merge_id}/undo")
 async def undo_merge(
-    request: Request, holder: Merger, person_id: PersonId, merge_id: Annotated[str, Path()]
+    request: Request,
+    asking: Annotated[Asking, Depends(FormAsks(actions.undo_merge))],
+    person_id: PersonId,
+    merge_id: MergeId,
 ) -> Response:
     try:
-        async with form_of(request), services(request).database.write() as session:
-            if not ID.fullmatch(merge_id):
-                raise JoinNotFound
-            await persons.undo(session, merge_id, holder.name)
+        async with form_of(request):
+            await actions.undo_merge(asking, merge_id)
     except JoinUndone:
         pass  # The form was sent twice.
-    except MERGE_REFUSALS as refusal:
-        return await _page(request, holder, person_id, refusal)
+    except (JoinFollowed, JoinOutdated) as refusal:
+        return await _page(request, asking.holder, person_id, refusal)
     return see_other(f"/people/{person_id}", said="person.unmerged")
 
 
 @router.post("/{person_id}/identities/{identity_id}/detach")
 async def detach(
-    request: Request, holder: Merger, person_id: PersonId, identity_id: Annotated[str, Path()]
+    request: Request,
+    asking: Annotated[Asking, Depends(FormAsks(actions.detach_identity))],
+    person_id: PersonId,
+    identity_id: IdentityId,
 ) -> Response:
-    async with form_of(request), services(request).database.write() as session:
-        if not ID.fullmatch(identity_id):
-            raise IdentityNotFound
-        await identities.detach(session, person_id, identity_id, holder.name)
+    async with form_of(request):
+        await actions.detach_identity(asking, person_id, identity_id)
     return see_other(f"/people/{person_id}", said="person.detached")
 
 
 @router.post("/{person_id}/delete")
-async def delete(request: Request, holder: Eraser, person_id: PersonId) -> Response:
-    """Delete the person with everything, if the form repeats how the page names the person."""
-    database = services(request).database
+async def delete(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.delete_person))], person_id: PersonId
+) -> Response:
+    """Delete the person with everything, if the form repeats how the page calls the person."""
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
-    async with database.read() as session:
-        known = await people.find(session, person_id)
-    came = fields.came.get("confirmation", "")
-    if came != name_of(known):
-        return await _page(request, holder, person_id, DeletionUnconfirmed(came=came[:200]), fields)
-    await deletion.delete_person(database, person_id)
+    try:
+        await actions.delete_person(asking, person_id, confirmation=fields.typed.get("confirmation", ""))
+    except DeletionUnconfirmed as refusal:
+        return await _page(request, asking.holder, person_id, refusal, fields)
     return see_other("/people", said="person.deleted")
-
-
-def name_of(known: Known) -> str:
-    """Return what the page calls a person, and what is typed to confirm a deletion."""
-    ids = [member.external_id for member in known.memberships if member.external_id]
-    said = known.person.name or known.person.email or next(iter(ids), known.person.id)
-    return said.strip()
 
 
 def _printable(search: str) -> str:
@@ -164,10 +160,10 @@ async def _page(
         "manage/person.html",
         viewer=viewer,
         known=known,
-        called=name_of(known),
+        called=known.called,
         courses=courses,
         merges=merges,
-        others=[(each, name_of(each)) for each in others],
+        others=others,
         search=search,
         **form_context(request, fields, refusal),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -13,14 +12,16 @@ from starlette.datastructures import UploadFile
 
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.answers import answer_named
+from app.actions import hand_in as actions
+from app.actions.asking import Asking
 from app.actions.fields import ID
+from app.answers import answer_named
 from app.courses.uses import UsedAssignment, list_used
 from app.errors import AppError
 from app.errors.batches import ArchiveRefused, BatchNotFound
 from app.errors.courses import AssignmentNotFound
 from app.errors.uploads import FieldsMissing, FileTooLarge, UploadRefused
-from app.http.auth.holders import PageFor
+from app.http.auth.holders import FormAsks, PageFor
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page
@@ -28,18 +29,15 @@ from app.http.parameters import PathId
 from app.http.problems import problem
 from app.http.staff import titles_of
 from app.http.texts import language_of
+from app.http.uploads import form_with_file
 from app.queue.batches import lines, taking_in
 from app.queue.batches.lines import BatchLine
 from app.queue.batches.reading import too_large
 from app.services import services
-from app.storage.cascade import delete_rows
 from app.storage.models import Batch, BatchFileState, Course
-from app.submissions.uploads import read_form
 
 LISTED, PER_PAGE = 20, 100
 REFRESH_SECONDS = 3
-#: Unpacking keeps a few files in memory: one archive at a time, so that many cost no more.
-ONE_AT_A_TIME = asyncio.Semaphore(1)
 #: A field of the form for a file without an owner begins so, and goes on with the file's id.
 OWNER_FIELD = "owner-"
 UNMATCHED = (BatchFileState.UNMATCHED,)
@@ -47,7 +45,6 @@ UNDONE = (BatchFileState.REFUSED, BatchFileState.UNREADABLE)
 DONE = (BatchFileState.WAITING, BatchFileState.HANDED_IN, BatchFileState.DUPLICATE)
 
 Viewer = Annotated[Principal, Depends(PageFor(Right.SEE_GRADES))]
-Teacher = Annotated[Principal, Depends(PageFor(Right.HAND_IN_BATCHES))]
 BatchId = Annotated[str, Depends(PathId("batch_id", BatchNotFound))]
 
 router = APIRouter(prefix="/courses/{course_id}/batch", include_in_schema=False)
@@ -59,26 +56,25 @@ async def batches_page(request: Request, viewer: Viewer) -> Response:
 
 
 @router.post("")
-async def upload(request: Request, holder: Teacher) -> Response:
+async def upload(request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.hand_in_batch))]) -> Response:
     """Store the files of an archive, and hand in those whose owner is found."""
-    parts = services(request)
-    settings = parts.settings
+    parts, most = services(request), services(request).settings.batch_bytes
     fields: dict[str, str] = {}
     try:
-        async with read_form(request, settings.batch_bytes) as form:
-            check_form_secret(request, form.get(FORM_FIELD))
-            fields = fields_of(form)
-            file = form.get("file")
+        async with form_with_file(request, asking, most) as (form, asking):
+            await check_form_secret(request, form.get(FORM_FIELD))
+            fields, file = fields_of(form), form.get("file")
             if not isinstance(file, UploadFile) or not file.filename:
                 raise FieldsMissing(missing=["file"])
-            async with ONE_AT_A_TIME:
-                batch = await _store(request, holder, fields.get("assignment", ""), file)
+            assignment_id = fields.get("assignment", "")
+            batch = await actions.hand_in_batch(
+                asking, parts.inbox, assignment_id, file.file, filename=file.filename, packed_bytes=most
+            )
     except FileTooLarge:
-        return await _list(request, holder, too_large(settings.batch_bytes), fields)
+        return await _list(request, asking.holder, too_large(most), fields)
     except (ArchiveRefused, UploadRefused, AssignmentNotFound) as exc:
-        return await _list(request, holder, exc, fields)
-    await taking_in.hand_in(parts.database, parts.inbox, parts.assignments, holder, batch.id)
-    return see_other(f"/courses/{holder.course_id}/batch/{batch.id}")
+        return await _list(request, asking.holder, exc, fields)
+    return see_other(f"/courses/{asking.course_id}/batch/{batch.id}")
 
 
 @router.get("/{batch_id}")
@@ -87,59 +83,36 @@ async def batch_page(request: Request, viewer: Viewer, batch_id: BatchId) -> Res
 
 
 @router.post("/{batch_id}/owners")
-async def give_owners(request: Request, holder: Teacher, batch_id: BatchId) -> Response:
+async def give_owners(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.give_files))], batch_id: BatchId
+) -> Response:
     """Give files without an owner to the students that a teacher chose, and hand them in."""
-    parts = services(request)
     async with form_of(request) as form:
-        fields = fields_of(form)
-    chosen = {name.removeprefix(OWNER_FIELD): value for name, value in fields.items() if name.startswith(OWNER_FIELD)}
-    async with parts.database.write() as session:
-        owners = {id: value for id, value in chosen.items() if value}
-        unknown = await taking_in.give_to(session, holder.course_id, batch_id, owners)
-    await taking_in.hand_in(parts.database, parts.inbox, parts.assignments, holder, batch_id)
-    if unknown:
-        return await _show(request, holder, batch_id, unknown)
-    return see_other(f"/courses/{holder.course_id}/batch/{batch_id}", said="batch.handed_in")
+        fields = {name: value for name, value in fields_of(form).items() if name.startswith(OWNER_FIELD) and value}
+    owners = {name.removeprefix(OWNER_FIELD): value for name, value in fields.items()}
+    if unknown := await actions.give_files(asking, services(request).inbox, batch_id, owners):
+        return await _show(request, asking.holder, batch_id, unknown)
+    return see_other(f"/courses/{asking.course_id}/batch/{batch_id}", said="batch.handed_in")
 
 
 @router.post("/{batch_id}/go-on")
-async def go_on(request: Request, holder: Teacher, batch_id: BatchId) -> Response:
+async def go_on(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.hand_in_waiting))], batch_id: BatchId
+) -> Response:
     """Hand in what still waits, after a restart."""
-    parts = services(request)
     async with form_of(request):
-        pass
-    await taking_in.hand_in(parts.database, parts.inbox, parts.assignments, holder, batch_id)
-    return see_other(f"/courses/{holder.course_id}/batch/{batch_id}", said="batch.handed_in")
+        await actions.hand_in_waiting(asking, services(request).inbox, batch_id)
+    return see_other(f"/courses/{asking.course_id}/batch/{batch_id}", said="batch.handed_in")
 
 
 @router.post("/{batch_id}/leave-out")
-async def leave_out(request: Request, holder: Teacher, batch_id: BatchId) -> Response:
+async def leave_out(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.leave_out_files))], batch_id: BatchId
+) -> Response:
     """Leave out the files without an owner."""
     async with form_of(request):
-        pass
-    database = services(request).database
-    async with database.write() as session:
-        await taking_in.leave_out(session, holder.course_id, batch_id)
-    await database.empty_log()
-    return see_other(f"/courses/{holder.course_id}/batch/{batch_id}", said="batch.left_out")
-
-
-async def _store(request: Request, holder: Principal, assignment_id: str, file: UploadFile) -> Batch:
-    """Raises: AssignmentNotFound, ArchiveRefused: nothing is left of the batch then."""
-    parts = services(request)
-    assignment = parts.assignments.get(assignment_id)
-    if assignment is None:
-        raise AssignmentNotFound
-    limit_bytes = min(parts.settings.upload_bytes, assignment.upload.upload_bytes)
-    async with parts.database.write() as session:
-        batch = await taking_in.begin(session, holder, assignment_id, file.filename or "", parts.assignments)
-    try:
-        await taking_in.store_files(parts.database, batch, file.file, limit_bytes, parts.settings.batch_bytes)
-    except ArchiveRefused:
-        async with parts.database.write() as session:
-            await delete_rows(session, Batch, Batch.id == batch.id)
-        raise
-    return batch
+        await actions.leave_out_files(asking, batch_id)
+    return see_other(f"/courses/{asking.course_id}/batch/{batch_id}", said="batch.left_out")
 
 
 async def _list(

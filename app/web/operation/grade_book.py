@@ -7,6 +7,7 @@ import codecs
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated
 
@@ -22,36 +23,47 @@ from app.errors.teaching import GradeBookRefused
 from app.errors.uploads import FieldsMissing, UploadRefused
 from app.http.auth.holders import PageFor
 from app.http.auth.proof import FORM_FIELD, check_form_secret
+from app.http.bodies import read_form
 from app.http.forms import fields_of, refused
-from app.http.pages import page
+from app.http.staff import staff_page
 from app.http.texts import language_of
 from app.services import services
 from app.storage.models import Course
-from app.submissions.uploads import clean_filename, read_form
+from app.submissions.uploads import clean_filename
 from app.teaching import filled_book
-from app.teaching.grade_book import GradeBookFormat, grade_book
+from app.teaching.grade_book import MARK, GradeBookFormat, grade_book
 from grader.batch.cells import GradeBook
 
 PREVIEWED = 8
-# By it spreadsheets see that the file is UTF-8. Moodle and Canvas pass over it.
-MARK = "\ufeff"
 
 Viewer = Annotated[Principal, Depends(PageFor(Right.SEE_GRADES))]
 
 router = APIRouter(prefix="/courses/{course_id}/grade-book", include_in_schema=False)
 
 
+@dataclass(frozen=True)
+class Layout:
+    """The choice of what the file has. Attributes: assignment: the id of the only one; empty: all."""
+
+    format: GradeBookFormat = GradeBookFormat.PLAIN
+    assignment: str = ""
+    missing_is_zero: bool = False
+    unconfirmed: bool = False
+
+
+async def _layout(format: str = "", assignment: str = "", missing: str = "", unconfirmed: str = "") -> Layout:
+    """Read the layout from the address. A format that there is not is the plain one."""
+    known = GradeBookFormat(format) if format in set(GradeBookFormat) else GradeBookFormat.PLAIN
+    return Layout(known, assignment, missing == "zero", unconfirmed == "true")
+
+
+InAddress = Annotated[Layout, Depends(_layout)]
+
+
 @router.get("")
-async def grade_book_page(
-    request: Request,
-    viewer: Viewer,
-    format: str = GradeBookFormat.PLAIN,
-    assignment: str = "",
-    missing: str = "",
-    unconfirmed: str = "",
-) -> Response:
+async def grade_book_page(request: Request, viewer: Viewer, layout: InAddress) -> Response:
     """Show the first lines of the file, as it will be."""
-    return await _page(request, viewer, _form(format), assignment, missing, unconfirmed)
+    return await _page(request, viewer, layout)
 
 
 @router.post("/filled")
@@ -61,7 +73,7 @@ async def filled(request: Request, viewer: Viewer) -> Response:
     fields: dict[str, str] = {}
     try:
         async with read_form(request, filled_book.MOST_BYTES) as form:
-            check_form_secret(request, form.get(FORM_FIELD))
+            await check_form_secret(request, form.get(FORM_FIELD))
             fields = fields_of(form)
             file = form.get("file")
             if not isinstance(file, UploadFile) or not file.filename:
@@ -77,15 +89,15 @@ async def filled(request: Request, viewer: Viewer) -> Response:
             missing_is_zero=fields.get("missing") == "zero",
         )
     except (UploadRefused, GradeBookRefused, RosterTooLong) as exc:
-        return await _page(request, viewer, refusal=exc, fields=fields)
+        return await _page(request, viewer, Layout(), exc, fields)
     async with parts.database.read() as session:
         course = await session.get_one(Course, viewer.course_id)
     mark = MARK if content.startswith(codecs.BOM_UTF8) else ""
-    return page(
+    return staff_page(
         request,
         "operation/grade_book_filled.html",
-        viewer=viewer,
-        course=course,
+        viewer,
+        course,
         here="grade_book",
         filled=book,
         names_listed=filled_book.NAMES_LISTED,
@@ -97,10 +109,7 @@ async def filled(request: Request, viewer: Viewer) -> Response:
 async def _page(
     request: Request,
     viewer: Principal,
-    form: GradeBookFormat = GradeBookFormat.PLAIN,
-    assignment: str = "",
-    missing: str = "",
-    unconfirmed: str = "",
+    layout: Layout,
     refusal: AppError | None = None,
     fields: Mapping[str, str] | None = None,
 ) -> Response:
@@ -108,22 +117,19 @@ async def _page(
     async with parts.database.read() as session:
         course = await session.get_one(Course, viewer.course_id)
         used = await list_used(session, course.id, parts.assignments)
-    book = await _book(request, viewer, form, assignment, missing, unconfirmed)
+    book = await _book(request, viewer, layout)
     rows = csv.reader(io.StringIO(book.text))
     lines = list(islice(rows, PREVIEWED + 1))
-    return page(
+    return staff_page(
         request,
         "operation/grade_book.html",
-        viewer=viewer,
-        course=course,
+        viewer,
+        course,
         here="grade_book",
         wide=True,
         formats=[each.value for each in GradeBookFormat],
-        format=form.value,
+        layout=layout,
         assignments=[each for each in used if each.effective],
-        assignment=assignment,
-        missing=missing == "zero",
-        unconfirmed=unconfirmed == "true",
         headings=lines[0],
         lines=lines[1:],
         rest=sum(1 for _ in rows),
@@ -135,27 +141,13 @@ async def _page(
 
 
 @router.get("/file")
-async def download(
-    request: Request,
-    viewer: Viewer,
-    format: str = GradeBookFormat.PLAIN,
-    assignment: str = "",
-    missing: str = "",
-    unconfirmed: str = "",
-) -> Response:
-    form = _form(format)
-    book = await _book(request, viewer, form, assignment, missing, unconfirmed)
-    headers = {"Content-Disposition": f'attachment; filename="grades-{form}.csv"', "Cache-Control": "no-store"}
+async def download(request: Request, viewer: Viewer, layout: InAddress) -> Response:
+    book = await _book(request, viewer, layout)
+    headers = {"Content-Disposition": f'attachment; filename="grades-{layout.format}.csv"', "Cache-Control": "no-store"}
     return Response(MARK + book.text, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _form(asked: str) -> GradeBookFormat:
-    return GradeBookFormat(asked) if asked in set(GradeBookFormat) else GradeBookFormat.PLAIN
-
-
-async def _book(
-    request: Request, viewer: Principal, form: GradeBookFormat, assignment: str, missing: str, unconfirmed: str
-) -> GradeBook:
+async def _book(request: Request, viewer: Principal, layout: Layout) -> GradeBook:
     """Raises: AssignmentNotFound: the course does not use that one."""
     parts = services(request)
     async with parts.database.read() as session:
@@ -163,9 +155,9 @@ async def _book(
             session,
             parts.assignments,
             viewer.course_id,
-            form,
+            layout.format,
             language_of(request),
-            only=assignment or None,
-            unconfirmed=True if unconfirmed == "true" else None,
-            missing_is_zero=missing == "zero",
+            only=layout.assignment or None,
+            unconfirmed=layout.unconfirmed or None,
+            missing_is_zero=layout.missing_is_zero,
         )

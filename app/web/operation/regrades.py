@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-from zoneinfo import ZoneInfo
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.idempotency import made_before, make_once
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.fields import ID
+from app.actions import regrades as actions
+from app.actions.asking import Asking
+from app.actions.regrades import BeginRegrade, SubmissionFilter
 from app.courses.uses import list_used
 from app.errors import AppError
 from app.errors.courses import CourseArchived
 from app.errors.requests import FieldsWrong
 from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
 from app.errors.uploads import IdempotencyKeyReused
-from app.http.auth.holders import PageFor
+from app.http.auth.holders import FormAsks, PageFor
+from app.http.fields import KEY_FIELD, Fields, form_context
 from app.http.forms import fields_of, form_of, refused, see_other
-from app.http.pages import page
 from app.http.parameters import PathId
-from app.http.staff import titles_of
+from app.http.staff import cursor_of, staff_page, titles_of
 from app.services import services
-from app.storage.models import Course, Regrade, new_id
-from app.submissions.listing import Selection
-from app.teaching import previews, regrades
+from app.storage.models import Course
+from app.teaching import regrades
 from app.teaching.outdated import outdated_of
 from app.teaching.regrade_changes import ChangeCounts, count_changes, counted_changes, list_changes
 from app.teaching.regrades import RegradeProgress
@@ -38,7 +36,6 @@ REFRESH_SECONDS = 3
 CONFLICTS = (CourseArchived, PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotPreview)
 
 Viewer = Annotated[Principal, Depends(PageFor(Right.SEE_STATISTICS))]
-Regrader = Annotated[Principal, Depends(PageFor(Right.REGRADE))]
 RegradeId = Annotated[str, Depends(PathId("regrade_id", RegradeNotFound))]
 
 router = APIRouter(prefix="/courses/{course_id}/regrades", include_in_schema=False)
@@ -46,47 +43,26 @@ router = APIRouter(prefix="/courses/{course_id}/regrades", include_in_schema=Fal
 
 @router.get("")
 async def regrades_page(request: Request, viewer: Viewer, before: str = "") -> Response:
-    return await _list(request, viewer, dict(request.query_params), before=before if ID.fullmatch(before) else None)
+    return await _list(request, viewer, Fields(dict(request.query_params)), before=cursor_of(before))
 
 
 @router.post("")
-async def begin(request: Request, holder: Regrader) -> Response:
-    """Begin a regrade or a preview of one, and show its page."""
-    parts = services(request)
+async def begin(request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.begin_regrade))]) -> Response:
+    """Begin a regrade or a preview of one, and show its page. A form that is sent twice begins one."""
     async with form_of(request) as form:
-        fields = fields_of(form)
-    asked = {name: fields[name] for name in ("assignment", "status", "student") if fields.get(name)}
-    wrong = [name for name, value in asked.items() if not value.isprintable()]
-    if wrong or asked.get("status", Status.PASSED) not in set(Status):
-        raise FieldsWrong(fields=wrong or ["status"])
-    is_preview = fields.get("mode") != "now"
-    selection: dict[str, Any] = {"filter": asked} if asked else {"all": True}
-    key = fields["form_key"] if ID.fullmatch(fields.get("form_key", "")) else new_id()
-    values = {"selection": selection, "is_preview": is_preview, "course_id": holder.course_id}
-
-    async def begun_before(session: AsyncSession) -> Regrade | None:
-        if made := await made_before(session, Regrade, holder.id, f"page:{key}", **values):
-            return made
-        return await regrades.running_preview(session, holder.course_id, selection) if is_preview else None
-
+        fields = Fields(fields_of(form))
+    # Some pages offer a preview by a button alone.
+    key = f"page:{fields.form_key()}" if fields.has(KEY_FIELD) else None
+    preview = fields.typed.get("mode") != "now"
     try:
-        regrade, _ = await make_once(
-            parts.database,
-            begun_before,
-            lambda session: regrades.begin(
-                session,
-                requested_by=holder.id,
-                meant=Selection(asked.get("student"), asked.get("assignment"), status=asked.get("status")),
-                selection=selection,
-                course=holder.course_id,
-                idempotency_key=f"page:{key}",
-                is_preview=is_preview,
-            ),
-        )
-    except IdempotencyKeyReused as exc:
-        return await _list(request, holder, fields, exc)
-    parts.jobs.wake()
-    return see_other(f"/courses/{holder.course_id}/regrades/{regrade.id}")
+        if any(map(fields.has, ("assignment", "status", "student"))):
+            wanted = BeginRegrade(filter=fields.read(SubmissionFilter, filled_only=True), preview=preview)
+        else:
+            wanted = BeginRegrade(all=True, preview=preview)
+        progress = await actions.begin_regrade(asking, wanted, key=key, share_preview=True)
+    except (FieldsWrong, IdempotencyKeyReused) as refusal:
+        return await _list(request, asking.holder, fields, refusal)
+    return see_other(f"/courses/{asking.course_id}/regrades/{progress.regrade.id}")
 
 
 @router.get("/{regrade_id}")
@@ -101,37 +77,35 @@ async def regrade_page(
 
 
 @router.post("/{regrade_id}/apply")
-async def apply(request: Request, holder: Regrader, regrade_id: RegradeId) -> Response:
+async def apply(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.apply_preview))], regrade_id: RegradeId
+) -> Response:
     """Let the reports of a preview count."""
-    async with form_of(request):
-        pass
     try:
-        async with services(request).database.write() as session:
-            await previews.apply(session, regrade_id, holder.course_id)
-    except CONFLICTS as exc:
-        return await _show(request, holder, regrade_id, exc)
-    return see_other(f"/courses/{holder.course_id}/regrades/{regrade_id}", said="regrade.applied")
+        async with form_of(request):
+            await actions.apply_preview(asking, regrade_id)
+    except CONFLICTS as refusal:
+        return await _show(request, asking.holder, regrade_id, refusal)
+    return see_other(f"/courses/{asking.course_id}/regrades/{regrade_id}", said="regrade.applied")
 
 
 @router.post("/{regrade_id}/drop")
-async def drop(request: Request, holder: Regrader, regrade_id: RegradeId) -> Response:
+async def drop(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.drop_preview))], regrade_id: RegradeId
+) -> Response:
     """Delete the reports of a preview."""
-    async with form_of(request):
-        pass
-    database = services(request).database
     try:
-        async with database.write() as session:
-            await previews.drop(session, regrade_id, holder.course_id)
-    except CONFLICTS as exc:
-        return await _show(request, holder, regrade_id, exc)
-    await database.empty_log()
-    return see_other(f"/courses/{holder.course_id}/regrades/{regrade_id}", said="regrade.dropped")
+        async with form_of(request):
+            await actions.drop_preview(asking, regrade_id)
+    except CONFLICTS as refusal:
+        return await _show(request, asking.holder, regrade_id, refusal)
+    return see_other(f"/courses/{asking.course_id}/regrades/{regrade_id}", said="regrade.dropped")
 
 
 async def _list(
     request: Request,
     viewer: Principal,
-    fields: dict[str, str],
+    fields: Fields,
     refusal: AppError | None = None,
     before: str | None = None,
 ) -> Response:
@@ -141,11 +115,11 @@ async def _list(
         found = await regrades.list_regrades(session, limit=LISTED + 1, before=before, course=course.id)
         used = await list_used(session, course.id, parts.assignments)
         outdated = await outdated_of(session, parts.assignments, course.id)
-    return page(
+    return staff_page(
         request,
         "operation/regrades.html",
-        viewer=viewer,
-        course=course,
+        viewer,
+        course,
         here="regrades",
         wide=True,
         regrades=[(each, _state(each)) for each in found[:LISTED]],
@@ -154,10 +128,7 @@ async def _list(
         statuses=[status.value for status in Status],
         outdated=outdated,
         titles=titles_of(request, [each.use for each in used]),
-        fields=fields,
-        form_key=new_id(),
-        zone=ZoneInfo(course.time_zone),
-        **(refused(request, refusal) if refusal else {"problem": None}),
+        **form_context(request, fields, refusal),
     )
 
 
@@ -175,8 +146,6 @@ async def _show(
     offset = (number - 1) * PER_PAGE
     async with parts.database.read() as session:
         found = await regrades.find_regrade(session, regrade_id, viewer.course_id)
-        if found is None:
-            raise RegradeNotFound
         course = await session.get_one(Course, viewer.course_id)
         state = _state(found)
         counts = await count_changes(session, regrade_id) if found.regrade.dropped_at is None else ChangeCounts()
@@ -184,11 +153,11 @@ async def _show(
         is_open = found.regrade.is_preview and state in ("running", "ready")
         counted = await counted_changes(session, parts.assignments, items, regrade_id) if is_open else {}
         used = await list_used(session, course.id, parts.assignments)
-    return page(
+    return staff_page(
         request,
         "operation/regrade.html",
-        viewer=viewer,
-        course=course,
+        viewer,
+        course,
         here="regrades",
         wide=True,
         progress=found,
@@ -203,7 +172,6 @@ async def _show(
         only_changed=only_changed,
         number=number,
         has_more=len(items) > PER_PAGE,
-        zone=ZoneInfo(course.time_zone),
         **(refused(request, refusal) if refusal else {"problem": None}),
     )
 

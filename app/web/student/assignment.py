@@ -1,4 +1,4 @@
-"""The page of an assignment: the task, what is checked for how many points, handing in, the own attempts.
+"""The pages of an assignment: the task, what is checked for how many points, handing in, the own attempts.
 
 Code comes as a file or is pasted. A page that is loaded again after a broken connection is still the same form, by a
 key in a cookie and, masked, in the form: so what is sent twice is one attempt.
@@ -6,43 +6,44 @@ key in a cookie and, masked, in the form: so what is sent twice is one attempt.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.answers import answer_for
+from app.actions import hand_in as actions
+from app.actions.asking import Asking
 from app.actions.fields import ID
-from app.courses import members
+from app.actions.hand_in import HandIn
+from app.answers import answer_for
 from app.errors import AppError
 from app.errors.requests import NotAuthenticated
 from app.errors.uploads import FileAndCode, NothingHandedIn
-from app.http.auth.holders import PageFor, SessionHolder
+from app.http.auth.holders import FormAsks, PageFor
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.cookies import forget, keep, read
-from app.http.forms import refused, see_other
+from app.http.forms import lines_of, refused, see_other
 from app.http.frames import in_frame
 from app.http.masking import mask, unmask
 from app.http.pages import page
 from app.http.staff import AssignmentId
 from app.http.texts import language_of
-from app.http.watching import renewed_if_slow
+from app.http.uploads import file_in, form_with_file
 from app.lti.grades.connection import passback_of
 from app.services import services
 from app.storage.models import Course, new_id, utc_now
-from app.submissions import uploads
+from app.submissions.derivation import steps_in_words
+from app.submissions.uploads import PASTE_BYTES, File, file_of_code
 from app.teaching.own.attempts import Place, list_attempts, source_changes
 from app.teaching.own.courses import Task, own_task
 from app.teaching.own.reasons import reasons_of
 from app.texts import text
-from app.web.student.clock import told, zone_of
 from app.web.student.conversation import words_on_all
 from app.web.student.markdown import rendered
 from grader import Assignment, handout
@@ -51,11 +52,10 @@ from grader.report.numbers import in_zone
 from grader.submission import CODE_SUFFIXES
 
 PATH = "/courses/{course_id}/assignments/{assignment_id}"
-RECENT = 5
+RECENT, LISTED = 5, 20
 KEY_FIELD = "idempotency_key"
 KEY_COOKIE = "lstm_grader_form"
 CODE_FIELD = "code"
-FIELDS = (*uploads.FIELDS, CODE_FIELD, FORM_FIELD, KEY_FIELD)
 #: The refusals that concern one field, by the last part of their type. Others stand above the form.
 FIELD_OF: Mapping[str, str] = {
     "file-too-large": "file",
@@ -92,21 +92,32 @@ async def assignment_page(request: Request, viewer: Reader, assignment_id: Assig
 
 
 @router.post(PATH)
-async def hand_in(request: Request, submitter: SessionHolder, assignment_id: AssignmentId) -> Response:
+async def hand_in(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.hand_in))], assignment_id: AssignmentId
+) -> Response:
     """Take a file or pasted code, and lead to its page. A refusal shows the form again, as it was filled in.
 
     The page's script asks for JSON: the address of the new page, or a problem document.
     """
+    parts = services(request)
     fields: dict[str, str] = {}
+    limit_bytes = parts.settings.upload_bytes
     try:
-        address = await _accept(request, submitter, assignment_id, fields)
-    except NotAuthenticated:
-        request.state.written = [fields.get(CODE_FIELD, "")]
-        raise
+        async with form_with_file(request, asking, limit_bytes, text_bytes=PASTE_BYTES) as (form, asking):
+            # The form that is shown again has its lines as they were typed.
+            texts = {name: value for name, value in form.items() if isinstance(value, str)}
+            fields |= {name: lines_of(value) for name, value in texts.items()}
+            await check_form_secret(request, form.get(FORM_FIELD))
+            student = fields.get("student", "").strip() or None
+            wanted = HandIn(file=await _file(form), student=student, assignment=assignment_id)
+        form_key = unmask(fields.get(KEY_FIELD, ""))
+        key = wanted.key(form_key) if form_key else None
+        submission, _ = await actions.hand_in(asking, parts.inbox, wanted, with_trials=True, key=key)
     except AppError as error:
-        if _wants_json(request):
+        if _wants_json(request) or isinstance(error, NotAuthenticated):
             raise
-        return await _page(request, submitter, assignment_id, Refusal(error, fields))
+        return await _page(request, asking.holder, assignment_id, Refusal(error, fields))
+    address = f"/submissions/{submission.id}"
     response = JSONResponse({"address": in_frame(request, address)}) if _wants_json(request) else see_other(address)
     forget(request, response, KEY_COOKIE)
     return response
@@ -130,70 +141,64 @@ async def template(
     )
 
 
-async def _accept(request: Request, submitter: Principal, assignment_id: str, fields: dict[str, str]) -> str:
-    """Store what the form brings, and return the address of its page.
-
-    Args:
-        fields: gets the texts of the form, also of one that is refused.
-    """
-    submitter.check(Right.SUBMIT, archived_too=True)
-    parts = services(request)
-    limit_bytes = parts.settings.upload_bytes
-    began = time.monotonic()
-    async with uploads.read_form(request, limit_bytes, text_bytes=uploads.PASTE_BYTES) as form:
-        # Browsers send the ends of lines as CR LF; the form that is shown again has them as they were typed.
-        texts = {name: value for name, value in form.items() if isinstance(value, str)}
-        fields.update((name, value.replace("\r\n", "\n")) for name, value in texts.items())
-        submitter = await renewed_if_slow(parts, submitter, began)
-        check_form_secret(request, form.get(FORM_FIELD))
-        submitter, student = await _on_whose_behalf(request, submitter, fields.get("student", "").strip())
-        sent = {name: value for name, value in fields.items() if name != CODE_FIELD}
-        upload = FormData({**sent, "file": _file(form), "student": student, "assignment": assignment_id})
-        checked = await parts.inbox.check(upload, limit_bytes, submitter, fields=FIELDS)
-    form_key = unmask(fields.get(KEY_FIELD, ""))
-    submission, _ = await parts.inbox.accept(checked, submitter, checked.key(form_key) if form_key else None)
-    return f"/submissions/{submission.id}"
+@router.get(f"{PATH}/attempts")
+async def attempts_page(
+    request: Request, viewer: Reader, assignment_id: AssignmentId, before: Annotated[str, Query()] = ""
+) -> Response:
+    """List the newest attempts, or those before one of them."""
+    last = before if ID.fullmatch(before) else None
+    shown = await _work(request, viewer, assignment_id, LISTED, last)
+    return page(request, "student/attempts.html", before=last, **shown)
 
 
-def _file(form: FormData) -> UploadFile:
+async def _file(form: FormData) -> File:
     """Return the file of a form, or the pasted code as one.
 
     Raises:
         NothingHandedIn, FileAndCode
     """
-    file, code = form.get("file"), form.get(CODE_FIELD)
-    # A browser sends an empty file without a name when none was chosen.
-    has_file = isinstance(file, UploadFile) and bool(file.filename or file.size)
-    has_code = isinstance(code, str) and bool(code.strip())
-    if has_file and has_code:
+    file, code = await file_in(form), form.get(CODE_FIELD)
+    if not isinstance(code, str) or not code.strip():
+        if file is None:
+            raise NothingHandedIn
+        return file
+    if file is not None:
         raise FileAndCode
-    if has_code:
-        return uploads.file_of_code(str(code))
-    if not has_file:
-        raise NothingHandedIn
-    assert isinstance(file, UploadFile)
-    return file
+    return file_of_code(code)
 
 
-async def _on_whose_behalf(request: Request, submitter: Principal, named: str) -> tuple[Principal, str]:
-    """Return the submitter and the student of an upload. Without a name, one of the staff hands in a trial."""
-    if named or not submitter.sees_everything:
-        return submitter, named
-    if submitter.external_id is None:
-        async with services(request).database.write() as session:
-            trials = await members.enrol_trials(session, submitter.course_id)
-        submitter = replace(submitter, external_id=trials.external_id)
-    return submitter, submitter.external_id or ""
-
-
-async def _page(request: Request, viewer: Principal, assignment_id: str, refusal: Refusal | None = None) -> Response:
+async def _work(
+    request: Request, viewer: Principal, assignment_id: str, limit: int, before: str | None = None
+) -> dict[str, Any]:
+    """Return what both pages show: the task, the newest attempts or those before one of them, and the grade."""
     parts = services(request)
-    language = language_of(request)
     async with parts.database.read() as session:
         task = await own_task(session, parts.assignments, viewer, assignment_id)
         course = await session.get_one(Course, viewer.course_id)
         place = Place(course.id, assignment_id, viewer.membership_id)
-        attempts = await list_attempts(session, task.assignment, viewer, place, limit=RECENT)
+        found = await list_attempts(session, task.assignment, viewer, place, limit=limit + 1, before=before)
+    shown, counted, zone = found[:limit], task.basis.counted if task.basis else None, ZoneInfo(course.time_zone)
+    return {
+        "viewer": viewer,
+        "course": course,
+        "here": "course",
+        "task": task,
+        "assignment": task.assignment,
+        "attempts": shown,
+        "changed": await source_changes(parts.database, shown),
+        "reasons": reasons_of(task.basis) if task.basis else {},
+        "counted": counted,
+        "steps": steps_in_words(counted.steps, language_of(request), zone) if counted else (),
+        "zone": zone,
+        "next": shown[-1].submission.id if len(found) > limit else None,
+    }
+
+
+async def _page(request: Request, viewer: Principal, assignment_id: str, refusal: Refusal | None = None) -> Response:
+    parts = services(request)
+    shown = await _work(request, viewer, assignment_id, RECENT)
+    task: Task = shown["task"]
+    async with parts.database.read() as session:
         said_on_all = await words_on_all(session, viewer, task.use)
         passback = None
         if viewer.membership_id is not None and task.use.id is not None:
@@ -202,26 +207,14 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
     remembered = read(request, KEY_COOKIE)
     closed = _closed(viewer, task)
     form_key = remembered if ID.fullmatch(remembered) else new_id()
-    counted = task.basis.counted if task.basis else None
     response = page(
         request,
         "student/assignment.html",
-        viewer=viewer,
-        course=course,
-        here="course",
-        task=task,
-        assignment=task.assignment,
-        text=_text(task.assignment, language),
-        counted=counted,
-        steps=told(counted.steps, language, zone_of(course)) if counted else (),
+        text=_text(task.assignment, language_of(request)),
         passback=passback,
         conversation=said_on_all,
-        attempts=attempts,
-        changed=await source_changes(parts.database, attempts),
-        reasons=reasons_of(task.basis) if task.basis else {},
         closed=closed,
-        closed_when=_moments(closed, zone_of(course)),
-        zone=zone_of(course),
+        closed_when=_moments(closed, shown["zone"]),
         now=utc_now(),
         form_key=mask(form_key),
         fields=refusal.fields if refusal else {},
@@ -229,8 +222,9 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         refused_slug=refusal.slug if refusal else None,
         slugs_of={name: [slug for slug, of in FIELD_OF.items() if of == name] for name in ("file", "student", "code")},
         accepted=CODE_SUFFIXES,
-        file_bytes=min(parts.settings.upload_bytes, task.assignment.upload.upload_bytes),
-        paste_bytes=uploads.PASTE_BYTES,
+        file_bytes=parts.inbox.most_bytes(task.assignment),
+        paste_bytes=PASTE_BYTES,
+        **shown,
         **said,
     )
     if refusal and "retry_after_seconds" in refusal.error.params:

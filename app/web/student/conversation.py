@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.rights import Right, check_course
+from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions import work as actions
+from app.actions.asking import Asking
+from app.actions.work import AskForReview
 from app.errors.requests import FieldsWrong
-from app.http.auth.holders import SessionHolder
+from app.http.auth.holders import FormAsks
 from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.parameters import SubmissionId
-from app.http.staff import words
-from app.services import services
 from app.storage.models import Comment, CourseAssignment, Membership, ReviewRequest, Submission
-from app.submissions import repository
 from app.teaching import comments, reviews
 from app.teaching.places import Place
 
@@ -68,21 +69,18 @@ async def words_on_all(session: AsyncSession, viewer: Principal, use: CourseAssi
 
 
 @router.post("/submissions/{submission_id}/reviews")
-async def ask_for_review(request: Request, viewer: SessionHolder, submission_id: SubmissionId) -> Response:
+async def ask_for_review(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.ask_for_review))], submission_id: SubmissionId
+) -> Response:
     """Ask the staff to look at the attempt, and show its page again."""
-    viewer.check(Right.ASK_FOR_REVIEW, archived_too=True)
-    address = f"/submissions/{submission_id}#conversation"
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
-    if not fields.has("text"):
-        return see_other(address)
-    text = words(fields, "text")
-    if fields.faults:
-        context = form_context(request, fields, FieldsWrong(fields=["text"]))
+    try:
+        wanted = fields.read(AskForReview)
+    except FieldsWrong as refusal:
+        context = form_context(request, fields, refusal)
         context["problem"]["detail"] = context["errors"]["text"]
-        return page(request, "problem.html", number=None, steps=[("onward.form", address)], written=[text], **context)
-    async with services(request).database.write() as session:
-        submission = await repository.existing_submission(session, submission_id, viewer)
-        await check_course(session, Right.ASK_FOR_REVIEW, submission.course_id)
-        await reviews.ask(session, submission, text)
+        steps, written = [("onward.form", f"/submissions/{submission_id}#conversation")], [fields.typed.get("text", "")]
+        return page(request, "problem.html", number=None, steps=steps, written=written, **context)
+    await actions.ask_for_review(asking, submission_id, wanted)
     return see_other(f"/submissions/{submission_id}", said="review.asked")

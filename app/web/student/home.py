@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from fastapi import APIRouter, Request, Response
 
 from app.access.rights import Right
@@ -13,7 +15,6 @@ from app.http.pages import page
 from app.services import services
 from app.storage.models import DEFAULT_COURSE, Role, utc_now
 from app.teaching.own.courses import own_courses
-from app.web.student.clock import zone_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -36,7 +37,7 @@ async def home(request: Request, viewer: SessionHolder) -> Response:
         viewer=viewer,
         courses=courses,
         default_course=DEFAULT_COURSE,
-        zone_of=zone_of,
+        zone_of=lambda course: ZoneInfo(course.time_zone),
         now=utc_now(),
         is_first=is_first,
     )

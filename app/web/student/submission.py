@@ -3,37 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_404_NOT_FOUND
 
-from app.access.rights import Right, check_course
+from app.access.rights import Right
+from app.access.tokens import Principal
+from app.actions import hand_in as actions
+from app.actions.asking import Asking
 from app.courses.assignments import in_course
-from app.errors.submissions import NotCancellable, ReportNotReady
-from app.http.auth.holders import SessionHolder
+from app.http.auth.holders import FormAsks, SessionHolder
 from app.http.forms import form_of, see_other
 from app.http.pages import page
 from app.http.parameters import LastEventId, SubmissionId
 from app.http.staff import titles_of
 from app.http.texts import language_of
-from app.http.visibility import as_student, steps_for, view_for
+from app.http.visibility import artefacts_for, as_student, report_for, steps_for, view_for
 from app.http.watching import event_stream, wait_until_done
 from app.services import operations, services
-from app.storage.models import Course, CourseAssignment, JobStatus
+from app.storage.models import Course, CourseAssignment, JobStatus, MemberRole, Membership, Submission
 from app.submissions import repository
+from app.submissions.derivation import steps_in_words
 from app.submissions.events import STAGES, events_after
 from app.submissions.grades import may_try_again
 from app.submissions.standing import Standing, standing_of
-from app.web.course.staff import staff_context
-from app.web.student.clock import told, zone_of
+from app.teaching.overview.attention import beside, names_of
 from app.web.student.conversation import conversation_of
 from grader.execution.stages import Stage
 from grader.formats import html
 from grader.formats.source import Sources
-from grader.report.proof import shown
+from grader.report import artefacts
+from grader.report.proof import presentation
+from grader.report.proof.cells import numbers_csv
 
 # A warm grade takes a second or two. Waiting that long saves the reader a waiting page.
 PATIENCE_SECONDS = 3.0
@@ -61,18 +67,20 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         again = await may_try_again(session, parts.assignments, standing.submission)
         looks_as_student = viewer.sees_everything and request.query_params.get("as") == "student"
         for_staff = viewer.sees_everything and not looks_as_student
-        staff = await staff_context(session, viewer, standing.submission) if for_staff else {}
+        acting = viewer.in_course(course) if for_staff else viewer
+        staff = await _for_staff(session, acting, standing.submission) if for_staff else None
         reader = as_student(viewer, standing.submission) if looks_as_student else viewer
         said = await conversation_of(session, reader, standing.submission)
         if said and looks_as_student:
             said = replace(said, may_ask=False)  # it would be a request of the staff
     context: dict[str, Any] = {
-        "viewer": viewer,
+        "viewer": acting,
+        "staff": staff,
         "course": course,
         "here": "course" if for_staff else None,
         "looks_as_student": looks_as_student,
         "for_staff": for_staff,
-        "zone": zone_of(course),
+        "zone": ZoneInfo(course.time_zone),
         "submission": standing.submission,
         "assignment": in_course(parts.assignments, use),
         "task_title": titles_of(request, [use])[use.assignment_id],
@@ -80,31 +88,29 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         "conversation": said,
     }
     if standing.stored is None:
-        return await _waiting_page(request, standing, context | staff)
+        return await _waiting_page(request, standing, context)
     view = await view_for(request, standing.stored, reader, language_of(request))
     pictures = [
-        html.drawn_by_script(picture, PICTURE.format(submission_id, name, view.language))
+        html.picture_for_script(picture, PICTURE.format(submission_id, name, view.language))
         for name, picture in html.pictures_in_page(view).items()
     ]
-    proofs = await run_in_threadpool(shown.proofs, view.report, view.language, view.artefacts)
+    proofs = await run_in_threadpool(presentation.proofs, view.report, view.language, view.artefacts)
     context |= {"report": view.report, "pictures": pictures, "sources": Sources(view), "proofs": proofs}
     context |= {"numbers_at": NUMBERS.format(submission_id), "grade": standing.grade, "counted": standing.counted}
     steps = steps_for(standing.counted, reader) if standing.counted else ()
-    context |= {"steps": told(steps, view.language, zone_of(course)), **staff}
+    context |= {"steps": steps_in_words(steps, view.language, context["zone"])}
     return page(request, "report.html", **context)
 
 
 @router.post("/submissions/{submission_id}/cancel")
-async def cancel(request: Request, viewer: SessionHolder, submission_id: SubmissionId) -> Response:
+async def cancel(
+    request: Request,
+    asking: Annotated[Asking, Depends(FormAsks(actions.cancel_submission))],
+    submission_id: SubmissionId,
+) -> Response:
     """Take a submission out of the queue, and show its page again."""
-    viewer.check(Right.CANCEL, archived_too=True)
     async with form_of(request):
-        pass
-    async with services(request).database.write() as session:
-        submission = await repository.existing_submission(session, submission_id, viewer)
-        await check_course(session, Right.CANCEL, submission.course_id)
-        if not await repository.cancel(session, submission_id):
-            raise NotCancellable(job_status=submission.job_status)
+        await actions.cancel_submission(asking, submission_id)
     return see_other(f"/submissions/{submission_id}")
 
 
@@ -120,16 +126,41 @@ async def submission_events(
 async def picture(request: Request, viewer: SessionHolder, submission_id: SubmissionId, name: str) -> Response:
     """Draw one picture of the newest report, for readers without scripts."""
     async with services(request).database.read() as session:
-        await repository.existing_submission(session, submission_id, viewer)
-        stored = await repository.newest_report(session, submission_id)
-    if stored is None:
-        raise ReportNotReady
+        _, stored = await repository.existing_report(session, submission_id, viewer)
     view = await view_for(request, stored, viewer, language_of(request))
     drawn = html.pictures_of(view).get(name)
     if drawn is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
     svg = await services(request).charts.svg(drawn.spec)
     return Response(svg, media_type="image/svg+xml", headers={"Content-Security-Policy": html.POLICY})
+
+
+@router.get("/submissions/{submission_id}/numbers/{case_id}.csv")
+async def numbers(request: Request, viewer: SessionHolder, submission_id: SubmissionId, case_id: str) -> Response:
+    """Send every number of a public case of the newest report: Keras', the student's, the named mistake's."""
+    async with services(request).database.read() as session:
+        _, stored = await repository.existing_report(session, submission_id, viewer)
+    cases = {case.id: case.arrays for case in report_for(stored, viewer).cases if case.visibility == "public"}
+    content = (await artefacts_for(request, stored)).get(cases.get(case_id) or "")
+    if content is None:
+        raise HTTPException(HTTP_404_NOT_FOUND)
+    text = await run_in_threadpool(lambda: numbers_csv(artefacts.unpack(content)))
+    return Response(text, media_type="text/csv; charset=utf-8")
+
+
+async def _for_staff(session: AsyncSession, viewer: Principal, submission: Submission) -> dict[str, Any]:
+    """Return what ``course/staff_tools.html`` shows: the student, and the attempts to look at before and after it."""
+    before, after = await beside(session, submission.course_id, submission.id)
+    names = await names_of(session, [submission])
+    member = await session.get_one(Membership, submission.membership_id)
+    return {
+        "name": names.get(submission.membership_id),
+        "is_student": member.role == MemberRole.STUDENT,
+        "may": {right.value: viewer.may(right) for right in Right},
+        "is_closed": viewer.in_archived,
+        "before": before,
+        "after": after,
+    }
 
 
 async def _waiting_page(request: Request, standing: Standing, context: dict[str, Any]) -> Response:

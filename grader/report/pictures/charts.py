@@ -95,7 +95,7 @@ class _Words:
         return error
 
 
-def _shown(error: float | None) -> float | None:
+def _on_log_scale(error: float | None) -> float | None:
     """Place an error on the logarithmic scale, rounded to four digits; NaN becomes None, which is a gap."""
     return None if error is None or not math.isfinite(error) else float(f"{max(error, FLOOR):.3e}")
 
@@ -119,7 +119,7 @@ def _tooltip(words: _Words, *axes: str) -> list[Spec]:
 
 
 def _picture(id: str, words: _Words, errors: Sequence[float | None], axis: str, *, mark: str) -> Picture:
-    shown = [_shown(error) for error in errors]
+    shown = [_on_log_scale(error) for error in errors]
     values = [{axis: index, "error": error} for index, error in enumerate(shown)]
     # Outputs of an LSTM stay below 1: with the same scale two pictures can be compared.
     y = _y(words, largest=max((error for error in shown if error is not None), default=1.0))
@@ -193,7 +193,12 @@ def _heat_map(words: _Words, actual: NDArray[np.float32], expected: NDArray[np.f
     values = []
     for start in range(0, steps, together):
         for unit, value in enumerate(error[start : start + together].max(axis=0)):
-            cell = {"timestep": start, "to": min(start + together, steps), "unit": unit, "error": _shown(float(value))}
+            cell = {
+                "timestep": start,
+                "to": min(start + together, steps),
+                "unit": unit,
+                "error": _on_log_scale(float(value)),
+            }
             values.append(cell)
     largest = max((cell["error"] for cell in values if cell["error"] is not None), default=FLOOR)
     scale = {"type": "log", "scheme": "viridis", "domain": [words.tolerance / 10, max(largest, words.tolerance)],

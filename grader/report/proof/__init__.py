@@ -1,5 +1,5 @@
 """The proof of a report: one curve, the first wrong step worked out in numbers, and a map of every number.
 
-Of public cases only. The arrays behind it are an artefact, which also holds the step, computed while grading
+Only public cases have one. The arrays behind it are an artefact, which also holds the step, computed while grading
 (`grader.reporting.proof`).
 """

@@ -27,7 +27,7 @@ def calculation(
     Args:
         state: ``c`` or ``h``, whose formula it is.
         formula: None: it has more in it than one unit's numbers, and only the result is written.
-        numbers: of the step, by the names of `grader.report.proof.step.QUANTITIES`.
+        numbers: the step's, by the names of `grader.report.proof.step.QUANTITIES`.
         shown: writes a number.
     """
     result = f"{SYMBOLS[state]} = {{}}{shown(numbers[state])}"

@@ -34,7 +34,7 @@ class Cells:
     """The map.
 
     Args:
-        paths: of each level that occurs, the cells: a path in a box of `steps` by `units`. Empty: too many cells.
+        paths: each level that occurs, and its cells as a path in a box of `steps` by `units`. Empty: too many cells.
     """
 
     steps: int
@@ -44,7 +44,7 @@ class Cells:
 
 
 def map_of(arrays: CaseArrays, *, atol: float, rtol: float) -> Cells:
-    """Draw the map of a case: of all sequences together, the largest error counts."""
+    """Draw the map of a case: the largest error over all sequences counts."""
     expected = arrays.expected.astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.abs(arrays.actual.astype(np.float64) - expected)

@@ -1,7 +1,7 @@
 """One curve over the timesteps, as shapes for an SVG that a template writes.
 
-Lines are in a box of `WIDTH` by `HEIGHT` that is stretched to the width of the page; what must keep its form (marks,
-numbers at the axes) has its place across in percent.
+Lines are in a box of `WIDTH` by `HEIGHT` that is stretched to the width of the page; whatever must keep its shape
+(marks, numbers at the axes) is placed across in percent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.floating]
 
 WIDTH, HEIGHT = 1000, 220
-# Above the lines a label of the first wrong timestep has its place.
+# Room above the lines for the label of the first wrong timestep.
 ABOVE, BELOW = 18, 8
 #: Distance of two labels at the right edge, in the units of `HEIGHT`.
 LABEL = 17
@@ -49,7 +49,7 @@ class Curve:
     Args:
         across, down: numbers at the axes: place, value. Across in percent.
         wrong: percent across of the first wrong timestep.
-        lost: percent across of the numbers of the student's that are not finite.
+        not_finite: percent across of the numbers of the student's that are not finite.
         is_cut: whether a line goes beyond the picture.
     """
 
@@ -57,7 +57,7 @@ class Curve:
     across: tuple[tuple[float, int], ...]
     down: tuple[tuple[float, float], ...]
     wrong: float
-    lost: tuple[float, ...]
+    not_finite: tuple[float, ...]
     is_cut: bool
 
 
@@ -81,7 +81,7 @@ def draw(keras: Array, yours: Array, named: Array | None, wrong: int) -> Curve:
 
     every = max(1, round(steps / FEWEST_MARKS))
     ends = {id: down(_last(line)) for id, line in values.items()}
-    labels = _apart(ends)
+    labels = _spread_labels(ends)
     lines = tuple(
         Line(
             id,
@@ -121,7 +121,7 @@ def _last(line: Array) -> float:
     return float(finite[-1]) if len(finite) else 0.0
 
 
-def _apart(places: dict[str, float]) -> dict[str, float]:
+def _spread_labels(places: dict[str, float]) -> dict[str, float]:
     """Move labels so far apart that they can be read, in their order, inside the picture."""
     ordered = sorted(places, key=places.__getitem__)
     moved: dict[str, float] = {}

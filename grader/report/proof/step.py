@@ -17,7 +17,7 @@ Array = NDArray[np.floating]
 QUANTITIES = ("h_before", "c_before", "i", "f", "g", "o", "c", "h", "answer")
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Indices of one number in an array ``(batch, timesteps, units)``."""
 
     batch: int
@@ -32,10 +32,10 @@ class WorkedStep(ReportModel):
         keras: `QUANTITIES` of the float64 oracle.
         named: the same of the named mistake. None: no known mistake gives these numbers, or not with gates of its own.
         actual: the student's own number, all that the box returns.
-        begins: where the two part first: in the states from the step before, in gates, in the formula of c or of h,
+        begins: where the two differ first: in the states from the step before, in gates, in the formula of c or of h,
             or only in what is returned.
         wrong: the quantities that differ there.
-        formulas: of ``c`` and ``h`` in the named mistake, where one gives its numbers.
+        formulas: those of ``c`` and ``h`` in the named mistake, where one gives its numbers.
     """
 
     batch: int
@@ -49,11 +49,11 @@ class WorkedStep(ReportModel):
     formulas: dict[str, str] = Field({})
 
     @property
-    def place(self) -> Place:
-        return Place(self.batch, self.timestep, self.unit)
+    def position(self) -> Position:
+        return Position(self.batch, self.timestep, self.unit)
 
 
-def telling_place(actual: Array, expected: Array, *, atol: float, rtol: float) -> Place | None:
+def position_to_show(actual: Array, expected: Array, *, atol: float, rtol: float) -> Position | None:
     """Find the number to look at: of those wrong at the first wrong timestep, the one whose unit differs most later on.
 
     Args:
@@ -70,4 +70,4 @@ def telling_place(actual: Array, expected: Array, *, atol: float, rtol: float) -
     timestep = int(np.argmax(wrong.any(axis=(0, 2))))
     largest = np.where(wrong[:, timestep], error.max(axis=1), -1.0)
     batch, unit = np.unravel_index(int(np.argmax(largest)), largest.shape)
-    return Place(int(batch), timestep, int(unit))
+    return Position(int(batch), timestep, int(unit))

@@ -24,11 +24,11 @@ from driver.built_in import no_recurrence
 from driver.construction.building import Builder
 from driver.construction.construct import Constructor
 from driver.importing import find_class, run_statements
-from driver.models import Built, Models
-from driver.phases import Failed, Phases
-from driver.recorded import Recorded
+from driver.models import BuiltModel, Models
+from driver.phases import PhaseFailed, Phases
+from driver.recorded import RecordedCall
 from driver.student import student_module
-from driver.student.contents import drained
+from driver.student.contents import drain
 from driver.student.observations import MAX_NAME, describe, to_array, watchable
 from driver.weights import placements, roles
 from driver.weights.weight_shapes import count_gates
@@ -73,15 +73,15 @@ class Driver:
         self._channel = channel
         # The exercise's own question, and the model built for it, until that model is called.
         self._main = next(question for question in request["questions"] if question["main"])
-        self._unused: Built | None = None
+        self._unused: BuiltModel | None = None
         # The model that answered each question.
-        self._answered: dict[str, Built] = {}
+        self._answered: dict[str, BuiltModel] = {}
         # Cases answered with a wrong shape by a model that had seen another shape.
         self._doubtful: list[Question] = []
         self._shape_right = self._fresh_shape_right = False
         self._measured = False
         # A recorded call with a wrong shape: its gradients are taken when there are no better ones.
-        self._recorded: Recorded | None = None
+        self._recorded: RecordedCall | None = None
         self._tried = False
         self._phases = Phases(channel, {"lockdown": lockdown_seconds})
         # The same submission gives the same numbers every time.
@@ -103,12 +103,12 @@ class Driver:
             self._models = Models(request, self._arrays, self._channel, self._phases, self._module, self._builder)
             if self._begin():
                 for question in request["questions"]:
-                    with contextlib.suppress(Failed):
+                    with contextlib.suppress(PhaseFailed):
                         self._ask(question)
             self._ask_again()
             self._probe()
         self._phases.end()
-        self._channel.end(phases=self._phases.seconds, patched=originals.replaced()[:MOST_PATCHES_TOLD])
+        self._channel.end(phases=self._phases.seconds, patched=originals.find_replaced()[:MOST_PATCHES_TOLD])
 
     # --- one question ----------------------------------------------------------------------------------------
 
@@ -117,12 +117,12 @@ class Driver:
         main = self._main
         try:
             self._unused = self._models.build(main, _sizes(main), self._input(main))
-        except Failed:
+        except PhaseFailed:
             if not self._builder.constructed:
                 return False  # it fails even for the exercise: other questions would only repeat that
-            self._models.tell_construction()
+            self._models.report_construction()
             self._look_for_hard_coded_size(main)
-            self._models.tell_gaps(_sizes(main))
+            self._models.report_gaps(_sizes(main))
         return True
 
     def _look_for_hard_coded_size(self, case: Question) -> None:
@@ -135,9 +135,10 @@ class Driver:
     def _ask_again(self) -> None:
         """Ask again what the first round left open.
 
-        A wrong shape from a model that had seen another one is asked of a fresh model, but only where a fresh model was
-        right elsewhere: building on a hundred steps costs seconds. Gradients are taken from the exercise's own question
-        when the small one gave no answer to take them from. A trial of candidates works the same way.
+        A case that got a wrong shape from a model that had seen another shape is asked of a fresh model, but only where
+        a fresh model was right elsewhere: building on a hundred steps costs seconds. Gradients are taken from the
+        exercise's own question when the small one gave no answer to take them from. A trial of candidates works the
+        same way.
         """
         if self._fresh_shape_right:
             for case in self._doubtful:
@@ -154,7 +155,7 @@ class Driver:
                 self._ask_once_more({**exercise, "measure": True}, call=1)
 
     def _ask_once_more(self, question: Question, *, call: int) -> None:
-        with contextlib.suppress(Failed):
+        with contextlib.suppress(PhaseFailed):
             self._ask(question, call)
 
     def _probe(self) -> None:
@@ -178,7 +179,7 @@ class Driver:
                 # It has been called on the same shape before, so an exception now comes from the state that call left
                 # behind.
                 built = replace(self._answered[case["follows"]], reused=True)
-                self._phases.guarded(case["id"], lambda: self._answer(case, sizes, x, built, call))
+                self._phases.guard(case["id"], lambda: self._answer(case, sizes, x, built, call))
             return
         built = self._model_for(case, sizes, x)
         try:
@@ -186,12 +187,12 @@ class Driver:
         except BaseException as exc:
             if not built.reused:
                 self._phases.report(exc, case["id"])
-                raise Failed from exc
+                raise PhaseFailed from exc
             # It has seen another shape before: only a fresh instance shows whether that is the cause.
             fresh = self._models.build({**case, "fresh": True}, sizes, x)
-            self._phases.guarded(case["id"], lambda: self._answer(case, sizes, x, fresh, call))
+            self._phases.guard(case["id"], lambda: self._answer(case, sizes, x, fresh, call))
 
-    def _model_for(self, case: Question, sizes: Sizes, x: tf.Tensor) -> Built:
+    def _model_for(self, case: Question, sizes: Sizes, x: tf.Tensor) -> BuiltModel:
         built = self._models.get(case)
         unused = self._unused
         if unused is not None and built is not None and built.model is unused.model:
@@ -205,11 +206,11 @@ class Driver:
     def _input(self, case: Question) -> tf.Tensor:
         return tf.constant(self._arrays[f"{case['id']}/x"])
 
-    def _answer(self, case: Question, sizes: Sizes, x: tf.Tensor, built: Built, call: int) -> None:
+    def _answer(self, case: Question, sizes: Sizes, x: tf.Tensor, built: BuiltModel, call: int) -> None:
         self._module.follow(sizes)
         self._phases.begin("inject")
         if case["equal"]:
-            self._tell_gradients_of_equal(case, x, built)
+            self._report_gradients_of_equal(case, x, built)
             return
         if len(built.candidates) > 1 and self._request["candidate"] is None:
             self._trial(case, x, built)
@@ -224,7 +225,7 @@ class Driver:
             with tf.GradientTape(persistent=factors is not None) as tape:
                 tape.watch(x)
                 output = self._call(case, x, built, call=call)
-            recorded = Recorded(case, x, built.model, placement, tape, output, factors)
+            recorded = RecordedCall(case, x, built.model, placement, tape, output, factors)
         self._answered[case["id"]] = built
         if not call and tuple(getattr(output, "shape", ())) != (sizes["batch"], sizes["timesteps"], sizes["units"]):
             if case["measure"]:
@@ -241,16 +242,16 @@ class Driver:
     def _weights(self, case: Question) -> dict[str, np.ndarray]:
         return {name: self._arrays[f"{case['id']}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")}
 
-    def _inject(self, case: Question, built: Built) -> placements.Placement | None:
+    def _inject(self, case: Question, built: BuiltModel) -> placements.Placement | None:
         placement = self._models.placement(built)
         if placement is not None:
             placements.inject(placement, self._weights(case))
         return placement
 
-    def _call(self, case: Question, x: tf.Tensor, built: Built, call: int) -> Any:
+    def _call(self, case: Question, x: tf.Tensor, built: BuiltModel, call: int) -> Any:
         no_recurrence.ran.clear()
         with _created() as created:
-            output = drained(built.model(x))
+            output = drain(built.model(x))
         arrays, description = describe(output)
         names = self._module.names
         exercise = call == 0 and case["id"] == self._main["id"]
@@ -261,7 +262,7 @@ class Driver:
             case=case["id"],
             call=call,
             reused=built.reused,
-            built_in=no_recurrence.noted(names),
+            built_in=no_recurrence.noted_runs(names),
             global_name=next((name[:MAX_NAME] for name, value in names.items() if value is output is not None), None),
             **counted,
             created=len(created),
@@ -269,7 +270,7 @@ class Driver:
         )
         return output
 
-    def _trial(self, case: Question, x: tf.Tensor, built: Built) -> None:
+    def _trial(self, case: Question, x: tf.Tensor, built: BuiltModel) -> None:
         """Answer under every candidate, because names do not settle the weights, and let the trusted side choose."""
         if self._tried or not case["trial"]:
             return
@@ -299,7 +300,7 @@ class Driver:
             "trial", stacked, case=case["id"], pairing=self._models.pairing, inside=places, repeats=repeats
         )
 
-    def _tell_gradients_of_equal(self, case: Question, x: tf.Tensor, built: Built) -> None:
+    def _report_gradients_of_equal(self, case: Question, x: tf.Tensor, built: BuiltModel) -> None:
         """Answer with one value in all weights, and send the gradients of every number of them.
 
         The trusted side sees from these where a Keras LSTM has each number.
@@ -320,12 +321,12 @@ class Driver:
         self._channel.send("equal", {"gradients": flat}, case=case["id"])
 
     @staticmethod
-    def _repeats(built: Built, x: tf.Tensor) -> bool:
+    def _repeats(built: BuiltModel, x: tf.Tensor) -> bool:
         """Return whether two calls give the same answer, bit for bit, as they do where nothing is random."""
         first, second = (describe(built.model(x))[0] for _ in range(2))
         return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
 
-    def _differentiate(self, recorded: Recorded) -> None:
+    def _differentiate(self, recorded: RecordedCall) -> None:
         self._measured = True
         if recorded.placement is None:
             return

@@ -16,7 +16,7 @@ from driver.student import student_module
 from driver.student.observations import MAX_NAME, is_stub, own_attributes, text_of
 from driver.student.student_module import StudentModule
 
-# A notebook that loops over something missing may have thousands; nobody reads that many.
+# A notebook that loops over something missing may have thousands, more than anybody reads.
 MOST_FAILURES_TOLD = 100
 
 
@@ -65,7 +65,7 @@ def find_class(module: StudentModule, channel: Channel) -> Any:
         has_call=is_class and bool(own_attributes(found) & {"call", "__call__"}),
         is_stub=is_class and is_stub(getattr(found, "call", None)),
     )
-    # A function that builds the model is no class, but its answers can be graded. A model that exists already
-    # cannot take the sizes of the cases.
+    # A function that builds the model is not a class, but its answers can be graded. A model that exists already cannot
+    # take the sizes of the cases.
     is_factory = callable(found) and not isinstance(found, tf.keras.layers.Layer)
     return found if is_class or is_factory else None

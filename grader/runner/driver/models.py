@@ -14,7 +14,7 @@ from channel import Channel
 
 from driver.construction.building import Builder, call_eagerly
 from driver.construction.class_signature import own_codes
-from driver.phases import Failed, Phases
+from driver.phases import PhaseFailed, Phases
 from driver.recorded import STEPS_OF_ALL_PATHS
 from driver.student.observations import MAX_NAME
 from driver.student.student_module import StudentModule
@@ -30,7 +30,7 @@ MOST_LEAVES_TOLD = 40
 
 
 @dataclass
-class Built:
+class BuiltModel:
     """A model, its weights' possible placements, and whether it was called on another shape than the case's."""
 
     model: Any
@@ -61,21 +61,21 @@ class Models:
         self._phases = phases
         self._module = module
         self._builder = builder
-        self._models: dict[tuple[int, int], Built] = {}
-        self._construction_told = False
+        self._models: dict[tuple[int, int], BuiltModel] = {}
+        self._construction_reported = False
         self.pairing = request["pairing"]
         # The first model's sizes differ most: it shows which weights do nothing, and what the others are for, by path.
         self._unused: frozenset[str] = frozenset()
         self._uses: dict[str, Use] = {}
         self.states: list[str] = []
 
-    def get(self, case: Question) -> Built | None:
+    def get(self, case: Question) -> BuiltModel | None:
         return self._models.get((case["features"], case["units"]))
 
-    def all(self) -> Collection[Built]:
+    def all(self) -> Collection[BuiltModel]:
         return self._models.values()
 
-    def build(self, case: Question, sizes: Sizes, x: tf.Tensor) -> Built:
+    def build(self, case: Question, sizes: Sizes, x: tf.Tensor) -> BuiltModel:
         """Build a model.
 
         Building traces `call` symbolically in Keras 3, which costs seconds for a hundred steps, so the model is built
@@ -86,25 +86,27 @@ class Models:
         built = None
         if not case["fresh"]:
             try:
-                built = Built(self._model(sizes | {"timesteps": 1}, x[:, :1]), reused=True)
+                built = BuiltModel(self._model(sizes | {"timesteps": 1}, x[:, :1]), reused=True)
             except BaseException as exc:  # one step is our idea, not the exercise's: the case itself decides
                 if not self._builder.constructed:
                     self._phases.report(exc, case["id"], constructing=True)
-                    raise Failed from exc
+                    raise PhaseFailed from exc
         if built is not None and not self._has_all_gates(sizes, built.model):
             with contextlib.suppress(Exception):  # this number of steps is our idea too
                 steps = x[:, :STEPS_OF_ALL_PATHS]
-                built = Built(self._model(sizes | {"timesteps": steps.shape[1]}, steps), reused=True)
+                built = BuiltModel(self._model(sizes | {"timesteps": steps.shape[1]}, steps), reused=True)
         if built is None:
             try:
                 model = self._model(sizes, x)
             except BaseException as exc:
                 self._phases.report(exc, case["id"], constructing=self._builder.constructing)
-                raise Failed from exc
-            built = Built(model, reused=False)
+                raise PhaseFailed from exc
+            built = BuiltModel(model, reused=False)
         self._find_parts(sizes, built, x)
         # From its second case on a model has seen another shape, however it was built.
-        self._models[(sizes["features"], sizes["units"])] = Built(built.model, reused=True, candidates=built.candidates)
+        self._models[(sizes["features"], sizes["units"])] = BuiltModel(
+            built.model, reused=True, candidates=built.candidates
+        )
         return built
 
     def _has_all_gates(self, sizes: Sizes, model: Any) -> bool:
@@ -114,12 +116,12 @@ class Models:
         self._module.follow(sizes)
         return self._builder.build(sizes, x)
 
-    def tell_construction(self) -> None:
-        if not self._construction_told:
-            self._construction_told = True
+    def report_construction(self) -> None:
+        if not self._construction_reported:
+            self._construction_reported = True
             self._channel.send("constructed", **self._builder.description())
 
-    def tell_gaps(self, sizes: Sizes) -> None:
+    def report_gaps(self, sizes: Sizes) -> None:
         """Report misshapen weights of a model that raised when it was called."""
         model = self._builder.unfinished
         if model is not None and not self._models:
@@ -130,7 +132,7 @@ class Models:
                     "parts", roles={}, evidence=None, candidates=0, found=_listed(leaves), misshapen=found
                 )
 
-    def _find_parts(self, sizes: Sizes, built: Built, x: tf.Tensor) -> None:
+    def _find_parts(self, sizes: Sizes, built: BuiltModel, x: tf.Tensor) -> None:
         """Find the weights of a new model, and report their roles for the first one."""
         if not self._models:
             self._unused = self._find_unused(sizes, built.model, x)
@@ -151,7 +153,7 @@ class Models:
                 candidate.peepholes = peepholes
         if not self._models:
             self._uses = uses(sort_by_shape(leaves, sizes["features"], sizes["units"]))
-            self.tell_construction()
+            self.report_construction()
             placement = self.placement(built)
             self._channel.send(
                 "parts",
@@ -212,7 +214,7 @@ class Models:
         return (name for code in own_codes(self._module.names) for name in code.co_names)
 
     @staticmethod
-    def _untracked(built: Built, placement: placements.Placement | None) -> dict[str, Any]:
+    def _untracked(built: BuiltModel, placement: placements.Placement | None) -> dict[str, Any]:
         try:
             found = untracked(built.model, [slot.leaf for slot in placement.slots] if placement else [])
             knows_none = not built.model.trainable_variables
@@ -225,9 +227,9 @@ class Models:
             "knows_none": knows_none,
         }
 
-    def _peepholes(self, leaves: list[Leaf], sizes: Sizes, built: Built) -> tuple[list[Leaf], list[Leaf]]:
+    def _peepholes(self, leaves: list[Leaf], sizes: Sizes, built: BuiltModel) -> tuple[list[Leaf], list[Leaf]]:
         """Find the weights through which gates see c, and those behind the cell, where names settle all others."""
-        if len(built.candidates) != 1 or built.candidates[0].is_recognised:
+        if len(built.candidates) != 1 or built.candidates[0].is_recognised or not built.candidates[0].takes_x:
             return [], []
 
         def call(x: np.ndarray) -> np.ndarray:
@@ -241,7 +243,7 @@ class Models:
         finally:
             self._module.follow(sizes)
 
-    def placement(self, built: Built) -> placements.Placement | None:
+    def placement(self, built: BuiltModel) -> placements.Placement | None:
         # The choice holds for models with as many candidates: a model of a width outside the cases has its own.
         chosen = self._request["candidate"] or 0
         return next((found for found in (built.candidates[chosen:], built.candidates) if found), [None])[0]

@@ -12,7 +12,7 @@ from driver.student.observations import MAX_NAME, text_of
 from driver.student.student_module import student_frames
 
 
-class Failed(Exception):
+class PhaseFailed(Exception):
     """A phase ended in an exception of the student's code, which has been reported."""
 
 
@@ -20,7 +20,7 @@ class Phases:
     """Reports one phase after the other.
 
     Args:
-        seconds: of earlier phases; the time of each phase is added.
+        seconds: the time of each earlier phase; that of later ones is added.
     """
 
     def __init__(self, channel: Channel, seconds: dict[str, float]) -> None:
@@ -42,13 +42,13 @@ class Phases:
             self.seconds[self._name] = self.seconds.get(self._name, 0.0) + spent
             self._name = None
 
-    def guarded(self, case: str, what: Callable[[], Any], *, constructing: bool = False) -> Any:
-        """Run the student's code; report its exceptions (SystemExit too) and raise `Failed` instead."""
+    def guard(self, case: str, what: Callable[[], Any], *, constructing: bool = False) -> Any:
+        """Run the student's code; report its exceptions (SystemExit too) and raise `PhaseFailed` instead."""
         try:
             return what()
         except BaseException as exc:
             self.report(exc, case, constructing=constructing)
-            raise Failed from exc
+            raise PhaseFailed from exc
 
     def report(self, exc: BaseException, case: str, *, constructing: bool = False) -> None:
         """Report an exception of the student's code, with the lines in it that led there."""

@@ -18,7 +18,7 @@ preload = warming.preload
 
 
 def main(request_fd: int, lockdown_seconds: float) -> None:
-    """Answer the request on `request_fd`. Runs in the child, behind the lockdown, which took so long."""
+    """Answer the request on `request_fd`. Runs in the child, behind the lockdown, which took `lockdown_seconds`."""
     request: ClassRequest | NotebookRequest
     request, block = read_request(request_fd)
     arrays = safetensors.numpy.load(block) if block else {}

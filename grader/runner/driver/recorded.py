@@ -18,13 +18,13 @@ from driver.weights.placements import Placement, collect
 # Where weights or a gradient are missing, it is tried again on this many steps: a loop may begin late, and a path
 # through an old c or an older h needs more than the three of the shortest case.
 STEPS_OF_ALL_PATHS = 8
-# Gradients smaller than this share of the largest reach nothing: 1e-9 times the sum of all weights, added to the
-# answer, is no use of them. Wrong answers of honest code have at least 3e-3. What passed many steps fades.
+# Gradients smaller than this share of the largest count as none: adding 1e-9 times the sum of all weights to the answer
+# is no use of them. Wrong answers of honest code have at least 3e-3. Gradients fade over many steps.
 LEAST, LEAST_AFTER_STEPS = 1e-3, 1e-6
 
 
 @dataclass
-class Recorded:
+class RecordedCall:
     """One call, with the data needed for its gradients."""
 
     case: Question
@@ -81,7 +81,7 @@ class Recorded:
 def _reach(
     tape: tf.GradientTape, x: tf.Tensor, output: Any, case: Question, placement: Placement
 ) -> tuple[dict[str, float | None], float | None]:
-    """Return the largest size of the gradient of each weight, and of the first step of the input; 0 if it is no use."""
+    """Return the largest gradient of each weight, and of the input's first step; 0 where it counts as none."""
     slots = placement.slots
     with tape:
         parts = last_step(output, case["timesteps"])

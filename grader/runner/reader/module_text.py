@@ -115,7 +115,7 @@ def _joined(texts: Sequence[str]) -> str:
     return "\n\n".join(texts) + "\n"
 
 
-def understood(cells: list[CodeCell], sizes: Iterable[int], *, is_script: bool) -> Module:
+def join_cells(cells: list[CodeCell], sizes: Iterable[int], *, is_script: bool) -> Module:
     """Join the cells in an order in which the code to run finds its names, and plan what to run.
 
     Args:
@@ -146,7 +146,24 @@ def _places(statements: Sequence[Statement], first_lines: list[int]) -> list[int
 def _parse(source: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return ast.parse(source)
+        tree = ast.parse(source)
+    _spell_out(tree)
+    return tree
+
+
+def _spell_out(tree: ast.Module) -> None:
+    """Put the text beside the name in ``exec(name)``, where the module gives this name one text."""
+    texts: dict[str, ast.Constant | None] = {}
+    for statement in tree.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str()) as text) if name not in texts:
+                texts[name] = text
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                texts[name] = None  # it has others, too
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="exec"), args=[ast.Name(id=name) as given, *_]) if known := texts.get(name):
+                node.args[0] = ast.copy_location(ast.BoolOp(ast.And(), [given, known]), given)
 
 
 def _with_open_guards(source: str, plan: Plan) -> str:

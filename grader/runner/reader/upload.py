@@ -19,18 +19,18 @@ from box_requests import Kind, UploadRequest
 from frames import frame, read_request
 from lockdown import RESULT, Wall
 
-from reader import shown_lines
+from reader import source_lines
 from reader.facts import review
 from reader.facts.call_effects import only_computes
 from reader.facts.class_facts import global_x, kind_of_class, near_class
-from reader.facts.gate_order import joined, unpack_names
+from reader.facts.gate_order import joined_order, unpack_names
 from reader.facts.gradient_paths import lets_gradients_through
 from reader.facts.spelling import homoglyphs, odd_keyword, skeleton
-from reader.module_text import CLASS_TEXT, Module, code_cell, notebook_code, understood
+from reader.module_text import CLASS_TEXT, Module, code_cell, join_cells, notebook_code
 from reader.parts.finding import parts
 from reader.plan.statement_plan import Plan
 from reader.plan.statement_rules import CLASS, Statement
-from reader.shown_lines import shown_cells
+from reader.source_lines import source_cells
 from reader.text.decoding import INVISIBLE_SPACE, Unreadable, binary_kind, decode, is_html, is_link
 from reader.text.notebook_cells import looks_like_notebook
 from reader.use_plan import find_uses
@@ -46,7 +46,7 @@ def preload(_kind: Kind, _wall: Wall) -> dict[str, str]:
     """Import and warm everything that reading uses. Called in the warm process that forks for every upload."""
     notebook = {"cells": [{"cell_type": "code", "source": "%time x = 1\n!ls\nx?"}]}
     read(json.dumps(notebook).encode(), "warm.ipynb", {})
-    shown_lines.warm_up()
+    source_lines.warm_up()
     return {"ipython": version("ipython")}
 
 
@@ -64,13 +64,13 @@ def answers(content: bytes, filename: str, canonical: dict[str, int]) -> Iterato
     """Yield the facts about an upload, as `read` returns them, then its source for showing it.
 
     The second answer is a courtesy: a grade does not depend on it, and it is left out where anything stands in its way.
-    Its keys: ``cells``, as `shown_lines.shown_cells` returns them, and ``parts``, as `parts.finding.parts` does.
+    Its keys: ``cells``, as `source_lines.source_cells` returns them, and ``parts``, as `parts.finding.parts` does.
     """
-    result, module = _understood(content, filename, canonical)
+    result, module = _read_module(content, filename, canonical)
     yield result
     if module is not None:
         with contextlib.suppress(Exception):
-            source: Result = {"cells": shown_cells(module), "parts": []}
+            source: Result = {"cells": source_cells(module), "parts": []}
             # Code that cannot be followed is still shown.
             with contextlib.suppress(Exception):
                 source["parts"] = parts(module.plan)
@@ -101,10 +101,10 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
         - ``uses``, the statements that are run for Task 2: ``statement`` (its place), ``sides``, ``shape_only``,
           ``equality``, ``assigns_attribute``, ``reads_weights``, as `use_plan.Use` describes them.
     """
-    return _understood(content, filename, canonical)[0]
+    return _read_module(content, filename, canonical)[0]
 
 
-def _understood(content: bytes, filename: str, canonical: dict[str, int]) -> tuple[Result, Module | None]:
+def _read_module(content: bytes, filename: str, canonical: dict[str, int]) -> tuple[Result, Module | None]:
     module, result = None, _nothing_yet()
     try:
         module = _read(content, PurePosixPath(filename).suffix.lower(), canonical, result)
@@ -157,7 +157,7 @@ def _read(content: bytes, extension: str, canonical: dict[str, int], result: Res
         cells, elsewhere = notebook_code(text)
     else:
         cells, elsewhere = [code_cell(0, text)], None
-    module = understood(cells, canonical.values(), is_script=not is_notebook)
+    module = join_cells(cells, canonical.values(), is_script=not is_notebook)
     _describe(module, result)
     error = result["error"] = _missing_class(module, elsewhere)
     if error and error["code"] == "syntax_error":
@@ -202,7 +202,7 @@ def _describe(module: Module, result: Result) -> None:
     # An argument that is not called x in Latin letters is the cause where x is the global one.
     result["global_x"] = [] if any(letter["looks_like"] == "x" for letter in odd) else global_x(plan)
     result["unpack_names"] = unpack_names(plan)
-    result["joined"] = joined(plan)
+    result["joined"] = joined_order(plan)
     result["uses"] = [
         {**vars(use), "sides": sorted(use.sides)} for use in find_uses(module.tree, plan, is_script=module.is_script)
     ]

@@ -51,12 +51,14 @@ class Use:
 def find_uses(tree: ast.Module, plan: Plan, *, is_script: bool) -> list[Use]:
     """Return the statements to run for Task 2, in order; none when the file never uses the class."""
     finder = _Finder(plan)
-    chosen = finder.chosen()
+    chosen = finder.choose()
     if not chosen:
         return []
     running = plan_with(tree, plan.statements, chosen, is_script=is_script)
     return [
-        finder.use(index) for index in sorted(running) if index in plan.reasons or not _left_out(plan.statements[index])
+        finder.use(index)
+        for index in sorted(running)
+        if index in plan.reasons or not _is_left_out(plan.statements[index])
     ]
 
 
@@ -93,18 +95,18 @@ class _Finder:
         if isinstance(node, ast.Attribute):
             return BUILT_IN.fullmatch(node.attr) is not None and root_name(node) != "self"
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id != CLASS:
-            dotted = self._plan.imported.dotted(node)
+            dotted = self._plan.imports.dotted(node)
             return dotted is not None and BUILT_IN.fullmatch(dotted.rpartition(".")[2]) is not None
         return False
 
-    def chosen(self) -> list[int]:
+    def choose(self) -> list[int]:
         """Choose statements that read the models, and below the first use of the class those that show anything."""
         found: list[int] = []
         used = False
         for index, statement in enumerate(self._plan.statements):
             if isinstance(statement.node, (*DEFINITIONS, *IMPORTS)) or index in self._plan.hiding:
                 continue
-            if _left_out(statement) or statement.shell_code():
+            if _is_left_out(statement) or statement.shell_code():
                 continue
             sides = self._sides[index]
             used = used or STUDENT in sides
@@ -116,7 +118,7 @@ class _Finder:
     def _shows(statement: Statement) -> bool:
         if isinstance(statement.node, ast.Expr):
             return not isinstance(statement.node.value, ast.Constant) or statement.node.value.value not in (None, ...)
-        return not SHOWS.isdisjoint(statement.called) or isinstance(statement.node, ast.Assert)
+        return not SHOWS.isdisjoint(statement.called_functions) or isinstance(statement.node, ast.Assert)
 
     def use(self, index: int) -> Use:
         nodes = list(self._nodes(self._plan.statements[index]))
@@ -146,21 +148,21 @@ class _Finder:
         of_shapes: set[int] = set()
         for node in nodes:
             attribute = node.attr if isinstance(node, ast.Attribute) else None
-            function = _called(node) if isinstance(node, ast.Call) else None
+            function = _function_name(node) if isinstance(node, ast.Call) else None
             if attribute in SHAPE_ATTRIBUTES or function in SHAPE_FUNCTIONS:
                 of_shapes |= {id(inner) for inner in ast.walk(node)}
         reads = [n for n in nodes if isinstance(n, ast.Name) and self._sides_of_name.get(n.id) and n.id != CLASS]
         return bool(reads) and all(id(node) in of_shapes for node in reads)
 
 
-def _called(call: ast.Call) -> str | None:
+def _function_name(call: ast.Call) -> str | None:
     function = call.func
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
 
 
-def _left_out(statement: Statement) -> bool:
+def _is_left_out(statement: Statement) -> bool:
     """Return whether a statement trains, fetches (``np.load`` and ``tf.keras.models.load_model`` too) or waits."""
-    names = {name for call in statement.calls if (name := _called(call)) is not None}
+    names = {name for call in statement.calls if (name := _function_name(call)) is not None}
     return any(LEFT_OUT.fullmatch(name) for name in names)
 
 
@@ -171,7 +173,7 @@ def _is_equality(node: ast.AST) -> bool:
         return any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops) and not any(
             isinstance(side, plain) for side in sides
         )
-    return isinstance(node, ast.Call) and _called(node) in EQUALITY
+    return isinstance(node, ast.Call) and _function_name(node) in EQUALITY
 
 
 def _assigns_weight(node: ast.AST) -> bool:

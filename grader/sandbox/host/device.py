@@ -81,26 +81,26 @@ class Device:
 CPU = Device()
 
 
-def choose_device(wanted: str, *, root: Path = Path("/"), packages: Path | None = None) -> Device:
+def choose_device(choice: str, *, root: Path = Path("/"), packages: Path | None = None) -> Device:
     """Settle what ``LSTM_GRADER_DEVICE`` asks for.
 
     Args:
-        wanted: one of `DEVICE_CHOICES`; ``auto``: the GPU if there is one that the box can use.
+        choice: one of `DEVICE_CHOICES`; ``auto``: the GPU if there is one that the box can use.
         root: the file system; tests put another one here.
         packages: the folder that holds TensorFlow; None: the one that Python would import it from.
     Raises:
-        ValueError: `wanted` is something else.
+        ValueError: `choice` is something else.
         SandboxUnavailable: there is no TensorFlow; or ``gpu`` was asked for and cannot be had, and the message names
             everything that is missing.
     """
-    if wanted not in DEVICE_CHOICES:
-        raise ValueError(f"device is {wanted}; possible are cpu, gpu and auto")
+    if choice not in DEVICE_CHOICES:
+        raise ValueError(f"device is {choice}; possible are cpu, gpu and auto")
     if packages is None and importlib.util.find_spec("tensorflow") is None:
         raise SandboxUnavailable(
             "TensorFlow is not installed, so nothing can be graded (requirements/cpu.txt or the image's target cpu has "
             "it); a service on PostgreSQL, LSTM_GRADER_DATABASE_URL, does without"
         )
-    if wanted == "cpu":
+    if choice == "cpu":
         return CPU
     nodes, missing = _nodes(root / "dev")
     folder = _library_folder(root)
@@ -110,7 +110,7 @@ def choose_device(wanted: str, *, root: Path = Path("/"), packages: Path | None 
         missing.append("a TensorFlow built with CUDA (requirements/gpu.txt or the image's target gpu)")
     if not missing:
         return Device(_model(root), tuple(nodes), folder or "")
-    if wanted == "gpu":
+    if choice == "gpu":
         raise SandboxUnavailable(f"a GPU is asked for, and there is none that it can use: missing {', '.join(missing)}")
     return Device(reason=f"for a GPU these are missing: {', '.join(missing)}")
 
@@ -118,11 +118,11 @@ def choose_device(wanted: str, *, root: Path = Path("/"), packages: Path | None 
 def _nodes(dev: Path) -> tuple[list[str], list[str]]:
     """Find the device files to open, and the missing ones."""
     cards = sorted(dev.glob("nvidia[0-9]*"))
-    wanted = [dev / name for name in CONTROL_NODES] + (cards or [dev / "nvidia0"])
-    missing = [f"/dev/{node.name}" for node in wanted if not node.exists()]
-    missing += [f"/dev/{node.name} open to the users that run submissions" for node in wanted if not _usable(node)]
+    choice = [dev / name for name in CONTROL_NODES] + (cards or [dev / "nvidia0"])
+    missing = [f"/dev/{node.name}" for node in choice if not node.exists()]
+    missing += [f"/dev/{node.name} open to the users that run submissions" for node in choice if not _usable(node)]
     others = [dev / name for name in OTHER_NODES]
-    return [str(node) for node in (*wanted, *others) if node.exists()], missing
+    return [str(node) for node in (*choice, *others) if node.exists()], missing
 
 
 def _usable(node: Path) -> bool:

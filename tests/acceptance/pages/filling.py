@@ -56,7 +56,6 @@ from app.storage.models import (
 )
 from app.submissions.grades import counted_grade
 from app.teaching import adjustments, comments, regrades
-from app.teaching.adjustments import Wanted
 from app.teaching.places import Place
 from grader import Report, load_assignments
 from grader.report.model import Advisory, Diagnosis
@@ -318,8 +317,8 @@ class _Filling:
             more = {"due": self._at(5), "closes": None, "more_attempts": 2, "reason": "Болезнь, справка до 3 декабря."}
             await extensions.put(self._session, student, layer, **more, **by)
         for student, change in ((students[20], -5.0), (students[50], 10.0)):
-            wanted = Wanted(delta=change, value=None, reason="За объяснение у доски, см. переписку.")
-            await adjustments.adjust(self._session, assignments, Place(student, layer), wanted, **by)
+            given = {"delta": change, "reason": "За объяснение у доски, см. переписку."}
+            await adjustments.adjust(self._session, assignments, Place(student, layer), **given, **by)
         for text in "Почти всё верно: посмотрите на порядок вентилей.", OTHERS[9]:
             about = {"submission_id": self._filled.submissions["wrong"]}
             await comments.add(self._session, Place(students[20], layer), text, **about, **by)

@@ -51,7 +51,7 @@ LIMIT = 10_000
 
 def inbox_of(database: Database, kind: type[Inbox] = Inbox) -> Inbox:
     """Make the inbox of one process."""
-    return kind(database, ASSIGNMENTS, Jobs(), Backlog(database, 60), uploads_per_minute=30)
+    return kind(database, ASSIGNMENTS, Jobs(), Backlog(database, 60), uploads_per_minute=30, upload_bytes=LIMIT)
 
 
 @pytest.fixture

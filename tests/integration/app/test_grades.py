@@ -37,7 +37,6 @@ from app.storage.models import (
 from app.submissions import grades, repository
 from app.submissions.uploads import Upload
 from app.teaching import adjustments, grade_book, grade_list, reviews
-from app.teaching.adjustments import Wanted
 from app.teaching.grade_book import GradeBookFormat
 from app.teaching.grade_list import Chosen
 from app.teaching.places import take_place
@@ -67,7 +66,7 @@ def assignments() -> dict[str, Assignment]:
 
 @pytest.fixture
 def inbox(database: Database, assignments: Mapping[str, Assignment]) -> Inbox:
-    return Inbox(database, assignments, Jobs(), Backlog(database, 3600), uploads_per_minute=50)
+    return Inbox(database, assignments, Jobs(), Backlog(database, 3600), uploads_per_minute=50, upload_bytes=10**6)
 
 
 def statements(database: Database) -> list[str]:
@@ -257,8 +256,8 @@ async def test_adjustments_at_the_same_time_are_made_one_after_the_other(
     async def adjust(number: int, **expected: str | None) -> None:
         async with database.write() as session:
             place = await take_place(session, assignments, DEFAULT_COURSE, member.id, "lstm-layer")
-            wanted = Wanted(float(number), None, "x")
-            await adjustments.adjust(session, assignments, place, wanted, made_by=f"t{number}", **expected)
+            change = {"delta": float(number), "reason": "x", "made_by": f"t{number}"}
+            await adjustments.adjust(session, assignments, place, **change, **expected)
 
     upload = inbox.accept(Upload("s000", "lstm-layer", "LSTM.py", b"x"), owner)
     await asyncio.gather(*(adjust(number) for number in range(1, 11)), upload)

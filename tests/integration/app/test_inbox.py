@@ -63,7 +63,8 @@ def assignments() -> dict[str, Assignment]:
 @pytest.fixture
 def inboxes(databases: list[Database], assignments: Mapping[str, Assignment]) -> list[Inbox]:
     return [
-        Inbox(database, assignments, Jobs(), Backlog(database, 3600), uploads_per_minute=5) for database in databases
+        Inbox(database, assignments, Jobs(), Backlog(database, 3600), uploads_per_minute=5, upload_bytes=10**7)
+        for database in databases
     ]
 
 

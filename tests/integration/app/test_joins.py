@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
+from app.access.limits import too_many_uploads
 from app.access.tokens import Principal
 from app.courses import members, membership
 from app.errors.members import (
@@ -22,6 +23,7 @@ from app.errors.members import (
     SameMember,
 )
 from app.errors.uploads import MemberRemoved
+from app.privacy import deletion, export
 from app.queue import order
 from app.storage.database import Database
 from app.storage.models import (
@@ -41,8 +43,8 @@ from app.storage.models import (
     new_id,
     utc_now,
 )
+from app.submissions import repository
 from app.teaching import adjustments
-from app.teaching.adjustments import Wanted
 from app.teaching.joins import joins
 from app.teaching.places import Place
 from tests.integration.app.kinds import on_both, on_both_thoroughly
@@ -128,6 +130,9 @@ async def test_kept_member_has_everything_and_undoing_gives_it_back(database: Da
     assert await attempts(database, kept) == [(each.id, n, "ivanov") for n, each in enumerate(handed_in, 1)]
     assert await attempts(database, other) == []
     async with database.read() as session:
+        # The limits count all of them.
+        assert set(await too_many_uploads(session, [kept, other], 4)) == {kept}
+        assert len(await repository.attempts(session, kept, handed_in[0].course_assignment_id)) == 4
         extensions = (await session.scalars(select(Extension).where(Extension.membership_id == kept))).all()
         assert {(each.due, each.closes, each.more_attempts, each.reason) for each in extensions} == {
             (NOW + timedelta(days=2), None, 2, "r1; r2"),
@@ -180,12 +185,35 @@ async def test_adjustment_that_comes_between_stays_and_nobody_has_two(
     async with database.write() as session:
         use = await session.get_one(CourseAssignment, use_id)
         place = Place(await session.get_one(Membership, kept), use)
-        await adjustments.adjust(session, {}, place, Wanted(None, 2.0, "between"), made_by="teacher")
+        await adjustments.adjust(session, {}, place, value=2.0, reason="between", made_by="teacher")
     await undo(database, merge)
     async with database.read() as session:
         applying = select(Adjustment.membership_id, Adjustment.reason).where(Adjustment.ended_at.is_(None))
         rows = [tuple(row) for row in await session.execute(applying)]
     assert sorted(rows) == sorted([(kept, "between"), (other, other)])
+
+
+@on_both_thoroughly
+async def test_decisions_about_the_removed_member_since_are_not_mixed_with_the_earlier_ones(
+    database: Database, owner: Principal
+) -> None:
+    kept, other = [(await add(database, owner, student)).membership_id for student in ("ivanov", "newcomer")]
+    handed_in = await add(database, owner, "newcomer")
+    await decide_on(database, other, handed_in, 1)
+    merge = await join(database, kept, other)
+    await decide_on(database, other, handed_in, 2)
+    with pytest.raises(JoinOutdated) as outdated:
+        await undo(database, merge)
+    assert outdated.value.params == {"changed": ["extension", "adjustment"]}
+    async with database.write() as session:
+        await session.execute(delete(Extension).where(Extension.membership_id == other))
+        await session.execute(update(Adjustment).where(Adjustment.membership_id == other).values(ended_at=utc_now()))
+    await undo(database, merge)
+    async with database.read() as session:
+        reasons = select(Extension.reason).where(Extension.membership_id == other)
+        assert (await session.scalars(reasons)).all() == ["r1"]
+        applying = select(Adjustment.reason).where(Adjustment.membership_id == other, Adjustment.ended_at.is_(None))
+        assert (await session.scalars(applying)).all() == ["r1"]
 
 
 @on_both
@@ -257,6 +285,25 @@ async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database:
     with pytest.raises(JoinOutdated) as outdated:
         await undo(database, first)
     assert outdated.value.params == {"changed": ["member", "extension"]}
+
+
+@on_both_thoroughly
+@pytest.mark.parametrize("which", range(3))
+async def test_all_members_of_a_chain_are_one_person_to_launches_archives_and_deletion(
+    database: Database, owner: Principal, which: int
+) -> None:
+    kept, other, _ = await two_students(database, owner)
+    third = (await add(database, owner, "third")).membership_id
+    await join(database, kept, other)
+    await join(database, third, kept)
+    chain = [third, kept, other]
+    async with database.read() as session:
+        assert (await membership.kept_of(session, await session.get_one(Membership, chain[which]))).id == third
+    scope = await export.scope_of_member(database, chain[which])
+    assert set(scope.member_ids) == set(chain)
+    assert (await deletion.delete_member(database, chain[which], DEFAULT_COURSE)).submissions == 5
+    async with database.read() as session:
+        assert [*await session.scalars(select(Membership.id)), *await session.scalars(select(Person.id))] == []
 
 
 @on_both_thoroughly

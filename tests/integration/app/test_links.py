@@ -156,7 +156,7 @@ async def make_join(database: Database, limit: int | None = None) -> str:
 
 async def join(database: Database, secret: str, key: str = "") -> NewLink:
     async with database.write() as session:
-        return (await joining.join(session, secret, key or new_id(), Newcomer("Анна")))[0]
+        return await joining.join(session, secret, key or new_id(), Newcomer("Анна"))
 
 
 @on_both

@@ -111,6 +111,29 @@ async def test_student_who_is_joined_still_comes_by_launches_and_by_single_sign_
     assert (await arrive(database, platform)).member.id == launched
 
 
+@on_both_thoroughly
+async def test_both_users_of_a_platform_have_the_grade_of_the_student_who_they_are(
+    database: Database, platform: LtiPlatform
+) -> None:
+    course = (await arrive(database, platform, **TEACHER)).course
+
+    async def come() -> dict[str, str]:
+        for user in ("one", "two"):
+            await arrive(database, platform, sub=user)
+        async with database.read() as session:
+            scores = await session.scalars(select(LtiScore))
+        return {score.user_id: score.membership_id for score in scores}
+
+    before = await come()
+    async with database.write() as session:
+        merge = await joins.join(session, course.id, before["one"], before["two"], "test")
+    assert await come() == dict.fromkeys(before, before["one"])
+    async with database.write() as session:
+        assert [due.score.user_id for due in await outbox.claim_due(session, LEASE, {}, 4)] == ["one", "two"]
+        await joins.undo(session, course.id, merge.id, "test")
+    assert await come() == before
+
+
 @on_both
 async def test_score_is_claimed_by_one_process(database: Database, platform: LtiPlatform) -> None:
     await arrive(database, platform, **TEACHER)

@@ -26,7 +26,7 @@ from app.storage.models import (
 from app.submissions import grades
 from app.teaching.grade_list import used_assignments
 from app.teaching.overview import activity, attention, table, work
-from app.teaching.overview.table import Filter, State, Wanted
+from app.teaching.overview.table import Filter, State, TableView
 from app.teaching.statistics import statistics_of
 from grader import Assignment
 from tests.integration.app.kinds import on_both, on_both_thoroughly
@@ -60,7 +60,9 @@ async def test_grade_table_of_a_whole_course_takes_a_dozen_statements_and_shows_
     queries = statements(database)
     async with database.read() as session:
         uses = await used_assignments(session, used, DEFAULT_COURSE)
-        shown = await table.grade_table(session, used, uses, DEFAULT_COURSE, Wanted(sort="a1", descending=True, page=2))
+        shown = await table.grade_table(
+            session, used, uses, DEFAULT_COURSE, TableView(sort="a1", descending=True, page=2)
+        )
         number = selects(queries)
         counted = await grades.counted_grades(session, used, them, uses)
     assert number <= 12
@@ -79,26 +81,26 @@ async def test_grade_table_of_a_whole_course_takes_a_dozen_statements_and_shows_
 
 
 @pytest.mark.parametrize(
-    ("wanted", "expected"),
+    ("view", "expected"),
     [
-        (Wanted(text="елкина 007"), ["s007"]),
-        (Wanted(text="S011"), ["s011"]),
-        (Wanted(text="nobody"), []),
-        (Wanted(group="Группа 1", sort="id"), ["s001", "s004", "s007", "s010"]),
-        (Wanted(state=Filter.MISSING), ["s012"]),
-        (Wanted(state=Filter.MISSING, assignment="a0"), ["s012"]),
-        (Wanted(state=Filter.HANDED_IN, assignment="a0", sort="id"), [f"s{number:03}" for number in range(12)]),
-        (Wanted(state=Filter.LATE, assignment="a0", sort="id"), ["s001", "s004", "s006", "s009", "s011"]),
-        (Wanted(state=Filter.LATE, assignment="lstm-layer", sort="id"), ["s002", "s007", "s009"]),
-        (Wanted(state=Filter.LOOK, sort="id"), ["s003", "s004", "s005"]),
-        (Wanted(state=Filter.LOOK, assignment="lstm-layer", sort="id"), ["s003", "s004"]),
+        (TableView(text="елкина 007"), ["s007"]),
+        (TableView(text="S011"), ["s011"]),
+        (TableView(text="nobody"), []),
+        (TableView(group="Группа 1", sort="id"), ["s001", "s004", "s007", "s010"]),
+        (TableView(state=Filter.MISSING), ["s012"]),
+        (TableView(state=Filter.MISSING, assignment="a0"), ["s012"]),
+        (TableView(state=Filter.HANDED_IN, assignment="a0", sort="id"), [f"s{number:03}" for number in range(12)]),
+        (TableView(state=Filter.LATE, assignment="a0", sort="id"), ["s001", "s004", "s006", "s009", "s011"]),
+        (TableView(state=Filter.LATE, assignment="lstm-layer", sort="id"), ["s002", "s007", "s009"]),
+        (TableView(state=Filter.LOOK, sort="id"), ["s003", "s004", "s005"]),
+        (TableView(state=Filter.LOOK, assignment="lstm-layer", sort="id"), ["s003", "s004"]),
         # One whose adjustment is stale is an exception, too.
-        (Wanted(state=Filter.EXCEPTION, sort="id", descending=True), ["s006", "s003", "s002"]),
+        (TableView(state=Filter.EXCEPTION, sort="id", descending=True), ["s006", "s003", "s002"]),
     ],
     ids=str,
 )
 async def test_rows_are_searched_filtered_and_sorted(
-    database: Database, assignments: Mapping[str, Assignment], wanted: Wanted, expected: list[str]
+    database: Database, assignments: Mapping[str, Assignment], view: TableView, expected: list[str]
 ) -> None:
     them, (first, second) = await add_course(database, 12, 1, ["lstm-layer", "a0"])
     await name_them(database, them)
@@ -121,12 +123,12 @@ async def test_rows_are_searched_filtered_and_sorted(
     used = {id: assignments[id] for id in ("lstm-layer", "a0")}
     async with database.read() as session:
         uses = await used_assignments(session, used, DEFAULT_COURSE)
-        shown = await table.grade_table(session, used, uses, DEFAULT_COURSE, wanted)
+        shown = await table.grade_table(session, used, uses, DEFAULT_COURSE, view)
     assert [row.member.external_id for row in shown.rows] == expected
     # The assignments are over all students, whomever the filter leaves.
     assert [column.handed_in for column in shown.columns] == [12, 12]
     for row in shown.rows:
-        if wanted.state == Filter.LATE and wanted.assignment == "a0":  # With an extension or without.
+        if view.state == Filter.LATE and view.assignment == "a0":  # With an extension or without.
             state = State.IN_EXTENSION if row.member.external_id == "s006" else State.LATE
             assert [state in row.cells["a0"].states, State.EXTENDED in row.cells["a0"].states] == [True, False]
 
@@ -238,7 +240,7 @@ async def test_numbers_of_an_assignment_are_of_the_same_attempts(
                 report.points = 100.0
     used = {"lstm-layer": assignments["lstm-layer"]}
     async with database.read() as session:
-        shown = await table.grade_table(session, used, [use], DEFAULT_COURSE, Wanted(state=Filter.HANDED_IN))
+        shown = await table.grade_table(session, used, [use], DEFAULT_COURSE, TableView(state=Filter.HANDED_IN))
         statistics = await statistics_of(session, "lstm-layer", course=DEFAULT_COURSE)
         moments = await activity.moments_of(session, DEFAULT_COURSE, "lstm-layer")
     (column,) = shown.columns

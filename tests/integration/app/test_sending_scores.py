@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from app.courses import extensions, uses
-from app.lti.grades import sender, wanted
+from app.lti.grades import expected, sender
 from app.lti.grades.scores import CANVAS_SUBMISSION
 from app.privacy import retention
 from app.storage import passback
@@ -24,7 +24,6 @@ from app.storage.models import (
     Submission,
 )
 from app.teaching import adjustments, previews, regrades
-from app.teaching.adjustments import Wanted
 from tests.integration.app import rows
 from tests.integration.app.grade_world import ASSIGNMENTS, NOW, World
 from tests.integration.app.kinds import on_both, on_both_thoroughly
@@ -35,8 +34,8 @@ pytestmark = pytest.mark.anyio
 
 async def adjust(world: World, points: float) -> Adjustment:
     async with world.database.write() as session:
-        wish = Wanted(delta=None, value=points, reason="oral exam")
-        return await adjustments.adjust(session, ASSIGNMENTS, await world.place(session), wish, made_by="t")
+        place, grade = await world.place(session), {"value": points, "reason": "oral exam", "made_by": "t"}
+        return await adjustments.adjust(session, ASSIGNMENTS, place, **grade)
 
 
 async def withdraw(world: World, adjustment: Adjustment) -> None:
@@ -319,7 +318,7 @@ async def test_attempts_that_are_deleted_for_their_age_lower_nothing(world: Worl
         await passback.grades_changed(session, (await world.use(session)).id)
     await world.send()
     assert world.given() == 90
-    assert await wanted.send_changed(world.database, ASSIGNMENTS) == 0
+    assert await expected.send_changed(world.database, ASSIGNMENTS) == 0
     adjustment = await adjust(world, 30)
     await world.send()
     assert world.given() == 30
@@ -374,15 +373,15 @@ async def test_changed_file_of_an_assignment_sends_the_grades_that_it_changes(wo
     for number, points in enumerate((100.0, 40.0)):
         await world.attempt(f"s{number}", points)
     await world.send()
-    assert await wanted.send_changed(world.database, world.assignments) == 0
+    assert await expected.send_changed(world.database, world.assignments) == 0
     layer = world.assignments["lstm-layer"]
     due = datetime.now(UTC) - timedelta(days=2.5)
     dates = layer.deadline.model_copy(update={"due": due, "late_percent_per_day": 10.0})
     world.assignments["lstm-layer"] = layer.model_copy(update={"deadline": dates})
-    assert await wanted.send_changed(world.database, world.assignments) == 2
+    assert await expected.send_changed(world.database, world.assignments) == 2
     await world.send()
     assert [world.given("s0"), world.given("s1")] == [70, 28]
-    assert await wanted.send_changed(world.database, world.assignments) == 0
+    assert await expected.send_changed(world.database, world.assignments) == 0
 
 
 @on_both_thoroughly

@@ -41,7 +41,7 @@ def test_the_cases_of_an_assignment_tell_all_known_mistakes_apart(references, na
     specs = [case.spec() for case in assignment.cases]
     score = mutation_score(references.load(specs, digest=assignment.digest))
     assert score.near == (), str(score)
-    assert score.told_apart == score.entries, str(score)
+    assert score.distinct == score.entries, str(score)
     assert not any("the right answer" in names for names in score.equal)
 
 

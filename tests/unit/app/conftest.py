@@ -304,7 +304,14 @@ class Shared:
             "settings": kept.settings.model_copy(),  # Some tests change one.
             "request_limit": RateLimit(kept.settings.token_requests_per_minute),
             "backlog": backlog,
-            "inbox": Inbox(database, kept.assignments, kept.jobs, backlog, uploads_per_minute=per_minute),
+            "inbox": Inbox(
+                database,
+                kept.assignments,
+                kept.jobs,
+                backlog,
+                uploads_per_minute=per_minute,
+                upload_bytes=kept.settings.upload_bytes,
+            ),
             "holders": holders(database),
             "platform_keys": PlatformKeys(kept.outgoing),
         }

@@ -9,15 +9,13 @@ from pkgutil import iter_modules
 from starlette.exceptions import HTTPException
 
 from app import errors
-from app.actions.answers import ANSWERS, FRAMEWORK_ANSWERS, answer_for, answer_named
+from app.answers import ANSWERS, answer_named
 from app.errors import AppError
 from app.errors.commands import CannotStart
 from app.errors.uploads import FileEmpty
+from app.http.problems import EVERY_ANSWER, answer_to
 from app.texts import catalogue
 from grader.report.messages import LANGUAGES
-
-ALL_ANSWERS = {*ANSWERS.values(), *FRAMEWORK_ANSWERS.values()}
-
 
 for _, module, _ in iter_modules(errors.__path__, f"{errors.__name__}."):
     import_module(module)
@@ -41,7 +39,7 @@ def test_the_name_of_a_class_leads_to_its_row() -> None:
 def test_every_answer_has_its_texts() -> None:
     ids = [
         (f"problem.{answer.slug}.{part}", language)
-        for answer in ALL_ANSWERS
+        for answer in set(EVERY_ANSWER.values())
         for part in ("title", "detail")
         for language in LANGUAGES
     ]
@@ -52,7 +50,7 @@ def test_the_row_of_the_nearest_class_counts() -> None:
     class Strange(FileEmpty):
         """A class that nobody gave a row."""
 
-    assert answer_for(Strange()) == ANSWERS[FileEmpty]
-    assert answer_for(ZeroDivisionError()).status == 500
-    assert answer_for(HTTPException(404)).slug == "not-found"
-    assert answer_for(HTTPException(418)).status == 418
+    assert answer_to(Strange()) == ANSWERS[FileEmpty]
+    assert answer_to(ZeroDivisionError()).status == 500
+    assert answer_to(HTTPException(404)).slug == "not-found"
+    assert answer_to(HTTPException(418)).status == 418

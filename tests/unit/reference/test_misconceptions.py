@@ -71,6 +71,11 @@ def test_any_of_i_f_and_o_may_see_c_and_o_the_old_or_the_new_one():
     assert all(f"+ c in {gates}, new c in o" in NAMED for gates in subsets if "o" in gates)
 
 
+def test_two_shifts_by_one_step_are_not_said_to_be_one():
+    early, late = NAMED["answer a step early, then zeros"], NAMED["previous x, first zeros"]
+    assert not early.compatible(late)
+
+
 def test_two_mistakes_together_are_both_made(cases):
     both = [NAMED["no tanh in g"], NAMED["x backwards"]]
     backwards = [dataclasses.replace(case, x=case.x[:, ::-1]) for case in cases]

@@ -30,6 +30,7 @@ def gates(*paths: str, unbuilt: tuple[str, ...] = ()) -> str:
         ("cell.input_gate", "cell.forget_gate", "cell.candidate", "cell.output_gate"),
         ("gates['in'].wx", "gates['forget'].wx", "gates['new'].wx", "gates['out'].wx"),
         ("cell.вход", "cell.забывание", "cell.кандидат", "cell.выход"),
+        ("vhod_x.kernel", "zabyt_x.kernel", "kandidat_x.kernel", "vyhod_x.kernel"),
         ("cell.gi_wx", "cell.gf_wx", "cell.gc_wx", "cell.go_wx"),
     ],
     ids=lambda paths: paths[0],
@@ -73,6 +74,10 @@ def test_names_of_parts_bind_what_they_name_and_leave_the_rest_open(names, order
     from driver.weights import gate_names
 
     assert set(gate_names.orders(names.split())) == orders
+
+
+def test_a_name_beside_four_that_say_nothing_says_nothing_either():
+    assert gates("h[0]", "h[1]", "h[2]", "h[3]", "out") == "-----"
 
 
 @pytest.mark.parametrize("names", ["q0 q1 q2 q3", "a b c d", "i ig fg og", "new keep write show"])

@@ -20,10 +20,10 @@ Z = "self.fcXF(x) + self.fcHF(h)"
 
 def parts_of(source: str) -> list[dict[str, Any]]:
     """Find parts as the reader does, but let its errors out."""
-    from reader.module_text import code_cell, understood
+    from reader.module_text import code_cell, join_cells
     from reader.parts.finding import parts
 
-    return parts(understood([code_cell(0, source)], SIZES.values(), is_script=True).plan)
+    return parts(join_cells([code_cell(0, source)], SIZES.values(), is_script=True).plan)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_hostile_text_is_bounded(shown: Shown, hostile: str) -> None:
     assert 0 < sum(len(cell.lines) for cell in cells) <= MOST_LINES
 
 
-@pytest.mark.parametrize(("function", "source"), [("shown_cells", None), ("parts", CLASS.split("\n"))])
+@pytest.mark.parametrize(("function", "source"), [("source_cells", None), ("parts", CLASS.split("\n"))])
 def test_a_failure_there_leaves_the_rest_as_it_is(
     shown: Shown, monkeypatch: pytest.MonkeyPatch, function: str, source: list[str] | None
 ) -> None:

@@ -67,6 +67,13 @@ def test_text_for_exec_is_as_good_as_code(read) -> None:
     assert uses[line]["sides"] == ["keras", "student"]
 
 
+def test_text_for_exec_may_have_a_name(read) -> None:
+    text = "code = 'print(abs(y - z))'"
+    uses = _uses(read(f"{MODELS}{text}\nexec(code)\n"))
+    assert uses["exec(code)"]["sides"] == ["keras", "student"]
+    assert text in uses
+
+
 def test_a_function_is_as_good_as_its_body(read) -> None:
     uses = _uses(
         read(CLASS + "def main():\n    a = tf.keras.layers.LSTM(2)(x)\n    print((a == LSTM(2)(x)).all())\nmain()\n")

@@ -53,7 +53,7 @@ SYMBOL = np.dtype(
 SHT_DYNSYM, STT_FUNC = 11, 2
 
 
-class Wiped(NamedTuple):
+class WipedCode(NamedTuple):
     """Wiped code: the number of functions, the addresses around all of them, and whether their pages are sealed."""
 
     functions: int
@@ -62,7 +62,7 @@ class Wiped(NamedTuple):
     sealed: bool
 
 
-def wipe(path: str) -> Wiped:
+def wipe(path: str) -> WipedCode:
     """Wipe the recurrent kernels of the library that this process has loaded from `path`.
 
     Raises: OSError: none was found, or one could not be overwritten.
@@ -78,7 +78,7 @@ def wipe(path: str) -> Wiped:
     for first, last in ranges:
         _overwrite(base + first, base + last, [(base + at, size) for _, at, size in functions if first <= at < last])
         sealed = _seal(base + first, last - first) and sealed
-    return Wiped(len(functions), base + ranges[0][0], base + ranges[-1][1], sealed)
+    return WipedCode(len(functions), base + ranges[0][0], base + ranges[-1][1], sealed)
 
 
 def find_functions(path: str) -> Iterator[tuple[bytes, int, int]]:

@@ -10,7 +10,7 @@ There is nothing to switch back: no original is kept, not here and not in any cl
 is noted for the words of the report alone. `no_kernels` handles the kernels below Python, and `Wall.hide` the files
 that all of this came from.
 
-A notebook's own run is the exception: it compares with Keras' layer, so it is only lent these functions: they are
+A notebook's own run is the exception: it compares with Keras' layer, so these functions are only lent to it, and are
 `absent` while the student's class is called. Code that searches the process for them finds them.
 """
 
@@ -57,7 +57,7 @@ OPERATIONS = ("tensorflow.python.ops.gen_rnn_ops", "tensorflow.python.ops.gen_cu
 
 
 @dataclass(frozen=True)
-class Ran:
+class StubRun:
     """A run of a replaced function: its name, the layer it ran for, and the student's line that led there."""
 
     name: str
@@ -66,8 +66,8 @@ class Ran:
 
 
 #: Runs since it was last cleared, and functions traced into a graph, where nobody sees them run.
-ran: dict[tuple[str, int, int | None], Ran] = {}
-traced: dict[tuple[str, int, int | None], Ran] = {}
+ran: dict[tuple[str, int, int | None], StubRun] = {}
+traced: dict[tuple[str, int, int | None], StubRun] = {}
 # Whether recurrent code that is lent works now.
 _is_lent = True
 
@@ -118,7 +118,7 @@ def absent() -> Iterator[None]:
         _is_lent = before
 
 
-def noted(names: Mapping[str, Any]) -> list[dict[str, Any]]:
+def noted_runs(names: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List runs of replaced functions since they were last cleared: for which layer, and the student's line.
 
     Args:
@@ -285,4 +285,4 @@ def _note(name: str) -> None:
         frame = frame.f_back
     notes = ran if tf.executing_eagerly() else traced
     if len(notes) < MOST_NOTED:
-        notes.setdefault((name, id(layer), line), Ran(name, layer, line))
+        notes.setdefault((name, id(layer), line), StubRun(name, layer, line))

@@ -15,7 +15,7 @@ from driver.construction.construct import Constructor
 from driver.construction.plans import Plan
 from driver.construction.settings_objects import Sizes
 from driver.short_ways.untraced_build import untraced
-from driver.student.contents import drained
+from driver.student.contents import drain
 from driver.student.observations import MAX_NAME, describe, text_of
 from driver.weights.weight_shapes import count_gates
 
@@ -25,8 +25,9 @@ MOST_TOLD = 40
 # Numbers from the student's code that are tried as a size.
 MOST_TRIED, LARGEST_TRIED = 8, 256
 SUPPLIED_SIZES = ("BATCH_SIZE", "SEQ_LEN", "EMB_SIZE", "H_SIZE")
-# A model that fits has the right width, and the gates of one cell.
-WIDTH, GATES = 1, 1
+# A model that fits has the right width, and the gates of one cell. Where these part, its weights show the size that
+# the constructor got, for an answer may hold more than h.
+WIDTH, GATES = 1, 2
 FITS = WIDTH + GATES
 # Parts of error messages: Python and TensorFlow name a number that was indexed, unpacked or asked for its shape, or
 # settings of ours that should be text. The last comes from opening a number as a file.
@@ -48,14 +49,14 @@ class Builder:
 
     def __init__(
         self,
-        called: Any,
+        definition: Any,
         constructor: Constructor,
         names: dict[str, Any],
         passed_over: int = 0,
         *,
         only_computes: bool = False,
     ) -> None:
-        self._called = called
+        self._definition = definition
         self._constructor = constructor
         self._names = names
         self._key: tuple[int, ...] | None = None
@@ -76,13 +77,14 @@ class Builder:
         Functions run eagerly meanwhile: a graph traced now would keep today's weights or length.
 
         Raises:
-            BaseException: what the student's code raised, when no plan gives a model that answers.
+            BaseException: an exception of the student's code, when no plan gives a model that answers.
         """
         best: tuple[int, Plan, Any] | None = None
         failed: list[tuple[bool, Exception]] = []
+        likeliest_raised = False
         started = time.process_time()
         for plan in self._plans(sizes):
-            if best is not None and best[0] >= WIDTH and plan.unlikely:
+            if best is not None and best[0] & WIDTH and plan.unlikely:
                 break
             if (best or failed) and time.process_time() - started > SECONDS:
                 break
@@ -91,16 +93,17 @@ class Builder:
             model = None
             try:
                 self.constructing = True
-                model = self._called(*plan.positional, **plan.keywords)
+                model = self._definition(*plan.positional, **plan.keywords)
                 self.constructing, self.constructed = False, True
                 fit = self._fit(model, self._first_call(model, x), sizes)
             except (MemoryError, tf.errors.ResourceExhaustedError, RecursionError):
                 raise
             except Exception as exc:
+                likeliest_raised = likeliest_raised or (model is not None and best is None and not failed)
                 failed.append((model is not None, exc))
                 self.unfinished = model if model is not None and self.unfinished is None else self.unfinished
                 continue
-            if fit >= WIDTH and self._passed_over:
+            if fit & WIDTH and self._passed_over:
                 self._passed_over -= 1
                 failed.append((True, NoOther("no other plan gives a model of the right width")))
                 continue
@@ -108,7 +111,8 @@ class Builder:
                 best = fit, plan, model
             if fit == FITS:
                 break
-        if best is None:
+        # A model that fits in no way says less than the exception of the likeliest one.
+        if best is None or (likeliest_raised and not best[0]):
             raise self._telling(sizes, failed)
         _, self.plan, model = best
         if self._key != self.plan.key:
@@ -141,7 +145,7 @@ class Builder:
 
     def _answer(self, sizes: Sizes, x: tf.Tensor) -> Any:
         plan = next(self._plans(sizes))
-        return self._first_call(self._called(*plan.positional, **plan.keywords), x)
+        return self._first_call(self._definition(*plan.positional, **plan.keywords), x)
 
     def _first_call(self, model: Any, x: tf.Tensor) -> Any:
         with untraced() if self._only_computes else contextlib.nullcontext():
@@ -160,7 +164,7 @@ class Builder:
         shapes = description["parts"] or [description["shape"] or []]
         fit = WIDTH if any(shape[-1:] == [sizes["units"]] for shape in shapes) else 0
         counted = count_gates(model, self._names, sizes["features"], sizes["units"])
-        return fit + (GATES if fit and set(counted.values()) == {4} else 0)
+        return fit + (GATES if set(counted.values()) == {4} else 0)
 
     def _telling(self, sizes: Sizes, failed: list[tuple[bool, Exception]]) -> BaseException:
         """Return the first exception of the plans that came furthest."""
@@ -169,7 +173,7 @@ class Builder:
         if self.constructing and (no_numbers or self._constructor.unexplained()):
             plan = self._constructor.without_unexplained(sizes, no_numbers=no_numbers)
             try:
-                self._called(*plan.positional, **plan.keywords)
+                self._definition(*plan.positional, **plan.keywords)
             except TypeError as exc:
                 return exc
         return max(failed, key=lambda each: each[0])[1]
@@ -180,7 +184,7 @@ class Builder:
         keywords = list(self.plan.keywords.items()) if self.plan else []
         return {
             "arguments": [
-                (f"{name}=" if name else "") + _shown(value) for name, value in [*positional, *keywords][:MOST_TOLD]
+                (f"{name}=" if name else "") + _as_text(value) for name, value in [*positional, *keywords][:MOST_TOLD]
             ],
             "open": self.is_open,
             "defaults": dict(list(self._constructor.defaults().items())[:MOST_TOLD]),
@@ -205,11 +209,11 @@ def _numbers(names: dict[str, Any]) -> list[int]:
 def call_eagerly(model: Any, x: tf.Tensor) -> Any:
     tf.config.run_functions_eagerly(True)
     try:
-        return drained(model(x))
+        return drain(model(x))
     finally:
         tf.config.run_functions_eagerly(False)
 
 
-def _shown(value: Any) -> str:
+def _as_text(value: Any) -> str:
     plain = type(value) in (int, float, str, bool, tuple)
     return (repr(value) if plain else type(value).__name__)[:MAX_NAME]

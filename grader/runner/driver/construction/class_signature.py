@@ -9,37 +9,37 @@ from collections.abc import Iterator
 from typing import Any
 
 
-def _function(called: Any) -> Any:
-    if not isinstance(called, type):
-        return called
-    # A named tuple has no `__init__` of its own.
-    return called.__new__ if called.__init__ is object.__init__ else called.__init__  # type: ignore[misc]
+def _function(definition: Any) -> Any:
+    if not isinstance(definition, type):
+        return definition
+    # A named tuple lacks an `__init__` of its own.
+    return definition.__new__ if definition.__init__ is object.__init__ else definition.__init__  # type: ignore[misc]
 
 
-def parameters(called: Any) -> list[inspect.Parameter]:
+def parameters(definition: Any) -> list[inspect.Parameter]:
     try:
-        found = list(inspect.signature(_function(called)).parameters.values())
+        found = list(inspect.signature(_function(definition)).parameters.values())
     except (TypeError, ValueError):
         return []
-    return found[1:] if isinstance(called, type) else found
+    return found[1:] if isinstance(definition, type) else found
 
 
-def hints(called: Any, names: dict[str, Any]) -> dict[str, Any]:
-    function = _function(called)
+def hints(definition: Any, names: dict[str, Any]) -> dict[str, Any]:
+    function = _function(definition)
     try:
         return typing.get_type_hints(function, names)
     except Exception:  # it names something that does not exist
         return dict(getattr(function, "__annotations__", {}))
 
 
-def bases(called: Any, names: dict[str, Any]) -> list[type]:
+def bases(definition: Any, names: dict[str, Any]) -> list[type]:
     """List the class itself and those of its bases that the student wrote and that have a constructor."""
-    found = [base for base in getattr(called, "__mro__", ()) if base.__module__ == names.get("__name__")]
+    found = [base for base in getattr(definition, "__mro__", ()) if base.__module__ == names.get("__name__")]
     return [base for base in found if "__init__" in vars(base)]
 
 
-def is_own_init(called: Any, names: dict[str, Any]) -> bool:
-    return not isinstance(called, type) or bool(bases(called, names))
+def is_own_init(definition: Any, names: dict[str, Any]) -> bool:
+    return not isinstance(definition, type) or bool(bases(definition, names))
 
 
 def codes(function: Any) -> Iterator[types.CodeType]:
@@ -59,17 +59,17 @@ def own_codes(names: dict[str, Any]) -> Iterator[types.CodeType]:
                 yield from codes(function)
 
 
-def strings_read(called: Any) -> list[str]:
+def strings_in_code(definition: Any) -> list[str]:
     """List texts in a constructor that may be names of arguments."""
-    function = _function(called)
+    function = _function(definition)
     texts = [text for code in codes(function) for text in code.co_consts if isinstance(text, str)]
     return [text for text in dict.fromkeys(texts) if text.isidentifier()]
 
 
-def names_read(called: Any, names: dict[str, Any]) -> list[str]:
+def names_in_code(definition: Any, names: dict[str, Any]) -> list[str]:
     """List names and texts in all functions of a class: some are settings that it reads."""
-    own = [base for base in getattr(called, "__mro__", ()) if base.__module__ == names.get("__name__")]
-    functions = [value for base in own for value in vars(base).values()] or [called]
+    own = [base for base in getattr(definition, "__mro__", ()) if base.__module__ == names.get("__name__")]
+    functions = [value for base in own for value in vars(base).values()] or [definition]
     found: list[str] = []
     for function in functions:
         for code in codes(function):

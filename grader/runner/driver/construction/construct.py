@@ -16,10 +16,10 @@ from box_requests import CallSite
 from driver.construction.class_signature import parameters
 from driver.construction.objects import Objects
 from driver.construction.parameter_values import ParameterValues
-from driver.construction.plans import LAST_RESORT, LEFT, Choice, Plan, by_rank
+from driver.construction.plans import DEFAULT, LAST_RESORT, Choice, Plan, by_rank
 from driver.construction.settings_objects import STARRED, Sizes
 from driver.construction.starred import double_starred, starred
-from driver.construction.submitted import Submitted
+from driver.construction.student_definition import StudentDefinition
 from driver.student.parameter_names import CELL, CONFIGURATION, is_measure, role_of, setting
 
 # Objects are made for a constructor, and objects for those, but no further.
@@ -36,12 +36,12 @@ class Constructor:
     """
 
     def __init__(
-        self, called: Any, canonical: Sizes, call_site: CallSite | None, names: dict[str, Any], depth: int = 0
+        self, definition: Any, canonical: Sizes, call_site: CallSite | None, names: dict[str, Any], depth: int = 0
     ) -> None:
-        self._submitted = Submitted(called, canonical, names)
+        self._submitted = StudentDefinition(definition, canonical, names)
         self._call_site = call_site
         self._depth = depth
-        self._parameters = parameters(called)
+        self._parameters = parameters(definition)
         objects = Objects(self._submitted, self.plans, self._plans_of if depth <= DEEPEST else None)
         needed = [p.name for p in self._parameters if p.default is p.empty and p.kind not in STARRED]
         unnamed = [name for name in needed if role_of(name) is None and setting(name) is None]
@@ -126,7 +126,7 @@ class Constructor:
             p.kind is p.VAR_POSITIONAL and value for p, value in zip(self._parameters, values, strict=True)
         )
         for parameter, value in zip(self._parameters, values, strict=True):
-            if value is LEFT:
+            if value is DEFAULT:
                 continue
             if parameter.kind is parameter.VAR_POSITIONAL:
                 positional += value

@@ -7,11 +7,11 @@ import typing
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from driver.construction.class_signature import names_read
+from driver.construction.class_signature import names_in_code
 from driver.construction.plans import Plan, constant
+from driver.construction.settings_discovery import discover_settings
 from driver.construction.settings_objects import Configuration, Sizes, fields, resized, snake, value_at, value_of
-from driver.construction.settings_read import settings_read
-from driver.construction.submitted import Submitted
+from driver.construction.student_definition import StudentDefinition
 from driver.student.parameter_names import CELL_CLASS, CONFIGURATION
 
 
@@ -25,7 +25,7 @@ class Objects:
 
     def __init__(
         self,
-        submitted: Submitted,
+        submitted: StudentDefinition,
         plans: Callable[[Sizes], Iterator[Plan]],
         plans_of: Callable[[type, Sizes], Iterator[Plan]] | None,
     ) -> None:
@@ -36,7 +36,7 @@ class Objects:
         # While one call only notes which settings are read, it starts no second one.
         self._is_noting = False
 
-    def made(self, kind: type, sizes: Sizes) -> list[Any]:
+    def instances(self, kind: type, sizes: Sizes) -> list[Any]:
         """Make objects of a class of the student's own."""
         if self._plans_of is None:
             return []
@@ -58,9 +58,11 @@ class Objects:
             if isinstance(value, type) and "cell" in key.lower() and self._submitted.is_own(value)
         ]
         kinds: list[Any] = [*own[::-1], self._names.get("LSTMCell")][:2]
-        made = [instance for kind in kinds if isinstance(kind, type) for instance in self.made(kind, sizes)[:1]]
+        instances = [
+            instance for kind in kinds if isinstance(kind, type) for instance in self.instances(kind, sizes)[:1]
+        ]
         classes = [constant(kind) for kind in kinds if kind is not None]
-        return [*classes, *made] if CELL_CLASS.fullmatch(name) else [*made, *classes, sizes["units"]]
+        return [*classes, *instances] if CELL_CLASS.fullmatch(name) else [*instances, *classes, sizes["units"]]
 
     def configurations(self, name: str, sizes: Sizes) -> list[Any]:
         """List settings objects: the module's own by that name, one of a class of the module, or one of ours."""
@@ -70,22 +72,22 @@ class Objects:
             if isinstance(value, type) and CONFIGURATION.fullmatch(snake(key)) and self._submitted.is_own(value)
         ]
         found = [self._names[name]] if isinstance(self._names.get(name), dict) or self._is_settings(name) else []
-        made = [instance for kind in own for instance in self.made(kind, sizes)]
-        known = {name: value_of(name, sizes) for name in names_read(self._submitted.called, self._names)}
+        instances = [instance for kind in own for instance in self.instances(kind, sizes)]
+        known = {name: value_of(name, sizes) for name in names_in_code(self._submitted.definition, self._names)}
         # Arguments of the module's class, for ``Settings(**config)``.
         arguments = [fields(kind, sizes) for kind in own]
         return [
             *map(constant, found),
-            *made,
+            *instances,
             lambda: Configuration(known),
             lambda: types.SimpleNamespace(**known),
             *((lambda names=names: Configuration(names)) for names in arguments),
-            self.read_out_of(name, sizes, as_text=False),
-            self.read_out_of(name, sizes, as_text=True),
+            self.discovered_settings(name, sizes, as_text=False),
+            self.discovered_settings(name, sizes, as_text=True),
             lambda: [sizes["units"], sizes["features"]],
         ]
 
-    def read_out_of(self, name: str, sizes: Sizes, *, as_text: bool) -> Callable[[], Any]:
+    def discovered_settings(self, name: str, sizes: Sizes, *, as_text: bool) -> Callable[[], Any]:
         """Make settings from the names read out of this parameter, the others having their likeliest values."""
 
         def make() -> Any:
@@ -100,10 +102,10 @@ class Objects:
             def construct(settings: Any) -> object:
                 keywords = {**plan.keywords, name: settings}
                 if len(plan.positional) == 1 and name not in plan.keywords:
-                    return self._submitted.called(settings, **plan.keywords)
-                return self._submitted.called(*plan.positional, **keywords)
+                    return self._submitted.definition(settings, **plan.keywords)
+                return self._submitted.definition(*plan.positional, **keywords)
 
-            return settings_read(construct, sizes["units"], lambda path: value_at(path, sizes), as_text=as_text)
+            return discover_settings(construct, sizes["units"], lambda path: value_at(path, sizes), as_text=as_text)
 
         return make
 

@@ -37,7 +37,7 @@ def other_kinds(size: int, sizes: Sizes, tf: Any) -> list[Callable[[], Any]]:
 
 
 def in_kind_of(default: Any, size: int) -> Any:
-    """Return a size in the type of a default that is one, such as ``32.0`` or ``"32"``; None where it is none.
+    """Return a size in the type of a default such as ``32.0`` or ``"32"``; None where the default is not a size.
 
     >>> in_kind_of("32", 8), in_kind_of(32.0, 8), in_kind_of(0.5, 8)
     ('8', 8.0, None)

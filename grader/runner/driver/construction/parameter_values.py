@@ -10,9 +10,9 @@ from typing import Any
 from driver.construction.class_signature import hints
 from driver.construction.objects import Objects
 from driver.construction.other_kinds import in_kind_of, other_kinds
-from driver.construction.plans import LAST_RESORT, LEFT, Choice, choices_of
+from driver.construction.plans import DEFAULT, LAST_RESORT, Choice, choices_of
 from driver.construction.settings_objects import Sizes, resized
-from driver.construction.submitted import Submitted
+from driver.construction.student_definition import StudentDefinition
 from driver.student.parameter_names import CELL, CONFIGURATION, is_measure, role_of, setting
 
 # Values for a parameter of which only the type is known.
@@ -26,11 +26,11 @@ class ParameterValues:
         unnamed: parameters that need a value and whose name says only that it may be a size.
     """
 
-    def __init__(self, submitted: Submitted, objects: Objects, unnamed: list[str]) -> None:
+    def __init__(self, submitted: StudentDefinition, objects: Objects, unnamed: list[str]) -> None:
         self._submitted = submitted
         self._objects = objects
         self._unnamed = unnamed
-        self._hints = hints(submitted.called, submitted.names)
+        self._hints = hints(submitted.definition, submitted.names)
 
     def choices(
         self, parameter: inspect.Parameter, source: str | None, sizes: Sizes, *, units_given: bool, other: bool
@@ -54,15 +54,15 @@ class ParameterValues:
             first = [True]  # the exercise asks for all steps
         elif role is not None and isinstance(parameter.default, str | bool | float | dict | list | tuple):
             size = in_kind_of(parameter.default, sizes[role])
-            first = [] if size is None else [size]  # else it is named like a size, but is none
+            first = [] if size is None else [size]  # else it is named like a size, but is not one
         elif role is not None:
-            first = [LEFT] if role == "units" and units_given and has_default else [sizes[role]]
+            first = [DEFAULT] if role == "units" and units_given and has_default else [sizes[role]]
         if not first and source is not None:
             first = self._submitted.evaluated(source, sizes)
         if first:
-            rest = [LEFT] if has_default else []
+            rest = [DEFAULT] if has_default else []
         elif has_default:
-            first, rest = [LEFT], self._instead_of_default(parameter, kind, sizes)
+            first, rest = [DEFAULT], self._instead_of_default(parameter, kind, sizes)
         else:
             first = self._by_kind(parameter, kind, sizes, units_elsewhere=other)
             if not other and self._unnamed == [name]:  # no other parameter can take the units
@@ -79,7 +79,7 @@ class ParameterValues:
         choices = choices_of(weighted)
         if not has_default and known in (None, (1,)) and not CELL.fullmatch(name) and not CONFIGURATION.fullmatch(name):
             others = other_kinds(sizes[role or "units"], sizes, self._submitted.names.get("tf"))
-            others.append(self._objects.read_out_of(name, sizes, as_text=True))
+            others.append(self._objects.discovered_settings(name, sizes, as_text=True))
             choices += [Choice(make, LAST_RESORT + len(rest) + at, True) for at, make in enumerate(others)]
         return choices
 
@@ -97,7 +97,7 @@ class ParameterValues:
         if is_text or type(default) not in (int, float, str, bool, types.NoneType):
             return [lambda: resized(default, sizes, self._submitted.canonical)]
         if kind is not None and self._submitted.is_own(kind):
-            return self._objects.made(kind, sizes)
+            return self._objects.instances(kind, sizes)
         if default is None and CONFIGURATION.fullmatch(parameter.name):
             return self._objects.configurations(parameter.name, sizes)
         return []
@@ -111,7 +111,7 @@ class ParameterValues:
         if known is not None:
             return [self._submitted.as_function(value) for value in known]
         if kind is not None and self._submitted.is_own(kind):
-            return self._objects.made(kind, sizes)
+            return self._objects.instances(kind, sizes)
         if CELL.fullmatch(name):
             return self._objects.cells(name, sizes)
         if CONFIGURATION.fullmatch(name):

@@ -14,11 +14,11 @@ LAST_RESORT = 10
 MOST_PLANS = 200
 
 
-class Left:
+class Default:
     """A marker for an argument that is not given, so that the default holds."""
 
 
-LEFT = Left()
+DEFAULT = Default()
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ def choices_of(weighted: Sequence[tuple[Any, int]]) -> list[Choice]:
     choices: list[Choice] = []
     seen: list[Any] = []
     for value, against in weighted:
-        plain = type(value) in (int, float, str, bool, tuple, dict) or value is None or value is LEFT
+        plain = type(value) in (int, float, str, bool, tuple, dict) or value is None or value is DEFAULT
         if plain and any(type(value) is type(other) and value == other for other in seen):
             continue
         seen.append(value)
-        choices.append(Choice(partial(made, value), against))
+        choices.append(Choice(partial(fresh_value, value), against))
     return choices
 
 
-def made(value: Any) -> Any:
+def fresh_value(value: Any) -> Any:
     """Return the value itself; one of our functions makes a new object for every model."""
     return value() if isinstance(value, types.FunctionType) else value
 

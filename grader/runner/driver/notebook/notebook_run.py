@@ -20,7 +20,7 @@ import tensorflow as tf
 from box_requests import NotebookRequest
 from channel import Channel
 
-from driver.notebook.shown import Shown, numbers_of
+from driver.notebook.outputs import OutputRecorder, numbers_of
 from driver.notebook.watch import Watch
 from driver.reaches import noticing
 from driver.student import student_module
@@ -43,15 +43,15 @@ class NotebookModule(StudentModule):
         super().__init__(request["source"], request["canonical"])
         # ``unittest.main()`` looks for tests here.
         sys.modules["__main__"] = self.module
-        self.shown = Shown(lambda **record: channel.send("shown", **record))
-        self.watch = Watch(channel, self.shown, self.names, request, arrays)
-        self.shown.listen(self.names)
+        self.outputs = OutputRecorder(lambda **record: channel.send("shown", **record))
+        self.watch = Watch(channel, self.outputs, self.names, request, arrays)
+        self.outputs.listen(self.names)
         self.watch.start()
         if request["supply_layer"]:
             exec(compile(SUPPLIED, "lstm", "exec", dont_inherit=True), self.names)
 
     def execute(self, index: int, statement: ast.stmt, flags: int) -> Any:
-        self.shown.statement = index
+        self.outputs.statement = index
         before = dict(self.names)
         if isinstance(statement, ast.If) and any(
             isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(statement.test)
@@ -60,10 +60,10 @@ class NotebookModule(StudentModule):
         try:
             value = super().execute(index, statement, flags)
             if value is not None and isinstance(statement, ast.Expr):
-                self.shown.note("value", value)
+                self.outputs.note("value", value)
             for name, bound in list(self.names.items()):
                 if before.get(name) is not bound and numbers_of(bound)["kind"] in ("number", "bool"):
-                    self.shown.note("bound", bound)
+                    self.outputs.note("bound", bound)
             return value
         finally:
             self.watch.after_statement()
@@ -96,7 +96,7 @@ def run(request: NotebookRequest, arrays: dict[str, np.ndarray], channel: Channe
             type=kind,
             message=message,
         )
-        module.shown.note("raised", f"{kind}: {message}")
+        module.outputs.note("raised", f"{kind}: {message}")
 
     module.run(request["statements"], request["statement_seconds"], on_failure)
     channel.end(phases={"notebook": time.monotonic() - started})

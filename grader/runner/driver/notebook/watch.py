@@ -21,7 +21,7 @@ from box_requests import NotebookRequest, Spoil
 from channel import Channel
 
 from driver.built_in import no_recurrence
-from driver.notebook.shown import Shown
+from driver.notebook.outputs import OutputRecorder
 from driver.short_ways import plain_dense
 from driver.short_ways.untraced_build import untraced
 from driver.student.student_module import MODULE_NAME
@@ -38,7 +38,7 @@ PATTERN = np.array([1.06, -0.15, -0.15, -0.15, -0.1, -0.1, -0.1, -0.1, -0.1, -0.
 
 
 @dataclass
-class Watched:
+class WatchedModel:
     """A model that was called: the student's with its sizes at that call, or a layer of Keras."""
 
     side: str
@@ -53,13 +53,13 @@ class Watch:
     def __init__(
         self,
         channel: Channel,
-        shown: Shown,
+        outputs: OutputRecorder,
         names: dict[str, Any],
         request: NotebookRequest,
         arrays: dict[str, np.ndarray],
     ) -> None:
         self._channel = channel
-        self._shown = shown
+        self._outputs = outputs
         self._names = names
         self._candidate = request["candidate"] or 0
         self._unpack_names = request["unpack_names"]
@@ -68,9 +68,9 @@ class Watch:
         self._arrays = arrays
         self._only_computes = request["prepared"] and request["only_computes"]
         self._spoils = {int(call): spoil for call, spoil in request["spoils"].items()}
-        self._models: list[Watched] = []
+        self._models: list[WatchedModel] = []
         self._moment = -1
-        self._seen = b""
+        self._weights_digest = b""
         self._calls = 0
         self._inside = False
         self._watching: set[Any] = set()
@@ -83,7 +83,7 @@ class Watch:
 
         @functools.wraps(original)
         def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
-            return watch._called(layer, functools.partial(original, layer), args, kwargs)
+            return watch._watched_call(layer, functools.partial(original, layer), args, kwargs)
 
         tf.keras.layers.Layer.__call__ = call
         plain_dense.expect((tf.keras.layers.Layer, "__call__"))  # a plain Dense is never watched
@@ -136,14 +136,16 @@ class Watch:
 
     def _watched_method(self, function: types.FunctionType) -> Any:
         def call(model: Any, *args: Any, **kwargs: Any) -> Any:
-            return self._called(model, functools.partial(function, model), args, kwargs)
+            return self._watched_call(model, functools.partial(function, model), args, kwargs)
 
         # Keras 2 asks for the arguments of `call`, and knows no other way to hide a wrapper.
         return tf.__internal__.decorator.make_decorator(function, call)
 
     # --- calls -----------------------------------------------------------------------------------------------
 
-    def _called(self, layer: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _watched_call(
+        self, layer: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         side = None if self._inside else self._side(layer)
         if side is None:
             return original(*args, **kwargs)
@@ -151,7 +153,7 @@ class Watch:
         try:
             if side == STUDENT:
                 output, array = self._answer_of_student(layer, original, args, kwargs)
-                built_in = no_recurrence.noted(self._names)
+                built_in = no_recurrence.noted_runs(self._names)
             else:
                 output, built_in = original(*args, **kwargs), []
                 array = _as_array(output)
@@ -171,13 +173,13 @@ class Watch:
                 call=number,
                 model=model,
                 side=side,
-                statement=self._shown.statement,
+                statement=self._outputs.statement,
                 moment=self._moment,
                 input=None if x is None else _digest(x),
                 built_in=built_in,
                 reacts=self._reaction(layer, original, args, kwargs) if changes else None,
             )
-        return output if spoil is None or changes else self._spoiled(output, array, spoil, args, kwargs)
+        return output if spoil is None or changes else self._spoil(output, array, spoil, args, kwargs)
 
     def _answer_of_student(
         self, layer: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -200,7 +202,7 @@ class Watch:
         leaves = [leaf.variable for leaf in find_leaves(layer, self._names) if leaf.variable is not None]
         before = [np.array(variable) for variable in leaves]
         random, self._inside = np.random.default_rng(0), True
-        quiet, self._shown.quiet = self._shown.quiet, True
+        quiet, self._outputs.quiet = self._outputs.quiet, True
         answers: list[np.ndarray] = []
         try:
             for size in (0.0, 0.0, 0.3):
@@ -213,7 +215,7 @@ class Watch:
         finally:
             for variable, value in zip(leaves, before, strict=True):
                 variable.assign(value)
-            self._inside, self._shown.quiet = False, quiet
+            self._inside, self._outputs.quiet = False, quiet
         first, second, changed = answers
         if not first.size or not first.shape == second.shape == changed.shape:
             return None
@@ -227,15 +229,15 @@ class Watch:
         x = _as_array(args[0]) if args else None
         if getattr(layer, "built", True) or x is None or x.ndim != 3 or x.shape[1] < 2:
             return
-        quiet, self._shown.quiet = self._shown.quiet, True
+        quiet, self._outputs.quiet = self._outputs.quiet, True
         try:
             original(args[0][:, :1], *args[1:], **kwargs)
         except Exception:  # one step is our idea, not the exercise's
             pass
         finally:
-            self._shown.quiet = quiet
+            self._outputs.quiet = quiet
 
-    def _spoiled(
+    def _spoil(
         self, output: Any, array: np.ndarray, spoil: Spoil, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         if spoil["by"] == "keras":
@@ -271,7 +273,7 @@ class Watch:
         if len(self._models) < MAX_MODELS:
             features = x.shape[-1] if x is not None and x.ndim else 0
             units = output.shape[-1] if output.ndim else 0
-            self._models.append(Watched(side, layer, features, units))
+            self._models.append(WatchedModel(side, layer, features, units))
         return len(self._models) - 1
 
     def note_weights(self) -> None:
@@ -282,18 +284,18 @@ class Watch:
         for index, watched in enumerate(self._models):
             arrays.update({f"{index}/{name}": array for name, array in self._weights_of(watched).items()})
         seen = hashlib.sha256(b"".join(name.encode() + a.tobytes() for name, a in sorted(arrays.items()))).digest()
-        if seen == self._seen or self._moment + 1 >= MAX_MOMENTS:
+        if seen == self._weights_digest or self._moment + 1 >= MAX_MOMENTS:
             return
-        self._seen, self._moment = seen, self._moment + 1
-        self._channel.send("weights", arrays, moment=self._moment, statement=self._shown.statement)
+        self._weights_digest, self._moment = seen, self._moment + 1
+        self._channel.send("weights", arrays, moment=self._moment, statement=self._outputs.statement)
 
-    def _weights_of(self, watched: Watched) -> dict[str, np.ndarray]:
+    def _weights_of(self, watched: WatchedModel) -> dict[str, np.ndarray]:
         try:
             return _keras_weights(watched.model) if watched.side == KERAS else self._own_weights(watched)
         except Exception:  # the student may have put anything in place of a weight
             return {}
 
-    def _own_weights(self, watched: Watched) -> dict[str, np.ndarray]:
+    def _own_weights(self, watched: WatchedModel) -> dict[str, np.ndarray]:
         if not 0 < watched.features * watched.units < 1 << 20:
             return {}
         leaves, features, units = find_leaves(watched.model, self._names), watched.features, watched.units

@@ -51,7 +51,7 @@ OTHER_ERRANDS = ("/tempfile.py", "<frozen importlib")
 SYSTEM = ("/usr/", "/lib", "/etc/", "/dev/", "/proc/", "/sys/", "/nonexistent")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 INTERNET = (2, 10)  # AF_INET and AF_INET6, without importing socket
-MOST_TOLD = 20
+MOST_REPORTED = 20
 
 # Where functions live that a submission may replace to make every difference zero.
 PATCHABLE_MODULES = (
@@ -71,14 +71,14 @@ def watch() -> Callable[[str, str, int], None]:
     """
     folder = os.getcwd() + os.sep
     libraries = tuple({sys.prefix + os.sep, sys.base_prefix + os.sep, *SYSTEM})
-    told: set[tuple[str, int]] = set()
+    reported: set[tuple[str, int]] = set()
     busy = False
     write, getframe = os.write, sys._getframe
 
     def send(code: str, what: str, line: int) -> None:
-        first = code in NEVER_HIDDEN and code not in {each for each, _ in told}
-        if (code, line) not in told and (first or len(told) < MOST_TOLD):
-            told.add((code, line))
+        first = code in NEVER_HIDDEN and code not in {each for each, _ in reported}
+        if (code, line) not in reported and (first or len(reported) < MOST_REPORTED):
+            reported.add((code, line))
             with contextlib.suppress(OSError):  # the student's code closed the pipe
                 write(RESULT, frame({"event": "reach", "code": code, "what": what[:MAX_NAME], "line": line}))
 
@@ -88,7 +88,7 @@ def watch() -> Callable[[str, str, int], None]:
             return
         busy = True  # looking at frames is an event itself
         try:
-            by_hand, line = _asked_by(getframe(1))
+            by_hand, line = _student_caller(getframe(1))
             if line is None or (not by_hand and (code in ONLY_BY_HAND or (elsewhere or "").startswith(libraries))):
                 return
             send(code, what, line)
@@ -132,7 +132,7 @@ BETWEEN = {
 }
 
 
-def _asked_by(frame: types.FrameType | None) -> tuple[bool, int | None]:
+def _student_caller(frame: types.FrameType | None) -> tuple[bool, int | None]:
     """Return whether the student's own code asks, and its line that led here; None where that does not matter."""
     by_hand, near = False, True
     while frame is not None:
@@ -166,7 +166,7 @@ class Originals:
     def __init__(self) -> None:
         self._before = {name: (owner, dict(vars(owner))) for name, owner in _owners()}
 
-    def replaced(self) -> list[str]:
+    def find_replaced(self) -> list[str]:
         """List names that now stand for another function. ``np.bool = bool``, for old code, replaces a type."""
         return [
             f"{owner_name}.{name}"

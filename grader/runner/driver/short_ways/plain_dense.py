@@ -109,9 +109,18 @@ def _any_width(spec: Any, width: int | None) -> bool:
     )
 
 
-def _fits(x: Any, kernel: Any) -> bool:
-    shape = x.shape
-    return x.dtype is FLOAT32 and len(shape) == 2 and kernel.dtype is FLOAT32 and shape[1] == kernel.shape[0]
+def _fits(x: Any, kernel: Any, bias: Any = None) -> bool:
+    """Return whether both may take part in x @ kernel + bias, as matrices, in float32."""
+    # Lengths are compared as plain tuples: a `TensorShape` takes ten times as long, at each of eight calls a step.
+    shape, sizes = x._shape_tuple(), kernel._shape._dims
+    return (
+        x.dtype is FLOAT32
+        and kernel.dtype is FLOAT32
+        and sizes is not None  # unknown until it is assigned
+        and len(shape) == len(sizes) == 2
+        and shape[1] == sizes[0]
+        and (bias is None or (bias.dtype is FLOAT32 and bias._shape._dims == sizes[1:]))
+    )
 
 
 def _keras3(dense: Any) -> IsPlain:
@@ -161,21 +170,15 @@ def _keras3(dense: Any) -> IsPlain:
         kernel, bias = get("_kernel"), get("bias", MISSING)
         if type(kernel) is not variable_type or type(kernel._value) is not ResourceVariable:
             return None
-        width = x.shape[-1] if len(x.shape) == 2 else None
-        if not _fits(x, kernel._value) or not _any_width(get("_input_spec"), width):
+        added = None
+        if bias is not None:
+            # Keras adds a one-number bias with another operation.
+            if type(bias) is not variable_type or type(bias._value) is not ResourceVariable or bias._shape == (1,):
+                return None
+            added = bias._value
+        if not _fits(x, kernel._value, added) or not _any_width(get("_input_spec"), kernel._shape[0]):
             return None
-        if bias is None:
-            return kernel._value, None
-        if type(bias) is not variable_type or type(bias._value) is not ResourceVariable:
-            return None
-        # Keras adds a one-number bias with another operation.
-        if (
-            bias._value.dtype is not FLOAT32
-            or bias._value.shape != (kernel._value.shape[1],)
-            or bias._value.shape[0] < 2
-        ):
-            return None
-        return kernel._value, bias._value
+        return kernel._value, added
 
     return weights_of
 
@@ -210,13 +213,11 @@ def _keras2(dense: Any) -> IsPlain:
         ):
             return None
         kernel, bias = get("kernel"), get("bias", MISSING)
-        width = x.shape[-1] if len(x.shape) == 2 else None
-        if type(kernel) is not ResourceVariable or not _fits(x, kernel) or not _any_width(get("_input_spec"), width):
+        is_added = type(bias) is ResourceVariable
+        if type(kernel) is not ResourceVariable or not (is_added or bias is None) or bool(get("use_bias")) != is_added:
             return None
-        if bias is None and not get("use_bias"):
-            return kernel, None
-        if type(bias) is not ResourceVariable or not get("use_bias") or bias.dtype is not FLOAT32:
+        if not _fits(x, kernel, bias) or not _any_width(get("_input_spec"), kernel._shape._dims[0]):
             return None
-        return (kernel, bias) if bias.shape == (kernel.shape[1],) else None
+        return kernel, bias
 
     return weights_of

@@ -23,8 +23,8 @@ MAX_DEPTH, MAX_PLACE = 6, 40
 NO_NUMBERS = "OSUMmc"
 
 
-def opened(output: Any) -> Any:
-    """Return the content of a tensor kind that is no array: the dense tensor that it stands for, or its elements."""
+def open_content(output: Any) -> Any:
+    """Return the content of a kind of tensor that is not an array: the dense tensor, or the elements."""
     if isinstance(output, tf.RaggedTensor):
         return [output.to_tensor()]
     if isinstance(output, tf.SparseTensor):
@@ -34,17 +34,17 @@ def opened(output: Any) -> Any:
     return output
 
 
-class Drained(list[Any]):
+class DrainedItems(list[Any]):
     """Items of an iterator, of a `kind` such as a generator."""
 
     kind: str = ""
 
 
-def drained(output: Any) -> Any:
+def drain(output: Any) -> Any:
     """Return an answer itself, or all items of a generator, whose code runs only while it is read."""
     if not isinstance(output, Iterator):
         return output
-    items = Drained(itertools.islice(output, MOST_LEAVES))
+    items = DrainedItems(itertools.islice(output, MOST_LEAVES))
     items.kind = type(output).__name__
     return items
 
@@ -57,7 +57,7 @@ def is_container(output: Any) -> bool:
 def leaves(output: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Yield tensors, arrays and lists of plain numbers, each with its place, such as ``[0][1]`` or ``['h']``."""
     opaque = not isinstance(output, Sequence | Mapping)
-    output = opened(output)
+    output = open_content(output)
     if not is_container(output) or _is_of_numbers(output):
         yield place, output
     elif depth < MAX_DEPTH:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from driver.student import student_module
-from driver.student.contents import Drained, arrays_inside, is_container, opened
+from driver.student.contents import DrainedItems, arrays_inside, is_container, open_content
 
 #: Names are the student's, and may have any length.
 MAX_NAME = 200
@@ -56,13 +56,13 @@ def describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Describe the output as data: one array where it is one, or the arrays inside it, and its kind."""
     container = next((base.__name__ for base in (tuple, list, dict) if isinstance(output, base)), None)
     is_open = is_container(output) or output is None
-    name = output.kind if isinstance(output, Drained) else container or type(output).__name__
+    name = output.kind if isinstance(output, DrainedItems) else container or type(output).__name__
     kind = "tensor" if tf.is_tensor(output) and not is_open else name[:MAX_NAME]
     own = student_module.is_plain(output)
     description: dict[str, Any] = {"kind": kind, "dtype": None, "shape": None, "parts": None, "own": own}
     try:
         if is_open:
-            items = opened(output) if output is not None else ()
+            items = open_content(output) if output is not None else ()
             items = list(items.values() if isinstance(items, Mapping) else items)
             arrays, places = arrays_inside(output) if items else ({}, [])
             return arrays, description | {"parts": [_shape(item) for item in items[:10]], "inside": places}

@@ -1,4 +1,4 @@
-"""The one table of names of constructor parameters: it tells from a name what the parameter stands for.
+"""The one table of names of constructor parameters, which gives the meaning of each.
 
 A name is words: nouns, which say what is counted, and measures, which say that something is counted. ``num_hiddens``,
 ``hiddenSize``, ``nhid``, ``razmer_x``, ``число_нейронов``. Students write them in English, in Russian, and in Russian
@@ -113,7 +113,7 @@ def is_measure(name: str) -> bool:
 
 
 def setting(name: str) -> tuple[object, ...] | None:
-    """List values for a parameter of this name, if it is no size; ``function:tanh`` means the function itself."""
+    """List values for a parameter of this name, if it is not a size; ``function:tanh`` means the function itself."""
     return next((values for pattern, values in SETTINGS if pattern.fullmatch(name)), None)
 
 

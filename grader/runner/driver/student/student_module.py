@@ -144,11 +144,11 @@ class StudentModule:
             statements: the ones to run, counted from 0.
             on_failure: called with a statement and its exception.
         """
-        wanted = set(statements)
+        chosen = set(statements)
         signal.signal(signal.SIGALRM, self._on_alarm)
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         for index, statement in enumerate(ast.parse(self._source, FILE_NAME).body):
-            if index not in wanted:
+            if index not in chosen:
                 continue
             if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
                 for feature in statement.names:
@@ -186,7 +186,7 @@ class StudentModule:
         for name, value in list(self.names.items()):
             if name == "__builtins__":
                 continue
-            found = _held(value)
+            found = _settings_in(value)
             for put, key, number in _numbers(*found, NESTED) if found else [(self.names.__setitem__, name, value)]:
                 if type(number) is int and (role := self._size_of(str(key), number)):
                     yield partial(put, key), role
@@ -221,7 +221,7 @@ class StudentModule:
 Put = Callable[[Any, Any], None]
 
 
-def _held(value: Any) -> tuple[Put, dict[Any, Any]] | None:
+def _settings_in(value: Any) -> tuple[Put, dict[Any, Any]] | None:
     """Return the content of a dictionary, a class or an object of settings, and a function that replaces an item."""
     if isinstance(value, dict):
         return value.__setitem__, value
@@ -235,7 +235,7 @@ def _held(value: Any) -> tuple[Put, dict[Any, Any]] | None:
 def _numbers(put: Put, held: dict[Any, Any], depth: int) -> Iterator[tuple[Put, Any, Any]]:
     """Yield items and the items inside them: ``CONFIG["lstm"]["units"]``."""
     for key, value in held.items():
-        inner = _held(value) if depth else None
+        inner = _settings_in(value) if depth else None
         yield from _numbers(*inner, depth - 1) if inner else [(put, key, value)]
 
 
@@ -246,7 +246,7 @@ def _drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
         EventLoopUnavailable: it does.
     """
     try:
-        while (wanted := coroutine.send(None)) is None:
+        while (awaited := coroutine.send(None)) is None:
             pass
     except StopIteration as done:
         return done.value
@@ -256,7 +256,7 @@ def _drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
             raise
         raise EventLoopUnavailable(f"await works here for what need not wait: {exc}") from exc
     coroutine.close()
-    raise EventLoopUnavailable(f"await works here for what need not wait, and not for {type(wanted).__name__}")
+    raise EventLoopUnavailable(f"await works here for what need not wait, and not for {type(awaited).__name__}")
 
 
 def _seconds_without_core() -> float:

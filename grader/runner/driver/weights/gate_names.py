@@ -23,7 +23,10 @@ WORDS = {
 }
 GATE_OF_WORD = {word: gate for gate, words in WORDS.items() for word in words}
 # Beginnings of words, whatever their ending.
-STEMS = {"inp": "I", "вход": "I", "forg": "F", "забы": "F", "cand": "C", "канд": "C", "outp": "O", "выход": "O"}
+STEMS = {"inp": "I", "forg": "F", "cand": "C", "outp": "O"}
+# The same in Russian, and in the Latin letters that Russian is written with.
+STEMS |= {"вход": "I", "забы": "F", "канд": "C", "выход": "O"}
+STEMS |= {"vhod": "I", "vkhod": "I", "zaby": "F", "kand": "C", "vyhod": "O", "vykhod": "O", "vihod": "O"}
 # Letters that stand beside the gate's letter in short names such as Wi, U_f, fcXO, x2c, whi, bo.
 GLUED = re.compile(
     r"(?:fc|w|u|v|b|d|k|r|x|h|l|lin|dense|gate|t)*(?:2|to)?([ifcgo])(?:x|h|w|u|b|t|gate)?", re.IGNORECASE
@@ -47,23 +50,23 @@ def clear_gates(names: Sequence[str]) -> list[str | None]:
     """Return the gate that each name says, read against the others; None where a name is open.
 
     A name is clear only where no other could mean the same gate: beside ``ig``, ``i`` may be the input gate or the
-    candidate. One clear name among four says nothing, as ``c`` in ``a, b, c, d``. The fourth beside three is the one
-    that is left.
+    candidate. One clear name among four or more says nothing, as ``c`` in ``a, b, c, d``. The fourth beside three is
+    the one that is left.
     """
     said, possible = [gate_of_path(name) for name in names], [_possible_gates(name) for name in names]
     clear = [
         gate if gate and not any(gate in other for place, other in enumerate(possible) if place != own) else None
         for own, gate in enumerate(said)
     ]
-    if len(names) != len(GATES):
-        return clear
-    if None in clear:
+    told = [gate for gate in clear if gate]
+    if len(names) == len(GATES) and None in clear:
         different = [gate_of_name(part) for part in _strip_common([re.sub(r"\W+", "_", name) for name in names])]
         if sorted(filter(None, different)) == sorted(GATES):
             return different
-    told = [gate for gate in clear if gate]
-    if len(told) == 1:
+    if len(told) == 1 and len(names) >= len(GATES):
         return [None] * len(names)
+    if len(names) != len(GATES):
+        return clear
     if len(told) == len(GATES) - 1:
         (missing,) = set(GATES) - set(told)
         return [gate or missing for gate in clear]

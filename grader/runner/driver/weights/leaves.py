@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
+from driver.student.observations import watchable
 from driver.student.student_module import MODULE_NAME, is_plain, is_recurrent
 
 # The number of gates whose weights are in it, the array of a Keras LSTM that it is a part of, and its layout.
@@ -40,10 +44,19 @@ class Leaf:
         """Return whether it has one of these shapes, apart from axes of length 1."""
         return any(self.bare == tuple(length for length in shape if length != 1) for shape in shapes)
 
-    @property
+    @functools.cached_property
     def bare(self) -> tuple[int, ...]:
         """Return its shape without axes of length 1."""
         return tuple(length for length in self.shape or () if length != 1)
+
+    def assign(self, value: np.ndarray) -> None:
+        """Give it numbers of its own shape."""
+        # A variable of Keras 3 holds one of TensorFlow, and converts and reads more than it needs to fill that.
+        held = watchable(self.variable)
+        if isinstance(held, ResourceVariable) and held.dtype == value.dtype:
+            held.assign(value, read_value=False)
+        else:
+            self.variable.assign(value)
 
 
 def find_leaves(model: Any, names: dict[str, Any]) -> list[Leaf]:

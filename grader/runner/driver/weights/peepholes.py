@@ -84,7 +84,7 @@ def find_peepholes(
 
 
 def _assign(leaf: Leaf, value: np.ndarray) -> None:
-    leaf.variable.assign(value.reshape(leaf.shape or ()).astype(np.float32))
+    leaf.assign(value.reshape(leaf.shape or ()).astype(np.float32))
 
 
 def _suspects(leaves: Sequence[Leaf], features: int, units: int) -> tuple[list[Leaf], list[Leaf]]:

@@ -85,6 +85,12 @@ class Placement:
         return any(slot.recognised is not None for slot in self.slots)
 
     @property
+    def takes_x(self) -> bool:
+        """Return whether x reaches all gates through weights that have a place."""
+        found = {gate for slot in self.slots if slot.array in ("kernel", "both") for gate in slot.gates}
+        return len(found) == len(GATES)
+
+    @property
     def is_open(self) -> bool:
         """Return whether numbers may stand in other places than shapes and names suggest."""
         slots = (*self.slots, *self.zeros)
@@ -114,9 +120,9 @@ def inject(placement: Placement, weights: dict[str, np.ndarray]) -> None:
     flat = np.concatenate([weights[name].ravel() for name in _numbered(features, units)])
     for slot in placement.slots:
         places = slot.places(features, units)
-        slot.leaf.variable.assign(np.where(places < 0, np.float32(0), flat[np.maximum(places, 0)]))
+        slot.leaf.assign(np.where(places < 0, np.float32(0), flat[np.maximum(places, 0)]))
     for leaf in [*(slot.leaf for slot in placement.zeros), *placement.misfed]:
-        leaf.variable.assign(np.zeros(leaf.shape or (), np.float32))
+        leaf.assign(np.zeros(leaf.shape or (), np.float32))
     for leaf in placement.peepholes:
         open_to_c(leaf, units)
 

@@ -159,7 +159,7 @@ def _deals(found: Sorted) -> list[list[Shares]]:
             for order in itertools.permutations(GATES)
         ]
         # Within one weight the order matters, and names bind weights of one gate.
-        clear = [gate_of_path(leaf.path) if leaf.gates == 1 else None for leaf in next(iter(arrays.values()))]
+        clear = _clear_among(next(iter(arrays.values())))
         deals = [
             deal for deal in deals if all(not gate or gate == part for gate, part in zip(clear, deal, strict=True))
         ]
@@ -167,6 +167,16 @@ def _deals(found: Sorted) -> list[list[Shares]]:
             [{array: list(zip(leaves, deal, strict=True)) for array, leaves in arrays.items()} for deal in deals]
         )
     return [way for way in ways if way]
+
+
+def _clear_among(leaves: Sequence[Leaf]) -> list[str | None]:
+    """Return the gates that weights of one gate are named after, beside those of several; None where that is open."""
+    clear = clear_gates([leaf.path for leaf in leaves if leaf.gates == 1])
+    # One clear name alone says nothing, as C in A, B, C.
+    if len(clear) > 1 and len(set(clear) - {None}) == 1:
+        clear = [None] * len(clear)
+    named = iter(clear)
+    return [next(named) if leaf.gates == 1 else None for leaf in leaves]
 
 
 def _choices(opened: dict[str, list[Leaf]]) -> list[Shares]:
@@ -243,11 +253,11 @@ def find_pairing(
     random = np.random.default_rng(7)
     for leaf in leaves:
         if leaf.variable is not None:
-            leaf.variable.assign(random.normal(0.0, 0.3, leaf.shape).astype(np.float32))
+            leaf.assign(random.normal(0.0, 0.3, leaf.shape).astype(np.float32))
     places: dict[str, list[int]] = {array: [] for array in others}
     for driven in groups[first]:
         before = np.array(driven.variable)
-        driven.variable.assign(np.full(before.shape, SATURATING, np.float32))
+        driven.assign(np.full(before.shape, SATURATING, np.float32))
         answer = call()
         for array in others:
             unfelt = [
@@ -256,7 +266,7 @@ def find_pairing(
                 if np.array_equal(answer, answer_after_change(leaf, call))
             ]
             places[array] += unfelt
-        driven.variable.assign(before)
+        driven.assign(before)
     if any(sorted(found_places) != [0, 1, 2, 3] for found_places in places.values()):
         return {}
     return places

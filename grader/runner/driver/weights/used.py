@@ -28,14 +28,14 @@ def find_unused(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[L
     try:
         # Biases begin at 0, and a weight of zeros behind another one is not felt.
         for leaf in built:
-            leaf.variable.assign(random.normal(0.0, 0.3, leaf.shape or ()).astype(np.float32))
+            leaf.assign(random.normal(0.0, 0.3, leaf.shape or ()).astype(np.float32))
         answer = np.array(call())
         if not np.array_equal(answer, np.array(call())):
             return []
         return [leaf for leaf in built if np.array_equal(answer, answer_after_change(leaf, call))]
     finally:
         for leaf, value in zip(built, before, strict=True):
-            leaf.variable.assign(value)
+            leaf.assign(value)
 
 
 def find_states(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[Leaf]:
@@ -49,7 +49,7 @@ def find_states(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[L
 def answer_after_change(leaf: Leaf, call: Callable[[], tf.Tensor]) -> np.ndarray:
     """Return the answer with another value of one weight."""
     before = np.array(leaf.variable)
-    leaf.variable.assign(before + np.float32(0.5))
+    leaf.assign(before + np.float32(0.5))
     answer = np.array(call())
-    leaf.variable.assign(before)
+    leaf.assign(before)
     return answer

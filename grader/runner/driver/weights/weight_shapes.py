@@ -161,7 +161,8 @@ def misshapen(leaves: Sequence[Leaf], features: int, units: int) -> list[dict[st
     Returns: ``gate``, ``path`` of the layer or the weight, its ``shape`` and the one ``expected``.
     """
     found = sort_by_shape(leaves, features, units)
-    fitting = [leaf for groups in (found.fused, found.single) for group in groups.values() for leaf in group]
+    kinds = (found.fused, found.single, found.bundled)
+    fitting = [leaf for groups in kinds for group in groups.values() for leaf in group]
     fitting += [*found.fused_biases, *found.unit_biases]
     known = {id(leaf) for leaf in fitting}
     wrong: list[dict[str, Any]] = []
@@ -201,6 +202,8 @@ def without_weights(leaves: Sequence[Leaf], features: int, units: int) -> dict[s
 
 def _layouts(leaf: Leaf, rows: int, units: int, gates: int) -> tuple[str, ...]:
     """Return the layouts in which a weight of these rows and gates can have this shape."""
+    if math.prod(leaf.bare) != rows * gates * units:
+        return ()
     shapes: dict[str, tuple[int, ...]] = {"plain": (rows, gates * units), "transposed": (gates * units, rows)}
     if gates > 1:
         shapes |= {
@@ -233,4 +236,4 @@ def open_to_c(leaf: Leaf, units: int) -> None:
     """Let a gate see the memory as it is: by a matrix or a vector of ones, for one gate or for several."""
     is_matrix = len(leaf.bare) == 2 and leaf.bare[0] == units
     value = np.tile(np.eye(units), (1, leaf.bare[1] // units)) if is_matrix else np.ones(leaf.shape or ())
-    leaf.variable.assign(value.reshape(leaf.shape or ()).astype(np.float32))
+    leaf.assign(value.reshape(leaf.shape or ()).astype(np.float32))

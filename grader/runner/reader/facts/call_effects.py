@@ -29,7 +29,7 @@ HARMLESS_CLASSES = frozenset(
         *("TensorArray", "TensorShape", "Tensor", "Any", "Dict", "List", "Optional", "Sequence", "Tuple", "Union"),
     }
 )
-# Names that tell a trace from a call, count calls, or change state that outlives them.
+# Names that distinguish a trace from a call, count calls, or change state that outlives them.
 TELLING = re.compile(
     r"\w*(?:random|shuffle|dropout|noise|print)\w*|executing_eagerly|inside_function|is_keras_tensor|is_symbolic\w*|layers"
     r"|seed|perf_counter\w*|time_ns|process_time|datetime|build|built|__(?!init__|call__)\w+__|(?:numpy|py)_function|variables?"
@@ -123,7 +123,7 @@ class _Names:
     """Names that one function binds: `fresh` to containers made in it, `own` to values computed in it."""
 
     def __init__(self, function: Function, nodes: list[ast.AST]) -> None:
-        made: dict[str, int] = defaultdict(int)
+        fresh: dict[str, int] = defaultdict(int)
         computed: dict[str, int] = defaultdict(int)
         stored: dict[str, int] = defaultdict(int)
         for node in nodes:
@@ -134,11 +134,11 @@ class _Names:
                     stored[name] -= 1
                 case ast.Assign(targets=targets, value=value):
                     for name, part in _pairs(targets, value):
-                        made[name] += _is_new(part)
+                        fresh[name] += _is_new(part)
                         computed[name] += _is_new(part) or isinstance(part, ast.Call | ast.BinOp | ast.Constant)
         parameters = {node.arg for whole in (function, *nodes) for node in ast.walk(whole) if isinstance(node, ast.arg)}
         self.bound = parameters | set(stored)
-        self.fresh = {name for name, count in stored.items() if 0 < count == made[name]} - parameters
+        self.fresh = {name for name, count in stored.items() if 0 < count == fresh[name]} - parameters
         self.own = {name for name, count in stored.items() if 0 < count == computed[name]} - parameters
 
 

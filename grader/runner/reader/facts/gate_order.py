@@ -44,7 +44,7 @@ def unpack_names(plan: Plan) -> list[list[str]]:
     return found
 
 
-def joined(plan: Plan) -> str | None:
+def joined_order(plan: Plan) -> str | None:
     """Return ``xh`` for ``tf.concat([x, h], 1)`` and ``hx`` for the other order; None where names do not say."""
     orders = {
         order
@@ -100,7 +100,7 @@ def _is_in_parts(value: ast.expr) -> bool:
 
 
 def _places_in_loop(value: ast.expr) -> list[float]:
-    """Return the places of four parts in the order in which a loop takes them; empty where it does not tell."""
+    """Return the places of four parts in the order in which a loop takes them; empty where the order is unclear."""
     if not isinstance(value, ast.ListComp | ast.GeneratorExp):
         return [0, 1, 2, 3]
     match value.generators[0].iter:
@@ -128,7 +128,7 @@ def _sliced(assignments: Iterable[ast.Assign]) -> Iterable[list[str]]:
 
 
 def _pairs(node: ast.Assign) -> Iterable[tuple[ast.expr, ast.expr]]:
-    """Return what is assigned to what: ``i, f = z[0], z[1]`` assigns twice."""
+    """Return pairs of target and value: ``i, f = z[0], z[1]`` assigns twice."""
     match node.targets, node.value:
         case [ast.Tuple(elts=targets) | ast.List(elts=targets)], ast.Tuple(elts=values) | ast.List(elts=values):
             return zip(targets, values, strict=False)

@@ -1,4 +1,4 @@
-"""Finds things a teacher may want to look at: code that the exercise has no use for, words and files for a grader.
+"""Finds things that a teacher may want to look at: code that the exercise does not need, words and files for a grader.
 
 None of it proves anything or costs points: the numbers decide.
 """
@@ -65,10 +65,10 @@ WRITING = frozenset({"dump", "write", "write_text", "writelines", "savetxt", "to
 def advisories(plan: Plan, source: str) -> list[dict[str, Any]]:
     """List advisories ``review_suggested`` and ``prompt_injection``, each at most once, with its first line."""
     found = []
-    named = _unusual_names(plan)
-    if named:
-        evidence = ", ".join(list(named)[:MOST_NAMED])
-        found.append({"code": "review_suggested", "params": {"evidence": evidence}, "line": min(named.values())})
+    first_lines = _unusual_names(plan)
+    if first_lines:
+        evidence = ", ".join(list(first_lines)[:MOST_NAMED])
+        found.append({"code": "review_suggested", "params": {"evidence": evidence}, "line": min(first_lines.values())})
     for number, line in enumerate(source.split("\n"), start=1):
         # In code such words are names; words addressed to somebody stand in a comment or in a text.
         if ("#" in line or '"' in line or "'" in line) and TO_A_GRADER.search(line[:LONGEST_LINE]):
@@ -94,7 +94,7 @@ def result_files(statements: Sequence[Statement]) -> list[int]:
 
 def _unusual_names(plan: Plan) -> dict[str, int]:
     """Map name -> first line, in the code the class uses."""
-    named: dict[str, int] = {}
+    first_lines: dict[str, int] = {}
     for statement in plan.core_statements():
         for node in ast.walk(statement.node):
             match node:
@@ -106,5 +106,5 @@ def _unusual_names(plan: Plan) -> dict[str, int]:
                     continue
             for name in names:
                 if name in UNUSUAL or (name in RUNS_TEXT and isinstance(node, ast.Name)):
-                    named.setdefault(name, getattr(node, "lineno", statement.first_line))
-    return dict(sorted(named.items(), key=lambda item: item[1]))
+                    first_lines.setdefault(name, getattr(node, "lineno", statement.first_line))
+    return dict(sorted(first_lines.items(), key=lambda item: item[1]))

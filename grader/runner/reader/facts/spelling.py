@@ -1,8 +1,7 @@
 """Finds letters that look Latin but are not, where one keeps a name from being the intended name.
 
 A Russian keyboard has ``с``, ``х`` and ``о``, which look exactly like their Latin twins. Russian names are fine.
-Reported is a read that has nothing to find under its own spelling, while something beside it is bound under the other
-one.
+A read is reported when nothing is bound under its own spelling, and something nearby is bound under the other one.
 """
 
 from __future__ import annotations
@@ -80,7 +79,7 @@ def _mixed_names(plan: Plan, nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         inside = list(ast.walk(node))
-        yield from _lost_values(inside)
+        yield from _values_never_read(inside)
         local = {skeleton(name): name for name in bound_names(inside[1:])}
         local |= {skeleton(part.arg): part.arg for part in inside if isinstance(part, ast.arg)}
         for read in inside:
@@ -96,7 +95,7 @@ def _mixed_names(plan: Plan, nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
                 yield pair
 
 
-def _lost_values(inside: list[ast.AST]) -> Iterable[tuple[str, str]]:
+def _values_never_read(inside: list[ast.AST]) -> Iterable[tuple[str, str]]:
     """Yield names that a function binds and never reads, while it reads one that looks the same."""
     names = [node for node in inside if isinstance(node, ast.Name)]
     read = {node.id for node in names if isinstance(node.ctx, ast.Load)}

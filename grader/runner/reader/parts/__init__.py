@@ -1,1 +1,1 @@
-"""Finds the parts of an LSTM in what the tracer followed, and says what stands there."""
+"""Finds the parts of an LSTM in the values that the tracer followed, and describes them."""

@@ -1,13 +1,13 @@
-"""The loop, the outputs that it collects, how they are put together, and what is returned."""
+"""The loop, the outputs that it collects, how they are put together, and the value that is returned."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reader.parts.found import Found, has_turning, operations, words
+from reader.parts.part import Part, has_turning, operations, words
 from reader.parts.step import Step, path
-from reader.tracing.traces import Collected, Trace
-from reader.tracing.values import Const, Map, Node, Obj, Seq, Value, reached
+from reader.tracing.traces import CollectedOutput, Trace
+from reader.tracing.values import Const, Map, Node, Obj, Seq, Value, reachable_nodes
 
 JOINING = frozenset(
     {
@@ -18,37 +18,37 @@ JOINING = frozenset(
 )
 
 
-def answer_parts(trace: Trace, step: Step | None) -> Iterator[Found]:
+def answer_parts(trace: Trace, step: Step | None) -> Iterator[Part]:
     if step is not None:
-        yield Found.at("loop", step.loop.span, *_of_loop(step.loop.over))
+        yield Part.at("loop", step.loop.span, *_of_loop(step.loop.over))
         for collected in step.loop.collected:
             yield from _collected(collected, step)
-    for made in trace.made_in_call:
-        if isinstance(made, Obj) or made.op == "weight" or made.label in ("Dense", "LSTMCell"):
-            yield Found.at("line", made.span, "made")
-    for often in trace.made_often:
-        yield Found.at("line", often.span, "made_often")
-    everything = reached([answer.value for answer in trace.answers])
+    for created in trace.created_in_call:
+        if isinstance(created, Obj) or created.op == "weight" or created.label in ("Dense", "LSTMCell"):
+            yield Part.at("line", created.span, "made")
+    for repeated in trace.created_repeatedly:
+        yield Part.at("line", repeated.span, "made_often")
+    everything = reachable_nodes([answer.value for answer in trace.answers])
     for node in everything:
         if "dropout" in node.op:
-            yield Found.at("line", node.span, "dropout")
+            yield Part.at("line", node.span, "dropout")
         elif node.op == "stop_gradient":
-            yield Found.at("line", node.span, "stop_gradient")
+            yield Part.at("line", node.span, "stop_gradient")
     for answer in trace.answers:
         where = ["in_loop"] if answer.in_loop else []
-        yield Found.at("returned", answer.span, "answer", *_form(answer.value, step), *where)
+        yield Part.at("returned", answer.span, "answer", *_form(answer.value, step), *where)
         if isinstance(answer.value, Node):
-            yield Found.at(
+            yield Part.at(
                 "returned", answer.value.span if any(answer.value.span) else answer.span, *words(answer.value)
             )
         if not answer.in_loop:
-            yield from _put_together(answer.value, step)
+            yield from _between_loop_and_answer(answer.value, step)
 
 
 def _of_loop(over: Value) -> Iterator[str]:
     if has_turning(over):
         yield "reversed"
-    for node in reached([over]):
+    for node in reachable_nodes([over]):
         if node.op != "range":
             continue
         bounds = [each.value if isinstance(each, Const) else None for each in node.args]
@@ -69,24 +69,24 @@ def _of_loop(over: Value) -> Iterator[str]:
             yield "other_axis"
 
 
-def _collected(collected: Collected, step: Step) -> Iterator[Found]:
+def _collected(collected: CollectedOutput, step: Step) -> Iterator[Part]:
     value, into = collected.value, collected.into
     if isinstance(into, Seq) and into.items and into.items[0] is not value and into.span != (0, 0):
-        yield Found.at("collected", into.span, "begun")
+        yield Part.at("collected", into.span, "begun")
     if isinstance(value, Seq | Map):
-        yield Found.at("collected", collected.span, "several")
+        yield Part.at("collected", collected.span, "several")
         return
     if step.h is not None and (way := path(value, step.h)) is not None:
-        yield Found.at("collected", collected.span, "h")
+        yield Part.at("collected", collected.span, "h")
         yield from operations("collected", (node for node in way if node.op != "either"))
     elif step.c is not None and path(value, step.c) is not None:
-        yield Found.at("collected", collected.span, "c")
+        yield Part.at("collected", collected.span, "c")
     elif isinstance(value, Node) and step.recognised.gate(value) is not None:
-        yield Found.at("collected", collected.span, "gate")
+        yield Part.at("collected", collected.span, "gate")
     elif any(path(value, carried.state, through_states=False) is not None for carried in step.loop.carried):
-        yield Found.at("collected", collected.span, "old_state")
+        yield Part.at("collected", collected.span, "old_state")
     else:
-        yield Found.at("collected", collected.span, "other")
+        yield Part.at("collected", collected.span, "other")
 
 
 def _form(value: Value, step: Step | None) -> Iterator[str]:
@@ -105,15 +105,15 @@ def _form(value: Value, step: Step | None) -> Iterator[str]:
         yield "none"
 
 
-def _put_together(value: Value, step: Step | None) -> Iterator[Found]:
-    """Yield what is done to the outputs between the loop and the answer."""
-    ends = {id(node) for node in (reached([each.value for each in step.loop.collected]) if step else ())}
+def _between_loop_and_answer(value: Value, step: Step | None) -> Iterator[Part]:
+    """Yield the operations on the outputs between the loop and the answer."""
+    ends = {id(node) for node in (reachable_nodes([each.value for each in step.loop.collected]) if step else ())}
     if step is None or not step.loop.collected:
         return
-    for node in reached([value]):
+    for node in reachable_nodes([value]):
         if id(node) in ends or node.op in ("slice", "size", "attribute", "x", "shape", "name", "parameter", "state"):
             continue
-        if not any(id(each) in ends for each in reached([node])):
+        if not any(id(each) in ends for each in reachable_nodes([node])):
             continue
         is_joining = node.op in JOINING or "reversed" in words(node)
-        yield Found.at("stacking" if is_joining else "returned", node.span, *words(node))
+        yield Part.at("stacking" if is_joining else "returned", node.span, *words(node))

@@ -1,4 +1,4 @@
-"""Finds the lines of the parts of an LSTM, and what stands there.
+"""Finds the lines of the parts of an LSTM, and describes them.
 
 A part that could not be followed has no line.
 """
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from reader.parts.answer_parts import answer_parts
-from reader.parts.found import Found
 from reader.parts.gate_parts import gate_parts
+from reader.parts.part import Part
 from reader.parts.state_parts import state_parts
 from reader.parts.step import step_of
 from reader.parts.update_parts import update_parts
@@ -23,8 +23,8 @@ MOST_PARTS, SECONDS = 120, 0.5
 
 
 def parts(plan: Plan) -> list[dict[str, Any]]:
-    """List `Found` as dictionaries, in the code that the class needs; nothing where it cannot be followed."""
-    found: dict[Found, None] = {}
+    """List `Part` as dictionaries, in the code that the class needs; nothing where it cannot be followed."""
+    found: dict[Part, None] = {}
     deadline = time.process_time() + SECONDS
     try:
         for part in _parts(plan):
@@ -36,14 +36,14 @@ def parts(plan: Plan) -> list[dict[str, Any]]:
     return [each.as_json() for each in found if each.first_line > 0]
 
 
-def _parts(plan: Plan) -> Iterator[Found]:
-    followed = trace(plan)
-    if followed is None:
+def _parts(plan: Plan) -> Iterator[Part]:
+    class_trace = trace(plan)
+    if class_trace is None:
         return
-    steps = [step for loop in followed.loops if (step := step_of(loop)) is not None]
-    yield from answer_parts(followed, steps[0] if len(steps) == 1 else None)
-    # Of two loops with cells, nothing says which one a mistake is in.
+    steps = [step for loop in class_trace.loops if (step := step_of(loop)) is not None]
+    yield from answer_parts(class_trace, steps[0] if len(steps) == 1 else None)
+    # Where two loops have cells, nothing says which one a mistake is in.
     if len(steps) == 1:
-        yield from gate_parts(steps[0], followed)
+        yield from gate_parts(steps[0], class_trace)
         yield from update_parts(steps[0])
-        yield from state_parts(steps[0], followed)
+        yield from state_parts(steps[0], class_trace)

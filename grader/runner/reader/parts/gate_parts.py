@@ -1,4 +1,4 @@
-"""The sums, activations and weights of gates, and what is odd about them; the input of a step."""
+"""The sums, activations and weights of gates, with anything odd about them; the input of a step."""
 
 from __future__ import annotations
 
@@ -6,39 +6,41 @@ from collections.abc import Iterable, Iterator
 
 from box_requests import ACTIVATIONS
 
-from reader.parts.found import Found, words
 from reader.parts.gates import Gate, is_weight, letter_of, name_of_activation
+from reader.parts.part import Part, words
 from reader.parts.step import ARITHMETIC, Step, path, peeled
 from reader.tracing.traces import Trace
-from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reached
+from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reachable_nodes
 
 MOST_JOINED = 8
 #: Ways to the input of a step that leave its numbers alone.
 USUAL = frozenset({"item", "element", "unstack", "transpose", "concat", "squeeze", "cast", "split", "either", "rows"})
 
 
-def gate_parts(step: Step, trace: Trace) -> Iterator[Found]:
+def gate_parts(step: Step, trace: Trace) -> Iterator[Part]:
     for gate in step.gates:
         letter, odd = gate.letter, list(_oddities(gate, step, trace))
         if gate.by_layers and gate.by_names and gate.by_layers != gate.by_names:
             odd.append(("other_name", gate.sum))
-        yield Found.at("sum", gate.sum.span, gate=letter)
+        yield Part.at("sum", gate.sum.span, gate=letter)
         for word, node in odd:
-            yield Found.at("sum", node.span, word, gate=letter)
+            yield Part.at("sum", node.span, word, gate=letter)
         acts = [name_of_activation(each) for each in gate.activations]
         where = gate.activations[0] if gate.activations else gate.sum
         twice = ["twice"] if len(acts) > 1 else []
-        yield Found.at("activation", where.span, *(acts or ["none"]), *twice, gate=letter)
+        yield Part.at("activation", where.span, *(acts or ["none"]), *twice, gate=letter)
         split = next((each for each in _way_in(gate) if each.op == "split"), None)
         if split is not None:
-            yield Found.at("sum", split.span, "split")
+            yield Part.at("sum", split.span, "split")
         for product in step.recognised.products(gate.sum):
-            sees_h = any(node.op == "state" for node in reached([each for each in product.args if not is_weight(each)]))
+            sees_h = any(
+                node.op == "state" for node in reachable_nodes([each for each in product.args if not is_weight(each)])
+            )
             for made in step.recognised.weights_in(product):
-                yield Found.at("weights", made.span, *_of_weights(made), "of_h" if sees_h else "of_x", gate=letter)
+                yield Part.at("weights", made.span, *_of_weights(made), "of_h" if sees_h else "of_x", gate=letter)
                 units = made.args[0] if made.args else made.keywords.get("units")
                 if made.op == "layer" and isinstance(units, Const) and type(units.value) is int and units.value > 1:
-                    yield Found.at("line", units.span, "fixed_units")
+                    yield Part.at("line", units.span, "fixed_units")
     yield from _inputs(step, trace)
 
 
@@ -54,7 +56,7 @@ def _way_in(gate: Gate) -> list[Node]:
 
 
 def _oddities(gate: Gate, step: Step, trace: Trace) -> Iterator[tuple[str, Node]]:
-    """Yield what is odd about a sum, and the operation that makes it so."""
+    """Yield the oddities of a sum, each with the operation that makes it odd."""
     recognised = step.recognised
     terms = _terms(gate.sum, step)
     products = recognised.products(gate.sum)
@@ -82,7 +84,7 @@ def _oddities(gate: Gate, step: Step, trace: Trace) -> Iterator[tuple[str, Node]
         _touches_c(term, step, of_c) for term in terms if not recognised.is_sum(term)
     ):
         yield "peephole", gate.sum
-    below = reached([value for product in products for value in product.args if not is_weight(value)])
+    below = reachable_nodes([value for product in products for value in product.args if not is_weight(value)])
     if not any(node is trace.x for node in below):
         yield "no_x", gate.node
     if not any(node.op == "state" for node in below):
@@ -99,7 +101,9 @@ def _biases(products: list[Node], terms: list[Node], step: Step) -> Iterator[tup
         yield "bias", term
     if not has_layers and not added:
         for product in products:
-            if not any(node.op == "state" for node in reached([each for each in product.args if not is_weight(each)])):
+            if not any(
+                node.op == "state" for node in reachable_nodes([each for each in product.args if not is_weight(each)])
+            ):
                 yield "no_bias_added", product
 
 
@@ -153,8 +157,8 @@ def _of_weights(made: Node) -> list[str]:
     return found
 
 
-def _inputs(step: Step, trace: Trace) -> Iterator[Found]:
-    """Yield what is done to x on its way into the products, and how a step is taken from it."""
+def _inputs(step: Step, trace: Trace) -> Iterator[Part]:
+    """Yield the operations on x on its way into the products, and how a step is taken from it."""
     for gate in step.gates:
         for product in step.recognised.products(gate.sum):
             yield from _input_of(product, trace)
@@ -163,19 +167,19 @@ def _inputs(step: Step, trace: Trace) -> Iterator[Found]:
             yield from _input_of(node, trace)
 
 
-def _input_of(product: Node, trace: Trace) -> Iterator[Found]:
+def _input_of(product: Node, trace: Trace) -> Iterator[Part]:
     for value in _joined(product.args):
-        if is_weight(value) or any(node.op == "state" for node in reached([value])):
+        if is_weight(value) or any(node.op == "state" for node in reachable_nodes([value])):
             continue
         way = path(value, trace.x, through_states=False)
         for node in way or ():
             if node.op == "item":
-                yield Found.at("step_input", node.span, *(list(_taken(node)) or ["usual"]))
+                yield Part.at("step_input", node.span, *(list(_words_of_step(node)) or ["usual"]))
             elif node.op not in USUAL or "reversed" in words(node):
-                yield Found.at("step_input", node.span, *words(node))
+                yield Part.at("step_input", node.span, *words(node))
                 yield from _fixed_features(node)
         if way is None:
-            yield Found.at("step_input", value.span if isinstance(value, Node | Seq) else (0, 0), "not_x")
+            yield Part.at("step_input", value.span if isinstance(value, Node | Seq) else (0, 0), "not_x")
 
 
 def _joined(values: Iterable[Value]) -> Iterator[Value]:
@@ -185,14 +189,14 @@ def _joined(values: Iterable[Value]) -> Iterator[Value]:
         yield from joined.items[:MOST_JOINED] if isinstance(joined, Seq) else [value]
 
 
-def _fixed_features(node: Node) -> Iterator[Found]:
+def _fixed_features(node: Node) -> Iterator[Part]:
     sizes = node.args[1] if node.op == "reshape" and len(node.args) > 1 else None
     last = sizes.items[-1] if isinstance(sizes, Seq) and sizes.items else None
     if isinstance(last, Const) and type(last.value) is int and last.value > 1:
-        yield Found.at("line", last.span, "fixed_features")
+        yield Part.at("line", last.span, "fixed_features")
 
 
-def _taken(node: Node) -> Iterator[str]:
+def _words_of_step(node: Node) -> Iterator[str]:
     """Say which step an item of x is."""
     index = node.args[1]
     for part in index.items if isinstance(index, Seq) else [index]:

@@ -1,4 +1,4 @@
-"""Gates in what a step computes: sums of products with weights, the activations around them, and whose they are."""
+"""The gates of a step: sums of products with weights, the activations around them, and which gate each is."""
 
 from __future__ import annotations
 
@@ -161,11 +161,11 @@ class Gates:
             return None
         found = [letter for name in names if (letter := letter_of(name))]
         own = {letter for name in node.names if (letter := letter_of(name))}
-        # A gate that two names share is nobody's.
+        # A value that is named after two gates belongs to neither.
         by_names = None if len(own) > 1 else _only(found[:1])
-        return Gate(node, activations, self._whole(inner), self._by_layers(inner), by_names)
+        return Gate(node, activations, self._enclosing_sum(inner), self._by_layers(inner), by_names)
 
-    def _whole(self, node: Node) -> Node:
+    def _enclosing_sum(self, node: Node) -> Node:
         """Return the sum of which a node is a part."""
         while node.op in THROUGH and (inner := next((each for each in node.inputs() if self.is_sum(each)), None)):
             node = inner

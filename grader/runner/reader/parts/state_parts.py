@@ -1,13 +1,13 @@
-"""States: where they start, and what a step leaves to the next."""
+"""States: where they start, and the values that a step leaves to the next."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reader.parts.found import Found, operations
+from reader.parts.part import Part, operations
 from reader.parts.step import C, H, Step, path
-from reader.tracing.traces import Carried, Trace
-from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reached
+from reader.tracing.traces import CarriedValue, Trace
+from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reachable_nodes
 
 RANDOM = frozenset({"normal", "uniform", "rand", "randn", "truncated_normal", "standard_normal"})
 ONES = frozenset({"ones", "ones_like"})
@@ -17,7 +17,7 @@ ZEROS = frozenset({"zeros", "zeros_like"})
 MOST_LAYERS = 8
 
 
-def state_parts(step: Step, trace: Trace) -> Iterator[Found]:
+def state_parts(step: Step, trace: Trace) -> Iterator[Part]:
     roles = {id(carried): role_of(carried.after, step) for carried in step.loop.carried}
     for carried in step.loop.carried:
         if roles[id(carried)] is None and not _is_used(carried, step):
@@ -25,30 +25,32 @@ def state_parts(step: Step, trace: Trace) -> Iterator[Found]:
         yield from _start(carried.before)
         yield from _passed_on(carried, roles[id(carried)], step, trace)
         if isinstance(carried.after, Node) and step.recognised.gate(carried.after) and H.fullmatch(carried.name):
-            yield from (Found.at("passed_on", span, "gate") for held, span in trace.held if held is carried.after)
+            yield from (
+                Part.at("passed_on", span, "gate") for held, span in trace.named_values if held is carried.after
+            )
     for role, node in (("h", step.h), ("c", step.c)):
         if node is not None and role not in roles.values() and step.loop.carried:
-            for held, span in trace.held:
+            for held, span in trace.named_values:
                 if held is node or path(held, node) == []:
-                    yield Found.at("passed_on", span, f"{role}_lost")
+                    yield Part.at("passed_on", span, f"{role}_lost")
     if len({id(gate.node) for gate in step.gates if gate.letter == "I"}) > 1:
         layers = {id(made) for gate in step.gates for made in step.recognised.weights_in(gate.sum)}
         after = [carried.after for carried in step.loop.carried]
         word = "twice" if len(layers) <= MOST_LAYERS else "second_layer"
-        for held, span in trace.held:
+        for held, span in trace.named_values:
             if held in after if word == "twice" else held is step.h:
-                yield Found.at("passed_on", span, word)
+                yield Part.at("passed_on", span, word)
     yield from _reset(step)
 
 
-def _reset(step: Step) -> Iterator[Found]:
+def _reset(step: Step) -> Iterator[Part]:
     """Yield zeros that are made in every step, in place of a state."""
     first, last = step.loop.lines
-    for node in reached([step.c, step.h] if step.c is not None and step.h is not None else []):
+    for node in reachable_nodes([step.c, step.h] if step.c is not None and step.h is not None else []):
         # Zeros like a step of x stand for that step.
         like_x = any(isinstance(each, Node) and each.op == "item" for each in node.args)
         if node.op in ZEROS and first < node.span[0] <= last and not like_x:
-            yield Found.at("passed_on", node.span, "reset")
+            yield Part.at("passed_on", node.span, "reset")
 
 
 def role_of(value: Value, step: Step) -> str | None:
@@ -70,27 +72,27 @@ def use_of(state: Node, step: Step) -> str | None:
     return "h" if in_products and not in_update else "c" if in_update and not in_products else None
 
 
-def _is_used(carried: Carried, step: Step) -> bool:
+def _is_used(carried: CarriedValue, step: Step) -> bool:
     return use_of(carried.state, step) is not None
 
 
-def _start(before: Value) -> Iterator[Found]:
+def _start(before: Value) -> Iterator[Part]:
     if not isinstance(before, Node | Seq):
         return
-    nodes = reached([before])
+    nodes = reachable_nodes([before])
     made = [node for node in nodes if node.op in RANDOM | ONES | FILLED]
     sized = [node for node in nodes if node.op in ZEROS | ONES | FILLED | RANDOM]
     for node in sized:
         for place, size in enumerate(_sizes(node)):
             if isinstance(size, Const) and type(size.value) is int and size.span != (0, 0) and size.value > 1:
-                yield Found.at("line", size.span, "fixed_batch" if place == 0 else "fixed_units")
+                yield Part.at("line", size.span, "fixed_batch" if place == 0 else "fixed_units")
     if isinstance(before, Node) and before.op not in ZEROS and made:
         words = ["random"] if any(node.op in RANDOM for node in made) else ["ones"] if before in made else ["number"]
         if before.op in FILLED:
             words = ["ones", "number"]
         # A state that is tiled or scaled is wrong where its numbers are made.
         where = before if before.op in ("mul", "add", "sub", "div") else made[0]
-        yield Found.at("initial_state", where.span, *words)
+        yield Part.at("initial_state", where.span, *words)
 
 
 def _sizes(node: Node) -> list[Value]:
@@ -98,7 +100,7 @@ def _sizes(node: Node) -> list[Value]:
     return shape.items if isinstance(shape, Seq) and len(shape.items) == 2 else []
 
 
-def _passed_on(carried: Carried, role: str | None, step: Step, trace: Trace) -> Iterator[Found]:
+def _passed_on(carried: CarriedValue, role: str | None, step: Step, trace: Trace) -> Iterator[Part]:
     target = step.h if role == "h" else step.c
     if role is not None and target is not None:
         way = path(carried.after, target) or []
@@ -107,10 +109,10 @@ def _passed_on(carried: Carried, role: str | None, step: Step, trace: Trace) -> 
         names = H if role == "h" else C
         # Where the name says another state, the mistake may be in the function that gives them.
         if used is not None and used != role and names.fullmatch(carried.name):
-            for held, span in trace.held:
+            for held, span in trace.named_values:
                 if held is carried.after:
-                    yield Found.at("passed_on", span, "swapped")
+                    yield Part.at("passed_on", span, "swapped")
     if carried.on_object:
-        for held, span in trace.held:
+        for held, span in trace.named_values:
             if held is carried.after:
-                yield Found.at("passed_on", span, "kept")
+                yield Part.at("passed_on", span, "kept")

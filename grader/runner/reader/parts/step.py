@@ -1,4 +1,4 @@
-"""One step of the loop: the update of c, that of h, their gates, and what was done to a value besides."""
+"""One step of the loop: the updates of c and h, their gates, and anything else that is done to a value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from reader.parts.gates import Gate, Gates, activation
 from reader.tracing.traces import Loop
-from reader.tracing.values import Const, Node, Value, nodes_in, reached
+from reader.tracing.values import Const, Node, Value, nodes_in, reachable_nodes
 
 STATE = r"_?(?:(?:new|next|cur|current|prev|last|old|self)_?)*{}(?:_?(?:t|new|next|state|out|prev|old|cur|0))*_?\d*"
 C = re.compile(STATE.format("(?:c|cell)"), re.IGNORECASE)
@@ -49,7 +49,7 @@ def step_of(loop: Loop) -> Step | None:
     roots = [carried.after for carried in loop.carried] + [each.value for each in loop.collected]
     gates: dict[int, Gate] = {}
     region: dict[int, Node] = {}
-    if len(reached(roots)) > MOST_SEEN:
+    if len(reachable_nodes(roots)) > MOST_SEEN:
         return None
     for root in nodes_in(roots):
         found, inside = _walk(root, recognised)
@@ -98,14 +98,14 @@ def _walk(root: Node, recognised: Gates) -> tuple[list[Gate], list[Node]]:
         gate = recognised.gate(node)
         if gate is not None:
             gates.append(gate)
-            waiting += _hidden(gate, recognised)
+            waiting += _states_below(gate, recognised)
         elif node.op not in ("state", "x", "layer", "weight", "name", "parameter", "index"):
             region[id(node)] = node
             waiting += node.inputs()
     return gates, list(region.values())
 
 
-def _hidden(gate: Gate, recognised: Gates) -> list[Node]:
+def _states_below(gate: Gate, recognised: Gates) -> list[Node]:
     """Return new states that a gate sees: they lie below its products."""
     return [
         each
@@ -176,13 +176,13 @@ def _by_name(step: Step, names: re.Pattern[str]) -> Node | None:
 
 
 def _contains(outer: Node, inner: Node) -> bool:
-    return any(node is inner for node in reached([outer]))
+    return any(node is inner for node in reachable_nodes([outer]))
 
 
 def path(outer: Value, inner: Node, *, through_states: bool = True) -> list[Node] | None:
     """Return the operations on the shortest way from `outer` to `inner`, `outer` first and `inner` left out.
 
-    None where `inner` is not in there.
+    None where `inner` is not part of it.
     """
     parents: dict[int, Node | None] = {}
     waiting: deque[tuple[Node, Node | None]] = deque((node, None) for node in nodes_in([outer]))

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reader.parts.found import Found
 from reader.parts.gates import Gate
+from reader.parts.part import Part
 from reader.parts.step import Step, path
 from reader.tracing.values import Node
 
 
-def update_parts(step: Step) -> Iterator[Found]:
+def update_parts(step: Step) -> Iterator[Part]:
     if step.c is not None and step.gates:
         yield from _lines("update_c", list(_form_of_c(step.c, step)), step.terms_of_c())
     if step.h is not None and step.gates:
         yield from _lines("update_h", list(_form_of_h(step.h, step)), step.terms_of_h())
 
 
-def _lines(part: str, form: list[str], terms: list[Node]) -> Iterator[Found]:
-    """Yield the lines of an update. Gates stand in its products: where they are swapped, it is there."""
+def _lines(part: str, form: list[str], terms: list[Node]) -> Iterator[Part]:
+    """Yield the lines of an update. Gates stand in its products, so swapped gates show there."""
     for span in sorted({node.span for node in terms if node.span != (0, 0)}):
         here = sorted({node.op for node in terms if node.span == span or span[0] <= node.span[0] <= span[1]})
-        yield Found.at(part, span, *(word for word in form if word != "swapped" or "mul" in here), *here)
+        yield Part.at(part, span, *(word for word in form if word != "swapped" or "mul" in here), *here)
 
 
 def _gate(node: object, step: Step) -> Gate | None:

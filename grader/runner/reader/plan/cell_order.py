@@ -1,4 +1,5 @@
-"""Reorders cells that were run in another order than they stand: imports at the bottom, a base class below its use."""
+"""Reorders cells that were run in another order than they are written: imports at the bottom, a base class below its
+use."""
 
 from __future__ import annotations
 

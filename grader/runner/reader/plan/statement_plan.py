@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from scopes import names_bound_by
 
-from reader.plan.imported import Imported, may_bring
+from reader.plan.imports import Imports, may_bring
 from reader.plan.statement_rules import (
     CLASS,
     DEFINITIONS,
@@ -41,7 +41,7 @@ class Plan:
     """
 
     statements: list[Statement]
-    imported: Imported
+    imports: Imports
     reasons: dict[int, str] = field(default_factory=dict)
     core: set[int] = field(default_factory=set)
     hiding: set[int] = field(default_factory=set)
@@ -84,7 +84,7 @@ class _Planner:
     def __init__(self, tree: ast.Module, statements: list[Statement], is_script: bool) -> None:
         all_nodes = list(ast.walk(tree))
         hiding = hiding_imports(statements)
-        self.plan = Plan(statements, Imported(all_nodes), hiding=hiding)
+        self.plan = Plan(statements, Imports(all_nodes), hiding=hiding)
         self._tree_nodes = all_nodes
         self._is_script = is_script
         self._needed: set[str] = set()
@@ -100,7 +100,7 @@ class _Planner:
                 self._binders[CLASS].append(index)
             for name in statement.stores_into | statement.changes:
                 self._changers[name].append(index)
-            for name in statement.called:
+            for name in statement.called_functions:
                 self._callers[name].append(index)
         self._runs_anyway = [index for index in range(len(statements)) if index not in hiding]
         self._defined = {s.node.name for s in statements if isinstance(s.node, DEFINITIONS)}
@@ -108,7 +108,7 @@ class _Planner:
     def choose(self, names: list[str]) -> None:
         plan = self.plan
         plan.class_line = self._class_line()
-        if plan.class_line is None and may_bind_dynamically(self._tree_nodes, {CLASS}, plan.imported):
+        if plan.class_line is None and may_bind_dynamically(self._tree_nodes, {CLASS}, plan.imports):
             for index, statement in enumerate(plan.statements):
                 self._select(index, "cannot_tell", core=isinstance(statement.node, DEFINITIONS))
             return
@@ -140,11 +140,11 @@ class _Planner:
     def _own_reason(self, statement: Statement) -> str | None:
         if statement.is_import():
             return "import"
-        if is_configuration(statement, self.plan.imported):
+        if is_configuration(statement, self.plan.imports):
             return "configuration"
-        if is_patch(statement, self.plan.imported, self._defined):
+        if is_patch(statement, self.plan.imports, self._defined):
             return "patch"
-        return script_effect(statement, self.plan.imported) if self._is_script else None
+        return script_effect(statement, self.plan.imports) if self._is_script else None
 
     def _select(self, index: int, reason: str, *, core: bool = False) -> None:
         self.plan.reasons.setdefault(index, reason)
@@ -184,17 +184,17 @@ class _Planner:
             # Names that only the guard binds come from nowhere else.
             return binds and name not in SUPPLIED and len(self._binders[name]) == 1
         if name in SUPPLIED:
-            # The module has it already: run what is as simple as the course's own line, not a loop that reads batches.
+            # The module has it already: run a line as simple as the course's own, not a loop that reads batches.
             simple = isinstance(statement.node, ast.Assign | ast.AnnAssign)
-            return binds and simple and all(self._is_given(read) for read in statement.uses.reads)
+            return binds and simple and all(self._is_supplied(read) for read in statement.uses.reads)
         if binds or name in statement.stores_into:
             return True
-        if name in self.plan.imported:
+        if name in self.plan.imports:
             return False
         return isinstance(statement.node, (*SIMPLE, ast.For, ast.With, ast.If))
 
-    def _is_given(self, name: str) -> bool:
-        return name in SUPPLIED or name in self.plan.imported or name not in self._binders
+    def _is_supplied(self, name: str) -> bool:
+        return name in SUPPLIED or name in self.plan.imports or name not in self._binders
 
     def _names_in_strings(self, statement: Statement) -> list[str]:
         """List names of the module in the strings of a statement that looks names up while it runs."""
@@ -210,7 +210,7 @@ class _Planner:
             statement = self.plan.statements[index]
             if index in self.plan.reasons or statement.is_main_guard():
                 continue
-            if may_bind_dynamically(statement.uses.nodes, self._needed, self.plan.imported):
+            if may_bind_dynamically(statement.uses.nodes, self._needed, self.plan.imports):
                 self._select(index, "may_bind", core=True)
                 self._follow(statement.uses.all_reads())
                 found = True

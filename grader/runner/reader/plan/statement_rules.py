@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from scopes import NameUses, name_uses, names_bound_by, root_name
 
-from reader.plan.imported import Imported, is_from_keras, may_bring
+from reader.plan.imports import Imports, is_from_keras, may_bring
 
 CLASS = "LSTM"
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -48,7 +48,7 @@ class Statement:
     calls: list[ast.Call] = field(default_factory=list)
     stores_into: set[str] = field(default_factory=set)  # roots of `a.b = ...`, `a[0] = ...`
     changes: set[str] = field(default_factory=set)  # roots of `a.append(...)`, `setattr(a, ...)`, `fill(a)`
-    called: set[str] = field(default_factory=set)  # names of functions that it calls
+    called_functions: set[str] = field(default_factory=set)  # names of functions that it calls
 
     @property
     def first_line(self) -> int:
@@ -114,7 +114,7 @@ def statements_of(tree: ast.Module) -> list[Statement]:
                 statement.calls.append(node)
                 statement.changes |= _changed_by(node, mutators, alone=id(node) in alone)
                 if isinstance(node.func, ast.Name):
-                    statement.called.add(node.func.id)
+                    statement.called_functions.add(node.func.id)
     return found
 
 
@@ -170,18 +170,18 @@ def _changes_a_parameter(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bo
     return False
 
 
-def is_configuration(statement: Statement, imported: Imported) -> bool:
+def is_configuration(statement: Statement, imports: Imports) -> bool:
     """Return whether it is a lone call that sets something up, and no more."""
     call = getattr(statement.node, "value", None)
     if not isinstance(statement.node, ast.Expr) or not isinstance(call, ast.Call):
         return False
-    dotted, root = imported.dotted(call.func), root_name(call.func)
+    dotted, root = imports.dotted(call.func), root_name(call.func)
     return (
-        dotted is not None and root is not None and imported.is_core(root) and CONFIGURES.fullmatch(dotted) is not None
+        dotted is not None and root is not None and imports.is_core(root) and CONFIGURES.fullmatch(dotted) is not None
     )
 
 
-def is_patch(statement: Statement, imported: Imported, defined: set[str]) -> bool:
+def is_patch(statement: Statement, imports: Imports, defined: set[str]) -> bool:
     """Return whether it stores into a class, a function or a module: ``LSTM.call = f``, ``np.abs = g``."""
     if statement.is_main_guard():
         return False
@@ -192,10 +192,10 @@ def is_patch(statement: Statement, imported: Imported, defined: set[str]) -> boo
         for root in [root_name(call.args[0])]
         if root is not None
     }
-    return any(root in defined or (root in imported and imported.is_core(root)) for root in roots)
+    return any(root in defined or (root in imports and imports.is_core(root)) for root in roots)
 
 
-def may_bind_dynamically(nodes: Iterable[ast.AST], names: set[str], imported: Imported) -> bool:
+def may_bind_dynamically(nodes: Iterable[ast.AST], names: set[str], imports: Imports) -> bool:
     """Return whether ``exec``, ``globals()`` and the like could bind one of `names` in the module."""
     for node in nodes:
         match node:
@@ -211,10 +211,10 @@ def may_bind_dynamically(nodes: Iterable[ast.AST], names: set[str], imported: Im
                 if name in NAMESPACES:
                     return True
             case ast.Call(func=ast.Name(id="setattr"), args=[target, key, *_]):
-                if _is_module_itself(target, imported) and (not isinstance(key, ast.Constant) or key.value in names):
+                if _is_module_itself(target, imports) and (not isinstance(key, ast.Constant) or key.value in names):
                     return True
             case ast.Attribute(value=target, attr=name, ctx=ast.Store()):
-                if name in names and _is_module_itself(target, imported):
+                if name in names and _is_module_itself(target, imports):
                     return True
     return False
 
@@ -224,20 +224,20 @@ def _mentions(node: ast.Constant, names: set[str]) -> bool:
     return isinstance(text, str) and not names.isdisjoint(re.findall(r"\w+", text))
 
 
-def _is_module_itself(node: ast.AST, imported: Imported) -> bool:
+def _is_module_itself(node: ast.AST, imports: Imports) -> bool:
     """Return whether a node gives the running module: ``sys.modules[...]``, ``import_module(...)`` and others."""
     if isinstance(node, ast.Subscript):
-        return imported.dotted(node.value) == "sys.modules" or isinstance(node.value, ast.Name)
-    return isinstance(node, ast.Call) or imported.dotted(node) == "__main__"
+        return imports.dotted(node.value) == "sys.modules" or isinstance(node.value, ast.Name)
+    return isinstance(node, ast.Call) or imports.dotted(node) == "__main__"
 
 
-def script_effect(statement: Statement, imported: Imported) -> str | None:
+def script_effect(statement: Statement, imports: Imports) -> str | None:
     """Return why a script's statement is run though the class does not need it: its effect was handed in too.
 
     In a notebook every cell stands alone, and ``exit()`` or ``os.kill`` is a way to restart Colab.
     """
     node = statement.node
-    dotted = {imported.dotted(n) or "" for n in statement.uses.nodes if isinstance(n, ast.Attribute | ast.Name)}
+    dotted = {imports.dotted(n) or "" for n in statement.uses.nodes if isinstance(n, ast.Attribute | ast.Name)}
     if any(TF1_ONLY.fullmatch(name) for name in dotted):
         return "tf1_api"
     if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call | ast.Name):
@@ -245,8 +245,8 @@ def script_effect(statement: Statement, imported: Imported) -> str | None:
         return "exits" if isinstance(raised, ast.Name) and raised.id == "SystemExit" else None
     if not isinstance(node, ast.Expr | ast.Assign):
         return None
-    called = {imported.dotted(call.func) or "" for call in statement.calls}
-    if any(EXITS.fullmatch(name) for name in called) or not {"exit", "quit"}.isdisjoint(statement.called):
+    called = {imports.dotted(call.func) or "" for call in statement.calls}
+    if any(EXITS.fullmatch(name) for name in called) or not {"exit", "quit"}.isdisjoint(statement.called_functions):
         return "exits"
     if any(ACTS_ON_SYSTEM.fullmatch(name) for name in called) or any(map(_writes_elsewhere, statement.calls)):
         return "acts_on_system"

@@ -20,16 +20,16 @@ def effective_statements(plan: Plan) -> list[Statement]:
     helpers: dict[str, list[int]] = defaultdict(list)
     for index in plan.reasons.keys() - left_out:
         statement = plan.statements[index]
-        readers.update(_read_of_others(statement))
+        readers.update(_names_read_outside(statement))
         if index in plan.core and isinstance(statement.node, DEFINITIONS):
             helpers[statement.node.name].append(index)
-    waiting = [name for index in left_out for name in _read_of_others(plan.statements[index])]
+    waiting = [name for index in left_out for name in _names_read_outside(plan.statements[index])]
     while waiting:
         name = waiting.pop()
         if readers[name] == 0:
             for index in helpers.pop(name, ()):
                 left_out.add(index)
-                gone = _read_of_others(plan.statements[index])
+                gone = _names_read_outside(plan.statements[index])
                 readers.subtract(gone)
                 waiting += gone
     return [plan.statements[index] for index in sorted(plan.core - left_out)]
@@ -73,5 +73,5 @@ def _may_be_used_by(statement: Statement, defined: Mapping[str, set[str]]) -> se
     return found
 
 
-def _read_of_others(statement: Statement) -> set[str]:
+def _names_read_outside(statement: Statement) -> set[str]:
     return statement.uses.all_reads() - {getattr(statement.node, "name", None)}

@@ -1,4 +1,4 @@
-"""Turns the bytes of an upload into text with ``\\n`` line ends, and tells what kind of file it is."""
+"""Turns the bytes of an upload into text with ``\\n`` line ends, and recognises the kind of file."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ INVISIBLE_SPACE = " \t\n\r\f\v\u00a0\u200b\u2060\ufeff\x1a"
 
 
 def binary_kind(content: bytes) -> str | None:
-    """Return the name of a format that is not text, told by its first bytes."""
+    """Return the name of a format that is not text, recognised by its first bytes."""
     kind = next((kind for start, kind in BINARY_KINDS if content.startswith(start)), None)
     return "docx" if kind == "zip" and b"word/" in content[:65536] else kind
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from reader.tracing import iteration
-from reader.tracing.traces import Collected, Loop, Trace
+from reader.tracing.traces import CollectedOutput, Loop, Trace
 from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scope, Seq, Span, Super, Value
 
 Held = TypeVar("Held", Seq, Map, Obj)
@@ -39,7 +39,7 @@ class TooMuchError(Exception):
 
 
 class Calls(ABC):
-    """Calls functions, classes and objects of the file, and says what calls of others are made of."""
+    """Follows calls of the file's functions, classes and objects; other calls become nodes with their arguments."""
 
     trace: Trace
 
@@ -60,7 +60,7 @@ class Calls(ABC):
         if self._steps > MOST_STEPS or (not self._steps % 64 and time.process_time() > self._deadline):
             raise TooMuchError
 
-    def kept(self, value: Held) -> Held:
+    def on_heap(self, value: Held) -> Held:
         if len(self.heap) > MOST_KEPT or (isinstance(value, Seq) and len(value.items) > MOST_ITEMS):
             raise TooMuchError
         self.heap.append(value)
@@ -105,7 +105,7 @@ class Calls(ABC):
         return self.attribute(owner, name, owner.span) if owner.kind.find(name) else None
 
     def make(self, kind: Class, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Obj:
-        made = self.kept(Obj(kind, {}, span))
+        made = self.on_heap(Obj(kind, {}, span))
         self._note(made)
         self._making += 1
         if isinstance(init := self._method(made, "__init__"), Func):
@@ -114,13 +114,13 @@ class Calls(ABC):
         return made
 
     def _note(self, made: Node | Obj) -> None:
-        """Note what is made while the class answers, or made again and again; parts of it are not noted."""
+        """Note a layer or object that is made while the class answers, or repeatedly; its parts are not noted."""
         if self._making > 1 or (self._making and self.is_answering) or self.is_trial:
             return
         if self.is_answering:
-            self.trace.made_in_call.append(made)
+            self.trace.created_in_call.append(made)
         elif self.is_repeated and isinstance(made, Obj):
-            self.trace.made_often.append(made)
+            self.trace.created_repeatedly.append(made)
 
     def _enter(self, function: Func, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
         if len(self._stack) >= MOST_DEPTH or self._stack.count(function.node) > 1:
@@ -146,10 +146,10 @@ class Calls(ABC):
         names = {part.arg for part in (*plain, *given.kwonlyargs)}
         found |= {name: value for name, value in keywords.items() if name in names}
         if given.vararg:
-            found[given.vararg.arg] = self.kept(Seq(arguments[len(plain) :]))
+            found[given.vararg.arg] = self.on_heap(Seq(arguments[len(plain) :]))
         if given.kwarg:
             rest: dict[Any, Value] = {name: value for name, value in keywords.items() if name not in names}
-            found[given.kwarg.arg] = self.kept(Map(rest))
+            found[given.kwarg.arg] = self.on_heap(Map(rest))
         defaults = zip(reversed(plain), reversed(given.defaults), strict=False)
         by_name = zip(given.kwonlyargs, given.kw_defaults, strict=True)
         for part, default in (*defaults, *by_name):
@@ -177,20 +177,20 @@ class Calls(ABC):
         if name in TRANSPARENT and arguments and isinstance(arguments[0], Node | Seq):
             return arguments[0]
         if name in WEIGHTS:
-            return self._made(Node("weight", tuple(arguments), span, name, keywords))
+            return self._note_node(Node("weight", tuple(arguments), span, name, keywords))
         if name in ("scan", "while_loop", "map_fn") and arguments:
             return self.over_time(name, arguments, keywords, span)
         if name == "get" and arguments and isinstance(arguments[0], Const) and isinstance(arguments[0].value, str):
             return Node("name", (), span, arguments[0].value[:60])
         if name[:1].isupper() and name not in SAME and name != "TensorArray":
-            return self._made(Node("layer", tuple(arguments), span, name, keywords))
+            return self._note_node(Node("layer", tuple(arguments), span, name, keywords))
         if name in JOINS:
             return Node("layer", tuple(arguments), span, name, keywords)
         if name == "add_n" and arguments and isinstance(arguments[0], Seq):
             arguments = list(arguments[0].items)
         return _operation(name, arguments, keywords, span)
 
-    def _made(self, node: Node) -> Node:
+    def _note_node(self, node: Node) -> Node:
         self._note(node)
         return node
 
@@ -198,7 +198,7 @@ class Calls(ABC):
     def over_time(self, name: str, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value: ...
 
     def apply(self, layer: Node, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
-        """Return what a layer of Keras gives: its own activation lies around it, on the line that makes it."""
+        """Return the answer of a Keras layer: its own activation lies around it, on the line that makes the layer."""
         kind = str(layer.label)
         inputs = tuple(arguments) or tuple(keywords.values())[:1]
         if kind == "Sequential" and layer.args and isinstance(layer.args[0], Seq) and inputs:
@@ -236,11 +236,11 @@ class Calls(ABC):
                 first.attributes[key[:60]] = iteration.labelled(arguments[2], key)
                 return NONE
             case "list" | "tuple" if isinstance(first, Seq):
-                return self.kept(Seq(list(first.items), span))
+                return self.on_heap(Seq(list(first.items), span))
             case "list" | "tuple" if not arguments:
-                return self.kept(Seq([], span))
+                return self.on_heap(Seq([], span))
             case "dict":
-                return self.kept(Map({**(first.items if isinstance(first, Map) else {}), **keywords}))
+                return self.on_heap(Map({**(first.items if isinstance(first, Map) else {}), **keywords}))
             case "isinstance":
                 return Node("isinstance", tuple(arguments), span)
             case "float" | "int" if isinstance(first, Node):
@@ -255,7 +255,7 @@ class Calls(ABC):
     def _of_value(
         self, owner: Value, name: str, arguments: list[Value], keywords: dict[str, Value], span: Span
     ) -> Value:
-        """Call a method of something that is no object of the file: a list, a dictionary, a tensor."""
+        """Call a method of something that is not an object of the file: a list, a dictionary, a tensor."""
         if isinstance(owner, Seq) and name in ("append", "extend") and arguments:
             added = arguments[0].items if name == "extend" and isinstance(arguments[0], Seq) else arguments[:1]
             owner.items += added[:MOST_ITEMS]
@@ -287,7 +287,7 @@ class Calls(ABC):
 
     def collect(self, value: Value, span: Span, into: Value) -> None:
         if self.loops and not self.is_trial:
-            self.loops[-1].collected.append(Collected(value, span, into))
+            self.loops[-1].collected.append(CollectedOutput(value, span, into))
 
 
 def _operation(name: str, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Node:

@@ -36,7 +36,7 @@ def span_of(node: ast.AST) -> Span:
 
 
 class Expressions(Calls):
-    """Follows expressions; what is not understood becomes a node with the values it is made of."""
+    """Follows expressions; one that is not understood becomes a node with the values it is made of."""
 
     def value(self, node: ast.expr | None, scope: Scope) -> Value:
         self.spend()
@@ -102,7 +102,7 @@ class Expressions(Calls):
         for element in node.elts:
             value = self.value(element.value if isinstance(element, ast.Starred) else element, scope)
             items += value.items if isinstance(element, ast.Starred) and isinstance(value, Seq) else [value]
-        return self.kept(Seq(items, span_of(node)))
+        return self.on_heap(Seq(items, span_of(node)))
 
     _list = _tuple
     _set = _tuple
@@ -113,7 +113,7 @@ class Expressions(Calls):
             name, held = self.value(key, scope), self.value(value, scope)
             if isinstance(name, Const):
                 found[name.value] = iteration.labelled(held, str(name.value))
-        return self.kept(Map(found))
+        return self.on_heap(Map(found))
 
     def _binop(self, node: ast.BinOp, scope: Scope) -> Value:
         return self.operation(node.op, self.value(node.left, scope), self.value(node.right, scope), span_of(node))
@@ -122,10 +122,10 @@ class Expressions(Calls):
         if isinstance(left, Const) and isinstance(right, Const) and type(kind) in COMPUTED:
             return self._computed(COMPUTED[type(kind)], left.value, right.value, span)
         if isinstance(left, Seq) and isinstance(right, Seq) and isinstance(kind, ast.Add):
-            return self.kept(Seq([*left.items, *right.items], span))
+            return self.on_heap(Seq([*left.items, *right.items], span))
         if isinstance(left, Seq) and isinstance(kind, ast.Mult):
             count = right.value if isinstance(right, Const) and isinstance(right.value, int) else 1
-            return self.kept(Seq(left.items * (count if 0 <= count <= 16 else 1), span))
+            return self.on_heap(Seq(left.items * (count if 0 <= count <= 16 else 1), span))
         return Node(OPERATORS.get(type(kind), type(kind).__name__.lower()), (left, right), span)
 
     def _computed(self, compute: Callable[[Any, Any], Any], left: Any, right: Any, span: Span) -> Value:
@@ -151,7 +151,7 @@ class Expressions(Calls):
     def _compare(self, node: ast.Compare, scope: Scope) -> Value:
         left = self.value(node.left, scope)
         rights = [self.value(each, scope) for each in node.comparators]
-        known = iteration.compared(left, node.ops[0], rights[0]) if len(rights) == 1 else None
+        known = iteration.compare(left, node.ops[0], rights[0]) if len(rights) == 1 else None
         return Const(known) if known is not None else Node("compare", (left, *rights), span_of(node))
 
     def _boolop(self, node: ast.BoolOp, scope: Scope) -> Value:
@@ -206,7 +206,7 @@ class Expressions(Calls):
             found.append(value)
 
         self.generate(node.generators, Scope({}, scope), add)
-        return self.kept(Seq(found, span_of(node)))
+        return self.on_heap(Seq(found, span_of(node)))
 
     _generatorexp = _listcomp
     _setcomp = _listcomp
@@ -220,7 +220,7 @@ class Expressions(Calls):
                 found[key.value] = iteration.labelled(value, str(key.value))
 
         self.generate(node.generators, Scope({}, scope), add)
-        return self.kept(Map(found))
+        return self.on_heap(Map(found))
 
     def _call(self, node: ast.Call, scope: Scope) -> Value:
         function = self.value(node.func, scope)

@@ -1,18 +1,18 @@
-"""Elements of what a loop runs over, items, names and truth of values."""
+"""The elements that a loop runs over; items, names and truth of values."""
 
 from __future__ import annotations
 
 import ast
 from typing import Any
 
-from reader.tracing.values import Class, Const, Func, Map, Node, Obj, Seq, Span, Value, named
+from reader.tracing.values import Class, Const, Func, Map, Node, Obj, Seq, Span, Value, add_name
 
 MOST_UNROLLED, MOST_NESTED = 16, 3
 UNKNOWN = frozenset({"name", "either", "state", "parameter", "attribute", "item"})
 
 
 def labelled(value: Value, name: str) -> Value:
-    named(value, name[:60])
+    add_name(value, name[:60])
     return value
 
 
@@ -95,8 +95,8 @@ def truth(value: Value) -> bool | None:
     return None
 
 
-def compared(left: Value, operator: ast.cmpop, right: Value) -> bool | None:
-    """Return what a comparison gives, as far as that is known."""
+def compare(left: Value, operator: ast.cmpop, right: Value) -> bool | None:
+    """Return the result of a comparison; None where it is not known."""
     is_none = isinstance(right, Const) and right.value is None
     if isinstance(operator, ast.Is | ast.IsNot | ast.Eq | ast.NotEq) and is_none:
         if isinstance(left, Const):

@@ -1,4 +1,4 @@
-"""Loops: what a step is given and what it leaves to the next."""
+"""Loops: the values that a step gets and those that it leaves to the next."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from reader.tracing import iteration
 from reader.tracing.expressions import Expressions, span_of
-from reader.tracing.traces import Carried, Collected, Loop
+from reader.tracing.traces import CarriedValue, CollectedOutput, Loop
 from reader.tracing.values import NONE, Const, Func, Map, Node, Obj, Scope, Seq, Span, Value
 
 MOST_NESTED = 3
@@ -72,7 +72,7 @@ class Loops(Expressions):
         # The result of a scan has a row for each step.
         rows = [Node("rows", (part,), span) for part in parts]
         for part, row in zip(parts, rows, strict=True):
-            loop.collected += [] if self.is_trial else [Collected(part, span, row)]
+            loop.collected += [] if self.is_trial else [CollectedOutput(part, span, row)]
         return Seq(list(rows), span) if isinstance(after, Seq) else rows[0]
 
     def snapshot(self, scope: Scope) -> Snapshot:
@@ -116,13 +116,15 @@ class Loops(Expressions):
         names = list(value.names) if isinstance(value, Node) else []
         return Node("state", (value,), value.span if isinstance(value, Node) else (0, 0), name, names=[*names, name])
 
-    def _carried(self, name: str, symbol: Value, before: Value, after: Value, on_object: bool = False) -> list[Carried]:
+    def _carried(
+        self, name: str, symbol: Value, before: Value, after: Value, on_object: bool = False
+    ) -> list[CarriedValue]:
         self.spend()
         if isinstance(symbol, Seq) and isinstance(before, Seq):
             values = iteration.unpacked(after, len(symbol.items), (0, 0))
             triples = zip(symbol.items, before.items, values, strict=False)
             return [each for inner, old, new in triples for each in self._carried(name, inner, old, new, on_object)]
-        return [Carried(name, symbol, before, after, on_object)] if isinstance(symbol, Node) else []
+        return [CarriedValue(name, symbol, before, after, on_object)] if isinstance(symbol, Node) else []
 
 
 def _content(value: Seq | Map | Obj) -> Any:

@@ -11,7 +11,7 @@ from reader.plan.statement_rules import CLASS
 from reader.tracing import iteration
 from reader.tracing.expressions import span_of
 from reader.tracing.loops import Loops, Snapshot
-from reader.tracing.traces import Returned, Trace
+from reader.tracing.traces import ReturnedValue, Trace
 from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scope, Seq, Span, Value
 
 
@@ -106,13 +106,15 @@ class Tracer(Loops):
             case ast.Return():
                 value = self.value(node.value, scope)
                 if not self.is_trial and len(self._stack) <= 1:
-                    self.trace.answers.append(Returned(value, span_of(node), bool(self.loops)))
+                    self.trace.answers.append(ReturnedValue(value, span_of(node), bool(self.loops)))
                 return value
             case ast.Expr(value=ast.Yield() | ast.YieldFrom() as given):
                 value = self.value(given.value, scope)
                 self.collect(value, span_of(node), NONE)
                 if not self.is_trial:
-                    self.trace.answers.append(Returned(Node("yield", (value,), span_of(node)), span_of(node), True))
+                    self.trace.answers.append(
+                        ReturnedValue(Node("yield", (value,), span_of(node)), span_of(node), True)
+                    )
             case ast.Expr():
                 self.value(node.value, scope)
             case ast.If():
@@ -138,7 +140,7 @@ class Tracer(Loops):
         inner = value.items if isinstance(value, Seq) else [value]
         names = [each.id for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name)]
         values = [*inner, *(scope.find(name) for name in names)]
-        self.trace.held += [(each, span_of(node)) for each in values if isinstance(each, Node)]
+        self.trace.named_values += [(each, span_of(node)) for each in values if isinstance(each, Node)]
 
     def _class(self, node: ast.ClassDef, scope: Scope) -> None:
         inner = Scope({}, scope)
@@ -200,7 +202,7 @@ class Tracer(Loops):
         return Node("either", tuple(found), self._last_span(found)) if len(found) > 1 else found[0] if found else None
 
     def _merge(self, before: Snapshot, changed: Snapshot, span: Span) -> None:
-        """Let what one branch changed be either that or what the other one left."""
+        """Merge two branches: a value that one changed is either that, or as the other one left it."""
         for (holder, _), (_, after) in zip(before, changed, strict=False):
             now = holder if isinstance(holder, dict) else None
             if now is None:

@@ -8,7 +8,7 @@ from reader.tracing.values import Node, Obj, Span, Value
 
 
 @dataclass(eq=False)
-class Carried:
+class CarriedValue:
     """A value that a step leaves to the next one: `state` stands for it in the step, `after` is what it leaves.
 
     `on_object`: it is an attribute, which outlives the call.
@@ -22,7 +22,7 @@ class Carried:
 
 
 @dataclass(eq=False)
-class Collected:
+class CollectedOutput:
     value: Value
     span: Span
     into: Value
@@ -34,13 +34,13 @@ class Loop:
 
     span: Span
     over: Value
-    carried: list[Carried] = field(default_factory=list)
-    collected: list[Collected] = field(default_factory=list)
+    carried: list[CarriedValue] = field(default_factory=list)
+    collected: list[CollectedOutput] = field(default_factory=list)
     lines: Span = (0, 0)
 
 
 @dataclass(eq=False)
-class Returned:
+class ReturnedValue:
     value: Value
     span: Span
     in_loop: bool
@@ -51,14 +51,14 @@ class Trace:
     """Everything that parts are found from.
 
     Attributes:
-        made_in_call: layers and objects made while the class answers.
-        made_often: objects that the constructor makes for each of many.
-        held: values, and the statements in loops of the class itself that gave them a name.
+        created_in_call: layers and objects made while the class answers.
+        created_repeatedly: objects that the constructor makes for each of many.
+        named_values: values, and the statements in loops of the class itself that gave them a name.
     """
 
     x: Node
     loops: list[Loop] = field(default_factory=list)
-    answers: list[Returned] = field(default_factory=list)
-    made_in_call: list[Node | Obj] = field(default_factory=list)
-    made_often: list[Obj] = field(default_factory=list)
-    held: list[tuple[Node, Span]] = field(default_factory=list)
+    answers: list[ReturnedValue] = field(default_factory=list)
+    created_in_call: list[Node | Obj] = field(default_factory=list)
+    created_repeatedly: list[Obj] = field(default_factory=list)
+    named_values: list[tuple[Node, Span]] = field(default_factory=list)

@@ -25,7 +25,7 @@ class Node:
     Attributes:
         op: ``add``, ``mul``, the name of a called function, ``apply`` (a layer), ``item``, ``weight``, ``state`` (a
             value that one step of a loop leaves to the next), ``name`` (of something outside the file), ...
-        label: of an item its index, of a layer its kind, of a name the dotted name.
+        label: an item's index, a layer's kind, or the dotted name of a name.
         names: variables and attributes that held it.
     """
 
@@ -133,7 +133,7 @@ def nodes_in(values: Iterable[Value]) -> Iterator[Node]:
             waiting += value.items.values()
 
 
-def reached(roots: Iterable[Value]) -> list[Node]:
+def reachable_nodes(roots: Iterable[Value]) -> list[Node]:
     """Return the nodes that values are made of, themselves included, each once."""
     found: dict[int, Node] = {}
     waiting = list(nodes_in(roots))
@@ -145,7 +145,7 @@ def reached(roots: Iterable[Value]) -> list[Node]:
     return list(found.values())
 
 
-def named(value: Value, name: str) -> None:
+def add_name(value: Value, name: str) -> None:
     """Remember that a variable or an attribute held a value."""
     if isinstance(value, Node) and len(value.names) < 8 and name not in value.names:
         value.names.append(name)

@@ -103,6 +103,7 @@ def _activations() -> Iterator[Slip]:
     for gate in "ifgo":
         function = "{tanh}" if gate == "g" else "{sigmoid}"
         yield Slip("double_activation", _gate(gate, f"{function}({_sum(gate)})"))
+        yield Slip("activation_before_sum", {f"gate_{gate}": f"{gate} = {function}({{x{gate}}}) + {{h{gate}}}"})
         yield Slip(
             "activation_before_sum", {f"gate_{gate}": f"{gate} = {function}({{x{gate}}}) + {function}({{h{gate}}})"}
         )
@@ -275,6 +276,10 @@ def _states() -> Iterator[Slip]:
         yield Slip("low_precision", {"after_step": f"{state} = tf.cast(tf.cast({state}, tf.float16), tf.float32)"})
 
 
+ZEROS_FIRST = "tf.stack([tf.zeros_like(h), *outputs], axis=1)"
+ZEROS_LAST = "tf.stack([*outputs, tf.zeros_like(h)], axis=1)"
+
+
 def _steps() -> Iterator[Slip]:
     steps = {
         "off_by_one": ("t - 1", "min(t + 1, x.shape[1] - 1)", "(t + 1) % x.shape[1]", "max(t - 1, 0)"),
@@ -305,6 +310,16 @@ def _steps() -> Iterator[Slip]:
         ("time_reversed", {"loop": "for t in range(x.shape[1] - 1, -1, -1):", "collect": "outputs.insert(0, h)"}),
         ("off_by_one", {"step": "outputs.append(h)\n            h, c = self.cell(x[:, t, :], h, c)", "collect": ""}),
         ("missing_step", {"answer": "y = tf.stack(outputs[1:], axis=1)"}),
+        ("missing_step", {"loop": "for t in range(1, x.shape[1]):", "answer": f"y = {ZEROS_FIRST}"}),
+        ("missing_step", {"loop": "for t in range(x.shape[1] - 1):", "answer": f"y = {ZEROS_LAST}"}),
+        (
+            "step_two",
+            {
+                "loop": "for t in range(0, x.shape[1], 2):",
+                "collect": "outputs += [h, tf.zeros_like(h)]",
+                "answer": "y = tf.stack(outputs[: x.shape[1]], axis=1)",
+            },
+        ),
         ("cell_called_twice", {"after_step": "h, c = self.cell(x[:, t, :], h, c)"}),
         (
             "cell_called_twice",

@@ -9,7 +9,7 @@ import pytest
 
 from app.storage.models import DEFAULT_COURSE, Role
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
-from tests.unit.app.conftest import Service
+from tests.unit.app.conftest import Service, form_secret
 
 pytestmark = pytest.mark.anyio
 
@@ -106,3 +106,20 @@ async def test_slow_roster_needs_the_right_at_its_end(
             answer = await teacher.post(f"{COURSE}/roster", content=slowly(), headers={"Content-Type": "text/csv"})
         members = (await admin.get(MEMBERS)).json()["items"]
     assert (answer.status_code, len(members)) == (status, 1)
+
+
+async def test_slow_archive_needs_the_right_at_its_end(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.http.watching.SLOW_SECONDS", 0)
+    page, field = f"/courses/{DEFAULT_COURSE}/batch", "--x\r\nContent-Disposition: form-data; name="
+    async with service.client() as admin:
+        id, token = await add(admin, "teacher")
+        async with service.browser(token) as teacher:
+            secret = form_secret((await teacher.get(page)).text)
+
+            async def slowly() -> AsyncIterator[bytes]:
+                yield f'{field}"form_secret"\r\n\r\n{secret}\r\n'.encode()
+                assert (await admin.patch(f"{MEMBERS}/{id}", json={"role": "assistant"})).is_success
+                yield f'{field}"file"; filename="course.zip"\r\n\r\nPK\r\n--x--\r\n'.encode()
+
+            form = {"Content-Type": "multipart/form-data; boundary=x"}
+            assert (await teacher.post(page, content=slowly(), headers=form)).status_code == 403

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from fastapi.routing import iter_route_contexts
 
+from app.http.fields import new_key
+from app.http.masking import mask
 from app.lti import platforms
 from app.lti.platforms import Registration
 from app.main import create_app
@@ -92,7 +94,8 @@ async def test_nothing_of_another_course_is_there_below_the_own_one(two: Service
             nothing = values | dict.fromkeys(names, new_id())
             answers = []
             for ids in (values, nothing):
-                data = {"form_secret": secret, **FIELDS.get(path, {})} if method == "POST" else None
+                sent = {"form_secret": secret, "form_key": mask(new_key()), **FIELDS.get(path, {})}
+                data = sent if method == "POST" else None
                 answers.append(await browser.request(method, filled(path, ids), data=data))
             # Deleting is for admins; the answer is the same for everything.
             expected = 403 if path.endswith("/delete") and "comments" not in path else 404

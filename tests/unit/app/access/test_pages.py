@@ -16,8 +16,8 @@ from app.http.fields import new_key
 from app.http.masking import mask
 from app.http.staff import Shown
 from app.storage.models import DEFAULT_COURSE, Comment, MemberRole, Role, Submission, utc_now
+from app.web import course as course_pages
 from app.web import manage
-from app.web.course import routes as course_pages
 from app.web.operation import batch, grade_book, regrades
 from tests.unit.app.access.test_access import filled, of_somebody_else, without_ids
 from tests.unit.app.access.test_courses import submit, two
@@ -37,6 +37,7 @@ FORMS = {
     f"{WORK}/adjustment": {"way": "delta", "points": "5", "adjustment_reason": "a plot", "replaces": ""},
     f"{WORK}/extension": {"more_attempts": "1", "extension_reason": "ill"},
     f"{WORK}/extension/remove": {},
+    "/courses/{course_id}/extensions/{member_id}/{assignment_id}/remove": {},
     f"{WORK}/comments": {"comment": "Look again."},
     f"{WORK}/comments/{{comment_id}}/delete": {},
     "/courses/{course_id}/submissions/{submission_id}/decision": {"decision": "accepted", "decision_reason": "fine"},
@@ -285,5 +286,5 @@ async def test_token_of_a_teacher_gives_no_right_of_staff(service: Service) -> N
         assert key
         data = {"form_secret": form_secret(page), "form_key": key[1], "name": "x", "role": "teacher"}
         refused = await browser.post(tokens, data=data)
-        assert refused.status_code == 422
+        assert refused.status_code == 403
         assert Right.MAKE_TOKENS_OF_STAFF not in refused.text

@@ -8,8 +8,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from app.storage.models import DEFAULT_COURSE, Role, new_id
-from app.web import numbers
-from app.web.student import assignment, attempts, conversation, home, submission
+from app.web.student import assignment, conversation, home, submission
 from tests.unit.app.access.test_access import filled, without_ids
 from tests.unit.app.access.test_courses import OTHER, submit, two
 from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
@@ -24,7 +23,7 @@ FILES = ("{name}.svg", "{case_id}.csv")
 
 
 def routes(method: str) -> Iterator[str]:
-    for module in (assignment, attempts, conversation, home, submission, numbers):
+    for module in (assignment, conversation, home, submission):
         for context in iter_route_contexts(list(module.router.routes)):
             if method in (context.methods or ()):
                 yield context.path

@@ -14,10 +14,10 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.types import Message
 
 from app.access.tokens import find_token, hash_secret
-from app.actions.answers import ANSWERS
+from app.answers import ANSWERS
+from app.http import bodies
 from app.http.problems import TYPE_PREFIX
 from app.settings import Settings
-from app.submissions import uploads
 from grader.formats import FORMATS
 from grader.report.schema import report_schema
 from tests.unit.app.calls import CODE, SUBMISSIONS, assert_problem, students, upload
@@ -375,7 +375,7 @@ async def test_upload_that_does_not_end_is_not_waited_for(service: Service, monk
             await asyncio.sleep(0.05)  # Sleeps: a client that sends slowly is given up here.
             yield b"i"
 
-    monkeypatch.setattr(uploads, "UPLOAD_SECONDS", 0.3)
+    monkeypatch.setattr(bodies, "UPLOAD_SECONDS", 0.3)
     async with service.client() as client:
         response = await client.post(
             SUBMISSIONS, content=endless(), headers={"Content-Type": "multipart/form-data; boundary=b"}

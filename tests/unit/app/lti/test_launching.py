@@ -35,7 +35,7 @@ from tests.platforms import (
     login_parameters,
     signed,
 )
-from tests.unit.app.conftest import Service
+from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.lti.conftest import (
     LAUNCH,
     LOGIN,
@@ -96,6 +96,21 @@ async def test_teacher_comes_first_and_students_hand_in(service: Service, fake: 
     (link,) = await everything(service, LtiLink)
     assert link.lineitem_url == f"{ISSUER}/items/4?type=7"
     assert await everything(service, LtiLogin) == []
+
+
+async def test_forms_of_a_tab_work_after_another_launch_of_the_same_person_alone(
+    service: Service, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, browser(service) as student:
+        await launch(teacher, fake, **TEACHER)
+        page = (await launch(student, fake)).headers["location"]
+        old = {"form_secret": form_secret((await student.get(page)).text)}
+        file = {"file": ("LSTM.py", b"class LSTM: ...")}
+        await launch(student, fake)
+        assert (await student.post(page, data=old, files=file)).status_code == 303
+        # On a shared computer somebody else has come by now.
+        await launch(student, fake, sub="student-2")
+        assert (await student.post(page, data=old, files=file)).status_code == 403
 
 
 async def test_student_may_come_first_by_a_link_to_an_assignment_that_the_course_uses(

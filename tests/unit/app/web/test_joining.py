@@ -18,7 +18,7 @@ from app.access.tokens import Principal, hash_secret
 from app.courses import members
 from app.http.auth.sessions import SESSION_COOKIE
 from app.storage.models import DEFAULT_COURSE, Course, JoinLink, Membership, Person, Role, new_id, utc_now
-from app.web.getting_in.joining import KEY_COOKIE
+from app.web.joining import KEY_COOKIE
 from tests.unit.app.calls import PAGE, SUBMISSIONS
 from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
 from tests.unit.app.web.conftest import Browser
@@ -217,9 +217,9 @@ async def test_form_of_another_site_or_browser_adds_nobody(service: Service, vis
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"name": "x" * 201}, "This cannot be a student"),
-        ({"email": "nobody"}, "This is no e-mail address"),
-        ({"claimed_id": "a\x00b"}, "This cannot be a student"),
+        ({"name": "x" * 201}, 'id="name-error">Expected: one line'),
+        ({"email": "nobody"}, 'id="email-error">This is no e-mail address'),
+        ({"claimed_id": "a\x00b"}, 'id="claimed_id-error">Expected: one line'),
     ],
 )
 async def test_wrong_field_is_told_on_the_form_that_keeps_the_others(

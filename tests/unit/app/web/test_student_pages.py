@@ -71,6 +71,14 @@ async def test_staff_who_name_no_student_hand_in_a_trial(service: Service) -> No
     assert grades == []
 
 
+async def test_trial_in_an_archived_course_is_refused_and_adds_nobody(service: Service) -> None:
+    async with service.browser() as browser, service.client() as owner:
+        assert (await owner.patch(COURSE, json={"archived": True})).is_success
+        refused = await send(browser, code=CODE.decode())
+        people = (await owner.get(f"{COURSE}/members")).json()["items"]
+    assert (refused.status_code, people) == (403, [])
+
+
 @pytest.mark.parametrize(("form", "holds"), [("ipynb", '"nbformat": 4'), ("py", "class LSTM(tf.keras.Model)")])
 async def test_template_is_a_file_to_begin_with(browser: Browser, form: str, holds: str) -> None:
     answer = await browser.get(f"{PAGE}/template.{form}")

@@ -12,12 +12,12 @@ import pytest
 from pydantic import SecretStr
 
 from app.http.auth.sessions import SESSION_COOKIE
+from app.http.bodies import FORM_OVERHEAD_BYTES, LONG_FIELDS
 from app.http.middleware import BODY_BYTES
 from app.http.pages import WEB
-from app.http.written import FIELDS
 from app.settings import Settings
 from app.storage.models import new_id
-from app.submissions.uploads import FORM_OVERHEAD_BYTES, PASTE_BYTES
+from app.submissions.uploads import PASTE_BYTES
 from tests.unit.app.calls import PAGE
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret, running
 from tests.unit.app.test_onward import BAD
@@ -168,7 +168,7 @@ async def test_text_of_strangers_is_limited(visitor: Browser) -> None:
 
 def test_every_text_of_a_page_is_given_back() -> None:
     pages = "".join(path.read_text() for path in (WEB / "templates").rglob("*.html"))
-    assert set(re.findall(r'(?:textarea\(|<textarea id=)"(\w+)"', pages)) == set(FIELDS)
+    assert set(re.findall(r'(?:textarea\(|<textarea id=)"(\w+)"', pages)) == set(LONG_FIELDS)
 
 
 @pytest.mark.parametrize("referer", ["http://evil.example.org/x", "http://[", "x"])

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from grader.batch import command
 from grader.batch.archives import Unreadable
 from grader.batch.cells import as_text, csv_of
-from grader.batch.collect import Found, Student
+from grader.batch.collect import Student, StudentFile
 from grader.batch.gradebook import gradebook
 from grader.batch.overview import overview
 from grader.batch.run import AHEAD, Row, best_rows, grade_all, summary, with_equal_code
@@ -39,15 +39,15 @@ from tests.unit.grader.make_reports import (
 )
 
 
-def file_of(path: str, student: Student | None = None, content: bytes = b"x") -> Found:
-    return Found(path, student or Student(path), path.rpartition("/")[2], lambda limit: content[:limit])
+def file_of(path: str, student: Student | None = None, content: bytes = b"x") -> StudentFile:
+    return StudentFile(path, student or Student(path), path.rpartition("/")[2], lambda limit: content[:limit])
 
 
-def unreadable(path: str, code: str = "encrypted") -> Found:
+def unreadable(path: str, code: str = "encrypted") -> StudentFile:
     def read(limit: int) -> bytes:
         raise Unreadable(code)
 
-    return Found(path, Student(path), path, read)
+    return StudentFile(path, Student(path), path, read)
 
 
 def rows_of(book: str) -> list[dict[str, str]]:
@@ -65,7 +65,7 @@ def test_rows_come_in_the_order_of_the_files_whatever_ends_first() -> None:
         return make_report()
 
     rows = grade_all([file_of(str(n)) for n in range(10)], ASSIGNMENT, grade_one, slots=4)
-    assert [row.found.path for row in rows] == [str(n) for n in range(10)]
+    assert [row.file.path for row in rows] == [str(n) for n in range(10)]
 
 
 def test_all_slots_work_and_reports_do_not_pile_up() -> None:
@@ -110,8 +110,8 @@ def test_code_that_another_student_handed_in_before_is_pointed_out() -> None:
         Row(unreadable("x"), None, "encrypted"),
     ]
     rows = list(with_equal_code(rows_before))
-    assert [row.found.path for row in rows] == [row.found.path for row in rows_before]
-    assert {row.found.path: row.same_code_as for row in rows if row.same_code_as} == {"i1": "a1"}
+    assert [row.file.path for row in rows] == [row.file.path for row in rows_before]
+    assert {row.file.path: row.same_code_as for row in rows if row.same_code_as} == {"i1": "a1"}
     report = rows[2].report
     assert report is not None
     assert report.advisories[-1].code == "plagiarism"
@@ -139,7 +139,7 @@ def test_a_failure_is_a_row_and_the_rest_is_graded() -> None:
 def test_no_more_than_the_limit_is_read() -> None:
     limit = ASSIGNMENT.upload.upload_bytes
     sizes = []
-    file = Found("a", Student("a"), "a.py", lambda wanted: b"x" * min(wanted, 10 * limit))
+    file = StudentFile("a", Student("a"), "a.py", lambda wanted: b"x" * min(wanted, 10 * limit))
     list(grade_all([file], ASSIGNMENT, lambda s: sizes.append(len(s.content)) or make_report(), slots=1))
     assert sizes == [limit + 1]
 
@@ -149,7 +149,7 @@ def test_a_held_file_is_no_grade_and_says_so() -> None:
     report = passed().model_copy(update={"advisories": [Advisory(code=HELD, params={"variant": "forged"})]})
     held, other = Row(file_of("a1", anna), report), Row(file_of("a2", anna), make_report())
     assert (held.points, held.has_grade, held.as_json("en")["held"]) == (None, True, True)
-    assert [row.found.path for row in best_rows([held, other])] == ["a2"]
+    assert [row.file.path for row in best_rows([held, other])] == ["a2"]
     (line,) = rows_of(gradebook([held], ASSIGNMENT, "en").text)
     assert line["Grade"] == ""
     assert ["waits for a teacher" in overview([row], ASSIGNMENT, "en") for row in (held, other)] == [True, False]
@@ -166,7 +166,7 @@ def test_a_student_with_several_files_gets_the_best_of_them() -> None:
         Row(file_of("x"), make_report()),
         Row(file_of("y", Student("x")), make_report()),
     ]
-    assert [row.found.path for row in best_rows(rows)] == ["a2", "i2", "x", "y"]
+    assert [row.file.path for row in best_rows(rows)] == ["a2", "i2", "x", "y"]
 
 
 def test_moodles_grade_book_holds_what_its_import_reads() -> None:
@@ -234,7 +234,7 @@ def test_changed_cells_are_counted() -> None:
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "  =", "＝"])
 def test_no_cell_is_a_formula(start: str) -> None:
     evil = f"{start}cmd|' /C calc'!A0"
-    rows = [Row(Found(evil, Student(evil, "moodle", "1"), evil, lambda limit: b""), hostile())]
+    rows = [Row(StudentFile(evil, Student(evil, "moodle", "1"), evil, lambda limit: b""), hostile())]
     for line in csv.reader(io.StringIO(gradebook(rows, ASSIGNMENT, "en").text)):
         for cell in line:
             assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "＝"))
@@ -249,9 +249,11 @@ def test_any_text_stays_in_its_cell() -> None:
 
 @pytest.mark.parametrize("words", ORDERS, ids=ascii)
 def test_no_program_obeys_a_file_name_in_a_grade_book_a_page_or_a_line(words: str) -> None:
-    row = Row(Found(f"{words}/a.py", Student(words, "moodle", words), words, lambda limit: b""), report_with(words))
+    row = Row(
+        StudentFile(f"{words}/a.py", Student(words, "moodle", words), words, lambda limit: b""), report_with(words)
+    )
     written = gradebook([row], ASSIGNMENT, "en").text
-    canvas = Row(Found(words, Student(words, "canvas", words), words, lambda limit: b""), report_with(words))
+    canvas = Row(StudentFile(words, Student(words, "canvas", words), words, lambda limit: b""), report_with(words))
     documents = [written, gradebook([canvas], ASSIGNMENT, "en").text, overview([row], ASSIGNMENT, "en")]
     documents = [document.replace("\r\n", "\n") for document in documents]
     assert not [document for document in [*documents, json_of(row.as_json("en"))] if OBEYED.search(document)]

@@ -12,7 +12,7 @@ from grader.diagnosis.diagnosis import diagnose
 from grader.numerics.explanation import explain
 from grader.numerics.forms import Items
 from grader.reporting.consequences import with_causes
-from grader.sandbox.events import Constructed, Misshapen, Raised
+from grader.sandbox.events import Constructed, MisshapenWeight, Raised
 from reference import GATES, LSTMWeights, lstm_forward
 from reference.misconceptions import Mistake, bank, replay
 
@@ -155,7 +155,7 @@ def _odd(case):
     return case.expected * 0.5 + np.sin(np.arange(case.expected.size)).reshape(case.expected.shape)
 
 
-ONE_UNIT = Misshapen(gate="I", path="cell.fcXI", shape=[16, 1], expected=[16, 32])
+ONE_UNIT = MisshapenWeight(gate="I", path="cell.fcXI", shape=[16, 1], expected=[16, 32])
 
 
 def test_gates_with_weights_of_another_shape_are_listed_with_both_shapes(evidence_of, cases):
@@ -165,14 +165,14 @@ def test_gates_with_weights_of_another_shape_are_listed_with_both_shapes(evidenc
 
 
 def test_layers_that_get_an_input_of_another_width_are_told_from_narrow_ones(evidence_of, cases):
-    odd_input = Misshapen(gate="I", path="cell.fcHI", shape=[2, 32], expected=[32, 32])
+    odd_input = MisshapenWeight(gate="I", path="cell.fcHI", shape=[2, 32], expected=[32, 32])
     found = _diagnosed(_with_parts(evidence_of(_odd), misshapen=[odd_input]), cases)
     told = {diagnosis.code: diagnosis.params for diagnosis in found}
     assert told["gate_weights_misshapen"]["variant"] == "input"
 
 
 def test_a_width_that_the_answer_shows_is_not_told_of_every_layer_too(evidence_of, cases):
-    narrow = [Misshapen(gate=gate, path=gate, shape=[16, 31], expected=[16, 32]) for gate in "IFCO"]
+    narrow = [MisshapenWeight(gate=gate, path=gate, shape=[16, 31], expected=[16, 32]) for gate in "IFCO"]
     evidence = evidence_of(lambda case: _odd(case)[..., :-1])
     assert [d.code for d in _diagnosed(_with_parts(evidence, misshapen=narrow), cases)] == ["wrong_shape"]
 

@@ -56,6 +56,7 @@ def test_a_float32_tensor_of_the_right_shape_is_no_problem():
         (_output([2, 99, 32]), "missing_step"),
         (_output([2, 1, 32]), "return_inside_loop"),
         (_output([2, 3200]), "concat_not_stack"),
+        (_output([200, 1, 32]), "concat_not_stack"),
         (_output([2, 100, 31]), "wrong_shape"),
         (_output([]), "wrong_shape"),
         (_output([2, 100, 32], kind="ndarray"), "returns_numpy"),

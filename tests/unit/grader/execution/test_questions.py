@@ -24,11 +24,11 @@ def lists(cases):
 
 
 def _ids(questions):
-    return [(question.case.spec.id, question.call) for question in questions.asked]
+    return [(question.case.spec.id, question.call) for question in questions.in_order]
 
 
 def _bodies(questions):
-    return [question.body() for question in (*questions.asked, *questions.probes)]
+    return [question.body() for question in (*questions.in_order, *questions.probes)]
 
 
 def test_the_same_seed_gives_the_same_questions(cases):
@@ -40,7 +40,7 @@ def test_the_same_seed_gives_the_same_questions(cases):
 def test_two_published_cases_are_asked_and_all_other_numbers_are_drawn(lists, cases):
     published = {case.x.tobytes(): case.spec.id for case in cases}
     for questions in lists:
-        given = [question.case for question in (*questions.asked, *questions.probes)]
+        given = [question.case for question in (*questions.in_order, *questions.probes)]
         assert {published.get(case.x.tobytes()) for case in given} - {None} == {"exercise", "larger_values"}
         assert all(case.is_drawn for case in given if case.x.tobytes() not in published)
     drawn = Counter(
@@ -78,7 +78,7 @@ def test_an_exercise_of_three_steps_has_a_twin_of_three(cases):
 
 
 def test_names_say_nothing(lists, cases):
-    names = [question.name for questions in lists for question in (*questions.asked, *questions.probes)]
+    names = [question.name for questions in lists for question in (*questions.in_order, *questions.probes)]
     assert len(set(names)) == len(names)
     assert not any(case.spec.id in name for case in cases for name in names)
 
@@ -93,7 +93,9 @@ def test_every_question_may_come_at_several_places(lists):
 
 
 def test_gradients_of_published_numbers_are_multiplied_by_drawn_ones(lists):
-    asked = [(questions.arrays(), next(each for each in questions.asked if each.main).name) for questions in lists[:3]]
+    asked = [
+        (questions.arrays(), next(each for each in questions.in_order if each.main).name) for questions in lists[:3]
+    ]
     assert len({arrays[f"{name}/factors"].tobytes() for arrays, name in asked}) == 3
 
 
@@ -108,7 +110,7 @@ def test_a_second_call_comes_after_the_first_and_rarely_right_after_it(lists):
 
 
 def test_either_of_two_equal_questions_may_be_the_one_that_is_measured(lists):
-    measured = Counter(question.call for questions in lists for question in questions.asked if question.measure)
+    measured = Counter(question.call for questions in lists for question in questions.in_order if question.measure)
     assert set(measured) == {0, 1}
     assert measured.total() == 100
 
@@ -121,7 +123,7 @@ def _output(name, call=0):
 
 def test_answers_are_told_in_the_order_of_the_assignments_cases(lists, cases):
     questions = lists[0]
-    answers = questions.by_case([(_output(question.name), {}) for question in questions.asked])
+    answers = questions.by_case([(_output(question.name), {}) for question in questions.in_order])
     first_calls = [event.case for event, _ in answers if event.call == 0][: len(cases)]
     assert first_calls == [case.spec.id for case in cases]
     assert [event.call for event, _ in answers].count(1) == 1

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from grader.batch.collect import Found, Student
+from grader.batch.collect import Student, StudentFile
 from grader.batch.overview import overview
 from grader.batch.run import Row
 from grader.formats import write_report
@@ -131,7 +131,9 @@ def test_named_cause_costs_also_the_checks_that_do_not_count_without_it() -> Non
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_of_a_course_is_well_formed_and_fetches_nothing(language: str) -> None:
-    files = [Found(HOSTILE, Student(HOSTILE, "canvas", "1", late=True), HOSTILE, lambda limit: b"") for _ in range(6)]
+    files = [
+        StudentFile(HOSTILE, Student(HOSTILE, "canvas", "1", late=True), HOSTILE, lambda limit: b"") for _ in range(6)
+    ]
     rows = [Row(file, make()) for file, make in zip(files, ALL.values(), strict=False)]
     page = Page(overview([*rows, Row(files[-1], None, "encrypted")], ASSIGNMENT, language))
     assert page.open == []

@@ -10,7 +10,7 @@ import pytest
 
 from grader.numerics import explanation
 from grader.numerics.explanation import explain, explain_after_start, idle_arrays
-from grader.numerics.shown_parts import parts_used
+from grader.numerics.visible_parts import parts_used
 from grader.report.messages import translate
 from reference import draw, lstm_forward
 from reference.misconceptions import Mistake, bank, replay

@@ -19,7 +19,7 @@ from grader.report.model import Check, Diagnosis, Report
 from grader.report.proof.calculation import RIGHT, calculation
 from grader.report.proof.cells import LOST, MOST_CELLS, map_of, numbers_csv
 from grader.report.proof.curve import HEIGHT, draw
-from grader.report.proof.shown import MOST_ROWS, proofs
+from grader.report.proof.presentation import MOST_ROWS, proofs
 from grader.report.proof.step import WorkedStep
 from tests.unit.grader.make_reports import make_report
 
@@ -131,7 +131,7 @@ def test_gaps_of_a_curve_are_marked():
     yours = np.array([0.0, np.nan, 0.2, np.inf, np.nan, 0.1])
     curve = draw(np.zeros(6), yours, None, 1)
     assert len(curve.lines[1].pieces) == 3
-    assert curve.lost == (20.0, 60.0, 80.0)
+    assert curve.not_finite == (20.0, 60.0, 80.0)
 
 
 def test_text_says_what_the_curve_shows():

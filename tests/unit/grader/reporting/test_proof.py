@@ -15,8 +15,8 @@ from grader.formats import View, write_report
 from grader.numerics.explanation import Explanation
 from grader.report import artefacts
 from grader.report.proof.calculation import calculation
-from grader.report.proof.shown import proofs
-from grader.report.proof.step import QUANTITIES, telling_place
+from grader.report.proof.presentation import proofs
+from grader.report.proof.step import QUANTITIES, position_to_show
 from grader.reporting.assembly import report_on
 from grader.reporting.proof import proof_of
 from grader.submission import Submission
@@ -49,7 +49,7 @@ def test_numbers_of_keras_are_those_of_the_oracle(short):
     _, step = _proof(short, NAMED["c = f*(c + i*g)"])
     trace = lstm_forward(short.x, short.weights)
     for name, array in (*trace.gates.items(), ("c", trace.c), ("h", trace.h)):
-        assert step.keras[name] == pytest.approx(float(array[step.place]), abs=1e-12)
+        assert step.keras[name] == pytest.approx(float(array[step.position]), abs=1e-12)
     keras = step.keras
     assert keras["f"] * keras["c_before"] + keras["i"] * keras["g"] == pytest.approx(keras["c"], abs=1e-12)
     assert keras["o"] * np.tanh(keras["c"]) == pytest.approx(keras["h"], abs=1e-12)
@@ -68,7 +68,7 @@ def test_mistakes_of_the_bank_have_a_step_whose_calculations_add_up(short):
             assert step.named["answer"] is None  # NaN both
             continue
         assert step.named["answer"] == pytest.approx(step.actual, abs=1e-4)
-        assert float(named[step.place]) == step.named["answer"]
+        assert float(named[step.position]) == step.named["answer"]
         for state, formula in step.formulas.items():
             written = calculation(state, formula, step.named, lambda value: repr(float(value)))
             filled, result = written.split(" = ")[-2:]
@@ -118,10 +118,10 @@ def test_place_is_of_the_first_wrong_timestep_and_the_unit_that_differs_most():
     actual[1, 2:, 2] = 0.05
     actual[1, 5, 2] = 0.9
     actual[0, 4, 1] = 5.0
-    assert telling_place(actual, expected, **CLOSE) == (1, 2, 2)
+    assert position_to_show(actual, expected, **CLOSE) == (1, 2, 2)
     actual[0, 3, 0] = np.nan
-    assert telling_place(actual, expected, **CLOSE) == (0, 2, 0)
-    assert telling_place(expected, expected, **CLOSE) is None
+    assert position_to_show(actual, expected, **CLOSE) == (0, 2, 0)
+    assert position_to_show(expected, expected, **CLOSE) is None
 
 
 def test_named_mistake_is_kept_beside_the_arrays_of_the_public_case_alone(evidence_of, cases):

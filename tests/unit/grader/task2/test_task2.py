@@ -10,7 +10,7 @@ import pytest
 
 from grader.execution.reading import Reading, Statement, Use
 from grader.sandbox import Outcome
-from grader.sandbox.events import Called, Shown, StatementFailed
+from grader.sandbox.events import ModelCall, NotebookOutput, StatementFailed
 from grader.task2.comparing import judge_comparison
 from grader.task2.copying import PARTS, best_pair, judge_copying
 from grader.task2.runs import NotebookRun
@@ -39,18 +39,20 @@ def _reading(source="", **facts):
 
 def _call(number, side, statement, moment, input_id="x"):
     model = STUDENT_MODEL if side == "student" else KERAS_MODEL
-    return Called(
+    return ModelCall(
         event="called", call=number, model=model, side=side, statement=statement, moment=moment, input=input_id
     )
 
 
 def _shown(value, statement=SHOW, via="print"):
     if isinstance(value, str):
-        return Shown(event="shown", statement=statement, via=via, kind="text", size=0, values=[], text=value)
+        return NotebookOutput(event="shown", statement=statement, via=via, kind="text", size=0, values=[], text=value)
     array = np.asarray(value)
     kind = "array" if array.size > 1 else "bool" if array.dtype == bool else "number"
     values = [float(item) for item in array.ravel()[:32]]
-    return Shown(event="shown", statement=statement, via=via, kind=kind, size=array.size, values=values, text="")
+    return NotebookOutput(
+        event="shown", statement=statement, via=via, kind=kind, size=array.size, values=values, text=""
+    )
 
 
 # --- copying ---
@@ -204,7 +206,7 @@ PATTERN = np.array([1.06, -0.15, -0.15, -0.15, -0.1, -0.1, -0.1, -0.1, -0.1, -0.
 RAMP = np.array([0.6, 1.4, 0.8, 1.2], np.float32)
 ROUNDED = Y + np.float32(2e-7) * RNG.choice([-1, 1], Y.shape).astype(np.float32)
 
-Notebook = Callable[..., list[Shown]]
+Notebook = Callable[..., list[NotebookOutput]]
 
 
 def _judged(notebook: Notebook, *, copies=True, calls_after=True, other_input=False, error=0.0, **facts):
@@ -241,7 +243,7 @@ def _judged(notebook: Notebook, *, copies=True, calls_after=True, other_input=Fa
             calls=tuple(calls),
             moments=moments if copies else moments[:1],
             changed_by=(1, COPY) if copies else (1,),
-            shown=tuple(shown),
+            outputs=tuple(shown),
         )
 
     clean = ask()

@@ -12,8 +12,8 @@ from starlette.datastructures import QueryParams
 
 from app.storage.models import DEFAULT_COURSE, Submission, utc_now
 from app.teaching.grade_list import used_assignments
-from app.teaching.overview.table import Filter, Wanted
-from app.web.course.course import wanted_of
+from app.teaching.overview.table import Filter, TableView
+from app.web.course.course import view_of
 from grader import Report, Status
 from grader.report.model import Advisory
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, hand_in
@@ -50,20 +50,20 @@ async def send(browser: httpx.AsyncClient, page: str, path: str, **fields: Any) 
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("", Wanted()),
-        ("search=+anna+&group=A", Wanted(text="anna", group="A")),
-        ("state=late&assignment=lstm-layer&page=2", Wanted(state=Filter.LATE, assignment="lstm-layer", page=2)),
-        ("sort=lstm-layer&order=desc", Wanted(sort="lstm-layer", descending=True)),
-        ("state=x&assignment=x&sort=x&page=-1&order=x", Wanted()),
-        ("page=99999999999999999999&page=٣", Wanted()),
+        ("", TableView()),
+        ("search=+anna+&group=A", TableView(text="anna", group="A")),
+        ("state=late&assignment=lstm-layer&page=2", TableView(state=Filter.LATE, assignment="lstm-layer", page=2)),
+        ("sort=lstm-layer&order=desc", TableView(sort="lstm-layer", descending=True)),
+        ("state=x&assignment=x&sort=x&page=-1&order=x", TableView()),
+        ("page=99999999999999999999&page=٣", TableView()),
     ],
 )
 async def test_address_says_what_the_table_shows_and_nonsense_is_left_out(
-    service: Service, query: str, expected: Wanted
+    service: Service, query: str, expected: TableView
 ) -> None:
     async with service.services.database.read() as session:
         uses = await used_assignments(session, service.services.assignments, DEFAULT_COURSE)
-    assert wanted_of(QueryParams(query), uses) == expected
+    assert view_of(QueryParams(query), uses) == expected
 
 
 async def test_course_without_students_says_what_to_do(browser: Browser) -> None:
@@ -163,7 +163,6 @@ async def test_adjustment_of_somebody_else_meanwhile_is_told_and_what_was_typed_
 @pytest.mark.parametrize(
     ("path", "fields", "fault"),
     [
-        ("adjustment", {"points": "many", "adjustment_reason": "x"}, "points-error"),
         ("adjustment", {"points": "", "adjustment_reason": "x"}, "points-error"),
         ("adjustment", {"points": "5", "adjustment_reason": ""}, "adjustment_reason-error"),
         ("adjustment", {"way": "value", "points": "-5", "adjustment_reason": "x"}, "points-error"),
@@ -211,7 +210,7 @@ async def test_held_attempt_is_shown_with_its_reason_and_decided_from_its_report
     report = (await browser.get(f"/submissions/{id}")).text
     assert "it counts only once a teacher has accepted it" in report
     assert 'href="#staff">Decide on a held attempt' in report
-    assert "speaks to the author" in report
+    assert report.index("/members/") < report.index("speaks to the author")
     assert "no part of your grade" not in report
     assert "Something here is unusual" in report
     as_student = (await browser.get(f"/submissions/{id}?as=student")).text

@@ -92,6 +92,21 @@ async def test_list_has_search_filters_and_pages(service: Service, browser: Brow
         assert (await browser.get(MEMBERS, params=odd)).status_code == 200
 
 
+async def test_newcomer_who_claims_an_id_is_not_ticked_and_can_be_joined(service: Service, browser: Browser) -> None:
+    """Whoever confirms the ticked ones would keep both entries of one student."""
+    await add(service, "ivanov", name="Ivan Ivanov")
+    for name in ("plain", "claiming"):
+        await service.add_token(name, student=name)
+    async with service.services.database.write() as session:
+        claiming = await session.scalar(select(Membership).where(Membership.external_id == "claiming"))
+        assert claiming is not None
+        claiming.claimed_id = "ivanov"
+    page = (await browser.get(MEMBERS, params={"state": "unconfirmed"})).text
+    ticks = re.findall(r'<input class="tick"[^>]*>', page)
+    assert sorted(("checked" in tick, "claiming" in tick) for tick in ticks) == [(False, True), (True, False)]
+    assert f'href="{MEMBERS}/{claiming.id}/join"' in page
+
+
 async def test_newcomer_is_confirmed_or_joined_with_the_entry_of_the_list(
     service: Service, browser: Browser, owner: Browser
 ) -> None:

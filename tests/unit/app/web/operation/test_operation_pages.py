@@ -140,6 +140,17 @@ async def test_preview_that_runs_is_shown_to_whoever_asks_for_the_same(
     assert (await send(browser, PAGES[0], PAGES[0], mode="preview")).headers["location"] != first
 
 
+async def test_form_that_is_sent_twice_begins_one_regrade(service: Service, browser: Browser) -> None:
+    await hand_in(service, "ivanov")
+    shown = (await browser.get(PAGES[0])).text
+    form = {"mode": "now", **dict(re.findall(r'name="(form_key|form_secret)" value="([^"]*)"', shown))}
+    first, again, other = [
+        await browser.post(PAGES[0], data={**form, **more}) for more in ({}, {}, {"student": "ivanov"})
+    ]
+    assert first.headers["location"] == again.headers["location"]
+    assert other.status_code == 422
+
+
 async def test_verdict_that_there_is_not_begins_no_regrade(browser: Browser) -> None:
     answer = await send(browser, PAGES[0], PAGES[0], mode="now", status="<b>")
     assert answer.status_code == 422

@@ -1,0 +1,128 @@
+"""Getting in and out. Nobody is signed in yet, so a visitor shows a link or an account, and has no right.
+
+A browser that gets in has a session. Only its secret, which is returned, opens it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from datetime import timedelta
+
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import identities, joining, links, sessions, tokens
+from app.access.joining import Newcomer
+from app.access.links import NewLink
+from app.access.sessions import Visitor, new_secret
+from app.access.tokens import hash_secret
+from app.actions.fields import ActionRequest, Email, Name
+from app.errors.requests import SessionMissing
+from app.oidc.issuer import Claims
+from app.storage.models import Membership, Person, Token
+
+logger = logging.getLogger(__name__)
+
+
+class AskForLink(ActionRequest):
+    """For `LostLinks`, which looks the address up afterwards."""
+
+    email: Email
+
+
+class JoinAsPerson(ActionRequest):
+    """The words of somebody who is signed in by single sign-on, and joins a course by a join link."""
+
+    claimed_id: Name | None = Field(None, description="the id in the grade book, as they say")
+
+
+class JoinByName(JoinAsPerson):
+    """The words of anybody else who joins."""
+
+    name: Name
+    email: Email | None = None
+
+
+async def enter(visitor: Visitor, secret: str) -> str:
+    """Sign a browser in with a personal link or a token.
+
+    Raises:
+        LinkUnusable: nobody has it now.
+        SessionMissing: it has ended in this moment.
+    """
+    async with visitor.database.read() as session:
+        token = await tokens.existing_token(session, secret)
+    async with visitor.database.write() as session:
+        return await _begin(session, token, visitor.longest)
+
+
+async def sign_on(visitor: Visitor, claims: Claims, domains: Collection[str]) -> str:
+    """Sign the person in whom an issuer names (`identities`).
+
+    Args:
+        domains: those whose addresses the issuer gives out.
+    """
+    async with visitor.database.write() as session:
+        person = await identities.sign_in(session, claims, domains)
+        secret = await _begin(session, person, visitor.longest)
+    logger.info("signed_on", extra={"person_id": person.id})
+    return secret
+
+
+async def claim(visitor: Visitor, person: Person | None, secret: str) -> Membership:
+    """Give the member of a personal link to the person who is signed in in the same browser.
+
+    Raises:
+        SessionMissing: one of the two has ended.
+        MemberClaimed, PersonInCourse: see `identities.claim`.
+    """
+    async with visitor.database.write() as session:
+        token = await tokens.find_token(session, hash_secret(secret))
+        if token is None or person is None or token.membership_id is None:
+            raise SessionMissing
+        member = await identities.claim(session, token.membership_id, person)
+        if token.is_link:
+            await links.use(session, token)
+    return member
+
+
+async def join(
+    visitor: Visitor, secret: str, form_key: str, wanted: JoinByName, *, is_member: bool
+) -> tuple[NewLink, str] | None:
+    """Make a new, unconfirmed student by a join link, and sign the browser in.
+
+    Args:
+        secret: of the join link.
+        form_key: random, known to this browser alone; the same form sent again finds the student that it has made.
+        is_member: the browser is signed in as a member of the course already, by this form perhaps.
+    Returns:
+        The student's own link, and the secret of the session; None: a member has sent another form.
+    Raises:
+        JoinLinkNotFound, JoinLinkRevoked, JoinLinkExpired, JoinLinkFull, CourseArchived, MemberRemoved
+    """
+    newcomer = Newcomer(**wanted.model_dump())
+    async with visitor.database.write() as session:
+        if is_member:
+            link = await joining.find_made(session, secret, form_key, newcomer)
+        else:
+            link = await joining.join(session, secret, form_key, newcomer)
+        return None if link is None else (link, await _begin(session, link.token, visitor.longest))
+
+
+async def join_as(visitor: Visitor, secret: str, person: Person, wanted: JoinAsPerson) -> None:
+    """Make a person who is signed in an unconfirmed student by a join link.
+
+    Raises:
+        JoinLinkNotFound, JoinLinkRevoked, JoinLinkExpired, JoinLinkFull, CourseArchived, MemberRemoved
+    """
+    async with visitor.database.write() as session:
+        await joining.join_as(session, secret, person, wanted.claimed_id)
+
+
+async def _begin(session: AsyncSession, of: Token | Person, lifetime: timedelta) -> str:
+    secret = new_secret()
+    if isinstance(of, Token) and of.is_link:
+        await links.use(session, of)
+    await sessions.add(session, sha256=hash_secret(secret), of=of, lifetime=lifetime)
+    return secret

@@ -1,0 +1,149 @@
+"""Handing in: an attempt of a student, everybody's files in one archive, and taking an attempt back."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import BinaryIO
+
+from app.access.rights import Right, check_course
+from app.actions.asking import Asking, action
+from app.actions.fields import ActionRequest
+from app.courses import members
+from app.errors.submissions import NotCancellable
+from app.queue.batches import taking_in
+from app.queue.inbox import Inbox, QueuedSubmission
+from app.storage.models import Batch
+from app.submissions import repository
+from app.submissions.uploads import DEFAULT_ASSIGNMENT, File
+
+#: Unpacking keeps a few files in memory: one archive at a time, so that many cost no more.
+ONE_AT_A_TIME = asyncio.Semaphore(1)
+
+
+class HandIn(ActionRequest):
+    """An attempt. Each of its faults has a refusal of its own (`app.errors.uploads`).
+
+    Attributes:
+        student: the id in the grade book; None: the holder's own.
+    """
+
+    file: File | None
+    student: str | None = None
+    assignment: str = DEFAULT_ASSIGNMENT
+
+    def key(self, form_key: str) -> str:
+        """Make the idempotency key of an attempt from the page's form `form_key`.
+
+        The same file sent again is the same attempt. Another file from the same form is a new one, because browsers can
+        go back to the page.
+        """
+        name, content = (self.file.name, self.file.content) if self.file else ("", b"")
+        sent = json.dumps([form_key, self.student, self.assignment, name, hashlib.sha256(content).hexdigest()])
+        return f"page:{hashlib.sha256(sent.encode()).hexdigest()}"
+
+
+@action(Right.SUBMIT, archived_too=True)
+async def hand_in(
+    asking: Asking, inbox: Inbox, wanted: HandIn, *, with_trials: bool = False, key: str | None = None
+) -> QueuedSubmission:
+    """Store an attempt and queue it. After that it is not lost.
+
+    An archived course still answers an attempt that came before, under its key.
+
+    Args:
+        with_trials: one of the staff who names no student hands in a trial, which counts for nobody.
+        key: the same attempt sent again with it is stored once.
+    Raises:
+        UploadRefused, OtherStudent, TooManyRequests, Overloaded, CourseArchived, CommitUnanswered
+    """
+    holder, student = asking.holder, wanted.student
+    if with_trials and student is None and holder.sees_everything:
+        if holder.external_id is None:
+            async with asking.write() as session:
+                trials = await members.enrol_trials(session, holder.course_id)
+            holder = replace(holder, external_id=trials.external_id)
+        student = holder.external_id
+    upload = await inbox.check(holder, wanted.file, student, wanted.assignment)
+    return await inbox.accept(upload, holder, key)
+
+
+@action(Right.CANCEL, archived_too=True)
+async def cancel_submission(asking: Asking, submission_id: str) -> None:
+    """Take an attempt that still waits for its first report out of the queue. Asking twice changes nothing.
+
+    Raises:
+        SubmissionNotFound, CourseArchived
+        NotCancellable: it is being graded, or is done.
+    """
+    async with asking.write() as session:
+        submission = await repository.existing_submission(session, submission_id, asking.holder)
+        await check_course(session, Right.CANCEL, submission.course_id)
+        if not await repository.cancel(session, submission_id):
+            raise NotCancellable(job_status=submission.job_status)
+
+
+# --- everybody's files in one archive ---------------------------------------------------------------------------------
+
+
+@action(Right.HAND_IN_BATCHES)
+async def hand_in_batch(
+    asking: Asking, inbox: Inbox, assignment_id: str, archive: BinaryIO, *, filename: str, packed_bytes: int
+) -> Batch:
+    """Store the files of a platform's archive, and hand in those whose owner is found.
+
+    Args:
+        packed_bytes: the limit of the archive, for a refusal.
+    Raises:
+        AssignmentNotFound, CourseArchived
+        ArchiveRefused: nothing is left of the batch then.
+    """
+    async with ONE_AT_A_TIME:
+        async with asking.write() as session:
+            batch = await taking_in.begin(session, asking.holder, assignment_id, filename, asking.assignments)
+        file_bytes = inbox.most_bytes(asking.assignments[assignment_id])
+        await taking_in.store_files(asking.database, batch, archive, file_bytes, packed_bytes)
+    await hand_in_waiting(asking, inbox, batch.id)
+    return batch
+
+
+@action(Right.HAND_IN_BATCHES)
+async def hand_in_waiting(asking: Asking, inbox: Inbox, batch_id: str) -> None:
+    """Hand in the files of a batch that still wait, such as after a restart.
+
+    Raises:
+        BatchNotFound, AssignmentNotFound
+    """
+    await taking_in.hand_in(asking.database, inbox, asking.assignments, asking.holder, batch_id)
+
+
+@action(Right.HAND_IN_BATCHES)
+async def give_files(asking: Asking, inbox: Inbox, batch_id: str, owners: Mapping[str, str]) -> dict[str, str]:
+    """Give files without an owner to students, and hand them in.
+
+    Args:
+        owners: the ids of students in the grade book, as they were typed, by the id of the file.
+    Returns:
+        What was typed that is nobody's id, by the id of the file.
+    Raises:
+        CourseArchived, BatchNotFound, AssignmentNotFound
+    """
+    async with asking.write() as session:
+        unknown = await taking_in.give_to(session, asking.course_id, batch_id, owners)
+    await hand_in_waiting(asking, inbox, batch_id)
+    return unknown
+
+
+@action(Right.HAND_IN_BATCHES)
+async def leave_out_files(asking: Asking, batch_id: str) -> None:
+    """Leave out the files of a batch without an owner, and delete their bytes.
+
+    Raises:
+        CourseArchived, BatchNotFound
+    """
+    async with asking.write() as session:
+        await taking_in.leave_out(session, asking.course_id, batch_id)
+    await asking.database.empty_log()

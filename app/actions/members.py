@@ -1,0 +1,170 @@
+"""Members of a course: added, changed, removed, deleted; and two who are one student."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from app.access.rights import Right
+from app.access.tokens import Principal
+from app.actions.asking import Asking, action
+from app.actions.fields import ActionRequest, Email, Group, Id, Name
+from app.courses import membership
+from app.errors.members import EmailTaken, MemberNotFound
+from app.privacy import deletion
+from app.privacy.deletion import DeletedRows
+from app.storage.models import MemberRole, Membership, Merge
+from app.teaching.joins import joins
+
+
+class AddMember(ActionRequest):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"external_id": "ivanov", "name": "Иван Иванов", "email": "ivanov@example.org"}]
+        }
+    )
+
+    external_id: Name = Field(description="the id in the grade book; uploads name a student by it", examples=["ivanov"])
+    role: MemberRole = MemberRole.STUDENT
+    name: Name | None = None
+    email: Email | None = None
+    group: Group | None = None
+
+
+class ChangeMember(ActionRequest):
+    """The fields to change; the others stay."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"group": "БПМИ202"}, {"confirmed": True}]})
+
+    # No field has a default in the document: one that is not given is not null either.
+    external_id: Name = Field(default_factory=str, description="changes what was handed in under the earlier one, too")
+    role: MemberRole = Field(default_factory=lambda: MemberRole.STUDENT)
+    name: Name | None = Field(default_factory=lambda: None)
+    email: Email | None = Field(default_factory=lambda: None)
+    group: Group | None = Field(default_factory=lambda: None)
+    confirmed: Literal[True] = Field(
+        default_factory=lambda: True, description="a teacher says that there is such a one"
+    )
+
+
+class JoinMembers(ActionRequest):
+    member: Id = Field(description="the `id` of the other member of the course, who is removed")
+
+
+def managed(holder: Principal) -> Collection[MemberRole]:
+    """Return the roles that the holder gives and takes now."""
+    if not holder.may(Right.MANAGE_MEMBERS):
+        return ()
+    return [role for role in MemberRole if role != MemberRole.TEACHER or holder.may(Right.MANAGE_TEACHERS)]
+
+
+@action(Right.MANAGE_MEMBERS)
+async def add_member(asking: Asking, wanted: AddMember) -> Membership:
+    """Add a confirmed member, as a new person. A teacher adds students and assistants, an admin teachers, too.
+
+    Raises:
+        NotPermitted: the role is not the holder's to give.
+        ExternalIdTaken, EmailTaken
+    """
+    async with asking.write() as session:
+        return await membership.add(
+            session, asking.course_id, **dict(wanted), manages=managed(asking.holder), made_by=asking.name
+        )
+
+
+@action(Right.MANAGE_MEMBERS)
+async def change_member(asking: Asking, member_id: str, wanted: ChangeMember) -> Membership:
+    """Change what is given. A new role acts on the member's tokens and open sessions at once.
+
+    Raises:
+        NotPermitted: only an admin changes a teacher, or makes one.
+        MemberNotFound, ExternalIdTaken, EmailTaken, PersonShared
+    """
+    return await _change(asking, member_id, wanted.model_dump(exclude_unset=True))
+
+
+@action(Right.MANAGE_MEMBERS)
+async def confirm_members(asking: Asking, member_ids: Collection[str]) -> int:
+    """Say that there are these students.
+
+    Returns:
+        How many of them were confirmed. One whose address another member has is not, nor one who is gone.
+    """
+    confirmed = 0
+    for member_id in member_ids:
+        with contextlib.suppress(EmailTaken, MemberNotFound):
+            await _change(asking, member_id, {"confirmed": True})
+            confirmed += 1
+    return confirmed
+
+
+@action(Right.MANAGE_MEMBERS)
+async def remove_member(asking: Asking, member_id: str) -> Membership:
+    """Take all rights from the member at once: tokens, links and open sessions. What was handed in stays.
+
+    Raises:
+        NotPermitted: only an admin removes a teacher.
+        MemberNotFound
+    """
+    return await _change(asking, member_id, {"removed": True})
+
+
+@action(Right.MANAGE_MEMBERS)
+async def restore_member(asking: Asking, member_id: str) -> Membership:
+    """Take a removed member back. Tokens and links that have not ended otherwise are valid again.
+
+    Raises:
+        NotPermitted: only an admin takes a teacher back.
+        MemberNotFound, EmailTaken, MemberJoined
+    """
+    return await _change(asking, member_id, {"removed": False})
+
+
+@action(Right.DELETE_STUDENTS)
+async def delete_member(asking: Asking, member_id: str) -> DeletedRows:
+    """Delete everything that the course keeps about a member. One who is not there is deleted already."""
+    return await deletion.delete_member(asking.database, member_id, asking.course_id)
+
+
+@action(Right.DELETE_STUDENTS)
+async def delete_student(asking: Asking, student: str) -> DeletedRows:
+    """Delete everything that the course keeps about the member with this id in the grade book."""
+    return await deletion.delete_student(asking.database, student, asking.course_id)
+
+
+@action(Right.MANAGE_MEMBERS)
+async def join_members(asking: Asking, kept_id: str, wanted: JoinMembers) -> Merge:
+    """Give a member everything that another one has, who is the same student and is removed.
+
+    Raises:
+        SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning
+    """
+    async with asking.write() as session:
+        return await joins.join(session, asking.course_id, kept_id, wanted.member, asking.name)
+
+
+@action(Right.MANAGE_MEMBERS)
+async def undo_join(asking: Asking, join_id: str) -> Merge:
+    """Give each of two joined members its own again. What came since stays with the kept one.
+
+    Raises:
+        JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated
+    """
+    async with asking.write() as session:
+        return await joins.undo(session, asking.course_id, join_id, asking.name)
+
+
+async def _change(asking: Asking, member_id: str, given: Mapping[str, Any]) -> Membership:
+    async with asking.write() as session:
+        return await membership.change(
+            session,
+            asking.course_id,
+            member_id,
+            given,
+            manages=managed(asking.holder),
+            may_change_shared=asking.holder.may(Right.MANAGE_TEACHERS),
+            made_by=asking.name,
+        )

@@ -1,0 +1,70 @@
+"""People across courses: merged, parted from an account of single sign-on, deleted. For admins."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from app.access import identities, persons
+from app.access.rights import Right
+from app.actions.asking import Asking, action
+from app.actions.fields import ActionRequest, Id
+from app.courses import people
+from app.errors.courses import DeletionUnconfirmed
+from app.privacy import deletion
+from app.privacy.deletion import DeletedRows
+from app.storage.models import Merge
+
+
+class MergePeople(ActionRequest):
+    person: Id = Field(description="the `person` of a member who is the same human being; nothing is left of it")
+
+
+@action(Right.MERGE_PEOPLE)
+async def merge_people(asking: Asking, kept_id: str, wanted: MergePeople) -> Merge:
+    """Give a person all members and accounts that another one has. Those who are merged already stay so.
+
+    Raises:
+        SameMember, PersonNotFound, PersonsShareCourse
+    """
+    async with asking.write() as session:
+        return await persons.merge(session, kept_id, wanted.person, asking.name)
+
+
+@action(Right.MERGE_PEOPLE)
+async def undo_merge(asking: Asking, merge_id: str) -> Merge:
+    """Give the other person back what moved.
+
+    Raises:
+        JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated
+    """
+    async with asking.write() as session:
+        return await persons.undo(session, merge_id, asking.name)
+
+
+@action(Right.MERGE_PEOPLE)
+async def detach_identity(asking: Asking, person_id: str, identity_id: str) -> None:
+    """Take an account of single sign-on away from a person who is not its owner.
+
+    Raises:
+        PersonNotFound, IdentityNotFound
+    """
+    async with asking.write() as session:
+        await identities.detach(session, person_id, identity_id, asking.name)
+
+
+@action(Right.DELETE_PEOPLE)
+async def delete_person(asking: Asking, person_id: str, *, confirmation: str | None = None) -> DeletedRows:
+    """Delete a person with all memberships, files, reports, tokens and identities.
+
+    Args:
+        confirmation: how pages call the person, typed by the one who asks; None: the door confirms in its own way.
+    Raises:
+        PersonNotFound
+        DeletionUnconfirmed: pages call the person otherwise.
+    """
+    if confirmation is not None:
+        async with asking.database.read() as session:
+            known = await people.find(session, person_id)
+        if confirmation != known.called:
+            raise DeletionUnconfirmed(came=confirmation[:200])
+    return await deletion.delete_person(asking.database, person_id)

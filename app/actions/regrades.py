@@ -1,0 +1,160 @@
+"""Regrades: begun, and their previews applied or dropped."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pydantic import ConfigDict, Field, model_validator
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.idempotency import made_before, make_once
+from app.access.rights import Right
+from app.actions.asking import Asking, action
+from app.actions.fields import ActionRequest, Id, Moment, Name, both, given, not_, one_of
+from app.storage.models import JobStatus, Regrade
+from app.submissions.listing import Selection
+from app.teaching import previews, regrades
+from app.teaching.overview.attention import failed_ids
+from app.teaching.regrades import RegradeProgress
+from grader import Status
+
+_BY_ID, _BY_FILTER, _ALL = given("submissions"), given("filter"), given("all", {"const": True})
+_NOT_EXACTLY_ONE = one_of(
+    not_(one_of(_BY_ID, _BY_FILTER, _ALL)), both(_BY_ID, _BY_FILTER), both(_BY_ID, _ALL), both(_BY_FILTER, _ALL)
+)
+_NO_CONDITION = not_(one_of(*map(given, ("student", "assignment", "job_status", "status", "since"))))
+
+
+class SubmissionFilter(ActionRequest):
+    """A filter: at least one condition; several are combined with "and"."""
+
+    model_config = ConfigDict(json_schema_extra=not_(_NO_CONDITION))
+
+    student: Name | None = None
+    assignment: str | None = Field(None, pattern="^[a-z0-9-]{1,64}$")
+    job_status: JobStatus | None = None
+    status: Status | None = Field(None, description="of the report that counts")
+    since: Moment | None = Field(None, description="submitted at this moment or later")
+
+    @model_validator(mode="after")
+    def _something_is_given(self) -> Self:
+        if not self.model_dump(exclude_none=True):
+            raise ValueError("expected at least one condition; to choose all submissions, use `all` instead")
+        return self
+
+
+class BeginRegrade(ActionRequest):
+    """A choice of submissions by exactly one of ids, a filter, and all."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "not": _NOT_EXACTLY_ONE,
+            "examples": [
+                {"filter": {"assignment": "lstm-layer", "status": "failed"}},
+                {"all": True},
+                {"filter": {"assignment": "lstm-layer"}, "preview": True},
+            ],
+        }
+    )
+
+    submissions: list[Id] | None = Field(None, min_length=1, max_length=1000)
+    filter: SubmissionFilter | None = None
+    all: bool = Field(False, strict=True, description="every submission that has a report")
+    preview: bool = Field(
+        False, strict=True, description="the new reports do not count, and are sent nowhere, until they are applied"
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one_is_given(self) -> Self:
+        if (self.submissions is not None) + (self.filter is not None) + self.all != 1:
+            raise ValueError("expected exactly one of `submissions`, `filter` and `all`")
+        return self
+
+    @property
+    def selection(self) -> dict[str, Any]:
+        """The choice in the words of the request."""
+        return self.model_dump(mode="json", exclude_defaults=True, exclude={"preview"})
+
+    @property
+    def meant(self) -> list[str] | Selection:
+        """The ids, or the selection."""
+        if self.submissions is not None:
+            return self.submissions
+        return Selection(**self.filter.model_dump()) if self.filter else Selection()
+
+
+@action(Right.REGRADE)
+async def begin_regrade(
+    asking: Asking, wanted: BeginRegrade, *, key: str | None = None, share_preview: bool = False
+) -> RegradeProgress:
+    """Have submissions graded again that have a report, behind all uploads. Their earlier reports stay.
+
+    Args:
+        key: the same request sent again with it begins nothing.
+        share_preview: give a preview of the same choice that is still being graded, instead of a second one.
+    Raises:
+        IdempotencyKeyReused
+    """
+    holder = asking.holder
+    values: dict[str, Any] = {"selection": wanted.selection, "is_preview": wanted.preview}
+    in_course = {"course_id": holder.course} if holder.names_course else {}
+
+    async def find(session: AsyncSession) -> Regrade | None:
+        earlier = await made_before(session, Regrade, holder.id, key, **values, **in_course)
+        if earlier is None and share_preview and wanted.preview:
+            return await regrades.running_preview(session, asking.course_id, wanted.selection)
+        return earlier
+
+    async def begin(session: AsyncSession) -> Regrade:
+        return await regrades.begin(
+            session,
+            requested_by=holder.id,
+            meant=wanted.meant,
+            course=holder.course,
+            idempotency_key=key,
+            **values,
+        )
+
+    regrade, _ = await make_once(asking.database, find, begin)
+    async with asking.database.read() as session:
+        return await regrades.find_regrade(session, regrade.id)
+
+
+@action(Right.REGRADE)
+async def regrade_failed(asking: Asking) -> None:
+    """Have everything in the course graded again that we failed to grade."""
+    async with asking.write() as session:
+        if ids := await failed_ids(session, asking.course_id):
+            await regrades.begin(
+                session,
+                requested_by=asking.holder.id,
+                meant=ids,
+                selection={"submissions": ids},
+                course=asking.course_id,
+            )
+
+
+@action(Right.REGRADE)
+async def apply_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
+    """Let the reports of a preview count from now on. Applied again, it changes nothing.
+
+    Raises:
+        RegradeNotFound, RegradeNotPreview, PreviewUnfinished, PreviewDropped, CourseArchived
+    """
+    async with asking.write() as session:
+        await previews.apply(session, regrade_id, asking.holder.course)
+        return await regrades.find_regrade(session, regrade_id)
+
+
+@action(Right.REGRADE)
+async def drop_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
+    """Delete the reports of a preview, and grade no more for it. Dropped again, it changes nothing.
+
+    Raises:
+        RegradeNotFound, RegradeNotPreview, PreviewApplied, CourseArchived
+    """
+    async with asking.write() as session:
+        await previews.drop(session, regrade_id, asking.holder.course)
+        progress = await regrades.find_regrade(session, regrade_id)
+    await asking.database.empty_log()
+    return progress

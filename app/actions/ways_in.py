@@ -1,0 +1,339 @@
+"""Ways into a course: tokens of programs, personal links, join links, and rosters with the links of their people.
+
+Only what an action returns holds the secret of a new token or link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import joining, links, tokens
+from app.access.idempotency import made_before, make_once
+from app.access.links import NewLink
+from app.access.rights import Right
+from app.access.tokens import OWNER, hash_secret, new_token
+from app.actions.asking import Asking, action
+from app.actions.fields import (
+    ID,
+    NO_NAME,
+    WHOLE,
+    ActionRequest,
+    Group,
+    Id,
+    Moment,
+    Name,
+    both,
+    given,
+    not_,
+    one_of,
+)
+from app.courses import course as courses
+from app.courses.roster import planning
+from app.courses.roster.planning import Outcome, Plan
+from app.courses.roster.reading import Roster, read
+from app.errors.outgoing import MailNotSet
+from app.errors.requests import TokenMadeBefore, TokenNotFound
+from app.errors.rosters import RosterChanged
+from app.errors.ways_in import JoinLinkNotFound
+from app.storage.models import Course, JoinLink, MemberRole, Role, Token, utc_now
+
+# --- tokens -----------------------------------------------------------------------------------------------------------
+
+_STUDENT_AND_OTHER_ROLE = both(given("student"), given("role", not_({"const": "submitter"})))
+
+
+class MakeToken(ActionRequest):
+    model_config = ConfigDict(json_schema_extra=not_(_STUDENT_AND_OTHER_ROLE))
+
+    name: Name = Field(
+        description="the token's purpose",
+        examples=["Moodle"],
+        json_schema_extra={"not": {"anyOf": [*NO_NAME["anyOf"], {"const": OWNER}]}},
+    )
+    role: Role = Field(Role.SUBMITTER, description="`submitter` sees its own submissions, `teacher` all of the course")
+    student: Name | None = Field(None, description="makes it this student's own", examples=["ivanov"])
+    expires_at: Moment | None = Field(None, description="null: never", examples=["2030-02-01T00:00:00Z"])
+
+    @field_validator("name")
+    @classmethod
+    def _is_not_the_owners(cls, name: str) -> str:
+        if name == OWNER:
+            raise PydanticCustomError("owner", "this name is the owner's, whose token is set when the service starts")
+        return name
+
+    @model_validator(mode="after")
+    def _only_submitters_are_students(self) -> Self:
+        if self.student is not None and self.role != Role.SUBMITTER:
+            raise PydanticCustomError("choice", "a student's own token has the role submitter", {"field": "role"})
+        return self
+
+
+@action(Right.MAKE_TOKENS)
+async def make_token(
+    asking: Asking, wanted: MakeToken, *, key: str | None = None, form_key: str | None = None
+) -> tuple[Token, str]:
+    """Make a token of the course.
+
+    Args:
+        key: the same request sent again with it makes no second token.
+        form_key: random, known to one browser alone; the same form sent again gives the same token, and another one if
+            that was revoked since.
+    Returns:
+        The token, and its secret.
+    Raises:
+        NotPermitted: only an admin makes tokens of staff.
+        MemberRemoved, MemberNotStudent: the student was removed, or is none.
+        TokenMadeBefore, IdempotencyKeyReused: the key was used before.
+    """
+    if wanted.role != Role.SUBMITTER:
+        asking.holder.check(Right.MAKE_TOKENS_OF_STAFF)
+    values = {**wanted.model_dump(), "course_id": asking.course_id}
+    actor = asking.holder.id
+    secret = new_token()
+
+    async def make(session: AsyncSession) -> Token:
+        sha256 = hash_secret(secret)
+        return await tokens.add_token(session, **values, sha256=sha256, created_by=actor, idempotency_key=key)
+
+    if form_key is not None:
+        # Another name in the same form, after a way back, is another token.
+        meant = json.dumps(["token", asking.course_id, wanted.model_dump(mode="json")])
+        async with asking.write() as session:
+            secret, last = await links.last_made(session, Token, form_key, meant)
+            return last if last is not None and last.revoked_at is None else await make(session), secret
+    token, is_new = await make_once(
+        asking.database, lambda session: made_before(session, Token, actor, key, **values), make
+    )
+    if not is_new:
+        raise TokenMadeBefore(id=token.id)
+    return token, secret
+
+
+@action(Right.MANAGE_TOKENS)
+async def revoke_token(asking: Asking, token_id: str) -> None:
+    """End a token at once, and sign out its browsers. Its submissions stay.
+
+    Raises:
+        TokenNotFound: there is none that the holder manages.
+    """
+    async with asking.write() as session:
+        if not ID.fullmatch(token_id) or not await tokens.revoke_token(session, token_id, asking.holder):
+            raise TokenNotFound
+
+
+# --- personal links ---------------------------------------------------------------------------------------------------
+
+_ONE = {"all": {"const": True}, "never_used": {"const": True}}
+_GIVEN = [given("members"), *(given(name, value) for name, value in _ONE.items())]
+
+
+class MakeLinks(ActionRequest):
+    """Exactly one of the three."""
+
+    model_config = ConfigDict(
+        json_schema_extra=not_(
+            one_of(
+                both(*map(not_, _GIVEN)),
+                *(both(one, other) for number, one in enumerate(_GIVEN) for other in _GIVEN[:number]),
+            )
+        )
+    )
+
+    members: list[Id] | None = Field(None, description="the `id`s of members", min_length=1, max_length=1000)
+    all: bool = Field(False, description="all students of the course")
+    never_used: bool = Field(
+        False, description="the students who have never come in, by a link or by single sign-on", examples=[False]
+    )
+
+    @model_validator(mode="after")
+    def _is_one_choice(self) -> Self:
+        if (self.members is not None) + self.all + self.never_used != 1:
+            raise ValueError("expected one of: members, all, never_used")
+        return self
+
+
+@action(Right.MAKE_LINKS)
+async def make_links(
+    asking: Asking, wanted: MakeLinks, *, by_mail: bool = False, form_key: str | None = None
+) -> list[NewLink]:
+    """Make a personal link for each of these members. Earlier ones work until somebody first comes in by a new one.
+
+    Args:
+        by_mail: send them to the members, too.
+        form_key: random, known to one browser alone; the same form sent again gives the same links, and a new one for
+            each that was revoked since.
+    Raises:
+        MailNotSet: there is no mail server.
+        MemberNotFound, MemberRemoved: one of the members is none, or is one no more.
+        NotPermitted: only an admin makes links of teachers.
+    """
+    _check_mail(asking, by_mail=by_mail)
+    async with asking.write() as session:
+        chosen = await links.choose(session, asking.holder, wanted.members, never_used=wanted.never_used)
+        if form_key is None:
+            made = await links.make(session, chosen, asking.holder.id)
+        else:
+            made = await links.make_once(session, chosen, form_key, asking.holder.id)
+        course = await courses.existing(session, asking.course_id)
+    return [_mailed(asking, link, course) for link in made] if by_mail else made
+
+
+@action(Right.MANAGE_LINKS)
+async def revoke_links(asking: Asking, member_id: str | None = None) -> int:
+    """End the links of a member, or all of the course, and sign out the browsers that came by them.
+
+    Returns:
+        How many worked until now.
+    Raises:
+        MemberNotFound
+        NotPermitted: only an admin ends links of teachers.
+    """
+    async with asking.write() as session:
+        return await links.revoke(session, asking.holder, member_id)
+
+
+def _check_mail(asking: Asking, *, by_mail: bool) -> None:
+    if by_mail and asking.mailer is None:
+        raise MailNotSet
+
+
+def _mailed(asking: Asking, link: NewLink, course: Course) -> NewLink:
+    assert asking.mailer is not None
+    return replace(link, mailed=links.mail(asking.mailer, link, course, asking.url))
+
+
+# --- join links -------------------------------------------------------------------------------------------------------
+
+#: A join link that names no end lasts this long, and lets in so many.
+JOIN_DAYS = 30
+JOIN_LIMIT = 500
+
+
+class MakeJoinLink(ActionRequest):
+    group: Group | None = Field(None, description="the group of those who come by it")
+    limit: Annotated[int, Field(ge=1, le=100_000, strict=True), WHOLE] | None = Field(
+        JOIN_LIMIT, description="how many may come; null: no limit", examples=[300]
+    )
+    expires_at: Moment | None = Field(
+        default_factory=lambda: utc_now() + timedelta(days=JOIN_DAYS),
+        description=f"null: never; by default in {JOIN_DAYS} days",
+        examples=["2030-02-01T00:00:00Z"],
+    )
+
+
+@action(Right.MAKE_LINKS)
+async def make_join_link(asking: Asking, wanted: MakeJoinLink, *, form_key: str | None = None) -> tuple[JoinLink, str]:
+    """Make a link by which anybody becomes a new, unconfirmed student of the course.
+
+    Args:
+        form_key: as for `make_token`.
+    Returns:
+        The link, and its address.
+    """
+    async with asking.write() as session:
+        link, secret = await joining.make(session, asking.holder, **wanted.model_dump(), form_key=form_key)
+    return link, joining.address(asking.url, secret)
+
+
+@action(Right.MANAGE_LINKS)
+async def revoke_join_link(asking: Asking, join_link_id: str) -> None:
+    """End a join link at once. Those who came by it stay members.
+
+    Raises:
+        JoinLinkNotFound: the course has none with this id.
+    """
+    if not ID.fullmatch(join_link_id):
+        raise JoinLinkNotFound
+    async with asking.write() as session:
+        await joining.revoke(session, asking.course_id, join_link_id)
+
+
+# --- rosters ----------------------------------------------------------------------------------------------------------
+
+
+class LinksFor(StrEnum):
+    """The people in a roster who get a personal link."""
+
+    NONE = "none"
+    NEW = "new"
+    ALL = "all"
+
+
+OUTCOMES = {
+    LinksFor.NONE: frozenset[Outcome](),
+    LinksFor.NEW: frozenset({Outcome.NEW}),
+    LinksFor.ALL: frozenset(Outcome) - {Outcome.CONFLICT, Outcome.INVALID},
+}
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """The result of an import, or of its dry run.
+
+    Attributes:
+        links: by the line of the row.
+    """
+
+    roster: Roster
+    plan: Plan
+    links: Mapping[int, NewLink] = field(default_factory=dict)
+
+
+@action(Right.MANAGE_MEMBERS)
+async def import_roster(
+    asking: Asking,
+    content: bytes,
+    *,
+    id_column: str | None = None,
+    dry_run: bool = False,
+    expected: str | None = None,
+    links_for: LinksFor = LinksFor.NONE,
+    by_mail: bool = False,
+    keep: Callable[[ImportResult], None] = lambda imported: None,
+) -> ImportResult:
+    """Import a roster into the course, and make links for its people.
+
+    Args:
+        content: the CSV file.
+        id_column: the heading of the column with the ids; None: the best one that has values.
+        dry_run: only say what would be done.
+        expected: the digest of the plan that the holder has seen.
+        by_mail: send the links, too.
+        keep: is called before anything is stored; what it raises, ends the import.
+    Raises:
+        RosterRefused: the file is none that can be read.
+        RosterChanged: what would be done now is something else.
+        MailNotSet, CourseArchived
+    """
+    _check_mail(asking, by_mail=by_mail)
+    may_add = {MemberRole.STUDENT, MemberRole.ASSISTANT}
+    if asking.holder.has(Right.MANAGE_TEACHERS):
+        may_add.add(MemberRole.TEACHER)
+    roster = await asyncio.to_thread(read, content, id_column)
+    async with asking.write() as session:
+        plan = await planning.plan(session, asking.course_id, roster, may_add)
+        if expected is not None and plan.digest != expected:
+            raise RosterChanged(plan=plan.digest)
+        if dry_run:
+            return ImportResult(roster, plan)
+        stored = await planning.carry_out(session, plan, asking.name)
+        chosen = {step.row.line: step.member for step in plan.steps if step.outcome in OUTCOMES[links_for]}
+        members = {line: member for line, known in chosen.items() if (member := stored.get(line, known)) is not None}
+        links.check(asking.holder, members.values())
+        made = await links.make(session, members.values(), asking.holder.id)
+        imported = ImportResult(roster, plan, dict(zip(members, made, strict=True)))
+        keep(imported)
+        course = await courses.existing(session, asking.course_id)
+    if by_mail:
+        return replace(imported, links={line: _mailed(asking, link, course) for line, link in imported.links.items()})
+    return imported

@@ -1,0 +1,71 @@
+"""Webhooks: made, tried, deleted."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.idempotency import made_before, make_once
+from app.access.rights import Right
+from app.actions.asking import Asking, action
+from app.actions.fields import ActionRequest
+from app.outgoing.targets import check_url
+from app.storage.models import Delivery, Webhook
+from app.webhooks import outbox
+
+
+class MakeWebhook(ActionRequest):
+    url: str = Field(
+        max_length=2000,
+        pattern="^https?://",
+        description="the address to send to",
+        examples=["https://lms.example.org/hook"],
+    )
+
+
+@action(Right.MAKE_WEBHOOKS)
+async def make_webhook(
+    asking: Asking, wanted: MakeWebhook, *, private_targets: bool, key: str | None = None
+) -> Webhook:
+    """Register an address, to which every report of the course is sent that the holder may read.
+
+    Args:
+        private_targets: whether it may lead into a private network.
+        key: the same request sent again with it makes no second webhook.
+    Raises:
+        TargetRefused, TooManyWebhooks, IdempotencyKeyReused
+    """
+    check_url(wanted.url, private=private_targets)
+    holder, values = asking.holder, {"url": wanted.url, "course_id": asking.course_id}
+
+    async def make(session: AsyncSession) -> Webhook:
+        return await outbox.add_webhook(session, **values, created_by=holder.id, idempotency_key=key)
+
+    webhook, _ = await make_once(
+        asking.database, lambda session: made_before(session, Webhook, holder.id, key, **values), make
+    )
+    return webhook
+
+
+@action(Right.MANAGE_WEBHOOKS)
+async def delete_webhook(asking: Asking, webhook_id: str) -> None:
+    """Delete a webhook and its unsent deliveries.
+
+    Raises:
+        WebhookNotFound
+    """
+    async with asking.write() as session:
+        await outbox.existing_webhook(session, webhook_id, asking.holder)
+        await outbox.delete_webhook(session, webhook_id)
+
+
+@action(Right.MANAGE_WEBHOOKS)
+async def ping_webhook(asking: Asking, webhook_id: str) -> Delivery:
+    """Send a message of type `ping`.
+
+    Raises:
+        WebhookNotFound
+    """
+    async with asking.write() as session:
+        await outbox.existing_webhook(session, webhook_id, asking.holder)
+        return await outbox.add_ping(session, webhook_id)

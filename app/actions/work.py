@@ -1,0 +1,265 @@
+"""Decisions of the staff about a student's work, and what is said about it: comments, and requests for review."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.rights import Right
+from app.actions.asking import Asking, action
+from app.actions.fields import (
+    MOST_ATTEMPTS,
+    MOST_POINTS,
+    WHOLE,
+    ActionRequest,
+    Id,
+    Moment,
+    Number,
+    Words,
+    both,
+    given,
+    not_,
+    one_of,
+)
+from app.courses import course as courses
+from app.courses import extensions
+from app.errors.submissions import NotHeld
+from app.storage.models import Adjustment, Comment, Extension, HoldDecision, ReviewRequest, Submission
+from app.submissions import repository
+from app.teaching import adjustments, comments, holds, reviews
+from app.teaching.places import Place, take_place
+
+_NOTHING_GIVEN = not_(one_of(given("due"), given("closes"), given("more_attempts", {"type": "integer", "minimum": 1})))
+_BOTH, _NEITHER = both(given("delta"), given("value")), not_(one_of(given("delta"), given("value")))
+
+
+class AdjustGrade(ActionRequest):
+    """Exactly one of `delta` and `value`, in points of the assignment."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "not": one_of(_BOTH, _NEITHER),
+            "examples": [
+                {"delta": 5.0, "reason": "a nice plot"},
+                {"value": 60.0, "reason": "graded on paper", "replaces": None},
+            ],
+        }
+    )
+
+    delta: Annotated[Number, Field(ge=-MOST_POINTS, le=MOST_POINTS)] | None = Field(
+        None, description="points to add, less than 0 to take off; it waits until there is a grade to add them to"
+    )
+    value: Annotated[Number, Field(ge=0, le=MOST_POINTS)] | None = Field(
+        None, description="the grade itself, without an attempt, too"
+    )
+    reason: Words = Field(description="for the student to read", examples=["a nice plot"])
+    replaces: Id | None = Field(
+        default_factory=lambda: None,
+        description="the id of the adjustment that applies now, as you saw it; null: none applies. Another one in its "
+        "place is then not replaced, and the answer is 409. Left out: whichever applies is replaced",
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one_is_given(self) -> Self:
+        if (self.delta is None) == (self.value is None):
+            raise PydanticCustomError("required", "expected exactly one of `delta` and `value`", {"field": "delta"})
+        return self
+
+
+class ExtendWork(ActionRequest):
+    """At least one of the three. Dates and attempts only ever add: an earlier date than the course's has no effect."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "not": _NOTHING_GIVEN,
+            "examples": [{"due": "2026-10-08T20:59:59Z", "more_attempts": 1, "reason": "ill for a week"}],
+        }
+    )
+
+    due: Moment | None = Field(
+        None,
+        description="replaces the course's; the student can hand in until then at least",
+        examples=["2026-10-08T20:59:59Z"],
+    )
+    closes: Moment | None = Field(None, description="replaces the course's")
+    more_attempts: Annotated[int, Field(ge=0, le=MOST_ATTEMPTS, strict=True), WHOLE] = Field(
+        0, description="on top of the course's limit"
+    )
+    reason: Words = Field(description="for the staff and the student", examples=["ill for a week"])
+
+    @model_validator(mode="after")
+    def _something_is_given(self) -> Self:
+        if self.due is None and self.closes is None and not self.more_attempts:
+            sentence = "expected at least one of `due`, `closes` and `more_attempts`"
+            raise PydanticCustomError("extension_empty", sentence, {"field": "due"})
+        return self
+
+
+class CommentOnWork(ActionRequest):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "Look at the forget gate again."}]})
+
+    text: Words = Field(description="for the student to read")
+    submission: Id | None = Field(None, description="the attempt that it is about; null: all of the work")
+
+
+class AskForReview(ActionRequest):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "The report says that my bias is missing."}]})
+
+    text: Words = Field(description="the student's question")
+
+
+class AnswerReview(ActionRequest):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"answer": "It is added after the activation."}]})
+
+    answer: Words = Field(description="for the student to read")
+
+
+class DecideAttempt(ActionRequest):
+    decision: HoldDecision
+    reason: Words = Field(description="for the student to read")
+
+
+# --- at a place: the work of a student at an assignment; each of these raises what `take_place` raises ----------------
+
+
+@dataclass(frozen=True)
+class WorkId:
+    """Names the work of a student at an assignment, in the course of who asks."""
+
+    member_id: str
+    assignment_id: str
+
+
+@contextlib.asynccontextmanager
+async def _at_place(asking: Asking, at: WorkId) -> AsyncIterator[tuple[AsyncSession, Place]]:
+    """Begin the transaction of an action in the student's turn."""
+    async with asking.write() as session:
+        yield (
+            session,
+            await take_place(session, asking.assignments, asking.course_id, at.member_id, at.assignment_id),
+        )
+
+
+@action(Right.ADJUST)
+async def adjust_grade(asking: Asking, at: WorkId, wanted: AdjustGrade) -> Adjustment:
+    """Adjust the grade, in place of the adjustment that applies. The same request again changes nothing.
+
+    Raises:
+        AdjustmentReplaced: another one applies by now than the request names.
+    """
+    async with _at_place(asking, at) as (session, place):
+        return await adjustments.adjust(session, asking.assignments, place, **wanted.given(), made_by=asking.name)
+
+
+@action(Right.ADJUST)
+async def withdraw_adjustment(asking: Asking, at: WorkId, adjustment_id: str) -> None:
+    """Let an adjustment apply no more. It stays in the history.
+
+    Raises:
+        AdjustmentNotFound
+    """
+    async with _at_place(asking, at) as (session, place):
+        await adjustments.withdraw(session, place, adjustment_id, made_by=asking.name)
+
+
+@action(Right.EXTEND)
+async def extend_work(asking: Asking, at: WorkId, wanted: ExtendWork) -> tuple[Extension, Place]:
+    """Give more time, or more attempts, in place of an earlier extension. It counts at once."""
+    async with _at_place(asking, at) as (session, place):
+        values = wanted.model_dump()
+        return await extensions.put(session, place.member, place.use, made_by=asking.name, **values), place
+
+
+@action(Right.EXTEND)
+async def take_back_extension(asking: Asking, at: WorkId) -> None:
+    """Let the dates and the limit of the course hold again, for what was handed in, too.
+
+    Raises:
+        ExtensionNotFound
+    """
+    async with _at_place(asking, at) as (session, place):
+        await extensions.remove(session, place.member, place.use, made_by=asking.name)
+
+
+@action(Right.COMMENT)
+async def add_comment(asking: Asking, at: WorkId, wanted: CommentOnWork) -> Comment:
+    """Write a comment for the student to read. The newest one sent again is one comment.
+
+    Raises:
+        SubmissionNotFound: the work has no such attempt.
+    """
+    async with _at_place(asking, at) as (session, place):
+        return await comments.add(session, place, wanted.text, submission_id=wanted.submission, made_by=asking.name)
+
+
+@action(Right.COMMENT)
+async def delete_comment(asking: Asking, at: WorkId, comment_id: str) -> None:
+    """Delete a comment for good: a teacher any, an assistant their own.
+
+    Raises:
+        CommentNotFound
+        NotPermitted: it is somebody else's.
+    """
+    async with _at_place(asking, at) as (session, place):
+        await comments.delete(session, place, comment_id, asking.holder)
+
+
+# --- about an attempt -------------------------------------------------------------------------------------------------
+
+
+async def _attempt(session: AsyncSession, asking: Asking, submission_id: str) -> Submission:
+    """Find an attempt, in a course that nobody archives until the transaction ends.
+
+    Raises:
+        SubmissionNotFound: there is none that the holder may see.
+        CourseArchived
+    """
+    submission = await repository.existing_submission(session, submission_id, asking.holder)
+    await courses.keep_open(session, submission.course_id)
+    return submission
+
+
+@action(Right.DECIDE)
+async def decide_attempt(asking: Asking, submission_id: str, wanted: DecideAttempt) -> None:
+    """Decide whether a held attempt counts. A later decision replaces an earlier one.
+
+    Raises:
+        SubmissionNotFound, CourseArchived
+        NotHeld
+    """
+    async with asking.write() as session:
+        submission = await _attempt(session, asking, submission_id)
+        if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=asking.name):
+            raise NotHeld
+
+
+# Where the course is archived, a student does not learn it of an attempt that is somebody else's.
+@action(Right.ASK_FOR_REVIEW, archived_too=True)
+async def ask_for_review(asking: Asking, submission_id: str, wanted: AskForReview) -> tuple[ReviewRequest, Submission]:
+    """Ask the staff whether an attempt was graded right. The same words again are the same request.
+
+    Raises:
+        SubmissionNotFound, CourseArchived, ReportNotReady
+        ReviewOpen: an earlier request waits for an answer.
+    """
+    async with asking.write() as session:
+        submission = await _attempt(session, asking, submission_id)
+        return await reviews.ask(session, submission, wanted.text), submission
+
+
+@action(Right.ANSWER_REVIEWS)
+async def answer_review(asking: Asking, review_id: str, wanted: AnswerReview) -> tuple[ReviewRequest, Submission]:
+    """Answer, for the student to read. The grade stays.
+
+    Raises:
+        CourseArchived, ReviewNotFound
+        ReviewAnswered: it has another answer.
+    """
+    async with asking.write() as session:
+        return await reviews.answer(session, asking.course_id, review_id, wanted.answer, answered_by=asking.name)

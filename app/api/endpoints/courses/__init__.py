@@ -1,1 +1,0 @@
-"""Endpoints of courses: the courses themselves, and what belongs to one."""

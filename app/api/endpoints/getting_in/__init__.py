@@ -1,1 +1,0 @@
-"""Endpoints of the ways in: rosters, personal links, join links."""

@@ -1,1 +1,0 @@
-"""Endpoints of grades in a course: the grades, and what people do about them."""

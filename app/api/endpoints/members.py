@@ -1,0 +1,282 @@
+"""Members of a course: list them, add one, change one, remove, take back and delete one; and join two."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import AliasPath, BeforeValidator, Field
+from pydantic.json_schema import SkipJsonSchema
+from starlette.status import HTTP_201_CREATED
+
+from app.access.rights import Right
+from app.access.tokens import Principal
+from app.actions import members as actions
+from app.actions.asking import Asking
+from app.actions.fields import Name
+from app.actions.members import AddMember, ChangeMember, JoinMembers
+from app.api.openapi import JSON_BODY, problem_answers
+from app.api.paging import page_of
+from app.api.schemas.base import EXAMPLE_ID, Body, Count, Page
+from app.api.schemas.submissions import DeletedBody
+from app.courses import membership
+from app.courses.membership import Members
+from app.errors.courses import CourseArchived, CourseNotFound
+from app.errors.members import (
+    AttemptsRunning,
+    EmailTaken,
+    ExternalIdTaken,
+    JoinFollowed,
+    JoinNotFound,
+    JoinOutdated,
+    JoinUndone,
+    MemberJoined,
+    MemberNotFound,
+    MemberNotStudent,
+    PersonShared,
+    SameMember,
+)
+from app.errors.requests import NotPermitted
+from app.errors.uploads import MemberRemoved
+from app.http.auth.holders import Asks, AsksIn, PermittedIn
+from app.http.parameters import Cursor, Limit, id_in_path
+from app.services import services
+from app.storage.models import MemberRole
+from app.teaching.joins import joins
+
+
+class MemberBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    course: str = Field(validation_alias="course_id", examples=[EXAMPLE_ID])
+    person: str = Field(
+        validation_alias="person_id", description="the same in every course of this person", examples=[EXAMPLE_ID]
+    )
+    role: MemberRole
+    external_id: str | None = Field(examples=["ivanov"])
+    name: str | None = Field(validation_alias=AliasPath("person", "name"))
+    email: str | None = Field(validation_alias=AliasPath("person", "email"))
+    group: str | None
+    claimed_id: str | None = Field(description="the id that somebody gave who came by a join link; it proves nothing")
+    created_at: datetime
+    confirmed_at: datetime | None = Field(description="null: an upload, a token or a join link made this student")
+    removed_at: datetime | None = Field(description="since when the member has no rights; null: the member has")
+
+
+class MemberList(Page):
+    items: list[MemberBody]
+
+
+class JoinBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    kept: str = Field(
+        validation_alias="kept_member_id",
+        description="the `id` of the member who has everything now",
+        examples=[EXAMPLE_ID],
+    )
+    joined: str = Field(
+        validation_alias="merged_member_id", description="the `id` of the member who was removed", examples=[EXAMPLE_ID]
+    )
+    submissions: Count = Field(validation_alias=AliasPath("moved", "submissions", "moved"), description="that moved")
+    tokens: Count = Field(validation_alias=AliasPath("moved", "tokens"), description="that moved, with their links")
+    signs_on: Annotated[bool, BeforeValidator(bool)] = Field(
+        validation_alias=AliasPath("moved", "persons"),
+        description="whether the kept member now gets in by the single sign-on of the other one",
+    )
+    made_by: str = Field(description="the name of a person or of a token")
+    created_at: datetime
+    undone_at: datetime | None
+
+
+class JoinList(Page):
+    items: list[JoinBody]
+
+
+MemberId = Annotated[str, id_in_path("member_id", MemberNotFound, "an `id` from the list")]
+JoinId = Annotated[str, id_in_path("join_id", JoinNotFound, "an `id` from the list")]
+Viewer = Annotated[Principal, Depends(PermittedIn(Right.SEE_MEMBERS))]
+
+
+async def _members(
+    role: Annotated[MemberRole | SkipJsonSchema[None], Query()] = None,
+    group: Annotated[Name | SkipJsonSchema[None], Query()] = None,
+    confirmed: Annotated[bool | SkipJsonSchema[None], Query()] = None,
+    removed: Annotated[bool | SkipJsonSchema[None], Query()] = None,
+    search: Annotated[
+        Name | SkipJsonSchema[None], Query(description="a part of the id, the name or the e-mail address")
+    ] = None,
+) -> Members:
+    return Members(role, group, confirmed, removed, search)
+
+
+router = APIRouter(responses=problem_answers(CourseNotFound, NotPermitted))
+members = APIRouter(prefix="/courses/{course_id}", tags=["members"])
+students = APIRouter(prefix="/students", tags=["students"])
+
+
+@members.get("/members", summary="List the members of a course")
+async def list_members(
+    request: Request,
+    viewer: Viewer,
+    chosen: Annotated[Members, Depends(_members)],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> MemberList:
+    """List them, the newest first, removed ones too. Filters are combined with "and"."""
+    async with services(request).database.read() as session:
+        found = await membership.list_members(session, viewer.course_id, chosen, limit=limit + 1, before=cursor)
+    shown, next_cursor = page_of(found, limit, lambda member: member.id)
+    return MemberList(items=list(map(MemberBody.model_validate, shown)), next_cursor=next_cursor)
+
+
+@members.post(
+    "/members",
+    summary="Add a member to a course",
+    status_code=HTTP_201_CREATED,
+    responses=problem_answers(
+        *JSON_BODY, NotPermitted, CourseArchived, RequestValidationError, ExternalIdTaken, EmailTaken
+    ),
+)
+async def create_member(
+    asking: Annotated[Asking, Depends(AsksIn(actions.add_member))], wanted: AddMember
+) -> MemberBody:
+    """Add a confirmed member, as a new person. A teacher adds students and assistants, an admin teachers, too.
+
+    The same request sent again adds nobody: it is answered 409, with the `id` of the member as `member`.
+    """
+    return MemberBody.model_validate(await actions.add_member(asking, wanted))
+
+
+@members.get("/members/{member_id}", summary="Read a member", responses=problem_answers(MemberNotFound))
+async def read_member(request: Request, viewer: Viewer, member_id: MemberId) -> MemberBody:
+    async with services(request).database.read() as session:
+        return MemberBody.model_validate(await membership.find(session, viewer.course_id, member_id))
+
+
+@members.patch(
+    "/members/{member_id}",
+    summary="Change a member",
+    responses=problem_answers(
+        *JSON_BODY,
+        NotPermitted,
+        CourseArchived,
+        MemberNotFound,
+        RequestValidationError,
+        ExternalIdTaken,
+        EmailTaken,
+        PersonShared,
+    ),
+)
+async def change_member(
+    asking: Annotated[Asking, Depends(AsksIn(actions.change_member))], member_id: MemberId, wanted: ChangeMember
+) -> MemberBody:
+    """Change what is given. A new role acts on the member's tokens and open sessions at once; attempts of somebody who
+    is a student no longer do not count. Only an admin changes a teacher, or makes one."""
+    return MemberBody.model_validate(await actions.change_member(asking, member_id, wanted))
+
+
+@members.post(
+    "/members/{member_id}/remove",
+    summary="Remove a member",
+    responses=problem_answers(NotPermitted, CourseArchived, MemberNotFound),
+)
+async def remove_member(
+    asking: Annotated[Asking, Depends(AsksIn(actions.remove_member))], member_id: MemberId
+) -> MemberBody:
+    """Take all rights from the member at once: tokens, links and open sessions. What was handed in stays."""
+    return MemberBody.model_validate(await actions.remove_member(asking, member_id))
+
+
+@members.post(
+    "/members/{member_id}/restore",
+    summary="Take a removed member back",
+    responses=problem_answers(NotPermitted, CourseArchived, MemberNotFound, EmailTaken, MemberJoined),
+)
+async def restore_member(
+    asking: Annotated[Asking, Depends(AsksIn(actions.restore_member))], member_id: MemberId
+) -> MemberBody:
+    """Take a removed member back. Tokens and links that have not ended otherwise are valid again."""
+    return MemberBody.model_validate(await actions.restore_member(asking, member_id))
+
+
+@members.delete("/members/{member_id}", summary="Delete the data of a member")
+async def delete_member(
+    asking: Annotated[Asking, Depends(AsksIn(actions.delete_member))], member_id: MemberId
+) -> DeletedBody:
+    """Delete everything that the course keeps about the member: files, reports, own tokens. This cannot be undone.
+
+    For admins. Asking again changes nothing. Earlier backups still hold the data.
+    """
+    return DeletedBody.model_validate(await actions.delete_member(asking, member_id))
+
+
+@students.delete("", summary="Delete a student")
+async def delete_student(
+    asking: Annotated[Asking, Depends(Asks(actions.delete_student))],
+    student: Annotated[Name, Query(examples=["ivanov"])],
+) -> DeletedBody:
+    """Delete everything that the course keeps about the student: files, reports, own tokens. This cannot be undone.
+
+    Asking again changes nothing. Earlier backups still hold the data.
+    """
+    return DeletedBody.model_validate(await actions.delete_student(asking, student))
+
+
+@members.post(
+    "/members/{member_id}/join",
+    summary="Join two members who are one student",
+    status_code=HTTP_201_CREATED,
+    responses=problem_answers(
+        *JSON_BODY,
+        NotPermitted,
+        CourseArchived,
+        MemberRemoved,
+        CourseNotFound,
+        MemberNotFound,
+        MemberNotStudent,
+        AttemptsRunning,
+        RequestValidationError,
+        SameMember,
+    ),
+)
+async def join_members(
+    asking: Annotated[Asking, Depends(AsksIn(actions.join_members))], member_id: MemberId, wanted: JoinMembers
+) -> JoinBody:
+    """Keep the member of the address, and give it what the other one has: attempts, numbered by their time together
+    with the own ones, extensions, adjustments, comments, tokens with their links. The other member is removed.
+
+    Where both have an extension, the kept one gets the later dates and the larger number; of two adjustments the newer
+    one applies. `POST .../joins/{id}/undo` takes them apart again.
+    """
+    return JoinBody.model_validate(await actions.join_members(asking, member_id, wanted))
+
+
+@members.get("/joins", summary="List the joins of a course")
+async def list_joins(request: Request, viewer: Viewer, limit: Limit = 50, cursor: Cursor = None) -> JoinList:
+    """List them, the newest first, undone ones too."""
+    async with services(request).database.read() as session:
+        found = await joins.list_joins(session, viewer.course_id, limit=limit + 1, before=cursor)
+    shown, next_cursor = page_of(found, limit, lambda merge: merge.id)
+    return JoinList(items=list(map(JoinBody.model_validate, shown)), next_cursor=next_cursor)
+
+
+@members.post(
+    "/joins/{join_id}/undo",
+    summary="Take two joined members apart",
+    responses=problem_answers(
+        NotPermitted, CourseArchived, CourseNotFound, JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated
+    ),
+)
+async def undo_join(asking: Annotated[Asking, Depends(AsksIn(actions.undo_join))], join_id: JoinId) -> JoinBody:
+    """Give each its own again; what came since stays with the kept member.
+
+    Refused when it cannot be told any more what belongs to whom: a later join of one of the two has to be undone first;
+    an extension that both had, or a person, was changed since; the removed member was taken back, or has got an
+    extension or an adjustment.
+    """
+    return JoinBody.model_validate(await actions.undo_join(asking, join_id))
+
+
+router.include_router(members)
+router.include_router(students)

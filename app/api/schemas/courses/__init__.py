@@ -1,1 +1,0 @@
-"""Bodies about courses, and about what belongs to one."""

@@ -1,1 +1,0 @@
-"""Bodies about grades in a course, and about what people do about them."""

@@ -1,0 +1,179 @@
+"""The ways in and out: a link or a token, a new link by mail, single sign-on, the end of the session."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
+from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
+
+from app.access import tokens
+from app.actions import getting_in
+from app.actions.getting_in import AskForLink
+from app.errors.requests import FieldsWrong
+from app.errors.ways_in import SignOnExpired
+from app.http.auth.holders import signed_in
+from app.http.auth.proof import FORM_FIELD, check_form_secret, check_origin
+from app.http.auth.sessions import (
+    SESSION_COOKIE,
+    has_session,
+    keep_session,
+    session_person,
+    session_sha256,
+    signed_in_as,
+    visitor,
+)
+from app.http.clients import client_of
+from app.http.cookies import forget, keep, read
+from app.http.fields import Fields, form_context
+from app.http.forms import fields_of
+from app.http.pages import page
+from app.http.ways_in import ways_in
+from app.oidc.flow import LIFETIME_SECONDS, begin, resume
+from app.oidc.issuer import Issuer
+from app.oidc.registration import CALLBACK_PATH, START_PATH
+from app.onward import HOME, onward
+from app.services import services
+from app.web import joining
+
+SIGN_ON_COOKIE = "lstm_grader_sign_on"
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/enter")
+async def enter_page(request: Request, token: str = "", next: str = HOME) -> Response:
+    """Ask for a token, or for a confirmation to sign in with the one in the link.
+
+    The link alone changes nothing: another site can open it in anybody's browser, and that person would then hand in
+    under the name of the link's owner.
+    """
+    if not token:
+        return page(request, "enter.html", **ways_in(request, onward(next)))
+    async with services(request).database.read() as session:
+        found = await tokens.existing_token(session, _secret(token))
+    person = await session_person(request) if found.membership_id else None
+    holder = tokens.holder_in_words(found)
+    known_as = await signed_in_as(request)
+    return page(
+        request, "confirm.html", token=token, next=onward(next), holder=holder, known_as=known_as, person=person
+    )
+
+
+@router.post("/enter")
+async def enter(request: Request) -> Response:
+    """Open a session with the token in the form, and redirect to the page that was asked for first."""
+    check_origin(request)
+    async with request.form(max_files=0, max_fields=2) as form:
+        token, next = str(form.get("token", "")), onward(str(form.get("next", HOME)))
+    response = RedirectResponse(next, HTTP_303_SEE_OTHER)
+    keep_session(request, response, await getting_in.enter(visitor(request), _secret(token)))
+    return response
+
+
+def _secret(typed: str) -> str:
+    """Return a token, which somebody may have typed as a whole link."""
+    _, is_link, query = typed.partition("/enter?")
+    return (parse_qs(query).get("token", [""])[0] if is_link else typed).strip()
+
+
+@router.post("/enter/together", dependencies=[Depends(signed_in)])
+async def together(request: Request) -> Response:
+    """Add the member of a personal link to the person who is signed in. Both prove themselves here and now."""
+    async with request.form(max_files=0, max_fields=2) as form:
+        await check_form_secret(request, form.get(FORM_FIELD))
+        token = str(form.get("token", ""))
+    member = await getting_in.claim(visitor(request), await session_person(request), token)
+    return RedirectResponse(f"/?course={member.course_id}", HTTP_303_SEE_OTHER)
+
+
+@router.post("/leave")
+async def leave(request: Request) -> Response:
+    """End the session. It may be over already."""
+    check_origin(request)
+    if has_session(request):
+        async with request.form(max_files=0, max_fields=10) as form:
+            await check_form_secret(request, form.get(FORM_FIELD))
+    response = RedirectResponse("/", HTTP_303_SEE_OTHER)
+    await visitor(request).leave(session_sha256(request))
+    # On a computer that people share, the next one is another student.
+    for cookie in (SESSION_COOKIE, joining.KEY_COOKIE):
+        forget(request, response, cookie)
+    return response
+
+
+# --- a new link by mail -----------------------------------------------------------------------------------------------
+
+
+@router.get("/link")
+async def link_page(request: Request, next: str = HOME) -> Response:
+    return _link_page(request, onward(next))
+
+
+@router.post("/link")
+async def ask_for_link(request: Request) -> Response:
+    """Answer at once and in the same way, whether anybody has this address or not."""
+    check_origin(request)
+    parts = services(request)
+    async with request.form(max_files=0, max_fields=2) as form:
+        fields = Fields(fields_of(form))
+    next = onward(fields.typed.get("next", HOME))
+    if parts.lost_links is None:
+        return _link_page(request, next)
+    try:
+        wanted = fields.read(AskForLink)
+    except FieldsWrong as refusal:
+        return _link_page(request, next, fields, refusal)
+    parts.client_limit.take(client_of(request))
+    parts.address_limit.take(wanted.email)
+    parts.lost_links.ask(wanted.email, next)
+    return _link_page(request, next, asked=True)
+
+
+def _link_page(
+    request: Request,
+    next: str,
+    fields: Fields | None = None,
+    refusal: FieldsWrong | None = None,
+    *,
+    asked: bool = False,
+) -> Response:
+    return page(request, "link.html", asked=asked, **ways_in(request, next), **form_context(request, fields, refusal))
+
+
+# --- single sign-on ---------------------------------------------------------------------------------------------------
+
+
+@router.get(START_PATH)
+async def start(request: Request, next: str = "/") -> Response:
+    """Send the browser to the issuer. Another site may begin this, too: at worst people are signed in as themselves."""
+    flow = begin(next)
+    response = RedirectResponse(await _issuer(request).address(flow), HTTP_303_SEE_OTHER)
+    # Not `strict`: the issuer sends the browser back.
+    keep(request, response, SIGN_ON_COOKIE, flow.cookie, max_age=LIFETIME_SECONDS)
+    return response
+
+
+@router.get(CALLBACK_PATH)
+async def callback(request: Request) -> Response:
+    """Sign the person in whom the issuer names, in the browser that asked for it."""
+    issuer = _issuer(request)
+    flow = resume(read(request, SIGN_ON_COOKIE))
+    if flow is None:
+        raise SignOnExpired
+    claims = await issuer.claims(flow, dict(request.query_params))
+    secret = await getting_in.sign_on(visitor(request), claims, services(request).settings.issuer_domains)
+    response = RedirectResponse(flow.next, HTTP_303_SEE_OTHER)
+    keep_session(request, response, secret)
+    forget(request, response, SIGN_ON_COOKIE)
+    return response
+
+
+def _issuer(request: Request) -> Issuer:
+    """Raises: HTTPException: the settings name no issuer."""
+    issuer = services(request).issuer
+    if issuer is None:
+        raise HTTPException(HTTP_404_NOT_FOUND)
+    return issuer

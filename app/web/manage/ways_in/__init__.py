@@ -1,1 +1,0 @@
-"""The pages about ways into a course: rosters, personal links and join links, tokens of programs."""

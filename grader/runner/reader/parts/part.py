@@ -1,0 +1,77 @@
+"""One part of an LSTM: its lines, and words that describe it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from reader.tracing.values import Const, Node, Seq, Span, Value, nodes_in
+
+LONGEST, MOST = 30, 8
+#: Ways of turning a list or an array around.
+TURNING = frozenset({"reverse", "flip", "reversed", "flipud", "reverse_sequence", "inserted"})
+
+
+@dataclass(frozen=True)
+class Part:
+    """Lines of a part.
+
+    Attributes:
+        gate: the letter of the gate, for a part that each gate has.
+        what: words that describe it: its operations, or its oddities. `grader/reporting/concerns.py` reads them.
+    """
+
+    part: str
+    first_line: int
+    last_line: int
+    what: tuple[str, ...] = ()
+    gate: str | None = None
+
+    @classmethod
+    def at(cls, part: str, span: Span, *what: str, gate: str | None = None) -> Part:
+        return cls(part, span[0], max(span), tuple(dict.fromkeys(word[:LONGEST] for word in what))[:MOST], gate)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "part": self.part, "gate": self.gate, "first_line": self.first_line, "last_line": self.last_line,
+            "what": list(self.what),
+        }  # fmt: skip
+
+
+def operations(part: str, nodes: Iterable[Node]) -> Iterator[Part]:
+    """Yield a part for each operation."""
+    for node in nodes:
+        yield Part.at(part, node.span, *words(node))
+
+
+def words(node: Node) -> list[str]:
+    """Describe an operation, in the words of `Part.what`."""
+    found = [node.op]
+    if node.op in TURNING or any(turns(each) for each in node.args if isinstance(each, Node | Seq)):
+        found.append("reversed")
+    if any(isinstance(each, Const) and isinstance(each.value, int | float) for each in node.args):
+        found.append("number")
+    return found
+
+
+def turns(index: Value) -> bool:
+    """Return whether an index such as ``[:, ::-1]`` turns an axis around."""
+    parts = index.items if isinstance(index, Seq) else [index]
+    return any(
+        isinstance(part, Node) and part.op == "slice" and isinstance(part.args[2], Const) and part.args[2].value == -1
+        for part in parts
+    )
+
+
+def has_turning(value: Value) -> bool:
+    """Return whether something is turned around; not whether its length is that of something that was."""
+    waiting, seen = list(nodes_in([value])), set[int]()
+    while waiting:
+        node = waiting.pop()
+        if node.op in TURNING or (node.op == "slice" and turns(node)):
+            return True
+        if id(node) not in seen and node.op not in ("attribute", "shape", "size", "len"):
+            seen.add(id(node))
+            waiting += node.inputs()
+    return False

@@ -1,0 +1,61 @@
+"""Doors only translate: each route and command that changes something names the action that does it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
+
+import app
+from app.http.auth.guard import PUBLIC
+from app.http.auth.holders import AsksFor
+from app.http.auth.proof import SAFE_METHODS
+from app.main import create_app
+from app.settings import Settings
+
+APP = Path(app.__file__).parent
+#: Browsers leave, and a frame lends its session to a window: nobody's data changes.
+OF_SESSIONS = {"/leave", "/lti/window", "/enter/together"}
+#: Forms that change nothing: a check of a platform, and a grade book that is filled in and sent back.
+READING = {"/platforms/{platform_id}/check", "/courses/{course_id}/grade-book/filled"}
+OPENS_A_TRANSACTION = re.compile(r"(.*\.)?(database|asking|owner|visitor)\.write|(.*\.)?make_once")
+
+
+def changing_routes() -> Iterator[tuple[str, Dependant]]:
+    service = create_app(Settings())
+    for context in iter_route_contexts(list(service.routes)):
+        methods = getattr(context.original_route, "methods", None) or set()
+        if methods - SAFE_METHODS and context.path not in PUBLIC | OF_SESSIONS | READING:
+            yield context.path, context.dependant
+
+
+def test_each_route_that_changes_something_names_one_action() -> None:
+    routes = list(changing_routes())
+    assert len(routes) > 100
+    named = {
+        path: [each.call for each in found.dependencies if isinstance(each.call, AsksFor)] for path, found in routes
+    }
+    assert {path for path, actions in named.items() if len(actions) != 1} == set()
+
+
+@pytest.mark.parametrize("door", ["api", "web", "commands"])
+def test_no_door_opens_a_transaction_to_write(door: str) -> None:
+    opened = [
+        f"{path.relative_to(APP)}:{node.lineno}"
+        for path in sorted((APP / door).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and OPENS_A_TRANSACTION.fullmatch(ast.unparse(node.func))
+    ]
+    assert opened == []
+
+
+@pytest.mark.parametrize("group", ["courses", "lti", "people", "regrades", "rosters", "tokens"])
+def test_each_group_of_commands_asks_for_actions(group: str) -> None:
+    tree = ast.parse((APP / "commands" / f"{group}.py").read_text())
+    modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert any(module.startswith("app.actions") for module in modules)

@@ -1,0 +1,50 @@
+"""The bounds of requests about a student's work and about regrades. Pages have words for each of these faults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from app.actions.fields import ActionRequest
+from app.actions.regrades import BeginRegrade
+from app.actions.work import AdjustGrade, CommentOnWork, DecideAttempt, ExtendWork
+
+ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
+
+
+@pytest.mark.parametrize(
+    ("model", "values", "fault"),
+    [
+        (AdjustGrade, {"reason": "x"}, "required"),
+        (AdjustGrade, {"delta": 1.0, "value": 1.0, "reason": "x"}, "required"),
+        (AdjustGrade, {"delta": 1.0}, "missing"),
+        (AdjustGrade, {"delta": 1.0, "reason": " "}, "required"),
+        (AdjustGrade, {"delta": -100_001.0, "reason": "x"}, "greater_than_equal"),
+        (AdjustGrade, {"value": -1.0, "reason": "x"}, "greater_than_equal"),
+        (AdjustGrade, {"delta": 1.0, "reason": "x", "replaces": "x"}, "string_pattern_mismatch"),
+        (ExtendWork, {"reason": "x"}, "extension_empty"),
+        (ExtendWork, {"more_attempts": 1001, "reason": "x"}, "less_than_equal"),
+        (ExtendWork, {"due": 0, "reason": "x"}, "moment"),
+        (CommentOnWork, {"text": "x" * 2001}, "string_too_long"),
+        (CommentOnWork, {"text": "a\0b"}, "nul"),
+        (DecideAttempt, {"decision": "perhaps", "reason": "x"}, "enum"),
+        (BeginRegrade, {}, "value_error"),
+        (BeginRegrade, {"submissions": []}, "too_short"),
+        (BeginRegrade, {"submissions": ["x"]}, "string_pattern_mismatch"),
+        (BeginRegrade, {"submissions": [ID], "filter": {"student": "x"}}, "value_error"),
+        (BeginRegrade, {"filter": {"studnet": "ivanov"}}, "extra_forbidden"),
+        (BeginRegrade, {"all": False}, "value_error"),
+        (BeginRegrade, {"all": 1}, "bool_type"),
+        (BeginRegrade, {"all": True, "filter": {"student": "ivanov"}}, "value_error"),
+        (BeginRegrade, {"filter": {}}, "value_error"),
+        (BeginRegrade, {"filter": {"student": None}}, "value_error"),
+    ],
+)
+def test_request_that_says_too_little_or_too_much_is_refused(
+    model: type[ActionRequest], values: dict[str, Any], fault: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        model.model_validate(values)
+    assert [each["type"] for each in refused.value.errors()] == [fault]
