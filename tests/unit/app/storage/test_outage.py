@@ -58,7 +58,7 @@ def test_the_next_outage_begins_anew(lines: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_wrong_statement_is_ours_and_is_told_with_where_it_stands(lines: pytest.LogCaptureFixture) -> None:
-    Outage().failed("slot-0", ProgrammingError("SELECT x", {}, Exception("no column x")))
+    Outage().record_failure("slot-0", ProgrammingError("SELECT x", {}, Exception("no column x")))
     assert lines.records[0].exc_info
 
 
