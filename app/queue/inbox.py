@@ -48,7 +48,7 @@ class Inbox:
 
     Args:
         uploads_per_minute: limit for each student.
-        upload_bytes: limit for each file.
+        upload_bytes: the limit of each file.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class Inbox:
         )
 
     def most_bytes(self, assignment: Assignment) -> int:
-        """Return the largest file that the assignment takes here."""
+        """Return the size limit of the assignment's files in this service."""
         return most_bytes(assignment, self._upload_bytes)
 
     async def check(self, submitter: Principal, file: File | None, student: str | None, assignment_id: str) -> Upload:
-        """Check what somebody hands in (`uploads.check_upload`); a refusal names only assignments of the course.
+        """Check an upload (`uploads.check_upload`); a refusal names only assignments of the course.
 
         Raises:
             UploadRefused, OtherStudent

@@ -80,7 +80,7 @@ class Database:
         self._aside = new_engine(self.url, self.file, read_only=read_only, poolclass=NullPool)
         #: Called with each id that a committed transaction on SQLite has announced (`announcements`).
         self.announced: Callable[[str], None] = lambda submission_id: None
-        #: Called when a transaction on SQLite has queued something.
+        #: Called when a committed transaction on SQLite has queued a submission.
         self.queued: Callable[[], None] = lambda: None
         self.outage = Outage()
         self._write_lock = asyncio.Lock()

@@ -248,14 +248,14 @@ async def newest_report(session: AsyncSession, submission_id: str) -> StoredRepo
 async def existing_report(
     session: AsyncSession, submission_id: str, viewer: Principal, report_id: int | None = None
 ) -> tuple[Submission, StoredReport]:
-    """Find a submission and a report of it.
+    """Find a submission and one of its reports.
 
     Args:
-        report_id: None: the report that counts.
+        report_id: None: the counting report.
     Raises:
-        SubmissionNotFound: there is none that `viewer` may see.
-        ReportNotReady: it has no report yet.
-        ReportNotFound: it has none with this number.
+        SubmissionNotFound: there is none, or `viewer` may not see it.
+        ReportNotReady: there is no report yet.
+        ReportNotFound: the submission has no report with this number.
     """
     submission = await existing_submission(session, submission_id, viewer)
     if report_id is not None:

@@ -44,7 +44,7 @@ class File:
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that keeps the rules, as a student's attempt."""
+    """A checked file, as a student's attempt."""
 
     student: str
     assignment_id: str

@@ -59,7 +59,7 @@ async def add_webhook(
     course_id: str = DEFAULT_COURSE,
     idempotency_key: str | None = None,
 ) -> Webhook:
-    """Raises: TooManyWebhooks: the token has as many as it may."""
+    """Raises: TooManyWebhooks: the token has reached its limit."""
     if (await session.scalar(select(func.count()).where(Webhook.created_by == created_by)) or 0) >= MOST_WEBHOOKS:
         raise TooManyWebhooks(limit=MOST_WEBHOOKS)
     webhook = Webhook(
@@ -75,7 +75,7 @@ async def list_webhooks(session: AsyncSession, viewer: Principal) -> Sequence[We
 
 
 async def existing_webhook(session: AsyncSession, webhook_id: str, viewer: Principal) -> Webhook:
-    """Raises: WebhookNotFound: there is none that `viewer` may see."""
+    """Raises: WebhookNotFound: there is none, or `viewer` may not see it."""
     webhook = await session.scalar(select(Webhook).where(Webhook.id == webhook_id, _visible_to(viewer)))
     if webhook is None:
         raise WebhookNotFound

@@ -47,9 +47,9 @@ def files_of(archive: BinaryIO, packed_bytes: int) -> Iterator[list[StudentFile]
             yield found
 
 
-def place_of(found: StudentFile) -> str:
+def path_of(entry: StudentFile) -> str:
     """Return the path of a file in its archive, for people."""
-    return str(PurePosixPath(*PurePosixPath(found.path).parts[1:]))
+    return str(PurePosixPath(*PurePosixPath(entry.path).parts[1:]))
 
 
 def too_large(packed_bytes: int) -> ArchiveTooLarge:

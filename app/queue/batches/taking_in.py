@@ -79,7 +79,7 @@ async def store_files(database: Database, batch: Batch, archive: BinaryIO, limit
         limit_bytes: the size limit of one file.
         packed_bytes: that of the archive, quoted in a refusal.
     Raises:
-        ArchiveRefused: nothing is left of the batch then.
+        ArchiveRefused: the archive is unusable; the batch was deleted.
     """
     async with database.read() as session:
         matcher = Matcher(await candidates(session, batch.course_id))
@@ -210,13 +210,13 @@ def _some_files(rest: Iterator[StudentFile], batch_id: str, matcher: Matcher, li
     return files
 
 
-def _file_of(found: StudentFile, batch_id: str, matcher: Matcher, limit_bytes: int) -> BatchFile:
-    student = found.student
+def _file_of(entry: StudentFile, batch_id: str, matcher: Matcher, limit_bytes: int) -> BatchFile:
+    student = entry.student
     match = matcher.find(student)
     file = BatchFile(
         batch_id=batch_id,
-        path=_printable(place_of(found))[:PATH_CHARACTERS],
-        filename=clean_filename(found.filename) or "unnamed",
+        path=_printable(path_of(entry))[:PATH_CHARACTERS],
+        filename=clean_filename(entry.filename) or "unnamed",
         name=_printable(student.name)[:NAME_CHARACTERS],
         platform=student.platform,
         platform_id=student.id and student.id[:ID_CHARACTERS],
@@ -226,7 +226,7 @@ def _file_of(found: StudentFile, batch_id: str, matcher: Matcher, limit_bytes: i
         matched_by=match.by and match.by.value,
     )
     try:
-        content = found.read(limit_bytes + 1)
+        content = entry.read(limit_bytes + 1)
     except Unreadable as exc:
         file.state, file.reason = BatchFileState.UNREADABLE, {"code": exc.code}
         return file
