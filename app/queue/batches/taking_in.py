@@ -28,7 +28,7 @@ from app.errors.batches import ArchiveRefused, BatchNotFound
 from app.errors.courses import AssignmentNotFound, CourseArchived
 from app.errors.requests import TooManyRequests
 from app.errors.uploads import UploadRefused
-from app.queue.batches.reading import files_of, place_of
+from app.queue.batches.reading import files_of, path_of
 from app.queue.inbox import Inbox
 from app.storage.cascade import delete_rows
 from app.storage.database import Database
