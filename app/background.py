@@ -1,4 +1,4 @@
-"""Work that goes on beside requests."""
+"""Background tasks of the service."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Background(ABC):
     """Work that runs while the async context is entered, and is cancelled when it is left.
 
     Attributes:
-        NAME: of the task, for whoever looks at a running process.
+        NAME: the task's name, shown when a running process is inspected.
     """
 
     NAME: ClassVar[str]

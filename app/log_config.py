@@ -16,16 +16,16 @@ from typing import Any, TextIO
 request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
 submission_id_var: ContextVar[str | None] = ContextVar("submission_id", default=None)
 
-#: The packages whose lines have the operator's level. Of libraries only warnings are logged: what they say besides may
-#: hold secrets, as HTTPX names the addresses of webhooks.
+#: The packages that log at the operator's level. Libraries log only warnings, because their other lines may hold
+#: secrets, as HTTPX's hold the addresses of webhooks.
 OURS = ("app", "grader", "reference")
-# Attributes of every record; all others came in by `extra`.
+# The attributes of every record; all others come from `extra`.
 RECORD_KEYS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
 def configure_logging(level: str, stream: TextIO | None = None) -> None:
     """Log to `stream`, by default to standard error: readable lines on a terminal, JSON lines elsewhere."""
-    stream = stream or sys.stderr  # as it is now, which is not what it was when this module was loaded
+    stream = stream or sys.stderr  # looked up now, because it may have been replaced since this module was loaded
     handler = logging.StreamHandler(stream)
     handler.setFormatter(TerminalFormatter() if stream.isatty() else JSONFormatter())
     handler.addFilter(add_ids)
@@ -33,7 +33,7 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
     logging.basicConfig(level=max(lowest, logging.WARNING), handlers=[handler], force=True)
     for name in OURS:
         logging.getLogger(name).setLevel(lowest)
-    # Its lines repeat ours, and hold the query, which ours leave out.
+    # Its lines repeat ours, and contain the query, which ours omit.
     logging.getLogger("uvicorn.access").disabled = True
 
 

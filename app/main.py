@@ -45,7 +45,7 @@ from app.operations.metrics import Metrics
 from app.operations.probe import WriteProbe
 from app.outgoing.client import Outgoing
 from app.privacy.retention import Retention
-from app.queue import EmbeddedJobs, Engine, Jobs, PostgreSQLJobs, locked
+from app.queue import EmbeddedJobs, Engine, Jobs, PostgreSQLJobs, hold_data_dir
 from app.queue.backlog import Backlog
 from app.queue.inbox import Inbox
 from app.services import Operations, Services
@@ -108,7 +108,7 @@ def create_app(
             if database.is_sqlite:
                 about = About(settings.slots)
                 # Nobody else uses the data folder and the database in it.
-                stack.enter_context(locked(settings.data_dir))
+                stack.enter_context(hold_data_dir(settings.data_dir))
                 # The known answer is graded while the tables are made.
                 grading, self_test = await enter(
                     grading_parts(settings, database, assignments, metrics, about, grade_with, sandbox)
@@ -164,7 +164,7 @@ def create_app(
                 about=about,
             )
             private, tried = settings.webhook_private_targets, metrics.webhook_tried
-            await enter(WebhookSender(database, assignments, private=private, tried=tried))
+            await enter(WebhookSender(database, assignments, private=private, on_try=tried))
             await enter(ScoreSender(database, assignments, platform_services))
             await enter(Nightly(database, assignments, platform_services))
             await enter(Retention(database, settings.retention_days))

@@ -1,4 +1,4 @@
-"""Addresses of this service that a browser may be sent to, whoever named them."""
+"""Addresses within this service to which a browser may be redirected, whatever their source."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ import re
 from urllib.parse import parse_qs
 
 HOME = "/"
-#: From the root of this service, without a second slash or a backslash there, which browsers read as a host, and
-#: without anything that they drop.
+#: A path from the root of this service. A second slash or a backslash at the start is excluded, because browsers would
+#: read a host, and so are the characters that they ignore.
 LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]{0,1000}")
-#: Pages that are over once somebody is in; launches and frames (`app.http.frames`) begin at a platform.
+#: Pages that are pointless after signing in; launches and frames (`app.http.frames`) begin at a platform.
 WAYS_IN = re.compile(r"/(enter|leave|link|lti|oidc|t)(?![^/?#])")
-#: An address that goes into a mail: long enough for our pages, and without room for the words of a stranger.
-MAILED = re.compile(r"(/[a-z0-9-]{1,64}){1,8}")
+#: An address for a mail: long enough for our pages, but without room for a stranger's message.
+MAIL_TARGET = re.compile(r"(/[a-z0-9-]{1,64}){1,8}")
 
 
 def is_local(address: str) -> bool:
-    """Tell whether a browser that is sent there stays on this service."""
+    """Tell whether a redirect to this address stays within this service."""
     return LOCAL.fullmatch(address) is not None
 
 
-def onward(asked: str) -> str:
-    """Return where to go after signing in: the address that was asked for, or the first page in place of any other.
+def onward(address: str) -> str:
+    """Return the address to open after signing in: this one if it is local, otherwise the first page.
 
-    A way in leads to what its own address names.
+    For a way in, it is the address that its own query names.
     """
-    if not is_local(asked):
+    if not is_local(address):
         return HOME
-    if WAYS_IN.match(asked):
-        return onward(parse_qs(asked.partition("?")[2]).get("next", [HOME])[0])
-    return asked
+    if WAYS_IN.match(address):
+        return onward(parse_qs(address.partition("?")[2]).get("next", [HOME])[0])
+    return address
 
 
-def mailed(asked: str) -> str:
-    """Return where a link leads that is sent by mail, on behalf of anybody who can name an address."""
-    return onward(asked) if MAILED.fullmatch(asked) else HOME
+def mail_target(address: str) -> str:
+    """Return the address to which a mailed link leads. Anybody may have asked for that mail."""
+    return onward(address) if MAIL_TARGET.fullmatch(address) else HOME

@@ -33,12 +33,12 @@ from app.storage.database import Database
 from grader import Assignment
 
 WATCHERS_LOOKING = 4
-# A whole class may be one client: behind one address of its school, or of a proxy.
+# A whole class may share one client address: that of its school, or of a proxy.
 LINKS_PER_MINUTE = 60
 LINKS_OF_ADDRESS_PER_MINUTE = 5
-# A whole lecture hall scans the code at once. More comes from a program that fills the course with nobodies.
+# A whole lecture hall scans the code at once. A higher rate is a program that floods the course with fake members.
 JOINS_PER_MINUTE = 300
-# One address may be that of a whole school. Each login is a row for ten minutes.
+# A whole school may share one address. Each login is a row for ten minutes.
 LOGINS_PER_MINUTE = 1200
 
 

@@ -1,6 +1,6 @@
-"""The operator's settings, from environment variables named ``LSTM_GRADER_...`` and from nowhere else.
+"""The operator's settings, read only from environment variables named ``LSTM_GRADER_...``.
 
-A secret can come in a file instead, as container platforms provide them: ``LSTM_GRADER_..._FILE`` names it. No other
+A secret can be in a file instead, as container platforms provide them: ``LSTM_GRADER_..._FILE`` names it. No other
 module of the service reads the environment.
 """
 
@@ -26,10 +26,10 @@ from grader.settings import ENV_PREFIX, GradingSettings, variable
 if TYPE_CHECKING:
     from app.mail.mailer import MailServer
 
-# The characters of a bearer token (RFC 6750), and enough of them that nobody can guess it.
+# The characters of a bearer token (RFC 6750), and enough of them that it cannot be guessed.
 OWNER_TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*")
 DIFFERENT_CHARACTERS = 8
-#: Settings that can come in a file, which the variable ending in ``_FILE`` names.
+#: Settings that can be in a file, which the variable ending in ``_FILE`` names.
 SECRETS = ("owner_token", "metrics_token", "database_url", "oidc_client_secret", "smtp_password")
 # A domain, in the letters that DNS takes.
 DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", re.IGNORECASE)
@@ -155,7 +155,7 @@ class Settings(GradingSettings):
     @classmethod
     def _database_is_known(cls, url: str) -> str:
         if url:
-            # Here, because SQLAlchemy takes a fifth of the time until the sandbox can start.
+            # Imported here, because SQLAlchemy takes a fifth of the time until the sandbox can start.
             from app.storage.urls import database_url
 
             database_url(url)
@@ -171,7 +171,7 @@ class Settings(GradingSettings):
     @field_validator("oidc_issuer")
     @classmethod
     def _issuer_is_a_url(cls, url: str | None) -> str | None:
-        # OpenID Connect Discovery 1.0, section 3. A slash at the end belongs to the name.
+        # OpenID Connect Discovery 1.0, section 3. A trailing slash is part of the issuer.
         if url is not None and ("?" in url or not is_safe_url(url)):
             raise ValueError("expected an address that begins with https://, without ? and #")
         return url
@@ -220,7 +220,7 @@ class Settings(GradingSettings):
         """Raises: ValueError: something of the feature is set, and one of `names`, or the public address, is not."""
         if not any(getattr(self, name) for name in (*names, *others)):
             return
-        # Not out of the request's Host: whoever sends a request chooses that.
+        # Not from the request's Host header, which the sender chooses.
         missing = [name for name in (*names, "public_url") if not getattr(self, name)]
         if missing:
             raise ValueError(f"{what} also needs {', '.join(map(variable, missing))}")
@@ -235,7 +235,7 @@ class Settings(GradingSettings):
 
     @property
     def issuer_domains(self) -> frozenset[str]:
-        """`oidc_email_domains` in small letters."""
+        """The domains in `oidc_email_domains`, in small letters."""
         return frozenset(name.lower() for name in _listed(self.oidc_email_domains))
 
     @property
@@ -255,7 +255,7 @@ class Settings(GradingSettings):
         return self
 
     def url(self, port: int | None = None) -> str:
-        """Return the service's address for users of this machine or of the proxy, without a slash at the end."""
+        """Return the service's address for users of this machine or of the proxy, without a trailing slash."""
         if self.public_url:
             return self.public_url
         host = self.host
@@ -276,13 +276,13 @@ def _listed(text: str) -> list[str]:
 
 
 def unknown_variables() -> list[str]:
-    """List environment variables that look like ours and set nothing, such as a misspelt one."""
+    """List environment variables that look like ours but are no settings, such as misspelt ones."""
     known = {variable(name) for name in Settings.model_fields} | {variable(f"{name}_file") for name in SECRETS}
     return sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX) and name.upper() not in known)
 
 
 def _secrets_in_files() -> dict[str, str]:
-    """Raises: ValueError: a file cannot be read, or a secret is set by a variable as well."""
+    """Read the secrets in files. Raises: ValueError: a file cannot be read, or its secret is also set directly."""
     found = {}
     for name in SECRETS:
         if path := os.environ.get(variable(f"{name}_file")):

@@ -1,7 +1,6 @@
-"""A stop: what begins it, its time, and the shares of that time that running grades and open connections get.
+"""The stop of a process: its signals, its time limit, and the shares of running grades and open connections in that.
 
-The operator sets the time from the signal to the end of the process. A container platform kills a process that takes
-longer.
+The operator sets the time from the signal to the end of the process. A container platform kills slower processes.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from typing import NoReturn
 
 logger = logging.getLogger(__name__)
 
-# The time to queue unfinished submissions again, and to end the warm processes, on a busy host.
+# The time to queue unfinished submissions again and to end the warm processes on a busy host.
 RESERVE_SECONDS = 2.0
-# No stop is cut short earlier, because even an idle process needs about one second.
+# The shortest limit of a stop, because even an idle process needs about one second.
 LEAST_SECONDS = 3.0
 # Enough to finish an answer. Requests that wait for a grade are answered at once when the service stops.
 CONNECTION_SECONDS = 3.0
@@ -36,7 +35,7 @@ def connection_seconds(stop_seconds: float) -> float:
 
 
 def call_on_signal(stop: Callable[[], None]) -> None:
-    """Call this at the first SIGTERM or SIGINT. A second one ends the process at once."""
+    """Call `stop` at the first SIGTERM or SIGINT. A second signal ends the process at once."""
     loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
 
     def handle() -> None:
@@ -51,7 +50,7 @@ def call_on_signal(stop: Callable[[], None]) -> None:
 def end_in_time(stop_seconds: float) -> None:
     """End the process if it has not stopped in time. Call this when a stop begins.
 
-    Nothing is lost then, as after a kill: the next start or other workers queue running submissions again.
+    As after a kill, nothing is lost: the next start or other workers queue running submissions again.
     """
     timer = threading.Timer(max(stop_seconds, LEAST_SECONDS), _cut_short)
     timer.daemon = True
@@ -64,7 +63,7 @@ def _cut_short() -> NoReturn:
 
 
 def leave() -> NoReturn:
-    """End the process after everything of ours is closed. Python's own shutdown would take up to a second more."""
+    """End the process after all our parts are closed. Python's own shutdown would take up to a second longer."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

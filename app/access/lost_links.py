@@ -24,7 +24,7 @@ from app.errors.requests import TooManyRequests
 from app.mail.addresses import comparable
 from app.mail.mailer import Mailer
 from app.mail.messages import MailKind
-from app.onward import HOME, mailed
+from app.onward import HOME, mail_target
 from app.storage.database import Database
 from app.storage.models import Course, Membership, Person, Token, utc_now
 from app.storage.outage import reason_of
@@ -97,7 +97,7 @@ class LostLinks:
                 course.language,
                 MailKind.NEW_LINK,
                 course=course.title,
-                link=sign_in_link(self._url, link.secret, mailed(next)),
+                link=sign_in_link(self._url, link.secret, mail_target(next)),
             )
         logger.info("lost_links_sent", extra={"links": len(made)})
 

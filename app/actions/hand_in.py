@@ -15,7 +15,7 @@ from app.actions.fields import ActionRequest
 from app.courses import members
 from app.errors.submissions import NotCancellable
 from app.queue.batches import taking_in
-from app.queue.inbox import Inbox, Stored
+from app.queue.inbox import Inbox, QueuedSubmission
 from app.storage.models import Batch
 from app.submissions import repository
 from app.submissions.uploads import DEFAULT_ASSIGNMENT, File
@@ -49,7 +49,7 @@ class HandIn(ActionRequest):
 @action(Right.SUBMIT, archived_too=True)
 async def hand_in(
     asking: Asking, inbox: Inbox, wanted: HandIn, *, with_trials: bool = False, key: str | None = None
-) -> Stored:
+) -> QueuedSubmission:
     """Store an attempt and queue it. After that it is not lost.
 
     An archived course still answers an attempt that came before, under its key.
@@ -146,4 +146,4 @@ async def leave_out_files(asking: Asking, batch_id: str) -> None:
     """
     async with asking.write() as session:
         await taking_in.leave_out(session, asking.course_id, batch_id)
-    await asking.database.erased()
+    await asking.database.empty_log()

@@ -8,7 +8,7 @@ from app.errors.lti import DeploymentUnknown, LaunchRefused, MentorLaunch
 from app.lti import platforms
 from app.lti.launch import arrival, binding, login
 from app.lti.launch.arrival import Arrival
-from app.lti.launch.login import Asked, Begun
+from app.lti.launch.login import LaunchStart, LoginRequest
 from app.lti.launch.message import Message
 from app.lti.launch.roles import Part
 from app.lti.registration import invitations, registering
@@ -20,7 +20,9 @@ from app.storage.models import LtiPlatform
 from grader import Assignment
 
 
-async def begin(database: Database, platform: LtiPlatform, asked: Asked, *, browser: str, redirect_uri: str) -> Begun:
+async def begin(
+    database: Database, platform: LtiPlatform, asked: LoginRequest, *, browser: str, redirect_uri: str
+) -> LaunchStart:
     """Begin a launch. Args: see `login.begin`"""
     async with database.write() as session:
         return await login.begin(session, platform, asked, browser=browser, redirect_uri=redirect_uri)
@@ -73,7 +75,7 @@ async def choose_course(
 
     Args:
         secret: of the question.
-        choice, code, language: see `binding.chosen`.
+        choice, code, language: see `binding.choose_course`.
     Raises:
         CodeUnusable, CourseArchived, CourseNotFound: the choice is none; the question stays.
         LaunchRefused: the platform was suspended meanwhile.
@@ -89,7 +91,7 @@ async def choose_course(
             platform,
             message,
             assignments,
-            lambda: binding.chosen(session, platform, message, choice, code, language),
+            lambda: binding.choose_course(session, platform, message, choice, code, language),
         )
         assert found is not None
         await session.delete(question)
@@ -111,7 +113,7 @@ async def register_by_invitation(
     try:
         outcome = await registering.register(outgoing, offer, tool)
         async with database.write() as session:
-            platform = await platforms.add(session, outcome.said, made_by=made_by, confirmed=False)
+            platform = await platforms.add(session, outcome.registration, made_by=made_by, confirmed=False)
     except BaseException:
         async with database.write() as session:
             await invitations.give_back(session, secret)

@@ -16,7 +16,7 @@ from app.errors.lti import LinkNotFound
 from app.lti import memberships
 from app.lti.grades import connection
 from app.lti.launch import arrival, binding, deep_linking
-from app.lti.memberships import Changed
+from app.lti.memberships import ChangeCounts
 from app.lti.platform_services import PlatformServices
 from app.lti.reasons import reasons_logged
 from app.storage.models import Course, LtiContext, LtiPlatform, LtiSelection, MemberRole, utc_now
@@ -24,7 +24,7 @@ from app.storage.passback import send_again
 
 
 @action(Right.MANAGE_MEMBERS, archived_too=True)
-async def read_members(asking: Asking, context_id: str, services: PlatformServices) -> Changed:
+async def read_members(asking: Asking, context_id: str, services: PlatformServices) -> ChangeCounts:
     """Bring the members up to date with the platform's list.
 
     Raises:

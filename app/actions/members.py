@@ -15,7 +15,7 @@ from app.actions.fields import ActionRequest, Email, Group, Id, Name
 from app.courses import membership
 from app.errors.members import EmailTaken, MemberNotFound
 from app.privacy import deletion
-from app.privacy.deletion import Deleted
+from app.privacy.deletion import DeletedRows
 from app.storage.models import MemberRole, Membership, Merge
 from app.teaching.joins import joins
 
@@ -124,13 +124,13 @@ async def restore_member(asking: Asking, member_id: str) -> Membership:
 
 
 @action(Right.DELETE_STUDENTS)
-async def delete_member(asking: Asking, member_id: str) -> Deleted:
+async def delete_member(asking: Asking, member_id: str) -> DeletedRows:
     """Delete everything that the course keeps about a member. One who is not there is deleted already."""
     return await deletion.delete_member(asking.database, member_id, asking.course_id)
 
 
 @action(Right.DELETE_STUDENTS)
-async def delete_student(asking: Asking, student: str) -> Deleted:
+async def delete_student(asking: Asking, student: str) -> DeletedRows:
     """Delete everything that the course keeps about the member with this id in the grade book."""
     return await deletion.delete_student(asking.database, student, asking.course_id)
 

@@ -11,7 +11,7 @@ from app.actions.fields import ActionRequest, Id
 from app.courses import people
 from app.errors.courses import DeletionUnconfirmed
 from app.privacy import deletion
-from app.privacy.deletion import Deleted
+from app.privacy.deletion import DeletedRows
 from app.storage.models import Merge
 
 
@@ -53,7 +53,7 @@ async def detach_identity(asking: Asking, person_id: str, identity_id: str) -> N
 
 
 @action(Right.DELETE_PEOPLE)
-async def delete_person(asking: Asking, person_id: str, *, confirmation: str | None = None) -> Deleted:
+async def delete_person(asking: Asking, person_id: str, *, confirmation: str | None = None) -> DeletedRows:
     """Delete a person with all memberships, files, reports, tokens and identities.
 
     Args:

@@ -156,5 +156,5 @@ async def drop_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
     async with asking.write() as session:
         await previews.drop(session, regrade_id, asking.holder.course)
         progress = await regrades.find_regrade(session, regrade_id)
-    await asking.database.erased()
+    await asking.database.empty_log()
     return progress

@@ -31,7 +31,7 @@ def upgrade(
         from sqlalchemy.exc import OperationalError
 
         from app.log_config import configure_logging
-        from app.queue import locked
+        from app.queue import hold_data_dir
         from app.storage.database import Database
 
         configure_logging(settings.log_level)
@@ -48,12 +48,12 @@ def upgrade(
                     except OperationalError as exc:
                         if time.monotonic() >= until:
                             raise
-                        database.outage.failed("upgrade", exc)
+                        database.outage.record_failure("upgrade", exc)
                         await asyncio.sleep(1)
             finally:
                 await database.close()
 
-        with locked(settings.data_dir) if database.is_sqlite else contextlib.nullcontext():
+        with hold_data_dir(settings.data_dir) if database.is_sqlite else contextlib.nullcontext():
             revision = asyncio.run(upgrade())
     typer.echo(f"lstm-grader: the tables are of revision {revision}, the newest")
 
@@ -86,10 +86,10 @@ def restore(
     """
     with starting() as settings:
         from app.operations import backup
-        from app.queue import locked
+        from app.queue import hold_data_dir
 
         make_folder(settings.data_dir, "LSTM_GRADER_DATA_DIR")
-        with locked(settings.data_dir):
+        with hold_data_dir(settings.data_dir):
             before = backup.restore(backup.sqlite_file(settings), file)
     typer.echo(f"lstm-grader: restored{f'; what was there before is in {before}' if before else ''}")
 

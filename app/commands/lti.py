@@ -76,7 +76,7 @@ def check(platform: Annotated[str, typer.Argument(metavar="ID", help="As `lti li
                     same_client,
                     public_url=settings.public_url,
                     seen_url=None,
-                    own_keys=await keys.published(owner.database),
+                    own_keys=await keys.public_key_set(owner.database),
                     outgoing=outgoing,
                     services=PlatformServices(owner.database, outgoing),
                 )

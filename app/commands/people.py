@@ -14,7 +14,7 @@ from grader.shell import check_output
 if TYPE_CHECKING:
     from app.actions.asking import Asking
     from app.courses.people import Known
-    from app.privacy.deletion import Deleted
+    from app.privacy.deletion import DeletedRows
 
 group = typer.Typer(help="Export or delete all that is kept about a person.", no_args_is_help=True)
 
@@ -67,7 +67,7 @@ def delete_person(
         if not yes:
             typer.confirm(f"Delete everything about {_line(known)}?", abort=True)
 
-        async def delete(owner: Asking) -> Deleted:
+        async def delete(owner: Asking) -> DeletedRows:
             if course is None:
                 return await people.delete_person(owner, known.person.id)
             (member,) = (each for each in known.memberships if each.course_id == owner.course_id)

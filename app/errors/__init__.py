@@ -1,21 +1,21 @@
 """The exceptions of the service, by what they are about.
 
-    requests      who asks, what they may, and what the form of a page says
+    requests      authentication, permission, and the forms of pages
     ways_in       sign-on, personal links, join links
     courses       courses, and the assignments that they use
-    members       members, the persons they are, and joins of two that are one
+    members       members, their persons, and joins of duplicates
     rosters       CSV files with the people of a course
     uploads       uploads and the rules for attempts
     batches       archives of everybody's files
-    submissions   submissions that are stored, and their reports
+    submissions   stored submissions and their reports
     teaching      extensions, adjustments, comments, reviews, regrades, grade books
     lti           learning platforms
-    outgoing      requests to addresses of others, webhooks, mail
+    outgoing      requests to foreign addresses, webhooks, mail
     commands      whatever stops a command
 
-They stand below all rooms, because most are raised in several. They do not know HTTP: `app.answers` has the
-answer to each. Their texts are in app/locale, under ``problem.<slug>.title`` and ``problem.<slug>.detail``; `params`
-fill the placeholders and are members of the JSON answer. Texts that only operators see are in `commands`.
+They live below all other packages, because most are raised in several of them. They do not know HTTP: `app.answers`
+maps each to its answer. Their texts are in app/locale, under ``problem.<slug>.title`` and ``problem.<slug>.detail``;
+`params` fill the placeholders and are members of the JSON answer. Texts that only operators see are in `commands`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 
 
 class AppError(Exception):
-    """Base of everything that `app` raises on purpose."""
+    """Base of all errors that `app` raises deliberately."""
 
     def __init__(self, **params: Any) -> None:
         super().__init__(params)
@@ -32,4 +32,4 @@ class AppError(Exception):
 
 
 class AccessDenied(AppError):
-    """Base of errors about somebody who may not do this."""
+    """Base of errors about a missing right."""

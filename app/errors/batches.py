@@ -6,7 +6,7 @@ from app.errors import AppError
 
 
 class ArchiveRefused(AppError):
-    """An archive of everybody's files is wrong; nothing of it was handed in."""
+    """An archive of everybody's files is unusable; none of it was handed in."""
 
 
 class ArchiveUnreadable(ArchiveRefused):
@@ -14,7 +14,7 @@ class ArchiveUnreadable(ArchiveRefused):
 
 
 class ArchiveTooLarge(ArchiveRefused):
-    """The archive has more files than a course, or unpacks to more than is read.
+    """The archive holds more files than any course needs, or unpacks to more bytes than we read.
 
     params: limit_files, limit_bytes (unpacked), packed_bytes (the limit of the archive)
     """

@@ -8,7 +8,7 @@ from app.errors import AppError
 
 
 class CannotStart(AppError):
-    """An error that stops a command, and says why. Attributes: text: the operator's message; `params` fill it."""
+    """An error that stops a command. Attributes: text: the message for the operator; `params` fill its placeholders."""
 
     text: ClassVar[str] = ""
 
@@ -29,13 +29,13 @@ class DataDirInUse(CannotStart):
 
 
 class DatabaseOutdated(CannotStart):
-    """The tables are those of an older version, or there are none."""
+    """The tables belong to an older version, or are missing."""
 
     text = "the database is at revision {current}, and this version works with {expected}. Run: lstm-grader db upgrade"
 
 
 class DatabaseNewer(CannotStart):
-    """The tables are those of a newer version."""
+    """The tables belong to a newer version."""
 
     text = (
         "the database is at revision {current}, which a newer lstm-grader has made; this one knows revisions up to "
@@ -44,7 +44,7 @@ class DatabaseNewer(CannotStart):
 
 
 class DatabaseMissing(CannotStart):
-    """A command needs a database, and a service was never started on this one."""
+    """A command needs a database, and no service has created one yet."""
 
     text = (
         "there is no database {database}. A service makes it when it first starts, and so does: lstm-grader db "
@@ -53,7 +53,7 @@ class DatabaseMissing(CannotStart):
 
 
 class DatabaseLost(CannotStart):
-    """There was a database, and it is gone, empty, or has lost something."""
+    """The database file has disappeared, is empty, or has lost data."""
 
     text = (
         "{database} {reason}, by the record in {marker}. Nothing was changed. Put the file back with the -wal file "
@@ -68,13 +68,13 @@ class DatabaseForeign(CannotStart):
 
 
 class DatabaseUnusable(CannotStart):
-    """No database can be at the path in the settings."""
+    """The path in the settings cannot hold a database."""
 
     text = "{database} {reason}"
 
 
 class OwnerTokenMissing(CannotStart):
-    """Services that share a database would each end the other's owner token."""
+    """Services that share a database would each revoke the other's owner token."""
 
     text = "services on the same PostgreSQL need the same owner's token: set LSTM_GRADER_OWNER_TOKEN"
 

@@ -10,11 +10,11 @@ class CourseNotFound(AppError):
 
 
 class CourseArchived(AccessDenied):
-    """Nothing in the course changes any more."""
+    """The course is archived, and nothing in it may change."""
 
 
 class DeletionUnconfirmed(AppError):
-    """The request does not repeat the title of the course. params: came (as the title of the course)"""
+    """The request does not repeat the course's title as a confirmation. params: came (the title in the request)"""
 
 
 class AssignmentNotFound(AppError):
@@ -22,18 +22,18 @@ class AssignmentNotFound(AppError):
 
 
 class AssignmentInUse(AppError):
-    """There are attempts at the assignment, or decisions about somebody's.
+    """There are attempts at the assignment, or teachers' decisions about a student's grade.
 
-    params: submissions, decisions (their numbers)
+    params: submissions, decisions (how many there are)
     """
 
 
 class RulesContradictory(AppError):
-    """The dates of an assignment are in an impossible order.
+    """The dates of an assignment contradict each other.
 
-    params: opens, due, closes (ISO 8601, or null), as they would be in the course; fields: those of them in the way
+    params: opens, due, closes (ISO 8601, or null), as they would be in the course; fields (the conflicting ones)
     """
 
 
 class LateWithoutDue(AppError):
-    """Lateness would cost points, and no due date says who is late."""
+    """There is a penalty for lateness, but no due date."""

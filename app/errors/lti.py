@@ -6,38 +6,38 @@ from app.errors import AccessDenied, AppError
 
 
 class LoginRefused(AccessDenied):
-    """A launch does not begin as one of a platform does. params: reason"""
+    """The request that begins a launch is not one that a platform sends. params: reason"""
 
 
 class LaunchRefused(AccessDenied):
-    """A platform's message is not believed. params: reason (for the log)"""
+    """A platform's message fails a check. params: reason (for the log)"""
 
 
 class LaunchOutdated(AccessDenied):
-    """The launch was used before, or its time is over. params: reason"""
+    """The launch was used before, or has expired. params: reason"""
 
 
 class LaunchElsewhere(AccessDenied):
-    """The browser is not the one that began the launch, or keeps no cookie.
+    """Another browser began the launch, or this one keeps no cookies.
 
-    params: again (the address that begins the launch once more)
+    params: again (the address that restarts the launch)
     """
 
 
 class LaunchAnonymous(AccessDenied):
-    """The platform does not say who comes."""
+    """The platform's message names no person."""
 
 
 class LaunchWithoutCourse(AccessDenied):
-    """The platform does not say from which course."""
+    """The platform's message names no course."""
 
 
 class DeploymentUnknown(AccessDenied):
-    """The platform is known, and its deployment is not. params: deployment"""
+    """The platform is registered, but this deployment of it is not. params: deployment"""
 
 
 class MentorLaunch(AccessDenied):
-    """Somebody comes who looks after a student; there is nothing to see here."""
+    """A mentor, who looks after a student, has opened the link; there is nothing here for mentors."""
 
 
 class CourseUnconnected(AccessDenied):
@@ -45,7 +45,7 @@ class CourseUnconnected(AccessDenied):
 
 
 class TeacherNeeded(AccessDenied):
-    """An assistant wants what only a teacher does."""
+    """Only a teacher may connect a course; this person is an assistant."""
 
 
 class CodeUnusable(AccessDenied):
@@ -53,7 +53,7 @@ class CodeUnusable(AccessDenied):
 
 
 class RegistrationRefused(AccessDenied):
-    """A platform that registers itself says what a platform does not say. params: reason"""
+    """A platform's registration of itself is invalid. params: reason"""
 
 
 class PlatformUnavailable(AppError):
@@ -61,14 +61,14 @@ class PlatformUnavailable(AppError):
 
 
 class PlatformRefused(AppError):
-    """A platform says no to a request of ours.
+    """A platform refuses a request of ours.
 
-    params: status, words (the platform's own), retry_after (seconds that the platform asks for, or None)
+    params: status, words (the platform's explanation), retry_after (seconds that the platform asks us to wait, or None)
     """
 
 
 class TokenRefused(PlatformRefused):
-    """A platform gives us no token. Nobody there has looked at what it was for. params: see `PlatformRefused`"""
+    """A platform refuses us an access token, so the request itself was never made. params: see `PlatformRefused`"""
 
 
 class PlatformUnknown(AppError):
@@ -84,19 +84,19 @@ class PlatformKnown(AppError):
 
 
 class PlatformInUse(AppError):
-    """Courses have come from the platform."""
+    """Courses are connected with the platform."""
 
 
 class InvitationUnknown(AppError):
-    """Nobody has invited a platform with this address."""
+    """There is no invitation with this address."""
 
 
 class InvitationUsed(AppError):
-    """A platform has registered itself with this invitation."""
+    """A platform has already used this invitation."""
 
 
 class InvitationExpired(AppError):
-    """The time of the invitation is over."""
+    """The invitation has expired."""
 
 
 class LinkNotFound(AppError):
@@ -104,4 +104,4 @@ class LinkNotFound(AppError):
 
 
 class SelectionNotFound(AppError):
-    """The platform does not ask any more where its new link leads to."""
+    """The platform's question where a new link should lead is no longer open."""

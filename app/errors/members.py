@@ -1,4 +1,4 @@
-"""Errors about members of courses, the persons they are, and joins of two that are one."""
+"""Errors about members of courses, their persons, and joins of duplicates."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class EmailTaken(AppError):
 
 
 class PersonShared(AppError):
-    """Name and address of a person in several courses are not one course's to change."""
+    """The person is in several courses, so a single course may not change name and address."""
 
 
 class MemberJoined(AppError):
-    """The removed member was joined with another one. params: member (the id of the kept one), join"""
+    """The removed member was joined with another one. params: member (the id of the remaining one), join"""
 
 
 class PersonNotFound(AppError): ...
@@ -37,19 +37,19 @@ class SameMember(AppError):
 
 
 class AttemptsRunning(AppError):
-    """Both of the members to be joined have an attempt that is being graded."""
+    """Both of the members to be joined have an attempt in grading."""
 
 
 class PersonsShareCourse(AppError):
-    """Two persons are members of the same course, which are joined first. params: courses (ids)"""
+    """The two persons are both members of a course; those memberships must be joined first. params: courses (ids)"""
 
 
 class JoinNotFound(AppError):
-    """No two members, or persons, were joined under this id."""
+    """There is no join with this id."""
 
 
 class JoinUndone(AppError):
-    """The join was undone before."""
+    """The join is already undone."""
 
 
 class JoinFollowed(AppError):
@@ -57,7 +57,7 @@ class JoinFollowed(AppError):
 
 
 class JoinOutdated(AppError):
-    """The members or persons have changed since, and cannot be divided again.
+    """The members or persons have changed since the join, so it cannot be undone.
 
-    params: changed (`member`, `extension`, `person`: what was changed since)
+    params: changed (`member`, `extension` or `person`)
     """

@@ -1,4 +1,4 @@
-"""Errors about what goes out: requests to addresses of others, webhooks, mail."""
+"""Errors about outgoing traffic: requests to foreign addresses, webhooks, mail."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from app.errors import AccessDenied, AppError
 
 
 class TargetRefused(AccessDenied):
-    """Nothing is sent to this address of somebody else's choice. params: reason"""
+    """We send nothing to this address, which somebody else has chosen. params: reason"""
 
 
 class AnswerUnusable(AppError):
-    """Somebody else's service gives no answer, or none that can be read. params: reason"""
+    """An external service gives no answer, or an unreadable one. params: reason"""
 
 
 class WebhookNotFound(AppError):
-    """There is no such webhook, or it is somebody else's."""
+    """There is no such webhook, or it belongs to somebody else."""
 
 
 class TooManyWebhooks(AppError):
-    """The token has as many webhooks as it may. params: limit"""
+    """The token has reached its limit of webhooks. params: limit"""
 
 
 class MailNotSet(AppError):

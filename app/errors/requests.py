@@ -1,4 +1,4 @@
-"""Errors about a request: who asks, what they may, and what the form of a page says."""
+"""Errors about a request: authentication, permission, and the forms of pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class NotAuthenticated(AccessDenied):
 
 
 class SessionMissing(AccessDenied):
-    """A page that needs a session was asked for without one."""
+    """A request without a session for a page that needs one."""
 
 
 class NotPermitted(AccessDenied):
@@ -18,7 +18,7 @@ class NotPermitted(AccessDenied):
 
 
 class FormExpired(AccessDenied):
-    """A page's form without its secret, or with another session's."""
+    """A page's form carries no secret, or that of another session."""
 
 
 class OtherSite(AccessDenied):
@@ -34,8 +34,8 @@ class TokenMadeBefore(AppError):
 
 
 class TokenNotFound(AppError):
-    """There is no token with this id that the asking one may manage."""
+    """There is no token with this id, or the caller may not manage it."""
 
 
 class FieldsWrong(AppError):
-    """Some fields of a page's form are wrong; the page says so at each of them. params: fields (names)"""
+    """Some fields of a page's form are invalid; the page shows each error at its field. params: fields (names)"""

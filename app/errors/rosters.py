@@ -6,26 +6,26 @@ from app.errors import AppError
 
 
 class RosterRefused(AppError):
-    """A list of a course's people is wrong; nothing of it was imported."""
+    """A roster is invalid; none of it was imported."""
 
 
 class RosterNotCSV(RosterRefused):
-    """The file is a spreadsheet's own."""
+    """The file is in a spreadsheet's own format."""
 
 
 class RosterEncodingUnknown(RosterRefused):
-    """The text is neither UTF-8, nor CP1251. params: line"""
+    """The text is in neither UTF-8 nor CP1251. params: line"""
 
 
 class RosterEmpty(RosterRefused): ...
 
 
 class RosterBroken(RosterRefused):
-    """The quotation marks are not those of CSV. params: line, reason"""
+    """The quotation marks are not valid CSV. params: line, reason"""
 
 
 class RosterHeadingsUnknown(RosterRefused):
-    """The first line does not say which column names a student. params: came, expected (headings)"""
+    """No heading in the first line identifies students. params: came, expected (headings)"""
 
 
 class RosterColumnUnknown(RosterRefused):
@@ -33,11 +33,11 @@ class RosterColumnUnknown(RosterRefused):
 
 
 class RosterTooLong(RosterRefused):
-    """The same holds for a platform's own file with students. params: limit (rows), limit_bytes"""
+    """The roster, or a platform's own file of students, is too long. params: limit (rows), limit_bytes"""
 
 
 class RosterChanged(AppError):
-    """The people of the course have changed since the plan was made that the request names.
+    """The people of the course have changed since the import was planned.
 
-    params: plan (the digest of what would be done now)
+    params: plan (the digest of the plan as it would be now)
     """

@@ -1,4 +1,4 @@
-"""Errors about a submission that is stored, and its reports."""
+"""Errors about a stored submission and its reports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from app.errors import AppError
 
 
 class SubmissionNotFound(AppError):
-    """There is no such submission, or it is somebody else's."""
+    """There is no such submission, or it belongs to somebody else."""
 
 
 class ReportNotReady(AppError):
@@ -14,7 +14,7 @@ class ReportNotReady(AppError):
 
 
 class ReportNotFound(AppError):
-    """The submission has no report with this number, or the report no such picture."""
+    """The submission has no report with this number, or its report has no such picture."""
 
 
 class NotCancellable(AppError):

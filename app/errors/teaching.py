@@ -14,7 +14,7 @@ class AdjustmentNotFound(AppError):
 
 
 class AdjustmentReplaced(AppError):
-    """Another adjustment applies than the one that the request names. params: expected, current (ids, or null)"""
+    """The adjustment in the request is no longer the one that applies. params: expected, current (ids, or null)"""
 
 
 class CommentNotFound(AppError):
@@ -26,34 +26,34 @@ class ReviewNotFound(AppError):
 
 
 class ReviewOpen(AppError):
-    """The last request of this attempt waits for an answer. params: request (its id)"""
+    """The previous request for this attempt is still unanswered. params: request (its id)"""
 
 
 class ReviewAnswered(AppError):
-    """The request was answered by somebody else, or in other words. params: answered_by"""
+    """The request already has a different answer, or one by somebody else. params: answered_by"""
 
 
 class RegradeNotFound(AppError): ...
 
 
 class RegradeNotPreview(AppError):
-    """The regrade counts already, and cannot be applied or dropped."""
+    """The regrade is no preview, so it cannot be applied or dropped."""
 
 
 class PreviewUnfinished(AppError):
-    """The preview has not all its reports yet. params: done, total (submissions)"""
+    """Some reports of the preview are still missing. params: done, total (submissions)"""
 
 
 class PreviewApplied(AppError):
-    """The reports of the preview count, and cannot be dropped."""
+    """The preview was applied, so it cannot be dropped."""
 
 
 class PreviewDropped(AppError):
-    """The reports of the preview are gone, and cannot be applied."""
+    """The preview was dropped, so it cannot be applied."""
 
 
 class GradeBookRefused(AppError):
-    """A platform's CSV to write grades into is wrong."""
+    """The CSV file of a platform's grade book is unusable."""
 
 
 class GradeBookUnreadable(GradeBookRefused):
@@ -61,4 +61,4 @@ class GradeBookUnreadable(GradeBookRefused):
 
 
 class GradeBookColumnMissing(GradeBookRefused):
-    """No column, or more than one, can be the assignment's. params: titles, came"""
+    """No column, or more than one, matches the assignment. params: titles, came"""

@@ -6,15 +6,15 @@ from app.errors import AccessDenied, AppError
 
 
 class OtherStudent(AccessDenied):
-    """The token is a student's or an assistant's own, and the upload names another one."""
+    """The upload names another student than the one whose own token it carries."""
 
 
 class Overloaded(AppError):
-    """Earlier uploads wait too long already. params: retry_after_seconds"""
+    """Earlier uploads are waiting too long for their grades. params: retry_after_seconds"""
 
 
 class UploadRefused(AppError):
-    """The client can see at once what to change."""
+    """The upload is refused at once, for a reason that the client can correct."""
 
 
 class FormExpected(UploadRefused):
@@ -22,19 +22,19 @@ class FormExpected(UploadRefused):
 
 
 class FormUnreadable(UploadRefused):
-    """The body claims to be a multipart form and is not. params: reason"""
+    """The body is not the multipart form that its header announces. params: reason"""
 
 
 class UploadTooSlow(UploadRefused):
-    """The upload did not end in time. params: limit_seconds"""
+    """The upload did not arrive in time. params: limit_seconds"""
 
 
 class NothingHandedIn(UploadRefused):
-    """The page's form came without a file and without pasted code."""
+    """The page's form holds neither a file nor pasted code."""
 
 
 class FileAndCode(UploadRefused):
-    """The page's form came with a file and with pasted code."""
+    """The page's form holds both a file and pasted code."""
 
 
 class FieldsMissing(UploadRefused):
@@ -62,7 +62,7 @@ class AssignmentNotOpen(AttemptRefused):
 
 
 class AssignmentClosed(AttemptRefused):
-    """params: closed_at (ISO 8601, as the assignment says it)"""
+    """params: closed_at (ISO 8601, as written in the assignment)"""
 
 
 class AttemptsUsedUp(AttemptRefused):

@@ -6,23 +6,23 @@ from app.errors import AccessDenied, AppError
 
 
 class LinkUnusable(AccessDenied):
-    """Somebody signs in with a link or a token that is unknown, expired or revoked."""
+    """The link or token of a sign-in is unknown, expired or revoked."""
 
 
 class NoCourseYet(AccessDenied):
-    """Somebody has signed in whom no course knows."""
+    """The person has signed in, but is a member of no course."""
 
 
 class SignOnRefused(AccessDenied):
-    """The issuer's answer is not the one to this sign-in; the log says why."""
+    """The issuer's answer does not belong to this sign-in; the log says why."""
 
 
 class SignOnExpired(AccessDenied):
-    """No sign-in was begun in this browser, or too long ago."""
+    """This browser has begun no sign-in, or too long ago."""
 
 
 class IssuerUnavailable(AppError):
-    """The issuer of single sign-on does not answer as one; the log says why."""
+    """The issuer of single sign-on gives no usable answer; the log says why."""
 
 
 class JoinLinkNotFound(AppError): ...
@@ -36,16 +36,16 @@ class JoinLinkRevoked(AppError): ...
 
 
 class JoinLinkFull(AppError):
-    """As many have come by the link as may. params: limit"""
+    """The link has admitted as many people as it may. params: limit"""
 
 
 class MemberClaimed(AppError):
-    """Somebody signs in as this member by single sign-on already."""
+    """Somebody already signs in as this member by single sign-on."""
 
 
 class PersonInCourse(AppError):
-    """The person who is signed in is another member of the course."""
+    """The signed-in person is another member of the course."""
 
 
 class IdentityNotFound(AppError):
-    """The person has no account of single sign-on with this id."""
+    """The person has no single sign-on account with this id."""

@@ -131,7 +131,7 @@ class RequestMiddleware:
             # The pattern, not the path: a client may have put a secret into the path.
             route = self._patterns.get(scope.get("endpoint"))
             seconds = time.monotonic() - started
-            self._metrics.answered(scope["method"], route, status, seconds)
+            self._metrics.count_answer(scope["method"], route, status, seconds)
             facts = {"method": scope["method"], "route": route, "status": status, "milliseconds": round(seconds * 1000)}
             if FAILURE in scope:
                 facts["reason"] = scope[FAILURE]

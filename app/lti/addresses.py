@@ -1,9 +1,9 @@
-"""Addresses that platforms name, and which of them may get a platform's token.
+"""Addresses that platforms name, and the check whether one may receive a platform's token.
 
-A platform is believed about its own services. But in Moodle an editing teacher can write claims of a launch: the
+We trust a platform about its own services. But in Moodle an editing teacher can write claims of a launch: the
 parameter `lineitem_url=https://evil.example/x` of a link becomes the claim of its column (`mod/lti/locallib.php`,
-`lti_get_launch_data` and `lti_sign_jwt`), unless Moodle itself names one. A token must not leave the platform by that,
-nor a grade reach the column of another course, nor its list of people a teacher of this one.
+`lti_get_launch_data` and `lti_sign_jwt`), unless Moodle itself names one. This must not send a token to
+another site, a grade to the column of another course, or another course's list of people to a teacher of this one.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import httpx
 from app.lti.registration.kinds import is_for_many_schools, is_moodle
 from app.storage.models import LtiPlatform
 
-#: Spellings that another program may read as the way to the folder above.
+#: Spellings that another program may read as the parent folder.
 UP = re.compile(r"\.\.|%2e|%2f|%5c|\\", re.IGNORECASE)
 
 
 def is_of_platform(platform: LtiPlatform, address: str) -> bool:
-    """Tell whether a token of the platform may be sent to an address that the platform names.
+    """Tell whether the platform's token may be sent to an address that the platform names.
 
-    It lies at a site of the platform's own addresses, or at one that an admin has entered besides. Canvas, Blackboard
-    and Brightspace have their services at each school's address, which need not be among these; in their launches
-    nobody but they themselves writes addresses.
+    It must be at a site of the platform's own addresses, or at one that an admin has added. The services of Canvas,
+    Blackboard and Brightspace are at each school's address, which need not be among these; in their launches, nobody
+    else can write addresses.
     """
     if is_for_many_schools(platform):
         return True
@@ -34,15 +34,15 @@ def is_of_platform(platform: LtiPlatform, address: str) -> bool:
 
 
 def is_same_site(address: str, other: str) -> bool:
-    """Tell whether two addresses have one scheme, host and port."""
+    """Tell whether two addresses share scheme, host and port."""
     site = _site(address)
     return site is not None and site == _site(other)
 
 
 def is_below(address: str, list_url: str) -> bool:
-    """Tell whether an address lies below that of the list which it should be in, at the same site.
+    """Tell whether an address lies below that of its list, at the same site.
 
-    So it does in Canvas, Blackboard, Brightspace, Open edX, and in Moodle, where the number in front is the course:
+    It does in Canvas, Blackboard, Brightspace, Open edX, and in Moodle, where the first number is the course:
     `.../services.php/2/lineitems/4/lineitem?type_id=1` and `.../services.php/2/lineitems?type_id=1`.
     """
     if not is_same_site(address, list_url):
@@ -52,10 +52,10 @@ def is_below(address: str, list_url: str) -> bool:
 
 
 def is_of_course(platform: LtiPlatform, address: str, course: str) -> bool:
-    """Tell whether a list of the platform may be one of this course of its.
+    """Tell whether a list of the platform may belong to this course of the platform.
 
     Moodle writes the course into the addresses of its lists, `.../services.php/2/lineitems?type_id=1` and
-    `.../services.php/CourseSection/2/bindings/1/memberships`, and would show one teacher another one's course.
+    `.../services.php/CourseSection/2/bindings/1/memberships`, and would show a teacher the course of another one.
     """
     below = urlsplit(address).path.partition("/services.php/")[2].removeprefix("CourseSection/")
     return not (is_moodle(platform) and below) or below.split("/")[0] == course

@@ -2,5 +2,5 @@
 
 #: The custom parameter of a link that names its assignment.
 ASSIGNMENT = "assignment"
-#: Ours among the columns of a grade book.
+#: Marks our columns in a grade book.
 TAG = "lstm-grader"

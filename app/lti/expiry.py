@@ -1,7 +1,7 @@
-"""The end of what is kept for a while: launches that nobody has ended, questions that hold a whole message, and codes.
+"""Deletes expired rows: unfinished launches, questions that hold a whole message, and codes.
 
-Each is refused from its end on; the service deletes it some minutes later (`app.lti.nightly`), also where nobody
-comes any more.
+An expired row is refused at once. The service deletes it some minutes later (`app.lti.nightly`), even if nobody uses
+the platform any more.
 """
 
 from __future__ import annotations
@@ -32,4 +32,4 @@ async def delete_expired(database: Database) -> None:
         for table in found:
             await session.execute(delete(table).where(expired[table]))
     if LtiQuestion in found:
-        await database.erased()
+        await database.empty_log()

@@ -1,4 +1,4 @@
-"""The sites whose pages may show ours in a frame."""
+"""The sites that may embed our pages in a frame."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOOK_SECONDS = 30.0
 
 
 class FrameSites(Background):
-    """The sites of confirmed platforms, read again every half minute."""
+    """The sites of confirmed platforms, refreshed every half minute."""
 
     NAME = "lti-frames"
 
@@ -26,7 +26,7 @@ class FrameSites(Background):
         return self._of_platforms
 
     def of(self, database: Database) -> FrameSites:
-        """Take the platforms from this database."""
+        """Set the database to read the platforms from."""
         self._database = database
         return self
 
@@ -42,6 +42,6 @@ class FrameSites(Background):
     async def _work(self) -> None:
         assert self._database is not None
         while True:
-            with self._database.outage.noticed(self.NAME):
+            with self._database.outage.watch(self.NAME):
                 await self.read()
             await asyncio.sleep(LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""The list of a course's people at its platform (NRPS 2.0): who is new, who has another part, who has left."""
+"""The list of a course's members at its platform (NRPS 2.0), applied here: additions, changed roles, departures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.errors.uploads import MemberRemoved
 from app.lti.grades import outbox
 from app.lti.launch import binding, people
 from app.lti.launch.message import Id, Text, full_name
-from app.lti.launch.people import Who, made_by_platform
+from app.lti.launch.people import PlatformPerson, made_by_platform
 from app.lti.launch.roles import Part, part_of
 from app.lti.pages import entries, pages
 from app.lti.platform_services import LIST_BYTES, MEMBERSHIP_SCOPE, PlatformServices
@@ -30,15 +30,15 @@ from app.storage.database import Database
 from app.storage.models import LtiContext, LtiMember, LtiPlatform, MemberRole, Membership, Person
 
 CONTAINER = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
-#: For all pages of a list: a teacher waits for it.
+#: The limit for all pages of a list, because a teacher waits for it.
 READ_SECONDS = 120.0
-#: Scores in one transaction.
+#: Students whose scores are prepared in one transaction.
 AT_ONCE = 100
 
 
-def _status(came: object) -> object:
-    """Take what is not said as being there."""
-    return came if came in ("Inactive", "Deleted") else "Active"
+def _status(status: object) -> object:
+    """Treat a missing or unknown status as active."""
+    return status if status in ("Inactive", "Deleted") else "Active"
 
 
 class _Member(BaseModel):
@@ -53,28 +53,28 @@ class _Member(BaseModel):
     email: Text = None
     lis_person_sourcedid: Text = None
 
-    def who(self) -> Who:
+    def person(self) -> PlatformPerson:
         name = full_name(self.name, self.given_name, self.family_name)
         email = self.email if self.email is not None and is_address(self.email) else None
         is_suspended = self.status == "Inactive"
-        return Who(self.user_id, part_of(self.roles), name, email, self.lis_person_sourcedid, is_suspended)
+        return PlatformPerson(self.user_id, part_of(self.roles), name, email, self.lis_person_sourcedid, is_suspended)
 
 
 @dataclass(frozen=True)
-class Changed:
-    """Numbers of members that a list has changed."""
+class ChangeCounts:
+    """The effect of a list: numbers of members."""
 
     added: int
     changed: int
     removed: int
 
 
-async def read(services: PlatformServices, platform: LtiPlatform, url: str) -> Sequence[Who]:
+async def read(services: PlatformServices, platform: LtiPlatform, url: str) -> Sequence[PlatformPerson]:
     """Read the whole list.
 
     Raises:
         PlatformRefused: the platform does not show it.
-        AnswerUnusable: it cannot be read, or not to its end; a part of it would look as if people had left.
+        AnswerUnusable: it cannot be read to its end; a partial list would look as if people had left.
         TargetRefused: see `Outgoing.send`.
     """
     try:
@@ -84,17 +84,17 @@ async def read(services: PlatformServices, platform: LtiPlatform, url: str) -> S
         raise AnswerUnusable(reason=f"the list of members did not come within {READ_SECONDS:g} seconds") from exc
 
 
-async def _read(services: PlatformServices, platform: LtiPlatform, url: str) -> Sequence[Who]:
-    found: list[Who] = []
+async def _read(services: PlatformServices, platform: LtiPlatform, url: str) -> Sequence[PlatformPerson]:
+    found: list[PlatformPerson] = []
     count = 0
     read = pages(services, platform, url, scope=MEMBERSHIP_SCOPE, accept=CONTAINER, most_bytes=LIST_BYTES)
     async for document in read:
         listed = document.get("members") if isinstance(document, dict) else None
         members = entries(listed, _Member, before=count, name="members")
         count += len(members)
-        found += [member.who() for member in members if member.status != "Deleted"]
+        found += [member.person() for member in members if member.status != "Deleted"]
     if not any(who.part == Part.TEACHER for who in found):
-        # A teacher has asked for it, so this is not the whole list.
+        # Every connected course has a teacher, so the list is incomplete.
         raise AnswerUnusable(reason="the list names no teacher")
     return found
 
@@ -103,31 +103,31 @@ async def apply(
     database: Database,
     platform: LtiPlatform,
     context: LtiContext,
-    listed: Sequence[Who],
+    listed: Sequence[PlatformPerson],
     asked_at: datetime,
     *,
     asked_by: str | None = None,
-) -> Changed:
-    """Add new members, give everybody the part of the list, and remove those whom the context has brought and left out.
+) -> ChangeCounts:
+    """Add new members, update everybody's role, and remove members whom the context has added and no longer lists.
 
-    Somebody whom the platform has suspended stays as they are, for it takes their grades, and is not added. A list of
-    Moodle makes nobody of the staff a student; their next launch does. Whoever a teacher here has removed
-    stays out. Members of other ways in are left as they are. In an archived course rights are only taken. It goes on
-    person by person (`people`), and stops where the connection is undone meanwhile.
+    Suspended people are not added; members among them stay unchanged, because the platform still accepts their grades.
+    A list of Moodle demotes no staff to students; their next launch does. People whom a teacher here has removed stay
+    out. Members who came another way stay unchanged. In an archived course, rights only shrink. Each person has a
+    transaction (`people`); the work stops if the connection is undone meanwhile.
 
     Args:
-        asked_at: before the list was read; who came by a launch after that is no one who has left.
-        asked_by: the id of a member who stays in any case: platforms do not list their administrators.
+        asked_at: a time before the list was read; members whose launch was later are not taken for departed.
+        asked_by: the id of a member who stays in any case, because platforms do not list their administrators.
     """
     made_by = made_by_platform(platform)
     there = {who.subject: who for who in listed if who.part != Part.MENTOR}
     total = Counter[str]()
     async with database.read() as session:
-        known = await people.known(session, context)
-        settled = await _settled(session, context, known, there)
-    students = {subject: member.id for subject, member in settled.items() if member.role == MemberRole.STUDENT}
+        known = await people.members_by_subject(session, context)
+        up_to_date = await _up_to_date(session, context, known, there)
+    students = {subject: member.id for subject, member in up_to_date.items() if member.role == MemberRole.STUDENT}
     for subject, who in sorted(there.items()):
-        if subject in settled or who.is_suspended:
+        if subject in up_to_date or who.is_suspended:
             continue
         async with database.write() as session:
             if not await _is_connected(session, platform, context):
@@ -146,19 +146,19 @@ async def apply(
         if member.id != asked_by:
             async with database.write() as session:
                 total["removed"] += await people.drop(session, context, member.person_id, made_by)
-    return Changed(total["added"], total["changed"], total["removed"])
+    return ChangeCounts(total["added"], total["changed"], total["removed"])
 
 
 async def _is_connected(session: AsyncSession, platform: LtiPlatform, context: LtiContext) -> bool:
-    """Take the turn of the platform's course, and tell whether it is still connected."""
+    """Take the turn of the platform's course; return whether it is still connected."""
     await binding.take_turn(session, platform, context.deployment_id, context.context_id)
     return await session.get(LtiContext, context.id) is not None
 
 
-async def _settled(
-    session: AsyncSession, context: LtiContext, known: Mapping[str, Membership], there: Mapping[str, Who]
+async def _up_to_date(
+    session: AsyncSession, context: LtiContext, known: Mapping[str, Membership], there: Mapping[str, PlatformPerson]
 ) -> dict[str, Membership]:
-    """Find the members who are already what the list says, by the platform's ids for them."""
+    """Find the members who already agree with the list, by the platform's ids for them."""
     rows = await session.execute(
         select(LtiMember.membership_id, LtiMember.role, Person.name)
         .join(Membership, Membership.id == LtiMember.membership_id)
@@ -167,7 +167,7 @@ async def _settled(
     )
     parts = {id: (role, name is not None) for id, role, name in rows}
     listed = {subject: known[subject] for subject in known.keys() & there.keys()}
-    others = set()  # A member may have been made of two people of the list.
+    others = set()  # Two people of the list may have been joined into one member.
     for subject, member in listed.items():
         role, is_named = parts.get(member.id, (None, False))
         if role != there[subject].part.role or (there[subject].name is not None and not is_named):
@@ -179,16 +179,16 @@ async def _bring(
     session: AsyncSession,
     platform: LtiPlatform,
     context: LtiContext,
-    who: Who,
+    who: PlatformPerson,
     made_by: str,
     before: Membership | None,
     students: dict[str, str],
 ) -> Counter[str]:
-    """Make somebody of the list the member that the list says, and add students to these."""
+    """Add or update a listed person as a member; students are added to `students`."""
     was = (before.role, before.removed_at is None) if before else None
     person = await people.find_or_add(session, platform, who)
     try:
-        # Moodle's launches call a non-editing teacher an instructor, and its lists a learner.
+        # Moodle calls a non-editing teacher an instructor in launches, and a learner in lists.
         member = await people.keep_member(session, context, person, who, made_by, keeps_staff=is_moodle(platform))
     except (MemberRemoved, CourseArchived):
         return Counter()
@@ -202,14 +202,14 @@ async def _bring(
 async def _left_out(
     session: AsyncSession, context: LtiContext, there: Collection[str], asked_at: datetime
 ) -> Sequence[Membership]:
-    """List the members whom this context has brought and does not list any more."""
+    """List the members whom this context has added and no longer lists."""
     brought = await session.scalars(
         select(Membership)
         .join(LtiMember, LtiMember.membership_id == Membership.id)
         .where(LtiMember.lti_context_id == context.id, LtiMember.seen_at < asked_at, Membership.removed_at.is_(None))
         .order_by(Membership.id)
     )
-    # A member without an id there does not come from there any more.
-    known = await people.known(session, context)
+    # A member without an id at the platform no longer belongs to it.
+    known = await people.members_by_subject(session, context)
     gone = {member.id for member in known.values()} - {known[subject].id for subject in known.keys() & there}
     return [member for member in brought if member.id in gone]

@@ -1,7 +1,7 @@
-"""The nightly look at each connected course: its members and grades at the platform, compared with those here.
+"""The nightly check of each connected course: members and grades at the platform are compared with those here.
 
-Each course has its hour between two and five in the morning, by its own clock. One process of several does it: it
-claims the course for a while, and one that dies leaves it to the others.
+Each course has a fixed time between two and five in the morning, in its own time zone. Of several processes, one claims
+the course for a limited time, so that another can take over if it dies.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 60.0
 FIRST_HOUR, HOURS = 2, 3
-#: For all lists of a course together.
+#: The limit for all lists of one course together.
 CHECK_SECONDS = 600.0
 #: Longer than a check.
 LEASE = timedelta(seconds=CHECK_SECONDS + 600)
-#: After a failure that may pass by itself, until this hour.
+#: The wait after a failure that may be temporary. Repeats stop at `LAST_HOUR`.
 AGAIN = timedelta(hours=1)
 LAST_HOUR = 8
 
@@ -51,10 +51,10 @@ class _Claim(NamedTuple):
 
 
 class Nightly(Background):
-    """Looks at each connected course once a night, while the async context is entered.
+    """Checks each connected course once a night, while the async context is entered.
 
-    When it begins, it sends the grades that assignment files have changed: files are read when the service starts.
-    By day and by night it deletes what was kept for a while (`app.lti.expiry`).
+    At its start it sends the grades that new assignment files have changed: files are read when the service starts.
+    All day it deletes expired rows (`app.lti.expiry`).
     """
 
     NAME = "lti-nightly"
@@ -67,9 +67,9 @@ class Nightly(Background):
     async def _work(self) -> None:
         has_begun = False
         while True:
-            with self._database.outage.noticed(self.NAME):
+            with self._database.outage.watch(self.NAME):
                 if not has_begun:
-                    await _surely(expected.send_changed(self._database, self._assignments), [])
+                    await _collect_refusals(expected.send_changed(self._database, self._assignments), [])
                     has_begun = True
                 await expiry.delete_expired(self._database)
                 while await self.check_next():
@@ -77,7 +77,7 @@ class Nightly(Background):
             await asyncio.sleep(LOOK_SECONDS)
 
     async def check_next(self) -> bool:
-        """Look at the course that is due for the longest time. Return whether one was."""
+        """Check the course that has been due the longest. Return whether there was one."""
         async with self._database.write() as session:
             claim = await _claim(session)
         if claim is None:
@@ -92,20 +92,20 @@ class Nightly(Background):
             await _store(session, claim, refusals)
         facts = {"context_id": claim.context.id, "platform": claim.platform.id, "failures": len(refusals)}
         level = logging.WARNING if refusals else logging.INFO
-        logger.log(level, "lti_course_compared", extra={**facts, "reason": _said(refusals)})
+        logger.log(level, "lti_course_compared", extra={**facts, "reason": _summary(refusals)})
         return True
 
     async def _check(self, claim: _Claim, refusals: list[Exception]) -> None:
-        """Do all of it, and add what went wrong: one list that cannot be read keeps no other from being read."""
+        """Run every check of the course, and collect the failures: one unreadable list must not prevent the others."""
         context, platform, _ = claim
         if context.memberships_url is not None:
-            await _surely(self._read_members(claim, context.memberships_url), refusals)
-        await _surely(expected.send_changed(self._database, self._assignments, context.id), refusals)
+            await _collect_refusals(self._read_members(claim, context.memberships_url), refusals)
+        await _collect_refusals(expected.send_changed(self._database, self._assignments, context.id), refusals)
         async with self._database.read() as session:
             links = await session.scalars(select(LtiLink).where(LtiLink.lti_context_id == context.id))
             found = links.all()
         for link in found:
-            await _surely(comparison.compare(self._database, self._services, platform, link), refusals)
+            await _collect_refusals(comparison.compare(self._database, self._services, platform, link), refusals)
 
     async def _read_members(self, claim: _Claim, url: str) -> None:
         asked_at = utc_now()
@@ -113,21 +113,21 @@ class Nightly(Background):
         await memberships.apply(self._database, claim.platform, claim.context, listed, asked_at)
 
 
-async def _surely(step: Awaitable[object], refusals: list[Exception]) -> None:
-    """Do a step, and add what went wrong. A fault of ours is logged: it must not end the job for all courses."""
+async def _collect_refusals(step: Awaitable[object], refusals: list[Exception]) -> None:
+    """Await a step, and collect its failure. A fault of ours is logged: it must not end the job for all courses."""
     try:
         await step
     except AppError as exc:
         refusals.append(exc)
     except Exception as exc:
         if isinstance(exc, SQLAlchemyError) and not is_ours(exc):
-            raise  # The database is out, and each other step would fail, too.
+            raise  # The database is down, and every other step would fail as well.
         logger.exception("lti_nightly_failed")
         refusals.append(exc)
 
 
 async def _claim(session: AsyncSession) -> _Claim | None:
-    """Take the course that is due; no other process gets it before the lease is over. New ones get their hour."""
+    """Claim the next due course; no other process gets it before the lease ends. New courses are given their time."""
     now = await database_now(session)
     rows = await session.execute(
         select(LtiContext, LtiPlatform, Course)
@@ -157,20 +157,20 @@ async def _store(session: AsyncSession, claim: _Claim, refusals: list[Exception]
         return  # Its course was deleted meanwhile.
     may_pass_soon = bool(refusals) and all(map(_may_pass, refusals))
     context.waits_since, context.next_at = now, next_look(now, claim.course.time_zone, context.id, soon=may_pass_soon)
-    context.check_error = _said(refusals)
+    context.check_error = _summary(refusals)
     if not refusals:
         context.checked_at = now
 
 
 def next_look(now: datetime, time_zone: str, id: str, *, soon: bool) -> datetime:
-    """Return the moment of the next look at a course. Args: soon: in an hour, as long as the night and morning last."""
+    """Return the time of the next check of a course. Args: soon: in an hour, unless the morning is over then."""
     night = next_night(now, time_zone, id)
     is_night = FIRST_HOUR <= (now + AGAIN).astimezone(ZoneInfo(time_zone)).hour < LAST_HOUR
     return min(now + AGAIN, night) if soon and is_night else night
 
 
 def next_night(now: datetime, time_zone: str, id: str) -> datetime:
-    """Return the next moment for the course with this id; the ids spread the courses of a platform over the night."""
+    """Return the next nightly time of the course with this id; the ids spread a platform's courses over the night."""
     zone = ZoneInfo(time_zone)
     local = now.astimezone(zone)
     minutes = zlib.crc32(id.encode()) % (HOURS * 60)
@@ -186,13 +186,13 @@ def _may_pass(refusal: Exception) -> bool:
     return isinstance(refusal, AnswerUnusable | TokenRefused)
 
 
-def _said(refusals: Iterable[Exception]) -> str | None:
-    """Return what went wrong, each thing once; None: nothing."""
+def _summary(refusals: Iterable[Exception]) -> str | None:
+    """Return the failures in words, each once; None: there were none."""
     return "; ".join(dict.fromkeys(map(_words, refusals)))[:500] or None
 
 
 def _words(refusal: Exception) -> str:
-    """Return the platform's words, or ours about the answer, or the name of a fault of ours."""
+    """Describe a failure: in the platform's words, in ours about its answer, or by the name of our own exception."""
     if isinstance(refusal, PlatformRefused):
         words = f"{refusal.params['status']} {refusal.params['words']}".strip()
         return f"no token: {words}" if isinstance(refusal, TokenRefused) else words

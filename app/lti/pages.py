@@ -1,4 +1,4 @@
-"""Lists of platforms that come in pages."""
+"""Reads paged lists of platforms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.lti.platform_services import ANSWER_BYTES, PlatformServices, refusal
 from app.outgoing.client import Answer
 from app.storage.models import LtiPlatform
 
-#: Most pages of one list; no course has more people.
+#: Limits of one list; no course has more people.
 MOST_ENTRIES = 20_000
 MOST_PAGES = 200
 
@@ -23,13 +23,13 @@ Entry = TypeVar("Entry", bound=BaseModel)
 
 
 def entries(listed: object, form: type[Entry], *, before: int, name: str) -> list[Entry]:
-    """Read the entries of a page. They are counted before any is read, and the first wrong one is the last.
+    """Parse the entries of a page. They are counted first, and the first invalid one stops the parsing.
 
     Args:
         before: the number of entries of earlier pages.
-        name: of the list's entries, for errors.
+        name: the kind of entries, for errors.
     Raises:
-        AnswerUnusable: there are too many, or one has another form.
+        AnswerUnusable: there are too many, or one is invalid.
     """
     if not isinstance(listed, list):
         raise AnswerUnusable(reason=f"the list of {name} has another form")
@@ -53,8 +53,8 @@ async def pages(
     """Yield the pages of a list, as JSON.
 
     Raises:
-        PlatformRefused: the platform does not show it.
-        AnswerUnusable: a page is no JSON, or there are too many.
+        PlatformRefused: the platform does not show the list.
+        AnswerUnusable: a page is not JSON, or there are too many.
         TargetRefused: see `PlatformServices.send`.
     """
     for _ in range(MOST_PAGES):
@@ -73,9 +73,9 @@ def next_page(answer: Answer, url: str) -> str | None:
     """Return the address of the next page of a list (RFC 8288).
 
     Args:
-        url: of this page.
+        url: the address of this page.
     Raises:
-        AnswerUnusable: it is no address, or one of another site, which would get our token.
+        AnswerUnusable: it is no valid address, or at another site, which would receive our token.
     """
     following = httpx.Response(answer.status, headers=answer.headers).links.get("next", {}).get("url")
     if not following:

@@ -1,4 +1,4 @@
-"""The public keys of platforms, read from where the platform publishes them, and kept for a while."""
+"""The public keys of platforms, read where each platform publishes them, and cached."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 #: A key that a platform has withdrawn is trusted no longer than this.
 KEPT_SECONDS = 3600.0
-#: Messages with unknown keys make us ask again no more often than this.
+#: The shortest time between two requests that messages with unknown keys cause.
 AGAIN_SECONDS = 30.0
 ANSWER_BYTES = 200_000
 #: Shorter keys are refused (1EdTech Security Framework 1.0, section 4.2).
@@ -31,7 +31,7 @@ MOST_KEYS = 50
 
 
 @dataclass(frozen=True)
-class _Read:
+class _CachedKeys:
     keys: Mapping[str, RSAKey]
     at: float
 
@@ -46,36 +46,36 @@ class PlatformKeys:
     def __init__(self, outgoing: Outgoing, clock: Callable[[], float] = time.monotonic) -> None:
         self._outgoing = outgoing
         self._clock = clock
-        self._read: dict[str, _Read] = {}
+        self._caches: dict[str, _CachedKeys] = {}
         self._asked: dict[str, float] = {}
         self._failed: dict[str, float] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def find(self, url: str, kid: str) -> RSAKey:
-        """Return the key with this id. An unknown one may be new, so the platform is asked once more.
+        """Return the key with this id. An unknown key may be new, so the platform is asked again.
 
         Raises:
             LaunchRefused: the platform has no such key.
-            PlatformUnavailable: the platform does not answer with keys.
+            PlatformUnavailable: the platform gives no usable keys.
         """
-        if (key := self._known(url).get(kid)) is not None:
+        if (key := self._cached(url).get(kid)) is not None:
             return key
         async with self._turns[url]:
-            known = self._known(url)
-            if kid not in known and (not known or self._clock() - self._asked[url] >= AGAIN_SECONDS):
-                known = await self._ask(url)
-        if kid not in known:
+            keys = self._cached(url)
+            if kid not in keys and (not keys or self._clock() - self._asked[url] >= AGAIN_SECONDS):
+                keys = await self._ask(url)
+        if kid not in keys:
             raise LaunchRefused(reason="key_unknown")
-        return known[kid]
+        return keys[kid]
 
-    def _known(self, url: str) -> Mapping[str, RSAKey]:
-        read = self._read.get(url)
-        return read.keys if read is not None and self._clock() - read.at < KEPT_SECONDS else {}
+    def _cached(self, url: str) -> Mapping[str, RSAKey]:
+        cached = self._caches.get(url)
+        return cached.keys if cached is not None and self._clock() - cached.at < KEPT_SECONDS else {}
 
     async def _ask(self, url: str) -> Mapping[str, RSAKey]:
         failed_at = self._failed.get(url)
         if failed_at is not None and self._clock() - failed_at < AGAIN_SECONDS:
-            raise PlatformUnavailable  # The log has said why.
+            raise PlatformUnavailable  # The reason was logged.
         self._asked[url] = self._clock()
         try:
             answer = await self._outgoing.send(
@@ -88,12 +88,12 @@ class PlatformKeys:
             self._failed[url] = self._clock()
             logger.warning("lti_keys_unavailable", extra={"url": url, "reason": exc.params["reason"]})
             raise PlatformUnavailable from exc
-        self._read[url] = _Read(keys, self._clock())
+        self._caches[url] = _CachedKeys(keys, self._clock())
         return keys
 
 
 def read_keys(document: object) -> Mapping[str, RSAKey]:
-    """Read the keys of a JSON Web Key Set that may sign messages; the others are left out.
+    """Return those keys of a JSON Web Key Set that may sign messages.
 
     Raises:
         AnswerUnusable: there is none.
@@ -107,7 +107,7 @@ def read_keys(document: object) -> Mapping[str, RSAKey]:
             continue
         try:
             if int.from_bytes(urlsafe_b64decode(to_bytes(each["n"]))).bit_length() >= LEAST_BITS:
-                # Only these two, so that nothing else of the document is looked at; a private part least of all.
+                # Only these two members, so that nothing else in the document counts, least of all a private part.
                 keys[each["kid"]] = RSAKey.import_key({"kty": "RSA", "n": each["n"], "e": each["e"]})
         except (JoseError, ValueError, TypeError, KeyError):
             continue

@@ -1,4 +1,4 @@
-"""The services of platforms: a token for each, and requests with it."""
+"""Requests to the services of platforms, with the access tokens that they need."""
 
 from __future__ import annotations
 
@@ -30,29 +30,30 @@ from app.storage.passback import GONE, tokens_given
 
 logger = logging.getLogger(__name__)
 
-#: The life of our assertion, and the least life of a token that is still used.
+#: The lifetime of our assertion, and the least remaining lifetime of a token in use.
 ASSERTION_SECONDS = 60
 LEFT_SECONDS = 60.0
-#: The life of a token where the platform does not say it.
+#: The lifetime of a token whose platform gives none.
 TOKEN_SECONDS = 3600.0
-#: Tokens that may stand in a header.
+#: Tokens that are valid in a header.
 TOKEN = re.compile(r"[!-~]{1,8000}")
-#: A refused request for a token is not repeated for so long, and a new token that is refused not replaced.
+#: The wait before a refused request for a token is repeated, or a rejected new token replaced.
 PAUSE_SECONDS = 60.0
 ANSWER_BYTES = 500_000
 #: For a page of members or results: Moodle lists a whole course in one, and writes a Cyrillic letter as six bytes.
 LIST_BYTES = 8_000_000
-#: A clock that is wrong by more is somebody else's, such as a cache's.
+#: A clock that is wrong by more belongs to somebody else, such as a cache.
 MOST_SKEW_SECONDS = 86400.0
 PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
-#: How much of a platform's message is kept.
+#: Characters of a platform's message that are kept.
 WORDS = 300
-#: How much of a refusal without JSON is read: its sentence, or the title of its page, is found before that.
+#: Bytes of a refusal without JSON that are searched for its sentence, or for the title of its page.
 HEAD_BYTES = 100_000
-#: It ends at the next tag: one that looked for its end behind others would stop the service for hours.
+#: Ends at the next tag: a search for the closing tag could backtrack for hours.
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
-#: Canvas's words where others answer 429 (developerdocs.instructure.com, "Throttling"), and its header of what is left.
-LIMITED = "rate limit exceeded"
+#: Canvas throttles with these words and this header of the remaining quota, where others answer 429
+#: (developerdocs.instructure.com, "Throttling").
+RATE_LIMIT_WORDS = "rate limit exceeded"
 LEFT_HEADER = "x-rate-limit-remaining"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 SCORE_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
@@ -62,13 +63,13 @@ RESULT_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/result.readonly"
 MEMBERSHIP_SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
 
 
-#: A platform's id, and scopes.
+#: A platform's id, and the scopes of a token.
 _Key = tuple[str, frozenset[str]]
 
 
 @dataclass(frozen=True)
 class _Token:
-    """Attributes: since, until: by the clock that only runs forwards."""
+    """Attributes: since, until: on the monotonic clock."""
 
     text: str
     since: float
@@ -76,8 +77,8 @@ class _Token:
 
 
 @dataclass(frozen=True)
-class _Refused:
-    """A request for a token that the platform has refused for good. Attributes: by: what it was made with."""
+class _Refusal:
+    """A final refusal of a token. Attributes: by: the key and registration of the request."""
 
     params: Mapping[str, Any]
     until: float
@@ -88,7 +89,7 @@ class PlatformServices:
     """A client of the services of all platforms.
 
     Args:
-        clock: of the world, in seconds; tests pass their own.
+        clock: seconds since 1970; tests pass their own.
     """
 
     def __init__(self, database: Database, outgoing: Outgoing, clock: Callable[[], float] = time.time) -> None:
@@ -96,15 +97,15 @@ class PlatformServices:
         self._outgoing = outgoing
         self._clock = clock
         self._tokens: dict[_Key, _Token] = {}
-        self._refused: dict[_Key, _Refused] = {}
+        self._refused: dict[_Key, _Refusal] = {}
         self._replaced_at: dict[_Key, float] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._skews: dict[str, float] = {}
 
     def now_at(self, platform: LtiPlatform) -> float:
-        """Return the time by the platform's clock, as far as it has told.
+        """Return the time by the platform's clock, estimated from its answers.
 
-        It refuses a stamp ahead of its clock, and one before the last that it has made itself.
+        A platform refuses a stamp ahead of its clock, or earlier than its own last one.
         """
         return self._clock() + self._skews.get(platform.id, 0.0)
 
@@ -124,14 +125,14 @@ class PlatformServices:
         content_type: str | None = None,
         most_bytes: int = ANSWER_BYTES,
     ) -> Answer:
-        """Send a request with a token of these scopes. One that has ended early is replaced once.
+        """Send a request with a token of these scopes. A token that was ended early is replaced once.
 
         Args:
-            content: what is sent as JSON.
-            most_bytes: of the answer.
+            content: the body, sent as JSON.
+            most_bytes: the limit of the answer.
         Raises:
-            TokenRefused: the platform gives no token.
-            AnswerUnusable: see `Outgoing.send`; or there is a page for people where an answer should be.
+            TokenRefused: the platform refuses a token.
+            AnswerUnusable: see `Outgoing.send`; or the answer is a web page.
             TargetRefused: see `check`.
         """
         self.check(platform, url)
@@ -141,21 +142,21 @@ class PlatformServices:
             headers = {"Accept": accept, "Authorization": f"Bearer {token.text}"}
             if content_type is not None:
                 headers["Content-Type"] = content_type
-            sent = await self._outgoing.send(method, url, headers=headers, content=body, most_bytes=most_bytes)
-            answer = _limited(sent)
+            answer = await self._outgoing.send(method, url, headers=headers, content=body, most_bytes=most_bytes)
+            answer = _as_rate_limit(answer)
             self._learn_time(platform, answer)
             if is_last or not self._has_ended((platform.id, frozenset(scopes)), token, answer):
-                return _no_page(answer)
+                return _refuse_page(answer)
         raise AssertionError("unreachable")
 
     def check(self, platform: LtiPlatform, url: str) -> None:
-        """Check an address before it gets a token or is kept. Raises: TargetRefused: nothing is sent to it."""
+        """Check an address before it receives a token or is stored. Raises: TargetRefused: it may receive nothing."""
         check_url(url, private=self._outgoing.private)
         if not is_of_platform(platform, url):
             raise TargetRefused(reason=f"{site_of(url) or 'the address'} is none of the platform's sites")
 
     async def prepare(self, platform: LtiPlatform, scopes: Collection[str]) -> None:
-        """Have a token at hand, and so the platform's time, if it has answered at all.
+        """Fetch a token in advance, which also shows the platform's time.
 
         Raises:
             TokenRefused, AnswerUnusable, TargetRefused: see `send`.
@@ -163,7 +164,7 @@ class PlatformServices:
         await self._token(platform, frozenset(scopes))
 
     async def try_token(self, platform: LtiPlatform, scopes: Collection[str]) -> None:
-        """Ask for a new token, to see whether there is one. Grades that wait for one are sent at once then.
+        """Test whether the platform gives a token. If it does, grades that wait for one become due at once.
 
         Raises:
             TokenRefused, AnswerUnusable, TargetRefused: see `send`.
@@ -173,43 +174,43 @@ class PlatformServices:
             await tokens_given(session, platform.id)
 
     def _has_ended(self, key: _Key, token: _Token, answer: Answer) -> bool:
-        """Tell whether the platform may take a new token instead of this one, which is forgotten then.
+        """Tell whether a new token may help; if so, discard this one.
 
-        Open edX says 403 about a token that has ended, and about what it does not allow.
+        Open edX answers 403 both to an expired token and to a forbidden request.
         """
         now = time.monotonic()
         is_old = now - token.since >= PAUSE_SECONDS
         if answer.status != HTTPStatus.UNAUTHORIZED and not (answer.status == HTTPStatus.FORBIDDEN and is_old):
             return False
         if self._tokens.get(key) is not token:
-            return True  # A request beside this one has replaced it.
+            return True  # A concurrent request has replaced it.
         if not is_old and now - self._replaced_at.get(key, -math.inf) < PAUSE_SECONDS:
-            return False  # It is a new one itself.
+            return False  # It is itself a replacement.
         self._replaced_at[key] = now
         del self._tokens[key]
         return True
 
     async def _token(self, platform: LtiPlatform, scopes: frozenset[str]) -> _Token:
-        """Return a token that has time left. A refusal is remembered: a thousand waiting grades do not ask each."""
+        """Return a valid token. A refusal is remembered, so that a thousand waiting grades do not each ask."""
         key = platform.id, scopes
         async with self._turns[platform.id]:
             token = self._tokens.get(key)
             if token is not None and time.monotonic() < token.until:
                 return token
-            # A new key or another registration may be taken.
+            # With a new key or registration the platform may agree.
             by = await keys.signing_id(self._database), platform.client_id, platform.token_url, platform.token_audience
-            refused = self._refused.get(key)
-            if refused is not None and refused.by == by and time.monotonic() < refused.until:
-                raise TokenRefused(**refused.params)
+            refusal_before = self._refused.get(key)
+            if refusal_before is not None and refusal_before.by == by and time.monotonic() < refusal_before.until:
+                raise TokenRefused(**refusal_before.params)
             try:
                 return await self._fetch_token(platform, scopes)
             except TokenRefused as exc:
                 if not may_pass(int(exc.params["status"])):
-                    self._refused[key] = _Refused(exc.params, time.monotonic() + PAUSE_SECONDS, by)
+                    self._refused[key] = _Refusal(exc.params, time.monotonic() + PAUSE_SECONDS, by)
                 raise
 
     async def _fetch_token(self, platform: LtiPlatform, scopes: frozenset[str]) -> _Token:
-        """Ask for a token, once more if the refusal tells that the platform's clock is another than we have thought."""
+        """Request a token. If a refusal shows that our estimate of the platform's clock was wrong, request it again."""
         before = self._skews.get(platform.id, 0.0)
         answer = await self._request_token(platform, scopes)
         if not answer.is_success and abs(self._skews.get(platform.id, 0.0) - before) > keys.CLOCK_SECONDS / 2:
@@ -242,7 +243,7 @@ class PlatformServices:
             most_bytes=ANSWER_BYTES,
         )
         self._learn_time(platform, answer)
-        return _limited(answer)
+        return _as_rate_limit(answer)
 
     def _keep_token(self, platform: LtiPlatform, scopes: frozenset[str], answer: Answer) -> _Token:
         document = answer.json()
@@ -261,70 +262,70 @@ class PlatformServices:
         if there is None:
             return
         skew = there - self._clock()
-        if abs(skew) < MOST_SKEW_SECONDS:  # Else it is no clock that stamps are compared with.
+        if abs(skew) < MOST_SKEW_SECONDS:  # A larger one is not the clock that checks stamps.
             self._skews[platform.id] = skew
 
 
 def refusal(answer: Answer) -> PlatformRefused:
-    """Return the error of an answer that is no success."""
+    """Return the error for an unsuccessful answer."""
     return PlatformRefused(status=answer.status, words=words_of(answer), retry_after=answer.retry_after)
 
 
 def may_pass(status: int) -> bool:
-    """Tell whether a refusal may pass by itself: a platform that moves, is busy, is down, or has a newer stamp."""
+    """Tell whether a refusal may be temporary: the platform is moving, busy or down, or has a newer stamp."""
     return status in PASSING or 300 <= status < 400 or status >= 500
 
 
 def words_of(answer: Answer) -> str:
-    """Return what a platform says about a refusal, cut and without characters that do not print.
+    """Return a platform's explanation of a refusal, shortened and printable.
 
-    Moodle sends JSON under the type of a page, and repeats our whole score behind its sentence. An empty answer
-    says no more than the name of its status.
+    Moodle labels its JSON as HTML, and repeats our whole score after its sentence. An empty answer is explained by
+    the name of its status.
     """
     text = answer.body[:HEAD_BYTES].decode("utf-8", "replace")
-    if (said := _said(answer)) is not None:
-        text = said.partition("{")[0] or said
+    if (sentence := _sentence_of(answer)) is not None:
+        text = sentence.partition("{")[0] or sentence
     elif is_page(answer):
         found = _TITLE.search(text)
         text = unescape(found[1]) if found else ""
     words = " ".join("".join(char if char.isprintable() else " " for char in text[: WORDS * 4]).split())[:WORDS]
-    # Moodle says `[]`, which says nothing.
+    # Moodle sometimes answers `[]`.
     return words if any(map(str.isalnum, words)) else responses.get(answer.status, "")
 
 
 def is_page(answer: Answer) -> bool:
-    """Tell whether an answer is a page for people, such as the one of a login or of maintenance."""
+    """Tell whether an answer is a web page, such as one for login or maintenance."""
     return answer.body.lstrip().startswith(b"<")
 
 
-def _limited(answer: Answer) -> Answer:
-    """Return an answer as it is, but a 403 that asks us to send less as a 429: it is no word about the grade."""
+def _as_rate_limit(answer: Answer) -> Answer:
+    """Turn a 403 that means throttling into a 429, because it says nothing about the grade."""
     if answer.status != HTTPStatus.FORBIDDEN:
         return answer
     try:
         is_spent = float(answer.headers.get(LEFT_HEADER, "1")) <= 0
     except ValueError:
         is_spent = False
-    is_limited = is_spent or LIMITED in words_of(answer).lower()
+    is_limited = is_spent or RATE_LIMIT_WORDS in words_of(answer).lower()
     return replace(answer, status=HTTPStatus.TOO_MANY_REQUESTS) if is_limited else answer
 
 
-def _no_page(answer: Answer) -> Answer:
-    """Raises: AnswerUnusable: a page for people says that nothing is there; the service itself answers without one."""
+def _refuse_page(answer: Answer) -> Answer:
+    """Return the answer. Raises: AnswerUnusable: it is a web page that reports a missing address."""
     if answer.status in GONE and is_page(answer):
         raise AnswerUnusable(reason=f"the platform answered {answer.status} with a page: {words_of(answer)}")
     return answer
 
 
-def _said(answer: Answer) -> str | None:
-    """Return the sentence of an error in JSON."""
+def _sentence_of(answer: Answer) -> str | None:
+    """Return the sentence of an error in JSON; None: there is none."""
     try:
         document = answer.json()
     except AnswerUnusable:
         return None
     if not isinstance(document, Mapping):
         return None
-    # The code says more to an administrator than most sentences do.
+    # The code tells an administrator more than most sentences do.
     code = document.get("error") if isinstance(document.get("error"), str) else None
     for name in ("error_description", "message", "reason", "detail", "title"):
         if isinstance(document.get(name), str):

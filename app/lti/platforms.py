@@ -1,4 +1,4 @@
-"""Registered platforms: found, added, confirmed, removed."""
+"""Registered platforms, and the changes to them."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ MOST_PORT = 65_535
 
 @dataclass(frozen=True)
 class Registration:
-    """A platform's word on itself.
+    """A platform's description of itself.
 
     Attributes:
-        origins: sites besides those of the addresses whose pages may show ours in a frame.
+        origins: further sites, besides those of the addresses, that may embed our pages.
     """
 
     name: str
@@ -48,12 +48,12 @@ class Registration:
     origins: tuple[str, ...] = ()
 
 
-async def of_login(session: AsyncSession, issuer: str, client_id: str | None) -> LtiPlatform:
+async def find_for_login(session: AsyncSession, issuer: str, client_id: str | None) -> LtiPlatform:
     """Find the platform that a login comes from.
 
     Raises:
-        PlatformUnknown: none is registered and confirmed under this issuer and client id, or the login names no client
-            id and there are several.
+        PlatformUnknown: no confirmed platform has this issuer and client id, or several match a login without client
+            id.
     """
     of = [LtiPlatform.issuer == issuer, LtiPlatform.confirmed_at.is_not(None)]
     if client_id is not None:
@@ -77,36 +77,36 @@ async def find(session: AsyncSession, platform_id: str) -> LtiPlatform:
     return found
 
 
-async def add(session: AsyncSession, said: Registration, *, made_by: str, confirmed: bool) -> LtiPlatform:
+async def add(session: AsyncSession, registration: Registration, *, made_by: str, confirmed: bool) -> LtiPlatform:
     """Add a platform.
 
     Args:
-        confirmed: an admin vouches for it.
+        confirmed: whether an admin vouches for it.
     Raises:
-        PlatformKnown: one with this issuer and client id is registered.
-        RegistrationRefused: nobody vouches for it, and it says that we are to it who we are to another platform.
+        PlatformKnown: a platform with this issuer and client id is registered.
+        RegistrationRefused: nobody vouches for it, and it claims the client id that another platform gave us.
     """
-    await take_turns(session, [f"lti:{said.issuer}", f"lti-client:{said.client_id.lower()}"])
-    of = LtiPlatform.issuer == said.issuer, LtiPlatform.client_id == said.client_id
+    await take_turns(session, [f"lti:{registration.issuer}", f"lti-client:{registration.client_id.lower()}"])
+    of = LtiPlatform.issuer == registration.issuer, LtiPlatform.client_id == registration.client_id
     if (other := await session.scalar(select(LtiPlatform).where(*of))) is not None:
         raise PlatformKnown(platform=other.id)
-    if not confirmed and await _of_client(session, said.client_id):
+    if not confirmed and await _of_client(session, registration.client_id):
         raise RegistrationRefused(reason="the client id is that of another platform here")
     platform = LtiPlatform(
-        name=said.name,
-        issuer=said.issuer,
-        client_id=said.client_id,
-        login_url=said.login_url,
-        token_url=said.token_url,
-        keys_url=said.keys_url,
-        token_audience=said.token_audience,
-        origins=" ".join(said.origins),
+        name=registration.name,
+        issuer=registration.issuer,
+        client_id=registration.client_id,
+        login_url=registration.login_url,
+        token_url=registration.token_url,
+        keys_url=registration.keys_url,
+        token_audience=registration.token_audience,
+        origins=" ".join(registration.origins),
         made_by=made_by,
         confirmed_at=utc_now() if confirmed else None,
     )
     session.add(platform)
     await session.flush()
-    for deployment in dict.fromkeys(said.deployments):
+    for deployment in dict.fromkeys(registration.deployments):
         session.add(LtiDeployment(platform_id=platform.id, deployment_id=deployment))
     await session.flush()
     return platform
@@ -118,23 +118,23 @@ async def same_client(session: AsyncSession, platform: LtiPlatform) -> Sequence[
 
 
 async def _of_client(session: AsyncSession, client_id: str) -> Sequence[LtiPlatform]:
-    """List the platforms that know us by a client id: a signature for one of them would be good at the others.
+    """List the platforms that know us by a client id: a signature for one of them would be valid at the others.
 
-    A platform on MySQL takes A and a for the same.
+    A platform on MySQL ignores upper and lower case.
     """
     of = func.lower(LtiPlatform.client_id) == client_id.lower()
     return (await session.scalars(select(LtiPlatform).where(of).order_by(LtiPlatform.id))).all()
 
 
 async def confirm(session: AsyncSession, platform_id: str) -> LtiPlatform:
-    """Take launches of this platform from now on. Raises: PlatformNotFound"""
+    """Accept launches of this platform from now on. Raises: PlatformNotFound"""
     platform = await find(session, platform_id)
     platform.confirmed_at = platform.confirmed_at or utc_now()
     return platform
 
 
 async def suspend(session: AsyncSession, platform_id: str) -> None:
-    """Take no launches of this platform any more, and end the sessions of those whom it has sent.
+    """Refuse launches of this platform from now on, and end the sessions that its launches began.
 
     Raises:
         PlatformNotFound
@@ -143,7 +143,7 @@ async def suspend(session: AsyncSession, platform_id: str) -> None:
     platform.confirmed_at = None
     courses = select(LtiContext.course_id).where(LtiContext.platform_id == platform_id)
     known = select(Identity.person_id).where(Identity.issuer == issuer_of_people(platform_id))
-    # Somebody who was joined to another member comes as that member's person, whom the platform does not know.
+    # A joined member is signed in as the person of the other member, whom the platform does not know.
     brought = (
         select(Membership.person_id)
         .join(LtiMember, LtiMember.membership_id == Membership.id)
@@ -160,7 +160,7 @@ async def deployments(session: AsyncSession, platform_id: str) -> Sequence[str]:
 
 
 async def add_deployment(session: AsyncSession, platform_id: str, deployment_id: str) -> None:
-    """Know one more deployment of a platform. Raises: PlatformNotFound"""
+    """Accept one more deployment of a platform. Raises: PlatformNotFound"""
     platform = await find(session, platform_id)
     await take_turns(session, [f"lti:{platform.issuer}"])
     if deployment_id not in await deployments(session, platform_id):
@@ -171,7 +171,7 @@ async def add_deployment(session: AsyncSession, platform_id: str, deployment_id:
 
 
 async def refuse_deployment(session: AsyncSession, platform_id: str, deployment_id: str) -> None:
-    """Remember a deployment that is not known, for an admin to add. Raises: PlatformNotFound"""
+    """Record an unknown deployment, for an admin to add. Raises: PlatformNotFound"""
     (await find(session, platform_id)).refused_deployment = deployment_id
 
 
@@ -181,11 +181,11 @@ async def count_courses(session: AsyncSession, platform_id: str) -> int:
 
 
 async def remove(session: AsyncSession, platform_id: str) -> None:
-    """Remove a platform that no course has come from.
+    """Remove a platform without connected courses.
 
     Raises:
         PlatformNotFound
-        PlatformInUse: courses here are its courses; their grades would go nowhere.
+        PlatformInUse: courses are connected with it; their grades would be lost.
     """
     platform = await find(session, platform_id)
     if await session.scalar(select(LtiContext.id).where(LtiContext.platform_id == platform_id).limit(1)) is not None:
@@ -198,23 +198,23 @@ async def remove(session: AsyncSession, platform_id: str) -> None:
 
 
 async def set_origins(session: AsyncSession, platform_id: str, origins: Collection[str]) -> None:
-    """Let pages of these sites show ours in a frame, and grades go there. Raises: PlatformNotFound"""
+    """Let these sites embed our pages and receive grades. Raises: PlatformNotFound"""
     (await find(session, platform_id)).origins = " ".join(origins)
     await passback.sites_changed(session, platform_id)
 
 
 async def origins(session: AsyncSession) -> Collection[str]:
-    """Return the sites whose pages may show ours in a frame: those of confirmed platforms."""
+    """Return the sites that may embed our pages: those of confirmed platforms."""
     confirmed = await session.scalars(select(LtiPlatform).where(LtiPlatform.confirmed_at.is_not(None)))
     addresses = [address for each in confirmed for address in (each.issuer, each.login_url, *each.origins.split())]
     return sorted({site for site in map(site_of, addresses) if site})
 
 
 def sites_of(addresses: str) -> tuple[str, ...]:
-    """Return the sites of addresses that are separated by spaces or commas.
+    """Return the sites of addresses separated by spaces or commas.
 
     Raises:
-        ValueError: one is no address.
+        ValueError: one is not a valid address.
     """
     found = []
     for address in addresses.replace(",", " ").split():
@@ -225,17 +225,17 @@ def sites_of(addresses: str) -> tuple[str, ...]:
 
 
 def issuer_of_people(platform_id: str) -> str:
-    """Return the issuer under which identities of this platform's people are kept."""
+    """Return the issuer in the identities of this platform's people."""
     return f"{OF_PLATFORMS}{platform_id}"
 
 
 def site_of(address: str) -> str | None:
-    """Return scheme, host and port of an address as browsers write its origin; an issuer need not be one."""
+    """Return an address's origin (scheme, host, port) as browsers write it; None: an issuer need not be an address."""
     try:
         parts = httpx.URL(address)
     except httpx.InvalidURL:
         return None
-    # A host of any alphabet is ASCII here, and may stand in a header.
+    # An international host name is ASCII here, and valid in a header.
     host = parts.raw_host.decode()
     if (
         parts.scheme not in ("http", "https")

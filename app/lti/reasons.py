@@ -1,4 +1,4 @@
-"""The log of refusals whose pages say only what to do."""
+"""Logs the reasons of refusals whose pages only say what to do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def reasons_logged(event: str, **where: str) -> Iterator[None]:
-    """Log why something of a platform is refused; the page says what to do instead. Args: where: for the log."""
+    """Log the reason of a refusal inside this block; the page only says what to do. Args: where: log fields."""
     try:
         yield
     except AppError as exc:

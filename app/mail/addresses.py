@@ -1,11 +1,11 @@
-"""E-mail addresses: which ones are taken, and when two are the same."""
+"""E-mail addresses: their syntax, and the comparison of two."""
 
 from __future__ import annotations
 
 import re
 
-# "A valid e-mail address" of the HTML Standard: what browsers take in a form. It has no spaces, quotes, commas and line
-# breaks, so it can stand in a header of a mail and in a CSV file.
+# "A valid e-mail address" of the HTML Standard, as browsers accept it in a form. It has no spaces, quotes, commas and
+# line breaks, so it is safe in a mail header and in a CSV file.
 LOCAL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 ADDRESS = re.compile(rf"{LOCAL}@{LABEL}(?:\.{LABEL})*")
@@ -23,8 +23,8 @@ def domain_of(address: str) -> str:
 
 
 def comparable(address: str) -> str:
-    """Return the address as it is compared: in small letters, which all mail services of today take for the same.
+    """Return the address in the form for comparisons: in small letters, because today's mail services ignore the case.
 
-    Nothing else is folded: dots and +suffixes mean different people at some services.
+    Nothing else is normalized: at some services, dots and +suffixes distinguish people.
     """
     return address.strip().lower()

@@ -1,8 +1,8 @@
-"""Sends messages in the background, and again a little later where that can help.
+"""Sends messages in the background, and repeats failed tries that may yet succeed.
 
-Messages are kept in memory only: most hold a link that signs somebody in, of which nothing else keeps more than a hash.
-Messages that a process had not sent when it ended are lost; people ask for another link. Log lines hold neither
-addresses nor texts, and not what the server said, which repeats addresses.
+Messages are kept in memory only: most hold a link that signs somebody in, of which everything else keeps only a hash.
+Messages left unsent when a process ends are lost, and people ask for another link. Log lines hold neither addresses nor
+texts, nor the server's replies, which repeat addresses.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class MailServer:
     """The operator's mail server.
 
     Attributes:
-        user: None: without an account.
+        user: None: the server needs no account.
     """
 
     host: str
@@ -56,8 +56,8 @@ class Mailer:
     """A sender of mail; it works while the async context is entered.
 
     Args:
-        retry_seconds: waits between tries; tests pass shorter ones.
-        tls: checks the server's certificate; None: as the system does.
+        retry_seconds: the waits between tries; tests pass shorter ones.
+        tls: the context that checks the server's certificate; None: the system's authorities.
     """
 
     def __init__(
@@ -72,22 +72,22 @@ class Mailer:
         self._tls = tls
         self._connections = asyncio.Semaphore(CONNECTIONS)
         self._tasks: set[asyncio.Task[None]] = set()
-        #: Why the last message was given up; None: the last one was sent, or there was none.
+        #: The reason why the last message was given up; None: it was sent, or there was none.
         self.failure: str | None = None
-        #: The numbers of messages that were sent, and of those that were given up, by the reason.
+        #: The number of sent messages, and of those given up, by reason.
         self.sent = 0
         self.given_up: Counter[str] = Counter()
 
     @property
     def waiting(self) -> int:
-        """The number of messages that are not sent yet."""
+        """The number of unsent messages."""
         return len(self._tasks)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Stop. What cannot be sent within a second is dropped."""
+        """Stop. Messages that cannot be sent within a second are dropped."""
         if not self._tasks:
             return
         _, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
@@ -98,18 +98,18 @@ class Mailer:
             logger.warning("mail_dropped", extra={"messages": len(late)})
 
     async def finish(self) -> None:
-        """Wait until every message is sent or given up; a command counts them then, and ends."""
+        """Wait until every message is sent or given up, for a command that then counts them."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     def send(self, to: str, language: str, kind: MailKind, **params: object) -> bool:
-        """Send a message soon; this does not wait for it.
+        """Queue a message, without waiting until it is sent.
 
         Args:
             to: one address.
-            params: of the kind's texts.
+            params: the parameters of the kind's texts.
         Returns:
-            Whether it will be tried; not when `to` is no address, or thousands of messages wait already.
+            Whether it is queued. False: `to` is not an address, or thousands of messages are waiting.
         """
         try:
             message = compose(self._server.sender, to, language, kind, **params)
@@ -155,7 +155,7 @@ class Mailer:
                     port=server.port,
                     username=server.user,
                     password=server.password,
-                    # By default it looks its own name up, which can take long.
+                    # The default looks up its own host name, which can take long.
                     local_hostname=domain_of(server.sender),
                     use_tls=server.security == "tls",
                     start_tls=server.security == "starttls",
@@ -168,7 +168,7 @@ class Mailer:
 
 
 def code_of(error: Exception) -> int | None:
-    """Return the reply code of the mail server, if it was the server that refused."""
+    """Return the reply code of the mail server; None: it was not the server that refused."""
     if isinstance(error, SMTPRecipientsRefused):
         return max(refused.code for refused in error.recipients)
     return error.code if isinstance(error, SMTPResponseException) else None

@@ -14,7 +14,7 @@ from app.texts import text
 
 
 class MailKind(StrEnum):
-    """The subject of a message. Its texts are in app/locale, with the parameters that stand there."""
+    """The kind of a message. Its texts and their parameters are in app/locale."""
 
     #: A personal link for somebody in a roster. params: course (title), link
     INVITATION = "invitation"
@@ -26,10 +26,10 @@ def compose(sender: str, to: str, language: str, kind: MailKind, **params: objec
     """Write a message of plain text.
 
     Args:
-        sender: an address.
-        language: of the text, one of `LANGUAGES`.
+        sender: an e-mail address.
+        language: one of `LANGUAGES`.
     Raises:
-        ValueError: `to` is no address.
+        ValueError: `to` is not an address.
     """
     if not is_address(to):
         raise ValueError("expected one e-mail address")
@@ -40,7 +40,7 @@ def compose(sender: str, to: str, language: str, kind: MailKind, **params: objec
     message["Subject"] = " ".join(text(f"mail.{kind}.subject", language, **params).split())
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = make_msgid(domain=domain_of(sender))
-    # No holiday notices in answer (RFC 3834).
+    # Prevents automatic replies such as holiday notices (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text(f"mail.{kind}.body", language, **params))
     message["Content-Language"] = language  # `set_content` drops those headers.

@@ -1,9 +1,9 @@
-"""A sign-in between its begin and its end, kept by the browser alone.
+"""A sign-in in progress, which only the browser stores.
 
 One cookie holds a random secret and the moment at which it ends. State, nonce and PKCE verifier are hashes of it: the
-issuer sees the first two and never the cookie, and a callback fits only to the browser that holds it. So nothing is
-stored here, and any process can finish what another one began. A code is used once: the issuer sees to that, and the
-cookie is deleted with the sign-in.
+issuer sees the first two and never the cookie, and only the browser with the cookie can use a callback. So nothing is
+stored here, and any process can finish a sign-in that another one began. A code works once: the issuer ensures that,
+and the cookie is deleted with the sign-in.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ COOKIE = re.compile(r"(\d{1,12})\.([A-Za-z0-9_-]{43})\.([A-Za-z0-9_=-]{0,2000})"
 
 @dataclass(frozen=True)
 class Flow:
-    """A sign-in that was begun.
+    """A sign-in in progress.
 
     Attributes:
-        cookie: the value that the browser keeps.
+        cookie: the value of the browser's cookie.
         next: the local address to go to afterwards.
     """
 
@@ -51,12 +51,12 @@ class Flow:
         return hashlib.sha256(f"oidc {name}:{self.cookie}".encode()).hexdigest()
 
     def fits(self, state: str) -> bool:
-        """Tell whether the callback with this state belongs to it."""
+        """Tell whether a callback with this state belongs to this sign-in."""
         return hmac.compare_digest(self.state.encode(), state.encode("utf-8", "surrogatepass"))
 
 
 def begin(next: str) -> Flow:
-    """Begin a sign-in that leads to `next`, or to the first page in place of any other place."""
+    """Begin a sign-in that leads to `next` if that is a local address, or else to the first page."""
     local = onward(next)
     expires = int(time.time()) + LIFETIME_SECONDS
     packed = urlsafe_b64encode(local.encode()).decode()
@@ -64,7 +64,7 @@ def begin(next: str) -> Flow:
 
 
 def resume(cookie: str) -> Flow | None:
-    """Read the cookie; None: it is none of ours, or its time is over."""
+    """Parse the cookie; None: it is not one of ours, or has expired."""
     parts = COOKIE.fullmatch(cookie)
     if parts is None or int(parts[1]) <= time.time():
         return None

@@ -1,4 +1,4 @@
-"""The issuer: where it is found, how a code becomes claims, and which of them are believed."""
+"""The client of the issuer: its discovery, the exchange of a code, and the check of the claims."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ from app.oidc.urls import is_safe_url
 
 logger = logging.getLogger(__name__)
 
-#: Signatures that need the issuer's private key. With HS256 the client's secret would do, and with none nothing.
+#: Signatures that need the issuer's private key. HS256 would need only the client's secret, and `none` nothing.
 ALGORITHMS = ("RS256", "ES256")
 SCOPE = "openid email profile"
 REQUEST_SECONDS = 10.0
-# Keys that an issuer has withdrawn are trusted no longer than this.
+# The time for which keys are cached; an issuer may withdraw one.
 KEPT_SECONDS = 3600.0
-#: Between the issuer's clock and ours.
+#: Tolerance between the issuer's clock and ours.
 LEEWAY_SECONDS = 60
 SUBJECT_CHARACTERS = 255
 NAME_CHARACTERS = 200
-#: Errors with which the issuer says that it has a bad day: RFC 6749, section 4.1.2.1.
+#: Errors that mean a temporary problem at the issuer: RFC 6749, section 4.1.2.1.
 PASSING = frozenset({"server_error", "temporarily_unavailable"})
 
 
 @dataclass(frozen=True)
 class Claims:
-    """The person who has signed in, as the issuer says. Only issuer and subject never change.
+    """The issuer's claims about the person who has signed in. Only issuer and subject never change.
 
     Attributes:
-        email: None: the issuer names none, or not one that mail can be sent to.
-        email_verified: the issuer says that the address is the person's.
+        email: None: the issuer gives none, or an invalid one.
+        email_verified: the issuer vouches that the address belongs to the person.
     """
 
     issuer: str
@@ -61,8 +61,8 @@ class Claims:
 
 
 @dataclass(frozen=True)
-class _Known:
-    """Discovered facts: the issuer's addresses and keys."""
+class _Discovery:
+    """The issuer's addresses and keys, as discovered."""
 
     metadata: Mapping[str, Any]
     keys: KeySet
@@ -83,19 +83,19 @@ class Issuer:
             timeout=REQUEST_SECONDS,
             follow_redirects=False,
             trust_env=False,
-            verify=ssl.create_default_context(),  # Of the system's authorities, and of SSL_CERT_FILE.
+            verify=ssl.create_default_context(),  # Trusts the system's authorities, and those in SSL_CERT_FILE.
             headers={"Accept": "application/json", "User-Agent": "lstm-grader"},
         )
-        self._known: _Known | None = None
+        self._cached: _Discovery | None = None
         self._discovering = asyncio.Lock()
         self._failed_at = -math.inf
 
     @property
     def is_known(self) -> bool | None:
-        """Whether the issuer answered when it was last asked; None: nobody has asked."""
-        if self._failed_at > -math.inf and (self._known is None or self._known.at < self._failed_at):
+        """Whether the last request to the issuer was answered; None: there was none."""
+        if self._failed_at > -math.inf and (self._cached is None or self._cached.at < self._failed_at):
             return False
-        return True if self._known else None
+        return True if self._cached else None
 
     async def __aenter__(self) -> Issuer:
         return self
@@ -109,10 +109,10 @@ class Issuer:
         Raises:
             IssuerUnavailable: the issuer does not answer, or not as an issuer does.
         """
-        known = await self._discover()
-        client = self._oauth(known.metadata)
+        discovery = await self._discover()
+        client = self._oauth(discovery.metadata)
         address, _ = client.create_authorization_url(
-            known.metadata["authorization_endpoint"],
+            discovery.metadata["authorization_endpoint"],
             state=flow.state,
             code_verifier=flow.verifier,
             nonce=flow.nonce,
@@ -122,31 +122,31 @@ class Issuer:
         return str(address)
 
     async def claims(self, flow: Flow, answer: Mapping[str, str]) -> Claims:
-        """Return the claims about the person whom the issuer's answer is about.
+        """Return the claims about the person in the issuer's answer.
 
         Args:
             answer: the parameters of the callback.
         Raises:
             IssuerUnavailable: the issuer does not answer, or not as an issuer does.
-            SignOnRefused: the answer is not the issuer's answer to this sign-in.
+            SignOnRefused: the answer does not belong to this sign-in.
         """
         if not flow.fits(answer.get("state", "")):
-            raise refused("state")
-        known = await self._discover()
-        must_name = known.metadata.get("authorization_response_iss_parameter_supported") is True
+            raise log_refusal("state")
+        discovery = await self._discover()
+        must_name = discovery.metadata.get("authorization_response_iss_parameter_supported") is True
         if answer.get("iss", None if must_name else self._registration.issuer) != self._registration.issuer:
-            raise refused("iss")
+            raise log_refusal("iss")
         if error := answer.get("error"):
             if error in PASSING:
-                raise unavailable(error)
-            raise refused("access_denied" if error == "access_denied" else "error")
+                raise log_unavailable(error)
+            raise log_refusal("access_denied" if error == "access_denied" else "error")
         if not answer.get("code"):
-            raise refused("code")
-        tokens = await self._fetch_tokens(known.metadata, flow, answer["code"])
-        id_token = await self._read(known, tokens, flow)
+            raise log_refusal("code")
+        tokens = await self._fetch_tokens(discovery.metadata, flow, answer["code"])
+        id_token = await self._read(discovery, tokens, flow)
         profile: Mapping[str, Any] = id_token
         if "email" not in id_token:
-            profile = await self._userinfo(known.metadata, tokens, id_token["sub"])
+            profile = await self._userinfo(discovery.metadata, tokens, id_token["sub"])
         email = profile.get("email")
         return Claims(
             self._registration.issuer,
@@ -180,25 +180,25 @@ class Issuer:
                 )
         except OAuth2Error as exc:
             if exc.error in PASSING:
-                raise unavailable(exc.error) from exc
-            # A used or foreign code; or a wrong secret of ours, which the log tells.
-            raise refused(f"token_endpoint_{_a_word(exc.error)}") from exc
+                raise log_unavailable(exc.error) from exc
+            # A used or foreign code, or our own secret is wrong; the log tells which.
+            raise log_refusal(f"token_endpoint_{_a_word(exc.error)}") from exc
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as exc:
-            raise unavailable("token_endpoint", exc) from exc
+            raise log_unavailable("token_endpoint", exc) from exc
         found: Mapping[str, Any] = tokens
         return found
 
-    async def _read(self, known: _Known, tokens: Mapping[str, Any], flow: Flow) -> CodeIDToken:
+    async def _read(self, discovery: _Discovery, tokens: Mapping[str, Any], flow: Flow) -> CodeIDToken:
         """Check the id token and return its claims."""
         text = tokens.get("id_token")
         if not isinstance(text, str):
-            raise refused("id_token_missing")
+            raise log_refusal("id_token_missing")
         try:
             try:
-                token = jwt.decode(text, known.keys, algorithms=ALGORITHMS)
+                token = jwt.decode(text, discovery.keys, algorithms=ALGORITHMS)
             except (InvalidKeyIdError, BadSignatureError):  # The issuer may have new keys.
-                known = await self._discover(again=known)
-                token = jwt.decode(text, known.keys, algorithms=ALGORITHMS)
+                discovery = await self._discover(again=discovery)
+                token = jwt.decode(text, discovery.keys, algorithms=ALGORITHMS)
             options = {
                 "iss": {"essential": True, "value": self._registration.issuer},
                 "aud": {"essential": True, "value": self._registration.client_id},
@@ -214,81 +214,81 @@ class Issuer:
             claims.validate(leeway=LEEWAY_SECONDS)
         except (JoseError, ValueError, TypeError, KeyError, AttributeError) as exc:
             claim = getattr(exc, "claim", None)
-            raise refused("id_token", error=type(exc).__name__, claim=claim and _a_word(claim)) from exc
+            raise log_refusal("id_token", error=type(exc).__name__, claim=claim and _a_word(claim)) from exc
         subject = claims["sub"]
         if not isinstance(subject, str) or not 0 < len(subject) <= SUBJECT_CHARACTERS or not subject.isprintable():
-            raise refused("id_token", error="InvalidClaimError", claim="sub")
+            raise log_refusal("id_token", error="InvalidClaimError", claim="sub")
         return claims
 
     async def _userinfo(
         self, metadata: Mapping[str, Any], tokens: Mapping[str, Any], subject: str
     ) -> Mapping[str, Any]:
-        """Ask for address and name, where the id token has none. An answer about another subject is none."""
+        """Request address and name, if the id token lacks them. An answer about another subject is ignored."""
         address, access_token = metadata.get("userinfo_endpoint"), tokens.get("access_token")
         if not isinstance(address, str) or not is_safe_url(address) or not isinstance(access_token, str):
             return {}
         try:
             document = await self._get(address, headers={"Authorization": f"Bearer {access_token}"})
         except IssuerUnavailable:
-            return {}  # The person signs in all the same; a teacher confirms.
+            return {}  # The person can still sign in; a teacher confirms the member.
         if document.get("sub") != subject:
             # OpenID Connect Core 1.0, section 5.3.2.
             logger.warning("userinfo_of_another_subject")
             return {}
         return document
 
-    async def _discover(self, again: _Known | None = None) -> _Known:
-        """Find the issuer's addresses and keys; they are kept for an hour.
+    async def _discover(self, again: _Discovery | None = None) -> _Discovery:
+        """Discover the issuer's addresses and keys, which are cached for an hour.
 
         Args:
-            again: knowledge that has proved to be old.
+            again: the cached facts that have proved outdated.
         """
-        if (known := self._current(again)) is not None:
-            return known
+        if (discovery := self._current(again)) is not None:
+            return discovery
         asked_at = time.monotonic()
         async with self._discovering:
-            if (known := self._current(again)) is None:
+            if (discovery := self._current(again)) is None:
                 if self._failed_at >= asked_at:
-                    # Everybody who waited for the same answer gets it; else each would wait again, one after another.
+                    # Everybody who waited for this answer shares it; otherwise each would ask and wait in turn.
                     raise IssuerUnavailable
                 try:
-                    known = self._known = await self._look_up()
+                    discovery = self._cached = await self._look_up()
                 except IssuerUnavailable:
                     self._failed_at = time.monotonic()
                     raise
-        return known
+        return discovery
 
-    def _current(self, again: _Known | None) -> _Known | None:
-        known = self._known
-        is_old = known is None or known is again or time.monotonic() - known.at > KEPT_SECONDS
-        return None if is_old else known
+    def _current(self, again: _Discovery | None) -> _Discovery | None:
+        discovery = self._cached
+        is_old = discovery is None or discovery is again or time.monotonic() - discovery.at > KEPT_SECONDS
+        return None if is_old else discovery
 
-    async def _look_up(self) -> _Known:
+    async def _look_up(self) -> _Discovery:
         metadata = await self._get(get_well_known_url(self._registration.issuer, external=True))
         if metadata.get("issuer") != self._registration.issuer:
-            raise unavailable("discovery_of_another_issuer")
+            raise log_unavailable("discovery_of_another_issuer")
         for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
             if not isinstance(metadata.get(name), str) or not is_safe_url(metadata[name]):
-                raise unavailable(f"discovery_{name}")
+                raise log_unavailable(f"discovery_{name}")
         document = await self._get(metadata["jwks_uri"])
-        return _Known(metadata, _keys(document), time.monotonic())
+        return _Discovery(metadata, _keys(document), time.monotonic())
 
     async def _get(self, address: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 response = await self._client.get(address, headers=headers)
             if response.status_code != HTTPStatus.OK:
-                raise unavailable(f"answered_{response.status_code}")
+                raise log_unavailable(f"answered_{response.status_code}")
             document = response.json()
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as exc:
-            raise unavailable("no_answer", exc) from exc
+            raise log_unavailable("no_answer", exc) from exc
         if not isinstance(document, dict):
-            raise unavailable("no_json_object")
+            raise log_unavailable("no_json_object")
         return document
 
 
 class _OAuth(OAuth2Client):  # type: ignore[misc]
-    """Authlib's client over ours for HTTP; its own needs another library for that."""
+    """Authlib's client on top of our HTTP client; its own needs another library."""
 
     async def _fetch_token(
         self,
@@ -305,7 +305,7 @@ class _OAuth(OAuth2Client):  # type: ignore[misc]
 
 
 def _keys(document: Mapping[str, Any]) -> KeySet:
-    """Read the keys that sign; others, and those that we cannot read, are left out."""
+    """Return the readable signing keys of a key set."""
     listed = document.get("keys")
     keys: list[RSAKey | ECKey] = []
     for each in listed if isinstance(listed, list) else []:
@@ -318,29 +318,29 @@ def _keys(document: Mapping[str, Any]) -> KeySet:
         if isinstance(key, RSAKey | ECKey):
             keys.append(key)
     if not keys:
-        raise unavailable("no_keys")
+        raise log_unavailable("no_keys")
     return KeySet(list(keys))
 
 
-def _a_name(came: object) -> str | None:
-    """Return the name without characters that do not print, or None if nothing is left."""
-    if not isinstance(came, str):
+def _a_name(value: object) -> str | None:
+    """Return the name without unprintable characters; None: nothing is left."""
+    if not isinstance(value, str):
         return None
-    return " ".join("".join(char if char.isprintable() else " " for char in came).split())[:NAME_CHARACTERS] or None
+    return " ".join("".join(char if char.isprintable() else " " for char in value).split())[:NAME_CHARACTERS] or None
 
 
-def _a_word(came: object) -> str:
-    """Return a code of the issuer's, fit for the log."""
-    return "".join(char for char in str(came)[:40] if char.isascii() and (char.isalnum() or char == "_"))
+def _a_word(value: object) -> str:
+    """Return an error code of the issuer in a form that is safe for the log."""
+    return "".join(char for char in str(value)[:40] if char.isascii() and (char.isalnum() or char == "_"))
 
 
-def refused(reason: str, **facts: object) -> SignOnRefused:
+def log_refusal(reason: str, **facts: object) -> SignOnRefused:
     """Log the reason and return the refusal, whose page says little."""
     logger.warning("sign_on_refused", extra={"reason": reason, **facts})
     return SignOnRefused()
 
 
-def unavailable(reason: str, cause: Exception | None = None) -> IssuerUnavailable:
+def log_unavailable(reason: str, cause: Exception | None = None) -> IssuerUnavailable:
     """Log the reason and return the error."""
     facts = {"error": type(cause).__name__} if cause else {}
     logger.warning("issuer_unavailable", extra={"reason": reason, **facts})

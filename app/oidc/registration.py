@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 START_PATH = "/oidc/start"
-#: On this service; the issuer knows the whole address, and sends browsers to no other.
+#: The path of the callback. The issuer knows the whole address, and redirects browsers to no other.
 CALLBACK_PATH = "/oidc/callback"
 
 
 @dataclass(frozen=True)
 class Registration:
-    """This service as the issuer knows it."""
+    """The registration that the issuer knows this service by."""
 
     issuer: str
     client_id: str

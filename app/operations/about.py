@@ -1,4 +1,4 @@
-"""The account that a grading process gives of itself. Workers store it with each heartbeat, for the status page."""
+"""The description that a grading process gives of itself. Workers store it with each heartbeat, for the status page."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class About:
     """A process that grades.
 
     Attributes:
-        slots: submissions that it grades at the same time.
+        slots: the number of submissions that it grades at the same time.
         device: None: the sandbox has not started yet.
-        wall: whether each mechanism around submissions is in force; None: not known yet.
+        wall: whether each mechanism of the box is in force; None: not known yet.
     """
 
     slots: int
@@ -57,7 +57,7 @@ class About:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that grade, as far as they are installed."""
+    """Return the versions of Python and of the packages needed for grading, if installed."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):

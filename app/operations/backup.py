@@ -14,19 +14,19 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.commands import BackupElsewhere, BackupUnusable, DatabaseOutdated, NotPossible
-from app.queue import locked
+from app.queue import hold_data_dir
 from app.settings import Settings
 from app.storage.database import Database
-from app.storage.database_file import DatabaseFile, copied
+from app.storage.database_file import DatabaseFile, copy_beside
 from app.storage.models import DEFAULT_COURSE, Base, Course
 from app.storage.revisions import OURS, known_revisions
 from app.storage.urls import database_url
 
-#: Rows that are copied at once. A report has some 20 kB.
+#: Rows copied in one step. A report has some 20 kB.
 BATCH = 200
 DAMAGED = "it is damaged, or `db backup` has not made it ({problem}). Choose another backup"
 UNREADABLE = "it cannot be read ({problem}). Copy it, with the file {log} beside it, to a folder that can be written"
-#: SQLite needs its files beside a database that was not closed, and may not make or read them.
+#: The errors for a database that was not closed, whose log SQLite may not create or read.
 NOT_OPENED = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY", "SQLITE_READONLY_CANTINIT")
 
 
@@ -46,8 +46,8 @@ def back_up(database: Path, target: Path) -> None:
     """Copy a database that may be in use.
 
     Raises:
-        OSError: there is no database, the target exists, or it cannot be written.
-        DatabaseLost: there was a database.
+        OSError: there is no database, or the target exists or cannot be written.
+        DatabaseLost: the database has disappeared.
     """
     file = DatabaseFile(database)
     file.check()
@@ -64,7 +64,7 @@ def restore(database: Path, backup: Path) -> Path | None:
     """Replace the database by a copy. The caller holds the data folder, and nothing is connected.
 
     Returns:
-        The new path of the file from before; None: there was none.
+        The new path of the old file; None: there was none.
     Raises:
         BackupUnusable: the copy is damaged, is no database of ours, or comes from a newer version.
         OSError: there is no room, or no permission to write; the database is unchanged.
@@ -73,8 +73,8 @@ def restore(database: Path, backup: Path) -> Path | None:
     file = DatabaseFile(database)
     database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     before = _free_name(database) if database.exists() else None
-    with copied(_address(backup), database) as unfinished:
-        # SQLite would play the old file's log into the new one. Neither is read here: they may be damaged.
+    with copy_beside(_address(backup), database) as unfinished:
+        # SQLite would apply the old file's log to the new one. Neither is read here, because they may be damaged.
         for suffix in ("-wal", "-shm", ""):
             old, kept = (path.with_name(path.name + suffix) for path in (database, before or database))
             if before:
@@ -91,14 +91,14 @@ async def bring(settings: Settings, file: Path) -> int:
     """Copy everything in an SQLite database into the PostgreSQL of the settings, all or nothing.
 
     Args:
-        file: the database of a service that is stopped, or a copy that `back_up` has made. It does not change.
+        file: the database of a stopped service, or a copy by `back_up`. It is not changed.
     Returns:
         The number of rows.
     Raises:
-        NotPossible: the settings name no PostgreSQL, it holds data already or does not take a value, or the file is of
-            another version, damaged or none of ours.
+        NotPossible: the settings name no PostgreSQL, it already holds data or rejects a value, or the file is damaged,
+            of another version, or not one of ours.
         DataDirInUse: a service runs on the file.
-        DatabaseLost: the file is not the one that the last service on it left.
+        DatabaseLost: the file is not as the last service left it.
     """
     target = Database(settings.database_url)
     if target.is_sqlite:
@@ -108,7 +108,7 @@ async def bring(settings: Settings, file: Path) -> int:
         stack.push_async_callback(target.close)
         stack.push_async_callback(source.close)
         if (file.parent / "worker.lock").exists():
-            stack.enter_context(locked(file.parent))
+            stack.enter_context(hold_data_dir(file.parent))
         try:
             _check(file)
             await source.check_revision()
@@ -122,7 +122,7 @@ async def bring(settings: Settings, file: Path) -> int:
         await target.upgrade()
         old, new = [await stack.enter_async_context(each) for each in (source.read(), target.write())]
         await _check_empty(new)
-        # The one row that an upgrade makes.
+        # The only row that an upgrade creates.
         await new.execute(delete(Course))
         return sum([await _copy(table, old, new) for table in Base.metadata.sorted_tables])
 
@@ -141,25 +141,25 @@ async def _check_empty(session: AsyncSession) -> None:
 
 
 async def _copy(table: Table, old: AsyncSession, new: AsyncSession) -> int:
-    """Copy the rows of a table; return how many there were. Raises: NotPossible: PostgreSQL does not take one."""
+    """Copy the rows of a table; return their number. Raises: NotPossible: PostgreSQL rejects one."""
     count = 0
     try:
         async for rows in _batches(table, old):
             await new.execute(insert(table), rows)
             count += len(rows)
     except DBAPIError as exc:
-        # Such as a NUL in a text of before we refused it.
+        # For example, a NUL in a text from before we refused those.
         raise NotPossible(reason=f"a row of the table {table.name} cannot be copied; nothing was: {exc.orig}") from exc
     number = table.autoincrement_column
     if number is not None and count:
-        # PostgreSQL counts by itself, and would begin with 1.
+        # PostgreSQL's sequence would begin with 1.
         newest = select(func.max(number)).scalar_subquery()
         await new.execute(select(func.setval(func.pg_get_serial_sequence(table.name, number.name), newest)))
     return count
 
 
 async def _batches(table: Table, session: AsyncSession) -> AsyncIterator[list[dict[str, Any]]]:
-    """Read the rows in the order of their keys, without holding the pictures of a whole course in memory."""
+    """Yield the rows in batches, in the order of their keys, without holding a whole course's pictures in memory."""
     key = list(table.primary_key)
     page = select(table).order_by(*key).limit(BATCH)
     rows = (await session.execute(page)).mappings().all()
@@ -207,5 +207,5 @@ def _check(backup: Path) -> int:
 
 def _address(backup: Path) -> str:
     file = DatabaseFile(backup)
-    # Nothing has it open. `immutable` keeps SQLite from making files beside it, so its folder can be read-only.
+    # Nothing has it open. `immutable` prevents SQLite from creating files beside it, so its folder can be read-only.
     return f"{file.address}?mode=ro{'' if file.log.exists() else '&immutable=1'}"

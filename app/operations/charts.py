@@ -1,7 +1,7 @@
-"""Draws the pictures of reports in a process of its own, which is warm before the first reader needs it.
+"""Draws the pictures of reports in a separate process, which is warm before the first reader needs it.
 
-In the service's process each picture would block all other requests (`drawing`). One process is enough: the
-reader's browser draws, with JavaScript that is made once at the start. Only readers without scripts, the API and
+In the service's process each picture would block all other requests (`drawing`). One process is enough, because the
+reader's browser draws, with JavaScript that is built once at the start. Only readers without scripts, the API and
 reports as files need an SVG.
 """
 
@@ -20,7 +20,7 @@ from grader.report.pictures import drawing
 
 logger = logging.getLogger(__name__)
 
-#: Longer than any picture takes on a busy machine.
+#: Longer than any picture needs on a busy machine.
 ANSWER_SECONDS = 60.0
 ANSWER_BYTES = 64_000_000
 SMALL_CHART = {"data": {"values": [{"x": 0, "y": 0}]}, "mark": "line", "encoding": {"x": {"field": "x"}}}
@@ -89,7 +89,7 @@ class ChartProcess(Background):
                 await self._end()
                 raise ChartNotDrawn(f"the drawing process did not answer: {exc!r}") from exc
             except BaseException:
-                # The caller was cancelled, and the next one must not read its answer.
+                # The caller was cancelled, and the next one must not read this answer.
                 await self._end()
                 raise
         if "error" in answer:
@@ -106,7 +106,7 @@ class ChartProcess(Background):
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             limit=ANSWER_BYTES,
-            # Ctrl-C goes to the service only, which then ends this process.
+            # Ctrl-C reaches only the service, which then ends this process.
             start_new_session=True,
         )
 

@@ -1,7 +1,7 @@
-"""The garbage collector rests while a process starts.
+"""Pauses the garbage collector while a process starts.
 
-Imports and a new application make objects that stay until the process ends. The collector looks at all of them again
-and again, which takes a quarter of the start.
+Imports and a new application create objects that live as long as the process. The collector would scan them again and
+again, which takes a quarter of the start.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def not_collecting() -> Iterator[None]:
-    """Collect nothing in this block, and later nothing that it has made."""
+    """Pause the collector in this block, and exempt the objects created in it for good."""
     gc.disable()
     try:
         yield

@@ -1,7 +1,7 @@
-"""The engine in a process that grades, with everything that grading needs around it.
+"""The engine in a process that grades, with the parts that it needs.
 
-A service on SQLite and a worker on PostgreSQL grade with the same parts: threads that wait for processes, one sandbox
-that is warm before the first student needs it, and a self-test. They differ in the queue.
+A service on SQLite and a worker on PostgreSQL grade with the same parts: threads that wait for processes, a sandbox
+that is warm before the first student needs it, and a self-test. Only their queues differ.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ async def grading_parts(
     engine: Engine | None = None,
     sandbox: ForkSandbox | None = None,
 ) -> AsyncIterator[tuple[Grading, SelfTest]]:
-    """Give the grading of claimed submissions, and the self-test of this process. Stop the queue before leaving.
+    """Yield the grading of claimed submissions, and the self-test of this process. Stop the queue before leaving.
 
     Args:
-        about: is told the device, the wall and the self-test.
+        about: receives the device, the wall and the self-test.
         engine: grades one submission; None: the engine with `sandbox`.
         sandbox: see `warm_engine`.
     Raises:
-        SandboxUnavailable: this host does not have the device that the settings ask for.
+        SandboxUnavailable: this host lacks the device in the settings.
     """
     async with contextlib.AsyncExitStack() as stack:
-        # Left in reverse: the sandbox ends the runs that are left, then the threads are free.
+        # Closed in reverse order: the sandbox ends the remaining runs, which frees the threads.
         threads = stack.enter_context(ThreadPoolExecutor(settings.slots, thread_name_prefix="grade"))
         engine = engine or stack.enter_context(warm_engine(settings, assignments, metrics, about, sandbox))
         self_test = await stack.enter_async_context(
             SelfTest(engine, assignments[DEFAULT_ASSIGNMENT], threads, every_seconds=settings.self_test_seconds)
         )
         about.self_test = self_test
-        yield Grading(database, assignments, engine, threads, [metrics.graded, self_test.graded]), self_test
+        yield Grading(database, assignments, engine, threads, [metrics.count_report, self_test.note_report]), self_test
 
 
 @contextlib.contextmanager
@@ -68,15 +68,15 @@ def warm_engine(
     about: About,
     sandbox: ForkSandbox | None = None,
 ) -> Iterator[Engine]:
-    """Give the engine, which warms up in the background.
+    """Yield the engine, which warms up in the background.
 
     Args:
-        sandbox: of `start_sandbox`, closed at the end of the context; None: a new one.
+        sandbox: from `start_sandbox`, closed at the end of the context; None: start one.
     """
     references = ReferenceStore(settings.cache_dir)
     sandbox = sandbox or start_sandbox(settings)
     processes = GradeProcesses(CountedSandbox(sandbox, metrics), references, settings.cache_dir, settings.slots)
-    # The sandbox is left first: its runs end, and with them the grades.
+    # The sandbox is closed first, which ends its runs, and with them the grades.
     with contextlib.closing(references), processes, sandbox:
         about.device = str(sandbox.device)
         warming = (sandbox, references, assignments, about)

@@ -1,4 +1,4 @@
-"""Inspects the database and the queue for `lstm-grader doctor`. It makes, upgrades and locks nothing."""
+"""Inspects the database and the queue for `lstm-grader doctor`. It creates, upgrades and locks nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.submissions import repository
 
 @dataclass(frozen=True)
 class Inspection:
-    """Attributes: wrong: why a service could not start on it; None: no reason was found."""
+    """The result of an inspection. Attributes: wrong: the reason why a service could not start; None: none found."""
 
     lines: list[str]
     wrong: str | None = None
@@ -25,7 +25,7 @@ class Inspection:
 
 async def inspect_database(settings: Settings) -> Inspection:
     database = Database(settings.database_url, read_only=True)
-    # The query part may hold a secret, too.
+    # The query part may also hold a secret.
     server = database.url.set(drivername="postgresql", query={}).render_as_string()
     lines = [f"database: {f'SQLite, {database.url.database}' if database.is_sqlite else f'PostgreSQL, {server}'}"]
     try:
@@ -40,7 +40,7 @@ async def inspect_database(settings: Settings) -> Inspection:
 
 
 async def _look(database: Database, lines: list[str]) -> str | None:
-    """Return the fault, and add the findings to `lines`.
+    """Return the fault, if any, and add the findings to `lines`.
 
     Raises:
         CannotStart, SQLAlchemyError, OSError: as a start would.
@@ -64,7 +64,7 @@ async def _look(database: Database, lines: list[str]) -> str | None:
 
 
 def _not_writable(path: Path) -> str | None:
-    """Say why a service could not write to this file, or beside it; None: it could."""
+    """Return why a service could not write to this file, or beside it; None: it could."""
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir():
         return f"{folder} is no folder"

@@ -1,10 +1,10 @@
 """Metrics for Prometheus: the queue, the grades, the box, the requests.
 
-This process counts in a registry of its own; numbers of the database are read for each scrape. No label holds text of a
-student or a client: statuses, phases, reasons and kinds are ours, and a route is a pattern.
+This process counts in a registry of its own; figures from the database are read for each scrape. No label holds a
+student's or a client's text: statuses, phases, reasons and kinds are ours, and a route is a pattern.
 
-Every counter starts at 0 with every label it can get. A series that appeared with its first case would hide that case,
-because Prometheus sees an increase only from an earlier number.
+Every counter starts at 0 with every possible label. A series that appeared only with its first case would hide that
+case, because Prometheus needs an earlier value to see an increase.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NAN = float("nan")
 REASONS = frozenset({"wall", "cpu", "memory", "threads", "disk", "output", "starved"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-# They would add a second series to every counter, with its start time, which is that of the process.
+# Otherwise every counter gets a second series with its start time, which is that of the process.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
@@ -72,7 +72,7 @@ class Metrics:
     def _histogram(self, name: str, text: str, labels: list[str]) -> Histogram:
         return Histogram(name, text, labels, namespace="lstm_grader", registry=self._registry, buckets=SECONDS)
 
-    def graded(self, report: Report) -> None:
+    def count_report(self, report: Report) -> None:
         """Count a stored report."""
         self._grades.labels(report.status.value).inc()
         phases: Mapping[str, float] = {**report.timing.phases, "total": report.timing.wall_seconds}
@@ -80,21 +80,21 @@ class Metrics:
             self._seconds.labels(name).observe(seconds)
 
     def expect(self, method: str, route: str, statuses: Iterable[int]) -> None:
-        """Start the counters of a route at 0, for the statuses it may answer with."""
+        """Start the counters of a route at 0, for its possible statuses."""
         for status in statuses:
             self._requests.labels(method, route, str(status))
 
-    def answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
-        """Count an answered request; `route` is the pattern that its path matches."""
+    def count_answer(self, method: str, route: str | None, status: int, seconds: float) -> None:
+        """Count an answered request; `route` is the pattern matched by its path."""
         route = route or "none"
         self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
         self._answers.labels(route).observe(seconds)
 
-    def killed(self, reason: str) -> None:
-        """Count a run that the box has killed."""
+    def count_kill(self, reason: str) -> None:
+        """Count a run killed by the box."""
         self._kills.labels(reason if reason in REASONS else "other").inc()
 
-    def failed(self, kind: Kind) -> None:
+    def count_failure(self, kind: Kind) -> None:
         """Count a run that failed by a fault of ours."""
         self._failures.labels(kind.value).inc()
 
@@ -109,9 +109,9 @@ class Metrics:
 
         Args:
             queue: None: the database does not answer.
-            deliveries: of webhooks, still to be sent.
+            deliveries: the number of webhook deliveries to be sent.
             self_test: None: this process does not grade.
-            is_writable: whether something can be stored.
+            is_writable: whether the database can be written to.
         """
         self._database.set(is_writable)
         # Unknown values are NaN; the last known value would hide the outage.
@@ -134,8 +134,8 @@ class CountedSandbox:
         try:
             outcome = self._sandbox.run(kind, request, limits)
         except SandboxError:
-            self._metrics.failed(kind)
+            self._metrics.count_failure(kind)
             raise
         if outcome.killed_for is not None:
-            self._metrics.killed(outcome.killed_for)
+            self._metrics.count_kill(outcome.killed_for)
         return outcome

@@ -1,7 +1,7 @@
-"""Probes in the background whether the database can be written to, so that readiness is answered at once.
+"""Probes in the background whether the database can be written to, so that readiness checks are answered at once.
 
-Reading proves little. A full disk, a PostgreSQL that was made read-only and a file that was moved away still answer
-reads while every upload fails.
+Reading proves little. With a full disk, a read-only PostgreSQL or a file that was moved away, reads still succeed while
+every upload fails.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from app.background import Background
 from app.storage.database import Database
 
 EVERY_SECONDS = 5.0
-# Writers take turns, and a disk may be slow. Nobody would wait longer than this for an upload.
+# Writers take turns, and a disk may be slow. Nobody would wait longer for an upload.
 PATIENCE_SECONDS = 15.0
 #: The size of a report with the arrays of its pictures.
 REPORT_BYTES = 2_000_000
 
 
 class WriteProbe(Background):
-    """The newest proof that something can be stored. As an async context manager it probes now and every few seconds.
+    """The latest proof that the database can be written to. The async context probes at once and every few seconds.
 
     A probe has a connection of its own, so it does not fail when hundreds of requests wait for one. It commits a few
     bytes, and checks that more would fit without keeping them.
 
     Args:
-        room_bytes: how much would have to fit.
-        look: a further question on the same connection, such as whether there are workers.
+        room_bytes: the free room to check for.
+        look: a further check on the same connection, such as whether there are workers.
         clock: seconds that never go back.
     """
 
@@ -52,7 +52,7 @@ class WriteProbe(Background):
         self._look = look
         self._clock = clock
         self._proved_at: float | None = None
-        #: The newest answer of `look`; None: not known.
+        #: The latest result of `look`; None: unknown.
         self.seen: bool | None = None
 
     async def __aenter__(self) -> Self:
@@ -76,9 +76,9 @@ class WriteProbe(Background):
                         self.seen = await self._look(session)
         except (SQLAlchemyError, sqlite3.Error, OSError) as exc:  # TimeoutError is an OSError.
             self._proved_at = self.seen = None
-            self._database.outage.failed(self.NAME, exc)
+            self._database.outage.record_failure(self.NAME, exc)
         else:
-            self._database.outage.ended(self.NAME)
+            self._database.outage.record_success(self.NAME)
             self._proved_at = self._clock()
 
     async def _work(self) -> None:

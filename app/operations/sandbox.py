@@ -1,7 +1,7 @@
 """The sandbox of a process that grades, started before the rest of the service is imported.
 
-Its warm process takes as long to import TensorFlow as we take to import the web framework and the database, so both go
-side by side. Keep this module's own imports few.
+Its warm process takes as long to import TensorFlow as we need for the web framework and the database, so both run side
+by side. Keep this module's own imports few.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ WARM = (Kind.READER, Kind.KERAS3)
 
 
 def start_sandbox(settings: Settings) -> ForkSandbox:
-    """Start a sandbox and its warm processes without waiting for them. Whoever gets it closes it.
+    """Start a sandbox and its warm processes without waiting for them. The caller closes it.
 
     Raises:
-        SandboxUnavailable: this host does not have the device that the settings ask for.
+        SandboxUnavailable: this host lacks the device in the settings.
         SandboxStartFailed: a warm process cannot be started.
     """
     sandbox = ForkSandbox(settings.slots, accept_missing=settings.missing_parts, device=settings.device)

@@ -1,4 +1,4 @@
-"""Proves that this process can grade: now and then a known answer is graded and must get all its points."""
+"""Proves that this process can grade: from time to time it grades a known answer, which must get all its points."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ RETRY_SECONDS = 15.0
 
 
 class SelfTest(Background):
-    """The newest proof. A student's answer with all points is a proof as well, so a busy process needs no tests.
+    """The latest proof. A student's answer with all points is a proof as well, so a busy process needs no tests.
 
     As an async context manager it tests whenever there is no recent proof.
 
     Args:
         grade: blocks for seconds; called in `threads`.
-        every_seconds: how old a proof becomes before a new one is asked for.
+        every_seconds: the age at which a proof has to be renewed.
         clock: seconds that never go back.
     """
 
@@ -51,23 +51,23 @@ class SelfTest(Background):
         self._every_seconds = every_seconds
         self._clock = clock
         self._proved_at: float | None = None
-        #: When the newest proof was given; None: there is none.
+        #: The time of the latest proof; None: there is none.
         self.proof: datetime | None = None
-        #: Why the last test failed; None: it did not.
+        #: The reason why the last test failed; None: it did not.
         self.failure: str | None = None
-        #: Whether any grade has ended since the start; the first one takes longer.
+        #: Whether any grade has finished since the start; the first one takes longer.
         self.has_ended = False
 
     @property
     def passed(self) -> bool:
-        """Whether there is a proof, and none is overdue."""
+        """Whether there is a proof, and the next one is not overdue."""
         # A test waits for a slot, and takes some seconds.
         return self._age() < 2 * self._every_seconds + RETRY_SECONDS
 
     def _age(self) -> float:
         return float("inf") if self._proved_at is None else self._clock() - self._proved_at
 
-    def graded(self, report: Report) -> None:
+    def note_report(self, report: Report) -> None:
         """Take note of a report. Call this with every report of this process."""
         self.has_ended = True
         if report.status == Status.PASSED:
@@ -80,7 +80,7 @@ class SelfTest(Background):
         try:
             grade = functools.partial(self._grade, correct_submission(), self._assignment, seed=new_seed())
             report = await loop.run_in_executor(self._threads, grade)
-        except Exception as exc:  # As with submissions: a fault of ours is logged, and stops nothing.
+        except Exception as exc:  # As with submissions, a fault of ours is logged, and stops nothing.
             logger.exception("self_test_failed")
             self._proved_at = None
             self.failure = type(exc).__name__
@@ -89,7 +89,7 @@ class SelfTest(Background):
             logger.error("self_test_failed", extra={"status": report.status.value, "points": report.points})
             self._proved_at = None
             self.failure = report.status.value
-        self.graded(report)
+        self.note_report(report)
 
     async def _work(self) -> None:
         while True:

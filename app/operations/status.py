@@ -1,7 +1,7 @@
-"""The state of the whole service, for its operator: what is well, and what needs somebody.
+"""The state of the whole service for its operator, and the problems that need one.
 
-Every part is read by itself. One that cannot be read is None, and the page says so: during an outage the operator needs
-the rest all the more. Workers on other machines are known by what they store with their heartbeats (`About`).
+Each part is read separately. An unreadable one is None, and the page says so, because during an outage the operator
+needs the others all the more. Workers on other machines describe themselves with their heartbeats (`About`).
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from app.submissions.repository import QueueState, counting_report_id
 from grader import Status
 from grader.version import grader_version
 
-#: The page is opened because something is wrong: no part may keep the others waiting for long.
+#: The page is opened because something is wrong, so no part may hold up the others for long.
 PART_SECONDS = 3.0
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ERRORS_LISTED = 10
-#: An upload usually waits for seconds.
+#: The wait of an upload that needs the operator; usual waits last seconds.
 WAIT_SECONDS = 600.0
 DISK_SHARE, DISK_BYTES = 0.1, 5_000_000_000
 #: The codes of `Need`.
@@ -75,7 +75,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Queue:
-    """Attributes: previews: jobs of previews that wait; graded_hour, graded_day: reports stored in that time."""
+    """The queue. Attributes: previews: waiting jobs of previews; graded_hour, graded_day: reports in that time."""
 
     state: QueueState
     previews: int
@@ -85,7 +85,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class Job:
-    """An attempt that is being graded. Attributes: preview_id: of the regrade that it is for."""
+    """An attempt in grading. Attributes: preview_id: the regrade whose preview it is for; None: for none."""
 
     submission_id: str
     assignment_id: str
@@ -98,8 +98,8 @@ class WorkerState:
     """A process that grades.
 
     Attributes:
-        seconds: since its last heartbeat; None: it is this process.
-        about: what it says of itself (`About.as_json`).
+        seconds: the time since its last heartbeat; None: it is this process.
+        about: its description of itself (`About.as_json`).
     """
 
     seconds: float | None
@@ -116,9 +116,9 @@ class WorkerState:
 
     @property
     def proved_at(self) -> datetime | None:
-        """The time at which its newest self-test, or a student's grade, showed that it can grade."""
-        came = self.test.get("proved_at")
-        return datetime.fromisoformat(came) if came else None
+        """The time of the latest proof that it can grade: a self-test, or a student's grade."""
+        text = self.test.get("proved_at")
+        return datetime.fromisoformat(text) if text else None
 
     @property
     def open_parts(self) -> list[str]:
@@ -131,10 +131,10 @@ class Failure:
     """Work that failed by our fault: a request, or the grading of an attempt.
 
     Attributes:
-        type, message: of the exception. That of a request may quote what somebody sent, so its message is not kept.
-        request: its method and route; id: as its lines in the log have it.
-        submission: the attempt that has no grade.
-        graded_since: a later report of the attempt has a grade.
+        type, message: of the exception. A request's exception may quote the request, so its message is not kept.
+        request: its method and route; id: the one in its log lines.
+        submission: the attempt without a grade.
+        graded_since: whether a later report of the attempt has a grade.
     """
 
     at: datetime
@@ -151,10 +151,10 @@ class Deliveries:
     """Deliveries of webhooks.
 
     Attributes:
-        waiting: to be sent, now or later.
-        failing: of them, those that were tried before.
-        given_up: in the last day.
-        errors: the ids of webhooks that fail, each with an error.
+        waiting: the number to be sent, now or later.
+        failing: how many of these have failed before.
+        given_up: the number given up in the last day.
+        errors: the ids of failing webhooks, each with an error.
     """
 
     waiting: int
@@ -175,7 +175,7 @@ class Disk:
 
 @dataclass(frozen=True)
 class ServiceState:
-    """Everything that could be read; None: that part could not. Attributes: failures: of attempts."""
+    """The parts of the state; None: a part could not be read. Attributes: failures: of attempts."""
 
     needs: Sequence[Need]
     queue: Queue | None
@@ -192,7 +192,7 @@ class ServiceState:
 
     @property
     def all_failures(self) -> list[Failure]:
-        """The newest first."""
+        """The failures of attempts and requests, the newest first."""
         return sorted([*(self.failures or ()), *self.failed_requests], key=lambda each: each.at, reverse=True)
 
 
@@ -212,9 +212,9 @@ async def state_of(
     Args:
         about: this process, if it grades.
         is_working: whether its queue works.
-        is_writable: whether something could be stored a moment ago.
-        mail: and the number of messages that wait.
-        failed_requests: of this process.
+        is_writable: whether the database could be written to a moment ago.
+        mail: the state of mail, and the number of waiting messages.
+        failed_requests: those of this process.
     """
     queue, workers, failures, deliveries, version = await asyncio.gather(
         _part(database, _queue),
@@ -235,12 +235,12 @@ async def _part(database: Database, read: Callable[[AsyncSession], Awaitable[T]]
         async with asyncio.timeout(PART_SECONDS), database.read() as session:
             return await read(session)
     except (SQLAlchemyError, OSError, KeyError, ValueError) as exc:  # TimeoutError is an OSError.
-        database.outage.failed("status", exc)
+        database.outage.record_failure("status", exc)
         return None
 
 
 def _with_needs(state: ServiceState) -> ServiceState:
-    """Say what needs somebody, the worst first."""
+    """Add the problems that need the operator, the worst first."""
     values = {name: getattr(state, name) for name in state.__dataclass_fields__}
     return ServiceState(**values | {"needs": list(_needs(state))})
 
@@ -253,7 +253,7 @@ def _needs(state: ServiceState) -> list[Need]:
         needs.append(Need("revision", {"current": state.database[1][0] or "–", "newest": state.database[1][1]}))
     of_workers = _needs_of_workers(state.workers) if state.workers is not None else []
     needs += of_workers
-    # Where no worker is running, that is why.
+    # Without workers, the long wait needs no explanation.
     if Need("no_workers") not in of_workers and state.queue and state.queue.state.oldest_seconds > WAIT_SECONDS:
         needs.append(Need("queue", {"seconds": state.queue.state.oldest_seconds}))
     if state.disk and state.disk.is_low:
@@ -321,7 +321,7 @@ async def _workers(session: AsyncSession, about: About | None) -> Sequence[Worke
 
 
 async def _jobs(session: AsyncSession, claims: Collection[str] | None) -> dict[str, Job]:
-    """Find what is graded under these claims, or under any."""
+    """Find the attempts in grading under these claims, or under any."""
     facts = Submission.id, Submission.assignment_id, Submission.student
     own = select(Submission.claim, *facts).where(Submission.job_status == JobStatus.RUNNING)
     of_previews = (
@@ -348,25 +348,26 @@ async def _failures(session: AsyncSession) -> Sequence[Failure]:
     found = []
     for submission, report, points in rows:
         error = report.body.get("error") or {}
-        told = str(error.get("type", "")), str(error.get("message", ""))
-        found.append(Failure(report.created_at, *told, submission=submission, graded_since=points is not None))
+        names = str(error.get("type", "")), str(error.get("message", ""))
+        found.append(Failure(report.created_at, *names, submission=submission, graded_since=points is not None))
     return found
 
 
 async def _deliveries(session: AsyncSession) -> Deliveries:
-    waits, tried = Delivery.next_at.is_not(None), Delivery.attempts > 0
+    is_waiting, was_tried = Delivery.next_at.is_not(None), Delivery.attempts > 0
     given_up = Delivery.next_at.is_(None) & Delivery.delivered_at.is_(None) & (Delivery.created_at > utc_now() - DAY)
-    waiting, failing, lost = [
-        await session.scalar(select(func.count()).where(each)) or 0 for each in (waits, waits & tried, given_up)
+    waiting, failing, dropped = [
+        await session.scalar(select(func.count()).where(each)) or 0
+        for each in (is_waiting, is_waiting & was_tried, given_up)
     ]
     rows = await session.execute(
         select(Webhook.id, func.max(Delivery.last_error))
         .join(Webhook, Webhook.id == Delivery.webhook_id)
-        .where(or_(waits & tried, given_up))
+        .where(or_(is_waiting & was_tried, given_up))
         .group_by(Webhook.id)
         .limit(ERRORS_LISTED)
     )
-    return Deliveries(waiting, failing, lost, [(id, error or "") for id, error in rows])
+    return Deliveries(waiting, failing, dropped, [(id, error or "") for id, error in rows])
 
 
 async def _database(session: AsyncSession) -> tuple[str, tuple[str | None, str]]:
@@ -382,5 +383,5 @@ async def _disk(data_dir: Path) -> Disk | None:
     try:
         usage = await asyncio.to_thread(shutil.disk_usage, data_dir)
     except OSError:
-        return None  # On PostgreSQL a service may have no folder.
+        return None  # On PostgreSQL a service may have no data folder.
     return Disk(usage.free, usage.total)

@@ -1,4 +1,4 @@
-"""Requests to addresses that others have named: checked, limited in time and size, and never redirected.
+"""Requests to addresses that others choose: checked, limited in time and size, and never redirected.
 
-The loop that sends what is due is here too.
+The loop that sends the due items of an outbox is here as well.
 """

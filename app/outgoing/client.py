@@ -1,4 +1,4 @@
-"""A client that connects to checked addresses only, and reads no more of an answer than it was told to."""
+"""An HTTP client that connects to checked addresses only, and limits the size of an answer."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from app.outgoing.targets import check_url, look_up
 
 CONNECT_SECONDS = 5.0
 REQUEST_SECONDS = 15.0
-#: Most bytes of an answer that are read.
+#: The default limit of an answer.
 ANSWER_BYTES = 1_000_000
-#: Most commas and brackets of an answer in JSON: the longest list of members that is read has a third of it. Eight
-#: megabytes of empty lists would stop the service for two seconds.
+#: The limit of commas and brackets in a JSON answer. Eight megabytes of empty lists would block the service for two
+#: seconds; the longest list of members that we accept needs a third of the limit.
 MOST_VALUES = 600_000
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer, as far as it was read."""
+    """An answer, with its body unless that was skipped."""
 
     status: int
     headers: httpx.Headers
@@ -41,7 +41,7 @@ class Answer:
 
     @property
     def retry_after(self) -> float | None:
-        """The seconds that the other side asks us to wait, by its own clock (RFC 9110, section 10.2.3)."""
+        """The seconds that the server asks us to wait, by its own clock (RFC 9110, section 10.2.3), or None."""
         asked = self.headers.get("retry-after", "").strip()
         if asked.isascii() and asked.isdecimal():
             return float(asked[:9])
@@ -50,10 +50,10 @@ class Answer:
         return None if until is None else max(0.0, until - now)
 
     def json(self) -> Any:
-        """Read the answer as JSON.
+        """Parse the answer as JSON.
 
         Raises:
-            AnswerUnusable: it is none, nested too deeply, holds half a character, which nothing stores, or too much.
+            AnswerUnusable: it is not JSON, is too large or nested too deeply, or holds a lone surrogate (not storable).
         """
         if sum(map(self.body.count, (b",", b"[", b"{"))) > MOST_VALUES:
             raise AnswerUnusable(reason=f"the answer holds more than {MOST_VALUES} values")
@@ -64,12 +64,12 @@ class Answer:
 
 
 class Outgoing:
-    """A client for requests whose address somebody else has chosen.
+    """An HTTP client for addresses that somebody else has chosen.
 
     Args:
         private: whether the operator allows private networks, and HTTP without TLS.
         transport: makes the connections; tests pass their own.
-        seconds: that a request may take.
+        seconds: the time limit of a request.
     """
 
     def __init__(
@@ -77,15 +77,15 @@ class Outgoing:
     ) -> None:
         self.private = private
         self._seconds = seconds
-        # No proxy from the environment: it would look names up by itself.
+        # No proxy from the environment, because it would look up names by itself.
         self._client = httpx.AsyncClient(
             transport=transport,
             timeout=httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
             follow_redirects=False,
             trust_env=False,
-            # The authorities of the system, and of SSL_CERT_FILE; else httpx knows the public ones only.
+            # The system's authorities, and those in SSL_CERT_FILE; httpx's own default has only the public ones.
             verify=ssl.create_default_context(),
-            # Connections go to addresses, and two names may have the same one: each request checks its own certificate.
+            # Two names may share an IP address, so each request opens its own connection and checks the certificate.
             limits=httpx.Limits(max_keepalive_connections=0),
             headers={"User-Agent": "lstm-grader", "Accept-Encoding": "identity"},
         )
@@ -111,10 +111,10 @@ class Outgoing:
         """Send a request and return the answer, whatever its status.
 
         Args:
-            most_bytes: of the answer; 0: it is not read.
+            most_bytes: the limit of the answer; 0: the body is not read.
         Raises:
-            TargetRefused: nothing is sent to this address.
-            AnswerUnusable: there is no answer, or not in time, or a longer one.
+            TargetRefused: this address may receive nothing.
+            AnswerUnusable: there is no answer in time, or it is too long.
         """
         check_url(url, private=self.private)
         try:
@@ -143,10 +143,10 @@ class Outgoing:
                 response = await self._client.send(request, stream=True)
                 break
             except (httpx.ConnectError, httpx.ConnectTimeout):
-                # Nothing was sent. A name with both IPv4 and IPv6 addresses often answers at one kind only.
+                # Nothing was sent yet. A host with IPv4 and IPv6 addresses is often reachable by one kind only.
                 if address == addresses[-1]:
                     raise
-        self._client.cookies.clear()  # They would go to whoever has the same address.
+        self._client.cookies.clear()  # Cookies would go to any other host at the same IP address.
         try:
             return Answer(response.status_code, response.headers, await _read(response, most_bytes))
         finally:
@@ -154,7 +154,7 @@ class Outgoing:
 
 
 def moment_of(date: str) -> float | None:
-    """Return the moment of a date in a header; None: it is none."""
+    """Parse a date in a header, in seconds since 1970; None: it is invalid."""
     try:
         return parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError, OverflowError):
@@ -162,7 +162,7 @@ def moment_of(date: str) -> float | None:
 
 
 async def _read(response: httpx.Response, most_bytes: int) -> bytes:
-    """Raises: AnswerUnusable: it is longer, or compressed: a few bytes of that can become gigabytes at once."""
+    """Read the body. Raises: AnswerUnusable: it is too long, or compressed: a few bytes could become gigabytes."""
     body = bytearray()
     if not most_bytes:
         return b""

@@ -1,7 +1,7 @@
-"""The loop that sends what is due in an outbox; any number of processes may run one.
+"""The loop that sends the due items of an outbox; any number of processes may run one.
 
-The subclass says what its outbox holds and how a try ends. A row is claimed for a while, its lease, so that a
-process that dies leaves it to the others.
+Subclasses define the outbox and the outcome of a try. An item is claimed for a limited time, its lease, so that other
+processes can take over if this one dies.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Sender(Background, Generic[Item]):
     """Sends due items while the async context is entered, several at a time.
 
     Attributes:
-        LOOK_SECONDS: between two looks for what is due.
+        LOOK_SECONDS: the time between two looks for due items.
     """
 
     LOOK_SECONDS: ClassVar[float] = 1.0
@@ -47,7 +47,7 @@ class Sender(Background, Generic[Item]):
 
     async def _work(self) -> None:
         while True:
-            with self._database.outage.noticed(self.NAME):
+            with self._database.outage.watch(self.NAME):
                 await self._send_due()
             await asyncio.sleep(self.LOOK_SECONDS)
 
@@ -66,10 +66,10 @@ class Sender(Background, Generic[Item]):
         try:
             await self._send_or_tell(item)
         except NoResultFound:
-            # The item, or what it belongs to, was deleted meanwhile.
+            # The item, or a row that it belongs to, was deleted meanwhile.
             logger.info("sending_ended", extra={"by": self.NAME, "receiver": self._receiver(item)})
         except SQLAlchemyError as exc:  # It is sent again after the lease.
-            self._database.outage.failed(self.NAME, exc)
+            self._database.outage.record_failure(self.NAME, exc)
 
     async def _send_or_tell(self, item: Item) -> None:
         try:
@@ -77,28 +77,28 @@ class Sender(Background, Generic[Item]):
         except SQLAlchemyError:
             raise
         except Exception:
-            # It would be sent again after each lease, and nobody would know.
+            # Otherwise it would be sent again after each lease, and nobody would notice.
             logger.exception("sending_failed", extra={"by": self.NAME, "receiver": self._receiver(item)})
             await self._fault(item)
 
     async def _fault(self, item: Item) -> None:
-        """Store that we have failed at an item, which has been logged. Else it is sent again after the lease."""
+        """Record a fault of ours at an item, already logged. By default it is sent again after its lease."""
 
     @abstractmethod
     async def _is_something_due(self, session: AsyncSession) -> bool: ...
 
     @abstractmethod
     async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[Item]:
-        """Take what is due.
+        """Claim due items.
 
         Args:
-            busy: how many items this process is sending to each receiver.
+            busy: the number of items that this process is sending, by receiver.
         """
 
     @abstractmethod
     def _receiver(self, item: Item) -> str:
-        """Return the id of the place that an item goes to: a webhook, a platform."""
+        """Return the id of an item's receiver: a webhook, a platform."""
 
     @abstractmethod
     async def _send(self, item: Item) -> None:
-        """Send an item, and store how it ended."""
+        """Send an item, and record the outcome."""

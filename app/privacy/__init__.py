@@ -1,5 +1,6 @@
-"""Personal data: what is kept about a person, given out as an archive, deleted, and forgotten with time.
+"""Personal data: its export as an archive, its deletion, and its retention time.
 
-`export` writes the archive and `deletion` deletes. A table that is added later is deleted by its foreign keys, and a
-test says that the archive lacks it. `mentions` finds people in texts, and `retention` deletes what is old.
+`export` writes the archive and `deletion` deletes. A table that is added later is covered by deletion through its
+foreign keys, and a test reports that the archive lacks it. `mentions` finds people in texts, and `retention` deletes
+old data.
 """

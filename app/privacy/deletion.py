@@ -1,8 +1,8 @@
-"""Deletes the data of people: of a member of a course, of a person, of a whole course.
+"""Deletes personal data: that of a member of a course, of a person, or of a whole course.
 
-Rows that refer to a deleted row are deleted before it (`app.storage.cascade`). A submission that is being graded loses
-its claim, and its report is not stored. Names that others' rows hold are replaced (`mentions`). Where they say which
-teacher or assistant has made something, they stay until the course goes.
+Rows that refer to a deleted row are deleted before it (`app.storage.cascade`). A submission in grading loses its claim,
+and its report is not stored. Names in other people's rows are replaced (`mentions`), but names of teachers and
+assistants as authors of something stay until the course is deleted.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ AT_ONCE = 100
 
 
 @dataclass(frozen=True)
-class Deleted:
+class DeletedRows:
     """The number of deleted rows, by kind."""
 
     submissions: int = 0
@@ -60,40 +60,40 @@ class Deleted:
 
 @dataclass(frozen=True)
 class DeletedCourse:
-    """The number of deleted rows, by kind. Attributes: people: those who were in no other course."""
+    """The number of deleted rows, by kind. Attributes: people: deleted persons, who were in no other course."""
 
     submissions: int = 0
     members: int = 0
     people: int = 0
 
 
-async def delete_student(database: Database, student: str, course_id: str = DEFAULT_COURSE) -> Deleted:
-    """Delete the member with this external id (`delete_member`), as `uploads.check_student` gives it."""
+async def delete_student(database: Database, student: str, course_id: str = DEFAULT_COURSE) -> DeletedRows:
+    """Delete the member with this external id, normalized by `uploads.check_student`. See `delete_member`."""
     async with database.write() as session:
-        # In the student's turn, so that no upload is stored meanwhile.
+        # During the student's turn, so that no upload is stored meanwhile.
         await members.take_turns(session, [(course_id, student)])
         member = (await members.find(session, [(course_id, student)])).get((course_id, student))
         deleted = await _delete_members(session, [member] if member else [])
-    await database.erased()
+    await database.empty_log()
     logger.info("student_deleted", extra=vars(deleted))
     return deleted
 
 
-async def delete_member(database: Database, member_id: str, course_id: str = DEFAULT_COURSE) -> Deleted:
+async def delete_member(database: Database, member_id: str, course_id: str = DEFAULT_COURSE) -> DeletedRows:
     """Delete a member of a course: submissions, own tokens, membership, and everything that refers to them.
 
-    A person who is in no other course is deleted too, and the name is removed from what the course keeps. A member who
-    is not there is deleted already.
+    A person who is in no other course is deleted as well, and the name is removed from the course's other data. A
+    missing member counts as deleted already.
     """
     async with database.write() as session:
         member = await session.get(Membership, member_id)
         deleted = await _delete_members(session, [member] if member and member.course_id == course_id else [])
-    await database.erased()
+    await database.empty_log()
     logger.info("student_deleted", extra=vars(deleted))
     return deleted
 
 
-async def delete_person(database: Database, person_id: str) -> Deleted:
+async def delete_person(database: Database, person_id: str) -> DeletedRows:
     """Delete a person with all memberships, identities and sessions.
 
     Raises:
@@ -104,11 +104,11 @@ async def delete_person(database: Database, person_id: str) -> Deleted:
         if await session.get(Person, person_id, with_for_update=True) is None:
             raise PersonNotFound
         people = await same_people(session, [person_id])
-        found = await session.scalars(
+        memberships = await session.scalars(
             select(Membership).where(Membership.person_id.in_(people)).order_by(Membership.id)
         )
-        deleted = await _delete_members(session, found.all(), people)
-    await database.erased()
+        deleted = await _delete_members(session, memberships.all(), people)
+    await database.empty_log()
     logger.info("person_deleted", extra=vars(deleted))
     return deleted
 
@@ -116,8 +116,8 @@ async def delete_person(database: Database, person_id: str) -> Deleted:
 async def delete_course(database: Database, course_id: str) -> DeletedCourse:
     """Delete a course with everything in it, and the people who are in no other one.
 
-    The course Default stays, empty: it is the one of everything that names none. Tokens of admins stay, too. The course
-    is archived first, so that nothing is added meanwhile; asked again after a failure, it goes on.
+    The course Default is only emptied, because requests without a course use it. Tokens of admins stay as well. The
+    course is archived first, so that nothing is added meanwhile; after a failure, a repeated call continues.
     """
     async with database.write() as session:
         is_open = Course.archived_at.is_(None)
@@ -132,22 +132,22 @@ async def delete_course(database: Database, course_id: str) -> DeletedCourse:
         if len(ids) < AT_ONCE:
             break
     async with database.write() as session:
-        # Waits for what is being added to it, and lets nothing be added after.
+        # Waits for running additions to the course, and prevents later ones.
         course = await session.scalar(select(Course).where(Course.id == course_id).with_for_update())
         deleted = await _delete_rest(session, course_id, submissions) if course else DeletedCourse(submissions)
         if course and course_id == DEFAULT_COURSE:
             course.archived_at = None
         elif course:
             await delete_rows(session, Course, Course.id == course_id)
-    await database.erased()
+    await database.empty_log()
     logger.info("course_deleted", extra={"course": course_id, **vars(deleted)})
     return deleted
 
 
 async def _delete_rest(session: AsyncSession, course_id: str, submissions: int) -> DeletedCourse:
-    found = (await session.scalars(select(Membership).where(Membership.course_id == course_id))).all()
-    people = sorted({member.person_id for member in found})
-    actors = await _actors(session, found)
+    memberships = (await session.scalars(select(Membership).where(Membership.course_id == course_id))).all()
+    people = sorted({member.person_id for member in memberships})
+    actors = await _actors(session, memberships)
     of_admins = (Token.course_id == course_id) & (Token.role == Role.ADMIN) & Token.membership_id.is_(None)
     await session.execute(update(Token).where(of_admins).values(course_id=DEFAULT_COURSE))
     for model, condition in (
@@ -164,69 +164,69 @@ async def _delete_rest(session: AsyncSession, course_id: str, submissions: int) 
     ):
         await delete_rows(session, model, condition)
     gone = await _delete_people(session, people)
-    # Only an admin's regrades of several courses are left to name them.
-    await mentions.forget_in_regrades(session, _ids(found))
+    # Only regrades of several courses, by admins, can still mention them.
+    await mentions.forget_in_regrades(session, _ids(memberships))
     await mentions.forget_actors(session, actors)
-    return DeletedCourse(submissions, len(found), gone)
+    return DeletedCourse(submissions, len(memberships), gone)
 
 
 async def _delete_members(
-    session: AsyncSession, found: Sequence[Membership], people: Collection[str] | None = None
-) -> Deleted:
-    """Delete these members, and their persons, or all those `people`, if nothing else is kept about them.
+    session: AsyncSession, memberships: Sequence[Membership], people: Collection[str] | None = None
+) -> DeletedRows:
+    """Delete these members, and their persons where no course is left that has them.
 
     Args:
-        people: None: only those of the members.
+        people: further persons to delete in the same way.
     """
-    if not found and not people:
-        return Deleted()
-    found = await with_merged(session, found)
-    ids = [member.id for member in found]
-    people = sorted({member.person_id for member in found} | set(people or ()))
-    await members.take_turns(session, [(each.course_id, each.external_id or each.id) for each in found])
-    # Locked, because a worker may be about to store a report; in the order of other transactions.
+    if not memberships and not people:
+        return DeletedRows()
+    memberships = await with_merged(session, memberships)
+    ids = [member.id for member in memberships]
+    people = sorted({member.person_id for member in memberships} | set(people or ()))
+    await members.take_turns(session, [(each.course_id, each.external_id or each.id) for each in memberships])
+    # Locked, because a worker may be about to store a report, and in the same order as by other transactions.
     theirs = select(Submission.id).where(Submission.membership_id.in_(ids)).order_by(Submission.id)
     submissions = (await session.scalars(theirs.with_for_update())).all()
-    deleted = Deleted(
+    deleted = DeletedRows(
         submissions=len(submissions),
         reports=await _count(session, StoredReport, StoredReport.submission_id.in_(submissions)),
         tokens=await _count(session, Token, Token.membership_id.in_(ids)),
     )
-    actors = await _actors(session, found)
-    names, external_ids = await _names(session, people), _ids(found)
-    # A student's own token has no submissions of others.
+    actors = await _actors(session, memberships)
+    names, external_ids = await _names(session, people), _ids(memberships)
+    # A student's own token has handed in nobody else's work.
     await delete_rows(session, Membership, Membership.id.in_(ids))
     await _delete_people(session, people)
-    are_students = all(member.role == MemberRole.STUDENT for member in found)
+    are_students = all(member.role == MemberRole.STUDENT for member in memberships)
     await mentions.forget_names(session, names, external_ids, submissions, as_makers=are_students)
     await mentions.forget_actors(session, actors)
     return deleted
 
 
-async def _actors(session: AsyncSession, found: Sequence[Membership]) -> list[str]:
-    """List the ids by which these members are named as the makers of something."""
-    ids = [member.id for member in found]
+async def _actors(session: AsyncSession, memberships: Sequence[Membership]) -> list[str]:
+    """List the ids under which these members appear as actors."""
+    ids = [member.id for member in memberships]
     return [*ids, *await session.scalars(select(Token.id).where(Token.membership_id.in_(ids)))]
 
 
-def _ids(found: Iterable[Membership]) -> dict[str, set[str]]:
-    """List the external ids of members, by course; of a course whose members have none, there are none."""
+def _ids(memberships: Iterable[Membership]) -> dict[str, set[str]]:
+    """List the external ids of members, by course; courses without any are left out."""
     ids: dict[str, set[str]] = {}
-    for member in found:
+    for member in memberships:
         ids.setdefault(member.course_id, set()).update([member.external_id] if member.external_id else [])
     return ids
 
 
 async def _names(session: AsyncSession, people: Collection[str]) -> set[tuple[str | None, str | None]]:
-    """List the names of these people, each with an address, and the addresses at issuers."""
+    """List the names of these people, each with an address, including their addresses at issuers."""
     persons = await session.execute(select(Person.name, Person.email).where(Person.id.in_(people)))
     at_issuers = await session.scalars(select(Identity.email).where(Identity.person_id.in_(people)))
     return {(name, email) for name, email in persons} | {(None, email) for email in at_issuers}
 
 
-async def with_merged(session: AsyncSession, found: Sequence[Membership]) -> list[Membership]:
-    """Add the members that were joined with these: they are the same people."""
-    ids = await _closure(session, [member.id for member in found], Merge.kept_member_id, Merge.merged_member_id)
+async def with_merged(session: AsyncSession, memberships: Sequence[Membership]) -> list[Membership]:
+    """Add the members that were joined with these, because they are the same people."""
+    ids = await _closure(session, [member.id for member in memberships], Merge.kept_member_id, Merge.merged_member_id)
     return list(await session.scalars(select(Membership).where(Membership.id.in_(ids)).order_by(Membership.id)))
 
 
@@ -241,7 +241,7 @@ async def _closure(
     kept: InstrumentedAttribute[str | None],
     merged: InstrumentedAttribute[str | None],
 ) -> set[str]:
-    """Add what was merged with these ids, in either direction, over any number of merges."""
+    """Add the ids merged with these, in either direction, over any number of merges."""
     all_of_them, newest = set(ids), set(ids)
     while newest:
         pairs = select(kept, merged).where(or_(kept.in_(newest), merged.in_(newest)), Merge.undone_at.is_(None))
@@ -251,7 +251,7 @@ async def _closure(
 
 
 async def _delete_people(session: AsyncSession, people: Collection[str]) -> int:
-    """Delete those of these people, and of those who were merged into them, who are in no course any more.
+    """Delete these people, and those merged into them, as far as they are in no course any more.
 
     Returns:
         How many of `people` were deleted.

@@ -1,8 +1,9 @@
-"""The export of a person: one zip archive with everything that is kept about them.
+"""The export of a person: one zip archive with all data about them.
 
-It is written while it is sent, one section or one piece of a file at a time, so its size costs no memory. No
-transaction stays open meanwhile. The names in the archive are made of our own ids: a student's file name is a value in
-JSON. The last entry, ``manifest.json``, lists the others with their sizes and hashes; an archive without it is cut off.
+The archive is written while it is sent, one section or one piece of a file at a time, so its size costs no memory and
+no transaction stays open. Names in the archive are made of our own ids; a student's file name appears only as a value
+in JSON. The last entry, ``manifest.json``, lists the others with their sizes and hashes; an archive without it was cut
+off.
 """
 
 from __future__ import annotations
@@ -63,12 +64,12 @@ from grader.submission import CODE_SUFFIXES
 FORMAT = 1
 # Bytes of a file that are read in one step.
 PIECE_BYTES = 1024 * 1024
-#: Columns that are in no archive: hashes and keys that open something, seeds, which give the answers away, the state of
-#: machines, and files and reports, which have entries of their own.
+#: Columns left out of archives: hashes and keys that grant access, seeds, which would give the answers away, the state
+#: of machines, and files and reports, which have entries of their own.
 LEFT_OUT_COLUMNS = frozenset(
     {"secret", "idempotency_key", "seed", "content", "body", "claim", "beat", "arrival", "priority", "last_error"}
 )
-#: Tables that refer to people and are in no archive, and why.
+#: Tables that refer to people but are left out of archives, with the reason.
 LEFT_OUT: Mapping[type[Base], str] = {
     ReportDiagnosis: "copied out of the report",
     LtiSelection: "a question of a platform's, for an hour",
@@ -80,7 +81,7 @@ class Scope:
     """The person or member whose data is exported.
 
     Attributes:
-        is_own: it is for the member themself, who sees of reports what the pages show, and no previews.
+        is_own: the archive is for the member, whose reports are as on the pages, without previews.
     """
 
     people: Collection[str]
@@ -96,7 +97,7 @@ class Scope:
         return {member.course_id for member in self.members}
 
 
-#: Returns the report as whoever gets the archive may see it.
+#: Returns a report as the archive's recipient may see it.
 ShownReport = Callable[[StoredReport], Mapping[str, Any]]
 
 
@@ -143,7 +144,7 @@ def _items_of(submission_id: str, scope: Scope) -> ColumnElement[bool]:
     return and_(RegradeItem.submission_id == submission_id, is_seen)
 
 
-#: The rows of an archive by their entry. They are written with all columns but `LEFT_OUT_COLUMNS`.
+#: The table and condition of each entry. Rows are written with all columns but `LEFT_OUT_COLUMNS`.
 SECTIONS: Mapping[str, tuple[type[Base], Callable[[Scope], ColumnElement[bool]]]] = {
     "people.json": (Person, lambda scope: Person.id.in_(scope.people)),
     "identities.json": (Identity, lambda scope: Identity.person_id.in_(scope.people)),
@@ -159,14 +160,14 @@ SECTIONS: Mapping[str, tuple[type[Base], Callable[[Scope], ColumnElement[bool]]]
     "adjustments.json": (Adjustment, lambda scope: Adjustment.membership_id.in_(scope.member_ids)),
     "comments.json": (Comment, lambda scope: Comment.membership_id.in_(scope.member_ids)),
     "batch_files.json": (BatchFile, lambda scope: BatchFile.membership_id.in_(scope.member_ids)),
-    # The part that courses of learning platforms give, and grades on their way to them.
+    # The role that courses of learning platforms give, and the grades sent to them.
     "lti_members.json": (LtiMember, lambda scope: LtiMember.membership_id.in_(scope.member_ids)),
     "lti_scores.json": (LtiScore, lambda scope: LtiScore.membership_id.in_(scope.member_ids)),
     "merges.json": (Merge, _merges_of),
     "changes.json": (Change, lambda scope: Change.membership_id.in_(scope.member_ids)),
     "course_assignments.json": (CourseAssignment, lambda scope: CourseAssignment.course_id.in_(scope.courses)),
 }
-#: The same, of each submission.
+#: The same for the entries of each submission.
 SECTIONS_OF_SUBMISSION: Mapping[str, tuple[type[Base], Callable[[str, Scope], ColumnElement[bool]]]] = {
     "events.json": (SubmissionEvent, lambda submission_id, _: SubmissionEvent.submission_id == submission_id),
     "reviews.json": (ReviewRequest, lambda submission_id, _: ReviewRequest.submission_id == submission_id),
@@ -191,7 +192,7 @@ EXPORTED: frozenset[type[Base]] = frozenset(
 
 
 async def archive(
-    database: Database, scope: Scope, shown: ShownReport, assignments: Mapping[str, Assignment]
+    database: Database, scope: Scope, visible: ShownReport, assignments: Mapping[str, Assignment]
 ) -> AsyncIterator[bytes]:
     """Write the archive, piece by piece."""
     writer = _Writer()
@@ -210,11 +211,11 @@ async def archive(
     for id in files:
         async with database.read() as session:
             file = await session.get(BatchFile, id, options=[undefer(BatchFile.content)])
-        if file is not None and file.content is not None:  # It was not handed in meanwhile.
+        if file is not None and file.content is not None:  # Otherwise it has been handed in meanwhile.
             async for piece in writer.add(f"batch_files/{id}{_suffix(file.filename)}", file.content):
                 yield piece
     for id in submissions:
-        async for piece in _submission(database, writer, id, scope, shown):
+        async for piece in _submission(database, writer, id, scope, visible):
             yield piece
     facts = {"people": sorted(scope.people), "members": scope.member_ids}
     async for piece in writer.end(
@@ -224,15 +225,15 @@ async def archive(
 
 
 def _suffix(filename: str) -> str:
-    """Return the suffix of a student's file in the archive, which says nothing that is not ours."""
+    """Return the suffix for a student's file in the archive: one of ours, so that it reveals nothing."""
     suffix = PurePosixPath(filename).suffix.lower()
     return suffix if suffix in CODE_SUFFIXES else ".bin"
 
 
 async def _submission(
-    database: Database, writer: _Writer, id: str, scope: Scope, shown: ShownReport
+    database: Database, writer: _Writer, id: str, scope: Scope, visible: ShownReport
 ) -> AsyncIterator[bytes]:
-    """Write one submission, with its file and its reports; nothing if it was deleted meanwhile."""
+    """Write one submission with its file and reports, unless it was deleted meanwhile."""
     folder = f"submissions/{id}"
     async with database.read() as session:
         found = select(Submission).where(Submission.id == id).options(undefer(Submission.content))
@@ -260,7 +261,7 @@ async def _submission(
         if stored is None:
             continue
         here = f"{folder}/reports/{report_id}"
-        body = {**_row(stored), "artefacts": [each.name for each in artefacts], "report": shown(stored)}
+        body = {**_row(stored), "artefacts": [each.name for each in artefacts], "report": visible(stored)}
         async for piece in writer.add_json(f"{here}.json", body):
             yield piece
         for number, artefact in enumerate(artefacts, 1):
@@ -269,7 +270,7 @@ async def _submission(
 
 
 async def _grades(database: Database, scope: Scope, assignments: Mapping[str, Assignment]) -> list[dict[str, Any]]:
-    """Return the counted grades that there are, each with its derivation."""
+    """Return the counted grades of the scope, each with its derivation."""
     async with database.read() as session:
         uses = await session.scalars(select(CourseAssignment).where(CourseAssignment.course_id.in_(scope.courses)))
         by_id = {use.id: use for use in uses}
@@ -298,7 +299,7 @@ def _row(row: Base) -> dict[str, Any]:
 
 
 class _Pieces(io.RawIOBase):
-    """Bytes that were written and not taken yet. It cannot seek, so an archive is never written twice."""
+    """A buffer between the zip writer and the response. It cannot seek, so the writer never goes back."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -311,14 +312,14 @@ class _Pieces(io.RawIOBase):
         self._pieces.append(bytes(data))
         return len(self._pieces[-1])
 
-    def taken(self) -> bytes:
-        taken = b"".join(self._pieces)
+    def take(self) -> bytes:
+        data = b"".join(self._pieces)
         self._pieces = []
-        return taken
+        return data
 
 
 class _Writer:
-    """Writes a zip archive, and hands out what is there so far."""
+    """Writes a zip archive, and yields its bytes as they are ready."""
 
     def __init__(self) -> None:
         self._pieces = _Pieces()
@@ -331,24 +332,24 @@ class _Writer:
             yield piece
 
     async def add(self, name: str, content: bytes) -> AsyncIterator[bytes]:
-        """Add an entry; compressing goes on in a thread."""
+        """Add an entry, compressing it in a thread."""
         info = zipfile.ZipInfo(name, utc_now().timetuple()[:6])
         info.compress_type = zipfile.ZIP_DEFLATED
         entry = self._zip.open(info, "w", force_zip64=len(content) >= zipfile.ZIP64_LIMIT)
         for start in range(0, len(content), PIECE_BYTES):
             await asyncio.to_thread(entry.write, memoryview(content)[start : start + PIECE_BYTES])
-            yield self._pieces.taken()
+            yield self._pieces.take()
         entry.close()
-        yield self._pieces.taken()
+        yield self._pieces.take()
         sha256 = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
         self._written.append({"name": name, "bytes": len(content), "sha256": sha256})
 
     async def end(self, facts: Mapping[str, object]) -> AsyncIterator[bytes]:
-        """Add the manifest, and end the archive."""
+        """Add the manifest, and finish the archive."""
         async for piece in self.add_json("manifest.json", {**facts, "files": list(self._written)}):
             yield piece
         self._zip.close()
-        yield self._pieces.taken()
+        yield self._pieces.take()
 
 
 def _as_json(value: object) -> object:

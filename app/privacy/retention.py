@@ -1,4 +1,4 @@
-"""Deletes what is older than the retention time: of its course, or else of the service."""
+"""Deletes data older than the retention time of its course, or else of the service."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVERY_SECONDS = 24 * 3600.0
 
 
 class Retention(Background):
-    """A daily deletion of what is older than its course keeps it, while the async context is entered.
+    """A daily deletion of data past the retention time, while the async context is entered.
 
     Args:
         days: for courses that set no time of their own; None: they keep everything.
@@ -44,7 +44,7 @@ class Retention(Background):
 
 
 async def delete_expired(database: Database, days: float | None) -> int:
-    """Delete in each course what is older than it keeps it: submissions, regrades, batches, lines of its log.
+    """Delete data past the retention time in each course: submissions, regrades, batches, and lines of the log.
 
     Args:
         days: for courses that set no time of their own; None: they keep everything.
@@ -62,7 +62,7 @@ async def delete_expired(database: Database, days: float | None) -> int:
 
 
 async def delete_older(database: Database, days: float, course_id: str | None = None) -> int:
-    """Delete submissions that are older than this and do not wait, with everything that refers to them.
+    """Delete submissions older than this, except waiting ones, with everything that refers to them.
 
     Args:
         course_id: None: in all courses.
@@ -70,7 +70,7 @@ async def delete_older(database: Database, days: float, course_id: str | None = 
         Their number.
     """
     here: ColumnElement[bool] = true() if course_id is None else Submission.course_id == course_id
-    old = _is_older(days)  # Once: the moment does not move while it deletes.
+    old = _is_older(days)  # Computed once, so that the limit does not move during the deletion.
     total = 0
     while True:
         async with database.write() as session:
@@ -82,7 +82,7 @@ async def delete_older(database: Database, days: float, course_id: str | None = 
         if len(ids) < deletion.AT_ONCE:
             break
     if total:
-        await database.erased()
+        await database.empty_log()
         logger.info("old_submissions_deleted", extra={"submissions": total})
     return total
 
@@ -99,7 +99,7 @@ def _is_older(days: float) -> ColumnElement[bool]:
 
 
 async def _delete_log(database: Database, days: float, course_id: str) -> None:
-    """Delete the old lines of the log of changes, old batches, and the old regrades of which nothing is left."""
+    """Delete old lines of the log of changes, old batches, and old regrades without remaining items."""
     before = utc_now() - timedelta(days=days)
     async with database.write() as session:
         await delete_rows(session, Change, (Change.course_id == course_id) & (Change.created_at < before))
@@ -107,4 +107,4 @@ async def _delete_log(database: Database, days: float, course_id: str) -> None:
         is_empty = ~exists().where(RegradeItem.regrade_id == Regrade.id)
         old = (Regrade.course_id == course_id) & (Regrade.created_at < before)
         await delete_rows(session, Regrade, old & is_empty)
-    await database.erased()
+    await database.empty_log()

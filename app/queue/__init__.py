@@ -2,11 +2,11 @@
 
 The submissions table is the queue: a stored submission is queued. A worker takes a claim on one (`claims`), and a
 thread waits for its grade, never an event loop. Only the newest claim of a submission may store a result (`Grading`),
-so it is safe to hand a submission out twice, as after a crash. The rest of the service sees the queue as `Jobs`.
+so a submission may safely be handed out twice, as after a crash. The rest of the service sees the queue as `Jobs`.
 There are two::
 
     EmbeddedJobs      SQLite, one process: it grades as well
-    PostgreSQLJobs    many processes: `Worker`s on any machine grade, and a `Heartbeat` tells which of them are alive
+    PostgreSQLJobs    many processes: `Worker`s on any machine grade, and their `Heartbeat`s show which are alive
 """
 
 from __future__ import annotations
@@ -15,11 +15,21 @@ import asyncio
 import contextlib
 from typing import Protocol
 
-from app.queue.embedded import EmbeddedJobs, locked
+from app.queue.embedded import EmbeddedJobs, hold_data_dir
 from app.queue.grading import MAX_CLAIMS, MAX_TRIES, Engine, Grading
 from app.queue.postgresql import PostgreSQLJobs, Worker
 
-__all__ = ["MAX_CLAIMS", "MAX_TRIES", "EmbeddedJobs", "Engine", "Grading", "Jobs", "PostgreSQLJobs", "Worker", "locked"]
+__all__ = [
+    "MAX_CLAIMS",
+    "MAX_TRIES",
+    "EmbeddedJobs",
+    "Engine",
+    "Grading",
+    "Jobs",
+    "PostgreSQLJobs",
+    "Worker",
+    "hold_data_dir",
+]
 
 
 class Jobs(Protocol):
@@ -29,7 +39,7 @@ class Jobs(Protocol):
         """Look for work now. Call this after committing a transaction that has queued something."""
 
     def watch(self, submission_id: str) -> contextlib.AbstractContextManager[asyncio.Event]:
-        """Give an event that is set when the submission may have changed. Look at it before waiting."""
+        """Yield an event that is set when the submission may have changed. Read the submission before you wait."""
 
     @property
     def is_working(self) -> bool:

@@ -1,6 +1,6 @@
 """The backlog of the queue, read at most once a second for all requests of this process.
 
-Uploads are refused while earlier ones wait too long. To come back later is better than to wait for hours.
+Uploads are refused while earlier ones wait too long: coming back later is better than waiting for hours.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from app.submissions import repository
 RETRY_AFTER_SECONDS = 60
 # Each upload and each waiting page asks, and the answer is the same for all.
 KEPT_SECONDS = 1.0
-# How long a grade takes changes with the machine and the week, not with the second.
+# The duration of a grade depends on the machine and the week, and changes slowly.
 PACE_KEPT_SECONDS = 30.0
 LAST_GRADES = 50
 
 
 @dataclass(frozen=True)
 class Pace:
-    """The time that grades take, by the last ones.
+    """The duration of grades, measured by the latest ones.
 
     Attributes:
-        grading_seconds: of half of them it took less.
-        running: graded at the same time now.
+        grading_seconds: their median.
+        running: submissions in grading now.
     """
 
     grading_seconds: float
     running: int
 
     def waiting_seconds(self, place: int) -> float | None:
-        """Estimate the wait from this place in the queue; None: nothing is graded now, so nobody can tell."""
+        """Estimate the wait from this position in the queue; None: unknown, because nothing is being graded."""
         return place * self.grading_seconds / self.running if self.running else None
 
 
 class Backlog:
-    """The waiting times and places of the queue, a second old at most.
+    """The waiting times and positions in the queue, at most a second old.
 
     Args:
         limit_seconds: while an upload has waited longer than this, others are refused.
@@ -70,7 +70,7 @@ class Backlog:
             raise Overloaded(retry_after_seconds=RETRY_AFTER_SECONDS)
 
     async def place(self, submission_id: str) -> int | None:
-        """Return the place in the queue: 1 is graded next; None: it did not wait a second ago."""
+        """Return the position in the queue: 1 is graded next; None: it was not waiting a second ago."""
         async with self._placing:
             if self._clock() - self._placed_at > KEPT_SECONDS:
                 async with self._database.read() as session:
@@ -79,7 +79,7 @@ class Backlog:
         return self._places.get(submission_id)
 
     async def pace(self) -> Pace | None:
-        """Return the time that grades take, half a minute old at most; None: nothing was graded yet."""
+        """Return the duration of grades, at most half a minute old; None: nothing was graded yet."""
         if self._clock() - self._paced_at > PACE_KEPT_SECONDS:
             self._paced_at = self._clock()  # Before the answer, so that only one of many asks.
             async with self._database.read() as session:

@@ -1,13 +1,13 @@
-"""Claims of workers on submissions, from their start (`order`) to their end, and the heartbeats that keep them.
+"""Claims of workers on submissions, after their start (`order`), and the heartbeats that keep them alive.
 
-The queries are those of both queues. Each works in the transaction of the given session.
+Both queues use these queries. Each works in the transaction of the given session.
 
-A claim is one worker's hold on one submission. Only the newest claim of a submission may end it, so a worker that was
-taken for dead changes nothing.
+A claim is one worker's hold on one submission. Only the newest claim of a submission may end the job, so a worker
+that was taken for dead cannot change anything.
 
-A preview of a regrade has jobs of its own, in `RegradeItem`: the submission does not change, and so no reader sees that
-it is graded again. They are claimed when nothing else waits. A submission may be graded for several previews, and for
-itself, at the same time.
+A preview of a regrade has jobs of its own, in `RegradeItem`: the submission does not change, so no reader notices the
+regrade. These jobs are claimed when nothing else waits. A submission may be graded for several previews and for itself
+at the same time.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Claim:
 
     Attributes:
         seed: of the submission, the same at every claim; kept out of logs.
-        preview_id: the regrade whose preview it is; None: the report will count.
+        preview_id: the regrade that the job is a preview for; None: the report will count.
     """
 
     id: str
@@ -73,12 +73,12 @@ Job = Submission | RegradeItem
 async def finish(
     session: AsyncSession, claim: Claim, report: Report, artefacts: Mapping[str, bytes] = MappingProxyType({})
 ) -> bool:
-    """Store the report and end the job, if it is still this claim's; else change nothing.
+    """Store the report and end the job, if this claim still holds it; otherwise change nothing.
 
     Args:
         artefacts: the arrays for the report's pictures, by name.
     Returns:
-        Whether it was stored. False: the submission was queued again meanwhile, or this report is already there.
+        Whether it was stored. False: the submission was queued again meanwhile, or the report is already stored.
     """
     if claim.preview_id is not None:
         return await _finish_preview(session, claim, report, artefacts)
@@ -86,7 +86,7 @@ async def finish(
         return False
     stored = await _store(session, claim, report, artefacts)
     await let_count(session, [stored], held=[claim.submission_id] if report.is_held else [])
-    # The regrades that have queued it wait for this report.
+    # The regrades that queued the submission wait for this report.
     await session.execute(
         update(RegradeItem)
         .where(
@@ -101,8 +101,8 @@ async def finish(
 
 
 async def _finish_preview(session: AsyncSession, claim: Claim, report: Report, artefacts: Mapping[str, bytes]) -> bool:
-    """Store the report of a preview. It does not count, and nobody is told of it."""
-    # The submission is locked first, as by its deletion, so that neither waits for the other.
+    """Store the report of a preview. It does not count, and nobody is notified."""
+    # The submission is locked first, as its deletion does, so that the two cannot deadlock.
     there = select(Submission.id).where(Submission.id == claim.submission_id)
     if await session.scalar(there.with_for_update(read=True, key_share=True)) is None:
         return False
@@ -136,7 +136,7 @@ async def _store(session: AsyncSession, claim: Claim, report: Report, artefacts:
 
 
 async def release(session: AsyncSession, claim: Claim) -> bool:
-    """Put the submission back into its place in the queue after an interrupted grade; the try does not count."""
+    """Put the submission back into its position in the queue after an interrupted grade; the try does not count."""
     if not await _end_claim(session, claim, job_status=JobStatus.QUEUED, tries=claim.tries - 1):
         return False
     if claim.preview_id is None:
@@ -147,9 +147,9 @@ async def release(session: AsyncSession, claim: Claim) -> bool:
 
 
 async def add_stages(session: AsyncSession, claim: Claim, stages: Sequence[str]) -> None:
-    """Record that these stages of grading have begun, if the submission is still this claim's.
+    """Record the beginning of these stages of grading, if this claim still holds the submission.
 
-    Those of a preview are not recorded.
+    Stages of a preview are not recorded.
     """
     held = select(Submission.id).where(Submission.id == claim.submission_id, Submission.claim == claim.id)
     if claim.preview_id is not None or await session.scalar(held) is None:
@@ -160,7 +160,7 @@ async def add_stages(session: AsyncSession, claim: Claim, stages: Sequence[str])
 
 
 def _job(claim: Claim | OtherClaim) -> tuple[type[Job], ColumnElement[bool]]:
-    """Return the table of the job that is claimed, and the condition for its row."""
+    """Return the table of the claimed job, and the condition for its row."""
     if claim.preview_id is None:
         return Submission, Submission.id == claim.submission_id
     key = RegradeItem.regrade_id == claim.preview_id, RegradeItem.submission_id == claim.submission_id
@@ -174,23 +174,23 @@ async def _end_claim(session: AsyncSession, claim: Claim, **values: object) -> b
 
 
 async def requeue_running(session: AsyncSession) -> int:
-    """Put every running submission back into the queue. Call only when no worker is running.
+    """Put every running submission back into the queue. Call this only while no worker is running.
 
     Returns:
-        How many there were.
+        Their number.
     """
     return await _requeue(session, Submission) + await _requeue(session, RegradeItem)
 
 
 async def requeue_silent(session: AsyncSession, silent: OtherClaim) -> bool:
-    """Put a dead worker's submission back into the queue, unless there was a heartbeat since."""
+    """Put a dead worker's submission back into the queue, unless a heartbeat has arrived since."""
     table, job = _job(silent)
     is_silent = table.claim.is_not_distinct_from(silent.claim), table.beat == silent.beat
     return bool(await _requeue(session, table, job, *is_silent))
 
 
 async def _requeue(session: AsyncSession, table: type[Job], *which: ColumnElement[bool]) -> int:
-    """Queue them again, uploads behind the others of their kind: one of them may be why the worker died."""
+    """Queue these jobs again, uploads behind all others of their kind, because one may be why the worker died."""
     is_upload = table is Submission
     requeued = await session.execute(
         update(table)
@@ -217,7 +217,7 @@ async def beat(
     """Store a heartbeat for the worker and its claims, on PostgreSQL.
 
     Args:
-        about: what the worker says of itself, as JSON.
+        about: the worker's description of itself, as JSON.
     Returns:
         The claims of other workers.
     """
@@ -230,7 +230,7 @@ async def beat(
         .values(beat=Submission.beat + 1)
         .execution_options(synchronize_session=False)
     )
-    # Locked in the order in which a preview that is dropped locks them.
+    # Locked in the same order as by the dropping of a preview.
     in_order = RegradeItem.regrade_id, RegradeItem.submission_id
     own = select(*in_order).where(RegradeItem.claim.in_(claims), RegradeItem.job_status == JobStatus.RUNNING)
     await session.execute(own.order_by(*in_order).with_for_update())
@@ -256,12 +256,12 @@ async def beat(
 
 
 async def leave(session: AsyncSession, worker: str) -> None:
-    """Delete a worker that stops, and others that have been gone for a day."""
+    """Delete the row of a worker that stops, and rows without a heartbeat for a day."""
     gone = LiveWorker.seen_at < func.now() - timedelta(days=1)
     await session.execute(delete(LiveWorker).where(or_(LiveWorker.id == worker, gone)))
 
 
 async def live_workers(session: AsyncSession, seconds: float) -> int:
-    """Count the workers with a heartbeat in the last seconds; only on PostgreSQL."""
+    """Count the workers with a heartbeat within these last seconds; only on PostgreSQL."""
     recent = LiveWorker.seen_at > func.now() - timedelta(seconds=seconds)
     return await session.scalar(select(func.count()).where(recent)) or 0

@@ -1,7 +1,7 @@
-"""The queue of a service that is one process, which also grades.
+"""The queue of a service that consists of one process, which also grades.
 
-At the next start after a crash, `running` submissions go back into the queue. That is safe because a lock on the data
-folder shows that no other worker is alive.
+The next start after a crash puts `running` submissions back into the queue. That is safe because a lock on the data
+folder proves that no other worker is alive.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 class EmbeddedJobs(Watchers):
     """Queue and worker; they run while the async context is entered.
 
-    The caller holds the data folder (`locked`) before entering, and stops the engine after leaving.
+    The caller holds the data folder (`hold_data_dir`) before entering, and stops the engine after leaving.
 
     Args:
         slots: how many are graded at the same time.
@@ -65,7 +65,7 @@ class EmbeddedJobs(Watchers):
 
 
 @contextlib.contextmanager
-def locked(data_dir: Path) -> Iterator[None]:
+def hold_data_dir(data_dir: Path) -> Iterator[None]:
     """Hold the data folder. The lock ends with the process, even after a crash.
 
     Raises:

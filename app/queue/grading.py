@@ -26,9 +26,9 @@ from grader.report.artefacts import Sink
 
 logger = logging.getLogger(__name__)
 
-#: Tries to grade one submission that may fail by a fault of ours before a person has to look.
+#: Tries to grade one submission that may fail by a fault of ours, before it needs a person.
 MAX_TRIES = 3
-#: Claims that may end with their process. A process ends for many reasons, and a submission is seldom one.
+#: Claims of one submission that may end with their process, which rarely dies because of a submission.
 MAX_CLAIMS = 10
 RETRY_SECONDS = 1.0
 
@@ -36,7 +36,7 @@ RETRY_SECONDS = 1.0
 class Engine(Protocol):
     """A function that grades one submission, as `grader.grade` does.
 
-    It asks what `seed` decides, and gives `progress` each stage's name, `artefacts` the arrays to keep.
+    It draws its questions from `seed`, and passes the name of each stage to `progress`, arrays to keep to `artefacts`.
     """
 
     def __call__(
@@ -59,7 +59,7 @@ class Grading:
 
     Args:
         grade: blocks for seconds; called in `threads`.
-        graded: called with each stored report.
+        on_report: called with each stored report.
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class Grading:
         assignments: Mapping[str, Assignment],
         grade: Engine,
         threads: ThreadPoolExecutor,
-        graded: Sequence[Callable[[Report], None]] = (),
+        on_report: Sequence[Callable[[Report], None]] = (),
     ) -> None:
         self._database = database
         self._assignments = assignments
         self._grade = grade
         self._threads = threads
-        self._graded = graded
+        self._on_report = on_report
         self._claims: set[str] = set()
 
     def running_claims(self) -> list[str]:
@@ -84,8 +84,8 @@ class Grading:
     async def run(self, take: Callable[[AsyncSession], Awaitable[Claim | None]]) -> bool:
         """Claim a submission with `take`, grade it, and store the report.
 
-        When we fail, it is graded again at once, `MAX_TRIES` times in all: queued again, it would hold up the student's
-        next uploads. A cancelled call queues the submission again and counts no try.
+        After a fault of ours it is graded again at once, up to `MAX_TRIES` times: in the queue it would hold up the
+        student's next uploads. A cancelled call queues the submission again and counts no try.
 
         Returns:
             Whether there was one, or may be another.
@@ -115,7 +115,7 @@ class Grading:
                     break
             await self._store(claim, report, artefacts)
         except asyncio.CancelledError:
-            # Without a database it stays `running`, and the next start or another worker takes it over.
+            # Without a database it stays `running` until the next start, or until another worker takes over.
             with contextlib.suppress(SQLAlchemyError):
                 async with self._database.write() as session:
                     await claims.release(session, claim)
@@ -149,7 +149,7 @@ class Grading:
     async def _store(self, claim: Claim, report: Report, artefacts: Mapping[str, bytes]) -> None:
         kept = await self.persist(lambda session: claims.finish(session, claim, report, artefacts))
         if kept:
-            for call in self._graded:
+            for call in self._on_report:
                 call(report)
         logger.info(
             "graded",
@@ -163,14 +163,14 @@ class Grading:
         )
 
     async def persist(self, write: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        """Run `write` in a transaction, again and again while the database does not answer or has no room."""
+        """Run `write` in a transaction, and repeat it while the database does not answer or has no room."""
         while True:
             try:
                 async with self._database.write() as session:
                     done = await write(session)
             except SQLAlchemyError as exc:
-                self._database.outage.failed(task_name(), exc)
+                self._database.outage.record_failure(task_name(), exc)
                 await asyncio.sleep(RETRY_SECONDS)
             else:
-                self._database.outage.ended(task_name())
+                self._database.outage.record_success(task_name())
                 return done

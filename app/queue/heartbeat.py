@@ -1,9 +1,9 @@
-"""Tells workers on PostgreSQL which of them are alive, without a shared clock.
+"""Shows workers on PostgreSQL which of them are alive, without a shared clock.
 
-Every few seconds each worker increments a counter on its claims, and looks at the claims of others. If a counter has
-not moved for `STALLED_SECONDS`, that worker has died, or has lost PostgreSQL, or never learned that it got the claim.
-The submission is then queued again, and a late report of the old claim is not stored. Only time spent looking counts:
-after an outage of PostgreSQL, for one worker or for all, everybody has a fresh start.
+Every few seconds each worker increments a counter on its claims, and reads the counters of others. A counter that has
+not moved for `STALLED_SECONDS` means that its worker has died, has lost PostgreSQL, or never learned of its claim. The
+submission is then queued again, and a late report of the old claim is not stored. Only time with a connection counts:
+after an outage of PostgreSQL, for one worker or for all, every count starts anew.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Heartbeat(Background):
 
     Args:
         own: the claims of this process.
-        about: what it says of itself, as JSON.
+        about: a description of this process, as JSON.
         clock: seconds that never go back.
     """
 
@@ -56,26 +56,26 @@ class Heartbeat(Background):
         self._about = about
         self._worker = new_id()
         self._beaten_at = float("-inf")
-        # When each claim of others was first seen at its present beat.
+        # The time at which each claim of others was first seen at its present count.
         self._seen: dict[OtherClaim, float] = {}
 
     @property
     def is_beating(self) -> bool:
-        """Whether other workers can tell that this one is alive."""
+        """Whether this worker's heartbeats have been stored lately."""
         return self._clock() - self._beaten_at < STALLED_SECONDS
 
     async def _work(self) -> None:
         while True:
-            with self._database.outage.noticed(self.NAME, FAILURES):
+            with self._database.outage.watch(self.NAME, FAILURES):
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await self.beat()
             await asyncio.sleep(BEAT_SECONDS)
 
     async def beat(self) -> None:
-        """Increment our claims, look at the others, and queue stalled ones again.
+        """Increment our counters, read those of others, and queue stalled submissions again.
 
         Raises:
-            SQLAlchemyError, OSError: PostgreSQL does not answer, or takes no changes.
+            SQLAlchemyError, OSError: PostgreSQL does not answer, or accepts no changes.
         """
         now = self._clock()
         if now - self._beaten_at > STALLED_SECONDS / 2:
@@ -95,4 +95,4 @@ class Heartbeat(Background):
             async with asyncio.timeout(ANSWER_SECONDS), self._database.write() as session:
                 await claims.leave(session, self._worker)
         except FAILURES as exc:
-            self._database.outage.failed(self.NAME, exc)
+            self._database.outage.record_failure(self.NAME, exc)

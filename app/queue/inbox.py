@@ -39,8 +39,8 @@ logger = logging.getLogger(__name__)
 # A larger upload gets its own transaction, so that no other waits for it.
 TOGETHER_BYTES = 1024 * 1024
 
-#: A submission and its place in the queue; None: it was handed in before.
-Stored = tuple[Submission, int | None]
+#: A submission and its position in the queue; None: it was handed in before.
+QueuedSubmission = tuple[Submission, int | None]
 
 
 class Inbox:
@@ -48,7 +48,7 @@ class Inbox:
 
     Args:
         uploads_per_minute: limit for each student.
-        upload_bytes: limit for each file.
+        upload_bytes: the limit of each file.
     """
 
     def __init__(
@@ -68,17 +68,17 @@ class Inbox:
         self._uploads_per_minute = uploads_per_minute
         self._upload_bytes = upload_bytes
         self._earlier = Batcher(self._find)
-        # One student's uploads go one after the other: the earlier ones decide whether the next is accepted.
+        # One student's uploads are stored one by one, because the earlier ones decide whether the next is accepted.
         self._together = Batcher(
             self._store, fits=lambda batch, new: all(_student(each) != _student(new) for each in batch)
         )
 
     def most_bytes(self, assignment: Assignment) -> int:
-        """Return the largest file that the assignment takes here."""
+        """Return the size limit of the assignment's files in this service."""
         return most_bytes(assignment, self._upload_bytes)
 
     async def check(self, submitter: Principal, file: File | None, student: str | None, assignment_id: str) -> Upload:
-        """Check what somebody hands in (`uploads.check_upload`); a refusal names only assignments of the course.
+        """Check an upload (`uploads.check_upload`); a refusal names only assignments of the course.
 
         Raises:
             UploadRefused, OtherStudent
@@ -96,23 +96,23 @@ class Inbox:
         submitter: Principal,
         idempotency_key: str | None = None,
         handed_in_at: datetime | None = None,
-    ) -> Stored:
-        """Store the upload and queue it, both or neither. After that it is not lost.
+    ) -> QueuedSubmission:
+        """Store the upload and queue it, in one transaction. From then on it cannot be lost.
 
         Args:
-            idempotency_key: the sender's name for this request; its earlier submission is returned again.
-            handed_in_at: of a file in a batch: when it was handed in elsewhere. Those wait behind all other uploads,
-                and where the student has handed in the same bytes before, that submission is returned.
+            idempotency_key: the sender's name for this request; a repeat returns the earlier submission.
+            handed_in_at: for a file of a batch, the time at which it was handed in elsewhere. Such files wait behind
+                all other uploads; if the student has handed in the same bytes before, that submission is returned.
         Raises:
-            IdempotencyKeyReused: the key belongs to a different upload.
-            TooManyRequests: the student sends too much.
+            IdempotencyKeyReused: the key belongs to another upload.
+            TooManyRequests: the student sends too many uploads.
             Overloaded: earlier uploads wait too long.
             AssignmentUnknown: the course does not use this assignment.
-            AttemptRefused: one of its subclasses; the assignment takes no more of this student, or not now.
+            AttemptRefused: one of its subclasses; the rules allow the student no further attempt, or not now.
             CourseArchived
-            CommitUnanswered: it may have been stored, or not.
+            CommitUnanswered: it is unknown whether it was stored.
         """
-        if idempotency_key and (earlier := await self._repeated(upload, submitter, idempotency_key)):
+        if idempotency_key and (earlier := await self._find_repeat(upload, submitter, idempotency_key)):
             return earlier, None
         if handed_in_at is None:
             await self._backlog.check()
@@ -136,8 +136,8 @@ class Inbox:
             else:
                 submission, position = await self._store_alone(submission)
         except (IntegrityError, AttemptRefused, TooManyRequests):
-            # The same request came twice at the same time, and the other one won.
-            if idempotency_key and (earlier := await self._repeated(upload, submitter, idempotency_key)):
+            # The same request arrived twice at once, and the other one was stored.
+            if idempotency_key and (earlier := await self._find_repeat(upload, submitter, idempotency_key)):
                 return earlier, None
             raise
         except CommitUnanswered:
@@ -159,14 +159,14 @@ class Inbox:
         logger.info("submission_queued", extra=facts)
         return submission, position
 
-    async def _store_alone(self, submission: Submission) -> Stored:
+    async def _store_alone(self, submission: Submission) -> QueuedSubmission:
         (result,) = await self._store([submission])
         if isinstance(result, Exception):
             raise result
         return result
 
-    async def _store(self, submissions: Sequence[Submission]) -> Sequence[Stored | Exception]:
-        """Store the acceptable ones; return their places in the queue."""
+    async def _store(self, submissions: Sequence[Submission]) -> Sequence[QueuedSubmission | Exception]:
+        """Store the acceptable ones; return their positions in the queue."""
         try:
             return await self._store_together(submissions)
         except IntegrityError as exc:
@@ -175,13 +175,13 @@ class Inbox:
                 return [exc]
             return [await self._outcome(each) for each in submissions]
 
-    async def _outcome(self, submission: Submission) -> Stored | Exception:
+    async def _outcome(self, submission: Submission) -> QueuedSubmission | Exception:
         try:
             return await self._store_alone(submission)
-        except Exception as exc:  # It concerns this one only; the stored ones stay.
+        except Exception as exc:  # Only this submission is affected; the others are stored.
             return exc
 
-    async def _store_together(self, submissions: Sequence[Submission]) -> Sequence[Stored | Exception]:
+    async def _store_together(self, submissions: Sequence[Submission]) -> Sequence[QueuedSubmission | Exception]:
         refused: dict[str, Exception] = {}
         async with self._database.write() as session:
             closed = await closed_to(session, Right.SUBMIT, {each.course_id for each in submissions})
@@ -189,7 +189,7 @@ class Inbox:
             to_open_ones = [each for each in submissions if each.course_id not in closed]
             uses = await repository.take_turns(session, to_open_ones)
             placed = [each for each in to_open_ones if (each.course_id, each.assignment_id) in uses]
-            # A file of a batch may come again from anybody: from a second teacher, or with the archive.
+            # A file of a batch may arrive again, from a second teacher or with the same archive.
             earlier = await repository.handed_in_before(session, [each for each in placed if _is_of_batch(each)])
             student_ids = {each.membership_id for each in placed}
             known, extensions = await members.find_with_extensions(session, student_ids)
@@ -220,20 +220,20 @@ class Inbox:
     async def _check(
         self, session: AsyncSession, submission: Submission, use: CourseAssignment, extension: Extension | None
     ) -> None:
-        """Raises: AttemptRefused: the course takes no more of this student at this assignment, or not now."""
+        """Raises: AttemptRefused: the rules allow the student no further attempt at this assignment, or not now."""
         offered = in_course(self._assignments, use)
-        assert offered is not None  # `check_upload` looked for its file.
+        assert offered is not None  # `check_upload` has checked that the assignment's file exists.
         assignment = extended(offered, extension)
         of_batch = _is_of_batch(submission)
         if of_batch:
-            # A pause between two attempts was kept elsewhere, or not asked for.
+            # The pause between attempts is the other platform's business.
             attempts_rules = assignment.attempts.model_copy(update={"cooldown_seconds": 0})
             assignment = assignment.model_copy(update={"attempts": attempts_rules})
         limited = assignment.attempts.are_limited
         attempts = await repository.attempts(session, submission.membership_id, use.id) if limited else []
         check_attempt(assignment, attempts, submission.created_at if of_batch else utc_now())
 
-    async def _repeated(self, upload: Upload, submitter: Principal, key: str) -> Submission | None:
+    async def _find_repeat(self, upload: Upload, submitter: Principal, key: str) -> Submission | None:
         earlier = await self._earlier.do((submitter.id, key))
         return earlier and the_same(
             earlier,

@@ -18,22 +18,27 @@ ANSWER_SECONDS = 5.0
 
 
 class Listener(Background):
-    """A connection that listens while the async context is entered, and connects again when it is lost.
+    """A connection that listens while the async context is entered, and reconnects when it is lost.
 
     Args:
-        heard: called with the payload of each notification.
-        began: called when listening begins or begins again; notifications in between are lost.
+        on_notification: called with the payload of each notification.
+        on_listening: called when listening begins or begins again; notifications in between are lost.
     """
 
     NAME = "listener"
 
     def __init__(
-        self, database: Database, channel: str, *, heard: Callable[[str], None], began: Callable[[], None]
+        self,
+        database: Database,
+        channel: str,
+        *,
+        on_notification: Callable[[str], None],
+        on_listening: Callable[[], None],
     ) -> None:
         self._database = database
         self._channel = channel
-        self._heard = heard
-        self._began = began
+        self._heard = on_notification
+        self._began = on_listening
 
     @property
     def is_working(self) -> bool:
@@ -44,7 +49,7 @@ class Listener(Background):
             try:
                 await self._listen()
             except (psycopg.Error, OSError) as exc:  # TimeoutError is an OSError.
-                self._database.outage.failed(self.NAME, exc)
+                self._database.outage.record_failure(self.NAME, exc)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self) -> None:
@@ -58,6 +63,6 @@ class Listener(Background):
                 if question != "SELECT 1":
                     question = "SELECT 1"
                     self._began()
-                    self._database.outage.ended(self.NAME)
+                    self._database.outage.record_success(self.NAME)
                 async for notification in connection.notifies(timeout=SILENT_SECONDS):
                     self._heard(notification.payload)

@@ -1,6 +1,6 @@
-"""The order of the queue: which submission is claimed next, over all courses.
+"""The order of the queue: the choice of the next submission over all courses.
 
-Courses take turns, and in a course students do. Two workers never get the same submission.
+Courses take turns, and within a course students do. Two workers never get the same submission.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def _is_running(submission: type[Submission]) -> ColumnElement[bool]:
 
 @cache  # SQLAlchemy takes longer to put it together than PostgreSQL to execute it.
 def _turns() -> Select[str, bool]:
-    """Select the courses that wait, for an upload or else for a regrade, in the order in which they are served.
+    """Select the courses with waiting uploads, or else waiting regrades, in the order of service.
 
-    The one with fewest running comes first, and of equal ones the one that has waited longest for a turn. So a course
-    gets every slot that no other one wants, and the next free slot goes to whoever has none.
+    The course with the fewest running submissions comes first; among equals, the one that has waited longest. So a
+    course gets every slot that no other one needs, and the next free slot goes to a course that has none.
     """
     running, started = aliased(Submission), aliased(Submission)
     count = select(func.count()).where(running.course_id == Submission.course_id, _is_running(running))
@@ -58,7 +58,7 @@ def _turns() -> Select[str, bool]:
 def _claiming(is_upload: bool) -> ReturningUpdate[str, str, str, bytes, bytes, int]:
     other, earlier = aliased(Submission), aliased(Submission)
     of_the_same_member = exists().where(other.membership_id == Submission.membership_id, _is_running(other))
-    # A submission that another worker is taking still reads as queued.
+    # A submission that another worker is claiming still appears as queued.
     before_it = exists().where(
         earlier.membership_id == Submission.membership_id,
         earlier.job_status == JobStatus.QUEUED,
@@ -104,9 +104,9 @@ class Overtaken(Exception):
 async def claim_next(session: AsyncSession) -> Claim | None:
     """Claim the next submission; else one of a preview.
 
-    Courses take turns, see `_turns`. In a course it is the first to arrive among those of the highest priority.
+    Courses take turns, see `_turns`. Within a course, the highest priority and then the earliest arrival comes first.
     Only one submission of a student is graded at a time, apart from previews. Two workers never get the same one: each
-    skips a submission that another is about to take, and all others of that student.
+    skips a submission that another is claiming, and all others of that student.
 
     Raises:
         Overtaken
@@ -128,7 +128,7 @@ async def _claim_preview(session: AsyncSession, claim_id: str) -> Claim | None:
     waiting = (
         select(RegradeItem.regrade_id, RegradeItem.submission_id)
         .where(RegradeItem.job_status == JobStatus.QUEUED)
-        # One whose worker died goes behind the others: it may be the reason.
+        # If its worker died, it goes behind the others, because it may be the reason.
         .order_by(RegradeItem.tries, RegradeItem.regrade_id, RegradeItem.submission_id)
         .limit(1)
         .with_for_update(skip_locked=True)

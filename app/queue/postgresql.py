@@ -1,8 +1,8 @@
-"""The queue of many processes: any number store submissions in PostgreSQL, and workers on any number of machines grade.
+"""The queue of many processes: any number store submissions in PostgreSQL, and workers on any machines grade them.
 
-By LISTEN workers hear that something was queued, and web processes that a submission has changed. The transaction that
-changes a submission notifies them (`storage.announcements`). A lost notification only delays, because every process
-also looks now and then.
+Through LISTEN, workers learn of queued submissions, and web processes of changed ones. The transaction that changes a
+submission notifies them (`storage.announcements`). A lost notification only causes a delay, because every process also
+looks at intervals.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ logger = logging.getLogger(__name__)
 
 
 class PostgreSQLJobs(Watchers):
-    """The queue as a web process sees it; it hears of the workers' progress while the async context is entered."""
+    """The queue in a web process; it is notified of the workers' progress while the async context is entered."""
 
     def __init__(self, database: Database) -> None:
         super().__init__()
-        self._listener = Listener(database, CHANNEL, heard=self.tell, began=self.tell_all)
+        self._listener = Listener(database, CHANNEL, on_notification=self.tell, on_listening=self.tell_all)
 
     def wake(self) -> None:
         """Do nothing: the database wakes the workers."""
 
     @property
     def is_working(self) -> bool:
-        """Whether this process hears of the workers' progress."""
+        """Whether this process is notified of the workers' progress."""
         return not self.stopping and self._listener.is_working
 
     async def has_workers(self, session: AsyncSession) -> bool:
@@ -60,7 +60,7 @@ class Worker:
     Args:
         slots: how many are graded at the same time.
         shutdown_seconds: how long leaving the context waits for running grades before it queues them again.
-        about: what this process says of itself, as JSON.
+        about: a description of this process, as JSON.
     """
 
     def __init__(
@@ -75,13 +75,13 @@ class Worker:
         self._slots = Slots(grading, count=slots, shutdown_seconds=shutdown_seconds)
         self._heartbeat = Heartbeat(database, grading.running_claims, about=about)
         self._listener = Listener(
-            database, QUEUED_CHANNEL, heard=lambda payload: self._slots.wake(), began=self._slots.wake
+            database, QUEUED_CHANNEL, on_notification=lambda payload: self._slots.wake(), on_listening=self._slots.wake
         )
         self._stack = contextlib.AsyncExitStack()
 
     @property
     def is_working(self) -> bool:
-        """Whether it takes submissions, and others can tell that it is alive."""
+        """Whether it takes submissions, and its heartbeats are stored."""
         return self._slots.are_working and self._heartbeat.is_beating
 
     def stop(self) -> None:

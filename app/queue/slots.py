@@ -13,7 +13,7 @@ from app.queue import order
 from app.queue.claims import Claim
 from app.queue.grading import Grading
 
-# For submissions without a wake-up: queued by a command, or with a lost notification.
+# For submissions without a wake-up: queued by a command, or after a lost notification.
 IDLE_SECONDS = 5.0
 
 
@@ -66,7 +66,7 @@ class Slots:
     async def _work(self) -> None:
         """Run one slot: claim, grade and store until the service stops."""
         while self._stop_at is None:
-            # Cleared before looking, so that no later submission is slept through.
+            # Cleared before the look, so that a later submission still ends the wait.
             self._wake.clear()
             if not await self._grading.run(self._next) and self._stop_at is None:
                 with contextlib.suppress(TimeoutError):
@@ -75,5 +75,5 @@ class Slots:
     async def _next(self, session: AsyncSession) -> Claim | None:
         claim = await order.claim_next(session)
         if claim is not None:
-            self._wake.set()  # There may be another for the next slot.
+            self._wake.set()  # Another submission may be waiting for the next slot.
         return claim

@@ -17,10 +17,10 @@ logger = logging.getLogger(__name__)
 
 
 class StageRecorder:
-    """The stages of one grade. The async context writes them, and ends when all are written.
+    """A recorder of the stages of one grade. The async context writes them, and ends when all are written.
 
-    The grade does not wait for this: stages that begin during a write are written together by the next one. A stage
-    that cannot be written is dropped.
+    Grading never waits for it: stages that begin during one write are written together by the next. A stage that
+    cannot be written is dropped.
     """
 
     def __init__(self, database: Database, claim: Claim) -> None:
@@ -61,7 +61,7 @@ class StageRecorder:
                 async with self._database.write() as session:
                     await claims.add_stages(session, self._claim, stages)
             except SQLAlchemyError as exc:  # Storing the report comes next, and logs when that works.
-                self._database.outage.failed(self._by, exc)
+                self._database.outage.record_failure(self._by, exc)
 
 
 def task_name() -> str:

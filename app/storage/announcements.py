@@ -7,16 +7,16 @@ from collections.abc import Collection
 from sqlalchemy import ARRAY, String, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-#: Carries the ids of changed submissions: a channel on PostgreSQL, a key of `Session.info` on SQLite.
+#: A channel on PostgreSQL, or a key of `Session.info` on SQLite, for the ids of changed submissions.
 CHANNEL = "lstm_grader_submission"
-#: Says that there is something to grade: a channel on PostgreSQL, a key of `Session.info` on SQLite.
+#: The same for newly queued submissions, without ids.
 QUEUED_CHANNEL = "lstm_grader_queued"
 
 
 async def announce(session: AsyncSession, submission_id: str) -> None:
-    """Tell the submission's watchers that it has changed, when this transaction is committed.
+    """Notify the submission's watchers of a change, when this transaction is committed.
 
-    On PostgreSQL all processes hear it, on SQLite only this one (`Database.announced`).
+    On PostgreSQL this reaches all processes, on SQLite only this one (`Database.announced`).
     """
     await announce_all(session, [submission_id])
 

@@ -13,12 +13,12 @@ BATCH_ITEMS = 50
 
 
 class Batcher(Generic[Item, Result]):
-    """Collects items into batches. It never waits for more: items that come during one batch form the next.
+    """Collects items into batches. It never waits for more items: those that arrive during one batch form the next.
 
     Args:
         work: returns one result for each item, in order. An exception in the list is raised to that item's caller; a
             raised exception goes to all callers of the batch.
-        fits: whether an item may join a batch that holds these.
+        fits: tells whether an item may join a batch that holds these items.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Batcher(Generic[Item, Result]):
         self._task: asyncio.Task[None] | None = None
 
     async def do(self, item: Item) -> Result:
-        """Return the item's result. Raises: the exception of its work."""
+        """Return the item's result. Raises: the item's or the batch's exception."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._task is None:
@@ -57,7 +57,7 @@ class Batcher(Generic[Item, Result]):
                         future.set_result(result)
         finally:
             self._task = None
-            for _, future in (*batch, *self._waiting):  # There are none, unless the process is stopping.
+            for _, future in (*batch, *self._waiting):  # Empty, unless the process is stopping.
                 future.cancel()
             self._waiting.clear()
 

@@ -1,11 +1,11 @@
 """The database: its transactions, its probe, and the upgrade of its tables.
 
-There are two kinds. An SQLite database belongs to one service, which copies it and upgrades the tables when it starts.
+There are two kinds. An SQLite database belongs to one service, which backs it up and upgrades the tables at its start.
 PostgreSQL is shared by processes that start at any time, so the operator runs ``lstm-grader db upgrade`` once.
 
 SQLite lets one transaction write at a time. A transaction that reads first and writes later would fail if another wrote
-in between, so a writing transaction starts with ``BEGIN IMMEDIATE``. Those of this process also wait for one another in
-order, by a lock here, because SQLite would have them poll.
+in between, so a writing transaction starts with ``BEGIN IMMEDIATE``. Those of this process also queue for a lock
+here, because SQLite would make them poll.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from app.storage.urls import database_url
 
 logger = logging.getLogger(__name__)
 
-# Under heavy load it is better to wait than to come again; proxies wait for a minute.
+# Under heavy load it is better to wait than to retry; proxies wait for a minute.
 CONNECTION_WAIT_SECONDS = 60
 CONNECTIONS = 15
-# A PostgreSQL that does not answer a commit for so long is given up.
+# The limit for PostgreSQL's answer to a commit.
 COMMIT_SECONDS = 30.0
-# The low bytes of SQLite's error codes for a commit that changed nothing. After an I/O error the transaction may still
-# come back out of the log.
+# The low bytes of SQLite's error codes for a commit without effect. After an I/O error the transaction may still return
+# from the log.
 SQLITE_UNDONE = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CONSTRAINT}
 )
-# Written to PostgreSQL's temporary files and thrown away. It needs the room, but no log and no table.
+# Written to PostgreSQL's temporary files and discarded. It needs the room, but no log and no table.
 ROOM = """
     WITH room AS MATERIALIZED (SELECT repeat('x', 32000) FROM generate_series(1, :count)) SELECT count(*) FROM room
 """
 
-#: Whether a transaction of this request or task was committed, or may have been. The answer to a failure depends on it.
+#: Whether this request or task has, or may have, committed a transaction. The answer to a failure depends on it.
 may_have_changed: contextvars.ContextVar[bool] = contextvars.ContextVar("may_have_changed", default=False)
 
 
@@ -71,16 +71,16 @@ class Database:
             self.url,
             self.file,
             read_only=read_only,
-            # No overflow: under load each extra connection would be opened for one request and closed again.
+            # No overflow: under load, each extra connection would be opened for a single request.
             pool_size=CONNECTIONS,
             max_overflow=0,
-            pool_use_lifo=True,  # The connection used last has its statements prepared.
+            pool_use_lifo=True,  # The connection used last has prepared statements.
             pool_timeout=CONNECTION_WAIT_SECONDS,
         )
         self._aside = new_engine(self.url, self.file, read_only=read_only, poolclass=NullPool)
-        #: Called with each id that a transaction on SQLite has announced (`announcements`), when it is committed.
+        #: Called with each id that a committed transaction on SQLite has announced (`announcements`).
         self.announced: Callable[[str], None] = lambda submission_id: None
-        #: Called when a transaction on SQLite has queued something.
+        #: Called when a committed transaction on SQLite has queued a submission.
         self.queued: Callable[[], None] = lambda: None
         self.outage = Outage()
         self._write_lock = asyncio.Lock()
@@ -95,7 +95,7 @@ class Database:
 
     @property
     def conninfo(self) -> str:
-        """The URL of the same PostgreSQL for libpq."""
+        """The URL of this PostgreSQL for libpq."""
         return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     @contextlib.asynccontextmanager
@@ -114,8 +114,8 @@ class Database:
         """Open a session in one transaction: committed at the end, rolled back when an exception leaves the block.
 
         Raises:
-            CommitUnanswered: it may have been committed, or not.
-            DatabaseMoved: nothing was committed, because the file is no longer where it was.
+            CommitUnanswered: it is unknown whether it was committed.
+            DatabaseMoved: the file is no longer where it was, so nothing was committed.
         """
         self._check_place()
         async with contextlib.AsyncExitStack() as stack:
@@ -156,7 +156,7 @@ class Database:
             yield session
 
     async def probe(self, room_bytes: int) -> None:
-        """Store something, as an upload does, and check that `room_bytes` more would fit.
+        """Store something, as an upload does, and check that there is room for `room_bytes` more.
 
         Raises:
             SQLAlchemyError, sqlite3.Error, OSError: nothing can be stored now.
@@ -164,22 +164,22 @@ class Database:
         self._check_place()
         if self.file:
             await asyncio.to_thread(self.file.check_room, room_bytes)
-            # A thread ends by itself. A cancelled task would leave a connection of the engine open.
+            # A thread finishes by itself, whereas a cancelled task would leave a connection of the engine open.
             await asyncio.to_thread(self.file.count_on)
             return
         async with self.aside() as session:
-            # It changes no value, but PostgreSQL writes it.
+            # This changes no value, but PostgreSQL writes it.
             await session.execute(text("UPDATE alembic_version SET version_num = version_num"))
             await session.execute(text("SET LOCAL work_mem = '64kB'"))
             await session.execute(text(ROOM), {"count": room_bytes // 32_000 + 1})
 
     async def upgrade(self) -> str:
-        """Upgrade the tables to the newest form, all or nothing. An SQLite file with data is copied before.
+        """Upgrade the tables to the newest schema, all or nothing. An SQLite file with data is backed up first.
 
         Returns:
             The newest revision.
         Raises:
-            DatabaseLost: there was an SQLite file, and it is gone, empty or older than it was.
+            DatabaseLost: the SQLite file has disappeared, is empty, or older than it was.
             DatabaseForeign: the SQLite file is another program's.
             DatabaseNewer: a newer version has made the tables.
         """
@@ -207,7 +207,7 @@ class Database:
             if isinstance(raw, postgresql.Connection):
                 raw.answer_seconds = None
             if self.is_sqlite:
-                # Migrations replace tables, dropping them for a moment. The switch has no effect inside a transaction.
+                # Migrations replace tables, dropping them briefly. The pragma has no effect inside a transaction.
                 await raw.execute("PRAGMA foreign_keys = OFF")
             try:
                 async with connection.begin():
@@ -220,18 +220,18 @@ class Database:
             await self._compact()
 
     async def _compact(self) -> None:
-        """Write SQLite's file anew. What earlier versions have deleted is still in its free pages."""
+        """Rewrite SQLite's file, because data that earlier versions deleted is still in its free pages."""
         try:
             async with self._engine.connect() as connection:
                 raw = (await connection.get_raw_connection()).driver_connection
                 assert raw is not None
                 await (await raw.execute("VACUUM")).close()
-            await self.erased()
-        except (SQLAlchemyError, sqlite3.Error) as exc:  # Such as a disk with no room for a copy.
+            await self.empty_log()
+        except (SQLAlchemyError, sqlite3.Error) as exc:  # For example, a disk without room for a copy.
             logger.warning("database_not_compacted", extra={"reason": str(exc)})
 
     async def check_ours(self) -> tuple[str | None, str]:
-        """Check that the tables can be upgraded to the form of this version. An SQLite file must exist.
+        """Check that the tables can be upgraded to the schema of this version. An SQLite file must exist.
 
         Returns:
             The revision of the tables, None if there are none, and the newest revision.
@@ -252,7 +252,7 @@ class Database:
         return current, newest
 
     async def check_revision(self) -> None:
-        """Check that the tables are those of this version. Call this first on an existing database.
+        """Check that the tables have the schema of this version. Call this first on an existing database.
 
         Raises:
             DatabaseMissing: there is no SQLite file.
@@ -268,14 +268,14 @@ class Database:
             raise DatabaseOutdated(current=current or "none", expected=newest)
 
     async def back_up(self, target: Path) -> None:
-        """Copy an SQLite database as it is now, whole or not at all. Others may read and write meanwhile."""
+        """Copy an SQLite database in its current state, completely or not at all, while others may read and write."""
         assert self.file
         await asyncio.to_thread(self.file.copy_to, target)
 
-    async def erased(self) -> None:
+    async def empty_log(self) -> None:
         """Empty SQLite's log, which still holds deleted rows. Call this after committing a deletion of personal data.
 
-        In the file itself they are overwritten (`engines`).
+        In the database file itself deleted rows are overwritten (`engines`).
 
         Raises:
             OperationalError: the log could not be emptied.

@@ -1,12 +1,12 @@
-"""The file of an SQLite database, and the checks that it is still the right one.
+"""The file of an SQLite database, with checks that it is still the right one.
 
 A path proves nothing. The file can be moved away, emptied or replaced, and its log (the ``-wal`` file beside it, with
-the newest commits) can be deleted, while the service is stopped or while it runs. SQLite would go on silently: it
+the newest commits) can be deleted, while the service is stopped or while it runs. SQLite would continue silently: it
 creates a missing file, and commits into one that no path leads to any more.
 
-So the first start puts a marker beside the file. It holds a number that is in the database as well (``PRAGMA
-user_version``) and grows with every probe (`Database.probe`). If the database is gone, or is behind its marker, it has
-lost something. While the service runs, the file and its log must stay the same two files.
+So the first start puts a marker beside the file. It holds a number that is also in the database (``PRAGMA
+user_version``) and increases with every probe (`Database.probe`). If the database is missing, or behind its marker, it
+has lost data. While the service runs, the file and its log must stay the same two files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors.commands import DatabaseLost, DatabaseUnusable
 
-# How long a probe waits for a writer.
+# The time for which a probe waits for a writer.
 BUSY_SECONDS = 10.0
 COUNTED = re.compile(r"counted to (\d+)")
 MARKER = """This belongs to {name}, which has counted to {count}.
@@ -58,25 +58,25 @@ class DatabaseFile:
         """The beginning of the file's URI for SQLite."""
         return f"file:{quote(os.fsencode(self.path.absolute()))}"
 
-    def lost(self, count: int | None = None) -> str | None:
-        """Say what is missing from a database that is not open; None: nothing that can be seen.
+    def loss_of(self, count: int | None = None) -> str | None:
+        """Describe the loss of data in a database that is not open; None: none is visible.
 
         Args:
-            count: the number in the database; None: not known.
+            count: the number in the database; None: unknown.
         """
         if not self.exists:
             if not self.marker.exists() and not _size(self.log):
                 return None
             return "is empty" if self.path.exists() else "is missing"
-        if count is not None and count < self._marked():
+        if count is not None and count < self._read_marker():
             return f"has lost its newest data (is {self.log.name} gone?), or is an older copy"
         return None
 
     def check(self, count: int | None = None) -> None:
-        """Raises: DatabaseUnusable: the path leads to a folder; DatabaseLost: see `lost`."""
+        """Raises: DatabaseUnusable: the path leads to a folder; DatabaseLost: see `loss_of`."""
         if self.path.is_dir():
             raise DatabaseUnusable(database=str(self.path), reason="is a folder; the name of a file is needed")
-        if reason := self.lost(count):
+        if reason := self.loss_of(count):
             raise DatabaseLost(database=str(self.path), reason=reason, marker=str(self.marker))
 
     def create(self) -> None:
@@ -85,10 +85,10 @@ class DatabaseFile:
         self.path.touch(mode=0o600)
 
     def count_on(self) -> None:
-        """Increment the number in the database, and then in its marker.
+        """Increment the number in the database, and then in the marker.
 
         Raises:
-            sqlite3.Error, OSError: nothing can be written.
+            sqlite3.Error, OSError: it cannot be written.
         """
         with contextlib.closing(self._connect(isolation_level=None, timeout=BUSY_SECONDS)) as connection:
             connection.execute("PRAGMA synchronous = FULL")
@@ -108,25 +108,25 @@ class DatabaseFile:
         unfinished.write_text(MARKER.format(name=self.path.name, count=count), encoding="utf-8")
         unfinished.replace(self.marker)
 
-    def _marked(self) -> int:
+    def _read_marker(self) -> int:
         with contextlib.suppress(OSError):
             if found := COUNTED.search(self.marker.read_text(encoding="utf-8", errors="replace")):
                 return int(found[1])
         return 0
 
     def copy_to(self, target: Path) -> None:
-        """Copy it whole or not at all, even while it is in use. Only its owner can read the copy.
+        """Copy it completely or not at all, even while it is in use. Only its owner can read the copy.
 
         Raises:
-            OSError: it cannot be read, or the copy not be written.
+            OSError: the file cannot be read, or the copy cannot be written.
         """
-        with copied(f"{self.address}?mode=rw", target) as unfinished:
+        with copy_beside(f"{self.address}?mode=rw", target) as unfinished:
             unfinished.replace(target)
 
     def hold(self) -> None:
-        """Remember the file and its log, which have to stay in place from now on."""
+        """Remember the file and its log, which must stay in place from now on."""
         self.release()
-        # SQLite deletes the log with the last connection, and makes another later. This connection keeps it.
+        # SQLite deletes the log with the last connection, and later creates another. This connection preserves it.
         self._holder = self._connect(check_same_thread=False)
         self._holder.execute("SELECT count(*) FROM sqlite_master").close()
         self._held = self._identities()
@@ -137,14 +137,14 @@ class DatabaseFile:
             self._holder = None
 
     def check_held(self) -> None:
-        """Raises: DatabaseMoved: nobody would find what is committed now."""
+        """Raises: DatabaseMoved: new commits would be lost."""
         if self._holder is not None and not self._is_held():
             raise DatabaseMoved(f"{self.path}, or the log beside it, was moved, emptied or replaced")
 
     def _is_held(self) -> bool:
         try:
             return self.exists and self._identities() == self._held
-        except OSError:  # Its folder is a file now, or we may not read it.
+        except OSError:  # Its folder has become a file, or is not readable.
             return False
 
     def _identities(self) -> list[tuple[int, int]]:
@@ -155,19 +155,19 @@ class DatabaseFile:
                 found.append((stat.st_dev, stat.st_ino))
         return found
 
-    def check_room(self, wanted: int) -> None:
-        """Raises: NoRoom: so many bytes do not fit. On a very small disk, a quarter of it is enough."""
+    def check_room(self, size: int) -> None:
+        """Raises: NoRoom: so many bytes do not fit. On a very small disk, a quarter of the disk is enough."""
         disk = shutil.disk_usage(self.path.parent)
-        if disk.free < min(wanted, disk.total // 4):
-            raise NoRoom(f"{self.path.parent} has {disk.free} bytes left, and an upload may have {wanted}")
+        if disk.free < min(size, disk.total // 4):
+            raise NoRoom(f"{self.path.parent} has {disk.free} bytes left, and an upload may have {size}")
 
 
 @contextlib.contextmanager
-def copied(source: str, target: Path) -> Iterator[Path]:
-    """Make a copy of the database at this URI beside `target`. The block may move it there; else it is deleted.
+def copy_beside(source: str, target: Path) -> Iterator[Path]:
+    """Copy the database at this URI to a file beside `target`. The block may move it there; otherwise it is deleted.
 
     Raises:
-        OSError: the source cannot be read, or the copy not be written.
+        OSError: the source cannot be read, or the copy cannot be written.
     """
     unfinished = target.with_name(f"{target.name}.unfinished")
     try:

@@ -1,8 +1,8 @@
-"""The moment at which a row of an outbox is due, by the database's clock.
+"""The time at which a row of an outbox is due, by the database's clock.
 
-The processes that store and send can have different clocks. Each wait has a beginning and an end, and a row waits only
-while the clock is between the two. So a clock that is set forward or back makes it due at once, never hours late. A
-beginning that is less than a minute ahead is none of a clock that was set back: somebody else has taken the row after
+The processes that store and send rows may have different clocks. Each wait has a beginning and an end, and a row waits
+only while the clock is between the two. So if a clock is set forward or back, rows are due at once, never hours late. A
+beginning less than a minute ahead does not mean that the clock was set back: another process has claimed the row after
 this transaction began.
 """
 
@@ -20,7 +20,7 @@ SLACK = timedelta(minutes=1)
 
 
 async def database_now(session: AsyncSession) -> datetime:
-    """Return the time by the clock that all processes share."""
+    """Return the time by the database's clock, which all processes share."""
     if not is_postgresql(session):
         return utc_now()
     now: datetime = (await session.execute(select(func.now()))).scalar_one()
@@ -28,5 +28,5 @@ async def database_now(session: AsyncSession) -> datetime:
 
 
 def is_due(table: type[Delivery] | type[LtiScore] | type[LtiContext], now: datetime) -> ColumnElement[bool]:
-    """Return the condition on a row. Without `next_at` it has arrived, or was given up."""
+    """Return the condition that a row is due. Without `next_at` it was delivered or given up."""
     return and_(table.next_at.is_not(None), or_(table.next_at <= now, table.waits_since > now + SLACK))

@@ -1,4 +1,4 @@
-"""SQLAlchemy's engines for the two kinds of databases, and how their connections are opened."""
+"""SQLAlchemy's engines for the two kinds of databases, and the setup of their connections."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def new_engine(url: URL, file: DatabaseFile | None, *, read_only: bool = False, 
     """Make an engine whose connections are prepared for our transactions.
 
     Args:
-        url: of `app.storage.urls.database_url`.
+        url: a result of `app.storage.urls.database_url`.
         file: the file of an SQLite database; None: it is PostgreSQL.
         read_only: open an existing file so that neither it nor its folder changes.
-        options: of the pool.
+        options: for the connection pool.
     """
     engine = create_async_engine(
         _address(url, file, read_only) if file else url,
-        hide_parameters=True,  # They hold names and source code, which must not get into error messages.
+        hide_parameters=True,  # Parameters hold names and source code, which must not get into error messages.
         connect_args=(
             {"async_creator_fn": sqlite.connect}
             if file
@@ -52,12 +52,12 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:
             "journal_mode = WAL",
             "synchronous = FULL",  # An upload that was answered with 202 survives a power cut.
             "foreign_keys = ON",
-            # SQLite would only mark the pages of deleted and moved rows as free, and they hold students' work.
+            # Otherwise SQLite only marks the pages of deleted and moved rows as free, and they hold students' work.
             "secure_delete = ON",
         ):
             cursor.execute(f"PRAGMA {pragma}")
     except BaseException:
-        connection.close()  # This ends its thread, too.
+        connection.close()  # This also ends the connection's thread.
         raise
     cursor.close()
 
@@ -70,7 +70,7 @@ def _address(url: URL, file: DatabaseFile, read_only: bool) -> URL:
     """Return the URL of the file, with a mode that does not create a missing one."""
     query = {**url.query, "uri": "true", "mode": "ro" if read_only else "rw"}
     if read_only and not file.log.exists():
-        # Nothing has it open. Without `immutable` SQLite would make a log and leave it behind.
+        # Nothing has the file open. Without `immutable`, SQLite would create a log and leave it behind.
         query["immutable"] = "1"
     return url.set(database=file.address, query=query)
 

@@ -1,7 +1,7 @@
-"""Logs an outage of the database: when it begins, once a minute, and when it is over.
+"""Logs an outage of the database: at its beginning, once a minute, and at its end.
 
-All background tasks that use the database report here, and share one log line. It has a traceback only if the statement
-was wrong, which is a fault of ours.
+All background tasks that use the database report to it and share one log line. The line has a traceback only for a
+wrong statement, which is a fault of ours.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ REMIND_SECONDS = 60.0
 
 
 class Outage:
-    """The outages of one process's database.
+    """The record of a database's outages in one process.
 
     Args:
         clock: seconds that never go back.
@@ -31,16 +31,16 @@ class Outage:
         self._began_at = self._told_at = 0.0
 
     @contextlib.contextmanager
-    def noticed(self, by: str, errors: tuple[type[Exception], ...] = (SQLAlchemyError,)) -> Iterator[None]:
-        """Let the task `by` use the database in the context. One of these errors is recorded, and ends there."""
+    def watch(self, by: str, errors: tuple[type[Exception], ...] = (SQLAlchemyError,)) -> Iterator[None]:
+        """Record whether the task `by` can use the database in this block. These errors are suppressed."""
         try:
             yield
         except errors as exc:
-            self.failed(by, exc)
+            self.record_failure(by, exc)
         else:
-            self.ended(by)
+            self.record_success(by)
 
-    def failed(self, by: str, error: Exception) -> None:
+    def record_failure(self, by: str, error: Exception) -> None:
         """Record that the task `by` could not use the database, and will try again."""
         now = self._clock()
         if not self._failing:
@@ -51,7 +51,7 @@ class Outage:
             logger.error("database_failing", exc_info=error if is_ours(error) else None, extra=facts)
         self._failing.add(by)
 
-    def ended(self, by: str) -> None:
+    def record_success(self, by: str) -> None:
         """Record that the task `by` has used the database."""
         if by not in self._failing:
             return
@@ -61,10 +61,10 @@ class Outage:
 
 
 def is_ours(error: Exception) -> bool:
-    """Tell whether the error is our fault: a wrong statement or value."""
+    """Tell whether an error is our fault: a wrong statement or value."""
     return isinstance(error, ProgrammingError | IntegrityError | DataError)
 
 
 def reason_of(error: Exception) -> str:
-    """Give the message of the database or the system in one line."""
+    """Return the message of the database or the operating system in one line."""
     return str(getattr(error, "orig", None) or error or type(error).__name__).strip().partition("\n")[0]

@@ -1,7 +1,7 @@
-"""Grades that have changed: the scores of learning platforms that are sent again for it (`app.lti`).
+"""Schedules scores for learning platforms (`app.lti`) when a grade changes.
 
-Whatever changes a grade calls this in its transaction, so that no change is forgotten. The grade itself is worked out
-when the score is sent.
+All code that changes a grade calls this module in the same transaction, so that no change is forgotten. The grade
+itself is computed when the score is sent.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.storage.due import database_now
 from app.storage.models import LtiContext, LtiLink, LtiScore, Submission
 
-#: Answers of a platform about a column that is not there any more.
+#: A platform's answers for a deleted column.
 GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
-#: The values of a grade in a column that has none yet.
+#: The values of a score whose column has no grade yet.
 NOTHING_SENT = {"submitted_at": None, "comment_sha256": None, "mended_at": None}
 
 
@@ -27,22 +27,22 @@ async def grades_changed(
     """Send the scores of these members at a course assignment again.
 
     Args:
-        membership_ids: None: of all members.
+        membership_ids: None: all members.
     """
     links = select(LtiLink.id).where(LtiLink.course_assignment_id == course_assignment_id)
     conditions = [LtiScore.lti_link_id.in_(links)]
     if membership_ids is not None:
         conditions.append(LtiScore.membership_id.in_(membership_ids))
-    await _changed(session, and_(*conditions))
+    await _send_changed(session, and_(*conditions))
 
 
 async def attempts_changed(session: AsyncSession, submission_ids: Collection[str]) -> None:
-    """Send the scores again that these submissions may count for."""
-    await _changed(session, _of_attempts(submission_ids))
+    """Send the scores to which these submissions may contribute again."""
+    await _send_changed(session, _of_attempts(submission_ids))
 
 
 async def attempts_expired(session: AsyncSession, submission_ids: Collection[str]) -> None:
-    """Keep the grades that were sent and that these submissions may count for: they are about to be deleted for age."""
+    """Preserve the sent grades that may depend on these submissions, which are about to be deleted for their age."""
     sent = and_(LtiScore.points.is_not(None), LtiScore.max_points.is_not(None))
     is_higher = LtiScore.points * LtiScore.kept_max > LtiScore.kept_points * LtiScore.max_points
     kept = and_(_of_attempts(submission_ids), sent, or_(LtiScore.kept_points.is_(None), is_higher))
@@ -52,7 +52,7 @@ async def attempts_expired(session: AsyncSession, submission_ids: Collection[str
         .values(kept_points=LtiScore.points, kept_max=LtiScore.max_points)
         .execution_options(synchronize_session=False)
     )
-    # One that may have arrived without an answer stays there: if it was cleared, nothing would end it.
+    # A grade that may have arrived without an answer also stays at the platform, instead of being cleared.
     unanswered = and_(_of_attempts(submission_ids), LtiScore.points.is_(None), LtiScore.stamp.is_not(None))
     await session.execute(
         update(LtiScore)
@@ -80,43 +80,43 @@ def _of_attempts(submission_ids: Collection[str]) -> ColumnElement[bool]:
 
 async def scores_changed(session: AsyncSession, score_ids: Collection[str]) -> None:
     """Send these scores again."""
-    await _changed(session, LtiScore.id.in_(score_ids))
+    await _send_changed(session, LtiScore.id.in_(score_ids))
 
 
 async def link_changed(session: AsyncSession, link_id: str) -> None:
-    """Send all scores of this link again: it leads to another assignment."""
+    """Send all scores of this link again, because it opens another assignment."""
     await _again(session, LtiScore.lti_link_id == link_id, **NOTHING_SENT, kept_points=None, kept_max=None)
 
 
 async def column_changed(session: AsyncSession, link_id: str) -> None:
-    """Send all scores of this link again: the platform has another column for it."""
+    """Send all scores of this link again, because it has another column at the platform."""
     await _again(session, LtiScore.lti_link_id == link_id, **NOTHING_SENT)
 
 
 async def members_changed(session: AsyncSession, membership_ids: Collection[str]) -> None:
     """Send all scores of these members again."""
-    await _changed(session, LtiScore.membership_id.in_(membership_ids))
+    await _send_changed(session, LtiScore.membership_id.in_(membership_ids))
 
 
 async def key_changed(session: AsyncSession) -> None:
-    """Send the scores again that were given up because a platform did not believe our signature, or said so."""
+    """Send the scores again that were given up because a platform rejected our signature."""
     refused = LtiScore.last_status.in_((HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN))
     await _again(session, and_(LtiScore.failed_at.is_not(None), or_(refused, LtiScore.token_refused)))
     await tokens_given(session)
 
 
 async def sites_changed(session: AsyncSession, platform_id: str) -> None:
-    """Send the scores of a platform again that were given up without an answer: their address may be allowed now."""
+    """Send a platform's scores again that were given up without an answer, because their address may be allowed now."""
     links = select(LtiLink.id).join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
     of_platform = LtiScore.lti_link_id.in_(links.where(LtiContext.platform_id == platform_id))
     await _again(session, and_(of_platform, LtiScore.failed_at.is_not(None), LtiScore.last_status.is_(None)))
 
 
 async def tokens_given(session: AsyncSession, platform_id: str | None = None) -> None:
-    """Send the scores at once that wait for a token, because there may be one now.
+    """Send the scores that wait for a token at once, because the platform may give one now.
 
     Args:
-        platform_id: None: of all platforms.
+        platform_id: None: all platforms.
     """
     waits = and_(LtiScore.token_refused, LtiScore.next_at.is_not(None))
     if platform_id is not None:
@@ -137,8 +137,8 @@ async def send_again(session: AsyncSession, link_id: str, score_id: str | None =
     await _again(session, and_(LtiScore.lti_link_id == link_id, chosen))
 
 
-async def _changed(session: AsyncSession, condition: ColumnElement[bool]) -> None:
-    """Send these scores again for a grade that has changed, but not to a column that was deleted with its link."""
+async def _send_changed(session: AsyncSession, condition: ColumnElement[bool]) -> None:
+    """Send these scores again after a change of grade, except to columns that were deleted with their link."""
     was_gone = func.coalesce(LtiScore.last_status, 0).in_(GONE), LtiScore.token_refused.is_(False)
     without_column = LtiScore.lti_link_id.in_(select(LtiLink.id).where(LtiLink.lineitem_url.is_(None)))
     is_gone = and_(LtiScore.failed_at.is_not(None), *was_gone, without_column)
@@ -146,9 +146,9 @@ async def _changed(session: AsyncSession, condition: ColumnElement[bool]) -> Non
 
 
 async def _again(session: AsyncSession, condition: ColumnElement[bool], **also: None) -> None:
-    """Make these scores due, with a new version: whoever is sending an older one finds that out when it has."""
+    """Make these scores due, with a new version, by which a sender of the older one notices the change afterwards."""
     now = await database_now(session)
-    # One that is being sent, or waits for the platform to be back, keeps its time, and the reason.
+    # A score that is being sent, or waits for the platform, keeps its time and its reason.
     idle = LtiScore.next_at.is_(None)
     await session.execute(
         update(LtiScore)
@@ -169,6 +169,6 @@ async def _again(session: AsyncSession, condition: ColumnElement[bool], **also: 
 
 
 def _in_order(condition: ColumnElement[bool]) -> Select[tuple[str]]:
-    """Lock these scores in one order: two transactions that each wait for a row of the other would wait for ever."""
+    """Lock these scores in a fixed order, so that two transactions cannot deadlock."""
     chosen = select(LtiScore.id).where(condition).order_by(LtiScore.id).with_for_update().cte("chosen")
     return select(chosen.c.id)

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, with limits that reveal a server or a client that has silently gone."""
+"""Connections to PostgreSQL, with timeouts that detect a server or a client that has silently gone."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from psycopg.errors import ReadOnlySqlTransaction
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 
-# For libpq. A peer that has silently gone is noticed in half a minute instead of hours.
+# For libpq: detects within half a minute, instead of hours, that the peer has silently gone.
 ARGUMENTS: dict[str, Any] = {
     "connect_timeout": 10,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,  # Milliseconds; unacknowledged data stops the keepalives.
+    "tcp_user_timeout": 20_000,  # In milliseconds; needed because unacknowledged data suspends the keepalives.
     "application_name": "lstm-grader",
 }
-# A proxy acknowledges data that never arrives. Only the statements of an upgrade take this long.
+# Needed because a proxy acknowledges data that never arrives. Only the statements of an upgrade take this long.
 ANSWER_SECONDS = 30.0
 # A process that freezes inside a transaction would keep its locks, and stop all grading.
 IDLE_IN_TRANSACTION = "SET idle_in_transaction_session_timeout = '15s'"
 
 
 class Connection(psycopg.AsyncConnection[Any]):
-    """A connection that gives up. Attributes: answer_seconds: limit for one statement; None: no limit."""
+    """A connection with a timeout. Attributes: answer_seconds: the limit for one statement; None: no limit."""
 
     answer_seconds: float | None = ANSWER_SECONDS
 
@@ -37,13 +37,13 @@ class Connection(psycopg.AsyncConnection[Any]):
         try:
             await connection.execute(IDLE_IN_TRANSACTION)
             await connection.commit()
-        except BaseException:  # Such as that of a request that is given up.
+        except BaseException:  # For example, of a request that was cancelled.
             await connection.close()
             raise
         return connection
 
     async def wait(self, *args: Any, **kwargs: Any) -> Any:
-        """Raises: psycopg.OperationalError: nothing came for too long; the connection is closed."""
+        """Wait for the server. Raises: psycopg.OperationalError: it took too long; the connection is closed."""
         try:
             async with asyncio.timeout(self.answer_seconds):
                 return await super().wait(*args, **kwargs)
@@ -53,12 +53,12 @@ class Connection(psycopg.AsyncConnection[Any]):
 
 
 def check(connection: DBAPIConnection, _record: Any, _proxy: Any) -> None:
-    """Notice that the server has closed a connection of the pool, without a round trip. For `checkout`.
+    """Detect, without a round trip, that the server has closed a pooled connection. For `checkout`.
 
     Raises:
         DisconnectionError: the pool must take another connection.
     """
-    # Unasked, the server only sends its reason for closing. (select() knows no descriptors above 1023.)
+    # On an idle connection, the server only sends its reason for closing. (select() fails for descriptors above 1023.)
     raw, poll = connection.driver_connection, select.poll()
     if not raw.closed:
         poll.register(raw, select.POLLIN)
@@ -67,6 +67,6 @@ def check(connection: DBAPIConnection, _record: Any, _proxy: Any) -> None:
 
 
 def leave_copies(context: ExceptionContext) -> None:
-    """Connect again after a failover, when our server takes no more changes. For `handle_error`."""
+    """Reconnect after a failover, when our server has become read-only. For `handle_error`."""
     if isinstance(context.original_exception, ReadOnlySqlTransaction):
         context.is_disconnect = True

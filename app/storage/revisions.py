@@ -1,4 +1,4 @@
-"""The form of the tables: its revisions, and the upgrade to the newest one by Alembic."""
+"""The schema of the tables: its revisions, and the upgrade to the newest one by Alembic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-# The table that every version has had.
+# A table that exists in every version.
 OURS = "submissions"
 
 
@@ -33,7 +33,7 @@ def _scripts() -> ScriptDirectory:
 
 
 def known_revisions() -> set[str]:
-    """Return the revisions that can be upgraded to the form of this version."""
+    """Return the revisions that can be upgraded to the schema of this version."""
     return {script.revision for script in _scripts().walk_revisions()}
 
 
@@ -51,7 +51,7 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     from alembic.config import Config
 
     if connection.dialect.name == "postgresql":
-        # If two upgrade at the same time, the second waits and finds nothing left to do.
+        # Of two concurrent upgrades, the second waits and finds nothing left to do.
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('lstm-grader upgrade', 0))"))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))

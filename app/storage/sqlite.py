@@ -1,8 +1,8 @@
-"""A connection to SQLite that crosses into its thread once for each statement.
+"""A connection to SQLite with only one switch to its thread for each statement.
 
 SQLite blocks, so aiosqlite gives each connection a thread. SQLAlchemy asks that thread four times for one statement:
-for a cursor, to execute, for the rows, to close. While grading keeps all cores busy, each crossing waits for a core.
-Here the thread opens the cursor, executes, reads all rows and closes, in one crossing.
+for a cursor, to execute, for the rows, to close. While grading keeps all cores busy, each switch waits for a core.
+Here the thread opens the cursor, executes, reads all rows and closes, in one switch.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ async def connect(database: str | Path, **options: Any) -> Connection:
     If the caller is cancelled meanwhile, the connection is closed; aiosqlite would leave it open.
     """
     connection = Connection(lambda: sqlite3.connect(database, **options), iter_chunk_size=64)
-    connection._thread.daemon = True  # As SQLAlchemy sets it: a process that ends does not wait for the thread.
+    connection._thread.daemon = True  # As SQLAlchemy does: a process that ends must not wait for the thread.
     opening = asyncio.ensure_future(connection)
     try:
         await asyncio.shield(opening)

@@ -1,4 +1,4 @@
-"""Turns: of several transactions that take the same turn, one goes on and the others wait until it has ended."""
+"""Turns: of several transactions that take the same turn, one continues and the others wait until it has ended."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from app.storage.announcements import is_postgresql
 
 
 async def take_turns(session: AsyncSession, names: Collection[str], *, shared: bool = False) -> None:
-    """Wait until no other transaction has one of these turns. On SQLite all writers take turns anyway.
+    """Take these turns, which waits until no other transaction has one. On SQLite all writers take turns anyway.
 
-    They are taken in the order of their names, so that two transactions never wait for one another.
+    Turns are taken in the order of their names, so that two transactions cannot deadlock.
 
     Args:
-        shared: wait only for transactions that have not taken them so.
+        shared: wait only for transactions whose turns are not shared.
     """
     if is_postgresql(session):
         name = func.unnest(bindparam("names", sorted(set(names)), ARRAY(String))).column_valued("name")

@@ -1,4 +1,4 @@
-"""URLs of databases. Apart from the engines, so that settings are read before the databases' drivers are imported."""
+"""URLs of databases, separate from the engines, so that settings can be read before the drivers are imported."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
 
 def database_url(url: str) -> URL:
-    """Return the URL with our driver in it.
+    """Return the URL with our driver filled in.
 
     Raises:
-        ValueError: it is no URL of SQLite or PostgreSQL.
+        ValueError: it is not a URL for SQLite or PostgreSQL.
     """
     try:
         parsed = make_url(url)
-    except (ArgumentError, ValueError) as exc:  # Such as a port that is no number.
+    except (ArgumentError, ValueError) as exc:  # For example, a port that is not a number.
         raise ValueError("expected a URL such as postgresql://user:password@host/name") from exc
     driver = DRIVERS.get(parsed.get_backend_name())
     if driver is None:

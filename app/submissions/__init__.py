@@ -1,1 +1,1 @@
-"""Submissions of students: received, stored, listed, counted, deleted."""
+"""Submissions of students: uploads, storage, lists, and grades."""

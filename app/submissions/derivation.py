@@ -1,12 +1,11 @@
 """The counted grade of a student at an assignment of a course, with its derivation.
 
-There is one derivation, for API, pages, grade books, exports and webhooks. From the points of the reports it goes over
-lateness, by the dates of the student, to the attempt that counts, the best or the last; a teacher's adjustment comes
-last and is kept within 0 and the maximum; the result is scaled to the grade book. Each step is a code with parameters
-and the points after it, and becomes words when it is read, so that a person can check the sum.
+API, pages, grade books, exports and webhooks share one derivation. It starts from the points of the reports, subtracts
+the penalty for lateness by the student's own dates, and picks the attempt that counts, the best or the last. An
+adjustment by a teacher comes last and stays within 0 and the maximum; the result is scaled to the grade book. Each step
+is a code with parameters and the points after it, and is put into words for its reader, who can so check the sum.
 
-An adjustment that sets a value holds without an attempt, too. One that adds points waits until there is a grade to add
-them to.
+An adjustment that sets a value applies even without an attempt. One that adds points waits until there is a grade.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ from app.texts import text
 from grader import Assignment
 from grader.report.numbers import moment, points, signed
 
-#: Decimals of every grade. Reports and grade books have no more.
+#: The decimals of every grade, as in reports and grade books.
 DECIMALS = 2
 
 
 class StepCode(StrEnum):
-    """The effect of a step of a derivation. The values are the strings in the JSON."""
+    """The kind of a step in a derivation. The values are the strings in the JSON."""
 
     NOT_A_STUDENT = "not_a_student"
     NO_ATTEMPT = "no_attempt"
@@ -54,7 +53,7 @@ class StepCode(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a derivation. Attributes: points: after it; None: there is no grade."""
+    """One step of a derivation. Attributes: points: the grade after this step; None: there is none."""
 
     code: StepCode
     points: float | None
@@ -63,11 +62,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Terms:
-    """All that holds for one member at one assignment of the course.
+    """The rules and decisions for one member at one assignment of the course.
 
     Attributes:
         assignment: with the dates and rules of the course, without the extension.
-        adjustment: the one that applies now.
+        adjustment: the current one.
         grade_book_points: the maximum in the grade book; None: the points of the assignment.
     """
 
@@ -89,21 +88,21 @@ class Counted:
 
     Attributes:
         points: None: there is no grade, or none yet.
-        max_points: of the report that counts; of the assignment, where there is none.
-        points_below: before the adjustment.
+        max_points: the maximum in the counting report; without a report, that of the assignment.
+        points_below: the points before the adjustment.
         attempt: the number of the attempt that counts.
-        late_days: of that attempt.
-        in_extension: that attempt came after the due date of the course, and within that of the student.
+        late_days: the days by which that attempt was late.
+        in_extension: that attempt came after the course's due date, but before the student's own.
         grade_book: the points in the grade book.
-        unrounded: the same for platforms, which have a scale of their own and round last.
+        unrounded: the same without rounding, for platforms, which rescale it.
         grade_book_max: the most that the grade book gives.
-        attempts: the number of attempts. One that was cancelled is none, though it is used up.
+        attempts: the number of attempts without cancelled ones, although those are used up.
         is_adjusted: an adjustment applies.
-        is_stale: it was made when the points below it were others.
+        is_stale: the points below the adjustment have changed since it was made.
         is_held: an attempt waits for a teacher's decision.
         is_waiting: an attempt waits to be graded.
         is_extended: the student has an extension.
-        has_failed: of an attempt we failed to make a report with a grade.
+        has_failed: we failed to grade an attempt.
     """
 
     points: float | None
@@ -126,21 +125,21 @@ class Counted:
 
 
 def count(terms: Terms, attempts: Sequence[Attempt]) -> Counted:
-    """Work out the counted grade.
+    """Compute the counted grade.
 
     Args:
-        attempts: all of the member at this assignment, in any order.
+        attempts: all attempts of the member at this assignment, in any order.
     """
     assignment, adjustment = terms.of_student, terms.adjustment if terms.is_student else None
     is_held = any(each.is_withheld and each.decision is None for each in attempts)
-    is_waiting = any(_waits(each) for each in attempts)
+    is_waiting = any(_is_waiting(each) for each in attempts)
     steps: list[Step] = []
     counting, below = _below(terms, assignment, attempts, steps)
     max_points = counting.max_points if counting else assignment.max_points
-    left = _adjusted(adjustment, below, max_points, steps) if adjustment else below
+    left = _adjust(adjustment, below, max_points, steps) if adjustment else below
     grade_book_max = terms.grade_book_points or assignment.max_points
-    scaled = None if left is None else _scaled(left, max_points, grade_book_max)
-    grade_book = None if scaled is None else _rounded(scaled)
+    scaled = None if left is None else _scale(left, max_points, grade_book_max)
+    grade_book = None if scaled is None else _round(scaled)
     late_days, late_in_course = (
         policy.lateness(each, counting.created_at)[0] if counting else 0 for each in (assignment, terms.assignment)
     )
@@ -170,7 +169,7 @@ def count(terms: Terms, attempts: Sequence[Attempt]) -> Counted:
 def _below(
     terms: Terms, assignment: Assignment, attempts: Sequence[Attempt], steps: list[Step]
 ) -> tuple[Attempt | None, float | None]:
-    """Return the attempt that counts and its points, both before an adjustment."""
+    """Return the counting attempt and its points before an adjustment, and add the steps to `steps`."""
     if not terms.is_student:
         steps.append(Step(StepCode.NOT_A_STUDENT, None))
         return None, None
@@ -201,8 +200,8 @@ def _below(
 
 
 def _nothing(attempts: Sequence[Attempt]) -> StepCode:
-    """Say why there is no grade."""
-    if any(map(_waits, attempts)):
+    """Return the code for the lack of a grade."""
+    if any(map(_is_waiting, attempts)):
         return StepCode.NOT_GRADED
     if any(each.is_withheld for each in attempts):
         return StepCode.WITHHELD
@@ -210,21 +209,21 @@ def _nothing(attempts: Sequence[Attempt]) -> StepCode:
     return StepCode.NOT_GRADED if any(each.is_ours for each in attempts) else StepCode.NO_ATTEMPT
 
 
-def _waits(attempt: Attempt) -> bool:
+def _is_waiting(attempt: Attempt) -> bool:
     return attempt.points is None and not (attempt.is_ours or attempt.is_cancelled)
 
 
-def _adjusted(adjustment: Adjustment, below: float | None, max_points: float, steps: list[Step]) -> float | None:
+def _adjust(adjustment: Adjustment, below: float | None, max_points: float, steps: list[Step]) -> float | None:
     said = {"adjustment": adjustment.id, "reason": adjustment.reason}
     if adjustment.value is not None:
-        left = _rounded(adjustment.value)
+        left = _round(adjustment.value)
         steps.append(Step(StepCode.SET, left, {**said, "value": adjustment.value}))
     else:
         assert adjustment.delta is not None
         if below is None:
             steps.append(Step(StepCode.ADJUSTMENT_WAITS, None, {**said, "change": adjustment.delta}))
             return None
-        left = _rounded(below + adjustment.delta)
+        left = _round(below + adjustment.delta)
         steps.append(Step(StepCode.ADJUSTED, left, {**said, "change": adjustment.delta}))
     kept = min(max(left, 0.0), max_points)
     if kept != left:
@@ -232,12 +231,12 @@ def _adjusted(adjustment: Adjustment, below: float | None, max_points: float, st
     return kept
 
 
-def _rounded(points: float) -> float:
-    # Added to 0, so that -0 is 0: a grade book would get the text "-0".
+def _round(points: float) -> float:
+    # Adding 0 turns -0 into 0, which a grade book would show as "-0".
     return round(points, DECIMALS) + 0.0
 
 
-def _scaled(points: float, max_points: float, grade_book_max: float) -> float:
+def _scale(points: float, max_points: float, grade_book_max: float) -> float:
     return points * grade_book_max / max_points if max_points and grade_book_max != max_points else points
 
 
@@ -245,33 +244,33 @@ def in_words(steps: Sequence[Step], language: str, zone: tzinfo = UTC) -> str:
     """Put a derivation into one line, such as ``points 100, 3 days late −30, adjusted +5: ...``.
 
     Args:
-        zone: the clock of its dates.
+        zone: the time zone of its dates.
     """
-    return joined([step_in_words(step, language, zone) for step in steps])
+    return join_steps([step_in_words(step, language, zone) for step in steps])
 
 
 def steps_in_words(steps: Sequence[Step], language: str, zone: tzinfo) -> list[tuple[str, str | None]]:
-    """Put the steps into words, each with the time (ISO 8601) that it tells by the clock of `zone`."""
+    """Put the steps into words, each with the date (ISO 8601) that it names, if any."""
     return [(step_in_words(step, language, zone), step.params.get("due")) for step in steps]
 
 
-def joined(said: Sequence[str]) -> str:
-    """Join the words of each step into one line."""
-    return ", ".join(said)
+def join_steps(texts: Sequence[str]) -> str:
+    """Join the steps' texts into one line."""
+    return ", ".join(texts)
 
 
 def step_in_words(step: Step, language: str, zone: tzinfo = UTC) -> str:
-    """Put one step into words. A parameter that was left out for this reader is not mentioned."""
-    params = {name: _shown(name, value, language, zone) for name, value in step.params.items()}
+    """Put one step into words. Parameters hidden from this reader are not mentioned."""
+    params = {name: _param_in_words(name, value, language, zone) for name, value in step.params.items()}
     if step.code == StepCode.REPORT:
         params["points"] = _points(step.points or 0.0, language)
-    said = text(f"step.{step.code}", language, **params)
+    words = text(f"step.{step.code}", language, **params)
     return (
-        text("step.reason", language, said=said, reason=params["reason"].rstrip(". ")) if "reason" in params else said
+        text("step.reason", language, said=words, reason=params["reason"].rstrip(". ")) if "reason" in params else words
     )
 
 
-def _shown(name: str, value: Any, language: str, zone: tzinfo) -> str:
+def _param_in_words(name: str, value: Any, language: str, zone: tzinfo) -> str:
     if name == "change":
         return signed(value, language)
     if name == "days":
@@ -285,7 +284,7 @@ def _shown(name: str, value: Any, language: str, zone: tzinfo) -> str:
     return _points(value, language) if isinstance(value, float) else str(value)
 
 
-# A list of grades has few different numbers, and babel takes its time for each.
+# A list of grades has few different numbers, and Babel is slow.
 @lru_cache(maxsize=2000)
 def _points(value: float, language: str) -> str:
     return points(value, language)

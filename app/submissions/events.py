@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.storage.models import SubmissionEvent
 from grader.execution.stages import Stage
 
-#: The stages of grading, in order. A grade skips those it does not need.
+#: The stages of grading, in order. A grade skips unneeded ones.
 STAGES = tuple(stage.value for stage in Stage)
 
 

@@ -1,4 +1,4 @@
-"""Grades of submissions and of members, from the database, the assignments, and the rules of the course."""
+"""Grades of submissions and of members, computed from the database, the assignments, and the rules of the course."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from app.submissions.policy import Attempt, Grade
 from grader import Assignment
 
 #: The ids of a member and a course assignment.
-Place = tuple[str, str]
+GradeKey = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ async def counted_grade(
 
 @dataclass(frozen=True)
 class Basis:
-    """All that a member's grade at an assignment is worked out from. Attributes: attempts: from the first."""
+    """The data from which a member's grade at an assignment is computed. Attributes: attempts: in order."""
 
     terms: Terms
     attempts: Sequence[Attempt]
@@ -76,13 +76,13 @@ class Basis:
         return count(self.terms, self.attempts)
 
     def check_next(self) -> None:
-        """Raises: AttemptRefused: the assignment takes no further attempt of this student, or not now."""
+        """Raises: AttemptRefused: the rules allow the student no further attempt, or not now."""
         if self.terms.is_student:
             policy.check_attempt(self.terms.of_student, self.attempts, utc_now())
 
     @property
     def attempts_left(self) -> int | None:
-        """The number of attempts that are left; None: there is no limit."""
+        """The number of remaining attempts; None: there is no limit."""
         limit = self.terms.of_student.attempts.limit
         if limit is None or not self.terms.is_student:
             return None
@@ -96,12 +96,12 @@ async def counted_grades(
     uses: Sequence[CourseAssignment],
     *,
     preview: str | None = None,
-) -> dict[Place, Counted]:
+) -> dict[GradeKey, Counted]:
     """Return the counted grades of these members at these assignments, in three statements.
 
     Args:
         members: at most some hundreds.
-        uses: an assignment whose file is gone gives no grades.
+        uses: course assignments; one whose file is gone gives no grades.
         preview: the id of a regrade, as if it were applied.
     """
     found = await bases(session, assignments, members, uses, preview=preview)
@@ -115,8 +115,8 @@ async def bases(
     uses: Sequence[CourseAssignment],
     *,
     preview: str | None = None,
-) -> dict[Place, Basis]:
-    """Return what these members' grades are worked out from, in three statements; see `counted_grades`."""
+) -> dict[GradeKey, Basis]:
+    """Return the data from which these members' grades are computed, in three statements; see `counted_grades`."""
     ids = [member.id for member in members]
     attempts = await repository.attempts_of(
         session,
@@ -127,7 +127,7 @@ async def bases(
     extended = await extensions.find_all(session, ids)
     adjusted = await find_adjustments(session, ids)
     offered = {use.id: in_course(assignments, use) for use in uses}
-    found: dict[Place, Basis] = {}
+    found: dict[GradeKey, Basis] = {}
     for member in members:
         for use in uses:
             place = (member.id, use.id)
@@ -137,8 +137,8 @@ async def bases(
     return found
 
 
-async def find_adjustments(session: AsyncSession, membership_ids: Collection[str]) -> dict[Place, Adjustment]:
-    """Find the adjustments of these members that apply now."""
+async def find_adjustments(session: AsyncSession, membership_ids: Collection[str]) -> dict[GradeKey, Adjustment]:
+    """Find the current adjustments of these members."""
     found = await session.scalars(
         select(Adjustment)
         .where(Adjustment.membership_id.in_(membership_ids), Adjustment.ended_at.is_(None))
@@ -150,7 +150,7 @@ async def find_adjustments(session: AsyncSession, membership_ids: Collection[str
 async def terms_of(
     session: AsyncSession, assignments: Mapping[str, Assignment], membership_id: str, course_assignment_id: str
 ) -> Terms | None:
-    """Look up all that holds for a member at a course assignment; None: the assignment's file is gone."""
+    """Look up the rules and decisions for a member at a course assignment; None: the assignment's file is gone."""
     rows = await session.execute(
         select(CourseAssignment, Membership, Extension, Adjustment)
         .select_from(CourseAssignment)

@@ -1,6 +1,6 @@
 """Lists of submissions: filtered, the newest first, page by page.
 
-A page begins after an id, not at a number, so that new submissions shift no row from one page to the next.
+A page begins after an id instead of an offset, so that new submissions shift no row from one page to the next.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Selection:
     Attributes:
         status: of the report that counts.
         since: submitted at this moment or later.
-        course: its id; None: of all courses that the viewer sees.
-        held: waits for a teacher's decision, or does not.
+        course: the course's id; None: all courses that the viewer sees.
+        held: True: waits for a teacher's decision; False: does not; None: either.
     """
 
     student: str | None = None
@@ -38,7 +38,7 @@ class Selection:
     course: str | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """Return the conditions for a query that joins `Submission` with the report that counts."""
+        """Return the conditions for a query that joins `Submission` with its counting report."""
         given = [
             (Submission.course_id, self.course),
             (Submission.student, self.student),
@@ -55,10 +55,10 @@ class Selection:
 async def list_submissions(
     session: AsyncSession, viewer: Principal, selection: Selection, *, limit: int, before: str | None = None
 ) -> Sequence[tuple[Submission, StoredReport | None]]:
-    """List the newest submissions that `viewer` may see, each with the report that counts, without its `body`.
+    """List the newest submissions that `viewer` may see, each with its counting report, without the `body`.
 
     Args:
-        before: an id; only older ones are listed. Ids sort by time.
+        before: an id, which sorts by time; only older submissions are listed.
     """
     rows = await session.execute(
         select(Submission, StoredReport)

@@ -1,6 +1,6 @@
-"""Reports that begin to count, and the one list of what follows.
+"""Reports that begin to count, and all consequences of that in one place.
 
-A finished grade, a preview that is applied and a decision about a held attempt come here, each in its own transaction.
+A finished grade, an applied preview and a decision about a held attempt all call this, each in its own transaction.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ GRADED = "submission.graded"
 
 
 async def let_count(session: AsyncSession, reports: Sequence[StoredReport], *, held: Collection[str]) -> None:
-    """Do all that follows when these reports begin to count.
+    """Apply all consequences of these reports beginning to count.
 
-    The event `done` is recorded, attempts are held, and everybody else is told (`tell`).
+    The event `done` is recorded, attempts are held, and everybody concerned is notified (`tell`).
 
     Args:
         reports: one for each submission.
-        held: the ids of submissions whose report holds the attempt. A hold that was decided stays as it is.
+        held: the ids of submissions whose report holds the attempt. Earlier decisions about holds stay.
     """
     submissions = [report.submission_id for report in reports]
     for report in reports:
@@ -51,17 +51,17 @@ async def let_count(session: AsyncSession, reports: Sequence[StoredReport], *, h
             .values(held_at=utc_now())
             .execution_options(synchronize_session=False)
         )
-    # Locked, so that a decision at the same time sends these reports, or is seen here.
+    # Locked, so that a concurrent decision either sends these reports or is visible here.
     waiting = select(Submission.id).where(Submission.id.in_(submissions), waits_for_decision()).order_by(Submission.id)
     kept_back = set(await session.scalars(waiting.with_for_update(key_share=True)))
     await tell(session, submissions, [report.id for report in reports if report.submission_id not in kept_back])
 
 
 async def tell(session: AsyncSession, submissions: Collection[str], reports: Collection[int]) -> None:
-    """Tell everybody whom the grades of these submissions concern: webhooks, learning platforms, and open pages.
+    """Notify everybody concerned by the grades of these submissions: webhooks, learning platforms, and open pages.
 
     Args:
-        reports: the ids of those that webhooks get.
+        reports: the ids of the reports for webhooks.
     """
     if reports:
         await _add_deliveries(session, reports)
@@ -88,10 +88,10 @@ async def _add_deliveries(session: AsyncSession, reports: Collection[int]) -> No
 
 
 def token_reads() -> ColumnElement[bool]:
-    """Return the condition on `Token`, the member whose own it is, and `Submission` that the one reads the other."""
+    """Return the condition on `Token`, the member that owns it, and `Submission` that the token may read it."""
     return or_(
         and_(Token.membership_id.is_(None), or_(Token.role != Role.SUBMITTER, Token.id == Submission.submitted_by)),
         Membership.role != MemberRole.STUDENT,
-        # A student sees the own ones, whoever handed them in.
+        # Students see their own submissions, whoever handed them in.
         and_(Token.membership_id == Submission.membership_id, Token.id == Submission.submitted_by),
     )

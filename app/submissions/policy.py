@@ -1,8 +1,8 @@
-"""The rules on attempts and deadlines: which uploads are refused, and which attempt is the grade.
+"""The rules on attempts and deadlines: the refusal of uploads, and the choice of the attempt that counts.
 
-A report's points do not depend on when the file came. The penalty for lateness, and the attempt that counts, are worked
-out from the current rules on each request: those of the course, else those of the assignment file. So a teacher can
-move a deadline without a regrade.
+A report's points do not depend on the time of the upload. The penalty for lateness and the attempt that counts are
+computed from the current rules on each request: those of the course, or else those of the assignment file. So a teacher
+can move a deadline without a regrade.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Attempt:
     """One of a student's attempts at an assignment.
 
     Attributes:
-        points: of the report that counts; None while there is none, and where we failed.
-        is_ours: it was graded, and we failed.
-        is_withheld: it waits for a teacher, or a teacher has rejected it.
-        decision: the teacher's, if it was held.
-        is_cancelled: it was taken back before it was graded.
+        points: the points in the counting report; None: there is no report, or we failed to grade.
+        is_ours: grading failed by our fault.
+        is_withheld: it is held for a teacher, or was rejected.
+        decision: the teacher's decision, if it was held.
+        is_cancelled: it was cancelled before it was graded.
     """
 
     number: int
@@ -46,9 +46,9 @@ class Grade:
     """The grade of an attempt.
 
     Attributes:
-        points: after the penalty for lateness.
+        points: the points after the penalty for lateness.
         late_days: days begun since the due date.
-        penalty_percent: of the report's points.
+        penalty_percent: the penalty for lateness, in percent of the report's points.
         counts: whether this attempt is the student's grade, by `Attempts.counts`.
         counting_attempt: number of the attempt that counts.
         counting_points: points of the attempt that counts.
@@ -79,7 +79,7 @@ def check_attempt(assignment: Assignment, earlier: Sequence[Attempt], now: datet
     if limit is not None and sum(not attempt.is_ours for attempt in earlier) >= limit:
         raise AttemptsUsedUp(limit=limit)
     cooldown = timedelta(seconds=assignment.attempts.cooldown_seconds)
-    # An attempt from the future was made before a clock was set back, and says nothing about the pause.
+    # An attempt dated in the future comes from before a clock was set back, so the pause cannot be measured.
     last = max((attempt.created_at for attempt in earlier if attempt.created_at <= now), default=None)
     if last is not None and now < last + cooldown:
         left = math.ceil((last + cooldown - now).total_seconds())
@@ -87,7 +87,7 @@ def check_attempt(assignment: Assignment, earlier: Sequence[Attempt], now: datet
 
 
 def lateness(assignment: Assignment, created_at: datetime) -> tuple[int, float]:
-    """Return the days begun since the due date, and the percentage that they cost."""
+    """Return the days begun since the due date, and the penalty in percent."""
     deadline = assignment.deadline
     if deadline.due is None or created_at <= deadline.due:
         return 0, 0.0
@@ -96,10 +96,10 @@ def lateness(assignment: Assignment, created_at: datetime) -> tuple[int, float]:
 
 
 def grade_by_rules(assignment: Assignment, attempts: Sequence[Attempt], number: int) -> Grade | None:
-    """Work out the grade of the attempt with this number; None when it has no points, or is withheld.
+    """Compute the grade of the attempt with this number; None: it has no points, or is withheld.
 
     Args:
-        attempts: all of the student at this assignment.
+        attempts: all attempts of the student at this assignment.
     """
     grades = points_by_attempt(assignment, attempts)
     if number not in grades:
@@ -119,7 +119,7 @@ def grade_by_rules(assignment: Assignment, attempts: Sequence[Attempt], number: 
 
 
 def points_by_attempt(assignment: Assignment, attempts: Sequence[Attempt]) -> dict[int, float]:
-    """Return the points of each attempt that has some and is not withheld, after the penalty for lateness."""
+    """Return the points after the penalty for lateness of each attempt that has points and is not withheld."""
     return {
         each.number: points_after_lateness(assignment, each.points, each.created_at)
         for each in attempts
@@ -128,10 +128,10 @@ def points_by_attempt(assignment: Assignment, attempts: Sequence[Attempt]) -> di
 
 
 def counting_attempt(assignment: Assignment, points: Mapping[int, float]) -> int:
-    """Return the number of the attempt that counts: the best or the last; among equals the first.
+    """Return the number of the attempt that counts: the best or the last; of equally good ones the first.
 
     Args:
-        points: of each attempt, of one at least.
+        points: by attempt, not empty.
     """
     if assignment.attempts.counts == "last":
         return max(points)
@@ -139,6 +139,6 @@ def counting_attempt(assignment: Assignment, points: Mapping[int, float]) -> int
 
 
 def points_after_lateness(assignment: Assignment, points: float, created_at: datetime) -> float:
-    """Take the penalty for lateness off a report's points."""
+    """Subtract the penalty for lateness from a report's points."""
     _, percent = lateness(assignment, created_at)
     return round(points * (100 - percent) / 100, 2)

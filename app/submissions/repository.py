@@ -1,4 +1,4 @@
-"""Queries on submissions, their reports, and their places in the queue.
+"""Queries on submissions, their reports, and their positions in the queue.
 
 Each function works in the transaction of the given session.
 """
@@ -60,11 +60,11 @@ class QueueState:
 async def take_turns(session: AsyncSession, submissions: Sequence[Submission]) -> dict[Use, CourseAssignment]:
     """Give each new submission its member and its course assignment, and wait for the members' turns.
 
-    A student whom the course does not know becomes an unconfirmed member. Until the caller's transaction ends, no other
-    one adds an attempt of these members.
+    A student unknown to the course becomes an unconfirmed member. Until the caller's transaction ends, no other one can
+    add an attempt of these members.
 
     Returns:
-        The assignments that the courses use. A submission to another one is left as it is.
+        The assignments that the courses use. A submission to any other one is left unchanged.
     """
     uses = await assignments.offer(session, {(each.course_id, each.assignment_id) for each in submissions})
     placed = [each for each in submissions if (each.course_id, each.assignment_id) in uses]
@@ -76,25 +76,25 @@ async def take_turns(session: AsyncSession, submissions: Sequence[Submission]) -
 
 
 async def handed_in_before(session: AsyncSession, submissions: Sequence[Submission]) -> dict[str, Submission]:
-    """Find the first attempt with the same bytes, of the same member at the same assignment, for each new submission.
+    """For each new submission, find the first attempt with the same bytes, member and assignment.
 
-    Call this in the members' turn (`take_turns`).
+    Call this during the members' turns (`take_turns`).
 
     Returns:
-        The attempts by the ids of the new submissions; those without one are missing.
+        The attempts found, by the ids of the new submissions.
     """
     if not submissions:
         return {}
     same = Submission.membership_id, Submission.course_assignment_id, Submission.sha256
-    wanted = {(each.membership_id, each.course_assignment_id, each.sha256): each.id for each in submissions}
+    new_ids = {(each.membership_id, each.course_assignment_id, each.sha256): each.id for each in submissions}
     found = await session.execute(
-        select(*same, Submission).where(tuple_(*same).in_(wanted)).order_by(Submission.attempt.desc())
+        select(*same, Submission).where(tuple_(*same).in_(new_ids)).order_by(Submission.attempt.desc())
     )
-    return {wanted[member, use, sha256]: earlier for member, use, sha256, earlier in found}
+    return {new_ids[member, use, sha256]: earlier for member, use, sha256, earlier in found}
 
 
 async def add_submissions(session: AsyncSession, submissions: Sequence[Submission]) -> None:
-    """Store attempts in their students' turns (`take_turns`), and queue them.
+    """Store attempts during their students' turns (`take_turns`), and queue them.
 
     Attempts are numbered from 1 for each member and course assignment.
     """
@@ -121,7 +121,7 @@ async def add_submissions(session: AsyncSession, submissions: Sequence[Submissio
         last_arrival += 1
         submission.attempt = last_attempt[member, use]
         submission.arrival = last_arrival
-        # Those of a batch have theirs already.
+        # Files of a batch have their priority already.
         if submission.priority != REGRADE_PRIORITY:
             submission.priority = max(-waiting[member], REGRADE_PRIORITY + 1)
         waiting[member] += 1
@@ -197,7 +197,7 @@ async def existing_submission(session: AsyncSession, submission_id: str, viewer:
     """Find the submission with this id.
 
     Raises:
-        SubmissionNotFound: there is none that `viewer` may see.
+        SubmissionNotFound: there is none, or `viewer` may not see it.
     """
     submission = await find_submission(session, submission_id, viewer)
     if submission is None:
@@ -206,15 +206,15 @@ async def existing_submission(session: AsyncSession, submission_id: str, viewer:
 
 
 async def submission_content(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
-    """Find a submission like `find_submission`, with the uploaded bytes."""
+    """Find a submission as `find_submission` does, with the uploaded bytes."""
     found = select(Submission).where(Submission.id == submission_id, visible_to(viewer))
     return await session.scalar(found.options(undefer(Submission.content)))
 
 
 async def cancel(session: AsyncSession, submission_id: str) -> bool:
-    """Take a submission out of the queue; return False when it does not wait for its first report.
+    """Take a submission out of the queue; return False if it is not waiting for its first report.
 
-    One that was cancelled already stays so.
+    Cancelling it again changes nothing.
     """
     has_report = select(StoredReport.id).where(StoredReport.submission_id == submission_id).exists()
     cancelled = await session.execute(
@@ -233,9 +233,9 @@ async def cancel(session: AsyncSession, submission_id: str) -> bool:
 
 
 async def newest_report(session: AsyncSession, submission_id: str) -> StoredReport | None:
-    """Find the report that counts: the newest with a grade, or the newest if we failed each time.
+    """Find the report that counts: the newest with a grade, or the newest of all if we always failed.
 
-    One of a preview does not count.
+    Reports of previews do not count.
     """
     return await session.scalar(
         select(StoredReport)
@@ -248,14 +248,14 @@ async def newest_report(session: AsyncSession, submission_id: str) -> StoredRepo
 async def existing_report(
     session: AsyncSession, submission_id: str, viewer: Principal, report_id: int | None = None
 ) -> tuple[Submission, StoredReport]:
-    """Find a submission and a report of it.
+    """Find a submission and one of its reports.
 
     Args:
-        report_id: None: the report that counts.
+        report_id: None: the counting report.
     Raises:
-        SubmissionNotFound: there is none that `viewer` may see.
-        ReportNotReady: it has no report yet.
-        ReportNotFound: it has none with this number.
+        SubmissionNotFound: there is none, or `viewer` may not see it.
+        ReportNotReady: there is no report yet.
+        ReportNotFound: the submission has no report with this number.
     """
     submission = await existing_submission(session, submission_id, viewer)
     if report_id is not None:
@@ -268,7 +268,7 @@ async def existing_report(
 
 
 async def list_reports(session: AsyncSession, submission_id: str) -> Sequence[StoredReport]:
-    """List all reports of a submission, the newest first; without those of previews."""
+    """List all reports of a submission but those of previews, the newest first."""
     reports = await session.scalars(
         select(StoredReport)
         .where(StoredReport.submission_id == submission_id, StoredReport.preview_id.is_(None))
@@ -280,26 +280,26 @@ async def list_reports(session: AsyncSession, submission_id: str) -> Sequence[St
 async def find_report(
     session: AsyncSession, submission_id: str, report_id: int, viewer: Principal
 ) -> StoredReport | None:
-    """Find the report with this number, if it is one of this submission. One of a preview is for the staff only."""
+    """Find this submission's report with this number. Reports of previews are visible to the staff only."""
     found = select(StoredReport).where(StoredReport.id == report_id, StoredReport.submission_id == submission_id)
     return await session.scalar(found if viewer.sees_everything else found.where(StoredReport.preview_id.is_(None)))
 
 
 async def artefacts_of(session: AsyncSession, report_id: int) -> dict[str, bytes]:
-    """Return the artefacts of this report, by name. Without one, the report has a picture less."""
+    """Return the artefacts of this report, by name. A missing one costs the report a picture."""
     kept = await session.scalars(select(Artefact).where(Artefact.report_id == report_id))
     return {artefact.name: artefact.content for artefact in kept}
 
 
 async def queue_position(session: AsyncSession, submission: Submission) -> int | None:
-    """Return the place in the queue: 1 is graded next; None: it does not wait."""
+    """Return the position in the queue: 1 is graded next; None: it is not waiting."""
     if submission.job_status != JobStatus.QUEUED:
         return None
     return (await queue_places(session, [submission.id])).get(submission.id)
 
 
 async def queue_places(session: AsyncSession, ids: Collection[str] | None = None) -> dict[str, int]:
-    """Return `queue_position` by id, for these or for everything that waits.
+    """Return `queue_position` by id, for these or for all waiting submissions.
 
     Courses take turns, see `app.queue.claims`.
     """
@@ -333,7 +333,7 @@ async def queue_state(session: AsyncSession) -> QueueState:
 
 
 async def last_grading_seconds(session: AsyncSession, count: int) -> list[float]:
-    """Return how long the grades of the newest submissions took, of so many at most."""
+    """Return the durations of the grades of the newest submissions, at most `count` of them."""
     rows = await session.execute(
         select(Submission.started_at, Submission.finished_at)
         .where(Submission.job_status == JobStatus.DONE)
@@ -344,7 +344,7 @@ async def last_grading_seconds(session: AsyncSession, count: int) -> list[float]
 
 
 async def oldest_upload_seconds(session: AsyncSession) -> float:
-    """Return the longest wait of an upload. Regrades do not count: they may take all night."""
+    """Return the longest wait of an upload. Regrades do not count, because they may take all night."""
     oldest = await session.scalar(
         select(func.min(Submission.created_at)).where(
             Submission.job_status == JobStatus.QUEUED, Submission.priority > REGRADE_PRIORITY
@@ -372,7 +372,7 @@ def counting_report_id(preview: str | None = None) -> ScalarSelect[int]:
 
 
 def waits_for_decision() -> ColumnElement[bool]:
-    """Return the condition on `Submission` that it is held and nobody has decided on it."""
+    """Return the condition on `Submission` that it is held and waits for a decision."""
     return and_(Submission.held_at.is_not(None), Submission.hold_decision.is_(None))
 
 

@@ -13,31 +13,31 @@ from app.storage.models import Artefact
 from grader.report.source import MOST_BYTES, SUFFIX, unpack
 from grader.report.source_difference import Hunk, source_difference
 
-#: Of an honest source of 3,000 lines. It takes 20 ms to unpack, a usual one 1 ms.
+#: The packed size of an honest source of 3,000 lines. It takes 20 ms to unpack; a usual source takes 1 ms.
 MOST_BYTES_OF_MANY = 500_000
-#: The numbers of two reports, `StoredReport.id`: that on the earlier submission, and that on the later one.
+#: The numbers (`StoredReport.id`) of the reports on an earlier and a later submission.
 Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class ChangedLines:
-    """The number of lines that the later source alone has, and of those that the earlier one alone has."""
+    """The number of lines only in the later source, and of those only in the earlier one."""
 
     new: int
     gone: int
 
 
 async def difference_of_reports(database: Database, pair: Pair) -> list[Hunk] | None:
-    """Return the changes in the source from one report's submission to another's; None: one of them keeps no source.
+    """Return the changes between the sources of two reports; None: one of them keeps no source.
 
-    The caller has made sure that the reader may see both. It costs a query and milliseconds, in any process: the lines
-    were made by the reader child when each was graded.
+    The caller has checked that the reader may see both. It costs one query and some milliseconds, in any process: the
+    reader process has extracted the lines during grading.
     """
     return (await _differences(database, [pair], most_bytes=MOST_BYTES)).get(pair)
 
 
 async def changed_lines(database: Database, pairs: Collection[Pair]) -> dict[Pair, ChangedLines]:
-    """Count the lines that changed in each pair of reports, in one query; pairs without sources are left out.
+    """Count the changed lines of each pair of reports, in one query; pairs without sources are left out.
 
     So are sources that are too large to be compared by the dozen.
     """

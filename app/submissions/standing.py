@@ -1,4 +1,4 @@
-"""The standing of a submission: its report that counts, its place in the queue, its grade."""
+"""The standing of a submission: its counting report, its position in the queue, and its grade."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Standing:
     """A submission as its readers see it.
 
     Attributes:
-        stored: the report that counts; None: there is none yet.
-        position: 1 is graded next; None: it does not wait.
+        stored: the counting report; None: there is none yet.
+        position: 1 is graded next; None: it is not waiting.
         grade: None: there are no points, or they are withheld.
         counted: the grade of the student at the assignment; None: the assignment's file is gone.
     """
@@ -40,7 +40,7 @@ async def standing_of(
     """Look up a submission and its standing.
 
     Raises:
-        SubmissionNotFound: there is none that `viewer` may see.
+        SubmissionNotFound: there is none, or `viewer` may not see it.
     """
     submission = await repository.existing_submission(session, submission_id, viewer)
     grades = await grades_of(session, assignments, submission)

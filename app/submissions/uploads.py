@@ -1,6 +1,6 @@
-"""The rules for files that are handed in: one with a fault that shows at once is refused.
+"""The rules for uploaded files: one with an obvious fault is refused.
 
-Faults that only the content shows (an unknown encoding, a broken notebook, no class) give a report.
+Faults in the content (an unknown encoding, a broken notebook, no class) lead to a report instead.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from grader.submission import CODE_SUFFIXES
 DEFAULT_ASSIGNMENT = "lstm-layer"
 STUDENT_CHARACTERS = 200
 FILENAME_CHARACTERS = 255
-# The key of a notebook's cells: of format 4, and of the formats before it.
+# The key of a notebook's cells, in format 4 and in earlier formats.
 NOTEBOOK_MARKS = ('"cells"', '"worksheets"')
-#: Code without pictures is small; a notebook with pictures comes as a file.
+#: Code without pictures is small; a notebook with pictures is uploaded as a file.
 PASTE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
 class File:
-    """A file as somebody sent it. Attributes: name: as the sender's machine calls it."""
+    """An uploaded file. Attributes: name: its name on the sender's machine."""
 
     name: str
     content: bytes
@@ -44,7 +44,7 @@ class File:
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that keeps the rules, as a student's attempt."""
+    """A checked file, as a student's attempt."""
 
     student: str
     assignment_id: str
@@ -64,14 +64,14 @@ def check_upload(
     assignments: Mapping[str, Assignment],
     upload_bytes: int,
 ) -> Upload:
-    """Check what somebody hands in.
+    """Check an upload.
 
     Args:
-        student: None: the student or the assistant whose token `submitter` has.
+        student: None: the student or assistant who owns the token of `submitter`.
         upload_bytes: the limit of the service (`most_bytes`).
     Raises:
-        UploadRefused: one of its subclasses, for the first fault.
-        OtherStudent: this is another one than the student or the assistant whose token it is.
+        UploadRefused: one of its subclasses, for the first fault found.
+        OtherStudent: the student is not the owner of the token.
     """
     own = None if submitter.hands_in_for_others else submitter.external_id
     student = student or own
@@ -103,42 +103,42 @@ def check_file(filename: str, size: int, limit_bytes: int) -> None:
 
 
 def most_bytes(assignment: Assignment, upload_bytes: int) -> int:
-    """Return the largest file that an assignment takes, in a service that takes so many bytes."""
+    """Return the size limit of an assignment's files, within the limit of the service."""
     return min(assignment.upload.upload_bytes, upload_bytes)
 
 
-def check_student(came: object) -> str:
-    """Normalize the student's name or id: composed letters, no spaces around it.
+def check_student(value: object) -> str:
+    """Normalize the student's name or id: composed letters, no surrounding spaces.
 
     Raises:
         StudentInvalid: it is empty, too long, or holds control characters.
     """
-    student = unicodedata.normalize("NFC", came).strip() if isinstance(came, str) else ""
+    student = unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else ""
     printable = all(unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp") for character in student)
-    if not student or max(len(student), len(str(came))) > STUDENT_CHARACTERS or not printable:
+    if not student or max(len(student), len(str(value))) > STUDENT_CHARACTERS or not printable:
         raise StudentInvalid(limit=STUDENT_CHARACTERS)
     return student
 
 
-def clean_filename(came: str) -> str:
-    """Return the last part of a path of any system, without control characters, shortened before its suffix.
+def clean_filename(text: str) -> str:
+    """Return the last part of a path of any operating system, without control characters, shortened before its suffix.
 
     >>> clean_filename("C:\\\\homework\\\\LSTM.ipynb")
     'LSTM.ipynb'
     """
-    name = re.split(r"[/\\]", came)[-1]
+    name = re.split(r"[/\\]", text)[-1]
     name = "".join(character for character in name if unicodedata.category(character)[0] != "C").strip()
     path = PurePosixPath(name)
     suffix = path.suffix if len(path.suffix) < FILENAME_CHARACTERS else ""
     return path.name.removesuffix(suffix)[: FILENAME_CHARACTERS - len(suffix)] + suffix
 
 
-def pasted(code: str) -> File:
-    """Make a file of code that was pasted into a form: a module, or a notebook if it is the text of one.
+def file_of_code(code: str) -> File:
+    """Turn code that was pasted into a form into a file: a module, or a notebook if the text looks like one.
 
-    Nothing is parsed here; the reader child does that, and says what is wrong.
+    Parsing is left to the reader process, which reports the faults.
     """
-    # Browsers send the ends of lines as CR LF.
+    # Browsers send line ends as CR LF.
     content = code.replace("\r\n", "\n").encode()
     is_notebook = code.lstrip("\ufeff \t\r\n").startswith("{") and any(mark in code for mark in NOTEBOOK_MARKS)
     return File(f"pasted.{'ipynb' if is_notebook else 'py'}", content)

@@ -70,7 +70,7 @@ async def apply(session: AsyncSession, regrade_id: str, course: str | None = Non
 async def drop(session: AsyncSession, regrade_id: str, course: str | None = None) -> None:
     """Delete the reports of a preview, and grade no more for it. Dropped again, it changes nothing.
 
-    Call `Database.erased` afterwards: students' data is in the reports.
+    Call `Database.empty_log` afterwards: students' data is in the reports.
 
     Raises:
         RegradeNotFound, RegradeNotPreview, CourseArchived

@@ -82,10 +82,10 @@ class PingMessage(_Part):
 def message_of(
     delivery: Delivery, submission: Submission | None, report: StoredReport | None, counted: Counted | None = None
 ) -> GradedMessage | PingMessage:
-    """Make the body of a delivery. It is the same for every try, apart from the grade, which is that of the moment.
+    """Return the body of a delivery. It is the same for every try, except for the grade, which is the current one.
 
     Args:
-        counted: the grade of the student at the assignment.
+        counted: the student's current grade at the assignment.
     """
     if submission is None or report is None:
         return PingMessage(timestamp=delivery.created_at)

@@ -31,15 +31,15 @@ from app.submissions.new_grades import token_reads
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 every secret of this kind begins with it
 PING = "ping"
-#: Of one token.
+#: The limit for one token.
 MOST_WEBHOOKS = 10
-# Due deliveries read at once, to find the oldest of each webhook.
+# Due deliveries read in one query, to find the oldest of each webhook.
 AT_ONCE = 200
 
 
 @dataclass(frozen=True)
-class Due:
-    """One delivery that is to be sent now."""
+class DueDelivery:
+    """A delivery to send now."""
 
     delivery: Delivery
     webhook: Webhook
@@ -59,7 +59,7 @@ async def add_webhook(
     course_id: str = DEFAULT_COURSE,
     idempotency_key: str | None = None,
 ) -> Webhook:
-    """Raises: TooManyWebhooks: the token has as many as it may."""
+    """Raises: TooManyWebhooks: the token has reached its limit."""
     if (await session.scalar(select(func.count()).where(Webhook.created_by == created_by)) or 0) >= MOST_WEBHOOKS:
         raise TooManyWebhooks(limit=MOST_WEBHOOKS)
     webhook = Webhook(
@@ -75,7 +75,7 @@ async def list_webhooks(session: AsyncSession, viewer: Principal) -> Sequence[We
 
 
 async def existing_webhook(session: AsyncSession, webhook_id: str, viewer: Principal) -> Webhook:
-    """Raises: WebhookNotFound: there is none that `viewer` may see."""
+    """Raises: WebhookNotFound: there is none, or `viewer` may not see it."""
     webhook = await session.scalar(select(Webhook).where(Webhook.id == webhook_id, _visible_to(viewer)))
     if webhook is None:
         raise WebhookNotFound
@@ -97,7 +97,7 @@ async def add_ping(session: AsyncSession, webhook_id: str) -> Delivery:
 
 
 async def may_be_sent(session: AsyncSession, delivery: Delivery) -> bool:
-    """Tell whether the webhook's token still reads what the delivery is about. Between two tries days may pass."""
+    """Tell whether the webhook's token may still read the submission. Days may pass between two tries."""
     found = (
         select(Delivery.id)
         .join(Webhook, Webhook.id == Delivery.webhook_id)
@@ -124,18 +124,18 @@ async def is_something_due(session: AsyncSession) -> bool:
 
 
 async def count_waiting(session: AsyncSession) -> int:
-    """Count the deliveries that are still to be sent, now or later."""
+    """Count the deliveries to be sent, now or later."""
     return await session.scalar(select(func.count()).where(Delivery.next_at.is_not(None))) or 0
 
 
 async def claim_due(
     session: AsyncSession, lease: timedelta, *, busy: Collection[str] = (), only: str | None = None
-) -> list[Due]:
-    """Take each webhook's oldest due delivery; no other process gets it before the lease is over.
+) -> list[DueDelivery]:
+    """Claim each webhook's oldest due delivery; no other process gets it before the lease ends.
 
     Args:
-        busy: webhooks to leave out, so that a slow receiver takes one place and not all.
-        only: take deliveries of this webhook alone.
+        busy: webhooks to leave out, so that a slow receiver takes one slot instead of all.
+        only: claim deliveries of this webhook alone.
     """
     now = await database_now(session)
     rows = await session.execute(
@@ -153,9 +153,9 @@ async def claim_due(
         .with_for_update(of=Delivery, skip_locked=True)  # Left out on SQLite.
         .options(defer(StoredReport.body))
     )
-    due: dict[str, Due] = {}
+    due: dict[str, DueDelivery] = {}
     for row in rows:
-        due.setdefault(row[0].webhook_id, Due(*row))
+        due.setdefault(row[0].webhook_id, DueDelivery(*row))
     for item in due.values():
         item.delivery.attempts += 1
         item.delivery.waits_since, item.delivery.next_at = now, now + lease
@@ -163,7 +163,7 @@ async def claim_due(
 
 
 async def settle(session: AsyncSession, delivery_id: str, *, again_in: timedelta | None = None, **outcome: Any) -> None:
-    """Store the outcome of a try to send.
+    """Record the outcome of a try.
 
     Args:
         again_in: the wait before the next try; None: there is none.

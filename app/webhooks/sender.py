@@ -1,7 +1,7 @@
 """Sends webhook deliveries: signed, one at a time to each webhook, and again later after a failure.
 
-They follow Standard Webhooks (github.com/standard-webhooks), for which receivers find libraries: ``webhook-id`` is the
-same in every try, ``webhook-signature`` is an HMAC-SHA256 over id, time and body.
+The format is Standard Webhooks (github.com/standard-webhooks), for which receivers find libraries: ``webhook-id`` is
+the same in every try, ``webhook-signature`` is an HMAC-SHA256 over id, time and body.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from app.storage.models import utc_now
 from app.submissions.grades import grades_of
 from app.webhooks import outbox
 from app.webhooks.messages import message_of
-from app.webhooks.outbox import SECRET_PREFIX, Due
+from app.webhooks.outbox import SECRET_PREFIX, DueDelivery
 from grader import Assignment
 
 logger = logging.getLogger(__name__)
 
 TRY_SECONDS = 15.0
-# Longer than a try: a process that holds a delivery for longer has died.
+# Longer than a try, so a process that holds a delivery for longer has died.
 LEASE = timedelta(seconds=TRY_SECONDS + 5)
 #: Waits after the first failure, the second, ...; then the delivery is given up.
 RETRY_SECONDS = (5, 30, 120, 600, 3600, 6 * 3600, 12 * 3600, 24 * 3600)
@@ -42,13 +42,13 @@ OUTCOMES = ("delivered", "failed", "given_up", "gone")
 ERROR_CHARACTERS = 200
 
 
-class WebhookSender(Sender[Due]):
+class WebhookSender(Sender[DueDelivery]):
     """A sender of due deliveries; it works while the async context is entered. Several processes may each run one.
 
     Args:
-        assignments: for the grades in the messages.
-        private: whether addresses in private networks are allowed.
-        tried: called with the outcome of each try, one of `OUTCOMES`.
+        assignments: needed for the grades in the messages.
+        private: whether the operator allows addresses in private networks.
+        on_try: called with the outcome of each try, one of `OUTCOMES`.
         transport: makes the connections; tests pass their own.
     """
 
@@ -60,12 +60,12 @@ class WebhookSender(Sender[Due]):
         assignments: Mapping[str, Assignment] = MappingProxyType({}),
         *,
         private: bool,
-        tried: Callable[[str], None] = lambda outcome: None,
+        on_try: Callable[[str], None] = lambda outcome: None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         super().__init__(database)
         self._assignments = assignments
-        self._tried = tried
+        self._tried = on_try
         self._outgoing = Outgoing(private=private, transport=transport, seconds=TRY_SECONDS)
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -75,15 +75,15 @@ class WebhookSender(Sender[Due]):
     async def _is_something_due(self, session: AsyncSession) -> bool:
         return await outbox.is_something_due(session)
 
-    async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[Due]:
+    async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[DueDelivery]:
         return await outbox.claim_due(session, LEASE, busy=list(busy))
 
-    def _receiver(self, item: Due) -> str:
+    def _receiver(self, item: DueDelivery) -> str:
         return item.webhook.id
 
-    async def _send(self, first: Due) -> None:
-        """Send this delivery, and then the other due ones of the same webhook, until one fails."""
-        item: Due | None = first
+    async def _send(self, first: DueDelivery) -> None:
+        """Send this delivery and then the other due ones of its webhook, until one fails."""
+        item: DueDelivery | None = first
         while item is not None:
             error, status = await self._try(item)
             await self._settle(item, error, status)
@@ -92,8 +92,8 @@ class WebhookSender(Sender[Due]):
             async with self._database.write() as session:
                 item = next(iter(await outbox.claim_due(session, LEASE, only=first.webhook.id)), None)
 
-    async def _try(self, due: Due) -> tuple[str | None, int | None]:
-        """Send it once; return the error, None if there is none, and the status of the answer."""
+    async def _try(self, due: DueDelivery) -> tuple[str | None, int | None]:
+        """Send it once. Return the error, or None, and the status of the answer."""
         counted = None
         async with self._database.read() as session:
             if not await outbox.may_be_sent(session, due.delivery):
@@ -104,7 +104,7 @@ class WebhookSender(Sender[Due]):
         signed = signature(due.webhook.secret, due.delivery.id, body, int(time.time()))
         headers = {"Content-Type": "application/json", **signed}
         try:
-            # The body of the answer is not needed, and may be long.
+            # The answer's body is not needed, and may be long.
             answer = await self._outgoing.send("POST", due.webhook.url, headers=headers, content=body, most_bytes=0)
         except TargetRefused as exc:
             return f"TargetRefused: {exc.params['reason']}"[:ERROR_CHARACTERS], None
@@ -114,7 +114,7 @@ class WebhookSender(Sender[Due]):
             return None, answer.status
         return f"answered {answer.status}", answer.status
 
-    async def _settle(self, due: Due, error: str | None, status: int | None) -> None:
+    async def _settle(self, due: DueDelivery, error: str | None, status: int | None) -> None:
         delivery = due.delivery
         facts = {"delivery_id": delivery.id, "webhook_id": due.webhook.id, "attempts": delivery.attempts}
         async with self._database.write() as session:
@@ -137,7 +137,7 @@ class WebhookSender(Sender[Due]):
 
 
 def signature(secret: str, id: str, body: bytes, timestamp: int) -> dict[str, str]:
-    """Return the headers that prove to a receiver that a delivery is ours, and recent."""
+    """Return the headers that prove to a receiver that a delivery is authentic and recent."""
     key = b64decode(secret.removeprefix(SECRET_PREFIX))
     signed = f"{id}.{timestamp}.".encode() + body
     digest = b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

@@ -99,7 +99,7 @@ async def _waiting(state: Operations) -> tuple[QueueState, int] | None:
         async with asyncio.timeout(DATABASE_SECONDS), state.database.read() as session:
             waiting = await repository.queue_state(session), await outbox.count_waiting(session)
     except (SQLAlchemyError, OSError) as exc:  # TimeoutError is an OSError.
-        state.database.outage.failed(METRICS, exc)
+        state.database.outage.record_failure(METRICS, exc)
         return None
-    state.database.outage.ended(METRICS)
+    state.database.outage.record_success(METRICS)
     return waiting

@@ -10,7 +10,7 @@ from pydantic import Field
 from app.access.tokens import Principal
 from app.api.schemas.base import EXAMPLE_ID, Body, Page
 from app.http.visibility import steps_for
-from app.submissions.derivation import Counted, StepCode, joined, step_in_words
+from app.submissions.derivation import Counted, StepCode, join_steps, step_in_words
 
 
 class StepBody(Body):
@@ -58,7 +58,7 @@ class CountedBody(Body):
             held=counted.is_held,
             waiting=counted.is_waiting,
             derivation=derivation,
-            text=joined([step.text for step in derivation]),
+            text=join_steps([step.text for step in derivation]),
             **more,
         )
 

@@ -1,11 +1,11 @@
-"""The comparison of a platform's grade book with what was sent there (AGS 2.0, results).
+"""Compares a platform's grade book with the grades that were sent there (AGS 2.0, results).
 
-A grade that differs is sent again once. One that differs still is left as it is and listed for the teachers: somebody
-has changed it there by hand, or the platform does not take it, and the two sides would overwrite each other for ever.
-A new grade here is sent as always.
+A grade that differs is sent again once. If it still differs, it is only listed for the teachers: somebody has changed
+it there by hand, or the platform rejects it, and the two sides would overwrite each other for ever. A new grade here is
+sent as usual.
 
-Where a teacher there has changed the maximum of the column, all its grades are sent once more: not every platform
-rescales those that it has, and some that do still show the results in the scale of before.
+If a teacher there has changed the maximum of the column, all its grades are sent once more: not every platform rescales
+its grades, and some that do still report them in the old scale.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sqlalchemy import select
 
 from app.errors.lti import PlatformRefused, TokenRefused
 from app.lti.grades import lineitems
-from app.lti.grades.expected import settled
+from app.lti.grades.expected import is_settled
 from app.lti.grades.scores import below
 from app.lti.pages import entries, pages
 from app.lti.platform_services import LIST_BYTES, RESULT_SCOPE, PlatformServices
@@ -32,16 +32,16 @@ from app.storage.models import LtiLink, LtiPlatform, LtiScore, Membership
 from app.storage.passback import GONE, scores_changed
 
 RESULTS = "application/vnd.ims.lis.v2.resultcontainer+json"
-#: Points of the platform's own scale: grade books have two decimals.
+#: Tolerance in points of the platform's scale, because grade books have two decimals.
 LEAST = 0.01
 
 
-def _number(came: object) -> object:
-    """Take everything else than a number as none. Raises: ValueError: it is no finite one."""
-    if not isinstance(came, int | float) or isinstance(came, bool):
+def _number(value: object) -> object:
+    """Treat anything but a number as None. Raises: ValueError: the number is not finite."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     try:
-        number = float(came)
+        number = float(value)
     except OverflowError as exc:
         raise ValueError("the number is too large") from exc
     if not math.isfinite(number):
@@ -50,7 +50,7 @@ def _number(came: object) -> object:
 
 
 class Result(BaseModel):
-    """A grade of the platform. Attributes: result_score: None: the person has none."""
+    """A result in the platform's answer. Attributes: result_score: None: the person has no grade."""
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True, alias_generator=to_camel)
 
@@ -60,33 +60,33 @@ class Result(BaseModel):
 
 
 @dataclass(frozen=True)
-class There:
-    """A grade as the platform shows it. Attributes: points: None: there is none."""
+class PlatformGrade:
+    """A grade in the platform's grade book. Attributes: points: None: there is no grade."""
 
     points: float | None
     max_points: float
 
 
-async def read_results(services: PlatformServices, platform: LtiPlatform, lineitem: str) -> Mapping[str, There]:
-    """Read the grades of a column, by the platform's ids of people.
+async def read_results(services: PlatformServices, platform: LtiPlatform, lineitem: str) -> Mapping[str, PlatformGrade]:
+    """Read the grades in a column, by the platform's ids of people.
 
     Raises:
         PlatformRefused: the platform does not show them.
-        AnswerUnusable: they cannot be read, or not to their end; a part would look as if grades were missing.
-        TargetRefused: nothing is sent to the line item's address.
+        AnswerUnusable: the list cannot be read to its end; in a partial list, grades would seem to be missing.
+        TargetRefused: the line item's address may receive nothing.
     """
-    found: dict[str, There] = {}
+    found: dict[str, PlatformGrade] = {}
     count = 0
     url = below(lineitem, "results")
-    async for listed in pages(services, platform, url, scope=RESULT_SCOPE, accept=RESULTS, most_bytes=LIST_BYTES):
-        results = entries(listed, Result, before=count, name="results")
+    async for page in pages(services, platform, url, scope=RESULT_SCOPE, accept=RESULTS, most_bytes=LIST_BYTES):
+        results = entries(page, Result, before=count, name="results")
         count += len(results)
-        found |= {each.user_id: There(each.result_score, each.result_maximum or 1.0) for each in results}
+        found |= {each.user_id: PlatformGrade(each.result_score, each.result_maximum or 1.0) for each in results}
     return found
 
 
 async def compare(database: Database, services: PlatformServices, platform: LtiPlatform, link: LtiLink) -> None:
-    """Compare the grades of a link, mark those that differ, and send them again once; all, if the column is gone.
+    """Compare the grades of a link, mark those that differ, and send them again once. If the column is gone, send all.
 
     Raises:
         PlatformRefused, AnswerUnusable, TargetRefused: see `read_results`.
@@ -99,22 +99,22 @@ async def compare(database: Database, services: PlatformServices, platform: LtiP
         there = await read_results(services, platform, link.lineitem_url)
         most = await lineitems.maximum(services, platform, link)
     except TokenRefused:
-        raise  # It says nothing about the column.
+        raise  # The column was never asked for.
     except PlatformRefused as exc:
         is_missing = exc.params["status"] in GONE
         if is_missing and await lineitems.replace_if_gone(database, services, platform, link, link.lineitem_url):
-            return  # All its grades are sent to another column.
+            return  # All grades are sent to its successor.
         raise
     async with database.write() as session:
         stored = await session.get(LtiLink, link.id, with_for_update=True, populate_existing=True)
         if stored is None or stored.lineitem_url != link.lineitem_url:
-            return  # The connection was undone meanwhile, or has another column.
+            return  # The connection was undone, or the column replaced.
         has_other_scale = most is not None and stored.lineitem_max not in (None, most)
         stored.lineitem_max = most or stored.lineitem_max
         found = await session.scalars(
             select(LtiScore)
             .join(Membership, Membership.id == LtiScore.membership_id)
-            .where(LtiScore.lti_link_id == link.id, LtiScore.delivered_at < asked_at, settled())
+            .where(LtiScore.lti_link_id == link.id, LtiScore.delivered_at < asked_at, is_settled())
             .where(Membership.removed_at.is_(None))
             .order_by(LtiScore.id)
             .with_for_update(of=LtiScore)
@@ -128,12 +128,12 @@ async def compare(database: Database, services: PlatformServices, platform: LtiP
         await scores_changed(session, again)
 
 
-def _mark(scores: Sequence[LtiScore], there: Mapping[str, There], now: datetime) -> list[str]:
-    """Mark the scores that differ, and return the ids of those that have not been sent again for it."""
+def _mark(scores: Sequence[LtiScore], there: Mapping[str, PlatformGrade], now: datetime) -> list[str]:
+    """Mark the scores that differ, and return the ids of those that were not yet sent again for it."""
     again = []
     for score in scores:
-        shown = there.get(score.user_id) or There(None, score.max_points or 1.0)
-        if not _differs(score, shown):
+        grade = there.get(score.user_id) or PlatformGrade(None, score.max_points or 1.0)
+        if not _differs(score, grade):
             score.differs_since = score.there_points = score.there_max = None
             continue
         if score.differs_since is None:
@@ -141,11 +141,11 @@ def _mark(scores: Sequence[LtiScore], there: Mapping[str, There], now: datetime)
         if score.mended_at is None:
             score.mended_at = now
             again.append(score.id)
-        score.there_points, score.there_max = shown.points, shown.max_points
+        score.there_points, score.there_max = grade.points, grade.max_points
     return again
 
 
-def _differs(score: LtiScore, there: There) -> bool:
+def _differs(score: LtiScore, there: PlatformGrade) -> bool:
     if score.points is None or there.points is None:
         return (score.points is None) != (there.points is None)
     return abs(score.points / (score.max_points or 1.0) * there.max_points - there.points) > LEAST

@@ -1,4 +1,4 @@
-"""A course's connection with its platform: where it comes from, where its links lead, and how grades arrive."""
+"""A course's connections with platforms, for teachers and admins: the links, and the delivery of grades."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased, contains_eager
 
 from app.errors.lti import LinkNotFound
 from app.lti.grades import outbox
-from app.lti.grades.expected import settled
+from app.lti.grades.expected import is_settled
 from app.lti.platform_services import RESULT_SCOPE
 from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership
 from app.storage.passback import GONE
@@ -24,10 +24,10 @@ SHOWN = 100
 
 @dataclass(frozen=True)
 class Numbers:
-    """Scores of a link: each that was sent has arrived, waits, or has failed.
+    """Numbers of a link's scores: each one that was sent has arrived, waits, or has failed.
 
     Attributes:
-        people: whom a grade may be sent for.
+        people: those for whom a grade may be sent.
     """
 
     people: int = 0
@@ -39,7 +39,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class ConnectedLink:
-    """A link of the platform. Attributes: use: None: nobody has said yet where it leads to."""
+    """A link of the platform. Attributes: use: None: nobody has chosen its assignment yet."""
 
     link: LtiLink
     use: CourseAssignment | None
@@ -47,7 +47,7 @@ class ConnectedLink:
 
 
 class Nightly(StrEnum):
-    """The lists of a platform that are read each night. The values are the ends of texts."""
+    """The lists of a platform that are read each night. The values are suffixes of text ids."""
 
     BOTH = "both"
     MEMBERS = "members"
@@ -57,7 +57,7 @@ class Nightly(StrEnum):
 
 @dataclass(frozen=True)
 class Connection:
-    """A course of a platform that is this course."""
+    """The connection of one platform course with this course."""
 
     context: LtiContext
     platform: LtiPlatform
@@ -73,13 +73,13 @@ class Connection:
 
 @dataclass(frozen=True)
 class Wait:
-    """Grades that are tried again.
+    """Grades that wait for another try, and the reason.
 
     Attributes:
-        status: of the platform's answer; None: there was none that could be read.
-        words: of the platform, or ours about the answer.
-        for_token: it has given us no token. Else it does not take them.
-        count: of the grades.
+        status: the status of the platform's answer; None: there was no readable answer.
+        words: the platform's explanation, or ours.
+        for_token: the platform refused us a token; otherwise it refused the grades.
+        count: the number of grades.
     """
 
     platform: str
@@ -90,12 +90,12 @@ class Wait:
 
     @property
     def is_ahead(self) -> bool:
-        """Whether they wait for the platform's clock, and nothing has to be mended."""
+        """Whether they only wait for the platform's clock, so that nobody has to act."""
         return self.words == outbox.AHEAD
 
 
 class State(StrEnum):
-    """The standing of a grade in the platform's grade book. The values are the ends of texts."""
+    """The state of a grade on its way to the platform's grade book. The values are suffixes of text ids."""
 
     DELIVERED = "delivered"
     ON_ITS_WAY = "on_its_way"
@@ -104,14 +104,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Passback:
-    """Attributes: since: when the grade that is there arrived."""
+    """A member's grade at the platform. Attributes: since: the arrival of the grade that is there."""
 
     state: State
     since: datetime | None
 
 
 async def connections_of(session: AsyncSession, course_id: str) -> Sequence[Connection]:
-    """List the platform's courses that are this course, with their links."""
+    """List the connections of this course, with their links."""
     contexts = await session.execute(
         select(LtiContext, LtiPlatform)
         .join(LtiPlatform, LtiPlatform.id == LtiContext.platform_id)
@@ -139,7 +139,7 @@ async def _numbers(session: AsyncSession, link_ids: Sequence[str]) -> dict[str, 
         select(
             LtiScore.lti_link_id,
             func.count(),
-            func.count().filter(LtiScore.points.is_not(None), settled()),
+            func.count().filter(LtiScore.points.is_not(None), is_settled()),
             func.count().filter(LtiScore.next_at.is_not(None)),
             func.count().filter(_needs_somebody()),
             func.count().filter(LtiScore.differs_since.is_not(None)),
@@ -153,9 +153,9 @@ async def _numbers(session: AsyncSession, link_ids: Sequence[str]) -> dict[str, 
 
 
 async def waits_of(session: AsyncSession, of: ColumnElement[bool]) -> Sequence[Wait]:
-    """List why grades wait, the newest reason first. Args: of: a condition on contexts.
+    """List the reasons why grades wait, the newest first. Args: of: a condition on contexts.
 
-    Of each platform and status it is the newest words: Moodle names the person in some.
+    Each platform and status appears once, with the newest words, because Moodle includes the person in some.
     """
     reason = LtiPlatform.name, LtiScore.last_status, LtiScore.token_refused, LtiScore.last_error
     found = await session.execute(
@@ -165,7 +165,7 @@ async def waits_of(session: AsyncSession, of: ColumnElement[bool]) -> Sequence[W
         .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
         .join(LtiPlatform, LtiPlatform.id == LtiContext.platform_id)
         .join(Membership, Membership.id == LtiScore.membership_id)
-        # To a suspended platform nothing is sent.
+        # A suspended platform gets nothing.
         .where(of, LtiPlatform.confirmed_at.is_not(None), Membership.removed_at.is_(None))
         .where(LtiScore.next_at.is_not(None), LtiScore.last_error.is_not(None))
         .group_by(*reason)
@@ -184,14 +184,14 @@ async def failures_of(session: AsyncSession, course_id: str) -> Sequence[tuple[L
 
 
 async def differences_of(session: AsyncSession, course_id: str) -> Sequence[tuple[LtiScore, LtiLink, Membership]]:
-    """List the scores of a course that the platform shows otherwise, the newest first, with the members' persons."""
+    """List the scores of a course that differ at the platform, the newest first, with the members' persons."""
     return await _scores(session, course_id, LtiScore.differs_since, LtiScore.differs_since.is_not(None))
 
 
 def _needs_somebody() -> ColumnElement[bool]:
-    """Return the condition on a score and its link that it was given up, though not for a column beside another one.
+    """Return the condition on a score and its link that it was given up and needs a person's help.
 
-    A link that was deleted there and replaced by another one stays known here.
+    A column that was deleted at the platform needs none if another link of the assignment has a grade of the member.
     """
     other, link = aliased(LtiScore), aliased(LtiLink)
     has_arrived_beside = (
@@ -222,7 +222,7 @@ async def _scores(
 
 
 async def find_context(session: AsyncSession, course_id: str, context_id: str) -> tuple[LtiContext, LtiPlatform]:
-    """Raises: LinkNotFound: the course does not come from a course of a platform with this id."""
+    """Raises: LinkNotFound: the course has no connection with this id."""
     found = await session.execute(
         select(LtiContext, LtiPlatform)
         .join(LtiPlatform, LtiPlatform.id == LtiContext.platform_id)
@@ -234,7 +234,7 @@ async def find_context(session: AsyncSession, course_id: str, context_id: str) -
 
 
 async def find_link(session: AsyncSession, course_id: str, link_id: str) -> LtiLink:
-    """Raises: LinkNotFound: the course has none with this id."""
+    """Raises: LinkNotFound: the course has no link with this id."""
     found = await session.scalar(
         select(LtiLink)
         .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
@@ -246,7 +246,7 @@ async def find_link(session: AsyncSession, course_id: str, link_id: str) -> LtiL
 
 
 async def passback_of(session: AsyncSession, membership_id: str, course_assignment_id: str) -> Passback | None:
-    """Say how a member's grade stands in the platform's grade book; None: no platform gets it, or there is none."""
+    """Return the state of a member's grade at the platform; None: no platform gets it, or there is no grade."""
     scores = await session.scalars(
         select(LtiScore)
         .join(LtiLink, LtiLink.id == LtiScore.lti_link_id)
@@ -255,10 +255,10 @@ async def passback_of(session: AsyncSession, membership_id: str, course_assignme
     )
     found = scores.all()
     if any(score.points is not None and score.failed_at is None for score in found):
-        # Links that were deleted there, as for teachers.
+        # Without links that were deleted there, as for teachers.
         found = [score for score in found if score.last_status not in GONE or score.token_refused]
     states = [passback for score in found if (passback := _state(score)) is not None]
-    # The column that needs somebody comes first.
+    # The column that needs help comes first.
     order = (State.FAILED, State.ON_ITS_WAY, State.DELIVERED)
     return min(states, key=lambda each: order.index(each.state), default=None)
 

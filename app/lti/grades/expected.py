@@ -1,9 +1,8 @@
-"""The grade that a platform should have for a person, and where it differs from what was sent.
+"""The grade that a platform should have for a person, and its differences from the one that was sent.
 
-A grade that was sent, whatever became of it, ends only where somebody here has decided so: an adjustment without an
-attempt was withdrawn, every attempt was rejected, the link leads to another assignment. It stays where we failed to
-grade, where an attempt waits, and where the person is no student any more. Attempts that were deleted for their age
-never lower it.
+A grade that was sent is cleared only by a decision here: an adjustment without an attempt was withdrawn, every attempt
+was rejected, or the link opens another assignment. It stays if grading failed, if an attempt is waiting, and if the
+person is no longer a student. Deleting old attempts never lowers it.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from grader import Assignment
 
 #: Scores compared in one transaction.
 AT_ONCE = 200
-#: Points that differ by less are the same: grades have two decimals.
+#: Smaller differences in points do not count, because grades have two decimals.
 LEAST = 0.005
 
 
@@ -32,8 +31,8 @@ class ExpectedGrade:
     """A grade to send.
 
     Attributes:
-        points: None: the platform is to have no grade.
-        is_kept: the grade that was there when attempts were deleted.
+        points: None: the platform should have no grade.
+        is_kept: the grade from before attempts were deleted for their age.
     """
 
     points: float | None
@@ -42,7 +41,7 @@ class ExpectedGrade:
 
 
 def expected_grade(score: LtiScore, counted: Counted) -> ExpectedGrade | None:
-    """Return the grade that the platform should have; None: what it has stays, or there is nothing to send."""
+    """Return the grade that the platform should have; None: there is nothing to change."""
     points, most = counted.unrounded, counted.grade_book_max
     if score.kept_points is not None and score.kept_max and not counted.is_adjusted:
         kept = ExpectedGrade(score.kept_points, score.kept_max, is_kept=True)
@@ -54,25 +53,25 @@ def expected_grade(score: LtiScore, counted: Counted) -> ExpectedGrade | None:
 
 
 def _may_be_there(score: LtiScore) -> bool:
-    """Tell whether the platform may have a grade: one arrived, or was sent without an answer (`outbox.stamp`)."""
+    """Tell whether the platform may have a grade: one has arrived, or was sent without an answer (`outbox.stamp`)."""
     return score.points is not None or (score.stamp is not None and score.max_points is None)
 
 
 def _has_ended(counted: Counted) -> bool:
-    """Tell whether there is no grade because somebody has decided so."""
+    """Tell whether the lack of a grade is somebody's decision."""
     is_student = all(step.code != StepCode.NOT_A_STUDENT for step in counted.steps)
     return is_student and not (counted.is_held or counted.is_waiting or counted.has_failed)
 
 
 def is_other(score: LtiScore, grade: ExpectedGrade) -> bool:
-    """Tell whether this is another grade than the one that was sent."""
+    """Tell whether this grade differs from the one that was sent."""
     if grade.points is None or score.points is None or score.max_points is None:
         return (grade.points is None) != (score.points is None)
     return abs(grade.points - score.points) >= LEAST or abs(grade.max_points - score.max_points) >= LEAST
 
 
 async def send_changed(database: Database, assignments: Mapping[str, Assignment], context_id: str | None = None) -> int:
-    """Send the grades that have become others, though nothing here has changed them: assignment files did.
+    """Send the grades that new assignment files have changed; `app.storage.passback` handles all other changes.
 
     Args:
         context_id: None: of all courses.
@@ -89,7 +88,7 @@ async def send_changed(database: Database, assignments: Mapping[str, Assignment]
         after: str | None = ""
         while after is not None:
             async with database.read() as session:
-                changed, after = await _changed(session, assignments, link_id, after)
+                changed, after = await _list_changed(session, assignments, link_id, after)
             if changed:
                 async with database.write() as session:
                     await scores_changed(session, changed)
@@ -97,16 +96,16 @@ async def send_changed(database: Database, assignments: Mapping[str, Assignment]
     return total
 
 
-async def _changed(
+async def _list_changed(
     session: AsyncSession, assignments: Mapping[str, Assignment], link_id: str, after: str
 ) -> tuple[list[str], str | None]:
-    """Return the ids of changed grades among the next ones of a link, and the last id that was looked at."""
+    """Return the ids of changed scores among the next ones of a link, and the last id of these; None: that was all."""
     rows = await session.execute(
         select(LtiScore, Membership, CourseAssignment)
         .join(LtiLink, LtiLink.id == LtiScore.lti_link_id)
         .join(CourseAssignment, CourseAssignment.id == LtiLink.course_assignment_id)
         .join(Membership, Membership.id == LtiScore.membership_id)
-        .where(LtiScore.lti_link_id == link_id, LtiScore.id > after, settled(), Membership.removed_at.is_(None))
+        .where(LtiScore.lti_link_id == link_id, LtiScore.id > after, is_settled(), Membership.removed_at.is_(None))
         .order_by(LtiScore.id)
         .limit(AT_ONCE)
     )
@@ -124,6 +123,6 @@ async def _changed(
     return changed, found[-1][0].id
 
 
-def settled() -> ColumnElement[bool]:
+def is_settled() -> ColumnElement[bool]:
     """Return the condition that a score is neither on its way nor given up."""
     return and_(LtiScore.next_at.is_(None), LtiScore.failed_at.is_(None))

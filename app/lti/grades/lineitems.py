@@ -1,7 +1,7 @@
-"""The column of a link in the platform's grade book (a line item, AGS 2.0): found or made, by one process at a time.
+"""The column of a link in the platform's grade book (a line item, AGS 2.0), found or created by one process at a time.
 
-A platform that is asked to make a line item twice has two columns, so it is looked for first, in a turn of the link.
-Turns are kept in the link's row and not by a lock of the database, because a platform may take a minute to answer.
+A platform that is asked twice for a line item creates two columns, so we first search for one, in a turn of the link.
+The turn is stored in the link's row instead of a database lock, because a platform may take a minute to answer.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ logger = logging.getLogger(__name__)
 
 LINEITEM = "application/vnd.ims.lis.v2.lineitem+json"
 LINEITEMS = "application/vnd.ims.lis.v2.lineitemcontainer+json"
-#: Open edX makes no line item with a longer label.
+#: Open edX creates no line item with a longer label.
 LABEL_CHARACTERS = 100
 #: The largest maximum that a platform may name.
 LARGEST = 1e9
-#: A process that looks for longer has died: the sender stops a try before that.
+#: A process that holds a turn for longer has died, because the sender stops earlier.
 TURN = timedelta(seconds=180)
-#: Another one is made so seldom at most: a platform that loses each new one does not get a thousand.
+#: The shortest time between two replacements, so that a platform that loses each one does not get a thousand.
 REMADE_AFTER = timedelta(days=1)
 
 
@@ -56,12 +56,12 @@ async def of_link(
     """Return the address of the link's line item.
 
     Args:
-        label: of the column.
-        resource: our id of what is graded.
+        label: the title of the column.
+        resource: our id of the course assignment.
     Returns:
-        None: somebody else is finding or making it.
+        None: another process is finding or creating it.
     Raises:
-        PlatformRefused: the platform shows no line items, or makes none.
+        PlatformRefused: the platform refuses to list line items, or to create one.
         AnswerUnusable, TargetRefused: see `Outgoing.send`.
     """
     if link.lineitem_url is not None:
@@ -73,7 +73,7 @@ async def of_link(
         link = await session.get_one(LtiLink, link.id, with_for_update=True, populate_existing=True)
         if link.lineitem_url is not None:
             return link.lineitem_url
-        # A clock that was set back ends a turn, too.
+        # A clock that was set back also ends a turn.
         if link.lineitem_at is not None and now - TURN < link.lineitem_at <= now:
             return None
         is_another, link.lineitem_at = link.lineitem_at is not None, now
@@ -82,7 +82,7 @@ async def of_link(
         found = await _find_or_make(services, platform, link, label, max_points, resource)
     except PlatformRefused as exc:
         if is_another and not isinstance(exc, TokenRefused) and not may_pass(int(exc.params["status"])):
-            raise _gone(exc) from exc
+            raise _column_gone(exc) from exc
         raise
     finally:
         async with database.write() as session:
@@ -95,23 +95,23 @@ async def of_link(
     return link.lineitem_url
 
 
-def _gone(refused: PlatformRefused) -> PlatformRefused:
-    """Return the error of a column that is gone and gets no successor: Moodle makes none for a deleted activity."""
-    said = f"{refused.params['status']} {refused.params['words']}"
-    words = f"the column is gone, and no other one is made for this link: {said}"
+def _column_gone(cause: PlatformRefused) -> PlatformRefused:
+    """Return the error for a deleted column without a successor: Moodle creates none for a deleted activity."""
+    words = f"{cause.params['status']} {cause.params['words']}"
+    words = f"the column is gone, and no other one is made for this link: {words}"
     return PlatformRefused(status=HTTPStatus.NOT_FOUND, words=words)
 
 
 async def take(session: AsyncSession, platform: LtiPlatform, link: LtiLink, address: str | None) -> None:
-    """Take the line item that a launch names, if only the platform can have named it (`app.lti.addresses`).
+    """Store the line item that a launch names, if only the platform can have named it (`app.lti.addresses`).
 
-    Where it is another one than before, all grades of the link are sent, once a day at most: a platform that names
-    one after the other would get all grades at each launch. The first one gets those that had nowhere to go.
+    If it replaces another one, all grades of the link are sent again, at most once a day: a platform that alternates
+    between two would otherwise get all grades at each launch. The first one gets the grades that had no column.
 
     Args:
-        link: with the list of line items that the launch names.
+        link: holds the list of line items that the launch names.
     """
-    # Items of others, such as Sakai, need not be below their list.
+    # On other platforms, such as Sakai, an item need not be below its list.
     list_url = link.lineitems_url if is_moodle(platform) else None
     if link.lineitem_url is not None and _refusal(platform, link.lineitem_url, list_url) is not None:
         link.lineitem_url = link.lineitem_max = None
@@ -123,8 +123,8 @@ async def take(session: AsyncSession, platform: LtiPlatform, link: LtiLink, addr
         facts = {"platform": platform.id, "link_id": link.id, "reason": reason}
         logger.warning("lti_line_item_refused", extra=facts)
         return
-    if list_url is not None and _reading(link) is not None:
-        # Moodle does not look whether the course in such an address is that of the column. Its list says which is ours.
+    if list_url is not None and _read_scope(link) is not None:
+        # Moodle does not check that the course in such an address is the column's. Its list shows our column.
         if before is None:
             await send_again(session, link.id)
         return
@@ -139,7 +139,7 @@ async def take(session: AsyncSession, platform: LtiPlatform, link: LtiLink, addr
 
 
 def _refusal(platform: LtiPlatform, address: str, list_url: str | None) -> str | None:
-    """Return why somebody else than the platform may have named this line item; None: nobody else can have."""
+    """Return why somebody other than the platform may have named this line item; None: only the platform can have."""
     if not is_of_platform(platform, address):
         return "it is at none of the platform's sites"
     if list_url is not None and not is_below(address, list_url):
@@ -154,26 +154,26 @@ def _was_changed_lately(link: LtiLink, now: datetime) -> bool:
 async def replace_if_gone(
     database: Database, services: PlatformServices, platform: LtiPlatform, link: LtiLink, lineitem: str
 ) -> bool:
-    """Forget a line item that was deleted at the platform, so that the next try finds or makes another one.
+    """Forget a line item that was deleted at the platform, so that the next try finds or creates another one.
 
-    All grades of the link are sent then, because the new column has none.
+    All grades of the link are sent again, because the new column is empty.
 
     Returns:
-        Whether the next try may find one: it is gone, and took no other one's place within a day.
+        Whether the next try may find one: it is deleted, and was not itself a replacement of the last day.
     Raises:
         PlatformRefused, AnswerUnusable, TargetRefused: see `PlatformServices.send`.
     """
-    scope = _reading(link)
+    scope = _read_scope(link)
     if scope is None or link.lineitems_url is None:
         return False
-    shown = await services.send(platform, "GET", lineitem, scopes=[scope], accept=LINEITEM)
-    if shown.status not in GONE:
-        return False  # It is there, and the person is not.
+    answer = await services.send(platform, "GET", lineitem, scopes=[scope], accept=LINEITEM)
+    if answer.status not in GONE:
+        return False  # The column exists, so the person is unknown there.
     async with database.write() as session:
         now = await database_now(session)
         stored = await session.get(LtiLink, link.id, with_for_update=True, populate_existing=True)
         if stored is None or stored.lineitem_url != lineitem:
-            return True  # Somebody else was faster, or the connection was undone.
+            return True  # Another process was faster, or the connection was undone.
         if _was_changed_lately(stored, now):
             return False
         stored.lineitem_url, stored.lineitem_max, stored.lineitem_at = None, None, now - TURN
@@ -182,16 +182,16 @@ async def replace_if_gone(
 
 
 async def maximum(services: PlatformServices, platform: LtiPlatform, link: LtiLink) -> float | None:
-    """Return the maximum that the link's line item has at the platform; None: it does not say.
+    """Return the maximum of the link's line item at the platform; None: it is not known.
 
     Raises:
         PlatformRefused, AnswerUnusable, TargetRefused: see `PlatformServices.send`.
     """
-    scope = _reading(link)
+    scope = _read_scope(link)
     if scope is None or link.lineitem_url is None:
         return None
-    shown = await services.send(platform, "GET", link.lineitem_url, scopes=[scope], accept=LINEITEM)
-    item = shown.json() if shown.is_success else None
+    answer = await services.send(platform, "GET", link.lineitem_url, scopes=[scope], accept=LINEITEM)
+    item = answer.json() if answer.is_success else None
     most = item.get("scoreMaximum") if isinstance(item, dict) else None
     if not isinstance(most, int | float) or isinstance(most, bool) or not 0 < most < LARGEST:
         return None
@@ -202,15 +202,15 @@ async def _find_or_make(
     services: PlatformServices, platform: LtiPlatform, link: LtiLink, label: str, max_points: float, resource: str
 ) -> str:
     assert link.lineitems_url is not None
-    scope = _reading(link)
+    scope = _read_scope(link)
     if scope is None:
         raise PlatformRefused(status=403, words="line items are not granted")
     url = _with(link.lineitems_url, {"resource_link_id": link.resource_link_id, "limit": "100"})
-    async for listed in pages(services, platform, url, scope=scope, accept=LINEITEMS):
-        if not isinstance(listed, list):
-            # An empty list would be followed by another column.
+    async for page in pages(services, platform, url, scope=scope, accept=LINEITEMS):
+        if not isinstance(page, list):
+            # If it were read as an empty list, we would create a second column.
             raise AnswerUnusable(reason="the list of line items has another form")
-        for item in listed:
+        for item in page:
             if isinstance(item, dict) and _is_ours(item, link, resource):
                 return _address(item, services, platform)
     if scope != LINEITEM_SCOPE:
@@ -222,7 +222,7 @@ async def _find_or_make(
         scopes=[LINEITEM_SCOPE],
         accept=LINEITEM,
         content={
-            # Open edX takes whole numbers only; each score brings its own maximum.
+            # Open edX accepts whole numbers only; each score carries its own maximum.
             "scoreMaximum": math.ceil(max_points),
             "label": label[:LABEL_CHARACTERS],
             "resourceId": resource,
@@ -237,7 +237,7 @@ async def _find_or_make(
 
 
 def _address(item: object, services: PlatformServices, platform: LtiPlatform) -> str:
-    """Raises: AnswerUnusable: it has none. TargetRefused: nothing is sent there, so it must not be kept."""
+    """Return the address of a line item. Raises: AnswerUnusable: it has none. TargetRefused: it may receive nothing."""
     address = item.get("id") if isinstance(item, dict) else None
     if not isinstance(address, str) or len(address) > URL_LENGTH or not address.isprintable():
         raise AnswerUnusable(reason="the line item has no usable address")
@@ -245,14 +245,14 @@ def _address(item: object, services: PlatformServices, platform: LtiPlatform) ->
     return address
 
 
-def _reading(link: LtiLink) -> str | None:
-    """Return the scope with which line items are read."""
+def _read_scope(link: LtiLink) -> str | None:
+    """Return the granted scope for reading line items; None: there is none."""
     granted: Collection[str] = link.scopes.get("granted", [])
     return next((scope for scope in (LINEITEM_SCOPE, LINEITEM_READ_SCOPE) if scope in granted), None)
 
 
 def _is_ours(item: Mapping[str, Any], link: LtiLink, resource: str) -> bool:
-    """Tell whether a line item is the one of this link. Some platforms do not filter the list."""
+    """Tell whether a line item belongs to this link. Some platforms do not filter the list."""
     if item.get("resourceLinkId") is not None:
         return bool(item["resourceLinkId"] == link.resource_link_id)
     return bool(item.get("resourceId") == resource and item.get("tag") == TAG)

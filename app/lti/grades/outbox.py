@@ -1,4 +1,4 @@
-"""Queries on scores: which are due, and how a try to send one ended."""
+"""Queries on scores: those that are due, and the outcomes of tries to send them."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from app.storage.turns import take_turns
 
 #: Scores read at once.
 AT_ONCE = 200
-#: Why a score waits that was stamped by a clock that was ahead.
+#: The reason of a score that waits because its last stamp came from a clock that was ahead.
 AHEAD = "the platform's clock was ahead when the grade was sent last"
 
 
 @dataclass(frozen=True)
-class Due:
-    """A score that is to be sent now. Attributes: version: of the grade, when it was taken."""
+class DueScore:
+    """A score to send now. Attributes: version: the version of the grade when it was claimed."""
 
     score: LtiScore
     version: int
@@ -47,9 +47,9 @@ class Due:
 
 
 async def expect(session: AsyncSession, context_id: str, students: Mapping[str, str]) -> None:
-    """Have a score for these students in each column of a platform's course, from the first grade on.
+    """Add missing scores of these students in each column of a platform's course, before they have grades.
 
-    Students hand in here after any of the links, so they need not have opened the one whose column gets the grade.
+    Students may hand in after opening any of the links, so a score must not depend on the link of its column.
 
     Args:
         students: ids of members, by the platform's ids of the persons.
@@ -75,14 +75,14 @@ async def expect(session: AsyncSession, context_id: str, students: Mapping[str, 
         if score is None:
             score = LtiScore(lti_link_id=link_id, user_id=user_id)
             session.add(score)
-        # There may be a grade already: handed in before the platform was connected, or as the member that was joined.
+        # The student may have a grade from before the connection, or from the member that was joined.
         score.membership_id, score.waits_since, score.next_at = students[user_id], now, now
         score.version = (score.version or 0) + 1
     await session.flush()
 
 
 async def expect_known(session: AsyncSession, link: LtiLink) -> None:
-    """Have scores in the column of a link that leads to an assignment now, for the students who have come before."""
+    """Add missing scores in the column of a link that now opens an assignment, for the students already here."""
     context = await session.get_one(LtiContext, link.lti_context_id)
     students = await session.scalars(
         select(Membership.id)
@@ -90,9 +90,9 @@ async def expect_known(session: AsyncSession, link: LtiLink) -> None:
         .where(LtiMember.lti_context_id == context.id)
         .where(Membership.role == MemberRole.STUDENT, Membership.removed_at.is_(None))
     )
-    brought = set(students)
-    known = await people.known(session, context)
-    await expect(session, context.id, {subject: each.id for subject, each in known.items() if each.id in brought})
+    member_ids = set(students)
+    known = await people.members_by_subject(session, context)
+    await expect(session, context.id, {subject: each.id for subject, each in known.items() if each.id in member_ids})
 
 
 async def is_something_due(session: AsyncSession) -> bool:
@@ -100,7 +100,7 @@ async def is_something_due(session: AsyncSession) -> bool:
     return await session.scalar(due) is not None
 
 
-#: The tables that a score needs before it is sent.
+#: The tables needed to decide whether a score can be sent.
 _JOINED = (
     orm_join(LtiScore, LtiLink, LtiLink.id == LtiScore.lti_link_id)
     .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
@@ -111,16 +111,16 @@ _JOINED = (
 
 
 def _can_be_sent(now: datetime) -> ColumnElement[bool]:
-    """Return the condition on `_JOINED` that a score is due, of a confirmed platform and a member of the course."""
+    """Return the condition on `_JOINED` that a score is due, its platform confirmed, and its member in the course."""
     return and_(is_due(LtiScore, now), LtiPlatform.confirmed_at.is_not(None), Membership.removed_at.is_(None))
 
 
-async def claim_due(session: AsyncSession, lease: timedelta, rooms: Mapping[str, int], most: int) -> Sequence[Due]:
-    """Take due scores; no other process gets them before the lease is over.
+async def claim_due(session: AsyncSession, lease: timedelta, rooms: Mapping[str, int], most: int) -> Sequence[DueScore]:
+    """Claim due scores; no other process gets them before the lease ends.
 
     Args:
-        rooms: how many more of a platform may be sent at the same time, by its id.
-        most: of every other platform.
+        rooms: how many more scores each busy platform may get at the same time, by its id.
+        most: the same for every other platform.
     """
     now = await database_now(session)
     rows = await session.execute(
@@ -128,30 +128,30 @@ async def claim_due(session: AsyncSession, lease: timedelta, rooms: Mapping[str,
         .select_from(_JOINED)
         .join(Membership.person)
         .where(_can_be_sent(now))
-        # A platform that is busy takes no places from the others.
+        # A busy platform must not block the others.
         .where(LtiPlatform.id.not_in([id for id, room in rooms.items() if room <= 0]))
         .options(contains_eager(Membership.person))
         .order_by(LtiScore.next_at, LtiScore.id)
         .limit(AT_ONCE)
         .with_for_update(of=LtiScore, skip_locked=True)  # Left out on SQLite.
     )
-    left = dict(rooms)
-    taken: list[Due] = []
+    free = dict(rooms)
+    claims: list[DueScore] = []
     for score, link, platform, use, member in rows:
-        if left.setdefault(platform.id, most) <= 0:
+        if free.setdefault(platform.id, most) <= 0:
             continue
-        left[platform.id] -= 1
+        free[platform.id] -= 1
         score.attempts += 1
         score.waits_since, score.next_at = now, now + lease
-        taken.append(Due(score, score.version, link, platform, use, member))
-    return taken
+        claims.append(DueScore(score, score.version, link, platform, use, member))
+    return claims
 
 
 async def stamp(session: AsyncSession, score_id: str, now: float) -> datetime | timedelta:
     """Return the stamp for a try: whole seconds, later than the last one, and not ahead of this time.
 
     Returns:
-        The wait until there is one, where the last one is of this second, or of one to come.
+        Or the wait until a stamp is possible, if the last one is of this second or a later one.
     """
     whole = datetime.fromtimestamp(int(now), tz=(await database_now(session)).tzinfo)
     score = await session.get_one(LtiScore, score_id, with_for_update=True, populate_existing=True)
@@ -159,22 +159,22 @@ async def stamp(session: AsyncSession, score_id: str, now: float) -> datetime | 
         return score.stamp - whole + timedelta(seconds=1)
     score.stamp = whole
     if score.points is None:
-        score.max_points = None  # The platform may have a grade from now on, also where it has cleared one.
+        score.max_points = None  # From now on the platform may have a grade, even if it has cleared one before.
     return whole
 
 
-async def delivered(
+async def store_delivery(
     session: AsyncSession,
-    due: Due,
+    due: DueScore,
     grade: ExpectedGrade | None,
     *,
     submitted_at: datetime | None = None,
     comment_sha256: str | None = None,
 ) -> None:
-    """Store that the grade of this version has arrived, or that there was none to send. A newer one is due at once.
+    """Record that this version of the grade has arrived, or that there was none to send. A newer one is due at once.
 
     Args:
-        submitted_at, comment_sha256: of what has arrived with it.
+        submitted_at, comment_sha256: the attempt's time and the comment's hash that were sent with it.
     """
     now = await database_now(session)
     score = await session.get_one(LtiScore, due.score.id, with_for_update=True, populate_existing=True)
@@ -182,35 +182,35 @@ async def delivered(
     score.attempts = 0
     if grade is not None:
         if is_other(score, grade):
-            # A difference to the platform is about the grade before.
+            # Recorded differences concern the previous grade.
             score.differs_since = score.there_points = score.there_max = score.mended_at = None
         score.points, score.max_points, score.delivered_at = grade.points, grade.max_points, now
     score.last_error = score.last_status = score.failed_at = None
     score.token_refused = False
     is_newest = score.version == due.version
-    if grade is not None and is_newest:  # Else the column may be another one meanwhile.
+    if grade is not None and is_newest:  # Otherwise the column may have been replaced.
         score.submitted_at, score.comment_sha256 = submitted_at or score.submitted_at, comment_sha256
     score.waits_since, score.next_at = now, None if is_newest else now
 
 
-async def failed(
+async def store_failure(
     session: AsyncSession,
-    due: Due,
+    due: DueScore,
     *,
     again_in: timedelta | None,
     status: int | None,
     words: str,
     token_refused: bool = False,
 ) -> None:
-    """Store why a try did not succeed.
+    """Record why a try failed.
 
     Args:
-        again_in: the wait before the next try; None: it is given up, unless the grade has changed meanwhile.
+        again_in: the wait before the next try; None: give up, unless the grade has changed meanwhile.
     """
     now = await database_now(session)
     score = await session.get_one(LtiScore, due.score.id, with_for_update=True, populate_existing=True)
     if score.sent_version >= due.version:
-        return  # Another process has delivered it, after this one's lease was over.
+        return  # This process's lease ended, and another one has delivered it.
     score.last_status, score.last_error, score.token_refused = status, words[:500], token_refused
     if again_in is not None:
         score.waits_since, score.next_at = now, now + again_in
@@ -220,11 +220,11 @@ async def failed(
         score.waits_since, score.next_at, score.failed_at = now, None, now
 
 
-async def put_off(session: AsyncSession, due: Due, wait: timedelta, words: str | None = None) -> None:
-    """Try again after this wait; this was no try.
+async def put_off(session: AsyncSession, due: DueScore, wait: timedelta, words: str | None = None) -> None:
+    """Postpone the score; this does not count as a try.
 
     Args:
-        words: the reason; None: the one of the last try stays.
+        words: the reason; None: keep the reason of the last try.
     """
     now = await database_now(session)
     reason = {"last_error": words, "last_status": None, "token_refused": False} if words else {}

@@ -1,4 +1,4 @@
-"""Scores as a platform takes them (AGS 2.0)."""
+"""The form in which platforms accept scores (AGS 2.0)."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def score_of(
 ) -> dict[str, Any]:
     """Return the body of a score.
 
-    It is never "pending": a platform shows no grade then, also where it had one.
+    It is never "pending", because platforms then hide the grade that they have.
 
     Args:
-        points: None: the platform clears the grade that it has (AGS 2.0, section 3.4.4).
-        comment: None: the platform has it.
-        stamp: whole seconds; a platform refuses one that is not later than the last.
-        is_new: whether Canvas is to show another attempt; None: it is another platform.
+        points: None: the platform should clear its grade (AGS 2.0, section 3.4.4).
+        comment: None: the platform already has it.
+        stamp: in whole seconds; a platform refuses a stamp that is not later than the last one.
+        is_new: whether Canvas should show another attempt; None: for other platforms.
     """
     score: dict[str, Any] = {
         "userId": user_id,
-        "timestamp": _written(stamp),
+        "timestamp": _timestamp(stamp),
     }
     if comment is not None:
         score["comment"] = comment[:COMMENT_CHARACTERS]
@@ -55,15 +55,15 @@ def score_of(
         "gradingProgress": "FullyGraded",
     }
     if submitted_at is not None:
-        score["submission"] = {"submittedAt": _written(submitted_at)}
+        score["submission"] = {"submittedAt": _timestamp(submitted_at)}
     return score
 
 
 def below(lineitem: str, name: str) -> str:
-    """Return the address of a line item's ``/scores`` or ``/results``, which stands before its query.
+    """Return the address of a line item's ``/scores`` or ``/results``; the name goes before the query.
 
     Raises:
-        TargetRefused: the line item has no address.
+        TargetRefused: the line item has no valid address.
     """
     try:
         parts = urlsplit(lineitem)
@@ -86,5 +86,5 @@ async def post_score(
     )
 
 
-def _written(moment: datetime) -> str:
+def _timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,8 +1,8 @@
-"""Sends grades to the grade books of platforms, and again later where a platform does not answer.
+"""Sends grades to the grade books of platforms, and repeats failed tries later.
 
-The newest grade wins. It is worked out when it is sent, from everything that holds then, so the platform gets what the
-student sees here: with lateness, extensions, adjustments and regrades. A try that was cut off is repeated with the same
-grade and a later stamp, which changes nothing at the platform.
+The newest grade wins. It is computed when it is sent, so the platform gets the grade that the student sees here, with
+lateness, extensions, adjustments and regrades. An interrupted try is repeated with the same grade and a later stamp,
+which changes nothing at the platform.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.grades import lineitems, outbox, scores
 from app.lti.grades.expected import ExpectedGrade, expected_grade
-from app.lti.grades.outbox import Due
+from app.lti.grades.outbox import DueScore
 from app.lti.platform_services import SCORE_SCOPE, PlatformServices, is_page, may_pass, words_of
 from app.lti.registration import kinds
 from app.outgoing.client import Answer
@@ -39,31 +39,31 @@ from grader.report import messages
 
 logger = logging.getLogger(__name__)
 
-#: For a token, a search for the line item, and a score together.
+#: The limit for a token, a search for the line item, and the score together.
 TRY_SECONDS = 120.0
-#: Longer than a try, and than storing how it ended.
+#: Longer than a try and the recording of its outcome.
 LEASE = timedelta(seconds=TRY_SECONDS + 60)
-#: At the same time to one platform, of one process.
+#: Scores that one process sends to one platform at the same time.
 SIDE_BY_SIDE = 4
 #: Waits after the first failure, the second, ...; the last one repeats, for about a week. A platform that was down for
 #: an hour has its grades a quarter of an hour later.
 RETRY_SECONDS = (10, 60, 300, *(6 * (900,)), 3600, 3 * 3600)
 MOST_TRIES = 60
-#: Another stamp after a refused one, so many times; then as after a failure.
+#: Repeats with a new stamp after a refused one; then it is a failure like others.
 RESTAMPS = 3
 RESTAMP_SECONDS = 2.0
 LONGEST_WAIT = timedelta(hours=6)
-#: Until a file that is missing is looked for again.
+#: The wait before a missing assignment file is looked for again.
 FILE_MISSING = timedelta(hours=1)
-#: Until a column that somebody else is making is there.
+#: The wait for a column that another process is creating.
 IN_A_MOMENT = timedelta(seconds=1)
-#: A longer wait for the next stamp has a reason that teachers read.
+#: Teachers are told the reason of a longer wait for the next stamp.
 UNSAID = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
 class _Grade:
-    """A grade on its way. Attributes: expected: None: nothing is sent; submitted_at: of the attempt that counts."""
+    """A grade on its way. Attributes: expected: None: nothing is sent; submitted_at: of the counting attempt."""
 
     expected: ExpectedGrade | None
     comment: str
@@ -75,7 +75,7 @@ class _Grade:
         return sha256(self.comment.encode()).hexdigest()
 
 
-class ScoreSender(Sender[Due]):
+class ScoreSender(Sender[DueScore]):
     """Sends due scores while the async context is entered. Several processes may each run one."""
 
     NAME = "lti-scores"
@@ -88,44 +88,44 @@ class ScoreSender(Sender[Due]):
     async def _is_something_due(self, session: AsyncSession) -> bool:
         return await outbox.is_something_due(session)
 
-    async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[Due]:
+    async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[DueScore]:
         rooms = {platform: SIDE_BY_SIDE - count for platform, count in busy.items()}
         return await outbox.claim_due(session, LEASE, rooms, SIDE_BY_SIDE)
 
-    def _receiver(self, item: Due) -> str:
+    def _receiver(self, item: DueScore) -> str:
         return item.platform.id
 
-    async def _send(self, due: Due) -> None:
+    async def _send(self, due: DueScore) -> None:
         async with self._database.read() as session:
             grade = await self._grade(session, due)
         if grade is None:
-            # The assignment's file is missing, perhaps by mistake; the grade is not.
+            # The assignment's file is missing, perhaps by mistake, so the grade is kept.
             async with self._database.write() as session:
                 await outbox.put_off(session, due, FILE_MISSING)
             return
         if grade.expected is None:
             async with self._database.write() as session:
-                await outbox.delivered(session, due, None)
+                await outbox.store_delivery(session, due, None)
             return
         try:
-            # A try that went on after its lease could arrive after the next one.
+            # A try that outlasts its lease could arrive after the next one.
             async with asyncio.timeout(TRY_SECONDS):
                 answer = await self._post(due, grade, grade.expected)
         except TimeoutError:
-            await self._failed(due, None, "the platform did not answer in time")
+            await self._store_failure(due, None, "the platform did not answer in time")
         except PlatformRefused as exc:
-            said = int(exc.params["status"]), str(exc.params["words"]), exc.params.get("retry_after")
-            await self._failed(due, *said, token_refused=isinstance(exc, TokenRefused))
+            answer_facts = int(exc.params["status"]), str(exc.params["words"]), exc.params.get("retry_after")
+            await self._store_failure(due, *answer_facts, token_refused=isinstance(exc, TokenRefused))
         except AnswerUnusable as exc:
-            await self._failed(due, None, str(exc.params["reason"]))
+            await self._store_failure(due, None, str(exc.params["reason"]))
         except TargetRefused as exc:
-            # An address does not mend itself.
-            await self._failed(due, None, f"the address is refused: {exc.params['reason']}", is_final=True)
+            # Another try would use the same address.
+            await self._store_failure(due, None, f"the address is refused: {exc.params['reason']}", is_final=True)
         else:
             await self._end(due, grade, answer)
 
-    async def _post(self, due: Due, grade: _Grade, expected: ExpectedGrade) -> Answer | timedelta:
-        """Post the score, or return the wait before that."""
+    async def _post(self, due: DueScore, grade: _Grade, expected: ExpectedGrade) -> Answer | timedelta:
+        """Post the score, or return the wait before it can be posted."""
         lineitem = await lineitems.of_link(
             self._database,
             self._services,
@@ -143,22 +143,22 @@ class ScoreSender(Sender[Due]):
         if isinstance(stamp, timedelta):
             return stamp
         is_canvas = kinds.is_canvas(due.platform)
-        # Canvas adds a comment each time. Moodle takes the comment away that is left out.
-        is_said = is_canvas and due.score.comment_sha256 == grade.comment_sha256
-        comment = None if is_said else grade.comment
+        # Canvas adds a comment each time. Moodle deletes its comment if none is sent.
+        is_shown = is_canvas and due.score.comment_sha256 == grade.comment_sha256
+        comment = None if is_shown else grade.comment
         score = scores.score_of(
             user_id=due.score.user_id,
             points=expected.points,
             max_points=expected.max_points,
             comment=comment,
             stamp=stamp,
-            # By another clock than the stamp's, perhaps.
+            # The stamp may come from another clock.
             submitted_at=min(grade.submitted_at, stamp) if grade.submitted_at else None,
             is_new=_is_new(due.score, grade) if is_canvas else None,
         )
         answer = await scores.post_score(self._services, due.platform, lineitem, score)
         if is_canvas and answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
-            # Perhaps Canvas allows no more attempts. The grade of the last one changes all the same.
+            # Canvas may allow no more attempts, but still changes the grade of the last one.
             score[scores.CANVAS_SUBMISSION] = {"new_submission": False}
             answer = await scores.post_score(self._services, due.platform, lineitem, score)
         if answer.status in GONE and await lineitems.replace_if_gone(
@@ -167,22 +167,22 @@ class ScoreSender(Sender[Due]):
             return IN_A_MOMENT
         return answer
 
-    async def _fault(self, item: Due) -> None:
-        await self._failed(item, None, "a fault of this service")
+    async def _fault(self, item: DueScore) -> None:
+        await self._store_failure(item, None, "a fault of this service")
 
-    async def _end(self, due: Due, grade: _Grade, answer: Answer | timedelta) -> None:
-        """Store what the platform's answer means, or the wait for it."""
+    async def _end(self, due: DueScore, grade: _Grade, answer: Answer | timedelta) -> None:
+        """Record the outcome of a try, or the wait before it."""
         if isinstance(answer, timedelta):
             async with self._database.write() as session:
                 await outbox.put_off(session, due, answer, outbox.AHEAD if answer > UNSAID else None)
         elif not answer.is_success:
-            await self._failed(due, answer.status, words_of(answer), answer.retry_after)
+            await self._store_failure(due, answer.status, words_of(answer), answer.retry_after)
         elif is_page(answer):
-            # It has taken no score.
-            await self._failed(due, None, "the platform answered with a page")
+            # A page instead of an answer means that no score was stored.
+            await self._store_failure(due, None, "the platform answered with a page")
         else:
             async with self._database.write() as session:
-                await outbox.delivered(
+                await outbox.store_delivery(
                     session,
                     due,
                     grade.expected,
@@ -191,9 +191,9 @@ class ScoreSender(Sender[Due]):
                 )
             logger.info("lti_score_delivered", extra=_facts(due))
 
-    async def _failed(
+    async def _store_failure(
         self,
-        due: Due,
+        due: DueScore,
         status: int | None,
         words: str,
         retry_after: float | None = None,
@@ -201,20 +201,22 @@ class ScoreSender(Sender[Due]):
         is_final: bool = False,
         token_refused: bool = False,
     ) -> None:
-        """Put the next try off, or give up, as the platform's answer asks for.
+        """Schedule the next try, or give up, depending on the platform's answer.
 
         Args:
-            token_refused: it was asked for a token. Whatever it says to that, it has not looked at the grade.
+            token_refused: the platform refused a token, so it has not seen the grade.
         """
         wait = None if is_final else _wait(None if token_refused else status, due.score.attempts, retry_after)
         async with self._database.write() as session:
-            await outbox.failed(session, due, again_in=wait, status=status, words=words, token_refused=token_refused)
+            await outbox.store_failure(
+                session, due, again_in=wait, status=status, words=words, token_refused=token_refused
+            )
         facts = {**_facts(due), "status": status, "reason": words, "will_be_repeated": wait is not None}
         facts["token_refused"] = token_refused
         logger.warning("lti_score_failed", extra=facts)
 
-    async def _grade(self, session: AsyncSession, due: Due) -> _Grade | None:
-        """Work the grade out as it is now; None: the assignment's file is gone."""
+    async def _grade(self, session: AsyncSession, due: DueScore) -> _Grade | None:
+        """Compute the current grade; None: the assignment's file is gone."""
         member = await session.get_one(Membership, due.member.id)
         counted = await counted_grade(session, self._assignments, member, due.use)
         if counted is None:
@@ -239,10 +241,9 @@ class ScoreSender(Sender[Due]):
     async def _comment(
         self, session: AsyncSession, counted: Counted, attempt: Submission | None, course: Course
     ) -> str:
-        """Return a comment: how the points came about, and the cause of what is missing.
+        """Return a comment: the derivation of the points, and the cause of lost ones.
 
-        It has no link to the report: platforms show a comment as text, and whoever comes by an address alone is not
-        signed in.
+        It has no link to the report, because platforms show comments as plain text, and a bare address signs nobody in.
         """
         cause = None
         if attempt is not None:
@@ -267,11 +268,11 @@ def _is_new(score: LtiScore, grade: _Grade) -> bool:
 
 
 def _wait(status: int | None, tries: int, retry_after: float | None) -> timedelta | None:
-    """Return the wait before the next try; None: the platform's word is final.
+    """Return the wait before the next try; None: give up.
 
     Args:
-        status: None: there was no answer that can be read.
-        retry_after: seconds that the platform asks for.
+        status: None: there was no readable answer.
+        retry_after: the seconds that the platform asks us to wait.
     """
     if tries >= MOST_TRIES or (status is not None and not may_pass(status)):
         return None
@@ -284,7 +285,7 @@ def _backoff(tries: int) -> timedelta:
     return timedelta(seconds=RETRY_SECONDS[min(tries, len(RETRY_SECONDS)) - 1])
 
 
-def _facts(due: Due) -> dict[str, object]:
+def _facts(due: DueScore) -> dict[str, object]:
     return {
         "score_id": due.score.id,
         "platform": due.platform.id,

@@ -1,1 +1,1 @@
-"""Launches: begun, believed, and led into a course."""
+"""Launches: their beginning, the check of the platform's message, and the way into a course."""

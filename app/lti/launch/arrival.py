@@ -1,7 +1,7 @@
-"""From a message to a course here: its course, its link, and the person as a member.
+"""Turns a verified message into a course, a link and a member here.
 
-The first teacher of a platform's course makes it a course here. Everybody after that becomes a member when they first
-come, with the part that the platform gives them, which each later launch brings up to date.
+The first teacher to open a link connects the platform's course with a course here. Everybody else becomes a member at
+their first launch, with the role that the platform gives them; each later launch updates it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from app.lti.addresses import is_of_course
 from app.lti.arguments import ASSIGNMENT
 from app.lti.grades import lineitems, outbox
 from app.lti.launch import binding, deep_linking, people
-from app.lti.launch.message import DEEP_LINKING, REVIEW, Message, shown
-from app.lti.launch.people import Who, made_by_platform
+from app.lti.launch.message import DEEP_LINKING, REVIEW, Message, printable
+from app.lti.launch.people import PlatformPerson, made_by_platform
 from app.lti.launch.roles import Part
 from app.lti.platform_services import SCORE_SCOPE
 from app.storage.models import (
@@ -46,13 +46,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Arrival:
-    """A person who has come by a launch.
+    """The result of a launch: a person in a course.
 
     Attributes:
         link: None: the message is about no link.
-        use: the assignment that the link leads to; None: nobody has said which.
-        reviewed: the student whose work is to be looked at.
-        selection: the platform asks where a new link leads to.
+        use: the assignment that the link opens; None: nobody has chosen one yet.
+        reviewed: the student whose work is to be reviewed.
+        selection: the platform's question which assignment a new link should open.
     """
 
     course: Course
@@ -75,20 +75,20 @@ async def arrive(
     assignments: Mapping[str, Assignment],
     connect: Callable[[], Awaitable[Course]] | None = None,
 ) -> Arrival | None:
-    """Make of a message what it means here.
+    """Find or create the course, the member and the link of a message.
 
     Args:
-        message: one of this platform, checked.
-        connect: says which course an unknown one of the platform is; it is called if that is a question.
+        message: a verified message of this platform.
+        connect: chooses a course here for an unknown course of the platform; called only for such a course.
     Returns:
-        None: a teacher comes from an unknown course, and nobody has said which course here it is.
+        None: a teacher has come from an unknown course, and without `connect`; ask the teacher for a course.
     Raises:
-        DeploymentUnknown: nobody has said that this deployment of the platform is one.
+        DeploymentUnknown: no admin has added this deployment of the platform.
         LaunchWithoutCourse
-        LaunchOutdated: somebody else has connected the course since the question was asked, and the message is old.
-        CourseUnconnected, TeacherNeeded: a student or an assistant comes before any teacher has.
+        LaunchOutdated: somebody else has connected the course since the question was asked.
+        CourseUnconnected, TeacherNeeded: a student or an assistant has come before any teacher.
         MemberRemoved: a teacher here has removed the person from the course.
-        CourseArchived: the person is new in a course in which nothing changes any more.
+        CourseArchived: the person is new, and the course is archived.
     """
     made_by = made_by_platform(platform)
     await _check_place(session, platform, message)
@@ -102,8 +102,8 @@ async def arrive(
     elif connect is not None:
         raise LaunchOutdated(reason="connected")
     await _keep(session, platform, context, message)
-    found = await course.existing(session, context.course_id)
-    who = Who.of(message)
+    local_course = await course.existing(session, context.course_id)
+    who = PlatformPerson.of(message)
     person = await people.find_or_add(session, platform, who)
     member = await people.keep_member(session, context, person, who, made_by)
     if member.person_id != person.id:
@@ -111,7 +111,7 @@ async def arrive(
     link = use = None
     if message.resource_link is not None:
         link = await _link(session, platform, context, message)
-        use = await _use(session, found, link, message, member, assignments, made_by)
+        use = await _use(session, local_course, link, message, member, assignments, made_by)
         if member.role == MemberRole.STUDENT:
             await outbox.expect(session, context.id, {message.subject: member.id})
     elif message.message_type == REVIEW and (link := await _link_of_column(session, context, message)) is not None:
@@ -119,13 +119,13 @@ async def arrive(
     selection = None
     if message.deep_linking is not None and message.message_type == DEEP_LINKING and member.role == MemberRole.TEACHER:
         selection = await deep_linking.ask(session, context, member, message.deep_linking)
-    reviewed = await _reviewed(session, platform, found, message)
+    reviewed = await _find_reviewed(session, platform, local_course, message)
     await session.flush()
-    return Arrival(found, person, member, link, use, reviewed, selection)
+    return Arrival(local_course, person, member, link, use, reviewed, selection)
 
 
 async def leave(session: AsyncSession, platform: LtiPlatform, message: Message) -> None:
-    """Take the part of somebody who has become a mentor.
+    """Remove the role of a person who has become a mentor.
 
     Raises:
         DeploymentUnknown, LaunchWithoutCourse: see `arrive`.
@@ -145,7 +145,7 @@ async def choose(
     assignments: Mapping[str, Assignment],
     made_by: str,
 ) -> CourseAssignment:
-    """Let a link lead to this assignment from now on; the course uses it from now on, if it did not.
+    """Make a link open this assignment, and add the assignment to the course if it is missing.
 
     Raises:
         AssignmentUnknown, CourseArchived: see `uses.put`.
@@ -158,14 +158,14 @@ async def choose(
     if link.course_assignment_id != use.id:
         link.course_assignment_id = use.id
         await session.flush()
-        # The column has the grades of another assignment.
+        # The column still holds the grades of another assignment.
         await link_changed(session, link.id)
         await outbox.expect_known(session, link)
     return use
 
 
 async def _check_place(session: AsyncSession, platform: LtiPlatform, message: Message) -> None:
-    """Take the turn of the platform's course. Raises: DeploymentUnknown, LaunchWithoutCourse"""
+    """Take the turn of the message's course. Raises: DeploymentUnknown, LaunchWithoutCourse"""
     if message.deployment_id not in await platforms.deployments(session, platform.id):
         raise DeploymentUnknown(deployment=message.deployment_id)
     if message.context is None:
@@ -174,7 +174,7 @@ async def _check_place(session: AsyncSession, platform: LtiPlatform, message: Me
 
 
 def _of(platform: LtiPlatform, message: Message) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions on `LtiContext` that it is the one of the message."""
+    """Return the conditions that select the message's `LtiContext`."""
     assert message.context is not None
     return (
         LtiContext.platform_id == platform.id,
@@ -184,7 +184,7 @@ def _of(platform: LtiPlatform, message: Message) -> tuple[ColumnElement[bool], .
 
 
 async def _keep(session: AsyncSession, platform: LtiPlatform, context: LtiContext, message: Message) -> None:
-    """Keep what the platform says about its course. The course here has a title of its own."""
+    """Store the platform's facts about its course. The course here keeps its own title."""
     assert message.context is not None
     context.title = message.context.title or message.context.label
     if message.names_and_roles is not None:
@@ -193,7 +193,7 @@ async def _keep(session: AsyncSession, platform: LtiPlatform, context: LtiContex
 
 
 async def _link(session: AsyncSession, platform: LtiPlatform, context: LtiContext, message: Message) -> LtiLink:
-    """Find the link of the platform, or add it, with what the platform grants now."""
+    """Find or add the platform's link, and update the rights that the platform grants."""
     assert message.resource_link is not None
     of = (
         LtiLink.lti_context_id == context.id,
@@ -212,14 +212,14 @@ async def _link(session: AsyncSession, platform: LtiPlatform, context: LtiContex
     await lineitems.take(session, platform, link, endpoint.lineitem if endpoint else None)
     await session.flush()
     if not took_grades and SCORE_SCOPE in link.scopes.get("granted", []):
-        # A teacher there lets us send grades now: those of before, too.
+        # The link may receive grades since this launch; send the earlier ones as well.
         await outbox.expect_known(session, link)
         await send_again(session, link.id)
     return link
 
 
 def _list_of(platform: LtiPlatform, context: LtiContext, address: str | None) -> str | None:
-    """Return the address of a list that a launch names; None: it names that of another course, and so none."""
+    """Return the address of a list that a launch names; None: it is missing, or belongs to another course."""
     if address is not None and not is_of_course(platform, address, context.context_id):
         logger.warning("lti_list_refused", extra={"platform": platform.id, "context_id": context.id})
         return None
@@ -227,7 +227,7 @@ def _list_of(platform: LtiPlatform, context: LtiContext, address: str | None) ->
 
 
 async def _link_of_column(session: AsyncSession, context: LtiContext, message: Message) -> LtiLink | None:
-    """Find the link whose column of the grade book the message is about."""
+    """Find the link for the grade book column that the message names."""
     if message.endpoint is None or message.endpoint.lineitem is None:
         return None
     of = LtiLink.lti_context_id == context.id, LtiLink.lineitem_url == message.endpoint.lineitem
@@ -236,32 +236,34 @@ async def _link_of_column(session: AsyncSession, context: LtiContext, message: M
 
 async def _use(
     session: AsyncSession,
-    found: Course,
+    local_course: Course,
     link: LtiLink,
     message: Message,
     member: Membership,
     assignments: Mapping[str, Assignment],
     made_by: str,
 ) -> CourseAssignment | None:
-    """Return the assignment that the link leads to. The first launch settles it, as far as it can."""
-    named = message.custom.get(ASSIGNMENT) or None
-    link.named = shown(named) if named and named not in assignments else None
+    """Return the assignment that the link opens. The first launch chooses it where the choice is clear."""
+    assignment_id = message.custom.get(ASSIGNMENT) or None
+    link.named = printable(assignment_id) if assignment_id and assignment_id not in assignments else None
     if link.course_assignment_id is not None:
         use = await session.get_one(CourseAssignment, link.course_assignment_id)
-        # Its file may be gone.
+        # The assignment's file may have been deleted.
         return use if use.assignment_id in assignments else None
-    if named is None and len(assignments) == 1:
-        named = next(iter(assignments))
-    if named is None or named not in assignments:
+    if assignment_id is None and len(assignments) == 1:
+        assignment_id = next(iter(assignments))
+    if assignment_id is None or assignment_id not in assignments:
         return None
-    # Only a teacher has the course use one more assignment; one that it uses is open to whoever comes first.
-    if member.role != MemberRole.TEACHER and named not in await used_in(session, found.id, assignments):
+    # Only a teacher may add an assignment to the course. One that the course has is chosen by anybody's launch.
+    if member.role != MemberRole.TEACHER and assignment_id not in await used_in(session, local_course.id, assignments):
         return None
-    return await choose(session, link, found.id, named, assignments, made_by)
+    return await choose(session, link, local_course.id, assignment_id, assignments, made_by)
 
 
-async def _reviewed(session: AsyncSession, platform: LtiPlatform, found: Course, message: Message) -> Membership | None:
-    """Find the member whose work the platform wants to be looked at."""
+async def _find_reviewed(
+    session: AsyncSession, platform: LtiPlatform, local_course: Course, message: Message
+) -> Membership | None:
+    """Find the member whose work the platform wants reviewed."""
     if message.message_type != REVIEW or message.for_user is None:
         return None
     issuer = platforms.issuer_of_people(platform.id)
@@ -269,7 +271,7 @@ async def _reviewed(session: AsyncSession, platform: LtiPlatform, found: Course,
         select(Membership)
         .join(Identity, Identity.person_id == Membership.person_id)
         .where(
-            Membership.course_id == found.id,
+            Membership.course_id == local_course.id,
             Identity.issuer == issuer,
             Identity.subject == message.for_user.user_id,
         )

@@ -1,11 +1,11 @@
-"""The course here that a course of a platform is: the teacher who first comes from there says which.
+"""The connection of a platform's course with a course here, which its first teacher chooses.
 
-It may be a new one, one where this very person teaches, or one whose teacher has made a code for it. A platform's word
-on the person is enough for a course that is connected with it already, or with none; for a course of another platform
-its teacher makes a code, also where an admin has found people of the two to be one.
+The choice is a new course, one that the same person teaches, or one whose teacher has issued a code. The platform
+vouches for the person, which is enough for a course that has no connection yet or one with this platform. A course of
+another platform needs a code from its teacher, even if an admin has merged persons of the two platforms.
 
-A course of a platform is one course here; several of them, such as the sections of a course, may be the same one. A
-teacher may undo it, and is asked again at the next launch.
+Each platform course has one course here, but several of them, such as the sections of a course, may share it. A teacher
+may undo the connection, and is asked again at the next launch.
 """
 
 from __future__ import annotations
@@ -44,40 +44,42 @@ from app.storage.models import (
 )
 from app.storage.turns import take_turns
 
-#: In the form of the question: the course that is made for the answer.
+#: The value in the form that stands for a new course.
 NEW = "new"
-#: For so long the question can be answered.
+#: The time in which the question can be answered.
 LIFETIME = timedelta(hours=1)
 CODE_LIFETIME = timedelta(days=1)
-#: Letters and figures that nobody takes for one another.
+#: Letters and digits that are not mistaken for each other.
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 CODE_GROUPS, GROUP_CHARACTERS = 4, 4
 TITLE_CHARACTERS = 200
-#: Until somebody sets them.
+#: The time zone of a new course, by its language, until somebody sets it.
 ZONE = {"ru": "Europe/Moscow", "en": "UTC"}
 
 
 async def take_turn(session: AsyncSession, platform: LtiPlatform, deployment_id: str, context_id: str) -> None:
-    """Take the turn of a platform's course: it comes, goes and is connected in one transaction at a time."""
+    """Take the turn of a platform's course: only one transaction at a time connects, updates or disconnects it."""
     await take_turns(session, [f"lti:{platform.id}:{deployment_id}:{context_id}"])
 
 
 async def ask(session: AsyncSession, platform: LtiPlatform, message: Message) -> str:
-    """Keep the message of a launch until its teacher has answered.
+    """Keep the message of a launch until the teacher has chosen a course.
 
     Returns:
         The secret of the question.
     """
     secret = secrets.token_urlsafe(32)
-    kept = message.model_dump(mode="json", by_alias=True)
-    ends = utc_now() + LIFETIME
-    session.add(LtiQuestion(sha256=hash_secret(secret), platform_id=platform.id, message=kept, expires_at=ends))
+    document = message.model_dump(mode="json", by_alias=True)
+    expires_at = utc_now() + LIFETIME
+    session.add(
+        LtiQuestion(sha256=hash_secret(secret), platform_id=platform.id, message=document, expires_at=expires_at)
+    )
     await session.flush()
     return secret
 
 
 async def find(session: AsyncSession, secret: str) -> LtiQuestion:
-    """Raises: LaunchOutdated: it was answered, its time is over, or there was none."""
+    """Raises: LaunchOutdated: the question is unknown, answered or expired."""
     found = await session.get(LtiQuestion, hash_secret(secret), with_for_update=True)
     if found is None or found.expires_at <= utc_now():
         raise LaunchOutdated(reason="question")
@@ -85,9 +87,9 @@ async def find(session: AsyncSession, secret: str) -> LtiQuestion:
 
 
 async def own_courses(session: AsyncSession, platform: LtiPlatform, message: Message) -> Sequence[Course]:
-    """List the courses that the person of the message teaches here, the newest first.
+    """List the courses here that the person of the message teaches, the newest first.
 
-    Archived ones are left out, and those that are connected with other platforms and not with this one.
+    Archived courses are left out, and those connected with other platforms only.
     """
     identity = await identities.find(session, platforms.issuer_of_people(platform.id), message.subject)
     if identity is None:
@@ -104,19 +106,19 @@ async def own_courses(session: AsyncSession, platform: LtiPlatform, message: Mes
     return [each for each in taught if each.id not in elsewhere]
 
 
-async def chosen(
+async def choose_course(
     session: AsyncSession, platform: LtiPlatform, message: Message, choice: str, code: str, language: str
 ) -> Course:
-    """Return the course that the teacher means.
+    """Return the course that the teacher has chosen; a new one is added.
 
     Args:
         choice: `NEW`, or the id of one of the teacher's own courses.
-        code: of another course; it counts if there is one.
+        code: issued for a course; if not empty, it overrides `choice`.
         language: of a new course.
     Raises:
-        CodeUnusable: no course has this code now.
-        CourseNotFound: it is not one of them.
-        CourseArchived: nothing in it changes any more.
+        CodeUnusable: no course has a valid code like this.
+        CourseNotFound: it is not one of the teacher's own courses.
+        CourseArchived: the chosen course is archived.
     """
     if code:
         found = await course.existing(session, await _take_code(session, code))
@@ -141,29 +143,29 @@ async def chosen(
 
 @dataclass(frozen=True)
 class NewCode:
-    """A code that was just made. Nothing but this holds it."""
+    """A new code. It is stored nowhere else."""
 
     code: str
     expires_at: datetime
 
 
 async def make_code(session: AsyncSession, course_id: str, made_by: str) -> NewCode:
-    """Make a code with which a course of a platform becomes this course, once.
+    """Make a code that connects one platform course with this course.
 
     Raises:
         CourseArchived
     """
     await course.keep_open(session, course_id)
     groups = ("".join(secrets.choice(ALPHABET) for _ in range(GROUP_CHARACTERS)) for _ in range(CODE_GROUPS))
-    made = NewCode("-".join(groups), utc_now() + CODE_LIFETIME)
-    hashed = hash_secret(_plain(made.code))
-    session.add(LtiCode(sha256=hashed, course_id=course_id, made_by=made_by, expires_at=made.expires_at))
+    new = NewCode("-".join(groups), utc_now() + CODE_LIFETIME)
+    sha256 = hash_secret(_plain(new.code))
+    session.add(LtiCode(sha256=sha256, course_id=course_id, made_by=made_by, expires_at=new.expires_at))
     await session.flush()
-    return made
+    return new
 
 
 async def _take_code(session: AsyncSession, code: str) -> str:
-    """Use a code up, and return the id of its course. Raises: CodeUnusable"""
+    """Use up a code, and return the id of its course. Raises: CodeUnusable"""
     found = await session.scalar(
         delete(LtiCode)
         .where(LtiCode.sha256 == hash_secret(_plain(code)), LtiCode.expires_at > utc_now())
@@ -176,48 +178,48 @@ async def _take_code(session: AsyncSession, code: str) -> str:
 
 
 def _plain(code: str) -> str:
-    """Return a code as it is compared, however it was typed."""
+    """Normalize a code for comparison, however it was typed."""
     return "".join(char for char in code[:100].upper() if char.isascii() and char.isalnum())
 
 
-def connect(session: AsyncSession, platform: LtiPlatform, message: Message, found: Course) -> LtiContext:
-    """Let the course of the message be this course from now on, and log it."""
+def connect(session: AsyncSession, platform: LtiPlatform, message: Message, local_course: Course) -> LtiContext:
+    """Connect the message's course with this one, and log the change."""
     assert message.context is not None
     made_by = (message.person_name or made_by_platform(platform))[:200]
     context = LtiContext(
         platform_id=platform.id,
         deployment_id=message.deployment_id,
         context_id=message.context.id,
-        course_id=found.id,
+        course_id=local_course.id,
         made_by=made_by,
     )
     session.add(context)
-    changes.log(session, found, made_by, {}, {"connection": _named(platform, message.context.title)})
+    changes.log(session, local_course, made_by, {}, {"connection": _label_of(platform, message.context.title)})
     return context
 
 
-def _named(platform: LtiPlatform, title: str | None) -> str:
+def _label_of(platform: LtiPlatform, title: str | None) -> str:
     return f"{platform.name}: {title}" if title else platform.name
 
 
-async def would_go(session: AsyncSession, context: LtiContext, manages: Collection[MemberRole]) -> int:
-    """Count the members of these roles whom nothing but this connection has brought."""
+async def count_leaving(session: AsyncSession, context: LtiContext, manages: Collection[MemberRole]) -> int:
+    """Count the members with these roles who would leave with this connection, because nothing else has added them."""
     other = aliased(LtiMember)
     elsewhere = exists().where(other.membership_id == Membership.id, other.lti_context_id != context.id)
-    found = _brought(context, manages).where(~elsewhere)
+    found = _members_of(context, manages).where(~elsewhere)
     return await session.scalar(select(func.count()).select_from(found.subquery())) or 0
 
 
 async def disconnect(
     database: Database, course_id: str, context_id: str, *, manages: Collection[MemberRole], made_by: str
 ) -> LtiPlatform:
-    """Undo a connection: its links are forgotten, and members lose the part that it gave, as if the platform had.
+    """Undo a connection: its links are deleted, and members lose the roles that it gave them.
 
-    Members whom nothing else has brought are removed; they keep their work, and come back with the next connection.
+    Members whom nothing else has added are removed; they keep their work, and return with the next connection.
 
     Args:
-        manages: the roles whose members the caller may remove (`app.courses.membership`). All others stay as they are,
-            until a platform says their part again.
+        manages: the roles whose members the caller may remove (`app.courses.membership`). All others keep theirs
+            until a platform names their role again.
     Raises:
         LinkNotFound: the course has no such connection.
     """
@@ -225,18 +227,18 @@ async def disconnect(
         async with database.write() as session:
             context, platform = await find_context(session, course_id, context_id)
             await take_turn(session, platform, context.deployment_id, context.context_id)
-            if (member := await session.scalar(_brought(context, manages).limit(1))) is not None:
+            if (member := await session.scalar(_members_of(context, manages).limit(1))) is not None:
                 await people.drop(session, context, member.person_id, made_by)
                 continue
-            for stays in (await session.scalars(_brought(context, set(MemberRole) - set(manages)))).all():
+            for stays in (await session.scalars(_members_of(context, set(MemberRole) - set(manages)))).all():
                 await people.let_stay(session, context, stays)
             found = await course.existing(session, course_id)
-            changes.log(session, found, made_by, {"connection": _named(platform, context.title)}, {})
+            changes.log(session, found, made_by, {"connection": _label_of(platform, context.title)}, {})
             await delete_rows(session, LtiContext, LtiContext.id == context.id)
             return platform
 
 
-def _brought(context: LtiContext, roles: Collection[MemberRole]) -> Select[Membership]:
+def _members_of(context: LtiContext, roles: Collection[MemberRole]) -> Select[Membership]:
     return (
         select(Membership)
         .join(LtiMember, LtiMember.membership_id == Membership.id)

@@ -1,4 +1,4 @@
-"""Deep Linking 2.0: a teacher chooses on our page where a new link of the platform leads to."""
+"""Deep Linking 2.0: a teacher chooses on our page which assignment a new link of the platform opens."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from app.storage.models import (
 from grader import Assignment
 
 LIFETIME = timedelta(hours=1)
-#: The answer is posted at once.
+#: Short, because the browser posts the answer at once.
 ANSWER_SECONDS = 300
 CONTENT = "https://purl.imsglobal.org/spec/lti-dl/claim/"
 
 
-async def ask(session: AsyncSession, context: LtiContext, member: Membership, wanted: DeepLinking) -> LtiSelection:
+async def ask(session: AsyncSession, context: LtiContext, member: Membership, settings: DeepLinking) -> LtiSelection:
     """Keep the platform's question until this member has chosen."""
     selection = LtiSelection(
         lti_context_id=context.id,
         membership_id=member.id,
-        return_url=wanted.deep_link_return_url,
-        data=wanted.data,
-        takes_lineitem=wanted.accept_lineitem is not False,
+        return_url=settings.deep_link_return_url,
+        data=settings.data,
+        takes_lineitem=settings.accept_lineitem is not False,
         expires_at=utc_now() + LIFETIME,
     )
     session.add(selection)
@@ -49,10 +49,10 @@ async def ask(session: AsyncSession, context: LtiContext, member: Membership, wa
 async def find(
     session: AsyncSession, selection_id: str, membership_id: str | None
 ) -> tuple[LtiSelection, LtiContext, LtiPlatform]:
-    """Find a question that this member was asked.
+    """Find an open question to this member.
 
     Raises:
-        SelectionNotFound: there is none, it is too old, or the platform was suspended meanwhile.
+        SelectionNotFound: it is unknown, has expired, or its platform was suspended.
     """
     row = await session.execute(
         select(LtiSelection, LtiContext, LtiPlatform)
@@ -71,11 +71,11 @@ async def find(
 
 
 def item_of(assignment: Assignment, *, title: str, url: str, points: float, takes_lineitem: bool) -> dict[str, Any]:
-    """Return the link that the platform is to make.
+    """Return the description of the link that the platform should create.
 
     Args:
         assignment: with the dates of the course.
-        url: of the tool.
+        url: the tool's address.
         points: the maximum in the grade book; Moodle and Open edX take whole numbers only, so it is rounded up there.
     """
     item: dict[str, Any] = {
@@ -93,9 +93,9 @@ def item_of(assignment: Assignment, *, title: str, url: str, points: float, take
         }
     opens, due, closes = assignment.deadline.opens, assignment.deadline.due, assignment.deadline.closes
     for name, dates in (("available", (opens, closes)), ("submission", (None, due))):
-        written = dict(zip(("startDateTime", "endDateTime"), map(_written, dates), strict=True))
-        if kept := {key: value for key, value in written.items() if value is not None}:
-            item[name] = kept
+        moments = dict(zip(("startDateTime", "endDateTime"), map(_iso_format, dates), strict=True))
+        if known := {key: value for key, value in moments.items() if value is not None}:
+            item[name] = known
     return item
 
 
@@ -123,5 +123,5 @@ async def answer(
     return await keys.sign(database, claims, now=now, lifetime_seconds=ANSWER_SECONDS)
 
 
-def _written(moment: datetime | None) -> str | None:
+def _iso_format(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment is not None else None

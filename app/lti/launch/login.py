@@ -1,7 +1,7 @@
-"""The begin of a launch: the platform's browser comes with a hint, and goes back with a state and a nonce.
+"""The first step of a launch: a browser arrives from the platform with a hint, and returns with a state and a nonce.
 
-State, nonce and the browser's secret are random; the database keeps their hashes, in a row that the launch takes away.
-So a launch is used once, by whichever process, and only in the browser that began it.
+State, nonce and the browser's secret are random; the database keeps their hashes, in a row that the launch
+deletes. So a launch works once, in any process, and only in the browser that began it.
 
 Source: OpenID Connect Core 1.0, section 4 (login from a third party); 1EdTech Security Framework 1.0, section 5.1.1.
 """
@@ -24,13 +24,13 @@ from app.errors.lti import LaunchOutdated, LoginRefused
 from app.storage.models import LtiLogin, LtiPlatform, utc_now
 
 LIFETIME = timedelta(minutes=10)
-#: The address that platforms send browsers to, and the one that they post messages to.
+#: The address that begins a launch, and the one to which platforms post their messages.
 LOGIN_PATH, LAUNCH_PATH = "/lti/login", "/lti/launch"
-#: Where launches lead to: the address of the tool, which a platform may write down as that of a link.
+#: The destination of launches: the tool's address, which a platform may store as that of a link.
 TARGET_PATH = "/lti/open"
-#: From a page in a frame to the same one in a window.
+#: Leads from a page in a frame to the same page in a window.
 WINDOW_PATH = "/lti/window"
-#: Where a teacher says which course here a course of a platform is.
+#: The page on which a teacher connects a platform's course with a course here.
 COURSE_PATH = "/lti/course"
 #: Our public keys.
 KEYS_PATH = "/lti/keys"
@@ -43,11 +43,11 @@ FRAME_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The parameters of a login, checked as far as that goes without the platform.
+class LoginRequest:
+    """The parameters of a login, with the checks that need no knowledge of the platform.
 
     Attributes:
-        storage_target: the platform's frame that keeps data for us, where cookies do not work.
+        storage_target: the platform's frame that stores data for us where cookies are blocked.
     """
 
     issuer: str
@@ -59,10 +59,10 @@ class Asked:
     storage_target: str | None = None
 
     @classmethod
-    def of(cls, came: Sequence[tuple[str, str]]) -> Asked:
+    def of(cls, parameters: Sequence[tuple[str, str]]) -> LoginRequest:
         """Raises: LoginRefused: a parameter is missing, doubled or too long."""
         found: dict[str, str] = {}
-        for name, value in came:
+        for name, value in parameters:
             if name in NAMES and found.setdefault(NAMES[name], value) is not value:
                 raise LoginRefused(reason=f"{name} came twice")
         for name, field in NAMES.items():
@@ -73,22 +73,22 @@ class Asked:
                 raise LoginRefused(reason=f"{name} is missing")
         if found.get("storage_target") is not None and not FRAME_NAME.fullmatch(found["storage_target"]):
             del found["storage_target"]
-        asked = cls(**{field: value for field, value in found.items() if value})
-        if len(asked.query()) > KEPT_CHARACTERS:
+        request = cls(**{field: value for field, value in found.items() if value})
+        if len(request.query()) > KEPT_CHARACTERS:
             raise LoginRefused(reason="the parameters are too long")
-        return asked
+        return request
 
     def query(self) -> str:
-        """Return the query with which the same launch begins once more."""
+        """Return the query that restarts the same launch."""
         values = {name: getattr(self, field) for name, field in NAMES.items()}
         return urlencode({name: value for name, value in values.items() if value})
 
     def again(self) -> str:
-        """Return the query with which it begins once more in a window of its own."""
+        """Return the query that restarts it in a window of its own."""
         return replace(self, storage_target=None).query()
 
 
-#: From the names on the wire to ours.
+#: Our field names, by the names in the request.
 NAMES: Mapping[str, str] = {
     "iss": "issuer",
     "login_hint": "login_hint",
@@ -101,8 +101,8 @@ NAMES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Begun:
-    """A launch that has begun. Attributes: address: of the platform, to which the browser goes."""
+class LaunchStart:
+    """The beginning of a launch. Attributes: address: the platform's, to which the browser is redirected."""
 
     address: str
     state: str
@@ -110,14 +110,14 @@ class Begun:
 
 
 async def begin(
-    session: AsyncSession, platform: LtiPlatform, asked: Asked, *, browser: str, redirect_uri: str
-) -> Begun:
+    session: AsyncSession, platform: LtiPlatform, request: LoginRequest, *, browser: str, redirect_uri: str
+) -> LaunchStart:
     """Begin a launch.
 
     Args:
-        asked: with a storage target only if the browser's secret goes there.
-        browser: the secret that only the browser has, in a cookie or in the platform's storage.
-        redirect_uri: our address that the message is posted to.
+        request: has a storage target only if the browser's secret is stored there.
+        browser: the browser's secret, in a cookie or in the platform's storage.
+        redirect_uri: our address for the platform's message.
     """
     state, nonce = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     session.add(
@@ -126,7 +126,7 @@ async def begin(
             nonce_sha256=hash_secret(nonce),
             browser_sha256=hash_secret(browser),
             platform_id=platform.id,
-            asked=asked.query(),
+            asked=request.query(),
             expires_at=utc_now() + LIFETIME,
         )
     )
@@ -138,32 +138,32 @@ async def begin(
         "prompt": "none",
         "client_id": platform.client_id,
         "redirect_uri": redirect_uri,
-        "login_hint": asked.login_hint,
-        **({"lti_message_hint": asked.message_hint} if asked.message_hint else {}),
+        "login_hint": request.login_hint,
+        **({"lti_message_hint": request.message_hint} if request.message_hint else {}),
         "state": state,
         "nonce": nonce,
     }
-    return Begun(_with(platform.login_url, parameters), state, nonce)
+    return LaunchStart(_with(platform.login_url, parameters), state, nonce)
 
 
 async def find(session: AsyncSession, state: str) -> LtiLogin:
-    """Find the launch with this state, and leave it. Raises: LaunchOutdated: there is none, or it was taken before."""
+    """Find the launch with this state without using it up. Raises: LaunchOutdated: it is unknown or was used."""
     found = await session.get(LtiLogin, hash_secret(state))
     if found is None:
         raise LaunchOutdated(reason="state")
     return found
 
 
-def asked_of(begun: LtiLogin) -> Asked:
-    """Return the parameters with which a launch has begun."""
-    return Asked.of(parse_qsl(begun.asked))
+def request_of(login: LtiLogin) -> LoginRequest:
+    """Return the request that began this launch."""
+    return LoginRequest.of(parse_qsl(login.asked))
 
 
 async def take(session: AsyncSession, state: str) -> None:
-    """Take the launch with this state away, so that nobody takes it again.
+    """Use up the launch with this state.
 
     Raises:
-        LaunchOutdated: there is none, it was taken before, or its time is over.
+        LaunchOutdated: it is unknown, was used before, or has expired.
     """
     ends_at = await session.scalar(
         delete(LtiLogin)
@@ -177,25 +177,25 @@ async def take(session: AsyncSession, state: str) -> None:
         raise LaunchOutdated(reason="state_expired")
 
 
-def fits(sha256: str, secret: str) -> bool:
-    """Tell whether the hash is that of the secret."""
+def matches(sha256: str, secret: str) -> bool:
+    """Tell whether this is the secret's hash."""
     return hmac.compare_digest(sha256, hash_secret(secret))
 
 
 def is_ours(address: str, service: str) -> bool:
-    """Tell whether an address leads to this service, and to nothing but it.
+    """Tell whether an address leads to this service and nowhere else.
 
     Args:
-        service: its address as its users know it, without a slash at the end.
+        service: its public address, without a trailing slash.
     """
     if not ORIGINLESS.fullmatch(address) or "\\" in address:
         return False
     try:
-        came, ours = urlsplit(address), urlsplit(service)
+        parts, ours = urlsplit(address), urlsplit(service)
     except ValueError:
         return False
-    inside = came.path == ours.path or came.path.startswith(f"{ours.path}/")
-    return (came.scheme, came.netloc) == (ours.scheme, ours.netloc) and inside
+    inside = parts.path == ours.path or parts.path.startswith(f"{ours.path}/")
+    return (parts.scheme, parts.netloc) == (ours.scheme, ours.netloc) and inside
 
 
 def _with(address: str, parameters: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The message of a launch: which one is believed, and what it says."""
+"""The message of a launch: its checks and its claims."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from pydantic import (
 from app.errors.lti import LaunchAnonymous, LaunchOutdated, LaunchRefused
 from app.lti.launch.roles import Part, part_of
 
-#: Signatures that need the platform's private key. The token does not choose.
+#: A signature that needs the platform's private key. The token has no say in the choice.
 ALGORITHM = "RS256"
 TOKEN_CHARACTERS = 60_000
-#: The errors of reading a token that is none. RecursionError: its JSON is nested deeply.
+#: The errors that an invalid token causes. RecursionError: its JSON is nested too deeply.
 UNREADABLE = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
-#: Between the platform's clock and ours.
+#: Tolerance between the platform's clock and ours.
 LEEWAY_SECONDS = 60
-#: A message is made for the moment.
+#: The greatest age of a message, which is made for immediate use.
 OLDEST_SECONDS = 3600
 VERSION = "1.3.0"
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
@@ -47,65 +47,65 @@ MessageType = Literal["LtiResourceLinkRequest", "LtiDeepLinkingRequest", "LtiSub
 
 
 def _readable(address: str) -> str:
-    """Raises: ValueError: it has brackets without an address in them, or a port that is none."""
+    """Raises: ValueError: it has an invalid address in brackets, or an invalid port."""
     _ = urlsplit(address).port
     return address
 
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Url = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\s\x00-\x1f]+$")]
-#: An address at the platform, which is checked part by part later.
+#: An address at the platform. Its parts are checked later.
 PlatformUrl = Annotated[Url, AfterValidator(_readable)]
 
 
-def _short(came: object) -> object:
-    """Take what prints of a text, cut; whatever is no text is none."""
-    return shown(came) if isinstance(came, str) else None
+def _short(value: object) -> object:
+    """Keep the printable part of a text, shortened; anything but a text becomes None."""
+    return printable(value) if isinstance(value, str) else None
 
 
-def shown(came: str) -> str | None:
-    """Return what prints of a text, cut."""
-    return " ".join("".join(char if char.isprintable() else " " for char in came).split())[:200] or None
+def printable(text: str) -> str | None:
+    """Return the printable part of a text, shortened; None: nothing is left."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:200] or None
 
 
-def full_name(name: str | None, given: str | None, family: str | None) -> str | None:
-    """Return somebody's name, cut, where a platform says it as a whole or in parts."""
-    return name or shown(" ".join(filter(None, (given, family))))
+def full_name(name: str | None, given_name: str | None, family_name: str | None) -> str | None:
+    """Return a person's name, which platforms give as a whole or in parts."""
+    return name or printable(" ".join(filter(None, (given_name, family_name))))
 
 
-def _texts(came: object) -> object:
-    """Take the parameters that are texts; platforms also send numbers and null."""
-    if not isinstance(came, dict):
+def _texts(value: object) -> object:
+    """Keep parameters that are texts or numbers; platforms also send null."""
+    if not isinstance(value, dict):
         return {}
-    return {str(name)[:100]: str(value)[:1000] for name, value in came.items() if isinstance(value, str | int)}
+    return {str(name)[:100]: str(item)[:1000] for name, item in value.items() if isinstance(item, str | int)}
 
 
-def _strings(came: object) -> object:
-    return [each for each in came if isinstance(each, str)] if isinstance(came, list) else []
+def _strings(value: object) -> object:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
-def _listed(came: object) -> object:
-    return [came] if isinstance(came, str) else came
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
 
 
-def _number_as_text(came: object) -> object:
-    return str(came) if isinstance(came, int) and not isinstance(came, bool) else came
+def _number_as_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _if_right(came: object, read: ValidatorFunctionWrapHandler) -> object:
-    """Take a claim that a launch can do without as if it were not there, where it is not as it should be."""
+def _valid_or_none(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    """Treat an invalid claim as missing, where a launch can do without it."""
     try:
-        return read(came)
+        return validate(value)
     except ValidationError:
         return None
 
 
 T = TypeVar("T")
 Text = Annotated[str | None, BeforeValidator(_short), BeforeValidator(_number_as_text)]
-#: The id of a course or a link, where platforms write numbers, too.
+#: The id of a course or a link, which some platforms send as a number.
 LooseId = Annotated[Id, BeforeValidator(_number_as_text)]
 #: A claim that a launch can do without.
-Spare = Annotated[T | None, WrapValidator(_if_right)]
+Spare = Annotated[T | None, WrapValidator(_valid_or_none)]
 Strings = Annotated[list[str], BeforeValidator(_strings)]
 
 
@@ -127,7 +127,7 @@ class ResourceLink(_Claims):
 
 
 class Endpoint(_Claims):
-    """The columns of the grade book that this link may write (AGS)."""
+    """The grade book columns that this link may write (AGS)."""
 
     scope: Strings = []
     lineitem: Spare[PlatformUrl] = None
@@ -145,33 +145,33 @@ class Presentation(_Claims):
 
 
 class DeepLinking(_Claims):
-    """The platform's wish to be told which assignment a new link leads to."""
+    """The platform's question which assignment a new link should open."""
 
     deep_link_return_url: PlatformUrl
     # None: the platform does not say.
     accept_lineitem: Spare[bool] = None
-    # It goes back as it came.
+    # Returned unchanged.
     data: Annotated[str, StringConstraints(max_length=20_000, pattern=r"^[^\x00]*$")] | None = None
 
 
 class ForUser(_Claims):
-    """The person whose work is reviewed. Without one it is the work of all."""
+    """The student whose work is to be reviewed; without one it is everybody's."""
 
     user_id: LooseId
 
 
 class Lis(_Claims):
-    """Ids of the institution's register."""
+    """Ids in the institution's register."""
 
     person_sourcedid: Text = None
     course_section_sourcedid: Text = None
 
 
 class Message(_Claims):
-    """A message that is believed: who comes, from where, to what."""
+    """The claims of a verified message: the person, the course, and the link."""
 
     iss: str
-    aud: Annotated[list[str], BeforeValidator(_listed)]
+    aud: Annotated[list[str], BeforeValidator(_as_list)]
     azp: str | None = None
     nonce: str
     exp: Annotated[float, Field(allow_inf_nan=False)]
@@ -203,7 +203,7 @@ class Message(_Claims):
 
     @property
     def subject(self) -> str:
-        """The person's id at the platform; every message that is believed has one."""
+        """The person's id at the platform; every verified message has one."""
         assert self.sub is not None
         return self.sub
 
@@ -222,8 +222,8 @@ class Message(_Claims):
         return full_name(self.name, self.given_name, self.family_name)
 
 
-#: Claims that a message of each type cannot do without, or one of them. Moodle reviews an activity without a person.
-NEEDED = {
+#: Required claims by type of message; of each tuple, one is enough. Moodle's reviews of an activity name no person.
+REQUIRED_CLAIMS = {
     RESOURCE_LINK: (("target_link_uri",), ("resource_link",)),
     DEEP_LINKING: (("deep_linking",),),
     REVIEW: (("target_link_uri",), ("resource_link", "endpoint")),
@@ -231,10 +231,10 @@ NEEDED = {
 
 
 def key_id(token: str) -> str:
-    """Return the id of the key that the token names, which is not believed yet.
+    """Return the id of the key that the token names. Nothing in the token is verified yet.
 
     Raises:
-        LaunchRefused: it is no signed token, or not one that is signed as it must be.
+        LaunchRefused: it is not a signed token, or uses another algorithm.
     """
     if len(token) > TOKEN_CHARACTERS:
         raise LaunchRefused(reason="token_size")
@@ -262,26 +262,26 @@ def read(
     is_ours: Callable[[str], bool],
     now: float | None = None,
 ) -> Message:
-    """Return the message, if the platform has signed it for us and for this launch.
+    """Verify that the platform signed the message for us and for this launch, and return its claims.
 
-    The deployment is checked by the caller, who knows the platform's.
+    The caller checks the deployment, because it knows those of the platform.
 
     Args:
-        key: of the platform, which `key_id` names.
+        key: the platform's key that `key_id` names.
         fits_nonce: tells whether the nonce is the one of the launch that this browser has begun.
         is_ours: tells whether an address leads to this service.
     Raises:
-        LaunchRefused: it is not to be believed; `reason` is for the log.
-        LaunchOutdated: its time is over, or has not come.
+        LaunchRefused: a check failed; `reason` is for the log.
+        LaunchOutdated: it has expired, or is not valid yet.
         LaunchAnonymous: it names no person.
     """
     try:
-        signed = jws.deserialize_compact(token.encode(), key, algorithms=[ALGORITHM]).payload
+        payload = jws.deserialize_compact(token.encode(), key, algorithms=[ALGORITHM]).payload
     except UNREADABLE as exc:
         raise LaunchRefused(reason="signature") from exc
     try:
-        # Unlike Python's reader it refuses what is nested deeply, and halves of characters, which nothing stores.
-        message = Message.model_validate_json(signed)
+        # Unlike Python's parser, it refuses deep nesting and lone surrogates, which no database stores.
+        message = Message.model_validate_json(payload)
     except ValidationError as exc:
         raise LaunchRefused(reason=_wrong(exc)) from exc
     if not hmac.compare_digest(message.iss.encode(), issuer.encode()):
@@ -290,7 +290,7 @@ def read(
     _check_time(message, time.time() if now is None else now)
     if not fits_nonce(message.nonce):
         raise LaunchRefused(reason="nonce")
-    for names in NEEDED[message.message_type]:
+    for names in REQUIRED_CLAIMS[message.message_type]:
         if all(getattr(message, name) is None for name in names):
             raise LaunchRefused(reason=f"claim {' or '.join(names)}")
     if message.target_link_uri is not None and not is_ours(message.target_link_uri):
@@ -301,13 +301,13 @@ def read(
 
 
 def _wrong(exc: ValidationError) -> str:
-    """Name the first claim that is wrong, without its value."""
+    """Name the first invalid claim, without its value."""
     where = exc.errors(include_input=False)[0]["loc"]
     return f"claim {'.'.join(str(part).rpartition('/')[2] for part in where)[:80]}" if where else "claims"
 
 
 def _check_audience(message: Message, client_id: str) -> None:
-    """Raises: LaunchRefused: it was signed for somebody else (OpenID Connect Core 1.0, section 3.1.3.7)."""
+    """Raises: LaunchRefused: it was signed for another tool (OpenID Connect Core 1.0, section 3.1.3.7)."""
     if client_id not in message.aud:
         raise LaunchRefused(reason="audience")
     if message.azp is None and len(message.aud) > 1:

@@ -1,7 +1,7 @@
-"""People of a platform: persons and members here, with the part that the platform gives them now.
+"""People of a platform as persons and members here, with the role that the platform currently gives them.
 
-A transaction brings or drops one person. It takes several turns for that, in one order; two transactions that went on
-to other people with them could each wait for the other, as the lists of two sections of one course did.
+Each transaction adds or drops one person, and takes several turns in a fixed order. With more people in a transaction,
+two of them could deadlock, as the lists of two sections of one course did.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from app.storage.turns import take_turns
 
 
 @dataclass(frozen=True)
-class Who:
-    """A person as a platform describes them.
+class PlatformPerson:
+    """A platform's description of a person.
 
     Attributes:
         subject: the id there (`sub`, `user_id`).
-        sourced_id: of the institution's register.
-        is_suspended: they cannot come for now, and still are in the course.
+        sourced_id: the id in the institution's register.
+        is_suspended: still in the course, but locked out for now.
     """
 
     subject: str
@@ -53,19 +53,19 @@ class Who:
     is_suspended: bool = False
 
     @classmethod
-    def of(cls, message: Message) -> Who:
+    def of(cls, message: Message) -> PlatformPerson:
         email = message.email if message.email is not None and is_address(message.email) else None
-        sourced = message.lis.person_sourcedid if message.lis else None
-        return cls(message.subject, message.part, message.person_name, email, sourced)
+        sourced_id = message.lis.person_sourcedid if message.lis else None
+        return cls(message.subject, message.part, message.person_name, email, sourced_id)
 
 
 def made_by_platform(platform: LtiPlatform) -> str:
-    """Return the platform's name in the log of changes."""
+    """Return the platform's name for the log of changes."""
     return platform.name[:200]
 
 
-async def find_or_add(session: AsyncSession, platform: LtiPlatform, who: Who) -> Person:
-    """Find the person whom this platform knows by this id, or add one. An address leads to nobody."""
+async def find_or_add(session: AsyncSession, platform: LtiPlatform, who: PlatformPerson) -> Person:
+    """Find the person with this id at this platform, or add one. E-mail addresses identify nobody."""
     issuer = platforms.issuer_of_people(platform.id)
     await take_turns(session, [f"identity:{issuer}:{who.subject}"])
     identity = await identities.find(session, issuer, who.subject)
@@ -77,15 +77,15 @@ async def find_or_add(session: AsyncSession, platform: LtiPlatform, who: Who) ->
         await session.flush()
         return person
     person = await session.get_one(Person, identity.person_id)
-    # A name that was corrected here stays.
+    # A correction made here stays.
     person.name = person.name or who.name
     return person
 
 
-async def known(session: AsyncSession, context: LtiContext) -> dict[str, Membership]:
+async def members_by_subject(session: AsyncSession, context: LtiContext) -> dict[str, Membership]:
     """Find the members of the context's course whom the platform knows, by its ids for them.
 
-    A member who was joined to another one is that one.
+    A member who was joined with another one is replaced by that one.
     """
     rows = await session.execute(
         select(Identity.subject, Membership)
@@ -98,22 +98,28 @@ async def known(session: AsyncSession, context: LtiContext) -> dict[str, Members
 
 
 async def keep_member(
-    session: AsyncSession, context: LtiContext, person: Person, who: Who, made_by: str, *, keeps_staff: bool = False
+    session: AsyncSession,
+    context: LtiContext,
+    person: Person,
+    who: PlatformPerson,
+    made_by: str,
+    *,
+    keeps_staff: bool = False,
 ) -> Membership:
-    """Find the person's membership in the course of this context, or add one, with the part that it has now.
+    """Find or add the person's membership in the context's course, and update its role.
 
-    The part is the highest one that any context of the course gives. A member whom no context has brought has the part
-    that was given here. In an archived course rights are only taken.
+    The role is the highest that any context of the course gives. A member whom no context has added keeps the role
+    given here. In an archived course, rights only shrink.
 
-    A member whom a teacher has joined to another one is that one from then on, whose person may be another.
+    A member who was joined with another one is replaced by that one, whose person may be another.
 
     Args:
-        keeps_staff: the part is of a list that calls some of the staff students, and so makes nobody of them a student.
+        keeps_staff: the role comes from a list that calls some staff students, so it demotes no staff to students.
     Raises:
         MemberRemoved: a teacher here has removed the member.
-        CourseArchived: the person is new, or comes back, in a course in which nothing changes any more.
+        CourseArchived: the person is new or returns, and the course is archived.
     """
-    member = await _in_turn(session, context.course_id, person.id)
+    member = await _lock_member(session, context.course_id, person.id)
     if member is None:
         return await _add(session, context, person, who, made_by)
     before = _values(member)
@@ -135,19 +141,19 @@ async def keep_member(
             else:
                 here.role = role
             member.dropped_by = None
-    await _settle(session, member, made_by, before)
+    await _apply_parts(session, member, made_by, before)
     return member
 
 
 async def drop(session: AsyncSession, context: LtiContext, person_id: str, made_by: str) -> bool:
-    """Take the part away that this context gives a person, in archived courses, too.
+    """Remove the role that this context gives a person, even in archived courses.
 
-    Whom no other context has brought is removed, until the platform brings them again.
+    A member without a role from another context is removed until the platform adds them again.
 
     Returns:
-        Whether the member has lost anything.
+        Whether this has changed the member.
     """
-    if (member := await _in_turn(session, context.course_id, person_id)) is None:
+    if (member := await _lock_member(session, context.course_id, person_id)) is None:
         return False
     if member.removed_at is not None:
         return False
@@ -158,35 +164,37 @@ async def drop(session: AsyncSession, context: LtiContext, person_id: str, made_
     await session.delete(here)
     if len(parts) == 1:
         member.removed_at, member.dropped_by = utc_now(), context.platform_id
-    return await _settle(session, member, made_by, before)
+    return await _apply_parts(session, member, made_by, before)
 
 
 async def let_stay(session: AsyncSession, context: LtiContext, member: Membership) -> None:
-    """Let a member whom this context alone has brought stay without it, until the platform says their part again."""
+    """Let a member whom only this context has added stay, until the platform names their role again."""
     if [each.lti_context_id for each in await _parts_of(session, member)] == [context.id]:
         member.dropped_by = context.platform_id
 
 
 def rank(role: MemberRole) -> int:
-    """Return a role's place: the higher, the more rights."""
+    """Return the rank of a role: the higher, the more rights."""
     return (MemberRole.STUDENT, MemberRole.ASSISTANT, MemberRole.TEACHER).index(role)
 
 
-async def _in_turn(session: AsyncSession, course_id: str, person_id: str) -> Membership | None:
-    """Find the member who the person is, or was joined to, whom nobody else changes then.
+async def _lock_member(session: AsyncSession, course_id: str, person_id: str) -> Membership | None:
+    """Find and lock the person's member, or the one with which it was joined.
 
-    Two persons of whom one member was made have two turns.
+    A member made of two persons has two turns.
     """
     await take_turns(session, [f"person:{course_id}:{person_id}"])
     of = Membership.course_id == course_id, Membership.person_id == person_id
     member = await session.scalar(select(Membership).where(*of).execution_options(populate_existing=True))
     if member is not None:
         member = await membership.kept_of(session, member)
-        await session.refresh(member, with_for_update={"key_share": True})  # Uploads refer to the row, and go on.
+        await session.refresh(member, with_for_update={"key_share": True})  # Uploads may still refer to the row.
     return member
 
 
-async def _add(session: AsyncSession, context: LtiContext, person: Person, who: Who, made_by: str) -> Membership:
+async def _add(
+    session: AsyncSession, context: LtiContext, person: Person, who: PlatformPerson, made_by: str
+) -> Membership:
     course_id = context.course_id
     await course.keep_open(session, course_id)
     external_id = await _external_id(session, course_id, who)
@@ -205,8 +213,8 @@ async def _parts_of(session: AsyncSession, member: Membership) -> Sequence[LtiMe
     return (await session.scalars(select(LtiMember).where(LtiMember.membership_id == member.id))).all()
 
 
-async def _settle(session: AsyncSession, member: Membership, made_by: str, before: Mapping[str, Any]) -> bool:
-    """Give the member the highest part that is left, log what has changed, and send the grades that change with it."""
+async def _apply_parts(session: AsyncSession, member: Membership, made_by: str, before: Mapping[str, Any]) -> bool:
+    """Give the member the highest remaining role, log the change, and send the grades that depend on it."""
     await session.flush()
     if parts := await _parts_of(session, member):
         member.role = max((each.role for each in parts), key=rank)
@@ -226,11 +234,11 @@ def _values(member: Membership) -> dict[str, Any]:
     }
 
 
-async def _external_id(session: AsyncSession, course_id: str, who: Who) -> str:
-    """Return an id for the grade book: that of the institution's register, if nobody here has it."""
+async def _external_id(session: AsyncSession, course_id: str, who: PlatformPerson) -> str:
+    """Return an id for the grade book: the one in the institution's register, unless somebody here has it."""
     ours = f"lti-{who.subject}"[:200]
-    wanted = [who.sourced_id, ours] if who.sourced_id and who.sourced_id != members.TRIALS else [ours]
-    for external_id in wanted:
+    choices = [who.sourced_id, ours] if who.sourced_id and who.sourced_id != members.TRIALS else [ours]
+    for external_id in choices:
         if (course_id, external_id) not in await members.find(session, [(course_id, external_id)]):
             return external_id
     return new_id()

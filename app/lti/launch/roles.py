@@ -1,4 +1,4 @@
-"""A platform's roles, and the part in a course here that follows from them."""
+"""The mapping of a platform's roles to parts in a course here."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ CONTEXT_ROLE = re.compile(
     r"http://purl\.imsglobal\.org/vocab/lis/v2/membership(?:/(?P<principal>\w+))?#(?P<name>\w+)", re.ASCII
 )
 ASSISTANT = "TeachingAssistant"
-#: Names of an assistant among the sub-roles of an instructor (1EdTech LTI 1.3, A.2.3.1): of a group, a section, ...
+#: Sub-roles of an instructor that mean an assistant (1EdTech LTI 1.3, A.2.3.1): of a group, a section, ...
 ASSISTANTS = frozenset(
     {"Grader", ASSISTANT}
     | {f"{ASSISTANT}{of}" for of in ("Group", "Offering", "Section", "SectionAssociation", "Template")}
 )
-#: Roles in the whole platform or institution; its other ones say nothing about a course.
+#: Roles in the whole platform or institution that also count in a course; the others do not.
 ADMINISTRATORS = frozenset(
     f"http://purl.imsglobal.org/vocab/lis/v2/{place}/person#{role}"
     for place in ("institution", "system")
@@ -27,10 +27,10 @@ ADMINISTRATORS = frozenset(
 #: Roles in a context, which is a course.
 TEACHERS = frozenset({"Instructor", "ContentDeveloper", "Administrator", "Manager"})
 MENTORS = frozenset({"Mentor"})
-#: Sub-roles of a manager, who only look on. Platforms name the manager beside them.
+#: Sub-roles of a manager that only observe. Platforms send the manager's role along with them.
 OBSERVERS = frozenset({"Observer", "ExternalObserver"})
 LEARNERS = frozenset({"Learner"})
-#: Simple names, as LTI 1.1 had them and LTI 1.3 still lets platforms write them for roles of a context.
+#: Short names from LTI 1.1, which LTI 1.3 still allows for roles of a context.
 SIMPLE = TEACHERS | MENTORS | LEARNERS | {ASSISTANT}
 
 
@@ -51,9 +51,9 @@ class Part(StrEnum):
 def part_of(roles: Collection[str]) -> Part:
     """Return the part in the course.
 
-    An assistant is one although most platforms name an assistant an instructor, too; so is an observer no manager. A
-    platform's administrator without a role in the course is a teacher of it, and nothing more. Whoever else has no role
-    that we know is a student.
+    Assistants and observers come first, because most platforms also call an assistant an instructor and an observer a
+    manager. A platform's administrator without a role in the course is a teacher there, and nothing more. Anybody else
+    without a known role is a student.
     """
     names = {name for role in roles for name in _context_roles(role)}
     if ASSISTANT in names:
@@ -70,9 +70,9 @@ def part_of(roles: Collection[str]) -> Part:
 
 
 def _context_roles(role: str) -> Collection[str]:
-    """Return the name in a role of a context.
+    """Return the name of a role in a context, alone in a collection; empty: it is no such role.
 
-    Of a sub-role it is the role that it belongs to, the assistant's, or the observer's.
+    A sub-role has the name of its main role, of the assistant, or of the observer.
     """
     if role in SIMPLE:
         return {role}

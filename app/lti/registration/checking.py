@@ -1,4 +1,4 @@
-"""The check of a registration: what is wrong with it, each fault as a code that has a sentence."""
+"""The check of a registration; each fault is a code with a sentence in the catalogue."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from app.lti.registration.tool import addresses_of
 from app.outgoing.client import Answer, Outgoing
 from app.storage.models import LtiPlatform
 
-#: Clocks that differ by more refuse launches: messages live for a minute or five, and we allow for one more.
+#: If the clocks differ by more, launches fail: messages live for one to five minutes, and we tolerate one more.
 CLOCK_SECONDS = 30
 
 
-#: The word of a platform that knows us, and lets us use none of its services (RFC 6749, section 5.2).
+#: The error of a platform that knows us but grants none of its services (RFC 6749, section 5.2).
 NO_SCOPE = "invalid_scope"
 
 
 class Code(StrEnum):
-    """A fault that a check finds. The values are the ends of the texts ``platform.check.<code>``."""
+    """A fault in a registration. The values are the ends of the texts ``platform.check.<code>``."""
 
     UNCONFIRMED = "unconfirmed"
     SAME_CLIENT = "same_client"
@@ -43,7 +43,7 @@ class Code(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """Attributes: params: of the sentence."""
+    """A fault with the parameters of its sentence."""
 
     code: Code
     params: dict[str, Any] = field(default_factory=dict)
@@ -60,13 +60,13 @@ async def check(
     outgoing: Outgoing,
     services: PlatformServices,
 ) -> list[Fault]:
-    """Look for everything that would keep launches and grades of this platform from working.
+    """List the faults that would break this platform's launches or grades.
 
     Args:
         same_client: the other platforms that know us by the same client id.
-        public_url: of this service, from the settings.
-        seen_url: its address as this request came, by what a proxy says; None: no request.
-        own_keys: as this service publishes them.
+        public_url: this service's address, from the settings.
+        seen_url: its address as this request and the proxy's headers show it; None: there is no request.
+        own_keys: the key set that this service publishes.
     """
     faults: list[Fault] = []
     if platform.confirmed_at is None:
@@ -94,12 +94,12 @@ async def check(
 
 
 def of_same_client(same_client: Sequence[LtiPlatform]) -> Fault:
-    """Return the fault that a platform shares its client id with these."""
+    """Return the fault of a client id that is shared with these platforms."""
     return Fault(Code.SAME_CLIENT, {"platforms": ", ".join(f"{each.name} ({each.issuer})" for each in same_client)})
 
 
 async def _of_tokens(platform: LtiPlatform, services: PlatformServices, keys_url: str) -> list[Fault]:
-    """Look for what is wrong with a platform's tokens, with a request that we sign. Args: keys_url: of our keys."""
+    """List the faults of a platform's tokens, by a signed request for one. Args: keys_url: the address of our keys."""
     try:
         await services.try_token(platform, [SCORE_SCOPE])
     except PlatformRefused as exc:
@@ -113,7 +113,7 @@ async def _of_tokens(platform: LtiPlatform, services: PlatformServices, keys_url
 async def _of_our_address(
     public_url: str | None, seen_url: str | None, own_keys: Mapping[str, Any], outgoing: Outgoing
 ) -> list[Fault]:
-    """Look for what is wrong with the way from the platform to this service."""
+    """List the faults of this service's address, through which the platform reaches us."""
     if public_url is None:
         return [Fault(Code.NO_PUBLIC_URL)]
     faults: list[Fault] = []
@@ -125,7 +125,7 @@ async def _of_our_address(
     try:
         answer = await outgoing.send("GET", url, headers={"Accept": "application/json"})
     except (AnswerUnusable, TargetRefused):
-        return faults  # A network that shows us nothing of ourselves from inside says nothing about the platform.
+        return faults  # An address that does not work from inside our network may still work for the platform.
     if not answer.is_success or _key_ids(answer) != {each["kid"] for each in own_keys["keys"]}:
         faults.append(Fault(Code.OWN_KEYS_HIDDEN, {"url": url, "status": answer.status}))
     return faults

@@ -1,6 +1,6 @@
-"""Invitations: addresses with which a platform may register itself, once and for some days.
+"""Invitations: addresses at which a platform may register itself once, within some days.
 
-Whoever has such an address can make a registration that does nothing until an admin confirms it.
+Anybody with such an address can make a registration, but it has no effect until an admin confirms it.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from app.access.tokens import hash_secret
 from app.errors.lti import InvitationExpired, InvitationUnknown, InvitationUsed
 from app.storage.models import LtiInvitation, utc_now
 
-#: An administrator of a platform may take some days until it is opened.
+#: A platform's administrator may need some days to open it.
 LIFETIME = timedelta(days=7)
-#: For so long an invitation that is over says so.
+#: Used and expired invitations are kept for so long, to explain themselves.
 KEPT = timedelta(days=90)
-#: The address that is pasted into the platform.
+#: The path of the address that is pasted into the platform.
 REGISTER_PATH = "/lti/register/{invitation}"
 
 
 @dataclass(frozen=True)
 class Invitation:
-    """A new invitation. Attributes: path: holds the secret, which nobody can read again."""
+    """A new invitation. Attributes: path: holds the secret, which is shown only once."""
 
     path: str
     expires_at: datetime
@@ -41,7 +41,7 @@ async def make(session: AsyncSession, *, made_by: str) -> Invitation:
 
 
 async def find(session: AsyncSession, secret: str) -> LtiInvitation:
-    """Find an invitation that can be used.
+    """Find a usable invitation.
 
     Raises:
         InvitationUnknown, InvitationUsed, InvitationExpired
@@ -57,7 +57,7 @@ async def find(session: AsyncSession, secret: str) -> LtiInvitation:
 
 
 async def take(session: AsyncSession, secret: str) -> LtiInvitation:
-    """Use an invitation; of several at once, one does.
+    """Use up an invitation; of several concurrent calls only one succeeds.
 
     Raises:
         InvitationUnknown, InvitationUsed, InvitationExpired
@@ -72,6 +72,6 @@ async def take(session: AsyncSession, secret: str) -> LtiInvitation:
 
 
 async def give_back(session: AsyncSession, secret: str) -> None:
-    """Let an invitation be used again, because nothing came of its use."""
+    """Make an invitation usable again, because the registration failed."""
     of = LtiInvitation.sha256 == hash_secret(secret)
     await session.execute(update(LtiInvitation).where(of).values(used_at=None))

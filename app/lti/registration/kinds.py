@@ -1,4 +1,4 @@
-"""Kinds of platforms, whose addresses follow from that of the site.
+"""Kinds of platforms, whose addresses follow from the site's address.
 
 Source: Moodle, "LTI and Moodle" (docs.moodle.org); Canvas, "LTI 1.3 configuration" (canvas.instructure.com/doc/api);
 Anthology Blackboard, "LTI 1.3" (docs.anthology.com); D2L Brightspace, "LTI Advantage" (community.d2l.com).
@@ -13,15 +13,15 @@ from urllib.parse import urlsplit
 from app.storage.models import LtiPlatform
 
 CANVAS = "https://sso.canvaslms.com"
-#: Where tokens are, and the audience of our requests for them.
+#: The address for tokens, and the audience of our requests for them.
 BRIGHTSPACE = "https://auth.brightspace.com/core/connect/token", "https://api.brightspace.com/auth/token"
-#: The issuer of all schools, and the site that speaks for it.
+#: The issuer of all schools, and the site that publishes its configuration.
 BLACKBOARD = "https://blackboard.com", "https://developer.blackboard.com"
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """A platform's addresses. Attributes: token_audience: where it is not the token's address."""
+    """A platform's addresses. Attributes: token_audience: None: the same as the token's address."""
 
     issuer: str
     login_url: str
@@ -60,7 +60,7 @@ def _d2l(site: str, client_id: str) -> Addresses:  # noqa: ARG001
     return Addresses(site, f"{site}/d2l/lti/authenticate", token_url, f"{site}/d2l/.well-known/jwks", audience)
 
 
-#: By its id; the name is the platform's own.
+#: Name and addresses of each kind, by its id.
 KINDS: Mapping[str, tuple[str, Callable[[str, str], Addresses]]] = {
     "moodle": ("Moodle", _moodle),
     "canvas": ("Canvas", _canvas),
@@ -74,23 +74,23 @@ def addresses_of(kind: str, site: str, client_id: str) -> Addresses:
 
     Args:
         kind: a key of `KINDS`.
-        site: its address, as its users know it.
+        site: the platform's address, as its users know it.
     """
     return KINDS[kind][1](site.rstrip("/"), client_id)
 
 
 def is_canvas(platform: LtiPlatform) -> bool:
-    """Tell whether a platform is Canvas, whose issuer is Instructure's wherever it runs."""
+    """Tell whether a platform is Canvas, whose issuer is Instructure's on every host."""
     return (urlsplit(platform.issuer).hostname or "").endswith(".instructure.com")
 
 
 def is_for_many_schools(platform: LtiPlatform) -> bool:
-    """Tell whether addresses of a platform are its maker's, and each school has one of its own besides."""
+    """Tell whether a platform's addresses are shared by many schools, each of which also has one of its own."""
     return is_canvas(platform) or platform.issuer == BLACKBOARD[0] or platform.token_url == BRIGHTSPACE[0]
 
 
 def is_moodle(platform: LtiPlatform) -> bool:
-    """Tell whether a platform is Moodle, whose tokens have one place below its address, wherever it runs."""
+    """Tell whether a platform is Moodle, whose address for tokens has the same path on every host."""
     return urlsplit(platform.token_url).path.endswith("/mod/lti/token.php")
 
 
@@ -99,9 +99,9 @@ class Form:
     """A platform's form for a tool.
 
     Attributes:
-        menu: where it is.
-        document: of ours, that says what to click.
-        fields: their names, each with a key of `Tool.values`.
+        menu: the way to it in the platform's menus.
+        document: our step-by-step instructions.
+        fields: their names, each with the key of its value in `Tool.values`.
     """
 
     menu: str

@@ -1,8 +1,8 @@
-"""A registration that a platform begins: read what the platform is, say what we are, keep what it knows us by.
+"""Dynamic registration: read the platform's configuration, register our tool there, and keep the client id.
 
-The platform's administrator opens our invitation inside the platform, which adds where its configuration is. A platform
-is believed about itself as far as its address shows that it is itself: the issuer has the host of the configuration.
-Blackboard alone has another one, which is known.
+The platform's administrator opens our invitation inside the platform, which adds the address of its configuration. We
+trust a configuration only about the host that publishes it: the issuer must have the same host. Blackboard is the one
+known exception.
 
 Source: 1EdTech LTI Dynamic Registration 1.0; OpenID Connect Discovery 1.0, section 3; Moodle 4.5,
 mod/lti/openid-registration.php; Canvas, "Registration" (developerdocs.instructure.com); Blackboard's configuration in
@@ -31,13 +31,13 @@ from app.lti.registration.tool import SCOPES, TOOL_CONFIGURATION, Tool
 from app.outgoing.client import Answer, Outgoing
 from app.outgoing.targets import check_url
 
-#: Most bytes of a configuration, and of the answer to a registration.
+#: The limit of a configuration, and of the answer to a registration.
 ANSWER_BYTES = 200_000
 ADDRESS_CHARACTERS = 2000
-#: The form of tokens that may stand in a header (RFC 6750, section 2.1). Moodle's have 700 characters.
+#: The form of tokens that are valid in a header (RFC 6750, section 2.1). Moodle's have 700 characters.
 TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,4000}=*")
 NAMES = ("openid_configuration", "registration_token")
-#: For a platform that does not say which messages it knows.
+#: For a platform that lists no messages.
 USUAL_MESSAGES = (RESOURCE_LINK, DEEP_LINKING)
 PLATFORM_CONFIGURATION = "https://purl.imsglobal.org/spec/lti-platform-configuration"
 CANVAS_ACCOUNT = "https://canvas.instructure.com/lti/account_name"
@@ -45,7 +45,7 @@ CANVAS_ACCOUNT = "https://canvas.instructure.com/lti/account_name"
 
 @dataclass(frozen=True)
 class Offer:
-    """The parameters with which a platform opens an invitation.
+    """The parameters that a platform adds to an invitation.
 
     Attributes:
         token: lets us read the configuration, and register. Brightspace sends none.
@@ -55,13 +55,13 @@ class Offer:
     token: str | None
 
     @classmethod
-    def of(cls, came: Sequence[tuple[str, str]]) -> Offer | None:
-        """Read them; None: nobody but a person has opened the address.
+    def of(cls, parameters: Sequence[tuple[str, str]]) -> Offer | None:
+        """Parse the parameters; None: a person has opened the address, not a platform.
 
         Raises:
-            RegistrationRefused: a parameter is doubled or unusable.
+            RegistrationRefused: a parameter is repeated or invalid.
         """
-        given = [(name, value) for name, value in came if name in NAMES]
+        given = [(name, value) for name, value in parameters if name in NAMES]
         found = dict(given)
         if len(found) != len(given):
             raise RegistrationRefused(reason="a parameter came twice")
@@ -79,35 +79,35 @@ class Offer:
         return urlsplit(self.configuration_url).netloc
 
 
-def _texts(came: object) -> object:
-    return [each for each in came if isinstance(each, str)] if isinstance(came, list) else []
+def _texts(value: object) -> object:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
-def _types(came: object) -> object:
-    """Take the types of messages: Moodle lists texts, Canvas objects."""
-    listed = came if isinstance(came, list) else []
+def _types(value: object) -> object:
+    """Extract the types of messages: Moodle lists texts, Canvas objects."""
+    listed = value if isinstance(value, list) else []
     return _texts([each.get("type") if isinstance(each, dict) else each for each in listed])
 
 
-def _object(came: object) -> object:
-    return came if isinstance(came, dict) else {}
+def _object(value: object) -> object:
+    return value if isinstance(value, dict) else {}
 
 
-class _Said(BaseModel):
+class _PlatformDocument(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
-Document = TypeVar("Document", bound=_Said)
+Document = TypeVar("Document", bound=_PlatformDocument)
 
 
-class _Platform(_Said):
+class _Platform(_PlatformDocument):
     product_family_code: Text = None
     account: Text = Field(None, alias=CANVAS_ACCOUNT)
     messages_supported: Annotated[list[str], BeforeValidator(_types)] = []
 
 
-class Configuration(_Said):
-    """A platform's word on itself (OpenID Connect Discovery 1.0), as far as it is used."""
+class Configuration(_PlatformDocument):
+    """The members that we use of a platform's configuration (OpenID Connect Discovery 1.0)."""
 
     issuer: Annotated[Url, StringConstraints(max_length=500)]
     authorization_endpoint: Url
@@ -120,24 +120,24 @@ class Configuration(_Said):
 
     @property
     def token_audience(self) -> str | None:
-        """The audience of our assertions. Canvas names a bare host here, and wants the token's address all the same."""
+        """The audience of our assertions; None: the token's address. Canvas expects that but names a bare host here."""
         named = self.authorization_server
         is_address = isinstance(named, str) and len(named) <= ADDRESS_CHARACTERS and site_of(named) is not None
         return str(named) if is_address else None
 
     @property
     def name(self) -> str:
-        """A name that people tell platforms apart by."""
+        """A name by which people tell platforms apart."""
         label = self.platform.account or (self.platform.product_family_code or "").capitalize()
         host = urlsplit(self.issuer).hostname or self.issuer
         return f"{label}, {host}"[:200] if label else host[:200]
 
 
-class _ToolThere(_Said):
+class _ToolThere(_PlatformDocument):
     deployment_id: Id | None = None
 
 
-class _Registered(_Said):
+class _RegistrationAnswer(_PlatformDocument):
     client_id: Annotated[Id, StringConstraints(pattern=r"^[!-~]+$")]
     scope: str | None = None
     tool: Annotated[_ToolThere, BeforeValidator(_object)] = Field(_ToolThere(), alias=TOOL_CONFIGURATION)
@@ -147,7 +147,7 @@ class _Registered(_Said):
 class Outcome:
     """A registration at a platform. Attributes: takes_grades: whether the platform lets us send them."""
 
-    said: Registration
+    registration: Registration
     takes_grades: bool
 
 
@@ -155,46 +155,46 @@ async def register(outgoing: Outgoing, offer: Offer, tool: Tool) -> Outcome:
     """Register the tool at the platform.
 
     Raises:
-        RegistrationRefused: the configuration is not one of this platform.
-        PlatformRefused: the platform gives no configuration, or takes no registration.
+        RegistrationRefused: the configuration claims to be another platform's.
+        PlatformRefused: the platform refuses its configuration, or the registration.
         AnswerUnusable, TargetRefused: see `Outgoing.send`.
     """
     headers = {"Accept": "application/json"}
     if offer.token is not None:
         headers["Authorization"] = f"Bearer {offer.token}"
     answer = await outgoing.send("GET", offer.configuration_url, headers=headers, most_bytes=ANSWER_BYTES)
-    found = _read(Configuration, answer)
-    _check(found, offer, private=outgoing.private)
+    configuration = _read(Configuration, answer)
+    _check(configuration, offer, private=outgoing.private)
     document = tool.registration(
-        scopes=found.scopes_supported if set(SCOPES) & set(found.scopes_supported) else SCOPES,
-        messages=found.platform.messages_supported or USUAL_MESSAGES,
-        is_canvas=(found.platform.product_family_code or "").lower() == "canvas",
+        scopes=configuration.scopes_supported if set(SCOPES) & set(configuration.scopes_supported) else SCOPES,
+        messages=configuration.platform.messages_supported or USUAL_MESSAGES,
+        is_canvas=(configuration.platform.product_family_code or "").lower() == "canvas",
     )
     answer = await outgoing.send(
         "POST",
-        found.registration_endpoint,
+        configuration.registration_endpoint,
         headers={**headers, "Content-Type": "application/json"},
         content=json.dumps(document, ensure_ascii=False).encode(),
         most_bytes=ANSWER_BYTES,
     )
-    registered = _read(_Registered, answer)
-    deployment = registered.tool.deployment_id
-    said = Registration(
-        name=found.name,
-        issuer=found.issuer,
-        client_id=registered.client_id,
-        login_url=found.authorization_endpoint,
-        token_url=found.token_endpoint,
-        keys_url=found.jwks_uri,
-        token_audience=found.token_audience,
+    answered = _read(_RegistrationAnswer, answer)
+    deployment = answered.tool.deployment_id
+    registration = Registration(
+        name=configuration.name,
+        issuer=configuration.issuer,
+        client_id=answered.client_id,
+        login_url=configuration.authorization_endpoint,
+        token_url=configuration.token_endpoint,
+        keys_url=configuration.jwks_uri,
+        token_audience=configuration.token_audience,
         deployments=(deployment,) if deployment else (),
     )
-    granted = document["scope"] if registered.scope is None else registered.scope
-    return Outcome(said, SCORE_SCOPE in granted.split())
+    granted = document["scope"] if answered.scope is None else answered.scope
+    return Outcome(registration, SCORE_SCOPE in granted.split())
 
 
 def _read(form: type[Document], answer: Answer) -> Document:
-    """Raises: PlatformRefused: it is a refusal. AnswerUnusable: it is no such document."""
+    """Parse an answer. Raises: PlatformRefused: it is a refusal. AnswerUnusable: it is not such a document."""
     if not answer.is_success:
         raise PlatformRefused(status=answer.status, words=words_of(answer))
     try:
@@ -204,19 +204,23 @@ def _read(form: type[Document], answer: Answer) -> Document:
         raise AnswerUnusable(reason=f"missing or wrong: {where}") from exc
 
 
-def _check(found: Configuration, offer: Offer, *, private: bool) -> None:
-    """Raises: RegistrationRefused: it speaks for another platform. TargetRefused: nothing is sent to an address."""
+def _check(configuration: Configuration, offer: Offer, *, private: bool) -> None:
+    """Raises: RegistrationRefused: it claims to be another platform. TargetRefused: an address may receive nothing."""
     there = site_of(offer.configuration_url)
-    if site_of(found.issuer) != there and (found.issuer, there) != BLACKBOARD:
-        issuer = site_of(found.issuer) or "another site"
+    if site_of(configuration.issuer) != there and (configuration.issuer, there) != BLACKBOARD:
+        issuer = site_of(configuration.issuer) or "another site"
         raise RegistrationRefused(reason=f"the configuration at {offer.host} speaks for {issuer}")
-    audience, own = found.token_audience, {site_of(found.issuer), site_of(found.token_endpoint)}
-    if audience is not None and site_of(audience) not in own and (found.token_endpoint, audience) != BRIGHTSPACE:
+    audience, own = configuration.token_audience, {site_of(configuration.issuer), site_of(configuration.token_endpoint)}
+    if (
+        audience is not None
+        and site_of(audience) not in own
+        and (configuration.token_endpoint, audience) != BRIGHTSPACE
+    ):
         raise RegistrationRefused(
             reason=f"authorization_server: our requests for tokens would be good at {site_of(audience)}"
         )
     for name in ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "registration_endpoint"):
         try:
-            check_url(getattr(found, name), private=private)
+            check_url(getattr(configuration, name), private=private)
         except TargetRefused as exc:
             raise TargetRefused(reason=f"{name}: {exc.params['reason']}") from exc

@@ -1,4 +1,4 @@
-"""This service as platforms register it: its addresses, what it asks for, and both in the forms that platforms read.
+"""This service as a tool of platforms: its addresses and scopes, in the formats that platforms read.
 
 Source: 1EdTech Dynamic Registration 1.0; OpenID Connect Dynamic Client Registration 1.0; Canvas, "LTI Developer Key
 JSON" (developerdocs.instructure.com, file.lti_dev_key_config).
@@ -26,10 +26,10 @@ SCOPES = (LINEITEM_SCOPE, LINEITEM_READ_SCOPE, RESULT_SCOPE, SCORE_SCOPE, MEMBER
 CLAIMS = ("iss", "sub", "name", "given_name", "family_name", "email")
 MESSAGES = (RESOURCE_LINK, DEEP_LINKING, REVIEW)
 TOOL_CONFIGURATION = "https://purl.imsglobal.org/spec/lti-tool-configuration"
-#: Names, with or without addresses: what a platform calls its strictest level that still tells who comes.
+#: The level at which a platform passes on names, with or without addresses.
 PRIVACY = "public"
 CANVAS = "canvas.instructure.com"
-#: Where teachers of Canvas find a tool that adds assignments and links.
+#: The menus in Canvas from which teachers add assignments and links.
 CANVAS_PLACEMENTS = ("assignment_selection", "link_selection")
 #: The same for other platforms (Dynamic Registration 1.0, "placements").
 PLACEMENTS = ("ContentArea",)
@@ -43,8 +43,8 @@ class Tool:
     """The service as its users know it.
 
     Attributes:
-        url: without a slash at the end.
-        name: for administrators and teachers, as is the description.
+        url: without a trailing slash.
+        name, description: for administrators and teachers.
     """
 
     url: str
@@ -57,7 +57,7 @@ class Tool:
 
     @property
     def values(self) -> Mapping[str, str]:
-        """The values that administrators enter into forms of platforms (`kinds.FORMS`)."""
+        """The values that administrators enter into platforms' forms (`kinds.FORMS`)."""
         addresses = self.addresses
         return {
             **addresses,
@@ -72,10 +72,10 @@ class Tool:
         return urlsplit(self.url).netloc
 
     def registration(self, *, scopes: Collection[str], messages: Collection[str], is_canvas: bool) -> dict[str, Any]:
-        """Return what is posted to a platform's registration endpoint.
+        """Return the document for a platform's registration endpoint.
 
         Args:
-            scopes, messages: that the platform offers; Canvas refuses a registration that names others.
+            scopes, messages: those that the platform offers; Canvas refuses a registration with others.
         """
         addresses = self.addresses
         placements = CANVAS_PLACEMENTS if is_canvas else PLACEMENTS
@@ -113,7 +113,7 @@ class Tool:
         }
 
     def canvas(self) -> dict[str, Any]:
-        """Return the JSON that an administrator of Canvas pastes as an LTI key, or has Canvas read."""
+        """Return the JSON that an administrator of Canvas pastes as an LTI key, or lets Canvas fetch."""
         addresses = self.addresses
         placements = [
             {
@@ -149,6 +149,6 @@ class Tool:
 
 
 def addresses_of(url: str) -> Mapping[str, str]:
-    """Return the addresses of the service at this address that every platform needs."""
+    """Return the addresses that every platform needs, for a service at this address."""
     paths = {"target": TARGET_PATH, "login": LOGIN_PATH, "launch": LAUNCH_PATH, "keys": KEYS_PATH}
     return {name: f"{url}{path}" for name, path in paths.items()}

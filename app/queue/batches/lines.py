@@ -1,4 +1,4 @@
-"""Lists batches of a course, the files of one, and how far they are."""
+"""Lists the batches of a course with their progress, and the files of a batch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BatchProgress:
 
     Attributes:
         states: the number of files in each state.
-        graded: files that were handed in and have a report.
+        graded: the number of files with a report.
     """
 
     batch: Batch
@@ -45,13 +45,13 @@ class BatchProgress:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing happens any more by itself."""
+        """Whether all work that needs no teacher is done."""
         return not self.states.get(BatchFileState.WAITING) and self.graded == self.handed_in
 
 
 @dataclass(frozen=True)
 class BatchLine:
-    """A file of a batch. Attributes: member: its owner; report: that counts of its attempt."""
+    """A file of a batch. Attributes: member: its owner; report: the counting one of its attempt."""
 
     file: BatchFile
     member: Membership | None

@@ -1,7 +1,7 @@
-"""Reads the archive of a batch, with limits on what a stranger's archive may cost. Nothing is unpacked to disk.
+"""Reads the archive of a batch, within limits for hostile archives. Nothing is unpacked to disk.
 
-`grader.batch` reads entries one at a time, each only as far as an upload may be long. Here the whole archive has
-limits, too: the number of its files, and of the bytes that they claim to unpack to, which `zipfile` never exceeds.
+`grader.batch` reads one entry at a time, up to the size limit of an upload. This module also limits the archive as a
+whole: the number of files, and of the bytes that they claim to unpack to, which `zipfile` never exceeds.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from app.errors.batches import ArchiveEmpty, ArchiveTooLarge, ArchiveUnreadable
 from grader.batch.archives import Unreadable, open_archive
 from grader.batch.collect import ARCHIVE_SUFFIX, StudentFile, collect
 
-#: A course of a thousand with a few files each.
+#: Enough for a course of a thousand students with a few files each.
 FILES_MAX = 5000
 UNPACKED_BYTES_MAX = 2_000_000_000
-#: Notebooks and code shrink to a tenth, rarely to a fiftieth. Small archives may do better.
+#: Notebooks and code shrink to a tenth, rarely to a fiftieth. Small archives may shrink more.
 RATIO_MAX = 100
 SMALL_BYTES = 50_000_000
 
 
 @contextlib.contextmanager
-def files_of(uploaded: BinaryIO, packed_bytes: int) -> Iterator[list[StudentFile]]:
-    """Give the files of an uploaded archive, in the order of their names. It blocks: call it in a thread.
+def files_of(archive: BinaryIO, packed_bytes: int) -> Iterator[list[StudentFile]]:
+    """Yield the files of an uploaded archive, in the order of their names. It blocks: call it in a thread.
 
     Args:
-        uploaded: the archive, at its beginning or elsewhere. It is copied to disk, packed.
-        packed_bytes: the limit of the archive, for a refusal.
+        archive: the file, at any position. It is copied to disk without unpacking.
+        packed_bytes: the size limit of the archive, quoted in a refusal.
     Raises:
         ArchiveUnreadable, ArchiveTooLarge, ArchiveEmpty
     """
     with tempfile.TemporaryDirectory(prefix="lstm-grader-batch-") as folder:
         path = Path(folder) / f"archive{ARCHIVE_SUFFIX}"
         with path.open("wb") as copy:
-            uploaded.seek(0)
-            shutil.copyfileobj(uploaded, copy)
+            archive.seek(0)
+            shutil.copyfileobj(archive, copy)
         _check(path, packed_bytes)
         with collect([path]) as found:
             if not found:
@@ -47,13 +47,13 @@ def files_of(uploaded: BinaryIO, packed_bytes: int) -> Iterator[list[StudentFile
             yield found
 
 
-def place_of(found: StudentFile) -> str:
-    """Return the place of a file in its archive, for people."""
-    return str(PurePosixPath(*PurePosixPath(found.path).parts[1:]))
+def path_of(entry: StudentFile) -> str:
+    """Return the path of a file in its archive, for people."""
+    return str(PurePosixPath(*PurePosixPath(entry.path).parts[1:]))
 
 
 def too_large(packed_bytes: int) -> ArchiveTooLarge:
-    """Return the refusal of an archive that holds too much."""
+    """Return the error for an archive that holds too much."""
     return ArchiveTooLarge(limit_files=FILES_MAX, limit_bytes=UNPACKED_BYTES_MAX, packed_bytes=packed_bytes)
 
 

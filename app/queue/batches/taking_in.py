@@ -1,9 +1,9 @@
-"""Takes a batch in: stores its files with their owners, then hands them in as the owners' attempts.
+"""Imports a batch: stores its files with their owners, then hands them in as the owners' attempts.
 
 Each step is a small transaction. A file keeps its bytes until its attempt is stored, and no student gets a second
-attempt of the same bytes, so the work is safe to repeat from anywhere, by anybody, and twice at once. The attempt's
-idempotency key names the file that it is of. An archive says nothing about the time at which a file came, so an attempt
-is dated to the due date when that is over: it is not late.
+attempt with the same bytes, so the work may be repeated from any step, by anybody, even concurrently. The attempt's
+idempotency key names its file. An archive does not record when a file was handed in, so after the due date an attempt
+is dated to the due date, and is not late.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from app.errors.batches import ArchiveRefused, BatchNotFound
 from app.errors.courses import AssignmentNotFound, CourseArchived
 from app.errors.requests import TooManyRequests
 from app.errors.uploads import UploadRefused
-from app.queue.batches.reading import files_of, place_of
+from app.queue.batches.reading import files_of, path_of
 from app.queue.inbox import Inbox
 from app.storage.cascade import delete_rows
 from app.storage.database import Database
@@ -72,22 +72,20 @@ async def begin(
     return batch
 
 
-async def store_files(
-    database: Database, batch: Batch, uploaded: BinaryIO, limit_bytes: int, packed_bytes: int
-) -> None:
+async def store_files(database: Database, batch: Batch, archive: BinaryIO, limit_bytes: int, packed_bytes: int) -> None:
     """Store all files of the archive, each with its owner if there is one.
 
     Args:
-        limit_bytes: of one file.
-        packed_bytes: of the archive, for a refusal.
+        limit_bytes: the size limit of one file.
+        packed_bytes: that of the archive, quoted in a refusal.
     Raises:
-        ArchiveRefused: nothing is left of the batch then.
+        ArchiveRefused: the archive is unusable; the batch was deleted.
     """
     async with database.read() as session:
         matcher = Matcher(await candidates(session, batch.course_id))
     try:
         with ExitStack() as stack:
-            found = await asyncio.to_thread(stack.enter_context, files_of(uploaded, packed_bytes))
+            found = await asyncio.to_thread(stack.enter_context, files_of(archive, packed_bytes))
             rest = iter(found)
             while files := await asyncio.to_thread(_some_files, rest, batch.id, matcher, limit_bytes):
                 async with database.write() as session:
@@ -122,11 +120,11 @@ async def hand_in(
     holder: Principal,
     batch_id: str,
 ) -> None:
-    """Hand in the files that wait, as attempts of their owners. Called again, it goes on.
+    """Hand in the waiting files as attempts of their owners. A repeated call continues.
 
     Raises:
         BatchNotFound: the course has none with this id.
-        AssignmentNotFound: the course does not use its assignment any more.
+        AssignmentNotFound: the course no longer uses its assignment.
     """
     async with database.read() as session:
         batch = await find_batch(session, holder.course_id, batch_id)
@@ -134,7 +132,7 @@ async def hand_in(
     deadline = used.effective.deadline if used.effective else Deadline()
     last = deadline.due, deadline.closes and deadline.closes - MOMENT
     handed_in_at = min([utc_now(), *filter(None, last)])
-    # A second teacher may hand in the same files meanwhile. An attempt goes before a refusal, whoever was first.
+    # A second teacher may hand in the same files at the same time. An attempt overrides a refusal, whichever was first.
     is_open = BatchFile.state.in_([BatchFileState.WAITING, BatchFileState.REFUSED])
     while True:
         async with database.read() as session:
@@ -150,12 +148,12 @@ async def hand_in(
 
 
 async def give_to(session: AsyncSession, course_id: str, batch_id: str, owners: Mapping[str, str]) -> dict[str, str]:
-    """Give files without an owner to students, by hand; `hand_in` hands them in.
+    """Assign files without an owner to students by hand; `hand_in` then hands them in.
 
     Args:
-        owners: what a teacher typed (an id in the course), by the id of the file.
+        owners: the student's id in the course, as a teacher typed it, by the id of the file.
     Returns:
-        What was typed that is nobody's id, by the id of the file.
+        Those that are nobody's id, by the id of the file.
     Raises:
         CourseArchived, BatchNotFound
     """
@@ -170,21 +168,21 @@ async def give_to(session: AsyncSession, course_id: str, batch_id: str, owners: 
             continue
         await session.execute(
             update(BatchFile)
-            .where(*_unmatched(batch_id), BatchFile.id == file_id)
+            .where(*_without_owner(batch_id), BatchFile.id == file_id)
             .values(state=BatchFileState.WAITING, membership_id=member_id, matched_by=MatchedBy.HAND.value)
         )
     return unknown
 
 
 async def leave_out(session: AsyncSession, course_id: str, batch_id: str) -> None:
-    """Leave out the files without an owner, and delete their bytes.
+    """Skip the files without an owner, and delete their bytes.
 
     Raises: CourseArchived, BatchNotFound
     """
     await course.keep_open(session, course_id)
     await find_batch(session, course_id, batch_id)
     left_out = {"state": BatchFileState.LEFT_OUT, "content": None}
-    await session.execute(update(BatchFile).where(*_unmatched(batch_id)).values(**left_out))
+    await session.execute(update(BatchFile).where(*_without_owner(batch_id)).values(**left_out))
 
 
 async def find_batch(session: AsyncSession, course_id: str, batch_id: str) -> Batch:
@@ -195,7 +193,7 @@ async def find_batch(session: AsyncSession, course_id: str, batch_id: str) -> Ba
     return batch
 
 
-def _unmatched(batch_id: str) -> tuple[Any, ...]:
+def _without_owner(batch_id: str) -> tuple[Any, ...]:
     return BatchFile.batch_id == batch_id, BatchFile.state == BatchFileState.UNMATCHED
 
 
@@ -204,7 +202,7 @@ def _some_files(rest: Iterator[StudentFile], batch_id: str, matcher: Matcher, li
     files: list[BatchFile] = []
     size = 0
     for found in rest:
-        file = _read(found, batch_id, matcher, limit_bytes)
+        file = _file_of(found, batch_id, matcher, limit_bytes)
         files.append(file)
         size += len(file.content or b"")
         if len(files) == AT_ONCE or size > AT_ONCE_BYTES:
@@ -212,13 +210,13 @@ def _some_files(rest: Iterator[StudentFile], batch_id: str, matcher: Matcher, li
     return files
 
 
-def _read(found: StudentFile, batch_id: str, matcher: Matcher, limit_bytes: int) -> BatchFile:
-    student = found.student
+def _file_of(entry: StudentFile, batch_id: str, matcher: Matcher, limit_bytes: int) -> BatchFile:
+    student = entry.student
     match = matcher.find(student)
     file = BatchFile(
         batch_id=batch_id,
-        path=_printable(place_of(found))[:PATH_CHARACTERS],
-        filename=clean_filename(found.filename) or "unnamed",
+        path=_printable(path_of(entry))[:PATH_CHARACTERS],
+        filename=clean_filename(entry.filename) or "unnamed",
         name=_printable(student.name)[:NAME_CHARACTERS],
         platform=student.platform,
         platform_id=student.id and student.id[:ID_CHARACTERS],
@@ -228,7 +226,7 @@ def _read(found: StudentFile, batch_id: str, matcher: Matcher, limit_bytes: int)
         matched_by=match.by and match.by.value,
     )
     try:
-        content = found.read(limit_bytes + 1)
+        content = entry.read(limit_bytes + 1)
     except Unreadable as exc:
         file.state, file.reason = BatchFileState.UNREADABLE, {"code": exc.code}
         return file
@@ -251,7 +249,7 @@ def _printable(text: str) -> str:
 
 
 async def _waiting(session: AsyncSession, batch_id: str) -> Sequence[tuple[BatchFile, str]]:
-    """Return some files that wait, with their bytes and the ids of their owners; of one owner one at a time."""
+    """Return some waiting files, with their bytes and the ids of their owners; at most one per owner."""
     first = (
         select(func.min(BatchFile.id))
         .where(BatchFile.batch_id == batch_id, BatchFile.state == BatchFileState.WAITING)
@@ -264,7 +262,7 @@ async def _waiting(session: AsyncSession, batch_id: str) -> Sequence[tuple[Batch
         select(BatchFile, Membership.external_id)
         .join(Membership, Membership.id == BatchFile.membership_id)
         .where(BatchFile.id.in_(first))
-        .order_by(BatchFile.id)  # Two hand-ins that write their outcomes in one order never wait for one another.
+        .order_by(BatchFile.id)  # Concurrent calls write their outcomes in the same order, so they cannot deadlock.
         .options(undefer(BatchFile.content))
     )
     return [(file, external_id or "") for file, external_id in found]

@@ -1,4 +1,4 @@
-"""Tables of the ways in: tokens and links, sessions, identities of single sign-on."""
+"""Tables of the ways in: tokens and links, sessions, single sign-on identities."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ class Token(Entity):
 
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[Role]
-    # The course it acts in; an admin's acts in all, and in this one where a request names none.
+    # The token's course. An admin's token is valid in all; this is the one for requests that name none.
     course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"), index=True, default=DEFAULT_COURSE)
-    # Set if it is a member's own: its rights are then those of the member's role, whatever `role` says. `student` is a
-    # copy of a student's external id.
+    # Set if the token is a member's own: its rights are then those of the member's role, and `role` is ignored.
+    # `student` is a copy of a student's external id.
     membership_id: Mapped[str | None] = mapped_column(ForeignKey("memberships.id"), index=True)
     student: Mapped[str | None] = mapped_column(String(200))
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
-    # A personal link: made for a browser, and replaced by the next one of the member that is used.
+    # Whether it is a personal link: made for a browser, and revoked when a newer link of the member is used.
     is_link: Mapped[bool] = mapped_column(default=False)
-    # When a browser first signed in with it.
+    # The time when a browser first signed in with it.
     used_at: Mapped[datetime | None]
-    # The actor that made it (`Principal.id`); None if a command did.
+    # The actor that made it (`Principal.id`); None: a command.
     created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
 
 
 class Session(Base):
-    """A signed-in browser. It has the rights of its token while that is valid, or those of its person."""
+    """A signed-in browser. It has the rights of its token, while that is valid, or those of its person."""
 
     __tablename__ = "sessions"
     __table_args__ = (CheckConstraint("(token_id IS NULL) <> (person_id IS NULL)", name="owner"),)
 
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     token_id: Mapped[str | None] = mapped_column(ForeignKey("tokens.id"), index=True)
-    # Signed in by single sign-on: all memberships of the person are open to it, or the one in `course_id`.
+    # Set for single sign-on: all memberships of the person are accessible, or only the one in `course_id`.
     person_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"), index=True)
-    # A platform has vouched for the person, in this course alone (`app.lti`).
+    # Set if a platform vouches for the person, which it may only in this course (`app.lti`).
     course_id: Mapped[str | None] = mapped_column(ForeignKey("courses.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime]
 
 
-#: Begins the issuers of the people of platforms.
+#: The prefix of issuers that stand for platforms.
 OF_PLATFORMS = "lti:"
 
 
 class Identity(Entity):
-    """A person as an issuer of single sign-on, or a platform (`app.lti`), knows them."""
+    """A person's identity at an issuer of single sign-on, or at a platform (`app.lti`)."""
 
     __tablename__ = "identities"
     __table_args__ = (UniqueConstraint("issuer", "subject"),)
@@ -65,7 +65,7 @@ class Identity(Entity):
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     issuer: Mapped[str] = mapped_column(String(500))
     subject: Mapped[str] = mapped_column(String(255))
-    # As the issuer said at the first sign-in; it identifies nobody.
+    # The address from the first sign-in; it identifies nobody.
     email: Mapped[str | None] = mapped_column(String(254))
 
 
@@ -76,12 +76,12 @@ class JoinLink(Entity):
 
     course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"), index=True)
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
-    # The group of those who come by it.
+    # The group of members who join by it.
     group: Mapped[str | None] = mapped_column("group_name", String(100))
-    # How many may come; None: no limit.
+    # The limit of members who may join by it; None: no limit.
     limit: Mapped[int | None] = mapped_column("most_uses")
     uses: Mapped[int] = mapped_column(default=0)
-    # The name of the person or of the token.
+    # The name of the author: a person or a token.
     made_by: Mapped[str] = mapped_column(String(200))
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

@@ -13,11 +13,11 @@ from sqlalchemy import Enum as EnumColumn
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-# Crockford's base 32: no letter that can be taken for a digit.
+# Crockford's base 32, without letters that look like digits.
 ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 ID_LENGTH = 26
-#: The course of everything that names none, and of what was there before courses were. The first migration to courses
-#: makes it.
+#: The course for requests that name none, and for data from before there were courses. The migration that introduced
+#: courses creates it.
 DEFAULT_COURSE = "0" * ID_LENGTH
 
 
@@ -25,9 +25,9 @@ _newest_id_milliseconds = 0
 
 
 def new_id() -> str:
-    """Make an identifier that sorts by its millisecond and cannot be guessed (80 random bits).
+    """Return an identifier that sorts by its time in milliseconds and cannot be guessed (80 random bits).
 
-    The identifiers of one process always grow, even when its clock is set back.
+    The identifiers of one process always increase, even when its clock is set back.
 
     Source: the ULID layout, github.com/ulid/spec.
     """
@@ -51,7 +51,7 @@ class JobStatus(StrEnum):
 
 
 class HoldDecision(StrEnum):
-    """A teacher's decision on an attempt that was held."""
+    """A teacher's decision on a held attempt."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
@@ -60,8 +60,8 @@ class HoldDecision(StrEnum):
 class Role(StrEnum):
     """The rights of a token.
 
-    An admin acts in all courses and a teacher in one. An assistant sees one, and changes no grade. A submitter acts on
-    its own submissions.
+    An admin acts in all courses, a teacher in one. An assistant reads one course, and changes no grades. A submitter
+    handles only its own submissions.
     """
 
     ADMIN = "admin"
@@ -71,7 +71,7 @@ class Role(StrEnum):
 
 
 class MemberRole(StrEnum):
-    """A person's part in a course."""
+    """A person's role in a course."""
 
     TEACHER = "teacher"
     ASSISTANT = "assistant"
@@ -82,7 +82,7 @@ IS_RUNNING = text("job_status = 'running'")
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """A moment. SQLite keeps no time zone, so there it is stored as UTC without one."""
+    """A point in time. SQLite stores no time zones, so there it is UTC without one."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -106,7 +106,7 @@ def enum_column(values: type[StrEnum]) -> EnumColumn:
 
 
 class Base(DeclarativeBase):
-    # Named constraints can be dropped by a later migration on every database.
+    # A later migration can drop named constraints on every database.
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -127,7 +127,7 @@ class Base(DeclarativeBase):
 
 
 class Entity(Base):
-    """A row that is known by an identifier of ours, and keeps when it was made."""
+    """A row with one of our identifiers and the time of its creation."""
 
     __abstract__ = True
 

@@ -1,4 +1,4 @@
-"""Tables of batches: a platform's archive of everybody's files, as a teacher uploads it, with a line for each file."""
+"""Tables of batches: a platform's archive of everybody's files, uploaded by a teacher, with a row for each file."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from app.storage.models.base import ID_LENGTH, Base, Entity, enum_column, new_id
 
 
 class BatchFileState(StrEnum):
-    """The way of a file of a batch."""
+    """The state of a file in a batch."""
 
-    #: Its student is known, and it is not handed in yet.
+    #: Its student is known, but it is not handed in yet.
     WAITING = "waiting"
     HANDED_IN = "handed_in"
     #: The student has handed in the same bytes before.
     DUPLICATE = "duplicate"
-    #: Nobody in the course, or more than one, can be its owner.
+    #: No member of the course, or more than one, may be its owner.
     UNMATCHED = "unmatched"
     #: It cannot be read from the archive.
     UNREADABLE = "unreadable"
-    #: The assignment takes no more of this student.
+    #: The rules allow the student no further attempt.
     REFUSED = "refused"
-    #: A teacher has left it out.
+    #: A teacher has skipped it.
     LEFT_OUT = "left_out"
 
 
 class Batch(Entity):
-    """An archive that a teacher has uploaded, for one assignment."""
+    """An archive that a teacher has uploaded for one assignment."""
 
     __tablename__ = "batches"
     __table_args__ = (Index(None, "course_id", "id"),)
@@ -39,9 +39,9 @@ class Batch(Entity):
     course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"))
     assignment_id: Mapped[str] = mapped_column(String(64))
     filename: Mapped[str] = mapped_column(String(255))
-    # The name of the person or of the token.
+    # The name of the author: a person or a token.
     made_by: Mapped[str] = mapped_column(String(200))
-    # When all files of the archive were stored; None: it broke off before, and the archive is needed again.
+    # The time when all files were stored; None: storing was interrupted, and the archive is needed again.
     read_at: Mapped[datetime | None]
 
 
@@ -53,10 +53,10 @@ class BatchFile(Base):
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     batch_id: Mapped[str] = mapped_column(ForeignKey("batches.id"))
-    # Its place in the archive, and its own name.
+    # Its path in the archive, and its file name.
     path: Mapped[str] = mapped_column(String(500))
     filename: Mapped[str] = mapped_column(String(255))
-    # Its owner, as the archive says.
+    # Its owner according to the archive.
     name: Mapped[str] = mapped_column(String(200))
     platform: Mapped[str | None] = mapped_column(String(16))
     platform_id: Mapped[str | None] = mapped_column(String(64))
@@ -66,6 +66,6 @@ class BatchFile(Base):
     reason: Mapped[dict[str, Any]] = mapped_column(default=dict)
     content: Mapped[bytes | None] = mapped_column(deferred=True)
     membership_id: Mapped[str | None] = mapped_column(ForeignKey("memberships.id"), index=True)
-    # By what the owner was found: see `app.courses.matching`.
+    # The way in which the owner was found: see `app.courses.matching`.
     matched_by: Mapped[str | None] = mapped_column(String(16))
     submission_id: Mapped[str | None] = mapped_column(ForeignKey("submissions.id"), index=True)

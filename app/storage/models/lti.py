@@ -1,6 +1,6 @@
-"""Tables of LTI: our keys, platforms and what they know us by, launches, and the scores that go back.
+"""Tables of LTI: our keys, platforms, launches, and the scores sent to platforms.
 
-A person whom a platform names is an `Identity`, whose issuer is `lti:` and the id of the platform.
+A platform's person is an `Identity`, whose issuer is `lti:` followed by the platform's id.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.models.base import ID_LENGTH, Base, Entity, MemberRole, new_id, utc_now
 
-#: Most characters of an address that a platform names.
+#: The most characters in an address that a platform names.
 URL_LENGTH = 2000
-#: Most characters of an id that a platform gives out (LTI 1.3, "at most 255 ASCII characters").
+#: The most characters in an id that a platform assigns (LTI 1.3, "at most 255 ASCII characters").
 PLATFORM_ID_LENGTH = 255
 
 
 class LtiKey(Entity):
-    """A key of this service, RSA. Its id is the `kid` of what it signs.
+    """An RSA key of this service. Its id is the `kid` of its signatures.
 
-    It is published from its making on, signs between two moments, and is published for a while after that.
+    It is published at once, signs between two points in time, and stays published for a while after that.
     """
 
     __tablename__ = "lti_keys"
@@ -34,7 +34,7 @@ class LtiKey(Entity):
 
 
 class LtiPlatform(Entity):
-    """A registration of this service at a learning management system, which is known by issuer and client id."""
+    """A registration of this service at a learning management system, identified by issuer and client id."""
 
     __tablename__ = "lti_platforms"
     __table_args__ = (UniqueConstraint("issuer", "client_id"),)
@@ -45,19 +45,19 @@ class LtiPlatform(Entity):
     login_url: Mapped[str] = mapped_column(String(URL_LENGTH))
     token_url: Mapped[str] = mapped_column(String(URL_LENGTH))
     keys_url: Mapped[str] = mapped_column(String(URL_LENGTH))
-    # The audience of our assertions, where it is not the token's address.
+    # The audience of our assertions; None: the token's address.
     token_audience: Mapped[str | None] = mapped_column(String(URL_LENGTH))
-    # Sites besides those of the addresses whose pages may show ours in a frame, with spaces.
+    # Further sites that may embed our pages, separated by spaces.
     origins: Mapped[str] = mapped_column(Text, default="", server_default="")
     made_by: Mapped[str] = mapped_column(String(200))
-    # The newest deployment from which a launch came that is not known here.
+    # The unknown deployment in the latest refused launch.
     refused_deployment: Mapped[str | None] = mapped_column(String(PLATFORM_ID_LENGTH))
-    # None: it has registered itself, and nothing is taken from it before an admin confirms it.
+    # None: it has registered itself, and is refused until an admin confirms it.
     confirmed_at: Mapped[datetime | None]
 
 
 class LtiDeployment(Base):
-    """A place of a platform where this tool is deployed: all of it, or one account or course."""
+    """A scope in which a platform has deployed this tool: the whole platform, an account or a course."""
 
     __tablename__ = "lti_deployments"
     __table_args__ = (UniqueConstraint("platform_id", "deployment_id"),)
@@ -80,22 +80,22 @@ class LtiInvitation(Base):
 
 
 class LtiLogin(Base):
-    """A launch that has begun. It is used once, in the browser that began it."""
+    """A launch in progress. It works once, in the browser that began it."""
 
     __tablename__ = "lti_logins"
 
-    # The hash of the state; nonce and browser are hashes, too.
+    # The hash of the state. Nonce and browser secret are hashed as well.
     state_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     nonce_sha256: Mapped[str] = mapped_column(String(64))
     browser_sha256: Mapped[str] = mapped_column(String(64))
     platform_id: Mapped[str] = mapped_column(ForeignKey("lti_platforms.id"), index=True)
-    # The query with which the platform began it, to begin it once more in a window of its own.
+    # The query of the platform's login request, needed to restart the launch in its own window.
     asked: Mapped[str] = mapped_column(Text)
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class LtiContext(Entity):
-    """A course of a platform, and the course here that it is."""
+    """The connection of a platform's course with a course here."""
 
     __tablename__ = "lti_contexts"
     __table_args__ = (UniqueConstraint("platform_id", "deployment_id", "context_id"),)
@@ -105,19 +105,19 @@ class LtiContext(Entity):
     context_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
     course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"), index=True)
     title: Mapped[str | None] = mapped_column(String(200))
-    # Where the platform lists the members (NRPS), if it does.
+    # The address of the platform's list of members (NRPS); None: it has none.
     memberships_url: Mapped[str | None] = mapped_column(String(URL_LENGTH))
-    # The nightly reading of members and grades: due when the clock is not between the first two.
+    # The nightly check of members and grades is due while the clock is outside these first two.
     waits_since: Mapped[datetime | None]
     next_at: Mapped[datetime | None]
     checked_at: Mapped[datetime | None]
-    # The newest one failed, in the platform's words, cut.
+    # The failures of the latest check, in the platform's words, shortened; None: it succeeded.
     check_error: Mapped[str | None] = mapped_column(String(500))
     made_by: Mapped[str] = mapped_column(String(200))
 
 
 class LtiQuestion(Base):
-    """A launch from an unknown course, which waits for its teacher to say which course here it is."""
+    """A launch from an unknown course, which waits until its teacher chooses a course here."""
 
     __tablename__ = "lti_questions"
 
@@ -129,7 +129,7 @@ class LtiQuestion(Base):
 
 
 class LtiCode(Base):
-    """A code with which one course of a platform becomes this course, once. Only its hash is kept."""
+    """A code that connects one platform course with this course. Only its hash is stored."""
 
     __tablename__ = "lti_codes"
 
@@ -140,7 +140,7 @@ class LtiCode(Base):
 
 
 class LtiMember(Base):
-    """A member whom a course of a platform has brought, with the part there. Several such courses may be one here."""
+    """A member's role in a platform's course. Several such courses may be connected with one course here."""
 
     __tablename__ = "lti_members"
     __table_args__ = (UniqueConstraint("lti_context_id", "membership_id"),)
@@ -149,12 +149,12 @@ class LtiMember(Base):
     lti_context_id: Mapped[str] = mapped_column(ForeignKey("lti_contexts.id"))
     membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"), index=True)
     role: Mapped[MemberRole]
-    # When a launch or a list last said so.
+    # The time of the latest launch or list that confirmed it.
     seen_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class LtiLink(Entity):
-    """A link in a platform's course, and the assignment that it leads to."""
+    """A link in a platform's course, and the assignment that it opens."""
 
     __tablename__ = "lti_links"
     __table_args__ = (UniqueConstraint("lti_context_id", "resource_link_id"),)
@@ -162,23 +162,23 @@ class LtiLink(Entity):
     lti_context_id: Mapped[str] = mapped_column(ForeignKey("lti_contexts.id"))
     resource_link_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
     title: Mapped[str | None] = mapped_column(String(200))
-    # The name in its parameters, if that is no assignment.
+    # The assignment named in its parameters, if there is no such assignment.
     named: Mapped[str | None] = mapped_column(String(200))
-    # None: no teacher has said yet where it leads to.
+    # None: no teacher has chosen its assignment yet.
     course_assignment_id: Mapped[str | None] = mapped_column(ForeignKey("course_assignments.id"), index=True)
-    # The column of the platform's grade book (AGS): known from a launch, or found or made among the line items.
+    # The column in the platform's grade book (AGS): from a launch, or found or created among the line items.
     lineitem_url: Mapped[str | None] = mapped_column(String(URL_LENGTH))
     lineitems_url: Mapped[str | None] = mapped_column(String(URL_LENGTH))
-    # Its maximum there, when the grades were last compared.
+    # The column's maximum at the last comparison of grades.
     lineitem_max: Mapped[float | None]
-    # The moment at which somebody began to look for it; kept while it is looked for, and where another one was deleted.
+    # The start of the search for a column; kept during the search, and if an earlier column was deleted.
     lineitem_at: Mapped[datetime | None]
-    # The scopes that the platform grants, and nothing else.
+    # The scopes that the platform grants.
     scopes: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
 class LtiSelection(Base):
-    """A platform's wish to be told where a new link leads to (Deep Linking), until somebody has chosen."""
+    """A platform's question which assignment a new link should open (Deep Linking), until somebody has chosen."""
 
     __tablename__ = "lti_selections"
 
@@ -186,14 +186,14 @@ class LtiSelection(Base):
     lti_context_id: Mapped[str] = mapped_column(ForeignKey("lti_contexts.id"), index=True)
     membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"), index=True)
     return_url: Mapped[str] = mapped_column(String(URL_LENGTH))
-    # It goes back as it came.
+    # Returned to the platform unchanged.
     data: Mapped[str | None] = mapped_column(Text)
     takes_lineitem: Mapped[bool]
     expires_at: Mapped[datetime]
 
 
 class LtiScore(Base):
-    """The grade of one person in one column of a platform's grade book, as it should be and as it was sent."""
+    """A person's grade in one column of a platform's grade book, with the state of its delivery."""
 
     __tablename__ = "lti_scores"
     __table_args__ = (
@@ -206,36 +206,36 @@ class LtiScore(Base):
     membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"), index=True)
     # The person there (`sub`).
     user_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
-    # Grows with every change of the grade; it was delivered up to `sent_version`.
+    # Increases with every change of the grade; `sent_version` is the version last delivered.
     version: Mapped[int] = mapped_column(default=0)
     sent_version: Mapped[int] = mapped_column(default=0)
-    # The newest stamp that was sent, whole seconds; the next one is later.
+    # The latest stamp that was sent, in whole seconds; the next one must be later.
     stamp: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
-    # It is sent when the clock is not between these two. Without `next_at` it has arrived, or was given up.
+    # It is due while the clock is outside this interval. Without `next_at` it was delivered or given up.
     waits_since: Mapped[datetime | None]
     next_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
-    # The grade that has arrived, and its maximum. A maximum alone: nothing is to be cleared there, because it
-    # was, or because the attempts are gone for their age.
+    # The delivered grade and its maximum. A maximum alone means that there is nothing to clear at the platform, because
+    # it was cleared, or because the attempts were deleted for their age.
     points: Mapped[float | None]
     max_points: Mapped[float | None]
-    # Arrived with it: when the attempt was handed in, and the comment's hash.
+    # Delivered with it: the time of the attempt, and the comment's hash.
     submitted_at: Mapped[datetime | None]
     comment_sha256: Mapped[str | None] = mapped_column(String(64))
-    # The grade when attempts were deleted for their age: what they gave is not taken back.
+    # The grade from before attempts were deleted for their age, which must not lower it.
     kept_points: Mapped[float | None]
     kept_max: Mapped[float | None]
-    # When this grade was sent again because the platform showed another one: it is once.
+    # The time when it was sent again because the platform showed another grade; this happens once.
     mended_at: Mapped[datetime | None]
-    # The platform shows another grade, at the newest comparison: this one.
+    # Since when the platform shows another grade, and that grade at the latest comparison.
     differs_since: Mapped[datetime | None]
     there_points: Mapped[float | None]
     there_max: Mapped[float | None]
-    # Given up: only a new grade or a person starts it again.
+    # Set if it was given up; only a new grade or a person restarts it.
     failed_at: Mapped[datetime | None]
     last_status: Mapped[int | None]
-    # The platform's words, cut.
+    # The platform's explanation, shortened.
     last_error: Mapped[str | None] = mapped_column(String(500))
-    # These are about our request for a token: nobody there has looked at the grade, which waits on.
+    # Whether the failure is a refused token, so that the platform has not seen the grade.
     token_refused: Mapped[bool] = mapped_column(default=False, server_default=false())

@@ -1,4 +1,4 @@
-"""Tables of attempts: the upload, its place in the queue, its reports.
+"""Tables of attempts: the upload, its position in the queue, and its reports.
 
 A submission is also its own job: `job_status` and `priority` are the queue. A report is never changed; a regrade queues
 the submission again and adds another one.
@@ -26,7 +26,7 @@ from reference import new_seed
 
 
 class Submission(Entity):
-    """One attempt: the uploaded bytes, and their state in the queue."""
+    """An attempt: the uploaded bytes, and their state in the queue."""
 
     __tablename__ = "submissions"
     __table_args__ = (
@@ -52,42 +52,42 @@ class Submission(Entity):
 
     membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
     course_assignment_id: Mapped[str] = mapped_column(ForeignKey("course_assignments.id"))
-    # Copies out of those two rows, so that lists, messages and the queue need no join.
+    # Copied from those two rows, so that lists, messages and the queue need no join.
     course_id: Mapped[str] = mapped_column(ForeignKey("courses.id"), default=DEFAULT_COURSE)
     student: Mapped[str] = mapped_column(String(200))
     assignment_id: Mapped[str] = mapped_column(String(64))
     attempt: Mapped[int]
     filename: Mapped[str] = mapped_column(String(255))
     sha256: Mapped[str] = mapped_column(String(64))
-    # Read only on request: it may be 20 MB.
+    # Loaded only on request, because it may be 20 MB.
     content: Mapped[bytes] = mapped_column(deferred=True)
-    # Decides the numbers that it is asked, at every try and regrade: see `grader.grade`. It tells the answers, so
-    # only a claim reads it.
+    # Determines the test data at every try and regrade: see `grader.grade`. It reveals the answers, so only a claim
+    # loads it.
     seed: Mapped[bytes] = mapped_column(deferred=True, default=new_seed)
     # The actor (`Principal.id`): a token, or a member in a session of single sign-on.
     submitted_by: Mapped[str] = mapped_column(String(ID_LENGTH))
-    # The sender's own name for this request; sent again by the same actor, it gives the same submission.
+    # The sender's own name for this request. A repeat by the same actor returns the same submission.
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
 
-    # Grows with each submission, independent of clocks; within a priority the lowest is graded first. Two simultaneous
-    # submissions may share it.
+    # Increases with each submission, independent of clocks. Within a priority the lowest is graded first. Simultaneous
+    # submissions may share a value.
     arrival: Mapped[int] = mapped_column(default=0)
     job_status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
-    # Higher is graded first. It is 0 for a student's first upload, and one less for each that already waits, so that
-    # students take turns; far less for a regrade.
+    # The highest is graded first. It is 0 for a student's first upload and one less for each upload already waiting, so
+    # that students take turns; for a regrade it is far less.
     priority: Mapped[int] = mapped_column(default=0)
-    # How often grading was begun. `claim` names the running try, which alone may store its result.
+    # The number of tries. `claim` identifies the running one, and only that may store its result.
     tries: Mapped[int] = mapped_column(default=0)
     claim: Mapped[str | None] = mapped_column(String(ID_LENGTH))
-    # Grows while the holder of the claim lives: see `app.queue.heartbeat`.
+    # Increases while the holder of the claim is alive: see `app.queue.heartbeat`.
     beat: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
-    # Since when it is held for a teacher, and the decision: see `app.teaching.holds`.
+    # The time since which it is held for a teacher, and the decision: see `app.teaching.holds`.
     held_at: Mapped[datetime | None]
     hold_decision: Mapped[HoldDecision | None]
-    # The name of the person or of the token.
+    # The name of the author: a person or a token.
     hold_decided_by: Mapped[str | None] = mapped_column(String(200))
     hold_decided_at: Mapped[datetime | None]
     hold_reason: Mapped[str | None] = mapped_column(Text)
@@ -101,7 +101,7 @@ class LiveWorker(Base):
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
     # By the database's clock.
     seen_at: Mapped[datetime]
-    # Its own description: see `app.operations.about`.
+    # The worker's description of itself: see `app.operations.about`.
     about: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
@@ -110,24 +110,24 @@ class StoredReport(Base):
 
     __tablename__ = "reports"
 
-    # Counted by the database, so that the newest report does not depend on a clock.
+    # Numbered by the database, so that the newest report does not depend on a clock.
     id: Mapped[int] = mapped_column(primary_key=True)
     submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    # Copied out of `body`, for lists and statistics.
+    # Copied from `body`, for lists and statistics.
     status: Mapped[str] = mapped_column(String(32))
     points: Mapped[float | None]
     max_points: Mapped[float]
-    # The versions that graded it. None: a report of an early version does not say.
+    # The versions that graded it; None: the report is from an early version.
     assignment_digest: Mapped[str | None] = mapped_column(String(64))
     grader_version: Mapped[str | None] = mapped_column(String(100))
     body: Mapped[dict[str, Any]]
-    # The regrade that it is a preview of: it does not count until that is applied, which clears this.
+    # The regrade that it is a preview for. It does not count until that is applied, which clears this.
     preview_id: Mapped[str | None] = mapped_column(ForeignKey("regrades.id"), index=True)
 
 
 class ReportDiagnosis(Base):
-    """A diagnosis of a report, copied out of its `body` for statistics."""
+    """A diagnosis of a report, copied from its `body` for statistics."""
 
     __tablename__ = "report_diagnoses"
 
@@ -136,7 +136,7 @@ class ReportDiagnosis(Base):
 
 
 class Artefact(Base):
-    """A part of a report that is too large for it: the arrays of a public case, from which pictures are drawn."""
+    """A part that is too large for the report itself: the arrays of a public case, from which pictures are drawn."""
 
     __tablename__ = "artefacts"
 
@@ -151,7 +151,7 @@ class SubmissionEvent(Base):
     __tablename__ = "submission_events"
     __table_args__ = (Index(None, "submission_id", "id"),)
 
-    # Counted by the database: watchers get events in this order.
+    # Numbered by the database; watchers get events in this order.
     id: Mapped[int] = mapped_column(primary_key=True)
     submission_id: Mapped[str] = mapped_column(ForeignKey("submissions.id"))
     event: Mapped[str] = mapped_column(String(32))

@@ -1,4 +1,4 @@
-"""Tables of what teachers do about grades: regrades, extensions, adjustments, comments, answers to students."""
+"""Tables of teachers' work on grades: regrades, extensions, adjustments, comments, and answers to review requests."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ IS_UNANSWERED = text("answered_at IS NULL")
 
 
 class Regrade(Entity):
-    """A request to grade submissions again. It is over when every item has its new report."""
+    """A request to grade submissions again. It is finished when every item has its new report."""
 
     __tablename__ = "regrades"
     __table_args__ = (Index(None, "requested_by", "idempotency_key", unique=True),)
 
     # The actor (`Principal.id`).
     requested_by: Mapped[str] = mapped_column(String(ID_LENGTH))
-    # None: an admin's, of several courses.
+    # None: a regrade by an admin, over several courses.
     course_id: Mapped[str | None] = mapped_column(ForeignKey("courses.id"), index=True)
-    # The choice in the words of the request: a filter, or ids.
+    # The selection as in the request: a filter, or ids.
     selection: Mapped[dict[str, Any]]
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
-    # Its reports do not count before it is applied.
+    # Whether its reports count only after it is applied.
     is_preview: Mapped[bool] = mapped_column(default=False)
     applied_at: Mapped[datetime | None]
     dropped_at: Mapped[datetime | None]
@@ -43,50 +43,50 @@ class RegradeItem(Base):
     old_report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"))
     new_report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))
 
-    # The job of a preview, apart from the submission's own, so that nobody sees it there. None: the submission's job
-    # does it. `tries`, `claim` and `beat` are as in `Submission`.
+    # The job of a preview, separate from the submission's own, so that nobody notices it there. None: the submission's
+    # own job is used. `tries`, `claim` and `beat` are as in `Submission`.
     job_status: Mapped[JobStatus | None]
     tries: Mapped[int] = mapped_column(default=0)
     claim: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     beat: Mapped[int] = mapped_column(default=0)
-    # The new report holds the attempt, when the preview is applied.
+    # Whether the new report will hold the attempt when the preview is applied.
     is_held: Mapped[bool] = mapped_column(default=False)
 
 
 class Extension(Entity):
-    """More time, or more attempts, of one student at one assignment. The log of changes keeps earlier ones."""
+    """More time or more attempts for one student at one assignment. The log of changes keeps earlier extensions."""
 
     __tablename__ = "extensions"
     __table_args__ = (UniqueConstraint("membership_id", "course_assignment_id"),)
 
     membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
     course_assignment_id: Mapped[str] = mapped_column(ForeignKey("course_assignments.id"), index=True)
-    # These replace the course's dates; None: as in the course.
+    # They replace the course's dates; None: as in the course.
     due: Mapped[datetime | None]
     closes: Mapped[datetime | None]
-    # On top of the course's limit.
+    # In addition to the course's limit.
     more_attempts: Mapped[int] = mapped_column(default=0)
     reason: Mapped[str] = mapped_column(Text)
     made_by: Mapped[str] = mapped_column(String(200))
 
 
 class Adjustment(Entity):
-    """A teacher's change of a student's grade at an assignment. The newest that has not ended applies."""
+    """A teacher's change of a student's grade at an assignment. The newest one that has not ended applies."""
 
     __tablename__ = "adjustments"
     __table_args__ = (Index(None, "membership_id", "course_assignment_id", "id"),)
 
     membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
     course_assignment_id: Mapped[str] = mapped_column(ForeignKey("course_assignments.id"), index=True)
-    # One of the two is set: points to add, or the grade itself.
+    # Exactly one of these is set: points to add, or the grade itself.
     delta: Mapped[float | None]
     value: Mapped[float | None]
     # For the student to read.
     reason: Mapped[str] = mapped_column(Text)
-    # The grade below it when it was made; None: there was none.
+    # The grade without the adjustment, when it was made; None: there was none.
     points_below: Mapped[float | None]
     made_by: Mapped[str] = mapped_column(String(200))
-    # When it was replaced or withdrawn, and by whom.
+    # The time and author of its replacement or withdrawal.
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[str | None] = mapped_column(String(200))
 
@@ -99,14 +99,14 @@ class Comment(Entity):
 
     membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
     course_assignment_id: Mapped[str] = mapped_column(ForeignKey("course_assignments.id"), index=True)
-    # The attempt that it is about; None: all of the work.
+    # The attempt in question; None: all of the student's work.
     submission_id: Mapped[str | None] = mapped_column(ForeignKey("submissions.id"), index=True)
     text: Mapped[str] = mapped_column(Text)
     made_by: Mapped[str] = mapped_column(String(200))
 
 
 class ReviewRequest(Entity):
-    """A student's question whether an attempt was graded right, and the answer. One at a time for an attempt."""
+    """A student's question whether an attempt was graded correctly, and the answer. An attempt has one at a time."""
 
     __tablename__ = "review_requests"
     __table_args__ = (

@@ -11,7 +11,7 @@ from app.storage.models.base import DEFAULT_COURSE, Entity
 
 
 class Webhook(Entity):
-    """An address that is sent every report of one course that its token may read."""
+    """An address that receives every report of one course that its token may read."""
 
     __tablename__ = "webhooks"
     __table_args__ = (Index(None, "created_by", "idempotency_key", unique=True),)
@@ -25,7 +25,7 @@ class Webhook(Entity):
 
 
 class Delivery(Entity):
-    """One message to one webhook; its id goes with every try to send it."""
+    """One message to one webhook; every try carries its id."""
 
     __tablename__ = "deliveries"
     __table_args__ = (Index(None, "webhook_id", "id"),)
@@ -34,7 +34,7 @@ class Delivery(Entity):
     event: Mapped[str] = mapped_column(String(32))
     report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"), index=True)
     attempts: Mapped[int] = mapped_column(default=0)
-    # It is sent when the clock is not between these two. Without `next_at` it has arrived, or was given up.
+    # It is due while the clock is outside this interval. Without `next_at` it was delivered or given up.
     waits_since: Mapped[datetime | None]
     next_at: Mapped[datetime | None] = mapped_column(index=True)
     delivered_at: Mapped[datetime | None]

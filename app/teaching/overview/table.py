@@ -20,7 +20,7 @@ from sqlalchemy.orm import joinedload
 from app.courses.matching import comparable, matches
 from app.storage.models import CourseAssignment, MemberRole, Membership, Submission
 from app.submissions.derivation import Counted
-from app.submissions.grades import Place, counted_grades
+from app.submissions.grades import GradeKey, counted_grades
 from app.teaching.grade_list import AT_ONCE
 from app.teaching.reviews import open_places
 from grader import Assignment
@@ -189,7 +189,7 @@ def _matches(member: Membership, view: TableView) -> bool:
 
 
 def _row(
-    member: Membership, uses: Sequence[CourseAssignment], counted: Mapping[Place, Counted], reviews: set[Place]
+    member: Membership, uses: Sequence[CourseAssignment], counted: Mapping[GradeKey, Counted], reviews: set[GradeKey]
 ) -> Row:
     cells = {}
     for use in uses:

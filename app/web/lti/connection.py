@@ -45,7 +45,7 @@ async def _page(
     request: Request,
     viewer: Principal,
     refusal: AppError | None = None,
-    read: memberships.Changed | None = None,
+    read: memberships.ChangeCounts | None = None,
     code: binding.NewCode | None = None,
 ) -> Response:
     parts = services(request)
@@ -57,7 +57,7 @@ async def _page(
         failures = await connection.failures_of(session, course.id)
         differences = await connection.differences_of(session, course.id)
         going = {
-            each.context.id: await binding.would_go(session, each.context, actions.roles_that_go(viewer))
+            each.context.id: await binding.count_leaving(session, each.context, actions.roles_that_go(viewer))
             for each in found
         }
         used = await uses.list_used(session, course.id, parts.assignments)

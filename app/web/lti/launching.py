@@ -28,7 +28,7 @@ from app.http.cookies import is_framed, keep, read
 from app.http.pages import page
 from app.lti import keys, platforms
 from app.lti.launch import login, message
-from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH, Asked
+from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH, LoginRequest
 from app.lti.launch.message import Message
 from app.lti.reasons import reasons_logged
 from app.services import service_url, services
@@ -76,7 +76,7 @@ async def opened_without_platform(request: Request) -> Response:
 
 @router.get(KEYS_PATH)
 async def published_keys(request: Request) -> Response:
-    found = await keys.published(services(request).database)
+    found = await keys.public_key_set(services(request).database)
     return JSONResponse(found, headers=KEYS_KEPT)
 
 
@@ -88,7 +88,7 @@ async def _login(request: Request, came: Sequence[tuple[str, str]]) -> Response:
     unused then: Moodle takes it once.
     """
     services(request).login_limit.take(client_of(request))
-    asked = Asked.of(came)
+    asked = LoginRequest.of(came)
     service = service_url(request)
     if not login.is_ours(asked.target_link_uri, service):
         raise LoginRefused(reason="target_link_uri is not of this service")
@@ -97,7 +97,7 @@ async def _login(request: Request, came: Sequence[tuple[str, str]]) -> Response:
     in_storage = is_framed(request) and not keeps_cookies and asked.storage_target is not None
     database = services(request).database
     async with database.read() as session:
-        platform = await platforms.of_login(session, asked.issuer, asked.client_id)
+        platform = await platforms.find_for_login(session, asked.issuer, asked.client_id)
     if is_framed(request) and not keeps_cookies:
         if (CHECKED, "") not in came:
             response = RedirectResponse(f"{LOGIN_PATH}?{asked.query()}&{CHECKED}=", HTTP_302_FOUND)
@@ -124,7 +124,7 @@ def _keep(request: Request, response: Response, name: str, value: str, lifetime:
     keep(request, response, name, value, max_age=int(lifetime.total_seconds()), from_others=True)
 
 
-def _storage_page(request: Request, asked: Asked, platform: LtiPlatform, state: str, **context: Any) -> Response:
+def _storage_page(request: Request, asked: LoginRequest, platform: LtiPlatform, state: str, **context: Any) -> Response:
     """Talk to the platform's storage.
 
     Args:
@@ -147,7 +147,7 @@ async def _launch(request: Request) -> Response:
     if error := fields.get("error"):
         raise LaunchRefused(reason=f"platform_{_word(error)}")
     begun, platform = await _begun(request, fields.get("state", ""))
-    asked = login.asked_of(begun)
+    asked = login.request_of(begun)
     is_stored = asked.storage_target is not None
     if STORED in fields:
         # Only our own page has the value from there.
@@ -157,7 +157,7 @@ async def _launch(request: Request) -> Response:
         return _storage_page(request, asked, platform, kept["state"], fields=kept)
     await launching.take(services(request).database, fields.get("state", ""))
     cookie = _cookie_of(fields["state"])
-    if not login.fits(begun.browser_sha256, fields.get(STORED, "") if is_stored else read(request, cookie)):
+    if not login.matches(begun.browser_sha256, fields.get(STORED, "") if is_stored else read(request, cookie)):
         raise LaunchElsewhere(again=f"{LOGIN_PATH}?{asked.again()}")
     came = await _message(request, begun, platform, fields.get("id_token", ""))
     response = await arrive(request, platform, came, in_path=is_stored)
@@ -203,7 +203,7 @@ async def _message(request: Request, begun: LtiLogin, platform: LtiPlatform, tok
         key,
         issuer=platform.issuer,
         client_id=platform.client_id,
-        fits_nonce=lambda nonce: login.fits(begun.nonce_sha256, nonce),
+        fits_nonce=lambda nonce: login.matches(begun.nonce_sha256, nonce),
         is_ours=lambda address: login.is_ours(address, service),
     )
 

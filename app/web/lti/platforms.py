@@ -89,7 +89,7 @@ async def check(request: Request, viewer: Admin, platform_id: PlatformId) -> Res
         same_client,
         public_url=parts.settings.public_url,
         seen_url=str(request.base_url).rstrip("/"),
-        own_keys=await keys.published(parts.database),
+        own_keys=await keys.public_key_set(parts.database),
         outgoing=parts.outgoing,
         services=parts.platform_services,
     )

@@ -39,7 +39,7 @@ from app.lti.grades.connection import passback_of
 from app.services import services
 from app.storage.models import Course, new_id, utc_now
 from app.submissions.derivation import steps_in_words
-from app.submissions.uploads import PASTE_BYTES, File, pasted
+from app.submissions.uploads import PASTE_BYTES, File, file_of_code
 from app.teaching.own.attempts import Place, list_attempts, source_changes
 from app.teaching.own.courses import Task, own_task
 from app.teaching.own.reasons import reasons_of
@@ -164,7 +164,7 @@ async def _file(form: FormData) -> File:
         return file
     if file is not None:
         raise FileAndCode
-    return pasted(code)
+    return file_of_code(code)
 
 
 async def _work(

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from app.cli import cli
 from app.operations import backup
-from app.queue import locked
+from app.queue import hold_data_dir
 from app.storage.models import Base, Change
 from tests.integration.app.rows import opened
 from tests.integration.app.test_migrations import NOW, REVISIONS, filled
@@ -95,7 +95,7 @@ async def test_copy_of_a_running_service_is_taken_and_its_file_is_not(
     async with opened(f"sqlite:///{source}") as database:
         await database.back_up(copy)
     url = new_database()
-    with locked(source.parent):
+    with hold_data_dir(source.parent):
         refused = await import_file(source, url)
         taken = await import_file(copy, url)
     assert (refused.exit_code, "another service uses" in refused.stderr) == (2, True)

@@ -20,7 +20,7 @@ from app.lti.grades import outbox
 from app.lti.grades.expected import ExpectedGrade
 from app.lti.launch import arrival, binding, login
 from app.lti.launch.arrival import Arrival
-from app.lti.launch.login import Asked
+from app.lti.launch.login import LoginRequest
 from app.lti.launch.message import Message
 from app.storage import passback
 from app.storage.database import Database
@@ -48,7 +48,7 @@ async def platform(database: Database) -> LtiPlatform:
 async def arrive(database: Database, platform: LtiPlatform, **claims: str) -> Arrival:
     message = Message.model_validate(claims_of("nonce", **claims))
     async with database.write() as session:
-        new = partial(binding.chosen, session, platform, message, binding.NEW, "", "en")
+        new = partial(binding.choose_course, session, platform, message, binding.NEW, "", "en")
         arrived = await arrival.arrive(session, platform, message, ASSIGNMENTS)
         arrived = arrived or await arrival.arrive(session, platform, message, ASSIGNMENTS, new)
     assert arrived is not None
@@ -57,7 +57,7 @@ async def arrive(database: Database, platform: LtiPlatform, **claims: str) -> Ar
 
 @on_both
 async def test_launch_that_comes_many_times_at_once_is_taken_once(database: Database, platform: LtiPlatform) -> None:
-    asked = Asked.of(list(login_parameters().items()))
+    asked = LoginRequest.of(list(login_parameters().items()))
     async with database.write() as session:
         begun = await login.begin(session, platform, asked, browser="b", redirect_uri="https://x/launch")
 
@@ -179,12 +179,12 @@ async def test_change_between_claim_and_delivery_makes_it_due_again(database: Da
         await passback.grades_changed(session, student.use.id, [student.member.id])
         assert not await outbox.is_something_due(session)  # A second try beside the first could arrive first.
     async with database.write() as session:
-        await outbox.delivered(session, due, ExpectedGrade(10.0, 100.0))
+        await outbox.store_delivery(session, due, ExpectedGrade(10.0, 100.0))
     async with database.write() as session:
         (again,) = await outbox.claim_due(session, LEASE, {}, 4)
     assert again.version == due.version + 1
     async with database.write() as session:
-        await outbox.delivered(session, again, ExpectedGrade(20.0, 100.0))
+        await outbox.store_delivery(session, again, ExpectedGrade(20.0, 100.0))
         assert not await outbox.is_something_due(session)
 
 
@@ -195,7 +195,7 @@ async def test_given_up_score_starts_again_with_a_new_grade(database: Database, 
     assert student.use is not None
     async with database.write() as session:
         (due,) = await outbox.claim_due(session, LEASE, {}, 4)
-        await outbox.failed(session, due, again_in=None, status=404, words="gone")
+        await outbox.store_failure(session, due, again_in=None, status=404, words="gone")
     async with database.write() as session:
         assert not await outbox.is_something_due(session)
         await passback.grades_changed(session, student.use.id)
@@ -234,7 +234,7 @@ async def test_scores_are_marked_in_one_order(database: Database, platform: LtiP
 async def test_dropped_platform_takes_its_logins_along(
     database: Database, owner: Principal, platform: LtiPlatform
 ) -> None:
-    asked = Asked.of(list(login_parameters().items()))
+    asked = LoginRequest.of(list(login_parameters().items()))
     async with database.write() as session:
         await login.begin(session, platform, asked, browser="b", redirect_uri="https://x/launch")
     async with database.write() as session:

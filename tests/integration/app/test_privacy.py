@@ -323,7 +323,7 @@ async def test_nothing_is_left_of_somebody_who_was_deleted(database: Database, o
         await deletion.delete_student(database, ID)
     elif how == "member":
         await deletion.delete_member(database, member.id, DEFAULT_COURSE)
-        assert await deletion.delete_member(database, member.id, DEFAULT_COURSE) == deletion.Deleted()
+        assert await deletion.delete_member(database, member.id, DEFAULT_COURSE) == deletion.DeletedRows()
     else:
         gone = await deletion.delete_course(database, DEFAULT_COURSE)
         assert (gone.submissions, gone.members, gone.people) == (2, 2, 2)
@@ -577,7 +577,7 @@ def test_names_that_may_be_anything_are_replaced_alone_and_others_in_texts() -> 
     called = {"7", "2026", "Ivanov", "Ivanov Ivan"}
     reason = "7 of Ivanov_1 in 2026, not Ivanovsky; Ivanov Ivan"
     before = {"filter": {"student": "7"}, "name": "2026", "reason": reason, "group": "7"}
-    assert mentions.Mentions(called, called, called).forgotten(before) == {
+    assert mentions.Mentions(called, called, called).without_mentions(before) == {
         "filter": {"student": "deleted"},
         "name": "deleted",
         "reason": "7 of deleted_1 in 2026, not Ivanovsky; deleted",

@@ -12,7 +12,7 @@ from app.lti import memberships, platforms
 from app.lti.launch import arrival, binding
 from app.lti.launch.arrival import Arrival
 from app.lti.launch.message import Message
-from app.lti.launch.people import Who
+from app.lti.launch.people import PlatformPerson
 from app.lti.launch.roles import Part
 from app.storage.database import Database
 from app.storage.models import Change, Course, LtiContext, LtiPlatform, Membership, utc_now
@@ -50,7 +50,7 @@ async def launch(
             known = await session.scalar(select(LtiContext.course_id).limit(1))
             if known is not None:
                 return await course.existing(session, known)
-            return await binding.chosen(session, platform, message, binding.NEW, "", "en")
+            return await binding.choose_course(session, platform, message, binding.NEW, "", "en")
 
         arrived = await arrival.arrive(session, platform, message, ASSIGNMENTS)
         arrived = arrived or await arrival.arrive(session, platform, message, ASSIGNMENTS, connect)
@@ -62,7 +62,7 @@ async def read_list(database: Database, platform: LtiPlatform, section: str, lis
     async with database.read() as session:
         context = await session.scalar(select(LtiContext).where(LtiContext.context_id == section))
     assert context is not None
-    people = [Who(subject, part, None, None, None) for subject, part in listed.items()]
+    people = [PlatformPerson(subject, part, None, None, None) for subject, part in listed.items()]
     await memberships.apply(database, platform, context, people, utc_now())
 
 

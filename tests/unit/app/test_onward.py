@@ -8,7 +8,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.onward import HOME, mailed, onward
+from app.onward import HOME, mail_target, onward
 
 ORIGIN = "https://grader.example.org"
 #: Addresses that lead elsewhere, or may in some browser, and those that are no address.
@@ -65,7 +65,7 @@ def test_no_address_but_one_of_this_service_is_gone_to() -> None:
     gone_to = {}
     for address in BAD:
         inside = f"/enter?next={quote(address.encode('utf-8', 'surrogatepass'))}"
-        gone_to[address] = {onward(address), onward(inside), mailed(address)}
+        gone_to[address] = {onward(address), onward(inside), mail_target(address)}
     assert {address: places for address, places in gone_to.items() if places != {HOME}} == {}
 
 
@@ -82,19 +82,19 @@ def test_way_in_is_no_place_to_go_to_and_leads_to_the_one_that_it_names() -> Non
 
 def test_page_of_a_frame_or_of_a_launch_is_no_place_to_go_to() -> None:
     for path in (f"/t/{'x' * 43}/courses/x", "/t/x", "/lti/window", "/lti/login?next=%2F%2Fevil"):
-        assert onward(path) == mailed(path) == HOME, path
+        assert onward(path) == mail_target(path) == HOME, path
 
 
 def test_mail_has_no_words_of_strangers() -> None:
     page = "/courses/01ksvh1y8gk3v0q4m2z7c9x5ab/assignments/lstm-layer"
-    assert mailed(page) == page
+    assert mail_target(page) == page
     for words in ("/evil.example.org", "/Free", "/a?b=c", "/a%20b", "/" + "x" * 65, "/x" * 9):
-        assert mailed(words) == HOME
+        assert mail_target(words) == HOME
 
 
 @given(PLACES)
 def test_place_that_people_are_sent_to_is_always_on_this_service(address: str) -> None:
-    for place in (onward(address), onward(f"/{address}"), mailed(address)):
+    for place in (onward(address), onward(f"/{address}"), mail_target(address)):
         assert place.startswith("/")
         assert place.isascii()
         assert place.isprintable()

@@ -60,7 +60,7 @@ async def check(
 @pytest.fixture
 async def healthy(service: Service, fake: FakePlatform, platform: LtiPlatform) -> Service:
     """A service whose check finds nothing."""
-    published = await keys.published(service.services.database)
+    published = await keys.public_key_set(service.services.database)
     fake.answers |= {"/token": token, "/lti/keys": lambda: httpx.Response(200, json=published)}
     return service
 

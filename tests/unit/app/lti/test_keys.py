@@ -37,9 +37,9 @@ async def test_next_key_takes_over_and_the_one_before_stays_published_for_a_week
     database = service.services.database
 
     async def published() -> list[str]:
-        return [key["kid"] for key in (await keys.published(database))["keys"]]
+        return [key["kid"] for key in (await keys.public_key_set(database))["keys"]]
 
-    read_before = KeySet.import_key_set(await keys.published(database))
+    read_before = KeySet.import_key_set(await keys.public_key_set(database))
     first, second = await published()
     assert await keys.signing_id(database) == first
     async with database.write() as session:

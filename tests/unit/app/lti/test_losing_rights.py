@@ -15,9 +15,9 @@ from app.access import tokens
 from app.access.tokens import Principal
 from app.lti import memberships, platforms
 from app.lti.launch import binding
-from app.lti.launch.people import Who
+from app.lti.launch.people import PlatformPerson
 from app.lti.launch.roles import Part
-from app.lti.memberships import Changed
+from app.lti.memberships import ChangeCounts
 from app.storage.models import (
     Course,
     Identity,
@@ -226,8 +226,8 @@ async def test_list_that_comes_after_its_connection_was_undone_changes_nobody(
     (context,) = await everything(service, LtiContext)
     asked_at = utc_now()
     await binding.disconnect(database, context.course_id, context.id, manages=set(MemberRole), made_by="test")
-    there = [Who(sub, Part.TEACHER, None, None, None) for sub in ("teacher-1", "new")]
-    assert await memberships.apply(database, platform, context, there, asked_at) == Changed(0, 0, 0)
+    there = [PlatformPerson(sub, Part.TEACHER, None, None, None) for sub in ("teacher-1", "new")]
+    assert await memberships.apply(database, platform, context, there, asked_at) == ChangeCounts(0, 0, 0)
     (member,) = await everything(service, Membership)
     assert member.removed_at is not None
 
@@ -298,7 +298,7 @@ async def test_long_list_is_gone_through_once_for_all_members(service: Service, 
     """Once for each of twenty thousand members would stop the service for minutes."""
     looks = []
 
-    class Listed(dict[str, Who]):
+    class Listed(dict[str, PlatformPerson]):
         def __iter__(self) -> Iterator[str]:
             looks.append(self)
             return super().__iter__()
@@ -308,7 +308,7 @@ async def test_long_list_is_gone_through_once_for_all_members(service: Service, 
         for number in range(3):
             await launch(teacher, fake, sub=f"student-{number}")
     (context,) = await everything(service, LtiContext)
-    there = Listed({"student-1": Who("student-1", Part.STUDENT, None, None, None)})
+    there = Listed({"student-1": PlatformPerson("student-1", Part.STUDENT, None, None, None)})
     async with service.services.database.read() as session:
         gone = await memberships._left_out(session, context, there, utc_now())
     assert len(gone) == 3

@@ -171,7 +171,7 @@ async def test_a_proof_grows_old_and_a_right_answer_of_a_student_is_one_too() ->
         assert len(set(grader.self_test_seeds)) == 2
         clock.now = 10000
         for status in (Status.FAILED, Status.PASSED):
-            self_test.graded(make_report(correct_submission(), ASSIGNMENT, status, 100.0))
+            self_test.note_report(make_report(correct_submission(), ASSIGNMENT, status, 100.0))
             assert self_test.passed == (status == Status.PASSED)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import delete
 from app.access import tokens
 from app.access.tokens import Principal
 from app.errors.commands import DataDirInUse
-from app.queue import MAX_CLAIMS, MAX_TRIES, locked
+from app.queue import MAX_CLAIMS, MAX_TRIES, hold_data_dir
 from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, JobStatus, StoredReport, Submission
 from app.submissions import repository
@@ -176,5 +176,5 @@ async def test_second_service_on_the_same_data_is_refused(
 
 def test_lock_is_free_again_after_use(tmp_path: Path) -> None:
     for _ in range(2):
-        with locked(tmp_path), pytest.raises(DataDirInUse), locked(tmp_path):
+        with hold_data_dir(tmp_path), pytest.raises(DataDirInUse), hold_data_dir(tmp_path):
             pytest.fail("it was taken twice")

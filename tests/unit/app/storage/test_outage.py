@@ -31,15 +31,15 @@ def test_an_outage_is_one_line_at_its_beginning_one_a_minute_and_one_at_its_end(
 ) -> None:
     clock = Clock()
     outage = Outage(clock)
-    outage.ended("probe")
+    outage.record_success("probe")
     for _ in range(150):
         for by in ("slot-0", "slot-1", "heartbeat", "listener", "probe"):
-            outage.failed(by, GONE)
+            outage.record_failure(by, GONE)
         clock.now += 1
     for by in ("probe", "listener", "heartbeat", "slot-1"):
-        outage.ended(by)
-    outage.failed("slot-0", GONE)
-    outage.ended("slot-0")
+        outage.record_success(by)
+    outage.record_failure("slot-0", GONE)
+    outage.record_success("slot-0")
     events = [(record.msg, vars(record)["seconds"], record.exc_info) for record in lines.records]
     assert events == [
         *(("database_failing", seconds, None) for seconds in (0, 60, 120)),
@@ -52,13 +52,13 @@ def test_the_next_outage_begins_anew(lines: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     outage = Outage(clock)
     for _ in range(2):
-        outage.failed("probe", GONE)
-        outage.ended("probe")
+        outage.record_failure("probe", GONE)
+        outage.record_success("probe")
     assert [record.msg for record in lines.records] == ["database_failing", "database_works_again"] * 2
 
 
 def test_a_wrong_statement_is_ours_and_is_told_with_where_it_stands(lines: pytest.LogCaptureFixture) -> None:
-    Outage().failed("slot-0", ProgrammingError("SELECT x", {}, Exception("no column x")))
+    Outage().record_failure("slot-0", ProgrammingError("SELECT x", {}, Exception("no column x")))
     assert lines.records[0].exc_info
 
 
