@@ -33,7 +33,7 @@ from app.web.student.conversation import conversation_of
 from grader.execution.stages import Stage
 from grader.formats import html
 from grader.formats.source import Sources
-from grader.report.proof import shown
+from grader.report.proof import presentation
 
 # A warm grade takes a second or two. Waiting that long saves the reader a waiting page.
 PATIENCE_SECONDS = 3.0
@@ -86,7 +86,7 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         html.picture_for_script(picture, PICTURE.format(submission_id, name, view.language))
         for name, picture in html.pictures_in_page(view).items()
     ]
-    proofs = await run_in_threadpool(shown.proofs, view.report, view.language, view.artefacts)
+    proofs = await run_in_threadpool(presentation.proofs, view.report, view.language, view.artefacts)
     context |= {"report": view.report, "pictures": pictures, "sources": Sources(view), "proofs": proofs}
     context |= {"numbers_at": NUMBERS.format(submission_id), "grade": standing.grade, "counted": standing.counted}
     steps = steps_for(standing.counted, reader) if standing.counted else ()
