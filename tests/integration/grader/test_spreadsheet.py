@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from grader import load_assignments
-from grader.batch.collect import Found, Student
+from grader.batch.collect import Student, StudentFile
 from grader.batch.gradebook import gradebook
 from grader.batch.run import Row
 from tests.programs import program
@@ -46,7 +46,7 @@ def test_no_cell_is_a_formula_however_it_is_opened(tmp_path: Path, separator: st
     soffice = program("soffice", "libreoffice")
     texts = [f"{before}=1+{number}" for number, before in enumerate(BEFORE)]
     rows = [
-        Row(Found(text, Student(text, "moodle", str(number)), text, lambda limit: b""), make_report())
+        Row(StudentFile(text, Student(text, "moodle", str(number)), text, lambda limit: b""), make_report())
         for number, text in enumerate(texts)
     ]
     book = gradebook(rows, load_assignments()["lstm-layer"], "en")

@@ -181,6 +181,6 @@ def test_a_case_that_is_next_to_nothing_leaves_mistakes_too_near(make_case):
     score = mutation_score(
         [dataclasses.replace(case, weights=weights, expected=lstm_forward(case.x, weights).h.astype(np.float32))]
     )
-    assert score.told_apart < score.entries == len(bank())
+    assert score.distinct < score.entries == len(bank())
     assert "the right answer" in {name for *names, _ in score.near for name in names}
     assert score.nearest < 1e-2

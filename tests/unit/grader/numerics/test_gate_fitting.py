@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from grader.numerics.explanation import explain
-from grader.numerics.gate_mistakes import HEARD, hears
+from grader.numerics.gate_mistakes import HEARD_VALUES, hears
 from grader.numerics.gate_values import function_of, norm
 from reference.misconceptions import Mistake, bank, replay
 
@@ -101,9 +101,9 @@ def test_normalised_sums_are_named(explained, gates):
 
 
 @pytest.mark.parametrize("gate", NAMES)
-@pytest.mark.parametrize("heard", HEARD)
+@pytest.mark.parametrize("heard", HEARD_VALUES)
 def test_an_h_layer_that_is_given_something_else_is_named(explained, gate, heard):
-    found = explained(hears(gate, heard, HEARD[heard]))
+    found = explained(hears(gate, heard, HEARD_VALUES[heard]))
     assert _told(found) == ("gate_hears_other", {"heard": heard})
 
 
