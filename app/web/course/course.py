@@ -22,6 +22,7 @@ from app.http.auth.holders import PageFor
 from app.http.forms import see_other
 from app.http.staff import AssignmentId, Grader, reason_of_hold, staff_page, the_use, titles_of
 from app.http.texts import language_of
+from app.lti import platforms
 from app.services import Services, services
 from app.storage.models import CourseAssignment
 from app.teaching.grade_list import used_assignments
@@ -64,6 +65,7 @@ async def course_page(request: Request, viewer: Annotated[Principal, Depends(Pag
         uses = _by_date(parts, await used_assignments(session, parts.assignments, course.id))
         view = view_of(request.query_params, uses)
         table = await grade_table(session, parts.assignments, uses, course.id, view)
+        platform = None if table.students else await platforms.name_for_course(session, course.id)
         needed = await attention(session, course.id)
         outdated = await outdated_of(session, parts.assignments, course.id) if viewer.may(Right.REGRADE) else ()
     language = language_of(request)
@@ -76,6 +78,7 @@ async def course_page(request: Request, viewer: Annotated[Principal, Depends(Pag
         course,
         wide=True,
         table=table,
+        platform=platform,
         view=view,
         is_filtered=bool(view.text or view.group or view.state),
         choices=_choices(table, titles, language),

@@ -22,6 +22,7 @@ from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.staff import ROWS, Staff, cursor_of
 from app.http.texts import language_of
+from app.lti import platforms
 from app.services import services
 
 #: The time zone in the form until a script asks the browser.
@@ -84,6 +85,7 @@ async def start(request: Request, viewer: Staff) -> Response:
         course = await courses.existing(session, viewer.course_id)
         used = await uses.list_used(session, course.id, parts.assignments)
         size = (await courses.sizes(session, [course.id]))[course.id]
+        platform = await platforms.name_for_course(session, course.id)
     return page(
         request,
         "manage/start.html",
@@ -94,6 +96,7 @@ async def start(request: Request, viewer: Staff) -> Response:
         used=used,
         has_dates=bool(used) and all(each.rules.due for each in used),
         size=size,
+        platform=platform,
     )
 
 

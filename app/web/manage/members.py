@@ -27,6 +27,7 @@ from app.http.auth.holders import FormAsks
 from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.staff import ROWS, MemberId, MemberManager, Staff, only_here, staff_page
+from app.lti import platforms
 from app.services import services
 from app.storage.models import MemberRole
 
@@ -64,6 +65,7 @@ async def list_members(request: Request, viewer: Staff) -> Response:
         shown, total = await membership.list_by_name(session, course.id, chosen, limit=ROWS, offset=(number - 1) * ROWS)
         groups = await membership.groups(session, course.id)
         size = (await courses.sizes(session, [course.id]))[course.id]
+        platform = None if total else await platforms.name_for_course(session, course.id)
     return staff_page(
         request,
         "manage/members.html",
@@ -73,6 +75,7 @@ async def list_members(request: Request, viewer: Staff) -> Response:
         members=shown,
         total=total,
         size=size,
+        platform=platform,
         groups=groups,
         filters={"search": text, "role": role, "group": group, "state": state},
         states=list(STATES),

@@ -27,6 +27,7 @@ from app.http.bodies import read_form
 from app.http.forms import fields_of, refused
 from app.http.staff import staff_page
 from app.http.texts import language_of
+from app.lti import platforms
 from app.services import services
 from app.storage.models import Course
 from app.submissions.uploads import clean_filename
@@ -117,6 +118,7 @@ async def _page(
     async with parts.database.read() as session:
         course = await session.get_one(Course, viewer.course_id)
         used = await list_used(session, course.id, parts.assignments)
+        platform = await platforms.name_for_course(session, course.id)
     book = await _book(request, viewer, layout)
     rows = csv.reader(io.StringIO(book.text))
     lines = list(islice(rows, PREVIEWED + 1))
@@ -132,6 +134,7 @@ async def _page(
         assignments=[each for each in used if each.effective],
         headings=lines[0],
         lines=lines[1:],
+        platform=platform,
         rest=sum(1 for _ in rows),
         changed=book.changed,
         fields=fields or {},

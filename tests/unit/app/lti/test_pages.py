@@ -90,6 +90,22 @@ async def test_suspended_platform_gets_nothing_that_we_sign(
     assert "/token" not in fake.asked
 
 
+async def test_course_without_students_says_that_they_come_from_the_platform(
+    service: Service, fake: FakePlatform
+) -> None:
+    async with browser(service) as teacher, service.browser() as admin:
+        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        for page in (course, f"{course}/start", f"{course}/grade-book"):
+            assert "when they open the exercise on Moodle of the university." in (await teacher.get(page)).text
+            assert "когда откроют задание на платформе" in (await teacher.get(f"{page}?lang=ru")).text
+            assert "Import a list" not in (await teacher.get(f"{page}?lang=en")).text
+        await store(service, LtiPlatform, confirmed_at=None)
+        assert "Import a list" in (await admin.get(course)).text
+        await store(service, LtiPlatform, confirmed_at=utc_now())
+        await store(service, Membership, removed_at=utc_now())
+        assert "on Moodle of the university." in (await admin.get(f"{course}/members")).text
+
+
 async def test_teacher_says_once_where_a_link_leads_to(service: Service, fake: FakePlatform) -> None:
     without = {f"{LTI}custom": None}
     async with browser(service) as teacher, browser(service) as student:
