@@ -91,6 +91,8 @@ class Fields:
             request = model.model_validate(values, context=context)
         except ValidationError as exc:
             for error in exc.errors():
+                if self.faults and not error["loc"]:
+                    continue  # A rule about several fields does not see what is typed in a wrong one.
                 name = str(error["loc"][0] if error["loc"] else error.get("ctx", {}).get("field", ""))
                 self.wrong(names.get(name, name), *_fault(error, _limits(model, name)))
             raise FieldsWrong(fields=sorted(self.faults)) from exc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -54,7 +55,9 @@ async def change(
         used = await uses.find_used(session, course.id, assignment_id, asking.assignments)
         has_students = (await courses.sizes(session, [course.id]))[course.id].students
     try:
-        rules = _rules(fields, ZoneInfo(course.time_zone), Rules.model_validate(used.use.rules))
+        rules = CourseRules()
+        with contextlib.suppress(FieldsWrong):  # Told with what is wrong in the other fields.
+            rules = _rules(fields, ZoneInfo(course.time_zone), Rules.model_validate(used.use.rules))
         in_file = [name for name in RULES if name not in rules.model_fields_set]
         await actions.change_assignment(
             asking, assignment_id, fields.read(ChangeAssignment, rules=rules, as_in_file=in_file)

@@ -89,7 +89,7 @@ async def give_owners(
     """Give files without an owner to the students that a teacher chose, and hand them in."""
     async with form_of(request) as form:
         fields = {name: value for name, value in fields_of(form).items() if name.startswith(OWNER_FIELD) and value}
-    owners = {name.removeprefix(OWNER_FIELD): value for name, value in fields.items()}
+    owners = {id: value for name, value in fields.items() if ID.fullmatch(id := name.removeprefix(OWNER_FIELD))}
     if unknown := await actions.give_files(asking, services(request).inbox, batch_id, owners):
         return await _show(request, asking.holder, batch_id, unknown)
     return see_other(f"/courses/{asking.course_id}/batch/{batch_id}", said="batch.handed_in")

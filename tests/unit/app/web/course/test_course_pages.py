@@ -280,6 +280,15 @@ async def test_two_attempts_stand_beside_each_other_in_their_order(service: Serv
         assert (await browser.get(f"/submissions/{first}/beside/{other}")).status_code == 404
 
 
+@pytest.mark.parametrize("typed", [{"closes": "x"}, {"more_attempts": "x"}])
+async def test_extension_that_cannot_be_read_is_not_called_empty(
+    work: str, browser: Browser, typed: dict[str, str]
+) -> None:
+    refused = await send(browser, work, f"{work}/extension", **{"due": "", "extension_reason": "ill", **typed})
+    (name,) = typed
+    assert [f'id="{each}-error"' in refused.text for each in (name, "due")] == [True, False]
+
+
 async def test_extension_is_given_by_the_clock_of_the_course(work: str, browser: Browser, owner: Browser) -> None:
     await owner.patch(f"/api/v1{HERE}", json={"time_zone": "Europe/Moscow"})
     year = utc_now().year + 1

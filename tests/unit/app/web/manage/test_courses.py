@@ -156,8 +156,9 @@ async def test_empty_field_gives_a_rule_back_to_the_file(owner: Browser, browser
 
 
 async def test_rules_that_cannot_be_read_are_told_at_their_fields(browser: Browser) -> None:
-    wrong = await send(browser, RULES, due="someday", limit="0", late_percent_max="nan")
-    assert [f'id="{name}-error"' in wrong.text for name in ("due", "limit", "late_percent_max")] == [True] * 3
+    fields = {"due": "someday", "limit": "0", "late_percent_max": "nan", "grade_book_points": "many"}
+    wrong = await send(browser, RULES, **fields)
+    assert [f'id="{name}-error"' in wrong.text for name in fields] == [True] * 4
 
 
 async def test_assignment_comes_and_goes_and_a_second_click_keeps_its_dates(browser: Browser, owner: Browser) -> None:

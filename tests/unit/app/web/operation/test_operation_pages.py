@@ -205,6 +205,12 @@ async def test_id_that_no_student_has_is_told_on_the_same_page_of_files(
     assert "<bdi>nobody2.py</bdi>" in last.text
 
 
+async def test_owner_of_what_is_no_file_is_left_out(browser: Browser) -> None:
+    batch = (await hand_in_archive(browser, archive("nobody.py"))).headers["location"]
+    answer = await send(browser, batch, f"{batch}/owners", **{"owner-a\0b": "nobody"})
+    assert answer.status_code == 303
+
+
 async def test_file_that_is_no_archive_is_refused_above_the_form(browser: Browser) -> None:
     answer = await hand_in_archive(browser, b"no archive")
     assert answer.status_code == 422
