@@ -95,6 +95,17 @@ async def test_preview_that_changes_nothing_is_closed(service: Service, browser:
     assert "Use the new reports" in shown
 
 
+async def test_preview_that_runs_says_that_what_changes_is_not_known_yet(
+    service: Service, browser: Browser, grader: FakeGrader
+) -> None:
+    await hand_in(service, "ivanov")
+    grader.released.clear()
+    address = (await send(browser, PAGES[0], PAGES[0], mode="preview")).headers["location"]
+    shown = (await browser.get(address)).text
+    assert "What changes is not known yet: 0 of 1 graded again so far." in shown
+    assert "no points and no verdict change" not in shown
+
+
 async def test_regrade_names_causes_as_their_reports_do(service: Service, browser: Browser, grader: FakeGrader) -> None:
     grader.statuses = [Status.FAILED]
     before = Diagnosis(code="forget_term_missing", params={"variant": "full"}, confidence="exact")
