@@ -72,7 +72,7 @@ async def test_preview_is_begun_looked_at_and_dropped(service: Service, browser:
     assert dropped.status_code == 303
     again = await browser.post(f"{address}/apply", data={FORM_FIELD: form_secret((await browser.get(PAGES[0])).text)})
     assert again.status_code == 409
-    assert 'role="alert"' in again.text
+    assert 'role="alert" tabindex="-1" autofocus' in again.text
 
 
 async def ready_preview(browser: httpx.AsyncClient) -> str:
