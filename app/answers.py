@@ -118,6 +118,7 @@ from app.errors.uploads import (
     FileTypeUnsupported,
     FormExpected,
     FormUnreadable,
+    HandedInBefore,
     IdempotencyKeyReused,
     MemberRemoved,
     NothingHandedIn,
@@ -203,6 +204,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     FieldsMissing: Answer(422, "fields-missing"),
     NothingHandedIn: Answer(422, "nothing-handed-in"),
     FileAndCode: Answer(422, "file-and-code"),
+    HandedInBefore: Answer(409, "handed-in-before"),
     FieldsUnknown: Answer(422, "unknown-fields"),
     StudentInvalid: Answer(422, "invalid-student"),
     AttemptRefused: Answer(403, "attempt-refused"),
@@ -308,4 +310,11 @@ def words_for(answer: Answer, language: str, params: Mapping[str, object]) -> tu
     """Return the title of a refusal, and its detail: what came, what was expected, what to do."""
     status, texts = HTTPStatus(answer.status), catalogue()
     title = texts.find(f"problem.{answer.slug}.title", language) or status.phrase
-    return title, texts.find(f"problem.{answer.slug}.detail", language, **params) or status.description
+    # Ids tell a program what it is; the catalogue has words for some.
+    named = {
+        name: [texts.find(f"problem.{answer.slug}.{name}.{each}", language) or each for each in value]
+        for name, value in params.items()
+        if isinstance(value, list)
+    }
+    detail = texts.find(f"problem.{answer.slug}.detail", language, **{**params, **named})
+    return title, detail or status.description

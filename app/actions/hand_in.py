@@ -14,6 +14,7 @@ from app.actions.asking import Asking, action
 from app.actions.fields import ActionRequest
 from app.courses import members
 from app.errors.submissions import NotCancellable
+from app.errors.uploads import HandedInBefore
 from app.queue.batches import taking_in
 from app.queue.inbox import Inbox, QueuedSubmission
 from app.storage.models import Batch
@@ -48,7 +49,13 @@ class HandIn(ActionRequest):
 
 @action(Right.SUBMIT, archived_too=True)
 async def hand_in(
-    asking: Asking, inbox: Inbox, wanted: HandIn, *, with_trials: bool = False, key: str | None = None
+    asking: Asking,
+    inbox: Inbox,
+    wanted: HandIn,
+    *,
+    with_trials: bool = False,
+    key: str | None = None,
+    asks_again: bool = False,
 ) -> QueuedSubmission:
     """Store an attempt and queue it. After that it is not lost.
 
@@ -57,8 +64,9 @@ async def hand_in(
     Args:
         with_trials: one of the staff who names no student hands in a trial, which counts for nobody.
         key: the same attempt sent again with it is stored once.
+        asks_again: refuse the bytes of the student's newest attempt, unless they come with its key.
     Raises:
-        UploadRefused, OtherStudent, TooManyRequests, Overloaded, CourseArchived, CommitUnanswered
+        HandedInBefore, UploadRefused, OtherStudent, TooManyRequests, Overloaded, CourseArchived, CommitUnanswered
     """
     holder, student = asking.holder, wanted.student
     if with_trials and student is None and holder.sees_everything:
@@ -68,6 +76,11 @@ async def hand_in(
             holder = replace(holder, external_id=trials.external_id)
         student = holder.external_id
     upload = await inbox.check(holder, wanted.file, student, wanted.assignment)
+    if asks_again and holder.membership_id and upload.student == holder.external_id:
+        async with asking.database.read() as session:
+            newest = await repository.newest_attempt(session, holder.membership_id, upload.assignment_id)
+        if newest and newest.sha256 == upload.sha256 and (key is None or newest.idempotency_key != key):
+            raise HandedInBefore(attempt=newest.attempt)
     return await inbox.accept(upload, holder, key)
 
 

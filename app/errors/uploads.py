@@ -37,6 +37,10 @@ class FileAndCode(UploadRefused):
     """The page's form holds both a file and pasted code."""
 
 
+class HandedInBefore(UploadRefused):
+    """The page's form came with the bytes of the student's newest attempt, unconfirmed. params: attempt (its number)"""
+
+
 class FieldsMissing(UploadRefused):
     """params: missing (names)"""
 

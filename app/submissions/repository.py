@@ -132,6 +132,20 @@ async def add_submissions(session: AsyncSession, submissions: Sequence[Submissio
     await announce_queued(session)
 
 
+async def newest_attempt(session: AsyncSession, membership_id: str, assignment_id: str) -> Submission | None:
+    """Find the newest attempt of a member at an assignment that was not taken back."""
+    return await session.scalar(
+        select(Submission)
+        .where(
+            Submission.membership_id == membership_id,
+            Submission.assignment_id == assignment_id,
+            Submission.job_status != JobStatus.CANCELLED,
+        )
+        .order_by(Submission.attempt.desc())
+        .limit(1)
+    )
+
+
 async def attempts(session: AsyncSession, membership_id: str, course_assignment_id: str) -> Sequence[Attempt]:
     """List all attempts of a member at a course assignment, from the first. A cancelled one never has points."""
     found = await attempts_of(

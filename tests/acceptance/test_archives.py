@@ -76,10 +76,9 @@ def test_archive_that_does_not_arrive_is_sent_again_by_its_teacher_alone(
 
     choose_archive(page, course)
     page.route("**/batch", refuse)
-    button = page.locator("main form button.primary")
-    button.click()
+    page.locator("main form button.primary").click()
     expect(page.locator("main [data-error]")).to_contain_text(reason)
-    expect(button).to_be_focused()
+    expect(page.locator("main [data-error]")).to_be_focused()
     expect(page.locator("[data-progress]")).to_be_hidden()
     page.unroute("**/batch")
     assert addresses == [f"{course}/batch"]

@@ -93,6 +93,22 @@ def test_pasted_code_becomes_one_attempt_and_its_report(page: Page, server: Serv
     assert page.locator(".attempts > li").count() == 1
 
 
+def test_same_bytes_are_an_attempt_once_the_student_says_so(page: Page, server: Server) -> None:
+    def hand_in() -> None:
+        page.goto(f"{server.url}{PAGE}")
+        page.set_input_files("#file", SOURCE)
+        page.get_by_role("button", name="Grade it").click()
+
+    hand_in()
+    page.wait_for_url("**/submissions/*")
+    hand_in()
+    again = page.get_by_role("button", name="Hand in the same again")
+    expect(again).to_be_focused()
+    expect(page.locator("#again-error")).to_contain_text("You have handed in exactly this. It is your attempt 1")
+    again.click()
+    page.wait_for_url("**/submissions/*")
+
+
 def request_to(page: Page, asked: list[Route], number: int) -> Route:
     """Return the request of this number once the browser has made it, which may be after the page shows the wait."""
     wait_until(lambda: page.evaluate("true") and len(asked) > number)
@@ -187,11 +203,14 @@ EXPIRED = {"type": "urn:lstm-grader:problem:form-expired", "title": "This page i
     ids=["by the service", "by a proxy"],
 )
 def test_pasted_code_stays_when_it_is_refused(page: Page, status: int, answer: dict[str, Any], said: str) -> None:
-    """A refusal of the service is a problem document, that of a proxy is its own page."""
+    """A refusal of the service is a problem document, that of a proxy is its own page. It is seen on a phone, too."""
+    page.set_viewport_size({"width": 360, "height": 480})
     page.locator("#code").fill("x = 1\n")
     page.route(f"**{PAGE}", lambda route: route.fulfill(status=status, **answer))
     page.get_by_role("button", name="Grade it").click()
     expect(page.locator("[data-error=form]")).to_contain_text(said)
+    expect(page.locator("[data-error=form]")).to_be_focused()
+    expect(page.locator("[data-error=form]")).to_be_in_viewport(ratio=1)
     page.unroute(f"**{PAGE}")
     page.reload()
     expect(page.locator("#code")).to_have_value("x = 1\n")

@@ -28,6 +28,8 @@ DELIMITERS = (";", ",", "\t")
 LENGTHS = {"id": 200, "name": 200, "email": CHARACTERS, "group": 100}
 #: Moodle's number of a participant, which is another one in every assignment.
 PARTICIPANT = re.compile(r"(Participant|Участник) \d+")
+#: Letters that another program could not save: U+FFFD, or question marks where letters are.
+LOST = re.compile(r"\ufffd|\?\?|[^\W\d_]\?|\?[^\W\d_]")
 ROLES: Mapping[str, MemberRole] = {
     **dict.fromkeys(("", "student", "learner", "студент", "учащийся"), MemberRole.STUDENT),
     **dict.fromkeys(
@@ -106,6 +108,11 @@ class Roster:
     id_column: str
     ignored: tuple[str, ...] = ()
     left_out: int = 0
+
+    @property
+    def lines_of_lost_letters(self) -> list[int]:
+        """The lines of names that seem to have lost letters before the file came here."""
+        return [row.line for row in self.rows if LOST.search(row.name or "")]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ function prepare(form) {
   const zone = form.querySelector("[data-drop]");
   const says = form.dataset;
   const button = form.querySelector("button.primary");
+  const again = form.querySelector("[data-again]");
   const signedOut = form.querySelector("[data-signed-out]");
   const draft = keepDraft(form);
   // The form's key makes what is sent again the same attempt.
@@ -38,15 +39,18 @@ function prepare(form) {
 
   // At the field that it concerns; screen readers read it with the field, which gets the focus.
   function say(text, field) {
-    for (const error of form.querySelectorAll("[data-error]")) error.hidden = true;
+    for (const error of form.querySelectorAll("[data-error], [data-again]")) error.hidden = true;
     for (const each of form.querySelectorAll("[aria-invalid]")) each.removeAttribute("aria-invalid");
     if (!text) return;
     const error = form.querySelector(`[data-error="${field?.name ?? "form"}"]`);
     error.textContent = text;
     error.hidden = false;
-    if (!field) return error.scrollIntoView({ block: "center" });
-    field.setAttribute("aria-invalid", "true");
-    field.focus();
+    again.hidden = field?.name !== "again";
+    error.scrollIntoView({ block: "center" });
+    if (!field) return error.focus();
+    if (again.hidden) field.setAttribute("aria-invalid", "true");
+    // The message stands above it, and would leave a small screen.
+    field.focus({ preventScroll: true });
   }
 
   file.addEventListener("change", () => {
@@ -78,7 +82,7 @@ function prepare(form) {
     if (text) return say(text, field);
     if (button.disabled) return;
     say("");
-    send("application/json");
+    send("application/json", happened.submitter);
   });
 
   function answered(request) {
@@ -106,6 +110,5 @@ function prepare(form) {
   function refuse(text, field) {
     wait(false);
     say(text, field);
-    if (!field) button.focus();
   }
 }

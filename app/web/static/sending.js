@@ -14,7 +14,7 @@ export function sending(form, answered, refuse) {
     status.textContent = waits ? says.sending : "";
   }
 
-  function send(accept) {
+  function send(accept, submitter) {
     const request = new XMLHttpRequest();
     bar.value = 0;
     wait(true);
@@ -31,7 +31,9 @@ export function sending(form, answered, refuse) {
     for (const event of ["error", "abort", "timeout"]) request.addEventListener(event, () => refuse(says.lost));
     request.open("POST", form.action);
     request.setRequestHeader("Accept", accept);
-    request.send(new FormData(form));
+    const sent = new FormData(form);
+    if (submitter?.name) sent.append(submitter.name, submitter.value);
+    request.send(sent);
   }
 
   // Back from the next page, the form is as it was left.

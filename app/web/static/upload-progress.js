@@ -26,7 +26,7 @@ function prepare(form) {
     // A proxy's own page has none.
     if (!content) return false;
     document.querySelector("#content").replaceWith(content);
-    content.focus();
+    (content.querySelector("[autofocus]") ?? content).focus();
     return true;
   }
 
@@ -34,6 +34,7 @@ function prepare(form) {
     wait(false);
     error.textContent = text;
     error.hidden = false;
-    button.focus();
+    error.scrollIntoView({ block: "center" });
+    error.focus();
   }
 }

@@ -56,6 +56,8 @@ RECENT, LISTED = 5, 20
 KEY_FIELD = "idempotency_key"
 KEY_COOKIE = "lstm_grader_form"
 CODE_FIELD = "code"
+#: The button that hands in the newest attempt's bytes again.
+AGAIN_FIELD = "again"
 #: The refusals that concern one field, by the last part of their type. Others stand above the form.
 FIELD_OF: Mapping[str, str] = {
     "file-too-large": "file",
@@ -67,6 +69,7 @@ FIELD_OF: Mapping[str, str] = {
     "invalid-student": "student",
     "other-student": "student",
     "member-removed": "student",
+    "handed-in-before": "again",
 }
 
 router = APIRouter(include_in_schema=False)
@@ -112,7 +115,9 @@ async def hand_in(
             wanted = HandIn(file=await _file(form), student=student, assignment=assignment_id)
         form_key = unmask(fields.get(KEY_FIELD, ""))
         key = wanted.key(form_key) if form_key else None
-        submission, _ = await actions.hand_in(asking, parts.inbox, wanted, with_trials=True, key=key)
+        submission, _ = await actions.hand_in(
+            asking, parts.inbox, wanted, with_trials=True, key=key, asks_again=AGAIN_FIELD not in fields
+        )
     except AppError as error:
         if _wants_json(request) or isinstance(error, NotAuthenticated):
             raise
@@ -220,7 +225,9 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         fields=refusal.fields if refusal else {},
         wrong_field=FIELD_OF.get(refusal.slug, "form") if refusal else None,
         refused_slug=refusal.slug if refusal else None,
-        slugs_of={name: [slug for slug, of in FIELD_OF.items() if of == name] for name in ("file", "student", "code")},
+        slugs_of={
+            name: [slug for slug, of in FIELD_OF.items() if of == name] for name in ("file", "student", "code", "again")
+        },
         accepted=CODE_SUFFIXES,
         file_bytes=parts.inbox.most_bytes(task.assignment),
         paste_bytes=PASTE_BYTES,

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 
+import pytest
 from starlette.exceptions import HTTPException
 
 from app import errors
-from app.answers import ANSWERS, answer_named
+from app.answers import ANSWERS, answer_named, words_for
 from app.errors import AppError
 from app.errors.commands import CannotStart
+from app.errors.members import JoinOutdated
 from app.errors.uploads import FileEmpty
 from app.http.problems import EVERY_ANSWER, answer_to
 from app.texts import catalogue
@@ -34,6 +36,15 @@ def test_every_exception_class_that_a_client_can_meet_has_a_row() -> None:
 def test_the_name_of_a_class_leads_to_its_row() -> None:
     assert answer_named("FileEmpty") == ANSWERS[FileEmpty]
     assert answer_named("Gone").status == 500
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("id", ["member", "extension", "adjustment", "person"])
+def test_what_changed_since_a_join_is_told_in_words(id: str, language: str) -> None:
+    _, told = words_for(ANSWERS[JoinOutdated], language, {"changed": [id]})
+    word = catalogue().find(f"problem.join-outdated.changed.{id}", language)
+    assert word
+    assert f": {word}." in told
 
 
 def test_every_answer_has_its_texts() -> None:

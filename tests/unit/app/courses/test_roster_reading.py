@@ -264,6 +264,25 @@ def test_file_that_is_no_roster_is_refused(
     assert refused.value.params == params
 
 
+@pytest.mark.parametrize(
+    ("name", "is_lost"),
+    [
+        ("Garc?a", True),
+        ("?ngel", True),
+        ("Jos? Perez", True),
+        ("?????? ????", True),
+        ("Garc\ufffda", True),
+        ("García", False),
+        ("Иван (?)", False),
+        ("", False),
+    ],
+)
+def test_name_that_lost_letters_is_remarked_on_and_stays(name: str, is_lost: bool) -> None:
+    roster = of(f"id;name\n1;Anna\n2;{name}\n")
+    assert roster.lines_of_lost_letters == ([3] if is_lost else [])
+    assert (roster.rows[1].name or "", roster.rows[1].problems) == (name, ())
+
+
 def test_table_has_as_many_rows_as_a_roster_below_its_headings() -> None:
     content = b"id\n" + b"1\n" * MOST_ROWS
     assert len(table(content, 7).rows) == 1 + MOST_ROWS

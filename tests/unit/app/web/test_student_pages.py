@@ -57,6 +57,36 @@ async def test_refused_form_keeps_the_pasted_code_and_says_why_at_the_field(anna
     assert answer.json()["address"].startswith("/submissions/")
 
 
+async def test_bytes_of_the_newest_attempt_are_an_attempt_only_when_they_are_handed_in_again(
+    service: Service, anna: Browser
+) -> None:
+    async def attempts() -> int:
+        async with service.client() as owner:
+            return len((await owner.get(SUBMISSIONS)).json()["items"])
+
+    assert (await send(anna, file=("LSTM.py", CODE))).status_code == 303
+    asked = await send(anna, file=("mine.py", CODE))
+    assert asked.status_code == 409
+    assert "You have handed in exactly this. It is your attempt 1" in asked.text
+    assert 'name="again" value="on" aria-describedby="again-error" autofocus' in asked.text
+    assert "choose the file once more" in asked.text
+    problem = await send(anna, {"Accept": "application/json"}, file=("LSTM.py", CODE))
+    assert (problem.json()["type"].rpartition(":")[2], problem.json()["attempt"]) == ("handed-in-before", 1)
+    assert await attempts() == 1
+    assert (await send(anna, file=("LSTM.py", CODE), again="on")).status_code == 303
+    assert (await send(anna, file=("LSTM.py", CODE + b"#"))).status_code == 303
+    assert (await send(anna, file=("LSTM.py", CODE))).status_code == 303
+    assert await attempts() == 4
+
+
+async def test_form_that_is_sent_twice_is_not_asked_about(anna: Browser) -> None:
+    page = (await anna.get(PAGE)).text
+    key = re.search(r'name="idempotency_key" value="([^"]+)"', page)
+    assert key
+    first, second = [await send(anna, code=CODE.decode(), idempotency_key=key[1]) for _ in range(2)]
+    assert first.headers["location"] == second.headers["location"]
+
+
 async def test_staff_who_name_no_student_hand_in_a_trial(service: Service) -> None:
     await service.add_token("an-assistant", Role.ASSISTANT)
     async with service.browser() as owner, service.browser("an-assistant") as assistant:
@@ -93,7 +123,7 @@ async def test_attempts_say_what_changed_and_ask_for_a_review(anna: Browser, gra
         grader.artefacts = dict(
             [pack([Cell(index=0, lines=[Line(text=line, runs=[("", len(line))]) for line in lines])])]
         )
-        pages.append((await send(anna, code="\n".join(lines))).headers["location"])
+        pages.append((await send(anna, code="\n".join(lines), again="on")).headers["location"])
         await anna.get(pages[-1])
     first, second = pages[:2]
     page = (await anna.get(ATTEMPTS)).text

@@ -200,7 +200,10 @@ async def test_course_is_copied_archived_opened_and_deleted_by_its_title(service
     course = copied.headers["location"].split("/")[2]
     settings = f"/courses/{course}/settings"
     assert said(await send(browser, settings, f"/courses/{course}/archive")) == "course.archived"
-    assert "in the archive" in (await browser.get(settings)).text
+    archived = (await browser.get(settings)).text
+    assert "in the archive" in archived
+    assert ">Save<" not in archived
+    assert said(await send(browser, settings, retention_days="30")) == "course.changed"
     assert said(await send(browser, settings, f"/courses/{course}/reopen")) == "course.reopened"
     wrong = await send(browser, f"/courses/{course}/delete", confirmation="next term")
     assert wrong.status_code == 409

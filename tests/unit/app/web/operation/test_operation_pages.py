@@ -72,7 +72,7 @@ async def test_preview_is_begun_looked_at_and_dropped(service: Service, browser:
     assert dropped.status_code == 303
     again = await browser.post(f"{address}/apply", data={FORM_FIELD: form_secret((await browser.get(PAGES[0])).text)})
     assert again.status_code == 409
-    assert 'role="alert"' in again.text
+    assert 'role="alert" tabindex="-1" autofocus' in again.text
 
 
 async def ready_preview(browser: httpx.AsyncClient) -> str:
@@ -93,6 +93,17 @@ async def test_preview_that_changes_nothing_is_closed(service: Service, browser:
     assert "Close the preview" in shown
     assert "Yes, let the new results count" not in shown
     assert "Use the new reports" in shown
+
+
+async def test_preview_that_runs_says_that_what_changes_is_not_known_yet(
+    service: Service, browser: Browser, grader: FakeGrader
+) -> None:
+    await hand_in(service, "ivanov")
+    grader.released.clear()
+    address = (await send(browser, PAGES[0], PAGES[0], mode="preview")).headers["location"]
+    shown = (await browser.get(address)).text
+    assert "What changes is not known yet: 0 of 1 graded again so far." in shown
+    assert "no points and no verdict change" not in shown
 
 
 async def test_regrade_names_causes_as_their_reports_do(service: Service, browser: Browser, grader: FakeGrader) -> None:
