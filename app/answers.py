@@ -310,11 +310,7 @@ def words_for(answer: Answer, language: str, params: Mapping[str, object]) -> tu
     """Return the title of a refusal, and its detail: what came, what was expected, what to do."""
     status, texts = HTTPStatus(answer.status), catalogue()
     title = texts.find(f"problem.{answer.slug}.title", language) or status.phrase
-    # Ids tell a program what it is; the catalogue has words for some.
-    named = {
-        name: [texts.find(f"problem.{answer.slug}.{name}.{each}", language) or each for each in value]
-        for name, value in params.items()
-        if isinstance(value, list)
-    }
-    detail = texts.find(f"problem.{answer.slug}.detail", language, **{**params, **named})
-    return title, detail or status.description
+    # Programs are told what has changed since a join by its ids.
+    if isinstance(changed := params.get("changed"), list):
+        params = {**params, "changed": [texts.text(f"since_join.{id}", language) for id in changed]}
+    return title, texts.find(f"problem.{answer.slug}.detail", language, **params) or status.description

@@ -99,6 +99,7 @@ COMPUTED: Mapping[str, Iterable[str]] = {
     "refused.order.{}": DATES,
     "roster.conflict.{}": Conflict,
     "roster.fault.{}": Fault,
+    "since_join.{}": ["member", "extension", "adjustment", "person"],
     "step.rule.{}": ["best", "last"],
     "step.{}": StepCode,
     "lms.nightly.{}": Nightly,

@@ -40,9 +40,9 @@ def test_the_name_of_a_class_leads_to_its_row() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("id", ["member", "extension", "adjustment", "person"])
-def test_what_changed_since_a_join_is_told_in_words(id: str, language: str) -> None:
+def test_change_since_a_join_is_told_in_words(id: str, language: str) -> None:
     _, told = words_for(ANSWERS[JoinOutdated], language, {"changed": [id]})
-    word = catalogue().find(f"problem.join-outdated.changed.{id}", language)
+    word = catalogue().find(f"since_join.{id}", language)
     assert word
     assert f": {word}." in told
 
