@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.idempotency import made_before, make_once
+from app.access.idempotency import find_earlier, make_once
 from app.access.rights import Right
 from app.actions.asking import Asking, action
 from app.actions.fields import MOST_ATTEMPTS, WHOLE, ActionRequest, Language, Moment, Name, Percent, Points, TimeZone
@@ -85,7 +85,7 @@ async def make_course(
         return course
 
     course, _ = await make_once(
-        asking.database, lambda session: made_before(session, Course, asking.holder.id, key, **values), make
+        asking.database, lambda session: find_earlier(session, Course, asking.holder.id, key, **values), make
     )
     return course
 
@@ -127,7 +127,7 @@ async def copy_course(asking: Asking, wanted: CopyCourse, *, key: str | None = N
         )
 
     course, _ = await make_once(
-        asking.database, lambda session: made_before(session, Course, asking.holder.id, key, title=wanted.title), copy
+        asking.database, lambda session: find_earlier(session, Course, asking.holder.id, key, title=wanted.title), copy
     )
     return course
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from app.courses.course import time_zone_meant, time_zones
+from app.courses.course import time_zone_of, time_zones
 from app.errors.uploads import StudentInvalid
 from app.mail import addresses
 from app.storage.models import ID_ALPHABET, ID_LENGTH
@@ -87,7 +87,7 @@ def _within(moment: datetime) -> datetime:
 
 def _time_zone(name: str) -> str:
     """Find the zone by its name, or by a city."""
-    name = time_zone_meant(name)
+    name = time_zone_of(name)
     if name not in time_zones():
         raise PydanticCustomError("time_zone", "expected a name of the IANA time zone database, such as Europe/Moscow")
     return name

@@ -104,7 +104,7 @@ async def join(
     newcomer = Newcomer(**wanted.model_dump())
     async with visitor.database.write() as session:
         if is_member:
-            link = await joining.find_made(session, secret, form_key, newcomer)
+            link = await joining.find_link_of_form(session, secret, form_key, newcomer)
         else:
             link = await joining.join(session, secret, form_key, newcomer)
         return None if link is None else (link, await _begin(session, link.token, visitor.longest))

@@ -65,6 +65,6 @@ async def delete_person(asking: Asking, person_id: str, *, confirmation: str | N
     if confirmation is not None:
         async with asking.database.read() as session:
             known = await people.find(session, person_id)
-        if confirmation != known.called:
+        if confirmation != known.display_name:
             raise DeletionUnconfirmed(came=confirmation[:200])
     return await deletion.delete_person(asking.database, person_id)

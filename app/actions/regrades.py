@@ -7,7 +7,7 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.idempotency import made_before, make_once
+from app.access.idempotency import find_earlier, make_once
 from app.access.rights import Right
 from app.actions.asking import Asking, action
 from app.actions.fields import ActionRequest, Id, Moment, Name, both, given, not_, one_of
@@ -76,7 +76,7 @@ class BeginRegrade(ActionRequest):
         return self.model_dump(mode="json", exclude_defaults=True, exclude={"preview"})
 
     @property
-    def meant(self) -> list[str] | Selection:
+    def chosen(self) -> list[str] | Selection:
         """The ids, or the selection."""
         if self.submissions is not None:
             return self.submissions
@@ -100,7 +100,7 @@ async def begin_regrade(
     in_course = {"course_id": holder.course} if holder.names_course else {}
 
     async def find(session: AsyncSession) -> Regrade | None:
-        earlier = await made_before(session, Regrade, holder.id, key, **values, **in_course)
+        earlier = await find_earlier(session, Regrade, holder.id, key, **values, **in_course)
         if earlier is None and share_preview and wanted.preview:
             return await regrades.running_preview(session, asking.course_id, wanted.selection)
         return earlier
@@ -109,7 +109,7 @@ async def begin_regrade(
         return await regrades.begin(
             session,
             requested_by=holder.id,
-            meant=wanted.meant,
+            chosen=wanted.chosen,
             course=holder.course,
             idempotency_key=key,
             **values,
@@ -128,7 +128,7 @@ async def regrade_failed(asking: Asking) -> None:
             await regrades.begin(
                 session,
                 requested_by=asking.holder.id,
-                meant=ids,
+                chosen=ids,
                 selection={"submissions": ids},
                 course=asking.course_id,
             )

@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import joining, links, tokens
-from app.access.idempotency import made_before, make_once
+from app.access.idempotency import find_earlier, make_once
 from app.access.links import NewLink
 from app.access.rights import Right
 from app.access.tokens import OWNER, hash_secret, new_token
@@ -109,10 +109,10 @@ async def make_token(
         # Another name in the same form, after a way back, is another token.
         meant = json.dumps(["token", asking.course_id, wanted.model_dump(mode="json")])
         async with asking.write() as session:
-            secret, last = await links.last_made(session, Token, form_key, meant)
+            secret, last = await links.find_last(session, Token, form_key, meant)
             return last if last is not None and last.revoked_at is None else await make(session), secret
     token, is_new = await make_once(
-        asking.database, lambda session: made_before(session, Token, actor, key, **values), make
+        asking.database, lambda session: find_earlier(session, Token, actor, key, **values), make
     )
     if not is_new:
         raise TokenMadeBefore(id=token.id)

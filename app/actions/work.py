@@ -33,7 +33,7 @@ from app.errors.submissions import NotHeld
 from app.storage.models import Adjustment, Comment, Extension, HoldDecision, ReviewRequest, Submission
 from app.submissions import repository
 from app.teaching import adjustments, comments, holds, reviews
-from app.teaching.places import Place, take_place
+from app.teaching.student_work import StudentWork, take_student_work
 
 _NOTHING_GIVEN = not_(one_of(given("due"), given("closes"), given("more_attempts", {"type": "integer", "minimum": 1})))
 _BOTH, _NEITHER = both(given("delta"), given("value")), not_(one_of(given("delta"), given("value")))
@@ -125,7 +125,7 @@ class DecideAttempt(ActionRequest):
     reason: Words = Field(description="for the student to read")
 
 
-# --- at a place: the work of a student at an assignment; each of these raises what `take_place` raises ----------------
+# --- the work of a student at an assignment; each raises what `take_student_work` raises ------------------------------
 
 
 @dataclass(frozen=True)
@@ -137,12 +137,12 @@ class WorkId:
 
 
 @contextlib.asynccontextmanager
-async def _at_place(asking: Asking, at: WorkId) -> AsyncIterator[tuple[AsyncSession, Place]]:
+async def _work(asking: Asking, at: WorkId) -> AsyncIterator[tuple[AsyncSession, StudentWork]]:
     """Begin the transaction of an action in the student's turn."""
     async with asking.write() as session:
         yield (
             session,
-            await take_place(session, asking.assignments, asking.course_id, at.member_id, at.assignment_id),
+            await take_student_work(session, asking.assignments, asking.course_id, at.member_id, at.assignment_id),
         )
 
 
@@ -153,8 +153,8 @@ async def adjust_grade(asking: Asking, at: WorkId, wanted: AdjustGrade) -> Adjus
     Raises:
         AdjustmentReplaced: another one applies by now than the request names.
     """
-    async with _at_place(asking, at) as (session, place):
-        return await adjustments.adjust(session, asking.assignments, place, **wanted.given(), made_by=asking.name)
+    async with _work(asking, at) as (session, work):
+        return await adjustments.adjust(session, asking.assignments, work, **wanted.given(), made_by=asking.name)
 
 
 @action(Right.ADJUST)
@@ -164,16 +164,16 @@ async def withdraw_adjustment(asking: Asking, at: WorkId, adjustment_id: str) ->
     Raises:
         AdjustmentNotFound
     """
-    async with _at_place(asking, at) as (session, place):
-        await adjustments.withdraw(session, place, adjustment_id, made_by=asking.name)
+    async with _work(asking, at) as (session, work):
+        await adjustments.withdraw(session, work, adjustment_id, made_by=asking.name)
 
 
 @action(Right.EXTEND)
-async def extend_work(asking: Asking, at: WorkId, wanted: ExtendWork) -> tuple[Extension, Place]:
+async def extend_work(asking: Asking, at: WorkId, wanted: ExtendWork) -> tuple[Extension, StudentWork]:
     """Give more time, or more attempts, in place of an earlier extension. It counts at once."""
-    async with _at_place(asking, at) as (session, place):
+    async with _work(asking, at) as (session, work):
         values = wanted.model_dump()
-        return await extensions.put(session, place.member, place.use, made_by=asking.name, **values), place
+        return await extensions.put(session, work.member, work.use, made_by=asking.name, **values), work
 
 
 @action(Right.EXTEND)
@@ -183,8 +183,8 @@ async def take_back_extension(asking: Asking, at: WorkId) -> None:
     Raises:
         ExtensionNotFound
     """
-    async with _at_place(asking, at) as (session, place):
-        await extensions.remove(session, place.member, place.use, made_by=asking.name)
+    async with _work(asking, at) as (session, work):
+        await extensions.remove(session, work.member, work.use, made_by=asking.name)
 
 
 @action(Right.COMMENT)
@@ -194,8 +194,8 @@ async def add_comment(asking: Asking, at: WorkId, wanted: CommentOnWork) -> Comm
     Raises:
         SubmissionNotFound: the work has no such attempt.
     """
-    async with _at_place(asking, at) as (session, place):
-        return await comments.add(session, place, wanted.text, submission_id=wanted.submission, made_by=asking.name)
+    async with _work(asking, at) as (session, work):
+        return await comments.add(session, work, wanted.text, submission_id=wanted.submission, made_by=asking.name)
 
 
 @action(Right.COMMENT)
@@ -206,8 +206,8 @@ async def delete_comment(asking: Asking, at: WorkId, comment_id: str) -> None:
         CommentNotFound
         NotPermitted: it is somebody else's.
     """
-    async with _at_place(asking, at) as (session, place):
-        await comments.delete(session, place, comment_id, asking.holder)
+    async with _work(asking, at) as (session, work):
+        await comments.delete(session, work, comment_id, asking.holder)
 
 
 # --- about an attempt -------------------------------------------------------------------------------------------------

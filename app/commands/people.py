@@ -13,7 +13,7 @@ from grader.shell import check_output
 
 if TYPE_CHECKING:
     from app.actions.asking import Asking
-    from app.courses.people import Known
+    from app.courses.people import PersonRecord
     from app.privacy.deletion import Deleted
 
 group = typer.Typer(help="Export or delete all that is kept about a person.", no_args_is_help=True)
@@ -76,12 +76,12 @@ def delete_person(
         echo_counts(ask(settings, delete, course))
 
 
-async def _known(owner: Asking, who: str) -> Known:
+async def _known(owner: Asking, who: str) -> PersonRecord:
     """Find the one person who is meant, in the owner's course or in all. Raises: NotPossible: there is no one such."""
     from app.courses import people
 
     async with owner.database.read() as session:
-        found = await people.named(session, who, course_id=owner.holder.course)
+        found = await people.find_by_name(session, who, course_id=owner.holder.course)
     if len(found) == 1:
         return found[0]
     if not found:
@@ -89,7 +89,7 @@ async def _known(owner: Asking, who: str) -> Known:
     raise NotPossible(reason="\n".join([f"several people are {who!r}; name one by the id", *map(_line, found)]))
 
 
-def _line(known: Known) -> str:
+def _line(known: PersonRecord) -> str:
     person = known.person
     parts = ", ".join(
         f"{member.role} {member.external_id or '-'} in {member.course_id}" for member in known.memberships

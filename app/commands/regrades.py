@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from app.actions.asking import Asking
     from app.storage.database import Database
-    from app.teaching.regrades import Regraded, RegradeProgress
+    from app.teaching.regrades import RegradeChange, RegradeProgress
 
 LOOK_SECONDS = 1.0
 AT_ONCE = 200
@@ -105,7 +105,7 @@ def _line(progress: RegradeProgress) -> str:
     return f"{line}, {progress.superseded} keep a newer report" if progress.superseded else line
 
 
-async def _changed(database: Database, id: str) -> AsyncIterator[Regraded]:
+async def _changed(database: Database, id: str) -> AsyncIterator[RegradeChange]:
     from app.teaching import regrades
 
     after = None
@@ -119,7 +119,7 @@ async def _changed(database: Database, id: str) -> AsyncIterator[Regraded]:
         after = items[-1].submission.id
 
 
-def _change(item: Regraded) -> str:
+def _change(item: RegradeChange) -> str:
     submission, old, new = item.submission, item.old, item.new
     assert new is not None
     before, after = (f"{each.status} {'-' if each.points is None else format(each.points, 'g')}" for each in (old, new))

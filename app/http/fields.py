@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from app.actions.fields import EARLIEST, LATEST, NO_NAME, ActionRequest
-from app.courses.course import moment_meant
+from app.courses.course import read_moment
 from app.errors import AppError
 from app.errors.requests import FieldsWrong, FormExpired
 from app.http.masking import mask, unmask
@@ -142,7 +142,7 @@ class Fields:
         # A day from the ends of the calendar, where other time zones still have a date.
         earliest, latest = EARLIEST + timedelta(days=1), LATEST - timedelta(days=1)
         with contextlib.suppress(ValueError, OverflowError):
-            value = moment_meant(came, zone, begins=name == "opens")
+            value = read_moment(came, zone, begins=name == "opens")
             if earliest < value < latest:
                 return value
         self.wrong(name, "moment")

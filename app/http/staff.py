@@ -38,7 +38,7 @@ ROWS = 50
 
 
 @dataclass(frozen=True)
-class Shown:
+class ReadPageFor:
     """A dependency that gives the holder of the session, if the role has this right.
 
     In an archived course the page is shown, too; what changes the course is not.
@@ -66,7 +66,7 @@ ReviewId = Annotated[str, Depends(PathId("review_id", ReviewNotFound))]
 AssignmentId = Annotated[str, Depends(PathId("assignment_id", AssignmentNotFound, ASSIGNMENT_ID))]
 PersonId = Annotated[str, Depends(PathId("person_id", PersonNotFound))]
 
-Staff = Annotated[Principal, Depends(Shown(Right.SEE_MEMBERS))]
+Staff = Annotated[Principal, Depends(ReadPageFor(Right.SEE_MEMBERS))]
 Grader = Annotated[Principal, Depends(PageFor(Right.SEE_GRADES))]
 MemberManager = Annotated[Principal, Depends(PageFor(Right.MANAGE_MEMBERS))]
 CourseManager = Annotated[Principal, Depends(PageFor(Right.MANAGE_COURSE))]

@@ -37,7 +37,7 @@ from app.storage.models import MemberRole, Membership
 from app.submissions.derivation import Counted
 from app.teaching import adjustments, comments, grade_book, grade_list, reviews
 from app.teaching.grade_book import GradeBookFormat
-from app.teaching.grade_list import Chosen
+from app.teaching.grade_list import GradeFilter
 
 Flag = bool | SkipJsonSchema[None]
 
@@ -50,8 +50,8 @@ async def _chosen(
     late: Annotated[Flag, Query(description="a grade comes from a late attempt")] = None,
     stale: Annotated[Flag, Query(description="points below an adjustment have changed since it was made")] = None,
     held: Annotated[Flag, Query(description="an attempt waits for a teacher's decision")] = None,
-) -> Chosen:
-    return Chosen(group, unconfirmed, late, stale, held)
+) -> GradeFilter:
+    return GradeFilter(group, unconfirmed, late, stale, held)
 
 
 AssignmentFilter = Annotated[
@@ -68,7 +68,7 @@ AssignmentFilter = Annotated[
 async def list_grades(
     request: Request,
     viewer: Viewer,
-    chosen: Annotated[Chosen, Depends(_chosen)],
+    chosen: Annotated[GradeFilter, Depends(_chosen)],
     assignment: AssignmentFilter = None,
     limit: Limit = 50,
     cursor: Cursor = None,

@@ -35,7 +35,7 @@ from app.http.parameters import Cursor, Limit, id_in_path
 from app.services import services
 from app.storage.models import CourseAssignment, Extension, Membership
 from app.teaching import adjustments, comments
-from app.teaching.places import find_place
+from app.teaching.student_work import find_student_work
 
 #: A student at an assignment.
 PLACE = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
@@ -69,8 +69,8 @@ async def list_adjustments(
     """List them, the newest first. One applies at most; the others were replaced or withdrawn."""
     parts = services(request)
     async with parts.database.read() as session:
-        place = await find_place(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
-        found = await adjustments.list_adjustments(session, place, limit=limit + 1, before=cursor)
+        work = await find_student_work(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
+        found = await adjustments.list_adjustments(session, work, limit=limit + 1, before=cursor)
     shown, next_cursor = page_of(found, limit, lambda adjustment: adjustment.id)
     items = [AdjustmentBody.from_row(each, assignment=at.assignment_id) for each in shown]
     return AdjustmentList(items=items, next_cursor=next_cursor)
@@ -124,11 +124,11 @@ async def list_extensions(request: Request, viewer: Viewer, limit: Limit = 50, c
 async def read_extension(request: Request, viewer: Viewer, at: AtWork) -> ExtensionBody:
     parts = services(request)
     async with parts.database.read() as session:
-        place = await find_place(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
-        extension = await extensions.find(session, place.member, place.use)
+        work = await find_student_work(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
+        extension = await extensions.find(session, work.member, work.use)
     if extension is None:
         raise ExtensionNotFound
-    return _extension(request, extension, place.member, place.use)
+    return _extension(request, extension, work.member, work.use)
 
 
 @router.put(
@@ -144,8 +144,8 @@ async def set_extension(
     It counts at once, for what was handed in, too. It only ever adds: of each date and the course's the later one
     holds. The log of the course's changes keeps earlier ones.
     """
-    extension, place = await actions.extend_work(asking, at, wanted)
-    return _extension(request, extension, place.member, place.use)
+    extension, work = await actions.extend_work(asking, at, wanted)
+    return _extension(request, extension, work.member, work.use)
 
 
 @router.delete(
@@ -169,8 +169,8 @@ async def list_comments(
 ) -> CommentList:
     parts = services(request)
     async with parts.database.read() as session:
-        place = await find_place(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
-        found = await comments.list_comments(session, place, limit=limit + 1, before=cursor)
+        work = await find_student_work(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
+        found = await comments.list_comments(session, work, limit=limit + 1, before=cursor)
     shown, next_cursor = page_of(found, limit, lambda comment: comment.id)
     items = [CommentBody.from_row(each, submission=each.submission_id, assignment=at.assignment_id) for each in shown]
     return CommentList(items=items, next_cursor=next_cursor)
@@ -208,7 +208,7 @@ async def delete_comment(
 def _extension(request: Request, extension: Extension, member: Membership, use: CourseAssignment) -> ExtensionBody:
     assignment = in_course(services(request).assignments, use)
     # None: its file is gone.
-    effective = assignment and extensions.extended(assignment, extension)
+    effective = assignment and extensions.apply_extension(assignment, extension)
     return ExtensionBody.from_row(
         extension,
         member=member.id,

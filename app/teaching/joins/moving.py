@@ -57,7 +57,7 @@ async def move_attempts(session: AsyncSession, kept: Membership, other: Membersh
 async def put_back_attempts(
     session: AsyncSession, moved: Mapping[str, Mapping[str, int]], kept: Membership, other: Membership
 ) -> None:
-    """Give the attempts their numbers from before. Those that came since go on after the kept member's."""
+    """Give the attempts their numbers from before. Later attempts are numbered after the kept member's."""
     found = await _attempts_of(session, kept)
     numbers = {**moved["kept"], **moved["moved"]}
     theirs = {each.course_assignment_id for each in found if each.id in moved["moved"]}
@@ -119,7 +119,7 @@ async def put_back_extensions(
     """Give moved extensions back, and combined ones their values from before.
 
     Returns:
-        False: it cannot be told what is whose. One that was combined says something else now, or the other member has
+        False: the owner is unclear, because a combined extension was changed since, or the other member has
         got one where one moved.
     """
     now = {each.id: each for each in await session.scalars(_of(Extension, kept, other).with_for_update())}
@@ -171,7 +171,7 @@ async def put_back_adjustments(
     It is also the one that applies there: no earlier one of the kept member's does again.
 
     Returns:
-        False: it cannot be told what is whose. The other member has got one where one moved.
+        False: the owner is unclear, because the other member has got one where one moved.
     """
     found = (await session.scalars(_of(Adjustment, kept, other))).all()
     back = [each for each in found if each.id in moved["moved"]]
@@ -201,8 +201,8 @@ async def move_rows(session: AsyncSession, kept: Membership, other: Membership) 
     for name, table in ROWS.items():
         found = _of(table, other)
         if table is LtiMember:
-            # Courses of platforms that have brought the other member only. The kept one leaves where such a course
-            # drops the person.
+            # Only the rows of platform courses that the kept member is not in. The kept member leaves when such a
+            # course drops the person.
             own = select(LtiMember.lti_context_id).where(LtiMember.membership_id == kept.id)
             found = found.where(LtiMember.lti_context_id.not_in(own))
         moved[name] = _given((await session.scalars(found)).all(), kept)

@@ -43,7 +43,7 @@ class State(StrEnum):
     MISSING = "missing"
 
 
-#: A person of the staff has something to do.
+#: States in which the staff have something to do.
 NEEDS_LOOK = frozenset({State.FAILED, State.HELD, State.REVIEW, State.STALE})
 
 
@@ -98,7 +98,7 @@ class TableView:
 
     Attributes:
         text: a part of the id, the name or the address.
-        assignment: `state` is meant of this one only; None: of any.
+        assignment: `state` holds at this one; None: at any.
         sort: ``name``, ``id``, ``group``, or the id of an assignment.
         page: from 1.
     """
@@ -199,7 +199,7 @@ def _row(
 
 
 def states_of(counted: Counted, *, has_review: bool) -> tuple[State, ...]:
-    """List all that is to be said about a grade, the most urgent first."""
+    """List the states of a grade, the most urgent first."""
     holds = {
         State.FAILED: counted.has_failed,
         State.HELD: counted.is_held,

@@ -26,8 +26,8 @@ from app.http.staff import (
     AssignmentId,
     Grader,
     MemberId,
+    ReadPageFor,
     ReviewId,
-    Shown,
     cursor_of,
     staff_page,
     titles_of,
@@ -43,7 +43,7 @@ REQUESTS = 30
 #: How many students a search offers.
 OFFERED = 10
 
-Viewer = Annotated[Principal, Depends(Shown(Right.SEE_GRADES))]
+Viewer = Annotated[Principal, Depends(ReadPageFor(Right.SEE_GRADES))]
 
 router = APIRouter(prefix="/courses/{course_id}")
 

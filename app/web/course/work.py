@@ -30,7 +30,7 @@ from app.services import services
 from app.storage.models import MemberRole
 from app.submissions.derivation import step_in_words
 from app.teaching.overview.work import Work, work_of
-from app.teaching.places import find_place
+from app.teaching.student_work import find_student_work
 from app.texts import text
 
 #: The work of a student at an assignment.
@@ -114,8 +114,8 @@ async def extend(
         fields = Fields(fields_of(form))
     async with asking.database.read() as session:
         zone = ZoneInfo((await courses.existing(session, asking.course_id)).time_zone)
-        place = await find_place(session, asking.assignments, asking.course_id, at.member_id, at.assignment_id)
-        given = await extensions.find(session, place.member, place.use)
+        work = await find_student_work(session, asking.assignments, asking.course_id, at.member_id, at.assignment_id)
+        given = await extensions.find(session, work.member, work.use)
     stored = {"due": given.due, "closes": given.closes} if given else {}
     try:
         wanted = fields.read(ExtendWork, names={"reason": "extension_reason"}, zone=zone, stored=stored)

@@ -20,14 +20,14 @@ from app.http.auth.holders import FormAsks
 from app.http.forms import fields_of, form_of, refused, see_other
 from app.http.pages import page
 from app.http.parameters import PathId
-from app.http.staff import Shown, every_title
+from app.http.staff import ReadPageFor, every_title
 from app.lti import memberships
 from app.lti.grades import connection
 from app.lti.launch import binding
 from app.services import services
 from app.storage.models import LtiContext
 
-Viewer = Annotated[Principal, Depends(Shown(Right.SEE_GRADES))]
+Viewer = Annotated[Principal, Depends(ReadPageFor(Right.SEE_GRADES))]
 
 router = APIRouter(prefix="/courses/{course_id}/lms", include_in_schema=False)
 

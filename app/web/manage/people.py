@@ -160,7 +160,7 @@ async def _page(
         "manage/person.html",
         viewer=viewer,
         known=known,
-        called=known.called,
+        called=known.display_name,
         courses=courses,
         merges=merges,
         others=others,

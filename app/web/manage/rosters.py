@@ -30,7 +30,7 @@ from app.http.auth.holders import FormAsks
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.forms import lines_of, see_other
 from app.http.refusals import refused_here
-from app.http.staff import Shown, staff_page
+from app.http.staff import ReadPageFor, staff_page
 from app.http.uploads import file_in, form_with_file
 from app.services import services
 
@@ -44,7 +44,9 @@ router = APIRouter(prefix="/courses/{course_id}/roster")
 
 
 @router.get("")
-async def roster_page(request: Request, viewer: Annotated[Principal, Depends(Shown(Right.MANAGE_MEMBERS))]) -> Response:
+async def roster_page(
+    request: Request, viewer: Annotated[Principal, Depends(ReadPageFor(Right.MANAGE_MEMBERS))]
+) -> Response:
     return await _page(request, viewer)
 
 

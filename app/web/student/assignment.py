@@ -40,7 +40,7 @@ from app.services import services
 from app.storage.models import Course, new_id, utc_now
 from app.submissions.derivation import steps_in_words
 from app.submissions.uploads import PASTE_BYTES, File, pasted
-from app.teaching.own.attempts import Place, list_attempts, source_changes
+from app.teaching.own.attempts import AttemptsFilter, list_attempts, source_changes
 from app.teaching.own.courses import Task, own_task
 from app.teaching.own.reasons import reasons_of
 from app.texts import text
@@ -175,8 +175,8 @@ async def _work(
     async with parts.database.read() as session:
         task = await own_task(session, parts.assignments, viewer, assignment_id)
         course = await session.get_one(Course, viewer.course_id)
-        place = Place(course.id, assignment_id, viewer.membership_id)
-        found = await list_attempts(session, task.assignment, viewer, place, limit=limit + 1, before=before)
+        chosen = AttemptsFilter(course.id, assignment_id, viewer.membership_id)
+        found = await list_attempts(session, task.assignment, viewer, chosen, limit=limit + 1, before=before)
     shown, counted, zone = found[:limit], task.basis.counted if task.basis else None, ZoneInfo(course.time_zone)
     return {
         "viewer": viewer,

@@ -22,7 +22,7 @@ from app.http.pages import page
 from app.http.parameters import SubmissionId
 from app.storage.models import Comment, CourseAssignment, Membership, ReviewRequest, Submission
 from app.teaching import comments, reviews
-from app.teaching.places import Place
+from app.teaching.student_work import StudentWork
 
 COMMENTS = 50
 
@@ -49,7 +49,7 @@ async def conversation_of(session: AsyncSession, viewer: Principal, submission: 
         return None
     member = await session.get_one(Membership, submission.membership_id)
     use = await session.get_one(CourseAssignment, submission.course_assignment_id)
-    said = await comments.list_said(session, Place(member, use), submission.id, limit=COMMENTS)
+    said = await comments.list_for_attempt(session, StudentWork(member, use), submission.id, limit=COMMENTS)
     asked = await reviews.list_of(session, submission.id)
     is_own = viewer.membership_id == submission.membership_id
     is_open = any(request.answered_at is None for request in asked)
@@ -65,7 +65,9 @@ async def words_on_all(session: AsyncSession, viewer: Principal, use: CourseAssi
     member = await session.get(Membership, viewer.membership_id) if viewer.membership_id else None
     if member is None:
         return None
-    return Conversation(await comments.list_said(session, Place(member, use), None, limit=COMMENTS), (), may_ask=False)
+    return Conversation(
+        await comments.list_for_attempt(session, StudentWork(member, use), None, limit=COMMENTS), (), may_ask=False
+    )
 
 
 @router.post("/submissions/{submission_id}/reviews")
