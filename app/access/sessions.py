@@ -18,9 +18,9 @@ from app.storage.database import Database
 from app.storage.models import Course, Membership, Person, Session, Submission, Token, utc_now
 
 #: The longest session that a launch from a platform begins.
-LAUNCHED = timedelta(hours=12)
+LAUNCH_LIFETIME = timedelta(hours=12)
 #: The lifetime of a frame's session without cookies, from its last use.
-FRAMED = timedelta(hours=1)
+FRAME_LIFETIME = timedelta(hours=1)
 #: The time to get from a page in a frame to the same page in a window.
 TO_WINDOW = timedelta(seconds=60)
 
@@ -50,28 +50,30 @@ class Visitor:
     longest: timedelta
 
     @property
-    def longest_launched(self) -> timedelta:
+    def longest_of_launch(self) -> timedelta:
         """The lifetime of a session that a platform has begun."""
         # A click on the platform begins the next session, and computers are shared.
-        return min(self.longest, LAUNCHED)
+        return min(self.longest, LAUNCH_LIFETIME)
 
-    async def enter_launched(self, person: Person, course_id: str, *, in_frame: bool = False) -> str:
+    async def enter_from_launch(self, person: Person, course_id: str, *, in_frame: bool = False) -> str:
         """Sign in the person of a platform's launch, in this course only.
 
         Args:
             in_frame: the browser keeps no cookie there; the secret is the token of its paths.
         """
-        secret, longest = new_secret(), self.longest_launched
-        sha256, lifetime = (hash_of_frame(secret), min(FRAMED, longest)) if in_frame else (hash_secret(secret), longest)
+        secret, longest = new_secret(), self.longest_of_launch
+        sha256, lifetime = (
+            (hash_of_frame(secret), min(FRAME_LIFETIME, longest)) if in_frame else (hash_secret(secret), longest)
+        )
         async with self.database.write() as session:
             await add(session, sha256=sha256, of=person, lifetime=lifetime, course_id=course_id)
         return secret
 
-    async def prolong_framed(self, sha256: str) -> None:
+    async def prolong_frame(self, sha256: str) -> None:
         """Let the session of a frame go on from now, for it is in use."""
         async with self.database.write() as session:
             if (found := await session.get(Session, sha256)) is not None:
-                found.expires_at = min(utc_now() + FRAMED, found.created_at + self.longest_launched)
+                found.expires_at = min(utc_now() + FRAME_LIFETIME, found.created_at + self.longest_of_launch)
 
     async def lend(self, sha256: str) -> str:
         """Return a secret with which a window of this browser can take over the frame's session, once and soon."""
@@ -88,7 +90,7 @@ class Visitor:
         """
         secret, sha256 = new_secret(), _hash_of_window(lent)
         async with self.database.write() as session:
-            if not await self._copy(session, sha256, hash_secret(secret), self.longest_launched):
+            if not await self._copy(session, sha256, hash_secret(secret), self.longest_of_launch):
                 raise SessionMissing
             await session.execute(sql.delete(Session).where(Session.sha256 == sha256))
         return secret
@@ -107,7 +109,7 @@ class Visitor:
         copy = Session(sha256=to_sha256, person_id=first.person_id, course_id=first.course_id)
         copy.created_at, copy.expires_at = (
             first.created_at,
-            min(now + lifetime, first.created_at + self.longest_launched),
+            min(now + lifetime, first.created_at + self.longest_of_launch),
         )
         session.add(copy)
         await session.flush()
@@ -139,7 +141,7 @@ async def ends_within(session: AsyncSession, sha256: str, time: timedelta) -> bo
     return await session.scalar(select(Session.sha256).where(*of)) is not None
 
 
-async def launched_beside(session: AsyncSession, sha256: str) -> Sequence[str]:
+async def other_launches(session: AsyncSession, sha256: str) -> Sequence[str]:
     """List the hashes of the person's other sessions from launches into the same course, such as an earlier tab's."""
     this, now = aliased(Session), utc_now()
     same = Session.person_id == this.person_id, Session.course_id == this.course_id, Session.expires_at > now

@@ -1,4 +1,4 @@
-"""Webhooks: made, tried, deleted."""
+"""Webhooks: make, test and delete them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MakeWebhook(ActionRequest):
 async def make_webhook(
     asking: Asking, wanted: MakeWebhook, *, private_targets: bool, key: str | None = None
 ) -> Webhook:
-    """Register an address, to which every report of the course is sent that the holder may read.
+    """Register an address. Every report of the course that the holder may read is sent to it.
 
     Args:
         private_targets: whether it may lead into a private network.

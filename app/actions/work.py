@@ -1,4 +1,4 @@
-"""Decisions of the staff about a student's work, and what is said about it: comments, and requests for review."""
+"""A student's work: decisions of the staff, comments, and requests for review."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.actions.fields import (
     Number,
     Words,
     both,
-    given,
+    has_property,
     not_,
     one_of,
 )
@@ -35,8 +35,15 @@ from app.submissions import repository
 from app.teaching import adjustments, comments, holds, reviews
 from app.teaching.student_work import StudentWork, take_student_work
 
-_NOTHING_GIVEN = not_(one_of(given("due"), given("closes"), given("more_attempts", {"type": "integer", "minimum": 1})))
-_BOTH, _NEITHER = both(given("delta"), given("value")), not_(one_of(given("delta"), given("value")))
+_NOTHING_GIVEN = not_(
+    one_of(
+        has_property("due"), has_property("closes"), has_property("more_attempts", {"type": "integer", "minimum": 1})
+    )
+)
+_BOTH, _NEITHER = (
+    both(has_property("delta"), has_property("value")),
+    not_(one_of(has_property("delta"), has_property("value"))),
+)
 
 
 class AdjustGrade(ActionRequest):
@@ -73,7 +80,7 @@ class AdjustGrade(ActionRequest):
 
 
 class ExtendWork(ActionRequest):
-    """At least one of the three. Dates and attempts only ever add: an earlier date than the course's has no effect."""
+    """At least one of the three. An extension only ever adds: a date before the course's has no effect."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -130,7 +137,7 @@ class DecideAttempt(ActionRequest):
 
 @dataclass(frozen=True)
 class WorkId:
-    """Names the work of a student at an assignment, in the course of who asks."""
+    """The ids of a student and an assignment, in the course where the holder acts."""
 
     member_id: str
     assignment_id: str
@@ -148,18 +155,18 @@ async def _work(asking: Asking, at: WorkId) -> AsyncIterator[tuple[AsyncSession,
 
 @action(Right.ADJUST)
 async def adjust_grade(asking: Asking, at: WorkId, wanted: AdjustGrade) -> Adjustment:
-    """Adjust the grade, in place of the adjustment that applies. The same request again changes nothing.
+    """Adjust the grade instead of the adjustment that applies. The same request sent again changes nothing.
 
     Raises:
-        AdjustmentReplaced: another one applies by now than the request names.
+        AdjustmentReplaced: the adjustment that the request names no longer applies.
     """
     async with _work(asking, at) as (session, work):
-        return await adjustments.adjust(session, asking.assignments, work, **wanted.given(), made_by=asking.name)
+        return await adjustments.adjust(session, asking.assignments, work, **wanted.set_values(), made_by=asking.name)
 
 
 @action(Right.ADJUST)
 async def withdraw_adjustment(asking: Asking, at: WorkId, adjustment_id: str) -> None:
-    """Let an adjustment apply no more. It stays in the history.
+    """End an adjustment. It stays in the history.
 
     Raises:
         AdjustmentNotFound
@@ -170,7 +177,7 @@ async def withdraw_adjustment(asking: Asking, at: WorkId, adjustment_id: str) ->
 
 @action(Right.EXTEND)
 async def extend_work(asking: Asking, at: WorkId, wanted: ExtendWork) -> tuple[Extension, StudentWork]:
-    """Give more time, or more attempts, in place of an earlier extension. It counts at once."""
+    """Give more time, or more attempts, instead of an earlier extension. It counts at once."""
     async with _work(asking, at) as (session, work):
         values = wanted.model_dump()
         return await extensions.put(session, work.member, work.use, made_by=asking.name, **values), work
@@ -178,7 +185,7 @@ async def extend_work(asking: Asking, at: WorkId, wanted: ExtendWork) -> tuple[E
 
 @action(Right.EXTEND)
 async def take_back_extension(asking: Asking, at: WorkId) -> None:
-    """Let the dates and the limit of the course hold again, for what was handed in, too.
+    """Let the dates and the limit of the course hold again, also for earlier attempts.
 
     Raises:
         ExtensionNotFound
@@ -189,7 +196,7 @@ async def take_back_extension(asking: Asking, at: WorkId) -> None:
 
 @action(Right.COMMENT)
 async def add_comment(asking: Asking, at: WorkId, wanted: CommentOnWork) -> Comment:
-    """Write a comment for the student to read. The newest one sent again is one comment.
+    """Write a comment for the student to read. Sending the newest one again adds nothing.
 
     Raises:
         SubmissionNotFound: the work has no such attempt.
@@ -217,7 +224,7 @@ async def _attempt(session: AsyncSession, asking: Asking, submission_id: str) ->
     """Find an attempt, in a course that nobody archives until the transaction ends.
 
     Raises:
-        SubmissionNotFound: there is none that the holder may see.
+        SubmissionNotFound: the holder may see none with this id.
         CourseArchived
     """
     submission = await repository.existing_submission(session, submission_id, asking.holder)
@@ -239,10 +246,10 @@ async def decide_attempt(asking: Asking, submission_id: str, wanted: DecideAttem
             raise NotHeld
 
 
-# Where the course is archived, a student does not learn it of an attempt that is somebody else's.
+# A student must not learn from somebody else's attempt that its course is archived.
 @action(Right.ASK_FOR_REVIEW, archived_too=True)
 async def ask_for_review(asking: Asking, submission_id: str, wanted: AskForReview) -> tuple[ReviewRequest, Submission]:
-    """Ask the staff whether an attempt was graded right. The same words again are the same request.
+    """Ask the staff whether an attempt was graded correctly. The same words sent again are the same request.
 
     Raises:
         SubmissionNotFound, CourseArchived, ReportNotReady

@@ -39,7 +39,7 @@ def export_person(
         from app.privacy import export
 
         async def write(owner: Asking) -> int:
-            scope = await export.scope_of_person(owner.database, (await _known(owner, who)).person.id)
+            scope = await export.scope_of_person(owner.database, (await _find_person(owner, who)).person.id)
             with create(output) as out:
                 async for piece in export.archive(owner.database, scope, lambda stored: stored.body, owner.assignments):
                     out.write(piece)
@@ -63,7 +63,7 @@ def delete_person(
     with starting() as settings:
         from app.actions import members, people
 
-        known = ask(settings, lambda owner: _known(owner, who), course)
+        known = ask(settings, lambda owner: _find_person(owner, who), course)
         if not yes:
             typer.confirm(f"Delete everything about {_line(known)}?", abort=True)
 
@@ -76,7 +76,7 @@ def delete_person(
         echo_counts(ask(settings, delete, course))
 
 
-async def _known(owner: Asking, who: str) -> PersonRecord:
+async def _find_person(owner: Asking, who: str) -> PersonRecord:
     """Find the one person who is meant, in the owner's course or in all. Raises: NotPossible: there is no one such."""
     from app.courses import people
 

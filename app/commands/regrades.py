@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shell import ask, checked, only_given, starting
+from app.commands.shell import ask, only_given, read_request, starting
 from grader.shell import usage
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def regrade(
         from app.actions.regrades import BeginRegrade, begin_regrade
         from app.teaching.regrades import find_regrade
 
-        wanted = checked(BeginRegrade, {**chosen, "preview": preview})
+        wanted = read_request(BeginRegrade, {**chosen, "preview": preview})
 
         async def begin(owner: Asking) -> None:
             progress = await begin_regrade(owner, wanted)
@@ -61,7 +61,7 @@ def regrade(
                     progress = await find_regrade(session, progress.regrade.id)
             typer.echo(_line(progress))
             if wait:
-                async for item in _changed(owner.database, progress.regrade.id):
+                async for item in _changes(owner.database, progress.regrade.id):
                     typer.echo(_change(item))
 
         ask(settings, begin)
@@ -105,7 +105,7 @@ def _line(progress: RegradeProgress) -> str:
     return f"{line}, {progress.superseded} keep a newer report" if progress.superseded else line
 
 
-async def _changed(database: Database, id: str) -> AsyncIterator[RegradeChange]:
+async def _changes(database: Database, id: str) -> AsyncIterator[RegradeChange]:
     from app.teaching import regrades
 
     after = None

@@ -80,7 +80,7 @@ def ask(settings: Settings, work: Callable[[Asking], Awaitable[Result]], course:
     return asyncio.run(act())
 
 
-def checked(model: type[Request], values: dict[str, Any]) -> Request:
+def read_request(model: type[Request], values: dict[str, Any]) -> Request:
     """Read a request from the options of a command. Raises: NotPossible: the API would refuse these values."""
     try:
         return model.model_validate(values)

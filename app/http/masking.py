@@ -17,10 +17,10 @@ def mask(secret: str) -> str:
     return (pad + _combined(pad, plain)).hex()
 
 
-def unmask(came: str) -> str:
+def unmask(masked: str) -> str:
     """Return the masked secret. Any other text gives a string that matches no secret."""
     try:
-        both = bytes.fromhex(came)
+        both = bytes.fromhex(masked)
     except ValueError:
         return ""
     half = len(both) // 2

@@ -236,11 +236,11 @@ def _other_most(
     differing = []
     for target in targets:
         place, row = (target.place, line) if line else (most_place, rows[1] if len(rows) > 1 else ())
-        came = row[place].strip().replace(",", ".") if place is not None and place < len(row) else ""
+        cell = row[place].strip().replace(",", ".") if place is not None and place < len(row) else ""
         ours = most_of(assignments, target.use)
         try:
-            if came and float(came) != ours:
-                differing.append((found.headings[target.place], number(float(came)), number(ours)))
+            if cell and float(cell) != ours:
+                differing.append((found.headings[target.place], number(float(cell)), number(ours)))
         except ValueError:
             continue
     return differing

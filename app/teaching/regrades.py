@@ -55,7 +55,7 @@ async def begin(
     session: AsyncSession,
     *,
     requested_by: str,
-    chosen: Sequence[str] | Selection,
+    choice: Sequence[str] | Selection,
     selection: dict[str, Any],
     course: str | None = None,
     idempotency_key: str | None = None,
@@ -66,13 +66,13 @@ async def begin(
     Args:
         is_preview: the new reports do not count before the preview is applied.
         course: the id of the only course whose submissions are graded again; None: all courses.
-        chosen: ids of submissions, or a filter.
-        selection: `chosen` in the words of the request.
+        choice: ids of submissions, or a filter.
+        selection: `choice` in the words of the request.
     """
     ids = (
-        _selected_ids(chosen)
-        if isinstance(chosen, Selection)
-        else select(Submission.id).where(Submission.id.in_(chosen))
+        _selected_ids(choice)
+        if isinstance(choice, Selection)
+        else select(Submission.id).where(Submission.id.in_(choice))
     )
     # Nothing in an archived course changes any more.
     ids = ids.join(Course, Course.id == Submission.course_id).where(Course.archived_at.is_(None))

@@ -1,4 +1,4 @@
-"""People across courses: listed, given out as an archive, merged, deleted."""
+"""People across courses: list, export, merge and delete them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from app.errors.members import (
 )
 from app.errors.requests import NotPermitted
 from app.errors.ways_in import IdentityNotFound
-from app.http.auth.holders import Asks, Permitted, Reader
+from app.http.auth.holders import Asks, Reader, TokenFor
 from app.http.parameters import Cursor, Limit, id_in_path
 from app.http.visibility import report_for
 from app.privacy import export
@@ -119,7 +119,7 @@ ARCHIVE: Answers = {
 PersonId = Annotated[str, id_in_path("person_id", PersonNotFound, "the `person` of a member")]
 MergeId = Annotated[str, id_in_path("merge_id", JoinNotFound, "an `id` from the list")]
 IdentityId = Annotated[str, id_in_path("identity_id", IdentityNotFound, "an `id` of the person's `identities`")]
-Viewer = Annotated[Principal, Depends(Permitted(Right.SEE_PEOPLE))]
+Viewer = Annotated[Principal, Depends(TokenFor(Right.SEE_PEOPLE))]
 
 router = APIRouter(tags=["people"], responses=problem_answers(NotPermitted))
 
@@ -137,7 +137,7 @@ async def list_people(request: Request, viewer: Viewer, limit: Limit = 50, curso
 @router.get("/people/merges", summary="List the merges of persons")
 async def list_merges(
     request: Request,
-    holder: Annotated[Principal, Depends(Permitted(Right.MERGE_PEOPLE))],  # noqa: ARG001
+    holder: Annotated[Principal, Depends(TokenFor(Right.MERGE_PEOPLE))],  # noqa: ARG001
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> MergeList:
@@ -203,7 +203,7 @@ async def detach_identity(
     asking: Annotated[Asking, Depends(Asks(actions.detach_identity))], person_id: PersonId, identity_id: IdentityId
 ) -> Response:
     """Take an account away from a person who is not its owner. Browsers that came by single sign-on have to sign in
-    again; nothing else of the person changes. Whoever signs in with the account next is a new person in no course.
+    again; nothing else of the person changes. The next sign-in with the account makes a new person in no course.
     """
     await actions.detach_identity(asking, person_id, identity_id)
     return Response(status_code=HTTP_204_NO_CONTENT)

@@ -30,7 +30,7 @@ from app.errors.members import MemberNotFound, MemberNotStudent
 from app.errors.requests import NotPermitted
 from app.errors.submissions import SubmissionNotFound
 from app.errors.teaching import AdjustmentNotFound, AdjustmentReplaced, CommentNotFound, ExtensionNotFound
-from app.http.auth.holders import AsksIn, PermittedIn
+from app.http.auth.holders import AsksIn, TokenInCourseFor
 from app.http.parameters import Cursor, Limit, id_in_path
 from app.services import services
 from app.storage.models import CourseAssignment, Extension, Membership
@@ -48,7 +48,7 @@ CommentId = Annotated[str, id_in_path("comment_id", CommentNotFound, "an `id` fr
 AssignmentId = Annotated[
     str, Path(pattern="^[a-z0-9-]{1,64}$", description="the `id` of an assignment", examples=["lstm-layer"])
 ]
-Viewer = Annotated[Principal, Depends(PermittedIn(Right.SEE_GRADES))]
+Viewer = Annotated[Principal, Depends(TokenInCourseFor(Right.SEE_GRADES))]
 
 
 async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> WorkId:
@@ -85,7 +85,7 @@ async def list_adjustments(
 async def adjust_grade(
     asking: Annotated[Asking, Depends(AsksIn(actions.adjust_grade))], at: AtWork, wanted: AdjustGrade
 ) -> AdjustmentBody:
-    """Adjust the grade, in place of the adjustment that applies. It is applied last, and kept within 0 and the maximum.
+    """Adjust the grade instead of the adjustment that applies. It is applied last, and kept within 0 and the maximum.
 
     One adjustment applies at a time, so the same request sent again changes nothing. The student reads the reason.
     """
@@ -139,7 +139,7 @@ async def read_extension(request: Request, viewer: Viewer, at: AtWork) -> Extens
 async def set_extension(
     request: Request, asking: Annotated[Asking, Depends(AsksIn(actions.extend_work))], at: AtWork, wanted: ExtendWork
 ) -> ExtensionBody:
-    """Give more time, or more attempts, in place of an earlier extension of this student at this assignment.
+    """Give more time, or more attempts, instead of an earlier extension of this student at this assignment.
 
     It counts at once, for what was handed in, too. It only ever adds: of each date and the course's the later one
     holds. The log of the course's changes keeps earlier ones.

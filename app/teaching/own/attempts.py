@@ -96,7 +96,7 @@ async def list_attempts(
     session: AsyncSession,
     assignment: Assignment,
     viewer: Principal,
-    chosen: AttemptsFilter,
+    choice: AttemptsFilter,
     *,
     limit: int,
     before: str | None = None,
@@ -107,7 +107,7 @@ async def list_attempts(
         assignment: with the dates of the student.
         before: the id of a submission; only older ones are listed.
     """
-    conditions = [*chosen.conditions(viewer), *([Submission.id < before] if before else [])]
+    conditions = [*choice.conditions(viewer), *([Submission.id < before] if before else [])]
     rows = await session.execute(
         select(Submission, StoredReport)
         .outerjoin(StoredReport, StoredReport.id == counting_report_id())

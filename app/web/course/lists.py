@@ -1,4 +1,4 @@
-"""Lists of what students asked for and what they got: requests for review, extensions, adjustments."""
+"""Lists of a course: requests for review, extensions and adjustments."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ async def take_back_extension(
     member_id: MemberId,
     assignment_id: AssignmentId,
 ) -> Response:
-    """Take an extension back. There is none any more where the form is sent twice."""
+    """Take an extension back. Sending the form twice changes nothing."""
     async with form_of(request):
         with contextlib.suppress(ExtensionNotFound):
             await actions.take_back_extension(asking, WorkId(member_id, assignment_id))

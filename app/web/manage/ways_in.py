@@ -27,7 +27,7 @@ from app.http.staff import ROWS, ReadPageFor, cursor_of, only_here, staff_page
 from app.services import services
 from app.storage.models import Course, Role, utc_now
 
-#: Join links that are listed.
+#: The most join links in the list.
 JOIN_LINKS = 20
 
 router = APIRouter(prefix="/courses/{course_id}")
@@ -176,7 +176,7 @@ async def _tokens_page(
     async with services(request).database.read() as session:
         course = await courses.existing(session, viewer.course_id)
         found = await tokens.list_tokens(session, viewer, limit=ROWS + 1, before=before)
-    # An admin's tokens act in all courses, and are no course's.
+    # Tokens of admins act in all courses, so they belong to none.
     of_staff = [Role.ASSISTANT, Role.TEACHER] if viewer.may(Right.MAKE_TOKENS_OF_STAFF) else []
     return staff_page(
         request,

@@ -1,4 +1,4 @@
-"""Words about an attempt: comments of the staff, and the student's request for a review with its answer."""
+"""Conversations about an attempt: comments of the staff, and the student's request for review with its answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True)
 class Conversation:
-    """The words about an attempt or about all of the work, the newest first.
+    """A conversation about an attempt or about all of the work, the newest first.
 
     Attributes:
         comments: on this attempt, or on all of the work.
@@ -44,7 +44,7 @@ class Conversation:
 
 
 async def conversation_of(session: AsyncSession, viewer: Principal, submission: Submission) -> Conversation | None:
-    """Return what was said about an attempt; None: the reader is a script, and words to students are none of its."""
+    """Return the conversation about an attempt; None for scripts, because its words are for the student."""
     if viewer.membership_id is None and not viewer.sees_everything:
         return None
     member = await session.get_one(Membership, submission.membership_id)
@@ -61,7 +61,7 @@ async def conversation_of(session: AsyncSession, viewer: Principal, submission: 
 
 
 async def words_on_all(session: AsyncSession, viewer: Principal, use: CourseAssignment) -> Conversation | None:
-    """Return what was said about all of the reader's work at an assignment; None: the reader is no member."""
+    """Return the conversation about the reader's work at an assignment; None: the reader is no member."""
     member = await session.get(Membership, viewer.membership_id) if viewer.membership_id else None
     if member is None:
         return None

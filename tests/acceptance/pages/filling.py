@@ -339,7 +339,7 @@ class _Filling:
         ):
             meant = [self._filled.submissions[each] for each in names]
             by = {"requested_by": self._filled.members["teacher"], "is_preview": is_preview, "course": main.id}
-            regrade = await regrades.begin(self._session, chosen=meant, selection={"submissions": meant}, **by)
+            regrade = await regrades.begin(self._session, choice=meant, selection={"submissions": meant}, **by)
             self._filled.regrades[name] = regrade.id
             if name == "running":
                 continue
