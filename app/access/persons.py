@@ -62,7 +62,7 @@ async def merge(session: AsyncSession, kept_id: str, other_id: str, made_by: str
         raise PersonsShareCourse(courses=shared)
     moving = [member for member in theirs if member.course_id not in here]
     identities = (await session.scalars(select(Identity).where(Identity.person_id == other.id))).all()
-    if not moving and not identities and (earlier := await _merged(session, kept, other)) is not None:
+    if not moving and not identities and (earlier := await _find_merge(session, kept, other)) is not None:
         return earlier
     return await move(session, kept, other.id, moving, identities, made_by)
 
@@ -160,7 +160,7 @@ async def _members(session: AsyncSession, person: Person) -> Sequence[Membership
     return (await session.scalars(theirs.with_for_update(key_share=True))).all()
 
 
-async def _merged(session: AsyncSession, kept: Person, other: Person) -> Merge | None:
+async def _find_merge(session: AsyncSession, kept: Person, other: Person) -> Merge | None:
     both = Merge.kept_person_id == kept.id, Merge.merged_person_id == other.id, Merge.undone_at.is_(None)
     found: Merge | None = await session.scalar(select(Merge).where(*both).order_by(Merge.id.desc()).limit(1))
     return found

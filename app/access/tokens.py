@@ -37,7 +37,7 @@ from app.storage.models import (
 )
 
 OWNER = "owner"
-#: What a member may do by the part in the course.
+#: The role of a member's own tokens, by the member's role in the course.
 ROLES = {
     MemberRole.TEACHER: Role.TEACHER,
     MemberRole.ASSISTANT: Role.ASSISTANT,
@@ -342,7 +342,7 @@ async def set_owner_token(session: AsyncSession, sha256: str, *, chosen: bool = 
 
 
 async def as_of_now(session: AsyncSession, viewer: Principal) -> Principal | None:
-    """Return the holder with the rights of this moment, for a request that goes on for minutes; None: there are none.
+    """Return the holder with current rights, for a request that takes minutes; None: the rights have ended.
 
     A token may have ended meanwhile, and a member may have been removed, or have another role.
     """

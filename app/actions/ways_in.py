@@ -107,9 +107,9 @@ async def make_token(
 
     if form_key is not None:
         # Somebody who goes back and changes the form gets another token.
-        meant = json.dumps(["token", asking.course_id, wanted.model_dump(mode="json")])
+        content = json.dumps(["token", asking.course_id, wanted.model_dump(mode="json")])
         async with asking.write() as session:
-            secret, last = await links.find_last(session, Token, form_key, meant)
+            secret, last = await links.find_last(session, Token, form_key, content)
             return last if last is not None and last.revoked_at is None else await make(session), secret
     token, is_new = await make_once(
         asking.database, lambda session: find_earlier(session, Token, actor, key, **values), make
@@ -134,7 +134,7 @@ async def revoke_token(asking: Asking, token_id: str) -> None:
 # --- personal links ---------------------------------------------------------------------------------------------------
 
 _ONE = {"all": {"const": True}, "never_used": {"const": True}}
-_GIVEN = [has_property("members"), *(has_property(name, value) for name, value in _ONE.items())]
+_CHOICES = [has_property("members"), *(has_property(name, value) for name, value in _ONE.items())]
 
 
 class MakeLinks(ActionRequest):
@@ -143,8 +143,8 @@ class MakeLinks(ActionRequest):
     model_config = ConfigDict(
         json_schema_extra=not_(
             one_of(
-                both(*map(not_, _GIVEN)),
-                *(both(one, other) for number, one in enumerate(_GIVEN) for other in _GIVEN[:number]),
+                both(*map(not_, _CHOICES)),
+                *(both(one, other) for number, one in enumerate(_CHOICES) for other in _CHOICES[:number]),
             )
         )
     )

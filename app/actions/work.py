@@ -35,7 +35,7 @@ from app.submissions import repository
 from app.teaching import adjustments, comments, holds, reviews
 from app.teaching.student_work import StudentWork, take_student_work
 
-_NOTHING_GIVEN = not_(
+_NO_FIELDS = not_(
     one_of(
         has_property("due"), has_property("closes"), has_property("more_attempts", {"type": "integer", "minimum": 1})
     )
@@ -84,7 +84,7 @@ class ExtendWork(ActionRequest):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "not": _NOTHING_GIVEN,
+            "not": _NO_FIELDS,
             "examples": [{"due": "2026-10-08T20:59:59Z", "more_attempts": 1, "reason": "ill for a week"}],
         }
     )

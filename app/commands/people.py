@@ -77,7 +77,7 @@ def delete_person(
 
 
 async def _find_person(owner: Asking, who: str) -> PersonRecord:
-    """Find the one person who is meant, in the owner's course or in all. Raises: NotPossible: there is no one such."""
+    """Find the only person with this name, address or id. Raises: NotPossible: nobody has it, or several people."""
     from app.courses import people
 
     async with owner.database.read() as session:

@@ -94,10 +94,10 @@ def move_dates(
         return left_out | {name: value for name, value in rules.items() if name not in DATED}
     dates = {name: date.isoformat() for name in DATES if (date := getattr(in_file, name)) and shift_days}
     given = {name: value for name, value in {**dates, **rules}.items() if name in DATES and value is not None}
-    return {**rules, **{name: _moved(value, shift_days, time_zone) for name, value in given.items()}}
+    return {**rules, **{name: _move(value, shift_days, time_zone) for name, value in given.items()}}
 
 
-def _moved(moment: str, days: int, time_zone: str) -> str:
+def _move(moment: str, days: int, time_zone: str) -> str:
     zone = ZoneInfo(time_zone)
     try:
         # Adding to a moment of a zone keeps the time on the clock, across the changes to and from summer time.

@@ -133,11 +133,11 @@ def is_same(name: str, one: str | None, other: str | None) -> bool:
 
     Issuers and platforms write addresses with capitals, and letters in parts; our forms and rosters do not.
     """
-    compared = comparable if name == "email" else _composed
+    compared = comparable if name == "email" else _compose
     return compared(one or "") == compared(other or "")
 
 
-def _composed(value: str) -> str:
+def _compose(value: str) -> str:
     return unicodedata.normalize("NFC", value)
 
 

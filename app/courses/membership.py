@@ -270,7 +270,7 @@ async def change(
         raise NotPermitted
     before = values(member)
     if before["removed"] and given.get("removed") is False:
-        await _check_not_joined(session, member)
+        await _check_no_join(session, member)
     if changed := {name for name in OF_PERSON & given.keys() if not members.is_same(name, given[name], before[name])}:
         if not may_change_shared and (
             await is_elsewhere(session, member) or ("email" in changed and await _signs_on(session, member))
@@ -366,7 +366,7 @@ async def _check_email(session: AsyncSession, member: Membership) -> None:
             raise EmailTaken(member=other)
 
 
-async def _check_not_joined(session: AsyncSession, member: Membership) -> None:
+async def _check_no_join(session: AsyncSession, member: Membership) -> None:
     """Raises: MemberJoined"""
     if (merge := await join_of(session, member)) is not None:
         raise MemberJoined(member=merge.kept_member_id, join=merge.id)

@@ -54,7 +54,7 @@ async def read_form(
         if announced.isascii() and announced.isdecimal() and int(announced) > body_limit:
             raise FileTooLarge(limit_bytes=limit_bytes)
         async with asyncio.timeout(UPLOAD_SECONDS):
-            form = await _limited(request, body_limit, limit_bytes).form(
+            form = await _limit(request, body_limit, limit_bytes).form(
                 max_files=1, max_fields=10, max_part_size=text_bytes
             )
     except FileTooLarge:
@@ -77,7 +77,7 @@ async def read_file(request: Request, limit_bytes: int) -> bytes:
     content = bytearray()
     try:
         async with asyncio.timeout(UPLOAD_SECONDS):
-            async for chunk in _limited(request, limit_bytes, limit_bytes).stream():
+            async for chunk in _limit(request, limit_bytes, limit_bytes).stream():
                 content += chunk
     except TimeoutError as exc:
         raise UploadTooSlow(limit_seconds=UPLOAD_SECONDS) from exc
@@ -88,7 +88,7 @@ async def read_long_texts(request: Request) -> list[str]:
     """Read the long texts of a browser's form, within the limits of pasted code. Nothing else may read the form."""
     if "text/html" not in request.headers.get("accept", ""):
         return []
-    capped = _limited(request, PASTE_BYTES + FORM_OVERHEAD_BYTES, PASTE_BYTES)
+    capped = _limit(request, PASTE_BYTES + FORM_OVERHEAD_BYTES, PASTE_BYTES)
     try:
         async with (
             asyncio.timeout(STRANGERS_SECONDS),
@@ -105,7 +105,7 @@ def texts_of(form: FormData) -> list[str]:
     return [text.replace("\r\n", "\n") for text in texts if text.strip()]
 
 
-def _limited(request: Request, body_limit: int, limit_bytes: int) -> Request:
+def _limit(request: Request, body_limit: int, limit_bytes: int) -> Request:
     """Limit the body of a request that nobody has read yet.
 
     Args:

@@ -14,7 +14,7 @@ def mask(secret: str) -> str:
     """Return the secret as hexadecimal digits, different ones each time."""
     plain = secret.encode()
     pad = secrets.token_bytes(len(plain))
-    return (pad + _combined(pad, plain)).hex()
+    return (pad + _combine(pad, plain)).hex()
 
 
 def unmask(masked: str) -> str:
@@ -24,8 +24,8 @@ def unmask(masked: str) -> str:
     except ValueError:
         return ""
     half = len(both) // 2
-    return _combined(both[:half], both[half:]).decode("utf-8", "replace")
+    return _combine(both[:half], both[half:]).decode("utf-8", "replace")
 
 
-def _combined(pad: bytes, text: bytes) -> bytes:
+def _combine(pad: bytes, text: bytes) -> bytes:
     return bytes(one ^ other for one, other in zip(pad, text, strict=False))

@@ -115,7 +115,7 @@ class RequestMiddleware:
                 headers.setdefault("Cache-Control", "no-cache" if ours else "no-store")
             await send(message)
 
-        capped = receive if TAKE_FILES.fullmatch(scope["path"]) else _capped(receive)
+        capped = receive if TAKE_FILES.fullmatch(scope["path"]) else _cap(receive)
         try:
             _check_charset(Headers(scope=scope))
             await self._app(scope, capped, send_with_headers)
@@ -165,7 +165,7 @@ def _check_charset(headers: Headers) -> None:
         raise HTTPException(HTTPStatus.BAD_REQUEST)
 
 
-def _capped(receive: Receive) -> Receive:
+def _cap(receive: Receive) -> Receive:
     """Limit the body. Raises: HTTPException: it is larger than any body but a file needs to be."""
     seen = 0
 

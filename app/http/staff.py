@@ -147,5 +147,5 @@ def reason_of_hold(stored: StoredReport | None, language: str) -> Sequence[str]:
     """Return the reasons, in words, why an attempt is held; none if a later report gives none."""
     if stored is None:
         return ()
-    said = render(Report.model_validate(stored.body), language)["advisories"]
-    return [clean(each["message"]) for each in said if each["code"] == HELD]
+    advisories = render(Report.model_validate(stored.body), language)["advisories"]
+    return [clean(each["message"]) for each in advisories if each["code"] == HELD]

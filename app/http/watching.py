@@ -98,7 +98,7 @@ async def event_stream(parts: Services, submission_id: str, viewer: Principal, s
 
 async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: int) -> AsyncIterator[bytes]:
     yield format_sse_event(retry=RETRY_MILLISECONDS)
-    told_place = None
+    last_place = None
     began = quiet_since = time.monotonic()
     look_at = began
     with parts.jobs.watch(submission_id) as changed:
@@ -120,9 +120,9 @@ async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: 
                 seen = max([seen, *(event.id for event in events)])
             if job_status == JobStatus.QUEUED:
                 place = await parts.backlog.place(submission_id)
-                if place not in (None, told_place):
+                if place not in (None, last_place):
                     new.append(format_sse_event(event="position", data_str=json.dumps({"position": place})))
-                    told_place = place
+                    last_place = place
             if not new and time.monotonic() >= quiet_since + HEARTBEAT_SECONDS:
                 new.append(format_sse_event(comment="still here"))
             if new:

@@ -30,7 +30,7 @@ class OutdatedReports:
     grader_changed: int
 
     @property
-    def outdated(self) -> int:
+    def count(self) -> int:
         return self.file_changed + self.grader_changed
 
 
@@ -70,4 +70,4 @@ async def outdated_of(
         .order_by(Submission.assignment_id)
     )
     found = [OutdatedReports(*row) for row in rows]
-    return [each for each in found if each.outdated]
+    return [each for each in found if each.count]

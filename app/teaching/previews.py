@@ -37,7 +37,7 @@ async def apply(session: AsyncSession, regrade_id: str, course: str | None = Non
         PreviewDropped: its reports are gone.
         PreviewUnfinished: it has not all its reports yet.
     """
-    regrade = await _locked(session, regrade_id, course)
+    regrade = await _lock(session, regrade_id, course)
     if regrade.dropped_at is not None:
         raise PreviewDropped
     if regrade.applied_at is not None:
@@ -76,7 +76,7 @@ async def drop(session: AsyncSession, regrade_id: str, course: str | None = None
         RegradeNotFound, RegradeNotPreview, CourseArchived
         PreviewApplied: its reports count.
     """
-    regrade = await _locked(session, regrade_id, course)
+    regrade = await _lock(session, regrade_id, course)
     if regrade.applied_at is not None:
         raise PreviewApplied
     if regrade.dropped_at is not None:
@@ -101,7 +101,7 @@ async def drop(session: AsyncSession, regrade_id: str, course: str | None = None
     regrade.dropped_at = utc_now()
 
 
-async def _locked(session: AsyncSession, regrade_id: str, course: str | None) -> Regrade:
+async def _lock(session: AsyncSession, regrade_id: str, course: str | None) -> Regrade:
     """Find the preview; until the transaction ends, no other one applies or drops it."""
     found = select(Regrade).where(Regrade.id == regrade_id)
     if course is not None:

@@ -129,8 +129,8 @@ async def list_people(request: Request, viewer: Viewer, limit: Limit = 50, curso
     """List them, the newest first, with their parts in courses and accounts of single sign-on. For admins."""
     async with services(request).database.read() as session:
         found = await people.list_people(session, limit=limit + 1, before=cursor)
-    shown, next_cursor = page_of(found, limit, lambda each: each.person.id)
-    return PersonList(items=list(map(PersonBody.model_validate, shown)), next_cursor=next_cursor)
+    report_of, next_cursor = page_of(found, limit, lambda each: each.person.id)
+    return PersonList(items=list(map(PersonBody.model_validate, report_of)), next_cursor=next_cursor)
 
 
 # Before the address of a person, which it looks like.
@@ -144,8 +144,8 @@ async def list_merges(
     """List them, the newest first, undone ones and those that single sign-on has made, too."""
     async with services(request).database.read() as session:
         found = await persons.list_merges(session, limit=limit + 1, before=cursor)
-    shown, next_cursor = page_of(found, limit, lambda merge: merge.id)
-    return MergeList(items=list(map(MergeBody.model_validate, shown)), next_cursor=next_cursor)
+    report_of, next_cursor = page_of(found, limit, lambda merge: merge.id)
+    return MergeList(items=list(map(MergeBody.model_validate, report_of)), next_cursor=next_cursor)
 
 
 @router.get(
@@ -175,10 +175,10 @@ async def export_me(request: Request, holder: Reader) -> StreamingResponse:
         raise NotPermitted
     scope = await export.scope_of_member(services(request).database, holder.membership_id)
 
-    def shown(stored: StoredReport) -> Mapping[str, Any]:
+    def report_of(stored: StoredReport) -> Mapping[str, Any]:
         return report_for(stored, holder).model_dump(mode="json")
 
-    return _archive(request, scope, shown, f"member-{holder.membership_id}")
+    return _archive(request, scope, report_of, f"member-{holder.membership_id}")
 
 
 @router.delete("/people/{person_id}", summary="Delete a person", responses=problem_answers(PersonNotFound))
@@ -242,8 +242,8 @@ async def undo_merge(asking: Annotated[Asking, Depends(Asks(actions.undo_merge))
     return MergeBody.model_validate(await actions.undo_merge(asking, merge_id))
 
 
-def _archive(request: Request, scope: Scope, shown: ShownReport, name: str) -> StreamingResponse:
+def _archive(request: Request, scope: Scope, report_of: ShownReport, name: str) -> StreamingResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}.zip"', "Cache-Control": "no-store"}
     parts = services(request)
-    content = export.archive(parts.database, scope, shown, parts.assignments)
+    content = export.archive(parts.database, scope, report_of, parts.assignments)
     return StreamingResponse(content, media_type=ARCHIVE_TYPE, headers=headers)

@@ -110,12 +110,12 @@ EXPECTED = ("id", "username", "email", "Логин", "Почта")
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that mean something, by their field.
+    """The known columns, by their field.
 
     Attributes:
         headings: as they stand in the file.
-        at: the place of each field's column; of two columns with the same meaning the first counts.
-        chosen: the field that the request names as the external id, or its column.
+        at: the place of each field's column; the first of several columns with the same meaning counts.
+        chosen: the field or column that the request names as the external id.
     """
 
     headings: tuple[str, ...]
@@ -141,7 +141,7 @@ class Columns:
 
 
 def plain(heading: str) -> str:
-    """Return a heading as the table has it.
+    """Return a heading in the form of the table above.
 
     >>> plain(" E-mail_address ")
     'e mail address'

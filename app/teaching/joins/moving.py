@@ -104,11 +104,11 @@ async def move_extensions(session: AsyncSession, kept: Membership, other: Member
             each.membership_id = kept.id
             moved.append(each.id)
             continue
-        before = _extended(mine)
+        before = _extension_values(mine)
         mine.due, mine.closes = _later(mine.due, each.due), _later(mine.closes, each.closes)
         mine.more_attempts = max(mine.more_attempts, each.more_attempts)
         mine.reason = mine.reason if mine.reason == each.reason else f"{mine.reason}; {each.reason}"
-        combined[mine.id] = {"before": before, "after": _extended(mine)}
+        combined[mine.id] = {"before": before, "after": _extension_values(mine)}
     await session.flush()
     return {"moved": moved, "combined": combined}
 
@@ -130,7 +130,7 @@ async def put_back_extensions(
         now[id].membership_id = other.id
     for id in now.keys() & moved["combined"].keys():
         values = moved["combined"][id]
-        if _extended(now[id]) != values["after"]:
+        if _extension_values(now[id]) != values["after"]:
             return False
         before = values["before"]
         now[id].due, now[id].closes = as_moment(before["due"]), as_moment(before["closes"])
@@ -138,7 +138,7 @@ async def put_back_extensions(
     return True
 
 
-def _extended(extension: Extension) -> dict[str, Any]:
+def _extension_values(extension: Extension) -> dict[str, Any]:
     values = {name: getattr(extension, name) for name in EXTENDED}
     return {name: as_text(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
@@ -205,7 +205,7 @@ async def move_rows(session: AsyncSession, kept: Membership, other: Membership) 
             # course drops the person.
             own = select(LtiMember.lti_context_id).where(LtiMember.membership_id == kept.id)
             found = found.where(LtiMember.lti_context_id.not_in(own))
-        moved[name] = _given((await session.scalars(found)).all(), kept)
+        moved[name] = _give((await session.scalars(found)).all(), kept)
     return moved
 
 
@@ -213,7 +213,7 @@ async def put_back_rows(session: AsyncSession, moved: Mapping[str, Any], other: 
     """Give rows back that were moved. A join of an earlier version has moved no scores and parts."""
     for name, table in ROWS.items():
         ids = moved.get(name, [])
-        _given((await session.scalars(select(table).where(table.id.in_(ids)))).all(), other)
+        _give((await session.scalars(select(table).where(table.id.in_(ids)))).all(), other)
 
 
 def as_text(moment: datetime | None) -> str | None:
@@ -229,7 +229,7 @@ def _of(table: type[Any], *owners: Membership) -> Select[Any]:
     return select(table).where(table.membership_id.in_([member.id for member in owners])).order_by(table.id)
 
 
-def _given(rows: Sequence[Any], owner: Membership) -> list[str]:
+def _give(rows: Sequence[Any], owner: Membership) -> list[str]:
     for each in rows:
         each.membership_id = owner.id
         if isinstance(each, Token):

@@ -25,7 +25,7 @@ from grader import Status
 
 Third = TypeVar("Third", ReviewRequest, StoredReport)
 #: Cases of each kind that are shown with their students; the others are only counted.
-SHOWN = 5
+MOST_LISTED = 5
 #: The most cases among which a report finds the ones before and after it.
 MOST_IN_TURN = 1000
 
@@ -174,7 +174,7 @@ def _cases(course_id: str, third: type[Third]) -> Select[Submission, str | None,
         .join(Membership, Membership.id == Submission.membership_id)
         .join(Person, Person.id == Membership.person_id)
         .where(Submission.course_id == course_id)
-        .limit(SHOWN)
+        .limit(MOST_LISTED)
     )
 
 

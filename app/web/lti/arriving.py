@@ -92,7 +92,7 @@ async def _chosen(request: Request, fields: Mapping[str, str]) -> Response:
 
 
 async def _question(request: Request, secret: str, refusal: AppError | None = None, *, in_path: bool) -> Response:
-    said: dict[str, Any] = refusal_context(request, refusal) if refusal else {"problem": None}
+    problem: dict[str, Any] = refusal_context(request, refusal) if refusal else {"problem": None}
     async with services(request).database.read() as session:
         asked = await binding.find(session, secret)
         platform = await platforms.find(session, asked.platform_id)
@@ -107,7 +107,7 @@ async def _question(request: Request, secret: str, refusal: AppError | None = No
         new=binding.NEW,
         hidden={"secret": secret} | ({IN_PATH: "on"} if in_path else {}),
         action=COURSE_PATH,
-        **said,
+        **problem,
     )
 
 

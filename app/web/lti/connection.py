@@ -49,7 +49,7 @@ async def _page(
     code: binding.NewCode | None = None,
 ) -> Response:
     parts = services(request)
-    said = refusal_context(request, refusal) if refusal else {"problem": None}
+    problem = refusal_context(request, refusal) if refusal else {"problem": None}
     async with parts.database.read() as session:
         course = await courses.existing(session, viewer.course_id)
         found = await connection.connections_of(session, course.id)
@@ -81,7 +81,7 @@ async def _page(
         going=going,
         read=read,
         code=code,
-        **said,
+        **problem,
     )
 
 

@@ -169,12 +169,12 @@ class Words:
         if name in IN_PARTS and isinstance(value, dict):
             # Zero further attempts are not worth mentioning; zero points are.
             parts = {part: value.get(part) for part in PARTS if value.get(part) or part in POINTS}
-            said = [
+            phrases = [
                 self._text(f"change.part.{part}", value=self._value(part, each))
                 for part, each in parts.items()
                 if each is not None
             ]
-            return f"{self._title(str(value.get('assignment')))}: {', '.join(said)}"
+            return f"{self._title(str(value.get('assignment')))}: {', '.join(phrases)}"
         if name == "assignment":
             return self._title(str(value))
         if name in MOMENTS:

@@ -36,7 +36,7 @@ from app.services import services
 
 PACKED_FIELD = "packed"
 #: Rows of each kind that the page shows; the counts are of all.
-SHOWN = 100
+MOST_LISTED = 100
 #: The outcomes in the order of the page: those that need a look come first.
 ORDER = (Outcome.INVALID, Outcome.CONFLICT, Outcome.NEW, Outcome.RESTORED, Outcome.CHANGED, Outcome.UNCHANGED)
 
@@ -137,7 +137,7 @@ async def _plan_page(
         roster=imported.roster,
         plan=imported.plan,
         steps={outcome: [step for step in steps if step.outcome == outcome] for outcome in ORDER},
-        shown=SHOWN,
+        shown=MOST_LISTED,
         changes_something=any(step.is_carried_out for step in steps),
         packed=_pack(content),
     )

@@ -162,7 +162,7 @@ async def _show(
         undone, next_undone = await _files(request, session, batch, UNDONE, "undone")
         done, next_done = await _files(request, session, batch, DONE, "after")
         students = await taking_in.candidates(session, course.id) if unmatched else []
-        used = await _used(session, course.id, batch.assignment_id, request)
+        used = await _find_use(session, course.id, batch.assignment_id, request)
     waits = progress.states.get(BatchFileState.WAITING, 0)
     return page(
         request,
@@ -206,7 +206,9 @@ def _cursor(request: Request, parameter: str) -> str | None:
     return cursor if ID.fullmatch(cursor) else None
 
 
-async def _used(session: AsyncSession, course_id: str, assignment_id: str, request: Request) -> UsedAssignment | None:
+async def _find_use(
+    session: AsyncSession, course_id: str, assignment_id: str, request: Request
+) -> UsedAssignment | None:
     used = await list_used(session, course_id, services(request).assignments)
     return next((each for each in used if each.use.assignment_id == assignment_id), None)
 

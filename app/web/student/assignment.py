@@ -203,9 +203,9 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         passback = None
         if viewer.membership_id is not None and task.use.id is not None:
             passback = await passback_of(session, viewer.membership_id, task.use.id)
-    said = refusal_context(request, refusal.error) if refusal else {}
+    problem = refusal_context(request, refusal.error) if refusal else {}
     remembered = read(request, KEY_COOKIE)
-    closed = _closed(viewer, task)
+    closed = _obstacle(viewer, task)
     form_key = remembered if ID.fullmatch(remembered) else new_id()
     response = page(
         request,
@@ -225,7 +225,7 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         file_bytes=parts.inbox.most_bytes(task.assignment),
         paste_bytes=PASTE_BYTES,
         **shown,
-        **said,
+        **problem,
     )
     if refusal and "retry_after_seconds" in refusal.error.params:
         response.headers["Retry-After"] = str(refusal.error.params["retry_after_seconds"])
@@ -242,7 +242,7 @@ def _text(assignment: Assignment, language: str) -> Any:
     return to_html(found, text("course.code", language), translate("report.sideways", language))
 
 
-def _closed(viewer: Principal, task: Task) -> Refusal | None:
+def _obstacle(viewer: Principal, task: Task) -> Refusal | None:
     """Say why nothing can be handed in now; None: it can."""
     try:
         viewer.check(Right.SUBMIT)

@@ -49,12 +49,12 @@ async def conversation_of(session: AsyncSession, viewer: Principal, submission: 
         return None
     member = await session.get_one(Membership, submission.membership_id)
     use = await session.get_one(CourseAssignment, submission.course_assignment_id)
-    said = await comments.list_for_attempt(session, StudentWork(member, use), submission.id, limit=COMMENTS)
+    words = await comments.list_for_attempt(session, StudentWork(member, use), submission.id, limit=COMMENTS)
     asked = await reviews.list_of(session, submission.id)
     is_own = viewer.membership_id == submission.membership_id
     is_open = any(request.answered_at is None for request in asked)
     return Conversation(
-        said,
+        words,
         asked,
         may_ask=is_own and viewer.student is not None and not is_open and viewer.may(Right.ASK_FOR_REVIEW),
     )

@@ -70,9 +70,9 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         acting = viewer.in_course(course) if for_staff else viewer
         staff = await _for_staff(session, acting, standing.submission) if for_staff else None
         reader = as_student(viewer, standing.submission) if looks_as_student else viewer
-        said = await conversation_of(session, reader, standing.submission)
-        if said and looks_as_student:
-            said = replace(said, may_ask=False)  # It would be a request by the staff.
+        conversation = await conversation_of(session, reader, standing.submission)
+        if conversation and looks_as_student:
+            conversation = replace(conversation, may_ask=False)  # It would be a request by the staff.
     context: dict[str, Any] = {
         "viewer": acting,
         "staff": staff,
@@ -85,7 +85,7 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         "assignment": in_course(parts.assignments, use),
         "task_title": titles_of(request, [use])[use.assignment_id],
         "may_try_again": again,
-        "conversation": said,
+        "conversation": conversation,
     }
     if standing.stored is None:
         return await _waiting_page(request, standing, context)

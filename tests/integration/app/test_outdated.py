@@ -35,4 +35,4 @@ async def test_reports_of_another_file_or_grader_are_counted_once(database: Data
         outdated = await outdated_of(session, ASSIGNMENTS, DEFAULT_COURSE, "2")
         elsewhere = await outdated_of(session, ASSIGNMENTS, "1" * 26, "2")
     assert outdated == [OutdatedReports("lstm-layer", reports=4, file_changed=2, grader_changed=1)]
-    assert (outdated[0].outdated, elsewhere) == (3, [])
+    assert (outdated[0].count, elsewhere) == (3, [])
