@@ -17,7 +17,7 @@ from app.errors.uploads import IdempotencyKeyReused
 from app.storage.database import Database
 from app.storage.models import Course, Regrade, Submission, Token, Webhook
 
-Made = TypeVar("Made", Course, Regrade, Submission, Token, Webhook)
+Record = TypeVar("Record", Course, Regrade, Submission, Token, Webhook)
 # The column that names the requesting actor, by table.
 SENT_BY = {
     Course: Course.created_by,
@@ -28,50 +28,50 @@ SENT_BY = {
 }
 
 
-async def made_before(
-    session: AsyncSession, made: type[Made], actor_id: str, key: str | None, **came: object
-) -> Made | None:
+async def find_earlier(
+    session: AsyncSession, table: type[Record], actor_id: str, key: str | None, **request: object
+) -> Record | None:
     """Find the record of this key.
 
     Args:
         actor_id: whose key it is (`Principal.id`).
-        came: what the request asks for, by the columns that hold it.
+        request: what the request asks for, by the columns that hold it.
     Raises:
         IdempotencyKeyReused: the earlier request asked for something else.
     """
     if key is None:
         return None
-    earlier = (await made_with(session, made, [(actor_id, key)])).get((actor_id, key))
-    return earlier and the_same(earlier, **came)
+    earlier = (await find_all_earlier(session, table, [(actor_id, key)])).get((actor_id, key))
+    return earlier and check_same(earlier, **request)
 
 
-async def made_with(
-    session: AsyncSession, made: type[Made], requests: Collection[tuple[str, str]]
-) -> dict[tuple[str, str], Made]:
+async def find_all_earlier(
+    session: AsyncSession, table: type[Record], requests: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Record]:
     """Find the records of these requests, each named by the id of its actor and the key."""
-    sent_by = SENT_BY[made]
+    sent_by = SENT_BY[table]
     found = await session.execute(
-        select(sent_by, made.idempotency_key, made).where(tuple_(sent_by, made.idempotency_key).in_(requests))
+        select(sent_by, table.idempotency_key, table).where(tuple_(sent_by, table.idempotency_key).in_(requests))
     )
     return {(actor_id or "", key or ""): earlier for actor_id, key, earlier in found}
 
 
-def the_same(earlier: Made, **came: object) -> Made:
+def check_same(earlier: Record, **request: object) -> Record:
     """Check that the earlier request was the same as this one.
 
     Raises:
         IdempotencyKeyReused: the two requests differ.
     """
-    if any(getattr(earlier, name) != value for name, value in came.items()):
+    if any(getattr(earlier, name) != value for name, value in request.items()):
         raise IdempotencyKeyReused
     return earlier
 
 
 async def make_once(
     database: Database,
-    find: Callable[[AsyncSession], Awaitable[Made | None]],
-    make: Callable[[AsyncSession], Awaitable[Made]],
-) -> tuple[Made, bool]:
+    find: Callable[[AsyncSession], Awaitable[Record | None]],
+    make: Callable[[AsyncSession], Awaitable[Record]],
+) -> tuple[Record, bool]:
     """Return the record that `find` gives, or make one in a transaction.
 
     Returns:

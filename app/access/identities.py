@@ -1,4 +1,4 @@
-"""Identities of single sign-on: whose they are, and which entries of rosters become theirs.
+"""Identities of single sign-on: the person behind each, and the roster entries that become that person's.
 
 An identity is a pair of issuer and subject, and belongs to one person until an admin takes it away. The address that
 comes with it is used once for each entry of a roster, to find the student whom a teacher wrote down by the same
@@ -8,15 +8,15 @@ address:
   this one is verified;
 * it is the address with which the identity first came: one that the issuer changes later finds nothing;
 * exactly one confirmed entry of the course has the address, in small letters and with nothing else folded. Entries
-  that nobody confirmed, and those that somebody made by a join link, do not count: there people type what they like.
-  Nor do removed ones;
-* the entry is a student's, and its person has no part but a student's in any course: a teacher's rights never come by
-  mail. Its course is not archived, and no identity has taken it before;
+  that nobody confirmed, and those made through a join link, do not count: anybody can type any address there. Removed
+  entries do not count either;
+* the entry is a student's, and its person is a student in every course: an address never gives anybody a teacher's
+  rights. Its course is not archived, and no identity has taken it before;
 * its person has no identity yet, and the identity's person is not in the course already.
 
-Everybody else is a person without a course. By a join link they become unconfirmed students, whom a teacher confirms,
-or joins with their entry of the roster. Or they open a personal link while they are signed in, and say that both are
-them.
+Everybody else starts as a person without a course. A join link makes them an unconfirmed student, whom a teacher
+confirms or joins with the entry of the roster. Or they open their personal link while they are signed in, and confirm
+that the link and the account belong to the same person.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from app.oidc.issuer import Claims
 from app.storage.models import Course, Identity, MemberRole, Membership, Person, Session, utc_now
 from app.storage.turns import take_turns
 
-#: In the log of changes.
+#: The maker of these changes in the log.
 MADE_BY = "single sign-on"
 
 
 async def sign_in(session: AsyncSession, claims: Claims, domains: Collection[str]) -> Person:
-    """Find the person of an identity, or add one, and join the entries of rosters that are theirs.
+    """Find the person of an identity, or add one, and give that person the roster entries with the same address.
 
     Args:
-        domains: those whose addresses the issuer gives out, in small letters.
+        domains: the mail domains whose addresses the issuer gives out, in small letters.
     """
     address = usable_address(claims, domains)
     turns = [f"identity:{claims.issuer}:{claims.subject}", *([f"address:{address}"] if address else [])]
@@ -57,7 +57,7 @@ async def sign_in(session: AsyncSession, claims: Claims, domains: Collection[str
         entries = await _entries(session, address) if address and known and comparable(known) == address else []
     else:
         entries = await _entries(session, address) if address else []
-        # Nothing moves where there is one entry: the identity becomes its person's.
+        # With a single entry nothing has to move: the identity is given to the person of the entry.
         person = entries[0].person if entries else await _add_person(session, claims)
         identity = Identity(person_id=person.id, issuer=claims.issuer, subject=claims.subject, email=claims.email)
         session.add(identity)
@@ -67,7 +67,7 @@ async def sign_in(session: AsyncSession, claims: Claims, domains: Collection[str
 
 
 def usable_address(claims: Claims, domains: Collection[str]) -> str | None:
-    """Return the address as it is compared, if the issuer's word on it counts."""
+    """Return the address in comparable form, if the issuer may vouch for it."""
     if claims.email is None or not claims.email_verified or domain_of(claims.email) not in domains:
         return None
     return comparable(claims.email)
@@ -76,8 +76,8 @@ def usable_address(claims: Claims, domains: Collection[str]) -> str | None:
 async def detach(session: AsyncSession, person_id: str, identity_id: str, made_by: str) -> None:
     """Take an identity away from its person, whose browsers have to sign in again.
 
-    Whoever comes by it next is a new person. An entry of a roster that it took by its address stays with the person,
-    and is given to nobody by its address again.
+    The next sign-in with it makes a new person. A roster entry that it took by its address stays with the old person,
+    and its address gives the entry to nobody else.
 
     Args:
         made_by: for the log.
@@ -87,7 +87,7 @@ async def detach(session: AsyncSession, person_id: str, identity_id: str, made_b
     """
     known = await session.get(Identity, identity_id)
     turns = [] if known is None else [f"identity:{known.issuer}:{known.subject}"]
-    # In its turn nobody signs in by it, and in the person's no merge moves it.
+    # The identity's turn keeps sign-ins with it waiting, and the person's turn keeps merges from moving it.
     await take_turns(session, [f"person:{person_id}", *turns])
     if await session.get(Person, person_id) is None:
         raise PersonNotFound
@@ -114,7 +114,7 @@ async def _add_person(session: AsyncSession, claims: Claims) -> Person:
 
 
 async def _entries(session: AsyncSession, address: str) -> Sequence[Membership]:
-    """Find the entries that an identity with this address may take; they carry their persons."""
+    """Find the entries, with their persons, that an identity with this address may take."""
     found = await session.execute(
         select(Membership, Course.archived_at)
         .join(Membership.person)
@@ -130,22 +130,22 @@ async def _entries(session: AsyncSession, address: str) -> Sequence[Membership]:
     )
     by_course = defaultdict(list)
     for member, archived_at in found:
-        # Databases fold more letters than those of addresses.
+        # Databases fold letters that addresses do not.
         email = member.person.email or ""
         if is_address(email) and comparable(email) == address:
             by_course[member.course_id].append((member, archived_at))
     alone = [members[0] for members in by_course.values() if len(members) == 1]
     open_ones = [member for member, archived_at in alone if archived_at is None and _is_free(member)]
-    closed = await _closed(session, {member.person_id for member in open_ones})
-    return sorted((member for member in open_ones if member.person_id not in closed), key=lambda member: member.id)
+    taken = await _with_identity_or_staff(session, {member.person_id for member in open_ones})
+    return sorted((member for member in open_ones if member.person_id not in taken), key=lambda member: member.id)
 
 
 def _is_free(member: Membership) -> bool:
     return member.role == MemberRole.STUDENT and member.signed_on_at is None
 
 
-async def _closed(session: AsyncSession, person_ids: Collection[str]) -> Collection[str]:
-    """Find the persons who have an identity already, or are more than students somewhere."""
+async def _with_identity_or_staff(session: AsyncSession, person_ids: Collection[str]) -> Collection[str]:
+    """Find the persons who already have an identity, or are staff in some course."""
     has_identity = exists().where(Identity.person_id == Person.id)
     is_staff = exists().where(Membership.person_id == Person.id, Membership.role != MemberRole.STUDENT)
     closed = select(Person.id).where(Person.id.in_(person_ids), has_identity | is_staff)
@@ -155,13 +155,13 @@ async def _closed(session: AsyncSession, person_ids: Collection[str]) -> Collect
 async def _join(session: AsyncSession, entries: Sequence[Membership], person: Person, identity: Identity) -> None:
     """Make these entries the person's, with everything else that their persons have."""
     if any(entry.person_id != person.id for entry in entries):
-        # By a join link the person may be joining right now.
+        # The person may be joining through a join link at this moment.
         await take_turns(session, [f"person:{entry.course_id}:{person.id}" for entry in entries])
     courses = set(await _courses_of(session, person))
     for other in dict.fromkeys(entry.person_id for entry in entries if entry.person_id != person.id):
         moving = (await session.scalars(select(Membership).where(Membership.person_id == other))).all()
         if courses & {member.course_id for member in moving}:
-            continue  # Two members of one course are joined by a teacher, who sees both.
+            continue  # A teacher, who sees both, joins two members of one course.
         await persons.move(session, person, other, moving, [], MADE_BY)
         courses |= {member.course_id for member in moving}
     for entry in entries:
@@ -178,7 +178,7 @@ async def _courses_of(session: AsyncSession, person: Person) -> Collection[str]:
 async def claim(session: AsyncSession, member_id: str, person: Person) -> Membership:
     """Give a member to a person who is signed in as both: by an identity, and by the member's own link.
 
-    Only this member moves. The link proves nothing about others that its person may be.
+    Only this member moves. The link proves nothing about the person's members in other courses.
 
     Raises:
         MemberClaimed: an identity has the member already.

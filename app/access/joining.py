@@ -1,7 +1,7 @@
 """Join links: anybody who has one becomes a new, unconfirmed student of its course.
 
-Words that somebody types prove nothing, so they never lead to an entry that is there. An id among them is kept as a
-claim for a teacher, who joins the two entries. Somebody who is signed in by single sign-on becomes a member as that
+A typed name or id proves nothing, so it never leads to an existing entry. The id is kept as a claim: a teacher compares
+it, and joins the two entries. Somebody who is signed in by single sign-on becomes a member as that
 person.
 """
 
@@ -24,17 +24,17 @@ from app.errors.ways_in import JoinLinkExpired, JoinLinkFull, JoinLinkNotFound, 
 from app.storage import turns
 from app.storage.models import Course, JoinLink, Membership, Person, Token, new_id, utc_now
 
-#: How the external ids of those begin who came by a link, until a teacher gives them the one of the grade book.
+#: The beginning of a newcomer's external id, until a teacher sets the one of the grade book.
 NEW = "new-"
-#: Of the secrets of join links.
+#: The secret of a join link begins with this.
 PREFIX = "lstmj_"
-# Characters of an id that are random enough within a course; the column is unique.
+# So many characters of an id are random enough within a course; the column is unique.
 RANDOM_CHARACTERS = 10
 
 
 @dataclass(frozen=True)
 class Newcomer:
-    """The words of somebody who comes by a join link."""
+    """The form of somebody who opened a join link."""
 
     name: str
     email: str | None = None
@@ -53,16 +53,16 @@ async def make(
     """Make a join link of the maker's course.
 
     Args:
-        limit: how many may come; None: no limit.
+        limit: the most people who may join; None: no limit.
         form_key: random, known to the browser alone; the same form sent again finds the link that it has made, and
             makes another one if that was revoked since.
     Returns:
-        The link, and the secret, of which only the hash is kept.
+        The link and its secret. Only the hash of the secret is stored.
     """
     secret = new_token().replace("lstmg_", PREFIX, 1)
     if form_key:
-        meant = json.dumps(["join", maker.course_id, group, limit, str(expires_at)])
-        secret, last = await links.last_made(session, JoinLink, form_key, meant, PREFIX)
+        form = json.dumps(["join", maker.course_id, group, limit, str(expires_at)])
+        secret, last = await links.find_last(session, JoinLink, form_key, form, PREFIX)
         if last is not None and last.revoked_at is None:
             return last, secret
     link = JoinLink(
@@ -95,7 +95,7 @@ async def list_links(session: AsyncSession, course_id: str, *, limit: int, befor
 
 
 async def revoke(session: AsyncSession, course_id: str, link_id: str) -> None:
-    """End a join link. Those who came by it stay.
+    """End a join link. The students who joined through it stay.
 
     Raises:
         JoinLinkNotFound: the course has none with this id.
@@ -130,17 +130,17 @@ async def find(session: AsyncSession, secret: str) -> tuple[JoinLink, Course]:
 async def join(session: AsyncSession, secret: str, form_key: str, newcomer: Newcomer) -> NewLink:
     """Add a new, unconfirmed student, and make the student's link.
 
-    The same form sent again finds the student that it has made. With another name in it, it makes another one: people
-    share computers. So it does when the student's link was revoked since.
+    The same form sent again finds the same student. It makes another student if the name differs, because people share
+    computers, or if the first student's link was revoked since.
 
     Args:
         form_key: random, known to the browser alone.
     Raises:
         JoinLinkNotFound, JoinLinkRevoked, JoinLinkExpired, JoinLinkFull, CourseArchived: see `find`.
-        MemberRemoved: the student that this form has made was removed from the course.
+        MemberRemoved: the student whom this form added was removed from the course.
     """
     link, course = await _find(session, secret, locked=True)
-    personal, made = await _made_with(session, link, form_key, newcomer)
+    personal, made = await _link_of_form(session, link, form_key, newcomer)
     if made is not None:
         return made
     _check(link, course)
@@ -151,26 +151,26 @@ async def join(session: AsyncSession, secret: str, form_key: str, newcomer: Newc
     return await links.make_again(session, member, personal, link.id)
 
 
-async def find_made(session: AsyncSession, secret: str, form_key: str, newcomer: Newcomer) -> NewLink | None:
-    """Find what this form has made, if it was sent before.
+async def find_link_of_form(session: AsyncSession, secret: str, form_key: str, newcomer: Newcomer) -> NewLink | None:
+    """Find the personal link of this form, if it was sent before.
 
     Raises:
         JoinLinkNotFound
-        MemberRemoved: the student that it has made was removed from the course.
+        MemberRemoved: the student whom it added was removed from the course.
     """
     link, _ = await _find(session, secret)
-    return (await _made_with(session, link, form_key, newcomer))[1]
+    return (await _link_of_form(session, link, form_key, newcomer))[1]
 
 
 async def join_as(session: AsyncSession, secret: str, person: Person, claimed_id: str | None) -> Membership:
-    """Make a person who is signed in an unconfirmed student of the course; one who is a member of it stays so.
+    """Make a signed-in person an unconfirmed student of the course. A member of the course stays as they are.
 
     Raises:
         JoinLinkNotFound, JoinLinkRevoked, JoinLinkExpired, JoinLinkFull, CourseArchived: see `find`.
         MemberRemoved: this person was removed from the course.
     """
     link, course = await _find(session, secret, locked=True)
-    # By another link of the course they may be joining right now.
+    # They may be joining through another link of the course at this moment.
     await turns.take_turns(session, [f"person:{course.id}:{person.id}"])
     of_person = Membership.person_id == person.id, Membership.course_id == course.id
     if (member := await session.scalar(select(Membership).where(*of_person))) is not None:
@@ -186,7 +186,7 @@ async def join_as(session: AsyncSession, secret: str, person: Person, claimed_id
 
 
 async def _find(session: AsyncSession, secret: str, *, locked: bool = False) -> tuple[JoinLink, Course]:
-    """Find a link. Nobody else joins by a locked one until the transaction ends, so no place is taken twice."""
+    """Find a link. While it is locked, nobody else joins through it, so uses never exceed its limit."""
     wanted = select(JoinLink).where(JoinLink.sha256 == hash_secret(secret))
     link = await session.scalar(wanted.with_for_update() if locked else wanted)
     if link is None:
@@ -225,11 +225,11 @@ async def _describe(session: AsyncSession, member: Membership, link: JoinLink, c
     changes.log(session, member, f"join link {link.id}", {}, given)
 
 
-async def _made_with(
+async def _link_of_form(
     session: AsyncSession, link: JoinLink, form_key: str, newcomer: Newcomer
 ) -> tuple[str, NewLink | None]:
-    """Find the personal link that this form has made; else there is the secret of the one that it makes."""
-    secret, last = await links.last_made(session, Token, form_key, json.dumps([link.id, *astuple(newcomer)]))
+    """Return the secret of this form's personal link, and the link if the form was sent before."""
+    secret, last = await links.find_last(session, Token, form_key, json.dumps([link.id, *astuple(newcomer)]))
     if last is None:
         return secret, None
     member = await session.get_one(Membership, last.membership_id)

@@ -1,7 +1,7 @@
-"""Personal links: the way in for people, who have no password here.
+"""Personal links: how people sign in, who have no password here.
 
 A link is a token that is bound to a member. It has the rights of the member's role, opens a browser's session, and is
-shown once. A new one leaves the older ones alone until somebody comes in with it: a link that is lost on its way to the
+shown once. Older links work until somebody signs in with a new one, so a link that is lost on its way to the
 student locks nobody out.
 """
 
@@ -32,15 +32,15 @@ from grader.batch.cells import as_text
 
 CSV_COLUMNS = ("id", "name", "email", "group", "link")
 
-Made = TypeVar("Made", JoinLink, Token)
+Row = TypeVar("Row", JoinLink, Token)
 
 
 @dataclass(frozen=True)
 class NewLink:
-    """A link that was just made. Nothing but this holds its secret.
+    """A new link. Its secret is nowhere else.
 
     Attributes:
-        mailed: whether it goes out by mail; None: this was not asked for.
+        mailed: whether it goes out by mail; None: the request asked for no mail.
     """
 
     member: Membership
@@ -56,7 +56,7 @@ async def choose(
 
     Args:
         ids: of memberships; None: all students.
-        never_used: only those who never came in, by a link or by single sign-on.
+        never_used: only those who never signed in, by a link or by single sign-on.
     Raises:
         MemberNotFound: one of these ids is not of this course.
         MemberRemoved: one was removed from it.
@@ -104,7 +104,7 @@ async def make(session: AsyncSession, chosen: Collection[Membership], made_by: s
 
 
 async def make_again(session: AsyncSession, member: Membership, secret: str, made_by: str) -> NewLink:
-    """Make a link with a secret that `last_made` gives, so that the same request sent again shows the same one."""
+    """Make a link with a secret that `find_last` gives, so that the same request sent again shows the same one."""
     link = _new_link(member, secret, made_by)
     session.add(link.token)
     await session.flush()
@@ -118,7 +118,7 @@ async def make_once(
 
     The same form sent again gives the same links, and a new one for each that was revoked since.
     """
-    secrets = {member.id: _derived(form_key, f"link {member.id}") for member in chosen}
+    secrets = {member.id: _secret_of_form(form_key, f"link {member.id}") for member in chosen}
     while True:
         hashes = {hash_secret(secret): id for id, secret in secrets.items()}
         found = await session.scalars(select(Token).where(Token.sha256.in_(hashes)))
@@ -126,7 +126,7 @@ async def make_once(
         revoked = [id for id, token in before.items() if token.revoked_at is not None]
         if not revoked:
             break
-        secrets |= {id: _derived(form_key, secrets[id]) for id in revoked}
+        secrets |= {id: _secret_of_form(form_key, secrets[id]) for id in revoked}
     made = [
         NewLink(member, before[member.id], secrets[member.id])
         if member.id in before
@@ -140,24 +140,29 @@ async def make_once(
 
 @dataclass(frozen=True)
 class Usage:
-    """Numbers of students by their way in. Attributes: waiting: they have a link that nobody has used."""
+    """Numbers of students by their way in.
+
+    Attributes:
+        arrived: they have signed in.
+        waiting: they have a link that nobody has used.
+    """
 
     students: int
-    came: int
+    arrived: int
     waiting: int
 
     @property
     def without(self) -> int:
-        return self.students - self.came - self.waiting
+        return self.students - self.arrived - self.waiting
 
 
 async def usage(session: AsyncSession, course_id: str) -> Usage:
-    """Count the students who have come in, by a link or by single sign-on, and those who only have a link."""
+    """Count the students who have signed in, by a link or by single sign-on, and those who only have a link."""
     used = exists().where(Token.membership_id == Membership.id, Token.is_link, Token.used_at.is_not(None))
     signed_on = exists().where(Identity.person_id == Membership.person_id)
     has_link = exists().where(Token.membership_id == Membership.id, Token.is_link, Token.revoked_at.is_(None))
-    came = or_(used, signed_on)
-    counted = select(func.count(), func.count().filter(came), func.count().filter(~came, has_link)).where(
+    has_arrived = or_(used, signed_on)
+    counted = select(func.count(), func.count().filter(has_arrived), func.count().filter(~has_arrived, has_link)).where(
         Membership.course_id == course_id,
         Membership.role == MemberRole.STUDENT,
         Membership.removed_at.is_(None),
@@ -165,30 +170,30 @@ async def usage(session: AsyncSession, course_id: str) -> Usage:
     return Usage(*(await session.execute(counted)).one())
 
 
-async def last_made(
-    session: AsyncSession, table: type[Made], form_key: str, sent: str, prefix: str = "lstmg_"
-) -> tuple[str, Made | None]:
-    """Find what this form has made last, if it was sent before.
+async def find_last(
+    session: AsyncSession, table: type[Row], form_key: str, sent: str, prefix: str = "lstmg_"
+) -> tuple[str, Row | None]:
+    """Find the newest link or token of this form, if it was sent before.
 
     A link or token that was revoked is not shown as if it were new: its form, sent again, makes another one.
 
     Args:
         form_key: random; only its browser has it.
-        sent: what the form asks for.
+        sent: the content of the form, in one text.
     Returns:
-        The secret of what was found, or, if there is none or it was revoked, of what the form makes now.
+        The secret of the row, or, if there is none or it was revoked, the secret for the next one; and the row.
     """
-    last: Made | None = None
-    secret = _derived(form_key, sent, prefix)
+    last: Row | None = None
+    secret = _secret_of_form(form_key, sent, prefix)
     while (found := await session.scalar(select(table).where(table.sha256 == hash_secret(secret)))) is not None:
         last = found
         if found.revoked_at is None:
             break
-        secret = _derived(form_key, secret, prefix)
+        secret = _secret_of_form(form_key, secret, prefix)
     return secret, last
 
 
-def _derived(form_key: str, sent: str, prefix: str = "lstmg_") -> str:
+def _secret_of_form(form_key: str, sent: str, prefix: str = "lstmg_") -> str:
     digest = hmac.digest(form_key.encode(), sent.encode(), hashlib.sha256)
     return f"{prefix}{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
@@ -209,7 +214,7 @@ def _new_link(member: Membership, secret: str, made_by: str | None) -> NewLink:
 
 
 def mail(mailer: Mailer, link: NewLink, course: Course, url: str) -> bool:
-    """Mail a new link to its member; return whether it will be tried.
+    """Mail a new link to its member; return whether the mailer will try.
 
     Args:
         url: of the service, without a slash at the end.
@@ -220,7 +225,7 @@ def mail(mailer: Mailer, link: NewLink, course: Course, url: str) -> bool:
 
 
 def links_csv(made: Collection[NewLink], url: str) -> str:
-    """Write the links for a mail merge, with the mark by which spreadsheets see that it is UTF-8.
+    """Write the links for a mail merge, with the byte order mark that tells spreadsheets it is UTF-8.
 
     No cell is a formula to a spreadsheet.
 
@@ -238,12 +243,12 @@ def links_csv(made: Collection[NewLink], url: str) -> str:
 
 
 async def use(session: AsyncSession, link: Token) -> None:
-    """Note that a browser comes in by this link; the first time, end the member's older ones and their sessions.
+    """Note a sign-in with this link. The first one ends the member's older links and their sessions.
 
     Raises:
         SessionMissing: it ended in the meantime.
     """
-    # Of two links that are used at once, one is the first.
+    # When two links are used at once, the lock decides which is the first.
     locked = select(Membership.id).where(Membership.id == link.membership_id).with_for_update(key_share=True)
     await session.execute(locked)
     now = utc_now()

@@ -1,7 +1,7 @@
 """New personal links for people who have lost theirs, sent to the address that the course has.
 
-Whoever asks learns nothing: the answer comes before anybody looks the address up, so neither it nor its time tells
-whether the address is known. A link goes to the mailbox only, and a link on its way ends no other one
+The form tells strangers nothing: it is answered before the address is looked up, so neither the answer nor its time
+shows whether the address is known. A link goes to the mailbox only, and an unused link ends no other link
 (`app.access.links`), so that strangers can neither get in nor lock anybody out.
 """
 
@@ -35,13 +35,13 @@ logger = logging.getLogger(__name__)
 #: New links of one member in an hour; further requests send nothing.
 PER_HOUR = 3
 HOUR = timedelta(hours=1)
-#: Courses of one address; the newest ones are enough.
+#: The most courses of one address; the newest ones are enough.
 COURSES = 20
 WAITING_MAX = 500
 
 
 class LostLinks:
-    """Looks addresses up and sends links, beside requests; it works while the async context is entered.
+    """Looks addresses up and sends links in the background, while the async context is entered.
 
     Args:
         url: of the service, without a slash at the end.
@@ -78,7 +78,7 @@ class LostLinks:
     async def _send(self, address: str, next: str) -> None:
         try:
             async with self._database.write() as session:
-                # Of several requests at once, in several processes, each sees the links of those before.
+                # Requests for one address take turns, in all processes, so each sees the links of those before.
                 await take_turns(session, [f"address:{address}"])
                 chosen = await _members(session, address)
                 made = [
@@ -92,7 +92,7 @@ class LostLinks:
             return
         for link, course in made:
             self._mailer.send(
-                # As it is stored, not as it was typed.
+                # The stored address, not the typed one.
                 link.member.person.email or "",
                 course.language,
                 MailKind.NEW_LINK,
@@ -113,7 +113,7 @@ async def _members(session: AsyncSession, address: str) -> Sequence[tuple[Member
         .order_by(Membership.id.desc())
         .limit(COURSES)
     )
-    # Databases fold more letters than those of addresses.
+    # Databases fold letters that addresses do not.
     members = [(member, course) for member, course in found if comparable(member.person.email or "") == address]
     asked_for = (
         select(Token.membership_id)

@@ -1,8 +1,8 @@
-"""Persons who are one human being: merged by an admin, and taken apart again.
+"""Two persons who are the same human being: an admin merges them, and can undo it.
 
-Members and identities of the one become the other's. Nothing happens inside a course: two members of the same course
-are joined there first (`app.teaching.joins`). A `Merge` row keeps what moved, so that it can be moved back. The one who
-loses something has to sign in again.
+The members and identities of one become the other's. Nothing changes inside a course: two members of the same course
+are joined there first (`app.teaching.joins`). A `Merge` row records everything that moved, so that it can be moved
+back. The person who loses something has to sign in again.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ async def merges_of(session: AsyncSession, person_id: str) -> Sequence[Merge]:
 
 
 async def merge(session: AsyncSession, kept_id: str, other_id: str, made_by: str) -> Merge:
-    """Merge two persons. Those who are merged already stay so.
+    """Merge two persons. Merging them again changes nothing.
 
     Args:
         made_by: for the log.
     Raises:
         SameMember: the two are one already.
-        PersonNotFound: there are not both of them.
+        PersonNotFound: one of them does not exist.
         PersonsShareCourse: both are members of a course; one who was removed there stays behind.
     """
     if kept_id == other_id:
@@ -62,7 +62,7 @@ async def merge(session: AsyncSession, kept_id: str, other_id: str, made_by: str
         raise PersonsShareCourse(courses=shared)
     moving = [member for member in theirs if member.course_id not in here]
     identities = (await session.scalars(select(Identity).where(Identity.person_id == other.id))).all()
-    if not moving and not identities and (earlier := await _merged(session, kept, other)) is not None:
+    if not moving and not identities and (earlier := await _find_merge(session, kept, other)) is not None:
         return earlier
     return await move(session, kept, other.id, moving, identities, made_by)
 
@@ -86,8 +86,7 @@ async def move(
     left = select(Membership.id).where(Membership.person_id == other_id).limit(1)
     merged = Merge(
         kept_person_id=kept.id,
-        # One who is something else, too, is another person all the same: what is done to the one is not done to the
-        # other.
+        # A person who keeps other members remains a person: deleting or exporting one leaves the other alone.
         merged_person_id=other_id if await session.scalar(left) is None else None,
         moved={
             "person": other_id,
@@ -102,7 +101,9 @@ async def move(
 
 
 async def undo(session: AsyncSession, merge_id: str, made_by: str) -> Merge:
-    """Take two merged persons apart. Both have to sign in again, because no session tells whose it is.
+    """Take two merged persons apart.
+
+    Both have to sign in again, because a session does not show which of the two it belonged to.
 
     Raises:
         JoinNotFound: no persons were merged under this id.
@@ -155,11 +156,11 @@ async def _in_turn(session: AsyncSession, *ids: str) -> list[Person]:
 
 async def _members(session: AsyncSession, person: Person) -> Sequence[Membership]:
     theirs = select(Membership).where(Membership.person_id == person.id).order_by(Membership.id)
-    # Not shared with those who join two members, or claim one.
+    # The lock keeps joins and claims of these members waiting.
     return (await session.scalars(theirs.with_for_update(key_share=True))).all()
 
 
-async def _merged(session: AsyncSession, kept: Person, other: Person) -> Merge | None:
+async def _find_merge(session: AsyncSession, kept: Person, other: Person) -> Merge | None:
     both = Merge.kept_person_id == kept.id, Merge.merged_person_id == other.id, Merge.undone_at.is_(None)
     found: Merge | None = await session.scalar(select(Merge).where(*both).order_by(Merge.id.desc()).limit(1))
     return found
@@ -172,7 +173,7 @@ async def check_last(
     merged: InstrumentedAttribute[str | None],
     *both: str,
 ) -> None:
-    """Raises: JoinFollowed: one of these `both` was merged again since, as the one or as the other."""
+    """Raises: JoinFollowed: a later merge involves one of these `both`, on either side."""
     later = select(Merge.id).where(
         Merge.id > found.id, Merge.undone_at.is_(None), or_(kept.in_(both), merged.in_(both))
     )

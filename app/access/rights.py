@@ -2,7 +2,7 @@
 
 Each right holds in a scope: an admin's in every course, a teacher's and an assistant's in one, a submitter's on its own
 submissions, a student's on the student's own. Queries apply the scope (`Principal.course`, `repository.visible_to`,
-`tokens.managed_by`); whatever lies outside is not there.
+`tokens.managed_by`); whatever lies outside counts as missing.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ ADMINS = frozenset({Role.ADMIN})
 RIGHTS: Mapping[Right, Holders] = {
     Right.READ: Holders(EVERYBODY, students=True, in_archived=True),
     Right.SUBMIT: Holders(EVERYBODY, students=True, in_archived=False),
-    # Everybody's files at once, as a platform gives them.
+    # The files of a whole course in one archive of a platform.
     Right.HAND_IN_BATCHES: Holders(TEACHERS, students=False, in_archived=False),
     Right.CANCEL: Holders(EVERYBODY, students=True, in_archived=False),
     Right.MAKE_WEBHOOKS: Holders(SCRIPTS, students=False, in_archived=False),

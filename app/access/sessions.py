@@ -17,16 +17,16 @@ from app.errors.requests import SessionMissing
 from app.storage.database import Database
 from app.storage.models import Course, Membership, Person, Session, Submission, Token, utc_now
 
-#: The longest session of somebody whom a platform has sent.
-LAUNCHED = timedelta(hours=12)
-#: The session of a frame without cookies, from the last time that it was used.
-FRAMED = timedelta(hours=1)
-#: From a page in a frame to the same one in a window.
+#: The longest session that a launch from a platform begins.
+LAUNCH_LIFETIME = timedelta(hours=12)
+#: The lifetime of a frame's session without cookies, from its last use.
+FRAME_LIFETIME = timedelta(hours=1)
+#: The time to get from a page in a frame to the same page in a window.
 TO_WINDOW = timedelta(seconds=60)
 
 
 def hash_of_frame(token: str) -> str:
-    """Return the hash under which the session of a frame is kept, whose paths begin with this token."""
+    """Return the hash under which a frame's session is kept, from the token in its paths."""
     return hash_secret(f"frame:{token}")
 
 
@@ -40,7 +40,7 @@ def new_secret() -> str:
 
 @dataclass(frozen=True)
 class Visitor:
-    """A browser that is to be signed in or out. Methods that sign it in return the secret of its session.
+    """A browser to sign in or out. Methods that sign it in return the secret of its session.
 
     Attributes:
         longest: the lifetime of a session.
@@ -50,45 +50,47 @@ class Visitor:
     longest: timedelta
 
     @property
-    def longest_launched(self) -> timedelta:
+    def longest_of_launch(self) -> timedelta:
         """The lifetime of a session that a platform has begun."""
-        # A click there begins the next one, and computers are shared.
-        return min(self.longest, LAUNCHED)
+        # A click on the platform begins the next session, and computers are shared.
+        return min(self.longest, LAUNCH_LIFETIME)
 
-    async def enter_launched(self, person: Person, course_id: str, *, in_frame: bool = False) -> str:
-        """Sign a person in whom a platform has sent, in this course alone.
+    async def enter_from_launch(self, person: Person, course_id: str, *, in_frame: bool = False) -> str:
+        """Sign in the person of a platform's launch, in this course only.
 
         Args:
             in_frame: the browser keeps no cookie there; the secret is the token of its paths.
         """
-        secret, longest = new_secret(), self.longest_launched
-        sha256, lifetime = (hash_of_frame(secret), min(FRAMED, longest)) if in_frame else (hash_secret(secret), longest)
+        secret, longest = new_secret(), self.longest_of_launch
+        sha256, lifetime = (
+            (hash_of_frame(secret), min(FRAME_LIFETIME, longest)) if in_frame else (hash_secret(secret), longest)
+        )
         async with self.database.write() as session:
             await add(session, sha256=sha256, of=person, lifetime=lifetime, course_id=course_id)
         return secret
 
-    async def prolong_framed(self, sha256: str) -> None:
+    async def prolong_frame(self, sha256: str) -> None:
         """Let the session of a frame go on from now, for it is in use."""
         async with self.database.write() as session:
             if (found := await session.get(Session, sha256)) is not None:
-                found.expires_at = min(utc_now() + FRAMED, found.created_at + self.longest_launched)
+                found.expires_at = min(utc_now() + FRAME_LIFETIME, found.created_at + self.longest_of_launch)
 
     async def lend(self, sha256: str) -> str:
-        """Return a secret with which a window of this browser gets the session of this frame, once and soon."""
+        """Return a secret with which a window of this browser can take over the frame's session, once and soon."""
         secret = new_secret()
         async with self.database.write() as session:
             await self._copy(session, sha256, _hash_of_window(secret), TO_WINDOW)
         return secret
 
     async def take_lent(self, lent: str) -> str:
-        """Sign the browser in with what `lend` returned.
+        """Sign the browser in with a secret from `lend`.
 
         Raises:
             SessionMissing: it was taken before, or too late.
         """
         secret, sha256 = new_secret(), _hash_of_window(lent)
         async with self.database.write() as session:
-            if not await self._copy(session, sha256, hash_secret(secret), self.longest_launched):
+            if not await self._copy(session, sha256, hash_secret(secret), self.longest_of_launch):
                 raise SessionMissing
             await session.execute(sql.delete(Session).where(Session.sha256 == sha256))
         return secret
@@ -107,7 +109,7 @@ class Visitor:
         copy = Session(sha256=to_sha256, person_id=first.person_id, course_id=first.course_id)
         copy.created_at, copy.expires_at = (
             first.created_at,
-            min(now + lifetime, first.created_at + self.longest_launched),
+            min(now + lifetime, first.created_at + self.longest_of_launch),
         )
         session.add(copy)
         await session.flush()
@@ -122,7 +124,7 @@ async def add(
     It lasts no longer than its token.
 
     Args:
-        course_id: the only course that is open to a person's session; None: all of the person's are.
+        course_id: the only course that a person's session opens; None: all of the person's courses.
     """
     now = utc_now()
     await session.execute(sql.delete(Session).where(Session.expires_at <= now))
@@ -139,8 +141,8 @@ async def ends_within(session: AsyncSession, sha256: str, time: timedelta) -> bo
     return await session.scalar(select(Session.sha256).where(*of)) is not None
 
 
-async def launched_beside(session: AsyncSession, sha256: str) -> Sequence[str]:
-    """List the hashes of other sessions of whom a platform has sent, in the same course: an earlier tab has one."""
+async def other_launches(session: AsyncSession, sha256: str) -> Sequence[str]:
+    """List the hashes of the person's other sessions from launches into the same course, such as an earlier tab's."""
     this, now = aliased(Session), utc_now()
     same = Session.person_id == this.person_id, Session.course_id == this.course_id, Session.expires_at > now
     found = select(Session.sha256).join(this, and_(*same)).where(this.sha256 == sha256, this.expires_at > now)
@@ -150,11 +152,11 @@ async def launched_beside(session: AsyncSession, sha256: str) -> Sequence[str]:
 async def find_holder(
     session: AsyncSession, sha256: str, course_id: str | None = None, *, submission_id: str | None = None
 ) -> Principal | None:
-    """Find who acts in the session with this hash, if it is valid now, and its token too.
+    """Find the holder of the session with this hash, if the session and its token are valid now.
 
     Args:
-        course_id: the course in which a person with several memberships acts; None: that of the submission, or the one
-            that was joined last.
+        course_id: the course in which a person with several memberships acts; None: the course of the submission, or
+            else the course that the person joined last.
         submission_id: the request is about this submission, of whatever course.
     """
     now = utc_now()
@@ -184,9 +186,9 @@ async def find_holder(
 
 
 async def find_person(session: AsyncSession, sha256: str) -> Person | None:
-    """Find the person whose session of single sign-on this is, in no course perhaps.
+    """Find the person of a session of single sign-on, who may be in no course.
 
-    Whom a platform has sent is known in one course, and is nobody anywhere else.
+    A launch from a platform signs a person in to one course only, so it does not count here.
     """
     return await session.scalar(
         select(Person)

@@ -1,4 +1,4 @@
-"""Tokens, and what their holders may do: made, found, ended.
+"""Tokens: make, find and end them, and the rights of their holders.
 
 Only hashes are kept. A token that is bound to a member is the member's own, and has the rights that the member's role
 gives now. A student's holder hands in as this student and sees everything that was handed in for this student, by any
@@ -37,7 +37,7 @@ from app.storage.models import (
 )
 
 OWNER = "owner"
-#: What a member may do by the part in the course.
+#: The role of a member's own tokens, by the member's role in the course.
 ROLES = {
     MemberRole.TEACHER: Role.TEACHER,
     MemberRole.ASSISTANT: Role.ASSISTANT,
@@ -316,11 +316,11 @@ async def find_owner_token(session: AsyncSession) -> Token | None:
 async def set_owner_token(session: AsyncSession, sha256: str, *, chosen: bool = False) -> Token:
     """Make this the owner's only token.
 
-    The owner stays one row under new hashes, so that a restart ends neither the owner's browsers nor webhooks.
+    The owner stays one row under new hashes, so a restart neither signs out its browsers nor ends webhooks.
 
     Args:
-        chosen: the operator has set it. A new one then means that the earlier one is not trusted any more, so its
-            browsers are signed out. A random token is new at each start, and means nothing.
+        chosen: the operator has set it. A different token then means that the earlier one is no longer trusted, so
+            its browsers are signed out. A random token differs at each start, and signs nobody out.
     """
     token = await session.scalar(select(Token).where(Token.sha256 == sha256))
     if token is None and (token := await find_owner_token(session)) is not None:
@@ -342,7 +342,7 @@ async def set_owner_token(session: AsyncSession, sha256: str, *, chosen: bool = 
 
 
 async def as_of_now(session: AsyncSession, viewer: Principal) -> Principal | None:
-    """Return the holder with the rights of this moment, for a request that goes on for minutes; None: there are none.
+    """Return the holder with current rights, for a request that takes minutes; None: the rights have ended.
 
     A token may have ended meanwhile, and a member may have been removed, or have another role.
     """

@@ -1,4 +1,4 @@
-"""An action, and who asks for it."""
+"""Actions, and the people and programs that ask for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Courses themselves: made, changed, copied, deleted; and the assignments that they use."""
+"""Courses themselves: make, change, copy and delete them; and the assignments that they use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.idempotency import made_before, make_once
+from app.access.idempotency import find_earlier, make_once
 from app.access.rights import Right
 from app.actions.asking import Asking, action
 from app.actions.fields import MOST_ATTEMPTS, WHOLE, ActionRequest, Language, Moment, Name, Percent, Points, TimeZone
@@ -43,7 +43,7 @@ class ChangeCourse(ActionRequest):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Сети, осень"}, {"archived": True}]})
 
-    # No field has a default in the document: one that is not given is not null either.
+    # The document shows no defaults: a missing field differs from null.
     title: Name = Field(default_factory=str)
     language: Language = Field(default_factory=lambda: Language.EN)
     time_zone: TimeZone = Field(default_factory=str)
@@ -85,7 +85,7 @@ async def make_course(
         return course
 
     course, _ = await make_once(
-        asking.database, lambda session: made_before(session, Course, asking.holder.id, key, **values), make
+        asking.database, lambda session: find_earlier(session, Course, asking.holder.id, key, **values), make
     )
     return course
 
@@ -98,7 +98,7 @@ async def change_course(asking: Asking, wanted: ChangeCourse) -> Course:
         NotPermitted: only an admin sets `retention_days`: data is deleted by it.
         CourseArchived
     """
-    given = wanted.given()
+    given = wanted.set_values()
     if "retention_days" in given:
         asking.holder.check(Right.DELETE_STUDENTS)
     async with asking.write() as session:
@@ -127,7 +127,7 @@ async def copy_course(asking: Asking, wanted: CopyCourse, *, key: str | None = N
         )
 
     course, _ = await make_once(
-        asking.database, lambda session: made_before(session, Course, asking.holder.id, key, title=wanted.title), copy
+        asking.database, lambda session: find_earlier(session, Course, asking.holder.id, key, title=wanted.title), copy
     )
     return course
 
@@ -155,26 +155,26 @@ RuleName = Literal[
 ]
 
 
-def described(name: str) -> str:
+def rule_description(name: str) -> str:
     return Rules.model_fields[name].description or ""
 
 
 class CourseRules(ActionRequest):
-    """The dates and rules that the course sets. One that is not given is as in the file; null there means none."""
+    """The dates and rules that the course sets. A missing one is as in the file; null means that there is none."""
 
-    # No field has a default in the document: one that is not given is the file's.
-    opens: Moment | None = Field(default_factory=lambda: None, description=described("opens"))
-    due: Moment | None = Field(default_factory=lambda: None, description=described("due"))
-    closes: Moment | None = Field(default_factory=lambda: None, description=described("closes"))
-    late_percent_per_day: Percent = Field(default_factory=float, description=described("late_percent_per_day"))
-    late_percent_max: Percent = Field(default_factory=float, description=described("late_percent_max"))
+    # The document shows no defaults: for a missing field the file's value holds.
+    opens: Moment | None = Field(default_factory=lambda: None, description=rule_description("opens"))
+    due: Moment | None = Field(default_factory=lambda: None, description=rule_description("due"))
+    closes: Moment | None = Field(default_factory=lambda: None, description=rule_description("closes"))
+    late_percent_per_day: Percent = Field(default_factory=float, description=rule_description("late_percent_per_day"))
+    late_percent_max: Percent = Field(default_factory=float, description=rule_description("late_percent_max"))
     limit: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS, strict=True), WHOLE] | None = Field(
-        default_factory=lambda: None, description=described("limit")
+        default_factory=lambda: None, description=rule_description("limit")
     )
     cooldown_seconds: Annotated[int, Field(ge=0, le=30 * 86400, strict=True), WHOLE] = Field(
-        default_factory=int, description=described("cooldown_seconds")
+        default_factory=int, description=rule_description("cooldown_seconds")
     )
-    counts: Literal["best", "last"] = Field(default_factory=lambda: "best", description=described("counts"))
+    counts: Literal["best", "last"] = Field(default_factory=lambda: "best", description=rule_description("counts"))
 
 
 class UseAssignment(ActionRequest):
@@ -208,7 +208,7 @@ class ChangeAssignment(ActionRequest):
 
 @action(Right.MANAGE_ASSIGNMENTS)
 async def add_assignment(asking: Asking, assignment_id: str) -> None:
-    """Have the course use an assignment as its file says. One that it uses already keeps its dates.
+    """Have the course use an assignment as its file says. An assignment that it already uses keeps its dates.
 
     Raises:
         AssignmentUnknown
@@ -227,12 +227,14 @@ async def use_assignment(asking: Asking, assignment_id: str, wanted: UseAssignme
         AssignmentUnknown, RulesContradictory, LateWithoutDue
     """
     async with asking.write() as session:
-        return await uses.put(session, asking.course_id, assignment_id, asking.assignments, wanted.given(), asking.name)
+        return await uses.put(
+            session, asking.course_id, assignment_id, asking.assignments, wanted.set_values(), asking.name
+        )
 
 
 @action(Right.MANAGE_ASSIGNMENTS)
 async def change_assignment(asking: Asking, assignment_id: str, wanted: ChangeAssignment) -> UsedAssignment:
-    """Change what is given. Dates count at once, for what was handed in, too.
+    """Change what is given. Dates count at once, also for earlier attempts.
 
     Raises:
         AssignmentNotFound: the course does not use it.
@@ -244,7 +246,7 @@ async def change_assignment(asking: Asking, assignment_id: str, wanted: ChangeAs
             asking.course_id,
             assignment_id,
             asking.assignments,
-            wanted.given(),
+            wanted.set_values(),
             asking.name,
             wanted.as_in_file,
         )

@@ -1,7 +1,7 @@
-"""The requests of actions: what they may hold, said once for the API's bodies, the pages' forms and the commands.
+"""The fields of requests for actions: their limits, once for the API's bodies, the pages' forms and the commands.
 
-A value that is wrong has an error whose type a page has words for (``fault.<type>``): the types of pydantic, as
-`app.http.fields` reads them, and those that are raised here.
+Each error has a type for which pages have words (``fault.<type>``): the types of pydantic, as `app.http.fields` reads
+them, and those that are raised here.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from app.courses.course import time_zone_meant, time_zones
+from app.courses.course import time_zone_of, time_zones
 from app.errors.uploads import StudentInvalid
 from app.mail import addresses
 from app.storage.models import ID_ALPHABET, ID_LENGTH
 from app.submissions.uploads import STUDENT_CHARACTERS, check_student
 
-#: Limits of a person's words to another one, of an adjustment, and of an extension.
+#: Limits of a text from one person to another, of an adjustment, and of an extension.
 WORDS_CHARACTERS, MOST_POINTS, MOST_ATTEMPTS = 2000, 100_000, 1000
 ID = re.compile(f"[{ID_ALPHABET}]{{{ID_LENGTH}}}")
 WRITTEN_OUT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
@@ -34,7 +34,7 @@ class ActionRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def given(self) -> dict[str, Any]:
+    def set_values(self) -> dict[str, Any]:
         """Return the fields that the request names, as the database keeps them."""
         return self.model_dump(mode="json", exclude_unset=True)
 
@@ -43,8 +43,8 @@ class ActionRequest(BaseModel):
 # generators make one class per branch, without the properties.
 
 
-def given(name: str, value: Schema | None = None) -> Schema:
-    """Return a schema: the property is present and not null, or matches `value`."""
+def has_property(name: str, value: Schema | None = None) -> Schema:
+    """Return a schema: the property is present, and matches `value`, or is at least not null."""
     return {"required": [name], "properties": {name: value or not_({"type": "null"})}}
 
 
@@ -87,7 +87,7 @@ def _within(moment: datetime) -> datetime:
 
 def _time_zone(name: str) -> str:
     """Find the zone by its name, or by a city."""
-    name = time_zone_meant(name)
+    name = time_zone_of(name)
     if name not in time_zones():
         raise PydanticCustomError("time_zone", "expected a name of the IANA time zone database, such as Europe/Moscow")
     return name
@@ -97,7 +97,7 @@ def _words(text: str) -> str:
     if not text.strip():
         raise PydanticCustomError("required", "expected some words, not only spaces")
     if "\0" in text:
-        # PostgreSQL holds no such text.
+        # PostgreSQL cannot store it.
         raise PydanticCustomError("nul", "expected words without the character NUL")
     return text
 
@@ -122,7 +122,7 @@ Name = Annotated[
     Field(min_length=1, max_length=STUDENT_CHARACTERS, json_schema_extra=not_(NO_NAME)),
     AfterValidator(_name),
 ]
-#: Of a course.
+#: A group of a course.
 Group = Annotated[
     str,
     Field(min_length=1, max_length=100, examples=["БПМИ201"], json_schema_extra=not_(NO_NAME)),
@@ -137,14 +137,14 @@ Email = Annotated[
     ),
     AfterValidator(_email),
 ]
-#: Words of a person to another one, of several lines.
+#: A text from one person to another, with several lines.
 Words = Annotated[
     str,
     Field(min_length=1, max_length=WORDS_CHARACTERS, json_schema_extra=not_(NO_WORDS)),
     AfterValidator(_words),
 ]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_within)]
-# A pattern cannot say which names there are; these examples are.
+# No pattern can list the existing names, so there are examples.
 TimeZone = Annotated[
     str,
     Field(
@@ -156,6 +156,6 @@ TimeZone = Annotated[
 ]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Percent = Annotated[Number, Field(ge=0, le=100)]
-#: Points that something is worth.
+#: The points for an assignment or a check.
 Points = Annotated[Number, Field(ge=0.01, le=MOST_POINTS)]
 Id = Annotated[str, Field(pattern=f"^{ID.pattern}$", examples=["01ksvh1y8gk3v0q4m2z7c9x5ab"])]

@@ -1,6 +1,6 @@
-"""Getting in and out. Nobody is signed in yet, so a visitor shows a link or an account, and has no right.
+"""Signing in and out. The visitor has no right yet, and shows a link or an account instead.
 
-A browser that gets in has a session. Only its secret, which is returned, opens it.
+A browser that signs in gets a session, which only the returned secret opens.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class AskForLink(ActionRequest):
 
 
 class JoinAsPerson(ActionRequest):
-    """The words of somebody who is signed in by single sign-on, and joins a course by a join link."""
+    """The form of somebody who is signed in by single sign-on and joins a course through a join link."""
 
     claimed_id: Name | None = Field(None, description="the id in the grade book, as they say")
 
@@ -58,7 +58,7 @@ async def enter(visitor: Visitor, secret: str) -> str:
 
 
 async def sign_on(visitor: Visitor, claims: Claims, domains: Collection[str]) -> str:
-    """Sign the person in whom an issuer names (`identities`).
+    """Sign in the person behind an issuer's claims (`identities`).
 
     Args:
         domains: those whose addresses the issuer gives out.
@@ -90,11 +90,11 @@ async def claim(visitor: Visitor, person: Person | None, secret: str) -> Members
 async def join(
     visitor: Visitor, secret: str, form_key: str, wanted: JoinByName, *, is_member: bool
 ) -> tuple[NewLink, str] | None:
-    """Make a new, unconfirmed student by a join link, and sign the browser in.
+    """Add a new, unconfirmed student through a join link, and sign the browser in.
 
     Args:
         secret: of the join link.
-        form_key: random, known to this browser alone; the same form sent again finds the student that it has made.
+        form_key: random, known to this browser alone; the same form sent again finds the same student.
         is_member: the browser is signed in as a member of the course already, by this form perhaps.
     Returns:
         The student's own link, and the secret of the session; None: a member has sent another form.
@@ -104,14 +104,14 @@ async def join(
     newcomer = Newcomer(**wanted.model_dump())
     async with visitor.database.write() as session:
         if is_member:
-            link = await joining.find_made(session, secret, form_key, newcomer)
+            link = await joining.find_link_of_form(session, secret, form_key, newcomer)
         else:
             link = await joining.join(session, secret, form_key, newcomer)
         return None if link is None else (link, await _begin(session, link.token, visitor.longest))
 
 
 async def join_as(visitor: Visitor, secret: str, person: Person, wanted: JoinAsPerson) -> None:
-    """Make a person who is signed in an unconfirmed student by a join link.
+    """Add a signed-in person to the course of a join link, as an unconfirmed student.
 
     Raises:
         JoinLinkNotFound, JoinLinkRevoked, JoinLinkExpired, JoinLinkFull, CourseArchived, MemberRemoved

@@ -59,7 +59,7 @@ async def hand_in(
 ) -> QueuedSubmission:
     """Store an attempt and queue it. After that it is not lost.
 
-    An archived course still answers an attempt that came before, under its key.
+    In an archived course, an attempt from before is still answered under its key.
 
     Args:
         with_trials: one of the staff who names no student hands in a trial, which counts for nobody.
@@ -86,7 +86,7 @@ async def hand_in(
 
 @action(Right.CANCEL, archived_too=True)
 async def cancel_submission(asking: Asking, submission_id: str) -> None:
-    """Take an attempt that still waits for its first report out of the queue. Asking twice changes nothing.
+    """Take an attempt that still waits for its first report out of the queue. Cancelling it twice changes nothing.
 
     Raises:
         SubmissionNotFound, CourseArchived
@@ -125,7 +125,7 @@ async def hand_in_batch(
 
 @action(Right.HAND_IN_BATCHES)
 async def hand_in_waiting(asking: Asking, inbox: Inbox, batch_id: str) -> None:
-    """Hand in the files of a batch that still wait, such as after a restart.
+    """Hand in the files of a batch that are still waiting, for instance after a restart.
 
     Raises:
         BatchNotFound, AssignmentNotFound
@@ -138,9 +138,9 @@ async def give_files(asking: Asking, inbox: Inbox, batch_id: str, owners: Mappin
     """Give files without an owner to students, and hand them in.
 
     Args:
-        owners: the ids of students in the grade book, as they were typed, by the id of the file.
+        owners: the typed ids of students in the grade book, by the id of the file.
     Returns:
-        What was typed that is nobody's id, by the id of the file.
+        The typed ids that belong to nobody, by the id of the file.
     Raises:
         CourseArchived, BatchNotFound, AssignmentNotFound
     """

@@ -1,4 +1,4 @@
-"""Launches and registrations by platforms: a message, a secret or an invitation says who comes, not a session."""
+"""Launches and registrations by platforms. A message, a secret or an invitation takes the place of a session."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def begin(
 
 
 async def take(database: Database, state: str) -> None:
-    """Let the launch with this state go on, once. Raises: LaunchOutdated"""
+    """Continue the launch with this state, once. Raises: LaunchOutdated"""
     async with database.write() as session:
         await login.take(session, state)
 
@@ -71,7 +71,7 @@ async def choose_course(
     code: str,
     language: str,
 ) -> tuple[LtiPlatform, Message, Arrival]:
-    """Let the platform's course be the one that its teacher has chosen, and go on with the launch.
+    """Connect the platform's course with the one that its teacher chose, and continue the launch.
 
     Args:
         secret: of the question.
@@ -103,7 +103,7 @@ async def register_by_invitation(
 ) -> tuple[LtiPlatform, bool]:
     """Register this service at a platform, and the platform here, where it waits for an admin.
 
-    The invitation can be used again if nothing comes of it.
+    After a failure the invitation can be used again.
 
     Returns:
         The platform, and whether it takes grades.

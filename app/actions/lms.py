@@ -25,7 +25,7 @@ from app.storage.passback import send_again
 
 @action(Right.MANAGE_MEMBERS, archived_too=True)
 async def read_members(asking: Asking, context_id: str, services: PlatformServices) -> ChangeCounts:
-    """Bring the members up to date with the platform's list.
+    """Update the members from the platform's list.
 
     Raises:
         LinkNotFound: the platform has no such course, or gives no list.
@@ -44,7 +44,7 @@ async def read_members(asking: Asking, context_id: str, services: PlatformServic
 
 @action(Right.MANAGE_MEMBERS)
 async def make_code(asking: Asking) -> binding.NewCode:
-    """Make a code with which one more course of a platform becomes this course."""
+    """Make a code that connects one more course of a platform with this course."""
     async with asking.write() as session:
         return await binding.make_code(session, asking.course_id, asking.name)
 
@@ -57,7 +57,7 @@ async def disconnect(asking: Asking, context_id: str) -> None:
 
 
 def roles_that_go(holder: Principal) -> Collection[MemberRole]:
-    """Return the roles whose members go when the holder undoes a connection, in an archived course, too."""
+    """Return the roles whose members are removed when the holder disconnects, in an archived course, too."""
     return [role for role in MemberRole if role != MemberRole.TEACHER or holder.has(Right.MANAGE_TEACHERS)]
 
 
@@ -80,7 +80,7 @@ async def send_grades_again(asking: Asking, link_id: str, score_id: str | None) 
 
 
 @dataclass(frozen=True)
-class Selected:
+class LinkSelection:
     """A teacher's choice for a new link of the platform."""
 
     selection: LtiSelection
@@ -91,8 +91,8 @@ class Selected:
 
 
 @action(Right.MANAGE_ASSIGNMENTS)
-async def select_assignment(asking: Asking, selection_id: str, assignment_id: str) -> Selected:
-    """Have the course use an assignment to which the platform makes a new link.
+async def select_assignment(asking: Asking, selection_id: str, assignment_id: str) -> LinkSelection:
+    """Have the course use the assignment of a platform's new link.
 
     Raises:
         SelectionNotFound, AssignmentUnknown
@@ -103,4 +103,4 @@ async def select_assignment(asking: Asking, selection_id: str, assignment_id: st
         used = next((each for each in known if each.use.assignment_id == assignment_id), None)
         if used is None or used.effective is None:
             used = await uses.put(session, asking.course_id, assignment_id, asking.assignments, {}, asking.name)
-        return Selected(*found, await courses.existing(session, asking.course_id), used)
+        return LinkSelection(*found, await courses.existing(session, asking.course_id), used)

@@ -1,4 +1,4 @@
-"""Members of a course: added, changed, removed, deleted; and two who are one student."""
+"""Members of a course: add, change, remove, delete and join them."""
 
 from __future__ import annotations
 
@@ -39,23 +39,21 @@ class ChangeMember(ActionRequest):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"group": "БПМИ202"}, {"confirmed": True}]})
 
-    # No field has a default in the document: one that is not given is not null either.
+    # The document shows no defaults: a missing field differs from null.
     external_id: Name = Field(default_factory=str, description="changes what was handed in under the earlier one, too")
     role: MemberRole = Field(default_factory=lambda: MemberRole.STUDENT)
     name: Name | None = Field(default_factory=lambda: None)
     email: Email | None = Field(default_factory=lambda: None)
     group: Group | None = Field(default_factory=lambda: None)
-    confirmed: Literal[True] = Field(
-        default_factory=lambda: True, description="a teacher says that there is such a one"
-    )
+    confirmed: Literal[True] = Field(default_factory=lambda: True, description="a teacher confirms the student")
 
 
 class JoinMembers(ActionRequest):
     member: Id = Field(description="the `id` of the other member of the course, who is removed")
 
 
-def managed(holder: Principal) -> Collection[MemberRole]:
-    """Return the roles that the holder gives and takes now."""
+def manageable_roles(holder: Principal) -> Collection[MemberRole]:
+    """Return the roles that the holder may give and take now."""
     if not holder.may(Right.MANAGE_MEMBERS):
         return ()
     return [role for role in MemberRole if role != MemberRole.TEACHER or holder.may(Right.MANAGE_TEACHERS)]
@@ -71,7 +69,7 @@ async def add_member(asking: Asking, wanted: AddMember) -> Membership:
     """
     async with asking.write() as session:
         return await membership.add(
-            session, asking.course_id, **dict(wanted), manages=managed(asking.holder), made_by=asking.name
+            session, asking.course_id, **dict(wanted), manages=manageable_roles(asking.holder), made_by=asking.name
         )
 
 
@@ -88,10 +86,10 @@ async def change_member(asking: Asking, member_id: str, wanted: ChangeMember) ->
 
 @action(Right.MANAGE_MEMBERS)
 async def confirm_members(asking: Asking, member_ids: Collection[str]) -> int:
-    """Say that there are these students.
+    """Confirm these students.
 
     Returns:
-        How many of them were confirmed. One whose address another member has is not, nor one who is gone.
+        The number of confirmed students. Those who left, or whose address another member has, are not confirmed.
     """
     confirmed = 0
     for member_id in member_ids:
@@ -125,7 +123,7 @@ async def restore_member(asking: Asking, member_id: str) -> Membership:
 
 @action(Right.DELETE_STUDENTS)
 async def delete_member(asking: Asking, member_id: str) -> DeletedRows:
-    """Delete everything that the course keeps about a member. One who is not there is deleted already."""
+    """Delete everything that the course keeps about a member. A missing member counts as deleted."""
     return await deletion.delete_member(asking.database, member_id, asking.course_id)
 
 
@@ -137,7 +135,7 @@ async def delete_student(asking: Asking, student: str) -> DeletedRows:
 
 @action(Right.MANAGE_MEMBERS)
 async def join_members(asking: Asking, kept_id: str, wanted: JoinMembers) -> Merge:
-    """Give a member everything that another one has, who is the same student and is removed.
+    """Give a member everything that another one has, and remove the other: both are the same student.
 
     Raises:
         SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning
@@ -148,7 +146,7 @@ async def join_members(asking: Asking, kept_id: str, wanted: JoinMembers) -> Mer
 
 @action(Right.MANAGE_MEMBERS)
 async def undo_join(asking: Asking, join_id: str) -> Merge:
-    """Give each of two joined members its own again. What came since stays with the kept one.
+    """Give each of two joined members its own again. Everything since the join stays with the kept one.
 
     Raises:
         JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated
@@ -164,7 +162,7 @@ async def _change(asking: Asking, member_id: str, given: Mapping[str, Any]) -> M
             asking.course_id,
             member_id,
             given,
-            manages=managed(asking.holder),
+            manages=manageable_roles(asking.holder),
             may_change_shared=asking.holder.may(Right.MANAGE_TEACHERS),
             made_by=asking.name,
         )

@@ -1,4 +1,4 @@
-"""People across courses: merged, parted from an account of single sign-on, deleted. For admins."""
+"""People across courses, for admins: merge and delete them, and take accounts of single sign-on away."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class MergePeople(ActionRequest):
 
 @action(Right.MERGE_PEOPLE)
 async def merge_people(asking: Asking, kept_id: str, wanted: MergePeople) -> Merge:
-    """Give a person all members and accounts that another one has. Those who are merged already stay so.
+    """Give a person all members and accounts of another one. Merging them again changes nothing.
 
     Raises:
         SameMember, PersonNotFound, PersonsShareCourse
@@ -57,14 +57,14 @@ async def delete_person(asking: Asking, person_id: str, *, confirmation: str | N
     """Delete a person with all memberships, files, reports, tokens and identities.
 
     Args:
-        confirmation: how pages call the person, typed by the one who asks; None: the door confirms in its own way.
+        confirmation: the displayed name of the person, as typed; None: the caller has asked in another way.
     Raises:
         PersonNotFound
-        DeletionUnconfirmed: pages call the person otherwise.
+        DeletionUnconfirmed: the name is another one.
     """
     if confirmation is not None:
         async with asking.database.read() as session:
             known = await people.find(session, person_id)
-        if confirmation != known.called:
+        if confirmation != known.display_name:
             raise DeletionUnconfirmed(came=confirmation[:200])
     return await deletion.delete_person(asking.database, person_id)

@@ -1,4 +1,4 @@
-"""Learning platforms: registered, invited, confirmed, removed."""
+"""Learning platforms: register, invite, confirm and remove them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ORIGINS_CHARACTERS = 2000
 
 
 def _address(url: str, info: ValidationInfo) -> str:
-    """Refuse what nothing is sent to. The context says whether the operator allows ``private`` networks."""
+    """Refuse addresses that we never send to. The context says whether the operator allows ``private`` networks."""
     assert info.context is not None
     try:
         check_url(url, private=info.context["private"])
@@ -67,7 +67,7 @@ class RegisterKnownPlatform(_RegisterPlatform):
     site: Address
 
     def registration(self) -> Registration:
-        # In the cloud of Canvas or Blackboard the site is in none of the addresses.
+        # Cloud addresses of Canvas and Blackboard do not contain the site.
         origins = dict.fromkeys((*filter(None, [platforms.site_of(self.site)]), *self.origins))
         return Registration(
             name=self.name or f"{KINDS[self.kind][0]}, {_host(self.site)}"[:200],
@@ -103,42 +103,42 @@ class SetOrigins(ActionRequest):
 
 @action(Right.MANAGE_PLATFORMS)
 async def register_platform(asking: Asking, wanted: RegisterKnownPlatform | RegisterOtherPlatform) -> LtiPlatform:
-    """Register a platform by what its administrator shows. Raises: PlatformKnown"""
+    """Register a platform from the data of its administrator. Raises: PlatformKnown"""
     async with asking.write() as session:
         return await platforms.add(session, wanted.registration(), made_by=asking.name, confirmed=True)
 
 
 @action(Right.MANAGE_PLATFORMS)
 async def invite_platform(asking: Asking) -> Invitation:
-    """Make an address with which one platform registers itself."""
+    """Make an address at which one platform can register itself."""
     async with asking.write() as session:
         return await invitations.make(session, made_by=asking.name)
 
 
 @action(Right.MANAGE_PLATFORMS)
 async def confirm_platform(asking: Asking, platform_id: str) -> None:
-    """Take launches of a platform from now on. Raises: PlatformNotFound"""
+    """Accept launches from a platform. Raises: PlatformNotFound"""
     async with asking.write() as session:
         await platforms.confirm(session, platform_id)
 
 
 @action(Right.MANAGE_PLATFORMS)
 async def suspend_platform(asking: Asking, platform_id: str) -> None:
-    """Take nothing from a platform until it is confirmed again. Raises: PlatformNotFound"""
+    """Accept nothing from a platform until it is confirmed again. Raises: PlatformNotFound"""
     async with asking.write() as session:
         await platforms.suspend(session, platform_id)
 
 
 @action(Right.MANAGE_PLATFORMS)
 async def add_deployment(asking: Asking, platform_id: str, wanted: AddDeployment) -> None:
-    """Know one more deployment of a platform. Raises: PlatformNotFound"""
+    """Add a deployment of a platform. Raises: PlatformNotFound"""
     async with asking.write() as session:
         await platforms.add_deployment(session, platform_id, wanted.deployment)
 
 
 @action(Right.MANAGE_PLATFORMS)
 async def set_origins(asking: Asking, platform_id: str, wanted: SetOrigins) -> None:
-    """Let pages of these sites, and of no others, show ours in a frame, and grades go there.
+    """Allow only these sites to show our pages in a frame, and to receive grades.
 
     Raises:
         PlatformNotFound
@@ -149,14 +149,14 @@ async def set_origins(asking: Asking, platform_id: str, wanted: SetOrigins) -> N
 
 @action(Right.MANAGE_PLATFORMS)
 async def remove_platform(asking: Asking, platform_id: str) -> None:
-    """Remove a platform that no course has come from. Raises: PlatformNotFound, PlatformInUse"""
+    """Remove a platform without courses. Raises: PlatformNotFound, PlatformInUse"""
     async with asking.write() as session:
         await platforms.remove(session, platform_id)
 
 
 @action(Right.MANAGE_PLATFORMS)
 async def rotate_keys(asking: Asking) -> LtiKey:
-    """Let the key sign from now on that is published as the next one. Return it."""
+    """Start to sign with the key that is already published as the next one, and return it."""
     async with asking.write() as session:
         return await keys.rotate(session)
 

@@ -1,4 +1,4 @@
-"""Regrades: begun, and their previews applied or dropped."""
+"""Regrades: begin them, and apply or drop their previews."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.idempotency import made_before, make_once
+from app.access.idempotency import find_earlier, make_once
 from app.access.rights import Right
 from app.actions.asking import Asking, action
-from app.actions.fields import ActionRequest, Id, Moment, Name, both, given, not_, one_of
+from app.actions.fields import ActionRequest, Id, Moment, Name, both, has_property, not_, one_of
 from app.storage.models import JobStatus, Regrade
 from app.submissions.listing import Selection
 from app.teaching import previews, regrades
@@ -18,15 +18,15 @@ from app.teaching.overview.attention import failed_ids
 from app.teaching.regrades import RegradeProgress
 from grader import Status
 
-_BY_ID, _BY_FILTER, _ALL = given("submissions"), given("filter"), given("all", {"const": True})
+_BY_ID, _BY_FILTER, _ALL = has_property("submissions"), has_property("filter"), has_property("all", {"const": True})
 _NOT_EXACTLY_ONE = one_of(
     not_(one_of(_BY_ID, _BY_FILTER, _ALL)), both(_BY_ID, _BY_FILTER), both(_BY_ID, _ALL), both(_BY_FILTER, _ALL)
 )
-_NO_CONDITION = not_(one_of(*map(given, ("student", "assignment", "job_status", "status", "since"))))
+_NO_CONDITION = not_(one_of(*map(has_property, ("student", "assignment", "job_status", "status", "since"))))
 
 
 class SubmissionFilter(ActionRequest):
-    """A filter: at least one condition; several are combined with "and"."""
+    """A filter with at least one condition. Several are combined with "and"."""
 
     model_config = ConfigDict(json_schema_extra=not_(_NO_CONDITION))
 
@@ -76,7 +76,7 @@ class BeginRegrade(ActionRequest):
         return self.model_dump(mode="json", exclude_defaults=True, exclude={"preview"})
 
     @property
-    def meant(self) -> list[str] | Selection:
+    def choice(self) -> list[str] | Selection:
         """The ids, or the selection."""
         if self.submissions is not None:
             return self.submissions
@@ -87,7 +87,7 @@ class BeginRegrade(ActionRequest):
 async def begin_regrade(
     asking: Asking, wanted: BeginRegrade, *, key: str | None = None, share_preview: bool = False
 ) -> RegradeProgress:
-    """Have submissions graded again that have a report, behind all uploads. Their earlier reports stay.
+    """Grade submissions with a report again, behind all uploads. Their earlier reports stay.
 
     Args:
         key: the same request sent again with it begins nothing.
@@ -100,7 +100,7 @@ async def begin_regrade(
     in_course = {"course_id": holder.course} if holder.names_course else {}
 
     async def find(session: AsyncSession) -> Regrade | None:
-        earlier = await made_before(session, Regrade, holder.id, key, **values, **in_course)
+        earlier = await find_earlier(session, Regrade, holder.id, key, **values, **in_course)
         if earlier is None and share_preview and wanted.preview:
             return await regrades.running_preview(session, asking.course_id, wanted.selection)
         return earlier
@@ -109,7 +109,7 @@ async def begin_regrade(
         return await regrades.begin(
             session,
             requested_by=holder.id,
-            meant=wanted.meant,
+            choice=wanted.choice,
             course=holder.course,
             idempotency_key=key,
             **values,
@@ -122,13 +122,13 @@ async def begin_regrade(
 
 @action(Right.REGRADE)
 async def regrade_failed(asking: Asking) -> None:
-    """Have everything in the course graded again that we failed to grade."""
+    """Grade all attempts of the course again that we failed to grade."""
     async with asking.write() as session:
         if ids := await failed_ids(session, asking.course_id):
             await regrades.begin(
                 session,
                 requested_by=asking.holder.id,
-                meant=ids,
+                choice=ids,
                 selection={"submissions": ids},
                 course=asking.course_id,
             )
@@ -136,7 +136,7 @@ async def regrade_failed(asking: Asking) -> None:
 
 @action(Right.REGRADE)
 async def apply_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
-    """Let the reports of a preview count from now on. Applied again, it changes nothing.
+    """Let the reports of a preview count from now on. Applying it again changes nothing.
 
     Raises:
         RegradeNotFound, RegradeNotPreview, PreviewUnfinished, PreviewDropped, CourseArchived
@@ -148,7 +148,7 @@ async def apply_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
 
 @action(Right.REGRADE)
 async def drop_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
-    """Delete the reports of a preview, and grade no more for it. Dropped again, it changes nothing.
+    """Delete the reports of a preview, and grade no more for it. Dropping it again changes nothing.
 
     Raises:
         RegradeNotFound, RegradeNotPreview, PreviewApplied, CourseArchived

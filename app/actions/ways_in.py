@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import joining, links, tokens
-from app.access.idempotency import made_before, make_once
+from app.access.idempotency import find_earlier, make_once
 from app.access.links import NewLink
 from app.access.rights import Right
 from app.access.tokens import OWNER, hash_secret, new_token
@@ -33,7 +33,7 @@ from app.actions.fields import (
     Moment,
     Name,
     both,
-    given,
+    has_property,
     not_,
     one_of,
 )
@@ -49,7 +49,7 @@ from app.storage.models import Course, JoinLink, MemberRole, Role, Token, utc_no
 
 # --- tokens -----------------------------------------------------------------------------------------------------------
 
-_STUDENT_AND_OTHER_ROLE = both(given("student"), given("role", not_({"const": "submitter"})))
+_STUDENT_AND_OTHER_ROLE = both(has_property("student"), has_property("role", not_({"const": "submitter"})))
 
 
 class MakeToken(ActionRequest):
@@ -106,13 +106,13 @@ async def make_token(
         return await tokens.add_token(session, **values, sha256=sha256, created_by=actor, idempotency_key=key)
 
     if form_key is not None:
-        # Another name in the same form, after a way back, is another token.
-        meant = json.dumps(["token", asking.course_id, wanted.model_dump(mode="json")])
+        # Somebody who goes back and changes the form gets another token.
+        content = json.dumps(["token", asking.course_id, wanted.model_dump(mode="json")])
         async with asking.write() as session:
-            secret, last = await links.last_made(session, Token, form_key, meant)
+            secret, last = await links.find_last(session, Token, form_key, content)
             return last if last is not None and last.revoked_at is None else await make(session), secret
     token, is_new = await make_once(
-        asking.database, lambda session: made_before(session, Token, actor, key, **values), make
+        asking.database, lambda session: find_earlier(session, Token, actor, key, **values), make
     )
     if not is_new:
         raise TokenMadeBefore(id=token.id)
@@ -134,7 +134,7 @@ async def revoke_token(asking: Asking, token_id: str) -> None:
 # --- personal links ---------------------------------------------------------------------------------------------------
 
 _ONE = {"all": {"const": True}, "never_used": {"const": True}}
-_GIVEN = [given("members"), *(given(name, value) for name, value in _ONE.items())]
+_CHOICES = [has_property("members"), *(has_property(name, value) for name, value in _ONE.items())]
 
 
 class MakeLinks(ActionRequest):
@@ -143,8 +143,8 @@ class MakeLinks(ActionRequest):
     model_config = ConfigDict(
         json_schema_extra=not_(
             one_of(
-                both(*map(not_, _GIVEN)),
-                *(both(one, other) for number, one in enumerate(_GIVEN) for other in _GIVEN[:number]),
+                both(*map(not_, _CHOICES)),
+                *(both(one, other) for number, one in enumerate(_CHOICES) for other in _CHOICES[:number]),
             )
         )
     )
@@ -185,7 +185,7 @@ async def make_links(
         else:
             made = await links.make_once(session, chosen, form_key, asking.holder.id)
         course = await courses.existing(session, asking.course_id)
-    return [_mailed(asking, link, course) for link in made] if by_mail else made
+    return [_mail(asking, link, course) for link in made] if by_mail else made
 
 
 @action(Right.MANAGE_LINKS)
@@ -193,7 +193,7 @@ async def revoke_links(asking: Asking, member_id: str | None = None) -> int:
     """End the links of a member, or all of the course, and sign out the browsers that came by them.
 
     Returns:
-        How many worked until now.
+        The number of links that worked until now.
     Raises:
         MemberNotFound
         NotPermitted: only an admin ends links of teachers.
@@ -207,22 +207,22 @@ def _check_mail(asking: Asking, *, by_mail: bool) -> None:
         raise MailNotSet
 
 
-def _mailed(asking: Asking, link: NewLink, course: Course) -> NewLink:
+def _mail(asking: Asking, link: NewLink, course: Course) -> NewLink:
     assert asking.mailer is not None
     return replace(link, mailed=links.mail(asking.mailer, link, course, asking.url))
 
 
 # --- join links -------------------------------------------------------------------------------------------------------
 
-#: A join link that names no end lasts this long, and lets in so many.
+#: The default lifetime of a join link, and the most people who may join through it.
 JOIN_DAYS = 30
 JOIN_LIMIT = 500
 
 
 class MakeJoinLink(ActionRequest):
-    group: Group | None = Field(None, description="the group of those who come by it")
+    group: Group | None = Field(None, description="the group of the students who join through it")
     limit: Annotated[int, Field(ge=1, le=100_000, strict=True), WHOLE] | None = Field(
-        JOIN_LIMIT, description="how many may come; null: no limit", examples=[300]
+        JOIN_LIMIT, description="the most people who may join; null: no limit", examples=[300]
     )
     expires_at: Moment | None = Field(
         default_factory=lambda: utc_now() + timedelta(days=JOIN_DAYS),
@@ -233,7 +233,7 @@ class MakeJoinLink(ActionRequest):
 
 @action(Right.MAKE_LINKS)
 async def make_join_link(asking: Asking, wanted: MakeJoinLink, *, form_key: str | None = None) -> tuple[JoinLink, str]:
-    """Make a link by which anybody becomes a new, unconfirmed student of the course.
+    """Make a link through which anybody can join the course as a new, unconfirmed student.
 
     Args:
         form_key: as for `make_token`.
@@ -247,7 +247,7 @@ async def make_join_link(asking: Asking, wanted: MakeJoinLink, *, form_key: str 
 
 @action(Right.MANAGE_LINKS)
 async def revoke_join_link(asking: Asking, join_link_id: str) -> None:
-    """End a join link at once. Those who came by it stay members.
+    """End a join link at once. The students who joined through it stay members.
 
     Raises:
         JoinLinkNotFound: the course has none with this id.
@@ -335,5 +335,5 @@ async def import_roster(
         keep(imported)
         course = await courses.existing(session, asking.course_id)
     if by_mail:
-        return replace(imported, links={line: _mailed(asking, link, course) for line, link in imported.links.items()})
+        return replace(imported, links={line: _mail(asking, link, course) for line, link in imported.links.items()})
     return imported

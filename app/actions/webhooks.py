@@ -1,11 +1,11 @@
-"""Webhooks: made, tried, deleted."""
+"""Webhooks: make, test and delete them."""
 
 from __future__ import annotations
 
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.idempotency import made_before, make_once
+from app.access.idempotency import find_earlier, make_once
 from app.access.rights import Right
 from app.actions.asking import Asking, action
 from app.actions.fields import ActionRequest
@@ -27,7 +27,7 @@ class MakeWebhook(ActionRequest):
 async def make_webhook(
     asking: Asking, wanted: MakeWebhook, *, private_targets: bool, key: str | None = None
 ) -> Webhook:
-    """Register an address, to which every report of the course is sent that the holder may read.
+    """Register an address. Every report of the course that the holder may read is sent to it.
 
     Args:
         private_targets: whether it may lead into a private network.
@@ -42,7 +42,7 @@ async def make_webhook(
         return await outbox.add_webhook(session, **values, created_by=holder.id, idempotency_key=key)
 
     webhook, _ = await make_once(
-        asking.database, lambda session: made_before(session, Webhook, holder.id, key, **values), make
+        asking.database, lambda session: find_earlier(session, Webhook, holder.id, key, **values), make
     )
     return webhook
 

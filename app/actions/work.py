@@ -1,4 +1,4 @@
-"""Decisions of the staff about a student's work, and what is said about it: comments, and requests for review."""
+"""A student's work: decisions of the staff, comments, and requests for review."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.actions.fields import (
     Number,
     Words,
     both,
-    given,
+    has_property,
     not_,
     one_of,
 )
@@ -33,10 +33,17 @@ from app.errors.submissions import NotHeld
 from app.storage.models import Adjustment, Comment, Extension, HoldDecision, ReviewRequest, Submission
 from app.submissions import repository
 from app.teaching import adjustments, comments, holds, reviews
-from app.teaching.places import Place, take_place
+from app.teaching.student_work import StudentWork, take_student_work
 
-_NOTHING_GIVEN = not_(one_of(given("due"), given("closes"), given("more_attempts", {"type": "integer", "minimum": 1})))
-_BOTH, _NEITHER = both(given("delta"), given("value")), not_(one_of(given("delta"), given("value")))
+_NO_FIELDS = not_(
+    one_of(
+        has_property("due"), has_property("closes"), has_property("more_attempts", {"type": "integer", "minimum": 1})
+    )
+)
+_BOTH, _NEITHER = (
+    both(has_property("delta"), has_property("value")),
+    not_(one_of(has_property("delta"), has_property("value"))),
+)
 
 
 class AdjustGrade(ActionRequest):
@@ -73,11 +80,11 @@ class AdjustGrade(ActionRequest):
 
 
 class ExtendWork(ActionRequest):
-    """At least one of the three. Dates and attempts only ever add: an earlier date than the course's has no effect."""
+    """At least one of the three. An extension only ever adds: a date before the course's has no effect."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "not": _NOTHING_GIVEN,
+            "not": _NO_FIELDS,
             "examples": [{"due": "2026-10-08T20:59:59Z", "more_attempts": 1, "reason": "ill for a week"}],
         }
     )
@@ -125,77 +132,77 @@ class DecideAttempt(ActionRequest):
     reason: Words = Field(description="for the student to read")
 
 
-# --- at a place: the work of a student at an assignment; each of these raises what `take_place` raises ----------------
+# --- the work of a student at an assignment; each raises what `take_student_work` raises ------------------------------
 
 
 @dataclass(frozen=True)
 class WorkId:
-    """Names the work of a student at an assignment, in the course of who asks."""
+    """The ids of a student and an assignment, in the course where the holder acts."""
 
     member_id: str
     assignment_id: str
 
 
 @contextlib.asynccontextmanager
-async def _at_place(asking: Asking, at: WorkId) -> AsyncIterator[tuple[AsyncSession, Place]]:
+async def _work(asking: Asking, at: WorkId) -> AsyncIterator[tuple[AsyncSession, StudentWork]]:
     """Begin the transaction of an action in the student's turn."""
     async with asking.write() as session:
         yield (
             session,
-            await take_place(session, asking.assignments, asking.course_id, at.member_id, at.assignment_id),
+            await take_student_work(session, asking.assignments, asking.course_id, at.member_id, at.assignment_id),
         )
 
 
 @action(Right.ADJUST)
 async def adjust_grade(asking: Asking, at: WorkId, wanted: AdjustGrade) -> Adjustment:
-    """Adjust the grade, in place of the adjustment that applies. The same request again changes nothing.
+    """Adjust the grade instead of the adjustment that applies. The same request sent again changes nothing.
 
     Raises:
-        AdjustmentReplaced: another one applies by now than the request names.
+        AdjustmentReplaced: the adjustment that the request names no longer applies.
     """
-    async with _at_place(asking, at) as (session, place):
-        return await adjustments.adjust(session, asking.assignments, place, **wanted.given(), made_by=asking.name)
+    async with _work(asking, at) as (session, work):
+        return await adjustments.adjust(session, asking.assignments, work, **wanted.set_values(), made_by=asking.name)
 
 
 @action(Right.ADJUST)
 async def withdraw_adjustment(asking: Asking, at: WorkId, adjustment_id: str) -> None:
-    """Let an adjustment apply no more. It stays in the history.
+    """End an adjustment. It stays in the history.
 
     Raises:
         AdjustmentNotFound
     """
-    async with _at_place(asking, at) as (session, place):
-        await adjustments.withdraw(session, place, adjustment_id, made_by=asking.name)
+    async with _work(asking, at) as (session, work):
+        await adjustments.withdraw(session, work, adjustment_id, made_by=asking.name)
 
 
 @action(Right.EXTEND)
-async def extend_work(asking: Asking, at: WorkId, wanted: ExtendWork) -> tuple[Extension, Place]:
-    """Give more time, or more attempts, in place of an earlier extension. It counts at once."""
-    async with _at_place(asking, at) as (session, place):
+async def extend_work(asking: Asking, at: WorkId, wanted: ExtendWork) -> tuple[Extension, StudentWork]:
+    """Give more time, or more attempts, instead of an earlier extension. It counts at once."""
+    async with _work(asking, at) as (session, work):
         values = wanted.model_dump()
-        return await extensions.put(session, place.member, place.use, made_by=asking.name, **values), place
+        return await extensions.put(session, work.member, work.use, made_by=asking.name, **values), work
 
 
 @action(Right.EXTEND)
 async def take_back_extension(asking: Asking, at: WorkId) -> None:
-    """Let the dates and the limit of the course hold again, for what was handed in, too.
+    """Let the dates and the limit of the course hold again, also for earlier attempts.
 
     Raises:
         ExtensionNotFound
     """
-    async with _at_place(asking, at) as (session, place):
-        await extensions.remove(session, place.member, place.use, made_by=asking.name)
+    async with _work(asking, at) as (session, work):
+        await extensions.remove(session, work.member, work.use, made_by=asking.name)
 
 
 @action(Right.COMMENT)
 async def add_comment(asking: Asking, at: WorkId, wanted: CommentOnWork) -> Comment:
-    """Write a comment for the student to read. The newest one sent again is one comment.
+    """Write a comment for the student to read. Sending the newest one again adds nothing.
 
     Raises:
         SubmissionNotFound: the work has no such attempt.
     """
-    async with _at_place(asking, at) as (session, place):
-        return await comments.add(session, place, wanted.text, submission_id=wanted.submission, made_by=asking.name)
+    async with _work(asking, at) as (session, work):
+        return await comments.add(session, work, wanted.text, submission_id=wanted.submission, made_by=asking.name)
 
 
 @action(Right.COMMENT)
@@ -206,8 +213,8 @@ async def delete_comment(asking: Asking, at: WorkId, comment_id: str) -> None:
         CommentNotFound
         NotPermitted: it is somebody else's.
     """
-    async with _at_place(asking, at) as (session, place):
-        await comments.delete(session, place, comment_id, asking.holder)
+    async with _work(asking, at) as (session, work):
+        await comments.delete(session, work, comment_id, asking.holder)
 
 
 # --- about an attempt -------------------------------------------------------------------------------------------------
@@ -217,7 +224,7 @@ async def _attempt(session: AsyncSession, asking: Asking, submission_id: str) ->
     """Find an attempt, in a course that nobody archives until the transaction ends.
 
     Raises:
-        SubmissionNotFound: there is none that the holder may see.
+        SubmissionNotFound: the holder may see none with this id.
         CourseArchived
     """
     submission = await repository.existing_submission(session, submission_id, asking.holder)
@@ -239,10 +246,10 @@ async def decide_attempt(asking: Asking, submission_id: str, wanted: DecideAttem
             raise NotHeld
 
 
-# Where the course is archived, a student does not learn it of an attempt that is somebody else's.
+# A student must not learn from somebody else's attempt that its course is archived.
 @action(Right.ASK_FOR_REVIEW, archived_too=True)
 async def ask_for_review(asking: Asking, submission_id: str, wanted: AskForReview) -> tuple[ReviewRequest, Submission]:
-    """Ask the staff whether an attempt was graded right. The same words again are the same request.
+    """Ask the staff whether an attempt was graded correctly. The same words sent again are the same request.
 
     Raises:
         SubmissionNotFound, CourseArchived, ReportNotReady

@@ -1,4 +1,4 @@
-"""The service's owner, who asks for what an operator's commands do."""
+"""The service's owner, on whose behalf the commands ask for actions."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from grader import load_assignments
 
 @contextlib.asynccontextmanager
 async def asking(settings: Settings, course: str | None) -> AsyncIterator[Asking]:
-    """Give the owner, who asks for actions.
+    """Yield the `Asking` of the service's owner.
 
     Args:
-        course: the id of the only course that is meant, or `THE_DEFAULT`; None: all courses.
+        course: the id of the only course to act in, or `THE_DEFAULT`; None: all courses.
     Raises:
         NotPossible: there is no such course, no service was ever started on the database, or an action was refused.
         DatabaseOutdated: the tables are missing, or of an older version.

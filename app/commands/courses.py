@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shell import ask, checked, echo_counts, echo_list, only_given, starting
+from app.commands.shell import ask, echo_counts, echo_list, only_given, read_request, starting
 from grader.shell import usage
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ def list_courses() -> None:
     with starting() as settings:
         from app.courses import course as courses
 
-        async def found(owner: Asking) -> Sequence[Course]:
+        async def read_courses(owner: Asking) -> Sequence[Course]:
             async with owner.database.read() as session:
                 return await courses.list_courses(session, limit=MOST_LISTED)
 
-        echo_list([_line(each) for each in ask(settings, found)], none="there are no courses")
+        echo_list([_line(each) for each in ask(settings, read_courses)], none="there are no courses")
 
 
 @group.command("create")
@@ -48,7 +48,7 @@ def create_course(
     with starting() as settings:
         from app.actions.courses import MakeCourse, make_course
 
-        wanted = checked(MakeCourse, only_given(title=title, language=language, time_zone=time_zone))
+        wanted = read_request(MakeCourse, only_given(title=title, language=language, time_zone=time_zone))
         typer.echo(ask(settings, lambda owner: make_course(owner, wanted)).id)
 
 
@@ -66,7 +66,7 @@ def copy_course(
     with starting() as settings:
         from app.actions.courses import CopyCourse, copy_course
 
-        wanted = checked(CopyCourse, {"title": title, "shift_days": None if without_dates else shift_days})
+        wanted = read_request(CopyCourse, {"title": title, "shift_days": None if without_dates else shift_days})
         typer.echo(ask(settings, lambda owner: copy_course(owner, wanted), course).id)
 
 

@@ -13,7 +13,7 @@ from grader.shell import check_output
 
 if TYPE_CHECKING:
     from app.actions.asking import Asking
-    from app.courses.people import Known
+    from app.courses.people import PersonRecord
     from app.privacy.deletion import DeletedRows
 
 group = typer.Typer(help="Export or delete all that is kept about a person.", no_args_is_help=True)
@@ -39,7 +39,7 @@ def export_person(
         from app.privacy import export
 
         async def write(owner: Asking) -> int:
-            scope = await export.scope_of_person(owner.database, (await _known(owner, who)).person.id)
+            scope = await export.scope_of_person(owner.database, (await _find_person(owner, who)).person.id)
             with create(output) as out:
                 async for piece in export.archive(owner.database, scope, lambda stored: stored.body, owner.assignments):
                     out.write(piece)
@@ -63,7 +63,7 @@ def delete_person(
     with starting() as settings:
         from app.actions import members, people
 
-        known = ask(settings, lambda owner: _known(owner, who), course)
+        known = ask(settings, lambda owner: _find_person(owner, who), course)
         if not yes:
             typer.confirm(f"Delete everything about {_line(known)}?", abort=True)
 
@@ -76,12 +76,12 @@ def delete_person(
         echo_counts(ask(settings, delete, course))
 
 
-async def _known(owner: Asking, who: str) -> Known:
-    """Find the one person who is meant, in the owner's course or in all. Raises: NotPossible: there is no one such."""
+async def _find_person(owner: Asking, who: str) -> PersonRecord:
+    """Find the only person with this name, address or id. Raises: NotPossible: nobody has it, or several people."""
     from app.courses import people
 
     async with owner.database.read() as session:
-        found = await people.named(session, who, course_id=owner.holder.course)
+        found = await people.find_by_name(session, who, course_id=owner.holder.course)
     if len(found) == 1:
         return found[0]
     if not found:
@@ -89,7 +89,7 @@ async def _known(owner: Asking, who: str) -> Known:
     raise NotPossible(reason="\n".join([f"several people are {who!r}; name one by the id", *map(_line, found)]))
 
 
-def _line(known: Known) -> str:
+def _line(known: PersonRecord) -> str:
     person = known.person
     parts = ", ".join(
         f"{member.role} {member.external_id or '-'} in {member.course_id}" for member in known.memberships

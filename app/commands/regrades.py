@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shell import ask, checked, only_given, starting
+from app.commands.shell import ask, only_given, read_request, starting
 from grader.shell import usage
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from app.actions.asking import Asking
     from app.storage.database import Database
-    from app.teaching.regrades import Regraded, RegradeProgress
+    from app.teaching.regrades import RegradeChange, RegradeProgress
 
 LOOK_SECONDS = 1.0
 AT_ONCE = 200
@@ -51,7 +51,7 @@ def regrade(
         from app.actions.regrades import BeginRegrade, begin_regrade
         from app.teaching.regrades import find_regrade
 
-        wanted = checked(BeginRegrade, {**chosen, "preview": preview})
+        wanted = read_request(BeginRegrade, {**chosen, "preview": preview})
 
         async def begin(owner: Asking) -> None:
             progress = await begin_regrade(owner, wanted)
@@ -61,7 +61,7 @@ def regrade(
                     progress = await find_regrade(session, progress.regrade.id)
             typer.echo(_line(progress))
             if wait:
-                async for item in _changed(owner.database, progress.regrade.id):
+                async for item in _changes(owner.database, progress.regrade.id):
                     typer.echo(_change(item))
 
         ask(settings, begin)
@@ -105,7 +105,7 @@ def _line(progress: RegradeProgress) -> str:
     return f"{line}, {progress.superseded} keep a newer report" if progress.superseded else line
 
 
-async def _changed(database: Database, id: str) -> AsyncIterator[Regraded]:
+async def _changes(database: Database, id: str) -> AsyncIterator[RegradeChange]:
     from app.teaching import regrades
 
     after = None
@@ -119,7 +119,7 @@ async def _changed(database: Database, id: str) -> AsyncIterator[Regraded]:
         after = items[-1].submission.id
 
 
-def _change(item: Regraded) -> str:
+def _change(item: RegradeChange) -> str:
     submission, old, new = item.submission, item.old, item.new
     assert new is not None
     before, after = (f"{each.status} {'-' if each.points is None else format(each.points, 'g')}" for each in (old, new))

@@ -79,7 +79,7 @@ def import_roster(
 
 @contextlib.asynccontextmanager
 async def _mailer(settings: Settings, *, wanted: bool) -> AsyncIterator[Mailer | None]:
-    """Give a mailer if it is wanted and there is a mail server; wait in the end until it has sent or given up all."""
+    """Yield a mailer, if one is wanted and there is a mail server; in the end, wait until it has finished."""
     if not wanted or settings.mail_server is None:
         yield None
         return
@@ -91,7 +91,7 @@ async def _mailer(settings: Settings, *, wanted: bool) -> AsyncIterator[Mailer |
 
 
 def _show(imported: ImportResult, mailer: Mailer | None, *, dry_run: bool) -> None:
-    """Print a line for each row, and what they come to."""
+    """Print a line for each row, and the totals."""
     for step in imported.plan.steps:
         typer.echo(_line(step))
     for member in imported.plan.missing:
@@ -106,14 +106,14 @@ def _line(step: Step) -> str:
     from app.texts import text
 
     row = step.row
-    said = [text(f"roster.fault.{problem.fault}", "en", **problem.params) for problem in row.problems]
+    remarks = [text(f"roster.fault.{problem.fault}", "en", **problem.params) for problem in row.problems]
     if step.conflict is not None:
-        said.append(text(f"roster.conflict.{step.conflict}", "en", with_id=step.with_id or "?"))
+        remarks.append(text(f"roster.conflict.{step.conflict}", "en", with_id=step.with_id or "?"))
     if step.outcome != "new":
-        said += [f"{name}: {_value(before)} -> {_value(after)}" for name, (before, after) in step.changes.items()]
-    said += [f"{name} stays: the person is in other courses, too, or signs in with an account" for name in step.kept]
+        remarks += [f"{name}: {_value(before)} -> {_value(after)}" for name, (before, after) in step.changes.items()]
+    remarks += [f"{name} stays: the person is in other courses, too, or signs in with an account" for name in step.kept]
     who = " ".join(filter(None, (row.id, row.name)))
-    why = "; ".join(said)
+    why = "; ".join(remarks)
     return f"{row.line:>5}  {step.outcome:<10}  {who}{f'  ({why})' if why else ''}"
 
 
@@ -122,10 +122,10 @@ def _value(value: object) -> str:
 
 
 def _unsent(mailer: Mailer | None, links: Path | None) -> str | None:
-    """Say what a mailer that has finished has given up, and where the links are; None: nothing.
+    """Describe the messages that a finished mailer could not send, and where the links are; None: all were sent.
 
     Args:
-        links: has them; None: nobody has them, so they are made again.
+        links: the file with the links; None: there is none, so they have to be made again.
     """
     if mailer is None or not mailer.given_up:
         return None

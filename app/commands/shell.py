@@ -1,4 +1,4 @@
-"""Code that the service's commands share: the settings, and what stops a command in words and exit codes.
+"""Shared code of the service's commands: settings, and words and exit codes for errors that stop a command.
 
 The web framework and the database are imported inside functions, so that the other commands start faster.
 """
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 # SQLite's messages.
 DAMAGED_DATABASE = ("file is not a database", "database disk image is malformed")
 
-#: Stands for the id of the course of everything that names none.
+#: Stands for the id of the course Default.
 THE_DEFAULT = "Default"
 OfCourse = Annotated[str, typer.Option(help="Id of the course.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -67,7 +67,7 @@ def ask(settings: Settings, work: Callable[[Asking], Awaitable[Result]], course:
     """Do the work for the service's owner, and return its result.
 
     Args:
-        course: the only course that is meant; None: all courses.
+        course: the only course to act in; None: all courses.
     Raises:
         NotPossible, DatabaseOutdated: see `acting.asking`.
     """
@@ -80,7 +80,7 @@ def ask(settings: Settings, work: Callable[[Asking], Awaitable[Result]], course:
     return asyncio.run(act())
 
 
-def checked(model: type[Request], values: dict[str, Any]) -> Request:
+def read_request(model: type[Request], values: dict[str, Any]) -> Request:
     """Read a request from the options of a command. Raises: NotPossible: the API would refuse these values."""
     try:
         return model.model_validate(values)
@@ -89,13 +89,13 @@ def checked(model: type[Request], values: dict[str, Any]) -> Request:
 
 
 def _fault(error: ErrorDetails) -> str:
-    """Say what is wrong, with the name of the option if there is one."""
+    """Describe the fault, with the name of the option if there is one."""
     names = [part for part in error["loc"] if isinstance(part, str)]
     return f"{names[-1]}: {sentence_of(error)} (got {error['input']!r:.80})" if names else sentence_of(error)
 
 
 def start_logging(settings: Settings) -> None:
-    """Configure the log of a service or a worker, and warn of variables that look like settings and are none."""
+    """Configure the log of a service or a worker, and warn about variables that look like settings but are unknown."""
     from app.log_config import configure_logging
     from app.settings import unknown_variables
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shell import THE_DEFAULT, OfCourse, ask, checked, echo_list, starting
+from app.commands.shell import THE_DEFAULT, OfCourse, ask, echo_list, read_request, starting
 
 if TYPE_CHECKING:
     from app.actions.asking import Asking
@@ -35,7 +35,7 @@ def create_token(
         from app.storage.models import utc_now
 
         expires_at = utc_now() + timedelta(days=days) if days else None
-        wanted = checked(MakeToken, {"name": name, "role": role, "student": student, "expires_at": expires_at})
+        wanted = read_request(MakeToken, {"name": name, "role": role, "student": student, "expires_at": expires_at})
         _, secret = ask(settings, lambda owner: make_token(owner, wanted), course)
         typer.echo(secret)
         if student:
@@ -53,13 +53,13 @@ def list_tokens() -> None:
 
         from app.storage.models import Course, Token, utc_now
 
-        async def found(owner: Asking) -> list[str]:
+        async def lines(owner: Asking) -> list[str]:
             with_courses = select(Token, Course.title).join(Course, Course.id == Token.course_id)
             listed = with_courses.where(~Token.is_link).order_by(Token.id.desc())
             async with owner.database.read() as session:
                 return [_line(token, title, utc_now()) for token, title in await session.execute(listed)]
 
-        echo_list(ask(settings, found), none="there are no tokens")
+        echo_list(ask(settings, lines), none="there are no tokens")
 
 
 @group.command("revoke")

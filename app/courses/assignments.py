@@ -23,7 +23,7 @@ Use = tuple[str, str]
 
 
 class Rules(AssignmentModel):
-    """The dates and rules that a course sets. One that is not given is as in the file; null there means none."""
+    """The dates and rules that a course sets. A missing one is as in the file; null means that there is none."""
 
     opens: AwareDatetime | None = Field(None, description="before that nothing is accepted")
     due: AwareDatetime | None = Field(None, description="later attempts are late")
@@ -39,7 +39,7 @@ class Rules(AssignmentModel):
     def applied_to(self, assignment: Assignment) -> Assignment:
         """Return the assignment with these dates and rules.
 
-        Unchecked: a date that moved in the file since may lie on the wrong side of one of these, and that stops nobody.
+        The order of the dates is not checked: one that was moved in the file later must not stop uploads.
         """
         given = {name: getattr(self, name) for name in self.model_fields_set}
         changed = {
@@ -60,15 +60,15 @@ def in_course(assignments: Mapping[str, Assignment], use: CourseAssignment) -> A
 
 
 async def offer(session: AsyncSession, uses: Collection[Use]) -> dict[Use, CourseAssignment]:
-    """Find the rows of these assignments in these courses; one that its course does not use is missing.
+    """Find the rows of these assignments in these courses, without those that their course does not use.
 
-    The default course uses every file, so there a missing row is added.
+    The default course uses every file, so a missing row is added there.
     """
     found = await find(session, uses)
     missing = sorted({use for use in uses if use not in found and use[0] == DEFAULT_COURSE})
     if missing:
         await take_turns(session, [turn_of(assignment_id) for _, assignment_id in missing])
-        found |= await find(session, missing)  # Another transaction may have had its turn before.
+        found |= await find(session, missing)  # Another transaction may have added the row first.
         for course_id, assignment_id in missing:
             if (course_id, assignment_id) not in found:
                 use = CourseAssignment(course_id=course_id, assignment_id=assignment_id, rules={})

@@ -20,7 +20,7 @@ RULES = (
 )
 #: Values that are the id of another member.
 LINKS = ("joined", "joined_to")
-#: Every value that a line may be about, by its subject. Pages have words for each.
+#: Every value that a line may concern, by its subject. Pages have words for each.
 NAMES: Mapping[str, frozenset[str]] = {
     "course": frozenset({"title", "language", "time_zone", "retention_days", "archived", "connection"}),
     "assignment": frozenset({"assignment", "title", "grade_book_points", *RULES}),
@@ -106,7 +106,7 @@ class Subjects:
 
 
 async def subjects_of(session: AsyncSession, course_id: str, found: Sequence[Change]) -> Subjects:
-    """Find the members whom these changes name, with their persons, and what the course uses."""
+    """Find the members that these changes name, with their persons, and the assignments of the course."""
     ids = {change.subject_id for change in found}
     sides = [side for change in found for side in (change.before, change.after)]
     named = {value for side in sides for name in LINKS if (value := side.get(name))}

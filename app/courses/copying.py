@@ -59,7 +59,7 @@ async def copy(
             assignment_id=used.use.assignment_id,
             title=used.use.title,
             grade_book_points=used.use.grade_book_points,
-            rules=moved(used.use.rules, shift_days, source.time_zone, file.deadline if file else NO_DEADLINE),
+            rules=move_dates(used.use.rules, shift_days, source.time_zone, file.deadline if file else NO_DEADLINE),
         )
         session.add(use)
         await session.flush()
@@ -81,29 +81,29 @@ async def copy(
     return made
 
 
-def moved(
+def move_dates(
     rules: Mapping[str, Any], shift_days: int | None, time_zone: str, in_file: Deadline = NO_DEADLINE
 ) -> dict[str, Any]:
-    """Return the rules with the dates that hold moved; None: without them, and without what lateness costs.
+    """Return the rules with every date moved by `shift_days`; None: without dates and penalties for lateness.
 
     Args:
-        in_file: holds where the rules say nothing, and would for the copy, too.
+        in_file: the file's deadline, for dates that the rules leave out.
     """
     if shift_days is None:
         left_out = {name: getattr(NO_DEADLINE, name) for name in DATED if getattr(in_file, name)}
         return left_out | {name: value for name, value in rules.items() if name not in DATED}
     dates = {name: date.isoformat() for name in DATES if (date := getattr(in_file, name)) and shift_days}
     given = {name: value for name, value in {**dates, **rules}.items() if name in DATES and value is not None}
-    return {**rules, **{name: _moved(value, shift_days, time_zone) for name, value in given.items()}}
+    return {**rules, **{name: _move(value, shift_days, time_zone) for name, value in given.items()}}
 
 
-def _moved(moment: str, days: int, time_zone: str) -> str:
+def _move(moment: str, days: int, time_zone: str) -> str:
     zone = ZoneInfo(time_zone)
     try:
-        # Sums of moments of one zone are those of its wall clock, across the changes to and from summer time.
+        # Adding to a moment of a zone keeps the time on the clock, across the changes to and from summer time.
         local = datetime.fromisoformat(moment).astimezone(zone) + timedelta(days=days)
     except OverflowError:
-        return moment  # The end of the calendar means never.
+        return moment  # At the end of the calendar it never comes anyway.
     return local.astimezone(ZoneInfo("UTC")).isoformat().replace("+00:00", "Z")
 
 

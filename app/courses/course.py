@@ -1,4 +1,4 @@
-"""Courses themselves: made, listed, changed, archived."""
+"""Courses themselves: make, list, change and archive them."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def time_zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def time_zone_meant(name: str) -> str:
-    """Return the zone of a city, as of "Moscow" or "new york". A name that means none or several stays as it is."""
+def time_zone_of(name: str) -> str:
+    """Return the zone of a city, such as "Moscow". A name that fits no zone, or several, is returned as it is."""
     city = "_".join(name.casefold().split())
     found = [zone for zone in time_zones() if zone.rpartition("/")[2].casefold() == city]
     return found[0] if name not in time_zones() and len(found) == 1 else name
 
 
-def moment_meant(typed: str, zone: ZoneInfo, *, begins: bool) -> datetime:
-    """Read a moment by the clock of a zone. A date without a time is the whole day.
+def read_moment(typed: str, zone: ZoneInfo, *, begins: bool) -> datetime:
+    """Read a moment in the clock of a zone. A date without a time means the whole day.
 
     Args:
-        begins: something begins then, with the day; else it ends, with its last minute.
+        begins: the moment is a beginning, so a date means its first minute; else its last one.
     Raises:
-        ValueError: it is no moment.
+        ValueError: the text is no moment.
     """
     with contextlib.suppress(ValueError):
         return datetime.combine(date.fromisoformat(typed), time() if begins else time(23, 59), zone)
@@ -92,8 +92,8 @@ async def list_courses(
     return (await session.scalars(select(Course).where(*conditions).order_by(Course.id.desc()).limit(limit))).all()
 
 
-async def is_first_wanted(session: AsyncSession) -> bool:
-    """Tell whether nobody has made a course beside the one that is there from the beginning."""
+async def has_only_default(session: AsyncSession) -> bool:
+    """Tell whether the course Default, which is there from the beginning, is still the only one."""
     return await session.scalar(select(Course.id).where(Course.id != DEFAULT_COURSE).limit(1)) is None
 
 

@@ -1,8 +1,8 @@
 """Extensions: more time, or more attempts, of one student at one assignment.
 
-An extension only ever adds: of its dates and the course's the later one holds, so a deadline that the course moves
-later is not lost on a student who has an extension. Who is given a later due date can hand in until then, even where
-the course closes before.
+An extension only ever adds. The later of its date and the course's holds, so a student with an extension also profits
+when the course moves a deadline. A student with a later due date can hand in until then, even if the course closes
+earlier.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from grader import Assignment
 VALUES = ("due", "closes", "more_attempts", "reason")
 
 
-def extended(assignment: Assignment, extension: Extension | None) -> Assignment:
-    """Return the assignment, which has the course's dates and rules, with the student's extension."""
+def apply_extension(assignment: Assignment, extension: Extension | None) -> Assignment:
+    """Return the assignment, which has the course's dates and rules, with the student's extension applied."""
     if extension is None:
         return assignment
     deadline, attempts = assignment.deadline, assignment.attempts
@@ -92,17 +92,17 @@ async def put(
     more_attempts: int,
     reason: str,
 ) -> Extension:
-    """Give the student this extension, in place of an earlier one. The same one again changes nothing.
+    """Give the student this extension instead of any earlier one. Giving the same one again changes nothing.
 
     Call it in the student's turn.
     """
     extension = await find(session, member, use)
-    before = _logged(extension, use)
+    before = _log_values(extension, use)
     if extension is None:
         extension = Extension(id=new_id(), membership_id=member.id, course_assignment_id=use.id)
         session.add(extension)
     extension.due, extension.closes, extension.more_attempts, extension.reason = due, closes, more_attempts, reason
-    if changes.log(session, member, made_by, before, _logged(extension, use)):
+    if changes.log(session, member, made_by, before, _log_values(extension, use)):
         extension.made_by, extension.created_at = made_by, utc_now()
         await grades_changed(session, use.id, [member.id])
     await session.flush()
@@ -118,17 +118,17 @@ async def remove(session: AsyncSession, member: Membership, use: CourseAssignmen
     extension = await find(session, member, use)
     if extension is None:
         raise ExtensionNotFound
-    changes.log(session, member, made_by, _logged(extension, use), {})
+    changes.log(session, member, made_by, _log_values(extension, use), {})
     await session.delete(extension)
     await grades_changed(session, use.id, [member.id])
     await session.flush()
 
 
-def _logged(extension: Extension | None, use: CourseAssignment) -> dict[str, Any]:
-    """Return the values of an extension as the log has them: one value, so that each change names the assignment."""
+def _log_values(extension: Extension | None, use: CourseAssignment) -> dict[str, Any]:
+    """Return an extension as one value of the log, so that each change names the assignment."""
     if extension is None:
         return {}
     values = {name: getattr(extension, name) for name in VALUES}
-    # A form gives moments by the clock of its course, and the database gives them back in UTC.
+    # Forms give moments in the course's time zone, the database in UTC.
     moments = {name: value.astimezone(UTC).isoformat() for name, value in values.items() if isinstance(value, datetime)}
     return {"extension": {"assignment": use.assignment_id, **values, **moments}}

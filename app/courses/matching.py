@@ -1,7 +1,7 @@
-"""Finds the student whom a file of an archive or a row belongs to: by id, by address, by name, or nobody.
+"""Finds the student to whom a row, or a file of an archive, belongs: by id, by address or by name.
 
-Where an id or an address is one student's and the name fits others only, a person must say whose it is: a number may
-be that of a task or of another platform, and a grade in the wrong place is seen by nobody.
+If an id or an address fits one student, but the name fits only others, a person has to decide: the number may be that
+of a task or of another platform, and nobody notices a grade in the wrong row.
 
 Moodle names its folders ``Name Surname_12345_...``; the number means nothing outside the assignment. Canvas writes the
 name in small letters without spaces, and its own id, which is the roster's if that came from Canvas. In another archive
@@ -21,9 +21,9 @@ from itertools import permutations
 from grader.batch.collect import Student
 
 WORD = re.compile(r"[^\W\d_]+")
-# Words of a name that are put into every order: 24 of four.
+# A name of at most so many words is tried in every order: 24 orders of four words.
 WORDS_MAX = 4
-# One word may be anybody's: two and more name a person.
+# A single word is too common to name a person.
 WORDS_MIN = 2
 
 
@@ -36,7 +36,7 @@ class MatchedBy(StrEnum):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A student of the course. Attributes: external_id: empty: there is none."""
+    """A student of the course. Attributes: external_id: empty if there is none."""
 
     member_id: str
     external_id: str
@@ -46,7 +46,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Match:
-    """The owner of a file. Attributes: member_id: None: nobody, or more than one, can be it."""
+    """The owner of a file. Attributes: member_id: None if no student fits, or several do."""
 
     member_id: str | None
     by: MatchedBy | None = None
@@ -57,7 +57,7 @@ NOBODY = Match(None)
 
 @dataclass(frozen=True)
 class _Fit:
-    """The students whom a row, or a part of a path, fits. Attributes: best: those of them whom it fits best."""
+    """The students that fit a row, or a part of a path. Attributes: best: those that fit best."""
 
     members: frozenset[str]
     best: frozenset[str]
@@ -98,12 +98,12 @@ class Matcher:
             return NOBODY
         members = frozenset.intersection(*(fit.members for fit in fits))
         best = members if len(members) == 1 else members.intersection(*(fit.best for fit in fits))
-        # The part that tells most, of those that mean this one.
+        # Name the part that decides: it fits this student, and the fewest others.
         telling = min(fits, key=lambda fit: (not best <= fit.best, len(fit.best)))
         return _Fit(members, best, telling.by).match()
 
     def find_person(self, ids: Iterable[str], name: str) -> Match:
-        """Find the student of a row: all its ids and addresses are of one, and no name that is others' only."""
+        """Find the student of a row: all ids and addresses are theirs, and the name does not fit only others."""
         return self._of_row(ids, name).match()
 
     def _of_row(self, ids: Iterable[str], name: str) -> _Fit:
@@ -125,7 +125,7 @@ class Matcher:
         asked = frozenset(words)
         close = set()
         if len(asked) >= WORDS_MIN:
-            # A roster may know the patronymic, and the platform not, or the other way round.
+            # The roster may have the patronymic and the platform not, or the other way round.
             sharing = (each for word in asked for each in self._with_word.get(word, ()))
             close = {
                 member for known, member in sharing if len(known) >= WORDS_MIN and (asked <= known or known <= asked)
@@ -134,12 +134,12 @@ class Matcher:
 
 
 def comparable(text: str) -> str:
-    """Return what is left of an id, an address or a name when case and the form of its letters do not count."""
+    """Return an id, an address or a name without differences of case and of the form of letters."""
     return unicodedata.normalize("NFKC", text).strip().casefold().replace("ё", "е")
 
 
 def matches(search: str, *values: str | None) -> bool:
-    """Tell whether every word of a search stands somewhere in these values, as `comparable` compares them."""
+    """Tell whether these values contain every word of a search, compared as by `comparable`."""
     text = comparable(" ".join(filter(None, values)))
     return all(word in text for word in comparable(search).split())
 

@@ -1,4 +1,4 @@
-"""Members of courses: found by the id in the grade book, and added."""
+"""Members of courses: find them by the id in the grade book, and add them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.storage import turns
 from app.storage.models import Course, Extension, MemberRole, Membership, Person, new_id, utc_now
 from app.texts import text
 
-#: The member who stands for the trials of those who are no members of the course, such as the owner of the service.
+#: The member for trials by people outside the course, such as the owner of the service.
 TRIALS = "staff-trial"
 #: A course's id, and an external id in it.
 Student = tuple[str, str]
@@ -31,7 +31,7 @@ async def enrol(session: AsyncSession, students: Collection[Student]) -> dict[St
     found = await find(session, students)
     if missing := sorted(set(students) - set(found)):
         await turns.take_turns(session, {_course(course_id) for course_id, _ in missing}, shared=True)
-        found |= await find(session, missing)  # An import of a roster may have had its turn before.
+        found |= await find(session, missing)  # An import of a roster may have added them first.
     for course_id, external_id in sorted(set(missing) - set(found)):
         found[course_id, external_id] = add(session, course_id, external_id=external_id)
     await session.flush()
@@ -39,7 +39,7 @@ async def enrol(session: AsyncSession, students: Collection[Student]) -> dict[St
 
 
 async def enrol_trials(session: AsyncSession, course_id: str) -> Membership:
-    """Find the member who stands for trials, or add it: one of the staff, so no attempt counts for anybody.
+    """Find or add the member for trials. It is one of the staff, so its attempts count for nobody.
 
     Raises:
         CourseArchived: it takes no new member.
@@ -133,11 +133,11 @@ def is_same(name: str, one: str | None, other: str | None) -> bool:
 
     Issuers and platforms write addresses with capitals, and letters in parts; our forms and rosters do not.
     """
-    compared = comparable if name == "email" else _composed
+    compared = comparable if name == "email" else _compose
     return compared(one or "") == compared(other or "")
 
 
-def _composed(value: str) -> str:
+def _compose(value: str) -> str:
     return unicodedata.normalize("NFC", value)
 
 

@@ -1,4 +1,4 @@
-"""Members of a course, one by one: listed, added, changed, removed and taken back, with a line in the log for each.
+"""Single members of a course: list, add, change, remove and restore them, with a line in the log for each change.
 
 A caller names the roles that it manages: a teacher's are students and assistants, so a teacher neither makes, changes
 nor removes a teacher. Every change is made in the student's turn, in which uploads are stored too.
@@ -22,7 +22,7 @@ from app.mail.addresses import comparable
 from app.storage.models import OF_PLATFORMS, Identity, MemberRole, Membership, Merge, Person, Submission, Token, utc_now
 
 OF_PERSON = frozenset({"name", "email"})
-#: How a member came: the platform (`Identity`), by a join link, or empty: by a roster or a teacher.
+#: How a member joined: the platform (`Identity`), a join link, or empty for a roster or a teacher.
 _WAY = func.coalesce(
     select(func.min(Identity.issuer))
     .where(Identity.person_id == Membership.person_id, Identity.issuer.startswith(OF_PLATFORMS))
@@ -111,8 +111,8 @@ async def groups(session: AsyncSession, course_id: str) -> Sequence[str]:
 async def perhaps_the_same(session: AsyncSession, member: Membership) -> Sequence[Membership]:
     """List students of the course who may be the same one as this student.
 
-    The id that one of the two gave tells it, and the address. The name does only if one of the two is unconfirmed, or
-    came another way: of two entries of a roster, each is somebody.
+    They share the address, or an id that one of them has claimed. A shared name counts only if one of the two is
+    unconfirmed or joined in another way: two entries of a roster are two students.
     """
     ids = [id for id in (member.external_id, member.claimed_id) if id]
     alike: list[ColumnElement[bool]] = [Membership.external_id.in_(ids), Membership.claimed_id.in_(ids)]
@@ -164,7 +164,7 @@ async def join_of(session: AsyncSession, member: Membership) -> Merge | None:
 
 
 async def kept_of(session: AsyncSession, member: Membership) -> Membership:
-    """Return the member that this one was joined to; a member who was joined to none is returned as it is."""
+    """Return the member that this one was joined to, or this one if it was joined to none."""
     while member.removed_at is not None and (join := await join_of(session, member)) is not None:
         assert join.kept_member_id is not None
         member = await session.get_one(Membership, join.kept_member_id, populate_existing=True)
@@ -270,7 +270,7 @@ async def change(
         raise NotPermitted
     before = values(member)
     if before["removed"] and given.get("removed") is False:
-        await _check_not_joined(session, member)
+        await _check_no_join(session, member)
     if changed := {name for name in OF_PERSON & given.keys() if not members.is_same(name, given[name], before[name])}:
         if not may_change_shared and (
             await is_elsewhere(session, member) or ("email" in changed and await _signs_on(session, member))
@@ -324,7 +324,7 @@ async def _in_turn(session: AsyncSession, course_id: str, member_id: str, new_id
         )
         await members.take_course(session, course_id)
         member = await find(session, course_id, member_id, locked=True)
-        if member.external_id == known:  # Else it was changed before our turn.
+        if member.external_id == known:  # Otherwise the id was changed before our turn.
             return member
 
 
@@ -366,7 +366,7 @@ async def _check_email(session: AsyncSession, member: Membership) -> None:
             raise EmailTaken(member=other)
 
 
-async def _check_not_joined(session: AsyncSession, member: Membership) -> None:
+async def _check_no_join(session: AsyncSession, member: Membership) -> None:
     """Raises: MemberJoined"""
     if (merge := await join_of(session, member)) is not None:
         raise MemberJoined(member=merge.kept_member_id, join=merge.id)

@@ -15,15 +15,15 @@ from app.storage.models import Course, Identity, Membership, Person
 
 
 @dataclass(frozen=True)
-class Known:
-    """A person, the parts in courses and the accounts of single sign-on, each from the first."""
+class PersonRecord:
+    """A person, with the memberships in courses and the accounts of single sign-on, the oldest first."""
 
     person: Person
     memberships: Sequence[Membership]
     identities: Sequence[Identity]
 
     @property
-    def called(self) -> str:
+    def display_name(self) -> str:
         """The name by which pages call the person."""
         ids = [member.external_id for member in self.memberships if member.external_id]
         return (self.person.name or self.person.email or next(iter(ids), self.person.id)).strip()
@@ -31,7 +31,7 @@ class Known:
 
 async def list_people(
     session: AsyncSession, *, limit: int, before: str | None = None, text: str | None = None
-) -> list[Known]:
+) -> list[PersonRecord]:
     """List the newest people.
 
     Args:
@@ -44,28 +44,31 @@ async def list_people(
     if text:
         texts = await _texts(session)
         found = found.where(Person.id.in_([id for id in texts if id == text or matches(text, *texts[id])]))
-    return await _known(session, (await session.scalars(found)).all())
+    return await _records(session, (await session.scalars(found)).all())
 
 
-async def named(session: AsyncSession, name: str, *, course_id: str | None = None) -> list[Known]:
-    """List the people of whom this is the whole name, an address, an id in a grade book, a member's or their own id.
+async def find_by_name(session: AsyncSession, name: str, *, course_id: str | None = None) -> list[PersonRecord]:
+    """List the people with exactly this name, address or id: in a grade book, of a member, or of the person.
 
     Args:
         course_id: of the only course whose members are meant; None: of all courses.
     """
     wanted = comparable(name)
     texts = await _texts(session)
-    so_named = [id for id in texts if wanted in map(comparable, filter(None, [id, *texts[id]]))]
+    matching = [id for id in texts if wanted in map(comparable, filter(None, [id, *texts[id]]))]
     members = select(Membership.person_id)
     of_member = members.where(Membership.id == name)
-    found = select(Person).where(or_(Person.id.in_(so_named), Person.id.in_(of_member))).order_by(Person.id)
+    found = select(Person).where(or_(Person.id.in_(matching), Person.id.in_(of_member))).order_by(Person.id)
     if course_id is not None:
         found = found.where(Person.id.in_(members.where(Membership.course_id == course_id)))
-    return await _known(session, (await session.scalars(found)).all())
+    return await _records(session, (await session.scalars(found)).all())
 
 
 async def _texts(session: AsyncSession) -> dict[str, list[str | None]]:
-    """Return of each person what a search looks at. Databases fold the case of some alphabets only."""
+    """Return the texts that a search compares, by the id of the person.
+
+    Databases fold the case of some alphabets only.
+    """
     texts: dict[str, list[str | None]] = {}
     for id, name, email in await session.execute(select(Person.id, Person.name, Person.email)):
         texts[id] = [name, email]
@@ -76,22 +79,22 @@ async def _texts(session: AsyncSession) -> dict[str, list[str | None]]:
     return texts
 
 
-async def find(session: AsyncSession, person_id: str) -> Known:
+async def find(session: AsyncSession, person_id: str) -> PersonRecord:
     """Raises: PersonNotFound"""
     person = await session.get(Person, person_id)
     if person is None:
         raise PersonNotFound
-    (known,) = await _known(session, [person])
-    return known
+    (record,) = await _records(session, [person])
+    return record
 
 
-async def courses_of(session: AsyncSession, known: Sequence[Known]) -> dict[str, Course]:
+async def courses_of(session: AsyncSession, people: Sequence[PersonRecord]) -> dict[str, Course]:
     """Find the courses of these people, by id."""
-    ids = {member.course_id for each in known for member in each.memberships}
+    ids = {member.course_id for each in people for member in each.memberships}
     return {course.id: course for course in await session.scalars(select(Course).where(Course.id.in_(ids)))}
 
 
-async def _known(session: AsyncSession, people: Sequence[Person]) -> list[Known]:
+async def _records(session: AsyncSession, people: Sequence[Person]) -> list[PersonRecord]:
     ids = [person.id for person in people]
     theirs = select(Membership).where(Membership.person_id.in_(ids))
     memberships = defaultdict(list)
@@ -100,4 +103,4 @@ async def _known(session: AsyncSession, people: Sequence[Person]) -> list[Known]
     identities = defaultdict(list)
     for identity in await session.scalars(select(Identity).where(Identity.person_id.in_(ids)).order_by(Identity.id)):
         identities[identity.person_id].append(identity)
-    return [Known(person, memberships[person.id], identities[person.id]) for person in people]
+    return [PersonRecord(person, memberships[person.id], identities[person.id]) for person in people]

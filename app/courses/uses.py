@@ -1,4 +1,4 @@
-"""The rows of course assignments: added, changed and removed, with a line in the log for each change.
+"""The rows of course assignments: add, change and remove them, with a line in the log for each change.
 
 Each change waits for the assignment's turn (`assignments.turn_of`) and reads the row in it, so two changes at once lose
 nothing. A course uses one file once: a second row for the same file would need a name of its own in uploads.
@@ -83,7 +83,7 @@ async def put(
     given: Mapping[str, Any],
     made_by: str,
 ) -> UsedAssignment:
-    """Have a course use an assignment, with these values and no others.
+    """Let a course use an assignment, with only these values.
 
     Args:
         given: `title`, `grade_book_points`, and the dates and rules that differ from the file as `rules`.
@@ -104,7 +104,7 @@ async def put(
         session.add(use)
     use.title, use.grade_book_points = given.get("title"), given.get("grade_book_points")
     use.rules = given.get("rules", {})
-    return await _stored(session, use, assignments, before, made_by)
+    return await _store(session, use, assignments, before, made_by)
 
 
 async def change(
@@ -116,11 +116,11 @@ async def change(
     made_by: str,
     as_in_file: Collection[str] = (),
 ) -> UsedAssignment:
-    """Change what is given, of the dates and rules, too.
+    """Change the given values, dates and rules.
 
     Args:
         given: as for `put`.
-        as_in_file: names of rules for which the file holds again.
+        as_in_file: names of rules that return to the file's values.
         made_by: for the log.
     Raises:
         CourseArchived: nothing there changes any more.
@@ -139,11 +139,11 @@ async def change(
             setattr(use, name, given[name])
     rules = {**use.rules, **given.get("rules", {})}
     use.rules = {name: value for name, value in rules.items() if name not in as_in_file}
-    return await _stored(session, use, assignments, before, made_by)
+    return await _store(session, use, assignments, before, made_by)
 
 
 async def remove(session: AsyncSession, course_id: str, assignment_id: str, made_by: str) -> None:
-    """Let a course use an assignment no more. The course Default uses it as the file says.
+    """Remove an assignment from a course. The course Default then uses it as the file says.
 
     Raises:
         CourseArchived: nothing there changes any more.
@@ -158,7 +158,7 @@ async def remove(session: AsyncSession, course_id: str, assignment_id: str, made
     if refusal := await in_use(session, use):
         raise refusal
     changes.log(session, use, made_by, values(use), {})
-    # A platform's link to it leads nowhere then, and its teacher is asked again.
+    # A platform's link to it then leads nowhere, and asks its teacher for another assignment.
     links = update(LtiLink).where(LtiLink.course_assignment_id == use.id).values(course_assignment_id=None)
     await session.execute(links.execution_options(synchronize_session=False))
     await session.delete(use)
@@ -166,7 +166,7 @@ async def remove(session: AsyncSession, course_id: str, assignment_id: str, made
 
 
 async def in_use(session: AsyncSession, use: CourseAssignment) -> AssignmentInUse | None:
-    """Return the refusal to remove it, with the numbers of what is there; None: nothing is."""
+    """Return the refusal to remove it, with the numbers of rows that refer to it; None: there are none."""
     submissions = await _count(session, Submission, use)
     decisions = sum([await _count(session, each, use) for each in (Extension, Adjustment, Comment)])
     return AssignmentInUse(submissions=submissions, decisions=decisions) if submissions or decisions else None
@@ -214,7 +214,7 @@ async def _row(session: AsyncSession, course_id: str, assignment_id: str) -> Cou
     return await session.scalar(select(CourseAssignment).where(*of).execution_options(populate_existing=True))
 
 
-async def _stored(
+async def _store(
     session: AsyncSession,
     use: CourseAssignment,
     assignments: Mapping[str, Assignment],

@@ -1,7 +1,6 @@
-"""Forms that are read by hand, with limits on the bytes and on the time. FastAPI would read all before it calls us.
+"""Reads forms by hand, with limits on bytes and time. FastAPI would read everything before it calls us.
 
-The texts of a form that was refused, or that came after its session had ended, are given back by the page that says so.
-They are kept nowhere.
+If a form is refused, or its session has ended, the page that says so gives its texts back. They are not stored.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from app.submissions.uploads import PASTE_BYTES
 FORM_OVERHEAD_BYTES = 64 * 1024
 # Slower uploads are cut off: 20 MB in five minutes is half a megabit a second.
 UPLOAD_SECONDS = 300.0
-# A browser that is answered before it has sent everything shows its own error. So the rest of a file that is too large
-# is read and thrown away, if it comes soon.
+# A browser that is answered before it has sent everything shows an error of its own. So the rest of a file that is too
+# large is read and thrown away, if it arrives soon.
 DISCARD_SECONDS = 20.0
-#: Strangers send forms, too.
+#: The limit for forms of people who are not signed in.
 STRANGERS_SECONDS = 20.0
 #: The fields of our forms that take long to write.
 LONG_FIELDS = (
@@ -55,7 +54,7 @@ async def read_form(
         if announced.isascii() and announced.isdecimal() and int(announced) > body_limit:
             raise FileTooLarge(limit_bytes=limit_bytes)
         async with asyncio.timeout(UPLOAD_SECONDS):
-            form = await _limited(request, body_limit, limit_bytes).form(
+            form = await _limit(request, body_limit, limit_bytes).form(
                 max_files=1, max_fields=10, max_part_size=text_bytes
             )
     except FileTooLarge:
@@ -78,18 +77,18 @@ async def read_file(request: Request, limit_bytes: int) -> bytes:
     content = bytearray()
     try:
         async with asyncio.timeout(UPLOAD_SECONDS):
-            async for chunk in _limited(request, limit_bytes, limit_bytes).stream():
+            async for chunk in _limit(request, limit_bytes, limit_bytes).stream():
                 content += chunk
     except TimeoutError as exc:
         raise UploadTooSlow(limit_seconds=UPLOAD_SECONDS) from exc
     return bytes(content)
 
 
-async def written_in(request: Request) -> list[str]:
-    """Read what a browser's form says, within the limits of pasted code. Call it where nothing else reads the form."""
+async def read_long_texts(request: Request) -> list[str]:
+    """Read the long texts of a browser's form, within the limits of pasted code. Nothing else may read the form."""
     if "text/html" not in request.headers.get("accept", ""):
         return []
-    capped = _limited(request, PASTE_BYTES + FORM_OVERHEAD_BYTES, PASTE_BYTES)
+    capped = _limit(request, PASTE_BYTES + FORM_OVERHEAD_BYTES, PASTE_BYTES)
     try:
         async with (
             asyncio.timeout(STRANGERS_SECONDS),
@@ -106,7 +105,7 @@ def texts_of(form: FormData) -> list[str]:
     return [text.replace("\r\n", "\n") for text in texts if text.strip()]
 
 
-def _limited(request: Request, body_limit: int, limit_bytes: int) -> Request:
+def _limit(request: Request, body_limit: int, limit_bytes: int) -> Request:
     """Limit the body of a request that nobody has read yet.
 
     Args:

@@ -1,4 +1,4 @@
-"""The client of a request, for limits that hold for nobody who is known."""
+"""The client of a request, for limits on people who are not signed in."""
 
 from __future__ import annotations
 

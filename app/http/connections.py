@@ -16,12 +16,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADER_SECONDS = 10.0
 MOST_UNFINISHED = 256
-# Most of many new connections are about to send their headers, so the youngest are spared.
+# Most new connections are about to send their headers, so the youngest are spared.
 YOUNG_SECONDS = 2.0
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
-class Unfinished:
+class UnfinishedConnections:
     """The connections of one server that still owe a header, the oldest first.
 
     Args:
@@ -45,7 +45,7 @@ class Unfinished:
             self._sweep = asyncio.get_running_loop().call_later(HEADER_SECONDS, self._close_overdue)
 
     def discard(self, connection: H11Protocol) -> None:
-        """Forget a connection whose header has come, or that is closed."""
+        """Forget a connection whose header has arrived, or that is closed."""
         self._since.pop(connection, None)
 
     def _close_overdue(self) -> None:
@@ -69,7 +69,7 @@ class Unfinished:
 class Protocol(H11Protocol):
     """HTTP/1.1 as uvicorn speaks it, with a deadline for headers."""
 
-    def __init__(self, *args: Any, unfinished: Unfinished, **options: Any) -> None:
+    def __init__(self, *args: Any, unfinished: UnfinishedConnections, **options: Any) -> None:
         super().__init__(*args, **options)
         self._unfinished = unfinished
 

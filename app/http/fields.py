@@ -1,4 +1,4 @@
-"""The fields of our forms: read as the request of an action, each fault at its field in the words of the page."""
+"""Reads our forms as requests for actions, and names each fault at its field in the words of the page."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from app.actions.fields import EARLIEST, LATEST, NO_NAME, ActionRequest
-from app.courses.course import moment_meant
+from app.courses.course import read_moment
 from app.errors import AppError
 from app.errors.requests import FieldsWrong, FormExpired
 from app.http.masking import mask, unmask
-from app.http.refusals import refused_here, told_at_fields
+from app.http.refusals import field_errors, page_refusal_context
 from app.http.texts import language_of
 from app.texts import text
 
@@ -34,7 +34,7 @@ AS_PYTHON = str.maketrans({",": ".", " ": None, "\N{MINUS SIGN}": "-"})
 
 
 class Fields:
-    """The texts of a form, and what is wrong with them: by name, the id of a text ``fault.<id>`` and its parameters."""
+    """The texts of a form, and their faults: by name, the id of a text ``fault.<id>`` and its parameters."""
 
     def __init__(self, typed: Mapping[str, str]) -> None:
         self.typed = typed
@@ -53,12 +53,12 @@ class Fields:
     ) -> Asked:
         """Read the form as the request of an action.
 
-        An empty field is null, or else left out, or else has to be filled in.
+        An empty field becomes null if it may, is left out if it can be, and is a fault otherwise.
 
         Args:
             filled_only: leave every empty field out.
             context: what the model's checks need to know.
-            names: of fields that the form calls otherwise, by the model's.
+            names: the form's names of fields, by the model's, where they differ.
             zone: the clock of its dates.
             stored: the dates that the form showed (`moment`).
             more: values that are not in the form as such; they come first.
@@ -110,16 +110,16 @@ class Fields:
 
     def number(self, name: str, *, least: float = 0, most: float) -> float | None:
         """Read a number, with a comma or a point."""
-        came = self.typed.get(name, "")
-        plain = unicodedata.normalize("NFKC", came).translate(AS_PYTHON)
+        typed = self.typed.get(name, "")
+        plain = unicodedata.normalize("NFKC", typed).translate(AS_PYTHON)
         if not plain:
             return None
         with contextlib.suppress(ValueError):
             if least <= (value := float(plain)) <= most:
                 return value
             if isfinite(value):
-                self.wrong(name, "number", came=came, least=least, most=most)
-        self.wrong(name, "no_number", came=came)
+                self.wrong(name, "number", came=typed, least=least, most=most)
+        self.wrong(name, "no_number", came=typed)
         return None
 
     def whole(self, name: str, *, least: int, most: int) -> int | None:
@@ -131,20 +131,20 @@ class Fields:
         return int(value)
 
     def moment(self, name: str, zone: ZoneInfo, stored: datetime | None = None) -> datetime | None:
-        """Read a time by the clock of `zone`, as ``<input type="datetime-local">`` sends it.
+        """Read a time in `zone`, as ``<input type="datetime-local">`` sends it.
 
         Args:
-            stored: the field showed this one. A clock that is set back shows an hour twice, and it may be the second.
+            stored: the time that the field showed. It may be in the second of the two hours when a clock is set back.
         """
-        came = self.typed.get(name, "")
-        if came == local(stored, zone):
+        typed = self.typed.get(name, "")
+        if typed == local(stored, zone):
             return stored
-        if not came:
+        if not typed:
             return None
         # A day from the ends of the calendar, where other time zones still have a date.
         earliest, latest = EARLIEST + timedelta(days=1), LATEST - timedelta(days=1)
         with contextlib.suppress(ValueError, OverflowError):
-            value = moment_meant(came, zone, begins=name == "opens")
+            value = read_moment(typed, zone, begins=name == "opens")
             if earliest < value < latest:
                 return value
         self.wrong(name, "moment")
@@ -162,7 +162,7 @@ class Fields:
         return key
 
     def wrong(self, name: str, fault: str, params: Mapping[str, object] | None = None, /, **more: object) -> None:
-        """Note what is wrong with a field; of several faults the first counts."""
+        """Note a fault of a field. Only the first one counts."""
         self.faults.setdefault(name, (fault, {**(params or {}), **more}))
 
     def _typed_number(self, name: str, limits: Mapping[str, Any], *, whole: bool) -> float | None:
@@ -215,24 +215,24 @@ def form_context(request: Request, fields: Fields | None = None, refusal: AppErr
         and ``status_code``.
     """
     language = language_of(request)
-    came = fields.typed if fields else {}
+    typed = fields.typed if fields else {}
     errors = {
         name: text(f"fault.{fault}", language, **params)
         for name, (fault, params) in (fields.faults if fields else {}).items()
     }
-    key = unmask(came.get(KEY_FIELD, ""))
-    shown = {"fields": came, "errors": errors, "form_key": mask(key if len(key) == len(new_key()) else new_key())}
+    key = unmask(typed.get(KEY_FIELD, ""))
+    shown = {"fields": typed, "errors": errors, "form_key": mask(key if len(key) == len(new_key()) else new_key())}
     if refusal is None:
         return {**shown, "problem": None}
-    problem = refused_here(request, refusal)
-    if told := told_at_fields(refusal, language):
-        errors |= told
+    problem = page_refusal_context(request, refusal)
+    if at_fields := field_errors(refusal, language):
+        errors |= at_fields
         problem["problem"]["detail"] = text("problem.fields-wrong.detail", language)
     return {**shown, **problem}
 
 
 def local(moment: datetime | None, zone: ZoneInfo) -> str:
-    """Return a time as ``<input type="datetime-local">`` wants it, by the clock of `zone`."""
+    """Return a time in `zone` in the format of ``<input type="datetime-local">``."""
     if moment is None:
         return ""
     shown = moment.astimezone(zone).replace(tzinfo=None)

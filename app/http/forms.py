@@ -34,7 +34,7 @@ async def form_of(request: Request) -> AsyncIterator[FormData]:
     """
     async with request.form(max_files=0, max_fields=FIELDS_MAX) as form:
         # For the page of a refusal.
-        request.state.written = texts_of(form)
+        request.state.long_texts = texts_of(form)
         await check_form_secret(request, form.get(FORM_FIELD))
         yield form
 
@@ -44,9 +44,9 @@ def fields_of(form: FormData) -> dict[str, str]:
     return {name: lines_of(value).strip() for name, value in form.items() if isinstance(value, str)}
 
 
-def lines_of(came: str) -> str:
+def lines_of(text: str) -> str:
     """Return a text with line ends as we write them. Browsers send CR LF, and a page shows a CR as a character."""
-    return came.replace("\r\n", "\n")
+    return text.replace("\r\n", "\n")
 
 
 def see_other(address: str, *, said: str | None = None) -> Response:
@@ -61,7 +61,7 @@ def see_other(address: str, *, said: str | None = None) -> Response:
     return RedirectResponse(urlunsplit(parts._replace(query=query)), HTTP_303_SEE_OTHER)
 
 
-def refused(request: Request, error: AppError) -> dict[str, Any]:
+def refusal_context(request: Request, error: AppError) -> dict[str, Any]:
     """Return what a page needs to show a refusal above its form: ``status_code``, and the ``problem`` in words."""
     answer = answer_for(error)
     return {"status_code": answer.status, "problem": problem(answer, language_of(request), error.params)}

@@ -41,7 +41,7 @@ class FrameMiddleware:
         prefix, token, language, path = found.groups()
         plain = {**scope, "path": path, "raw_path": scope["raw_path"][len(prefix) :]}
         headers = Headers(scope=scope)
-        # A browser that does not say it may show a window.
+        # A browser without this header may show a window.
         if headers.get("sec-fetch-dest", "document") != "document" and is_from_us(headers):
             asked = QueryParams(scope["query_string"]).get("lang")
             language = asked if asked in LANGUAGES else language

@@ -1,4 +1,4 @@
-"""Names of those who changed something, as pages show them: people and tokens by name, others in words."""
+"""Names of the makers of changes, as pages show them: people and tokens by name, others in words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BY_JOIN_LINK = "join link "
 
 
 def maker_in_words(name: str, language: str) -> str:
-    """Name the one who made a change: a person, a program, the service's owner, or one of the ways in."""
+    """Name the maker of a change: a person, a program, the service's owner, or a way in."""
     if name.startswith(BY_JOIN_LINK):
         return text("change.by_join_link", language, end=name[-4:])
     if name == OWNER:

@@ -14,18 +14,18 @@ def mask(secret: str) -> str:
     """Return the secret as hexadecimal digits, different ones each time."""
     plain = secret.encode()
     pad = secrets.token_bytes(len(plain))
-    return (pad + _combined(pad, plain)).hex()
+    return (pad + _combine(pad, plain)).hex()
 
 
-def unmask(came: str) -> str:
+def unmask(masked: str) -> str:
     """Return the masked secret. Any other text gives a string that matches no secret."""
     try:
-        both = bytes.fromhex(came)
+        both = bytes.fromhex(masked)
     except ValueError:
         return ""
     half = len(both) // 2
-    return _combined(both[:half], both[half:]).decode("utf-8", "replace")
+    return _combine(both[:half], both[half:]).decode("utf-8", "replace")
 
 
-def _combined(pad: bytes, text: bytes) -> bytes:
+def _combine(pad: bytes, text: bytes) -> bytes:
     return bytes(one ^ other for one, other in zip(pad, text, strict=False))

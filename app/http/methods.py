@@ -1,4 +1,4 @@
-"""The methods of an address: those of its own operation alone, and HEAD wherever GET is."""
+"""Allows at each address only the methods of its own operation, and HEAD wherever there is GET."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii", b"iso-8859-1"})
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors"
 ALL = "*"
-#: Pages of the whole service, which no platform's page may put under another one's buttons.
+#: Pages of the whole service, which no platform may show in a frame: it could hide them under its own buttons.
 NEVER_FRAMED = re.compile(r"/(platforms|people|status|enter)(/|$)")
 #: Pages for the frame of a platform that nobody knows yet (`app.web.lti.registering`). They also answer the window that
 #: has opened them.
@@ -54,7 +54,7 @@ SECURITY_HEADERS = {
 }
 
 
-# Answers of any route that somebody may be told of: guesses at tokens, and failures.
+# Answers of any route that may raise an alarm: guesses at tokens, and failures.
 WATCHED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
@@ -95,8 +95,8 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        came = Headers(scope=scope).get("x-request-id", "")
-        request_id = came if REQUEST_ID.fullmatch(came) else new_id()
+        header = Headers(scope=scope).get("x-request-id", "")
+        request_id = header if REQUEST_ID.fullmatch(header) else new_id()
         request_id_var.set(request_id)
         may_have_changed.set(False)
         started = time.monotonic()
@@ -115,13 +115,13 @@ class RequestMiddleware:
                 headers.setdefault("Cache-Control", "no-cache" if ours else "no-store")
             await send(message)
 
-        capped = receive if TAKE_FILES.fullmatch(scope["path"]) else _capped(receive)
+        capped = receive if TAKE_FILES.fullmatch(scope["path"]) else _cap(receive)
         try:
             _check_charset(Headers(scope=scope))
             await self._app(scope, capped, send_with_headers)
         except ClientDisconnect:
             logger.info("client_left")
-        except Exception as exc:  # A fault of ours that no handler answered.
+        except Exception as exc:  # An error of ours without a handler.
             if status:
                 scope[FAULT] = exc
                 raise  # The answer has begun; the server closes the connection and logs why.
@@ -154,7 +154,7 @@ def _security_headers(frame_ancestors: tuple[str, ...]) -> Mapping[str, str]:
     headers = SECURITY_HEADERS | {"Content-Security-Policy": f"{POLICY} {framed}"}
     if frame_ancestors == (ALL,):
         del headers["Cross-Origin-Opener-Policy"]
-    # It knows no list of sites; browsers that know the policy ignore it.
+    # This older header takes no list of sites, and browsers that know the policy ignore it.
     return headers if frame_ancestors else headers | {"X-Frame-Options": "DENY"}
 
 
@@ -165,7 +165,7 @@ def _check_charset(headers: Headers) -> None:
         raise HTTPException(HTTPStatus.BAD_REQUEST)
 
 
-def _capped(receive: Receive) -> Receive:
+def _cap(receive: Receive) -> Receive:
     """Limit the body. Raises: HTTPException: it is larger than any body but a file needs to be."""
     seen = 0
 

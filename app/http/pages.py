@@ -27,7 +27,7 @@ from grader.formats.html import environment
 from grader.report.messages import LANGUAGES, translate
 
 WEB = Path(__file__).parents[1] / "web"
-#: In the query of a page after a change: the text ``said.<value>`` says what was done.
+#: The parameter of a page's query after a change: the text ``said.<value>`` describes it.
 SAID = "said"
 #: Parts of a query that belong to one visit, not to the page.
 OF_ONE_VISIT = (SAID, "lang", "token")
@@ -51,7 +51,7 @@ def page(
     """Render the template in the reader's language. A language chosen on this page is remembered.
 
     Args:
-        viewer: whose rights decide what the page offers; None: nobody is known.
+        viewer: the holder whose rights decide what the page offers; None: nobody is signed in.
         course: the page belongs to it, and shows its navigation.
         here: the id of this page in `navigation.SECTIONS`.
     """

@@ -32,11 +32,11 @@ async def language_parameter(
 
 @dataclass(frozen=True)
 class PathId:
-    """A dependency that gives an id in the path of a page, if there can be such a one. This saves a query.
+    """A dependency that gives an id in the path of a page, if the text can be an id. This saves a query.
 
     Attributes:
         name: of the parameter.
-        missing: raised for all that is no id.
+        missing: raised for a text that is no id.
         form: of the id.
     """
 
@@ -45,19 +45,19 @@ class PathId:
     form: re.Pattern[str] = ID
 
     async def __call__(self, request: Request) -> str:
-        came: str = request.path_params[self.name]
-        if not self.form.fullmatch(came):
+        id: str = request.path_params[self.name]
+        if not self.form.fullmatch(id):
             raise self.missing
-        return came
+        return id
 
 
 def id_in_path(name: str, missing: type[AppError], description: str) -> Any:
     """Return such a dependency for a path of the API, where the parameter is documented."""
 
-    async def check(came: str = Path(alias=name, description=description)) -> str:
-        if not ID.fullmatch(came):
+    async def check(id: str = Path(alias=name, description=description)) -> str:
+        if not ID.fullmatch(id):
             raise missing
-        return came
+        return id
 
     return Depends(check)
 
@@ -104,4 +104,4 @@ async def _selection(
     return Selection(student, assignment, job_status, status, since, held)
 
 
-Selected = Annotated[Selection, Depends(_selection)]
+SelectionQuery = Annotated[Selection, Depends(_selection)]

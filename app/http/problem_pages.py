@@ -44,13 +44,13 @@ WORDS: Mapping[str, str] = {
     "too-many-requests": "too-many-requests",
 }
 NOT_FOUND = "not-found"
-#: A link that somebody was given is missing, and not a page.
+#: Refusals of links that people were given.
 OF_LINKS = frozenset({"join-link-not-found", "lti-invitation-unknown"})
-#: The same request may do better a moment later.
+#: Refusals after which the same request may succeed a moment later.
 TRANSIENT = frozenset({408, 429, 500, 503})
 #: Launches from learning platforms.
 LTI = "/lti/"
-#: A step that leaves the frame in which the page may be.
+#: The step that leaves the frame of the page.
 NEW_WINDOW = "onward.new_window"
 ASSIGNMENT = re.compile(r"(/courses/[^/]+/assignments/[^/]+)/.+")
 
@@ -71,7 +71,7 @@ def problem_page(request: Request, answer: Answer, document: Mapping[str, Any], 
         problem={**document, **_words(request, answer, headers)},
         number=document.get("request_id") if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR else None,
         steps=list(dict.fromkeys(_steps(request, answer, viewer, document))),
-        written=getattr(request.state, "written", ()),
+        written=getattr(request.state, "long_texts", ()),
     )
 
 
@@ -120,7 +120,7 @@ def _steps(
 
 def _signed_out(request: Request, document: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
     """Offer the ways in, which lead back to the page that was asked for, or to that of the form that was sent."""
-    # A link that does not work was to sign in, and had nothing to save.
+    # A link for signing in had nothing to save.
     saves = request.method not in SAFE_METHODS and request.scope["path"] != "/enter"
     return page(
         request,
@@ -129,6 +129,6 @@ def _signed_out(request: Request, document: Mapping[str, Any], headers: Mapping[
         headers=headers,
         problem=document,
         nothing_saved=saves,
-        written=list(filter(None, getattr(request.state, "written", ()))),
+        written=list(filter(None, getattr(request.state, "long_texts", ()))),
         **ways_in(request, asked_page(request)),
     )

@@ -1,4 +1,4 @@
-"""Refusals as these pages show them. The problem documents speak to programs, too; some need other words on a page."""
+"""Refusals in the words of pages, where those of the problem documents suit only programs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from app.errors.courses import AssignmentInUse, DeletionUnconfirmed, LateWithout
 from app.errors.members import EmailTaken, ExternalIdTaken, JoinFollowed, PersonsShareCourse
 from app.errors.rosters import RosterChanged
 from app.errors.uploads import FieldsMissing
-from app.http.forms import refused
+from app.http.forms import refusal_context
 from app.http.texts import language_of
 from app.texts import text
 
-#: The field that shows a refusal of the rooms. That of contradictory dates names its own.
+#: The field at which a refusal is shown. Contradictory dates name theirs themselves.
 AT: Mapping[type[AppError], str] = {
     ExternalIdTaken: "external_id",
     EmailTaken: "email",
@@ -36,16 +36,16 @@ WORDS: Mapping[type[AppError], str] = {
 }
 
 
-def refused_here(request: Request, refusal: AppError) -> dict[str, Any]:
+def page_refusal_context(request: Request, refusal: AppError) -> dict[str, Any]:
     """Return what a page needs to show a refusal: ``status_code`` and ``problem``."""
-    shown = refused(request, refusal)
+    shown = refusal_context(request, refusal)
     if id := WORDS.get(type(refusal)):
         shown["problem"]["detail"] = text(id, language_of(request), **refusal.params)
     return shown
 
 
-def told_at_fields(refusal: AppError, language: str) -> dict[str, str]:
-    """Return the words of a refusal for each field that it concerns; empty: it concerns none."""
+def field_errors(refusal: AppError, language: str) -> dict[str, str]:
+    """Return the words of a refusal by the field that it concerns; empty: it concerns none."""
     if isinstance(refusal, RulesContradictory):
         return {name: text(f"refused.order.{name}", language) for name in refusal.params["fields"]}
     name = AT.get(type(refusal))

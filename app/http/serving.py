@@ -11,7 +11,7 @@ from functools import partial
 import uvicorn
 from fastapi import FastAPI
 
-from app.http.connections import Protocol, Unfinished
+from app.http.connections import Protocol, UnfinishedConnections
 from app.settings import Settings
 from app.stopping import connection_seconds
 
@@ -35,7 +35,7 @@ class Server(uvicorn.Server):
     """A server that leaves the signals to us. uvicorn's own raises them again after serving, which ends the process."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
-        protocol = "h11" if settings.behind_proxy else partial(Protocol, unfinished=Unfinished())
+        protocol = "h11" if settings.behind_proxy else partial(Protocol, unfinished=UnfinishedConnections())
         config = uvicorn.Config(
             app,
             http=protocol,  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Pages of a course for its staff: the ids in their addresses, who may look, and what several of them show."""
+"""Common parts of a course's pages for staff: ids in addresses, the right to look, and shared contents."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ ROWS = 50
 
 
 @dataclass(frozen=True)
-class Shown:
+class ReadPageFor:
     """A dependency that gives the holder of the session, if the role has this right.
 
-    In an archived course the page is shown, too; what changes the course is not.
+    An archived course shows the page, too, without the forms that change something.
     """
 
     right: Right
@@ -53,7 +53,7 @@ class Shown:
 
 
 def only_here(request: Request) -> str | None:
-    """Return the address of the service if links to it open on its own machine alone."""
+    """Return the address of the service, if links to it only work on its own machine."""
     url = service_url(request)
     return url if is_loopback(urlsplit(url).hostname or "") else None
 
@@ -66,15 +66,15 @@ ReviewId = Annotated[str, Depends(PathId("review_id", ReviewNotFound))]
 AssignmentId = Annotated[str, Depends(PathId("assignment_id", AssignmentNotFound, ASSIGNMENT_ID))]
 PersonId = Annotated[str, Depends(PathId("person_id", PersonNotFound))]
 
-Staff = Annotated[Principal, Depends(Shown(Right.SEE_MEMBERS))]
+Staff = Annotated[Principal, Depends(ReadPageFor(Right.SEE_MEMBERS))]
 Grader = Annotated[Principal, Depends(PageFor(Right.SEE_GRADES))]
 MemberManager = Annotated[Principal, Depends(PageFor(Right.MANAGE_MEMBERS))]
 CourseManager = Annotated[Principal, Depends(PageFor(Right.MANAGE_COURSE))]
 
 
-def cursor_of(came: str | None) -> str | None:
+def cursor_of(cursor: str | None) -> str | None:
     """Return the id at which a page of a list begins; a made-up one means the first page."""
-    return came if came and ID.fullmatch(came) else None
+    return cursor if cursor and ID.fullmatch(cursor) else None
 
 
 def titles_of(request: Request, uses: Sequence[CourseAssignment]) -> Mapping[str, str]:
@@ -98,7 +98,7 @@ def every_title(request: Request, uses: Sequence[CourseAssignment]) -> Mapping[s
 def staff_page(
     request: Request, template: str, viewer: Principal, course: Course, here: str = "course", **context: Any
 ) -> Response:
-    """Render a page of a course in the course's own clock, with what its reader may do there."""
+    """Render a page of a course in the course's time zone, with the rights of its reader."""
     return page(
         request,
         template,
@@ -107,7 +107,7 @@ def staff_page(
         here=here,
         zone=ZoneInfo(course.time_zone),
         may={right.value: viewer.may(right) for right in Right},
-        # The role has the right, and the course is archived.
+        # The course is archived, so the role's rights to change it are suspended.
         is_closed=viewer.in_archived,
         **context,
     )
@@ -144,8 +144,8 @@ async def staff_context(session: AsyncSession, viewer: Principal, submission: Su
 
 
 def reason_of_hold(stored: StoredReport | None, language: str) -> Sequence[str]:
-    """Say in words why an attempt is held. A later report may no longer say it."""
+    """Return the reasons, in words, why an attempt is held; none if a later report gives none."""
     if stored is None:
         return ()
-    said = render(Report.model_validate(stored.body), language)["advisories"]
-    return [clean(each["message"]) for each in said if each["code"] == HELD]
+    advisories = render(Report.model_validate(stored.body), language)["advisories"]
+    return [clean(each["message"]) for each in advisories if each["code"] == HELD]

@@ -9,14 +9,14 @@ from app.services import operations
 from grader.report.messages import LANGUAGES, negotiate
 
 LANGUAGE_COOKIE = "lstm_grader_language"
-#: The language of the platform that somebody comes from, for whoever has chosen none here.
+#: The cookie with the language of the platform, for people who have not chosen one here.
 PLATFORM_COOKIE = "lstm_grader_platform_language"
 #: Key in the scope of a request: the language of its path (`app.http.frames`) or of a platform's message.
 LANGUAGE = "lstm_grader.language"
 
 
 def language_of(request: Request, default: str = "en") -> str:
-    """Choose ``?lang=``, else the page's choice, else that of the platform that the person has come from.
+    """Choose ``?lang=``, else the language chosen on a page, else that of the platform behind the launch.
 
     Without these it is that of ``Accept-Language``, else the operator's, else `default`.
     """
@@ -28,6 +28,6 @@ def language_of(request: Request, default: str = "en") -> str:
 
 
 def keep_platform_language(request: Request, response: Response, language: str | None, max_age: int) -> None:
-    """Keep the language of a platform, if it has named one of ours, for so many seconds."""
+    """Remember a platform's language for so many seconds, if it is one of ours."""
     if language in LANGUAGES:
         keep(request, response, PLATFORM_COOKIE, str(language), max_age=max_age)

@@ -1,4 +1,4 @@
-"""Forms that bring a file: who asks, when all of it has come, and what it holds."""
+"""Forms with a file: the rights of the sender after the upload, the file, and the attempt in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.actions.asking import Asking
 from app.actions.hand_in import HandIn
 from app.errors.uploads import FieldsUnknown
 from app.http.bodies import FORM_OVERHEAD_BYTES, read_form, texts_of
-from app.http.watching import renewed_if_slow
+from app.http.watching import current_rights_if_slow
 from app.services import services
 from app.submissions.uploads import DEFAULT_ASSIGNMENT, File
 
@@ -28,7 +28,7 @@ async def form_with_file(
     """Read a form as `read_form` does, for an action.
 
     Yields:
-        The form, and who asks: with the rights of this moment, since a large file comes for minutes.
+        The form, and the `Asking` with current rights, because a large file takes minutes to arrive.
     Raises:
         FormExpected, FormUnreadable, FileTooLarge, UploadTooSlow
         NotAuthenticated: the rights have ended meanwhile.
@@ -36,8 +36,8 @@ async def form_with_file(
     began = time.monotonic()
     async with read_form(request, limit_bytes, text_bytes=text_bytes) as form:
         # For the page of a refusal.
-        request.state.written = texts_of(form)
-        holder = await renewed_if_slow(services(request), asking.holder, began)
+        request.state.long_texts = texts_of(form)
+        holder = await current_rights_if_slow(services(request), asking.holder, began)
         yield form, replace(asking, holder=holder)
 
 

@@ -1,4 +1,4 @@
-"""The part of a report and of a grade's derivation that its reader may see."""
+"""The parts of a report, and of a grade's derivation, that a reader may see."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def as_student(viewer: Principal, submission: Submission) -> Principal:
 
 
 def steps_for(counted: Counted, viewer: Principal) -> Sequence[Step]:
-    """Return the steps of a grade. A script hands in for students, and reads no teacher's words to them."""
+    """Return the steps of a grade. A script that hands in for students does not get a teacher's words to them."""
     if viewer.sees_everything or viewer.membership_id is not None:
         return counted.steps
     return tuple(

@@ -31,9 +31,9 @@ LOOK_SECONDS = 15.0
 PLACE_SECONDS = 2.0
 # Proxies end connections that are silent for a minute.
 HEARTBEAT_SECONDS = 15.0
-# An upload that takes no longer is checked once; one may take minutes.
+# An upload that takes no longer is checked only once.
 SLOW_SECONDS = 1.0
-# Then the client connects again, and authenticates again.
+# After that the client connects and authenticates again.
 STREAM_SECONDS = 600.0
 RETRY_MILLISECONDS = 2000
 OVER = (JobStatus.DONE, JobStatus.CANCELLED)
@@ -52,8 +52,8 @@ async def wait_until_done(parts: Services, submission_id: str, viewer: Principal
             await _wait(maybe_done, min(left, LOOK_SECONDS))
 
 
-async def renewed(parts: Services, viewer: Principal) -> Principal:
-    """Return the holder with the rights of this moment, after a wait.
+async def current_rights(parts: Services, viewer: Principal) -> Principal:
+    """Return the holder with current rights, after a wait.
 
     Raises:
         NotAuthenticated: they have ended meanwhile.
@@ -65,13 +65,13 @@ async def renewed(parts: Services, viewer: Principal) -> Principal:
     return now
 
 
-async def renewed_if_slow(parts: Services, viewer: Principal, began: float) -> Principal:
-    """Return the holder as `renewed` does, if the request has been coming for so long that rights may have changed.
+async def current_rights_if_slow(parts: Services, viewer: Principal, began: float) -> Principal:
+    """Return the holder with current rights, if the request took so long to arrive that they may have changed.
 
     Args:
-        began: when it began to come, of the monotonic clock.
+        began: when it began to arrive, by the monotonic clock.
     """
-    return await renewed(parts, viewer) if time.monotonic() - began > SLOW_SECONDS else viewer
+    return await current_rights(parts, viewer) if time.monotonic() - began > SLOW_SECONDS else viewer
 
 
 async def event_stream(parts: Services, submission_id: str, viewer: Principal, seen: int) -> Response:
@@ -98,7 +98,7 @@ async def event_stream(parts: Services, submission_id: str, viewer: Principal, s
 
 async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: int) -> AsyncIterator[bytes]:
     yield format_sse_event(retry=RETRY_MILLISECONDS)
-    told_place = None
+    last_place = None
     began = quiet_since = time.monotonic()
     look_at = began
     with parts.jobs.watch(submission_id) as changed:
@@ -120,9 +120,9 @@ async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: 
                 seen = max([seen, *(event.id for event in events)])
             if job_status == JobStatus.QUEUED:
                 place = await parts.backlog.place(submission_id)
-                if place not in (None, told_place):
+                if place not in (None, last_place):
                     new.append(format_sse_event(event="position", data_str=json.dumps({"position": place})))
-                    told_place = place
+                    last_place = place
             if not new and time.monotonic() >= quiet_since + HEARTBEAT_SECONDS:
                 new.append(format_sse_event(comment="still here"))
             if new:

@@ -27,7 +27,7 @@ def ways_in(request: Request, next: str) -> dict[str, Any]:
 
 
 def asked_page(request: Request) -> str:
-    """Return the page that a request asks for; for a form, the page that holds it, as far as the browser says."""
+    """Return the requested page; for a form, the page that holds it, if the browser names it."""
     if request.method in ("GET", "HEAD"):
         path, query = path_of(request), request.query_params.multi_items()
     else:

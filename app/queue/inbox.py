@@ -13,13 +13,13 @@ from datetime import datetime
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.idempotency import made_with, the_same
+from app.access.idempotency import check_same, find_all_earlier
 from app.access.limits import too_many_uploads
 from app.access.rights import Right, closed_to
 from app.access.tokens import Principal
 from app.courses import members
 from app.courses.assignments import in_course, used_in
-from app.courses.extensions import extended
+from app.courses.extensions import apply_extension
 from app.errors.courses import CourseArchived
 from app.errors.requests import TooManyRequests
 from app.errors.uploads import AssignmentUnknown, AttemptRefused, MemberRemoved, UploadRefused
@@ -223,7 +223,7 @@ class Inbox:
         """Raises: AttemptRefused: the rules allow the student no further attempt at this assignment, or not now."""
         offered = in_course(self._assignments, use)
         assert offered is not None  # `check_upload` has checked that the assignment's file exists.
-        assignment = extended(offered, extension)
+        assignment = apply_extension(offered, extension)
         of_batch = _is_of_batch(submission)
         if of_batch:
             # The pause between attempts is the other platform's business.
@@ -235,7 +235,7 @@ class Inbox:
 
     async def _find_repeat(self, upload: Upload, submitter: Principal, key: str) -> Submission | None:
         earlier = await self._earlier.do((submitter.id, key))
-        return earlier and the_same(
+        return earlier and check_same(
             earlier,
             course_id=submitter.course_id,
             student=upload.student,
@@ -246,7 +246,7 @@ class Inbox:
 
     async def _find(self, requests: Sequence[tuple[str, str]]) -> Sequence[Submission | None]:
         async with self._database.read() as session:
-            found = await made_with(session, Submission, set(requests))
+            found = await find_all_earlier(session, Submission, set(requests))
         return [found.get(each) for each in requests]
 
 

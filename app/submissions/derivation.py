@@ -19,7 +19,7 @@ from typing import Any
 
 from babel.units import format_unit
 
-from app.courses.extensions import extended
+from app.courses.extensions import apply_extension
 from app.storage.models import Adjustment, Extension, HoldDecision
 from app.submissions import policy
 from app.submissions.policy import Attempt
@@ -79,7 +79,7 @@ class Terms:
     @property
     def of_student(self) -> Assignment:
         """The assignment with the dates and the limit of this student."""
-        return extended(self.assignment, self.extension)
+        return apply_extension(self.assignment, self.extension)
 
 
 @dataclass(frozen=True)

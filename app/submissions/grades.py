@@ -232,5 +232,5 @@ def _points(
     if assignment is None:
         return report.points
     return policy.points_after_lateness(
-        extensions.extended(assignment, extension), report.points, submission.created_at
+        extensions.apply_extension(assignment, extension), report.points, submission.created_at
     )

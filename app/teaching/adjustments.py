@@ -1,7 +1,7 @@
 """Adjustments of grades: one applies at a time, and those before it stay in the history.
 
-Each change is made in the student's turn. A new adjustment replaces the one that applies. Who names the one that it is
-to replace is told when another one came meanwhile.
+Each change is made in the student's turn. A new adjustment replaces the one that applies. A request that names
+the one to replace is refused if another one applies by then.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from app.errors.teaching import AdjustmentNotFound, AdjustmentReplaced
 from app.storage.models import Adjustment, CourseAssignment, Membership, new_id, utc_now
 from app.storage.passback import grades_changed
 from app.submissions.grades import counted_grade, counted_grades
-from app.teaching.places import Place
+from app.teaching.student_work import StudentWork
 from grader import Assignment
 
 
-async def current(session: AsyncSession, place: Place) -> Adjustment | None:
+async def current(session: AsyncSession, work: StudentWork) -> Adjustment | None:
     """Find the adjustment that applies."""
     return await session.scalar(
         select(Adjustment)
-        .where(place.has(Adjustment), Adjustment.ended_at.is_(None))
+        .where(work.has(Adjustment), Adjustment.ended_at.is_(None))
         .order_by(Adjustment.id.desc())
         .limit(1)
     )
@@ -36,7 +36,7 @@ async def current(session: AsyncSession, place: Place) -> Adjustment | None:
 async def adjust(
     session: AsyncSession,
     assignments: Mapping[str, Assignment],
-    place: Place,
+    work: StudentWork,
     *,
     delta: float | None = None,
     value: float | None = None,
@@ -44,10 +44,10 @@ async def adjust(
     made_by: str,
     **expected: str | None,
 ) -> Adjustment:
-    """Adjust the grade, in place of the adjustment that applies. The same one again changes nothing.
+    """Adjust the grade instead of the adjustment that applies. Making the same one again changes nothing.
 
     Args:
-        place: in the student's turn (`places.take_place`).
+        work: in the student's turn (`student_work.take_student_work`).
         delta: points to add; or else `value`, the grade itself.
         reason: for the student to read.
         expected: `replaces`, the id of the adjustment that this one is to replace, or None if none applies; left out:
@@ -55,24 +55,24 @@ async def adjust(
     Raises:
         AdjustmentReplaced: another one applies by now.
     """
-    before = await current(session, place)
+    before = await current(session, work)
     is_same = before is not None and (before.delta, before.value, before.reason) == (delta, value, reason)
     current_id = before.id if before else None
     if "replaces" in expected and expected["replaces"] != current_id:
         if before is not None and is_same and before.made_by == made_by:
             return before  # The same request was sent twice.
         raise AdjustmentReplaced(expected=expected["replaces"], current=current_id)
-    counted = await counted_grade(session, assignments, place.member, place.use)
+    counted = await counted_grade(session, assignments, work.member, work.use)
     below = counted.points_below if counted else None
     if before is not None and is_same and before.points_below == below:
         return before
     now = utc_now()
-    for each in await _all_current(session, place):
+    for each in await _all_current(session, work):
         each.ended_at, each.ended_by = now, made_by
     adjustment = Adjustment(
         id=new_id(),
-        membership_id=place.member.id,
-        course_assignment_id=place.use.id,
+        membership_id=work.member.id,
+        course_assignment_id=work.use.id,
         delta=delta,
         value=value,
         reason=reason,
@@ -81,39 +81,39 @@ async def adjust(
         created_at=now,
     )
     session.add(adjustment)
-    changes.log(session, place.member, made_by, _logged(before, place.use), _logged(adjustment, place.use))
+    changes.log(session, work.member, made_by, _log_values(before, work.use), _log_values(adjustment, work.use))
     await session.flush()
-    await grades_changed(session, place.use.id, [place.member.id])
+    await grades_changed(session, work.use.id, [work.member.id])
     return adjustment
 
 
-async def withdraw(session: AsyncSession, place: Place, adjustment_id: str, *, made_by: str) -> None:
+async def withdraw(session: AsyncSession, work: StudentWork, adjustment_id: str, *, made_by: str) -> None:
     """Let an adjustment apply no more. Asking twice changes nothing.
 
     Args:
-        place: in the student's turn (`places.take_place`).
+        work: in the student's turn (`student_work.take_student_work`).
     Raises:
         AdjustmentNotFound: the student has none with this id at this assignment.
     """
     adjustment = await session.get(Adjustment, adjustment_id, populate_existing=True)
-    if adjustment is None or not place.holds(adjustment):
+    if adjustment is None or not work.holds(adjustment):
         raise AdjustmentNotFound
     if adjustment.ended_at is None:
         adjustment.ended_at, adjustment.ended_by = utc_now(), made_by
-        changes.log(session, place.member, made_by, _logged(adjustment, place.use), {})
+        changes.log(session, work.member, made_by, _log_values(adjustment, work.use), {})
         await session.flush()
-        await grades_changed(session, place.use.id, [place.member.id])
+        await grades_changed(session, work.use.id, [work.member.id])
 
 
 async def list_adjustments(
-    session: AsyncSession, place: Place, *, limit: int, before: str | None = None
+    session: AsyncSession, work: StudentWork, *, limit: int, before: str | None = None
 ) -> Sequence[Adjustment]:
     """List the adjustments of a student at an assignment, the newest first, ended ones too.
 
     Args:
         before: an id; only older ones are listed.
     """
-    conditions = [place.has(Adjustment), *([Adjustment.id < before] if before else [])]
+    conditions = [work.has(Adjustment), *([Adjustment.id < before] if before else [])]
     found = select(Adjustment).where(*conditions).order_by(Adjustment.id.desc()).limit(limit)
     return (await session.scalars(found)).all()
 
@@ -130,8 +130,8 @@ async def all_of(session: AsyncSession, member: Membership) -> Sequence[tuple[Ad
 
 
 @dataclass(frozen=True)
-class Listed:
-    """An adjustment of a course. Attributes: is_stale: it applies, and was made when the points below were others."""
+class CourseAdjustment:
+    """An adjustment of a course. Attributes: is_stale: it applies, but the points below have changed since."""
 
     adjustment: Adjustment
     member: Membership
@@ -147,7 +147,7 @@ async def list_of_course(
     limit: int,
     before: str | None = None,
     ended_too: bool = False,
-) -> list[Listed]:
+) -> list[CourseAdjustment]:
     """List the newest adjustments of a course, with members and persons.
 
     Args:
@@ -172,24 +172,25 @@ async def list_of_course(
     members = {member.id: member for _, member, _ in found}
     uses = {use.id: use for _, _, use in found}
     counted = await counted_grades(session, assignments, list(members.values()), list(uses.values()))
-    stale = {place for place, grade in counted.items() if grade.is_stale}
+    stale = {key for key, grade in counted.items() if grade.is_stale}
     return [
-        Listed(each, member, use, each.ended_at is None and (member.id, use.id) in stale) for each, member, use in found
+        CourseAdjustment(each, member, use, each.ended_at is None and (member.id, use.id) in stale)
+        for each, member, use in found
     ]
 
 
-async def _all_current(session: AsyncSession, place: Place) -> Sequence[Adjustment]:
-    """Find all that have not ended. There may be two where two members were joined."""
+async def _all_current(session: AsyncSession, work: StudentWork) -> Sequence[Adjustment]:
+    """Find all adjustments that have not ended: there may be two after a join of members."""
     found = select(Adjustment).where(
-        Adjustment.membership_id == place.member.id,
-        Adjustment.course_assignment_id == place.use.id,
+        Adjustment.membership_id == work.member.id,
+        Adjustment.course_assignment_id == work.use.id,
         Adjustment.ended_at.is_(None),
     )
     return (await session.scalars(found)).all()
 
 
-def _logged(adjustment: Adjustment | None, use: CourseAssignment) -> dict[str, Any]:
-    """Return the values of an adjustment as the log has them: one value, so that each change names the assignment."""
+def _log_values(adjustment: Adjustment | None, use: CourseAssignment) -> dict[str, Any]:
+    """Return an adjustment as one value of the log, so that each change names the assignment."""
     if adjustment is None:
         return {}
     values = {name: getattr(adjustment, name) for name in ("id", "delta", "value", "reason")}

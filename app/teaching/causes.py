@@ -23,6 +23,6 @@ async def causes_of(session: AsyncSession, report_ids: Collection[int]) -> dict[
 
 
 def only_in(one: Sequence[Cause], other: Sequence[Cause]) -> Sequence[Cause]:
-    """Return those of one report whose codes the other does not have."""
+    """Return the mistakes of one report whose codes the other lacks."""
     codes = {each["code"] for each in other}
     return [each for each in one if each["code"] not in codes]

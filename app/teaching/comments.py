@@ -14,52 +14,56 @@ from app.errors.requests import NotPermitted
 from app.errors.submissions import SubmissionNotFound
 from app.errors.teaching import CommentNotFound
 from app.storage.models import Comment, CourseAssignment, Membership, Submission, new_id
-from app.teaching.places import Place
+from app.teaching.student_work import StudentWork
 
 
-async def add(session: AsyncSession, place: Place, text: str, *, submission_id: str | None, made_by: str) -> Comment:
-    """Add a comment. The newest one written again, by the same person, is added once.
+async def add(
+    session: AsyncSession, work: StudentWork, text: str, *, submission_id: str | None, made_by: str
+) -> Comment:
+    """Add a comment. The same person's newest comment, sent again, is not added twice.
 
     Args:
-        place: in the student's turn (`places.take_place`).
+        work: in the student's turn (`student_work.take_student_work`).
         submission_id: the attempt that it is about; None: all of the work.
     Raises:
         SubmissionNotFound: the student has no such attempt at this assignment.
     """
     if submission_id is not None:
         attempt = await session.get(Submission, submission_id)
-        if attempt is None or not place.holds(attempt):
+        if attempt is None or not work.holds(attempt):
             raise SubmissionNotFound
-    newest = next(iter(await list_comments(session, place, limit=1)), None)
+    newest = next(iter(await list_comments(session, work, limit=1)), None)
     if newest is not None and (newest.text, newest.submission_id, newest.made_by) == (text, submission_id, made_by):
         return newest
     comment = Comment(
         id=new_id(),
-        membership_id=place.member.id,
-        course_assignment_id=place.use.id,
+        membership_id=work.member.id,
+        course_assignment_id=work.use.id,
         submission_id=submission_id,
         text=text,
         made_by=made_by,
     )
     session.add(comment)
-    changes.log(session, place.member, made_by, {}, {"comment": comment.id})
+    changes.log(session, work.member, made_by, {}, {"comment": comment.id})
     await session.flush()
     return comment
 
 
 async def list_comments(
-    session: AsyncSession, place: Place, *, limit: int, before: str | None = None
+    session: AsyncSession, work: StudentWork, *, limit: int, before: str | None = None
 ) -> Sequence[Comment]:
     """List the comments on a student's work at an assignment, the newest first.
 
     Args:
         before: an id; only older ones are listed.
     """
-    conditions = [place.has(Comment), *([Comment.id < before] if before else [])]
+    conditions = [work.has(Comment), *([Comment.id < before] if before else [])]
     return (await session.scalars(select(Comment).where(*conditions).order_by(Comment.id.desc()).limit(limit))).all()
 
 
-async def list_said(session: AsyncSession, place: Place, submission_id: str | None, *, limit: int) -> Sequence[Comment]:
+async def list_for_attempt(
+    session: AsyncSession, work: StudentWork, submission_id: str | None, *, limit: int
+) -> Sequence[Comment]:
     """List the comments on all of a student's work and on one attempt, the newest first.
 
     Args:
@@ -68,7 +72,7 @@ async def list_said(session: AsyncSession, place: Place, submission_id: str | No
     is_meant = Comment.submission_id.is_(None) | (Comment.submission_id == submission_id)
     return (
         await session.scalars(
-            select(Comment).where(place.has(Comment), is_meant).order_by(Comment.id.desc()).limit(limit)
+            select(Comment).where(work.has(Comment), is_meant).order_by(Comment.id.desc()).limit(limit)
         )
     ).all()
 
@@ -84,7 +88,7 @@ async def all_of(session: AsyncSession, member: Membership) -> Sequence[tuple[Co
     return [(comment, use) for comment, use in rows]
 
 
-async def delete(session: AsyncSession, place: Place, comment_id: str, holder: Principal) -> None:
+async def delete(session: AsyncSession, work: StudentWork, comment_id: str, holder: Principal) -> None:
     """Delete a comment: a teacher any, an assistant their own.
 
     Raises:
@@ -92,10 +96,10 @@ async def delete(session: AsyncSession, place: Place, comment_id: str, holder: P
         NotPermitted: it is somebody else's.
     """
     comment = await session.get(Comment, comment_id)
-    if comment is None or not place.holds(comment):
+    if comment is None or not work.holds(comment):
         raise CommentNotFound
     if holder.role not in TEACHERS and comment.made_by != holder.name:
         raise NotPermitted
-    changes.log(session, place.member, holder.name, {"comment": comment.id}, {})
+    changes.log(session, work.member, holder.name, {"comment": comment.id}, {})
     await session.delete(comment)
     await session.flush()

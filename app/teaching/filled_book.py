@@ -1,4 +1,4 @@
-"""A platform's own CSV with the grades of a course written into it; everything else in the file stays.
+"""Writes the grades of a course into a platform's own CSV, and leaves everything else in the file as it is.
 
 Canvas finds students by an id of its own, and Moodle's grading worksheet by the number of a participant. A roster need
 not have either, but the files that they write do. In a gradebook of Canvas a column is found by the assignment's title;
@@ -24,7 +24,7 @@ from app.errors.teaching import GradeBookColumnMissing, GradeBookUnreadable
 from app.storage.database import Database
 from app.storage.models import CourseAssignment
 from app.teaching.grade_book import most_of, points_in
-from app.teaching.grade_list import Chosen, StudentGrades, every_student, used_assignments
+from app.teaching.grade_list import GradeFilter, StudentGrades, every_student, used_assignments
 from grader import Assignment
 from grader.batch.cells import GradeBook, csv_of, number
 
@@ -33,13 +33,13 @@ MOST_BYTES = 5_000_000
 TITLE_WITH_ID = re.compile(r"(.*\S)\s*\(\d+\)\s*")
 GRADE_HEADINGS, MOST_HEADINGS = ("grade", "оценка"), ("maximum grade", "максимальная оценка")
 POINTS_POSSIBLE = "points possible"
-#: Cells that are no grade and no place for one.
+#: Cells that neither hold a grade nor take one.
 KEPT_CELLS = ("ex", "n/a")
 NAMES_LISTED = 30
 
 
 @dataclass
-class Filled:
+class FilledBook:
     """A file with grades.
 
     Attributes:
@@ -75,7 +75,7 @@ async def fill(
     only: str | None = None,
     column: str = "",
     missing_is_zero: bool = False,
-) -> Filled:
+) -> FilledBook:
     """Write the grades of confirmed students into a file of Canvas or Moodle.
 
     Args:
@@ -89,15 +89,15 @@ async def fill(
     """
     async with database.read() as session:
         uses = await used_assignments(session, assignments, course_id, only)
-        confirmed = Chosen(unconfirmed=False)
+        confirmed = GradeFilter(unconfirmed=False)
         students = [each async for each in every_student(session, assignments, uses, course_id, confirmed)]
-    # A name that is nobody's is compared with every student's.
+    # A name that fits nobody is compared with every student's.
     return await asyncio.to_thread(
-        _filled, content, assignments, uses, students, column, missing_is_zero=missing_is_zero
+        _fill_book, content, assignments, uses, students, column, missing_is_zero=missing_is_zero
     )
 
 
-def _filled(
+def _fill_book(
     content: bytes,
     assignments: Mapping[str, Assignment],
     uses: Sequence[CourseAssignment],
@@ -105,7 +105,7 @@ def _filled(
     column: str,
     *,
     missing_is_zero: bool,
-) -> Filled:
+) -> FilledBook:
     try:
         table = reading.table(content, MOST_BYTES)
         found = columns.find([cell.strip() for cell in table.rows[0]])
@@ -117,7 +117,7 @@ def _filled(
         # Written out, each cell has a character at least; short rows are filled up to the column of the grades.
         raise GradeBookUnreadable
     targets = _targets(found, table.rows, assignments, uses, column)
-    filled = Filled(columns=[found.headings[each.place] for each in targets])
+    filled = FilledBook(columns=[found.headings[each.place] for each in targets])
     owners = _owners(table.rows, found, students, filled)
     rows = [list(row) for row in table.rows]
     for number_of_row, student in owners.items():
@@ -177,7 +177,7 @@ def _is_worksheet(rows: Sequence[Sequence[str]], found: columns.Columns) -> bool
 
 
 def _titles(assignments: Mapping[str, Assignment], use: CourseAssignment) -> list[str]:
-    """Return the titles that an assignment may have on a platform: that of the course, else those of its file."""
+    """Return the titles that an assignment may have on a platform: the course's, or else those of its file."""
     return [use.title] if use.title else [str(title) for title in dict(assignments[use.assignment_id].title).values()]
 
 
@@ -186,9 +186,9 @@ def _all_titles(assignments: Mapping[str, Assignment], uses: Sequence[CourseAssi
 
 
 def _owners(
-    rows: Sequence[Sequence[str]], found: columns.Columns, students: Sequence[StudentGrades], filled: Filled
+    rows: Sequence[Sequence[str]], found: columns.Columns, students: Sequence[StudentGrades], filled: FilledBook
 ) -> dict[int, StudentGrades]:
-    """Find the students of the rows, by the rows' numbers. Two rows of one student are nobody's."""
+    """Find the students of the rows, by the rows' numbers. Two rows of one student are left alone."""
     by_id = {each.member.id: each for each in students}
     matcher = Matcher(
         Candidate(each.member.id, each.member.external_id or "", each.member.person.name, each.member.person.email)
@@ -213,7 +213,7 @@ def _owners(
 
 
 def _fill_cell(
-    cells: list[str], target: _Target, student: StudentGrades, filled: Filled, *, missing_is_zero: bool
+    cells: list[str], target: _Target, student: StudentGrades, filled: FilledBook, *, missing_is_zero: bool
 ) -> None:
     grade = points_in(student.grades[target.use.assignment_id], missing_is_zero=missing_is_zero)
     cells.extend([""] * (target.place + 1 - len(cells)))
@@ -230,17 +230,17 @@ def _other_most(
     targets: Sequence[_Target],
     assignments: Mapping[str, Assignment],
 ) -> list[tuple[str, str, str]]:
-    """Find where the file says another number of points possible than the course."""
+    """Find the columns whose points possible differ between the file and the course."""
     most_place = next((i for i, each in enumerate(found.headings) if columns.plain(each) in MOST_HEADINGS), None)
     line = next((row for row in rows[1:] if row and row[0].strip().lower() == POINTS_POSSIBLE), ())
     differing = []
     for target in targets:
         place, row = (target.place, line) if line else (most_place, rows[1] if len(rows) > 1 else ())
-        came = row[place].strip().replace(",", ".") if place is not None and place < len(row) else ""
+        cell = row[place].strip().replace(",", ".") if place is not None and place < len(row) else ""
         ours = most_of(assignments, target.use)
         try:
-            if came and float(came) != ours:
-                differing.append((found.headings[target.place], number(float(came)), number(ours)))
+            if cell and float(cell) != ours:
+                differing.append((found.headings[target.place], number(float(cell)), number(ours)))
         except ValueError:
             continue
     return differing

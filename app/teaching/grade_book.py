@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.courses.assignments import in_course
 from app.storage.models import CourseAssignment
 from app.submissions.derivation import Counted, StepCode
-from app.teaching.grade_list import Chosen, StudentGrades, every_student, used_assignments
+from app.teaching.grade_list import GradeFilter, StudentGrades, every_student, used_assignments
 from grader import Assignment
 from grader.batch.cells import CANVAS_COLUMNS, POINTS_POSSIBLE, GradeBook, csv_of, number
 
@@ -33,7 +33,7 @@ class GradeBookFormat(StrEnum):
     CANVAS = "canvas"
 
 
-#: By it spreadsheets see that a file is UTF-8. Moodle and Canvas pass over it.
+#: It tells spreadsheets that a file is UTF-8. Moodle and Canvas ignore it.
 MARK = "\ufeff"
 PLAIN_COLUMNS = ("id", "name", "email", "group", "confirmed")
 MOODLE_COLUMNS = ("ID number", "Full name", "Email address", "Group")
@@ -61,14 +61,14 @@ async def grade_book(
     Args:
         language: of the titles of assignments.
         only: the id of the only assignment that is meant.
-        unconfirmed: whether students are in it whom nobody has confirmed; None: only in the plain form.
-        missing_is_zero: write 0 for a student who has handed in nothing.
+        unconfirmed: whether to include unconfirmed students; None: only in the plain form.
+        missing_is_zero: write 0 where a student handed in nothing.
     Raises:
         AssignmentNotFound: the course does not use that one.
     """
     uses = await used_assignments(session, assignments, course_id, only)
     with_unconfirmed = form == GradeBookFormat.PLAIN if unconfirmed is None else unconfirmed
-    chosen = Chosen(unconfirmed=None if with_unconfirmed else False)
+    chosen = GradeFilter(unconfirmed=None if with_unconfirmed else False)
     headings = _headings(assignments, uses, form, language)
     lines = [*_first_lines(assignments, uses, form, headings)]
     async for student in every_student(session, assignments, uses, course_id, chosen):
@@ -99,7 +99,7 @@ def _headings(
         return [use.assignment_id for use in uses]
     titles = [use.title or assignments[use.assignment_id].title_in(language) for use in uses]
     often = Counter(titles)
-    # Two columns of one name would be one to the platform.
+    # The platform would take two columns of one name for one.
     return [
         title if often[title] == 1 else f"{title} ({use.assignment_id})"
         for title, use in zip(titles, uses, strict=True)
@@ -127,6 +127,6 @@ def _who(student: StudentGrades, form: GradeBookFormat) -> list[str]:
 
 
 def points_in(counted: Counted, *, missing_is_zero: bool = False) -> str:
-    """Return the points of a grade book's cell; nothing where there is no grade."""
+    """Return the text of a grade book's cell: the points, or empty if there is no grade."""
     nothing = counted.points is None and counted.steps[0].code == StepCode.NO_ATTEMPT
     return "0" if missing_is_zero and nothing else number(counted.grade_book)

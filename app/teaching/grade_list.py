@@ -1,4 +1,4 @@
-"""The grades of a course: of every student, those who have handed in nothing too, page by page."""
+"""The grades of all students of a course, page by page, including those who handed in nothing."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ AT_ONCE = 200
 
 
 @dataclass(frozen=True)
-class Chosen:
+class GradeFilter:
     """A choice of students; all given conditions must hold.
 
     Attributes:
-        unconfirmed: no teacher or roster has said that there is this student, or one has.
-        late, stale, held: one of the shown grades is so.
+        unconfirmed: True: no teacher and no roster has confirmed the student; False: one has.
+        late, stale, held: whether one of the listed grades is so.
     """
 
     group: str | None = None
@@ -77,7 +77,7 @@ async def used_assignments(
         raise AssignmentNotFound
     shown = ids if only is None else [only]
     found = await course_assignments.find(session, [(course_id, id) for id in shown])
-    # The course Default uses every file, also one that it has no row of yet. No grade has this stand-in's id.
+    # The course Default uses every file, even without a row. No grade refers to this stand-in.
     return [found.get((course_id, id)) or _stand_in(course_id, id) for id in shown]
 
 
@@ -90,7 +90,7 @@ async def list_grades(
     assignments: Mapping[str, Assignment],
     uses: Sequence[CourseAssignment],
     course_id: str,
-    chosen: Chosen,
+    chosen: GradeFilter,
     *,
     limit: int,
     after: str | None = None,
@@ -114,7 +114,7 @@ async def every_student(
     assignments: Mapping[str, Assignment],
     uses: Sequence[CourseAssignment],
     course_id: str,
-    chosen: Chosen,
+    chosen: GradeFilter,
     *,
     after: str | None = None,
 ) -> AsyncIterator[StudentGrades]:

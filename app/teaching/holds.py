@@ -1,7 +1,7 @@
 """Holds on attempts whose code attacked the grader, until a teacher decides.
 
 The report is not changed. Until the decision the attempt gives no grade, and no webhook is sent. A regrade does not
-change a hold that was decided.
+change a decision.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ async def decide(
 ) -> bool:
     """Store a teacher's decision. The first one sends the deliveries that were kept back; a later one replaces it.
 
-    The same one again changes nothing.
+    Storing the same decision again changes nothing.
 
     Args:
-        decided_by: the name of who decides.
+        decided_by: the name of the teacher.
     Returns:
         False: the attempt was never held.
     Raises:
         SubmissionNotFound: it was deleted meanwhile.
     """
-    # Of two decisions at the same time the later one sees the other. Reports refer to the row, and are stored.
+    # The lock makes a second decision wait for the first, and lets reports, which refer to the row, be stored.
     turn = {"key_share": True}
     if await session.get(Submission, submission.id, with_for_update=turn, populate_existing=True) is None:
         raise SubmissionNotFound
     if submission.held_at is None:
         return False
-    before = _logged(submission)
+    before = _log_values(submission)
     submission.hold_decision, submission.hold_reason = decision, reason
     member = await session.get_one(Membership, submission.membership_id)
-    if not changes.log(session, member, decided_by, before, _logged(submission)):
+    if not changes.log(session, member, decided_by, before, _log_values(submission)):
         return True
     submission.hold_decided_by, submission.hold_decided_at = decided_by, utc_now()
     await session.flush()
@@ -49,7 +49,7 @@ async def decide(
     return True
 
 
-def _logged(submission: Submission) -> dict[str, Any]:
+def _log_values(submission: Submission) -> dict[str, Any]:
     if submission.hold_decision is None:
         return {}
     decision = {"decision": submission.hold_decision, "reason": submission.hold_reason}

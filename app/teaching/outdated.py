@@ -1,4 +1,4 @@
-"""Reports that count and were graded by an assignment file or a grader of before. A regrade brings them up to date."""
+"""Counting reports from an earlier assignment file or version of the grader. A regrade brings them up to date."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from grader.version import grader_version
 
 
 @dataclass(frozen=True)
-class Outdated:
+class OutdatedReports:
     """The reports of an assignment that a regrade could change.
 
     Attributes:
-        reports: of today's assignment file and grader, and of others, that count.
+        reports: all that count, by whichever file and grader.
         file_changed: how many were graded by an earlier assignment file.
         grader_changed: how many were graded by another version of the grader, and by today's file.
     """
@@ -30,14 +30,14 @@ class Outdated:
     grader_changed: int
 
     @property
-    def outdated(self) -> int:
+    def count(self) -> int:
         return self.file_changed + self.grader_changed
 
 
 async def outdated_of(
     session: AsyncSession, assignments: Mapping[str, Assignment], course_id: str, version: str | None = None
-) -> Sequence[Outdated]:
-    """List the assignments of a course with reports of another file or grader, in the order of their ids.
+) -> Sequence[OutdatedReports]:
+    """List the assignments of a course with outdated reports, in the order of their ids.
 
     Reports of early versions do not say what they were graded by, and are not counted.
 
@@ -69,5 +69,5 @@ async def outdated_of(
         .group_by(Submission.assignment_id)
         .order_by(Submission.assignment_id)
     )
-    found = [Outdated(*row) for row in rows]
-    return [each for each in found if each.outdated]
+    found = [OutdatedReports(*row) for row in rows]
+    return [each for each in found if each.count]

@@ -1,8 +1,8 @@
-"""Previews of regrades: their reports do not count and send nothing, until the preview is applied or dropped.
+"""Previews of regrades, whose reports do not count and send nothing until the preview is applied.
 
-Applied, its reports are from then on as those of any regrade: they count, hold attempts, and go to webhooks. That is
-one transaction, so a student's grade never mixes the old with the new. A submission that got a newer report meanwhile
-keeps that, and the preview's report of it never counts.
+From then on they are like those of any regrade: they count, hold attempts, and go to webhooks. A preview is applied in
+one transaction, so a student's grade never mixes old and new reports. A submission with a newer report keeps that one,
+and the preview's report of it never counts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Each = TypeVar("Each")
 
 
 async def apply(session: AsyncSession, regrade_id: str, course: str | None = None) -> None:
-    """Let the reports of a preview count. Applied again, it changes nothing.
+    """Let the reports of a preview count. Applying it again changes nothing.
 
     Args:
         course: the id of the only course whose regrades the caller sees; None: of all courses.
@@ -37,7 +37,7 @@ async def apply(session: AsyncSession, regrade_id: str, course: str | None = Non
         PreviewDropped: its reports are gone.
         PreviewUnfinished: it has not all its reports yet.
     """
-    regrade = await _locked(session, regrade_id, course)
+    regrade = await _lock(session, regrade_id, course)
     if regrade.dropped_at is not None:
         raise PreviewDropped
     if regrade.applied_at is not None:
@@ -49,7 +49,7 @@ async def apply(session: AsyncSession, regrade_id: str, course: str | None = Non
     ).one()
     if done < total:
         raise PreviewUnfinished(done=done, total=total)
-    # Of two reports the newer one counts, whichever of them was there first.
+    # The newer report of a submission counts, in whichever order the two became valid.
     counting = func.coalesce(counting_report_id(), 0)
     items = await session.execute(
         select(RegradeItem.submission_id, RegradeItem.new_report_id, RegradeItem.is_held)
@@ -68,7 +68,7 @@ async def apply(session: AsyncSession, regrade_id: str, course: str | None = Non
 
 
 async def drop(session: AsyncSession, regrade_id: str, course: str | None = None) -> None:
-    """Delete the reports of a preview, and grade no more for it. Dropped again, it changes nothing.
+    """Delete the reports of a preview, and grade no more for it. Dropping it again changes nothing.
 
     Call `Database.empty_log` afterwards: students' data is in the reports.
 
@@ -76,7 +76,7 @@ async def drop(session: AsyncSession, regrade_id: str, course: str | None = None
         RegradeNotFound, RegradeNotPreview, CourseArchived
         PreviewApplied: its reports count.
     """
-    regrade = await _locked(session, regrade_id, course)
+    regrade = await _lock(session, regrade_id, course)
     if regrade.applied_at is not None:
         raise PreviewApplied
     if regrade.dropped_at is not None:
@@ -90,7 +90,7 @@ async def drop(session: AsyncSession, regrade_id: str, course: str | None = None
     await session.execute(
         select(RegradeItem.submission_id).where(of_it).order_by(RegradeItem.submission_id).with_for_update()
     )
-    # A worker that grades for it loses its claim, and stores nothing.
+    # A worker that is grading for it loses its claim, and stores nothing.
     await session.execute(
         update(RegradeItem)
         .where(of_it)
@@ -101,7 +101,7 @@ async def drop(session: AsyncSession, regrade_id: str, course: str | None = None
     regrade.dropped_at = utc_now()
 
 
-async def _locked(session: AsyncSession, regrade_id: str, course: str | None) -> Regrade:
+async def _lock(session: AsyncSession, regrade_id: str, course: str | None) -> Regrade:
     """Find the preview; until the transaction ends, no other one applies or drops it."""
     found = select(Regrade).where(Regrade.id == regrade_id)
     if course is not None:

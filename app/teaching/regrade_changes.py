@@ -84,7 +84,7 @@ async def list_changes(
     """List the attempts of a regrade, those with the largest change of points first; those that wait come last.
 
     Args:
-        only_changed: those of whom points or verdict differ, or that the new report would hold.
+        only_changed: only attempts whose points or verdict change, or that the new report would hold.
     """
     conditions = [RegradeItem.regrade_id == regrade_id, *([is_changed() | _would_hold()] if only_changed else [])]
     rows = await session.execute(
@@ -136,6 +136,6 @@ def _would_hold() -> ColumnElement[bool]:
 
 
 def _size() -> ColumnElement[float]:
-    """Return how much changes. A grader that fails takes all points."""
+    """Return how many points change. If the grader failed, all of them do."""
     before, after = func.coalesce(OLD.points, 0.0), func.coalesce(NEW.points, 0.0)
     return func.abs(after - before)

@@ -38,7 +38,7 @@ class RegradeProgress:
 
 
 @dataclass(frozen=True)
-class Regraded:
+class RegradeChange:
     """One submission of a regrade; it waits while it has no new report.
 
     Attributes:
@@ -55,7 +55,7 @@ async def begin(
     session: AsyncSession,
     *,
     requested_by: str,
-    meant: Sequence[str] | Selection,
+    choice: Sequence[str] | Selection,
     selection: dict[str, Any],
     course: str | None = None,
     idempotency_key: str | None = None,
@@ -65,12 +65,14 @@ async def begin(
 
     Args:
         is_preview: the new reports do not count before the preview is applied.
-        course: the id of the only course whose submissions are meant; None: all courses.
-        meant: the ids, or a filter.
-        selection: the same in the words of the request.
+        course: the id of the only course whose submissions are graded again; None: all courses.
+        choice: ids of submissions, or a filter.
+        selection: `choice` in the words of the request.
     """
     ids = (
-        _selected_ids(meant) if isinstance(meant, Selection) else select(Submission.id).where(Submission.id.in_(meant))
+        _selected_ids(choice)
+        if isinstance(choice, Selection)
+        else select(Submission.id).where(Submission.id.in_(choice))
     )
     # Nothing in an archived course changes any more.
     ids = ids.join(Course, Course.id == Submission.course_id).where(Course.archived_at.is_(None))
@@ -121,7 +123,7 @@ async def add_regrade(
     await session.execute(insert(RegradeItem).from_select(columns, graded))
     items = select(RegradeItem.submission_id).where(RegradeItem.regrade_id == regrade.id)
     if course is None:
-        # One that an admin begins belongs to a course, too, if nobody else's submissions are in it.
+        # A regrade by an admin belongs to a course, too, if all its submissions are in that course.
         found = select(Submission.course_id).where(Submission.id.in_(items)).distinct().limit(2)
         courses = (await session.scalars(found)).all()
         regrade.course_id = courses[0] if len(courses) == 1 else None
@@ -178,7 +180,7 @@ def _in(course: str | None) -> ColumnElement[bool]:
 
 async def list_items(
     session: AsyncSession, regrade_id: str, *, only_changed: bool, limit: int, after: str | None = None
-) -> Sequence[Regraded]:
+) -> Sequence[RegradeChange]:
     """List the submissions of a regrade by their ids, the earliest first."""
     conditions = [RegradeItem.regrade_id == regrade_id]
     if only_changed:
@@ -196,7 +198,7 @@ async def list_items(
         .order_by(RegradeItem.submission_id)
         .limit(limit)
     )
-    return [Regraded(*row) for row in rows]
+    return [RegradeChange(*row) for row in rows]
 
 
 async def _progress(session: AsyncSession, *conditions: ColumnElement[bool], limit: int) -> Sequence[RegradeProgress]:

@@ -18,7 +18,7 @@ from app.submissions import repository
 
 
 async def ask(session: AsyncSession, submission: Submission, text: str) -> ReviewRequest:
-    """Ask for a review. The same words again are the same request.
+    """Ask for a review. The same words sent again are the same request.
 
     Raises:
         ReportNotReady: the attempt has no report yet.
@@ -68,7 +68,7 @@ async def list_reviews(
 
 
 async def open_places(session: AsyncSession, course_id: str) -> set[tuple[str, str]]:
-    """Find where requests of a course wait for an answer, by the ids of member and course assignment."""
+    """Find the ids of member and course assignment of each request of a course that waits for an answer."""
     rows = await session.execute(
         select(Submission.membership_id, Submission.course_assignment_id)
         .join(ReviewRequest, ReviewRequest.submission_id == Submission.id)

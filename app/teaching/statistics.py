@@ -99,7 +99,7 @@ async def statistics_of(
 
 
 def _graded(assignment_id: str, since: datetime | None, course: str | None) -> Select[str, int, int, str, float]:
-    """Select each attempt that can count with its report, and with that of the next one, if that ran to its end."""
+    """Select each attempt that can count, with its report and, if the next attempt ran to the end, its report, too."""
     conditions = [Submission.assignment_id == assignment_id, can_count()]
     if course is not None:
         conditions.append(Submission.course_id == course)

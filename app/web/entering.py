@@ -74,14 +74,14 @@ async def enter(request: Request) -> Response:
 
 
 def _secret(typed: str) -> str:
-    """Return a token, which somebody may have typed as a whole link."""
+    """Return the token from a field in which somebody may have pasted a whole link."""
     _, is_link, query = typed.partition("/enter?")
     return (parse_qs(query).get("token", [""])[0] if is_link else typed).strip()
 
 
 @router.post("/enter/together", dependencies=[Depends(signed_in)])
 async def together(request: Request) -> Response:
-    """Add the member of a personal link to the person who is signed in. Both prove themselves here and now."""
+    """Add the member of a personal link to the signed-in person. The link and the session prove both at once."""
     async with request.form(max_files=0, max_fields=2) as form:
         await check_form_secret(request, form.get(FORM_FIELD))
         token = str(form.get("token", ""))
@@ -98,7 +98,7 @@ async def leave(request: Request) -> Response:
             await check_form_secret(request, form.get(FORM_FIELD))
     response = RedirectResponse("/", HTTP_303_SEE_OTHER)
     await visitor(request).leave(session_sha256(request))
-    # On a computer that people share, the next one is another student.
+    # On a shared computer the next student must not be signed in as this one.
     for cookie in (SESSION_COOKIE, joining.KEY_COOKIE):
         forget(request, response, cookie)
     return response
@@ -114,7 +114,7 @@ async def link_page(request: Request, next: str = HOME) -> Response:
 
 @router.post("/link")
 async def ask_for_link(request: Request) -> Response:
-    """Answer at once and in the same way, whether anybody has this address or not."""
+    """Answer at once and in the same way, whether or not the address is known."""
     check_origin(request)
     parts = services(request)
     async with request.form(max_files=0, max_fields=2) as form:
@@ -158,7 +158,7 @@ async def start(request: Request, next: str = "/") -> Response:
 
 @router.get(CALLBACK_PATH)
 async def callback(request: Request) -> Response:
-    """Sign the person in whom the issuer names, in the browser that asked for it."""
+    """Sign in the person behind the issuer's claims, in the browser that started it."""
     issuer = _issuer(request)
     flow = resume(read(request, SIGN_ON_COOKIE))
     if flow is None:

@@ -1,7 +1,7 @@
 """The page of a join link: somebody gives a name, is a new student of the course, and gets a link to come back with.
 
 The form's key is in a cookie and, masked, in the form, so another site cannot send the form, and a form that is sent
-twice makes one student. A browser that is signed in as a member of the course is told so.
+twice makes one student. If the browser is already signed in as a member of the course, the page says so.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ async def join(request: Request, secret: str) -> Response:
         wanted = fields.read(JoinByName)
     except FieldsWrong as refusal:
         return await _page(request, secret, fields, refusal)
-    # The second click of two arrives in the session that the first one opened.
+    # The second of two clicks arrives in the session that the first one opened.
     joined = await getting_in.join(visitor(request), secret, key, wanted, is_member=member is not None)
     if joined is None:
         return await _page(request, secret)
@@ -70,7 +70,7 @@ async def join(request: Request, secret: str) -> Response:
 
 
 async def _who(request: Request, secret: str) -> tuple[Course, Principal | None, Person | None]:
-    """Find the course, the member of it as whom the browser is signed in, and the person of a single sign-on.
+    """Find the course, its member that is signed in here, and the person signed in by single sign-on.
 
     Raises:
         JoinLinkNotFound

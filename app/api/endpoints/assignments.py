@@ -18,7 +18,7 @@ from app.api.schemas.base import Body
 from app.courses.assignments import used_in
 from app.errors.courses import AssignmentNotFound
 from app.errors.requests import NotPermitted
-from app.http.auth.holders import Permitted, Reader
+from app.http.auth.holders import Reader, TokenFor
 from app.http.texts import language_of
 from app.services import Services, services
 from app.teaching.statistics import statistics_of
@@ -78,8 +78,8 @@ class MisconceptionBody(Body):
     code: str = Field(description="of a diagnosis", examples=["gates_swapped_if"])
     attempts: int = Field(description="attempts that show it")
     students: int
-    retried: int = Field(description="of these, those whose next attempt of the same student ran to the end")
-    fixed: int = Field(description="of the retried ones, where the next attempt does not show it")
+    retried: int = Field(description="of these, those after which the same student's next attempt ran to the end")
+    fixed: int = Field(description="of the retried ones, those whose next attempt does not show it")
 
 
 class StatisticsBody(Body):
@@ -94,7 +94,7 @@ async def list_assignments(request: Request, viewer: Reader) -> AssignmentList:
     """List those that the course uses."""
     parts = services(request)
     language = language_of(request)
-    used = await _used(parts, viewer)
+    used = await _used_ids(parts, viewer)
     return AssignmentList(
         items=[_body(parts, assignment, language) for id, assignment in parts.assignments.items() if id in used]
     )
@@ -105,7 +105,7 @@ async def read_assignment(request: Request, viewer: Reader, assignment_id: Assig
     """Read the task and its points. Of a hidden case only the category is shown."""
     parts = services(request)
     assignment = parts.assignments.get(assignment_id)
-    if assignment is None or assignment_id not in await _used(parts, viewer):
+    if assignment is None or assignment_id not in await _used_ids(parts, viewer):
         raise AssignmentNotFound
     language = language_of(request)
     return AssignmentDetail(
@@ -138,7 +138,7 @@ async def read_assignment(request: Request, viewer: Reader, assignment_id: Assig
 )
 async def read_statistics(
     request: Request,
-    viewer: Annotated[Principal, Depends(Permitted(Right.SEE_STATISTICS))],
+    viewer: Annotated[Principal, Depends(TokenFor(Right.SEE_STATISTICS))],
     assignment_id: AssignmentId,
     since: Annotated[
         Moment | SkipJsonSchema[None], Query(description="only submissions of this moment or later")
@@ -147,14 +147,14 @@ async def read_statistics(
     """Count scores by attempt and by student, and misconceptions by frequency, with how many were gone in the same
     student's next attempt. Attempts of removed members, held and rejected ones are left out."""
     parts = services(request)
-    if assignment_id not in await _used(parts, viewer):
+    if assignment_id not in await _used_ids(parts, viewer):
         raise AssignmentNotFound
     async with parts.database.read() as session:
         found = await statistics_of(session, assignment_id, since, viewer.course)
     return StatisticsBody.model_validate(asdict(found))
 
 
-async def _used(parts: Services, viewer: Principal) -> Collection[str]:
+async def _used_ids(parts: Services, viewer: Principal) -> Collection[str]:
     """Return the ids of the assignments that the viewer's course uses; an admin's without a course are all."""
     if viewer.course is None:
         return parts.assignments

@@ -14,7 +14,7 @@ from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import courses as actions
 from app.actions.asking import Asking
-from app.actions.courses import ChangeAssignment, UseAssignment, described
+from app.actions.courses import ChangeAssignment, UseAssignment, rule_description
 from app.api.openapi import JSON_BODY, problem_answers
 from app.api.schemas.base import Body
 from app.courses import uses
@@ -29,7 +29,7 @@ from app.errors.courses import (
 )
 from app.errors.requests import NotPermitted
 from app.errors.uploads import AssignmentUnknown
-from app.http.auth.holders import AsksIn, PermittedIn
+from app.http.auth.holders import AsksIn, TokenInCourseFor
 from app.http.texts import language_of
 from app.services import services
 from app.texts import title_of
@@ -38,14 +38,14 @@ from app.texts import title_of
 class RulesBody(Body):
     """The dates and rules that hold: the file's, and the course's instead."""
 
-    opens: datetime | None = Field(description=described("opens"))
-    due: datetime | None = Field(description=described("due"))
-    closes: datetime | None = Field(description=described("closes"))
-    late_percent_per_day: float = Field(description=described("late_percent_per_day"))
-    late_percent_max: float = Field(description=described("late_percent_max"))
-    limit: int | None = Field(description=described("limit"))
-    cooldown_seconds: int = Field(description=described("cooldown_seconds"))
-    counts: str = Field(description=described("counts"))
+    opens: datetime | None = Field(description=rule_description("opens"))
+    due: datetime | None = Field(description=rule_description("due"))
+    closes: datetime | None = Field(description=rule_description("closes"))
+    late_percent_per_day: float = Field(description=rule_description("late_percent_per_day"))
+    late_percent_max: float = Field(description=rule_description("late_percent_max"))
+    limit: int | None = Field(description=rule_description("limit"))
+    cooldown_seconds: int = Field(description=rule_description("cooldown_seconds"))
+    counts: str = Field(description=rule_description("counts"))
 
 
 class UseBody(Body):
@@ -64,7 +64,7 @@ class UseList(Body):
 
 
 UsedId = Annotated[str, Path(pattern="^[a-z0-9-]{1,64}$", description="an `assignment` from the list")]
-Viewer = Annotated[Principal, Depends(PermittedIn(Right.READ))]
+Viewer = Annotated[Principal, Depends(TokenInCourseFor(Right.READ))]
 CHANGE_REFUSALS = (
     *JSON_BODY,
     NotPermitted,

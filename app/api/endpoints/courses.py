@@ -24,7 +24,7 @@ from app.courses import course as courses
 from app.errors.courses import CourseArchived, CourseNotFound, DeletionUnconfirmed
 from app.errors.requests import NotPermitted
 from app.errors.uploads import IdempotencyKeyReused
-from app.http.auth.holders import Asks, AsksIn, PermittedIn, Reader
+from app.http.auth.holders import Asks, AsksIn, Reader, TokenInCourseFor
 from app.http.parameters import Cursor, IdempotencyKey, Limit
 from app.services import services
 
@@ -104,7 +104,9 @@ async def create_course(
 
 
 @router.get("/{course_id}", summary="Read a course", responses=problem_answers(CourseNotFound))
-async def read_course(request: Request, viewer: Annotated[Principal, Depends(PermittedIn(Right.READ))]) -> CourseBody:
+async def read_course(
+    request: Request, viewer: Annotated[Principal, Depends(TokenInCourseFor(Right.READ))]
+) -> CourseBody:
     async with services(request).database.read() as session:
         return CourseBody.model_validate(await courses.existing(session, viewer.course_id))
 
@@ -164,7 +166,7 @@ async def delete_course(
 )
 async def list_changes(
     request: Request,
-    viewer: Annotated[Principal, Depends(PermittedIn(Right.SEE_MEMBERS))],
+    viewer: Annotated[Principal, Depends(TokenInCourseFor(Right.SEE_MEMBERS))],
     limit: Limit = 50,
     cursor: NumberCursor = None,
 ) -> CourseChangeList:

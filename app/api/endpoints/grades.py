@@ -29,7 +29,7 @@ from app.courses import membership
 from app.errors.courses import AssignmentNotFound, CourseNotFound
 from app.errors.members import MemberNotFound, MemberNotStudent
 from app.errors.requests import NotPermitted
-from app.http.auth.holders import PermittedIn
+from app.http.auth.holders import TokenInCourseFor
 from app.http.parameters import Cursor, Limit
 from app.http.texts import language_of
 from app.services import services
@@ -37,7 +37,7 @@ from app.storage.models import MemberRole, Membership
 from app.submissions.derivation import Counted
 from app.teaching import adjustments, comments, grade_book, grade_list, reviews
 from app.teaching.grade_book import GradeBookFormat
-from app.teaching.grade_list import Chosen
+from app.teaching.grade_list import GradeFilter
 
 Flag = bool | SkipJsonSchema[None]
 
@@ -46,12 +46,12 @@ router = APIRouter(tags=["grades"], responses=problem_answers(CourseNotFound))
 
 async def _chosen(
     group: Annotated[Name | SkipJsonSchema[None], Query(description="only of this group")] = None,
-    unconfirmed: Annotated[Flag, Query(description="no teacher or roster has said that there is this student")] = None,
+    unconfirmed: Annotated[Flag, Query(description="no teacher or roster has confirmed the student")] = None,
     late: Annotated[Flag, Query(description="a grade comes from a late attempt")] = None,
     stale: Annotated[Flag, Query(description="points below an adjustment have changed since it was made")] = None,
     held: Annotated[Flag, Query(description="an attempt waits for a teacher's decision")] = None,
-) -> Chosen:
-    return Chosen(group, unconfirmed, late, stale, held)
+) -> GradeFilter:
+    return GradeFilter(group, unconfirmed, late, stale, held)
 
 
 AssignmentFilter = Annotated[
@@ -68,12 +68,12 @@ AssignmentFilter = Annotated[
 async def list_grades(
     request: Request,
     viewer: Viewer,
-    chosen: Annotated[Chosen, Depends(_chosen)],
+    chosen: Annotated[GradeFilter, Depends(_chosen)],
     assignment: AssignmentFilter = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> GradesList:
-    """List every student of the course, also one who has handed in nothing, with the counted grade at each assignment.
+    """List all students of the course, also those who handed in nothing, with the counted grade at each assignment.
 
     Filters are combined with "and". Each grade comes with its derivation.
     """
@@ -91,7 +91,7 @@ async def list_grades(
 
 @router.get("/courses/{course_id}/grades/me", summary="Read your own grades")
 async def read_own_grades(
-    request: Request, viewer: Annotated[Principal, Depends(PermittedIn(Right.READ))]
+    request: Request, viewer: Annotated[Principal, Depends(TokenInCourseFor(Right.READ))]
 ) -> OwnGradesBody:
     """Read the grades of the member whose own token this is, with adjustments, comments and answers.
 
@@ -156,11 +156,11 @@ async def read_grade_book(
     assignment: AssignmentFilter = None,
     missing: Annotated[
         Literal["zero"] | SkipJsonSchema[None],
-        Query(description="`zero`: 0 for a student who has handed in nothing; by default an empty cell"),
+        Query(description="`zero`: write 0 where a student handed in nothing; by default the cell is empty"),
     ] = None,
     unconfirmed: Annotated[
         bool | SkipJsonSchema[None],
-        Query(description="with students whom nobody has confirmed; by default only in the plain form"),
+        Query(description="with unconfirmed students; by default only in the plain form"),
     ] = None,
 ) -> Response:
     """Download a line for every student, in points of the grade book. An empty cell is no grade: nothing was handed in,

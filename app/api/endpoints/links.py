@@ -29,7 +29,7 @@ from app.errors.outgoing import MailNotSet
 from app.errors.requests import NotPermitted
 from app.errors.uploads import MemberRemoved
 from app.errors.ways_in import JoinLinkNotFound
-from app.http.auth.holders import AsksIn, PermittedIn
+from app.http.auth.holders import AsksIn, TokenInCourseFor
 from app.http.parameters import Cursor, Limit, id_in_path
 from app.services import services
 from app.storage.models import Membership, Token
@@ -37,7 +37,7 @@ from app.storage.models import Membership, Token
 MemberId = Annotated[str, id_in_path("member_id", MemberNotFound, "the `id` of a member")]
 Maker = Annotated[Asking, Depends(AsksIn(actions.make_links))]
 Ender = Annotated[Asking, Depends(AsksIn(actions.revoke_links))]
-Viewer = Annotated[Principal, Depends(PermittedIn(Right.MANAGE_LINKS))]
+Viewer = Annotated[Principal, Depends(TokenInCourseFor(Right.MANAGE_LINKS))]
 Mail = Annotated[bool, Query(description="send them by mail, too")]
 MAKING = problem_answers(NotPermitted, CourseArchived, MemberNotFound, MemberRemoved, MailNotSet)
 
@@ -82,7 +82,7 @@ class JoinLinkBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
     course: str = Field(examples=[EXAMPLE_COURSE])
     group: str | None = Field(examples=["БПМИ201"])
-    limit: int | None = Field(description="how many may come; null: no limit", examples=[300])
+    limit: int | None = Field(description="the most people who may join; null: no limit", examples=[300])
     uses: int = Field(description="how many have come", examples=[0])
     made_by: str = Field(examples=["owner"])
     created_at: datetime

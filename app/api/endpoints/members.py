@@ -40,7 +40,7 @@ from app.errors.members import (
 )
 from app.errors.requests import NotPermitted
 from app.errors.uploads import MemberRemoved
-from app.http.auth.holders import Asks, AsksIn, PermittedIn
+from app.http.auth.holders import Asks, AsksIn, TokenInCourseFor
 from app.http.parameters import Cursor, Limit, id_in_path
 from app.services import services
 from app.storage.models import MemberRole
@@ -58,7 +58,9 @@ class MemberBody(Body):
     name: str | None = Field(validation_alias=AliasPath("person", "name"))
     email: str | None = Field(validation_alias=AliasPath("person", "email"))
     group: str | None
-    claimed_id: str | None = Field(description="the id that somebody gave who came by a join link; it proves nothing")
+    claimed_id: str | None = Field(
+        description="the id that somebody typed who joined through a join link; it proves nothing"
+    )
     created_at: datetime
     confirmed_at: datetime | None = Field(description="null: an upload, a token or a join link made this student")
     removed_at: datetime | None = Field(description="since when the member has no rights; null: the member has")
@@ -95,7 +97,7 @@ class JoinList(Page):
 
 MemberId = Annotated[str, id_in_path("member_id", MemberNotFound, "an `id` from the list")]
 JoinId = Annotated[str, id_in_path("join_id", JoinNotFound, "an `id` from the list")]
-Viewer = Annotated[Principal, Depends(PermittedIn(Right.SEE_MEMBERS))]
+Viewer = Annotated[Principal, Depends(TokenInCourseFor(Right.SEE_MEMBERS))]
 
 
 async def _members(
@@ -269,9 +271,9 @@ async def list_joins(request: Request, viewer: Viewer, limit: Limit = 50, cursor
     ),
 )
 async def undo_join(asking: Annotated[Asking, Depends(AsksIn(actions.undo_join))], join_id: JoinId) -> JoinBody:
-    """Give each its own again; what came since stays with the kept member.
+    """Give each its own again; everything since the join stays with the kept member.
 
-    Refused when it cannot be told any more what belongs to whom: a later join of one of the two has to be undone first;
+    Refused when the owner of something is no longer clear: a later join of one of the two has to be undone first;
     an extension that both had, or a person, was changed since; the removed member was taken back, or has got an
     extension or an adjustment.
     """

@@ -1,4 +1,4 @@
-"""People across courses: listed, given out as an archive, merged, deleted."""
+"""People across courses: list, export, merge and delete them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from app.errors.members import (
 )
 from app.errors.requests import NotPermitted
 from app.errors.ways_in import IdentityNotFound
-from app.http.auth.holders import Asks, Permitted, Reader
+from app.http.auth.holders import Asks, Reader, TokenFor
 from app.http.parameters import Cursor, Limit, id_in_path
 from app.http.visibility import report_for
 from app.privacy import export
@@ -119,7 +119,7 @@ ARCHIVE: Answers = {
 PersonId = Annotated[str, id_in_path("person_id", PersonNotFound, "the `person` of a member")]
 MergeId = Annotated[str, id_in_path("merge_id", JoinNotFound, "an `id` from the list")]
 IdentityId = Annotated[str, id_in_path("identity_id", IdentityNotFound, "an `id` of the person's `identities`")]
-Viewer = Annotated[Principal, Depends(Permitted(Right.SEE_PEOPLE))]
+Viewer = Annotated[Principal, Depends(TokenFor(Right.SEE_PEOPLE))]
 
 router = APIRouter(tags=["people"], responses=problem_answers(NotPermitted))
 
@@ -129,23 +129,23 @@ async def list_people(request: Request, viewer: Viewer, limit: Limit = 50, curso
     """List them, the newest first, with their parts in courses and accounts of single sign-on. For admins."""
     async with services(request).database.read() as session:
         found = await people.list_people(session, limit=limit + 1, before=cursor)
-    shown, next_cursor = page_of(found, limit, lambda each: each.person.id)
-    return PersonList(items=list(map(PersonBody.model_validate, shown)), next_cursor=next_cursor)
+    report_of, next_cursor = page_of(found, limit, lambda each: each.person.id)
+    return PersonList(items=list(map(PersonBody.model_validate, report_of)), next_cursor=next_cursor)
 
 
 # Before the address of a person, which it looks like.
 @router.get("/people/merges", summary="List the merges of persons")
 async def list_merges(
     request: Request,
-    holder: Annotated[Principal, Depends(Permitted(Right.MERGE_PEOPLE))],  # noqa: ARG001
+    holder: Annotated[Principal, Depends(TokenFor(Right.MERGE_PEOPLE))],  # noqa: ARG001
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> MergeList:
     """List them, the newest first, undone ones and those that single sign-on has made, too."""
     async with services(request).database.read() as session:
         found = await persons.list_merges(session, limit=limit + 1, before=cursor)
-    shown, next_cursor = page_of(found, limit, lambda merge: merge.id)
-    return MergeList(items=list(map(MergeBody.model_validate, shown)), next_cursor=next_cursor)
+    report_of, next_cursor = page_of(found, limit, lambda merge: merge.id)
+    return MergeList(items=list(map(MergeBody.model_validate, report_of)), next_cursor=next_cursor)
 
 
 @router.get(
@@ -175,10 +175,10 @@ async def export_me(request: Request, holder: Reader) -> StreamingResponse:
         raise NotPermitted
     scope = await export.scope_of_member(services(request).database, holder.membership_id)
 
-    def shown(stored: StoredReport) -> Mapping[str, Any]:
+    def report_of(stored: StoredReport) -> Mapping[str, Any]:
         return report_for(stored, holder).model_dump(mode="json")
 
-    return _archive(request, scope, shown, f"member-{holder.membership_id}")
+    return _archive(request, scope, report_of, f"member-{holder.membership_id}")
 
 
 @router.delete("/people/{person_id}", summary="Delete a person", responses=problem_answers(PersonNotFound))
@@ -203,7 +203,7 @@ async def detach_identity(
     asking: Annotated[Asking, Depends(Asks(actions.detach_identity))], person_id: PersonId, identity_id: IdentityId
 ) -> Response:
     """Take an account away from a person who is not its owner. Browsers that came by single sign-on have to sign in
-    again; nothing else of the person changes. Whoever signs in with the account next is a new person in no course.
+    again; nothing else of the person changes. The next sign-in with the account makes a new person in no course.
     """
     await actions.detach_identity(asking, person_id, identity_id)
     return Response(status_code=HTTP_204_NO_CONTENT)
@@ -242,8 +242,8 @@ async def undo_merge(asking: Annotated[Asking, Depends(Asks(actions.undo_merge))
     return MergeBody.model_validate(await actions.undo_merge(asking, merge_id))
 
 
-def _archive(request: Request, scope: Scope, shown: ShownReport, name: str) -> StreamingResponse:
+def _archive(request: Request, scope: Scope, report_of: ShownReport, name: str) -> StreamingResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}.zip"', "Cache-Control": "no-store"}
     parts = services(request)
-    content = export.archive(parts.database, scope, shown, parts.assignments)
+    content = export.archive(parts.database, scope, report_of, parts.assignments)
     return StreamingResponse(content, media_type=ARCHIVE_TYPE, headers=headers)

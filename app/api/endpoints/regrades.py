@@ -20,7 +20,7 @@ from app.errors.courses import CourseArchived
 from app.errors.requests import NotPermitted
 from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
 from app.errors.uploads import IdempotencyKeyReused
-from app.http.auth.holders import Asks, Permitted
+from app.http.auth.holders import Asks, TokenFor
 from app.http.parameters import Cursor, IdempotencyKey, Limit, id_in_path
 from app.services import services
 from app.storage.models import StoredReport
@@ -29,7 +29,7 @@ from app.teaching import regrades
 from app.teaching.regrades import RegradeProgress
 
 RegradeId = Annotated[str, id_in_path("regrade_id", RegradeNotFound, "an `id` from the list")]
-Viewer = Annotated[Principal, Depends(Permitted(Right.SEE_STATISTICS))]
+Viewer = Annotated[Principal, Depends(TokenFor(Right.SEE_STATISTICS))]
 
 router = APIRouter(
     prefix="/regrades",

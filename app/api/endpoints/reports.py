@@ -44,7 +44,7 @@ DOCUMENT: Answers = {
 }
 
 
-def _known(format: str) -> str:
+def _check_format(format: str) -> str:
     if format not in FORMATS:
         raise ValueError(f"expected one of {', '.join(FORMATS)}")
     return format
@@ -52,7 +52,7 @@ def _known(format: str) -> str:
 
 Form = Annotated[
     str,
-    AfterValidator(_known),
+    AfterValidator(_check_format),
     Query(
         description="for people (`text`, `html`), for programs (`json`), or for the platform of that name",
         json_schema_extra={"enum": list(FORMATS)},

@@ -21,7 +21,7 @@ from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.requests import NotPermitted
 from app.errors.submissions import ReportNotReady, SubmissionNotFound
 from app.errors.teaching import ReviewAnswered, ReviewNotFound, ReviewOpen
-from app.http.auth.holders import Asks, AsksIn, PermittedIn, Reader
+from app.http.auth.holders import Asks, AsksIn, Reader, TokenInCourseFor
 from app.http.parameters import Cursor, Limit, SubmissionId, id_in_path
 from app.services import services
 from app.storage.models import ReviewRequest, Submission
@@ -76,7 +76,7 @@ async def ask_for_review(
 )
 async def list_reviews(
     request: Request,
-    viewer: Annotated[Principal, Depends(PermittedIn(Right.SEE_GRADES))],
+    viewer: Annotated[Principal, Depends(TokenInCourseFor(Right.SEE_GRADES))],
     answered: Annotated[
         bool | SkipJsonSchema[None], Query(description="only those with an answer, or without one")
     ] = None,

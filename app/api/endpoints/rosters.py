@@ -30,7 +30,7 @@ from app.errors.uploads import FieldsMissing, FieldsUnknown, FileTooLarge, FormU
 from app.http.auth.holders import AsksIn
 from app.http.bodies import read_file, read_form
 from app.http.texts import language_of
-from app.http.watching import renewed_if_slow
+from app.http.watching import current_rights_if_slow
 from app.services import services
 from app.storage.models import MemberRole
 from app.texts import text
@@ -183,7 +183,7 @@ async def import_roster(
     began = time.monotonic()
     content = await _content(request)
     # Rights may have ended while the file was on its way.
-    asking = replace(asking, holder=await renewed_if_slow(services(request), asking.holder, began))
+    asking = replace(asking, holder=await current_rights_if_slow(services(request), asking.holder, began))
     imported = await actions.import_roster(
         asking, content, id_column=id_column, dry_run=dry_run, expected=plan, links_for=links, by_mail=mail
     )

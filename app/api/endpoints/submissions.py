@@ -34,11 +34,11 @@ from app.errors.requests import NotPermitted
 from app.errors.submissions import NotCancellable, NotHeld, SubmissionNotFound
 from app.errors.uploads import AttemptRefused, OtherStudent, Overloaded, UploadRefused
 from app.http.auth.holders import Asks, Reader
-from app.http.parameters import Cursor, IdempotencyKey, Limit, Selected, SubmissionId, Wait
+from app.http.parameters import Cursor, IdempotencyKey, Limit, SelectionQuery, SubmissionId, Wait
 from app.http.texts import language_of
 from app.http.uploads import form_with_file, hand_in_of
 from app.http.visibility import report_for
-from app.http.watching import renewed, wait_until_done
+from app.http.watching import current_rights, wait_until_done
 from app.services import services
 from app.storage.models import JobStatus, Submission
 from app.submissions import listing, repository
@@ -105,7 +105,7 @@ async def create_submission(
 
 @router.get("", summary="List submissions")
 async def list_submissions(
-    request: Request, viewer: Reader, selection: Selected, limit: Limit = 50, cursor: Cursor = None
+    request: Request, viewer: Reader, selection: SelectionQuery, limit: Limit = 50, cursor: Cursor = None
 ) -> SubmissionList:
     """List them, the newest first. Filters are combined with "and". A submitter finds its own."""
     async with services(request).database.read() as session:
@@ -137,7 +137,7 @@ async def read_submission(
     """Read it. A submitter reads the submissions of its own token; an admin or a teacher reads all."""
     if wait:
         await wait_until_done(services(request), submission_id, viewer, wait)
-        viewer = await renewed(services(request), viewer)
+        viewer = await current_rights(services(request), viewer)
     standing = await _standing(request, submission_id, viewer)
     submission, position = standing.submission, standing.position
     report_id = standing.stored and standing.stored.id

@@ -22,7 +22,7 @@ from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page
 from app.errors.courses import CourseArchived
 from app.errors.requests import NotPermitted, TokenMadeBefore, TokenNotFound
 from app.errors.uploads import IdempotencyKeyReused, MemberRemoved
-from app.http.auth.holders import Asks, Permitted
+from app.http.auth.holders import Asks, TokenFor
 from app.http.parameters import Cursor, IdempotencyKey, Limit
 from app.services import services
 from app.storage.models import Role
@@ -88,7 +88,7 @@ async def create_token(
 @router.get("", summary="List the tokens", responses=problem_answers(NotPermitted))
 async def list_tokens(
     request: Request,
-    viewer: Annotated[Principal, Depends(Permitted(Right.MANAGE_TOKENS))],
+    viewer: Annotated[Principal, Depends(TokenFor(Right.MANAGE_TOKENS))],
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> TokenList:

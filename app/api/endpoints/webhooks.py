@@ -23,7 +23,7 @@ from app.errors.courses import CourseArchived
 from app.errors.outgoing import TargetRefused, TooManyWebhooks, WebhookNotFound
 from app.errors.requests import NotPermitted
 from app.errors.uploads import IdempotencyKeyReused
-from app.http.auth.holders import Asks, Permitted
+from app.http.auth.holders import Asks, TokenFor
 from app.http.parameters import Cursor, IdempotencyKey, Limit
 from app.services import services
 from app.webhooks import outbox
@@ -35,7 +35,7 @@ async def _webhook_id(webhook_id: Annotated[str, Path(description="an `id` from 
     return webhook_id
 
 
-Holder = Annotated[Principal, Depends(Permitted(Right.MANAGE_WEBHOOKS))]
+Holder = Annotated[Principal, Depends(TokenFor(Right.MANAGE_WEBHOOKS))]
 WebhookId = Annotated[str, Depends(_webhook_id)]
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problem_answers(NotPermitted))

@@ -30,12 +30,12 @@ from app.errors.members import MemberNotFound, MemberNotStudent
 from app.errors.requests import NotPermitted
 from app.errors.submissions import SubmissionNotFound
 from app.errors.teaching import AdjustmentNotFound, AdjustmentReplaced, CommentNotFound, ExtensionNotFound
-from app.http.auth.holders import AsksIn, PermittedIn
+from app.http.auth.holders import AsksIn, TokenInCourseFor
 from app.http.parameters import Cursor, Limit, id_in_path
 from app.services import services
 from app.storage.models import CourseAssignment, Extension, Membership
 from app.teaching import adjustments, comments
-from app.teaching.places import find_place
+from app.teaching.student_work import find_student_work
 
 #: A student at an assignment.
 PLACE = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
@@ -48,7 +48,7 @@ CommentId = Annotated[str, id_in_path("comment_id", CommentNotFound, "an `id` fr
 AssignmentId = Annotated[
     str, Path(pattern="^[a-z0-9-]{1,64}$", description="the `id` of an assignment", examples=["lstm-layer"])
 ]
-Viewer = Annotated[Principal, Depends(PermittedIn(Right.SEE_GRADES))]
+Viewer = Annotated[Principal, Depends(TokenInCourseFor(Right.SEE_GRADES))]
 
 
 async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> WorkId:
@@ -69,8 +69,8 @@ async def list_adjustments(
     """List them, the newest first. One applies at most; the others were replaced or withdrawn."""
     parts = services(request)
     async with parts.database.read() as session:
-        place = await find_place(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
-        found = await adjustments.list_adjustments(session, place, limit=limit + 1, before=cursor)
+        work = await find_student_work(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
+        found = await adjustments.list_adjustments(session, work, limit=limit + 1, before=cursor)
     shown, next_cursor = page_of(found, limit, lambda adjustment: adjustment.id)
     items = [AdjustmentBody.from_row(each, assignment=at.assignment_id) for each in shown]
     return AdjustmentList(items=items, next_cursor=next_cursor)
@@ -85,7 +85,7 @@ async def list_adjustments(
 async def adjust_grade(
     asking: Annotated[Asking, Depends(AsksIn(actions.adjust_grade))], at: AtWork, wanted: AdjustGrade
 ) -> AdjustmentBody:
-    """Adjust the grade, in place of the adjustment that applies. It is applied last, and kept within 0 and the maximum.
+    """Adjust the grade instead of the adjustment that applies. It is applied last, and kept within 0 and the maximum.
 
     One adjustment applies at a time, so the same request sent again changes nothing. The student reads the reason.
     """
@@ -124,11 +124,11 @@ async def list_extensions(request: Request, viewer: Viewer, limit: Limit = 50, c
 async def read_extension(request: Request, viewer: Viewer, at: AtWork) -> ExtensionBody:
     parts = services(request)
     async with parts.database.read() as session:
-        place = await find_place(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
-        extension = await extensions.find(session, place.member, place.use)
+        work = await find_student_work(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
+        extension = await extensions.find(session, work.member, work.use)
     if extension is None:
         raise ExtensionNotFound
-    return _extension(request, extension, place.member, place.use)
+    return _extension(request, extension, work.member, work.use)
 
 
 @router.put(
@@ -139,13 +139,13 @@ async def read_extension(request: Request, viewer: Viewer, at: AtWork) -> Extens
 async def set_extension(
     request: Request, asking: Annotated[Asking, Depends(AsksIn(actions.extend_work))], at: AtWork, wanted: ExtendWork
 ) -> ExtensionBody:
-    """Give more time, or more attempts, in place of an earlier extension of this student at this assignment.
+    """Give more time, or more attempts, instead of an earlier extension of this student at this assignment.
 
     It counts at once, for what was handed in, too. It only ever adds: of each date and the course's the later one
     holds. The log of the course's changes keeps earlier ones.
     """
-    extension, place = await actions.extend_work(asking, at, wanted)
-    return _extension(request, extension, place.member, place.use)
+    extension, work = await actions.extend_work(asking, at, wanted)
+    return _extension(request, extension, work.member, work.use)
 
 
 @router.delete(
@@ -169,8 +169,8 @@ async def list_comments(
 ) -> CommentList:
     parts = services(request)
     async with parts.database.read() as session:
-        place = await find_place(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
-        found = await comments.list_comments(session, place, limit=limit + 1, before=cursor)
+        work = await find_student_work(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
+        found = await comments.list_comments(session, work, limit=limit + 1, before=cursor)
     shown, next_cursor = page_of(found, limit, lambda comment: comment.id)
     items = [CommentBody.from_row(each, submission=each.submission_id, assignment=at.assignment_id) for each in shown]
     return CommentList(items=items, next_cursor=next_cursor)
@@ -208,7 +208,7 @@ async def delete_comment(
 def _extension(request: Request, extension: Extension, member: Membership, use: CourseAssignment) -> ExtensionBody:
     assignment = in_course(services(request).assignments, use)
     # None: its file is gone.
-    effective = assignment and extensions.extended(assignment, extension)
+    effective = assignment and extensions.apply_extension(assignment, extension)
     return ExtensionBody.from_row(
         extension,
         member=member.id,

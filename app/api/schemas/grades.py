@@ -1,4 +1,4 @@
-"""Bodies about grades in a course: how they came about, and what the staff and the student did and said about them."""
+"""Bodies about grades in a course: their derivation, and the decisions, comments and requests about them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class StudentGradesBody(Body):
     student: str | None = Field(description="the id in the grade book", examples=["ivanov"])
     name: str | None
     group: str | None
-    confirmed: bool = Field(description="a teacher or a roster has said that there is this student")
+    confirmed: bool = Field(description="a teacher or a roster has confirmed the student")
     grades: list[AssignmentGrade]
 
 

@@ -110,12 +110,12 @@ EXPECTED = ("id", "username", "email", "Логин", "Почта")
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that mean something, by their field.
+    """The known columns, by their field.
 
     Attributes:
-        headings: as they came.
-        at: the place of each field's column; of two columns with the same meaning the first counts.
-        chosen: the field that the request names as the external id, or its column.
+        headings: as they stand in the file.
+        at: the place of each field's column; the first of several columns with the same meaning counts.
+        chosen: the field or column that the request names as the external id.
     """
 
     headings: tuple[str, ...]
@@ -141,7 +141,7 @@ class Columns:
 
 
 def plain(heading: str) -> str:
-    """Return a heading as the table has it.
+    """Return a heading in the form of the table above.
 
     >>> plain(" E-mail_address ")
     'e mail address'
@@ -172,13 +172,13 @@ def find(headings: Sequence[str], id_column: str | None = None) -> Columns:
         RosterColumnUnknown: there is no such column.
     """
     at = meanings(headings)
-    came = [heading.strip()[:100] for heading in headings[:30]]
+    listed = [heading.strip()[:100] for heading in headings[:30]]
     chosen = None
     if id_column is not None:
         matching = [place for place, heading in enumerate(headings) if plain(heading) == plain(id_column)]
         if not matching:
-            raise RosterColumnUnknown(came=id_column[:100], known=came)
+            raise RosterColumnUnknown(came=id_column[:100], known=listed)
         chosen = matching[0]
     elif not set(IDS) & set(at):
-        raise RosterHeadingsUnknown(came=came, expected=list(EXPECTED))
+        raise RosterHeadingsUnknown(came=listed, expected=list(EXPECTED))
     return Columns(tuple(headings), at, chosen)

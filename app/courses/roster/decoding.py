@@ -33,7 +33,7 @@ def decode(content: bytes) -> str:
         raise RosterNotCSV
     for bom, encoding in BOMS:
         if content.startswith(bom):
-            return _decoded(content.removeprefix(bom), encoding)
+            return _decode_as(content.removeprefix(bom), encoding)
     try:
         return content.decode()
     except UnicodeDecodeError as exc:
@@ -47,7 +47,7 @@ def decode(content: bytes) -> str:
     return text
 
 
-def _decoded(content: bytes, encoding: str) -> str:
+def _decode_as(content: bytes, encoding: str) -> str:
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as exc:

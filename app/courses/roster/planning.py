@@ -57,7 +57,7 @@ class Step:
     Attributes:
         member: the member with this id, with the values from before the import.
         changes: what is stored and what will be, by field.
-        conflict: why nothing is done.
+        conflict: the reason why nothing is done.
         with_id: the external id of the member with whom there is the conflict.
         kept: the fields that differ and stay, because the person is in other courses, too, or signs on.
         perhaps: ids of unconfirmed members who gave the same e-mail address or id; perhaps they are the same person.
@@ -100,35 +100,35 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class _Known:
+class _Before:
     """The members of a course before the import."""
 
     by_id: Mapping[str, Membership]
     all: Sequence[Membership]
     #: People who are in other courses, too.
     elsewhere: Collection[str]
-    #: People who have an identity of single sign-on, by which other courses may come.
+    #: People with an identity of single sign-on, through which they may be in other courses.
     signing_on: Collection[str]
     #: Ids of unconfirmed students, by the address and the id that they gave.
     by_address: Mapping[str, Sequence[str]]
     by_claim: Mapping[str, Sequence[str]]
-    #: The external id of the member whom a teacher kept, by the id of the one who was joined with them and removed.
+    #: After joins of members: the external id of the kept member, by that of the removed one.
     joined: Mapping[str, str | None]
 
 
 async def plan(session: AsyncSession, course_id: str, roster: Roster, may_add: Collection[MemberRole]) -> Plan:
-    """Say what an import will do.
+    """Plan an import, without changing anything.
 
-    Until the caller's transaction ends, a writing one, no other one changes the members whom it has found, or adds any.
+    The caller's transaction must be able to write. Until it ends, no other one changes these members, or adds any.
 
     Args:
-        may_add: the roles that the importing person gives.
+        may_add: the roles that the person who imports may give.
     Raises:
         CourseArchived: nothing there changes any more.
     """
     await course.keep_open(session, course_id)
     await members.take_course(session, course_id)
-    known = await _known(session, course_id)
+    known = await _before_import(session, course_id)
     conflicts = dict(_conflicts(roster.rows, known, may_add))
     steps = tuple(_step(row, known, conflicts.get(row.line)) for row in roster.rows)
     named = {row.id for row in roster.rows}
@@ -145,7 +145,7 @@ async def carry_out(session: AsyncSession, plan: Plan, made_by: str) -> dict[int
         The members who were added or changed, by the line of their row.
     """
     steps = [step for step in plan.steps if step.is_carried_out]
-    them = [step.member or _added(session, plan.course_id, step.row) for step in steps]
+    them = [step.member or _add(session, plan.course_id, step.row) for step in steps]
     now = utc_now()
     for step, member in zip(steps, them, strict=True):
         member.confirmed_at = member.confirmed_at or now
@@ -161,18 +161,18 @@ async def carry_out(session: AsyncSession, plan: Plan, made_by: str) -> dict[int
     return {step.row.line: member for step, member in zip(steps, them, strict=True)}
 
 
-def _added(session: AsyncSession, course_id: str, row: Row) -> Membership:
+def _add(session: AsyncSession, course_id: str, row: Row) -> Membership:
     return members.add(session, course_id, external_id=row.id, role=row.role)
 
 
-async def _known(session: AsyncSession, course_id: str) -> _Known:
+async def _before_import(session: AsyncSession, course_id: str) -> _Before:
     here = (
         select(Membership)
         .join(Membership.person)
         .where(Membership.course_id == course_id)
         .options(contains_eager(Membership.person))
         .order_by(Membership.id)
-        # Uploads refer to these rows, and go on.
+        # The lock lets uploads, which refer to these rows, go on.
         .with_for_update(of=Membership, key_share=True)
     )
     found = (await session.scalars(here)).all()
@@ -194,11 +194,11 @@ async def _known(session: AsyncSession, course_id: str) -> _Known:
     )
     joined = {merged or "": kept for merged, kept in joins}
     signing_on = set(await session.scalars(select(Identity.person_id).where(Identity.person_id.in_(of_people))))
-    return _Known(by_id, found, set(await session.scalars(elsewhere)), signing_on, by_address, by_claim, joined)
+    return _Before(by_id, found, set(await session.scalars(elsewhere)), signing_on, by_address, by_claim, joined)
 
 
 def _conflicts(
-    rows: Sequence[Row], known: _Known, may_add: Collection[MemberRole]
+    rows: Sequence[Row], known: _Before, may_add: Collection[MemberRole]
 ) -> Iterator[tuple[int, tuple[Conflict, str | None]]]:
     """Give the line, the reason and the other member's external id for each row that cannot be carried out."""
     possible: list[Row] = []
@@ -214,11 +214,11 @@ def _conflicts(
             yield row.line, (Conflict.ROLE_RESERVED, None)
         else:
             possible.append(row)
-    for line, other in _taken(possible, known):
+    for line, other in _address_conflicts(possible, known):
         yield line, (Conflict.EMAIL_TAKEN, other)
 
 
-def _taken(rows: Sequence[Row], known: _Known) -> Iterator[tuple[int, str | None]]:
+def _address_conflicts(rows: Sequence[Row], known: _Before) -> Iterator[tuple[int, str | None]]:
     """Give the line of each row whose address another member keeps, and the external id of that member.
 
     An address may move from one member to another within the file. A row that cannot have its address is not carried
@@ -248,11 +248,11 @@ def _taken(rows: Sequence[Row], known: _Known) -> Iterator[tuple[int, str | None
                     keepers.append(mover)
 
 
-def _address(row: Row, known: _Known) -> str:
+def _address(row: Row, known: _Before) -> str:
     """Return the address that the import of this row gives its member, or "" if it gives none."""
     member = known.by_id.get(row.id)
     if row.email is None and member is not None and not _is_certain(member):
-        return comparable(member.person.email or "")  # It is this one's again, if nobody else has it.
+        return comparable(member.person.email or "")  # The member gets it back, if nobody else has it.
     return row.email or ""
 
 
@@ -260,14 +260,14 @@ def _is_certain(member: Membership) -> bool:
     return member.removed_at is None and member.confirmed_at is not None
 
 
-def _step(row: Row, known: _Known, conflict: tuple[Conflict, str | None] | None) -> Step:
+def _step(row: Row, known: _Before, conflict: tuple[Conflict, str | None] | None) -> Step:
     member = known.by_id.get(row.id)
     if row.problems:
         return Step(row, Outcome.INVALID, member)
     if conflict is not None:
         return Step(row, Outcome.CONFLICT, member, conflict=conflict[0], with_id=conflict[1])
     if member is None:
-        given = {"external_id": row.id, "role": row.role.value, "confirmed": True, **_given(row)}
+        given = {"external_id": row.id, "role": row.role.value, "confirmed": True, **_file_values(row)}
         added: dict[str, Change] = {name: (None, value) for name, value in given.items()}
         return Step(row, Outcome.NEW, changes=added, perhaps=_perhaps(row, known))
     if member.role != MemberRole.STUDENT:
@@ -275,7 +275,7 @@ def _step(row: Row, known: _Known, conflict: tuple[Conflict, str | None] | None)
     stored = {"name": member.person.name, "email": member.person.email, "group": member.group}
     changed: dict[str, Change] = {
         name: (stored[name], value)
-        for name, value in _given(row).items()
+        for name, value in _file_values(row).items()
         if not members.is_same(name, value, stored[name])
     }
     kept = tuple(
@@ -294,13 +294,13 @@ def _step(row: Row, known: _Known, conflict: tuple[Conflict, str | None] | None)
     return Step(row, outcome, member, changed, kept=kept, perhaps=_perhaps(row, known))
 
 
-def _given(row: Row) -> dict[str, str]:
-    """Return what the file says; an empty cell says nothing."""
+def _file_values(row: Row) -> dict[str, str]:
+    """Return the values in the file, without empty cells."""
     return {name: value for name in ("name", "email", "group") if (value := getattr(row, name)) is not None}
 
 
-def _perhaps(row: Row, known: _Known) -> tuple[str, ...]:
-    """Return the ids of unconfirmed members who say that they have the row's address or id."""
+def _perhaps(row: Row, known: _Before) -> tuple[str, ...]:
+    """Return the ids of unconfirmed members who claim the row's address or id."""
     themselves = known.by_id.get(row.id)
     others = {*(known.by_address.get(row.email, ()) if row.email else ()), *known.by_claim.get(row.id, ())}
     return tuple(sorted(others - ({themselves.id} if themselves else set())))

@@ -1,4 +1,4 @@
-"""From the bytes of a roster to its rows, without a look at the course.
+"""Reads the rows of a roster from its bytes, without looking at the course.
 
 A fault of the file raises an error, a fault of a row is a `Problem` of that row. Lines are counted as an editor does.
 """
@@ -24,9 +24,9 @@ from app.storage.models import MemberRole
 MOST_BYTES = 1_000_000
 MOST_ROWS = 5000
 DELIMITERS = (";", ",", "\t")
-# As in the tables, in characters.
+# The limits of the database's columns, in characters.
 LENGTHS = {"id": 200, "name": 200, "email": CHARACTERS, "group": 100}
-#: Moodle's number of a participant, which is another one in every assignment.
+#: Moodle's number of a participant, which differs in every assignment.
 PARTICIPANT = re.compile(r"(Participant|Участник) \d+")
 #: Letters that another program could not save: U+FFFD, or question marks where letters are.
 LOST = re.compile(r"\ufffd|\?\?|[^\W\d_]\?|\?[^\W\d_]")
@@ -45,7 +45,7 @@ ROLES: Mapping[str, MemberRole] = {
     ),
     **dict.fromkeys(("teacher", "editing teacher", "преподаватель", "учитель"), MemberRole.TEACHER),
 }
-# Canvas adds this student of its own to a course, for the teacher's view as a student.
+# Canvas adds this student to each course, so that teachers can see it as a student.
 TEST_STUDENTS = ("student, test", "test student")
 
 
@@ -68,7 +68,7 @@ class Problem:
 
     Attributes:
         column: its heading; None: the row as a whole.
-        params: what came and what was expected.
+        params: the found value and the expected one, for the text.
     """
 
     fault: Fault
@@ -78,7 +78,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Row:
-    """A person in the file. What the file does not say is None.
+    """A person in the file. None: the file has no value.
 
     Attributes:
         line: on which it begins, from 1.
@@ -148,7 +148,7 @@ def read(content: bytes, id_column: str | None = None) -> Roster:
     left_out += len(people) - len(rows)
     used = {id_place, *found.name_parts, *(found.at[name] for name in ("email", "group", "role") if name in found.at)}
     ignored = [heading for place, heading in enumerate(found.headings) if heading and place not in used]
-    return Roster(tuple(_compared(rows, found, id_place)), found.headings[id_place], tuple(ignored), left_out)
+    return Roster(tuple(_mark_duplicates(rows, found, id_place)), found.headings[id_place], tuple(ignored), left_out)
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def table(content: bytes, most_bytes: int) -> Table:
     """Read the cells of a file.
 
     Args:
-        most_bytes: its limit, which was checked; a refusal names it.
+        most_bytes: the limit, which the caller has checked; a refusal names it.
     Raises:
         RosterRefused: one of its subclasses; it is no CSV, empty, or has more rows than a roster.
     """
@@ -192,7 +192,7 @@ def _without_separator_line(text: str) -> tuple[str, str | None]:
 
 
 def _delimiter_of(text: str) -> str:
-    """Choose the delimiter with which most headings mean something, and with which there are most headings."""
+    """Choose the delimiter that gives the most known headings, and among equals the most headings."""
 
     def worth(delimiter: str) -> tuple[int, int]:
         try:
@@ -271,7 +271,7 @@ def _row(record: _Record, found: Columns, id_place: int) -> Row:
     headings = found.headings
 
     def take(kind: str, place: int | None, value: str) -> str | None:
-        """Return a value in the form in which it is stored; note what is wrong with it."""
+        """Return a value as it is stored, and note its faults."""
         if not value:
             return None
         heading = headings[place] if place is not None else None
@@ -319,7 +319,7 @@ def _is_printable(value: str) -> bool:
 
 
 def _each_once(rows: Iterable[Row]) -> Iterator[Row]:
-    """Give the rows without those that repeat an earlier one word for word: they are about one person."""
+    """Yield the rows without exact repetitions of an earlier one, which are the same person."""
     seen = set()
     for row in rows:
         person = row.id, row.name, row.email, row.group, row.role
@@ -328,9 +328,9 @@ def _each_once(rows: Iterable[Row]) -> Iterator[Row]:
         seen.add(person)
 
 
-def _compared(rows: Sequence[Row], found: Columns, id_place: int) -> Iterator[Row]:
-    """Give the rows, with a problem in each that repeats the id or the address of another one."""
-    # Both are marked: nobody can say which of them is right.
+def _mark_duplicates(rows: Sequence[Row], found: Columns, id_place: int) -> Iterator[Row]:
+    """Yield the rows, with a problem in each that has the id or the address of another one."""
+    # Both are marked, because nobody knows which of them is right.
     lines: dict[tuple[Fault, str], list[int]] = {}
     for row in rows:
         for fault, value in ((Fault.ID_TWICE, row.id), (Fault.EMAIL_TWICE, row.email)):

@@ -1,4 +1,4 @@
-"""Every route asks who calls it, or is public by name: the service does not start otherwise."""
+"""Checks that every route authenticates its caller or is public by name; otherwise the service does not start."""
 
 from __future__ import annotations
 

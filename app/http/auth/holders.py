@@ -16,7 +16,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.access import sessions, tokens
 from app.access.rights import Right
-from app.access.sessions import FRAMED
+from app.access.sessions import FRAME_LIFETIME
 from app.access.tokens import Principal, hash_secret
 from app.actions.asking import Action, Asking
 from app.actions.fields import ID
@@ -25,7 +25,7 @@ from app.errors.requests import NotAuthenticated, SessionMissing
 from app.errors.ways_in import NoCourseYet
 from app.http.auth.proof import SAFE_METHODS, check_origin
 from app.http.auth.sessions import has_session, session_sha256, visitor
-from app.http.bodies import written_in
+from app.http.bodies import read_long_texts
 from app.http.frames import token_of
 from app.http.parameters import CourseParameter
 from app.services import operations, service_url, services
@@ -83,11 +83,11 @@ def holders(database: Database) -> Batcher[str, Principal | None]:
 
 
 @dataclass(frozen=True)
-class Permitted:
+class TokenFor:
     """A dependency that gives the holder of the token, if it has this right (`Principal.check`)."""
 
     right: Right
-    #: Whether the transaction refuses what an archived course no longer takes.
+    #: Whether the check for an archived course is left to the transaction.
     archived_too: bool = False
 
     async def __call__(self, holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
@@ -96,7 +96,7 @@ class Permitted:
 
 
 @dataclass(frozen=True)
-class PermittedIn:
+class TokenInCourseFor:
     """A dependency that gives the holder of the token, acting in the course of the path, if it has this right there."""
 
     right: Right
@@ -121,7 +121,7 @@ def asking(request: Request, holder: Principal) -> Asking:
 
 @dataclass(frozen=True)
 class AsksFor:
-    """Names the action that a route asks for. Its dependencies refuse before the body is read."""
+    """The action of a route. Its dependencies refuse before the body is read."""
 
     action: Action[..., Any]
 
@@ -129,22 +129,22 @@ class AsksFor:
     def right(self) -> Right:
         return self.action.right
 
-    def checked(self, request: Request, holder: Principal) -> Asking:
+    def _check(self, request: Request, holder: Principal) -> Asking:
         self.action.check(holder)
         return asking(request, holder)
 
 
 @dataclass(frozen=True)
 class Asks(AsksFor):
-    """A dependency of a route that asks for an action: it gives who asks."""
+    """A dependency of a route with an action: it gives the `Asking`."""
 
     async def __call__(self, request: Request, holder: Annotated[Principal, Depends(token_holder)]) -> Asking:
-        return self.checked(request, holder)
+        return self._check(request, holder)
 
 
 @dataclass(frozen=True)
 class AsksIn(AsksFor):
-    """The same for the course of the path."""
+    """As `Asks`, in the course of the path."""
 
     async def __call__(
         self,
@@ -154,7 +154,7 @@ class AsksIn(AsksFor):
     ) -> Asking:
         """Raises: CourseNotFound: there is no such course, or the holder acts in another one."""
         holder = await _in_course(request, holder, course_id)
-        return self.checked(request, holder)
+        return self._check(request, holder)
 
 
 async def monitor(
@@ -168,10 +168,10 @@ async def monitor(
     """
     state = operations(request)
     expected = state.settings.metrics_token
-    came = credentials.credentials if credentials else ""
-    if expected and hmac.compare_digest(came.encode(), expected.get_secret_value().encode()):
+    secret = credentials.credentials if credentials else ""
+    if expected and hmac.compare_digest(secret.encode(), expected.get_secret_value().encode()):
         return
-    sha256 = hash_secret(came)
+    sha256 = hash_secret(secret)
     async with state.database.read() as session:
         holder = (await tokens.find_holders(session, [sha256])).get(sha256)
     if holder is None:
@@ -194,7 +194,7 @@ async def session_holder(request: Request, course: CourseParameter = None) -> Pr
         return await _session_holder(request, course)
     except SessionMissing:
         if request.method not in SAFE_METHODS:
-            request.state.written = await written_in(request)
+            request.state.long_texts = await read_long_texts(request)
         raise
 
 
@@ -205,18 +205,18 @@ async def _session_holder(request: Request, course: str | None) -> Principal:
     course = request.path_params.get("course_id", course)
     async with services(request).database.read() as session:
         of = request.path_params.get("submission_id")
-        # A text that is no id is refused later, and not every text can be asked for: PostgreSQL takes no NUL.
+        # Any other text is refused later; it might hold a NUL, which PostgreSQL does not take.
         ids = [each if each and ID.fullmatch(each) else None for each in (course, of)]
         holder = await sessions.find_holder(session, sha256, ids[0], submission_id=ids[1])
         person = None if holder else await sessions.find_person(session, sha256)
-        is_old = token_of(request) is not None and await sessions.ends_within(session, sha256, FRAMED / 2)
+        is_old = token_of(request) is not None and await sessions.ends_within(session, sha256, FRAME_LIFETIME / 2)
     if holder is None:
         raise NoCourseYet if person else SessionMissing
     if is_old:
-        await visitor(request).prolong_framed(sha256)
+        await visitor(request).prolong_frame(sha256)
     holder = await _in_course(request, holder, course)
     if of is None:
-        # For the page of a refusal that comes later. With a submission, the course of the holder would say where it is.
+        # Kept for the page of a later refusal; not with a submission, since that page would tell its course.
         request.state.viewer = holder
     return holder
 
@@ -225,7 +225,7 @@ async def _session_holder(request: Request, course: str | None) -> Principal:
 class PageFor:
     """A dependency that gives the holder of the browser session, if it has this right in the course of the page.
 
-    A page that shows what an archived course still shows names a right to read, and its forms one to change.
+    A page that an archived course still shows names a right to read; its forms name a right to change.
     """
 
     right: Right
@@ -237,10 +237,10 @@ class PageFor:
 
 @dataclass(frozen=True)
 class FormAsks(AsksFor):
-    """A dependency of a page's form that asks for an action: it gives who asks, in the course of the page."""
+    """A dependency of a page's form with an action: it gives the `Asking`, in the course of the page."""
 
     async def __call__(self, request: Request, holder: Annotated[Principal, Depends(session_holder)]) -> Asking:
-        return self.checked(request, holder)
+        return self._check(request, holder)
 
 
 async def signed_in(request: Request) -> None:
@@ -253,5 +253,5 @@ async def signed_in(request: Request) -> None:
         await session_holder(request)
 
 
-Reader = Annotated[Principal, Depends(Permitted(Right.READ))]
+Reader = Annotated[Principal, Depends(TokenFor(Right.READ))]
 SessionHolder = Annotated[Principal, Depends(session_holder)]

@@ -40,19 +40,19 @@ def check_origin(request: Request) -> None:
     """
     if not is_from_us(request.headers):
         raise OtherSite
-    came = request.headers.get("origin")
-    if came is None:
+    header = request.headers.get("origin")
+    if header is None:
         return
     public = urlsplit(services(request).settings.public_url or "")
     ours = [request.headers.get("host", ""), public.netloc]
     try:
-        origin = urlsplit(came)
+        origin = urlsplit(header)
     except ValueError as exc:
         raise OtherSite from exc
     # A proxy may have left the port out of `Host`.
     if not {origin.netloc, origin.hostname} & set(filter(None, ours)):
         raise OtherSite
-    # A page of our host that came without TLS may be anybody's.
+    # Anybody on the network may have changed a page of our host without TLS.
     if origin.hostname == public.hostname and origin.scheme != public.scheme:
         raise OtherSite
 
@@ -67,7 +67,7 @@ async def check_form_secret(request: Request, masked: object) -> None:
     if _is_same(secret, form_secret(request)):
         return
     async with services(request).database.read() as session:
-        earlier = await sessions.launched_beside(session, session_sha256(request))
+        earlier = await sessions.other_launches(session, session_sha256(request))
     if not any(_is_same(secret, _secret_of(sha256)) for sha256 in earlier):
         raise FormExpired
 

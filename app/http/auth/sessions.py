@@ -28,7 +28,7 @@ async def session_person(request: Request) -> Person | None:
 
 
 async def signed_in_as(request: Request) -> str | None:
-    """Name the one who is signed in in this browser; None: nobody is."""
+    """Return the name of the person or token that is signed in; None: nobody is."""
     sha256 = session_sha256(request)
     async with services(request).database.read() as session:
         if person := await sessions.find_person(session, sha256):
@@ -41,7 +41,7 @@ async def signed_in_as(request: Request) -> str | None:
 
 
 def visitor(request: Request) -> Visitor:
-    """Return the browser of this request, which is to be signed in or out."""
+    """Return the browser of this request, to sign it in or out."""
     parts = services(request)
     return Visitor(parts.database, timedelta(seconds=parts.settings.session_seconds))
 
@@ -50,10 +50,10 @@ def keep_session(request: Request, response: Response, secret: str, *, launched:
     """Have the browser keep the secret of its session.
 
     Args:
-        launched: a platform has begun the session.
+        launched: a platform's launch began the session.
     """
     of = visitor(request)
-    lifetime = of.longest_launched if launched else of.longest
+    lifetime = of.longest_of_launch if launched else of.longest
     keep(request, response, SESSION_COOKIE, secret, max_age=int(lifetime.total_seconds()))
 
 

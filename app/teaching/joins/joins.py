@@ -1,4 +1,4 @@
-"""The join of two members: made, listed, and undone."""
+"""Joins of two members: make, list and undo them."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: st
         kept.group = moved["kept"]["group"]
     merge.undone_at = utc_now()
     await session.flush()
-    await announce_queued(session)  # Attempts that waited for one another may be graded at the same time again.
+    await announce_queued(session)  # Attempts of two students may be graded at the same time again.
     await members_changed(session, [kept.id, other.id])
     changes.log(session, kept, made_by, {"joined": other.id}, {})
     changes.log(session, other, made_by, {"removed": True, "joined_to": kept.id}, {"removed": False})

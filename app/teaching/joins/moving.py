@@ -57,7 +57,7 @@ async def move_attempts(session: AsyncSession, kept: Membership, other: Membersh
 async def put_back_attempts(
     session: AsyncSession, moved: Mapping[str, Mapping[str, int]], kept: Membership, other: Membership
 ) -> None:
-    """Give the attempts their numbers from before. Those that came since go on after the kept member's."""
+    """Give the attempts their numbers from before. Later attempts are numbered after the kept member's."""
     found = await _attempts_of(session, kept)
     numbers = {**moved["kept"], **moved["moved"]}
     theirs = {each.course_assignment_id for each in found if each.id in moved["moved"]}
@@ -104,11 +104,11 @@ async def move_extensions(session: AsyncSession, kept: Membership, other: Member
             each.membership_id = kept.id
             moved.append(each.id)
             continue
-        before = _extended(mine)
+        before = _extension_values(mine)
         mine.due, mine.closes = _later(mine.due, each.due), _later(mine.closes, each.closes)
         mine.more_attempts = max(mine.more_attempts, each.more_attempts)
         mine.reason = mine.reason if mine.reason == each.reason else f"{mine.reason}; {each.reason}"
-        combined[mine.id] = {"before": before, "after": _extended(mine)}
+        combined[mine.id] = {"before": before, "after": _extension_values(mine)}
     await session.flush()
     return {"moved": moved, "combined": combined}
 
@@ -119,7 +119,7 @@ async def put_back_extensions(
     """Give moved extensions back, and combined ones their values from before.
 
     Returns:
-        False: it cannot be told what is whose. One that was combined says something else now, or the other member has
+        False: the owner is unclear, because a combined extension was changed since, or the other member has
         got one where one moved.
     """
     now = {each.id: each for each in await session.scalars(_of(Extension, kept, other).with_for_update())}
@@ -130,7 +130,7 @@ async def put_back_extensions(
         now[id].membership_id = other.id
     for id in now.keys() & moved["combined"].keys():
         values = moved["combined"][id]
-        if _extended(now[id]) != values["after"]:
+        if _extension_values(now[id]) != values["after"]:
             return False
         before = values["before"]
         now[id].due, now[id].closes = as_moment(before["due"]), as_moment(before["closes"])
@@ -138,7 +138,7 @@ async def put_back_extensions(
     return True
 
 
-def _extended(extension: Extension) -> dict[str, Any]:
+def _extension_values(extension: Extension) -> dict[str, Any]:
     values = {name: getattr(extension, name) for name in EXTENDED}
     return {name: as_text(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
@@ -171,7 +171,7 @@ async def put_back_adjustments(
     It is also the one that applies there: no earlier one of the kept member's does again.
 
     Returns:
-        False: it cannot be told what is whose. The other member has got one where one moved.
+        False: the owner is unclear, because the other member has got one where one moved.
     """
     found = (await session.scalars(_of(Adjustment, kept, other))).all()
     back = [each for each in found if each.id in moved["moved"]]
@@ -201,11 +201,11 @@ async def move_rows(session: AsyncSession, kept: Membership, other: Membership) 
     for name, table in ROWS.items():
         found = _of(table, other)
         if table is LtiMember:
-            # Courses of platforms that have brought the other member only. The kept one leaves where such a course
-            # drops the person.
+            # Only the rows of platform courses that the kept member is not in. The kept member leaves when such a
+            # course drops the person.
             own = select(LtiMember.lti_context_id).where(LtiMember.membership_id == kept.id)
             found = found.where(LtiMember.lti_context_id.not_in(own))
-        moved[name] = _given((await session.scalars(found)).all(), kept)
+        moved[name] = _give((await session.scalars(found)).all(), kept)
     return moved
 
 
@@ -213,7 +213,7 @@ async def put_back_rows(session: AsyncSession, moved: Mapping[str, Any], other: 
     """Give rows back that were moved. A join of an earlier version has moved no scores and parts."""
     for name, table in ROWS.items():
         ids = moved.get(name, [])
-        _given((await session.scalars(select(table).where(table.id.in_(ids)))).all(), other)
+        _give((await session.scalars(select(table).where(table.id.in_(ids)))).all(), other)
 
 
 def as_text(moment: datetime | None) -> str | None:
@@ -229,7 +229,7 @@ def _of(table: type[Any], *owners: Membership) -> Select[Any]:
     return select(table).where(table.membership_id.in_([member.id for member in owners])).order_by(table.id)
 
 
-def _given(rows: Sequence[Any], owner: Membership) -> list[str]:
+def _give(rows: Sequence[Any], owner: Membership) -> list[str]:
     for each in rows:
         each.membership_id = owner.id
         if isinstance(each, Token):

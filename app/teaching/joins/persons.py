@@ -1,9 +1,9 @@
 """The persons of two joined members.
 
-A teacher does not decide whether two persons are one, because each may have rights in other courses. Only where single
-sign-on leads to the other one's person, and the kept one's person is in no other course and has none of its own, the
-two members change persons, so that the student still gets in. A launch from a platform needs no person: it follows the
-join (`app.lti.launch.people`).
+A teacher may not merge two persons, because each may have rights in other courses. In one case the two members exchange
+persons, so that the student can still sign in: single sign-on leads to the removed member's person, and the kept
+member's person has no single sign-on and is in no other course. A launch from a platform follows the join by itself
+(`app.lti.launch.people`).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from app.storage.models import OF_PLATFORMS, Identity, Membership, Person, new_i
 
 
 async def change(session: AsyncSession, kept: Membership, other: Membership) -> dict[str, Any] | None:
-    """Let the members change persons, if only the other one's can get in; return what is needed to undo that."""
+    """Exchange the members' persons, if only the other one's can sign in; return what undoing this needs."""
     if not await _has_more(session, other) or await _has_more(session, kept):
         return None
     named = None if await is_elsewhere(session, other) else {"name": other.person.name}
     roster_name = kept.person.name
     await _exchange(session, kept, other)
-    if named is not None:  # Else the name is not this course's to change.
-        # The address stays the person's own: the links of a course that comes later go to it.
+    if named is not None:  # Otherwise the course may not change the name.
+        # The address stays the person's: links of later courses are sent to it.
         kept.person.name = roster_name or named["name"]
     return {"named": named, "after": [kept.person_id, other.person_id]}
 
@@ -46,7 +46,7 @@ async def _has_more(session: AsyncSession, member: Membership) -> bool:
 
 
 async def _exchange(session: AsyncSession, kept: Membership, other: Membership) -> None:
-    """Exchange two members' persons; a course has each once, so one stands aside for a moment."""
+    """Exchange two members' persons. A course holds each person once, so one is set aside for a moment."""
     first, second = kept.person, other.person
     aside = Person(id=new_id())
     session.add(aside)

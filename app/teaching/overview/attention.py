@@ -24,20 +24,20 @@ from app.submissions.repository import counting_report_id, waits_for_decision
 from grader import Status
 
 Third = TypeVar("Third", ReviewRequest, StoredReport)
-#: Of each kind, so many are shown with their students; the others are counted.
-SHOWN = 5
-#: A report leads to the ones before and after it among so many.
+#: Cases of each kind that are shown with their students; the others are only counted.
+MOST_LISTED = 5
+#: The most cases among which a report finds the ones before and after it.
 MOST_IN_TURN = 1000
 
 
 @dataclass(frozen=True)
-class Found:
+class Case:
     """An attempt that needs a look.
 
     Attributes:
         name: of the student's person.
         review: the open request for review, if it is about one.
-        report: the one that counts, if it was asked for.
+        report: the one that counts; None in a request for review.
     """
 
     submission: Submission
@@ -48,10 +48,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Kind:
-    """Attempts that need a look for one reason. Attributes: total: with those that are not listed."""
+    """Attempts that need a look for one reason. Attributes: total: including those that are not listed."""
 
     total: int
-    listed: Sequence[Found]
+    listed: Sequence[Case]
 
 
 @dataclass(frozen=True)
@@ -89,27 +89,27 @@ def failed() -> ColumnElement[bool]:
 async def attention(session: AsyncSession, course_id: str) -> Attention:
     """Find what needs a person, in five statements."""
     reviews = (
-        _found(course_id, ReviewRequest)
+        _cases(course_id, ReviewRequest)
         .join(ReviewRequest, ReviewRequest.submission_id == Submission.id)
         .where(ReviewRequest.answered_at.is_(None))
         .order_by(ReviewRequest.id)
     )
     held = (
-        _found(course_id, StoredReport)
+        _cases(course_id, StoredReport)
         .outerjoin(StoredReport, StoredReport.id == counting_report_id())
         .where(waits_for_decision())
         .order_by(Submission.id)
     )
     ours = (
-        _found(course_id, StoredReport)
+        _cases(course_id, StoredReport)
         .outerjoin(StoredReport, StoredReport.id == counting_report_id())
         .where(failed())
         .order_by(Submission.id)
     )
     return Attention(
-        reviews=await _kind(session, reviews),
-        held=await _kind(session, held),
-        failed=await _kind(session, ours),
+        reviews=await _kind_of(session, reviews),
+        held=await _kind_of(session, held),
+        failed=await _kind_of(session, ours),
         unconfirmed=await session.scalar(
             select(func.count()).where(
                 Membership.course_id == course_id,
@@ -167,21 +167,21 @@ async def names_of(session: AsyncSession, submissions: Collection[Submission]) -
     return {id: name for id, name in rows}  # noqa: C416 rows are no pairs to the type checker
 
 
-def _found(course_id: str, third: type[Third]) -> Select[Submission, str | None, Third, int]:
+def _cases(course_id: str, third: type[Third]) -> Select[Submission, str | None, Third, int]:
     """Select attempts of a course with the name of their students, and how many there are."""
     return (
         select(Submission, Person.name, third, func.count().over())
         .join(Membership, Membership.id == Submission.membership_id)
         .join(Person, Person.id == Membership.person_id)
         .where(Submission.course_id == course_id)
-        .limit(SHOWN)
+        .limit(MOST_LISTED)
     )
 
 
-async def _kind(session: AsyncSession, of: Select[Submission, str | None, Third, int]) -> Kind:
+async def _kind_of(session: AsyncSession, of: Select[Submission, str | None, Third, int]) -> Kind:
     rows = (await session.execute(of)).all()
     listed = [
-        Found(
+        Case(
             submission,
             name,
             review=third if isinstance(third, ReviewRequest) else None,

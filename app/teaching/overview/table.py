@@ -43,7 +43,7 @@ class State(StrEnum):
     MISSING = "missing"
 
 
-#: A person of the staff has something to do.
+#: States in which the staff have something to do.
 NEEDS_LOOK = frozenset({State.FAILED, State.HELD, State.REVIEW, State.STALE})
 
 
@@ -98,7 +98,7 @@ class TableView:
 
     Attributes:
         text: a part of the id, the name or the address.
-        assignment: `state` is meant of this one only; None: of any.
+        assignment: `state` holds at this one; None: at any.
         sort: ``name``, ``id``, ``group``, or the id of an assignment.
         page: from 1.
     """
@@ -153,8 +153,8 @@ async def grade_table(
     columns = [_column(use, rows) for use in uses]
     rows = [row for row in rows if _matches(row.member, view)]
     if view.state is not None:
-        rows = [row for row in rows if any(_fits(cell, view.state) for cell in _asked(row, view))]
-    rows = _sorted(rows, view)
+        rows = [row for row in rows if any(_fits(cell, view.state) for cell in _cells_of(row, view))]
+    rows = _sort(rows, view)
     pages = max(1, -(-len(rows) // PAGE))
     page = min(max(view.page, 1), pages)
     shown = rows[(page - 1) * PAGE : page * PAGE]
@@ -199,7 +199,7 @@ def _row(
 
 
 def states_of(counted: Counted, *, has_review: bool) -> tuple[State, ...]:
-    """List all that is to be said about a grade, the most urgent first."""
+    """List the states of a grade, the most urgent first."""
     holds = {
         State.FAILED: counted.has_failed,
         State.HELD: counted.is_held,
@@ -215,7 +215,7 @@ def states_of(counted: Counted, *, has_review: bool) -> tuple[State, ...]:
     return tuple(state for state, is_so in holds.items() if is_so)
 
 
-def _asked(row: Row, view: TableView) -> Sequence[Cell]:
+def _cells_of(row: Row, view: TableView) -> Sequence[Cell]:
     """Return the cells that the filter is about."""
     if view.assignment is not None and view.assignment in row.cells:
         return [row.cells[view.assignment]]
@@ -228,7 +228,7 @@ def _fits(cell: Cell, chosen: Filter) -> bool:
     return bool(FILTERS[chosen].intersection(cell.states))
 
 
-def _sorted(rows: Sequence[Row], view: TableView) -> list[Row]:
+def _sort(rows: Sequence[Row], view: TableView) -> list[Row]:
     """Sort the rows; those without a value come last in either direction."""
 
     def name(row: Row) -> str:

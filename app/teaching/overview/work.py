@@ -1,4 +1,4 @@
-"""Everything about one student at each assignment of the course: grade, attempts, exceptions, words."""
+"""A student's work at each assignment of the course: grade, attempts, extensions, comments and requests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Attempted:
+class Attempt:
     """One attempt. Attributes: report: the one that counts, without its body; points: after lateness."""
 
     submission: Submission
@@ -59,7 +59,7 @@ class Work:
     of_student: Assignment
     counted: Counted
     states: Sequence[State]
-    attempts: Sequence[Attempted]
+    attempts: Sequence[Attempt]
     extension: Extension | None
     adjustments: Sequence[Adjustment]
     comments: Sequence[Comment]
@@ -78,17 +78,17 @@ async def work_of(session: AsyncSession, assignments: Mapping[str, Assignment], 
     extended = await extensions.find_all(session, [member.id])
     attempts = await _attempts(session, member)
     adjusted = _by_use(await adjustments.all_of(session, member))
-    said = _by_use(await comments.all_of(session, member))
-    asked: dict[str, list[tuple[ReviewRequest, Submission]]] = defaultdict(list)
+    comments_by_use = _by_use(await comments.all_of(session, member))
+    reviews_by_use: dict[str, list[tuple[ReviewRequest, Submission]]] = defaultdict(list)
     for request, submission in await reviews.all_of(session, member.id):
-        asked[submission.course_assignment_id].append((request, submission))
+        reviews_by_use[submission.course_assignment_id].append((request, submission))
     work = []
     for use in uses:
         assignment = in_course(assignments, use)
         assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
         extension = extended.get((member.id, use.id))
-        of_student = extensions.extended(assignment, extension)
-        has_review = any(request.answered_at is None for request, _ in asked[use.id])
+        of_student = extensions.apply_extension(assignment, extension)
+        has_review = any(request.answered_at is None for request, _ in reviews_by_use[use.id])
         grade = counted[use.assignment_id]
         work.append(
             Work(
@@ -97,11 +97,11 @@ async def work_of(session: AsyncSession, assignments: Mapping[str, Assignment], 
                 of_student=of_student,
                 counted=grade,
                 states=states_of(grade, has_review=has_review),
-                attempts=[_attempted(of_student, *each) for each in attempts.get(use.id, ())],
+                attempts=[_attempt(of_student, *each) for each in attempts.get(use.id, ())],
                 extension=extension,
                 adjustments=adjusted.get(use.id, ()),
-                comments=said.get(use.id, ()),
-                reviews=asked[use.id],
+                comments=comments_by_use.get(use.id, ()),
+                reviews=reviews_by_use[use.id],
             )
         )
     return work
@@ -123,12 +123,12 @@ async def _attempts(
     return found
 
 
-def _attempted(assignment: Assignment, submission: Submission, report: StoredReport | None) -> Attempted:
+def _attempt(assignment: Assignment, submission: Submission, report: StoredReport | None) -> Attempt:
     late_days, _ = policy.lateness(assignment, submission.created_at)
     points = report.points if report else None
     if points is not None:
         points = policy.points_after_lateness(assignment, points, submission.created_at)
-    return Attempted(submission, report, points, late_days)
+    return Attempt(submission, report, points, late_days)
 
 
 def _by_use(rows: Sequence[tuple[T, CourseAssignment]]) -> Mapping[str, Sequence[T]]:

@@ -21,7 +21,7 @@ from grader.report.model import MEASURED
 
 
 @dataclass(frozen=True)
-class Shown:
+class ListedAttempt:
     """An attempt in a list.
 
     Attributes:
@@ -38,18 +38,18 @@ class Shown:
     late_days: int
     penalty_percent: float
     causes: Sequence[Cause]
-    before: Shown | None = None
+    before: ListedAttempt | None = None
 
     @property
     def change(self) -> float | None:
-        """The points more than before it, or less; None: one of the two has none."""
+        """The difference in points from the attempt before; None: one of the two has no points."""
         if self.before is None or self.points is None or self.before.points is None:
             return None
         return round(self.points - self.before.points, 2)
 
     @property
     def is_measured(self) -> bool:
-        """Whether its class ran to the end: elsewhere a mistake may be there and remain unseen."""
+        """Whether its class ran to the end. If not, a mistake in it may have gone unnoticed."""
         return self.report is not None and self.report.status in MEASURED
 
     @property
@@ -70,8 +70,12 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Attempts of whom at what. Attributes: membership_id: None: everything that the viewer has handed in there."""
+class AttemptsFilter:
+    """A choice of attempts at one assignment.
+
+    Attributes:
+        membership_id: of the student; None: all attempts that the viewer has handed in.
+    """
 
     course_id: str
     assignment_id: str
@@ -92,18 +96,18 @@ async def list_attempts(
     session: AsyncSession,
     assignment: Assignment,
     viewer: Principal,
-    place: Place,
+    choice: AttemptsFilter,
     *,
     limit: int,
     before: str | None = None,
-) -> Sequence[Shown]:
+) -> Sequence[ListedAttempt]:
     """List the newest attempts that `viewer` may see, in two statements.
 
     Args:
         assignment: with the dates of the student.
         before: the id of a submission; only older ones are listed.
     """
-    conditions = [*place.conditions(viewer), *([Submission.id < before] if before else [])]
+    conditions = [*choice.conditions(viewer), *([Submission.id < before] if before else [])]
     rows = await session.execute(
         select(Submission, StoredReport)
         .outerjoin(StoredReport, StoredReport.id == counting_report_id())
@@ -114,23 +118,23 @@ async def list_attempts(
     )
     listed = [(submission, report) for submission, report in rows]
     causes = await causes_of(session, [report.id for _, report in listed if report is not None])
-    shown: list[Shown] = []
-    earlier: dict[str, Shown] = {}
+    attempts: list[ListedAttempt] = []
+    earlier: dict[str, ListedAttempt] = {}
     for submission, report in reversed(listed):
         points = report.points if report else None
         days, percent = policy.lateness(assignment, submission.created_at)
         if points is not None:
             points = policy.points_after_lateness(assignment, points, submission.created_at)
         named = causes.get(report.id, ()) if report else ()
-        each = Shown(submission, report, points, days, percent, named, earlier.get(submission.membership_id))
-        # Of the one before nothing further back is asked.
+        each = ListedAttempt(submission, report, points, days, percent, named, earlier.get(submission.membership_id))
+        # Only the attempt before is compared, not the one before that.
         earlier[submission.membership_id] = replace(each, before=None)
-        shown.append(each)
-    return shown[::-1][:limit]
+        attempts.append(each)
+    return attempts[::-1][:limit]
 
 
-async def source_changes(database: Database, shown: Sequence[Shown]) -> dict[str, ChangedLines]:
+async def source_changes(database: Database, attempts: Sequence[ListedAttempt]) -> dict[str, ChangedLines]:
     """Count the lines that changed from the attempt before each of these, by the id of the submission."""
-    pairs = {each.submission.id: each.reports for each in shown if each.reports}
+    pairs = {each.submission.id: each.reports for each in attempts if each.reports}
     found = await changed_lines(database, pairs.values())
     return {id: found[pair] for id, pair in pairs.items() if pair in found}

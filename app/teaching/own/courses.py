@@ -69,7 +69,7 @@ class OwnCourse:
 async def own_courses(
     session: AsyncSession, assignments: Mapping[str, Assignment], holder: Principal, person: Person | None
 ) -> Sequence[OwnCourse]:
-    """List the courses of a browser's session, archived ones last, the others from the one joined last.
+    """List the courses of a browser's session: the one joined last first, and archived ones at the end.
 
     Args:
         person: of single sign-on, with all memberships; None: the token of one course opened the session.

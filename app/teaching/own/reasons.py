@@ -33,7 +33,7 @@ class Reason(StrEnum):
 
 
 def reasons_of(basis: Basis) -> dict[int, Reason]:
-    """Say of each attempt, by its number, why it counts or does not; nothing about trials of the staff."""
+    """Give the reason for each attempt by its number, without trials of the staff."""
     if not basis.terms.is_student:
         return {}
     assignment = basis.terms.of_student

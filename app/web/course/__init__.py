@@ -1,6 +1,6 @@
 """The pages on which the staff follow a course: grades, what needs a look, a student's work, requests for review.
 
-They show what `app.teaching` works out, and ask `app.actions` for changes. `router` has all of these pages.
+They show the results of `app.teaching`, and change things through `app.actions`. `router` has all of these pages.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Attempts: two of them side by side, the decision on one that is held, and those that are graded again."""
+"""Attempts: compare two, decide on a held one, and grade some again."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ router = APIRouter()
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two. Attributes: report: in words; None: there is none yet."""
+    """One of the two attempts. Attributes: report: in words; None: there is none yet."""
 
     standing: Standing
     report: Mapping[str, Any] | None
 
     @property
     def points(self) -> float | None:
-        """The points after lateness, as far as there are some."""
+        """The points after lateness; None: there are none."""
         if self.standing.grade is not None:
             return self.standing.grade.points
         return self.standing.stored.points if self.standing.stored else None

@@ -37,7 +37,7 @@ from grader.report.numbers import percent
 
 #: Orders besides those by points at an assignment.
 ORDERS = ("name", "id", "group")
-#: How each step of an axis of time is named, by its beginning.
+#: Formats for the labels of an axis of time, by its unit.
 PATTERNS = {Unit.HOUR: "d MMM, HH:mm", Unit.DAY: "d MMMM", Unit.WEEK: "d MMMM"}
 
 router = APIRouter()
@@ -98,7 +98,7 @@ async def course_page(request: Request, viewer: Annotated[Principal, Depends(Pag
 
 
 def _by_date(parts: Services, uses: Sequence[CourseAssignment]) -> Sequence[CourseAssignment]:
-    """Sort assignments as the term goes: by due date, those without one last."""
+    """Sort assignments by due date, those without one last."""
 
     def due(use: CourseAssignment) -> tuple[datetime, str]:
         assignment = in_course(parts.assignments, use)
@@ -108,7 +108,7 @@ def _by_date(parts: Services, uses: Sequence[CourseAssignment]) -> Sequence[Cour
 
 
 def _choices(table: Table, titles: Mapping[str, str], language: str) -> dict[str, list[tuple[str, str]]]:
-    """Return what the form above the table offers, as pairs of value and words."""
+    """Return the options of the form above the table, as pairs of value and words."""
     return {
         "group": [("", text("course.all_groups", language)), *((group, group) for group in table.groups)],
         "state": [
@@ -122,7 +122,7 @@ def _choices(table: Table, titles: Mapping[str, str], language: str) -> dict[str
 
 
 def view_of(query: QueryParams, uses: Sequence[CourseAssignment]) -> TableView:
-    """Read the filter of a table from its address. A value that means nothing is left out."""
+    """Read the filter of a table from its address. Unknown values are left out."""
     ids = {use.assignment_id for use in uses}
     assignment, state, sort, page = (query.get(name, "") for name in ("assignment", "state", "sort", "page"))
     return TableView(
@@ -203,7 +203,7 @@ def _bars(found: Activity, due: datetime | None, language: str) -> Sequence[Bar]
 
 
 def _place(found: Activity, due: datetime | None) -> float | None:
-    """Return where on the axis the due date lies, in steps from its beginning; None: outside."""
+    """Return the position of the due date on the axis, in steps from its beginning; None: outside."""
     if due is None or len(found.steps) < 2:
         return None
     first, second = (moment.timestamp() for moment, _ in found.steps[:2])

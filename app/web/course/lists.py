@@ -1,4 +1,4 @@
-"""Lists of what students asked for and what they got: requests for review, extensions, adjustments."""
+"""Lists of a course: requests for review, extensions and adjustments."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from app.http.staff import (
     AssignmentId,
     Grader,
     MemberId,
+    ReadPageFor,
     ReviewId,
-    Shown,
     cursor_of,
     staff_page,
     titles_of,
@@ -43,7 +43,7 @@ REQUESTS = 30
 #: How many students a search offers.
 OFFERED = 10
 
-Viewer = Annotated[Principal, Depends(Shown(Right.SEE_GRADES))]
+Viewer = Annotated[Principal, Depends(ReadPageFor(Right.SEE_GRADES))]
 
 router = APIRouter(prefix="/courses/{course_id}")
 
@@ -129,7 +129,7 @@ async def take_back_extension(
     member_id: MemberId,
     assignment_id: AssignmentId,
 ) -> Response:
-    """Take an extension back. There is none any more where the form is sent twice."""
+    """Take an extension back. Sending the form twice changes nothing."""
     async with form_of(request):
         with contextlib.suppress(ExtensionNotFound):
             await actions.take_back_extension(asking, WorkId(member_id, assignment_id))

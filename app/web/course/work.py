@@ -1,4 +1,4 @@
-"""A student's work: the page of one student, that of the work at one assignment, and what the staff decide about it."""
+"""A student's work: the page of a student, the page of the work at one assignment, and the decisions of the staff."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from app.services import services
 from app.storage.models import MemberRole
 from app.submissions.derivation import step_in_words
 from app.teaching.overview.work import Work, work_of
-from app.teaching.places import find_place
+from app.teaching.student_work import find_student_work
 from app.texts import text
 
-#: The work of a student at an assignment.
+#: The address of a student's work at an assignment.
 WORK = "/members/{member_id}/assignments/{assignment_id}"
 
 router = APIRouter(prefix="/courses/{course_id}")
@@ -79,7 +79,7 @@ async def work_page(request: Request, viewer: Grader, at: AtWork) -> Response:
 async def adjust(
     request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.adjust_grade))], at: AtWork
 ) -> Response:
-    """Adjust the grade. Where another adjustment came meanwhile, show it, and ask again."""
+    """Adjust the grade. If somebody else has adjusted it meanwhile, show that, and ask again."""
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
     names = {"delta": "points", "value": "points", "reason": "adjustment_reason"}
@@ -109,13 +109,13 @@ async def withdraw(
 async def extend(
     request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.extend_work))], at: AtWork
 ) -> Response:
-    """Give more time, or more attempts, in place of an earlier extension."""
+    """Give more time, or more attempts, instead of an earlier extension."""
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
     async with asking.database.read() as session:
         zone = ZoneInfo((await courses.existing(session, asking.course_id)).time_zone)
-        place = await find_place(session, asking.assignments, asking.course_id, at.member_id, at.assignment_id)
-        given = await extensions.find(session, place.member, place.use)
+        work = await find_student_work(session, asking.assignments, asking.course_id, at.member_id, at.assignment_id)
+        given = await extensions.find(session, work.member, work.use)
     stored = {"due": given.due, "closes": given.closes} if given else {}
     try:
         wanted = fields.read(ExtendWork, names={"reason": "extension_reason"}, zone=zone, stored=stored)
@@ -129,7 +129,7 @@ async def extend(
 async def take_back(
     request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.take_back_extension))], at: AtWork
 ) -> Response:
-    """Take an extension back. There is none any more where the form is sent twice."""
+    """Take an extension back. Sending the form twice changes nothing."""
     async with form_of(request):
         with contextlib.suppress(ExtensionNotFound):
             await actions.take_back_extension(asking, at)
@@ -184,7 +184,7 @@ async def _work_page(
     if work is None:
         raise AssignmentNotFound
     context = form_context(request, fields, refusal)
-    if isinstance(refusal, AdjustmentReplaced):  # Ids tell a program what happened, and not a person.
+    if isinstance(refusal, AdjustmentReplaced):  # Ids mean nothing to people, so they are left out.
         context["problem"]["detail"] = text("course.replaced", language_of(request))
     zone = ZoneInfo(course.time_zone)
     extension = work.extension
@@ -209,7 +209,7 @@ def _back(asking: Asking, at: WorkId, said: str) -> Response:
 
 
 def _attempts(request: Request, work: Work) -> Sequence[tuple[str, str]]:
-    """Return what a comment may be about: all of the work, or one attempt."""
+    """Return the choices for a comment: all of the work, or one attempt."""
     language = language_of(request)
     attempts = [each.submission for each in work.attempts]
     numbered = ((each.id, text("course.attempt", language, number=each.attempt)) for each in attempts)

@@ -1,4 +1,4 @@
-"""The end of a launch: the browser arrives in the course, or a teacher is asked which course here the platform's is.
+"""The end of a launch: the browser arrives in the course, or a teacher is asked which of our courses to connect.
 
 The page with that question needs no session and no cookie: a secret in its form stands for the message.
 """
@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.status import HTTP_303_SEE_OTHER
 
-from app.access.sessions import LAUNCHED
+from app.access.sessions import LAUNCH_LIFETIME
 from app.actions import launching
 from app.errors import AppError
 from app.errors.courses import CourseArchived, CourseNotFound
@@ -26,7 +26,7 @@ from app.errors.lti import (
 from app.http.auth.proof import check_origin
 from app.http.auth.sessions import keep_session, visitor
 from app.http.clients import client_of
-from app.http.forms import fields_of, refused
+from app.http.forms import fields_of, refusal_context
 from app.http.frames import address_in_frame
 from app.http.pages import page
 from app.http.texts import LANGUAGE, keep_platform_language, language_of
@@ -41,29 +41,29 @@ from app.storage.models import LtiPlatform
 
 logger = logging.getLogger(__name__)
 
-#: The field of a form in a frame that keeps no cookies.
+#: The form's field for a frame without cookies.
 IN_PATH = "in_path"
 
 router = APIRouter(include_in_schema=False)
 
 
-async def arrive(request: Request, platform: LtiPlatform, came: Message, *, in_path: bool) -> Response:
-    """Lead the person of a message to its course, or ask which one that is.
+async def arrive(request: Request, platform: LtiPlatform, message: Message, *, in_path: bool) -> Response:
+    """Lead the person of a message to its course, or ask which of our courses to connect.
 
     Args:
         in_path: the browser keeps no cookies in its frame, and has its session in the path.
     """
     parts = services(request)
-    request.scope[LANGUAGE] = came.language
-    arrived = await launching.arrive(parts.database, parts.assignments, platform, came)
+    request.scope[LANGUAGE] = message.language
+    arrived = await launching.arrive(parts.database, parts.assignments, platform, message)
     if isinstance(arrived, str):
         return await _question(request, arrived, in_path=in_path)
-    return await _enter(request, platform, came, arrived, in_path=in_path)
+    return await _enter(request, platform, message, arrived, in_path=in_path)
 
 
 @router.post(COURSE_PATH)
 async def choose_course(request: Request) -> Response:
-    """Let the platform's course be the one that its teacher has chosen, and go on with the launch."""
+    """Connect the platform's course with the one that its teacher chose, and continue the launch."""
     with reasons_logged("lti_refused"):
         check_origin(request)
         services(request).login_limit.take(client_of(request))
@@ -80,7 +80,7 @@ async def _chosen(request: Request, fields: Mapping[str, str]) -> Response:
     async with parts.database.read() as session:
         question = await binding.find(session, secret)
     request.scope[LANGUAGE] = Message.model_validate(question.message).language
-    platform, came, arrived = await launching.choose_course(
+    platform, message, arrived = await launching.choose_course(
         parts.database,
         parts.assignments,
         secret,
@@ -88,31 +88,31 @@ async def _chosen(request: Request, fields: Mapping[str, str]) -> Response:
         code=fields.get("code", ""),
         language=language_of(request),
     )
-    return await _enter(request, platform, came, arrived, in_path=IN_PATH in fields)
+    return await _enter(request, platform, message, arrived, in_path=IN_PATH in fields)
 
 
 async def _question(request: Request, secret: str, refusal: AppError | None = None, *, in_path: bool) -> Response:
-    said: dict[str, Any] = refused(request, refusal) if refusal else {"problem": None}
+    problem: dict[str, Any] = refusal_context(request, refusal) if refusal else {"problem": None}
     async with services(request).database.read() as session:
         asked = await binding.find(session, secret)
         platform = await platforms.find(session, asked.platform_id)
-        came = Message.model_validate(asked.message)
-        own = await binding.own_courses(session, platform, came)
+        message = Message.model_validate(asked.message)
+        own = await binding.own_courses(session, platform, message)
     return page(
         request,
         "lti/course.html",
         platform=platform,
-        context=came.context,
+        context=message.context,
         own=own,
         new=binding.NEW,
         hidden={"secret": secret} | ({IN_PATH: "on"} if in_path else {}),
         action=COURSE_PATH,
-        **said,
+        **problem,
     )
 
 
 async def _enter(
-    request: Request, platform: LtiPlatform, came: Message, arrived: Arrival, *, in_path: bool
+    request: Request, platform: LtiPlatform, message: Message, arrived: Arrival, *, in_path: bool
 ) -> Response:
     logger.info(
         "lti_launched",
@@ -120,21 +120,21 @@ async def _enter(
             "platform": platform.id,
             "course": arrived.course.id,
             "member_id": arrived.member.id,
-            "message_type": came.message_type,
+            "message_type": message.message_type,
         },
     )
-    address = _destination(arrived, came)
+    address = _destination(arrived, message)
     if in_path:
-        token = await visitor(request).enter_launched(arrived.person, arrived.course.id, in_frame=True)
-        return RedirectResponse(address_in_frame(token, came.language, address), HTTP_303_SEE_OTHER)
+        token = await visitor(request).enter_from_launch(arrived.person, arrived.course.id, in_frame=True)
+        return RedirectResponse(address_in_frame(token, message.language, address), HTTP_303_SEE_OTHER)
     response = RedirectResponse(address, HTTP_303_SEE_OTHER)
-    keep_platform_language(request, response, came.language, int(LAUNCHED.total_seconds()))
-    secret = await visitor(request).enter_launched(arrived.person, arrived.course.id)
+    keep_platform_language(request, response, message.language, int(LAUNCH_LIFETIME.total_seconds()))
+    secret = await visitor(request).enter_from_launch(arrived.person, arrived.course.id)
     keep_session(request, response, secret, launched=True)
     return response
 
 
-def _destination(arrived: Arrival, came: Message) -> str:
+def _destination(arrived: Arrival, message: Message) -> str:
     """Return the page that the launch leads to. It is refused only now, when the rights that it takes are gone.
 
     Raises:
@@ -145,7 +145,7 @@ def _destination(arrived: Arrival, came: Message) -> str:
     assignment = arrived.use.assignment_id if arrived.use else None
     if arrived.selection is not None:
         return f"{course}/lms/select/{arrived.selection.id}"
-    if came.message_type == DEEP_LINKING:
+    if message.message_type == DEEP_LINKING:
         raise TeacherNeeded if arrived.is_staff else LaunchRefused(reason="deep_linking_by_student")
     if arrived.reviewed is not None and arrived.is_staff:
         return f"{course}/members/{arrived.reviewed.id}" + (f"/assignments/{assignment}" if assignment else "")

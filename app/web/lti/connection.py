@@ -17,17 +17,17 @@ from app.errors import AppError
 from app.errors.lti import LinkNotFound, PlatformRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.http.auth.holders import FormAsks
-from app.http.forms import fields_of, form_of, refused, see_other
+from app.http.forms import fields_of, form_of, refusal_context, see_other
 from app.http.pages import page
 from app.http.parameters import PathId
-from app.http.staff import Shown, every_title
+from app.http.staff import ReadPageFor, every_title
 from app.lti import memberships
 from app.lti.grades import connection
 from app.lti.launch import binding
 from app.services import services
 from app.storage.models import LtiContext
 
-Viewer = Annotated[Principal, Depends(Shown(Right.SEE_GRADES))]
+Viewer = Annotated[Principal, Depends(ReadPageFor(Right.SEE_GRADES))]
 
 router = APIRouter(prefix="/courses/{course_id}/lms", include_in_schema=False)
 
@@ -49,7 +49,7 @@ async def _page(
     code: binding.NewCode | None = None,
 ) -> Response:
     parts = services(request)
-    said = refused(request, refusal) if refusal else {"problem": None}
+    problem = refusal_context(request, refusal) if refusal else {"problem": None}
     async with parts.database.read() as session:
         course = await courses.existing(session, viewer.course_id)
         found = await connection.connections_of(session, course.id)
@@ -81,7 +81,7 @@ async def _page(
         going=going,
         read=read,
         code=code,
-        **said,
+        **problem,
     )
 
 
@@ -89,7 +89,7 @@ async def _page(
 async def read_members(
     request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.read_members))], context_id: ContextId
 ) -> Response:
-    """Bring the members up to date with the platform's list, and say what has changed."""
+    """Update the members from the platform's list, and show the changes."""
     async with form_of(request):
         try:
             changed = await actions.read_members(asking, context_id, services(request).platform_services)
@@ -100,7 +100,7 @@ async def read_members(
 
 @router.post("/code")
 async def make_code(request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.make_code))]) -> Response:
-    """Make a code with which one more course of a platform becomes this course, and show it once."""
+    """Make a code that connects one more course of a platform with this course, and show it once."""
     async with form_of(request):
         code = await actions.make_code(asking)
     return await _page(request, asking.holder, code=code)

@@ -37,13 +37,13 @@ from app.web.lti.arriving import arrive
 
 #: In a frame, that it keeps cookies; with a part of a state's hash behind it, the secret of this launch.
 COOKIE = "lstm_grader_lti"
-#: In the query of a login that came here once before in the same frame.
+#: The parameter of a login that has been here before in the same frame.
 CHECKED = "checked"
 #: The field of a launch with the browser's secret from the platform's storage.
 STORED = "stored"
-#: Platforms keep our keys about as long as they are told to.
+#: The time for which platforms may cache our keys.
 KEYS_KEPT = {"Cache-Control": "public, max-age=3600"}
-#: A platform may send a few fields of its own.
+#: The most fields of a platform's form; it may add some of its own.
 MOST_FIELDS = 40
 
 router = APIRouter(include_in_schema=False)
@@ -58,12 +58,12 @@ async def login_by_get(request: Request) -> Response:
 @router.post(LOGIN_PATH)
 async def login_by_post(request: Request) -> Response:
     with reasons_logged("lti_refused"):
-        return await _login(request, await _posted(request))
+        return await _login(request, await _form_fields(request))
 
 
 @router.post(LAUNCH_PATH)
 async def launch(request: Request) -> Response:
-    """Believe the platform's message, or say why not; and lead the person to the assignment or the course."""
+    """Check the platform's message, and lead the person to the assignment or the course."""
     with reasons_logged("lti_refused"):
         return await _launch(request)
 
@@ -80,7 +80,7 @@ async def published_keys(request: Request) -> Response:
     return JSONResponse(found, headers=KEYS_KEPT)
 
 
-async def _login(request: Request, came: Sequence[tuple[str, str]]) -> Response:
+async def _login(request: Request, fields: Sequence[tuple[str, str]]) -> Response:
     """Begin a launch, and send the browser back to the platform.
 
     In a frame it first comes here once more, which shows whether it keeps cookies there. Where it keeps none, the
@@ -88,7 +88,7 @@ async def _login(request: Request, came: Sequence[tuple[str, str]]) -> Response:
     unused then: Moodle takes it once.
     """
     services(request).login_limit.take(client_of(request))
-    asked = LoginRequest.of(came)
+    asked = LoginRequest.of(fields)
     service = service_url(request)
     if not login.is_ours(asked.target_link_uri, service):
         raise LoginRefused(reason="target_link_uri is not of this service")
@@ -99,7 +99,7 @@ async def _login(request: Request, came: Sequence[tuple[str, str]]) -> Response:
     async with database.read() as session:
         platform = await platforms.find_for_login(session, asked.issuer, asked.client_id)
     if is_framed(request) and not keeps_cookies:
-        if (CHECKED, "") not in came:
+        if (CHECKED, "") not in fields:
             response = RedirectResponse(f"{LOGIN_PATH}?{asked.query()}&{CHECKED}=", HTTP_302_FOUND)
             _keep(request, response, COOKIE, "kept")
             return response
@@ -143,7 +143,7 @@ def _storage_page(request: Request, asked: LoginRequest, platform: LtiPlatform, 
 
 
 async def _launch(request: Request) -> Response:
-    fields = _single(await _posted(request))
+    fields = _single(await _form_fields(request))
     if error := fields.get("error"):
         raise LaunchRefused(reason=f"platform_{_word(error)}")
     begun, platform = await _begun(request, fields.get("state", ""))
@@ -159,28 +159,28 @@ async def _launch(request: Request) -> Response:
     cookie = _cookie_of(fields["state"])
     if not login.matches(begun.browser_sha256, fields.get(STORED, "") if is_stored else read(request, cookie)):
         raise LaunchElsewhere(again=f"{LOGIN_PATH}?{asked.again()}")
-    came = await _message(request, begun, platform, fields.get("id_token", ""))
-    response = await arrive(request, platform, came, in_path=is_stored)
+    message = await _message(request, begun, platform, fields.get("id_token", ""))
+    response = await arrive(request, platform, message, in_path=is_stored)
     if not is_stored:
         _keep(request, response, cookie, "", timedelta(0))
     return response
 
 
-async def _posted(request: Request) -> list[tuple[str, str]]:
+async def _form_fields(request: Request) -> list[tuple[str, str]]:
     async with request.form(max_files=0, max_fields=MOST_FIELDS) as form:
         return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
 
 
-def _single(came: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Raises: LaunchRefused: a field came twice, so that two readers could take different ones."""
-    found = dict(came)
-    if len(found) != len(came):
+def _single(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Raises: LaunchRefused: a field occurs twice, so two readers could use different values."""
+    found = dict(fields)
+    if len(found) != len(fields):
         raise LaunchRefused(reason="field_twice")
     return found
 
 
 async def _begun(request: Request, state: str) -> tuple[LtiLogin, LtiPlatform]:
-    """Find the launch with this state, and its platform. Nothing is written yet: anybody can send a state.
+    """Find the launch with this state, and its platform. Nothing is stored yet, because anybody can send a state.
 
     Raises:
         LaunchOutdated: there is none, or it was taken before.
@@ -208,6 +208,6 @@ async def _message(request: Request, begun: LtiLogin, platform: LtiPlatform, tok
     )
 
 
-def _word(came: str) -> str:
+def _word(text: str) -> str:
     """Return a code of the platform's, fit for the log."""
-    return "".join(char for char in came[:40] if char.isascii() and (char.isalnum() or char in "_-"))
+    return "".join(char for char in text[:40] if char.isascii() and (char.isalnum() or char in "_-"))

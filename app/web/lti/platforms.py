@@ -1,4 +1,4 @@
-"""The pages of learning platforms, for admins: listed, registered, checked, confirmed, removed."""
+"""The pages of learning platforms, for admins: list, register, check, confirm and remove them."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ async def register(
         platform = await actions.register_platform(asking, wanted)
     except (FieldsWrong, PlatformKnown) as refusal:
         return await _list(request, asking.holder, fields, refusal)
-    return await _changed(request, f"/platforms/{platform.id}", "platform.added")
+    return await _reload_frame_sites(request, f"/platforms/{platform.id}", "platform.added")
 
 
 @router.post("/invitations")
 async def invite(request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.invite_platform))]) -> Response:
-    """Make an address with which a platform registers itself, and show it."""
+    """Make an address at which a platform can register itself, and show it."""
     async with form_of(request):
         invitation = await actions.invite_platform(asking)
     return await _list(request, asking.holder, invitation=f"{service_url(request)}{invitation.path}")
@@ -104,7 +104,7 @@ async def confirm(
 ) -> Response:
     async with form_of(request):
         await actions.confirm_platform(asking, platform_id)
-    return await _changed(request, f"/platforms/{platform_id}", "platform.confirmed")
+    return await _reload_frame_sites(request, f"/platforms/{platform_id}", "platform.confirmed")
 
 
 @router.post("/{platform_id}/suspend")
@@ -113,11 +113,11 @@ async def suspend(
     asking: Annotated[Asking, Depends(FormAsks(actions.suspend_platform))],
     platform_id: PlatformId,
 ) -> Response:
-    """Take nothing from a platform until it is confirmed again, if the box is ticked."""
+    """Accept nothing from a platform until it is confirmed again, if the box is ticked."""
     if not await _is_sure(request):
         return see_other(f"/platforms/{platform_id}")
     await actions.suspend_platform(asking, platform_id)
-    return await _changed(request, f"/platforms/{platform_id}", "platform.suspended")
+    return await _reload_frame_sites(request, f"/platforms/{platform_id}", "platform.suspended")
 
 
 @router.post("/{platform_id}/deployments")
@@ -139,14 +139,14 @@ async def add_deployment(
 async def set_origins(
     request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.set_origins))], platform_id: PlatformId
 ) -> Response:
-    """Let pages of the sites in the form, and of no others, show ours in a frame, and grades go there."""
+    """Allow only the sites in the form to show our pages in a frame, and to receive grades."""
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
     try:
         await actions.set_origins(asking, platform_id, fields.read(SetOrigins))
     except FieldsWrong as refusal:
         return await _one(request, asking.holder, platform_id, fields=fields, refusal=refusal)
-    return await _changed(request, f"/platforms/{platform_id}", "platform.origins_set")
+    return await _reload_frame_sites(request, f"/platforms/{platform_id}", "platform.origins_set")
 
 
 @router.post("/{platform_id}/remove")
@@ -159,7 +159,7 @@ async def remove(
     if not await _is_sure(request):
         return see_other(f"/platforms/{platform_id}")
     await actions.remove_platform(asking, platform_id)
-    return await _changed(request, "/platforms", "platform.removed")
+    return await _reload_frame_sites(request, "/platforms", "platform.removed")
 
 
 async def _is_sure(request: Request) -> bool:
@@ -167,8 +167,8 @@ async def _is_sure(request: Request) -> bool:
         return Fields(fields_of(form)).has("sure")
 
 
-async def _changed(request: Request, address: str, said: str) -> Response:
-    """Let frames of other sites show our pages from now on, or no more, and lead to a page."""
+async def _reload_frame_sites(request: Request, address: str, said: str) -> Response:
+    """Read again which sites may show our pages in a frame, and redirect to a page."""
     await services(request).frame_sites.read()
     return see_other(address, said=said)
 

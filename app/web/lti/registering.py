@@ -62,7 +62,7 @@ async def register(request: Request, invitation: str) -> Response:
 
 @router.get(CANVAS_PATH)
 async def canvas_configuration(request: Request) -> Response:
-    """Send what an administrator of Canvas has Canvas read instead of filling in a form."""
+    """Send the configuration that Canvas can read instead of a form filled in by its administrator."""
     return JSONResponse(tool_of(request).canvas())
 
 

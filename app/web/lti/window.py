@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from app.access.sessions import LAUNCHED
+from app.access.sessions import LAUNCH_LIFETIME
 from app.http.auth.holders import SessionHolder
 from app.http.auth.proof import check_origin
 from app.http.auth.sessions import keep_session, session_sha256, visitor
@@ -31,14 +31,14 @@ async def lend(request: Request, viewer: SessionHolder) -> Response:
 
 @router.post(f"{WINDOW_PATH}/open")
 async def open_window(request: Request) -> Response:
-    """Sign a window in as the frame was that it was opened from.
+    """Sign in a window as the person of the frame that opened it.
 
     Only a page of ours has posted this, so nobody is signed in as somebody else without knowing.
     """
     check_origin(request)
     async with request.form(max_files=0, max_fields=3) as form:
         response = see_other(onward(str(form.get("next", ""))))
-        keep_platform_language(request, response, str(form.get("lang", "")), int(LAUNCHED.total_seconds()))
+        keep_platform_language(request, response, str(form.get("lang", "")), int(LAUNCH_LIFETIME.total_seconds()))
         secret = await visitor(request).take_lent(str(form.get("secret", "")))
         keep_session(request, response, secret, launched=True)
     return response

@@ -1,7 +1,7 @@
 """The pages on which a course is managed: the course itself, its people, their ways in, its assignments and its log.
 
-A page reads what was typed (`fields`), asks the room that has the rule, and shows a refusal above the form, which keeps
-everything that was typed. `router` has all of these pages.
+A page reads the form (`fields`), asks for the action, and shows a refusal above the form, which keeps everything that
+was typed. `router` has all of these pages.
 """
 
 from __future__ import annotations

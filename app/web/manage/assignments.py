@@ -30,7 +30,7 @@ from app.http.staff import AssignmentId, Staff
 from app.services import services
 
 MOST_PAUSE_MINUTES = 30 * 24 * 60
-#: A ticked box ``no_<name>``: the file sets this, and the course sets none.
+#: Rules with a box ``no_<name>``: ticked, the course has none, though the file sets one.
 CAN_BE_NONE = (*DATES, "limit")
 
 router = APIRouter(prefix="/courses/{course_id}/settings/assignments/{assignment_id}")
@@ -47,7 +47,7 @@ async def change(
     asking: Annotated[Asking, Depends(FormAsks(actions.change_assignment))],
     assignment_id: AssignmentId,
 ) -> Response:
-    """Set dates and rules. They count at once, for what was handed in, too."""
+    """Set dates and rules. They count at once, also for earlier attempts."""
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
     async with asking.database.read() as session:
@@ -64,7 +64,7 @@ async def change(
         )
     except (FieldsWrong, RulesContradictory, LateWithoutDue) as refusal:
         return await _page(request, asking.holder, assignment_id, fields, refusal)
-    onward = "settings" if has_students else "start"  # A course that begins has its next steps there.
+    onward = "settings" if has_students else "start"  # A new course shows its next steps there.
     return see_other(f"/courses/{asking.course_id}/{onward}", said="assignment.changed")
 
 
@@ -74,7 +74,7 @@ async def remove(
     asking: Annotated[Asking, Depends(FormAsks(actions.remove_assignment))],
     assignment_id: AssignmentId,
 ) -> Response:
-    """Let the course use it no more. In the course Default the file's own dates and rules hold again."""
+    """Remove the assignment from the course. In the course Default the file's own dates and rules hold again."""
     try:
         async with form_of(request):
             await actions.remove_assignment(asking, assignment_id)
@@ -89,7 +89,7 @@ def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> CourseRules:
     """Read the rules that the course sets. An empty field means that the file's holds."""
     minutes = fields.number("cooldown_minutes", most=MOST_PAUSE_MINUTES)
     more: dict[str, Any] = {} if minutes is None else {"cooldown_seconds": round(minutes * 60)}
-    # A box that was ticked when the page was opened yields to what is typed beside it.
+    # A typed value beside a box overrides its tick from when the page was opened.
     was_none = {name for name in stored.model_fields_set if getattr(stored, name) is None}
     more |= {
         name: None for name in CAN_BE_NONE if fields.has(f"no_{name}") and not (name in was_none and fields.has(name))
@@ -98,8 +98,8 @@ def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> CourseRules:
     return fields.read(CourseRules, zone=zone, stored=dates, filled_only=True, **more)
 
 
-def _filled(rules: Mapping[str, Any], zone: ZoneInfo) -> dict[str, str]:
-    """Fill the form with what the course sets."""
+def _form_values(rules: Mapping[str, Any], zone: ZoneInfo) -> dict[str, str]:
+    """Return the form's fields for the rules that the course sets."""
     values = Rules.model_validate(rules)
     filled = {f"no_{name}": "on" for name in CAN_BE_NONE if name in rules and rules[name] is None}
     for name in values.model_fields_set:
@@ -127,7 +127,7 @@ async def _page(
         in_use = await uses.in_use(session, used.use)
     zone = ZoneInfo(course.time_zone)
     stored = {
-        **_filled(used.use.rules, zone),
+        **_form_values(used.use.rules, zone),
         "title": used.use.title or "",
         "grade_book_points": "" if used.use.grade_book_points is None else f"{used.use.grade_book_points:g}",
     }

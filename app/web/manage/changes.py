@@ -23,16 +23,16 @@ from app.storage.models import Change, Membership
 from app.texts import text
 from grader.report import numbers
 
-#: Values that are moments in ISO 8601, and what the texts of values begin with that have words of their own.
+#: Values that are moments in ISO 8601, and the beginnings of the ids of texts for values with words of their own.
 MOMENTS = frozenset({"opens", "due", "closes"})
 WORDS = {"role": "role.", "counts": "settings.counts.", "language": "language.", "decision": "course.hold."}
-#: Values of several parts, and these in the order of the sentence.
+#: Values with several parts, in the order of the sentence.
 IN_PARTS = ("extension", "adjustment", "hold")
 PARTS = ("attempt", "decision", "due", "closes", "more_attempts", "delta", "value", "reason")
 POINTS = ("delta", "value")
-#: What only a new row, or one that is gone, says of itself.
+#: Values that only describe a new or a deleted row.
 OF_ROWS = {"course": "title", "assignment": "assignment", "member": "role"}
-#: Values that are only ids: that they came or went is what there is to say.
+#: Values that are only ids, so there is nothing to say but that they were added or removed.
 ONLY_IDS = frozenset({"comment", "answered_review", "identity", "person_id"})
 
 router = APIRouter(prefix="/courses/{course_id}")
@@ -110,7 +110,7 @@ class Words:
     """Puts changes into words.
 
     Attributes:
-        subjects: what they are about, as it is now.
+        subjects: the members and assignments of the changes, as they are now.
         titles: of assignments, by the ids of their files.
     """
 
@@ -121,8 +121,8 @@ class Words:
 
     def entry(self, change: Change) -> Entry:
         own = OF_ROWS[change.subject]
-        came, went = own not in change.before, own not in change.after
-        kind = "changed" if came == went else "made" if came else "removed"
+        is_new, is_gone = own not in change.before, own not in change.after
+        kind = "changed" if is_new == is_gone else "made" if is_new else "removed"
         names = sorted({*change.before, *change.after}, key=lambda name: (name not in ("title", "name"), name))
         shown = [name for name in names if not (kind != "changed" and name in ("assignment", "removed", "archived"))]
         lines = [self._line(change.subject, name, change.before, change.after) for name in shown]
@@ -167,14 +167,14 @@ class Words:
             member = self.subjects.members.get(value)
             return self._member(member) if member else str(value)
         if name in IN_PARTS and isinstance(value, dict):
-            # No more attempts are nothing to say, and no points are.
+            # Zero further attempts are not worth mentioning; zero points are.
             parts = {part: value.get(part) for part in PARTS if value.get(part) or part in POINTS}
-            said = [
+            phrases = [
                 self._text(f"change.part.{part}", value=self._value(part, each))
                 for part, each in parts.items()
                 if each is not None
             ]
-            return f"{self._title(str(value.get('assignment')))}: {', '.join(said)}"
+            return f"{self._title(str(value.get('assignment')))}: {', '.join(phrases)}"
         if name == "assignment":
             return self._title(str(value))
         if name in MOMENTS:

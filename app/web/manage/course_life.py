@@ -1,4 +1,4 @@
-"""The life of a course: copied to the next term, archived, opened again, deleted."""
+"""The life of a course: copy it to the next term, archive, reopen and delete it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.http.pages import page
 from app.http.staff import CourseManager
 from app.services import services
 
-#: Half a year, in whole weeks, so that days of the week stay.
+#: The default shift: half a year in whole weeks, so that the days of the week stay.
 USUAL_DAYS = 182
 
 Changer = Annotated[Asking, Depends(FormAsks(actions.change_course))]
@@ -55,12 +55,12 @@ async def copy(request: Request, asking: Annotated[Asking, Depends(FormAsks(acti
 
 @router.post("/archive")
 async def archive(request: Request, asking: Changer) -> Response:
-    return await _archived(request, asking, archived=True)
+    return await _set_archived(request, asking, archived=True)
 
 
 @router.post("/reopen")
 async def reopen(request: Request, asking: Changer) -> Response:
-    return await _archived(request, asking, archived=False)
+    return await _set_archived(request, asking, archived=False)
 
 
 @router.get("/delete")
@@ -80,7 +80,7 @@ async def delete(request: Request, asking: Annotated[Asking, Depends(FormAsks(ac
     return see_other("/courses", said="course.deleted")
 
 
-async def _archived(request: Request, asking: Asking, *, archived: bool) -> Response:
+async def _set_archived(request: Request, asking: Asking, *, archived: bool) -> Response:
     async with form_of(request):
         await actions.change_course(asking, ChangeCourse(archived=archived))
     return see_other(f"/courses/{asking.course_id}/settings", said="course.archived" if archived else "course.reopened")

@@ -44,7 +44,7 @@ async def list_courses(request: Request, viewer: SessionHolder, page_from: str |
             found = await courses.list_courses(session, only=viewer.course, limit=ROWS + 1, before=cursor_of(page_from))
             rows = [(each, viewer.role.value) for each in found]
         sizes = await courses.sizes(session, [each.id for each, _ in rows])
-        is_first = viewer.may(Right.MAKE_COURSES) and await courses.is_first_wanted(session)
+        is_first = viewer.may(Right.MAKE_COURSES) and await courses.has_only_default(session)
     return page(
         request,
         "manage/courses.html",

@@ -1,4 +1,4 @@
-"""Two members who are one student: joined after a look at what would move, and taken apart again."""
+"""Joins of two members who are one student: show what would move, join them, and undo it."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from app.errors.uploads import MemberRemoved
 from app.http.auth.holders import FormAsks
 from app.http.fields import Fields
 from app.http.forms import fields_of, form_of, see_other
-from app.http.refusals import refused_here
+from app.http.refusals import page_refusal_context
 from app.http.staff import ROWS, JoinId, MemberId, MemberManager, Staff, cursor_of, staff_page
 from app.services import services
 from app.storage.models import MemberRole
 from app.teaching.joins import joins
 
-#: How many members a search offers.
+#: The most members that a search offers.
 OFFERED = 20
 REFUSALS = (FieldsWrong, SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning)
 
@@ -46,7 +46,7 @@ router = APIRouter(prefix="/courses/{course_id}")
 async def join_page(
     request: Request, holder: MemberManager, member_id: MemberId, other: str = "", search: str = ""
 ) -> Response:
-    """Offer members who may be the same student, and say what a join with the chosen one would move."""
+    """Offer members who may be the same student, and show what a join with the chosen one would move."""
     return await _page(request, holder, member_id, other, search.strip()[:200])
 
 
@@ -110,7 +110,7 @@ async def _list(
         joins=found[:ROWS],
         members=members,
         next=found[ROWS - 1].id if len(found) > ROWS else None,
-        **(refused_here(request, refusal) if refusal else {"problem": None}),
+        **(page_refusal_context(request, refusal) if refusal else {"problem": None}),
     )
 
 
@@ -140,5 +140,5 @@ async def _page(
         moving=moving,
         offered=offered,
         search=search,
-        **(refused_here(request, refusal) if refusal else {"problem": None}),
+        **(page_refusal_context(request, refusal) if refusal else {"problem": None}),
     )

@@ -1,4 +1,4 @@
-"""The members of a course: the list, with search, filters and pages; one member, changed and given a way in."""
+"""The members of a course: the list, with search, filters and pages; and the page of one member."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.actions import members as actions
 from app.actions import ways_in
 from app.actions.asking import Asking
 from app.actions.fields import ID
-from app.actions.members import AddMember, ChangeMember, managed
+from app.actions.members import AddMember, ChangeMember, manageable_roles
 from app.actions.ways_in import MakeLinks
 from app.courses import course as courses
 from app.courses import membership
@@ -82,7 +82,7 @@ async def list_members(request: Request, viewer: Staff) -> Response:
         roles=[*MemberRole],
         number=number,
         last=max(math.ceil(total / ROWS), 1),
-        manages=managed(viewer),
+        manages=manageable_roles(viewer),
     )
 
 
@@ -90,7 +90,7 @@ async def list_members(request: Request, viewer: Staff) -> Response:
 async def confirm_many(
     request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.confirm_members))]
 ) -> Response:
-    """Say that there are the ticked students. One whose address another member has stays unconfirmed."""
+    """Confirm the ticked students. A student whose address another member has stays unconfirmed."""
     async with form_of(request) as form:
         ticked = [str(value) for value in form.getlist("member")]
     confirmed = await actions.confirm_members(asking, list(filter(ID.fullmatch, ticked)))
@@ -136,7 +136,7 @@ async def edit(request: Request, asking: Changer, member_id: MemberId) -> Respon
 
 @router.post("/{member_id}/confirm")
 async def confirm(request: Request, asking: Changer, member_id: MemberId) -> Response:
-    """Say that there is this student."""
+    """Confirm this student."""
     try:
         async with form_of(request):
             await actions.change_member(asking, member_id, ChangeMember(confirmed=True))
@@ -215,7 +215,7 @@ async def delete(
 
 
 async def _is_same(asking: Asking, wanted: AddMember, member_id: str) -> bool:
-    """Tell whether a member is the one that is to be added: the form was sent twice."""
+    """Tell whether the member to add exists already, because the form was sent twice."""
     async with asking.database.read() as session:
         stored = membership.values(await membership.find(session, asking.course_id, member_id))
     return all(stored[name] == value for name, value in wanted)
@@ -238,7 +238,7 @@ async def _new_page(
         course,
         "members",
         groups=groups,
-        roles=managed(holder),
+        roles=manageable_roles(holder),
         **form_context(request, fields, refusal),
     )
 
@@ -262,7 +262,7 @@ async def _member_page(
     context = form_context(request, fields, refusal)
     if fields is None:
         context["fields"] = {name: value or "" for name, value in membership.values(member).items()}
-    may_manage = member.role in managed(viewer)
+    may_manage = member.role in manageable_roles(viewer)
     return staff_page(
         request,
         "manage/member_edit.html",
@@ -271,7 +271,7 @@ async def _member_page(
         "members",
         member=member,
         groups=groups,
-        roles=managed(viewer),
+        roles=manageable_roles(viewer),
         perhaps=perhaps,
         knows_links=knows_links,
         link=given[0][0] if given else None,

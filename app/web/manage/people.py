@@ -1,4 +1,4 @@
-"""People across courses, for the operator: found, merged, given out as an archive, deleted."""
+"""People across courses, for the operator: find, merge, export and delete them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from app.http.staff import ROWS, PersonId, cursor_of
 from app.privacy import export
 from app.services import services
 
-#: How many people a search for a merge offers.
+#: The most people that a search for a merge offers.
 OFFERED = 20
 MERGE_REFUSALS = (FieldsWrong, SameMember, PersonNotFound, PersonsShareCourse)
 
@@ -126,7 +126,7 @@ async def detach(
 async def delete(
     request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.delete_person))], person_id: PersonId
 ) -> Response:
-    """Delete the person with everything, if the form repeats how the page calls the person."""
+    """Delete the person with everything, if the form repeats the person's name as the page shows it."""
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
     try:
@@ -160,7 +160,7 @@ async def _page(
         "manage/person.html",
         viewer=viewer,
         known=known,
-        called=known.called,
+        called=known.display_name,
         courses=courses,
         merges=merges,
         others=others,

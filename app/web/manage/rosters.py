@@ -1,4 +1,4 @@
-"""A roster: first what would happen, row by row; then exactly that.
+"""Imports a roster in two steps: show what would happen, row by row; then do exactly that.
 
 Between the two the browser keeps the file, packed in a field of the form, and the digest of the plan that it was shown.
 The import refuses any other plan (`RosterChanged`).
@@ -29,22 +29,24 @@ from app.errors.uploads import FieldsMissing, FileTooLarge
 from app.http.auth.holders import FormAsks
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.forms import lines_of, see_other
-from app.http.refusals import refused_here
-from app.http.staff import Shown, staff_page
+from app.http.refusals import page_refusal_context
+from app.http.staff import ReadPageFor, staff_page
 from app.http.uploads import file_in, form_with_file
 from app.services import services
 
 PACKED_FIELD = "packed"
 #: Rows of each kind that the page shows; the counts are of all.
-SHOWN = 100
-#: In the order of the page: what needs a look comes first.
+MOST_LISTED = 100
+#: The outcomes in the order of the page: those that need a look come first.
 ORDER = (Outcome.INVALID, Outcome.CONFLICT, Outcome.NEW, Outcome.RESTORED, Outcome.CHANGED, Outcome.UNCHANGED)
 
 router = APIRouter(prefix="/courses/{course_id}/roster")
 
 
 @router.get("")
-async def roster_page(request: Request, viewer: Annotated[Principal, Depends(Shown(Right.MANAGE_MEMBERS))]) -> Response:
+async def roster_page(
+    request: Request, viewer: Annotated[Principal, Depends(ReadPageFor(Right.MANAGE_MEMBERS))]
+) -> Response:
     return await _page(request, viewer)
 
 
@@ -63,22 +65,22 @@ async def roster(request: Request, asking: Annotated[Asking, Depends(FormAsks(ac
     except RosterChanged as refusal:
         imported = await actions.import_roster(asking, content, dry_run=True)
         if not any(step.is_carried_out for step in imported.plan.steps):  # The form was sent twice.
-            return _imported(asking, imported)
+            return _to_links(asking, imported)
         return await _plan_page(request, asking.holder, imported, content, refusal)
     except (RosterRefused, FieldsMissing) as refusal:
         return await _page(request, asking.holder, refusal, pasted)
-    return _imported(asking, imported) if plan else await _plan_page(request, asking.holder, imported, content)
+    return _to_links(asking, imported) if plan else await _plan_page(request, asking.holder, imported, content)
 
 
-def _imported(asking: Asking, imported: ImportResult) -> Response:
+def _to_links(asking: Asking, imported: ImportResult) -> Response:
     left_out = any(step.outcome in (Outcome.CONFLICT, Outcome.INVALID) for step in imported.plan.steps)
     said = "roster.imported_in_part" if left_out else "roster.imported"
     return see_other(f"/courses/{asking.course_id}/links", said=said)
 
 
 def _text(form: FormData, name: str) -> str:
-    came = form.get(name)
-    return lines_of(came) if isinstance(came, str) else ""
+    value = form.get(name)
+    return lines_of(value) if isinstance(value, str) else ""
 
 
 async def _content(form: FormData) -> bytes:
@@ -90,7 +92,7 @@ async def _content(form: FormData) -> bytes:
         RosterTooLong
     """
     if packed := _text(form, PACKED_FIELD):
-        return _unpacked(packed)
+        return _unpack(packed)
     if (file := await file_in(form)) and file.content:
         return file.content
     if table := _text(form, "table").strip():
@@ -98,11 +100,11 @@ async def _content(form: FormData) -> bytes:
     raise FieldsMissing(missing=["file"])
 
 
-def _packed(content: bytes) -> str:
+def _pack(content: bytes) -> str:
     return base64.b64encode(zlib.compress(content, 9)).decode()
 
 
-def _unpacked(packed: str) -> bytes:
+def _unpack(packed: str) -> bytes:
     unpack = zlib.decompressobj()
     try:
         content = unpack.decompress(base64.b64decode(packed, validate=True), MOST_BYTES + 1)
@@ -112,7 +114,7 @@ def _unpacked(packed: str) -> bytes:
 
 
 async def _page(request: Request, viewer: Principal, refusal: AppError | None = None, pasted: str = "") -> Response:
-    return await _shown(
+    return await _page_with_course(
         request,
         "manage/roster.html",
         viewer,
@@ -127,7 +129,7 @@ async def _plan_page(
     request: Request, importer: Principal, imported: ImportResult, content: bytes, refusal: AppError | None = None
 ) -> Response:
     steps = imported.plan.steps
-    return await _shown(
+    return await _page_with_course(
         request,
         "manage/roster_plan.html",
         importer,
@@ -135,16 +137,16 @@ async def _plan_page(
         roster=imported.roster,
         plan=imported.plan,
         steps={outcome: [step for step in steps if step.outcome == outcome] for outcome in ORDER},
-        shown=SHOWN,
+        shown=MOST_LISTED,
         changes_something=any(step.is_carried_out for step in steps),
-        packed=_packed(content),
+        packed=_pack(content),
     )
 
 
-async def _shown(
+async def _page_with_course(
     request: Request, template: str, viewer: Principal, refusal: AppError | None, **context: Any
 ) -> Response:
     async with services(request).database.read() as session:
         course = await courses.existing(session, viewer.course_id)
-    context |= refused_here(request, refusal) if refusal else {"problem": None}
+    context |= page_refusal_context(request, refusal) if refusal else {"problem": None}
     return staff_page(request, template, viewer, course, "roster", **context)

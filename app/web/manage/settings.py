@@ -1,4 +1,4 @@
-"""The settings of a course: title, clock, language, how long it keeps what was handed in, and its assignments."""
+"""The settings of a course: title, time zone, language, retention, and its assignments."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def settings_page(request: Request, viewer: Staff) -> Response:
 
 @router.post("")
 async def change(request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.change_course))]) -> Response:
-    """Change what the course is. Only an admin says how long submissions are kept."""
+    """Change the settings. Only an admin sets how long submissions are kept."""
     async with form_of(request) as form:
         fields = Fields(fields_of(form))
     try:

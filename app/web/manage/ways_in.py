@@ -23,18 +23,20 @@ from app.errors.requests import FieldsWrong
 from app.http.auth.holders import FormAsks
 from app.http.fields import Fields, form_context, local
 from app.http.forms import fields_of, form_of, see_other
-from app.http.staff import ROWS, Shown, cursor_of, only_here, staff_page
+from app.http.staff import ROWS, ReadPageFor, cursor_of, only_here, staff_page
 from app.services import services
 from app.storage.models import Course, Role, utc_now
 
-#: Join links that are listed.
+#: The most join links in the list.
 JOIN_LINKS = 20
 
 router = APIRouter(prefix="/courses/{course_id}")
 
 
 @router.get("/links")
-async def links_page(request: Request, viewer: Annotated[Principal, Depends(Shown(Right.MANAGE_LINKS))]) -> Response:
+async def links_page(
+    request: Request, viewer: Annotated[Principal, Depends(ReadPageFor(Right.MANAGE_LINKS))]
+) -> Response:
     return await _links_page(request, viewer)
 
 
@@ -136,7 +138,9 @@ async def _links_page(
 
 
 @router.get("/tokens")
-async def tokens_page(request: Request, viewer: Annotated[Principal, Depends(Shown(Right.MANAGE_TOKENS))]) -> Response:
+async def tokens_page(
+    request: Request, viewer: Annotated[Principal, Depends(ReadPageFor(Right.MANAGE_TOKENS))]
+) -> Response:
     return await _tokens_page(request, viewer)
 
 
@@ -172,7 +176,7 @@ async def _tokens_page(
     async with services(request).database.read() as session:
         course = await courses.existing(session, viewer.course_id)
         found = await tokens.list_tokens(session, viewer, limit=ROWS + 1, before=before)
-    # An admin's tokens act in all courses, and are no course's.
+    # Tokens of admins act in all courses, so they belong to none.
     of_staff = [Role.ASSISTANT, Role.TEACHER] if viewer.may(Right.MAKE_TOKENS_OF_STAFF) else []
     return staff_page(
         request,

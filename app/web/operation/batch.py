@@ -1,4 +1,4 @@
-"""Batches of a course: the archive that a platform makes of everybody's files, handed in by a teacher."""
+"""Batches of a course: a teacher hands in a platform's archive with the files of all students."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.errors.courses import AssignmentNotFound
 from app.errors.uploads import FieldsMissing, FileTooLarge, UploadRefused
 from app.http.auth.holders import FormAsks, PageFor
 from app.http.auth.proof import FORM_FIELD, check_form_secret
-from app.http.forms import fields_of, form_of, refused, see_other
+from app.http.forms import fields_of, form_of, refusal_context, see_other
 from app.http.pages import page
 from app.http.parameters import PathId
 from app.http.problems import problem
@@ -38,7 +38,7 @@ from app.storage.models import Batch, BatchFileState, Course
 
 LISTED, PER_PAGE = 20, 100
 REFRESH_SECONDS = 3
-#: A field of the form for a file without an owner begins so, and goes on with the file's id.
+#: The beginning of a field's name for a file without an owner; the file's id follows.
 OWNER_FIELD = "owner-"
 UNMATCHED = (BatchFileState.UNMATCHED,)
 UNDONE = (BatchFileState.REFUSED, BatchFileState.UNREADABLE)
@@ -139,7 +139,7 @@ async def _list(
         fields=fields or {},
         limit_bytes=parts.settings.batch_bytes,
         zone=ZoneInfo(course.time_zone),
-        **(refused(request, refusal) if refusal else {"problem": None}),
+        **(refusal_context(request, refusal) if refusal else {"problem": None}),
     )
 
 
@@ -149,7 +149,7 @@ async def _show(
     batch_id: str,
     unknown: dict[str, str] | None = None,
 ) -> Response:
-    """Show a batch; the query says after which file each of its lists begins.
+    """Show a batch. The query has the cursor of each of its lists.
 
     Raises: BatchNotFound
     """
@@ -162,7 +162,7 @@ async def _show(
         undone, next_undone = await _files(request, session, batch, UNDONE, "undone")
         done, next_done = await _files(request, session, batch, DONE, "after")
         students = await taking_in.candidates(session, course.id) if unmatched else []
-        used = await _used(session, course.id, batch.assignment_id, request)
+        used = await _find_use(session, course.id, batch.assignment_id, request)
     waits = progress.states.get(BatchFileState.WAITING, 0)
     return page(
         request,
@@ -202,11 +202,13 @@ async def _files(
 
 
 def _cursor(request: Request, parameter: str) -> str | None:
-    came = request.query_params.get(parameter, "")
-    return came if ID.fullmatch(came) else None
+    cursor = request.query_params.get(parameter, "")
+    return cursor if ID.fullmatch(cursor) else None
 
 
-async def _used(session: AsyncSession, course_id: str, assignment_id: str, request: Request) -> UsedAssignment | None:
+async def _find_use(
+    session: AsyncSession, course_id: str, assignment_id: str, request: Request
+) -> UsedAssignment | None:
     used = await list_used(session, course_id, services(request).assignments)
     return next((each for each in used if each.use.assignment_id == assignment_id), None)
 

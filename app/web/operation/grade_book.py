@@ -1,4 +1,4 @@
-"""The grade book of a course: looked at, downloaded as CSV, or written into a platform's own file."""
+"""The grade book of a course: show it, download it as CSV, or write it into a platform's own file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from app.errors.uploads import FieldsMissing, UploadRefused
 from app.http.auth.holders import PageFor
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.bodies import read_form
-from app.http.forms import fields_of, refused
+from app.http.forms import fields_of, refusal_context
 from app.http.staff import staff_page
 from app.http.texts import language_of
 from app.lti import platforms
@@ -44,7 +44,7 @@ router = APIRouter(prefix="/courses/{course_id}/grade-book", include_in_schema=F
 
 @dataclass(frozen=True)
 class Layout:
-    """The choice of what the file has. Attributes: assignment: the id of the only one; empty: all."""
+    """The choice of contents of the file. Attributes: assignment: the id of the only one; empty: all."""
 
     format: GradeBookFormat = GradeBookFormat.PLAIN
     assignment: str = ""
@@ -53,7 +53,7 @@ class Layout:
 
 
 async def _layout(format: str = "", assignment: str = "", missing: str = "", unconfirmed: str = "") -> Layout:
-    """Read the layout from the address. A format that there is not is the plain one."""
+    """Read the layout from the address. An unknown format means the plain one."""
     known = GradeBookFormat(format) if format in set(GradeBookFormat) else GradeBookFormat.PLAIN
     return Layout(known, assignment, missing == "zero", unconfirmed == "true")
 
@@ -68,8 +68,8 @@ async def grade_book_page(request: Request, viewer: Viewer, layout: InAddress) -
 
 
 @router.post("/filled")
-async def filled(request: Request, viewer: Viewer) -> Response:
-    """Write the grades into a file of Canvas or Moodle, and offer it with what was found."""
+async def fill(request: Request, viewer: Viewer) -> Response:
+    """Write the grades into a file of Canvas or Moodle, and offer it with a summary."""
     parts = services(request)
     fields: dict[str, str] = {}
     try:
@@ -139,7 +139,7 @@ async def _page(
         changed=book.changed,
         fields=fields or {},
         limit_bytes=filled_book.MOST_BYTES,
-        **(refused(request, refusal) if refusal else {"problem": None}),
+        **(refusal_context(request, refusal) if refusal else {"problem": None}),
     )
 
 

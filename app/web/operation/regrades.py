@@ -1,4 +1,4 @@
-"""Regrades of a course: begun, looked at while they run, applied or dropped."""
+"""Regrades of a course: begin them, follow their progress, and apply or drop previews."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinishe
 from app.errors.uploads import IdempotencyKeyReused
 from app.http.auth.holders import FormAsks, PageFor
 from app.http.fields import KEY_FIELD, Fields, form_context
-from app.http.forms import fields_of, form_of, refused, see_other
+from app.http.forms import fields_of, form_of, refusal_context, see_other
 from app.http.parameters import PathId
 from app.http.staff import cursor_of, staff_page, titles_of
 from app.services import services
@@ -31,7 +31,7 @@ from app.teaching.regrades import RegradeProgress
 from grader import Status
 
 LISTED, PER_PAGE = 20, 50
-#: The page shows the progress again after so many seconds.
+#: The page reloads after so many seconds while a regrade runs.
 REFRESH_SECONDS = 3
 CONFLICTS = (CourseArchived, PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotPreview)
 
@@ -172,7 +172,7 @@ async def _show(
         only_changed=only_changed,
         number=number,
         has_more=len(items) > PER_PAGE,
-        **(refused(request, refusal) if refusal else {"problem": None}),
+        **(refusal_context(request, refusal) if refusal else {"problem": None}),
     )
 
 

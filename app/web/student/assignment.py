@@ -28,7 +28,7 @@ from app.errors.uploads import FileAndCode, NothingHandedIn
 from app.http.auth.holders import FormAsks, PageFor
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.cookies import forget, keep, read
-from app.http.forms import lines_of, refused, see_other
+from app.http.forms import lines_of, refusal_context, see_other
 from app.http.frames import in_frame
 from app.http.masking import mask, unmask
 from app.http.pages import page
@@ -40,12 +40,12 @@ from app.services import services
 from app.storage.models import Course, new_id, utc_now
 from app.submissions.derivation import steps_in_words
 from app.submissions.uploads import PASTE_BYTES, File, file_of_code
-from app.teaching.own.attempts import Place, list_attempts, source_changes
+from app.teaching.own.attempts import AttemptsFilter, list_attempts, source_changes
 from app.teaching.own.courses import Task, own_task
 from app.teaching.own.reasons import reasons_of
 from app.texts import text
 from app.web.student.conversation import words_on_all
-from app.web.student.markdown import rendered
+from app.web.student.markdown import to_html
 from grader import Assignment, handout
 from grader.report.messages import translate
 from grader.report.numbers import in_zone
@@ -79,7 +79,7 @@ Reader = Annotated[Principal, Depends(PageFor(Right.READ))]
 
 @dataclass(frozen=True)
 class Refusal:
-    """A form that was refused, or would be. Attributes: fields: the texts in it, to show it again."""
+    """A refusal of a form. Attributes: fields: its texts, to show it again."""
 
     error: AppError
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -175,13 +175,13 @@ async def _file(form: FormData) -> File:
 async def _work(
     request: Request, viewer: Principal, assignment_id: str, limit: int, before: str | None = None
 ) -> dict[str, Any]:
-    """Return what both pages show: the task, the newest attempts or those before one of them, and the grade."""
+    """Return the common contents of both pages: the task, a page of attempts, and the grade."""
     parts = services(request)
     async with parts.database.read() as session:
         task = await own_task(session, parts.assignments, viewer, assignment_id)
         course = await session.get_one(Course, viewer.course_id)
-        place = Place(course.id, assignment_id, viewer.membership_id)
-        found = await list_attempts(session, task.assignment, viewer, place, limit=limit + 1, before=before)
+        chosen = AttemptsFilter(course.id, assignment_id, viewer.membership_id)
+        found = await list_attempts(session, task.assignment, viewer, chosen, limit=limit + 1, before=before)
     shown, counted, zone = found[:limit], task.basis.counted if task.basis else None, ZoneInfo(course.time_zone)
     return {
         "viewer": viewer,
@@ -208,9 +208,9 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         passback = None
         if viewer.membership_id is not None and task.use.id is not None:
             passback = await passback_of(session, viewer.membership_id, task.use.id)
-    said = refused(request, refusal.error) if refusal else {}
+    problem = refusal_context(request, refusal.error) if refusal else {}
     remembered = read(request, KEY_COOKIE)
-    closed = _closed(viewer, task)
+    closed = _obstacle(viewer, task)
     form_key = remembered if ID.fullmatch(remembered) else new_id()
     response = page(
         request,
@@ -232,7 +232,7 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         file_bytes=parts.inbox.most_bytes(task.assignment),
         paste_bytes=PASTE_BYTES,
         **shown,
-        **said,
+        **problem,
     )
     if refusal and "retry_after_seconds" in refusal.error.params:
         response.headers["Retry-After"] = str(refusal.error.params["retry_after_seconds"])
@@ -246,10 +246,10 @@ def _text(assignment: Assignment, language: str) -> Any:
     found = texts.get(language) or next(iter(texts.values()), None)
     if not found:
         return None
-    return rendered(found, text("course.code", language), translate("report.sideways", language))
+    return to_html(found, text("course.code", language), translate("report.sideways", language))
 
 
-def _closed(viewer: Principal, task: Task) -> Refusal | None:
+def _obstacle(viewer: Principal, task: Task) -> Refusal | None:
     """Say why nothing can be handed in now; None: it can."""
     try:
         viewer.check(Right.SUBMIT)
@@ -261,7 +261,7 @@ def _closed(viewer: Principal, task: Task) -> Refusal | None:
 
 
 def _moments(closed: Refusal | None, zone: ZoneInfo) -> dict[str, str]:
-    """Return the times of a refusal by the clock of the course, as its text has them."""
+    """Return the times in a refusal, in the course's time zone, as its text shows them."""
     params = closed.error.params if closed else {}
     return {name: in_zone(str(value), zone).isoformat() for name, value in params.items() if name.endswith("_at")}
 

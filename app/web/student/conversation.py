@@ -1,4 +1,4 @@
-"""Words about an attempt: comments of the staff, and the student's request for a review with its answer."""
+"""Conversations about an attempt: comments of the staff, and the student's request for review with its answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.http.pages import page
 from app.http.parameters import SubmissionId
 from app.storage.models import Comment, CourseAssignment, Membership, ReviewRequest, Submission
 from app.teaching import comments, reviews
-from app.teaching.places import Place
+from app.teaching.student_work import StudentWork
 
 COMMENTS = 50
 
@@ -31,7 +31,7 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True)
 class Conversation:
-    """The words about an attempt or about all of the work, the newest first.
+    """A conversation about an attempt or about all of the work, the newest first.
 
     Attributes:
         comments: on this attempt, or on all of the work.
@@ -44,28 +44,30 @@ class Conversation:
 
 
 async def conversation_of(session: AsyncSession, viewer: Principal, submission: Submission) -> Conversation | None:
-    """Return what was said about an attempt; None: the reader is a script, and words to students are none of its."""
+    """Return the conversation about an attempt; None for scripts, because its words are for the student."""
     if viewer.membership_id is None and not viewer.sees_everything:
         return None
     member = await session.get_one(Membership, submission.membership_id)
     use = await session.get_one(CourseAssignment, submission.course_assignment_id)
-    said = await comments.list_said(session, Place(member, use), submission.id, limit=COMMENTS)
+    words = await comments.list_for_attempt(session, StudentWork(member, use), submission.id, limit=COMMENTS)
     asked = await reviews.list_of(session, submission.id)
     is_own = viewer.membership_id == submission.membership_id
     is_open = any(request.answered_at is None for request in asked)
     return Conversation(
-        said,
+        words,
         asked,
         may_ask=is_own and viewer.student is not None and not is_open and viewer.may(Right.ASK_FOR_REVIEW),
     )
 
 
 async def words_on_all(session: AsyncSession, viewer: Principal, use: CourseAssignment) -> Conversation | None:
-    """Return what was said about all of the reader's work at an assignment; None: the reader is no member."""
+    """Return the conversation about the reader's work at an assignment; None: the reader is no member."""
     member = await session.get(Membership, viewer.membership_id) if viewer.membership_id else None
     if member is None:
         return None
-    return Conversation(await comments.list_said(session, Place(member, use), None, limit=COMMENTS), (), may_ask=False)
+    return Conversation(
+        await comments.list_for_attempt(session, StudentWork(member, use), None, limit=COMMENTS), (), may_ask=False
+    )
 
 
 @router.post("/submissions/{submission_id}/reviews")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request, Response
 
 from app.access.rights import Right
-from app.courses.course import is_first_wanted
+from app.courses.course import has_only_default
 from app.http.auth.holders import SessionHolder
 from app.http.auth.sessions import session_person
 from app.http.forms import see_other
@@ -26,7 +26,7 @@ async def home(request: Request, viewer: SessionHolder) -> Response:
     person = await session_person(request)
     async with parts.database.read() as session:
         courses = await own_courses(session, parts.assignments, viewer, person)
-        is_first = viewer.may(Right.MAKE_COURSES) and await is_first_wanted(session)
+        is_first = viewer.may(Right.MAKE_COURSES) and await has_only_default(session)
     if len(courses) == 1 and courses[0].is_staff and viewer.role != Role.ADMIN:
         return see_other(f"/courses/{courses[0].course.id}?{request.url.query}")
     if asked := request.query_params.get("course"):

@@ -18,12 +18,12 @@ from markupsafe import Markup
 HEADING_LEVELS = 2
 
 
-def rendered(text: str, code: str, sideways: str) -> Markup:
+def to_html(text: str, code: str, sideways: str) -> Markup:
     """Return the text as HTML, whose headings lie below those of the page.
 
     Args:
-        code: what a reader hears of its boxes of code.
-        sideways: what these say where they scroll.
+        code: the label of boxes of code for screen readers.
+        sideways: the hint of these boxes where they scroll.
     """
     return Markup(_renderer().render(text, {"code": code, "sideways": sideways}))  # noqa: S704
 
@@ -45,6 +45,6 @@ def _heading(renderer: RendererHTML, tokens: Sequence[Token], at: int, options: 
 
 
 def _code(_renderer: RendererHTML, tokens: Sequence[Token], at: int, _options: OptionsDict, env: Any) -> str:
-    # What scrolls can be reached by the keyboard.
+    # A box that scrolls must be reachable by keyboard.
     box = Markup('<pre data-sideways="{}" tabindex="0" role="group" aria-label="{}"><code>{}</code></pre>\n')
     return box.format(env["sideways"], env["code"], tokens[at].content)

@@ -43,7 +43,7 @@ from grader.report.proof.cells import numbers_csv
 
 # A warm grade takes a second or two. Waiting that long saves the reader a waiting page.
 PATIENCE_SECONDS = 3.0
-# A shorter wait in the queue is over before it is read.
+# A shorter wait in the queue is over before anybody has read about it.
 LEAST_SECONDS = 10.0
 REFRESH_SECONDS = 2
 REFRESH_SECONDS_MAX = 15
@@ -70,9 +70,9 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         acting = viewer.in_course(course) if for_staff else viewer
         staff = await _for_staff(session, acting, standing.submission) if for_staff else None
         reader = as_student(viewer, standing.submission) if looks_as_student else viewer
-        said = await conversation_of(session, reader, standing.submission)
-        if said and looks_as_student:
-            said = replace(said, may_ask=False)  # it would be a request of the staff
+        conversation = await conversation_of(session, reader, standing.submission)
+        if conversation and looks_as_student:
+            conversation = replace(conversation, may_ask=False)  # It would be a request by the staff.
     context: dict[str, Any] = {
         "viewer": acting,
         "staff": staff,
@@ -85,7 +85,7 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
         "assignment": in_course(parts.assignments, use),
         "task_title": titles_of(request, [use])[use.assignment_id],
         "may_try_again": again,
-        "conversation": said,
+        "conversation": conversation,
     }
     if standing.stored is None:
         return await _waiting_page(request, standing, context)
@@ -187,5 +187,5 @@ async def _waiting_page(request: Request, standing: Standing, context: dict[str,
 
 
 def _last_start(events: list[str]) -> int:
-    """Return where the events of the newest grading begin: a grade that was cut off is queued again."""
+    """Return the first event of the newest grading: a grade that was cut off is queued again."""
     return max((at for at, event in enumerate(events) if event == "queued"), default=0)

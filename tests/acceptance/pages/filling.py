@@ -56,7 +56,7 @@ from app.storage.models import (
 )
 from app.submissions.grades import counted_grade
 from app.teaching import adjustments, comments, regrades
-from app.teaching.places import Place
+from app.teaching.student_work import StudentWork
 from grader import Report, load_assignments
 from grader.report.model import Advisory, Diagnosis
 from tests.unit.grader import make_reports
@@ -318,10 +318,10 @@ class _Filling:
             await extensions.put(self._session, student, layer, **more, **by)
         for student, change in ((students[20], -5.0), (students[50], 10.0)):
             given = {"delta": change, "reason": "За объяснение у доски, см. переписку."}
-            await adjustments.adjust(self._session, assignments, Place(student, layer), **given, **by)
+            await adjustments.adjust(self._session, assignments, StudentWork(student, layer), **given, **by)
         for text in "Почти всё верно: посмотрите на порядок вентилей.", OTHERS[9]:
             about = {"submission_id": self._filled.submissions["wrong"]}
-            await comments.add(self._session, Place(students[20], layer), text, **about, **by)
+            await comments.add(self._session, StudentWork(students[20], layer), text, **about, **by)
         for name, text in (("wrong", "Мне кажется, проверка ошиблась."), ("hostile", make_reports.HOSTILE)):
             asked = ReviewRequest(id=new_id(), submission_id=self._filled.submissions[name], text=_stored(text))
             self._session.add(asked)
@@ -339,7 +339,7 @@ class _Filling:
         ):
             meant = [self._filled.submissions[each] for each in names]
             by = {"requested_by": self._filled.members["teacher"], "is_preview": is_preview, "course": main.id}
-            regrade = await regrades.begin(self._session, meant=meant, selection={"submissions": meant}, **by)
+            regrade = await regrades.begin(self._session, choice=meant, selection={"submissions": meant}, **by)
             self._filled.regrades[name] = regrade.id
             if name == "running":
                 continue

@@ -32,7 +32,7 @@ from app.storage.models import (
     Membership,
     Submission,
 )
-from app.teaching.places import Place
+from app.teaching.student_work import StudentWork
 from grader import Assignment, load_assignments
 from tests.integration.app import rows
 from tests.platforms import DEPLOYMENT, ISSUER, REGISTRATION, FakePlatform
@@ -105,10 +105,10 @@ class World:
         assert use is not None
         return use
 
-    async def place(self, session: AsyncSession, student: str = "s1") -> Place:
+    async def place(self, session: AsyncSession, student: str = "s1") -> StudentWork:
         member = await session.scalar(select(Membership).where(Membership.external_id == student))
         assert member is not None
-        return Place(member, await self.use(session))
+        return StudentWork(member, await self.use(session))
 
     async def send(self, seconds: float = 10.0) -> None:
         """Let some time pass, and send what is due, until nothing is."""

@@ -20,7 +20,7 @@ from app.access import tokens
 from app.access.tokens import Principal
 from app.cli import cli
 from app.courses import people
-from app.courses.people import Known
+from app.courses.people import PersonRecord
 from app.operations.inspection import inspect_database
 from app.queue import claims
 from app.settings import Settings
@@ -154,7 +154,7 @@ def test_regrade_that_is_waited_for_prints_the_changes(run: Run, url: str, monke
     assert changed.endswith("ivanov, lstm-layer, attempt 1: failed 10 -> passed 100")
 
 
-async def known(url: str) -> list[Known]:
+async def known(url: str) -> list[PersonRecord]:
     async with opened(url) as database, database.read() as session:
         return await people.list_people(session, limit=10)
 

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from app.http import connections
-from app.http.connections import Unfinished
+from app.http.connections import UnfinishedConnections
 from app.http.serving import Server, listen
 from app.settings import Settings
 from tests.waiting import SECONDS, until
@@ -23,7 +23,7 @@ HALF = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\nX-Slow: "
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[tuple[int, Unfinished | None]]:
+async def serving(settings: Settings) -> AsyncIterator[tuple[int, UnfinishedConnections | None]]:
     """A server whose answer is the length of the body; its port, and what it knows of unfinished headers."""
     app = FastAPI()
 

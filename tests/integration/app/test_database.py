@@ -445,7 +445,7 @@ async def graded(database: Database, owner: Principal, student: str = "ivanov") 
 
 async def regrade(database: Database, owner: Principal, *ids: str) -> str:
     async with database.write() as session:
-        regrade = await regrades.begin(session, requested_by=owner.id, selection={"ids": list(ids)}, meant=ids)
+        regrade = await regrades.begin(session, requested_by=owner.id, selection={"ids": list(ids)}, choice=ids)
         return regrade.id
 
 

@@ -38,8 +38,8 @@ from app.submissions import grades, repository
 from app.submissions.uploads import Upload
 from app.teaching import adjustments, grade_book, grade_list, reviews
 from app.teaching.grade_book import GradeBookFormat
-from app.teaching.grade_list import Chosen
-from app.teaching.places import take_place
+from app.teaching.grade_list import GradeFilter
+from app.teaching.student_work import take_student_work
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts, Deadline
 from tests.integration.app.kinds import on_both, on_both_thoroughly
@@ -147,7 +147,7 @@ async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
     log = statements(database)
     async with database.read() as session:
         shown = await grade_list.used_assignments(session, assignments, DEFAULT_COURSE)
-        students = await grade_list.list_grades(session, assignments, shown, DEFAULT_COURSE, Chosen(), limit=1000)
+        students = await grade_list.list_grades(session, assignments, shown, DEFAULT_COURSE, GradeFilter(), limit=1000)
         listed = len([each for each in log if each.lstrip().startswith("SELECT")])
         book = await grade_book.grade_book(
             session, assignments, DEFAULT_COURSE, GradeBookFormat.CANVAS, "en", unconfirmed=True
@@ -197,7 +197,7 @@ async def test_upload_that_comes_while_an_extension_is_given_goes_by_it(
     first, _ = await inbox.accept(Upload("ivanov", "limited", "LSTM.py", b"x"), owner)
 
     async with database.write() as session:
-        place = await take_place(session, assignments, DEFAULT_COURSE, first.membership_id, "limited")
+        place = await take_student_work(session, assignments, DEFAULT_COURSE, first.membership_id, "limited")
         upload = asyncio.create_task(inbox.accept(Upload("ivanov", "limited", "LSTM.py", b"y"), owner))
         await until(lambda: waits(database))
         put = {"due": None, "closes": None, "more_attempts": 1, "reason": "ill"}
@@ -255,7 +255,7 @@ async def test_adjustments_at_the_same_time_are_made_one_after_the_other(
 
     async def adjust(number: int, **expected: str | None) -> None:
         async with database.write() as session:
-            place = await take_place(session, assignments, DEFAULT_COURSE, member.id, "lstm-layer")
+            place = await take_student_work(session, assignments, DEFAULT_COURSE, member.id, "lstm-layer")
             change = {"delta": float(number), "reason": "x", "made_by": f"t{number}"}
             await adjustments.adjust(session, assignments, place, **change, **expected)
 

@@ -46,7 +46,7 @@ from app.storage.models import (
 from app.submissions import repository
 from app.teaching import adjustments
 from app.teaching.joins import joins
-from app.teaching.places import Place
+from app.teaching.student_work import StudentWork
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import add, claim, finish
 
@@ -184,7 +184,7 @@ async def test_adjustment_that_comes_between_stays_and_nobody_has_two(
     merge = await join(database, kept, other)
     async with database.write() as session:
         use = await session.get_one(CourseAssignment, use_id)
-        place = Place(await session.get_one(Membership, kept), use)
+        place = StudentWork(await session.get_one(Membership, kept), use)
         await adjustments.adjust(session, {}, place, value=2.0, reason="between", made_by="teacher")
     await undo(database, merge)
     async with database.read() as session:

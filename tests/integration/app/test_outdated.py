@@ -8,7 +8,7 @@ from app.access.tokens import Principal
 from app.queue import claims
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE
-from app.teaching.outdated import Outdated, outdated_of
+from app.teaching.outdated import OutdatedReports, outdated_of
 from grader import load_assignments
 from grader.report.model import AssignmentRef
 from tests.integration.app.kinds import on_both
@@ -34,5 +34,5 @@ async def test_reports_of_another_file_or_grader_are_counted_once(database: Data
     async with database.read() as session:
         outdated = await outdated_of(session, ASSIGNMENTS, DEFAULT_COURSE, "2")
         elsewhere = await outdated_of(session, ASSIGNMENTS, "1" * 26, "2")
-    assert outdated == [Outdated("lstm-layer", reports=4, file_changed=2, grader_changed=1)]
-    assert (outdated[0].outdated, elsewhere) == (3, [])
+    assert outdated == [OutdatedReports("lstm-layer", reports=4, file_changed=2, grader_changed=1)]
+    assert (outdated[0].count, elsewhere) == (3, [])

@@ -163,7 +163,7 @@ async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(
         beside = await attention.beside(session, DEFAULT_COURSE, ours.id)
         elsewhere = await attention.attention(session, new_id())
     assert number == 5
-    assert (waiting.held.total, len(waiting.held.listed)) == (7, attention.SHOWN)
+    assert (waiting.held.total, len(waiting.held.listed)) == (7, attention.MOST_LISTED)
     assert waiting.held.listed[0].submission.id == held[0]
     assert waiting.held.listed[0].report is not None
     assert [each.submission.id for each in waiting.failed.listed] == [ours.id]

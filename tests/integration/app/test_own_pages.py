@@ -11,7 +11,7 @@ from app.access.tokens import Principal
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Artefact, Membership, Role, new_id
 from app.submissions.sources import ChangedLines
-from app.teaching.own.attempts import Place, Shown, list_attempts, source_changes
+from app.teaching.own.attempts import AttemptsFilter, ListedAttempt, list_attempts, source_changes
 from app.teaching.own.courses import own_courses, own_task
 from app.teaching.own.reasons import reasons_of
 from grader import Assignment
@@ -43,7 +43,7 @@ def source(lines: list[str]) -> tuple[str, bytes]:
     return pack([Cell(index=0, lines=[Line(text=each, runs=[("", len(each))]) for each in lines])])
 
 
-async def keep_sources(database: Database, shown: list[Shown]) -> None:
+async def keep_sources(database: Database, shown: list[ListedAttempt]) -> None:
     async with database.write() as session:
         for each in shown:
             assert each.report is not None
@@ -70,7 +70,7 @@ async def test_home_takes_seven_statements_for_twenty_assignments(
 
 async def test_forty_attempts_take_eight_statements(database: Database, many: dict[str, Assignment]) -> None:
     (ivanov, _), _ = await add_course(database, 2, ATTEMPTS, ["b00", "b01"])
-    place, viewer = Place(DEFAULT_COURSE, "b00", ivanov.id), student_of(ivanov)
+    place, viewer = AttemptsFilter(DEFAULT_COURSE, "b00", ivanov.id), student_of(ivanov)
     async with database.read() as session:
         every = list(await list_attempts(session, many["b00"], viewer, place, limit=ATTEMPTS))
     await keep_sources(database, every)

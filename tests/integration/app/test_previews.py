@@ -66,7 +66,7 @@ async def graded(database: Database, owner: Principal, points: float = 10.0, stu
 
 async def begin(database: Database, owner: Principal, *ids: str, preview: bool = True) -> Regrade:
     async with database.write() as session:
-        return await regrades.begin(session, requested_by=owner.id, meant=ids, selection={}, is_preview=preview)
+        return await regrades.begin(session, requested_by=owner.id, choice=ids, selection={}, is_preview=preview)
 
 
 async def apply(database: Database, regrade: Regrade) -> None:

@@ -139,7 +139,7 @@ async def fill(database: Database, owner: Principal) -> Membership:
             await regrades.begin(
                 session,
                 requested_by=token.id,
-                meant=Selection(student=ID),
+                choice=Selection(student=ID),
                 selection={"filter": {"student": ID}, "submissions": [submission.id]},
                 is_preview=preview,
             )

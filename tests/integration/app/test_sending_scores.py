@@ -283,7 +283,7 @@ async def test_regrade_arrives_and_a_preview_when_it_is_applied(world: World) ->
     for is_preview, points, before in ((False, 70, 70), (True, 80, 70)):
         async with world.database.write() as session:
             regrade = await regrades.begin(
-                session, requested_by=world.owner.id, meant=[submission.id], selection={}, is_preview=is_preview
+                session, requested_by=world.owner.id, choice=[submission.id], selection={}, is_preview=is_preview
             )
         await world.finish(await rows.claim(world.database), points)
         await world.send()

@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from app.access import persons
 from app.access.rights import Right
 from app.http.auth.guard import PUBLIC, check_guarded
-from app.http.auth.holders import Permitted
+from app.http.auth.holders import TokenFor
 from app.http.auth.proof import FORM_FIELD
 from app.main import create_app
 from app.settings import Settings
@@ -232,7 +232,7 @@ def test_service_with_a_route_that_asks_nobody_does_not_start(
         with pytest.raises(RuntimeError, match=f"{path} is open to everybody"):
             check_guarded(app.routes)
     app = FastAPI()
-    app.include_router(outer, dependencies=[Depends(Permitted(Right.REGRADE))])
+    app.include_router(outer, dependencies=[Depends(TokenFor(Right.REGRADE))])
     check_guarded(app.routes)
     monkeypatch.setattr("app.http.auth.guard.PUBLIC", PUBLIC - {"/enter"})
     with pytest.raises(RuntimeError, match="/enter is open to everybody"):

@@ -16,7 +16,7 @@ from app.errors.courses import CourseArchived
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, new_id, utc_now
 from app.teaching import reviews
 from app.teaching.joins import joins
-from app.teaching.places import take_place
+from app.teaching.student_work import take_student_work
 from grader import Assignment
 from tests.unit.app.conftest import Service
 
@@ -28,7 +28,7 @@ NEWCOMER: dict[str, Any] = {"external_id": "x", "role": MemberRole.STUDENT, "nam
 Change = Callable[[AsyncSession, dict[str, Assignment]], Awaitable[object]]
 ROSTER = read(b"id,name\nivanov,Ivan\n")
 CHANGES: dict[str, Change] = {
-    "extend, adjust, comment": lambda session, files: take_place(session, files, HERE, ID, "lstm-layer"),
+    "extend, adjust, comment": lambda session, files: take_student_work(session, files, HERE, ID, "lstm-layer"),
     "answer": lambda session, _: reviews.answer(session, HERE, ID, "x", answered_by="x"),
     "add": lambda session, _: membership.add(session, HERE, **NEWCOMER, manages=ROLES, made_by="x"),
     "change": lambda session, _: membership.change(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.courses.roster import planning
-from app.courses.roster.planning import _Known
+from app.courses.roster.planning import _Before
 from app.courses.roster.reading import Row
 from app.storage.models import MemberRole, Membership, Person, utc_now
 
@@ -17,7 +17,7 @@ MEMBERS = st.dictionaries(st.sampled_from(IDS), st.tuples(ADDRESSES, st.sampled_
 FILES = st.dictionaries(st.sampled_from(IDS), ADDRESSES)
 
 
-def known_of(members: dict[str, tuple[str | None, str]]) -> _Known:
+def known_of(members: dict[str, tuple[str | None, str]]) -> _Before:
     entries = {
         id: Membership(
             id=id,
@@ -29,14 +29,14 @@ def known_of(members: dict[str, tuple[str | None, str]]) -> _Known:
         )
         for id, (email, state) in members.items()
     }
-    return _Known(entries, list(entries.values()), set(), set(), {}, {}, {})
+    return _Before(entries, list(entries.values()), set(), set(), {}, {}, {})
 
 
-def conflicts(rows: list[Row], known: _Known) -> set[int]:
+def conflicts(rows: list[Row], known: _Before) -> set[int]:
     return {line for line, _ in planning._conflicts(rows, known, {MemberRole.STUDENT})}
 
 
-def blocked(rows: list[Row], known: _Known) -> set[int]:
+def blocked(rows: list[Row], known: _Before) -> set[int]:
     """Take away, round by round, the rows whose address another member has after an import of those that are left."""
     left = {row.line: row for row in rows}
     while True:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from app.access.sessions import LAUNCHED
+from app.access.sessions import LAUNCH_LIFETIME
 from app.storage.models import LtiLogin, Session, utc_now
 from tests.platforms import ISSUER, FakePlatform, login_parameters
 from tests.unit.app.conftest import Service, form_secret
@@ -201,7 +201,7 @@ async def test_frames_session_lasts_an_hour_from_its_last_use_and_a_launch_no_lo
     now = utc_now()
     assert await ends(expires_at=now + timedelta(minutes=40)) < timedelta(minutes=41)
     assert await ends(expires_at=now + timedelta(minutes=20)) > timedelta(minutes=59)
-    late = now - LAUNCHED + timedelta(minutes=5)
+    late = now - LAUNCH_LIFETIME + timedelta(minutes=5)
     assert await ends(expires_at=now + timedelta(minutes=4), created_at=late) < timedelta(minutes=6)
     assert await ends(expires_at=now - timedelta(minutes=1)) < timedelta(0)
     assert (await frame.get(address)).status_code == 401

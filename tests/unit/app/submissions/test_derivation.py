@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.courses.extensions import extended
+from app.courses.extensions import apply_extension
 from app.storage.models import Adjustment, Extension, HoldDecision
 from app.submissions.derivation import Counted, StepCode, Terms, count, in_words
 from app.submissions.policy import Attempt, check_attempt, grade_by_rules
@@ -268,10 +268,10 @@ def test_derivation_names_the_attempts_that_a_decision_keeps_out() -> None:
 
 def test_extension_adds_to_dates_and_attempts_of_the_course_and_takes_nothing_away() -> None:
     limited = assignment({"limit": 1}, due=DUE, closes=DUE + DAY)
-    longer = extended(limited, extension(due=DUE + 3 * DAY, more_attempts=1))
+    longer = apply_extension(limited, extension(due=DUE + 3 * DAY, more_attempts=1))
     assert longer.deadline.due == longer.deadline.closes == DUE + 3 * DAY
     assert longer.attempts.limit == 2
     check_attempt(longer, [Attempt(1, DUE, 10.0, 100)], DUE + 2 * DAY)
-    assert extended(limited, extension(due=DUE - DAY, closes=DUE - DAY)).deadline == limited.deadline
-    assert extended(assignment(), extension(due=DUE, more_attempts=3)) == assignment()
-    assert extended(limited, None) is limited
+    assert apply_extension(limited, extension(due=DUE - DAY, closes=DUE - DAY)).deadline == limited.deadline
+    assert apply_extension(assignment(), extension(due=DUE, more_attempts=3)) == assignment()
+    assert apply_extension(limited, None) is limited

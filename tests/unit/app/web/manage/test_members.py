@@ -93,7 +93,7 @@ async def test_list_has_search_filters_and_pages(service: Service, browser: Brow
 
 
 async def test_newcomer_who_claims_an_id_is_not_ticked_and_can_be_joined(service: Service, browser: Browser) -> None:
-    """Confirmed with the other ticked ones, both entries of one student would stay."""
+    """Confirming all ticked ones would keep both entries of one student."""
     await add(service, "ivanov", name="Ivan Ivanov")
     for name in ("plain", "claiming"):
         await service.add_token(name, student=name)

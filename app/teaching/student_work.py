@@ -1,4 +1,4 @@
-"""Places: a student at an assignment of a course, found by the ids that a request names."""
+"""The work of a student at an assignment of a course, found by the ids that a request names."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from app.errors.members import MemberNotStudent
 from app.storage.models import Adjustment, Comment, CourseAssignment, MemberRole, Membership, Submission
 from grader import Assignment
 
-Kept = Adjustment | Comment | Submission
+WorkRow = Adjustment | Comment | Submission
 
 
 @dataclass(frozen=True)
-class Place:
-    """A student at an assignment of a course."""
+class StudentWork:
+    """The work of a student at an assignment: names the rows that belong to it."""
 
     member: Membership
     use: CourseAssignment
 
-    def has(self, table: type[Kept]) -> ColumnElement[bool]:
-        """Return the condition that a row is of this place."""
+    def has(self, table: type[WorkRow]) -> ColumnElement[bool]:
+        """Return the condition that a row belongs to this work."""
         return and_(table.membership_id == self.member.id, table.course_assignment_id == self.use.id)
 
-    def holds(self, row: Kept) -> bool:
+    def holds(self, row: WorkRow) -> bool:
         return (row.membership_id, row.course_assignment_id) == (self.member.id, self.use.id)
 
 
-async def find_place(
+async def find_student_work(
     session: AsyncSession, assignments: Mapping[str, Assignment], course_id: str, member_id: str, assignment_id: str
-) -> Place:
-    """Find a place, to read what is there. The course Default may have no row of the assignment yet.
+) -> StudentWork:
+    """Find the work, to read it. The course Default may have no row of the assignment yet.
 
     Raises:
         MemberNotFound, MemberNotStudent
@@ -44,36 +44,36 @@ async def find_place(
     """
     member = await membership.find(session, course_id, member_id)
     used = await uses.find_used(session, course_id, assignment_id, assignments)
-    return _place(member, used.use)
+    return _student_work(member, used.use)
 
 
-async def take_place(
+async def take_student_work(
     session: AsyncSession, assignments: Mapping[str, Assignment], course_id: str, member_id: str, assignment_id: str
-) -> Place:
-    """Find a place, and wait for the student's turn: no other transaction changes what is there, or adds an attempt.
+) -> StudentWork:
+    """Find the work, and wait for the student's turn: no other transaction changes it, or adds an attempt.
 
     Raises:
-        CourseArchived: nothing there changes any more.
+        CourseArchived: nothing in it changes any more.
         MemberNotFound, MemberNotStudent
         AssignmentNotFound: the course does not use it.
     """
     await course.keep_open(session, course_id)
     if assignment_id not in assignments:
         raise AssignmentNotFound
-    # In the order of uploads, which take the assignment's turn first.
+    # Uploads take the assignment's turn first, so this does, too.
     offered = await course_assignments.offer(session, [(course_id, assignment_id)])
     member = await membership.find(session, course_id, member_id)
     while True:
-        known = member.external_id
+        id_before = member.external_id
         await members.take_turn_of(session, member)
         member = await membership.find(session, course_id, member_id)
-        if member.external_id == known:  # Else the turn was another student's.
-            return _place(member, offered.get((course_id, assignment_id)))
+        if member.external_id == id_before:  # Else the turn was another student's.
+            return _student_work(member, offered.get((course_id, assignment_id)))
 
 
-def _place(member: Membership, use: CourseAssignment | None) -> Place:
+def _student_work(member: Membership, use: CourseAssignment | None) -> StudentWork:
     if use is None:
         raise AssignmentNotFound
     if member.role != MemberRole.STUDENT:
         raise MemberNotStudent
-    return Place(member, use)
+    return StudentWork(member, use)
