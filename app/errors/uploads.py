@@ -37,7 +37,7 @@ class FileAndCode(UploadRefused):
     """The page's form holds both a file and pasted code."""
 
 
-class HandedInBefore(UploadRefused):
+class HandedInBefore(AppError):
     """The page's form came with the bytes of the student's newest attempt, unconfirmed. params: attempt (its number)"""
 
 

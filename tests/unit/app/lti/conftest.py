@@ -33,6 +33,9 @@ ITEM_SCOPES = [
 LOGIN, LAUNCH = "/lti/login", "/lti/launch"
 TEACHER = {"role": "Instructor", "sub": "teacher-1", "name": "Мария Кюри"}
 
+#: The same code handed in again is asked about.
+NUMBERS = itertools.count()
+
 
 @pytest.fixture
 def fake() -> FakePlatform:
@@ -161,9 +164,10 @@ async def open_course(service: Service, fake: FakePlatform, **claims: Any) -> st
 
 
 async def hand_in(client: httpx.AsyncClient, page: str) -> str:
-    """Hand in and return the page of the attempt."""
+    """Hand in something new and return the page of the attempt."""
     secret = form_secret((await client.get(page)).text)
-    sent = await client.post(page, data={"form_secret": secret}, files={"file": ("LSTM.py", b"class LSTM: ...")})
+    code = f"class LSTM: ...  # {next(NUMBERS)}".encode()
+    sent = await client.post(page, data={"form_secret": secret}, files={"file": ("LSTM.py", code)})
     assert sent.status_code == 303, sent.text
     return str(sent.headers["location"])
 
