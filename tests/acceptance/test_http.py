@@ -33,14 +33,14 @@ ADDED_LABELS = {"job", "instance"}
 # Its reader stops it before the first line of the greeting has left the process.
 SERVICE_STOPPED_AT_ITS_GREETING = """
 import os, signal, sys
-from app import server
+import app.main
 from app.cli import main
 
 def stop(*arguments):
     os.kill(os.getpid(), signal.SIGTERM)
     return greeting(*arguments)
 
-greeting, server.greeting = server.greeting, stop
+greeting, app.main.greeting = app.main.greeting, stop
 sys.exit(main())
 """
 

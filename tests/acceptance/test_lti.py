@@ -283,9 +283,7 @@ def test_student_hands_in_within_the_platform_and_the_grade_arrives(browser: Bro
     wait_until(lambda: who in tool.platform.grades)
     score = tool.platform.grades[who]
     assert 0 < score["scoreGiven"] < score["scoreMaximum"] == 100
-    link = re.search(r"https://\S+/submissions/\w+$", score["comment"])
-    assert link is not None
-    assert link[0].startswith(tool.url)
+    assert "http" not in score["comment"]
     page.context.close()
 
 

@@ -62,7 +62,7 @@ def test_a_class_with_a_mistake_answers_as_one_of_the_bank_s_mistakes_with_its_c
                 unknown.append(slip.changes)
     # Their numbers are fitted, and not looked up.
     assert unknown == [{"last_line": "return y * 1.1"}, {"last_line": "return y + 1e-3"}]
-    assert expected.keys() - compared == {"loops_over_batch", "wrong_transpose"}
+    assert expected.keys() - compared == {"loops_over_batch", "missing_step", "wrong_transpose"}
 
 
 def test_any_of_i_f_and_o_may_see_c_and_o_the_old_or_the_new_one():
