@@ -51,7 +51,7 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     from alembic.config import Config
 
     if connection.dialect.name == "postgresql":
-        # Of two concurrent upgrades, the second waits and finds nothing left to do.
+        # The second of two concurrent upgrades waits, and finds nothing left to do.
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('lstm-grader upgrade', 0))"))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
