@@ -1,22 +1,29 @@
-"""Statistics of an assignment: scores, misconceptions, and how many were gone in the next attempt."""
+"""Statistics of an assignment: scores, checks, misconceptions, and how these went from attempt to attempt."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
-from sqlalchemy import Select, Subquery, case, distinct, func, select
+from sqlalchemy import CTE, Function, Over, Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.storage.models import Membership, ReportDiagnosis, StoredReport, Submission
 from app.submissions.repository import can_count, counting_report_id
+from grader.report.finding import CheckStatus
 from grader.report.model import MEASURED
+
+T = TypeVar("T")
 
 # Tenths of the points; full points get a bin of their own.
 BINS = 10
 MOST_MISCONCEPTIONS = 100
+#: A student's graded attempts that `by_attempt` tells apart.
+MOST_NUMBERS = 10
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class Misconception:
         attempts: that show it.
         retried: those of them whose next attempt ran to the end.
         fixed: those of them whose next attempt does not show it.
+        by_attempt: the students whose first, second, ... graded attempt shows it. Those who handed in no more are
+            counted by their last one, so that the numbers can be compared.
     """
 
     code: str
@@ -48,74 +57,106 @@ class Misconception:
     students: int
     retried: int
     fixed: int
+    by_attempt: Sequence[int]
+
+
+@dataclass(frozen=True)
+class CheckResults:
+    """Results of one check in each student's best attempt. Attributes: students: those whose report has the check."""
+
+    check: str
+    passed: int
+    students: int
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """The statistics of an assignment. Attributes: attempts: of each attempt; students: of each one's best attempt."""
+    """The statistics of an assignment.
+
+    Attributes:
+        attempts: of each attempt.
+        students: of each one's best attempt.
+        by_attempt: the students who have a first, a second, ... graded attempt.
+    """
 
     statuses: dict[str, int]
     attempts: Scores
     students: Scores
+    checks: list[CheckResults]
+    by_attempt: list[int]
     misconceptions: list[Misconception]
 
 
 async def statistics_of(
-    session: AsyncSession, assignment_id: str, since: datetime | None = None, course: str | None = None
+    session: AsyncSession,
+    assignment_id: str,
+    since: datetime | None = None,
+    course: str | None = None,
+    group: str | None = None,
 ) -> Statistics:
     """Count over all attempts with a report that can count, by the report that counts.
 
     Args:
-        course: its id; None: all courses together.
         since: leave out earlier attempts.
+        course: its id; None: all courses together.
+        group: only of its students.
     """
-    graded = _graded(assignment_id, since, course).subquery()
-    statuses = await session.execute(select(graded.c.status, func.count()).group_by(graded.c.status))
-    scored = select(graded.c.member, graded.c.score).where(graded.c.score.is_not(None)).subquery()
-    best = select(func.max(scored.c.score).label("score")).group_by(scored.c.member).subquery()
-    found, next_one = aliased(ReportDiagnosis), aliased(ReportDiagnosis)
-    still_there = (next_one.report_id == graded.c.next_report_id) & (next_one.code == found.code)
-    rows = await session.execute(
-        select(
-            found.code,
-            func.count().label("attempts"),
-            func.count(distinct(graded.c.member)),
-            func.count(graded.c.next_report_id),
-            func.count(case((graded.c.next_report_id.is_not(None) & next_one.code.is_(None), 1))),
-        )
-        .select_from(graded)
-        .join(found, found.report_id == graded.c.report_id)
-        .outerjoin(next_one, still_there)
-        .group_by(found.code)
-        .order_by(func.count().desc(), found.code)
-        .limit(MOST_MISCONCEPTIONS)
-    )
+    graded = _graded(assignment_id, since, course, group).cte()
+    kind = graded.c.status, graded.c.score, graded.c.number, graded.c.is_best
+    statuses: Counter[str] = Counter()
+    attempts: Counter[float] = Counter()
+    students: Counter[float] = Counter()
+    by_attempt = [0] * MOST_NUMBERS
+    for status, score, number, is_best, count in await session.execute(select(*kind, func.count()).group_by(*kind)):
+        statuses[status] += count
+        if score is not None:
+            attempts[score] += count
+            students[score] += count * is_best
+            if number <= MOST_NUMBERS:
+                by_attempt[number - 1] += count
+    by_attempt = by_attempt[: sum(count > 0 for count in by_attempt)]
     return Statistics(
-        statuses={status: count for status, count in statuses},  # noqa: C416 rows are no pairs to the type checker
-        attempts=await _scores(session, scored),
-        students=await _scores(session, best),
-        misconceptions=[Misconception(*row) for row in rows],
+        statuses=dict(statuses),
+        attempts=_scores(attempts),
+        students=_scores(students),
+        checks=await _checks(session, graded),
+        by_attempt=by_attempt,
+        misconceptions=await _misconceptions(session, graded, len(by_attempt)),
     )
 
 
-def _graded(assignment_id: str, since: datetime | None, course: str | None) -> Select[str, int, int, str, float]:
-    """Select each attempt that can count, with its report and, if the next attempt ran to the end, its report, too."""
+def _graded(
+    assignment_id: str, since: datetime | None, course: str | None, group: str | None
+) -> Select[str, int, Any, str, float | None, int, bool, bool]:
+    """Select each attempt that can count, with its report and, if the next attempt ran to the end, its report, too.
+
+    `number`, `is_last`, `is_best` and the next one are those among the student's attempts that have points.
+    """
     conditions = [Submission.assignment_id == assignment_id, can_count()]
     if course is not None:
         conditions.append(Submission.course_id == course)
     if since is not None:
         conditions.append(Submission.created_at >= since)
+    if group is not None:
+        conditions.append(Membership.group == group)
     measured = case((StoredReport.status.in_(MEASURED), StoredReport.id))
-    next_report_id = func.lead(measured).over(
-        partition_by=(Submission.membership_id, Submission.course_assignment_id), order_by=Submission.attempt
-    )
+    score = StoredReport.points / StoredReport.max_points
+    of = Submission.membership_id, Submission.course_assignment_id, StoredReport.points.is_(None)
+    is_best = func.row_number().over(partition_by=of, order_by=(score.desc(), Submission.attempt)) == 1
+
+    def in_order(function: Function[T]) -> Over[T]:
+        return function.over(partition_by=of, order_by=Submission.attempt)
+
     return (
         select(
             Submission.membership_id.label("member"),
             StoredReport.id.label("report_id"),
-            next_report_id.label("next_report_id"),
+            in_order(func.lead(measured)).label("next_report_id"),
             StoredReport.status,
-            (StoredReport.points / StoredReport.max_points).label("score"),
+            score.label("score"),
+            in_order(func.row_number()).label("number"),
+            in_order(func.lead(Submission.attempt)).is_(None).label("is_last"),
+            is_best.label("is_best"),
         )
         .join(Membership, Membership.id == Submission.membership_id)
         .join(StoredReport, StoredReport.id == counting_report_id())
@@ -123,11 +164,57 @@ def _graded(assignment_id: str, since: datetime | None, course: str | None) -> S
     )
 
 
-async def _scores(session: AsyncSession, of: Subquery) -> Scores:
-    """Count the scores. Args: of: has a column `score`, with few different values."""
-    found = await session.execute(select(of.c.score, func.count()).group_by(of.c.score).order_by(of.c.score))
-    counts = [(score, count) for score, count in found]
-    total = sum(count for _, count in counts)
+async def _misconceptions(session: AsyncSession, graded: CTE, numbers: int) -> list[Misconception]:
+    """Count the most frequent misconceptions. Args: numbers: how many places `by_attempt` has."""
+    found, next_one = aliased(ReportDiagnosis), aliased(ReportDiagnosis)
+    still_there = (next_one.report_id == graded.c.next_report_id) & (next_one.code == found.code)
+    # Students cannot be added up over attempts, so one row of each student is marked.
+    own = func.row_number().over(partition_by=(found.code, graded.c.member), order_by=found.report_id)
+    shown = (
+        select(
+            found.code,
+            graded.c.number,
+            graded.c.is_last,
+            case((own == 1, 1)).label("student"),
+            graded.c.next_report_id.label("retried"),
+            case((graded.c.next_report_id.is_not(None) & next_one.code.is_(None), 1)).label("fixed"),
+        )
+        .select_from(graded)
+        .join(found, found.report_id == graded.c.report_id)
+        .outerjoin(next_one, still_there)
+        .subquery()
+    )
+    kind = shown.c.code, shown.c.number, shown.c.is_last
+    sums = func.count(), *(func.count(each) for each in (shown.c.student, shown.c.retried, shown.c.fixed))
+    totals: dict[str, tuple[int, int, int, int]] = defaultdict(lambda: (0, 0, 0, 0))
+    by_attempt: dict[str, list[int]] = defaultdict(lambda: [0] * numbers)
+    rows = await session.execute(select(*kind, *sums).group_by(*kind))
+    for code, number, is_last, attempts, students, retried, fixed in rows:
+        total = totals[code]
+        totals[code] = total[0] + attempts, total[1] + students, total[2] + retried, total[3] + fixed
+        # A last attempt stands for those that the student did not hand in.
+        for later in range(number, numbers + 1 if is_last else min(number, numbers) + 1):
+            by_attempt[code][later - 1] += attempts
+    listed = [Misconception(code, *total, by_attempt[code]) for code, total in totals.items()]
+    return sorted(listed, key=lambda each: (-each.attempts, each.code))[:MOST_MISCONCEPTIONS]
+
+
+async def _checks(session: AsyncSession, graded: CTE) -> list[CheckResults]:
+    """Count the results of each check in the best attempts, in the order of the reports."""
+    best = select(graded.c.report_id).where(graded.c.score.is_not(None), graded.c.is_best)
+    passed: Counter[str] = Counter()
+    students: Counter[str] = Counter()
+    for checks in await session.scalars(select(StoredReport.body["checks"]).where(StoredReport.id.in_(best))):
+        for check in checks or ():
+            students[check["id"]] += 1
+            passed[check["id"]] += check["status"] == CheckStatus.PASSED
+    return [CheckResults(id, passed[id], count) for id, count in students.items()]
+
+
+def _scores(of: Mapping[float, int]) -> Scores:
+    """Describe scores. Args: of: how often there is each one."""
+    counts = sorted(of.items())
+    total = sum(of.values())
     histogram = [0] * (BINS + 1)
     for score, count in counts:
         # Rounded, so that three tenths of the points do not fall into the bin below.

@@ -12,7 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.fields import Moment
+from app.actions.fields import Moment, Name
 from app.api.openapi import problem_answers
 from app.api.schemas.base import Body
 from app.courses.assignments import used_in
@@ -80,12 +80,26 @@ class MisconceptionBody(Body):
     students: int
     retried: int = Field(description="of these, those after which the same student's next attempt ran to the end")
     fixed: int = Field(description="of the retried ones, those whose next attempt does not show it")
+    by_attempt: list[int] = Field(
+        description="students whose first, second, ... graded attempt shows it; those who stopped earlier are counted "
+        "by their last one"
+    )
+
+
+class CheckBody(Body):
+    check: str = Field(examples=["equivalence"])
+    passed: int = Field(description="students whose best attempt passes it")
+    students: int = Field(description="students whose best attempt was asked it")
 
 
 class StatisticsBody(Body):
     statuses: dict[str, int] = Field(description="attempts by verdict", examples=[{"passed": 10, "failed": 32}])
     attempts: ScoresBody = Field(description="of every attempt")
     students: ScoresBody = Field(description="of every student's best attempt")
+    checks: list[CheckBody] = Field(description="of every student's best attempt")
+    by_attempt: list[int] = Field(
+        description="students with a first, a second, ... graded attempt, up to the tenth", examples=[[30, 21, 9]]
+    )
     misconceptions: list[MisconceptionBody] = Field(description="the most frequent first")
 
 
@@ -143,14 +157,16 @@ async def read_statistics(
     since: Annotated[
         Moment | SkipJsonSchema[None], Query(description="only submissions of this moment or later")
     ] = None,
+    group: Annotated[Name | SkipJsonSchema[None], Query(description="only of students of this group")] = None,
 ) -> StatisticsBody:
-    """Count scores by attempt and by student, and misconceptions by frequency, with how many were gone in the same
-    student's next attempt. Attempts of removed members, held and rejected ones are left out."""
+    """Count scores by attempt and by student, the students who pass each check, and misconceptions by frequency, with
+    how many were gone in the same student's next attempt. Attempts of removed members and of staff, held and rejected
+    ones are left out."""
     parts = services(request)
     if assignment_id not in await _used_ids(parts, viewer):
         raise AssignmentNotFound
     async with parts.database.read() as session:
-        found = await statistics_of(session, assignment_id, since, viewer.course)
+        found = await statistics_of(session, assignment_id, since, viewer.course, group)
     return StatisticsBody.model_validate(asdict(found))
 
 

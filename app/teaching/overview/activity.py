@@ -46,12 +46,17 @@ class Activity:
         return max((count for _, count in self.steps), default=0)
 
 
-async def moments_of(session: AsyncSession, course_id: str, assignment_id: str) -> Sequence[datetime]:
-    """List when students of a course handed in at an assignment, from the first attempt that can count."""
+async def moments_of(
+    session: AsyncSession, course_id: str, assignment_id: str, group: str | None = None
+) -> Sequence[datetime]:
+    """List when students of a course, or of one group, handed in at an assignment, from the first attempt that can
+    count.
+    """
+    in_group = [] if group is None else [Membership.group == group]
     found = await session.scalars(
         select(Submission.created_at)
         .join(Membership, Membership.id == Submission.membership_id)
-        .where(Submission.course_id == course_id, Submission.assignment_id == assignment_id, can_count())
+        .where(Submission.course_id == course_id, Submission.assignment_id == assignment_id, can_count(), *in_group)
         .order_by(Submission.created_at)
     )
     return found.all()

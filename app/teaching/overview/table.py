@@ -21,7 +21,7 @@ from app.courses.matching import comparable, matches
 from app.storage.models import CourseAssignment, MemberRole, Membership, Submission
 from app.submissions.derivation import Counted
 from app.submissions.grades import GradeKey, counted_grades
-from app.teaching.grade_list import AT_ONCE
+from app.teaching.grade_list import AT_ONCE, GradeFilter, every_student
 from app.teaching.reviews import open_places
 from grader import Assignment
 
@@ -150,7 +150,7 @@ async def grade_table(
         members = everybody[start : start + AT_ONCE]
         counted = await counted_grades(session, assignments, members, uses)
         rows.extend(_row(member, uses, counted, reviews) for member in members)
-    columns = [_column(use, rows) for use in uses]
+    columns = [_column(use, [row.cells[use.assignment_id].counted for row in rows]) for use in uses]
     rows = [row for row in rows if _matches(row.member, view)]
     if view.state is not None:
         rows = [row for row in rows if any(_fits(cell, view.state) for cell in _cells_of(row, view))]
@@ -167,6 +167,19 @@ async def grade_table(
         page=page,
         pages=pages,
     )
+
+
+async def column_of(
+    session: AsyncSession,
+    assignments: Mapping[str, Assignment],
+    use: CourseAssignment,
+    course_id: str,
+    group: str | None = None,
+) -> tuple[Column, int]:
+    """Return an assignment over the students of a course or of one group, and how many they are."""
+    students = every_student(session, assignments, [use], course_id, GradeFilter(group=group))
+    counted = [student.grades[use.assignment_id] async for student in students]
+    return _column(use, counted), len(counted)
 
 
 async def _students(session: AsyncSession, course_id: str) -> Sequence[Membership]:
@@ -251,8 +264,7 @@ def _sort(rows: Sequence[Row], view: TableView) -> list[Row]:
     return [*sorted(with_value, key=key, reverse=view.descending), *without]
 
 
-def _column(use: CourseAssignment, rows: Sequence[Row]) -> Column:
-    counted = [row.cells[use.assignment_id].counted for row in rows]
+def _column(use: CourseAssignment, counted: Sequence[Counted]) -> Column:
     shares = [each.points / each.max_points for each in counted if each.points is not None and each.max_points]
     return Column(use, sum(each.attempts > 0 for each in counted), fmean(shares) if shares else None)
 

@@ -16,6 +16,7 @@ from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions.fields import LATEST
 from app.courses import course as courses
+from app.courses import membership
 from app.courses.assignments import in_course
 from app.courses.uses import UsedAssignment
 from app.http.auth.holders import PageFor
@@ -29,7 +30,7 @@ from app.teaching.grade_list import used_assignments
 from app.teaching.outdated import outdated_of
 from app.teaching.overview.activity import Activity, Unit, activity, moments_of
 from app.teaching.overview.attention import attention
-from app.teaching.overview.table import Filter, Table, TableView, grade_table
+from app.teaching.overview.table import Filter, Table, TableView, column_of, grade_table
 from app.teaching.statistics import BINS, Misconception, Statistics, statistics_of
 from app.texts import text
 from grader.report.messages import title_of
@@ -37,6 +38,8 @@ from grader.report.numbers import percent
 
 #: Orders besides those by points at an assignment.
 ORDERS = ("name", "id", "group")
+#: Causes that the page of an assignment shows at once.
+MOST_CAUSES = 10
 #: Formats for the labels of an axis of time, by its unit.
 PATTERNS = {Unit.HOUR: "d MMM, HH:mm", Unit.DAY: "d MMMM", Unit.WEEK: "d MMMM"}
 
@@ -138,14 +141,18 @@ def view_of(query: QueryParams, uses: Sequence[CourseAssignment]) -> TableView:
 
 @router.get("/courses/{course_id}/assignments/{assignment_id}/overview")
 async def overview(request: Request, viewer: Grader, assignment_id: AssignmentId) -> Response:
+    """Show an assignment over all students, or over those of the group in the query."""
     parts, language = services(request), language_of(request)
     async with parts.database.read() as session:
         course = await courses.existing(session, viewer.course_id)
         uses = await used_assignments(session, parts.assignments, course.id, assignment_id)
-        statistics = await statistics_of(session, assignment_id, course=course.id)
-        moments = await moments_of(session, course.id, assignment_id)
-        table = await grade_table(session, parts.assignments, uses, course.id, TableView())
-    use = the_use(uses, assignment_id)
+        use = the_use(uses, assignment_id)
+        groups = await membership.groups(session, course.id)
+        asked = request.query_params.get("group")
+        group = asked if asked in groups else None
+        statistics = await statistics_of(session, assignment_id, course=course.id, group=group)
+        moments = await moments_of(session, course.id, assignment_id, group)
+        column, students = await column_of(session, parts.assignments, use, course.id, group)
     assignment = in_course(parts.assignments, use)
     assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
     due = assignment.deadline.due
@@ -158,10 +165,15 @@ async def overview(request: Request, viewer: Grader, assignment_id: AssignmentId
         assignment=assignment,
         title=titles_of(request, uses)[assignment_id],
         statistics=statistics,
-        column=table.columns[0],
-        students=table.students,
+        groups=[("", text("course.all_groups", language)), *((each, each) for each in groups)],
+        group=group,
+        column=column,
+        students=students,
         scores=_scores(statistics, language),
+        checks=[(title_of(f"check.{each.check}", language) or each.check, each) for each in statistics.checks],
         causes=[_cause(each, statistics, language) for each in statistics.misconceptions],
+        most_causes=MOST_CAUSES,
+        falls=_falls(statistics, language),
         activity=steps,
         bars=_bars(steps, due, language),
         due_at=_place(steps, due),
@@ -177,6 +189,19 @@ def _scores(statistics: Statistics, language: str) -> Sequence[Bar]:
     ranges = (f"{each * width}–{percent((each + 1) * width, language)}" for each in range(BINS))
     labels = [*ranges, percent(100, language)]
     return [Bar(label, count, 100 * count / most) for label, count in zip(labels, histogram, strict=True)]
+
+
+def _falls(statistics: Statistics, language: str) -> Sequence[tuple[str, Sequence[Bar]]]:
+    """Return the most frequent causes, each with a bar for each attempt; nothing if nobody has a second one."""
+    if len(statistics.by_attempt) < 2:
+        return []
+    causes, students = statistics.misconceptions[:MOST_CAUSES], statistics.students.count
+    most = max((count for each in causes for count in each.by_attempt), default=0) or 1
+
+    def bar(count: int) -> Bar:
+        return Bar(percent(round(100 * count / students), language), count, 100 * count / most)
+
+    return [(title_of(each.code, language) or each.code, [*map(bar, each.by_attempt)]) for each in causes]
 
 
 def _cause(found: Misconception, statistics: Statistics, language: str) -> dict[str, Any]:

@@ -15,8 +15,10 @@ from app.storage.models import (
     Comment,
     HoldDecision,
     JobStatus,
+    MemberRole,
     Membership,
     Person,
+    ReportDiagnosis,
     ReviewRequest,
     StoredReport,
     Submission,
@@ -25,6 +27,7 @@ from app.storage.models import (
 )
 from app.submissions import grades
 from app.teaching.grade_list import used_assignments
+from app.teaching.joins import joins
 from app.teaching.overview import activity, attention, table, work
 from app.teaching.overview.table import Filter, State, TableView
 from app.teaching.statistics import statistics_of
@@ -249,6 +252,42 @@ async def test_numbers_of_an_assignment_are_of_the_same_attempts(
     for scores in (statistics.attempts, statistics.students):
         assert (scores.count, scores.mean, scores.median, scores.histogram[-1]) == (2, 0.3, 0.3, 0)
     assert len(moments) == 2
+
+
+@on_both
+async def test_joined_members_are_one_student_and_trials_and_other_groups_are_left_out(
+    database: Database, assignments: Mapping[str, Assignment]
+) -> None:
+    (kept, other, third, teacher, elsewhere), _ = await add_course(database, 5, 2, ["lstm-layer"])
+    async with database.write() as session:
+        for member in (kept, other, third, teacher, elsewhere):
+            (await session.get_one(Membership, member.id)).group = "B" if member is elsewhere else "A"
+        (await session.get_one(Membership, teacher.id)).role = MemberRole.TEACHER
+        reports = await session.execute(
+            select(Submission, StoredReport).join(StoredReport, StoredReport.submission_id == Submission.id)
+        )
+        for submission, report in reports:
+            report.points = 10.0 * submission.attempt
+            report.body = {"checks": [{"id": "contract", "status": "passed" if submission.attempt == 2 else "failed"}]}
+            # The third student stops with it, and the joined one makes it in their first attempt and never again.
+            if submission.membership_id in (third.id, teacher.id) or (submission.membership_id, submission.attempt) == (
+                kept.id,
+                1,
+            ):
+                session.add(ReportDiagnosis(report_id=report.id, code="scaled"))
+        await joins.join(session, DEFAULT_COURSE, kept.id, other.id, "t")
+    async with database.read() as session:
+        found = await statistics_of(session, "lstm-layer", course=DEFAULT_COURSE, group="A")
+        everybody = await statistics_of(session, "lstm-layer", course=DEFAULT_COURSE)
+        uses = await used_assignments(session, {"lstm-layer": assignments["lstm-layer"]}, DEFAULT_COURSE)
+        column, students = await table.column_of(session, assignments, uses[0], DEFAULT_COURSE, "A")
+        moments = await activity.moments_of(session, DEFAULT_COURSE, "lstm-layer", "A")
+    assert (found.students.count, students, column.handed_in, len(moments)) == (2, 2, 2, 6)
+    assert found.by_attempt == [2, 2, 1, 1]
+    assert [(each.passed, each.students) for each in found.checks] == [(2, 2)]
+    (cause,) = found.misconceptions
+    assert (cause.students, cause.attempts, list(cause.by_attempt)) == (2, 3, [2, 1, 1, 1])
+    assert everybody.students.count == 3
 
 
 def test_states_are_said_the_most_urgent_first() -> None:

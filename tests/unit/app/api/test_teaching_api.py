@@ -10,7 +10,8 @@ import pytest
 
 from app.storage.models import Role
 from grader import Report, Status
-from grader.report.model import Diagnosis
+from grader.report.finding import CheckStatus
+from grader.report.model import Check, Diagnosis
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
 from tests.unit.app.conftest import FakeGrader, Service
 from tests.waiting import until
@@ -150,7 +151,12 @@ async def test_statistics_count_scores_misconceptions_and_what_the_next_attempt_
         codes, points = now
         diagnoses = [Diagnosis(code=code, confidence="exact") for code in sorted(codes)]
         status = Status.PASSED if points == 100 else Status.FAILED
-        return report.model_copy(update={"diagnoses": diagnoses, "points": points, "status": status})
+        checks = [
+            Check(id=id, points=0, max_points=1, status=CheckStatus.PASSED if passes else CheckStatus.FAILED)
+            for id, passes in (("contract", points > 50), ("equivalence", points == 100))
+        ]
+        changed = {"diagnoses": diagnoses, "points": points, "status": status, "checks": checks}
+        return report.model_copy(update=changed)
 
     grader.change = change
     async with service.client() as client:
@@ -171,11 +177,18 @@ async def test_statistics_count_scores_misconceptions_and_what_the_next_attempt_
     assert body["students"]["histogram"] == [0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1]
     assert body["students"]["median"] == 0.55
     assert body["misconceptions"] == [
-        {"code": "bias_missing", "attempts": 3, "students": 2, "retried": 2, "fixed": 1},
-        {"code": "scaled", "attempts": 3, "students": 2, "retried": 2, "fixed": 1},
+        # ivanov fixes it at once, petrov stops with it.
+        {"code": "bias_missing", "attempts": 3, "students": 2, "retried": 2, "fixed": 1, "by_attempt": [2, 1, 1]},
+        {"code": "scaled", "attempts": 3, "students": 2, "retried": 2, "fixed": 1, "by_attempt": [2, 2, 1]},
+    ]
+    assert body["by_attempt"] == [3, 2, 1]
+    assert body["checks"] == [
+        {"check": "contract", "passed": 2, "students": 3},
+        {"check": "equivalence", "passed": 1, "students": 3},
     ]
     nothing = {"count": 0, "mean": None, "median": None, "histogram": [0] * 11}
-    assert later.json() == {"statuses": {}, "attempts": nothing, "students": nothing, "misconceptions": []}
+    empty = {"checks": [], "by_attempt": [], "misconceptions": []}
+    assert later.json() == {"statuses": {}, "attempts": nothing, "students": nothing, **empty}
 
 
 # The same request twice

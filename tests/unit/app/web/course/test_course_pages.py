@@ -15,7 +15,8 @@ from app.teaching.grade_list import used_assignments
 from app.teaching.overview.table import Filter, TableView
 from app.web.course.course import view_of
 from grader import Report, Status
-from grader.report.model import Advisory
+from grader.report.messages import title_of
+from grader.report.model import Advisory, Diagnosis
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, hand_in
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
 from tests.unit.app.web.conftest import Browser
@@ -137,6 +138,32 @@ async def test_held_attempt_is_handed_in_and_in_no_other_number(service: Service
     assert "No graded attempt counts yet" in overview
     assert "Attempts over time" not in overview
     assert "Nobody has handed in yet" not in overview
+
+
+async def test_overview_shows_ten_causes_and_how_they_fell_and_the_others_on_request(
+    service: Service, browser: Browser, owner: Browser, grader: FakeGrader
+) -> None:
+    codes = ["scaled", "bias_missing", "bias_doubled", "gates_swapped_if", "gates_swapped_io", "gates_swapped_fo"]
+    codes += ["gates_swapped_co", "other_formula", "layer_misfed", "global_x", "no_time_loop", "activation_order"]
+    diagnoses = [Diagnosis(code=code, confidence="exact") for code in codes]
+    for student, found in (("ivanov", diagnoses), ("ivanov", diagnoses[:1]), ("petrov", diagnoses), ("petrov", [])):
+        grader.change = lambda report, found=found: report.model_copy(update={"diagnoses": found})  # type: ignore[misc]
+        await hand_in(service, student)
+    address = f"{HERE}/assignments/lstm-layer/overview"
+    for student, group in (("ivanov", "A & B"), ("petrov", "C")):
+        member = f"/api/v1{HERE}/members/{await member_of(service, student)}"
+        assert (await owner.patch(member, json={"group": group})).is_success
+    page, of_group = (await browser.get(address)).text, (await browser.get(f"{address}?group=A+%26+B")).text
+    assert "2 rarer ones" in page
+    pictures = re.findall(r"<title id=[^>]*>([^<]+)</title>\s*<desc id=[^>]*>([^<]+)</desc>", page)
+    assert len(pictures) == 10
+    assert pictures[0] == (title_of("scaled", "en"), "Attempt by attempt: 100%, 50%.")
+    assert {steps for _, steps in pictures[1:]} == {"Attempt by attempt: 100%, 0%."}
+    assert "1 of 1 handed in" in of_group
+    assert "Attempt by attempt: 100%, 100%." in of_group
+    assert "state=missing&amp;group=A+%26+B#grades" in of_group
+    # A group that is not there is all students, as in the other forms.
+    assert "2 of 2 handed in" in (await browser.get(f"{address}?group=D")).text
 
 
 async def test_adjustment_of_somebody_else_meanwhile_is_told_and_what_was_typed_is_kept(
