@@ -22,6 +22,8 @@ SEPARATORS = r";\t\r\n|"
 INVISIBLE = r"\x00-\x08\x0b\x0c\x0e-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u2060\u3000\ufeff\""
 FORMULA = re.compile(rf"(^|[{SEPARATORS}])([{INVISIBLE}]*)(?=[=+\-@＝＋－＠])")
 BLANK_START = ("\t", "\r", "\n")
+# For a file whose separator is not the comma, a spreadsheet's may be.
+FORMULA_AFTER_COMMA = re.compile(FORMULA.pattern.replace(SEPARATORS, SEPARATORS + ","))
 # A harmful formula calls a function, or names a file or a program; these characters do not suffice for that.
 HARMLESS_ID = re.compile(r"[+\-@]?[\w.@+\-]*")
 
@@ -47,19 +49,24 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def as_text(cell: str) -> str:
-    """Add an apostrophe wherever a spreadsheet could see the start of a formula."""
-    apart = FORMULA.sub(lambda match: f"{match[1]}'{match[2]}", cell)
+def as_text(cell: str, delimiter: str = ",") -> str:
+    """Add an apostrophe wherever a spreadsheet could see the start of a formula.
+
+    Args:
+        delimiter: of the file.
+    """
+    formula = FORMULA if delimiter == "," else FORMULA_AFTER_COMMA
+    apart = formula.sub(lambda match: f"{match[1]}'{match[2]}", cell)
     return f"'{apart}" if apart.startswith(BLANK_START) else apart
 
 
-def as_id(cell: str) -> str:
+def as_id(cell: str, delimiter: str = ",") -> str:
     """Leave an id unchanged, because grade books find students by it, unless it could be a harmful formula.
 
     >>> as_id("-ivanov"), as_id("+79990001122"), as_id("=SUM(A1)")
     ('-ivanov', '+79990001122', "'=SUM(A1)")
     """
-    return cell if HARMLESS_ID.fullmatch(cell) else as_text(cell)
+    return cell if HARMLESS_ID.fullmatch(cell) else as_text(cell, delimiter)
 
 
 def csv_of(lines: Iterable[Sequence[str]], ids: Sequence[int] = (), delimiter: str = ",") -> GradeBook:
@@ -77,7 +84,7 @@ def csv_of(lines: Iterable[Sequence[str]], ids: Sequence[int] = (), delimiter: s
             cell.replace("\x00", "\ufffd") if place in ids else without_commands(clean(cell))
             for place, cell in enumerate(line)
         ]
-        harmless = [as_id(cell) if place in ids else as_text(cell) for place, cell in enumerate(cells)]
+        harmless = [(as_id if place in ids else as_text)(cell, delimiter) for place, cell in enumerate(cells)]
         changed += sum(before != after for before, after in zip(cells, harmless, strict=True))
         writer.writerow(harmless)
     return GradeBook(text.getvalue(), changed)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.concurrency import run_in_threadpool
 
 from app.access.rights import Right
 from app.access.tokens import Principal
@@ -36,10 +37,14 @@ from app.services import services
 from app.storage.models import MemberRole, Membership
 from app.submissions.derivation import Counted
 from app.teaching import adjustments, comments, grade_book, grade_list, reviews
-from app.teaching.grade_book import GradeBookFormat
+from app.teaching.grade_book import XLSX_TYPE, GradeBookFormat
 from app.teaching.grade_list import GradeFilter
 
 Flag = bool | SkipJsonSchema[None]
+FORMATS = (
+    "the program that takes it: `plain`, `moodle` and `canvas` are CSV; `semicolon` is CSV with `;` and a decimal "
+    "comma, as a Russian Excel opens it; `xlsx` is a workbook"
+)
 
 router = APIRouter(tags=["grades"], responses=problem_answers(CourseNotFound))
 
@@ -134,17 +139,18 @@ async def read_grades(request: Request, viewer: Viewer, member_id: MemberId) -> 
 
 @router.get(
     "/courses/{course_id}/grade-book",
-    summary="Get the grade book of a course as CSV",
+    summary="Get the grade book of a course as a file",
     response_class=Response,
     responses=problem_answers(CourseNotFound, NotPermitted, AssignmentNotFound)
     | {
         200: {
-            "description": "The grade book, UTF-8 with a byte order mark.",
+            "description": "The grade book; CSV is UTF-8 with a byte order mark.",
             "content": {
                 "text/csv": {
                     "schema": {"type": "string"},
                     "example": "id,name,email,group,confirmed,lstm-layer\r\nivanov,Ivan Ivanov,,A,yes,7.5\r\n",
-                }
+                },
+                XLSX_TYPE: {"schema": {"type": "string", "format": "binary"}},
             },
         }
     },
@@ -152,7 +158,7 @@ async def read_grades(request: Request, viewer: Viewer, member_id: MemberId) -> 
 async def read_grade_book(
     request: Request,
     viewer: Viewer,
-    format: Annotated[GradeBookFormat, Query(description="the platform that takes it")] = GradeBookFormat.PLAIN,
+    format: Annotated[GradeBookFormat, Query(description=FORMATS)] = GradeBookFormat.PLAIN,
     assignment: AssignmentFilter = None,
     missing: Annotated[
         Literal["zero"] | SkipJsonSchema[None],
@@ -160,14 +166,14 @@ async def read_grade_book(
     ] = None,
     unconfirmed: Annotated[
         bool | SkipJsonSchema[None],
-        Query(description="with unconfirmed students; by default only in the plain form"),
+        Query(description="with unconfirmed students; by default not for Moodle and Canvas"),
     ] = None,
 ) -> Response:
     """Download a line for every student, in points of the grade book. An empty cell is no grade: nothing was handed in,
     it is not graded yet, or it is withheld."""
     parts = services(request)
     async with parts.database.read() as session:
-        book = await grade_book.grade_book(
+        lines = await grade_book.grade_book(
             session,
             parts.assignments,
             viewer.course_id,
@@ -177,12 +183,13 @@ async def read_grade_book(
             unconfirmed=unconfirmed,
             missing_is_zero=missing == "zero",
         )
+    book = await run_in_threadpool(grade_book.book_file, lines, format)
     headers = {
-        "Content-Disposition": f'attachment; filename="grades-{format}.csv"',
+        "Content-Disposition": f'attachment; filename="{book.name}"',
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
-    return Response(grade_book.MARK + book.text, media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(book.content, media_type=book.media_type, headers=headers)
 
 
 async def _grades_of(request: Request, session: AsyncSession, member: Membership) -> Mapping[str, Counted]:

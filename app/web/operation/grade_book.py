@@ -1,17 +1,15 @@
-"""The grade book of a course: show it, download it as CSV, or write it into a platform's own file."""
+"""The grade book of a course: show it, download it, or write it into a platform's own file."""
 
 from __future__ import annotations
 
 import base64
 import codecs
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from app.access.rights import Right
@@ -32,8 +30,7 @@ from app.services import services
 from app.storage.models import Course
 from app.submissions.uploads import clean_filename
 from app.teaching import filled_book
-from app.teaching.grade_book import MARK, GradeBookFormat, grade_book
-from grader.batch.cells import GradeBook
+from app.teaching.grade_book import MARK, PLATFORMS, BookFile, GradeBookFormat, book_file, grade_book
 
 PREVIEWED = 8
 
@@ -120,8 +117,6 @@ async def _page(
         used = await list_used(session, course.id, parts.assignments)
         platform = await platforms.name_for_course(session, course.id)
     book = await _book(request, viewer, layout)
-    rows = csv.reader(io.StringIO(book.text))
-    lines = list(islice(rows, PREVIEWED + 1))
     return staff_page(
         request,
         "operation/grade_book.html",
@@ -132,10 +127,11 @@ async def _page(
         formats=[each.value for each in GradeBookFormat],
         layout=layout,
         assignments=[each for each in used if each.effective],
-        headings=lines[0],
-        lines=lines[1:],
+        headings=book.lines[0],
+        lines=book.lines[1 : PREVIEWED + 1],
+        is_for_platform=layout.format in PLATFORMS,
         platform=platform,
-        rest=sum(1 for _ in rows),
+        rest=len(book.lines[PREVIEWED + 1 :]),
         changed=book.changed,
         fields=fields or {},
         limit_bytes=filled_book.MOST_BYTES,
@@ -146,15 +142,15 @@ async def _page(
 @router.get("/file")
 async def download(request: Request, viewer: Viewer, layout: InAddress) -> Response:
     book = await _book(request, viewer, layout)
-    headers = {"Content-Disposition": f'attachment; filename="grades-{layout.format}.csv"', "Cache-Control": "no-store"}
-    return Response(MARK + book.text, media_type="text/csv; charset=utf-8", headers=headers)
+    headers = {"Content-Disposition": f'attachment; filename="{book.name}"', "Cache-Control": "no-store"}
+    return Response(book.content, media_type=book.media_type, headers=headers)
 
 
-async def _book(request: Request, viewer: Principal, layout: Layout) -> GradeBook:
+async def _book(request: Request, viewer: Principal, layout: Layout) -> BookFile:
     """Raises: AssignmentNotFound: the course does not use that one."""
     parts = services(request)
     async with parts.database.read() as session:
-        return await grade_book(
+        lines = await grade_book(
             session,
             parts.assignments,
             viewer.course_id,
@@ -164,3 +160,4 @@ async def _book(request: Request, viewer: Principal, layout: Layout) -> GradeBoo
             unconfirmed=layout.unconfirmed or None,
             missing_is_zero=layout.missing_is_zero,
         )
+    return await run_in_threadpool(book_file, lines, layout.format)

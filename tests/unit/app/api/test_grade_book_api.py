@@ -1,15 +1,20 @@
-"""The grade book of a course as CSV: complete, in its points, with ids that platforms find again."""
+"""The grade book of a course as a file: complete, in its points, with ids that platforms find again."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from typing import Any
 
+import openpyxl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from app.storage.models import DEFAULT_COURSE, CourseAssignment, HoldDecision, Membership, Person, Submission, utc_now
+from app.teaching.grade_book import XLSX_TYPE, GradeBookFormat, book_file
 from tests.unit.app.api.test_grades_api import graded, member_of, place_of
 from tests.unit.app.calls import assert_problem, submit
 from tests.unit.app.conftest import Service
@@ -25,7 +30,18 @@ async def lines(service: Service, token: str = "teacher", **params: Any) -> list
     async with service.client(token) as client:
         answer = await client.get(BOOK, params={"assignment": "lstm-layer", **params})
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    return list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
+    delimiter = ";" if params.get("format") == "semicolon" else ","
+    return list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""), delimiter=delimiter))
+
+
+async def workbook(service: Service, **params: Any) -> list[list[tuple[Any, str]]]:
+    """The cells of the grade book as XLSX. Returns: values and types, as a spreadsheet has them."""
+    async with service.client("teacher") as client:
+        answer = await client.get(BOOK, params={"assignment": "lstm-layer", "format": "xlsx", **params})
+    assert answer.headers["content-type"] == XLSX_TYPE
+    assert answer.headers["content-disposition"] == 'attachment; filename="grades.xlsx"'
+    sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).active
+    return [[(cell.value, cell.data_type) for cell in row] for row in sheet.iter_rows()]
 
 
 async def name(service: Service, student: str, **values: Any) -> None:
@@ -99,13 +115,51 @@ async def test_no_cell_is_a_formula_and_ids_stay_as_they_are(graded: Service) ->
     await name(graded, "ivanov", name=evil, group="@SUM(1)", confirmed_at=utc_now())
     await name(graded, "petrov", external_id="-7@b.org", confirmed_at=utc_now())
     await graded.add_token("of-evil", student="=cmd|'/C calc'!A0")
-    for form in ("plain", "moodle", "canvas"):
+    for form in ("plain", "semicolon", "moodle", "canvas"):
         rows = await lines(graded, format=form, unconfirmed=True)
         cells = [cell for line in rows for cell in line]
         assert "-7@b.org" in cells
         assert f"'{evil}" in cells
         assert "'@SUM(1)" in cells
         assert not [cell for cell in cells if cell.startswith(("=", "@"))]
+
+
+async def test_russian_spreadsheet_finds_columns_and_numbers(graded: Service) -> None:
+    await name(graded, "ivanov", name="Иванов, Иван; младший", external_id="007", confirmed_at=utc_now())
+    async with graded.services.database.write() as session:
+        (await session.scalars(select(CourseAssignment))).one().grade_book_points = 7.5
+    assert await lines(graded, format="semicolon") == [
+        ["id", "name", "email", "group", "confirmed", "lstm-layer"],
+        ["007", "Иванов, Иван; младший", "", "", "yes", "7,5"],
+        ["petrov", "", "", "", "no", ""],
+    ]
+    # Where the comma separates, the second part of a cell would be a formula.
+    await name(graded, "007", name="Ivan,=1+1", external_id="7,=1+1")
+    assert (await lines(graded, format="semicolon"))[1][:2] == ["7,'=1+1", "Ivan,'=1+1"]
+    async with graded.client("teacher") as client:
+        answer = await client.get(BOOK, params={"format": "semicolon"})
+    assert answer.content.startswith(codecs.BOM_UTF8)
+
+
+async def test_workbook_has_numbers_as_numbers_and_everything_else_as_text(graded: Service) -> None:
+    evil = '=HYPERLINK("https://evil.example.org")'
+    await name(graded, "ivanov", name=evil, group="+7 @ -1", external_id="007", confirmed_at=utc_now())
+    await name(graded, "petrov", name="<r>&</r>", group="\u202e1e5", external_id="12")
+    async with graded.services.database.write() as session:
+        (await session.scalars(select(CourseAssignment))).one().grade_book_points = 7.5
+    heading, ivanov, petrov = await workbook(graded)
+    assert [value for value, _ in heading] == ["id", "name", "email", "group", "confirmed", "lstm-layer"]
+    assert ivanov == [("007", "s"), (evil, "s"), (None, "n"), ("+7 @ -1", "s"), ("yes", "s"), (7.5, "n")]
+    assert [value for value, _ in petrov] == ["12", "'<r>&</r>", None, "\N{REPLACEMENT CHARACTER}1e5", "no", None]
+    assert (await workbook(graded, missing="zero"))[2][-1] == (0, "n")
+
+
+@given(st.lists(st.text(max_size=8), min_size=5, max_size=5))
+def test_workbook_holds_whatever_a_name_holds(texts: list[str]) -> None:
+    book = book_file([["id"] * 5, texts], GradeBookFormat.XLSX)
+    (row,) = openpyxl.load_workbook(io.BytesIO(book.content)).active.iter_rows(2, 2, max_col=5)
+    assert [cell.value or "" for cell in row] == book.lines[1]
+    assert {cell.data_type for cell in row} <= {"s", "n"}  # An empty cell is a number to openpyxl.
 
 
 async def test_two_assignments_of_one_title_have_two_columns(graded: Service) -> None:
