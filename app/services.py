@@ -36,6 +36,8 @@ WATCHERS_LOOKING = 4
 # A whole class may share one client address: that of its school, or of a proxy.
 LINKS_PER_MINUTE = 60
 LINKS_OF_ADDRESS_PER_MINUTE = 5
+# Archives of a course or of one's own data. Each reads all of it.
+ARCHIVES_PER_MINUTE = 6
 # A whole lecture hall scans the code at once. A higher rate is a program that floods the course with fake members.
 JOINS_PER_MINUTE = 300
 # A whole school may share one address. Each login is a row for ten minutes.
@@ -101,6 +103,7 @@ class Services:
     client_limit: RateLimit = field(default_factory=lambda: RateLimit(LINKS_PER_MINUTE))
     address_limit: RateLimit = field(default_factory=lambda: RateLimit(LINKS_OF_ADDRESS_PER_MINUTE))
     login_limit: RateLimit = field(default_factory=lambda: RateLimit(LOGINS_PER_MINUTE))
+    archive_limit: RateLimit = field(default_factory=lambda: RateLimit(ARCHIVES_PER_MINUTE))
     join_limit: RateLimit = field(default_factory=lambda: RateLimit(JOINS_PER_MINUTE))
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WATCHERS_LOOKING))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -12,7 +12,7 @@ from app.access.idempotency import find_earlier, make_once
 from app.access.rights import Right
 from app.actions.asking import Asking, action
 from app.actions.fields import MOST_ATTEMPTS, WHOLE, ActionRequest, Language, Moment, Name, Percent, Points, TimeZone
-from app.courses import copying, uses
+from app.courses import changes, copying, uses
 from app.courses import course as courses
 from app.courses.assignments import Rules
 from app.courses.uses import UsedAssignment
@@ -20,6 +20,7 @@ from app.errors.courses import DeletionUnconfirmed
 from app.privacy import deletion
 from app.privacy.deletion import DeletedCourse
 from app.storage.models import Course
+from app.teaching.course_archive import course_archive
 
 RETENTION = "age at which submissions are deleted; null: as in the settings of the service; for admins"
 MOST_COPY_DAYS = 3660
@@ -130,6 +131,19 @@ async def copy_course(asking: Asking, wanted: CopyCourse, *, key: str | None = N
         asking.database, lambda session: find_earlier(session, Course, asking.holder.id, key, title=wanted.title), copy
     )
     return course
+
+
+@action(Right.MANAGE_COURSE)
+async def export_course(asking: Asking, language: str) -> AsyncIterator[bytes]:
+    """Write the course as one archive, piece by piece. The log of changes has a line for it before the first one.
+
+    Args:
+        language: of the text that explains the archive.
+    """
+    async with asking.write() as session:
+        course = await courses.existing(session, asking.course_id)
+        changes.log(session, course, asking.name, {}, {"exported": True})
+    return course_archive(asking.database, asking.assignments, course, language)
 
 
 @action(Right.DELETE_COURSE)

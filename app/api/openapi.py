@@ -34,6 +34,7 @@ from app.errors.uploads import (
     StudentInvalid,
     UploadTooSlow,
 )
+from app.http.archives import BINARY
 from app.http.pages import page
 from app.http.problems import EVERY_ANSWER, PROBLEM, problem
 from app.http.uploads import FIELDS
@@ -138,6 +139,12 @@ EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
 JSON_BODY = (400, 413)
 #: Documented answers of an endpoint, by status.
 Answers = dict[int | str, dict[str, Any]]
+ARCHIVE: Answers = {
+    200: {
+        "description": "A zip archive; its last entry is `manifest.json`.",
+        "content": {BINARY: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 router = APIRouter(include_in_schema=False)
 webhook_messages = APIRouter(generate_unique_id_function=lambda route: route.name)

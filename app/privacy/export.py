@@ -1,22 +1,13 @@
 """The export of a person: one zip archive with all data about them.
 
-The archive is written while it is sent, one section or one piece of a file at a time, so its size costs no memory and
-no transaction stays open. Names in the archive are made of our own ids; a student's file name appears only as a value
-in JSON. The last entry, ``manifest.json``, lists the others with their sizes and hashes; an archive without it was cut
-off.
+The archive is written while it is sent (`archives`), one section at a time, so no transaction stays open. Names in the
+archive are made of our own ids; a student's file name appears only as a value in JSON.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import io
-import json
-import zipfile
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -24,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, inspect, or_, select, true
 from sqlalchemy.orm import undefer
 
 from app.errors.members import PersonNotFound
+from app.privacy.archives import ArchiveWriter, suffix_of
 from app.privacy.deletion import same_people, with_merged
 from app.storage.database import Database
 from app.storage.models import (
@@ -54,16 +46,11 @@ from app.storage.models import (
     SubmissionEvent,
     Token,
     Webhook,
-    utc_now,
 )
 from app.submissions import grades
 from app.submissions.derivation import in_words
 from grader import Assignment
-from grader.submission import CODE_SUFFIXES
 
-FORMAT = 1
-# Bytes of a file that are read in one step.
-PIECE_BYTES = 1024 * 1024
 #: Columns left out of archives: hashes and keys that grant access, seeds, which would give the answers away, the state
 #: of machines, and files and reports, which have entries of their own.
 LEFT_OUT_COLUMNS = frozenset(
@@ -195,11 +182,11 @@ async def archive(
     database: Database, scope: Scope, visible: ShownReport, assignments: Mapping[str, Assignment]
 ) -> AsyncIterator[bytes]:
     """Write the archive, piece by piece."""
-    writer = _Writer()
-    async for piece in writer.add_json("grades.json", await _grades(database, scope, assignments)):
+    writer = ArchiveWriter()
+    async for piece in writer.add_json("grades.json", await grades_of(database, scope, assignments)):
         yield piece
     for name, (model, condition) in SECTIONS.items():
-        async for piece in writer.add_json(name, await _rows(database, model, condition(scope))):
+        async for piece in writer.add_json(name, await rows_of(database, model, condition(scope))):
             yield piece
     async with database.read() as session:
         of_them = select(Submission.id).where(Submission.membership_id.in_(scope.member_ids))
@@ -212,26 +199,18 @@ async def archive(
         async with database.read() as session:
             file = await session.get(BatchFile, id, options=[undefer(BatchFile.content)])
         if file is not None and file.content is not None:  # Otherwise it has been handed in meanwhile.
-            async for piece in writer.add(f"batch_files/{id}{_suffix(file.filename)}", file.content):
+            async for piece in writer.add(f"batch_files/{id}{suffix_of(file.filename)}", file.content):
                 yield piece
     for id in submissions:
         async for piece in _submission(database, writer, id, scope, visible):
             yield piece
     facts = {"people": sorted(scope.people), "members": scope.member_ids}
-    async for piece in writer.end(
-        {"format": FORMAT, "made_at": utc_now(), "made_by": f"lstm-grader {version('lstm-grader')}", **facts}
-    ):
+    async for piece in writer.end(facts):
         yield piece
 
 
-def _suffix(filename: str) -> str:
-    """Return the suffix for a student's file in the archive: one of ours, so that it reveals nothing."""
-    suffix = PurePosixPath(filename).suffix.lower()
-    return suffix if suffix in CODE_SUFFIXES else ".bin"
-
-
 async def _submission(
-    database: Database, writer: _Writer, id: str, scope: Scope, visible: ShownReport
+    database: Database, writer: ArchiveWriter, id: str, scope: Scope, visible: ShownReport
 ) -> AsyncIterator[bytes]:
     """Write one submission with its file and reports, unless it was deleted meanwhile."""
     folder = f"submissions/{id}"
@@ -240,13 +219,13 @@ async def _submission(
         submission = await session.scalar(found)
     if submission is None:
         return
-    async for piece in writer.add_json(f"{folder}/submission.json", _row(submission)):
+    async for piece in writer.add_json(f"{folder}/submission.json", row_of(submission)):
         yield piece
-    async for piece in writer.add(f"{folder}/file{_suffix(submission.filename)}", submission.content):
+    async for piece in writer.add(f"{folder}/file{suffix_of(submission.filename)}", submission.content):
         yield piece
     del submission
     for name, (model, condition) in SECTIONS_OF_SUBMISSION.items():
-        async for piece in writer.add_json(f"{folder}/{name}", await _rows(database, model, condition(id, scope))):
+        async for piece in writer.add_json(f"{folder}/{name}", await rows_of(database, model, condition(id, scope))):
             yield piece
     of_it = select(StoredReport.id).where(StoredReport.submission_id == id)
     if scope.is_own:
@@ -261,7 +240,7 @@ async def _submission(
         if stored is None:
             continue
         here = f"{folder}/reports/{report_id}"
-        body = {**_row(stored), "artefacts": [each.name for each in artefacts], "report": visible(stored)}
+        body = {**row_of(stored), "artefacts": [each.name for each in artefacts], "report": visible(stored)}
         async for piece in writer.add_json(f"{here}.json", body):
             yield piece
         for number, artefact in enumerate(artefacts, 1):
@@ -269,7 +248,7 @@ async def _submission(
                 yield piece
 
 
-async def _grades(database: Database, scope: Scope, assignments: Mapping[str, Assignment]) -> list[dict[str, Any]]:
+async def grades_of(database: Database, scope: Scope, assignments: Mapping[str, Assignment]) -> list[dict[str, Any]]:
     """Return the counted grades of the scope, each with its derivation."""
     async with database.read() as session:
         uses = await session.scalars(select(CourseAssignment).where(CourseAssignment.course_id.in_(scope.courses)))
@@ -287,70 +266,12 @@ async def _grades(database: Database, scope: Scope, assignments: Mapping[str, As
     ]
 
 
-async def _rows(database: Database, model: type[Base], condition: ColumnElement[bool]) -> list[dict[str, Any]]:
+async def rows_of(database: Database, model: type[Base], condition: ColumnElement[bool]) -> list[dict[str, Any]]:
     async with database.read() as session:
-        return [_row(row) for row in await session.scalars(select(model).where(condition))]
+        return [row_of(row) for row in await session.scalars(select(model).where(condition))]
 
 
-def _row(row: Base) -> dict[str, Any]:
+def row_of(row: Base) -> dict[str, Any]:
     columns = inspect(type(row)).columns
     left_out = LEFT_OUT_COLUMNS | ({"sha256"} if not isinstance(row, Submission) else set())
     return {column.name: getattr(row, key) for key, column in columns.items() if column.name not in left_out}
-
-
-class _Pieces(io.RawIOBase):
-    """A buffer between the zip writer and the response. It cannot seek, so the writer never goes back."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any, /) -> int:
-        self._pieces.append(bytes(data))
-        return len(self._pieces[-1])
-
-    def take(self) -> bytes:
-        data = b"".join(self._pieces)
-        self._pieces = []
-        return data
-
-
-class _Writer:
-    """Writes a zip archive, and yields its bytes as they are ready."""
-
-    def __init__(self) -> None:
-        self._pieces = _Pieces()
-        self._written: list[dict[str, Any]] = []
-        self._zip = zipfile.ZipFile(self._pieces, "w", zipfile.ZIP_DEFLATED)
-
-    async def add_json(self, name: str, value: object) -> AsyncIterator[bytes]:
-        content = json.dumps(value, ensure_ascii=False, indent=1, default=_as_json).encode("utf-8", "backslashreplace")
-        async for piece in self.add(name, content):
-            yield piece
-
-    async def add(self, name: str, content: bytes) -> AsyncIterator[bytes]:
-        """Add an entry, compressing it in a thread."""
-        info = zipfile.ZipInfo(name, utc_now().timetuple()[:6])
-        info.compress_type = zipfile.ZIP_DEFLATED
-        entry = self._zip.open(info, "w", force_zip64=len(content) >= zipfile.ZIP64_LIMIT)
-        for start in range(0, len(content), PIECE_BYTES):
-            await asyncio.to_thread(entry.write, memoryview(content)[start : start + PIECE_BYTES])
-            yield self._pieces.take()
-        entry.close()
-        yield self._pieces.take()
-        sha256 = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
-        self._written.append({"name": name, "bytes": len(content), "sha256": sha256})
-
-    async def end(self, facts: Mapping[str, object]) -> AsyncIterator[bytes]:
-        """Add the manifest, and finish the archive."""
-        async for piece in self.add_json("manifest.json", {**facts, "files": list(self._written)}):
-            yield piece
-        self._zip.close()
-        yield self._pieces.take()
-
-
-def _as_json(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import StreamingResponse
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.status import HTTP_201_CREATED
@@ -16,7 +17,7 @@ from app.access.tokens import Principal
 from app.actions import courses as actions
 from app.actions.asking import Asking
 from app.actions.courses import RETENTION, ChangeCourse, CopyCourse, MakeCourse
-from app.api.openapi import JSON_BODY, problem_answers
+from app.api.openapi import ARCHIVE, JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page
 from app.courses import changes
@@ -24,8 +25,10 @@ from app.courses import course as courses
 from app.errors.courses import CourseArchived, CourseNotFound, DeletionUnconfirmed
 from app.errors.requests import NotPermitted
 from app.errors.uploads import IdempotencyKeyReused
+from app.http.archives import BINARY, limit_archives, send_archive
 from app.http.auth.holders import Asks, AsksIn, Reader, TokenInCourseFor
 from app.http.parameters import Cursor, IdempotencyKey, Limit
+from app.http.texts import language_of
 from app.services import services
 
 
@@ -141,6 +144,23 @@ async def copy_course(
     With the header `Idempotency-Key` the same request sent again makes no second copy.
     """
     return CourseBody.model_validate(await actions.copy_course(asking, wanted, key=idempotency_key))
+
+
+@router.post(
+    "/{course_id}/export",
+    summary="Export a course",
+    response_class=StreamingResponse,
+    responses=problem_answers(CourseNotFound, NotPermitted) | ARCHIVE,
+)
+async def export_course(
+    request: Request, asking: Annotated[Asking, Depends(AsksIn(actions.export_course))]
+) -> StreamingResponse:
+    """Write an archive of the course with all files, reports, grades, people, decisions and the log of changes, which
+    gets a line for it. It holds no secret, no hash of one, and no numbers that the next attempt is asked.
+    """
+    limit_archives(request, asking.holder)
+    content = await actions.export_course(asking, language_of(request))
+    return send_archive(content, f"course-{asking.course_id}", BINARY)
 
 
 @router.delete(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -18,7 +17,7 @@ from app.access.tokens import Principal
 from app.actions import people as actions
 from app.actions.asking import Asking
 from app.actions.people import MergePeople
-from app.api.openapi import JSON_BODY, Answers, problem_answers
+from app.api.openapi import ARCHIVE, JSON_BODY, problem_answers
 from app.api.paging import page_of
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page
 from app.api.schemas.submissions import DeletedBody
@@ -34,13 +33,12 @@ from app.errors.members import (
 )
 from app.errors.requests import NotPermitted
 from app.errors.ways_in import IdentityNotFound
+from app.http.archives import BINARY, send_archive, send_own_archive
 from app.http.auth.holders import Asks, Reader, TokenFor
 from app.http.parameters import Cursor, Limit, id_in_path
-from app.http.visibility import report_for
 from app.privacy import export
-from app.privacy.export import Scope, ShownReport
 from app.services import services
-from app.storage.models import MemberRole, StoredReport
+from app.storage.models import MemberRole
 
 
 class PersonMembershipBody(Body):
@@ -107,15 +105,6 @@ class MergeList(Page):
     items: list[MergeBody]
 
 
-# Not application/zip: generators of clients know files of this type alone.
-ARCHIVE_TYPE = "application/octet-stream"
-ARCHIVE: Answers = {
-    200: {
-        "description": "A zip archive; its last entry is `manifest.json`.",
-        "content": {ARCHIVE_TYPE: {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
-
 PersonId = Annotated[str, id_in_path("person_id", PersonNotFound, "the `person` of a member")]
 MergeId = Annotated[str, id_in_path("merge_id", JoinNotFound, "an `id` from the list")]
 IdentityId = Annotated[str, id_in_path("identity_id", IdentityNotFound, "an `id` of the person's `identities`")]
@@ -159,8 +148,10 @@ async def export_person(request: Request, viewer: Viewer, person_id: PersonId) -
 
     It holds no secret and no hash of one.
     """
-    scope = await export.scope_of_person(services(request).database, person_id)
-    return _archive(request, scope, lambda stored: stored.body, f"person-{person_id}")
+    parts = services(request)
+    scope = await export.scope_of_person(parts.database, person_id)
+    content = export.archive(parts.database, scope, lambda stored: stored.body, parts.assignments)
+    return send_archive(content, f"person-{person_id}", BINARY)
 
 
 @router.get(
@@ -171,14 +162,7 @@ async def export_person(request: Request, viewer: Viewer, person_id: PersonId) -
 )
 async def export_me(request: Request, holder: Reader) -> StreamingResponse:
     """Write the archive of the member whose own token or link this is, in the member's course."""
-    if holder.membership_id is None:
-        raise NotPermitted
-    scope = await export.scope_of_member(services(request).database, holder.membership_id)
-
-    def report_of(stored: StoredReport) -> Mapping[str, Any]:
-        return report_for(stored, holder).model_dump(mode="json")
-
-    return _archive(request, scope, report_of, f"member-{holder.membership_id}")
+    return await send_own_archive(request, holder, BINARY)
 
 
 @router.delete("/people/{person_id}", summary="Delete a person", responses=problem_answers(PersonNotFound))
@@ -240,10 +224,3 @@ async def undo_merge(asking: Annotated[Asking, Depends(Asks(actions.undo_merge))
     person's by now.
     """
     return MergeBody.model_validate(await actions.undo_merge(asking, merge_id))
-
-
-def _archive(request: Request, scope: Scope, report_of: ShownReport, name: str) -> StreamingResponse:
-    headers = {"Content-Disposition": f'attachment; filename="{name}.zip"', "Cache-Control": "no-store"}
-    parts = services(request)
-    content = export.archive(parts.database, scope, report_of, parts.assignments)
-    return StreamingResponse(content, media_type=ARCHIVE_TYPE, headers=headers)

@@ -1,10 +1,11 @@
-"""The life of a course: copy it to the next term, archive, reopen and delete it."""
+"""The life of a course: copy it to the next term, archive, reopen, export and delete it."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
 
 from app.access.rights import Right
 from app.access.tokens import Principal
@@ -15,11 +16,13 @@ from app.courses import course as courses
 from app.errors import AppError
 from app.errors.courses import DeletionUnconfirmed
 from app.errors.requests import FieldsWrong
+from app.http.archives import limit_archives, send_archive
 from app.http.auth.holders import FormAsks, PageFor
 from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
 from app.http.pages import page
 from app.http.staff import CourseManager
+from app.http.texts import language_of
 from app.services import services
 
 #: The default shift: half a year in whole weeks, so that the days of the week stay.
@@ -61,6 +64,17 @@ async def archive(request: Request, asking: Changer) -> Response:
 @router.post("/reopen")
 async def reopen(request: Request, asking: Changer) -> Response:
     return await _set_archived(request, asking, archived=False)
+
+
+@router.post("/export")
+async def export(
+    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.export_course))]
+) -> StreamingResponse:
+    """Send the course as one archive."""
+    async with form_of(request):
+        limit_archives(request, asking.holder)
+    content = await actions.export_course(asking, language_of(request))
+    return send_archive(content, f"course-{asking.course_id}")
 
 
 @router.get("/delete")

@@ -27,6 +27,7 @@ from app.errors.members import (
 )
 from app.errors.requests import FieldsWrong
 from app.errors.ways_in import IdentityNotFound
+from app.http.archives import send_archive
 from app.http.auth.holders import FormAsks, PageFor
 from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, form_of, see_other
@@ -75,8 +76,7 @@ async def export_person(request: Request, viewer: Viewer, person_id: PersonId) -
     parts = services(request)
     scope = await export.scope_of_person(parts.database, person_id)
     content = export.archive(parts.database, scope, lambda stored: stored.body, parts.assignments)
-    headers = {"Content-Disposition": f'attachment; filename="person-{person_id}.zip"'}
-    return StreamingResponse(content, media_type="application/zip", headers=headers)
+    return send_archive(content, f"person-{person_id}")
 
 
 @router.post("/{person_id}/merge")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
 
 from app.access.rights import Right
+from app.access.tokens import Principal
 from app.courses.course import has_only_default
-from app.http.auth.holders import SessionHolder
+from app.http.archives import send_own_archive
+from app.http.auth.holders import PageFor, SessionHolder
 from app.http.auth.sessions import session_person
 from app.http.forms import see_other
 from app.http.pages import page
@@ -41,3 +45,9 @@ async def home(request: Request, viewer: SessionHolder) -> Response:
         now=utc_now(),
         is_first=is_first,
     )
+
+
+@router.get("/courses/{course_id}/me/export")
+async def export_me(request: Request, viewer: Annotated[Principal, Depends(PageFor(Right.READ))]) -> StreamingResponse:
+    """Send members everything that the course keeps about them."""
+    return await send_own_archive(request, viewer)

@@ -1,0 +1,50 @@
+"""Archives that a response carries as they are written."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+
+from app.access.tokens import Principal
+from app.errors.requests import NotPermitted
+from app.http.visibility import report_for
+from app.privacy import export
+from app.services import services
+from app.storage.models import StoredReport
+
+# Generators of clients know files of this type alone, so the API has it instead of application/zip.
+BINARY = "application/octet-stream"
+ZIP = "application/zip"
+
+
+def send_archive(content: AsyncIterator[bytes], name: str, media_type: str = ZIP) -> StreamingResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}.zip"', "Cache-Control": "no-store"}
+    return StreamingResponse(content, media_type=media_type, headers=headers)
+
+
+def limit_archives(request: Request, holder: Principal) -> None:
+    """Raises: TooManyRequests: the holder asks for archives too often."""
+    services(request).archive_limit.take(holder.id)
+
+
+async def send_own_archive(request: Request, holder: Principal, media_type: str = ZIP) -> StreamingResponse:
+    """Send a member everything that the member's course keeps about them.
+
+    Raises:
+        NotPermitted: the holder is no member.
+        TooManyRequests, PersonNotFound
+    """
+    if holder.membership_id is None:
+        raise NotPermitted
+    limit_archives(request, holder)
+    parts = services(request)
+    scope = await export.scope_of_member(parts.database, holder.membership_id)
+
+    def report_of(stored: StoredReport) -> Mapping[str, Any]:
+        return report_for(stored, holder).model_dump(mode="json")
+
+    content = export.archive(parts.database, scope, report_of, parts.assignments)
+    return send_archive(content, f"member-{holder.membership_id}", media_type)
