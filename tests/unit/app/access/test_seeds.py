@@ -102,6 +102,11 @@ async def test_nobody_gets_to_see_a_seed(
                 if answer.status_code == 200:
                     asked.add(path)
     assert len(asked) > 80
+    async with service.client() as owner:
+        course = await owner.post(f"/api/v1/courses/{values['course_id']}/export")
+    found = [holds(content, seeds) for content in contents(course)]
+    assert len(found) > 10
+    assert not any(found)
     assert names_of_questions > 3  # Reports were among the answers.
     assert not holds(repr([record.__dict__ for record in caplog.records]).encode(), seeds)
     assert set(await rows_holding(service, seeds)) == {"submissions.seed"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from html import unescape
@@ -139,6 +141,9 @@ async def test_student_hands_in_without_a_cookie(
     again = {**secret, "again": "on"}
     sent = await frame.post(address, data=again, files=files, headers={"Accept": "application/json"})
     assert sent.json()["address"].startswith(f"{prefix[0]}/submissions/")
+    (own_data,) = [each for each in addresses if each.endswith("/me/export")]
+    archive = zipfile.ZipFile(io.BytesIO((await frame.get(own_data)).content))
+    assert [name for name in archive.namelist() if name.endswith("/file.py")]
 
 
 async def test_token_of_a_frame_opens_its_course_there_and_nothing_else(

@@ -11,11 +11,12 @@ import pytest
 from app.access import identities
 from app.courses import members
 from app.oidc.issuer import Claims
+from app.services import ARCHIVES_PER_MINUTE
 from app.storage.models import DEFAULT_COURSE, Person, Role, new_id, utc_now
 from grader.report.model import Advisory
 from tests.unit.app.access.test_courses import OTHER, two
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, hand_in, students, submit
-from tests.unit.app.conftest import FakeGrader, Service
+from tests.unit.app.conftest import FakeGrader, Service, form_secret
 
 __all__ = ["two"]
 
@@ -64,6 +65,58 @@ async def test_admin_exports_a_person_and_a_member_what_is_the_members(service: 
             assert_problem(await owner.get(f"{PEOPLE}/{missing}/export"), 404, "person-not-found")
         assert (await ivanov.get(ME)).status_code == 401
     assert await students(service) == ["petrov"]
+
+
+async def test_student_downloads_the_own_data_from_a_page_but_not_all_the_time(service: Service) -> None:
+    await hand_in(service, "petrov")
+    id = await hand_in(service, "ivanov")
+    await service.add_token("of-ivanov", student="ivanov")
+    mine = f"/courses/{DEFAULT_COURSE}/me/export"
+    async with service.browser("of-ivanov") as ivanov, service.browser() as owner:
+        for page in ("/", f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer"):
+            assert f'href="{mine}"' in (await ivanov.get(page)).text
+            assert f'href="{mine}"' not in (await owner.get(page)).text
+        answer = await ivanov.get(mine)
+        assert answer.headers["content-type"] == "application/zip"
+        own = unpacked(answer.content)
+        assert f"submissions/{id}/file.py" in own
+        for content in own.values():
+            assert b"petrov" not in content
+        assert (await owner.get(mine)).status_code == 403
+        answers = [await ivanov.get(mine) for _ in range(ARCHIVES_PER_MINUTE)]
+        assert [each.status_code for each in answers] == [200] * (ARCHIVES_PER_MINUTE - 1) + [429]
+        assert "Retry-After" in answers[-1].headers
+
+
+async def test_teacher_downloads_a_course_from_its_page_or_by_the_api_and_the_log_says_so(service: Service) -> None:
+    id = await hand_in(service, "ivanov")
+    for role in (Role.TEACHER, Role.ASSISTANT):
+        await service.add_token(role.value, role)
+    here = f"/courses/{DEFAULT_COURSE}"
+    export = f"{here}/export"
+    async with service.browser("teacher") as teacher, service.browser("assistant") as assistant:
+        shown = (await teacher.get(here)).text
+        assert f'action="{export}"' in shown
+        secret = {"form_secret": form_secret(shown)}
+        assert (await teacher.post(export, data={"form_secret": "0" * 256})).status_code == 403
+        answer = await teacher.post(export, data=secret)
+        assert answer.headers["content-disposition"] == f'attachment; filename="course-{DEFAULT_COURSE}.zip"'
+        assert f'action="{export}"' not in (await assistant.get(here)).text
+        assert (await assistant.post(export, data=secret)).status_code == 403
+        log = (await teacher.get(f"{here}/changes?lang=en")).text
+    assert log.count("downloaded as one archive") == 1
+    from_page = unpacked(answer.content)
+    assert b"class LSTM: ..." in from_page["attempts/(ivanov)/lstm-layer-001/file.py"]
+    async with service.client("teacher") as teacher, service.client("assistant") as assistant:
+        assert_problem(await assistant.post(f"/api/v1{export}"), 403, "forbidden")
+        # An archived course is exported, too.
+        assert (await teacher.patch(f"/api/v1{here}", json={"archived": True})).is_success
+        answer = await teacher.post(f"/api/v1{export}")
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert unpacked(answer.content).keys() == from_page.keys()
+        changes = (await teacher.get(f"/api/v1{here}/changes")).json()["items"]
+        assert [each["after"] for each in changes if "exported" in each["after"]] == [{"exported": True}] * 2
+        assert (await teacher.get(f"{SUBMISSIONS}/{id}")).is_success
 
 
 async def test_member_is_deleted_by_id_in_its_course_only(two: Service) -> None:
