@@ -99,7 +99,7 @@ RIGHTS: Mapping[Right, Holders] = {
     Right.MANAGE_TOKENS: Holders(TEACHERS, students=False, in_archived=True),
     Right.DELETE_STUDENTS: Holders(ADMINS, students=False, in_archived=True),
     Right.MAKE_COURSES: Holders(ADMINS, students=False, in_archived=True),
-    # To archive, to open again, to copy.
+    # To archive, to open again, to copy, to export.
     Right.MANAGE_COURSE: Holders(TEACHERS, students=False, in_archived=True),
     Right.DELETE_COURSE: Holders(ADMINS, students=False, in_archived=True),
     Right.MANAGE_ASSIGNMENTS: Holders(TEACHERS, students=False, in_archived=False),
