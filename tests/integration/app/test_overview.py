@@ -26,6 +26,7 @@ from app.storage.models import (
     utc_now,
 )
 from app.submissions import grades
+from app.teaching.causes import causes_of
 from app.teaching.grade_list import used_assignments
 from app.teaching.joins import joins
 from app.teaching.overview import activity, attention, table, work
@@ -268,7 +269,8 @@ async def test_joined_members_are_one_student_and_trials_and_other_groups_are_le
         )
         for submission, report in reports:
             report.points = 10.0 * submission.attempt
-            report.body = {"checks": [{"id": "contract", "status": "passed" if submission.attempt == 2 else "failed"}]}
+            check = {"id": "contract", "status": "passed" if submission.attempt == 2 else "failed"}
+            report.body = {"checks": [check], "output": {"stdout": "\0"}, "diagnoses": [{"code": "scaled"}]}
             # The third student stops with it, and the joined one makes it in their first attempt and never again.
             if submission.membership_id in (third.id, teacher.id) or (submission.membership_id, submission.attempt) == (
                 kept.id,
@@ -288,6 +290,9 @@ async def test_joined_members_are_one_student_and_trials_and_other_groups_are_le
     (cause,) = found.misconceptions
     assert (cause.students, cause.attempts, list(cause.by_attempt)) == (2, 3, [2, 1, 1, 1])
     assert everybody.students.count == 3
+    async with database.read() as session:
+        ids = (await session.scalars(select(StoredReport.id))).all()
+        assert await causes_of(session, ids) == {id: [{"code": "scaled"}] for id in ids}
 
 
 def test_states_are_said_the_most_urgent_first() -> None:
