@@ -12,8 +12,9 @@ from grader.assignment import Tolerance
 from grader.execution.answers import Answer
 from grader.execution.execution import Execution
 from grader.numerics.backpropagation import Backpropagation, judge
+from grader.numerics.changing_answers import explain_after_start, explain_changing
 from grader.numerics.comparison import NO_ANSWER, Comparison, compare
-from grader.numerics.explanation import Explanation, explain, explain_after_start, explain_changing, idle_arrays
+from grader.numerics.explanation import Explanation, explain, idle_arrays
 from grader.numerics.forms import PLAIN, ROUNDING, Content, Form, forms_of, readings
 from grader.numerics.repairs import repair
 from grader.numerics.written_formulas import WrittenMistake, written_mistake

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grader.numerics import explanation
-from grader.numerics.explanation import explain, explain_after_start, idle_arrays
+from grader.numerics import case_answers
+from grader.numerics.changing_answers import explain_after_start
+from grader.numerics.explanation import explain, idle_arrays
 from grader.numerics.visible_parts import parts_used
 from grader.numerics.written_formulas import written_mistake
 from grader.report.messages import translate
@@ -264,7 +265,7 @@ def test_numbers_that_are_not_round_are_not_called_rounded(explained):
 def test_an_answer_that_nothing_explains_is_not_replayed_by_every_mistake(cases, table, monkeypatch):
     """All of them are computed together where only the longest case has an answer."""
     replayed = []
-    monkeypatch.setattr(explanation, "replay", lambda *arguments: replayed.append(1) or replay(*arguments))
+    monkeypatch.setattr(case_answers, "replay", lambda *arguments: replayed.append(1) or replay(*arguments))
     exercise = max(cases, key=lambda case: case.spec.timesteps)
     odd = np.random.default_rng(1).normal(size=exercise.expected.shape).astype(np.float32)
     assert explain({exercise.spec.id: odd}, [exercise], lambda case: table) is None
