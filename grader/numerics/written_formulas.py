@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +25,9 @@ Array = NDArray[np.floating]
 CODE = "other_formula"
 #: The slots of `reference.misconceptions.computation` in which the updates stand.
 SLOTS = {"c_new": "update", "h_new": "show"}
-OF_SLOT = {"update": "c_new", "keep": "c_new", "show": "h_new", "hold": "h_new", "late_output": "o"}
+OF_SLOT = {
+    "update": "c_new", "keep": "c_new", "show": "h_new", "hold": "h_new", "late_output": "o", "forget_bias": "f",
+}  # fmt: skip
 #: Numbers of any formula, far from each other, at which two are compared.
 PROBES = 64
 SAME = 1e-9
@@ -44,16 +46,18 @@ class WrittenMistake:
 
     def unexplained_by(self, mistakes: Sequence[Mistake]) -> int:
         """Count the formulas that are written otherwise although these mistakes leave them right."""
-        touched = {name for mistake in mistakes for slot in mistake.changes for name in _touched(slot)}
+        touched = {name for mistake in mistakes for name in _touched(mistake)}
         return 0 if self.mistake in mistakes else len(self.names - touched)
 
 
-def _touched(slot: str) -> Iterable[str]:
-    """Return the formulas that a slot of `reference.misconceptions.computation` belongs to."""
-    if slot == "calls":
-        return LSTM.formulas
-    _, _, gate = slot.partition(".")
-    return [gate or OF_SLOT.get(slot, "")]
+def _touched(mistake: Mistake) -> set[str]:
+    """Return the formulas that a mistake concerns, by its slots of `reference.misconceptions.computation`."""
+    places = {slot: slot.rpartition(".")[2] if "." in slot else OF_SLOT.get(slot, "") for slot in mistake.changes}
+    sources = {slot: source for slot, source in mistake.changes.items() if "_of." in slot}
+    # To exchange the layers of gates, and to exchange the gates where they are used, is the same mistake.
+    is_exchange = bool(sources) and set(sources.values()) == {places[slot] for slot in sources}
+    everywhere = LSTM.formulas if "calls" in mistake.changes else SLOTS if is_exchange else ()
+    return {*places.values(), *everywhere}
 
 
 def written_mistake(formulas: Mapping[str, str]) -> WrittenMistake | None:

@@ -74,6 +74,11 @@ def test_another_formula_is_read_as_it_stands(was: str, becomes: str, name: str,
     assert found[name] == formula
 
 
+def test_softmax_over_the_columns_of_several_gates_is_none_of_a_gate() -> None:
+    joined = FUSED.replace("tf.split(x", "tf.split(tf.nn.softmax(x").replace("+ self.b,", "+ self.b),")
+    assert formulas_of(joined).keys() == {"c_new", "h_new"}
+
+
 @pytest.mark.parametrize(
     ("was", "becomes", "lost"),
     [

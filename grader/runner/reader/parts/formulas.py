@@ -77,6 +77,10 @@ class _Writer:
         return self._operation(value, self._text)
 
     def gate(self, name: str, gate: Gate) -> str:
+        # Over the columns of several gates it gives other numbers.
+        is_joined = [other.sum for other in self._step.gates].count(gate.sum) > 1
+        if is_joined and any(name_of_activation(function) == "softmax" for function in gate.activations):
+            raise UnreadableError
         text = self._sum(gate.sum, name)
         for function in reversed(gate.activations):
             text = f"{name_of_activation(function)}({text})"
