@@ -103,7 +103,7 @@ Formulas = Annotated[dict[Word, Annotated[str, Field(max_length=200)]], Field(ma
 
 
 class Followed(ReadingModel):
-    """What the reader child found by following the class, to show it and to give wrong numbers a name.
+    """Findings of the reader child that followed the class: to show it, and to give wrong numbers a name.
 
     Attributes:
         formulas: of one step, in the names of `reference.definition`; `grader/runner/reader/parts/formulas.py`.

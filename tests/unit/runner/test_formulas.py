@@ -93,7 +93,7 @@ def test_softmax_over_the_columns_of_several_gates_is_none_of_a_gate() -> None:
         ("return h, c\n", "return c, h\n", RIGHT.keys()),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_for_certain_is_left_out(was: str, becomes: str, lost: set[str]) -> None:
+def test_a_doubtful_formula_is_left_out(was: str, becomes: str, lost: set[str]) -> None:
     assert was in CELL
     found = formulas_of(CELL.replace(was, becomes))
     assert found.keys() == RIGHT.keys() - lost

@@ -188,7 +188,7 @@ def test_weights_without_a_gradient_tell_equal_mistakes_apart(explained):
         ({"i": "sigmoid(x_f + h_i)", "h_new": "c_new*tanh(c_new)"}, ["other_formula"], []),
     ],
 )
-def test_what_stands_in_the_code_decides_between_equal_numbers(short, table, written, codes, by_numbers):
+def test_the_code_decides_between_equal_numbers(short, table, written, codes, by_numbers):
     mistake = written_mistake(written)
     answers = {case.spec.id: np.asarray(replay([mistake.mistake], case), np.float32) for case in short}
     assert _codes(explain(answers, short, lambda case: table)) == by_numbers

@@ -60,7 +60,7 @@ def test_equal_formulas_are_no_mistake_however_they_are_written() -> None:
         *("(" * 100 + "f" + ")" * 100, "lambda: f", "f if c else i", "unknown * c", "relu(f, c)", "'f'"),
     ],
 )
-def test_what_is_no_formula_of_a_step_is_left_out(text: str) -> None:
+def test_other_texts_are_no_formulas(text: str) -> None:
     assert written_mistake({**WRITTEN, "c_new": text}) is None or text.strip("()") == "f"
 
 
