@@ -18,7 +18,7 @@ from grader.numerics.forms import ROUNDING, Form
 from grader.report.finding import Finding, Params, Verdict
 from grader.sandbox.events import CaseOutput
 from reference import GATES
-from reference.misconceptions import PARTS
+from reference.lstm.misconceptions import PARTS
 
 PARTIAL = 0.5
 

@@ -20,9 +20,10 @@ from grader.numerics.repairs import repair
 from grader.numerics.written_formulas import WrittenMistake, written_mistake
 from grader.report.finding import Params
 from grader.sandbox.events import Gradients
-from reference import Case, probes
-from reference.misconceptions import PARTS, RECURRENCE, Table
-from reference.probes import PartsJudgement
+from reference import Case
+from reference.lstm import probes
+from reference.lstm.misconceptions import PARTS, RECURRENCE, Table
+from reference.lstm.probes import PartsJudgement
 
 Array = NDArray[np.floating]
 

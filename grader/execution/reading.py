@@ -84,7 +84,7 @@ Word = Annotated[str, Field(max_length=30)]
 
 
 class Part(ReadingModel):
-    """Lines of `Reading.source` with a part of an LSTM; `grader/runner/reader/parts/finding.py` finds them.
+    """Lines of `Reading.source` with a part of the layer; `grader/runner/reader/parts/finding.py` finds them.
 
     `what`: words about what stands there, for `grader/reporting/concerns.py` alone. They are the student's text.
     """
@@ -106,7 +106,7 @@ class Followed(ReadingModel):
     """Findings of the reader child that followed the class: to show it, and to give wrong numbers a name.
 
     Attributes:
-        formulas: of one step, in the names of `reference.definition`; `grader/runner/reader/parts/formulas.py`.
+        formulas: of one step, in the names of `reference.cell`; `grader/runner/reader/parts/formulas.py`.
     """
 
     parts: Annotated[list[Part], Field(max_length=120)] = []

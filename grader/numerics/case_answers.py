@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from grader.numerics.forms import Content, Form, readings
 from reference import Case, lstm_forward
 from reference.cases import EDGE
-from reference.misconceptions import Mistake, replay
+from reference.lstm.misconceptions import Mistake, replay
 
 Array = NDArray[np.floating]
 

@@ -13,7 +13,7 @@ from grader.numerics.explanation import LOOKUP_TOLERANCE, Explanation, confirm
 from grader.numerics.fitting import dropout, started_anew
 from grader.numerics.forms import PLAIN, Content
 from reference import Case
-from reference.misconceptions import PARTS, RECURRENCE, Table, bank, build_table
+from reference.lstm.misconceptions import PARTS, RECURRENCE, Table, bank, build_table
 
 
 def explain_changing(
@@ -54,7 +54,7 @@ def explain_changing(
 def explain_after_start(answers: Mapping[str, Content], exercise: Case, twin: Case) -> Explanation | None:
     """Find a mistake in the steps of a cell that begins from an unknown state, such as that of an earlier call.
 
-    An LSTM forgets. The last steps are looked up among answers that begin in the middle, from zeros; a mistake must
+    The layer forgets. The last steps are looked up among answers that begin in the middle, from zeros; a mistake must
     then give all numbers of the last quarter, and of that of a twin as long.
     """
     long = [case for case in (exercise, twin) if case.x.shape == exercise.x.shape and case.spec.id in answers]

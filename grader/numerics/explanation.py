@@ -1,7 +1,7 @@
 """The known mistakes that explain wrong numbers.
 
 A definite mistake gives definite numbers. One case is looked up in a table of all answers that the bank of
-`reference.misconceptions` gives there, with one mistake and with two. A match is replayed on every case and
+`reference.lstm.misconceptions` gives there, with one mistake and with two. A match is replayed on every case and
 believed only if it explains all of them.
 """
 
@@ -20,8 +20,8 @@ from grader.numerics.gate_fitting import suspects
 from grader.numerics.visible_parts import parts_used
 from grader.numerics.written_formulas import WrittenMistake
 from reference import Case, has_table, search_case
-from reference.misconceptions import PARTS, Mistake, Table, bank, build_table, replay
-from reference.weights import DENSE_LETTERS
+from reference.lstm.misconceptions import PARTS, Mistake, Table, bank, build_table, replay
+from reference.lstm.weights import DENSE_LETTERS
 
 FEW_STEPS = (7, 6, 5, 4, 3)
 LOOKUP_TOLERANCE = 1e-4
@@ -237,7 +237,7 @@ def _ids(case_answers: Sequence[CaseAnswer]) -> frozenset[str]:
 
 
 def _hears_its_weights(mistakes: Sequence[Mistake], case: Case) -> bool:
-    """Return whether the weights matter. An LSTM without g that adds its input to h is better called an echo of it."""
+    """Return whether the weights matter. A cell without g that adds its input to h is better called an echo."""
     other = replace(case, weights=case.weights.scaled(0.5))
     return not np.array_equal(replay(mistakes, case), replay(mistakes, other), equal_nan=True)
 

@@ -14,16 +14,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.definition import LSTM, Cell, Formula
-from reference.misconceptions import RECURRENCE, Mistake
-from reference.misconceptions.computation import Moment
-from reference.misconceptions.gates import FUNCTIONS
-from reference.weights import DENSE_LETTERS
+from reference.cell import Cell, Formula
+from reference.lstm.definition import CELL
+from reference.lstm.misconceptions import RECURRENCE, Mistake
+from reference.lstm.misconceptions.computation import Moment
+from reference.lstm.misconceptions.gates import FUNCTIONS
+from reference.lstm.weights import DENSE_LETTERS
 
 Array = NDArray[np.floating]
 
 CODE = "other_formula"
-#: The slots of `reference.misconceptions.computation` in which the updates stand.
+#: The slots of `reference.lstm.misconceptions.computation` in which the updates stand.
 SLOTS = {"c_new": "update", "h_new": "show"}
 OF_SLOT = {
     "update": "c_new", "keep": "c_new", "show": "h_new", "hold": "h_new", "late_output": "o", "forget_bias": "f",
@@ -51,17 +52,17 @@ class WrittenMistake:
 
 
 def _touched(mistake: Mistake) -> set[str]:
-    """Return the formulas that a mistake concerns, by its slots of `reference.misconceptions.computation`."""
+    """Return the formulas that a mistake concerns, by its slots of `reference.lstm.misconceptions.computation`."""
     places = {slot: slot.rpartition(".")[2] if "." in slot else OF_SLOT.get(slot, "") for slot in mistake.changes}
     sources = {slot: source for slot, source in mistake.changes.items() if "_of." in slot}
     # To exchange the layers of gates, and to exchange the gates where they are used, is the same mistake.
     is_exchange = bool(sources) and set(sources.values()) == {places[slot] for slot in sources}
-    everywhere = LSTM.formulas if "calls" in mistake.changes else SLOTS if is_exchange else ()
+    everywhere = CELL.formulas if "calls" in mistake.changes else SLOTS if is_exchange else ()
     return {*places.values(), *everywhere}
 
 
 def written_mistake(formulas: Mapping[str, str]) -> WrittenMistake | None:
-    """Return the mistake of a cell that computes these formulas; None where they are those of the LSTM.
+    """Return the mistake of a cell that computes these formulas; None where they are those of the layer.
 
     Args:
         formulas: by the name of what they give; the others are taken to be right.
@@ -69,19 +70,19 @@ def written_mistake(formulas: Mapping[str, str]) -> WrittenMistake | None:
     other = {name: formula for name, text in formulas.items() if (formula := _other_formula(name, text)) is not None}
     if not other:
         return None
-    gates = frozenset(other) & frozenset(LSTM.gates)
+    gates = frozenset(other) & frozenset(CELL.gates)
     wrong = gates | RECURRENCE if len(other) > len(gates) else gates
     variant = "several" if len(other) > 1 else "gate" if gates else next(iter(other)).removesuffix("_new")
     shown = "; ".join(_shown(name, formula) for name, formula in other.items())
     params = {
         "formula": shown,
-        "expected": "; ".join(_shown(name, LSTM.formulas[name]) for name in other),
+        "expected": "; ".join(_shown(name, CELL.formulas[name]) for name in other),
         "variant": variant,
-        **({"gates": [DENSE_LETTERS[gate] for gate in LSTM.gates if gate in gates]} if gates else {}),
+        **({"gates": [DENSE_LETTERS[gate] for gate in CELL.gates if gate in gates]} if gates else {}),
     }
     changes: dict[str, object] = {SLOTS[name]: formula for name, formula in other.items() if name in SLOTS}
     if gates:
-        changes = {"calls": _call(replace(LSTM, formulas={**LSTM.formulas, **other}))}
+        changes = {"calls": _call(replace(CELL, formulas={**CELL.formulas, **other}))}
     return WrittenMistake(Mistake(CODE, shown, changes, wrong, params), frozenset(other))
 
 
@@ -90,7 +91,7 @@ def of_own_layers(formulas: Mapping[str, str]) -> dict[str, str]:
     return {
         name: text
         for name, text in formulas.items()
-        if name not in LSTM.gates or set(re.findall(r"\b[xh]_(\w)\b", text)) <= {name}
+        if name not in CELL.gates or set(re.findall(r"\b[xh]_(\w)\b", text)) <= {name}
     }
 
 
@@ -109,7 +110,7 @@ def _layer(part: str, gate: str) -> str:
 
 def _other_formula(name: str, text: str) -> Formula | None:
     """Return a formula that differs from the definition's; None for an equal one, and for what is no formula."""
-    usual = LSTM.formulas.get(name)
+    usual = CELL.formulas.get(name)
     if usual is None:
         return None
     try:
@@ -120,10 +121,10 @@ def _other_formula(name: str, text: str) -> Formula | None:
     # Element by element, a formula fails at once or never.
     if any(isinstance(each, ast.MatMult | ast.Attribute) for each in ast.walk(node)):
         return None
-    known = {*LSTM.states, *LSTM.gates, *(f"{part}_{gate}" for part in "xh" for gate in LSTM.gates)}
+    known = {*CELL.states, *CELL.gates, *(f"{part}_{gate}" for part in "xh" for gate in CELL.gates)}
     # A formula may use what those before it give.
-    before = {each for each in LSTM.formulas if each == "c_new" and name == "h_new"}
-    if not formula.names <= known | before or (name in LSTM.gates and formula.names & set(LSTM.gates)):
+    before = {each for each in CELL.formulas if each == "c_new" and name == "h_new"}
+    if not formula.names <= known | before or (name in CELL.gates and formula.names & set(CELL.gates)):
         return None
     random = np.random.default_rng(0)
     values = {each: random.normal(size=PROBES) for each in sorted(known | before)}
@@ -139,6 +140,6 @@ def _call(cell: Cell) -> Callable[..., Moment]:
 
     def call(step: object, z: Array, h: Array, c: Array) -> Moment:
         found = cell.step(z, h @ step.recurrent, {"h": h, "c": c})  # type: ignore[attr-defined]
-        return Moment(**{name: found[name] for name in LSTM.formulas}, h=h, c=c)
+        return Moment(**{name: found[name] for name in CELL.formulas}, h=h, c=c)
 
     return call

@@ -25,10 +25,11 @@ from grader.numerics.explanation import explain
 from grader.numerics.written_formulas import WrittenMistake, written_mistake
 from grader.sandbox import ForkSandbox
 from reference import Case, draw, search_case
-from reference.definition import LSTM, Formula, Layers
+from reference.cell import Formula, Layers
 from reference.drawing import random_for
-from reference.misconceptions import bank, build_table, replay
-from reference.weights import DENSE_LETTERS
+from reference.lstm.definition import CELL
+from reference.lstm.misconceptions import bank, build_table, replay
+from reference.lstm.weights import DENSE_LETTERS
 
 SEED = int(os.environ.get("SEED", "1"))
 #: Mutations of two formulas at once, beside all of one.
@@ -76,7 +77,7 @@ class Mutation:
     def source(self) -> str:
         """Write a class that computes it, as the exercise has one."""
         lines = []
-        for name, formula in LSTM.formulas.items():
+        for name, formula in CELL.formulas.items():
             text = ast.unparse(self.formulas.get(name, formula.node))
             text = re.sub(r"\b([xh])_([ifgo])\b", _layer, text)
             lines.append(f"        {name} = " + re.sub(r"\b(sigmoid|tanh|relu)\(", r"tf.nn.\1(", text))
@@ -85,7 +86,7 @@ class Mutation:
     def answer(self, case: Case) -> np.ndarray:
         changed = {name: Formula(node, FUNCTIONS) for name, node in self.formulas.items()}
         weights = (array.astype(np.float64) for array in vars(case.weights).values())
-        cell = replace(LSTM, formulas={**LSTM.formulas, **changed})
+        cell = replace(CELL, formulas={**CELL.formulas, **changed})
         with np.errstate(all="ignore"):
             return cell.forward(case.x.astype(np.float64), Layers(*weights))["h_new"].astype(np.float32)
 
@@ -102,7 +103,7 @@ def changes(name: str, formula: ast.expr) -> Iterator[ast.expr]:
     for at, node in enumerate(ast.walk(formula)):
         match node:
             case ast.Name(id=known) if known[:2] in ("x_", "h_") and known != "h_new":
-                yield from (_with(formula, at, f"{known[:2]}{gate}") for gate in LSTM.gates if gate != known[2:])
+                yield from (_with(formula, at, f"{known[:2]}{gate}") for gate in CELL.gates if gate != known[2:])
                 yield from (_with(formula, at, f"{known} {sign} {state}") for sign in "+-" for state in "hc")
                 yield from (_with(formula, at, f"{function}({known})") for function in ("tanh", "sigmoid", "relu"))
             case ast.Name(id=known) if known in others:
@@ -151,7 +152,7 @@ def _regrouped(formula: ast.expr) -> Iterator[str]:
 
 def mutations(seed: int) -> Iterator[Mutation]:
     """Yield every mutation of one formula, the same one in several gates, and as many of two as are drawn."""
-    single = {name: list(changes(name, formula.node)) for name, formula in LSTM.formulas.items()}
+    single = {name: list(changes(name, formula.node)) for name, formula in CELL.formulas.items()}
     for name, changed in single.items():
         yield from (Mutation({name: node}) for node in changed)
     for count, gates in ((n, some) for n in (2, 3) for some in itertools.combinations("ifo", n)):

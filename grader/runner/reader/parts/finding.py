@@ -1,4 +1,4 @@
-"""Finds the lines of the parts of an LSTM, describes them, and reads its formulas.
+"""Finds the lines of the parts of the layer, describes them, and reads its formulas.
 
 A part that could not be followed has no line.
 """

@@ -1,4 +1,4 @@
-"""The formulas that a step is written with, in the names of `reference.definition`, as far as each can be read.
+"""The formulas that a step is written with, in the names of `reference.cell`, as far as each can be read.
 
 A name is read only where the file leaves no doubt: each gate has a letter of its own, each state its use, and nothing
 stands between that changes numbers. The numbers of the class decide whether the reading is right.
@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from box_requests import ACTIVATIONS
+from gate_words import gate_of_name
 
-from reader.parts.gates import Gate, activation, is_weight, letter_of, name_of_activation
+from reader.parts.gates import Gate, activation, is_weight, name_of_activation
 from reader.parts.step import C, H, Step, path
 from reader.tracing.traces import Trace
 from reader.tracing.values import Const, Node, Seq, Value
@@ -157,5 +158,5 @@ def _is_torn(gate: Gate) -> bool:
 
 def _letters(names: list[str]) -> Iterator[str]:
     for name in names:
-        if letter := letter_of(name):
+        if letter := gate_of_name(name):
             yield letter

@@ -14,7 +14,7 @@ from grader.numerics.forms import Items
 from grader.reporting.consequences import with_causes
 from grader.sandbox.events import Constructed, MisshapenWeight, Raised
 from reference import GATES, LSTMWeights, lstm_forward
-from reference.misconceptions import Mistake, bank, replay
+from reference.lstm.misconceptions import Mistake, bank, replay
 
 
 def _reordered(case, order):

@@ -15,9 +15,9 @@ from grader.numerics.visible_parts import parts_used
 from grader.numerics.written_formulas import written_mistake
 from grader.report.messages import translate
 from reference import draw, lstm_forward
-from reference.misconceptions import Mistake, bank, replay
-from reference.misconceptions.bank import pairs
-from reference.misconceptions.table import places_of
+from reference.lstm.misconceptions import Mistake, bank, replay
+from reference.lstm.misconceptions.bank import pairs
+from reference.lstm.misconceptions.table import places_of
 
 NAMED = {mistake.name: mistake for mistake in bank()}
 

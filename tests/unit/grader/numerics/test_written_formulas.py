@@ -11,11 +11,12 @@ import pytest
 from grader.assignment import load_assignments
 from grader.numerics.written_formulas import of_own_layers, written_mistake
 from reference import draw
-from reference.definition import LSTM, Formula, Layers
+from reference.cell import Formula, Layers
 from reference.drawing import random_for
-from reference.misconceptions import replay
+from reference.lstm.definition import CELL
+from reference.lstm.misconceptions import replay
 
-WRITTEN = {name: formula.text for name, formula in LSTM.formulas.items()}
+WRITTEN = {name: formula.text for name, formula in CELL.formulas.items()}
 ENTRY = next(case for case in load_assignments()["lstm-layer"].cases if case.timesteps < 20)
 CASE = draw(ENTRY.spec(), random_for(bytes(32), "drawn", ENTRY.id))
 
@@ -43,7 +44,7 @@ def test_a_mistake_gives_the_numbers_of_its_formulas(formulas: dict[str, str], s
         for name, text in formulas.items()
     }
     weights = Layers(*(array.astype(np.float64) for array in vars(CASE.weights).values()))
-    cell = replace(LSTM, formulas={**LSTM.formulas, **changed})
+    cell = replace(CELL, formulas={**CELL.formulas, **changed})
     np.testing.assert_allclose(replay([mistake], CASE), cell.forward(CASE.x.astype(np.float64), weights)["h_new"])
 
 

@@ -7,8 +7,6 @@ A formula is Python. The names in it stand for arrays ``(batch, units)`` of one 
     i, f, ...     what an earlier formula gives
 
 Gradients follow by the chain rule, formula by formula from the last to the first (`Cell.gradients`).
-
-Source: Gers, Schmidhuber and Cummins, "Learning to Forget" (2000); keras.layers.LSTMCell.call for the order of gates.
 """
 
 from __future__ import annotations
@@ -258,13 +256,3 @@ class Gradients(Layers):
     """Gradients of one number with respect to the weights, and to the input ``(batch, timesteps, features)``."""
 
     x: Array
-
-
-LSTM = Cell.of("""
-i = sigmoid(x_i + h_i)
-f = sigmoid(x_f + h_f)
-g = tanh(x_g + h_g)
-o = sigmoid(x_o + h_o)
-c_new = f*c + i*g
-h_new = o*tanh(c_new)
-""")

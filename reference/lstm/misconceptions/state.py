@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from reference.definition import Array, Formula
-from reference.misconceptions.mistake import Mistake
+from reference.cell import Array, Formula
+from reference.lstm.misconceptions.mistake import Mistake
 
 
 def state_mistakes() -> Iterator[Mistake]:
