@@ -12,8 +12,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from app.http import connections
-from app.http.connections import UnfinishedConnections
-from app.http.serving import Server, listen
+from app.http.serving import Server, UnfinishedConnections, listen
 from app.settings import Settings
 from tests.waiting import SECONDS, until
 
