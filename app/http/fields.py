@@ -20,8 +20,8 @@ from app.actions.fields import EARLIEST, LATEST, NO_NAME, ActionRequest
 from app.courses.course import read_moment
 from app.errors import AppError
 from app.errors.requests import FieldsWrong, FormExpired
+from app.http.forms import field_errors, page_refusal_context
 from app.http.masking import mask, unmask
-from app.http.refusals import field_errors, page_refusal_context
 from app.http.texts import language_of
 from app.texts import text
 
@@ -207,9 +207,16 @@ def new_key() -> str:
     return token_urlsafe(KEY_BYTES)
 
 
-def form_context(request: Request, fields: Fields | None = None, refusal: AppError | None = None) -> dict[str, Any]:
+def form_context(
+    request: Request,
+    fields: Fields | None = None,
+    refusal: AppError | None = None,
+    stored: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Return what a page needs to show its form: for the first time, or again after a refusal.
 
+    Args:
+        stored: the texts in its fields until it is sent; another form of the page leaves them.
     Returns:
         ``fields`` as they were typed, ``errors`` by field, the masked ``form_key``, and after a refusal ``problem``
         and ``status_code``.
@@ -221,6 +228,8 @@ def form_context(request: Request, fields: Fields | None = None, refusal: AppErr
         for name, (fault, params) in (fields.faults if fields else {}).items()
     }
     key = unmask(typed.get(KEY_FIELD, ""))
+    if stored and not stored.keys() & typed.keys():
+        typed = stored
     shown = {"fields": typed, "errors": errors, "form_key": mask(key if len(key) == len(new_key()) else new_key())}
     if refusal is None:
         return {**shown, "problem": None}
