@@ -20,6 +20,7 @@ from app.actions.fields import EARLIEST, LATEST, NO_NAME, ActionRequest
 from app.courses.course import read_moment
 from app.errors import AppError
 from app.errors.requests import FieldsWrong, FormExpired
+from app.http.auth.proof import FORM_FIELD
 from app.http.forms import field_errors, page_refusal_context
 from app.http.masking import mask, unmask
 from app.http.texts import language_of
@@ -216,7 +217,7 @@ def form_context(
     """Return what a page needs to show its form: for the first time, or again after a refusal.
 
     Args:
-        stored: the texts in its fields until it is sent; another form of the page leaves them.
+        stored: the texts in its fields until it is sent. Another form of the page, which is a button, leaves them.
     Returns:
         ``fields`` as they were typed, ``errors`` by field, the masked ``form_key``, and after a refusal ``problem``
         and ``status_code``.
@@ -228,7 +229,7 @@ def form_context(
         for name, (fault, params) in (fields.faults if fields else {}).items()
     }
     key = unmask(typed.get(KEY_FIELD, ""))
-    if stored and not stored.keys() & typed.keys():
+    if stored and not typed.keys() - {FORM_FIELD, KEY_FIELD}:
         typed = stored
     shown = {"fields": typed, "errors": errors, "form_key": mask(key if len(key) == len(new_key()) else new_key())}
     if refusal is None:
