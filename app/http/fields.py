@@ -21,7 +21,7 @@ from app.courses.course import read_moment
 from app.errors import AppError
 from app.errors.requests import FieldsWrong, FormExpired
 from app.http.auth.proof import FORM_FIELD
-from app.http.forms import field_errors, page_refusal_context
+from app.http.forms import WORDS, field_errors, refusal_context
 from app.http.masking import mask, unmask
 from app.http.texts import language_of
 from app.texts import text
@@ -234,7 +234,9 @@ def form_context(
     shown = {"fields": typed, "errors": errors, "form_key": mask(key if len(key) == len(new_key()) else new_key())}
     if refusal is None:
         return {**shown, "problem": None}
-    problem = page_refusal_context(request, refusal)
+    problem = refusal_context(request, refusal)
+    if id := WORDS.get(type(refusal)):
+        problem["problem"]["detail"] = text(id, language, **refusal.params)
     if at_fields := field_errors(refusal, language):
         errors |= at_fields
         problem["problem"]["detail"] = text("problem.fields-wrong.detail", language)

@@ -91,14 +91,6 @@ def refusal_context(request: Request, error: AppError) -> dict[str, Any]:
     return {"status_code": answer.status, "problem": problem(answer, language_of(request), error.params)}
 
 
-def page_refusal_context(request: Request, refusal: AppError) -> dict[str, Any]:
-    """Return what a page needs to show a refusal: ``status_code`` and ``problem``."""
-    shown = refusal_context(request, refusal)
-    if id := WORDS.get(type(refusal)):
-        shown["problem"]["detail"] = text(id, language_of(request), **refusal.params)
-    return shown
-
-
 def field_errors(refusal: AppError, language: str) -> dict[str, str]:
     """Return the words of a refusal by the field that it concerns; empty: it concerns none."""
     if isinstance(refusal, RulesContradictory):

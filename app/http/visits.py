@@ -5,7 +5,7 @@ A page is a function of a `Visit`. Where its form is refused, the same function 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from inspect import Signature, signature
@@ -27,6 +27,7 @@ from app.http.texts import language_of
 from app.services import Services, services
 from app.storage.models import Course
 
+#: A function of a `Visit`, and of parameters of the address by their names.
 Page = Callable[..., Awaitable[Response]]
 
 
@@ -68,7 +69,7 @@ class Visit(Asking):
         here: str | None = None,
         *,
         course: Course | None = None,
-        stored: dict[str, str] | None = None,
+        stored: Mapping[str, str] | None = None,
         **context: Any,
     ) -> Response:
         """Render a page with the rights of its reader, and its form with what was typed.
@@ -157,10 +158,12 @@ class Pages(APIRouter):
             on: other refusals that it shows.
             with_file: the function reads the form.
         """
-
         refusals: tuple[type[AppError], ...] = (FieldsWrong, *on)
 
         def add(answer: Page) -> Page:
+            first, *others = signature(answer, eval_str=True).parameters.values()
+            taken = {each.name for each in others} & (signature(again).parameters.keys() if again else set())
+
             @wraps(answer)
             async def endpoint(visit: Visit, **path: Any) -> Response:
                 try:
@@ -168,11 +171,10 @@ class Pages(APIRouter):
                 except refusals as refusal:
                     if again is None:
                         raise
-                    taken = signature(again).parameters.keys() & path.keys()
                     return await again(replace(visit, refusal=refusal), **{name: path[name] for name in taken})
 
-            visit, *others = signature(answer, eval_str=True).parameters.values()
-            asks = visit.replace(annotation=Annotated[Visit, Depends(FormAsks(action, with_file))])
+            # FastAPI reads the dependencies of a route from its signature.
+            asks = first.replace(name="visit", annotation=Annotated[Visit, Depends(FormAsks(action, with_file))])
             endpoint.__signature__ = Signature([asks, *others])  # type: ignore[attr-defined]
             self.post(path)(endpoint)
             return answer

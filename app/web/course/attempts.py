@@ -97,7 +97,7 @@ async def beside(visit: Anybody, submission_id: SubmissionId, other_id: str) -> 
     )
 
 
-async def decision_page(visit: Visit, submission_id: str) -> Response:
+async def _decision_page(visit: Visit, submission_id: str) -> Response:
     """Ask again for a decision, with what was typed."""
     async with visit.database.read() as session:
         submission = await repository.existing_submission(session, submission_id, visit.holder)
@@ -114,7 +114,7 @@ async def decision_page(visit: Visit, submission_id: str) -> Response:
     )
 
 
-@router.form("/courses/{course_id}/submissions/{submission_id}/decision", work.decide_attempt, again=decision_page)
+@router.form("/courses/{course_id}/submissions/{submission_id}/decision", work.decide_attempt, again=_decision_page)
 async def decide(visit: Visit, submission_id: SubmissionId) -> Response:
     """Decide whether a held attempt counts."""
     wanted = visit.fields.read(DecideAttempt, names={"reason": "decision_reason"})

@@ -34,13 +34,13 @@ REQUESTS = 30
 #: How many students a search offers.
 OFFERED = 10
 
-ReviewFrom = Annotated[str | None, Query(alias="from")]
+From = Annotated[str | None, Query(alias="from")]
 
 router = Pages("/courses/{course_id}")
 
 
 @router.get("/reviews")
-async def list_reviews(visit: Grader, show: str = "", before: ReviewFrom = None) -> Response:
+async def list_reviews(visit: Grader, show: str = "", before: From = None) -> Response:
     """List the requests for review that wait for an answer, or those that have one."""
     answered = show == "answered"
     async with visit.database.read() as session:
@@ -88,11 +88,11 @@ async def answer_review(visit: Visit, review_id: ReviewId) -> Response:
 @router.get("/extensions")
 async def list_extensions(visit: GradeReader, page_from: str | None = None, search: str = "") -> Response:
     """List the extensions, and find the student for a new one."""
-    search = search.strip()[:200]
+    search = search_of(search)
     async with visit.database.read() as session:
         found = await extensions.list_extensions(session, visit.course_id, limit=ROWS + 1, before=cursor_of(page_from))
         offered = []
-        if search_of(search):
+        if search:
             chosen = Members(role=MemberRole.STUDENT, removed=False, text=search)
             offered = list((await membership.list_by_name(session, visit.course_id, chosen, limit=OFFERED))[0])
     return visit.page(

@@ -37,13 +37,13 @@ router = Pages("/courses/{course_id}")
 @router.get("/members/{member_id}/join")
 async def join_page(visit: MemberManager, member_id: MemberId, other: str = "", search: str = "") -> Response:
     """Offer members who may be the same student, and show what a join with the chosen one would move."""
-    search = search.strip()[:200]
+    search = search_of(search)
     async with visit.database.read() as session:
         member = await membership.find(session, visit.course_id, member_id)
         if member.role != MemberRole.STUDENT:
             raise MemberNotStudent
         offered = await membership.perhaps_the_same(session, member)
-        if search_of(search):
+        if search:
             wanted = Members(role=MemberRole.STUDENT, removed=False, text=search)
             found, _ = await membership.list_by_name(session, visit.course_id, wanted, limit=OFFERED)
             offered = [each for each in found if each.id != member.id]
