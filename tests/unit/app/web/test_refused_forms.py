@@ -36,6 +36,7 @@ FORMS = [
     ("{work}/adjustment", {"way": "value", "points": "-5", "adjustment_reason": "x"}, {"points"}),
     ("{work}/extension", {"more_attempts": "0", "extension_reason": "kept words"}, {"due"}),
     ("{work}/extension", {"due": "", "more_attempts": "x", "extension_reason": "ill"}, {"more_attempts"}),
+    ("{work}/extension", {"due": "", "closes": "x", "extension_reason": "ill"}, {"closes"}),
     ("{work}/comments", {"comment": "x" * 2001}, {"comment"}),
 ]
 
