@@ -1,4 +1,4 @@
-"""Where the code says LSTM: in its own room, `reference/lstm`, and for the reasons below. So the room stays whole."""
+"""Files whose code says LSTM: those of its own room, `reference/lstm`, and others for the reasons below."""
 
 from __future__ import annotations
 
