@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from app.access.rights import EVERYBODY, RIGHTS
 from app.actions.fields import NO_NAME
 from app.api.schemas.base import Problem
-from app.errors.courses import AssignmentInUse, DeletionUnconfirmed, RulesContradictory
+from app.errors.courses import (
+    AssignmentInUse,
+    CourseArchived,
+    CourseNotFound,
+    DeletionUnconfirmed,
+    RulesContradictory,
+)
 from app.errors.members import EmailTaken, ExternalIdTaken, JoinFollowed, JoinOutdated, MemberJoined, PersonsShareCourse
 from app.errors.outgoing import TargetRefused, TooManyWebhooks
-from app.errors.requests import TokenMadeBefore, TooManyRequests
+from app.errors.requests import NotAuthenticated, NotPermitted, TokenMadeBefore, TooManyRequests
 from app.errors.submissions import NotCancellable
 from app.errors.teaching import AdjustmentReplaced, PreviewUnfinished, ReviewAnswered, ReviewOpen
 from app.errors.uploads import (
@@ -34,6 +43,7 @@ from app.errors.uploads import (
     StudentInvalid,
     UploadTooSlow,
 )
+from app.http.auth.holders import AsksFor, TokenFor, TokenInCourseFor, monitor, token_holder
 from app.http.pages import page
 from app.http.problems import EVERY_ANSWER, PROBLEM, problem
 from app.http.uploads import FIELDS
@@ -134,10 +144,14 @@ EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
     NoConnectionFree: {"request_id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
 }
 
-#: The framework's refusals of a JSON body.
-JSON_BODY = (400, 413)
 #: Documented answers of an endpoint, by status.
 Answers = dict[int | str, dict[str, Any]]
+#: Schemas of files.
+TEXT, BYTES = {"type": "string"}, {"type": "string", "format": "binary"}
+#: The framework's refusals of a JSON body.
+JSON_BODY = (400, 413)
+#: Refusals of every route that knows its caller by a token.
+COMMON = (NotAuthenticated, CourseNotFound, RequestValidationError, TooManyRequests, SQLAlchemyError, NoConnectionFree)
 
 router = APIRouter(include_in_schema=False)
 webhook_messages = APIRouter(generate_unique_id_function=lambda route: route.name)
@@ -153,28 +167,60 @@ async def ping(message: PingMessage) -> None:
     """The message that `ping_webhook` sends."""
 
 
-def problem_answers(*errors: type[Exception] | int) -> Answers:
-    """Document the refusals of an endpoint, by status.
+def refusals(*errors: type[Exception] | int) -> Answers:
+    """Document the refusals of an endpoint that do not follow from its dependencies (`refused_by`).
 
     Args:
         errors: classes of exceptions; for the framework's refusals, the status.
     """
     answers: Answers = {}
+    _add_problems(answers, errors)
+    return answers
+
+
+def _add_problems(answers: Answers, errors: Iterable[type[Exception] | int]) -> None:
     for error in errors:
         answer = EVERY_ANSWER[error]
         example = problem(answer, "en", EXAMPLE_PARAMS.get(error, {}) if isinstance(error, type) else {})
         documented = answers.setdefault(
-            answer.status,
-            {
-                "description": "",
-                "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
-            },
+            str(answer.status), {"content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
         )
         if answer.status in (429, 503):
             documented["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
-        documented["description"] = "; ".join(filter(None, [documented["description"], example["title"]]))
-        documented["content"][PROBLEM]["examples"][answer.slug] = {"value": example}
-    return answers
+        examples = documented["content"][PROBLEM].setdefault("examples", {})
+        examples[answer.slug] = {"value": example}
+        documented["description"] = "; ".join(each["value"]["title"] for each in examples.values())
+
+
+def refused_by(dependant: Dependant) -> Iterator[type[Exception] | int]:
+    """List the refusals that follow from the dependencies of a route: its holder's right, ids, body and key."""
+    call = dependant.call
+    if call is token_holder:
+        yield from COMMON
+    elif call is monitor:
+        yield from (NotAuthenticated, NotPermitted)
+    elif isinstance(call, TokenFor | TokenInCourseFor | AsksFor):
+        holders = RIGHTS[call.right]
+        if not (holders.students and holders.roles == EVERYBODY):
+            yield NotPermitted
+        if not holders.in_archived:
+            yield CourseArchived
+    for parameter in (*dependant.path_params, *dependant.header_params):
+        for rule in parameter.field_info.metadata:
+            yield from getattr(getattr(rule, "func", rule), "refusals", ())
+    if dependant.body_params:
+        yield from JSON_BODY
+    for each in dependant.dependencies:
+        yield from refused_by(each)
+
+
+def file_answer(description: str, media_type: str, schema: Mapping[str, Any] = TEXT, **more: object) -> dict[str, Any]:
+    """Document the successful answer of an endpoint that sends a file.
+
+    Args:
+        more: beside its schema, such as an example.
+    """
+    return {"description": description, "content": {media_type: {"schema": schema, **more}}}
 
 
 def operation_id(route: APIRoute) -> str:
@@ -198,19 +244,28 @@ def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
                 routes=app.routes,
                 webhooks=webhook_messages.routes,
             )
+            for context in iter_route_contexts(app.routes):
+                if isinstance(context.original_route, APIRoute) and context.include_in_schema:
+                    for method in context.methods or ():
+                        responses = document["paths"][context.path_format][method.lower()]["responses"]
+                        if PROBLEM not in responses.get("422", {}).get("content", {}):
+                            # FastAPI documents its own error body, which our handlers replace.
+                            responses.pop("422", None)
+                        _add_problems(responses, refused_by(context.dependant))
             schemas = document["components"]["schemas"]
             schemas["Problem"] = Problem.model_json_schema()
             schemas |= _report_schemas()
             report = schemas["SubmissionBody"]["properties"]["report"]
             report["anyOf"] = [{"$ref": "#/components/schemas/Report"}, {"type": "null"}]
-            # FastAPI documents its own error body, which our handlers replace.
             schemas.pop("HTTPValidationError", None)
             schemas.pop("ValidationError", None)
             for methods in document["webhooks"].values():
                 methods["post"]["responses"].pop("422")
             upload = document["paths"]["/api/v1/submissions"]["post"]["requestBody"]["content"]["multipart/form-data"]
             upload["schema"]["properties"]["assignment"]["examples"] = list(assignment_ids)
-            app.openapi_schema = document
+            # Pydantic calls a generic model `Page[TokenBody]`, and its component `Page_TokenBody_`.
+            named = re.sub(r'(?:Items|Page)[_[](\w+?)(?:Body|Item)?[_\]](?=")', r"\1List", json.dumps(document))
+            app.openapi_schema = json.loads(named)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -6,8 +6,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.openapi import problem_answers
-from app.errors.submissions import SubmissionNotFound
 from app.http.auth.holders import Reader
 from app.http.parameters import LastEventId, SubmissionId
 from app.http.watching import event_stream
@@ -56,8 +54,7 @@ router = APIRouter(prefix="/submissions/{submission_id}", tags=["submissions"])
     "/events",
     summary="Watch a submission",
     response_class=Response,
-    responses=problem_answers(SubmissionNotFound)
-    | {
+    responses={
         200: {
             "description": f"Events: `queued`, `position`, then the stages {', '.join(f'`{each}`' for each in STAGES)} "
             "that are needed, then `done` or `cancelled`. The stream ends after either of these, and when the "

@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.datastructures import UploadFile
@@ -18,13 +17,11 @@ from app.access.tokens import sign_in_link
 from app.actions import ways_in as actions
 from app.actions.asking import Asking
 from app.actions.ways_in import LinksFor
-from app.api.openapi import problem_answers
+from app.api.openapi import refusals
 from app.api.schemas.base import EXAMPLE_ID, Body
 from app.courses.roster.planning import Conflict, Outcome, Step
 from app.courses.roster.reading import MOST_BYTES, MOST_ROWS, Fault
-from app.errors.courses import CourseArchived
 from app.errors.outgoing import MailNotSet
-from app.errors.requests import NotPermitted
 from app.errors.rosters import RosterChanged, RosterRefused, RosterTooLong
 from app.errors.uploads import FieldsMissing, FieldsUnknown, FileTooLarge, FormUnreadable, UploadTooSlow
 from app.http.auth.holders import AsksIn
@@ -132,10 +129,7 @@ router = APIRouter(prefix="/courses/{course_id}/roster", tags=["members"])
 @router.post(
     "",
     summary="Import a roster",
-    responses=problem_answers(
-        NotPermitted,
-        CourseArchived,
-        RequestValidationError,
+    responses=refusals(
         FieldsMissing,
         FieldsUnknown,
         FormUnreadable,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response, status
-from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.access.tokens import Principal
@@ -17,38 +15,27 @@ from app.actions import hand_in as actions
 from app.actions import work
 from app.actions.asking import Asking
 from app.actions.work import DecideAttempt
-from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
-from app.api.openapi import JSON_BODY, UPLOAD_BODY, problem_answers
-from app.api.paging import page_of
+from app.api.conditional import caching, revalidated, tag, unchanged
+from app.api.openapi import BYTES, UPLOAD_BODY, file_answer, refusals
+from app.api.reading import AnyReading, Paged
+from app.api.schemas.base import Page
 from app.api.schemas.grades import CountedBody
-from app.api.schemas.submissions import (
-    GradeBody,
-    HoldBody,
-    SubmissionBody,
-    SubmissionItem,
-    SubmissionLinks,
-    SubmissionList,
-)
-from app.errors.courses import CourseArchived
-from app.errors.requests import NotPermitted
+from app.api.schemas.submissions import SubmissionBody, SubmissionFacts, SubmissionItem
 from app.errors.submissions import NotCancellable, NotHeld, SubmissionNotFound
 from app.errors.uploads import AttemptRefused, OtherStudent, Overloaded, UploadRefused
 from app.http.auth.holders import Asks, Reader
-from app.http.parameters import Cursor, IdempotencyKey, Limit, SelectionQuery, SubmissionId, Wait
+from app.http.parameters import IdempotencyKey, SelectionQuery, SubmissionId, Wait
 from app.http.texts import language_of
 from app.http.uploads import form_with_file, hand_in_of
 from app.http.visibility import report_for
 from app.http.watching import current_rights, wait_until_done
 from app.services import services
-from app.storage.models import JobStatus, Submission
+from app.storage.models import JobStatus, StoredReport, Submission
 from app.submissions import listing, repository
 from app.submissions.standing import Standing, standing_of
-from grader import Status
 from grader.report.messages import render
 
-UPLOAD_ANSWERS = problem_answers(
-    RequestValidationError,
-    CourseArchived,
+UPLOAD_ANSWERS = refusals(
     OtherStudent,
     Overloaded,
     *UploadRefused.__subclasses__(),
@@ -104,31 +91,18 @@ async def create_submission(
 
 
 @router.get("", summary="List submissions")
-async def list_submissions(
-    request: Request, viewer: Reader, selection: SelectionQuery, limit: Limit = 50, cursor: Cursor = None
-) -> SubmissionList:
+async def list_submissions(reading: AnyReading, selection: SelectionQuery, paging: Paged) -> Page[SubmissionItem]:
     """List them, the newest first. Filters are combined with "and". A submitter finds its own."""
-    async with services(request).database.read() as session:
-        rows = await listing.list_submissions(session, viewer, selection, limit=limit + 1, before=cursor)
-    shown, next_cursor = page_of(rows, limit, lambda row: row[0].id)
-    return SubmissionList(
-        items=[
-            SubmissionItem(
-                **facts(submission),
-                status=Status(report.status) if report else None,
-                points=report.points if report else None,
-                max_points=report.max_points if report else None,
-            )
-            for submission, report in shown
-        ],
-        next_cursor=next_cursor,
+    rows = await listing.list_submissions(
+        reading.session, reading.viewer, selection, limit=paging.most, before=paging.cursor
     )
+    return paging.page(rows, lambda row: _item(*row), lambda row: row[0].id)
 
 
 @router.get(
     "/{submission_id}",
     summary="Read a submission and its report",
-    responses=problem_answers(SubmissionNotFound) | {200: {"headers": ETAG_HEADER}} | NOT_MODIFIED,
+    responses=revalidated(),
     response_model=SubmissionBody,
 )
 async def read_submission(
@@ -143,7 +117,7 @@ async def read_submission(
     report_id = standing.stored and standing.stored.id
     language = report_language(request, submission)
     grades = standing.grade, standing.counted
-    etag = tag(facts(submission), position, report_id, grades, language, viewer, version("lstm-grader"))
+    etag = tag(SubmissionFacts.of(submission), position, report_id, grades, language, viewer, version("lstm-grader"))
     if answer := unchanged(request, etag):
         return answer
     response.headers.update(caching(etag))
@@ -153,12 +127,10 @@ async def read_submission(
 @router.post(
     "/{submission_id}/cancel",
     summary="Take a submission out of the queue",
-    responses=problem_answers(CourseArchived, SubmissionNotFound, NotCancellable),
+    responses=refusals(NotCancellable),
 )
 async def cancel_submission(
-    request: Request,
-    asking: Annotated[Asking, Depends(Asks(actions.cancel_submission))],
-    submission_id: SubmissionId,
+    request: Request, asking: Annotated[Asking, Depends(Asks(actions.cancel_submission))], submission_id: SubmissionId
 ) -> SubmissionBody:
     """Cancel a submission that still waits for its first report. Asking twice changes nothing. The attempt counts as
     used."""
@@ -169,7 +141,7 @@ async def cancel_submission(
 @router.post(
     "/{submission_id}/decision",
     summary="Decide on an attempt that is held",
-    responses=problem_answers(NotPermitted, CourseArchived, SubmissionNotFound, NotHeld, *JSON_BODY),
+    responses=refusals(NotHeld),
 )
 async def decide_submission(
     request: Request,
@@ -189,15 +161,7 @@ async def decide_submission(
     "/{submission_id}/file",
     summary="Get the file back",
     response_class=Response,
-    responses=problem_answers(SubmissionNotFound)
-    | {
-        200: {
-            "description": "The uploaded bytes, unchanged.",
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-            "headers": ETAG_HEADER,
-        }
-    }
-    | NOT_MODIFIED,
+    responses=revalidated(file_answer("The uploaded bytes, unchanged.", "application/octet-stream", BYTES)),
 )
 async def read_submission_file(request: Request, viewer: Reader, submission_id: SubmissionId) -> Response:
     """Download the file. A browser never shows it, whatever it contains."""
@@ -222,36 +186,6 @@ def report_language(request: Request, submission: Submission) -> str:
     return language_of(request, assignment.language if assignment else "en")
 
 
-def facts(submission: Submission) -> dict[str, Any]:
-    """Return the values of `SubmissionFacts`."""
-    return {
-        "id": submission.id,
-        "course": submission.course_id,
-        "student": submission.student,
-        "assignment": submission.assignment_id,
-        "attempt": submission.attempt,
-        "filename": submission.filename,
-        "sha256": submission.sha256,
-        "created_at": submission.created_at,
-        "job_status": submission.job_status,
-        "held": submission.held_at is not None and submission.hold_decision is None,
-        "hold": _hold(submission),
-        "links": SubmissionLinks.of(submission.id),
-    }
-
-
-def _hold(submission: Submission) -> HoldBody | None:
-    if submission.held_at is None:
-        return None
-    return HoldBody(
-        held_at=submission.held_at,
-        decision=submission.hold_decision,
-        decided_by=submission.hold_decided_by,
-        decided_at=submission.hold_decided_at,
-        reason=submission.hold_reason,
-    )
-
-
 async def _standing(request: Request, submission_id: str, viewer: Principal) -> Standing:
     parts = services(request)
     async with parts.database.read() as session:
@@ -264,10 +198,19 @@ async def _body(request: Request, submission_id: str, viewer: Principal) -> Subm
 
 
 def _body_of(standing: Standing, language: str, viewer: Principal) -> SubmissionBody:
-    return SubmissionBody(
-        **facts(standing.submission),
+    return SubmissionBody.of(
+        standing.submission,
         position=standing.position,
-        grade=GradeBody(**asdict(standing.grade)) if standing.grade else None,
-        counted=CountedBody.of(standing.counted, language, viewer) if standing.counted else None,
-        report=render(report_for(standing.stored, viewer), language) if standing.stored else None,
+        grade=standing.grade,
+        counted=standing.counted and CountedBody.of(standing.counted, language, viewer),
+        report=standing.stored and render(report_for(standing.stored, viewer), language),
+    )
+
+
+def _item(submission: Submission, report: StoredReport | None) -> SubmissionItem:
+    return SubmissionItem.of(
+        submission,
+        status=report and report.status,
+        points=report and report.points,
+        max_points=report and report.max_points,
     )

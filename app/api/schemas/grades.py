@@ -8,7 +8,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from app.access.tokens import Principal
-from app.api.schemas.base import EXAMPLE_ID, Body, Page
+from app.api.schemas.base import EXAMPLE_ID, Body, Items, Page
 from app.http.visibility import steps_for
 from app.submissions.derivation import Counted, StepCode, join_steps, step_in_words
 
@@ -80,8 +80,8 @@ class StudentGradesBody(Body):
     grades: list[AssignmentGrade]
 
 
-class GradesList(Page):
-    items: list[StudentGradesBody] = Field(description="in the order in which they joined")
+class GradesList(Page[StudentGradesBody]):
+    pass
 
 
 class ExtensionBody(Body):
@@ -99,10 +99,6 @@ class ExtensionBody(Body):
     effective_limit: int | None = Field(description="the most attempts of the student; null: no limit")
 
 
-class ExtensionList(Page):
-    items: list[ExtensionBody] = Field(description="the newest first")
-
-
 class AdjustmentBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
     assignment: str = Field(examples=["lstm-layer"])
@@ -116,26 +112,18 @@ class AdjustmentBody(Body):
     ended_by: str | None
 
 
-class AdjustmentList(Page):
-    items: list[AdjustmentBody] = Field(description="the newest first, ended ones too")
-
-
 class CommentBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
     assignment: str = Field(examples=["lstm-layer"])
-    submission: str | None
+    submission: str | None = Field(validation_alias="submission_id")
     text: str
     made_by: str = Field(examples=["owner"])
     created_at: datetime
 
 
-class CommentList(Page):
-    items: list[CommentBody] = Field(description="the newest first")
-
-
 class ReviewBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    submission: str = Field(examples=[EXAMPLE_ID])
+    submission: str = Field(validation_alias="submission_id", examples=[EXAMPLE_ID])
     student: str = Field(examples=["ivanov"])
     assignment: str = Field(examples=["lstm-layer"])
     attempt: int
@@ -146,12 +134,8 @@ class ReviewBody(Body):
     answered_at: datetime | None
 
 
-class ReviewList(Page):
-    items: list[ReviewBody] = Field(description="the newest first")
-
-
-class ReviewsOfSubmission(Body):
-    items: list[ReviewBody] = Field(description="the newest first")
+class ReviewsOfSubmission(Items[ReviewBody]):
+    pass
 
 
 class OwnGradesBody(Body):
