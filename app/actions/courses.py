@@ -69,10 +69,10 @@ async def make_course(
     """Make a course, without people.
 
     Args:
-        uses_too: ids of the assignments that it uses from the beginning.
+        uses_too: ids of the assignments that it uses from the beginning; another one raises AssignmentUnknown.
         key: the same request sent again with it makes no second course.
     Raises:
-        IdempotencyKeyReused, AssignmentUnknown
+        IdempotencyKeyReused
     """
     values = wanted.model_dump(mode="json")
 

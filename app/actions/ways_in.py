@@ -192,10 +192,11 @@ async def make_links(
 async def revoke_links(asking: Asking, member_id: str | None = None) -> int:
     """End the links of a member, or all of the course, and sign out the browsers that came by them.
 
+    Args:
+        member_id: a missing one raises MemberNotFound; None: all.
     Returns:
         The number of links that worked until now.
     Raises:
-        MemberNotFound
         NotPermitted: only an admin ends links of teachers.
     """
     async with asking.write() as session:

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Request
 from app.api.endpoints import (
     assignments,
     courses,
-    events,
     grades,
     members,
     people,
@@ -32,19 +31,6 @@ async def within_limit(request: Request, holder: Reader) -> None:
 #: For `include_router`. As the prefix of `api` itself, FastAPI would prepare all routes twice.
 PREFIX = "/api/v1"
 api = APIRouter(dependencies=[Depends(within_limit), Depends(language_parameter)])
-for part in (
-    courses,
-    members,
-    submissions,
-    events,
-    reports,
-    grades,
-    work,
-    people,
-    assignments,
-    regrades,
-    rosters,
-    ways_in,
-    webhooks,
-):
+parts = courses, members, submissions, reports, grades, work, people, assignments, regrades, rosters, ways_in, webhooks
+for part in parts:
     api.include_router(part.router)

@@ -11,7 +11,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
 from app.actions.fields import Moment
-from app.api.reading import AnyReading, Reading, reads
+from app.api.dependencies import AnyReading, Reading, reads
 from app.api.schemas.base import Body, Items
 from app.courses.assignments import used_in
 from app.errors.courses import AssignmentNotFound

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
-from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from app.access.rights import Right
 from app.actions import courses as actions
@@ -22,22 +21,16 @@ from app.actions.courses import (
     UseAssignment,
     rule_description,
 )
-from app.api.openapi import refusals
-from app.api.reading import AnyReading, Limit, Paged, Paging, Reading, reads_in
+from app.api.dependencies import AnyReading, Limit, Paged, Paging, Reading, asks, asks_in, reads_in
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
 from app.courses import changes, uses
 from app.courses import course as courses
 from app.courses.uses import UsedAssignment
 from app.errors.courses import (
-    AssignmentInUse,
     AssignmentNotFound,
-    CourseArchived,
-    DeletionUnconfirmed,
     LateWithoutDue,
     RulesContradictory,
 )
-from app.errors.uploads import AssignmentUnknown
-from app.http.auth.holders import Asks, AsksIn
 from app.http.parameters import IdempotencyKey, Refuses
 from app.http.texts import language_of
 from app.texts import title_of
@@ -113,15 +106,13 @@ router = APIRouter(prefix="/courses", tags=["courses"])
 @router.get("", summary="List the courses")
 async def list_courses(reading: AnyReading, paging: Paged) -> Page[CourseBody]:
     """List the courses in which this token acts, the newest first: all of them for an admin, else one."""
-    rows = await courses.list_courses(
-        reading.session, only=reading.viewer.course, limit=paging.most, before=paging.cursor
-    )
+    rows = await courses.list_courses(reading.session, only=reading.viewer.course, **paging.rows)
     return paging.page(rows, CourseBody.model_validate)
 
 
-@router.post("", summary="Make a course", status_code=HTTP_201_CREATED)
+@router.post("", summary="Make a course", status_code=201)
 async def create_course(
-    asking: Annotated[Asking, Depends(Asks(actions.make_course))],
+    asking: Annotated[Asking, asks(actions.make_course)],
     wanted: MakeCourse,
     idempotency_key: IdempotencyKey = None,
 ) -> CourseBody:
@@ -137,18 +128,16 @@ async def read_course(reading: Viewer) -> CourseBody:
     return CourseBody.model_validate(await courses.existing(reading.session, reading.course_id))
 
 
-@router.patch("/{course_id}", summary="Change a course", responses=refusals(CourseArchived))
-async def change_course(
-    asking: Annotated[Asking, Depends(AsksIn(actions.change_course))], wanted: ChangeCourse
-) -> CourseBody:
+@router.patch("/{course_id}", summary="Change a course")
+async def change_course(asking: Annotated[Asking, asks_in(actions.change_course)], wanted: ChangeCourse) -> CourseBody:
     """Change what is given. In an archived course only `archived` and `retention_days` change, unless the request opens
     it again. Only an admin sets `retention_days`: data is deleted by it."""
     return CourseBody.model_validate(await actions.change_course(asking, wanted))
 
 
-@router.post("/{course_id}/copy", summary="Copy a course to the next term", status_code=HTTP_201_CREATED)
+@router.post("/{course_id}/copy", summary="Copy a course to the next term", status_code=201)
 async def copy_course(
-    asking: Annotated[Asking, Depends(AsksIn(actions.copy_course))],
+    asking: Annotated[Asking, asks_in(actions.copy_course)],
     wanted: CopyCourse,
     idempotency_key: IdempotencyKey = None,
 ) -> CourseBody:
@@ -160,9 +149,9 @@ async def copy_course(
     return CourseBody.model_validate(await actions.copy_course(asking, wanted, key=idempotency_key))
 
 
-@router.delete("/{course_id}", summary="Delete a course", responses=refusals(DeletionUnconfirmed))
+@router.delete("/{course_id}", summary="Delete a course")
 async def delete_course(
-    asking: Annotated[Asking, Depends(AsksIn(actions.delete_course))],
+    asking: Annotated[Asking, asks_in(actions.delete_course)],
     title: Annotated[str, Query(description="the exact title of the course, as a confirmation")] = "",
 ) -> DeletedCourseBody:
     """Delete a course with everything in it, and the people who are in no other one. This cannot be undone.
@@ -177,10 +166,9 @@ async def list_changes(
     reading: Annotated[Reading, reads_in(Right.SEE_MEMBERS)], limit: Limit = 50, cursor: ChangesCursor = None
 ) -> Page[CourseChangeBody]:
     """List who changed what and when, the newest first: the course, its assignments, members, extensions, grades."""
-    paging = Paging(limit, cursor)
     before = int(cursor) if cursor is not None else None
-    rows = await changes.list_changes(reading.session, reading.course_id, limit=paging.most, before=before)
-    return paging.page(rows, CourseChangeBody.model_validate)
+    rows = await changes.list_changes(reading.session, reading.course_id, limit=limit + 1, before=before)
+    return Paging(limit, cursor).page(rows, CourseChangeBody.model_validate)
 
 
 # --- the assignments of a course --------------------------------------------------------------------------------------
@@ -199,14 +187,10 @@ async def read_course_assignment(reading: Viewer, assignment_id: ListedId) -> Us
     return _body(used, reading.language)
 
 
-@router.put(
-    "/{course_id}/assignments/{assignment_id}",
-    summary="Have a course use an assignment",
-    responses=refusals(*RULES, AssignmentUnknown),
-)
+@router.put("/{course_id}/assignments/{assignment_id}", summary="Have a course use an assignment")
 async def set_course_assignment(
     request: Request,
-    asking: Annotated[Asking, Depends(AsksIn(actions.use_assignment))],
+    asking: Annotated[Asking, asks_in(actions.use_assignment)],
     assignment_id: UsedId,
     wanted: UseAssignment,
 ) -> UseBody:
@@ -217,14 +201,10 @@ async def set_course_assignment(
     return _body(await actions.use_assignment(asking, assignment_id, wanted), language_of(request))
 
 
-@router.patch(
-    "/{course_id}/assignments/{assignment_id}",
-    summary="Change dates and rules of a course",
-    responses=refusals(*RULES),
-)
+@router.patch("/{course_id}/assignments/{assignment_id}", summary="Change dates and rules of a course")
 async def change_course_assignment(
     request: Request,
-    asking: Annotated[Asking, Depends(AsksIn(actions.change_assignment))],
+    asking: Annotated[Asking, asks_in(actions.change_assignment)],
     assignment_id: ListedId,
     wanted: ChangeAssignment,
 ) -> UseBody:
@@ -233,13 +213,10 @@ async def change_course_assignment(
 
 
 @router.delete(
-    "/{course_id}/assignments/{assignment_id}",
-    summary="Let a course use an assignment no more",
-    status_code=HTTP_204_NO_CONTENT,
-    responses=refusals(AssignmentInUse),
+    "/{course_id}/assignments/{assignment_id}", summary="Let a course use an assignment no more", status_code=204
 )
 async def remove_course_assignment(
-    asking: Annotated[Asking, Depends(AsksIn(actions.remove_assignment))], assignment_id: ListedId
+    asking: Annotated[Asking, asks_in(actions.remove_assignment)], assignment_id: ListedId
 ) -> None:
     """Refused while there are submissions to it. In the course Default the file's own dates and rules hold again."""
     await actions.remove_assignment(asking, assignment_id)

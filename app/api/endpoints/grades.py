@@ -12,9 +12,9 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
 from app.actions.fields import Name
+from app.api.dependencies import Paged, Reading, reads_in
 from app.api.endpoints.work import MemberId, Viewer, review_body
 from app.api.openapi import file_answer, refusals
-from app.api.reading import Paged, Reading, reads_in
 from app.api.schemas.base import Page
 from app.api.schemas.grades import (
     AdjustmentBody,
@@ -78,7 +78,7 @@ async def list_grades(
         uses,
         reading.course_id,
         chosen,
-        limit=paging.most,
+        limit=paging.limit + 1,
         after=paging.cursor,
     )
     return paging.page(rows, lambda row: _body(row.member, row.grades, reading), attrgetter("member.id"))

@@ -8,35 +8,21 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AliasPath, BeforeValidator, Field
 from pydantic.json_schema import SkipJsonSchema
-from starlette.status import HTTP_201_CREATED
 
 from app.access.rights import Right
 from app.actions import members as actions
 from app.actions.asking import Asking
 from app.actions.fields import Name
 from app.actions.members import AddMember, ChangeMember, JoinMembers
-from app.api.openapi import refusals
-from app.api.reading import Paged, Reading, reads_in
+from app.api.dependencies import Paged, Reading, asks, asks_in, reads_in
 from app.api.schemas.base import EXAMPLE_ID, Body, Count, Page
 from app.api.schemas.submissions import DeletedBody
 from app.courses import membership
 from app.courses.membership import Members
 from app.errors.members import (
-    AttemptsRunning,
-    EmailTaken,
-    ExternalIdTaken,
-    JoinFollowed,
     JoinNotFound,
-    JoinOutdated,
-    JoinUndone,
-    MemberJoined,
     MemberNotFound,
-    MemberNotStudent,
-    PersonShared,
-    SameMember,
 )
-from app.errors.uploads import MemberRemoved
-from app.http.auth.holders import Asks, AsksIn
 from app.http.parameters import id_of
 from app.storage.models import MemberRole
 from app.teaching.joins import joins
@@ -111,21 +97,12 @@ async def list_members(
     reading: Viewer, paging: Paged, chosen: Annotated[Members, Depends(_members)]
 ) -> Page[MemberBody]:
     """List them, the newest first, removed ones too. Filters are combined with "and"."""
-    rows = await membership.list_members(
-        reading.session, reading.course_id, chosen, limit=paging.most, before=paging.cursor
-    )
+    rows = await membership.list_members(reading.session, reading.course_id, chosen, **paging.rows)
     return paging.page(rows, MemberBody.model_validate)
 
 
-@members.post(
-    "/members",
-    summary="Add a member to a course",
-    status_code=HTTP_201_CREATED,
-    responses=refusals(ExternalIdTaken, EmailTaken),
-)
-async def create_member(
-    asking: Annotated[Asking, Depends(AsksIn(actions.add_member))], wanted: AddMember
-) -> MemberBody:
+@members.post("/members", summary="Add a member to a course", status_code=201)
+async def create_member(asking: Annotated[Asking, asks_in(actions.add_member)], wanted: AddMember) -> MemberBody:
     """Add a confirmed member, as a new person. A teacher adds students and assistants, an admin teachers, too.
 
     The same request sent again adds nobody: it is answered 409, with the `id` of the member as `member`.
@@ -138,13 +115,9 @@ async def read_member(reading: Viewer, member_id: MemberId) -> MemberBody:
     return MemberBody.model_validate(await membership.find(reading.session, reading.course_id, member_id))
 
 
-@members.patch(
-    "/members/{member_id}",
-    summary="Change a member",
-    responses=refusals(ExternalIdTaken, EmailTaken, PersonShared),
-)
+@members.patch("/members/{member_id}", summary="Change a member")
 async def change_member(
-    asking: Annotated[Asking, Depends(AsksIn(actions.change_member))], member_id: MemberId, wanted: ChangeMember
+    asking: Annotated[Asking, asks_in(actions.change_member)], member_id: MemberId, wanted: ChangeMember
 ) -> MemberBody:
     """Change what is given. A new role acts on the member's tokens and open sessions at once; attempts of somebody who
     is a student no longer do not count. Only an admin changes a teacher, or makes one."""
@@ -152,29 +125,19 @@ async def change_member(
 
 
 @members.post("/members/{member_id}/remove", summary="Remove a member")
-async def remove_member(
-    asking: Annotated[Asking, Depends(AsksIn(actions.remove_member))], member_id: MemberId
-) -> MemberBody:
+async def remove_member(asking: Annotated[Asking, asks_in(actions.remove_member)], member_id: MemberId) -> MemberBody:
     """Take all rights from the member at once: tokens, links and open sessions. What was handed in stays."""
     return MemberBody.model_validate(await actions.remove_member(asking, member_id))
 
 
-@members.post(
-    "/members/{member_id}/restore",
-    summary="Take a removed member back",
-    responses=refusals(EmailTaken, MemberJoined),
-)
-async def restore_member(
-    asking: Annotated[Asking, Depends(AsksIn(actions.restore_member))], member_id: MemberId
-) -> MemberBody:
+@members.post("/members/{member_id}/restore", summary="Take a removed member back")
+async def restore_member(asking: Annotated[Asking, asks_in(actions.restore_member)], member_id: MemberId) -> MemberBody:
     """Take a removed member back. Tokens and links that have not ended otherwise are valid again."""
     return MemberBody.model_validate(await actions.restore_member(asking, member_id))
 
 
 @members.delete("/members/{member_id}", summary="Delete the data of a member")
-async def delete_member(
-    asking: Annotated[Asking, Depends(AsksIn(actions.delete_member))], member_id: DeletedId
-) -> DeletedBody:
+async def delete_member(asking: Annotated[Asking, asks_in(actions.delete_member)], member_id: DeletedId) -> DeletedBody:
     """Delete everything that the course keeps about the member: files, reports, own tokens. This cannot be undone.
 
     For admins. Asking again changes nothing. Earlier backups still hold the data.
@@ -184,7 +147,7 @@ async def delete_member(
 
 @students.delete("", summary="Delete a student")
 async def delete_student(
-    asking: Annotated[Asking, Depends(Asks(actions.delete_student))],
+    asking: Annotated[Asking, asks(actions.delete_student)],
     student: Annotated[Name, Query(examples=["ivanov"])],
 ) -> DeletedBody:
     """Delete everything that the course keeps about the student: files, reports, own tokens. This cannot be undone.
@@ -194,14 +157,9 @@ async def delete_student(
     return DeletedBody.model_validate(await actions.delete_student(asking, student))
 
 
-@members.post(
-    "/members/{member_id}/join",
-    summary="Join two members who are one student",
-    status_code=HTTP_201_CREATED,
-    responses=refusals(MemberRemoved, MemberNotStudent, AttemptsRunning, SameMember),
-)
+@members.post("/members/{member_id}/join", summary="Join two members who are one student", status_code=201)
 async def join_members(
-    asking: Annotated[Asking, Depends(AsksIn(actions.join_members))], member_id: MemberId, wanted: JoinMembers
+    asking: Annotated[Asking, asks_in(actions.join_members)], member_id: MemberId, wanted: JoinMembers
 ) -> JoinBody:
     """Keep the member of the address, and give it what the other one has: attempts, numbered by their time together
     with the own ones, extensions, adjustments, comments, tokens with their links. The other member is removed.
@@ -215,16 +173,12 @@ async def join_members(
 @members.get("/joins", summary="List the joins of a course")
 async def list_joins(reading: Viewer, paging: Paged) -> Page[JoinBody]:
     """List them, the newest first, undone ones too."""
-    rows = await joins.list_joins(reading.session, reading.course_id, limit=paging.most, before=paging.cursor)
+    rows = await joins.list_joins(reading.session, reading.course_id, **paging.rows)
     return paging.page(rows, JoinBody.model_validate)
 
 
-@members.post(
-    "/joins/{join_id}/undo",
-    summary="Take two joined members apart",
-    responses=refusals(JoinUndone, JoinFollowed, JoinOutdated),
-)
-async def undo_join(asking: Annotated[Asking, Depends(AsksIn(actions.undo_join))], join_id: JoinId) -> JoinBody:
+@members.post("/joins/{join_id}/undo", summary="Take two joined members apart")
+async def undo_join(asking: Annotated[Asking, asks_in(actions.undo_join)], join_id: JoinId) -> JoinBody:
     """Give each its own again; everything since the join stays with the kept member.
 
     Refused when the owner of something is no longer clear: a later join of one of the two has to be undone first;

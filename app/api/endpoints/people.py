@@ -10,30 +10,24 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import StreamingResponse
 from pydantic import AliasPath, BeforeValidator, Field
-from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from app.access import persons
 from app.access.rights import Right
 from app.actions import people as actions
 from app.actions.asking import Asking
 from app.actions.people import MergePeople
+from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.openapi import BYTES, Answers, file_answer, refusals
-from app.api.reading import Paged, Reading, reads
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page
 from app.api.schemas.submissions import DeletedBody
 from app.courses import people
 from app.errors.members import (
-    JoinFollowed,
     JoinNotFound,
-    JoinOutdated,
-    JoinUndone,
     PersonNotFound,
-    PersonsShareCourse,
-    SameMember,
 )
 from app.errors.requests import NotPermitted
 from app.errors.ways_in import IdentityNotFound
-from app.http.auth.holders import Asks, Reader, TokenFor
+from app.http.auth.holders import Reader, TokenFor
 from app.http.parameters import id_of
 from app.http.visibility import report_for
 from app.privacy import export
@@ -112,7 +106,7 @@ router = APIRouter(tags=["people"])
 @router.get("/people", summary="List the people of all courses")
 async def list_people(reading: Annotated[Reading, reads(Right.SEE_PEOPLE)], paging: Paged) -> Page[PersonBody]:
     """List them, the newest first, with their parts in courses and accounts of single sign-on. For admins."""
-    rows = await people.list_people(reading.session, limit=paging.most, before=paging.cursor)
+    rows = await people.list_people(reading.session, **paging.rows)
     return paging.page(rows, PersonBody.model_validate, attrgetter("person.id"))
 
 
@@ -120,7 +114,7 @@ async def list_people(reading: Annotated[Reading, reads(Right.SEE_PEOPLE)], pagi
 @router.get("/people/merges", summary="List the merges of persons")
 async def list_merges(reading: Annotated[Reading, reads(Right.MERGE_PEOPLE)], paging: Paged) -> Page[MergeBody]:
     """List them, the newest first, undone ones and those that single sign-on has made, too."""
-    rows = await persons.list_merges(reading.session, limit=paging.most, before=paging.cursor)
+    rows = await persons.list_merges(reading.session, **paging.rows)
     return paging.page(rows, MergeBody.model_validate)
 
 
@@ -159,9 +153,7 @@ async def export_me(request: Request, holder: Reader) -> StreamingResponse:
 
 
 @router.delete("/people/{person_id}", summary="Delete a person")
-async def delete_person(
-    asking: Annotated[Asking, Depends(Asks(actions.delete_person))], person_id: PersonId
-) -> DeletedBody:
+async def delete_person(asking: Annotated[Asking, asks(actions.delete_person)], person_id: PersonId) -> DeletedBody:
     """Delete a person with all memberships, files, reports, tokens and identities. This cannot be undone.
 
     Earlier backups still hold the data.
@@ -172,10 +164,10 @@ async def delete_person(
 @router.delete(
     "/people/{person_id}/identities/{identity_id}",
     summary="Detach an account of single sign-on",
-    status_code=HTTP_204_NO_CONTENT,
+    status_code=204,
 )
 async def detach_identity(
-    asking: Annotated[Asking, Depends(Asks(actions.detach_identity))], person_id: PersonId, identity_id: IdentityId
+    asking: Annotated[Asking, asks(actions.detach_identity)], person_id: PersonId, identity_id: IdentityId
 ) -> None:
     """Take an account away from a person who is not its owner. Browsers that came by single sign-on have to sign in
     again; nothing else of the person changes. The next sign-in with the account makes a new person in no course.
@@ -183,14 +175,9 @@ async def detach_identity(
     await actions.detach_identity(asking, person_id, identity_id)
 
 
-@router.post(
-    "/people/{person_id}/merge",
-    summary="Merge two persons",
-    status_code=HTTP_201_CREATED,
-    responses=refusals(PersonsShareCourse, SameMember),
-)
+@router.post("/people/{person_id}/merge", summary="Merge two persons", status_code=201)
 async def merge_people(
-    asking: Annotated[Asking, Depends(Asks(actions.merge_people))], person_id: PersonId, wanted: MergePeople
+    asking: Annotated[Asking, asks(actions.merge_people)], person_id: PersonId, wanted: MergePeople
 ) -> MergeBody:
     """Give the person of the address all members and accounts of single sign-on that the other one has. Nothing else
     changes in a course. The other one's browsers that came by single sign-on have to sign in again.
@@ -200,12 +187,8 @@ async def merge_people(
     return MergeBody.model_validate(await actions.merge_people(asking, person_id, wanted))
 
 
-@router.post(
-    "/people/merges/{merge_id}/undo",
-    summary="Take two merged persons apart",
-    responses=refusals(JoinUndone, JoinFollowed, JoinOutdated),
-)
-async def undo_merge(asking: Annotated[Asking, Depends(Asks(actions.undo_merge))], merge_id: MergeId) -> MergeBody:
+@router.post("/people/merges/{merge_id}/undo", summary="Take two merged persons apart")
+async def undo_merge(asking: Annotated[Asking, asks(actions.undo_merge)], merge_id: MergeId) -> MergeBody:
     """Give the other person back what moved. Both have to sign in again where they came by single sign-on.
 
     Refused when a later merge of one of the two has to be undone first, or when something that moved is another

@@ -6,19 +6,16 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import AliasPath, BeforeValidator, Field
-from starlette.status import HTTP_202_ACCEPTED
 
 from app.access.rights import Right
 from app.actions import regrades as actions
 from app.actions.asking import Asking
 from app.actions.regrades import BeginRegrade
-from app.api.openapi import refusals
-from app.api.reading import Paged, Reading, reads
+from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.schemas.base import EXAMPLE_ID, Body, Page
-from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
-from app.http.auth.holders import Asks
+from app.errors.teaching import RegradeNotFound
 from app.http.parameters import IdempotencyKey, id_of
 from app.submissions.grades import points_of
 from app.teaching import regrades
@@ -72,9 +69,9 @@ Viewer = Annotated[Reading, reads(Right.SEE_STATISTICS)]
 router = APIRouter(prefix="/regrades", tags=["regrades"])
 
 
-@router.post("", summary="Grade submissions again", status_code=HTTP_202_ACCEPTED)
+@router.post("", summary="Grade submissions again", status_code=202)
 async def create_regrade(
-    asking: Annotated[Asking, Depends(Asks(actions.begin_regrade))],
+    asking: Annotated[Asking, asks(actions.begin_regrade)],
     wanted: BeginRegrade,
     idempotency_key: IdempotencyKey = None,
 ) -> RegradeBody:
@@ -93,9 +90,7 @@ async def create_regrade(
 @router.get("", summary="List the regrades")
 async def list_regrades(reading: Viewer, paging: Paged) -> Page[RegradeBody]:
     """List them, the newest first."""
-    rows = await regrades.list_regrades(
-        reading.session, limit=paging.most, before=paging.cursor, course=reading.viewer.course
-    )
+    rows = await regrades.list_regrades(reading.session, **paging.rows, course=reading.viewer.course)
     return paging.page(rows, _body, attrgetter("regrade.id"))
 
 
@@ -113,21 +108,17 @@ async def list_regrade_submissions(
 ) -> Page[RegradeItemBody]:
     session = reading.session
     await regrades.find_regrade(session, regrade_id, reading.viewer.course)
-    found = await regrades.list_items(session, regrade_id, only_changed=changed, limit=paging.most, after=paging.cursor)
+    found = await regrades.list_items(
+        session, regrade_id, only_changed=changed, limit=paging.limit + 1, after=paging.cursor
+    )
     before = await points_of(session, reading.assignments, [(each.submission, each.old) for each in found])
     after = await points_of(session, reading.assignments, [(each.submission, each.new) for each in found])
     rows = list(zip(found, before, after, strict=True))
     return paging.page(rows, lambda row: _item(*row), lambda row: row[0].submission.id)
 
 
-@router.post(
-    "/{regrade_id}/apply",
-    summary="Let the reports of a preview count",
-    responses=refusals(RegradeNotPreview, PreviewUnfinished, PreviewDropped),
-)
-async def apply_preview(
-    asking: Annotated[Asking, Depends(Asks(actions.apply_preview))], regrade_id: RegradeId
-) -> RegradeBody:
+@router.post("/{regrade_id}/apply", summary="Let the reports of a preview count")
+async def apply_preview(asking: Annotated[Asking, asks(actions.apply_preview)], regrade_id: RegradeId) -> RegradeBody:
     """Let all its reports count from now on, as after any regrade: attempts are held and webhooks are sent now.
 
     A submission that has a newer report keeps that (`superseded`). Applied again, it changes nothing. A preview that is
@@ -136,14 +127,8 @@ async def apply_preview(
     return _body(await actions.apply_preview(asking, regrade_id))
 
 
-@router.post(
-    "/{regrade_id}/drop",
-    summary="Drop a preview",
-    responses=refusals(RegradeNotPreview, PreviewApplied),
-)
-async def drop_preview(
-    asking: Annotated[Asking, Depends(Asks(actions.drop_preview))], regrade_id: RegradeId
-) -> RegradeBody:
+@router.post("/{regrade_id}/drop", summary="Drop a preview")
+async def drop_preview(asking: Annotated[Asking, asks(actions.drop_preview)], regrade_id: RegradeId) -> RegradeBody:
     """Delete its reports, and grade no more for it, done or not. Dropped again, it changes nothing."""
     return _body(await actions.drop_preview(asking, regrade_id))
 

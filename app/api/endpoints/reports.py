@@ -14,9 +14,9 @@ from starlette.concurrency import run_in_threadpool
 
 from app.access.tokens import Principal
 from app.api.conditional import caching, revalidated, tag, unchanged
+from app.api.dependencies import AnyReading
 from app.api.endpoints.submissions import report_language
 from app.api.openapi import TEXT, file_answer, refusals
-from app.api.reading import AnyReading
 from app.api.schemas.base import EXAMPLE_ID, Body, Items
 from app.errors.submissions import ReportNotFound, ReportNotReady
 from app.http.auth.holders import Reader

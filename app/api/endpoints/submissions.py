@@ -1,46 +1,103 @@
-"""Submissions: hand one in, read it, list them, take one back."""
+"""Submissions: hand one in, read it, watch it, list them, take one back."""
 
 from __future__ import annotations
 
 import contextlib
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request, Response, status
+from fastapi import APIRouter, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.access.tokens import Principal
 from app.actions import hand_in as actions
 from app.actions import work
 from app.actions.asking import Asking
+from app.actions.fields import NO_NAME
 from app.actions.work import DecideAttempt
 from app.api.conditional import caching, revalidated, tag, unchanged
-from app.api.openapi import BYTES, UPLOAD_BODY, file_answer, refusals
-from app.api.reading import AnyReading, Paged
+from app.api.dependencies import AnyReading, Paged, asks
+from app.api.openapi import BYTES, file_answer, upload_form
 from app.api.schemas.base import Page
 from app.api.schemas.grades import CountedBody
 from app.api.schemas.submissions import SubmissionBody, SubmissionFacts, SubmissionItem
-from app.errors.submissions import NotCancellable, NotHeld, SubmissionNotFound
-from app.errors.uploads import AttemptRefused, OtherStudent, Overloaded, UploadRefused
-from app.http.auth.holders import Asks, Reader
-from app.http.parameters import IdempotencyKey, SelectionQuery, SubmissionId, Wait
+from app.errors.submissions import SubmissionNotFound
+from app.http.auth.holders import Reader
+from app.http.parameters import IdempotencyKey, LastEventId, SelectionQuery, SubmissionId, Wait
 from app.http.texts import language_of
 from app.http.uploads import form_with_file, hand_in_of
 from app.http.visibility import report_for
-from app.http.watching import current_rights, wait_until_done
+from app.http.watching import current_rights, event_stream, wait_until_done
 from app.services import services
 from app.storage.models import JobStatus, StoredReport, Submission
 from app.submissions import listing, repository
+from app.submissions.events import STAGES
 from app.submissions.standing import Standing, standing_of
+from app.submissions.uploads import DEFAULT_ASSIGNMENT, STUDENT_CHARACTERS
 from grader.report.messages import render
+from grader.submission import CODE_SUFFIXES
 
-UPLOAD_ANSWERS = refusals(
-    OtherStudent,
-    Overloaded,
-    *UploadRefused.__subclasses__(),
-    *AttemptRefused.__subclasses__(),
+UPLOAD_FORM = upload_form(
+    {
+        "contentMediaType": "application/octet-stream",
+        "description": f"the notebook or module; its name ends in {', '.join(CODE_SUFFIXES)}",
+    },
+    {
+        "contentType": "application/octet-stream",
+        "headers": {
+            "Content-Disposition": {
+                "description": "names the file",
+                "required": True,
+                "schema": {"type": "string"},
+                "example": 'form-data; name="file"; filename="LSTM.ipynb"',
+            }
+        },
+    },
+    student={
+        "type": "string",
+        "description": "name or id of the student, as the course knows it",
+        "minLength": 1,
+        "maxLength": STUDENT_CHARACTERS,
+        "not": NO_NAME,
+        "examples": ["ivanov"],
+    },
+    assignment={"type": "string", "default": DEFAULT_ASSIGNMENT},
 )
+EXAMPLE_STREAM = """retry: 2000
+
+event: queued
+data: {"submission":"01ksvh1y8gk3v0q4m2z7c9x5ab","at":"2026-09-01T12:00:00+00:00"}
+id: 41
+
+event: position
+data: {"position":3}
+
+event: reading
+data: {"submission":"01ksvh1y8gk3v0q4m2z7c9x5ab","at":"2026-09-01T12:00:02+00:00"}
+id: 42
+
+event: done
+data: {"submission":"01ksvh1y8gk3v0q4m2z7c9x5ab","at":"2026-09-01T12:00:03+00:00","report":7,"status":"passed"}
+id: 45
+
+"""
+
+# `schema` is the whole stream. It has no type: generated clients would parse an object's stream as JSON, and give the
+# text of this one. `itemSchema` is one event (OpenAPI 3.2; earlier readers ignore it).
+STREAM: dict[str, Any] = {
+    "schema": {"description": "the events as they come"},
+    "itemSchema": {
+        "type": "object",
+        "properties": {
+            "event": {"type": "string"},
+            "data": {"type": "string", "contentMediaType": "application/json"},
+            "id": {"type": "string", "description": "a value for `Last-Event-ID`"},
+            "retry": {"type": "integer"},
+        },
+    },
+    "example": EXAMPLE_STREAM,
+}
 
 router = APIRouter(prefix="/submissions", tags=["submissions"])
 
@@ -48,21 +105,20 @@ router = APIRouter(prefix="/submissions", tags=["submissions"])
 @router.post(
     "",
     summary="Submit a file",
-    status_code=status.HTTP_202_ACCEPTED,
-    responses=UPLOAD_ANSWERS
-    | {
+    status_code=202,
+    responses={
         200: {"model": SubmissionBody, "description": "Graded while you waited."},
         202: {
             "description": "Stored and queued; a restart of the service does not lose it. `Location` is its address.",
             "headers": {"Location": {"description": "the submission's own address", "schema": {"type": "string"}}},
         },
     },
-    openapi_extra={"requestBody": UPLOAD_BODY},
+    openapi_extra=UPLOAD_FORM,
 )
 async def create_submission(
     request: Request,
     response: Response,
-    asking: Annotated[Asking, Depends(Asks(actions.hand_in))],
+    asking: Annotated[Asking, asks(actions.hand_in)],
     wait: Wait = 0,
     idempotency_key: IdempotencyKey = None,
 ) -> SubmissionBody:
@@ -86,16 +142,14 @@ async def create_submission(
             await wait_until_done(parts, submission.id, asking.holder, wait)
             body = await _body(request, submission.id, asking.holder)
     response.headers["Location"] = body.links.self
-    response.status_code = status.HTTP_200_OK if body.job_status == JobStatus.DONE else status.HTTP_202_ACCEPTED
+    response.status_code = 200 if body.job_status == JobStatus.DONE else 202
     return body
 
 
 @router.get("", summary="List submissions")
 async def list_submissions(reading: AnyReading, selection: SelectionQuery, paging: Paged) -> Page[SubmissionItem]:
     """List them, the newest first. Filters are combined with "and". A submitter finds its own."""
-    rows = await listing.list_submissions(
-        reading.session, reading.viewer, selection, limit=paging.most, before=paging.cursor
-    )
+    rows = await listing.list_submissions(reading.session, reading.viewer, selection, **paging.rows)
     return paging.page(rows, lambda row: _item(*row), lambda row: row[0].id)
 
 
@@ -124,13 +178,9 @@ async def read_submission(
     return _body_of(standing, language, viewer)
 
 
-@router.post(
-    "/{submission_id}/cancel",
-    summary="Take a submission out of the queue",
-    responses=refusals(NotCancellable),
-)
+@router.post("/{submission_id}/cancel", summary="Take a submission out of the queue")
 async def cancel_submission(
-    request: Request, asking: Annotated[Asking, Depends(Asks(actions.cancel_submission))], submission_id: SubmissionId
+    request: Request, asking: Annotated[Asking, asks(actions.cancel_submission)], submission_id: SubmissionId
 ) -> SubmissionBody:
     """Cancel a submission that still waits for its first report. Asking twice changes nothing. The attempt counts as
     used."""
@@ -138,14 +188,10 @@ async def cancel_submission(
     return await _body(request, submission_id, asking.holder)
 
 
-@router.post(
-    "/{submission_id}/decision",
-    summary="Decide on an attempt that is held",
-    responses=refusals(NotHeld),
-)
+@router.post("/{submission_id}/decision", summary="Decide on an attempt that is held")
 async def decide_submission(
     request: Request,
-    asking: Annotated[Asking, Depends(Asks(work.decide_attempt))],
+    asking: Annotated[Asking, asks(work.decide_attempt)],
     submission_id: SubmissionId,
     wanted: DecideAttempt,
 ) -> SubmissionBody:
@@ -179,6 +225,26 @@ async def read_submission_file(request: Request, viewer: Reader, submission_id: 
         "X-Content-Type-Options": "nosniff",
     }
     return Response(submission.content, media_type="application/octet-stream", headers=headers | caching(etag))
+
+
+@router.get(
+    "/{submission_id}/events",
+    summary="Watch a submission",
+    response_class=Response,
+    responses={
+        200: {
+            "description": f"Events: `queued`, `position`, then the stages {', '.join(f'`{each}`' for each in STAGES)} "
+            "that are needed, then `done` or `cancelled`. The stream ends after either of these, and when the "
+            "service stops. A regrade begins with `queued` again.",
+            "content": {"text/event-stream": STREAM},
+        },
+        204: {"description": "`Last-Event-ID` is the last event, and no more will come. A browser then stops asking."},
+    },
+)
+async def watch_submission(
+    request: Request, viewer: Reader, submission_id: SubmissionId, last_event_id: LastEventId = None
+) -> Response:
+    return await event_stream(services(request), submission_id, viewer, last_event_id or 0)
 
 
 def report_language(request: Request, submission: Submission) -> str:

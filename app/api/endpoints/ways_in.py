@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Annotated
 
 import segno
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
-from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from app.access import joining, links, tokens
 from app.access.links import NewLink
@@ -19,15 +18,12 @@ from app.actions import ways_in as actions
 from app.actions.asking import Asking
 from app.actions.fields import Id
 from app.actions.ways_in import MakeJoinLink, MakeLinks, MakeToken
+from app.api.dependencies import Paged, Reading, asks, asks_in, reads, reads_in
 from app.api.openapi import refusals
-from app.api.reading import Paged, Reading, reads, reads_in
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
-from app.errors.members import MemberNotFound, MemberNotStudent
-from app.errors.outgoing import MailNotSet
-from app.errors.requests import TokenMadeBefore, TokenNotFound
-from app.errors.uploads import MemberRemoved
+from app.errors.members import MemberNotFound
+from app.errors.requests import TokenNotFound
 from app.errors.ways_in import JoinLinkNotFound
-from app.http.auth.holders import Asks, AsksIn
 from app.http.parameters import IdempotencyKey, id_of
 from app.storage.models import Membership, Role
 
@@ -107,8 +103,8 @@ class NewJoinLinkBody(JoinLinkBody):
 MemberId = Annotated[str, Path(description="the `id` of a member"), id_of(MemberNotFound)]
 TokenId = Annotated[str, Path(description="an `id` from the list"), id_of(TokenNotFound)]
 JoinLinkId = Annotated[str, Path(description="an `id` from the list"), id_of(JoinLinkNotFound)]
-LinkMaker = Annotated[Asking, Depends(AsksIn(actions.make_links))]
-LinkEnder = Annotated[Asking, Depends(AsksIn(actions.revoke_links))]
+LinkMaker = Annotated[Asking, asks_in(actions.make_links)]
+LinkEnder = Annotated[Asking, asks_in(actions.revoke_links)]
 Viewer = Annotated[Reading, reads_in(Right.MANAGE_LINKS)]
 Mail = Annotated[bool, Query(description="send them by mail, too")]
 
@@ -117,14 +113,9 @@ token_routes = APIRouter(prefix="/tokens", tags=["tokens"])
 link_routes = APIRouter(prefix="/courses/{course_id}", tags=["members"])
 
 
-@token_routes.post(
-    "",
-    summary="Make a token",
-    status_code=HTTP_201_CREATED,
-    responses=refusals(MemberRemoved, MemberNotStudent, TokenMadeBefore),
-)
+@token_routes.post("", summary="Make a token", status_code=201)
 async def create_token(
-    asking: Annotated[Asking, Depends(Asks(actions.make_token))],
+    asking: Annotated[Asking, asks(actions.make_token)],
     wanted: MakeToken,
     idempotency_key: IdempotencyKey = None,
 ) -> NewTokenBody:
@@ -145,22 +136,17 @@ async def create_token(
 @token_routes.get("", summary="List the tokens")
 async def list_tokens(reading: Annotated[Reading, reads(Right.MANAGE_TOKENS)], paging: Paged) -> Page[TokenBody]:
     """List the tokens that you may manage, the newest first, ended ones too. Their secrets are not shown."""
-    rows = await tokens.list_tokens(reading.session, reading.viewer, limit=paging.most, before=paging.cursor)
+    rows = await tokens.list_tokens(reading.session, reading.viewer, **paging.rows)
     return paging.page(rows, TokenBody.model_validate)
 
 
-@token_routes.delete("/{token_id}", summary="End a token", status_code=HTTP_204_NO_CONTENT)
-async def revoke_token(asking: Annotated[Asking, Depends(Asks(actions.revoke_token))], token_id: TokenId) -> None:
+@token_routes.delete("/{token_id}", summary="End a token", status_code=204)
+async def revoke_token(asking: Annotated[Asking, asks(actions.revoke_token)], token_id: TokenId) -> None:
     """End the token at once, and sign out its browsers. Its submissions stay."""
     await actions.revoke_token(asking, token_id)
 
 
-@link_routes.post(
-    "/members/{member_id}/link",
-    summary="Make a personal link",
-    status_code=HTTP_201_CREATED,
-    responses=refusals(MemberRemoved, MailNotSet),
-)
+@link_routes.post("/members/{member_id}/link", summary="Make a personal link", status_code=201)
 async def create_link(asking: LinkMaker, member_id: MemberId, mail: Mail = False) -> NewLinkBody:
     """Make a link by which this member comes in. Only this answer holds it.
 
@@ -171,12 +157,7 @@ async def create_link(asking: LinkMaker, member_id: MemberId, mail: Mail = False
     return _new_body(link, asking.url)
 
 
-@link_routes.post(
-    "/links",
-    summary="Make personal links for many",
-    status_code=HTTP_201_CREATED,
-    responses=refusals(MemberNotFound, MemberRemoved, MailNotSet),
-)
+@link_routes.post("/links", summary="Make personal links for many", status_code=201)
 async def create_links(asking: LinkMaker, wanted: MakeLinks, mail: Mail = False) -> NewLinks:
     """Make a new link for each of these members, as for one. Removed members have none."""
     made = await actions.make_links(asking, wanted, by_mail=mail)
@@ -190,9 +171,7 @@ async def list_links(
     member: Annotated[Id | SkipJsonSchema[None], Query(description="only links of this member")] = None,
 ) -> Page[LinkBody]:
     """List the links that you may manage, the newest first, ended ones too. Their secrets are not shown."""
-    rows = await links.list_links(
-        reading.session, reading.viewer, limit=paging.most, before=paging.cursor, member_id=member
-    )
+    rows = await links.list_links(reading.session, reading.viewer, **paging.rows, member_id=member)
     return paging.page(rows, lambda row: LinkBody.from_row(row[0], **_owner(row[1])), lambda row: row[0].id)
 
 
@@ -208,9 +187,9 @@ async def revoke_links(asking: LinkEnder) -> EndedLinks:
     return EndedLinks(ended=await actions.revoke_links(asking))
 
 
-@link_routes.post("/join-links", summary="Make a join link", status_code=HTTP_201_CREATED)
+@link_routes.post("/join-links", summary="Make a join link", status_code=201)
 async def create_join_link(
-    asking: Annotated[Asking, Depends(AsksIn(actions.make_join_link))], wanted: MakeJoinLink
+    asking: Annotated[Asking, asks_in(actions.make_join_link)], wanted: MakeJoinLink
 ) -> NewJoinLinkBody:
     """Make a link for a whole course. Everybody who opens it and gives a name becomes a new, unconfirmed student.
 
@@ -225,13 +204,13 @@ async def create_join_link(
 @link_routes.get("/join-links", summary="List join links")
 async def list_join_links(reading: Viewer, paging: Paged) -> Page[JoinLinkBody]:
     """List them, the newest first, ended ones too. Their addresses are not shown."""
-    rows = await joining.list_links(reading.session, reading.course_id, limit=paging.most, before=paging.cursor)
+    rows = await joining.list_links(reading.session, reading.course_id, **paging.rows)
     return paging.page(rows, JoinLinkBody.model_validate)
 
 
-@link_routes.delete("/join-links/{join_link_id}", summary="Revoke a join link", status_code=HTTP_204_NO_CONTENT)
+@link_routes.delete("/join-links/{join_link_id}", summary="Revoke a join link", status_code=204)
 async def revoke_join_link(
-    asking: Annotated[Asking, Depends(AsksIn(actions.revoke_join_link))], join_link_id: JoinLinkId
+    asking: Annotated[Asking, asks_in(actions.revoke_join_link)], join_link_id: JoinLinkId
 ) -> None:
     """End it at once. Those who came by it stay members."""
     await actions.revoke_join_link(asking, join_link_id)

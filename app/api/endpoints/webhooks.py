@@ -5,19 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Path, Request
 from pydantic import Field
-from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
 from app.access.rights import Right
 from app.actions import webhooks as actions
 from app.actions.asking import Asking
 from app.actions.webhooks import MakeWebhook
-from app.api.openapi import refusals
-from app.api.reading import Paged, Reading, reads
+from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
-from app.errors.outgoing import TargetRefused, TooManyWebhooks, WebhookNotFound
-from app.http.auth.holders import Asks
+from app.errors.outgoing import WebhookNotFound
 from app.http.parameters import IdempotencyKey, id_of
 from app.services import services
 from app.webhooks import outbox
@@ -58,15 +55,10 @@ class DeliveryBody(Body):
     last_error: str | None
 
 
-@router.post(
-    "",
-    summary="Make a webhook",
-    status_code=HTTP_201_CREATED,
-    responses=refusals(TargetRefused, TooManyWebhooks),
-)
+@router.post("", summary="Make a webhook", status_code=201)
 async def create_webhook(
     request: Request,
-    asking: Annotated[Asking, Depends(Asks(actions.make_webhook))],
+    asking: Annotated[Asking, asks(actions.make_webhook)],
     wanted: MakeWebhook,
     idempotency_key: IdempotencyKey = None,
 ) -> NewWebhookBody:
@@ -90,18 +82,14 @@ async def list_webhooks(reading: Viewer) -> Items[WebhookBody]:
     return Items(items=list(map(WebhookBody.model_validate, webhooks)))
 
 
-@router.delete("/{webhook_id}", summary="Delete a webhook", status_code=HTTP_204_NO_CONTENT)
-async def delete_webhook(
-    asking: Annotated[Asking, Depends(Asks(actions.delete_webhook))], webhook_id: WebhookId
-) -> None:
+@router.delete("/{webhook_id}", summary="Delete a webhook", status_code=204)
+async def delete_webhook(asking: Annotated[Asking, asks(actions.delete_webhook)], webhook_id: WebhookId) -> None:
     """Delete the webhook and its unsent deliveries."""
     await actions.delete_webhook(asking, webhook_id)
 
 
-@router.post("/{webhook_id}/ping", summary="Try a webhook", status_code=HTTP_202_ACCEPTED)
-async def ping_webhook(
-    asking: Annotated[Asking, Depends(Asks(actions.ping_webhook))], webhook_id: WebhookId
-) -> DeliveryBody:
+@router.post("/{webhook_id}/ping", summary="Try a webhook", status_code=202)
+async def ping_webhook(asking: Annotated[Asking, asks(actions.ping_webhook)], webhook_id: WebhookId) -> DeliveryBody:
     """Send a message of type `ping`. Its outcome appears in the list of deliveries."""
     return DeliveryBody.model_validate(await actions.ping_webhook(asking, webhook_id))
 
@@ -110,5 +98,5 @@ async def ping_webhook(
 async def list_webhook_deliveries(reading: Viewer, webhook_id: WebhookId, paging: Paged) -> Page[DeliveryBody]:
     """List them, the newest first."""
     await outbox.existing_webhook(reading.session, webhook_id, reading.viewer)
-    rows = await outbox.list_deliveries(reading.session, webhook_id, limit=paging.most, before=paging.cursor)
+    rows = await outbox.list_deliveries(reading.session, webhook_id, **paging.rows)
     return paging.page(rows, DeliveryBody.model_validate)

@@ -6,31 +6,25 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic.json_schema import SkipJsonSchema
-from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from app.access.rights import Right
 from app.actions import work as actions
 from app.actions.asking import Asking
 from app.actions.work import AdjustGrade, AnswerReview, AskForReview, CommentOnWork, ExtendWork, WorkId
+from app.api.dependencies import AnyReading, Paged, Reading, asks, asks_in, reads_in
 from app.api.openapi import refusals
-from app.api.reading import AnyReading, Paged, Reading, reads_in
 from app.api.schemas.base import Page
 from app.api.schemas.grades import AdjustmentBody, CommentBody, ExtensionBody, ReviewBody, ReviewsOfSubmission
 from app.courses import extensions
 from app.courses.assignments import in_course
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotFound, MemberNotStudent
-from app.errors.submissions import ReportNotReady, SubmissionNotFound
 from app.errors.teaching import (
     AdjustmentNotFound,
-    AdjustmentReplaced,
     CommentNotFound,
     ExtensionNotFound,
-    ReviewAnswered,
     ReviewNotFound,
-    ReviewOpen,
 )
-from app.http.auth.holders import Asks, AsksIn
 from app.http.parameters import Refuses, SubmissionId, id_of
 from app.services import services
 from app.storage.models import CourseAssignment, Extension, Membership, ReviewRequest, Submission
@@ -74,18 +68,13 @@ router = APIRouter(tags=["grades"])
 @router.get(f"{WORK}/adjustments", summary="List the adjustments of a student's grade")
 async def list_adjustments(reading: Viewer, work: ShownWork, paging: Paged) -> Page[AdjustmentBody]:
     """List them, the newest first. One applies at most; the others were replaced or withdrawn."""
-    rows = await adjustments.list_adjustments(reading.session, work, limit=paging.most, before=paging.cursor)
+    rows = await adjustments.list_adjustments(reading.session, work, **paging.rows)
     return paging.page(rows, lambda row: AdjustmentBody.from_row(row, assignment=work.use.assignment_id))
 
 
-@router.post(
-    f"{WORK}/adjustments",
-    summary="Adjust a student's grade",
-    status_code=HTTP_201_CREATED,
-    responses=refusals(AdjustmentReplaced),
-)
+@router.post(f"{WORK}/adjustments", summary="Adjust a student's grade", status_code=201)
 async def adjust_grade(
-    asking: Annotated[Asking, Depends(AsksIn(actions.adjust_grade))], at: AtWork, wanted: AdjustGrade
+    asking: Annotated[Asking, asks_in(actions.adjust_grade)], at: AtWork, wanted: AdjustGrade
 ) -> AdjustmentBody:
     """Adjust the grade instead of the adjustment that applies. It is applied last, and kept within 0 and the maximum.
 
@@ -95,11 +84,9 @@ async def adjust_grade(
     return AdjustmentBody.from_row(adjustment, assignment=at.assignment_id)
 
 
-@router.delete(
-    f"{WORK}/adjustments/{{adjustment_id}}", summary="Withdraw an adjustment", status_code=HTTP_204_NO_CONTENT
-)
+@router.delete(f"{WORK}/adjustments/{{adjustment_id}}", summary="Withdraw an adjustment", status_code=204)
 async def withdraw_adjustment(
-    asking: Annotated[Asking, Depends(AsksIn(actions.withdraw_adjustment))], at: AtWork, adjustment_id: AdjustmentId
+    asking: Annotated[Asking, asks_in(actions.withdraw_adjustment)], at: AtWork, adjustment_id: AdjustmentId
 ) -> None:
     """Let it apply no more. It stays in the history. Asking twice changes nothing."""
     await actions.withdraw_adjustment(asking, at, adjustment_id)
@@ -108,7 +95,7 @@ async def withdraw_adjustment(
 @router.get("/courses/{course_id}/extensions", summary="List the extensions of a course")
 async def list_extensions(request: Request, reading: Viewer, paging: Paged) -> Page[ExtensionBody]:
     """List them, the newest first."""
-    rows = await extensions.list_extensions(reading.session, reading.course_id, limit=paging.most, before=paging.cursor)
+    rows = await extensions.list_extensions(reading.session, reading.course_id, **paging.rows)
     return paging.page(rows, lambda row: _extension(request, *row), lambda row: row[0].id)
 
 
@@ -122,7 +109,7 @@ async def read_extension(request: Request, reading: Viewer, work: ShownWork) -> 
 
 @router.put(f"{WORK}/extension", summary="Give a student an extension")
 async def set_extension(
-    request: Request, asking: Annotated[Asking, Depends(AsksIn(actions.extend_work))], at: AtWork, wanted: ExtendWork
+    request: Request, asking: Annotated[Asking, asks_in(actions.extend_work)], at: AtWork, wanted: ExtendWork
 ) -> ExtensionBody:
     """Give more time, or more attempts, instead of an earlier extension of this student at this assignment.
 
@@ -133,13 +120,8 @@ async def set_extension(
     return _extension(request, extension, work.member, work.use)
 
 
-@router.delete(
-    f"{WORK}/extension",
-    summary="Take an extension back",
-    status_code=HTTP_204_NO_CONTENT,
-    responses=refusals(ExtensionNotFound),
-)
-async def remove_extension(asking: Annotated[Asking, Depends(AsksIn(actions.take_back_extension))], at: AtWork) -> None:
+@router.delete(f"{WORK}/extension", summary="Take an extension back", status_code=204)
+async def remove_extension(asking: Annotated[Asking, asks_in(actions.take_back_extension)], at: AtWork) -> None:
     """The dates and the limit of the course hold again, for what was handed in, too."""
     await actions.take_back_extension(asking, at)
 
@@ -147,27 +129,22 @@ async def remove_extension(asking: Annotated[Asking, Depends(AsksIn(actions.take
 @router.get(f"{WORK}/comments", summary="List the comments on a student's work")
 async def list_comments(reading: Viewer, work: ShownWork, paging: Paged) -> Page[CommentBody]:
     """List them, the newest first."""
-    rows = await comments.list_comments(reading.session, work, limit=paging.most, before=paging.cursor)
+    rows = await comments.list_comments(reading.session, work, **paging.rows)
     return paging.page(rows, lambda row: CommentBody.from_row(row, assignment=work.use.assignment_id))
 
 
-@router.post(
-    f"{WORK}/comments",
-    summary="Comment on a student's work",
-    status_code=HTTP_201_CREATED,
-    responses=refusals(SubmissionNotFound),
-)
+@router.post(f"{WORK}/comments", summary="Comment on a student's work", status_code=201)
 async def add_comment(
-    asking: Annotated[Asking, Depends(AsksIn(actions.add_comment))], at: AtWork, wanted: CommentOnWork
+    asking: Annotated[Asking, asks_in(actions.add_comment)], at: AtWork, wanted: CommentOnWork
 ) -> CommentBody:
     """Write a comment for the student to read. The newest one sent again is one comment."""
     comment = await actions.add_comment(asking, at, wanted)
     return CommentBody.from_row(comment, assignment=at.assignment_id)
 
 
-@router.delete(f"{WORK}/comments/{{comment_id}}", summary="Delete a comment", status_code=HTTP_204_NO_CONTENT)
+@router.delete(f"{WORK}/comments/{{comment_id}}", summary="Delete a comment", status_code=204)
 async def delete_comment(
-    asking: Annotated[Asking, Depends(AsksIn(actions.delete_comment))], at: AtWork, comment_id: CommentId
+    asking: Annotated[Asking, asks_in(actions.delete_comment)], at: AtWork, comment_id: CommentId
 ) -> None:
     """Delete it for good. A teacher deletes any comment, an assistant their own."""
     await actions.delete_comment(asking, at, comment_id)
@@ -184,14 +161,9 @@ async def list_submission_reviews(reading: AnyReading, submission_id: Submission
     return ReviewsOfSubmission(items=[review_body(each, submission) for each in found])
 
 
-@router.post(
-    "/submissions/{submission_id}/reviews",
-    summary="Ask for a review of an attempt",
-    status_code=HTTP_201_CREATED,
-    responses=refusals(ReportNotReady, ReviewOpen),
-)
+@router.post("/submissions/{submission_id}/reviews", summary="Ask for a review of an attempt", status_code=201)
 async def ask_for_review(
-    asking: Annotated[Asking, Depends(Asks(actions.ask_for_review))], submission_id: SubmissionId, wanted: AskForReview
+    asking: Annotated[Asking, asks(actions.ask_for_review)], submission_id: SubmissionId, wanted: AskForReview
 ) -> ReviewBody:
     """Ask the staff whether the attempt was graded right. One request of an attempt is open at a time.
 
@@ -209,19 +181,13 @@ async def list_reviews(
     ] = None,
 ) -> Page[ReviewBody]:
     """List them, the newest first."""
-    rows = await reviews.list_reviews(
-        reading.session, reading.course_id, answered=answered, limit=paging.most, before=paging.cursor
-    )
+    rows = await reviews.list_reviews(reading.session, reading.course_id, answered=answered, **paging.rows)
     return paging.page(rows, lambda row: review_body(*row), lambda row: row[0].id)
 
 
-@router.post(
-    "/courses/{course_id}/reviews/{review_id}/answer",
-    summary="Answer a request for review",
-    responses=refusals(ReviewAnswered),
-)
+@router.post("/courses/{course_id}/reviews/{review_id}/answer", summary="Answer a request for review")
 async def answer_review(
-    asking: Annotated[Asking, Depends(AsksIn(actions.answer_review))], review_id: ReviewId, wanted: AnswerReview
+    asking: Annotated[Asking, asks_in(actions.answer_review)], review_id: ReviewId, wanted: AnswerReview
 ) -> ReviewBody:
     """Answer, for the student to read. The grade stays; an adjustment or a regrade changes it."""
     return review_body(*await actions.answer_review(asking, review_id, wanted))

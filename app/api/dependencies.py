@@ -1,4 +1,4 @@
-"""Routes that read: the reader with a session of the database, and the pages of a list."""
+"""Dependencies of the routes: somebody who asks for an action or reads, and the pages of a list."""
 
 from __future__ import annotations
 
@@ -13,15 +13,26 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.actions.asking import Action
 from app.actions.fields import Id
 from app.api.schemas.base import Page
-from app.http.auth.holders import TokenFor, TokenInCourseFor
+from app.http.auth.holders import Asks, AsksIn, TokenFor, TokenInCourseFor
 from app.http.texts import language_of
 from app.services import services
 from grader import Assignment
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
+
+
+def asks(action: Action[..., Any]) -> Any:
+    """Return a dependency of a route with an action: it gives the `Asking` of the holder of the action's right."""
+    return Depends(Asks(action))
+
+
+def asks_in(action: Action[..., Any]) -> Any:
+    """As `asks`, in the course of the path."""
+    return Depends(AsksIn(action))
 
 
 @dataclass(frozen=True)
@@ -76,9 +87,9 @@ class Paging:
     cursor: str | None
 
     @property
-    def most(self) -> int:
-        """The number of rows to look for: one more than are shown tells whether there is another page."""
-        return self.limit + 1
+    def rows(self) -> dict[str, Any]:
+        """The arguments of a query. It finds one row more than are shown if there is another page."""
+        return {"limit": self.limit + 1, "before": self.cursor}
 
     def page(
         self, rows: Sequence[Row], body: Callable[[Row], Item], id_of: Callable[[Row], object] = attrgetter("id")
@@ -86,7 +97,7 @@ class Paging:
         """Return the page with these rows.
 
         Args:
-            rows: at most `most`.
+            rows: found with `rows`.
             body: of a row.
             id_of: the cursor by which the next page begins after a row.
         """
