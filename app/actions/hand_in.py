@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
-from app.access.rights import Right, check_course
+from app.access.rights import Right
 from app.actions.asking import Asking, action
 from app.actions.fields import ActionRequest
+from app.courses import course as courses
 from app.courses import members
 from app.errors.submissions import NotCancellable
 from app.errors.uploads import HandedInBefore
@@ -94,7 +95,7 @@ async def cancel_submission(asking: Asking, submission_id: str) -> None:
     """
     async with asking.write() as session:
         submission = await repository.existing_submission(session, submission_id, asking.holder)
-        await check_course(session, Right.CANCEL, submission.course_id)
+        await courses.keep_open(session, submission.course_id)
         if not await repository.cancel(session, submission_id):
             raise NotCancellable(job_status=submission.job_status)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -12,6 +13,7 @@ from app.access.rights import Right
 from app.actions.asking import Asking, action
 from app.actions.fields import ActionRequest, Id, Moment, Name, both, has_property, not_, one_of
 from app.storage.models import JobStatus, Regrade
+from app.submissions import repository
 from app.submissions.listing import Selection
 from app.teaching import previews, regrades
 from app.teaching.overview.attention import failed_ids
@@ -93,7 +95,7 @@ async def begin_regrade(
         key: the same request sent again with it begins nothing.
         share_preview: give a preview of the same choice that is still being graded, instead of a second one.
     Raises:
-        IdempotencyKeyReused
+        IdempotencyKeyReused, CourseArchived
     """
     holder = asking.holder
     values: dict[str, Any] = {"selection": wanted.selection, "is_preview": wanted.preview}
@@ -121,17 +123,28 @@ async def begin_regrade(
 
 
 @action(Right.REGRADE)
+async def regrade_attempt(asking: Asking, submission_id: str) -> None:
+    """Grade an attempt again. Its report stays until the new one is there.
+
+    Raises:
+        SubmissionNotFound, CourseArchived
+    """
+    async with asking.write() as session:
+        submission = await repository.existing_submission(session, submission_id, asking.holder)
+        await _begin(session, asking, submission.course_id, [submission.id])
+
+
+@action(Right.REGRADE)
 async def regrade_failed(asking: Asking) -> None:
-    """Grade all attempts of the course again that we failed to grade."""
+    """Grade all attempts of the course again that we failed to grade. Raises: CourseArchived"""
     async with asking.write() as session:
         if ids := await failed_ids(session, asking.course_id):
-            await regrades.begin(
-                session,
-                requested_by=asking.holder.id,
-                choice=ids,
-                selection={"submissions": ids},
-                course=asking.course_id,
-            )
+            await _begin(session, asking, asking.course_id, ids)
+
+
+async def _begin(session: AsyncSession, asking: Asking, course_id: str, ids: Sequence[str]) -> None:
+    selection = {"submissions": ids}
+    await regrades.begin(session, requested_by=asking.holder.id, choice=ids, selection=selection, course=course_id)
 
 
 @action(Right.REGRADE)

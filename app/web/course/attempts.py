@@ -13,7 +13,6 @@ from app.access.tokens import Principal
 from app.actions import regrades, work
 from app.actions.asking import Asking
 from app.actions.fields import ID
-from app.actions.regrades import BeginRegrade
 from app.actions.work import DecideAttempt
 from app.courses import course as courses
 from app.errors.requests import FieldsWrong
@@ -121,12 +120,13 @@ async def decide(
 
 @router.post("/courses/{course_id}/submissions/{submission_id}/regrade")
 async def regrade_one(
-    request: Request, asking: Annotated[Asking, Depends(FormAsks(regrades.begin_regrade))], submission_id: SubmissionId
+    request: Request,
+    asking: Annotated[Asking, Depends(FormAsks(regrades.regrade_attempt))],
+    submission_id: SubmissionId,
 ) -> Response:
     """Have one attempt graded again. Its report stays until the new one is there."""
-    async with form_of(request), asking.database.read() as session:
-        await repository.existing_submission(session, submission_id, asking.holder)
-    await regrades.begin_regrade(asking, BeginRegrade(submissions=[submission_id]))
+    async with form_of(request):
+        await regrades.regrade_attempt(asking, submission_id)
     return see_other(f"/submissions/{submission_id}", said="attempt.regraded")
 
 
