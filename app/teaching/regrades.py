@@ -16,7 +16,8 @@ from app.storage.announcements import announce_queued
 from app.storage.models import Course, JobStatus, Regrade, RegradeItem, StoredReport, Submission
 from app.submissions.events import record
 from app.submissions.listing import Selection
-from app.submissions.repository import REGRADE_PRIORITY, counting_report_id
+from app.submissions.positions import REGRADE_PRIORITY
+from app.submissions.repository import counting_report_id
 
 OLD, NEW = aliased(StoredReport), aliased(StoredReport)
 

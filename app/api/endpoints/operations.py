@@ -15,8 +15,8 @@ from app.api.openapi import file_answer
 from app.api.schemas.base import Body
 from app.http.auth.holders import monitor
 from app.services import Operations, operations
-from app.submissions import repository
-from app.submissions.repository import QueueState
+from app.submissions import positions
+from app.submissions.positions import QueueState
 from app.webhooks import outbox
 
 METRICS = "metrics"
@@ -90,7 +90,7 @@ async def _waiting(state: Operations) -> tuple[QueueState, int] | None:
     """Return the queue's state and the number of unsent webhook deliveries; None: the database does not answer."""
     try:
         async with asyncio.timeout(DATABASE_SECONDS), state.database.read() as session:
-            waiting = await repository.queue_state(session), await outbox.count_waiting(session)
+            waiting = await positions.queue_state(session), await outbox.count_waiting(session)
     except (SQLAlchemyError, OSError) as exc:  # TimeoutError is an OSError.
         state.database.outage.record_failure(METRICS, exc)
         return None
