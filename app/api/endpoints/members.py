@@ -183,7 +183,7 @@ async def undo_join(asking: Annotated[Asking, asks_in(actions.undo_join)], join_
 
     Refused when the owner of something is no longer clear: a later join of one of the two has to be undone first;
     an extension that both had, or a person, was changed since; the removed member was taken back, or has got an
-    extension or an adjustment.
+    extension or an adjustment. Refused, too, while a third member has the e-mail address of one of the two.
     """
     return JoinBody.model_validate(await actions.undo_join(asking, join_id))
 
