@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -89,12 +88,14 @@ EXAMPLE_PARAMS: dict[str, dict[str, Any]] = {
 Answers = dict[int | str, dict[str, Any]]
 #: Schemas of files.
 TEXT, BYTES = {"type": "string"}, {"type": "string", "format": "binary"}
-#: The classes with an answer of their own, by their names and those of their bases.
-ERRORS: defaultdict[str, list[type[Exception]]] = defaultdict(list)
-for error in EVERY_ANSWER:
-    if isinstance(error, type):
-        for base in error.__mro__:
-            ERRORS[base.__name__].append(error)
+#: The classes with an answer of their own.
+ANSWERED = [error for error in EVERY_ANSWER if isinstance(error, type)]
+#: Those classes, by their names and by those of their bases.
+ERRORS = {
+    base.__name__: [error for error in ANSWERED if issubclass(error, base)]
+    for each in ANSWERED
+    for base in each.__mro__
+}
 #: The framework's refusals of a JSON body.
 JSON_BODY = (400, 413)
 #: Refusals of every route that knows its caller by a token.
@@ -144,7 +145,7 @@ def raised_by(action: Action[..., Any]) -> Iterator[type[Exception]]:
     raises = (inspect.getdoc(action.do) or "").partition("Raises:")[2]
     for line in raises.splitlines():
         for name in line.partition(":")[0].split(","):
-            yield from ERRORS[name.strip()]
+            yield from ERRORS.get(name.strip(), ())
 
 
 def refused_by(dependant: Dependant) -> Iterator[type[Exception] | int]:
@@ -239,8 +240,8 @@ def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
             upload = document["paths"]["/api/v1/submissions"]["post"]["requestBody"]["content"]["multipart/form-data"]
             upload["schema"]["properties"]["assignment"]["examples"] = list(assignment_ids)
             # Pydantic calls a generic model `Page[TokenBody]`, and its component `Page_TokenBody_`.
-            named = re.sub(r'(?:Items|Page)[_[](\w+?)(?:Body|Item)?[_\]](?=")', r"\1List", json.dumps(document))
-            app.openapi_schema = json.loads(named)
+            text = re.sub(r'(?:Items|Page)[_[](\w+?)(?:Body|Item)?[_\]](?=")', r"\1List", json.dumps(document))
+            app.openapi_schema = json.loads(text)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import Field
+from pydantic import AliasPath, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
@@ -20,6 +20,7 @@ from app.services import services
 from app.teaching.statistics import statistics_of
 from app.texts import title_of
 from grader import Assignment
+from grader.assignment import CaseEntry
 from grader.report.messages import translate
 
 AssignmentId = Annotated[
@@ -52,10 +53,13 @@ class AssignmentDetail(AssignmentBody):
     language: str = Field(description="default language of reports", examples=["ru"])
     keras: str = Field(description="the generation of Keras: `3`, `2`, or `auto` for the one that gives more points")
     points: dict[str, float] = Field(description="points of each check", examples=[{"contract": 10}])
-    atol: float = Field(description="close means |actual - expected| <= atol + rtol * |expected|")
-    rtol: float
-    cpu_seconds: int = Field(description="limit of a run")
-    wall_seconds: float
+    atol: float = Field(
+        validation_alias=AliasPath("tolerance", "atol"),
+        description="close means |actual - expected| <= atol + rtol * |expected|",
+    )
+    rtol: float = Field(validation_alias=AliasPath("tolerance", "rtol"))
+    cpu_seconds: int = Field(validation_alias=AliasPath("limits", "cpu_seconds"), description="limit of a run")
+    wall_seconds: float = Field(validation_alias=AliasPath("limits", "wall_seconds"))
     cases: list[AssignmentCase]
 
 
@@ -87,42 +91,18 @@ class StatisticsBody(Body):
 async def list_assignments(request: Request, reading: AnyReading) -> Items[AssignmentBody]:
     """List those that the course uses."""
     used = await _used_ids(reading)
-    return Items(
-        items=[
-            AssignmentBody.model_validate(_values(request, assignment, reading.language))
-            for id, assignment in reading.assignments.items()
-            if id in used
-        ]
-    )
+    shown = [assignment for id, assignment in reading.assignments.items() if id in used]
+    return Items(items=[AssignmentBody.from_row(each, **_more(request, each, reading.language)) for each in shown])
 
 
 @router.get("/{assignment_id}", summary="Read one of them")
 async def read_assignment(request: Request, reading: AnyReading, assignment_id: AssignmentId) -> AssignmentDetail:
     """Read the task and its points. Of a hidden case only the category is shown."""
-    language, assignment = reading.language, reading.assignments.get(assignment_id)
+    assignment = reading.assignments.get(assignment_id)
     if assignment is None or assignment_id not in await _used_ids(reading):
         raise AssignmentNotFound
-    return AssignmentDetail(
-        **_values(request, assignment, language),
-        language=assignment.language,
-        keras=assignment.keras,
-        points=dict(assignment.points),
-        atol=assignment.tolerance.atol,
-        rtol=assignment.tolerance.rtol,
-        cpu_seconds=assignment.limits.cpu_seconds,
-        wall_seconds=assignment.limits.wall_seconds,
-        cases=[
-            AssignmentCase(
-                id=case.id,
-                visibility=case.visibility,
-                category=case.category,
-                title=translate(f"category.{case.category}", language),
-                shape=[case.batch, case.timesteps, case.features] if case.visibility == "public" else None,
-                units=case.units if case.visibility == "public" else None,
-            )
-            for case in assignment.cases
-        ],
-    )
+    cases = [_case(case, reading.language) for case in assignment.cases]
+    return AssignmentDetail.from_row(assignment, **_more(request, assignment, reading.language), cases=cases)
 
 
 @router.get("/{assignment_id}/statistics", summary="Statistics of an assignment")
@@ -149,12 +129,15 @@ async def _used_ids(reading: Reading) -> Collection[str]:
     return await used_in(reading.session, reading.viewer.course, reading.assignments)
 
 
-def _values(request: Request, assignment: Assignment, language: str) -> dict[str, Any]:
-    """Return the values of an `AssignmentBody`."""
+def _more(request: Request, assignment: Assignment, language: str) -> dict[str, str | int]:
+    """Return the values of an `AssignmentBody` that depend on the request and on the service."""
     return {
-        "id": assignment.id,
         "title": title_of(assignment, language),
-        "max_points": assignment.max_points,
-        "digest": assignment.digest,
         "upload_bytes": services(request).inbox.most_bytes(assignment),
     }
+
+
+def _case(case: CaseEntry, language: str) -> AssignmentCase:
+    title, is_shown = translate(f"category.{case.category}", language), case.visibility == "public"
+    shape = [case.batch, case.timesteps, case.features] if is_shown else None
+    return AssignmentCase.from_row(case, title=title, shape=shape, units=case.units if is_shown else None)
