@@ -35,7 +35,7 @@ from app.storage.models import (
 )
 from app.submissions import positions
 from app.submissions.positions import QueueState
-from app.submissions.repository import counting_report_id
+from app.submissions.reports import counting_report_id
 from grader import Status
 from grader.version import grader_version
 

@@ -1,4 +1,4 @@
-"""Queries on submissions and their reports.
+"""Queries on submissions.
 
 Each function works in the transaction of the given session.
 """
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from sqlalchemy import (
     ColumnElement,
-    ScalarSelect,
     and_,
     case,
     exists,
@@ -22,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased, undefer
+from sqlalchemy.orm import undefer
 
 from app.access.tokens import Principal
 from app.courses import assignments, members
@@ -30,7 +29,6 @@ from app.courses.assignments import Use
 from app.errors.submissions import ReportNotFound, ReportNotReady, SubmissionNotFound
 from app.storage.announcements import announce, announce_queued
 from app.storage.models import (
-    Artefact,
     CourseAssignment,
     HoldDecision,
     JobStatus,
@@ -41,6 +39,7 @@ from app.storage.models import (
     Submission,
     utc_now,
 )
+from app.submissions import reports
 from app.submissions.events import record
 from app.submissions.policy import Attempt
 from app.submissions.positions import REGRADE_PRIORITY
@@ -171,7 +170,7 @@ async def attempts_of(
             StoredReport.id,
             withheld,
         )
-        .outerjoin(StoredReport, StoredReport.id == counting_report_id(preview))
+        .outerjoin(StoredReport, StoredReport.id == reports.counting_report_id(preview))
         .where(*conditions)
         .order_by(Submission.membership_id, Submission.course_assignment_id, Submission.attempt)
     )
@@ -235,19 +234,6 @@ async def cancel(session: AsyncSession, submission_id: str) -> bool:
     return True
 
 
-async def newest_report(session: AsyncSession, submission_id: str) -> StoredReport | None:
-    """Find the report that counts: the newest with a grade, or the newest of all if we always failed.
-
-    Reports of previews do not count.
-    """
-    return await session.scalar(
-        select(StoredReport)
-        .where(StoredReport.submission_id == submission_id, StoredReport.preview_id.is_(None))
-        .order_by(StoredReport.points.is_(None), StoredReport.id.desc())
-        .limit(1)
-    )
-
-
 async def existing_report(
     session: AsyncSession, submission_id: str, viewer: Principal, report_id: int | None = None
 ) -> tuple[Submission, StoredReport]:
@@ -262,54 +248,12 @@ async def existing_report(
     """
     submission = await existing_submission(session, submission_id, viewer)
     if report_id is not None:
-        stored = await find_report(session, submission_id, report_id, viewer)
+        stored = await reports.find_report(session, submission_id, report_id, viewer)
     else:
-        stored = await newest_report(session, submission_id)
+        stored = await reports.newest_report(session, submission_id)
     if stored is None:
         raise ReportNotReady if report_id is None else ReportNotFound
     return submission, stored
-
-
-async def list_reports(session: AsyncSession, submission_id: str) -> Sequence[StoredReport]:
-    """List all reports of a submission but those of previews, the newest first."""
-    reports = await session.scalars(
-        select(StoredReport)
-        .where(StoredReport.submission_id == submission_id, StoredReport.preview_id.is_(None))
-        .order_by(StoredReport.id.desc())
-    )
-    return reports.all()
-
-
-async def find_report(
-    session: AsyncSession, submission_id: str, report_id: int, viewer: Principal
-) -> StoredReport | None:
-    """Find this submission's report with this number. Reports of previews are visible to the staff only."""
-    found = select(StoredReport).where(StoredReport.id == report_id, StoredReport.submission_id == submission_id)
-    return await session.scalar(found if viewer.sees_everything else found.where(StoredReport.preview_id.is_(None)))
-
-
-async def artefacts_of(session: AsyncSession, report_id: int) -> dict[str, bytes]:
-    """Return the artefacts of this report, by name. A missing one costs the report a picture."""
-    kept = await session.scalars(select(Artefact).where(Artefact.report_id == report_id))
-    return {artefact.name: artefact.content for artefact in kept}
-
-
-def counting_report_id(preview: str | None = None) -> ScalarSelect[int]:
-    """Return the subquery for the id of the report that counts, in a query over `Submission`.
-
-    Args:
-        preview: the id of a regrade, as if it were applied.
-    """
-    other = aliased(StoredReport)
-    counts = other.preview_id.is_(None)
-    return (
-        select(other.id)
-        .where(other.submission_id == Submission.id, or_(counts, other.preview_id == preview) if preview else counts)
-        .order_by(other.points.is_(None), other.id.desc())
-        .limit(1)
-        .correlate(Submission)
-        .scalar_subquery()
-    )
 
 
 def waits_for_decision() -> ColumnElement[bool]:

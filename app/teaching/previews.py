@@ -19,7 +19,7 @@ from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinishe
 from app.storage.cascade import delete_rows
 from app.storage.models import JobStatus, Regrade, RegradeItem, StoredReport, Submission, utc_now
 from app.submissions.new_grades import let_count
-from app.submissions.repository import counting_report_id
+from app.submissions.reports import counting_report_id
 
 # Values in one statement.
 AT_ONCE = 1000

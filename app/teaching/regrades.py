@@ -17,7 +17,7 @@ from app.storage.models import Course, JobStatus, Regrade, RegradeItem, StoredRe
 from app.submissions.events import record
 from app.submissions.listing import Selection
 from app.submissions.positions import REGRADE_PRIORITY
-from app.submissions.repository import counting_report_id
+from app.submissions.reports import counting_report_id
 
 OLD, NEW = aliased(StoredReport), aliased(StoredReport)
 

@@ -24,7 +24,7 @@ from app.http.parameters import Refuses, SubmissionId
 from app.http.visibility import artefacts_for, report_for, view_for
 from app.services import services
 from app.storage.models import StoredReport
-from app.submissions import repository
+from app.submissions import reports, repository
 from grader import Status
 from grader.formats import FORMATS, View, html, write_report
 from grader.report.difference import diff_reports
@@ -123,9 +123,9 @@ async def read_report(request: Request, viewer: Reader, submission_id: Submissio
 async def list_reports(reading: AnyReading, submission_id: SubmissionId) -> Items[ReportItem]:
     """List them, the newest first. A regrade adds a report and keeps the earlier ones."""
     await repository.existing_submission(reading.session, submission_id, reading.viewer)
-    reports = await repository.list_reports(reading.session, submission_id)
+    rows = await reports.list_reports(reading.session, submission_id)
     link = f"/api/v1/submissions/{submission_id}/reports"
-    return Items(items=[ReportItem.from_row(stored, link=f"{link}/{stored.id}") for stored in reports])
+    return Items(items=[ReportItem.from_row(row, link=f"{link}/{row.id}") for row in rows])
 
 
 @router.get("/reports/{report_id}", summary="Read one of them", response_class=Response, responses=DOCUMENT)
@@ -143,10 +143,10 @@ async def compare_reports(
     session, viewer = reading.session, reading.viewer
     await repository.existing_submission(session, submission_id, viewer)
     if since is None:
-        ids = [stored.id for stored in await repository.list_reports(session, submission_id)]
+        ids = [stored.id for stored in await reports.list_reports(session, submission_id)]
         since = max((id for id in ids if id < report_id), default=None)
     before, after = [
-        None if id is None else await repository.find_report(session, submission_id, id, viewer)
+        None if id is None else await reports.find_report(session, submission_id, id, viewer)
         for id in (since, report_id)
     ]
     if not before or not after:

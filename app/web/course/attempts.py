@@ -26,7 +26,7 @@ from app.http.texts import language_of
 from app.http.visibility import report_for
 from app.services import services
 from app.storage.models import CourseAssignment
-from app.submissions import repository
+from app.submissions import reports, repository
 from app.submissions.sources import difference_of_reports
 from app.submissions.standing import Standing, standing_of
 from app.teaching.grade_list import used_assignments
@@ -147,7 +147,7 @@ async def _decision_page(
     async with services(request).database.read() as session:
         course = await courses.existing(session, holder.course_id)
         submission = await repository.existing_submission(session, submission_id, holder)
-        report = await repository.newest_report(session, submission.id)
+        report = await reports.newest_report(session, submission.id)
         use = await session.get_one(CourseAssignment, submission.course_assignment_id)
         names = await names_of(session, [submission])
     return staff_page(

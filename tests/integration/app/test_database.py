@@ -37,7 +37,7 @@ from app.storage.models import (
     Token,
     utc_now,
 )
-from app.submissions import positions, repository
+from app.submissions import positions, reports
 from app.submissions.listing import Selection, list_submissions
 from app.teaching import regrades
 from grader import Report
@@ -467,7 +467,7 @@ async def test_regrade_adds_a_report_and_keeps_the_old_one(database: Database, o
         await finish(database, taken)
     ((_, _, new),) = await items(database, regrade_id)
     async with database.read() as session:
-        counting = await repository.newest_report(session, done.id)
+        counting = await reports.newest_report(session, done.id)
         listed = await list_submissions(session, owner, Selection(), limit=10)
         ids = list(await session.scalars(select(StoredReport.id).where(StoredReport.submission_id == done.id)))
     assert counting is not None
@@ -498,7 +498,7 @@ async def test_regrade_that_fails_through_our_fault_leaves_the_grade(database: D
     async with database.write() as session:
         assert await claims.finish(session, taken, failed)
     async with database.read() as session:
-        counting = await repository.newest_report(session, submission.id)
+        counting = await reports.newest_report(session, submission.id)
         ((_, listed),) = await list_submissions(session, owner, Selection(), limit=10)
     assert counting is not None
     assert listed is not None

@@ -23,7 +23,7 @@ from app.services import Operations
 from app.settings import Settings
 from app.storage.database import CONNECTIONS, Database
 from app.storage.models import JobStatus, Submission, utc_now
-from app.submissions import positions, repository
+from app.submissions import positions, reports
 from app.submissions.listing import Selection, list_submissions
 from app.worker import answering
 from tests.integration.app.kinds import on_both, on_postgresql
@@ -121,7 +121,7 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
         await restored.check_revision()
         assert await names(restored, owner) == ["waits", "graded"]
         async with restored.read() as session:
-            report = await repository.newest_report(session, done.id)
+            report = await reports.newest_report(session, done.id)
             assert report is not None
             assert report.points == 100
         next_claim = await claim(restored)
