@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import find_earlier, make_once
 from app.access.rights import Right
 from app.actions.asking import Asking, action
-from app.actions.fields import ActionRequest, Id, Moment, Name, both, has_property, not_, one_of
+from app.actions.fields import ActionRequest, Id, Moment, Name
 from app.storage.models import JobStatus, Regrade
 from app.submissions import repository
 from app.submissions.listing import Selection
@@ -20,17 +20,11 @@ from app.teaching.overview.attention import failed_ids
 from app.teaching.regrades import RegradeProgress
 from grader import Status
 
-_BY_ID, _BY_FILTER, _ALL = has_property("submissions"), has_property("filter"), has_property("all", {"const": True})
-_NOT_EXACTLY_ONE = one_of(
-    not_(one_of(_BY_ID, _BY_FILTER, _ALL)), both(_BY_ID, _BY_FILTER), both(_BY_ID, _ALL), both(_BY_FILTER, _ALL)
-)
-_NO_CONDITION = not_(one_of(*map(has_property, ("student", "assignment", "job_status", "status", "since"))))
-
 
 class SubmissionFilter(ActionRequest):
     """A filter with at least one condition. Several are combined with "and"."""
 
-    model_config = ConfigDict(json_schema_extra=not_(_NO_CONDITION))
+    at_least_one = "student", "assignment", "job_status", "status", "since"
 
     student: Name | None = None
     assignment: str | None = Field(None, pattern="^[a-z0-9-]{1,64}$")
@@ -38,19 +32,12 @@ class SubmissionFilter(ActionRequest):
     status: Status | None = Field(None, description="of the report that counts")
     since: Moment | None = Field(None, description="submitted at this moment or later")
 
-    @model_validator(mode="after")
-    def _something_is_given(self) -> Self:
-        if not self.model_dump(exclude_none=True):
-            raise ValueError("expected at least one condition; to choose all submissions, use `all` instead")
-        return self
-
 
 class BeginRegrade(ActionRequest):
     """A choice of submissions by exactly one of ids, a filter, and all."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "not": _NOT_EXACTLY_ONE,
             "examples": [
                 {"filter": {"assignment": "lstm-layer", "status": "failed"}},
                 {"all": True},
@@ -58,6 +45,7 @@ class BeginRegrade(ActionRequest):
             ],
         }
     )
+    exactly_one = "submissions", "filter", "all"
 
     submissions: list[Id] | None = Field(None, min_length=1, max_length=1000)
     filter: SubmissionFilter | None = None
@@ -65,12 +53,6 @@ class BeginRegrade(ActionRequest):
     preview: bool = Field(
         False, strict=True, description="the new reports do not count, and are sent nowhere, until they are applied"
     )
-
-    @model_validator(mode="after")
-    def _exactly_one_is_given(self) -> Self:
-        if (self.submissions is not None) + (self.filter is not None) + self.all != 1:
-            raise ValueError("expected exactly one of `submissions`, `filter` and `all`")
-        return self
 
     @property
     def selection(self) -> dict[str, Any]:

@@ -35,7 +35,6 @@ from app.actions.fields import (
     both,
     has_property,
     not_,
-    one_of,
 )
 from app.courses import course as courses
 from app.courses.roster import planning
@@ -133,33 +132,17 @@ async def revoke_token(asking: Asking, token_id: str) -> None:
 
 # --- personal links ---------------------------------------------------------------------------------------------------
 
-_ONE = {"all": {"const": True}, "never_used": {"const": True}}
-_CHOICES = [has_property("members"), *(has_property(name, value) for name, value in _ONE.items())]
-
 
 class MakeLinks(ActionRequest):
     """Exactly one of the three."""
 
-    model_config = ConfigDict(
-        json_schema_extra=not_(
-            one_of(
-                both(*map(not_, _CHOICES)),
-                *(both(one, other) for number, one in enumerate(_CHOICES) for other in _CHOICES[:number]),
-            )
-        )
-    )
+    exactly_one = "members", "all", "never_used"
 
     members: list[Id] | None = Field(None, description="the `id`s of members", min_length=1, max_length=1000)
     all: bool = Field(False, description="all students of the course")
     never_used: bool = Field(
         False, description="the students who have never come in, by a link or by single sign-on", examples=[False]
     )
-
-    @model_validator(mode="after")
-    def _is_one_choice(self) -> Self:
-        if (self.members is not None) + self.all + self.never_used != 1:
-            raise ValueError("expected one of: members, all, never_used")
-        return self
 
 
 @action(Right.MAKE_LINKS)
