@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.idempotency import find_earlier, make_once
+from app.access.idempotency import make_once
 from app.access.rights import Right
 from app.actions.asking import Asking, action
 from app.actions.fields import ActionRequest, Id, Moment, Name
@@ -83,13 +83,11 @@ async def begin_regrade(
     values: dict[str, Any] = {"selection": wanted.selection, "is_preview": wanted.preview}
     in_course = {"course_id": holder.course} if holder.names_course else {}
 
-    async def find(session: AsyncSession) -> Regrade | None:
-        earlier = await find_earlier(session, Regrade, holder.id, key, **values, **in_course)
-        if earlier is None and share_preview and wanted.preview:
-            return await regrades.running_preview(session, asking.course_id, wanted.selection)
-        return earlier
-
     async def begin(session: AsyncSession) -> Regrade:
+        if share_preview and wanted.preview:
+            running = await regrades.running_preview(session, asking.course_id, wanted.selection)
+            if running is not None:
+                return running
         return await regrades.begin(
             session,
             requested_by=holder.id,
@@ -99,7 +97,7 @@ async def begin_regrade(
             **values,
         )
 
-    regrade, _ = await make_once(asking.database, find, begin)
+    regrade, _ = await make_once(asking.database, Regrade, holder.id, key, values | in_course, begin)
     async with asking.database.read() as session:
         return await regrades.find_regrade(session, regrade.id)
 

@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import joining, links, tokens
-from app.access.idempotency import find_earlier, make_once
+from app.access.idempotency import make_once
 from app.access.links import NewLink
 from app.access.rights import Right
 from app.access.tokens import OWNER, hash_secret, new_token
@@ -110,9 +110,7 @@ async def make_token(
         async with asking.write() as session:
             secret, last = await links.find_last(session, Token, form_key, content)
             return last if last is not None and last.revoked_at is None else await make(session), secret
-    token, is_new = await make_once(
-        asking.database, lambda session: find_earlier(session, Token, actor, key, **values), make
-    )
+    token, is_new = await make_once(asking.database, Token, actor, key, values, make)
     if not is_new:
         raise TokenMadeBefore(id=token.id)
     return token, secret
