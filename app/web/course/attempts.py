@@ -12,7 +12,6 @@ from starlette.concurrency import run_in_threadpool
 from app.access.tokens import Principal
 from app.actions import regrades, work
 from app.actions.fields import ID
-from app.actions.regrades import BeginRegrade
 from app.actions.work import DecideAttempt
 from app.courses import course as courses
 from app.errors.submissions import SubmissionNotFound
@@ -22,7 +21,7 @@ from app.http.staff import reason_of_hold, titles_of
 from app.http.visibility import report_for
 from app.http.visits import Anybody, Pages, Visit
 from app.storage.models import CourseAssignment
-from app.submissions import repository
+from app.submissions import reports, repository
 from app.submissions.sources import difference_of_reports
 from app.submissions.standing import Standing, standing_of
 from app.teaching.grade_list import used_assignments
@@ -101,7 +100,7 @@ async def _decision_page(visit: Visit, submission_id: str) -> Response:
     """Ask again for a decision, with what was typed."""
     async with visit.database.read() as session:
         submission = await repository.existing_submission(session, submission_id, visit.holder)
-        report = await repository.newest_report(session, submission.id)
+        report = await reports.newest_report(session, submission.id)
         use = await session.get_one(CourseAssignment, submission.course_assignment_id)
         names = await names_of(session, [submission])
     return visit.page(
@@ -122,12 +121,10 @@ async def decide(visit: Visit, submission_id: SubmissionId) -> Response:
     return see_other(f"/submissions/{submission_id}", said="attempt.decided")
 
 
-@router.form("/courses/{course_id}/submissions/{submission_id}/regrade", regrades.begin_regrade)
+@router.form("/courses/{course_id}/submissions/{submission_id}/regrade", regrades.regrade_attempt)
 async def regrade_one(visit: Visit, submission_id: SubmissionId) -> Response:
     """Have one attempt graded again. Its report stays until the new one is there."""
-    async with visit.database.read() as session:
-        await repository.existing_submission(session, submission_id, visit.holder)
-    await regrades.begin_regrade(visit, BeginRegrade(submissions=[submission_id]))
+    await regrades.regrade_attempt(visit, submission_id)
     return see_other(f"/submissions/{submission_id}", said="attempt.regraded")
 
 
