@@ -131,7 +131,7 @@ async def _attempt(
         found = select(Submission).where(Submission.id == id).options(undefer(Submission.content))
         submission = await session.scalar(found)
         of_it = select(StoredReport).where(StoredReport.submission_id == id, StoredReport.preview_id.is_(None))
-        # The first one counts, as in `repository.newest_report`.
+        # The first one counts, as in `reports.newest_report`.
         ordered = of_it.order_by(StoredReport.points.is_(None), StoredReport.id.desc())
         reports = (await session.scalars(ordered)).all()
     if submission is None or submission.membership_id not in folders:
