@@ -6,8 +6,9 @@ Each function works in the transaction of the given session.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ScalarSelect, or_, select
+from sqlalchemy import JSON, ColumnElement, ScalarSelect, Text, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -68,3 +69,12 @@ def counting_report_id(preview: str | None = None) -> ScalarSelect[int]:
         .correlate(Submission)
         .scalar_subquery()
     )
+
+
+def part_of_body(name: str) -> ColumnElement[Any]:
+    """Return the expression for one part of a report's body, which is read without the rest; null: it has none.
+
+    A NUL in a text becomes U+FFFD: PostgreSQL takes no part out of a JSON value that has one anywhere.
+    """
+    without_nul = func.replace(cast(StoredReport.body, Text), r"\u0000", r"\ufffd")
+    return func.json(without_nul, type_=JSON)[name]

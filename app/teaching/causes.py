@@ -9,16 +9,18 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.models import StoredReport
+from app.submissions.reports import part_of_body
 
 #: The stored form of `grader.report.model.Diagnosis`.
 Cause = Mapping[str, Any]
 
 
 async def causes_of(session: AsyncSession, report_ids: Collection[int]) -> dict[int, Sequence[Cause]]:
-    """Return the mistakes that each of these reports names."""
-    # PostgreSQL cannot take a part out of a report in whose texts there is a NUL.
-    rows = await session.execute(select(StoredReport.id, StoredReport.body).where(StoredReport.id.in_(report_ids)))
-    return {report_id: body.get("diagnoses", ()) for report_id, body in rows}
+    """Return the mistakes that each of these reports names, without loading the rest of it."""
+    rows = await session.execute(
+        select(StoredReport.id, part_of_body("diagnoses")).where(StoredReport.id.in_(report_ids))
+    )
+    return {report_id: causes or () for report_id, causes in rows}
 
 
 def only_in(one: Sequence[Cause], other: Sequence[Cause]) -> Sequence[Cause]:

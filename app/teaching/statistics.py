@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.storage.models import Membership, ReportDiagnosis, StoredReport, Submission
-from app.submissions.reports import counting_report_id
+from app.submissions.reports import counting_report_id, part_of_body
 from app.submissions.repository import can_count
 from grader.report.finding import CheckStatus
 from grader.report.model import MEASURED
@@ -103,24 +103,35 @@ async def statistics_of(
         group: only of its students.
     """
     graded = _graded(assignment_id, since, course, group).cte()
-    kind = graded.c.status, graded.c.score, graded.c.number, graded.c.is_best
     statuses: Counter[str] = Counter()
     attempts: Counter[float] = Counter()
     students: Counter[float] = Counter()
+    passed: Counter[str] = Counter()
+    asked: Counter[str] = Counter()
     by_attempt = [0] * MOST_NUMBERS
-    for status, score, number, is_best, count in await session.execute(select(*kind, func.count()).group_by(*kind)):
-        statuses[status] += count
-        if score is not None:
-            attempts[score] += count
-            students[score] += count * is_best
-            if number <= MOST_NUMBERS:
-                by_attempt[number - 1] += count
+    best_report = (StoredReport.id == graded.c.report_id) & graded.c.is_best & graded.c.score.is_not(None)
+    rows = await session.execute(
+        select(graded.c.status, graded.c.score, graded.c.number, graded.c.is_best, part_of_body("checks"))
+        .select_from(graded)
+        .outerjoin(StoredReport, best_report)
+    )
+    for status, score, number, is_best, checks in rows:
+        statuses[status] += 1
+        if score is None:
+            continue
+        attempts[score] += 1
+        students[score] += is_best
+        if number <= MOST_NUMBERS:
+            by_attempt[number - 1] += 1
+        for check in checks or ():
+            asked[check["id"]] += 1
+            passed[check["id"]] += check["status"] == CheckStatus.PASSED
     by_attempt = by_attempt[: sum(count > 0 for count in by_attempt)]
     return Statistics(
         statuses=dict(statuses),
         attempts=_scores(attempts),
         students=_scores(students),
-        checks=await _checks(session, graded),
+        checks=[CheckResults(id, passed[id], count) for id, count in asked.items()],
         by_attempt=by_attempt,
         misconceptions=await _misconceptions(session, graded, len(by_attempt)),
     )
@@ -198,19 +209,6 @@ async def _misconceptions(session: AsyncSession, graded: CTE, numbers: int) -> l
             by_attempt[code][later - 1] += attempts
     listed = [Misconception(code, *total, by_attempt[code]) for code, total in totals.items()]
     return sorted(listed, key=lambda each: (-each.attempts, each.code))[:MOST_MISCONCEPTIONS]
-
-
-async def _checks(session: AsyncSession, graded: CTE) -> list[CheckResults]:
-    """Count the results of each check in the best attempts, in the order of the reports."""
-    best = select(graded.c.report_id).where(graded.c.score.is_not(None), graded.c.is_best)
-    passed: Counter[str] = Counter()
-    students: Counter[str] = Counter()
-    # PostgreSQL cannot take a part out of a report in whose texts there is a NUL.
-    for body in await session.scalars(select(StoredReport.body).where(StoredReport.id.in_(best))):
-        for check in body.get("checks", ()):
-            students[check["id"]] += 1
-            passed[check["id"]] += check["status"] == CheckStatus.PASSED
-    return [CheckResults(id, passed[id], count) for id, count in students.items()]
 
 
 def _scores(of: Mapping[float, int]) -> Scores:
