@@ -24,6 +24,7 @@ PUBLIC = frozenset(
         "/leave",
         "/link",
         "/join/{secret}",
+        "/api/v1/notebook/tokens",
         "/static/vega.js",
         START_PATH,
         CALLBACK_PATH,
