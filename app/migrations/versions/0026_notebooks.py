@@ -25,3 +25,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("membership_id", name="uq_notebook_codes_membership_id"),
         sa.UniqueConstraint("sha256", name="uq_notebook_codes_sha256"),
     )
+
+
+def downgrade() -> None:
+    op.drop_table("notebook_codes")
+    op.drop_column("tokens", "assignment_id")
