@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from app.http.notebook import CLIENT_PATH, client_sha256, client_source
 from app.services import services
 from app.web import entering, joining
 from app.web.student import assignment, conversation, home, submission
@@ -24,6 +26,16 @@ async def vega(request: Request) -> Response:
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(packed, media_type="text/javascript", headers=headers | {"Content-Encoding": "gzip"})
     return Response(await run_in_threadpool(gzip.decompress, packed), media_type="text/javascript", headers=headers)
+
+
+@router.get(CLIENT_PATH)
+async def notebook_client(request: Request) -> Response:
+    """Send the file that a notebook's last cell runs."""
+    etag = f'"{client_sha256()}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(client_source(), media_type="text/x-python; charset=utf-8", headers=headers)
 
 
 for room in (entering, joining, home, assignment, submission, conversation):
