@@ -48,6 +48,7 @@ class Engine(Protocol):
         seed: bytes,
         progress: Callable[[str], None] | None = None,
         artefacts: Sink | None = None,
+        beforehand: bool = False,
     ) -> Report: ...
 
 
