@@ -102,7 +102,7 @@ def test_service_that_warms_up_answers_and_when_it_is_stopped_ends_without_waiti
 ) -> None:
     """Without any cache, so that the first answers of Keras are being made."""
     with serving(tmp_path, tmp_path / "cache") as server, server.client() as client:
-        wait_until(lambda: any("keras_lstm" in command_line(pid) for pid in server.children()), pause=0.2)
+        wait_until(lambda: any("keras_layer" in command_line(pid) for pid in server.children()), pause=0.2)
         assert client.get("/healthz").json()["status"] == "ok"
         assert client.get("/readyz").status_code == 503
         children = server.children()

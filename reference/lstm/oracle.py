@@ -1,4 +1,4 @@
-"""The LSTM in float64, from its definition (`reference.definition`): its answer and its gradients.
+"""The LSTM in float64, from its definition (`reference.cell`): its answer and its gradients.
 
 Keras computes the same in float32 with other code; each checks the other (`reference.store`).
 """
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.definition import LSTM, Layers
-from reference.weights import GATES, Float32Array, LSTMWeights
+from reference.cell import Layers
+from reference.lstm.definition import CELL
+from reference.lstm.weights import GATES, Float32Array, LSTMWeights
 
 Float64Array = NDArray[np.float64]
 
@@ -22,7 +23,7 @@ class LSTMTrace:
     """Hidden state `h` and cell state `c` after every timestep, each ``(batch, timesteps, units)``.
 
     Attributes:
-        gates: their values at every timestep, in the same shape, keyed as in `reference.weights.GATES`.
+        gates: their values at every timestep, in the same shape, keyed as in `reference.lstm.weights.GATES`.
     """
 
     h: Float64Array
@@ -32,7 +33,7 @@ class LSTMTrace:
 
 def lstm_forward(x: Float32Array, weights: LSTMWeights) -> LSTMTrace:
     """Run the LSTM over `x`, ``(batch, timesteps, features)``, from zero states."""
-    found = LSTM.forward(x.astype(np.float64), _layers(weights))
+    found = CELL.forward(x.astype(np.float64), _layers(weights))
     return LSTMTrace(found["h_new"], found["c_new"], {gate: found[gate] for gate in GATES})
 
 
@@ -50,7 +51,7 @@ def lstm_gradients(
     x: Float32Array, weights: LSTMWeights, factors: Float32Array, *, through: str = "hc"
 ) -> LSTMGradients:
     """Differentiate ``sum(y * factors)``, `y` being the LSTM's output. Args: see `Cell.gradients`."""
-    found = LSTM.gradients(x.astype(np.float64), _layers(weights), factors.astype(np.float64), through=through)
+    found = CELL.gradients(x.astype(np.float64), _layers(weights), factors.astype(np.float64), through=through)
     return LSTMGradients(found.x, found.kernel, found.recurrent_kernel, found.bias)
 
 
@@ -59,7 +60,7 @@ def cell_states(gates: Mapping[str, Float64Array]) -> Float64Array:
     states = np.empty_like(gates["i"])
     c = np.zeros_like(states[:, 0])
     for t in range(states.shape[1]):
-        states[:, t] = c = LSTM.formulas["c_new"]({"c": c, **{gate: gates[gate][:, t] for gate in "ifg"}})
+        states[:, t] = c = CELL.formulas["c_new"]({"c": c, **{gate: gates[gate][:, t] for gate in "ifg"}})
     return states
 
 

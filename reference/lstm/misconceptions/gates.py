@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from reference.definition import LSTM, sigmoid
-from reference.misconceptions.computation import Array
-from reference.misconceptions.inputs import letters
-from reference.misconceptions.mistake import Mistake
+from reference.cell import sigmoid
+from reference.lstm.definition import CELL
+from reference.lstm.misconceptions.computation import Array
+from reference.lstm.misconceptions.inputs import letters
+from reference.lstm.misconceptions.mistake import Mistake
 
 
 def softmax(z: Array) -> Array:
@@ -83,7 +84,7 @@ def _candidate_activations() -> Iterator[Mistake]:
 
 
 def _own(gate: str) -> Function:
-    return LSTM.formulas[gate].activation
+    return CELL.formulas[gate].activation
 
 
 def _repeated(function: Function) -> Function:

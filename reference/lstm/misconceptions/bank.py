@@ -6,13 +6,13 @@ import itertools
 from collections.abc import Iterator
 from functools import cache
 
-from reference.misconceptions.gates import gate_mistakes
-from reference.misconceptions.inputs import input_mistakes
-from reference.misconceptions.loop import loop_mistakes
-from reference.misconceptions.mistake import Mistake
-from reference.misconceptions.shapes import order_mistakes
-from reference.misconceptions.state import state_mistakes
-from reference.misconceptions.treatments import treatment_mistakes
+from reference.lstm.misconceptions.gates import gate_mistakes
+from reference.lstm.misconceptions.inputs import input_mistakes
+from reference.lstm.misconceptions.loop import loop_mistakes
+from reference.lstm.misconceptions.mistake import Mistake
+from reference.lstm.misconceptions.shapes import order_mistakes
+from reference.lstm.misconceptions.state import state_mistakes
+from reference.lstm.misconceptions.treatments import treatment_mistakes
 
 
 @cache

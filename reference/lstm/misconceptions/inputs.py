@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from reference.misconceptions.computation import Array, Inputs
-from reference.misconceptions.mistake import RECURRENCE, Mistake
-from reference.weights import DENSE_LETTERS, GATES
+from reference.lstm.misconceptions.computation import Array, Inputs
+from reference.lstm.misconceptions.mistake import RECURRENCE, Mistake
+from reference.lstm.weights import DENSE_LETTERS, GATES
 
 SWAPPED = {"if": "gates_swapped_if", "io": "gates_swapped_io", "fo": "gates_swapped_fo", "go": "gates_swapped_co"}
 

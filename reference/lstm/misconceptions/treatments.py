@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from reference.definition import sigmoid
-from reference.misconceptions.computation import Array
-from reference.misconceptions.gates import FUNCTIONS
-from reference.misconceptions.mistake import PARTS, RECURRENCE, Mistake
+from reference.cell import sigmoid
+from reference.lstm.misconceptions.computation import Array
+from reference.lstm.misconceptions.gates import FUNCTIONS
+from reference.lstm.misconceptions.mistake import PARTS, RECURRENCE, Mistake
 
 Change = Callable[[Array], Array]
 

@@ -21,9 +21,9 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from reference.cases import Case
-from reference.misconceptions.bank import bank, pairs
-from reference.misconceptions.computation import AFTER, BEFORE, STEP, Array, Inputs, apply_after, forward
-from reference.misconceptions.mistake import Mistake, merge_changes
+from reference.lstm.misconceptions.bank import bank, pairs
+from reference.lstm.misconceptions.computation import AFTER, BEFORE, STEP, Array, Inputs, apply_after, forward
+from reference.lstm.misconceptions.mistake import Mistake, merge_changes
 
 # This many of these places are in the first step, and as many in the last: some answers have nothing else.
 PLACES, AT_AN_END = 24, 6

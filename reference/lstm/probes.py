@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.cases import Case, CaseSpec
-from reference.definition import sigmoid
+from reference.cell import sigmoid
 from reference.drawing import oracle_case
-from reference.weights import GATES, LSTMWeights
+from reference.lstm.weights import GATES, LSTMWeights
 
 Array = NDArray[np.float64]
 #: Settings of the switches of i, f, g and o in one step.

@@ -1,8 +1,9 @@
 """Keras' own answers. Only this module imports TensorFlow, so it runs in a process of its own.
 
-``python -m reference.keras_lstm`` reads specs as JSON from stdin and writes the cases as safetensors to stdout. With
-``answer`` it reads cases as safetensors, and writes the answers alone, by the cases' ids; with ``gpu``, it computes on
-one. All cases of one call share the import, which takes longer than everything else. `reference.store` is the caller.
+``python -m reference.lstm.keras_layer`` reads specs as JSON from stdin and writes the cases as safetensors to stdout.
+With ``answer`` it reads cases as safetensors, and writes the answers alone, by the cases' ids; with ``gpu``, it
+computes on one. All cases of one call share the import, which takes longer than everything else. `reference.store` is
+the caller.
 """
 
 import sys
@@ -13,7 +14,7 @@ import safetensors.numpy
 import tensorflow as tf
 
 from reference.cases import Case, CaseSpec, cases_to_arrays, specs_from_json
-from reference.weights import Float32Array, LSTMWeights
+from reference.lstm.weights import Float32Array, LSTMWeights
 
 
 def build_case(spec: CaseSpec) -> Case:

@@ -1,7 +1,7 @@
 """Wrong-on-purpose forward passes: the answer of an LSTM in which one or two things are wrong."""
 
-from reference.misconceptions.bank import bank
-from reference.misconceptions.mistake import (
+from reference.lstm.misconceptions.bank import bank
+from reference.lstm.misconceptions.mistake import (
     PARTS,
     QUANTITIES_OF_STEP,
     RECURRENCE,
@@ -10,8 +10,8 @@ from reference.misconceptions.mistake import (
     replay,
     trace_steps,
 )
-from reference.misconceptions.mutation_score import MutationScore, mutation_score
-from reference.misconceptions.table import Table, build_table
+from reference.lstm.misconceptions.mutation_score import MutationScore, mutation_score
+from reference.lstm.misconceptions.table import Table, build_table
 
 __all__ = [
     "PARTS",

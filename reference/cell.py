@@ -7,8 +7,6 @@ A formula is Python. The names in it stand for arrays ``(batch, units)`` of one 
     i, f, ...     what an earlier formula gives
 
 Gradients follow by the chain rule, formula by formula from the last to the first (`Cell.gradients`).
-
-Source: Gers, Schmidhuber and Cummins, "Learning to Forget" (2000); keras.layers.LSTMCell.call for the order of gates.
 """
 
 from __future__ import annotations
@@ -68,8 +66,9 @@ class Formula:
     @cached_property
     def names(self) -> frozenset[str]:
         """The names that it reads."""
-        named = {each.id for each in ast.walk(self.node) if isinstance(each, ast.Name)}
-        return frozenset(named - FUNCTIONS.keys())
+        functions = {id(each.func) for each in ast.walk(self.node) if isinstance(each, ast.Call)}
+        named = (each for each in ast.walk(self.node) if isinstance(each, ast.Name))
+        return frozenset(each.id for each in named if id(each) not in functions)
 
     @property
     def activation(self) -> Callable[[Array], Array]:
@@ -257,13 +256,3 @@ class Gradients(Layers):
     """Gradients of one number with respect to the weights, and to the input ``(batch, timesteps, features)``."""
 
     x: Array
-
-
-LSTM = Cell.of("""
-i = sigmoid(x_i + h_i)
-f = sigmoid(x_f + h_f)
-g = tanh(x_g + h_g)
-o = sigmoid(x_o + h_o)
-c_new = f*c + i*g
-h_new = o*tanh(c_new)
-""")

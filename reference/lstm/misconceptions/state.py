@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from reference.definition import Array, Formula
-from reference.misconceptions.mistake import Mistake
+from reference.cell import Array, Formula
+from reference.lstm.misconceptions.mistake import Mistake
 
 
 def state_mistakes() -> Iterator[Mistake]:
@@ -103,8 +103,8 @@ UPDATES: tuple[tuple[str, str, str], ...] = (
 
 
 def _formula(code: str, name: str) -> dict[str, str]:
-    """Return the parameters of a formula that has no name of its own."""
-    return {"formula": name, "variant": name[0]} if code == "other_formula" else {}
+    """Return the parameters of a formula that has no name of its own. The exercise calls the candidate ch."""
+    return {"formula": re.sub(r"\bg\b", "ch", name), "variant": name[0]} if code == "other_formula" else {}
 
 
 def _updates() -> Iterator[Mistake]:

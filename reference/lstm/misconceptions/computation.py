@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.cases import Case
-from reference.definition import LSTM
-from reference.weights import GATES
+from reference.lstm.definition import CELL
+from reference.lstm.weights import GATES
 
 Array = NDArray[Any]
 Changes = Mapping[str, Any]
@@ -268,7 +268,7 @@ class _Step:
             lambda: from_x + from_h,
             lambda choice, index: choice(from_x[index], from_h[index], c[index]),
         )
-        usual = LSTM.formulas[gate].activation
+        usual = CELL.formulas[gate].activation
         value = apply(f"act.{gate}", lambda: usual(total), lambda choice, index: choice(total[index]))
         bias = self._bias[..., columns]
         return apply(f"apart.{gate}", lambda: value, lambda choice, index: choice(total[index], bias[index]))
@@ -282,13 +282,13 @@ class _Step:
         def chosen(choice: Any, index: Index) -> Array:
             return np.asarray(choice(moment.of(index)))
 
-        c_new = apply("update", lambda: LSTM.formulas["c_new"](moment), chosen)
+        c_new = apply("update", lambda: CELL.formulas["c_new"](moment), chosen)
         moment.c_new = apply("keep", lambda: c_new, lambda choice, index: choice(c_new[index]))
         if self._choices.any_makes("late_output"):
             late_h = apply("late_output", lambda: h, lambda late, index: late(moment.of(index))[0])
             late_c = apply("late_output", lambda: c, lambda late, index: late(moment.of(index))[1])
             moment.o = self._gate("o", z, late_h @ self.recurrent, late_h, late_c)
-        h_new = apply("show", lambda: LSTM.formulas["h_new"](moment), chosen)
+        h_new = apply("show", lambda: CELL.formulas["h_new"](moment), chosen)
         moment.h_new = apply("hold", lambda: h_new, lambda choice, index: choice(h_new[index]))
         return moment
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from reference.cases import Case
-from reference.misconceptions.bank import bank
-from reference.misconceptions.computation import Array
-from reference.misconceptions.mistake import replay
+from reference.lstm.misconceptions.bank import bank
+from reference.lstm.misconceptions.computation import Array
+from reference.lstm.misconceptions.mistake import replay
 
 RIGHT = "the right answer"
 # Mistakes closer than this compute the same, and differ by rounding.

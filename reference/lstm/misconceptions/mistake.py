@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reference.cases import Case
-from reference.misconceptions.computation import Array, Inputs, Moment, apply_after, forward
+from reference.lstm.misconceptions.computation import Array, Inputs, Moment, apply_after, forward
 
 RECURRENCE = frozenset({"recurrence"})
 #: Parts of an answer: the four gates and the recurrence that carries them from step to step.

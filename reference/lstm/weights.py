@@ -13,12 +13,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.definition import LSTM
+from reference.lstm.definition import CELL
 
 Float32Array = NDArray[np.float32]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-GATES = LSTM.gates  # Keras' column order: input, forget, candidate, output.
+GATES = CELL.gates  # Keras' column order: input, forget, candidate, output.
 DENSE_LETTERS = {"i": "I", "f": "F", "g": "C", "o": "O"}  # The exercise calls the candidate C.
 
 

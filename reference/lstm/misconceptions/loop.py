@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from reference.misconceptions.computation import Array, Moment
-from reference.misconceptions.mistake import RECURRENCE, Mistake
+from reference.lstm.misconceptions.computation import Array, Moment
+from reference.lstm.misconceptions.mistake import RECURRENCE, Mistake
 
 #: Maps the moment and the first h and c to the h, or the c, of the next step.
 Pass = Callable[[Moment, Array, Array], Array]

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from reference.misconceptions.computation import Array, Inputs
-from reference.misconceptions.mistake import RECURRENCE, Mistake
+from reference.lstm.misconceptions.computation import Array, Inputs
+from reference.lstm.misconceptions.mistake import RECURRENCE, Mistake
 
 #: Maps outputs ``(variants, batch, timesteps, units)`` and the case's x ``(batch, timesteps, features)`` to outputs.
 After = Callable[[Array, Array], Array]
