@@ -536,7 +536,8 @@ TEXTS = {
     "whole": (
         (
             "This assignment needs the whole notebook, and its file was not found from here. Save it, restart the "
-            "kernel and run the notebook again, or hand in its file on the page of the assignment. Nothing was handed in."
+            "kernel and run the notebook again, or hand in its file on the page of the assignment. Nothing was handed "
+            "in."
         ),
         (
             "В этом задании нужен весь блокнот, а его файл отсюда не виден. Сохраните его, перезапустите ядро и "
