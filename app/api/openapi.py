@@ -46,8 +46,8 @@ DESCRIPTION = """
 Grades one exercise: write the class `LSTM`, a `tf.keras.Model`, so that it equals `tf.keras.layers.LSTM`.
 
 Submit a file with `POST /api/v1/submissions` and read the answer's `report`, or follow `Location` until `job_status`
-is `done`. Every call needs a token: `Authorization: Bearer ...`. Every refusal is a problem document (RFC 9457) whose
-`type` is stable.
+is `done`. Every call but one needs a token: `Authorization: Bearer ...`. Every refusal is a problem document (RFC 9457)
+whose `type` is stable.
 """
 #: The folder of Swagger UI's own files.
 SWAGGER_FILES = files("fastapi_offline") / "static"

@@ -43,6 +43,7 @@ from app.storage.models import (
     LtiSelection,
     Membership,
     Merge,
+    NotebookCode,
     Person,
     Regrade,
     RegradeItem,
@@ -73,6 +74,7 @@ LEFT_OUT_COLUMNS = frozenset(
 LEFT_OUT: Mapping[type[Base], str] = {
     ReportDiagnosis: "copied out of the report",
     LtiSelection: "a question of a platform's, for an hour",
+    NotebookCode: "for ten minutes",
 }
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.openapi import problem_answers
 from app.errors.submissions import SubmissionNotFound
-from app.http.auth.holders import Reader
+from app.http.auth.holders import SubmissionReader
 from app.http.parameters import LastEventId, SubmissionId
 from app.http.watching import event_stream
 from app.services import services
@@ -68,6 +68,6 @@ router = APIRouter(prefix="/submissions/{submission_id}", tags=["submissions"])
     },
 )
 async def watch_submission(
-    request: Request, viewer: Reader, submission_id: SubmissionId, last_event_id: LastEventId = None
+    request: Request, viewer: SubmissionReader, submission_id: SubmissionId, last_event_id: LastEventId = None
 ) -> Response:
     return await event_stream(services(request), submission_id, viewer, last_event_id or 0)

@@ -18,7 +18,7 @@ from app.api.endpoints.submissions import report_language
 from app.api.openapi import Answers, problem_answers
 from app.api.schemas.base import EXAMPLE_ID, Body
 from app.errors.submissions import ReportNotFound, ReportNotReady, SubmissionNotFound
-from app.http.auth.holders import Reader
+from app.http.auth.holders import SubmissionReader
 from app.http.parameters import SubmissionId
 from app.http.visibility import artefacts_for, report_for, view_for
 from app.services import services
@@ -120,14 +120,16 @@ class PictureList(Body):
     response_class=Response,
     responses=problem_answers(SubmissionNotFound, ReportNotReady) | DOCUMENT | NOT_MODIFIED,
 )
-async def read_report(request: Request, viewer: Reader, submission_id: SubmissionId, format: Form = "json") -> Response:
+async def read_report(
+    request: Request, viewer: SubmissionReader, submission_id: SubmissionId, format: Form = "json"
+) -> Response:
     """Read the document that `lstm-grader grade --format` writes too; `html` is one file that needs nothing else."""
     submission, stored = await _one(request, submission_id, None, viewer)
     return await _document(request, submission, stored, format, viewer)
 
 
 @router.get("/reports", summary="List all reports", responses=problem_answers(SubmissionNotFound))
-async def list_reports(request: Request, viewer: Reader, submission_id: SubmissionId) -> ReportList:
+async def list_reports(request: Request, viewer: SubmissionReader, submission_id: SubmissionId) -> ReportList:
     """List them, the newest first. A regrade adds a report and keeps the earlier ones."""
     async with services(request).database.read() as session:
         await repository.existing_submission(session, submission_id, viewer)
@@ -157,7 +159,7 @@ async def list_reports(request: Request, viewer: Reader, submission_id: Submissi
     responses=problem_answers(SubmissionNotFound, ReportNotFound) | DOCUMENT | NOT_MODIFIED,
 )
 async def read_report_by_id(
-    request: Request, viewer: Reader, submission_id: SubmissionId, report_id: ReportId, format: Form = "json"
+    request: Request, viewer: SubmissionReader, submission_id: SubmissionId, report_id: ReportId, format: Form = "json"
 ) -> Response:
     submission, stored = await _one(request, submission_id, report_id, viewer)
     return await _document(request, submission, stored, format, viewer)
@@ -170,7 +172,7 @@ async def read_report_by_id(
 )
 async def compare_reports(
     request: Request,
-    viewer: Reader,
+    viewer: SubmissionReader,
     submission_id: SubmissionId,
     report_id: ReportId,
     since: EarlierReportId = None,
@@ -198,7 +200,7 @@ async def compare_reports(
     responses=problem_answers(SubmissionNotFound, ReportNotFound),
 )
 async def list_pictures(
-    request: Request, viewer: Reader, submission_id: SubmissionId, report_id: ReportId
+    request: Request, viewer: SubmissionReader, submission_id: SubmissionId, report_id: ReportId
 ) -> PictureList:
     """List the pictures of public cases that went wrong. A right answer has none."""
     submission, stored = await _one(request, submission_id, report_id, viewer)
@@ -228,7 +230,7 @@ async def list_pictures(
 )
 async def read_picture(
     request: Request,
-    viewer: Reader,
+    viewer: SubmissionReader,
     submission_id: SubmissionId,
     report_id: ReportId,
     name: Annotated[str, Path(description="a `name` from the list", max_length=100)],

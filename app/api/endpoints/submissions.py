@@ -33,7 +33,7 @@ from app.errors.courses import CourseArchived
 from app.errors.requests import NotPermitted
 from app.errors.submissions import NotCancellable, NotHeld, SubmissionNotFound
 from app.errors.uploads import AttemptRefused, OtherStudent, Overloaded, UploadRefused
-from app.http.auth.holders import Asks, Reader
+from app.http.auth.holders import Asks, SubmissionReader
 from app.http.parameters import Cursor, IdempotencyKey, Limit, SelectionQuery, SubmissionId, Wait
 from app.http.texts import language_of
 from app.http.uploads import form_with_file, hand_in_of
@@ -105,7 +105,7 @@ async def create_submission(
 
 @router.get("", summary="List submissions")
 async def list_submissions(
-    request: Request, viewer: Reader, selection: SelectionQuery, limit: Limit = 50, cursor: Cursor = None
+    request: Request, viewer: SubmissionReader, selection: SelectionQuery, limit: Limit = 50, cursor: Cursor = None
 ) -> SubmissionList:
     """List them, the newest first. Filters are combined with "and". A submitter finds its own."""
     async with services(request).database.read() as session:
@@ -132,7 +132,7 @@ async def list_submissions(
     response_model=SubmissionBody,
 )
 async def read_submission(
-    request: Request, response: Response, viewer: Reader, submission_id: SubmissionId, wait: Wait = 0
+    request: Request, response: Response, viewer: SubmissionReader, submission_id: SubmissionId, wait: Wait = 0
 ) -> SubmissionBody | Response:
     """Read it. A submitter reads the submissions of its own token; an admin or a teacher reads all."""
     if wait:
@@ -199,7 +199,7 @@ async def decide_submission(
     }
     | NOT_MODIFIED,
 )
-async def read_submission_file(request: Request, viewer: Reader, submission_id: SubmissionId) -> Response:
+async def read_submission_file(request: Request, viewer: SubmissionReader, submission_id: SubmissionId) -> Response:
     """Download the file. A browser never shows it, whatever it contains."""
     async with services(request).database.read() as session:
         submission = await repository.submission_content(session, submission_id, viewer)

@@ -25,6 +25,7 @@ PUBLIC = frozenset(
         "/leave",
         "/link",
         "/join/{secret}",
+        "/api/v1/notebook/tokens",
         "/static/vega.js",
         CLIENT_PATH,
         START_PATH,

@@ -4,6 +4,7 @@ from app.storage.models.access import (
     OF_PLATFORMS,
     Identity,
     JoinLink,
+    NotebookCode,
     Session,
     Token,
 )
@@ -105,6 +106,7 @@ __all__ = [
     "MemberRole",
     "Membership",
     "Merge",
+    "NotebookCode",
     "Person",
     "Regrade",
     "RegradeItem",

@@ -95,7 +95,7 @@ def test_page_about_courses_shows_the_table_as_it_is() -> None:
     page = (Path(__file__).parents[4] / "docs" / "courses.md").read_text(encoding="utf-8")
     roles = (Role.ADMIN, Role.TEACHER, Role.ASSISTANT, Role.SUBMITTER)
     for action, right in RIGHTS.items():
-        has = [*(role in right.roles for role in roles), right.students, right.in_archived]
+        has = [*(role in right.roles for role in roles), right.students, right.in_archived, right.notebooks]
         row = f"| `{action}` | {' | '.join('yes' if each else '' for each in has)} |"
         assert row in page, f"docs/courses.md: expected the row {row}"
 
