@@ -78,7 +78,7 @@ def hand_in(url: str, assignment: str, check_only: bool = False, language: str =
 class Stop(Exception):
     """It ends without a report; `parts` say why.
 
-    `status`: of HTTP, where the service has answered; `in_doubt`: what was sent may have arrived.
+    `status`: of HTTP, where the service has answered; `in_doubt`: what was sent has arrived, or may have.
     """
 
     def __init__(self, *parts: Part, status: int = 0, in_doubt: bool = False) -> None:
@@ -131,16 +131,18 @@ class Screen:
         if self._display:
             self._show([("text", text)])
         elif sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[K{text}")
-            sys.stderr.flush()
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
     def finish(self, *parts: Part) -> None:
         if self._display:
             self._show(parts)
-            return
-        if sys.stderr.isatty():
-            sys.stderr.write("\r\x1b[K")
-        print(as_text(parts))
+        else:
+            self.end_progress()
+            print(as_text(parts))
+
+    def end_progress(self) -> None:
+        if not self._display and sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
     def _show(self, parts: Any) -> None:
         data = {"text/html": as_html(parts), "text/plain": as_text(parts)}
@@ -426,7 +428,7 @@ class Service:
                 raise
             why = end.parts if isinstance(end, Stop) else ()
             text = self._screen.text("stopped" if check_only else "arrived" if body else "maybe")
-            raise Stop(*why, *(page_parts(body, self._url, text) or [("text", text)])) from None
+            raise Stop(*why, *(page_parts(body, self._url, text) or [("text", text)]), in_doubt=True) from None
         return body
 
     def _ask(self, path: str, data: bytes | None = None, headers: Any = (), patience: int = PATIENCE_SECONDS) -> Any:
@@ -502,8 +504,8 @@ TEXTS = {
         "Этот код относится к заданию {other}, а сдаётся {assignment}. Получите код на странице этого задания.",
     ),
     "plain_http": (
-        "{url} does not begin with https: everybody on the way could read your code and your work. Nothing was sent.",
-        "{url} начинается не с https: по дороге любой сможет прочитать ваш код и вашу работу. Ничего не отправлено.",
+        "{url} does not begin with https: everybody on the way could read your code. Hand in the file on the page.",
+        "{url} начинается не с https: по дороге любой сможет прочитать ваш код. Сдайте файл на странице задания.",
     ),
     "colab": (
         (

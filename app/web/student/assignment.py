@@ -31,12 +31,13 @@ from app.http.cookies import forget, keep, read
 from app.http.forms import lines_of, refusal_context, see_other
 from app.http.frames import in_frame
 from app.http.masking import mask, unmask
+from app.http.notebook import notebook_cell
 from app.http.pages import page
 from app.http.staff import AssignmentId
 from app.http.texts import language_of
 from app.http.uploads import file_in, form_with_file
 from app.lti.grades.connection import passback_of
-from app.services import services
+from app.services import service_url, services
 from app.storage.models import Course, new_id, utc_now
 from app.submissions.derivation import steps_in_words
 from app.submissions.uploads import PASTE_BYTES, File, file_of_code
@@ -132,18 +133,18 @@ async def hand_in(
 async def template(
     request: Request, viewer: Reader, assignment_id: AssignmentId, form: Literal["ipynb", "py"]
 ) -> Response:
-    """Send the file to begin with, as a notebook or as a module."""
+    """Send the file to begin with, as a notebook that hands itself in, or as a module."""
     parts = services(request)
     async with parts.database.read() as session:
         task = await own_task(session, parts.assignments, viewer, assignment_id)
-    make, media_type = {
-        "ipynb": (handout.notebook, "application/x-ipynb+json"),
-        "py": (handout.module, "text/x-python; charset=utf-8"),
-    }[form]
+    language = language_of(request)
+    if form == "ipynb":
+        cell = notebook_cell(service_url(request), assignment_id, language)
+        content, media_type = handout.notebook(task.assignment, language, cell), "application/x-ipynb+json"
+    else:
+        content, media_type = handout.module(task.assignment, language), "text/x-python; charset=utf-8"
     name = f'attachment; filename="{assignment_id}.{form}"'
-    return Response(
-        make(task.assignment, language_of(request)), headers={"Content-Disposition": name}, media_type=media_type
-    )
+    return Response(content, headers={"Content-Disposition": name}, media_type=media_type)
 
 
 @router.get(f"{PATH}/attempts")
