@@ -392,7 +392,7 @@ class Service:
                 self._screen.stop("no_code")
             wanted = json.dumps({"code": code, "where": where}).encode()
             # A code works once, so it is not sent again.
-            rules = self._ask("/api/v1/notebook/tokens", wanted, {"Content-Type": "application/json"}, patience=0)
+            rules = self._ask("/api/v1/notebook/tokens", wanted, {"Content-Type": "application/json"}, once=True)
             if rules["assignment"] != assignment:
                 self._screen.stop("other_assignment", other=rules["assignment"], assignment=assignment)
             rules["token"] = Secret(rules["token"])
@@ -431,13 +431,13 @@ class Service:
             raise Stop(*why, *(page_parts(body, self._url, text) or [("text", text)]), in_doubt=True) from None
         return body
 
-    def _ask(self, path: str, data: bytes | None = None, headers: Any = (), patience: int = PATIENCE_SECONDS) -> Any:
+    def _ask(self, path: str, data: bytes | None = None, headers: Any = (), once: bool = False) -> Any:
         """Send a request, again while the service is away or asks to wait. Raises: Stop."""
         asked = {"Accept-Language": self._screen.language, "Accept": "application/json", **dict(headers)}
         request = urllib.request.Request(self._url + path, data, asked)  # noqa: S310
         if self._token:
             request.add_unredirected_header("Authorization", f"Bearer {self._token}")
-        until, pause = time.monotonic() + patience, 1
+        until, pause = time.monotonic() + (0 if once else PATIENCE_SECONDS), 1
         while True:
             try:
                 with self._open(request, timeout=ANSWER_SECONDS) as answer:
