@@ -25,6 +25,7 @@ class Right(StrEnum):
     READ_SUBMISSIONS = "read_submissions"
     SUBMIT = "submit"
     HAND_IN_BATCHES = "hand_in_batches"
+    CHECK = "check"
     CANCEL = "cancel"
     MAKE_CODES = "make_codes"
     SIGN_OUT = "sign_out"
@@ -89,6 +90,8 @@ RIGHTS: Mapping[Right, Holders] = {
     # The submissions that the holder may see, with their files, events and reports.
     Right.READ_SUBMISSIONS: Holders(EVERYBODY, students=True, in_archived=True, notebooks=True),
     Right.SUBMIT: Holders(EVERYBODY, students=True, in_archived=False, notebooks=True),
+    # Before handing in.
+    Right.CHECK: Holders(NOBODY, students=True, in_archived=False, notebooks=True),
     # The files of a whole course in one archive of a platform.
     Right.HAND_IN_BATCHES: Holders(TEACHERS, students=False, in_archived=False),
     Right.CANCEL: Holders(EVERYBODY, students=True, in_archived=False),

@@ -20,7 +20,7 @@ from app.errors.courses import AssignmentInUse, DeletionUnconfirmed, RulesContra
 from app.errors.members import EmailTaken, ExternalIdTaken, JoinFollowed, JoinOutdated, MemberJoined, PersonsShareCourse
 from app.errors.outgoing import TargetRefused, TooManyWebhooks
 from app.errors.requests import TokenMadeBefore, TooManyRequests
-from app.errors.submissions import NotCancellable
+from app.errors.submissions import ChecksUsedUp, NotCancellable
 from app.errors.teaching import AdjustmentReplaced, PreviewUnfinished, ReviewAnswered, ReviewOpen
 from app.errors.uploads import (
     AssignmentUnknown,
@@ -52,49 +52,56 @@ whose `type` is stable.
 #: The folder of Swagger UI's own files.
 SWAGGER_FILES = files("fastapi_offline") / "static"
 
-UPLOAD_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["file", "student"],
-                "additionalProperties": False,
-                "properties": {
-                    "file": {
-                        "type": "string",
-                        "contentMediaType": "application/octet-stream",
-                        "format": "binary",
-                        "minLength": 1,
-                        "description": f"the notebook or module; its name ends in {', '.join(CODE_SUFFIXES)}",
+
+def _upload_body(*required: str) -> dict[str, Any]:
+    return {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": list(required),
+                    "additionalProperties": False,
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "contentMediaType": "application/octet-stream",
+                            "format": "binary",
+                            "minLength": 1,
+                            "description": f"the notebook or module; its name ends in {', '.join(CODE_SUFFIXES)}",
+                        },
+                        "student": {
+                            "type": "string",
+                            "description": "name or id of the student, as the course knows it",
+                            "minLength": 1,
+                            "maxLength": STUDENT_CHARACTERS,
+                            "not": NO_NAME,
+                            "examples": ["ivanov"],
+                        },
+                        "assignment": {"type": "string", "default": DEFAULT_ASSIGNMENT},
                     },
-                    "student": {
-                        "type": "string",
-                        "description": "name or id of the student, as the course knows it",
-                        "minLength": 1,
-                        "maxLength": STUDENT_CHARACTERS,
-                        "not": NO_NAME,
-                        "examples": ["ivanov"],
-                    },
-                    "assignment": {"type": "string", "default": DEFAULT_ASSIGNMENT},
                 },
-            },
-            "encoding": {
-                "file": {
-                    "contentType": "application/octet-stream",
-                    "headers": {
-                        "Content-Disposition": {
-                            "description": "names the file",
-                            "required": True,
-                            "schema": {"type": "string"},
-                            "example": 'form-data; name="file"; filename="LSTM.ipynb"',
-                        }
-                    },
-                }
-            },
-        }
-    },
-}
+                "encoding": {
+                    "file": {
+                        "contentType": "application/octet-stream",
+                        "headers": {
+                            "Content-Disposition": {
+                                "description": "names the file",
+                                "required": True,
+                                "schema": {"type": "string"},
+                                "example": 'form-data; name="file"; filename="LSTM.ipynb"',
+                            }
+                        },
+                    }
+                },
+            }
+        },
+    }
+
+
+UPLOAD_BODY = _upload_body("file", "student")
+#: Of a student's own token.
+OWN_UPLOAD_BODY = _upload_body("file")
 EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
     MemberJoined: {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab", "join": "01ksvh1y8gk3v0q4m2z7c9x5ac"},
     JoinFollowed: {"join": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
@@ -126,6 +133,7 @@ EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
     PreviewUnfinished: {"done": 12, "total": 300},
     TargetRefused: {"reason": "10.0.0.5 is in a private network"},
     StudentInvalid: {"limit": STUDENT_CHARACTERS},
+    ChecksUsedUp: {"limit": 10, "retry_after_seconds": 600},
     TooManyRequests: {"retry_after_seconds": 2},
     TooManyWebhooks: {"limit": 10},
     TokenMadeBefore: {"id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
@@ -201,15 +209,17 @@ def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
             schemas = document["components"]["schemas"]
             schemas["Problem"] = Problem.model_json_schema()
             schemas |= _report_schemas()
-            report = schemas["SubmissionBody"]["properties"]["report"]
-            report["anyOf"] = [{"$ref": "#/components/schemas/Report"}, {"type": "null"}]
+            for body in ("SubmissionBody", "CheckBody"):
+                report = schemas[body]["properties"]["report"]
+                report["anyOf"] = [{"$ref": "#/components/schemas/Report"}, {"type": "null"}]
             # FastAPI documents its own error body, which our handlers replace.
             schemas.pop("HTTPValidationError", None)
             schemas.pop("ValidationError", None)
             for methods in document["webhooks"].values():
                 methods["post"]["responses"].pop("422")
-            upload = document["paths"]["/api/v1/submissions"]["post"]["requestBody"]["content"]["multipart/form-data"]
-            upload["schema"]["properties"]["assignment"]["examples"] = list(assignment_ids)
+            for path in ("/api/v1/submissions", "/api/v1/checks"):
+                upload = document["paths"][path]["post"]["requestBody"]["content"]["multipart/form-data"]
+                upload["schema"]["properties"]["assignment"]["examples"] = list(assignment_ids)
             app.openapi_schema = document
         return app.openapi_schema
 

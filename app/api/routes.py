@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from app.access.tokens import Principal
 from app.api.endpoints import (
     assignments,
+    checks,
     course_assignments,
     courses,
     events,
@@ -59,6 +60,7 @@ for part in (
     course_assignments,
     members,
     submissions,
+    checks,
     events,
     reports,
     grades,

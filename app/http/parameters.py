@@ -12,7 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.actions.fields import ID, Id, Language, Moment, Name
 from app.errors import AppError
-from app.errors.submissions import SubmissionNotFound
+from app.errors.submissions import CheckNotFound, SubmissionNotFound
 from app.storage.models import JobStatus
 from app.submissions.listing import Selection
 from grader import Status
@@ -67,6 +67,7 @@ CourseParameter = Annotated[
     Query(description="the `id` of the course to act in; by default the token's own, and for an admin who reads, all"),
 ]
 SubmissionId = Annotated[str, id_in_path("submission_id", SubmissionNotFound, "the `id` of a submission")]
+CheckId = Annotated[str, id_in_path("check_id", CheckNotFound, "the `id` of a check")]
 Wait = Annotated[
     int, Query(ge=0, le=MAX_WAIT_SECONDS, description="answer only when graded, or after this many seconds")
 ]

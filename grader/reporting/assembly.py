@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from grader.assignment import Assignment
@@ -15,6 +16,7 @@ from grader.execution.stages import Stages
 from grader.report.artefacts import Sink, pack
 from grader.report.finding import CheckStatus, Finding
 from grader.report.model import (
+    Advisory,
     AssignmentRef,
     CaseResult,
     Diagnosis,
@@ -208,10 +210,13 @@ def _sealed(
     points: float | None,
     format: str | None,
     questions: str | None = None,
+    advisories: Sequence[Advisory] = (),
     **parts: object,
 ) -> Report:
     max_points = assignment.max_points if assignment else 0.0
     digest = assignment.digest if assignment else ""
+    if assignment and assignment.is_beforehand:
+        points, advisories = None, [Advisory(code="check_only"), *advisories]
     return Report.model_validate(
         {
             "status": status,
@@ -222,6 +227,7 @@ def _sealed(
             "submission": SubmissionRef.model_validate(
                 {"filename": submission.filename, "sha256": submission.sha256, "format": format}
             ),
+            "advisories": advisories,
             "receipt": Receipt(
                 submission_sha256=submission.sha256,
                 assignment_digest=digest,

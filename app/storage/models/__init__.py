@@ -50,6 +50,7 @@ from app.storage.models.people import (
 )
 from app.storage.models.submissions import (
     Artefact,
+    Check,
     LiveWorker,
     ReportDiagnosis,
     StoredReport,
@@ -81,6 +82,7 @@ __all__ = [
     "BatchFile",
     "BatchFileState",
     "Change",
+    "Check",
     "Comment",
     "Course",
     "CourseAssignment",

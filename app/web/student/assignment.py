@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import FormData
 
+from app.access.notebooks import CODE_LIFETIME, TOKEN_LIFETIME, notebooks_of
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import hand_in as actions
@@ -38,7 +39,7 @@ from app.http.texts import language_of
 from app.http.uploads import file_in, form_with_file
 from app.lti.grades.connection import passback_of
 from app.services import service_url, services
-from app.storage.models import Course, new_id, utc_now
+from app.storage.models import Course, Token, new_id, utc_now
 from app.submissions.derivation import steps_in_words
 from app.submissions.uploads import PASTE_BYTES, File, file_of_code
 from app.teaching.own.attempts import AttemptsFilter, list_attempts, source_changes
@@ -92,7 +93,7 @@ class Refusal:
 
 @router.get(PATH)
 async def assignment_page(request: Request, viewer: Reader, assignment_id: AssignmentId) -> Response:
-    return await _page(request, viewer, assignment_id)
+    return await show(request, viewer, assignment_id)
 
 
 @router.post(PATH)
@@ -103,30 +104,39 @@ async def hand_in(
 
     The page's script asks for JSON: the address of the new page, or a problem document.
     """
-    parts = services(request)
     fields: dict[str, str] = {}
-    limit_bytes = parts.settings.upload_bytes
     try:
-        async with form_with_file(request, asking, limit_bytes, text_bytes=PASTE_BYTES) as (form, asking):
-            # The form that is shown again has its lines as they were typed.
-            texts = {name: value for name, value in form.items() if isinstance(value, str)}
-            fields |= {name: lines_of(value) for name, value in texts.items()}
-            await check_form_secret(request, form.get(FORM_FIELD))
-            student = fields.get("student", "").strip() or None
-            wanted = HandIn(file=await _file(form), student=student, assignment=assignment_id)
+        asking, wanted = await _read(request, asking, assignment_id, fields)
         form_key = unmask(fields.get(KEY_FIELD, ""))
         key = wanted.key(form_key) if form_key else None
         submission, _ = await actions.hand_in(
-            asking, parts.inbox, wanted, with_trials=True, key=key, asks_again=AGAIN_FIELD not in fields
+            asking, services(request).inbox, wanted, with_trials=True, key=key, asks_again=AGAIN_FIELD not in fields
         )
     except AppError as error:
-        if _wants_json(request) or isinstance(error, NotAuthenticated):
-            raise
-        return await _page(request, asking.holder, assignment_id, Refusal(error, fields))
+        return await _refused(request, asking, assignment_id, error, fields)
     address = f"/submissions/{submission.id}"
     response = JSONResponse({"address": in_frame(request, address)}) if _wants_json(request) else see_other(address)
     forget(request, response, KEY_COOKIE)
     return response
+
+
+@router.post(f"{PATH}/check")
+async def check(
+    request: Request,
+    asking: Annotated[Asking, Depends(FormAsks(actions.check_beforehand))],
+    assignment_id: AssignmentId,
+) -> Response:
+    """Take what the same form holds for a check before handing in, and lead to its page."""
+    fields: dict[str, str] = {}
+    try:
+        asking, wanted = await _read(request, asking, assignment_id, fields)
+        made = await actions.check_beforehand(asking, services(request).inbox, wanted)
+    except AppError as error:
+        return await _refused(request, asking, assignment_id, error, fields)
+    address = f"/courses/{asking.course_id}/assignments/{assignment_id}/checks/{made.id}"
+    if _wants_json(request):
+        return JSONResponse({"address": in_frame(request, address), "keeps_draft": True})
+    return see_other(address)
 
 
 @router.get(f"{PATH}/template.{{form}}")
@@ -155,6 +165,30 @@ async def attempts_page(
     last = before if ID.fullmatch(before) else None
     shown = await _work(request, viewer, assignment_id, LISTED, last)
     return page(request, "student/attempts.html", before=last, **shown)
+
+
+async def _read(request: Request, asking: Asking, assignment_id: str, fields: dict[str, str]) -> tuple[Asking, HandIn]:
+    """Read the form that hands in.
+
+    Args:
+        fields: gets its texts, to show it again.
+    """
+    limit_bytes = services(request).settings.upload_bytes
+    async with form_with_file(request, asking, limit_bytes, text_bytes=PASTE_BYTES) as (form, asking):
+        # The form that is shown again has its lines as they were typed.
+        texts = {name: value for name, value in form.items() if isinstance(value, str)}
+        fields |= {name: lines_of(value) for name, value in texts.items()}
+        await check_form_secret(request, form.get(FORM_FIELD))
+        student = fields.get("student", "").strip() or None
+        return asking, HandIn(file=await _file(form), student=student, assignment=assignment_id)
+
+
+async def _refused(
+    request: Request, asking: Asking, assignment_id: str, error: AppError, fields: Mapping[str, str]
+) -> Response:
+    if _wants_json(request) or isinstance(error, NotAuthenticated):
+        raise error
+    return await show(request, asking.holder, assignment_id, Refusal(error, fields))
 
 
 async def _file(form: FormData) -> File:
@@ -200,7 +234,19 @@ async def _work(
     }
 
 
-async def _page(request: Request, viewer: Principal, assignment_id: str, refusal: Refusal | None = None) -> Response:
+async def show(
+    request: Request,
+    viewer: Principal,
+    assignment_id: str,
+    refusal: Refusal | None = None,
+    *,
+    code: str | None = None,
+) -> Response:
+    """Show the page.
+
+    Args:
+        code: a new one for the student's notebook.
+    """
     parts = services(request)
     shown = await _work(request, viewer, assignment_id, RECENT)
     task: Task = shown["task"]
@@ -209,6 +255,9 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         passback = None
         if viewer.membership_id is not None and task.use.id is not None:
             passback = await passback_of(session, viewer.membership_id, task.use.id)
+        in_use = await notebooks_of(
+            session, Token.membership_id == viewer.membership_id, Token.assignment_id == assignment_id
+        )
     problem = refusal_context(request, refusal.error) if refusal else {}
     remembered = read(request, KEY_COOKIE)
     closed = _obstacle(viewer, task)
@@ -218,6 +267,13 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
         "student/assignment.html",
         text=_text(task.assignment, language_of(request)),
         passback=passback,
+        notebooks=in_use,
+        code=code,
+        code_minutes=CODE_LIFETIME.seconds // 60,
+        token_days=TOKEN_LIFETIME.days,
+        cell=notebook_cell(service_url(request), assignment_id, language_of(request)),
+        may_make_codes=viewer.may(Right.MAKE_CODES),
+        may_check=viewer.may(Right.CHECK) and task.assignment.attempts.checks_per_hour > 0,
         conversation=said_on_all,
         closed=closed,
         closed_when=_moments(closed, shown["zone"]),

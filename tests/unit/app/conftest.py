@@ -110,6 +110,7 @@ class FakeGrader:
         seed: bytes,
         progress: Callable[[str], None] | None = None,
         artefacts: Sink | None = None,
+        beforehand: bool = False,
     ) -> Report:
         if submission == correct_submission():
             self.self_test_seeds.append(seed)

@@ -19,8 +19,9 @@ from tests.unit.app.conftest import Service
 pytestmark = pytest.mark.anyio
 
 EXCHANGE = "/api/v1/notebook/tokens"
+CHECKS = "/api/v1/checks"
 #: The routes for which a notebook's token has the right.
-OF_NOTEBOOKS = {("post", SUBMISSIONS), ("get", SUBMISSIONS)} | {
+OF_NOTEBOOKS = {("post", SUBMISSIONS), ("get", SUBMISSIONS), ("post", CHECKS), ("get", f"{CHECKS}/{{check_id}}")} | {
     ("get", f"{SUBMISSIONS}/{{submission_id}}{rest}")
     for rest in (
         *("", "/events", "/file", "/report", "/reports", "/reports/{report_id}", "/reports/{report_id}/changes"),
