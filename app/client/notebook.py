@@ -168,10 +168,11 @@ def report_parts(body: dict[str, Any], work: Work, screen: Screen, url: str) -> 
     if report is None:
         return [("title", text("cancelled"))]
     parts: list[Part] = []
-    if body.get("attempt") is None:
-        parts.append(("title", text("checked")))
-    elif report["points"] is None:
+    remarks = [("text", advisory["message"]) for advisory in report["advisories"]]
+    if report["status"] == "internal_error":
         parts.append(("title", text("no_grade")))
+    elif report["points"] is None:
+        parts.append(remarks.pop(0))  # It says that this is a check.
     else:
         late = grade["penalty_percent"] if grade else 0
         shown = {"points": grade["points"] if late else report["points"], "most": report["max_points"], "percent": late}
@@ -195,8 +196,7 @@ def report_parts(body: dict[str, Any], work: Work, screen: Screen, url: str) -> 
                 parts.append(("line", line_at(place, work, screen)))
         if cause["hint"]:
             parts.append(("text", text("try", hint=cause["hint"])))
-    parts += [("text", advisory["message"]) for advisory in report["advisories"]]
-    return parts + page_parts(body, url, text("page"))
+    return parts + remarks + page_parts(body, url, text("page"))
 
 
 def page_parts(body: dict[str, Any], url: str, words: str) -> list[Part]:
@@ -492,12 +492,12 @@ def multipart(work: Work, assignment: str) -> tuple[bytes, str]:
 TEXTS = {
     "code": ("Code from the page of the assignment: ", "Код со страницы задания: "),
     "no_code": (
-        "No code was entered. Make one on the page of the assignment, under the cell to copy, and run this again.",
-        "Код не введён. Получите его на странице задания, рядом с ячейкой для копирования, и запустите ещё раз.",
+        'No code was entered. Make one on the page, under "Hand in from your notebook", and run this again.',
+        "Код не введён. Получите его на странице задания, в разделе «Сдать из ноутбука», и запустите ещё раз.",
     ),
     "no_input": (
         "A code is needed, and nothing can be typed in here. Run this in a notebook or a terminal.",
-        "Нужен код, но ввести его здесь нельзя. Запустите это в блокноте или в терминале.",
+        "Нужен код, но ввести его здесь нельзя. Запустите это в ноутбуке или в терминале.",
     ),
     "other_assignment": (
         "This code belongs to the assignment {other}, and this is for {assignment}. Make a code on its page.",
@@ -513,17 +513,17 @@ TEXTS = {
             "hand it in on the page of the assignment, or open it in Jupyter on a computer that shows that page."
         ),
         (
-            "Colab не достанет до {url}: этот адрес доступен только рядом с сервером. Скачайте блокнот и "
+            "Colab не достанет до {url}: этот адрес доступен только рядом с сервером. Скачайте ноутбук и "
             "сдайте его на странице задания или откройте его в Jupyter на компьютере, где эта страница открывается."
         ),
     ),
     "no_notebook": (
         "There is no notebook here. A file is handed in by the command lstm-grader submit, or on the page.",
-        "Здесь нет блокнота. Файл сдают командой lstm-grader submit или на странице.",
+        "Здесь нет ноутбука. Файл сдают командой lstm-grader submit или на странице.",
     ),
     "unreadable": (
         "The notebook cannot be read: {reason}. Save it and run this cell again.",
-        "Не удалось прочитать блокнот: {reason}. Сохраните его и запустите эту ячейку ещё раз.",
+        "Не удалось прочитать ноутбук: {reason}. Сохраните его и запустите эту ячейку ещё раз.",
     ),
     "unsaved": (
         (
@@ -531,8 +531,8 @@ TEXTS = {
             "save the notebook (Ctrl+S), and run this cell again. Nothing was handed in."
         ),
         (
-            "In[{number}] выполнена, но в сохранённом блокноте её нет в таком виде. Выполните изменённые ячейки, "
-            "сохраните блокнот (Ctrl+S) и запустите эту ячейку ещё раз. Ничего не сдано."
+            "In[{number}] выполнена, но в сохранённом ноутбуке её нет в таком виде. Выполните изменённые ячейки, "
+            "сохраните ноутбук (Ctrl+S) и запустите эту ячейку ещё раз. Ничего не сдано."
         ),
     ),
     "whole": (
@@ -542,8 +542,8 @@ TEXTS = {
             "in."
         ),
         (
-            "В этом задании нужен весь блокнот, а его файл отсюда не виден. Сохраните его, перезапустите ядро и "
-            "выполните блокнот ещё раз или сдайте файл на странице задания. Ничего не сдано."
+            "В этом задании нужен весь ноутбук, а его файл отсюда не виден. Сохраните его, перезапустите ядро и "
+            "выполните ноутбук ещё раз или сдайте файл на странице задания. Ничего не сдано."
         ),
     ),
     "no_class": (
@@ -552,24 +552,24 @@ TEXTS = {
             "cell, or hand in the file on the page of the assignment."
         ),
         (
-            "Файл блокнота отсюда не виден, и ни одна из выполненных ячеек не определяет класс LSTM. Выполните эту "
+            "Файл ноутбука отсюда не виден, и ни одна из выполненных ячеек не определяет класс LSTM. Выполните эту "
             "ячейку или сдайте файл на странице задания."
         ),
     ),
     "history": (
         "The file of the notebook was not found from here. Sent was the class and what it needs: {inputs}.",
-        "Файл блокнота отсюда не виден. Отправлены класс и то, что ему нужно: {inputs}.",
+        "Файл ноутбука отсюда не виден. Отправлены класс и то, что ему нужно: {inputs}.",
     ),
     "stripped": (
         "The notebook is larger than {limit} MB, so it was sent without the outputs of its cells.",
-        "Блокнот больше {limit} МБ, поэтому он отправлен без результатов под ячейками.",
+        "Ноутбук больше {limit} МБ, поэтому он отправлен без результатов под ячейками.",
     ),
     "too_large": (
         (
             "Even without its outputs the notebook is larger than {limit} MB. Take pictures out of its texts. Nothing "
             "was handed in."
         ),
-        "Даже без результатов блокнот больше {limit} МБ. Уберите картинки из текстовых ячеек. Ничего не сдано.",
+        "Даже без результатов ноутбук больше {limit} МБ. Уберите картинки из текстовых ячеек. Ничего не сдано.",
     ),
     "sending": ("Sending …", "Отправка…"),
     "queued": ("Received. Place in the queue: {position}.", "Получено. Место в очереди: {position}."),
@@ -610,7 +610,6 @@ TEXTS = {
         "Баллов: {points} из {most}, за опоздание вычтено {percent} %",
     ),
     "attempt": ("Attempt {number}", "Попытка {number}"),
-    "checked": ("Checked only: no attempt was used", "Только проверка: попытка не использована"),
     "no_grade": (
         "We could not grade this. It is our fault, and costs nothing.",
         "Проверить не удалось. Это наша ошибка, и она ничего не стоит.",

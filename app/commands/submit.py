@@ -58,9 +58,10 @@ def submit(
         raise typer.Exit(OUR_FAILURE if stop.in_doubt else USAGE) from stop
     screen.finish(*report_parts(body, work, screen, to))
     report = body["report"]
-    if report is None or report["points"] is None:
+    if report is None or report["status"] == "internal_error":
         raise typer.Exit(OUR_FAILURE)
-    raise typer.Exit(BELOW if report["points"] < fail_under else GRADED)
+    # A check has no points.
+    raise typer.Exit(BELOW if (report["points"] or 0.0) < fail_under else GRADED)
 
 
 def _work(file: Path) -> Work:

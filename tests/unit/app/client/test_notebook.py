@@ -212,7 +212,7 @@ def test_student_s_text_cannot_steer_a_terminal() -> None:
     [
         ({"held": True}, "A teacher looks at this attempt before it counts."),
         ({"grade": {"penalty_percent": 10.0, "points": 41.0}}, "41 of 100 points, after 10 % for lateness"),
-        ({"report": {**REPORT, "points": None}}, "It is our fault"),
+        ({"report": {**REPORT, "status": "internal_error", "points": None}}, "It is our fault"),
         ({"job_status": "cancelled", "report": None}, "taken out of the queue"),
         ({"report": {**REPORT, "status": "passed", "diagnoses": []}}, "Everything that was tried is right."),
     ],
@@ -220,6 +220,16 @@ def test_student_s_text_cannot_steer_a_terminal() -> None:
 def test_what_an_attempt_is_worth_is_said(service: Written, run: Run, changes: dict[str, Any], words: str) -> None:
     service.will((201, RULES), {**GRADED, **changes})
     assert words in run()
+
+
+def test_check_beforehand_shows_what_is_wrong_and_no_points(service: Written, run: Run) -> None:
+    advisory = {"code": "check_only", "message": "This was a check."}
+    report = {**REPORT, "points": None, "max_points": 0.0, "advisories": [advisory]}
+    check = {"id": "01K", "job_status": "done", "position": None, "report": report, "links": {"self": "/x"}}
+    service.will((201, RULES), (202, {**check, "job_status": "queued", "position": 1, "report": None}), check)
+    shown = run(check_only=True).splitlines()
+    assert shown[1:3] == ["This was a check.", "i & f are swapped."]
+    assert [path for _, path, _, _ in service.asked[1:]] == ["/api/v1/checks", "/api/v1/checks/01K?wait=10"]
 
 
 def test_checks_that_follow_from_another_are_no_causes(service: Written, run: Run) -> None:
