@@ -57,7 +57,7 @@ def hand_in(url: str, assignment: str, check_only: bool = False, language: str =
             screen.stop("colab", url=url)
         work = work_here(screen)
         rules = service.sign_in(assignment, work.where)
-        if work.ran and rules["whole_notebook"]:
+        if work.is_history and rules["whole_notebook"]:
             screen.stop("whole")
         work = fit(work, rules["upload_bytes"], screen)
         try:
@@ -94,20 +94,20 @@ class Secret(str):
 
 
 class Work(NamedTuple):
-    """What is handed in: a file, and its code by the names that reports give its places.
+    """A file, and its code by the names that reports give its places.
 
-    `where` it was found; `ran`: the cells that ran, not the notebook; `notes` say what was done to it.
+    `where`: the program it stands in; `is_history`: the cells that ran, not the notebook; `notes`: for the student.
     """
 
     name: str
     content: bytes
     code: dict[str, str]
     where: str = ""
-    ran: bool = False
+    is_history: bool = False
     notes: tuple[Part, ...] = ()
 
 
-# --- What is shown
+# --- Showing
 
 
 class Screen:
@@ -233,14 +233,14 @@ def work_here(screen: Screen) -> Work:
             return as_work("notebook.ipynb", json.dumps(notebook, ensure_ascii=False).encode(), "Colab")
         except Exception as error:  # Colab does not say which errors of its own there are.
             screen.stop("unreadable", reason=type(error).__name__)
-    ran = [str(text) for text in here.history_manager.input_hist_raw]
+    inputs = [str(text) for text in here.history_manager.input_hist_raw]
     in_vs_code = here.user_ns.get("__vsc_ipynb_file__")
     file = Path(in_vs_code or os.environ.get("JPY_SESSION_NAME") or "")
     if not (file.suffix == ".ipynb" and file.is_file()):
-        return work_that_ran(ran, here.user_ns["In"], screen)
+        return work_of_history(inputs, here.user_ns["In"], screen)
     try:
         work = as_work(file.name, file.read_bytes(), "VS Code" if in_vs_code else "Jupyter")
-        number = unsaved(json.loads(work.content)["cells"], ran)
+        number = unsaved(json.loads(work.content)["cells"], inputs)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         screen.stop("unreadable", reason=getattr(error, "strerror", None) or type(error).__name__)
     if number:
@@ -261,13 +261,13 @@ def source_of(cell: dict[str, Any]) -> str:
     return source if isinstance(source, str) else "".join(source)
 
 
-def unsaved(cells: list[dict[str, Any]], ran: list[str]) -> int:
+def unsaved(cells: list[dict[str, Any]], inputs: list[str]) -> int:
     """Return the number of an input that ran after the file was saved, and is not in it; 0: there is none.
 
     The file says what ran as which input. From the first of these that is not so, or that it does not know yet, every
     input has to stand in it. Cells that were run, changed and saved before are the past.
     """
-    plain = [source.strip() for source in ran]
+    plain = [source.strip() for source in inputs]
     in_file = {source_of(cell).strip() for cell in cells if cell.get("cell_type") == "code"}
     last = 0
     counted = [(cell["execution_count"], source_of(cell).strip()) for cell in cells if cell.get("execution_count")]
@@ -281,13 +281,16 @@ def unsaved(cells: list[dict[str, Any]], ran: list[str]) -> int:
     return next((number for number in [of_class, *later] if plain[number] and plain[number] not in in_file), 0)
 
 
-def work_that_ran(ran: list[str], inputs: list[str], screen: Screen) -> Work:
-    """Return the class and what it needs: the last inputs that bind the names they read."""
+def work_of_history(inputs: list[str], python: list[str], screen: Screen) -> Work:
+    """Return the class and what it needs: the last inputs that bind the names they read.
+
+    `python`: the same inputs, with IPython's own commands turned into Python.
+    """
     reads: dict[int, set[str]] = {}
     binder: dict[str, int] = {}
-    for number, source in enumerate(inputs):
+    for number, source in enumerate(python):
         try:
-            tree = ast.parse(source)  # In `inputs`, IPython has turned its own commands into Python.
+            tree = ast.parse(source)
         except SyntaxError:
             continue
         names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
@@ -302,17 +305,17 @@ def work_that_ran(ran: list[str], inputs: list[str], screen: Screen) -> Work:
                 binder.update((each.id, number) for each in inner if isinstance(each.ctx, ast.Store))
     if "LSTM" not in binder:
         screen.stop("no_class")
-    found, waiting = set(), ["LSTM"]
-    while waiting:
-        bound = binder.get(waiting.pop())
-        if bound is not None and bound not in found:
-            found.add(bound)
-            waiting += reads[bound]
-    cells = [{"cell_type": "code", "source": ran[number], "metadata": {}, "outputs": []} for number in sorted(found)]
+    needs, names_to_find = set(), ["LSTM"]
+    while names_to_find:
+        need = binder.get(names_to_find.pop())
+        if need is not None and need not in needs:
+            needs.add(need)
+            names_to_find += reads[need]
+    cells = [{"cell_type": "code", "source": inputs[number], "metadata": {}, "outputs": []} for number in sorted(needs)]
     notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
-    note = screen.text("history", inputs=", ".join(f"In[{number}]" for number in sorted(found)))
+    note = screen.text("history", inputs=", ".join(f"In[{number}]" for number in sorted(needs)))
     work = as_work("notebook.ipynb", json.dumps(notebook, ensure_ascii=False).encode(), "IPython")
-    return work._replace(ran=True, notes=(("text", note),))
+    return work._replace(is_history=True, notes=(("text", note),))
 
 
 def fit(work: Work, limit: int, screen: Screen) -> Work:
@@ -433,8 +436,8 @@ class Service:
 
     def _ask(self, path: str, data: bytes | None = None, headers: Any = (), once: bool = False) -> Any:
         """Send a request, again while the service is away or asks to wait. Raises: Stop."""
-        asked = {"Accept-Language": self._screen.language, "Accept": "application/json", **dict(headers)}
-        request = urllib.request.Request(self._url + path, data, asked)  # noqa: S310
+        every = {"Accept-Language": self._screen.language, "Accept": "application/json", **dict(headers)}
+        request = urllib.request.Request(self._url + path, data, every)  # noqa: S310
         if self._token:
             request.add_unredirected_header("Authorization", f"Bearer {self._token}")
         until, pause = time.monotonic() + (0 if once else PATIENCE_SECONDS), 1
@@ -445,7 +448,7 @@ class Service:
             except urllib.error.HTTPError as error:
                 if error.code < 400:
                     self._screen.stop("moved", url=self._url)
-                failure = refused(error)
+                failure = refusal_of(error)
                 after = error.headers.get("Retry-After", "")
                 pause = int(after) if after.isdigit() else pause
                 is_over = error.code not in (429, 502, 503, 504)
@@ -464,7 +467,7 @@ class Service:
             pause = min(2 * pause, 15)
 
 
-def refused(error: urllib.error.HTTPError) -> Stop:
+def refusal_of(error: urllib.error.HTTPError) -> Stop:
     """Put a refusal into the service's own words."""
     try:
         problem = json.loads(error.read())
@@ -487,7 +490,7 @@ def multipart(work: Work, assignment: str) -> tuple[bytes, str]:
     return b"".join(parts), f"multipart/form-data; boundary={border}"
 
 
-# --- What it says: in English, and in Russian
+# --- Texts, in English and in Russian
 
 TEXTS = {
     "code": ("Code from the page of the assignment: ", "Код со страницы задания: "),

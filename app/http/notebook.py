@@ -54,15 +54,15 @@ def notebook_cell(url: str, assignment_id: str, language: str = "en") -> str:
         url: of the service, without a slash at its end.
         language: of the cell, and of what the file says before the service has told it the student's.
     """
-    place = "nearby" if notebook.is_nearby(url) else "unreachable"
-    words = {"unreachable": text(f"cell.{place}", language, url=url), "outdated": text("cell.outdated", language)}
+    unreachable = "cell.nearby" if notebook.is_nearby(url) else "cell.unreachable"
     strings = {
         "file": url + CLIENT_PATH,
         "url": url,
         "assignment": assignment_id,
         "language": language,
         "sha256": client_sha256(),
-        **words,
+        "unreachable": text(unreachable, language, url=url),
+        "outdated": text("cell.outdated", language),
     }
     return CELL.substitute(
         {name: json.dumps(value, ensure_ascii=False) for name, value in strings.items()},

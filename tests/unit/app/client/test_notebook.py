@@ -130,7 +130,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
 @pytest.fixture
 def codes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was asked of the student, who always types a code."""
+    """The questions to the student, who always types a code."""
     asked: list[str] = []
 
     def getpass(prompt: str) -> str:
@@ -217,7 +217,7 @@ def test_student_s_text_cannot_steer_a_terminal() -> None:
         ({"report": {**REPORT, "status": "passed", "diagnoses": []}}, "Everything that was tried is right."),
     ],
 )
-def test_what_an_attempt_is_worth_is_said(service: Written, run: Run, changes: dict[str, Any], words: str) -> None:
+def test_worth_of_an_attempt_is_said(service: Written, run: Run, changes: dict[str, Any], words: str) -> None:
     service.will((201, RULES), {**GRADED, **changes})
     assert words in run()
 
@@ -452,7 +452,7 @@ HANDS_IN = 'lstm_grader["hand_in"](check_only=True)'
         pytest.param([(CLASS, 1)], [CLASS + "2", "a"], 1, id="the class was changed, and did not run"),
     ],
 )
-def test_what_ran_has_to_be_saved(cells: list[Any], ran: list[str], number: int) -> None:
+def test_cells_that_ran_have_to_be_saved(cells: list[Any], ran: list[str], number: int) -> None:
     assert notebook.unsaved(notebook_of(*cells)["cells"], ["", *ran, "this cell"]) == number
 
 
