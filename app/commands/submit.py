@@ -10,16 +10,7 @@ import typer
 
 from app.client import notebook
 from app.client.notebook import Screen, Service, Stop, Work, report_parts
-from grader.shell import (
-    BELOW,
-    GRADED,
-    OUR_FAILURE,
-    USAGE,
-    check_threshold,
-    failure,
-    reading_language,
-    usage,
-)
+from grader.shell import BELOW, GRADED, OUR_FAILURE, USAGE, check_threshold, failure, reading_language, usage
 
 TOKEN = "LSTM_GRADER_TOKEN"  # noqa: S105 the name of the variable
 

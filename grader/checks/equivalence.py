@@ -43,7 +43,7 @@ def equivalence(evidence: Evidence) -> Verdict:
         # They earn points, but are said to be right only where all of their weights were seen at work.
         right = [part for part in right if judgement.is_certain and part not in judgement.blamed]
     first_alone = understanding.form is not None and understanding.form.is_first_step
-    # Without a number for h no layer for it was seen at work; and the sentence about right parts speaks of their points.
+    # The first step alone shows no layer for h at work, and where there are no points, no part earns any.
     if first_alone or evidence.assignment.is_beforehand:
         right = []
     form = _form_params(understanding.form, answer, case)

@@ -189,13 +189,14 @@ def internal_error(submission: Submission, assignment_id: str, assignment: Assig
     Args:
         assignment: None when the failure is that the assignment no longer exists.
     """
+    variant = {"variant": "beforehand"} if assignment and assignment.is_beforehand else {}
     return _sealed(
         submission,
         assignment,
         assignment_id=assignment_id,
         status=Status.INTERNAL_ERROR,
         points=None,
-        checks=not_run(assignment.points, "internal_error") if assignment else [],
+        checks=not_run(assignment.points, "internal_error", **variant) if assignment else [],
         format=None,
         error=ErrorInfo(type=type(exc).__name__, message=""),
     )

@@ -171,6 +171,8 @@ async def test_our_failure_is_tried_again_and_is_no_zero(
     grader.change = fail
     report = (await check(ivanov)).json()["report"]
     assert (report["status"], report["points"], report["max_points"]) == ("internal_error", None, 0)
+    # Nobody grades it again.
+    assert {each["params"].get("variant") for each in report["checks"]} == {"beforehand"}
 
 
 async def test_a_check_that_was_cut_off_runs_again(service: Service, ivanov: httpx.AsyncClient) -> None:
