@@ -265,7 +265,7 @@ def unsaved(cells: list[dict[str, Any]], inputs: list[str]) -> int:
     """Return the number of an input that ran after the file was saved, and is not in it; 0: there is none.
 
     The file says what ran as which input. From the first of these that is not so, or that it does not know yet, every
-    input has to stand in it. Cells that were run, changed and saved before are the past.
+    input has to stand in it, unless a later one does that begins with the same line: then it was changed and ran again.
     """
     plain = [source.strip() for source in inputs]
     in_file = {source_of(cell).strip() for cell in cells if cell.get("cell_type") == "code"}
@@ -278,7 +278,9 @@ def unsaved(cells: list[dict[str, Any]], inputs: list[str]) -> int:
     of_class = max((number for number, source in enumerate(plain) if CLASS.search(source)), default=0)
     # The last input is this cell, whose text does not matter.
     later = [number for number in range(last + 1, len(plain) - 1) if not HANDS_IN.search(plain[number])]
-    return next((number for number in [of_class, *later] if plain[number] and plain[number] not in in_file), 0)
+    newest = {plain[number].partition("\n")[0]: plain[number] in in_file for number in later}
+    missing = [number for number in later if not newest[plain[number].partition("\n")[0]]]
+    return next((number for number in [of_class, *missing] if plain[number] and plain[number] not in in_file), 0)
 
 
 def work_of_history(inputs: list[str], python: list[str], screen: Screen) -> Work:
