@@ -60,7 +60,7 @@ class Jupyter:
         self.site = ""
         while not self.site:
             assert process.poll() is None, (FOLDER / ".log").read_text()
-            time.sleep(0.1)  # It tells nobody that it listens.
+            time.sleep(0.1)  # Sleeps: the server tells nobody that it listens.
             for file in (FOLDER / ".own").glob("jpserver-*.json"):
                 with contextlib.suppress(ValueError):  # It is being written.
                     self.site = json.loads(file.read_text())["url"].rstrip("/")
