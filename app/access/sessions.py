@@ -157,20 +157,25 @@ async def signed_in_everywhere(session: AsyncSession, sha256: str) -> SignedIn:
     Raises:
         SessionMissing: it is over.
     """
-    found, browsers, members = await _everywhere(session, sha256)
-    now = Session.expires_at > utc_now()
-    counted = await session.scalar(select(func.count()).select_from(Session).where(browsers, now))
-    return SignedIn(found, counted or 0, await notebooks.notebooks_of(session, Token.membership_id.in_(members)))
+    return await _signed_in(session, *await _everywhere(session, sha256))
 
 
 async def end_everywhere(session: AsyncSession, sha256: str) -> SignedIn:
     """End all of it at once, with a code that is still to be used. Returns: what has ended. Raises: SessionMissing."""
-    ended = await signed_in_everywhere(session, sha256)
-    _, browsers, members = await _everywhere(session, sha256)
+    person_id, browsers, members = await _everywhere(session, sha256)
+    ended = await _signed_in(session, person_id, browsers, members)
     await session.execute(sql.delete(NotebookCode).where(NotebookCode.membership_id.in_(members)))
     await notebooks.end(session, Token.membership_id.in_(members))
     await session.execute(sql.delete(Session).where(browsers).execution_options(synchronize_session=False))
     return ended
+
+
+async def _signed_in(
+    session: AsyncSession, person_id: str | None, browsers: ColumnElement[bool], members: Select[str]
+) -> SignedIn:
+    now = Session.expires_at > utc_now()
+    counted = await session.scalar(select(func.count()).select_from(Session).where(browsers, now))
+    return SignedIn(person_id, counted or 0, await notebooks.notebooks_of(session, Token.membership_id.in_(members)))
 
 
 async def _everywhere(session: AsyncSession, sha256: str) -> tuple[str | None, ColumnElement[bool], Select[str]]:

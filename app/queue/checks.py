@@ -33,14 +33,15 @@ async def add(session: AsyncSession, holder: Principal, upload: Upload, assignme
     allowed = assignment.attempts.checks_per_hour
     if not allowed:
         raise ChecksNotAllowed
-    now = utc_now()
-    check_attempt(assignment, (), now)
+    check_attempt(assignment, (), utc_now())
     # Locked, so that of two at once the second one counts the first.
     member = select(Membership.id).where(Membership.id == holder.membership_id, Membership.removed_at.is_(None))
     if await session.scalar(member.with_for_update(key_share=True)) is None:
         raise MemberRemoved
+    now = utc_now()
     own = Check.membership_id == holder.membership_id, Check.assignment_id == assignment.id
-    newest = select(Check.created_at).where(*own, Check.created_at > now - HOUR, Check.created_at <= now)
+    # A row from further ahead was made before a clock was set back.
+    newest = select(Check.created_at).where(*own, Check.created_at > now - HOUR, Check.created_at < now + HOUR)
     made = (await session.scalars(newest.order_by(Check.created_at.desc()).limit(allowed))).all()
     if len(made) == allowed:
         left = math.ceil((made[-1] + HOUR - now).total_seconds())

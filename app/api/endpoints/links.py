@@ -153,13 +153,13 @@ async def list_links(
     responses=problem_answers(NotPermitted, MemberNotFound),
 )
 async def revoke_link(asking: Ender, member_id: MemberId) -> EndedLinks:
-    """End all personal links of the member at once, and sign out the browsers that came by them."""
+    """End all personal links of the member at once, sign out the browsers that came by them, and end the notebooks."""
     return EndedLinks(ended=await actions.revoke_links(asking, member_id))
 
 
 @router.delete("/links", summary="Revoke all personal links", responses=problem_answers(NotPermitted))
 async def revoke_links(asking: Ender) -> EndedLinks:
-    """End all personal links of the course that you may manage, and sign out the browsers that came by them."""
+    """End all personal links of the course that you may manage, as for one member."""
     return EndedLinks(ended=await actions.revoke_links(asking))
 
 

@@ -38,6 +38,9 @@ class TokenBody(Body):
         description="the id of the course it acts in; an admin's acts in all", examples=[EXAMPLE_COURSE]
     )
     student: str | None
+    assignment: str | None = Field(
+        description="the only assignment of a student's notebook; null: of them all", examples=[None]
+    )
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -82,7 +85,8 @@ async def create_token(
     make another, with another key.
     """
     token, secret = await actions.make_token(asking, wanted, key=idempotency_key)
-    return NewTokenBody.from_row(token, course=token.course_id, token=secret, link=sign_in_link(asking.url, secret))
+    link = sign_in_link(asking.url, secret)
+    return NewTokenBody.from_row(token, course=token.course_id, assignment=None, token=secret, link=link)
 
 
 @router.get("", summary="List the tokens", responses=problem_answers(NotPermitted))
@@ -97,7 +101,8 @@ async def list_tokens(
         found = await tokens.list_tokens(session, viewer, limit=limit + 1, before=cursor)
     shown, next_cursor = page_of(found, limit, lambda token: token.id)
     return TokenList(
-        items=[TokenBody.from_row(token, course=token.course_id) for token in shown], next_cursor=next_cursor
+        items=[TokenBody.from_row(token, course=token.course_id, assignment=token.assignment_id) for token in shown],
+        next_cursor=next_cursor,
     )
 
 

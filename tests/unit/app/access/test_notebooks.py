@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import datetime, timedelta
 
 import httpx
 import pytest
 from sqlalchemy import select
 
-from app.access import notebooks
+from app.access import notebooks, sessions
 from app.access.tokens import hash_secret
-from app.storage.models import DEFAULT_COURSE, MemberRole, Membership, NotebookCode, Token, utc_now
+from app.storage.models import DEFAULT_COURSE, MemberRole, Membership, NotebookCode, Person, Token, utc_now
 from tests.unit.app.access.test_access import filled, of_somebody_else, operations
-from tests.unit.app.calls import SUBMISSIONS, assert_problem, upload
-from tests.unit.app.conftest import Service
+from tests.unit.app.calls import PAGE, SUBMISSIONS, assert_problem, upload
+from tests.unit.app.conftest import Service, form_secret
 
 pytestmark = pytest.mark.anyio
 
@@ -158,6 +159,31 @@ async def test_the_eleventh_notebook_ends_the_first_and_each_use_is_noted(servic
         used_at = {token.sha256: token.used_at for token in found}
     noted = [secret for secret in secrets if used_at[hash_secret(secret)] is not None]
     assert noted == [secrets[1], secrets[-1]]
+
+
+async def test_a_notebook_ends_with_the_links_of_its_student(service: Service, ivanov: str) -> None:
+    """It may have been connected in the session of a link that somebody else has."""
+    token = await token_for(service)
+    async with service.client() as owner:
+        assert (await owner.delete(f"/api/v1/courses/{DEFAULT_COURSE}/links")).is_success
+    async with service.client(token) as notebook:
+        assert (await notebook.get(SUBMISSIONS)).status_code == 401
+
+
+async def test_a_code_is_made_in_a_platforms_frame(service: Service, ivanov: str) -> None:
+    async with service.services.database.write() as session:
+        member = (await session.scalars(select(Membership).where(Membership.external_id == ivanov))).one()
+        person = await session.get_one(Person, member.person_id)
+        lasting = {"lifetime": timedelta(hours=1), "course_id": member.course_id}
+        await sessions.add(session, sha256=sessions.hash_of_frame("f" * 43), of=person, **lasting)
+    headers = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+    async with service.client(None, **headers) as frame:
+        page = (await frame.get(f"/t/{'f' * 43}{PAGE}")).text
+        (address,) = re.findall(r'action="([^"]+)/code#notebook"', page)
+        assert address == f"/t/{'f' * 43}{PAGE}"
+        shown = await frame.post(f"{address}/code", data={"form_secret": form_secret(page)})
+    (code,) = re.findall(r">([A-Z2-9]{4}-[A-Z2-9]{4})<", shown.text)
+    assert (await exchange(service, code)).status_code == 201
 
 
 async def test_no_secret_of_a_notebook_is_logged(
