@@ -204,7 +204,7 @@ def test_notebook_that_hands_itself_in_gets_the_same_grade(
     sandbox: ForkSandbox, references: ReferenceStore, questions_seed: bytes
 ) -> None:
     assignment = load_assignments()["lstm-notebook"]
-    work = (CORPUS / "lstm_notebook" / "inside_exec" / "submission.py").read_text()
+    work = (CORPUS / "lstm_notebook" / "main_function" / "submission.py").read_text()
     sources = [work, notebook_cell("https://grader.example", assignment.id, "ru")]
     cells = [{"cell_type": "code", "metadata": {}, "outputs": [], "source": source} for source in sources]
     submission = Submission("LSTM.ipynb", json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}).encode())
