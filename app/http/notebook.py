@@ -16,7 +16,8 @@ from app.texts import text
 
 CLIENT_PATH = "/notebook.py"
 
-# The reader of uploads knows the cell by this form (`grader/runner/reader/plan/hand_in_cell.py`), whatever its strings.
+# The grader runs no code with names of its own (`may_bind_dynamically`), so it leaves this cell out. A mark would be a
+# place to hide code behind. The names are unlikely ones, because the class's own would bring the cell back in.
 CELL = Template("""\
 # $purpose
 # $read_first
@@ -24,14 +25,13 @@ import hashlib
 import urllib.request
 
 try:
-    client = urllib.request.urlopen($file, timeout=30).read()
-except OSError as error:
-    print($unreachable, error)
+    notebook_py = urllib.request.urlopen($file, timeout=30).read()
+except OSError as no_answer:
+    print($unreachable, no_answer)
 else:
-    if hashlib.sha256(client).hexdigest() == $sha256:
-        names = {}
-        exec(compile(client, "notebook.py", "exec"), names)
-        names["hand_in"]($url, $assignment, check_only=False, language=$language)
+    if hashlib.sha256(notebook_py).hexdigest() == $sha256:
+        exec(compile(notebook_py, "notebook.py", "exec"), lstm_grader := {})
+        lstm_grader["hand_in"]($url, $assignment, check_only=False, language=$language)
     else:
         print($outdated)""")
 
@@ -54,15 +54,15 @@ def notebook_cell(url: str, assignment_id: str, language: str = "en") -> str:
         url: of the service, without a slash at its end.
         language: of the cell, and of what the file says before the service has told it the student's.
     """
-    place = "nearby" if notebook.is_nearby(url) else "unreachable"
-    words = {"unreachable": text(f"cell.{place}", language, url=url), "outdated": text("cell.outdated", language)}
+    unreachable = "cell.nearby" if notebook.is_nearby(url) else "cell.unreachable"
     strings = {
         "file": url + CLIENT_PATH,
         "url": url,
         "assignment": assignment_id,
         "language": language,
         "sha256": client_sha256(),
-        **words,
+        "unreachable": text(unreachable, language, url=url),
+        "outdated": text("cell.outdated", language),
     }
     return CELL.substitute(
         {name: json.dumps(value, ensure_ascii=False) for name, value in strings.items()},

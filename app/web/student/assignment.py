@@ -132,15 +132,16 @@ async def check(visit: Visit, assignment_id: AssignmentId) -> Response:
 
 @router.get(f"{PATH}/template.{{form}}")
 async def template(visit: Reader, assignment_id: AssignmentId, form: Literal["ipynb", "py"]) -> Response:
-    """Send the file to begin with, as a notebook or as a module."""
+    """Send the file to begin with, as a notebook that hands itself in, or as a module."""
     async with visit.database.read() as session:
         task = await own_task(session, visit.assignments, visit.holder, assignment_id)
-    make, media_type = {
-        "ipynb": (handout.notebook, "application/x-ipynb+json"),
-        "py": (handout.module, "text/x-python; charset=utf-8"),
-    }[form]
-    headers = {"Content-Disposition": f'attachment; filename="{assignment_id}.{form}"'}
-    return Response(make(task.assignment, visit.language), headers=headers, media_type=media_type)
+    if form == "ipynb":
+        cell = notebook_cell(visit.url, assignment_id, visit.language)
+        content, media_type = handout.notebook(task.assignment, visit.language, cell), "application/x-ipynb+json"
+    else:
+        content, media_type = handout.module(task.assignment, visit.language), "text/x-python; charset=utf-8"
+    name = f'attachment; filename="{assignment_id}.{form}"'
+    return Response(content, headers={"Content-Disposition": name}, media_type=media_type)
 
 
 @router.get(f"{PATH}/attempts")
