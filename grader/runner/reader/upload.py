@@ -23,6 +23,7 @@ from reader import source_lines
 from reader.facts import review
 from reader.facts.call_effects import only_computes
 from reader.facts.class_facts import global_x, kind_of_class, near_class
+from reader.facts.fingerprints import fingerprints
 from reader.facts.gate_order import joined_order, unpack_names
 from reader.facts.gradient_paths import lets_gradients_through
 from reader.facts.spelling import homoglyphs, odd_keyword, skeleton
@@ -64,16 +65,19 @@ def answers(content: bytes, filename: str, canonical: dict[str, int]) -> Iterato
     """Yield the facts about an upload, as `read` returns them, then its source for showing it.
 
     The second answer is a courtesy: a grade does not depend on it, and it is left out where anything stands in its way.
-    Its keys: ``cells``, as `source_lines.source_cells` returns them, and ``parts``, as `parts.finding.parts` does.
+    Its keys: ``cells``, as `source_lines.source_cells` returns them, ``parts``, as `parts.finding.parts` does, and
+    ``fingerprints``, as `facts.fingerprints.fingerprints` does; None: none can be made.
     """
     result, module = _read_module(content, filename, canonical)
     yield result
     if module is not None:
         with contextlib.suppress(Exception):
-            source: Result = {"cells": source_cells(module), "parts": []}
+            source: Result = {"cells": source_cells(module), "parts": [], "fingerprints": None}
             # Code that cannot be followed is still shown.
             with contextlib.suppress(Exception):
                 source["parts"] = parts(module.plan)
+            with contextlib.suppress(Exception):
+                source["fingerprints"] = fingerprints(module)
             yield source
 
 
