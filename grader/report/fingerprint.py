@@ -27,6 +27,7 @@ KNOWN = frozenset(
 )
 
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+JoinedHash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class _Compared(BaseModel):
@@ -42,7 +43,7 @@ class StatementPrint(_Compared):
 
 
 class Fingerprint(_Compared):
-    """Hashes of the code in hex, each 64 characters. Equal normal forms with other texts differ in names and the like.
+    """Hashes of the code. Where the normal forms are equal and the texts are not, names and the like differ.
 
     Attributes:
         text: of the code as it is written, apart from white space; None: no class was read.
@@ -50,9 +51,9 @@ class Fingerprint(_Compared):
         statements: the number of its statements; 0: everybody has this code.
     """
 
-    text: str | None = None
-    form: str | None = None
-    statements: int = 0
+    text: JoinedHash | None = None
+    form: JoinedHash | None = None
+    statements: Annotated[int, Field(ge=0)] = 0
 
     @classmethod
     def of(cls, prints: Sequence[StatementPrint]) -> Self:
@@ -60,9 +61,8 @@ class Fingerprint(_Compared):
         if not prints:
             return cls()
         own = [each for each in prints if each.form not in KNOWN]
-        forms, texts = (
-            sorted(hashes) for hashes in zip(*((each.form, each.text) for each in own or prints), strict=True)
-        )
+        chosen = own or prints
+        forms, texts = sorted(each.form for each in chosen), sorted(each.text for each in chosen)
         # White space means something in Python, so only code with an equal form has an equal text.
         return cls(text=_joined(forms + texts), form=_joined(forms), statements=sum(each.statements for each in own))
 
