@@ -106,7 +106,9 @@ async def same_code(session: AsyncSession, course_assignment_id: str) -> SameCod
     """Compare the attempts of a course at one assignment."""
     here = Submission.course_assignment_id == course_assignment_id
     groups = await _groups(session, here, Submission.code_form.in_(_shared(course_assignment_id)))
-    of_staff = _attempts(Submission.code_form).where(here, ~_is_student(), Submission.code_form.is_not(None))
+    of_staff = _attempts(Submission.code_form).where(
+        here, Membership.role != MemberRole.STUDENT, Submission.code_form.is_not(None)
+    )
     is_known = and_(
         Submission.code_form.is_not(None), or_(Submission.code_statements == 0, Submission.code_form.in_(of_staff))
     )

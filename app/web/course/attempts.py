@@ -28,7 +28,7 @@ from app.http.visibility import report_for
 from app.services import services
 from app.storage.models import CourseAssignment
 from app.submissions import repository
-from app.submissions.sources import difference_of_reports
+from app.submissions.sources import difference_of_reports, sources_side_by_side
 from app.submissions.standing import Standing, standing_of
 from app.teaching.grade_list import used_assignments
 from app.teaching.overview.attention import names_of
@@ -82,9 +82,13 @@ async def beside(request: Request, viewer: SessionHolder, submission_id: Submiss
         uses = await used_assignments(session, parts.assignments, course.id)
     left, right = [await _side(request, each, viewer) for each in found]
     of_two = left.standing.submission.membership_id != right.standing.submission.membership_id
-    hunks = None
+    hunks = rows = None
     if left.standing.stored and right.standing.stored:
-        hunks = await difference_of_reports(parts.database, (left.standing.stored.id, right.standing.stored.id))
+        pair = left.standing.stored.id, right.standing.stored.id
+        if of_two:
+            rows = await sources_side_by_side(parts.database, pair)
+        else:
+            hunks = await difference_of_reports(parts.database, pair)
     checks = [id for id in {**left.checks, **right.checks} if _most(left, id) or _most(right, id)]
     return staff_page(
         request,
@@ -96,6 +100,7 @@ async def beside(request: Request, viewer: SessionHolder, submission_id: Submiss
         of_two=of_two,
         checks=checks,
         hunks=hunks,
+        rows=rows,
         gone=_only(left, right) if of_two or right.is_measured else [],
         kept=[cause for code, cause in right.causes.items() if code in left.causes],
         new=_only(right, left) if of_two or left.is_measured else [],

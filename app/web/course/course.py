@@ -30,6 +30,7 @@ from app.teaching.outdated import outdated_of
 from app.teaching.overview.activity import Activity, Unit, activity, moments_of
 from app.teaching.overview.attention import attention
 from app.teaching.overview.table import Filter, Table, TableView, grade_table
+from app.teaching.same_code import count_groups
 from app.teaching.statistics import BINS, Misconception, Statistics, statistics_of
 from app.texts import text
 from grader.report.messages import title_of
@@ -145,7 +146,8 @@ async def overview(request: Request, viewer: Grader, assignment_id: AssignmentId
         statistics = await statistics_of(session, assignment_id, course=course.id)
         moments = await moments_of(session, course.id, assignment_id)
         table = await grade_table(session, parts.assignments, uses, course.id, TableView())
-    use = the_use(uses, assignment_id)
+        use = the_use(uses, assignment_id)
+        groups = await count_groups(session, use.id)
     assignment = in_course(parts.assignments, use)
     assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
     due = assignment.deadline.due
@@ -167,6 +169,7 @@ async def overview(request: Request, viewer: Grader, assignment_id: AssignmentId
         due_at=_place(steps, due),
         late=sum(due is not None and moment > due for moment in moments),
         attempts=len(moments),
+        same_code=groups,
     )
 
 
