@@ -1,7 +1,7 @@
 """The fingerprint of a submission's code, by which it is compared with others: in a batch, and in a course.
 
 The limited reader child makes one of each statement that the class needs
-(`grader/runner/reader/facts/fingerprints.py`). Here those that everybody has, from the course's own notebook, are taken
+(`grader/runner/reader/fingerprints.py`). Here those that everybody has, from the course's own notebook, are taken
 out, and the others become one. Equal code says little where it is short: right answers look alike.
 """
 

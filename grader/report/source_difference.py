@@ -137,7 +137,9 @@ def _alike(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
 
 def _alone(placed: _PlacedLine) -> SideLine:
     text = placed.line.text
-    return SideLine(placed.cell, placed.number, [(visible(text), bool(text.strip()))])
+    words = text.lstrip()
+    pieces = [(text[: len(text) - len(words)], False), (words, True)]
+    return SideLine(placed.cell, placed.number, [(visible(piece), is_other) for piece, is_other in pieces if piece])
 
 
 def _compared(placed: _PlacedLine, other: _PlacedLine) -> SideLine:

@@ -97,6 +97,7 @@ async def beside(request: Request, viewer: SessionHolder, submission_id: Submiss
         course,
         left=left,
         right=right,
+        wide=of_two,
         of_two=of_two,
         checks=checks,
         hunks=hunks,

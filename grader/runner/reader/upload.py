@@ -23,10 +23,10 @@ from reader import source_lines
 from reader.facts import review
 from reader.facts.call_effects import only_computes
 from reader.facts.class_facts import global_x, kind_of_class, near_class
-from reader.facts.fingerprints import fingerprints
 from reader.facts.gate_order import joined_order, unpack_names
 from reader.facts.gradient_paths import lets_gradients_through
 from reader.facts.spelling import homoglyphs, odd_keyword, skeleton
+from reader.fingerprints import fingerprints
 from reader.module_text import CLASS_TEXT, Module, code_cell, join_cells, notebook_code
 from reader.parts.finding import parts
 from reader.plan.statement_plan import Plan
@@ -66,7 +66,7 @@ def answers(content: bytes, filename: str, canonical: dict[str, int]) -> Iterato
 
     The second answer is a courtesy: a grade does not depend on it, and it is left out where anything stands in its way.
     Its keys: ``cells``, as `source_lines.source_cells` returns them, ``parts``, as `parts.finding.parts` does, and
-    ``fingerprints``, as `facts.fingerprints.fingerprints` does; None: none can be made.
+    ``fingerprints``, as `fingerprints.fingerprints` does; None: none can be made.
     """
     result, module = _read_module(content, filename, canonical)
     yield result

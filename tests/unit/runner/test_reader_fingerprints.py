@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reader.facts.fingerprints import MOST_NODES, fingerprints
+from reader.fingerprints import MOST_NODES, fingerprints
 from reader.module_text import code_cell, join_cells
 
 from grader import handout
