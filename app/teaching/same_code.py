@@ -7,6 +7,7 @@ makes no group.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,11 +55,6 @@ class Group:
         return self.holders[0].copies[0]
 
     @property
-    def texts(self) -> int:
-        """The number of different texts."""
-        return len({copy.text for holder in self.holders for copy in holder.copies})
-
-    @property
     def word_for_word(self) -> int:
         """The most students who have one text in common; 0: no two have."""
         students: dict[int, set[str]] = defaultdict(set)
@@ -72,7 +68,7 @@ class Group:
     def within_an_hour(self) -> int:
         """The most students who handed the code in for the first time within one hour."""
         times = [holder.copies[0].created_at for holder in self.holders]
-        return max(sum(begin <= time <= begin + HOUR for time in times) for begin in times)
+        return max(bisect_right(times, begin + HOUR) - at for at, begin in enumerate(times))
 
     @property
     def says_little(self) -> bool:
@@ -87,7 +83,7 @@ class SameCode:
     Attributes:
         groups: those with the most students word for word come first.
         students: how many have an attempt that was compared.
-        with_known: how many of them have code from the course, or code that the staff handed in.
+        with_known: how many of them have an attempt with code from the course, or that the staff handed in.
         not_compared: attempts that were graded before code was compared.
     """
 

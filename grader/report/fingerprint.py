@@ -39,7 +39,7 @@ class StatementPrint(_Compared):
 
     text: Hash
     form: Hash
-    statements: Annotated[int, Field(gt=0)]
+    statements: Annotated[int, Field(gt=0, le=1_000_000)]
 
 
 class Fingerprint(_Compared):
@@ -53,7 +53,7 @@ class Fingerprint(_Compared):
 
     text: JoinedHash | None = None
     form: JoinedHash | None = None
-    statements: Annotated[int, Field(ge=0)] = 0
+    statements: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
     @classmethod
     def of(cls, prints: Sequence[StatementPrint]) -> Self:

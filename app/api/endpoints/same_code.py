@@ -40,7 +40,9 @@ class GroupBody(Body):
 
 class SameCodeBody(Body):
     students: int = Field(description="how many have an attempt that was compared")
-    with_known: int = Field(description="how many of them have code from the course, or that the staff handed in")
+    with_known: int = Field(
+        description="how many of them have an attempt with code from the course, or that the staff handed in"
+    )
     not_compared: int = Field(description="attempts that were graded before code was compared")
     items: list[GroupBody] = Field(description="the groups; those with the most students word for word come first")
 
