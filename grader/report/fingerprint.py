@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 #: Two people may write so few statements alike. With the supplied cell, the class of the exercise takes 14.
 FEW_STATEMENTS = 20
 #: Normal forms of the course's cell, of the class as the notebook has it to fill in (in two languages), and of the
-#: answer that the course has published.
+#: answer that the course has published. Where a change of the normal form changes these, a migration has to empty
+#: `Submission.code_statements`: stored forms are no longer comparable until the attempts are graded again.
 KNOWN = frozenset(
     {
         "45344832c08da5ae079ad4dc904c1fe0",

@@ -152,7 +152,7 @@ async def test_only_the_staff_see_it(service: Service, reading: FakeGrader) -> N
     await service.add_token("of-ivanov", student="ivanov")
     async with service.client("of-ivanov") as student:
         assert_problem(await student.get(SAME_CODE), 403, "forbidden")
-        assert code(b"same x 30").form not in (await student.get(f"/api/v1/submissions/{ids[0]}")).text
+        assert str(code(b"same x 30").form) not in (await student.get(f"/api/v1/submissions/{ids[0]}")).text
     async with service.browser("of-ivanov") as student:
         for page in (f"{HERE}/assignments/lstm-layer/same-code", f"{HERE}/submissions/{ids[0]}/same-code"):
             assert (await student.get(page)).status_code == 403
