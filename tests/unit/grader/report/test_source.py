@@ -143,7 +143,7 @@ def test_a_renamed_copy_stands_beside_its_original_with_the_names_marked() -> No
         "    return 'h'",
     ]
     assert marked(1, rows) == [
-        "-", "class [B]:", "[    # mine]", "    [a] = f(x)", "    [b] = g([a])", "[    print(a)]", "    return 'h'",
+        "-", "class [B]:", "    [# mine]", "    [a] = f(x)", "    [b] = g([a])", "    [print(a)]", "    return 'h'",
     ]  # fmt: skip
 
 
