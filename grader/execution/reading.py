@@ -97,8 +97,19 @@ class Part(ReadingModel):
     what: Annotated[list[Word], Field(max_length=8)] = []
 
 
-_PARTS: TypeAdapter[list[Part]] = TypeAdapter(Annotated[list[Part], Field(max_length=120)])
 _PRINTS: TypeAdapter[list[StatementPrint]] = TypeAdapter(Annotated[list[StatementPrint], Field(max_length=1000)])
+Formulas = Annotated[dict[Word, Annotated[str, Field(max_length=200)]], Field(max_length=6)]
+
+
+class Followed(ReadingModel):
+    """Findings of the reader child that followed the class: to show it, and to give wrong numbers a name.
+
+    Attributes:
+        formulas: of one step, in the names of `reference.definition`; `grader/runner/reader/parts/formulas.py`.
+    """
+
+    parts: Annotated[list[Part], Field(max_length=120)] = []
+    formulas: Formulas = {}
 
 
 class Reading(ReadingModel):
@@ -123,6 +134,7 @@ class Reading(ReadingModel):
     advisories: list[Remark] = []
     source_cells: Cells | None = None
     parts: list[Part] = []
+    formulas: Formulas = {}
     fingerprint: Fingerprint = Fingerprint()
 
     def with_source(self, answer: bytes) -> Reading:
@@ -133,16 +145,16 @@ class Reading(ReadingModel):
             return self
         if not isinstance(found, dict):
             return self
+        cells = read_cells(found.pop("cells", None))
         try:
-            parts = _PARTS.validate_python(found.get("parts", []))
-        except ValidationError:
-            parts = []
-        try:
-            fingerprint = Fingerprint.of(_PRINTS.validate_python(found.get("fingerprints")))
+            fingerprint = Fingerprint.of(_PRINTS.validate_python(found.pop("fingerprints", None)))
         except ValidationError:
             fingerprint = Fingerprint()
-        cells = read_cells(found.get("cells"))
-        return self.model_copy(update={"source_cells": cells, "parts": parts, "fingerprint": fingerprint})
+        try:
+            followed = Followed.model_validate(found)
+        except ValidationError:
+            followed = Followed()
+        return self.model_copy(update={"source_cells": cells, "fingerprint": fingerprint, **dict(followed)})
 
     @cached_property
     def _lines(self) -> list[str]:

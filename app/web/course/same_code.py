@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Response
 from sqlalchemy import select
 from sqlalchemy.orm import defer
 
-from app.courses import course as courses
 from app.errors.submissions import SubmissionNotFound
 from app.http.parameters import SubmissionId
-from app.http.staff import AssignmentId, Grader, staff_page, the_use, titles_of
-from app.services import services
+from app.http.staff import AssignmentId, Grader, the_use, titles_of
+from app.http.visits import Pages
 from app.storage.models import StoredReport, Submission
 from app.submissions import grades, repository
 from app.teaching import same_code
 from app.teaching.grade_list import used_assignments
 
-router = APIRouter(prefix="/courses/{course_id}")
+router = Pages("/courses/{course_id}")
 
 
 @router.get("/assignments/{assignment_id}/same-code")
-async def list_groups(request: Request, viewer: Grader, assignment_id: AssignmentId) -> Response:
+async def list_groups(visit: Grader, assignment_id: AssignmentId) -> Response:
     """List the groups of students with the same code."""
-    parts = services(request)
-    async with parts.database.read() as session:
-        course = await courses.existing(session, viewer.course_id)
-        uses = await used_assignments(session, parts.assignments, course.id, assignment_id)
+    async with visit.database.read() as session:
+        uses = await used_assignments(session, visit.assignments, visit.course_id, assignment_id)
         found = await same_code.same_code(session, the_use(uses, assignment_id).id)
-    title = titles_of(request, uses)[assignment_id]
-    return staff_page(
-        request, "course/same_code.html", viewer, course, assignment_id=assignment_id, title=title, found=found
-    )
+    title = titles_of(visit.request, uses)[assignment_id]
+    return visit.page("course/same_code.html", "course", assignment_id=assignment_id, title=title, found=found)
 
 
 @router.get("/submissions/{submission_id}/same-code")
-async def group_page(request: Request, viewer: Grader, submission_id: SubmissionId) -> Response:
+async def group_page(visit: Grader, submission_id: SubmissionId) -> Response:
     """Show the students who have the code of this attempt."""
-    parts = services(request)
-    async with parts.database.read() as session:
-        course = await courses.existing(session, viewer.course_id)
-        submission = await repository.existing_submission(session, submission_id, viewer)
-        if submission.course_id != course.id:
+    async with visit.database.read() as session:
+        submission = await repository.existing_submission(session, submission_id, visit.holder)
+        if submission.course_id != visit.course_id:
             raise SubmissionNotFound
-        uses = await used_assignments(session, parts.assignments, course.id, submission.assignment_id)
+        uses = await used_assignments(session, visit.assignments, visit.course_id, submission.assignment_id)
         group = await same_code.group_of(session, submission)
         copies = [copy.submission_id for holder in group.holders for copy in holder.copies] if group else []
         rows = await session.execute(
@@ -52,14 +45,12 @@ async def group_page(request: Request, viewer: Grader, submission_id: Submission
             .options(defer(StoredReport.body))
         )
         listed = [(attempt, report) for attempt, report in rows]
-        points = await grades.points_of(session, parts.assignments, listed)
-    return staff_page(
-        request,
+        points = await grades.points_of(session, visit.assignments, listed)
+    return visit.page(
         "course/same_code_group.html",
-        viewer,
-        course,
+        "course",
         assignment_id=submission.assignment_id,
-        title=titles_of(request, uses)[submission.assignment_id],
+        title=titles_of(visit.request, uses)[submission.assignment_id],
         group=group,
         reports={attempt.id: report for attempt, report in listed},
         points={attempt.id: each for (attempt, _), each in zip(listed, points, strict=True)},

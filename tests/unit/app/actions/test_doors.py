@@ -23,7 +23,7 @@ APP = Path(app.__file__).parent
 OF_SESSIONS = {"/leave", "/lti/window", "/enter/together"}
 #: Forms that change nothing: a check of a platform, and a grade book that is filled in and sent back.
 READING = {"/platforms/{platform_id}/check", "/courses/{course_id}/grade-book/filled"}
-OPENS_A_TRANSACTION = re.compile(r"(.*\.)?(database|asking|owner|visitor)\.write|(.*\.)?make_once")
+OPENS_A_TRANSACTION = re.compile(r"(.*\.)?(database|asking|owner|visit|visitor)\.write|(.*\.)?make_once")
 
 
 def changing_routes() -> Iterator[tuple[str, Dependant]]:

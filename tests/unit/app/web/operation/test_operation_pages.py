@@ -162,12 +162,6 @@ async def test_form_that_is_sent_twice_begins_one_regrade(service: Service, brow
     assert other.status_code == 422
 
 
-async def test_verdict_that_there_is_not_begins_no_regrade(browser: Browser) -> None:
-    answer = await send(browser, PAGES[0], PAGES[0], mode="now", status="<b>")
-    assert answer.status_code == 422
-    assert "graded again in this course yet" in (await browser.get(PAGES[0])).text
-
-
 async def test_archive_is_handed_in_and_told_file_by_file(service: Service, browser: Browser) -> None:
     await hand_in(service, "ivanov", b"class LSTM: pass")
     answer = await hand_in_archive(browser, archive())
