@@ -13,6 +13,7 @@ from app.api.endpoints import (
     regrades,
     reports,
     rosters,
+    same_code,
     submissions,
     ways_in,
     webhooks,
@@ -31,6 +32,9 @@ async def within_limit(request: Request, holder: Reader) -> None:
 #: For `include_router`. As the prefix of `api` itself, FastAPI would prepare all routes twice.
 PREFIX = "/api/v1"
 api = APIRouter(dependencies=[Depends(within_limit), Depends(language_parameter)])
-parts = courses, members, submissions, reports, grades, work, people, assignments, regrades, rosters, ways_in, webhooks
+parts = (
+    *(courses, members, submissions, reports, grades, work, same_code, people, assignments, regrades, rosters),
+    *(ways_in, webhooks),
+)
 for part in parts:
     api.include_router(part.router)
