@@ -11,7 +11,7 @@ from app.http.parameters import SubmissionId
 from app.http.staff import AssignmentId, Grader, the_use, titles_of
 from app.http.visits import Pages
 from app.storage.models import StoredReport, Submission
-from app.submissions import grades, repository
+from app.submissions import grades, reports, repository
 from app.teaching import same_code
 from app.teaching.grade_list import used_assignments
 
