@@ -28,6 +28,7 @@ LEAST_FACTOR = 0.05
 MOST_TERMS = 5
 #: Terms of a right update -> the gate that scales them.
 RIGHT_TERMS = {"c*f": "f", "g*i": "i"}
+RIGHT_UPDATE, RIGHT_OUTPUT = dict.fromkeys(RIGHT_TERMS, 1.0), {"o*tanh(c)": 1.0}
 
 
 def formula_suspects(case: Case, answer: Array) -> Iterator[tuple[Mistake, ...]]:
@@ -41,12 +42,12 @@ def formula_suspects(case: Case, answer: Array) -> Iterator[tuple[Mistake, ...]]
         c = steps.c_from_answers()
         old = {"h": steps.h, "c": before(c)}
         terms = _sum_of_products({**steps.gates, **old}, c)
-        if terms is not None and terms.keys() != RIGHT_TERMS.keys():
+        if terms is not None and terms != RIGHT_UPDATE:
             yield (_update(terms),)
         c = steps.c_from_gates()
         shown = {"tanh(c)": np.tanh(c), "old": before(c), "h": steps.h}
         terms = _sum_of_products({**steps.gates, **shown}, answer.astype(np.float64))
-        if terms is not None and terms.keys() != {"o*tanh(c)"}:
+        if terms is not None and terms != RIGHT_OUTPUT:
             yield (_output(terms),)
 
 
