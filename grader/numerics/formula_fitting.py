@@ -133,7 +133,7 @@ def _written(terms: Mapping[str, float], right: Sequence[str] | Mapping[str, Any
     """Write a sum of products as a student would, the right ones first: ``f*c - 0.5*i*g``."""
     parts = []
     for term, factor in sorted(terms.items(), key=lambda each: (each[1] < 0, each[0] not in right)):
-        names = "*".join(sorted(term.split("*"), key=lambda name: "iofgct".find(name[0])))
+        names = "*".join(sorted(term.split("*"), key=lambda name: "iofgcth".find(name[0])))
         size = "" if abs(factor) == 1 else f"{abs(factor):.6g}*"
         written = f"{abs(factor):.6g}" if term == "1" else f"{size}{names}"
         parts.append(f"{'-' if factor < 0 else '+'} {written}")

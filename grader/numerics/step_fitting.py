@@ -26,7 +26,7 @@ STEPS: Mapping[str, Callable[[int], bool]] = {
 def step_suspects(question: CaseAnswer) -> Iterator[Mistake]:
     """Yield mistakes of the bank that are made in the first step alone, in all others, or in every second one."""
     few = question.first_steps(FEW)
-    if few is None:
+    if few is None or few.residual(()) is not None:
         return
     singles = [each for each in bank() if "calls" not in each.changes and each.changes.keys() <= set(STEP)]
     # Among those with the same numbers in these steps, the one that spoils least is meant.
