@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grader.numerics.gate_values import Steps, function_of
+from grader.numerics.gate_values import Steps, function_of, short
 from reference import GATES, Case
 from reference.misconceptions import Mistake
 from reference.weights import DENSE_LETTERS
@@ -100,10 +100,13 @@ def _fits(z: Array, value: Array, weight: Array) -> Iterator[Function]:
         terms = _terms(scale, z)
         equations = weight * np.concatenate([terms, -value * terms])
         numbers = np.linalg.svd(equations.T, full_matrices=False)[2][-1]
-        function = _quotient(scale, numbers[:3], numbers[3:])
-        if np.abs(weight * (function(z) - value)).max() <= CLOSE:
-            yield function
-            return
+        largest = numbers[3:][np.abs(numbers[3:]).argmax()]
+        # Whole numbers are meant, so that large values are right, too.
+        for meant in ([short(float(number)) for number in numbers / largest], numbers):
+            function = _quotient(scale, meant[:3], meant[3:])
+            if np.abs(weight * (function(z) - value)).max() <= CLOSE:
+                yield function
+                return
 
 
 def _nested_fits(usual: Function, answer: Callable[[Function], Array], target: Array) -> Iterator[Function]:

@@ -99,6 +99,7 @@ UPDATES: tuple[tuple[str, str, str], ...] = (
     ("matmul_instead_of_elementwise", "c = f*c + i @ (i.T @ g)", "ir"),
     ("matmul_instead_of_elementwise", "c = c @ (c.T @ f) + i*g", "fr"),
     ("matmul_instead_of_elementwise", "c = sum(f*c) + i*g", "fr"),
+    ("matmul_instead_of_elementwise", "c = f*c + sum(i*g)", "ir"),
 )
 
 
