@@ -123,7 +123,7 @@ def _normalised() -> Iterator[Mistake]:
     yield from _in_places("layer_norm", "less its mean over units:", lambda y: y - y.mean(-1, keepdims=True), ENDS)
     standardised = {"values": lambda y, x: (y - y.mean((1, 2, 3), keepdims=True)) / y.std((1, 2, 3), keepdims=True)}
     yield Mistake("layer_norm", "the answer standardised", standardised, RECURRENCE)
-    yield from _in_places("layer_norm", "BatchNormalization, in training, of", _batch_norm, ENDS)
+    yield from _in_places("layer_norm", "BatchNormalization, in training, of", _batch_norm, ENDS[1:])
     yield from _in_places("batch_mixed", "mean over the rows of", _batch_mean, (*STATES, "h and c"))
 
 
