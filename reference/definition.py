@@ -68,8 +68,9 @@ class Formula:
     @cached_property
     def names(self) -> frozenset[str]:
         """The names that it reads."""
-        named = {each.id for each in ast.walk(self.node) if isinstance(each, ast.Name)}
-        return frozenset(named - FUNCTIONS.keys())
+        functions = {id(each.func) for each in ast.walk(self.node) if isinstance(each, ast.Call)}
+        named = (each for each in ast.walk(self.node) if isinstance(each, ast.Name))
+        return frozenset(each.id for each in named if id(each) not in functions)
 
     @property
     def activation(self) -> Callable[[Array], Array]:

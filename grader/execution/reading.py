@@ -11,7 +11,7 @@ import hashlib
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from grader.assignment import Assignment
 from grader.errors import RunnerOutputInvalid
@@ -99,7 +99,18 @@ class Part(ReadingModel):
     what: Annotated[list[Word], Field(max_length=8)] = []
 
 
-_PARTS: TypeAdapter[list[Part]] = TypeAdapter(Annotated[list[Part], Field(max_length=120)])
+Formulas = Annotated[dict[Word, Annotated[str, Field(max_length=200)]], Field(max_length=6)]
+
+
+class Followed(ReadingModel):
+    """Findings of the reader child that followed the class: to show it, and to give wrong numbers a name.
+
+    Attributes:
+        formulas: of one step, in the names of `reference.definition`; `grader/runner/reader/parts/formulas.py`.
+    """
+
+    parts: Annotated[list[Part], Field(max_length=120)] = []
+    formulas: Formulas = {}
 
 
 class Reading(ReadingModel):
@@ -124,6 +135,7 @@ class Reading(ReadingModel):
     advisories: list[Remark] = []
     source_cells: Cells | None = None
     parts: list[Part] = []
+    formulas: Formulas = {}
 
     def with_source(self, answer: bytes) -> Reading:
         """Add the source for showing it, from the reader's second answer, if that has the right form."""
@@ -133,11 +145,12 @@ class Reading(ReadingModel):
             return self
         if not isinstance(found, dict):
             return self
+        cells = read_cells(found.pop("cells", None))
         try:
-            parts = _PARTS.validate_python(found.get("parts", []))
+            followed = Followed.model_validate(found)
         except ValidationError:
-            parts = []
-        return self.model_copy(update={"source_cells": read_cells(found.get("cells")), "parts": parts})
+            followed = Followed()
+        return self.model_copy(update={"source_cells": cells, **dict(followed)})
 
     @cached_property
     def _lines(self) -> list[str]:

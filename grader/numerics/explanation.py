@@ -22,6 +22,7 @@ from grader.numerics.function_fitting import function_suspects
 from grader.numerics.gate_fitting import suspects
 from grader.numerics.step_fitting import step_suspects
 from grader.numerics.visible_parts import parts_used
+from grader.numerics.written_formulas import WrittenMistake
 from reference import Case, has_table, search_case
 from reference.misconceptions import PARTS, Mistake, Table, bank, build_table, replay
 from reference.weights import DENSE_LETTERS
@@ -48,6 +49,8 @@ class Explanation:
         runner_up: the nearest single mistake that does not fit, and its distance.
         form: the form in which the answers are read.
         cases: ids of the cases that it was found equal on.
+        only_written: no mistake of the bank gives the numbers, but what is written in the code does. A grade does not
+            depend on that, so it has no right parts.
         after_start: the steps begin from a state that is not known, and are explained where it has no effect any more.
     """
 
@@ -58,6 +61,7 @@ class Explanation:
     runner_up: tuple[str, float] | None = None
     form: Form = PLAIN
     cases: frozenset[str] = frozenset()
+    only_written: bool = False
     after_start: bool = False
 
 
@@ -67,6 +71,7 @@ def explain(
     table_of: Callable[[Case], Table],
     idle: frozenset[str] = frozenset(),
     form: Form | None = None,
+    written: WrittenMistake | None = None,
 ) -> Explanation | None:
     """Find an explanation of wrong answers.
 
@@ -75,6 +80,7 @@ def explain(
         table_of: gives the table of a case.
         idle: arrays that an answer does not depend on; see `Mistake.idle`.
         form: how to read them, if known.
+        written: what stands in the code.
     Returns:
         None when no known mistake, and no two of them, explain every answer. An explanation without mistakes when only
         the form is wrong, in a way that a mistake of its own gives.
@@ -90,7 +96,7 @@ def explain(
     found = [
         replace(explanation, form=each, mistakes=tuple(m for m in explanation.mistakes if m.name != each.implied))
         for each, case_answers in candidates
-        if (explanation := _explain_form(each, case_answers, table_of, idle)) is not None
+        if (explanation := _explain_form(each, case_answers, table_of, idle, written)) is not None
     ]
     # Where a form has several possible causes, believe the one that needs the fewest other mistakes.
     return min(found, key=lambda each: (len(each.mistakes), bool(each.form.wrong)), default=None)
@@ -112,7 +118,10 @@ def idle_arrays(reach: Mapping[str, float | None]) -> frozenset[str]:
 
 
 def _explain_answers(
-    case_answers: Sequence[CaseAnswer], table_of: Callable[[Case], Table], idle: frozenset[str]
+    case_answers: Sequence[CaseAnswer],
+    table_of: Callable[[Case], Table],
+    idle: frozenset[str],
+    written: WrittenMistake | None,
 ) -> Explanation | None:
     if all(is_constant(each.answer[each.known]) for each in case_answers):
         return None
@@ -121,26 +130,43 @@ def _explain_answers(
         return None
     searched = search_case([each.case for each in case_answers])
     if not has_table(searched):
-        return confirm(_singles(case_answers[0]), case_answers, idle)
+        return confirm(_singles(case_answers[0]), case_answers, idle, written)
     table, question = table_of(searched), next(each for each in case_answers if each.case is searched)
     entries = table.lookup(question.answer, question.known, LOOKUP_TOLERANCE)
-    found = confirm([tuple(bank()[index] for index in entry) for entry in entries], case_answers, idle)
+    known = [tuple(bank()[index] for index in entry) for entry in entries]
+    found = confirm(known, case_answers, idle, written)
     # One case alone, or a part of an answer, could be matched by some number or other.
     whole = len(case_answers) > 1 and all(each.known.all() and not each.is_constant for each in case_answers)
-    if whole and (found is None or len(found.mistakes) > 1):
+    if whole and (found is None or found.only_written or len(found.mistakes) > 1):
         # One mistake inside a gate or a formula is more likely than two known ones with the same numbers.
         longest = max(case_answers, key=lambda each: each.case.expected.size)
         read_off = itertools.chain(*(each(longest.case, longest.answer) for each in (suspects, formula_suspects)))
-        inside = (confirm([suspect], case_answers, idle) for suspect in read_off)
-        found = next((fit for fit in inside if fit is not None), found)
-    if found is None and whole:
-        # Fits hold on all cases or not at all, so the first one is as good as any other.
-        fits = (confirm([suspect], case_answers, idle) for suspect in _fitted(case_answers, searched, table))
-        found = next((fit for fit in fits if fit is not None), None)
+        found = _first_fit(found, read_off, case_answers, idle)
+    if whole and (found is None or found.only_written):
+        found = _first_fit(found, _fitted(case_answers, searched, table), case_answers, idle)
     if found is None:
         return None
     named = {mistake.code for mistake in found.mistakes} | set(found.also)
     return replace(found, runner_up=table.nearest_single(question.answer, question.known, named))
+
+
+def _first_fit(
+    found: Explanation | None,
+    read_off: Iterable[tuple[Mistake, ...]],
+    case_answers: Sequence[CaseAnswer],
+    idle: frozenset[str],
+) -> Explanation | None:
+    """Return the first of the mistakes that holds: fits hold on all cases or not at all, so it is as good as any other.
+
+    What is written in the code keeps its name, and gets the parts that numbers alone show to be right.
+    """
+    fits = (confirm([suspect], case_answers, idle) for suspect in read_off)
+    fit = next((fit for fit in fits if fit is not None), None)
+    if fit is None:
+        return found
+    if found is not None and found.only_written:
+        return replace(found, right_parts=fit.right_parts, only_written=False)
+    return fit
 
 
 def _fitted(case_answers: Sequence[CaseAnswer], searched: Case, table: Table) -> Iterator[tuple[Mistake, ...]]:
@@ -154,10 +180,14 @@ def _fitted(case_answers: Sequence[CaseAnswer], searched: Case, table: Table) ->
 
 
 def _explain_form(
-    form: Form, case_answers: Sequence[CaseAnswer], table_of: Callable[[Case], Table], idle: frozenset[str]
+    form: Form,
+    case_answers: Sequence[CaseAnswer],
+    table_of: Callable[[Case], Table],
+    idle: frozenset[str],
+    written: WrittenMistake | None,
 ) -> Explanation | None:
     if form.loop is None:
-        return _explain_answers(case_answers, table_of, idle)
+        return _explain_answers(case_answers, table_of, idle, written)
     skipping = [each for each in (each.without_skipped(form.loop) for each in case_answers) if each is not None]
     if not skipping:
         return None
@@ -183,9 +213,16 @@ def _table_of_singles(case: Case) -> Table:
 
 
 def confirm(
-    candidates: Iterable[tuple[Mistake, ...]], case_answers: Sequence[CaseAnswer], idle: frozenset[str]
+    candidates: Iterable[tuple[Mistake, ...]],
+    case_answers: Sequence[CaseAnswer],
+    idle: frozenset[str],
+    written: WrittenMistake | None = None,
 ) -> Explanation | None:
-    """Return the best suspect that holds on all cases. A single mistake is believed before any pair."""
+    """Return the best suspect that holds on all cases. A single mistake is believed before any pair.
+
+    Args:
+        written: it is believed before mistakes with the same numbers that leave right what is written otherwise.
+    """
     matching: list[tuple[float, tuple[Mistake, ...]]] = []
     for mistakes in candidates:
         if matching and (len(mistakes) > len(matching[0][1]) or len(matching) >= MOST_CONFIRMED):
@@ -193,25 +230,33 @@ def confirm(
         left = residual(mistakes, case_answers)
         if left is not None:
             matching.append((left, mistakes))
-    if not matching:
-        return None
     order = {mistake.name: index for index, mistake in enumerate(bank())}
 
-    def rank(match: tuple[float, tuple[Mistake, ...]]) -> tuple[int, int, list[int]]:
+    def rank(match: tuple[float, tuple[Mistake, ...]]) -> tuple[int, int, int, list[int]]:
         claimed = frozenset().union(*(mistake.idle for mistake in match[1]))
-        return len(claimed - idle), -len(claimed & idle), [order.get(mistake.name, -1) for mistake in match[1]]
+        places = [order.get(mistake.name, -1) for mistake in match[1]]
+        return written.unexplained_by(match[1]) if written else 0, len(claimed - idle), -len(claimed & idle), places
 
+    codes = {mistake.code for _, mistakes in matching for mistake in mistakes}
+    parts = _parts_left_right([mistakes for _, mistakes in sorted(matching, key=rank)], case_answers[0].case)
+    if written is not None and (not matching or min(map(rank, matching))[0]):
+        left = residual((written.mistake,), case_answers)
+        matching = matching if left is None else [(left, (written.mistake,))]
+    if not matching:
+        return None
     left, mistakes = min(matching, key=rank)
     if not any(_hears_its_weights(mistakes, each.case) for each in case_answers):
         return None
-    codes = {mistake.code for mistake in mistakes}
-    also = sorted({mistake.code for _, others in matching for mistake in others} - codes)
-    used = parts_used(mistakes, case_answers[0].case)
-    parts = (
-        max((_unspoiled_parts(others) & parts_used(others, case_answers[0].case) for _, others in matching), key=len)
-        & used
-    )
-    return Explanation(mistakes, left, parts, tuple(also), cases=_ids(case_answers))
+    also = sorted(codes - {mistake.code for mistake in mistakes})
+    return Explanation(mistakes, left, parts, tuple(also), cases=_ids(case_answers), only_written=not codes)
+
+
+def _parts_left_right(matching: Sequence[tuple[Mistake, ...]], case: Case) -> frozenset[str]:
+    """Return the right parts of the mildest of mistakes with equal numbers, the most likely of them first."""
+    if not matching:
+        return frozenset()
+    used = [_unspoiled_parts(mistakes) & parts_used(mistakes, case) for mistakes in matching]
+    return max(used, key=len) & parts_used(matching[0], case)
 
 
 def _ids(case_answers: Sequence[CaseAnswer]) -> frozenset[str]:

@@ -8,6 +8,7 @@ formula on all cases before believing it.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,8 @@ MOST_TERMS = 5
 #: Terms of a right update -> the gate that scales them.
 RIGHT_TERMS = {"c*f": "f", "g*i": "i"}
 RIGHT_UPDATE, RIGHT_OUTPUT = dict.fromkeys(RIGHT_TERMS, 1.0), {"o*tanh(c)": 1.0}
+# As the exercise calls it: ch.
+CANDIDATE = re.compile(r"\bg\b")
 #: Functions around one layer of a sum.
 AROUND = {"tanh": np.tanh, "sigmoid": sigmoid, "relu": lambda z: np.maximum(z, 0.0)}
 
@@ -107,26 +110,34 @@ def _update(terms: Mapping[str, float]) -> Mistake:
     # A gate that scales something else as well is not right.
     own -= {name for term in terms.keys() - RIGHT_TERMS.keys() for name in term.split("*")}
     text = f"c = {_written(terms, RIGHT_TERMS)}"
-    params = {"formula": text, "variant": "c"}
+    params = {"formula": CANDIDATE.sub("ch", text), "variant": "c"}
     return Mistake("other_formula", text, {"update": parse_formula(text)}, frozenset("ifg") - own | RECURRENCE, params)
 
 
 def _output(terms: Mapping[str, float]) -> Mistake:
     text = f"h = {_written(terms, RIGHT_OUTPUT).replace('old', 'old c')}"
-    params = {"formula": text, "variant": "h"}
+    params = {"formula": CANDIDATE.sub("ch", text), "variant": "h"}
     return Mistake("other_formula", text, {"show": parse_formula(text)}, frozenset("o"), params)
 
 
 def _gate_sum(gate: str, terms: Mapping[str, float]) -> Mistake:
-    letter = DENSE_LETTERS[gate]
-    text = _written(terms, [f"fcX{letter}(x)", f"fcH{letter}(h)"])
+    letter, function = DENSE_LETTERS[gate], "tanh" if gate == "g" else "sigmoid"
+    right = [f"fcX{letter}(x)", f"fcH{letter}(h)"]
+
+    def shown(total: str) -> str:
+        return f"{CANDIDATE.sub('ch', gate)} = {function}({total})"
 
     def value(moment: Moment, from_x: Array, kernel: Array) -> Array:
         values = _in_sum(gate, from_x, moment.h @ kernel, moment.h, moment.c)
         return function_of(gate)(np.asarray(sum(factor * values[name] for name, factor in terms.items())))
 
-    params = {"gates": [letter], "variant": "sum", "formula": text}
-    return with_gate("gate_arithmetic", f"{gate} of {text}", gate, value, params)
+    params = {
+        "gates": [letter],
+        "variant": "gate",
+        "formula": shown(_written(terms, right)),
+        "expected": shown(" + ".join(right)),
+    }
+    return with_gate("other_formula", params["formula"], gate, value, params)
 
 
 def _written(terms: Mapping[str, float], right: Sequence[str] | Mapping[str, Any]) -> str:

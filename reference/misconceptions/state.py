@@ -104,8 +104,8 @@ UPDATES: tuple[tuple[str, str, str], ...] = (
 
 
 def _formula(code: str, name: str) -> dict[str, str]:
-    """Return the parameters of a formula that has no name of its own."""
-    return {"formula": name, "variant": name[0]} if code == "other_formula" else {}
+    """Return the parameters of a formula that has no name of its own. The exercise calls the candidate ch."""
+    return {"formula": re.sub(r"\bg\b", "ch", name), "variant": name[0]} if code == "other_formula" else {}
 
 
 def _updates() -> Iterator[Mistake]:

@@ -64,16 +64,16 @@ def answers(content: bytes, filename: str, canonical: dict[str, int]) -> Iterato
     """Yield the facts about an upload, as `read` returns them, then its source for showing it.
 
     The second answer is a courtesy: a grade does not depend on it, and it is left out where anything stands in its way.
-    Its keys: ``cells``, as `source_lines.source_cells` returns them, and ``parts``, as `parts.finding.parts` does.
+    Its keys: ``cells``, as `source_lines.source_cells` returns them, and those of `parts.finding.parts`.
     """
     result, module = _read_module(content, filename, canonical)
     yield result
     if module is not None:
         with contextlib.suppress(Exception):
-            source: Result = {"cells": source_cells(module), "parts": []}
+            source: Result = {"cells": source_cells(module)}
             # Code that cannot be followed is still shown.
             with contextlib.suppress(Exception):
-                source["parts"] = parts(module.plan)
+                source |= parts(module.plan)
             yield source
 
 

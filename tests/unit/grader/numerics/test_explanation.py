@@ -12,6 +12,7 @@ from grader.numerics import case_answers
 from grader.numerics.changing_answers import explain_after_start
 from grader.numerics.explanation import explain, idle_arrays
 from grader.numerics.visible_parts import parts_used
+from grader.numerics.written_formulas import written_mistake
 from grader.report.messages import translate
 from reference import draw, lstm_forward
 from reference.misconceptions import Mistake, bank, replay
@@ -175,6 +176,26 @@ def test_weights_without_a_gradient_tell_equal_mistakes_apart(explained):
 
     assert (_codes(explained(unmoved)), explained(unmoved).also) == (["h_not_updated"], ("recurrent_missing",))
     assert _codes(explained(unmoved, idle)) == ["recurrent_missing"]
+
+
+@pytest.mark.parametrize(
+    ("written", "codes", "by_numbers"),
+    [
+        # One single mistake gives these numbers, and is none of the code's.
+        ({"c_new": "f*c + o*g"}, ["other_formula"], ["gate_layers_mixed"]),
+        # It is the code's own, and has a better name.
+        ({"c_new": "f*c - i*g"}, ["c_sign"], ["c_sign"]),
+        ({"i": "sigmoid(x_f + h_i)", "h_new": "c_new*tanh(c_new)"}, ["other_formula"], []),
+    ],
+)
+def test_the_code_decides_between_equal_numbers(short, table, written, codes, by_numbers):
+    mistake = written_mistake(written)
+    answers = {case.spec.id: np.asarray(replay([mistake.mistake], case), np.float32) for case in short}
+    assert _codes(explain(answers, short, lambda case: table)) == by_numbers
+    found = explain(answers, short, lambda case: table, written=mistake)
+    assert _codes(found) == codes
+    # It earns what the numbers earn without it.
+    assert found.only_written == (not by_numbers)
 
 
 def test_three_mistakes_are_not_explained_by_what_agrees_with_their_first_step(explained):

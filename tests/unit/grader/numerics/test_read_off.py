@@ -79,7 +79,8 @@ def test_a_function_written_by_hand_earns_the_same_whatever_is_drawn(explained, 
 )
 def test_a_formula_of_the_students_own_is_written_out(explained, slot, written, read):
     (mistake,) = explained(Mistake("", "odd", {slot: parse_formula(written)}, frozenset())).mistakes
-    assert (mistake.code, mistake.params) == ("other_formula", {"formula": read, "variant": read[0]})
+    assert (mistake.code, mistake.params["variant"]) == ("other_formula", read[0])
+    assert mistake.params["formula"] == read.replace("g", "ch")
 
 
 def test_the_sum_in_a_gate_is_written_out(explained):
@@ -87,7 +88,8 @@ def test_the_sum_in_a_gate_is_written_out(explained):
         return from_x + np.tanh(from_h) - 0.5 * c
 
     (mistake,) = explained(Mistake("", "odd", {"sum.i": squashed}, frozenset())).mistakes
-    assert mistake.params == {"gates": ["I"], "variant": "sum", "formula": "fcXI(x) + tanh(fcHI(h)) - 0.5*c"}
+    assert mistake.params["formula"] == "i = sigmoid(fcXI(x) + tanh(fcHI(h)) - 0.5*c)"
+    assert (mistake.params["gates"], mistake.params["expected"]) == (["I"], "i = sigmoid(fcXI(x) + fcHI(h))")
 
 
 @pytest.mark.parametrize("steps", STEPS)
