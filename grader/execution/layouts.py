@@ -33,7 +33,7 @@ class Layout:
     """
 
     blocks: tuple[str, ...]
-    axes: tuple[int, int, int]
+    axes: tuple[int, ...]
     gates: tuple[str, ...] = GATES
 
     def places(self, features: int, units: int) -> Places:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,11 @@ RIGHT_UPDATE, RIGHT_OUTPUT = dict.fromkeys(RIGHT_TERMS, 1.0), {"o*tanh(c)": 1.0}
 # As the exercise calls it: ch.
 CANDIDATE = re.compile(r"\bg\b")
 #: Functions around one layer of a sum.
-AROUND = {"tanh": np.tanh, "sigmoid": sigmoid, "relu": lambda z: np.maximum(z, 0.0)}
+AROUND: Mapping[str, Callable[[Array], Array]] = {
+    "tanh": np.tanh,
+    "sigmoid": sigmoid,
+    "relu": lambda z: np.maximum(z, 0.0),
+}
 
 Suspect = tuple[Mistake, ...]
 
@@ -131,16 +135,17 @@ def _gate_sum(gate: str, terms: Mapping[str, float]) -> Mistake:
         values = _in_sum(gate, from_x, moment.h @ kernel, moment.h, moment.c)
         return function_of(gate)(np.asarray(sum(factor * values[name] for name, factor in terms.items())))
 
+    formula = shown(_written(terms, right))
     params = {
         "gates": [letter],
         "variant": "gate",
-        "formula": shown(_written(terms, right)),
+        "formula": formula,
         "expected": shown(" + ".join(right)),
     }
-    return with_gate("other_formula", params["formula"], gate, value, params)
+    return with_gate("other_formula", formula, gate, value, params)
 
 
-def _written(terms: Mapping[str, float], right: Sequence[str] | Mapping[str, Any]) -> str:
+def _written(terms: Mapping[str, float], right: Collection[str]) -> str:
     """Write a sum of products as a student would, the right ones first: ``f*c - 0.5*i*g``."""
     parts = []
     for term, factor in sorted(terms.items(), key=lambda each: (each[1] < 0, each[0] not in right)):

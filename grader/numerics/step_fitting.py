@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -31,18 +32,15 @@ def step_suspects(question: CaseAnswer) -> Iterator[Mistake]:
     singles = [each for each in bank() if "calls" not in each.changes and each.changes.keys() <= set(STEP)]
     # Among those with the same numbers in these steps, the one that spoils least is meant.
     singles.sort(key=lambda each: len(each.wrong))
-    inputs, changes, usual = (
-        [Inputs.of(few.case)] * len(singles),
-        [each.changes for each in singles],
-        [{}] * len(singles),
-    )
+    inputs, changes = [Inputs.of(few.case)] * len(singles), [each.changes for each in singles]
+    usual: list[dict[str, Any]] = [{}] * len(singles)
     begins_wrong = np.abs(few.answer[:, 0] - few.case.expected[:, 0]).max() > CLOSE
     for name, at in STEPS.items():
-        # What the first step passes on is wrong while its answer is right.
+        # The answer of the first step may be right, and the states that it passes on wrong.
         if at(0) != begins_wrong and name != "first":
             continue
         with np.errstate(all="ignore"):
-            answers = forward(inputs, changes, elsewhere=(lambda t, at=at: not at(t), usual))
+            answers = forward(inputs, changes, only=(at, usual))
             near = np.abs(answers - few.answer).max(axis=(1, 2, 3)) <= CLOSE
         for single in (singles[int(index)] for index in np.flatnonzero(near)):
             yield replace(single, params={**single.params, "steps": name}, at=at)

@@ -57,19 +57,17 @@ def replay(mistakes: Sequence[Mistake], case: Case, dtype: type[np.floating] = n
     """Return the answer of a model with these mistakes, ``(batch, timesteps, units)``; NaN where not comparable."""
     changes = merge_changes(mistakes)
     with np.errstate(all="ignore"):
-        outputs = forward(
-            [Inputs.of(case, dtype).with_changes(changes)], [changes], dtype, elsewhere=_elsewhere(mistakes)
-        )
+        outputs = forward([Inputs.of(case, dtype).with_changes(changes)], [changes], dtype, only=_only(mistakes))
         answer: Array = apply_after(changes, outputs, case.x.astype(dtype))[0]
     return answer
 
 
-def _elsewhere(mistakes: Sequence[Mistake]) -> tuple[Callable[[int], bool], list[dict[str, Any]]] | None:
-    """Return the steps in which mistakes are not made that are made in some alone, and the choices there."""
+def _only(mistakes: Sequence[Mistake]) -> tuple[Callable[[int], bool], list[dict[str, Any]]] | None:
+    """Return the steps in which mistakes are made that are made in some alone, and the choices elsewhere."""
     at = next((mistake.at for mistake in mistakes if mistake.at is not None), None)
     if at is None:
         return None
-    return lambda t: not at(t), [merge_changes([mistake for mistake in mistakes if mistake.at is None])]
+    return at, [merge_changes([mistake for mistake in mistakes if mistake.at is None])]
 
 
 #: Names of the values that a step uses and gives, and the attributes of a `Moment` that hold them. ``h`` and ``c``
@@ -90,9 +88,7 @@ def trace_steps(mistakes: Sequence[Mistake], case: Case) -> dict[str, Array]:
     if changes.get("calls") is not None:
         return {}
     with np.errstate(all="ignore"):
-        forward(
-            [Inputs.of(case).with_changes(changes)], [changes], watch=moments.append, elsewhere=_elsewhere(mistakes)
-        )
+        forward([Inputs.of(case).with_changes(changes)], [changes], watch=moments.append, only=_only(mistakes))
     if len(moments) != case.spec.timesteps or moments[0].h_new.shape[1:] != case.expected[:, 0].shape:
         return {}
     return {
