@@ -21,6 +21,9 @@ from reference.drawing import oracle_case
 
 Array = NDArray[np.floating]
 
+# Orders of gates that a class may name; each asks all layouts once more.
+MOST_ORDERS = 3
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -53,8 +56,8 @@ class Layout:
 
 
 def layouts() -> list[Layout]:
-    """List the layouts that differ in more than the order of gates, the likelier ones first."""
-    axes = sorted(itertools.permutations(range(3)))
+    """List the layouts that differ in more than the order of gates."""
+    axes = list(itertools.permutations(range(3)))
     ordered = [
         Layout(tuple(filter(None, (parts[:first], parts[first:last], parts[last:]))), each)
         for parts in map("".join, itertools.permutations("xh1"))
@@ -62,10 +65,11 @@ def layouts() -> list[Layout]:
         for last in range(first, 4)
         for each in axes
     ]
-    return list({each.places(3, 2).tobytes(): each for each in reversed(ordered)}.values())[::-1]
+    return list({each.places(3, 2).tobytes(): each for each in ordered}.values())
 
 
 def in_all_orders(layout: Layout) -> list[Layout]:
+    """Return the layout with the gates in each of their orders."""
     return [replace(layout, gates=gates) for gates in itertools.permutations(GATES)]
 
 
@@ -98,7 +102,7 @@ def questions(
     weights = case.weights
     flat = np.concatenate([each.ravel() for each in (weights.kernel, weights.recurrent_kernel, weights.bias)])
     sizes = weights.features, weights.units
-    named = dict.fromkeys([GATES, *filter(None, map(_order_of, unpack_names))])
+    named = list(dict.fromkeys([GATES, *filter(None, map(_order_of, unpack_names))]))[:MOST_ORDERS]
     for number, (layout, order) in enumerate(itertools.product(tried, named)):
         numbers = np.empty_like(flat)
         numbers[Layout(("xh1",), (0, 1, 2), order).places(*sizes)] = flat[layout.places(*sizes)]
