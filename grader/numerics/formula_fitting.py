@@ -110,9 +110,10 @@ def _sum_of_products(terms: Mapping[str, Array], result: Array, close: float) ->
 
 def _update(terms: Mapping[str, float]) -> Mistake:
     own = {gate for term, gate in RIGHT_TERMS.items() if terms.get(term) == 1}
-    own |= {"g"} if "i" in own else set()
-    # A gate that scales something else as well is not right.
-    own -= {name for term in terms.keys() - RIGHT_TERMS.keys() for name in term.split("*")}
+    products = [set(term.split("*")) for term in terms]
+    # A gate that scales something else as well is not right. The candidate is, as long as it scales no state.
+    own -= {name for product in products if product not in ({"c", "f"}, {"g", "i"}) for name in product}
+    own |= {"g"} if not any("g" in product and product & {"c", "h"} for product in products) else set()
     text = f"c = {_written(terms, RIGHT_TERMS)}"
     params = {"formula": CANDIDATE.sub("ch", text), "variant": "c"}
     return Mistake("other_formula", text, {"update": parse_formula(text)}, frozenset("ifg") - own | RECURRENCE, params)
