@@ -40,7 +40,7 @@ class Layout:
     gates: tuple[str, ...] = GATES
 
     def places(self, features: int, units: int) -> Places:
-        """Return where each number stands in the weights of a Keras LSTM, flat and one after the other."""
+        """Return where each number stands in the weights of the Keras layer, flat and one after the other."""
         rows = {
             "x": range(features),
             "h": range(features, features + units),

@@ -45,7 +45,7 @@ def question(case: Case) -> Case:
 
 
 def is_hidden(case: Case, answer: Array, gradients: Array) -> bool:
-    """Return whether a model is an LSTM with the usual numbers, of which none has a gradient."""
+    """Return whether a model is a layer with the usual numbers, of which none has a gradient."""
     weights = case.weights
     count = (weights.features + weights.units + 1) * len(GATES) * weights.units
     return gradients.shape[1:] == (count,) and not gradients.any() and _biases(case, answer) == 1
