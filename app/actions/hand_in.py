@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
-from app.access.rights import Right, check_course
+from app.access.rights import Right
 from app.actions.asking import Asking, action
 from app.actions.fields import ActionRequest
+from app.courses import course as courses
 from app.courses import members
 from app.errors.submissions import NotCancellable
 from app.errors.uploads import HandedInBefore
@@ -69,9 +70,9 @@ async def hand_in(
     Args:
         with_trials: one of the staff who names no student hands in a trial, which counts for nobody.
         key: the same attempt sent again with it is stored once.
-        asks_again: refuse the bytes of the student's newest attempt, unless they come with its key.
+        asks_again: raise HandedInBefore for the bytes of the student's newest attempt, unless they come with its key.
     Raises:
-        HandedInBefore, UploadRefused, OtherStudent, TooManyRequests, Overloaded, CourseArchived, CommitUnanswered
+        UploadRefused, OtherStudent, TooManyRequests, Overloaded, CourseArchived, CommitUnanswered
     """
     holder, student = asking.holder, wanted.student
     if with_trials and student is None and holder.sees_everything:
@@ -99,7 +100,7 @@ async def check_beforehand(asking: Asking, inbox: Inbox, wanted: HandIn) -> Chec
     upload = await inbox.check(asking.holder, wanted.file, wanted.student, wanted.assignment)
     await inbox.check_load()
     async with asking.write() as session:
-        await check_course(session, Right.CHECK, asking.course_id)
+        await courses.keep_open(session, asking.course_id)
         task = await own_task(session, asking.assignments, asking.holder, upload.assignment_id)
         check = await checks.add(session, asking.holder, upload, task.assignment)
     logger.info("check_queued", extra={"submission_id": check.id, "assignment": check.assignment_id})
@@ -116,7 +117,7 @@ async def cancel_submission(asking: Asking, submission_id: str) -> None:
     """
     async with asking.write() as session:
         submission = await repository.existing_submission(session, submission_id, asking.holder)
-        await check_course(session, Right.CANCEL, submission.course_id)
+        await courses.keep_open(session, submission.course_id)
         if not await repository.cancel(session, submission_id):
             raise NotCancellable(job_status=submission.job_status)
 

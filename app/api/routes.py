@@ -5,34 +5,25 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.access.tokens import Principal
 from app.api.endpoints import (
     assignments,
     checks,
-    course_assignments,
     courses,
-    events,
     grades,
-    links,
     members,
     notebooks,
     people,
     regrades,
     reports,
-    reviews,
     rosters,
+    same_code,
     submissions,
-    tokens,
+    ways_in,
     webhooks,
     work,
 )
-from app.api.openapi import problem_answers
-from app.errors.courses import CourseNotFound
-from app.errors.requests import NotAuthenticated, TooManyRequests
 from app.http.auth.holders import token_holder
 from app.http.parameters import language_parameter
 from app.services import services
@@ -49,29 +40,10 @@ of_strangers.include_router(notebooks.router)
 
 #: For `include_router`. As the prefix of `api` itself, FastAPI would prepare all routes twice.
 PREFIX = "/api/v1"
-api = APIRouter(
-    dependencies=[Depends(within_limit), Depends(language_parameter)],
-    responses=problem_answers(
-        NotAuthenticated, CourseNotFound, RequestValidationError, TooManyRequests, SQLAlchemyError, NoConnectionFree
-    ),
+api = APIRouter(dependencies=[Depends(within_limit), Depends(language_parameter)])
+parts = (
+    *(courses, members, submissions, checks, reports, grades, work, same_code, people, assignments, regrades, rosters),
+    *(ways_in, webhooks),
 )
-for part in (
-    courses,
-    course_assignments,
-    members,
-    submissions,
-    checks,
-    events,
-    reports,
-    grades,
-    work,
-    reviews,
-    people,
-    assignments,
-    regrades,
-    rosters,
-    links,
-    tokens,
-    webhooks,
-):
+for part in parts:
     api.include_router(part.router)

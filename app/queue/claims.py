@@ -97,7 +97,8 @@ async def finish(
         return await _finish_preview(session, claim, report, artefacts)
     if claim.is_check:
         return await _finish_check(session, claim, report, artefacts)
-    if not await _end_claim(session, claim, job_status=JobStatus.DONE, finished_at=utc_now()):
+    code = _code_of(report)
+    if not await _end_claim(session, claim, job_status=JobStatus.DONE, finished_at=utc_now(), **code):
         return False
     stored = await _store(session, claim, report, artefacts)
     await let_count(session, [stored], held=[claim.submission_id] if report.is_held else [])
@@ -123,6 +124,9 @@ async def _finish_preview(session: AsyncSession, claim: Claim, report: Report, a
         return False
     if not await _end_claim(session, claim, job_status=JobStatus.DONE, is_held=report.is_held):
         return False
+    if code := _code_of(report):
+        same = update(Submission).where(Submission.id == claim.submission_id).values(code)
+        await session.execute(same.execution_options(synchronize_session=False))
     stored = await _store(session, claim, report, artefacts)
     table, job = _job(claim)
     await session.execute(
@@ -141,6 +145,12 @@ async def _finish_check(session: AsyncSession, claim: Claim, report: Report, art
     ended = await _end_claim(session, claim, job_status=JobStatus.DONE, **kept)
     await announce(session, claim.submission_id)
     return ended
+
+
+def _code_of(report: Report) -> dict[str, Any]:
+    """Return the columns of a submission that hold the fingerprint of its code; none if we failed to read it."""
+    code = report.fingerprint
+    return {f"code_{name}": value for name, value in code} if code is not None else {}
 
 
 async def _store(session: AsyncSession, claim: Claim, report: Report, artefacts: Mapping[str, bytes]) -> StoredReport:

@@ -4,36 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response, status
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from app.access.tokens import Principal
 from app.actions import hand_in as actions
 from app.actions.asking import Asking
-from app.api.openapi import OWN_UPLOAD_BODY, problem_answers
+from app.api.dependencies import asks
+from app.api.endpoints.submissions import ASSIGNMENT, FILE
+from app.api.openapi import upload_form
 from app.api.schemas.base import EXAMPLE_ID, Body
-from app.errors.courses import AssignmentNotFound, CourseArchived
-from app.errors.requests import NotPermitted
-from app.errors.submissions import CheckNotFound, ChecksNotAllowed, ChecksUsedUp
-from app.errors.uploads import (
-    AssignmentClosed,
-    AssignmentNotOpen,
-    AssignmentUnknown,
-    FieldsMissing,
-    FieldsUnknown,
-    FileEmpty,
-    FileTooLarge,
-    FileTypeUnsupported,
-    FormExpected,
-    FormUnreadable,
-    MemberRemoved,
-    OtherStudent,
-    Overloaded,
-    StudentInvalid,
-    UploadTooSlow,
-)
-from app.http.auth.holders import Asks, SubmissionReader
+from app.http.auth.holders import SubmissionReader
 from app.http.parameters import CheckId, Wait
 from app.http.texts import language_of
 from app.http.uploads import form_with_file, hand_in_of
@@ -67,37 +48,14 @@ class CheckBody(Body):
 @router.post(
     "",
     summary="Check a file before handing it in",
-    status_code=status.HTTP_202_ACCEPTED,
-    responses=problem_answers(
-        RequestValidationError,
-        NotPermitted,
-        CourseArchived,
-        OtherStudent,
-        Overloaded,
-        AssignmentNotFound,
-        ChecksNotAllowed,
-        ChecksUsedUp,
-        MemberRemoved,
-        AssignmentNotOpen,
-        AssignmentClosed,
-        AssignmentUnknown,
-        FieldsMissing,
-        FieldsUnknown,
-        FileEmpty,
-        FileTooLarge,
-        FileTypeUnsupported,
-        FormExpected,
-        FormUnreadable,
-        StudentInvalid,
-        UploadTooSlow,
-    )
-    | {200: {"model": CheckBody, "description": "Checked while you waited."}},
-    openapi_extra={"requestBody": OWN_UPLOAD_BODY},
+    status_code=202,
+    responses={200: {"model": CheckBody, "description": "Checked while you waited."}},
+    openapi_extra=upload_form(*FILE, assignment=ASSIGNMENT),
 )
 async def create_check(
     request: Request,
     response: Response,
-    asking: Annotated[Asking, Depends(Asks(actions.check_beforehand))],
+    asking: Annotated[Asking, asks(actions.check_beforehand)],
     wait: Wait = 0,
 ) -> CheckBody:
     """Check the file with the student's own token. It is no attempt and gives no points; nobody else sees it.
@@ -113,11 +71,11 @@ async def create_check(
         await wait_until_done(parts, check.id, asking.holder, wait, checks.existing)
     body = await _body(request, check.id, asking.holder)
     response.headers["Location"] = body.links.self
-    response.status_code = status.HTTP_200_OK if body.job_status == JobStatus.DONE else status.HTTP_202_ACCEPTED
+    response.status_code = 200 if body.job_status == JobStatus.DONE else 202
     return body
 
 
-@router.get("/{check_id}", summary="Read a check", responses=problem_answers(CheckNotFound))
+@router.get("/{check_id}", summary="Read a check")
 async def read_check(request: Request, viewer: SubmissionReader, check_id: CheckId, wait: Wait = 0) -> CheckBody:
     """Read it. Only the student's own tokens do."""
     if wait:

@@ -14,7 +14,7 @@ from starlette.status import HTTP_201_CREATED
 
 from app.actions import notebooks as actions
 from app.actions.notebooks import ExchangeCode
-from app.api.openapi import JSON_BODY, problem_answers
+from app.api.openapi import refusals
 from app.api.schemas.base import Body
 from app.errors.courses import AssignmentNotFound
 from app.errors.requests import TooManyRequests
@@ -45,8 +45,7 @@ class NotebookTokenBody(Body):
     PATH,
     summary="Exchange a code for a token",
     status_code=HTTP_201_CREATED,
-    responses=problem_answers(
-        *JSON_BODY,
+    responses=refusals(
         NotebookCodeUnusable,
         AssignmentNotFound,
         RequestValidationError,

@@ -94,11 +94,9 @@ class TokenFor:
     """A dependency that gives the holder of the token, if it has this right (`Principal.check`)."""
 
     right: Right
-    #: Whether the check for an archived course is left to the transaction.
-    archived_too: bool = False
 
     async def __call__(self, holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
-        holder.check(self.right, archived_too=self.archived_too)
+        holder.check(self.right)
         return holder
 
 

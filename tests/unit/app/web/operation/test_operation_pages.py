@@ -13,7 +13,7 @@ import pytest
 from app.http.auth.proof import FORM_FIELD
 from app.operations.status import ERRORS_LISTED, Need, Queue, ServiceState, WorkerState, _with_needs
 from app.storage.models import DEFAULT_COURSE, Role
-from app.submissions.repository import QueueState
+from app.submissions.positions import QueueState
 from app.web.operation import batch
 from grader import Status
 from grader.report.messages import LANGUAGES
