@@ -24,6 +24,7 @@ from app.storage import revisions
 from app.storage.announcements import is_postgresql
 from app.storage.database import Database
 from app.storage.models import (
+    Check,
     Delivery,
     JobStatus,
     LiveWorker,
@@ -76,10 +77,17 @@ class Need:
 
 @dataclass(frozen=True)
 class Queue:
-    """The queue. Attributes: previews: waiting jobs of previews; graded_hour, graded_day: reports in that time."""
+    """The queue.
+
+    Attributes:
+        previews: waiting and running jobs of previews.
+        checks: waiting and running checks before handing in.
+        graded_hour, graded_day: reports in that time.
+    """
 
     state: QueueState
     previews: int
+    checks: int
     graded_hour: int
     graded_day: int
 
@@ -295,12 +303,16 @@ def _needs_of_workers(workers: Sequence[WorkerState]) -> list[Need]:
 
 async def _queue(session: AsyncSession) -> Queue:
     state = await positions.queue_state(session)
-    previews = select(func.count()).where(RegradeItem.job_status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
+    unfinished = [JobStatus.QUEUED, JobStatus.RUNNING]
+    others = [
+        await session.scalar(select(func.count()).where(table.job_status.in_(unfinished)))
+        for table in (RegradeItem, Check)
+    ]
     now = utc_now()
     graded = [
         await session.scalar(select(func.count()).where(StoredReport.created_at > now - time)) for time in (HOUR, DAY)
     ]
-    return Queue(state, await session.scalar(previews) or 0, *(count or 0 for count in graded))
+    return Queue(state, *(count or 0 for count in (*others, *graded)))
 
 
 async def _workers(session: AsyncSession, about: About | None) -> Sequence[WorkerState]:

@@ -4,6 +4,7 @@ from app.storage.models.access import (
     OF_PLATFORMS,
     Identity,
     JoinLink,
+    NotebookCode,
     Session,
     Token,
 )
@@ -50,6 +51,7 @@ from app.storage.models.people import (
 )
 from app.storage.models.submissions import (
     Artefact,
+    Check,
     LiveWorker,
     ReportDiagnosis,
     StoredReport,
@@ -82,6 +84,7 @@ __all__ = [
     "BatchFile",
     "BatchFileState",
     "Change",
+    "Check",
     "Comment",
     "Course",
     "CourseAssignment",
@@ -107,6 +110,7 @@ __all__ = [
     "MemberRole",
     "Membership",
     "Merge",
+    "NotebookCode",
     "Person",
     "Regrade",
     "RegradeItem",

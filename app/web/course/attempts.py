@@ -22,7 +22,7 @@ from app.http.visibility import report_for
 from app.http.visits import Anybody, Pages, Visit
 from app.storage.models import CourseAssignment
 from app.submissions import reports, repository
-from app.submissions.sources import difference_of_reports
+from app.submissions.sources import difference_of_reports, sources_side_by_side
 from app.submissions.standing import Standing, standing_of
 from app.teaching.grade_list import used_assignments
 from app.teaching.overview.attention import names_of
@@ -76,18 +76,24 @@ async def beside(visit: Anybody, submission_id: SubmissionId, other_id: str) -> 
         uses = await used_assignments(session, visit.assignments, course.id)
     left, right = [await _side(each, viewer, visit.language) for each in found]
     of_two = left.standing.submission.membership_id != right.standing.submission.membership_id
-    hunks = None
+    hunks = rows = None
     if left.standing.stored and right.standing.stored:
-        hunks = await difference_of_reports(visit.database, (left.standing.stored.id, right.standing.stored.id))
+        pair = left.standing.stored.id, right.standing.stored.id
+        if of_two:
+            rows = await sources_side_by_side(visit.database, pair)
+        else:
+            hunks = await difference_of_reports(visit.database, pair)
     return visit.page(
         "course/beside.html",
         "course",
         course=course,
         left=left,
         right=right,
+        wide=of_two,
         of_two=of_two,
         checks=[id for id in {**left.checks, **right.checks} if _most(left, id) or _most(right, id)],
         hunks=hunks,
+        rows=rows,
         gone=_only(left, right) if of_two or right.is_measured else [],
         kept=[cause for code, cause in right.causes.items() if code in left.causes],
         new=_only(right, left) if of_two or left.is_measured else [],

@@ -27,6 +27,7 @@ from app.teaching.outdated import outdated_of
 from app.teaching.overview.activity import Activity, Unit, activity, moments_of
 from app.teaching.overview.attention import attention
 from app.teaching.overview.table import Filter, Table, TableView, column_of, grade_table
+from app.teaching.same_code import count_groups
 from app.teaching.statistics import BINS, Misconception, Statistics, statistics_of
 from app.texts import text
 from grader import Assignment
@@ -142,6 +143,7 @@ async def overview(visit: Grader, assignment_id: AssignmentId, group: str = "") 
         statistics = await statistics_of(session, assignment_id, course=course_id, group=only)
         moments = await moments_of(session, course_id, assignment_id, only)
         column, students = await column_of(session, visit.assignments, use, course_id, only)
+        same_code = await count_groups(session, use.id)
     assignment = in_course(visit.assignments, use)
     assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
     due = assignment.deadline.due
@@ -166,6 +168,7 @@ async def overview(visit: Grader, assignment_id: AssignmentId, group: str = "") 
         due_at=_place(steps, due),
         late=sum(due is not None and moment > due for moment in moments),
         attempts=len(moments),
+        same_code=same_code,
     )
 
 
