@@ -84,7 +84,7 @@ class MisconceptionBody(Body):
     )
 
 
-class CheckBody(Body):
+class CheckCount(Body):
     check: str = Field(examples=["equivalence"])
     passed: int = Field(description="students whose best attempt passes it")
     students: int = Field(description="students whose best attempt was asked it")
@@ -94,7 +94,7 @@ class StatisticsBody(Body):
     statuses: dict[str, int] = Field(description="attempts by verdict", examples=[{"passed": 10, "failed": 32}])
     attempts: ScoresBody = Field(description="of every attempt")
     students: ScoresBody = Field(description="of every student's best attempt")
-    checks: list[CheckBody] = Field(description="of every student's best attempt")
+    checks: list[CheckCount] = Field(description="of every student's best attempt")
     by_attempt: list[int] = Field(
         description="students with a first, a second, ... graded attempt, up to the tenth", examples=[[30, 21, 9]]
     )
