@@ -18,7 +18,7 @@ from grader.numerics.fitting import fit_mistakes
 from grader.numerics.forms import PLAIN, Content, Form
 from grader.numerics.gate_fitting import suspects
 from grader.numerics.visible_parts import parts_used
-from grader.numerics.written_formulas import WrittenMistake
+from grader.numerics.written_formulas import CODE, WrittenMistake
 from reference import Case, has_table, search_case
 from reference.lstm.misconceptions import PARTS, Mistake, Table, bank, build_table, replay
 from reference.lstm.weights import DENSE_LETTERS
@@ -95,7 +95,32 @@ def explain(
         if (explanation := _explain_form(each, case_answers, table_of, idle, written)) is not None
     ]
     # Where a form has several possible causes, believe the one that needs the fewest other mistakes.
-    return min(found, key=lambda each: (len(each.mistakes), bool(each.form.wrong)), default=None)
+    best = min(found, key=lambda each: (len(each.mistakes), bool(each.form.wrong)), default=None)
+    return best if written is None else _with_written(written, best, candidates)
+
+
+def _with_written(
+    written: WrittenMistake, found: Explanation | None, candidates: Iterable[tuple[Form, Sequence[CaseAnswer]]]
+) -> Explanation | None:
+    """Prefer what is written to mistakes that leave it right. What numbers alone explain decides everything else."""
+    if found is not None and not written.unexplained_by(found.mistakes):
+        return found
+    for form, case_answers in candidates:
+        if form.loop is not None or (found is not None and form != found.form) or not _is_told(case_answers):
+            continue
+        left = residual((written.mistake,), case_answers)
+        if left is None or not any(_hears_its_weights((written.mistake,), each.case) for each in case_answers):
+            continue
+        if found is None:
+            ids = _ids(case_answers)
+            return Explanation((written.mistake,), left, frozenset(), form=form, cases=ids, only_written=True)
+        also = {mistake.code for mistake in found.mistakes} | set(found.also)
+        return replace(found, mistakes=(written.mistake,), residual=left, also=tuple(sorted(also - {CODE})))
+    return found
+
+
+def _is_told(case_answers: Sequence[CaseAnswer]) -> bool:
+    return not all(is_constant(each.answer[each.known]) for each in case_answers)
 
 
 def idle_arrays(reach: Mapping[str, float | None]) -> frozenset[str]:
@@ -119,8 +144,6 @@ def _explain_answers(
     idle: frozenset[str],
     written: WrittenMistake | None,
 ) -> Explanation | None:
-    if all(is_constant(each.answer[each.known]) for each in case_answers):
-        return None
     case_answers = sorted(case_answers, key=lambda each: each.case.expected.size)
     if residual((), case_answers) is not None:
         return None
@@ -160,7 +183,7 @@ def _explain_form(
     written: WrittenMistake | None,
 ) -> Explanation | None:
     if form.loop is None:
-        return _explain_answers(case_answers, table_of, idle, written)
+        return _explain_answers(case_answers, table_of, idle, written) if _is_told(case_answers) else None
     skipping = [each for each in (each.without_skipped(form.loop) for each in case_answers) if each is not None]
     if not skipping:
         return None
@@ -194,7 +217,7 @@ def confirm(
     """Return the best suspect that holds on all cases. A single mistake is believed before any pair.
 
     Args:
-        written: it is believed before mistakes with the same numbers that leave right what is written otherwise.
+        written: of mistakes with the same numbers, those that touch what is written otherwise are believed first.
     """
     matching: list[tuple[float, tuple[Mistake, ...]]] = []
     for mistakes in candidates:
@@ -203,31 +226,29 @@ def confirm(
         left = residual(mistakes, case_answers)
         if left is not None:
             matching.append((left, mistakes))
-    order = {mistake.name: index for index, mistake in enumerate(bank())}
-
-    def rank(match: tuple[float, tuple[Mistake, ...]]) -> tuple[int, int, int, list[int]]:
-        claimed = frozenset().union(*(mistake.idle for mistake in match[1]))
-        places = [order.get(mistake.name, -1) for mistake in match[1]]
-        return written.unexplained_by(match[1]) if written else 0, len(claimed - idle), -len(claimed & idle), places
-
-    codes = {mistake.code for _, mistakes in matching for mistake in mistakes}
-    parts = _parts_left_right([mistakes for _, mistakes in sorted(matching, key=rank)], case_answers[0].case)
-    if written is not None and (not matching or min(map(rank, matching))[0]):
-        left = residual((written.mistake,), case_answers)
-        matching = matching if left is None else [(left, (written.mistake,))]
     if not matching:
         return None
-    left, mistakes = min(matching, key=rank)
+    order = {mistake.name: index for index, mistake in enumerate(bank())}
+
+    def rank(match: tuple[float, tuple[Mistake, ...]]) -> tuple[int, int, list[int]]:
+        claimed = frozenset().union(*(mistake.idle for mistake in match[1]))
+        places = [order.get(mistake.name, -1) for mistake in match[1]]
+        return len(claimed - idle), -len(claimed & idle), places
+
+    matching.sort(key=rank)
+    parts = _parts_left_right([mistakes for _, mistakes in matching], case_answers[0].case)
+    # Sorting keeps the order of what the code does not tell apart.
+    matching.sort(key=lambda match: written.unexplained_by(match[1]) if written else 0)
+    left, mistakes = matching[0]
     if not any(_hears_its_weights(mistakes, each.case) for each in case_answers):
         return None
+    codes = {mistake.code for _, equal in matching for mistake in equal}
     also = sorted(codes - {mistake.code for mistake in mistakes})
-    return Explanation(mistakes, left, parts, tuple(also), cases=_ids(case_answers), only_written=not codes)
+    return Explanation(mistakes, left, parts, tuple(also), cases=_ids(case_answers))
 
 
 def _parts_left_right(matching: Sequence[tuple[Mistake, ...]], case: Case) -> frozenset[str]:
     """Return the right parts of the mildest of mistakes with equal numbers, the most likely of them first."""
-    if not matching:
-        return frozenset()
     used = [_unspoiled_parts(mistakes) & parts_used(mistakes, case) for mistakes in matching]
     return max(used, key=len) & parts_used(matching[0], case)
 
