@@ -80,7 +80,7 @@ def written_mistake(formulas: Mapping[str, str]) -> WrittenMistake | None:
         "formula": shown,
         "expected": "; ".join(_shown(name, CELL.formulas[name]) for name in other),
         "variant": variant,
-        **({"old_states": True} if "c_new" in other else {}),
+        **({"old_states": ["h", "c"]} if "c_new" in other else {}),
         **({"gates": [DENSE_LETTERS[gate] for gate in CELL.gates if gate in gates]} if gates else {}),
     }
     changes: dict[str, object] = {SLOTS[name]: formula for name, formula in other.items() if name in SLOTS}

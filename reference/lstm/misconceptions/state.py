@@ -106,7 +106,7 @@ def _formula(code: str, name: str) -> dict[str, object]:
     """Return the parameters of a formula that has no name of its own. The exercise calls the candidate ch."""
     if code != "other_formula":
         return {}
-    old_states = {"old_states": True} if name[0] == "c" else {}
+    old_states = {"old_states": ["h", "c"]} if name[0] == "c" else {}
     return {"formula": re.sub(r"\bg\b", "ch", name), "variant": name[0], **old_states}
 
 
