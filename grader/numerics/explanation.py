@@ -106,7 +106,7 @@ def _with_written(
     if found is not None and not written.unexplained_by(found.mistakes):
         return found
     for form, case_answers in candidates:
-        if form.loop is not None or (found is not None and form != found.form) or not _is_told(case_answers):
+        if form.loop is not None or (found is not None and form != found.form) or not _varies(case_answers):
             continue
         left = residual((written.mistake,), case_answers)
         if left is None or not any(_hears_its_weights((written.mistake,), each.case) for each in case_answers):
@@ -119,7 +119,7 @@ def _with_written(
     return found
 
 
-def _is_told(case_answers: Sequence[CaseAnswer]) -> bool:
+def _varies(case_answers: Sequence[CaseAnswer]) -> bool:
     return not all(is_constant(each.answer[each.known]) for each in case_answers)
 
 
@@ -183,7 +183,7 @@ def _explain_form(
     written: WrittenMistake | None,
 ) -> Explanation | None:
     if form.loop is None:
-        return _explain_answers(case_answers, table_of, idle, written) if _is_told(case_answers) else None
+        return _explain_answers(case_answers, table_of, idle, written) if _varies(case_answers) else None
     skipping = [each for each in (each.without_skipped(form.loop) for each in case_answers) if each is not None]
     if not skipping:
         return None
