@@ -1,25 +1,31 @@
-"""Handing in: an attempt of a student, everybody's files in one archive, and taking an attempt back."""
+"""Handing in: an attempt of a student, a check before it, everybody's files in one archive, and taking one back."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
-from app.access.rights import Right, check_course
+from app.access.rights import Right
 from app.actions.asking import Asking, action
 from app.actions.fields import ActionRequest
+from app.courses import course as courses
 from app.courses import members
 from app.errors.submissions import NotCancellable
 from app.errors.uploads import HandedInBefore
+from app.queue import checks
 from app.queue.batches import taking_in
 from app.queue.inbox import Inbox, QueuedSubmission
-from app.storage.models import Batch
+from app.storage.models import Batch, Check
 from app.submissions import repository
 from app.submissions.uploads import DEFAULT_ASSIGNMENT, File
+from app.teaching.own.courses import own_task
+
+logger = logging.getLogger(__name__)
 
 #: Unpacking keeps a few files in memory: one archive at a time, so that many cost no more.
 ONE_AT_A_TIME = asyncio.Semaphore(1)
@@ -64,9 +70,9 @@ async def hand_in(
     Args:
         with_trials: one of the staff who names no student hands in a trial, which counts for nobody.
         key: the same attempt sent again with it is stored once.
-        asks_again: refuse the bytes of the student's newest attempt, unless they come with its key.
+        asks_again: raise HandedInBefore for the bytes of the student's newest attempt, unless they come with its key.
     Raises:
-        HandedInBefore, UploadRefused, OtherStudent, TooManyRequests, Overloaded, CourseArchived, CommitUnanswered
+        UploadRefused, OtherStudent, TooManyRequests, Overloaded, CourseArchived, CommitUnanswered
     """
     holder, student = asking.holder, wanted.student
     if with_trials and student is None and holder.sees_everything:
@@ -84,6 +90,23 @@ async def hand_in(
     return await inbox.accept(upload, holder, key)
 
 
+@action(Right.CHECK)
+async def check_beforehand(asking: Asking, inbox: Inbox, wanted: HandIn) -> Check:
+    """Store a check before handing in, and queue it behind all attempts.
+
+    Raises:
+        UploadRefused, OtherStudent, Overloaded, ChecksNotAllowed, ChecksUsedUp, AssignmentNotFound, CourseArchived
+    """
+    upload = await inbox.check(asking.holder, wanted.file, wanted.student, wanted.assignment)
+    await inbox.check_load()
+    async with asking.write() as session:
+        await courses.keep_open(session, asking.course_id)
+        task = await own_task(session, asking.assignments, asking.holder, upload.assignment_id)
+        check = await checks.add(session, asking.holder, upload, task.assignment)
+    logger.info("check_queued", extra={"submission_id": check.id, "assignment": check.assignment_id})
+    return check
+
+
 @action(Right.CANCEL, archived_too=True)
 async def cancel_submission(asking: Asking, submission_id: str) -> None:
     """Take an attempt that still waits for its first report out of the queue. Cancelling it twice changes nothing.
@@ -94,7 +117,7 @@ async def cancel_submission(asking: Asking, submission_id: str) -> None:
     """
     async with asking.write() as session:
         submission = await repository.existing_submission(session, submission_id, asking.holder)
-        await check_course(session, Right.CANCEL, submission.course_id)
+        await courses.keep_open(session, submission.course_id)
         if not await repository.cancel(session, submission_id):
             raise NotCancellable(job_status=submission.job_status)
 

@@ -24,6 +24,7 @@ from app.storage import revisions
 from app.storage.announcements import is_postgresql
 from app.storage.database import Database
 from app.storage.models import (
+    Check,
     Delivery,
     JobStatus,
     LiveWorker,
@@ -33,8 +34,9 @@ from app.storage.models import (
     Webhook,
     utc_now,
 )
-from app.submissions import repository
-from app.submissions.repository import QueueState, counting_report_id
+from app.submissions import positions
+from app.submissions.positions import QueueState
+from app.submissions.reports import counting_report_id
 from grader import Status
 from grader.version import grader_version
 
@@ -75,10 +77,17 @@ class Need:
 
 @dataclass(frozen=True)
 class Queue:
-    """The queue. Attributes: previews: waiting jobs of previews; graded_hour, graded_day: reports in that time."""
+    """The queue.
+
+    Attributes:
+        previews: waiting and running jobs of previews.
+        checks: waiting and running checks before handing in.
+        graded_hour, graded_day: reports in that time.
+    """
 
     state: QueueState
     previews: int
+    checks: int
     graded_hour: int
     graded_day: int
 
@@ -293,13 +302,17 @@ def _needs_of_workers(workers: Sequence[WorkerState]) -> list[Need]:
 
 
 async def _queue(session: AsyncSession) -> Queue:
-    state = await repository.queue_state(session)
-    previews = select(func.count()).where(RegradeItem.job_status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
+    state = await positions.queue_state(session)
+    unfinished = [JobStatus.QUEUED, JobStatus.RUNNING]
+    others = [
+        await session.scalar(select(func.count()).where(table.job_status.in_(unfinished)))
+        for table in (RegradeItem, Check)
+    ]
     now = utc_now()
     graded = [
         await session.scalar(select(func.count()).where(StoredReport.created_at > now - time)) for time in (HOUR, DAY)
     ]
-    return Queue(state, await session.scalar(previews) or 0, *(count or 0 for count in graded))
+    return Queue(state, *(count or 0 for count in (*others, *graded)))
 
 
 async def _workers(session: AsyncSession, about: About | None) -> Sequence[WorkerState]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from app.errors.uploads import Overloaded
 from app.storage.database import Database
-from app.submissions import repository
+from app.submissions import positions
 
 RETRY_AFTER_SECONDS = 60
 # Each upload and each waiting page asks, and the answer is the same for all.
@@ -65,7 +65,7 @@ class Backlog:
         if self._clock() - self._asked_at > KEPT_SECONDS:
             self._asked_at = self._clock()  # Before the answer, so that only one of many asks.
             async with self._database.read() as session:
-                self._oldest_seconds = await repository.oldest_upload_seconds(session)
+                self._oldest_seconds = await positions.oldest_upload_seconds(session)
         if self._oldest_seconds > self._limit_seconds:
             raise Overloaded(retry_after_seconds=RETRY_AFTER_SECONDS)
 
@@ -74,7 +74,7 @@ class Backlog:
         async with self._placing:
             if self._clock() - self._placed_at > KEPT_SECONDS:
                 async with self._database.read() as session:
-                    self._places = await repository.queue_places(session)
+                    self._places = await positions.queue_places(session)
                 self._placed_at = self._clock()
         return self._places.get(submission_id)
 
@@ -83,7 +83,7 @@ class Backlog:
         if self._clock() - self._paced_at > PACE_KEPT_SECONDS:
             self._paced_at = self._clock()  # Before the answer, so that only one of many asks.
             async with self._database.read() as session:
-                seconds = await repository.last_grading_seconds(session, LAST_GRADES)
-                state = await repository.queue_state(session)
+                seconds = await positions.last_grading_seconds(session, LAST_GRADES)
+                state = await positions.queue_state(session)
             self._pace = Pace(statistics.median(seconds), state.running) if seconds else None
         return self._pace

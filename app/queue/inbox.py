@@ -28,9 +28,9 @@ from app.queue.backlog import Backlog
 from app.storage.batches import Batcher
 from app.storage.database import CommitUnanswered, Database, may_have_changed
 from app.storage.models import CourseAssignment, Extension, MemberRole, Submission, new_id, utc_now
-from app.submissions import repository
+from app.submissions import positions, repository
 from app.submissions.policy import check_attempt
-from app.submissions.repository import REGRADE_PRIORITY
+from app.submissions.positions import REGRADE_PRIORITY
 from app.submissions.uploads import File, Upload, check_upload, most_bytes
 from grader import Assignment
 
@@ -90,6 +90,10 @@ class Inbox:
                 used = await used_in(session, submitter.course_id, self._assignments)
             raise AssignmentUnknown(came=exc.params["came"], known=used) from exc
 
+    async def check_load(self) -> None:
+        """Raises: Overloaded: earlier uploads wait too long."""
+        await self._backlog.check()
+
     async def accept(
         self,
         upload: Upload,
@@ -115,7 +119,7 @@ class Inbox:
         if idempotency_key and (earlier := await self._find_repeat(upload, submitter, idempotency_key)):
             return earlier, None
         if handed_in_at is None:
-            await self._backlog.check()
+            await self.check_load()
         submission = Submission(
             id=new_id(),
             course_id=submitter.course_id,
@@ -147,7 +151,7 @@ class Inbox:
             with contextlib.suppress(SQLAlchemyError):
                 async with self._database.read() as session:
                     if stored := await repository.find_submission(session, submission.id, submitter):
-                        position = await repository.queue_position(session, stored) or 1
+                        position = await positions.queue_position(session, stored) or 1
             if not stored:
                 raise
             submission = stored
@@ -214,7 +218,7 @@ class Inbox:
                     refused[each.id] = exc
             accepted = [each for each in new if each.id not in refused]
             await repository.add_submissions(session, accepted)
-            places = await repository.queue_places(session, [each.id for each in accepted])
+            places = await positions.queue_places(session, [each.id for each in accepted])
         return [refused.get(each.id) or (earlier.get(each.id, each), places.get(each.id)) for each in submissions]
 
     async def _check(

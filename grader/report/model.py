@@ -16,6 +16,7 @@ import rfc8785
 from pydantic import BaseModel, ConfigDict, Field
 
 from grader.report.finding import CheckStatus, Finding, Number, Params, Remark, Verdict
+from grader.report.fingerprint import Fingerprint
 
 
 class Status(StrEnum):
@@ -236,7 +237,7 @@ class Report(ReportModel):
     status: Status
     points: float | None
     max_points: float
-    score: float | None = Field(description="points / max_points, from 0 to 1; null exactly for internal_error")
+    score: float | None = Field(description="points / max_points, from 0 to 1; null for internal_error and in a check")
     assignment: AssignmentRef
     submission: SubmissionRef
     checks: list[Check]
@@ -251,6 +252,8 @@ class Report(ReportModel):
     error: ErrorInfo | None = None
     reproduction: Reproduction | None = None
     receipt: Receipt
+    # For comparing the code with others'. It is stored beside the report, never in it. None: we failed.
+    fingerprint: Fingerprint | None = Field(None, exclude=True)
 
     @property
     def is_held(self) -> bool:

@@ -4,6 +4,7 @@ from app.storage.models.access import (
     OF_PLATFORMS,
     Identity,
     JoinLink,
+    NotebookCode,
     Session,
     Token,
 )
@@ -26,6 +27,7 @@ from app.storage.models.batches import (
     BatchFileState,
 )
 from app.storage.models.lti import (
+    PLATFORM_ID_LENGTH,
     LtiCode,
     LtiContext,
     LtiDeployment,
@@ -49,6 +51,7 @@ from app.storage.models.people import (
 )
 from app.storage.models.submissions import (
     Artefact,
+    Check,
     LiveWorker,
     ReportDiagnosis,
     StoredReport,
@@ -73,6 +76,7 @@ __all__ = [
     "ID_ALPHABET",
     "ID_LENGTH",
     "OF_PLATFORMS",
+    "PLATFORM_ID_LENGTH",
     "Adjustment",
     "Artefact",
     "Base",
@@ -80,6 +84,7 @@ __all__ = [
     "BatchFile",
     "BatchFileState",
     "Change",
+    "Check",
     "Comment",
     "Course",
     "CourseAssignment",
@@ -105,6 +110,7 @@ __all__ = [
     "MemberRole",
     "Membership",
     "Merge",
+    "NotebookCode",
     "Person",
     "Regrade",
     "RegradeItem",

@@ -45,6 +45,8 @@ class Submission(Entity):
         Index(None, "arrival"),
         Index(None, "course_id", "id"),
         Index(None, "course_assignment_id"),
+        # Equal code among the attempts at an assignment.
+        Index("ix_submissions_code", "course_assignment_id", "code_form", "code_statements", "membership_id"),
         Index(None, "student"),
         Index(None, "submitted_by", "created_at"),
         Index(None, "submitted_by", "idempotency_key", unique=True),
@@ -84,6 +86,11 @@ class Submission(Entity):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
+    # The fingerprint of its code (`grader.report.fingerprint`); None: it was graded before there were any, or never.
+    code_form: Mapped[str | None] = mapped_column(String(64))
+    code_text: Mapped[str | None] = mapped_column(String(64))
+    code_statements: Mapped[int | None]
+
     # The time since which it is held for a teacher, and the decision: see `app.teaching.holds`.
     held_at: Mapped[datetime | None]
     hold_decision: Mapped[HoldDecision | None]
@@ -91,6 +98,31 @@ class Submission(Entity):
     hold_decided_by: Mapped[str | None] = mapped_column(String(200))
     hold_decided_at: Mapped[datetime | None]
     hold_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class Check(Entity):
+    """A check before handing in: no attempt, no grade, and nobody's but the student's, for a day.
+
+    It is its own job; `tries`, `claim` and `beat` are as in `Submission`.
+    """
+
+    __tablename__ = "checks"
+    __table_args__ = (Index(None, "job_status", "tries", "id"), Index(None, "membership_id", "created_at"))
+
+    membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
+    # The id in the assignment's file.
+    assignment_id: Mapped[str] = mapped_column(String(64))
+    filename: Mapped[str] = mapped_column(String(255))
+    # The uploaded bytes, until there is a report.
+    content: Mapped[bytes | None] = mapped_column(deferred=True)
+    job_status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
+    tries: Mapped[int] = mapped_column(default=0)
+    claim: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    beat: Mapped[int] = mapped_column(default=0)
+    # In the stored form of `grader.report.model.Report`, as the student may see it.
+    report: Mapped[dict[str, Any] | None]
+    # The artefact with the lines that the report marks.
+    source: Mapped[bytes | None]
 
 
 class LiveWorker(Base):

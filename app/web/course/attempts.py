@@ -12,7 +12,6 @@ from starlette.concurrency import run_in_threadpool
 from app.access.tokens import Principal
 from app.actions import regrades, work
 from app.actions.fields import ID
-from app.actions.regrades import BeginRegrade
 from app.actions.work import DecideAttempt
 from app.courses import course as courses
 from app.errors.submissions import SubmissionNotFound
@@ -22,8 +21,8 @@ from app.http.staff import reason_of_hold, titles_of
 from app.http.visibility import report_for
 from app.http.visits import Anybody, Pages, Visit
 from app.storage.models import CourseAssignment
-from app.submissions import repository
-from app.submissions.sources import difference_of_reports
+from app.submissions import reports, repository
+from app.submissions.sources import difference_of_reports, sources_side_by_side
 from app.submissions.standing import Standing, standing_of
 from app.teaching.grade_list import used_assignments
 from app.teaching.overview.attention import names_of
@@ -77,18 +76,24 @@ async def beside(visit: Anybody, submission_id: SubmissionId, other_id: str) -> 
         uses = await used_assignments(session, visit.assignments, course.id)
     left, right = [await _side(each, viewer, visit.language) for each in found]
     of_two = left.standing.submission.membership_id != right.standing.submission.membership_id
-    hunks = None
+    hunks = rows = None
     if left.standing.stored and right.standing.stored:
-        hunks = await difference_of_reports(visit.database, (left.standing.stored.id, right.standing.stored.id))
+        pair = left.standing.stored.id, right.standing.stored.id
+        if of_two:
+            rows = await sources_side_by_side(visit.database, pair)
+        else:
+            hunks = await difference_of_reports(visit.database, pair)
     return visit.page(
         "course/beside.html",
         "course",
         course=course,
         left=left,
         right=right,
+        wide=of_two,
         of_two=of_two,
         checks=[id for id in {**left.checks, **right.checks} if _most(left, id) or _most(right, id)],
         hunks=hunks,
+        rows=rows,
         gone=_only(left, right) if of_two or right.is_measured else [],
         kept=[cause for code, cause in right.causes.items() if code in left.causes],
         new=_only(right, left) if of_two or left.is_measured else [],
@@ -101,7 +106,7 @@ async def _decision_page(visit: Visit, submission_id: str) -> Response:
     """Ask again for a decision, with what was typed."""
     async with visit.database.read() as session:
         submission = await repository.existing_submission(session, submission_id, visit.holder)
-        report = await repository.newest_report(session, submission.id)
+        report = await reports.newest_report(session, submission.id)
         use = await session.get_one(CourseAssignment, submission.course_assignment_id)
         names = await names_of(session, [submission])
     return visit.page(
@@ -122,12 +127,10 @@ async def decide(visit: Visit, submission_id: SubmissionId) -> Response:
     return see_other(f"/submissions/{submission_id}", said="attempt.decided")
 
 
-@router.form("/courses/{course_id}/submissions/{submission_id}/regrade", regrades.begin_regrade)
+@router.form("/courses/{course_id}/submissions/{submission_id}/regrade", regrades.regrade_attempt)
 async def regrade_one(visit: Visit, submission_id: SubmissionId) -> Response:
     """Have one attempt graded again. Its report stays until the new one is there."""
-    async with visit.database.read() as session:
-        await repository.existing_submission(session, submission_id, visit.holder)
-    await regrades.begin_regrade(visit, BeginRegrade(submissions=[submission_id]))
+    await regrades.regrade_attempt(visit, submission_id)
     return see_other(f"/submissions/{submission_id}", said="attempt.regraded")
 
 

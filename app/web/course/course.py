@@ -26,6 +26,7 @@ from app.teaching.outdated import outdated_of
 from app.teaching.overview.activity import Activity, Unit, activity, moments_of
 from app.teaching.overview.attention import attention
 from app.teaching.overview.table import Filter, Table, TableView, grade_table
+from app.teaching.same_code import count_groups
 from app.teaching.statistics import BINS, Misconception, Statistics, statistics_of
 from app.texts import text
 from grader import Assignment
@@ -135,7 +136,9 @@ async def overview(visit: Grader, assignment_id: AssignmentId) -> Response:
         statistics = await statistics_of(session, assignment_id, course=course_id)
         moments = await moments_of(session, course_id, assignment_id)
         table = await grade_table(session, visit.assignments, uses, course_id, TableView())
-    assignment = in_course(visit.assignments, the_use(uses, assignment_id))
+        use = the_use(uses, assignment_id)
+        groups = await count_groups(session, use.id)
+    assignment = in_course(visit.assignments, use)
     assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
     due = assignment.deadline.due
     steps = activity(moments, visit.course.time_zone)
@@ -154,6 +157,7 @@ async def overview(visit: Grader, assignment_id: AssignmentId) -> Response:
         due_at=_place(steps, due),
         late=sum(due is not None and moment > due for moment in moments),
         attempts=len(moments),
+        same_code=groups,
     )
 
 

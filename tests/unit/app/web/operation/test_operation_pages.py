@@ -13,7 +13,7 @@ import pytest
 from app.http.auth.proof import FORM_FIELD
 from app.operations.status import ERRORS_LISTED, Need, Queue, ServiceState, WorkerState, _with_needs
 from app.storage.models import DEFAULT_COURSE, Role
-from app.submissions.repository import QueueState
+from app.submissions.positions import QueueState
 from app.web.operation import batch
 from grader import Status
 from grader.report.messages import LANGUAGES
@@ -254,7 +254,7 @@ async def test_worker_that_does_not_answer_is_said_to_do_nothing_else(
 
 @pytest.mark.parametrize(("workers", "named"), [([], {"no_workers"}), ([WorkerState(1.0, {})], {"queue"})])
 def test_queue_that_no_worker_empties_has_one_cause(workers: list[WorkerState], named: set[str]) -> None:
-    queue = Queue(QueueState(3, 0, 7200.0), previews=0, graded_hour=0, graded_day=0)
+    queue = Queue(QueueState(3, 0, 7200.0), previews=0, checks=0, graded_hour=0, graded_day=0)
     state = ServiceState((), queue, workers, None, None, None, ("SQLite", ("1", "1")), True, "off", 0, "off")
     assert {need.code for need in _with_needs(state).needs} == named
 
