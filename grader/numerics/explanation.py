@@ -106,8 +106,12 @@ def explain(
 def _with_written(
     written: WrittenMistake, found: Explanation | None, candidates: Iterable[tuple[Form, Sequence[CaseAnswer]]]
 ) -> Explanation | None:
-    """Prefer what is written to mistakes that leave it right. What numbers alone explain decides everything else."""
-    if found is not None and not written.unexplained_by(found.mistakes):
+    """Prefer what is written to mistakes that leave it right, and to those that are fitted to the numbers.
+
+    What numbers alone explain decides everything but the name.
+    """
+    is_known = found is not None and all(each in bank() for each in found.mistakes)
+    if found is not None and is_known and not written.unexplained_by(found.mistakes):
         return found
     for form, case_answers in candidates:
         if form.loop is not None or (found is not None and form != found.form) or not _varies(case_answers):
@@ -160,12 +164,12 @@ def _explain_answers(
     found = confirm(known, case_answers, idle, written)
     # One case alone, or a part of an answer, could be matched by some number or other.
     whole = len(case_answers) > 1 and all(each.known.all() and not each.is_constant for each in case_answers)
-    if whole and (found is None or found.only_written or len(found.mistakes) > 1):
+    if whole and (found is None or len(found.mistakes) > 1):
         # One mistake inside a gate or a formula is more likely than two known ones with the same numbers.
         longest = max(case_answers, key=lambda each: each.case.expected.size)
         read_off = itertools.chain(*(each(longest.case, longest.answer) for each in (suspects, formula_suspects)))
         found = _first_fit(found, read_off, case_answers, idle)
-    if whole and (found is None or found.only_written):
+    if whole and found is None:
         found = _first_fit(found, _fitted(case_answers, searched, table), case_answers, idle)
     if found is None:
         return None
@@ -179,17 +183,10 @@ def _first_fit(
     case_answers: Sequence[CaseAnswer],
     idle: frozenset[str],
 ) -> Explanation | None:
-    """Return the first of the mistakes that holds: fits hold on all cases or not at all, so it is as good as any other.
-
-    What is written in the code keeps its name, and gets the parts that numbers alone show to be right.
-    """
+    """Return the first that holds: fits hold on all cases or not at all, so it is as good as any other."""
     fits = (confirm([suspect], case_answers, idle) for suspect in read_off)
     fit = next((fit for fit in fits if fit is not None), None)
-    if fit is None:
-        return found
-    if found is not None and found.only_written:
-        return replace(found, right_parts=fit.right_parts, only_written=False)
-    return fit
+    return found if fit is None else fit
 
 
 def _fitted(case_answers: Sequence[CaseAnswer], searched: Case, table: Table) -> Iterator[tuple[Mistake, ...]]:
