@@ -191,7 +191,7 @@ def _explanation(
 
 def _form(explanation: Explanation | None, answers: Mapping[str, Answer], cases: Sequence[Case]) -> Form | None:
     """Return the form of wrong answers: that of their explanation, or else the first in which they can be read."""
-    if explanation is not None:
+    if explanation is not None and not explanation.only_written:
         return explanation.form
     contents: dict[str, Content] = {id: answer.content for id, answer in answers.items()}
     forms = (reading.form for reading in readings(contents, {case.spec.id: case.expected.shape for case in cases}))

@@ -22,7 +22,7 @@ from grader.numerics.function_fitting import function_suspects
 from grader.numerics.gate_fitting import suspects
 from grader.numerics.step_fitting import step_suspects
 from grader.numerics.visible_parts import parts_used
-from grader.numerics.written_formulas import WrittenMistake
+from grader.numerics.written_formulas import CODE, WrittenMistake
 from reference import Case, has_table, search_case
 from reference.lstm.misconceptions import PARTS, Mistake, Table, bank, build_table, replay
 from reference.lstm.weights import DENSE_LETTERS
@@ -99,7 +99,36 @@ def explain(
         if (explanation := _explain_form(each, case_answers, table_of, idle, written)) is not None
     ]
     # Where a form has several possible causes, believe the one that needs the fewest other mistakes.
-    return min(found, key=lambda each: (len(each.mistakes), bool(each.form.wrong)), default=None)
+    best = min(found, key=lambda each: (len(each.mistakes), bool(each.form.wrong)), default=None)
+    return best if written is None else _with_written(written, best, candidates)
+
+
+def _with_written(
+    written: WrittenMistake, found: Explanation | None, candidates: Iterable[tuple[Form, Sequence[CaseAnswer]]]
+) -> Explanation | None:
+    """Prefer what is written to mistakes that leave it right, and to those that are fitted to the numbers.
+
+    What numbers alone explain decides everything but the name.
+    """
+    is_known = found is not None and all(each in bank() for each in found.mistakes)
+    if found is not None and is_known and not written.unexplained_by(found.mistakes):
+        return found
+    for form, case_answers in candidates:
+        if form.loop is not None or (found is not None and form != found.form) or not _varies(case_answers):
+            continue
+        left = residual((written.mistake,), case_answers)
+        if left is None or not any(_hears_its_weights((written.mistake,), each.case) for each in case_answers):
+            continue
+        if found is None:
+            ids = _ids(case_answers)
+            return Explanation((written.mistake,), left, frozenset(), form=form, cases=ids, only_written=True)
+        also = {mistake.code for mistake in found.mistakes} | set(found.also)
+        return replace(found, mistakes=(written.mistake,), residual=left, also=tuple(sorted(also - {CODE})))
+    return found
+
+
+def _varies(case_answers: Sequence[CaseAnswer]) -> bool:
+    return not all(is_constant(each.answer[each.known]) for each in case_answers)
 
 
 def idle_arrays(reach: Mapping[str, float | None]) -> frozenset[str]:
@@ -123,8 +152,6 @@ def _explain_answers(
     idle: frozenset[str],
     written: WrittenMistake | None,
 ) -> Explanation | None:
-    if all(is_constant(each.answer[each.known]) for each in case_answers):
-        return None
     case_answers = sorted(case_answers, key=lambda each: each.case.expected.size)
     if residual((), case_answers) is not None:
         return None
@@ -137,12 +164,12 @@ def _explain_answers(
     found = confirm(known, case_answers, idle, written)
     # One case alone, or a part of an answer, could be matched by some number or other.
     whole = len(case_answers) > 1 and all(each.known.all() and not each.is_constant for each in case_answers)
-    if whole and (found is None or found.only_written or len(found.mistakes) > 1):
+    if whole and (found is None or len(found.mistakes) > 1):
         # One mistake inside a gate or a formula is more likely than two known ones with the same numbers.
         longest = max(case_answers, key=lambda each: each.case.expected.size)
         read_off = itertools.chain(*(each(longest.case, longest.answer) for each in (suspects, formula_suspects)))
         found = _first_fit(found, read_off, case_answers, idle)
-    if whole and (found is None or found.only_written):
+    if whole and found is None:
         found = _first_fit(found, _fitted(case_answers, searched, table), case_answers, idle)
     if found is None:
         return None
@@ -156,17 +183,10 @@ def _first_fit(
     case_answers: Sequence[CaseAnswer],
     idle: frozenset[str],
 ) -> Explanation | None:
-    """Return the first of the mistakes that holds: fits hold on all cases or not at all, so it is as good as any other.
-
-    What is written in the code keeps its name, and gets the parts that numbers alone show to be right.
-    """
+    """Return the first that holds: fits hold on all cases or not at all, so it is as good as any other."""
     fits = (confirm([suspect], case_answers, idle) for suspect in read_off)
     fit = next((fit for fit in fits if fit is not None), None)
-    if fit is None:
-        return found
-    if found is not None and found.only_written:
-        return replace(found, right_parts=fit.right_parts, only_written=False)
-    return fit
+    return found if fit is None else fit
 
 
 def _fitted(case_answers: Sequence[CaseAnswer], searched: Case, table: Table) -> Iterator[tuple[Mistake, ...]]:
@@ -187,7 +207,7 @@ def _explain_form(
     written: WrittenMistake | None,
 ) -> Explanation | None:
     if form.loop is None:
-        return _explain_answers(case_answers, table_of, idle, written)
+        return _explain_answers(case_answers, table_of, idle, written) if _varies(case_answers) else None
     skipping = [each for each in (each.without_skipped(form.loop) for each in case_answers) if each is not None]
     if not skipping:
         return None
@@ -221,7 +241,7 @@ def confirm(
     """Return the best suspect that holds on all cases. A single mistake is believed before any pair.
 
     Args:
-        written: it is believed before mistakes with the same numbers that leave right what is written otherwise.
+        written: of mistakes with the same numbers, those that touch what is written otherwise are believed first.
     """
     matching: list[tuple[float, tuple[Mistake, ...]]] = []
     for mistakes in candidates:
@@ -230,31 +250,29 @@ def confirm(
         left = residual(mistakes, case_answers)
         if left is not None:
             matching.append((left, mistakes))
-    order = {mistake.name: index for index, mistake in enumerate(bank())}
-
-    def rank(match: tuple[float, tuple[Mistake, ...]]) -> tuple[int, int, int, list[int]]:
-        claimed = frozenset().union(*(mistake.idle for mistake in match[1]))
-        places = [order.get(mistake.name, -1) for mistake in match[1]]
-        return written.unexplained_by(match[1]) if written else 0, len(claimed - idle), -len(claimed & idle), places
-
-    codes = {mistake.code for _, mistakes in matching for mistake in mistakes}
-    parts = _parts_left_right([mistakes for _, mistakes in sorted(matching, key=rank)], case_answers[0].case)
-    if written is not None and (not matching or min(map(rank, matching))[0]):
-        left = residual((written.mistake,), case_answers)
-        matching = matching if left is None else [(left, (written.mistake,))]
     if not matching:
         return None
-    left, mistakes = min(matching, key=rank)
+    order = {mistake.name: index for index, mistake in enumerate(bank())}
+
+    def rank(match: tuple[float, tuple[Mistake, ...]]) -> tuple[int, int, list[int]]:
+        claimed = frozenset().union(*(mistake.idle for mistake in match[1]))
+        places = [order.get(mistake.name, -1) for mistake in match[1]]
+        return len(claimed - idle), -len(claimed & idle), places
+
+    matching.sort(key=rank)
+    parts = _parts_left_right([mistakes for _, mistakes in matching], case_answers[0].case)
+    # Sorting keeps the order of what the code does not tell apart.
+    matching.sort(key=lambda match: written.unexplained_by(match[1]) if written else 0)
+    left, mistakes = matching[0]
     if not any(_hears_its_weights(mistakes, each.case) for each in case_answers):
         return None
+    codes = {mistake.code for _, equal in matching for mistake in equal}
     also = sorted(codes - {mistake.code for mistake in mistakes})
-    return Explanation(mistakes, left, parts, tuple(also), cases=_ids(case_answers), only_written=not codes)
+    return Explanation(mistakes, left, parts, tuple(also), cases=_ids(case_answers))
 
 
 def _parts_left_right(matching: Sequence[tuple[Mistake, ...]], case: Case) -> frozenset[str]:
     """Return the right parts of the mildest of mistakes with equal numbers, the most likely of them first."""
-    if not matching:
-        return frozenset()
     used = [_unspoiled_parts(mistakes) & parts_used(mistakes, case) for mistakes in matching]
     return max(used, key=len) & parts_used(matching[0], case)
 

@@ -18,7 +18,7 @@ from reference.cell import Cell, Formula
 from reference.lstm.definition import CELL
 from reference.lstm.misconceptions import RECURRENCE, Mistake
 from reference.lstm.misconceptions.computation import Moment
-from reference.lstm.misconceptions.gates import FUNCTIONS
+from reference.lstm.misconceptions.gates import FUNCTIONS, Function
 from reference.lstm.weights import DENSE_LETTERS
 
 Array = NDArray[np.floating]
@@ -29,6 +29,8 @@ SLOTS = {"c_new": "update", "h_new": "show"}
 OF_SLOT = {
     "update": "c_new", "keep": "c_new", "show": "h_new", "hold": "h_new", "late_output": "o", "forget_bias": "f",
 }  # fmt: skip
+#: Functions that may stand in a student's formula.
+WRITABLE: dict[str, Function] = {**FUNCTIONS, "silu": FUNCTIONS["swish"], "exp": np.exp, "cos": np.cos}
 #: Numbers of any formula, far from each other, at which two are compared.
 PROBES = 64
 SAME = 1e-9
@@ -78,6 +80,7 @@ def written_mistake(formulas: Mapping[str, str]) -> WrittenMistake | None:
         "formula": shown,
         "expected": "; ".join(_shown(name, CELL.formulas[name]) for name in other),
         "variant": variant,
+        **({"old_states": ["h", "c"]} if "c_new" in other else {}),
         **({"gates": [DENSE_LETTERS[gate] for gate in CELL.gates if gate in gates]} if gates else {}),
     }
     changes: dict[str, object] = {SLOTS[name]: formula for name, formula in other.items() if name in SLOTS}
@@ -103,7 +106,7 @@ def _shown(name: str, formula: Formula) -> str:
     if name == "h_new":
         text = re.sub(r"\bc\b", "c_old", text).replace("c_new", "c")
     # The exercise calls the candidate ch.
-    return re.sub(r"\bg\b", "ch", f"{name.removesuffix('_new')} = {text}")
+    return re.sub(r"\bg\b", "ch", f"{name.removesuffix('_new')} = {text}").replace(" / ", "/")
 
 
 def _layer(part: str, gate: str) -> str:
@@ -117,19 +120,22 @@ def _other_formula(name: str, text: str) -> Formula | None:
         return None
     try:
         node = ast.parse(text, mode="eval").body
-        formula = Formula(node, FUNCTIONS)
+        formula = Formula(node, WRITABLE)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    # Element by element, a formula fails at once or never.
+    # Element by element, and on arrays, a formula fails at once or never.
     if any(isinstance(each, ast.MatMult | ast.Attribute) for each in ast.walk(node)):
         return None
-    known = {*CELL.states, *CELL.gates, *(f"{part}_{gate}" for part in "xh" for gate in CELL.gates)}
-    # A formula may use what those before it give.
-    before = {each for each in CELL.formulas if each == "c_new" and name == "h_new"}
-    if not formula.names <= known | before or (name in CELL.gates and formula.names & set(CELL.gates)):
+    applied = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
+    if not all(Formula(each, WRITABLE).names for each in (node, *applied)):
+        return None
+    layers = {f"{part}_{gate}" for part in "xh" for gate in CELL.gates}
+    before = layers if name in CELL.gates else {*CELL.gates, "c_new"} if name == "h_new" else set(CELL.gates)
+    known = {*CELL.states, *before}
+    if not formula.names <= known:
         return None
     random = np.random.default_rng(0)
-    values = {each: random.normal(size=PROBES) for each in sorted(known | before)}
+    values = {each: random.normal(size=PROBES) for each in sorted(known)}
     try:
         with np.errstate(all="ignore"):
             return None if np.allclose(formula(values), usual(values), SAME, SAME) else formula

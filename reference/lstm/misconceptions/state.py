@@ -103,9 +103,12 @@ UPDATES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def _formula(code: str, name: str) -> dict[str, str]:
+def _formula(code: str, name: str) -> dict[str, object]:
     """Return the parameters of a formula that has no name of its own. The exercise calls the candidate ch."""
-    return {"formula": re.sub(r"\bg\b", "ch", name), "variant": name[0]} if code == "other_formula" else {}
+    if code != "other_formula":
+        return {}
+    old_states = {"old_states": ["h", "c"]} if name[0] == "c" else {}
+    return {"formula": re.sub(r"\bg\b", "ch", name), "variant": name[0], **old_states}
 
 
 def _updates() -> Iterator[Mistake]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 from tests.unit.runner.test_parts import CELL, SIZES
 
 RIGHT = {
     "i": "sigmoid(x_i + h_i)", "f": "sigmoid(x_f + h_f)", "g": "tanh(x_g + h_g)", "o": "sigmoid(x_o + h_o)",
-    "c_new": "((f * c) + (i * g))", "h_new": "(o * tanh(c_new))",
+    "c_new": "f * c + i * g", "h_new": "o * tanh(c_new)",
 }  # fmt: skip
 
 FUSED = """class LSTM(tf.keras.Model):
@@ -33,7 +35,7 @@ def formulas_of(source: str) -> dict[str, str]:
 
     first, second = upload.answers(source.encode(), "solution.py", SIZES)
     assert first["error"] is None
-    return dict(second["formulas"])
+    return {name: ast.unparse(ast.parse(text, mode="eval")) for name, text in second["formulas"].items()}
 
 
 @pytest.mark.parametrize(
@@ -55,15 +57,25 @@ def test_right_formulas_are_read_in_any_style(source: str) -> None:
 @pytest.mark.parametrize(
     ("was", "becomes", "name", "formula"),
     [
-        ("f * c + i * ch", "f * c - i * ch", "c_new", "((f * c) - (i * g))"),
-        ("f * c + i * ch", "f * c + (1 - f) * ch", "c_new", "((f * c) + ((1 - f) * g))"),
-        ("f * c + i * ch", "f * h + i * ch / 2", "c_new", "((f * h) + ((i * g) / 2))"),
-        ("o * tf.tanh(c)", "o * tf.nn.relu(c)", "h_new", "(o * relu(c_new))"),
+        ("f * c + i * ch", "f * c - i * ch", "c_new", "f * c - i * g"),
+        ("f * c + i * ch", "f * c + (1 - f) * ch", "c_new", "f * c + (1 - f) * g"),
+        ("f * c + i * ch", "f * h + i * ch / 2", "c_new", "f * h + i * g / 2"),
+        ("o * tf.tanh(c)", "o * tf.nn.relu(c)", "h_new", "o * relu(c_new)"),
         ("tf.tanh(self.fcXC(x) + self.fcHC(h))", "tf.tanh(self.fcXC(x))", "g", "tanh(x_g)"),
-        ("self.fcXF(x) + self", "tf.nn.relu(self.fcXF(x)) - self", "f", "sigmoid((relu(x_f) - h_f))"),
+        ("self.fcXF(x) + self", "tf.nn.relu(self.fcXF(x)) - self", "f", "sigmoid(relu(x_f) - h_f)"),
         ("self.fcXF(x) + ", "self.fcXF(x) + 1.5 + ", "f", "sigmoid(x_f + 1.5 + h_f)"),
         ("self.fcXF(x) + ", "self.fcXI(x) + ", "f", "sigmoid(x_i + h_f)"),
         ("self.fcXF(x) + self.fcHF(h)", "self.fcXF(x) + self.fcHF(h) + c", "f", "sigmoid(x_f + h_f + c)"),
+        ("self.fcXF(x) + self.fcHF(h)", "2 * (self.fcXF(x) + self.fcHF(h))", "f", "sigmoid(2 * (x_f + h_f))"),
+        ("self.fcXF(x) + self.fcHF(h)", "1 - (self.fcXF(x) + self.fcHF(h))", "f", "sigmoid(1 - (x_f + h_f))"),
+        (
+            "tf.sigmoid(self.fcXF(x) + self.fcHF(h))",
+            "-tf.nn.relu(self.fcXF(x) + self.fcHF(h))",
+            "f",
+            "-relu(x_f + h_f)",
+        ),
+        ("tf.sigmoid(self.fcXF(x) + self.fcHF(h))", "2 / (1 + tf.exp(-self.fcXF(x)))", "f", "2 / (1 + exp(-x_f))"),
+        ("f * c + i * ch", "f * c + i * ch * -1.5", "c_new", "f * c + i * g * -1.5"),
     ],
 )
 def test_another_formula_is_read_as_it_stands(was: str, becomes: str, name: str, formula: str) -> None:
@@ -72,6 +84,11 @@ def test_another_formula_is_read_as_it_stands(was: str, becomes: str, name: str,
     # A gate that is not used any more is not followed.
     assert found.items() <= {**formulas_of(CELL), name: formula}.items()
     assert found[name] == formula
+
+
+def test_a_layer_of_both_inputs_is_one_term_of_a_product() -> None:
+    joined = CELL.replace("self.fcXF(x) + self.fcHF(h)", "2 * self.fcXF(tf.concat([x, h], axis=-1))")
+    assert formulas_of(joined)["f"] == "sigmoid(2 * (x_f + h_f))"
 
 
 def test_softmax_over_the_columns_of_several_gates_is_none_of_a_gate() -> None:
@@ -85,6 +102,13 @@ def test_softmax_over_the_columns_of_several_gates_is_none_of_a_gate() -> None:
         # A gate is left out where something about it has no name.
         ("self.fcXF(x) + ", "self.fcXF(tf.square(x)) + ", {"f"}),
         ("self.fcHF(h))\n", "self.fcHF(c))\n", {"f"}),
+        # Other numbers than the function of that name gives, and a type that numbers lose digits in.
+        ("tf.sigmoid(self.fcXF(x)", "tf.nn.leaky_relu(alpha=0.01, features=self.fcXF(x)", {"f"}),
+        ("self.fcHF(h))\n", "self.fcHF(tf.cast(h, tf.int32)))\n", {"f"}),
+        ("self.fcXF(x) + self.fcHF(h)", "tf.clip_by_value(self.fcXF(x) + self.fcHF(h), -1, 1)", {"f"}),
+        ("tf.sigmoid(self.fcXF(x) + self.fcHF(h))", "tf.round(tf.sigmoid(self.fcXF(x) + self.fcHF(h)))", {"f"}),
+        ("o * tf.tanh(c)", "o * tf.nn.softmax(c, axis=0)", RIGHT.keys()),
+        ("o * tf.tanh(c)", "o * tf.tanh(tf.cast(c, 'float16'))", RIGHT.keys()),
         ("Dense(n))", "Dense(n, activation='relu'))", {"i", "f", "g", "o"}),
         # Without the updates, nothing says what a gate is for.
         ("f * c + i * ch", "tf.where(f > 0, c, i) * ch", RIGHT.keys()),

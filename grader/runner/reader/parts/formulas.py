@@ -7,20 +7,24 @@ stands between that changes numbers. The numbers of the class decide whether the
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from box_requests import ACTIVATIONS
 from gate_words import gate_of_name
 
-from reader.parts.gates import Gate, activation, is_weight, name_of_activation
+from reader.parts.gates import Gate, is_weight, name_of_activation
 from reader.parts.step import C, H, Step, path
 from reader.tracing.traces import Trace
 from reader.tracing.values import Const, Node, Seq, Value
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
-#: Operations that change no number.
+#: Operations that change no number, and those that only take one of several gates out of what they are in.
 SAME = frozenset({"cast", "stop_gradient", "element"})
+PARTS = frozenset({"item", "split", "unstack", "unpack", "reshape", "squeeze", "slice()", "numpy"})
+#: Types that numbers lose digits in.
+COARSE = re.compile(r"int\d*|bool|half|b?float16")
 NAMES = {"I": "i", "F": "f", "C": "g", "O": "o"}
 LONGEST, MOST_JOINED = 200, 2
 
@@ -82,10 +86,7 @@ class _Writer:
         is_joined = [other.sum for other in self._step.gates].count(gate.sum) > 1
         if is_joined and any(name_of_activation(function) == "softmax" for function in gate.activations):
             raise UnreadableError
-        text = self._sum(gate.sum, name)
-        for function in reversed(gate.activations):
-            text = f"{name_of_activation(function)}({text})"
-        return text
+        return self._sum(gate.node, name)
 
     def _sum(self, value: Value, gate: str) -> str:
         if isinstance(value, Const) and type(value.value) in (int, float):
@@ -93,26 +94,31 @@ class _Writer:
         if not isinstance(value, Node):
             raise UnreadableError
         if self._step.recognised.is_product(value):
-            return " + ".join(self._product(value, gate))
+            return _added(self._product(value, gate))
         if value.op == "state":
             return self._state(value)
         if value.op == "add" and (
             terms := [each for each in value.args if not is_weight(each) or isinstance(each, Const)]
         ):
-            return " + ".join(self._sum(each, gate) for each in terms)
+            return _added(self._sum(each, gate) for each in terms)
+        if value.op in PARTS and value.args and self._is_gate(value.args[0]):
+            return self._sum(value.args[0], gate)
         return self._operation(value, lambda each: self._sum(each, gate))
+
+    def _is_gate(self, value: Value) -> bool:
+        return isinstance(value, Node) and self._step.recognised.gate(value) is not None
 
     def _operation(self, node: Node, write: Callable[[Value], str]) -> str:
         if node.op in SIGNS and len(node.args) == len("ab"):
             first, second = map(write, node.args)
             return f"({first} {SIGNS[node.op]} {second})"
         if node.op == "neg" and len(node.args) == 1:
-            return f"(0 - {write(node.args[0])})"
+            return f"(-{write(node.args[0])})"
         if node.op in SAME and node.args:
-            return write(node.args[0])
-        inner = activation(node)
-        if inner is not None and name_of_activation(node) in ACTIVATIONS:
-            return f"{name_of_activation(node)}({write(inner)})"
+            return write(_unchanged(node))
+        # Another argument, such as a slope or an axis, makes it another function.
+        if node.op in ACTIVATIONS and len(node.args) == 1 and node.keywords.keys() <= {"name"}:
+            return f"{node.op}({write(node.args[0])})"
         raise UnreadableError
 
     def _product(self, product: Node, gate: str) -> Iterator[str]:
@@ -134,7 +140,7 @@ class _Writer:
 
     def _input(self, value: Value) -> str:
         while isinstance(value, Node) and value.op in SAME and value.args:
-            value = value.args[0]
+            value = _unchanged(value)
         if isinstance(value, Node):
             if value.op == "state" and self._state(value) == "h":
                 return "h"
@@ -149,6 +155,21 @@ class _Writer:
             if carried is not None and carried.after is new and not other.fullmatch(carried.name):
                 return name
         raise UnreadableError
+
+
+def _added(terms: Iterable[str]) -> str:
+    first, *others = terms
+    return f"({' + '.join([first, *others])})" if others else first
+
+
+def _unchanged(node: Node) -> Value:
+    """Return what one of `SAME` is applied to; raise `UnreadableError` where its numbers lose digits."""
+    kinds = [*node.args[1:], *node.keywords.values()] if node.op == "cast" else []
+    for kind in kinds:
+        name = kind.label if isinstance(kind, Node) else kind.value if isinstance(kind, Const) else None
+        if COARSE.search(str(name)):
+            raise UnreadableError
+    return node.args[0]
 
 
 def _is_torn(gate: Gate) -> bool:

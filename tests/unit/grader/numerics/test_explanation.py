@@ -198,6 +198,27 @@ def test_the_code_decides_between_equal_numbers(short, table, written, codes, by
     assert found.only_written == (not by_numbers)
 
 
+@pytest.mark.parametrize(
+    ("changed", "shaped"),
+    [
+        (changed, shaped)
+        for changed in (
+            {"f": "sigmoid(2*(x_f + h_f))"}, {"i": "tanh(x_f + h_i)"}, {"c_new": "f*c + o*g"}, {"c_new": "f*c + f*i*g"},
+            {"c_new": "f*c - i*g", "h_new": "o*c_new"}, {"o": "sigmoid(x_o)", "c_new": "f*c + i"},
+            {"g": "cos(x_g + h_g)"}, {"i": "sigmoid(x_i - h_i)", "h_new": "o*c_new"},
+        )
+        for shaped in (lambda y: y, lambda y: y.swapaxes(0, 1), lambda y: y[:, -1])
+    ],
+)  # fmt: skip
+def test_the_numbers_alone_decide_what_is_right(short, table, changed, shaped):
+    mistake = written_mistake(changed)
+    answers = {case.spec.id: np.asarray(shaped(replay([mistake.mistake], case)), np.float32) for case in short}
+    alone, found = (explain(answers, short, lambda case: table, written=each) for each in (None, mistake))
+    assert found.only_written == (alone is None)
+    if alone is not None:
+        assert (found.form, found.right_parts, found.cases) == (alone.form, alone.right_parts, alone.cases)
+
+
 def test_three_mistakes_are_not_explained_by_what_agrees_with_their_first_step(explained):
     """Mistakes without bounds have no numbers to compare with later on; that is no agreement."""
     peephole = NAMED["h + c in ifgo"]
