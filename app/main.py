@@ -125,7 +125,7 @@ def create_app(
             async with database.write() as session:
                 chosen = settings.owner_token is not None
                 await tokens.set_owner_token(session, hash_secret(owner_token or new_token()), chosen=chosen)
-            backlog = Backlog(database, settings.queue_seconds)
+            backlog = Backlog(database, settings.queue_seconds, settings.slots)
             mailer = await enter(Mailer(settings.mail_server)) if settings.mail_server else None
             outgoing = await enter(Outgoing(private=settings.lti_private_targets))
             platform_services = PlatformServices(database, outgoing)

@@ -111,9 +111,9 @@ async def apply(
     """Add new members, update everybody's role, and remove members whom the context has added and no longer lists.
 
     Suspended people are not added; members among them stay unchanged, because the platform still accepts their grades.
-    A list of Moodle demotes staff to students only if their latest launch did, too. People whom a teacher here has removed stay
-    out. Members who came another way stay unchanged. In an archived course, rights only shrink. Each person has a
-    transaction (`people`); the work stops if the connection is undone meanwhile.
+    A list of Moodle demotes staff to students only if their latest launch said so, too. People whom a teacher here has
+    removed stay out. Members who came another way stay unchanged. In an archived course, rights only shrink. Each
+    person has a transaction (`people`); the work stops if the connection is undone meanwhile.
 
     Args:
         asked_at: a time before the list was read; members whose launch was later are not taken for departed.

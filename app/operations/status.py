@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.operations.about import About
+from app.queue.backlog import pace_of
 from app.queue.heartbeat import STALLED_SECONDS
 from app.storage import revisions
 from app.storage.announcements import is_postgresql
@@ -75,12 +76,19 @@ class Need:
 
 @dataclass(frozen=True)
 class Queue:
-    """The queue. Attributes: previews: waiting jobs of previews; graded_hour, graded_day: reports in that time."""
+    """The queue.
+
+    Attributes:
+        previews: waiting jobs of previews.
+        graded_hour, graded_day: reports in that time.
+        empty_seconds: the estimated time until it is empty; None: it is, or nobody knows.
+    """
 
     state: QueueState
     previews: int
     graded_hour: int
     graded_day: int
+    empty_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -217,7 +225,7 @@ async def state_of(
         failed_requests: those of this process.
     """
     queue, workers, failures, deliveries, version = await asyncio.gather(
-        _part(database, _queue),
+        _part(database, lambda session: _queue(session, about.slots if about and is_working else 0)),
         _part(database, lambda session: _workers(session, about if is_working else None)),
         _part(database, _failures),
         _part(database, _deliveries),
@@ -292,14 +300,17 @@ def _needs_of_workers(workers: Sequence[WorkerState]) -> list[Need]:
     return needs
 
 
-async def _queue(session: AsyncSession) -> Queue:
+async def _queue(session: AsyncSession, own_slots: int) -> Queue:
     state = await repository.queue_state(session)
     previews = select(func.count()).where(RegradeItem.job_status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
     now = utc_now()
     graded = [
         await session.scalar(select(func.count()).where(StoredReport.created_at > now - time)) for time in (HOUR, DAY)
     ]
-    return Queue(state, await session.scalar(previews) or 0, *(count or 0 for count in graded))
+    waiting_previews = await session.scalar(previews) or 0
+    waiting, pace = state.queued + waiting_previews, await pace_of(session, own_slots)
+    empty_seconds = pace.seconds_to_report(waiting) if pace and waiting else None
+    return Queue(state, waiting_previews, *(count or 0 for count in graded), empty_seconds)
 
 
 async def _workers(session: AsyncSession, about: About | None) -> Sequence[WorkerState]:

@@ -21,7 +21,7 @@ data: {"submission":"01ksvh1y8gk3v0q4m2z7c9x5ab","at":"2026-09-01T12:00:00+00:00
 id: 41
 
 event: position
-data: {"position":3}
+data: {"position":3,"seconds":41}
 
 event: reading
 data: {"submission":"01ksvh1y8gk3v0q4m2z7c9x5ab","at":"2026-09-01T12:00:02+00:00"}
@@ -59,9 +59,10 @@ router = APIRouter(prefix="/submissions/{submission_id}", tags=["submissions"])
     responses=problem_answers(SubmissionNotFound)
     | {
         200: {
-            "description": f"Events: `queued`, `position`, then the stages {', '.join(f'`{each}`' for each in STAGES)} "
-            "that are needed, then `done` or `cancelled`. The stream ends after either of these, and when the "
-            "service stops. A regrade begins with `queued` again.",
+            "description": "Events: `queued`, `position` with the estimated `seconds` until the report (less than 0: "
+            f"overdue; null: unknown), then the stages {', '.join(f'`{each}`' for each in STAGES)} that are needed, "
+            "then `done` or `cancelled`. The stream ends after either of these, and when the service stops. A regrade "
+            "begins with `queued` again.",
             "content": {"text/event-stream": STREAM},
         },
         204: {"description": "`Last-Event-ID` is the last event, and no more will come. A browser then stops asking."},

@@ -147,7 +147,7 @@ async def read_submission(
     if answer := unchanged(request, etag):
         return answer
     response.headers.update(caching(etag))
-    return _body_of(standing, language, viewer)
+    return _body_of(standing, language, viewer, await services(request).backlog.seconds_left(submission))
 
 
 @router.post(
@@ -260,13 +260,15 @@ async def _standing(request: Request, submission_id: str, viewer: Principal) -> 
 
 async def _body(request: Request, submission_id: str, viewer: Principal) -> SubmissionBody:
     standing = await _standing(request, submission_id, viewer)
-    return _body_of(standing, report_language(request, standing.submission), viewer)
+    seconds = await services(request).backlog.seconds_left(standing.submission)
+    return _body_of(standing, report_language(request, standing.submission), viewer, seconds)
 
 
-def _body_of(standing: Standing, language: str, viewer: Principal) -> SubmissionBody:
+def _body_of(standing: Standing, language: str, viewer: Principal, seconds_left: float | None = None) -> SubmissionBody:
     return SubmissionBody(
         **facts(standing.submission),
         position=standing.position,
+        seconds_left=None if seconds_left is None else round(seconds_left),
         grade=GradeBody(**asdict(standing.grade)) if standing.grade else None,
         counted=CountedBody.of(standing.counted, language, viewer) if standing.counted else None,
         report=render(report_for(standing.stored, viewer), language) if standing.stored else None,

@@ -68,6 +68,7 @@ async def course_page(request: Request, viewer: Annotated[Principal, Depends(Pag
         platform = None if table.students else await platforms.name_for_course(session, course.id)
         needed = await attention(session, course.id)
         outdated = await outdated_of(session, parts.assignments, course.id) if viewer.may(Right.REGRADE) else ()
+    waiting, pace = await parts.backlog.count(), await parts.backlog.pace()
     language = language_of(request)
     reasons = {each.submission.id: reason_of_hold(each.report, language) for each in needed.held.listed}
     titles = titles_of(request, uses)
@@ -91,6 +92,8 @@ async def course_page(request: Request, viewer: Annotated[Principal, Depends(Pag
         },
         attention=needed,
         outdated=outdated,
+        waiting=waiting,
+        empty_seconds=pace.seconds_to_report(waiting) if pace else None,
         reasons=reasons,
         titles=titles,
         used={use.assignment_id: UsedAssignment(use, in_course(parts.assignments, use)) for use in uses},
