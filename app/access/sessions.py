@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -183,6 +183,18 @@ async def find_holder(
         return None
     member, name, archived_at = memberships
     return Principal.of_member(member, name, archived=archived_at is not None)
+
+
+async def member_ids(session: AsyncSession, sha256: str, holder: Principal) -> Collection[str]:
+    """List the members whom the holder of this session is: in one course, or by single sign-on in all of theirs."""
+    if holder.membership_id is None:
+        return ()
+    of_person = (
+        select(Membership.id)
+        .join(Session, Session.person_id == Membership.person_id)
+        .where(Session.sha256 == sha256, Session.course_id.is_(None), Membership.removed_at.is_(None))
+    )
+    return {holder.membership_id, *await session.scalars(of_person)}
 
 
 async def find_person(session: AsyncSession, sha256: str) -> Person | None:

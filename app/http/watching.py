@@ -123,7 +123,7 @@ async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: 
             if job_status == JobStatus.QUEUED:
                 place = await parts.backlog.place(submission_id)
                 is_new = place != last_place or time.monotonic() >= placed_at + SAME_PLACE_SECONDS
-                if place is not None and is_new:
+                if place is not None and is_new and found is not None:
                     seconds = await parts.backlog.seconds_left(found)
                     told = {"position": place, "seconds": None if seconds is None else round(seconds)}
                     new.append(format_sse_event(event="position", data_str=json.dumps(told)))

@@ -310,7 +310,8 @@ async def _queue(session: AsyncSession, own_slots: int) -> Queue:
     waiting_previews = await session.scalar(previews) or 0
     waiting, pace = state.queued + waiting_previews, await pace_of(session, own_slots)
     empty_seconds = pace.seconds_to_report(waiting) if pace and waiting else None
-    return Queue(state, waiting_previews, *(count or 0 for count in graded), empty_seconds)
+    graded_hour, graded_day = (count or 0 for count in graded)
+    return Queue(state, waiting_previews, graded_hour, graded_day, empty_seconds)
 
 
 async def _workers(session: AsyncSession, about: About | None) -> Sequence[WorkerState]:

@@ -45,6 +45,7 @@ from app.storage.models.people import (
     CourseAssignment,
     Membership,
     Merge,
+    NewsMail,
     Person,
 )
 from app.storage.models.submissions import (
@@ -105,6 +106,7 @@ __all__ = [
     "MemberRole",
     "Membership",
     "Merge",
+    "NewsMail",
     "Person",
     "Regrade",
     "RegradeItem",

@@ -18,7 +18,7 @@ from app.web.operation import batch
 from grader import Status
 from grader.report.messages import LANGUAGES
 from grader.report.model import Diagnosis
-from tests.unit.app.calls import hand_in, upload
+from tests.unit.app.calls import SUBMISSIONS, hand_in, upload
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
 from tests.unit.app.web.conftest import Browser
 from tests.waiting import until
@@ -69,7 +69,7 @@ async def test_operator_and_teacher_read_when_the_queue_is_empty(
     grader.released.clear()
     async with service.client() as client:
         for number in range(9):
-            await upload(client, student=f"student-{number}")
+            await client.post(SUBMISSIONS, **upload(student=f"student-{number}"))
     await until(lambda: len(grader.began) > 1)
     assert "Empty in about" in (await browser.get("/status")).text
     shown = (await browser.get(COURSE)).text
