@@ -94,6 +94,7 @@ from app.errors.teaching import (
     GradeBookColumnMissing,
     GradeBookRefused,
     GradeBookUnreadable,
+    LetterRepeated,
     PreviewApplied,
     PreviewDropped,
     PreviewUnfinished,
@@ -283,6 +284,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     ReviewNotFound: Answer(404, "review-not-found"),
     ReviewOpen: Answer(409, "review-open"),
     ReviewAnswered: Answer(409, "review-answered"),
+    LetterRepeated: Answer(409, "letter-repeated"),
     NotCancellable: Answer(409, "not-cancellable"),
     NotHeld: Answer(409, "not-held"),
     # Not ours:

@@ -26,6 +26,8 @@ class MailKind(StrEnum):
     NEW_LINK = "new-link"
     #: What is new about somebody's work. params: course (titles), words (an entry for each), link, off (link)
     NEWS = "news"
+    #: A teacher's letter. params: subject, words, course (title), link
+    LETTER = "letter"
 
 
 class MessagePolicy(EmailPolicy):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.services import services
-from app.web import entering, joining
+from app.web import entering, joining, news
 from app.web.student import assignment, conversation, home, submission
 
 KEPT_FOR_A_DAY = {"Cache-Control": "max-age=86400"}
@@ -26,5 +26,5 @@ async def vega(request: Request) -> Response:
     return Response(await run_in_threadpool(gzip.decompress, packed), media_type="text/javascript", headers=headers)
 
 
-for room in (entering, joining, home, assignment, submission, conversation):
+for room in (entering, joining, news, home, assignment, submission, conversation):
     router.include_router(room.router)

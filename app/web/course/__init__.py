@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.course import attempts, course, lists, work
+from app.web.course import attempts, course, letter, lists, work
 
 router = APIRouter(include_in_schema=False)
-for each in (course, work, lists, attempts):
+for each in (course, letter, work, lists, attempts):
     router.include_router(each.router)

@@ -6,32 +6,26 @@ import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import news as actions
-from app.actions.asking import Asking
-from app.actions.news import SwitchNewsMail
 from app.courses.course import has_only_default
-from app.http.auth.holders import FormAsks, SessionHolder
+from app.http.auth.holders import SessionHolder
 from app.http.auth.holders import asking as asking_of
 from app.http.auth.sessions import session_person
-from app.http.fields import Fields
-from app.http.forms import fields_of, form_of, see_other
+from app.http.forms import see_other
 from app.http.pages import page
 from app.http.staff import titles_of
 from app.http.texts import language_of
-from app.onward import HOME
 from app.services import services
 from app.storage.models import DEFAULT_COURSE, CourseAssignment, MemberRole, Person, Role, utc_now
 from app.teaching import news_mail
 from app.teaching.news import News, list_news
-from app.teaching.news_mail import OFF_PATH, SECRET_CHARACTERS
 from app.teaching.own.courses import own_courses
 
 router = APIRouter(include_in_schema=False)
@@ -69,30 +63,6 @@ async def home(request: Request, viewer: SessionHolder) -> Response:
         mailed=mailed,
         gets_mail=gets_mail,
     )
-
-
-@router.post("/news/mail")
-async def switch_mail(
-    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.switch_news_mail))]
-) -> Response:
-    async with form_of(request) as form:
-        wanted = Fields(fields_of(form)).read(SwitchNewsMail)
-    await actions.switch_news_mail(asking, wanted)
-    return see_other(HOME, said="news.off" if wanted.off else "news.on")
-
-
-@router.get(OFF_PATH)
-async def off_page(request: Request, of: str = "") -> Response:
-    """Ask whether to end the mail: the link alone changes nothing, because mail servers open it."""
-    return page(request, "student/news_off.html", of=of, is_off=False)
-
-
-@router.post(OFF_PATH)
-async def end_mail(request: Request, of: str = "") -> Response:
-    """End the mail, asked for by the page or by a mail program (RFC 8058). The secret in the link is the only proof."""
-    if of.isprintable():
-        await actions.end_news_mail(services(request).database, of[:SECRET_CHARACTERS])
-    return page(request, "student/news_off.html", of=of, is_off=True)
 
 
 async def _see(request: Request, viewer: Principal, news: Sequence[News]) -> None:
