@@ -144,6 +144,7 @@ from app.errors.ways_in import (
     SignOnRefused,
 )
 from app.storage.database import CommitUnanswered
+from app.storage.database_file import NoRoom
 from app.texts import catalogue
 
 
@@ -289,6 +290,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     NotHeld: Answer(409, "not-held"),
     # Not ours:
     SQLAlchemyError: Answer(503, "storage-unavailable"),
+    NoRoom: Answer(503, "storage-full"),
     NoConnectionFree: Answer(503, "busy"),
     CommitUnanswered: Answer(503, "outcome-unknown"),
     Exception: Answer(500, "internal-error"),

@@ -12,7 +12,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from app.access.tokens import Principal, hash_secret, holders, is_valid
+from app.access.tokens import Principal, find_holders, hash_secret, holders, is_valid
 from app.errors.requests import SessionMissing
 from app.storage.database import Database
 from app.storage.models import Course, Membership, Person, Session, Submission, Token, utc_now
@@ -167,6 +167,9 @@ async def find_holder(
     )
     if row := found.one_or_none():
         return Principal.of(*row)
+    # A browser that signed in while no session could be stored (`actions.getting_in.enter`).
+    if of_token := (await find_holders(session, [sha256])).get(sha256):
+        return of_token
     of_submission = select(Submission.course_id).where(Submission.id == submission_id).scalar_subquery()
     chosen = Membership.course_id == (of_submission if course_id is None else course_id)
     of_person = (

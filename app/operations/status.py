@@ -175,6 +175,7 @@ class Deliveries:
 class Disk:
     free_bytes: int
     total_bytes: int
+    folder: str = ""
 
     @property
     def is_low(self) -> bool:
@@ -265,7 +266,7 @@ def _needs(state: ServiceState) -> list[Need]:
     if Need("no_workers") not in of_workers and state.queue and state.queue.state.oldest_seconds > WAIT_SECONDS:
         needs.append(Need("queue", {"seconds": state.queue.state.oldest_seconds}))
     if state.disk and state.disk.is_low:
-        needs.append(Need("disk", {"free_bytes": state.disk.free_bytes}))
+        needs.append(Need("disk", {"free_bytes": state.disk.free_bytes, "folder": state.disk.folder}))
     if open_failures := [each for each in state.failures or () if not each.graded_since]:
         needs.append(Need("failures", {"count": len(open_failures)}))
     if requests := [each for each in state.failed_requests if each.at > utc_now() - DAY]:
@@ -396,4 +397,4 @@ async def _disk(data_dir: Path) -> Disk | None:
         usage = await asyncio.to_thread(shutil.disk_usage, data_dir)
     except OSError:
         return None  # On PostgreSQL a service may have no data folder.
-    return Disk(usage.free, usage.total)
+    return Disk(usage.free, usage.total, str(data_dir.absolute()))
