@@ -34,3 +34,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name="fk_news_mails_person_id"),
         sa.UniqueConstraint("secret", name="uq_news_mails_secret"),
     )
+
+
+def downgrade() -> None:
+    op.drop_table("news_mails")
+    op.drop_column("memberships", "news_seen_at")
+    op.drop_column("people", "language")
+    for name in ("launched_as", "listed_as"):
+        op.drop_column("lti_members", name)

@@ -96,7 +96,10 @@ async def _page(
         has_mail=parts.mailer is not None,
         found=found,
         written=[each for each in found if each.email],
-        words={part: text(f"letter.{kind}.{part}", language, **params) for part in ("subject", "text")},
+        words={
+            "subject": text(f"letter.{kind}.subject", language, **params),
+            "text": text(f"letter.{kind}.text", language, **params),
+        },
         is_repeated=isinstance(refusal, LetterRepeated),
         **form_context(request, fields, refusal),
     )

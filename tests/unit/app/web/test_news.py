@@ -1,4 +1,4 @@
-"""What is new about a student's work: on the first page, and counted on all others until it was seen there."""
+"""News about a student's work: on the first page, and counted on all others until it was seen there."""
 
 from __future__ import annotations
 
