@@ -7,12 +7,14 @@ from html import unescape
 
 import httpx
 import pytest
+from sqlalchemy import select
 
-from app.storage.models import DEFAULT_COURSE
+from app.storage.models import DEFAULT_COURSE, NewsMail
+from app.teaching.news_mail import OFF_PATH
 from grader import Report, Status
 from grader.report.model import HELD, Advisory
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, hand_in
-from tests.unit.app.conftest import FakeGrader, Service
+from tests.unit.app.conftest import FakeGrader, Service, form_secret
 from tests.unit.app.web.conftest import Browser
 
 pytestmark = pytest.mark.anyio
@@ -98,6 +100,33 @@ async def test_everything_that_teachers_do_to_a_students_work_is_new_until_it_wa
         shown = await laptop.get("/", headers={"Sec-Purpose": "prefetch;prerender"})
         assert listed(shown)[0] == (True, "Your teacher took back the adjustment of your grade")
         assert counted(await laptop.get(PAGE)) == "1 new"
+
+
+async def test_mail_is_switched_off_on_the_page_and_by_its_link_which_alone_changes_nothing(mailing: Service) -> None:
+    async with mailing.client() as owner:
+        body = {"external_id": "anna", "email": "anna@example.edu"}
+        assert (await owner.post(f"{COURSE}/members", json=body)).is_success
+    await mailing.add_token("of-anna", student="anna")
+    on, off = "is mailed to anna@example.edu", "No mail about news is sent to anna@example.edu"
+    async with mailing.browser("of-anna") as anna, mailing.client(None, Accept="text/html") as mail_program:
+
+        async def switch(**fields: str) -> None:
+            form = {"form_secret": form_secret((await anna.get("/")).text), **fields}
+            assert (await anna.post("/news/mail", data=form)).status_code == 303
+
+        assert on in (await anna.get("/")).text
+        await switch(off="1")
+        assert off in (await anna.get("/")).text
+        await switch(off="")
+        async with mailing.services.database.read() as session:
+            mail = (await session.scalars(select(NewsMail))).one()
+        link = f"{OFF_PATH}?of={mail.secret}"
+        assert f'action="{link}"' in (await mail_program.get(link)).text
+        assert on in (await anna.get("/")).text
+        one_click = {"List-Unsubscribe": "One-Click"}
+        for secret in ("unknown", "%00", mail.secret):
+            assert (await mail_program.post(f"{OFF_PATH}?of={secret}", data=one_click)).status_code == 200
+        assert off in (await anna.get("/")).text
 
 
 async def test_deleted_comment_is_no_news_and_staff_and_other_students_have_none(

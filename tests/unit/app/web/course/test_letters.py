@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
 from html import unescape
 
 import httpx
 import pytest
 from sqlalchemy import select, update
 
-from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, Change, Course
 from grader import Status
-from tests.mailbox import Mailbox, receiving
+from tests.mailbox import Mailbox
 from tests.unit.app.calls import hand_in
-from tests.unit.app.conftest import FakeGrader, Service, form_secret, running
+from tests.unit.app.conftest import FakeGrader, Service, form_secret
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 LETTER = f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer/letter"
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with receiving() as box:
-        yield box
-
-
-@pytest.fixture
-async def mailing(
-    anyio_backend: str, settings: Settings, grader: FakeGrader, mailbox: Mailbox, with_tables: None
-) -> AsyncIterator[Service]:
-    server = {"smtp_host": "127.0.0.1", "smtp_port": mailbox.port, "smtp_security": "none"}
-    async with running(settings.model_copy(update=server | {"smtp_sender": "grader@example.org"}), grader) as service:
-        yield service
 
 
 async def fill(service: Service, grader: FakeGrader) -> None:
