@@ -56,7 +56,7 @@ from app.teaching.news_mail import NewsSender
 from app.web import course as course_pages
 from app.web import manage
 from app.web import routes as web_routes
-from app.web.lti import arriving, choosing, connection, launching, platforms, registering, window
+from app.web.lti import arriving, connection, launching, platforms, registering
 from app.web.operation import batch, grade_book, regrades, status
 from app.webhooks.sender import WebhookSender
 from grader import load_assignments
@@ -206,10 +206,8 @@ def _routes() -> list[BaseRoute]:
         web_routes,
         launching,
         arriving,
-        window,
         registering,
         connection,
-        choosing,
         platforms,
         regrades,
         batch,

@@ -31,7 +31,7 @@ from grader.shell import (
 )
 from grader.version import grader_version
 from reference import Case, ReferenceStore, lstm_forward, new_seed
-from reference.misconceptions import mutation_score
+from reference.lstm.misconceptions import mutation_score
 from reference.store import answer_with_keras
 
 #: Further sections, added where more than the engine is installed. Each shows what it finds, and returns the problem

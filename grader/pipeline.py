@@ -66,7 +66,7 @@ def grade(
             return Runner(reading, assignment, published, seed, generation, box, references.table).run()
 
         def judge(execution: Execution) -> Judgement:
-            understanding = understand(execution, references.table, assignment.tolerance)
+            understanding = understand(execution, references.table, assignment.tolerance, reading.formulas)
             evidence = Evidence(assignment, reading, execution, understanding)
             if assignment.has_task2 and execution.class_found is not None:
                 stages.begin(Stage.NOTEBOOK)

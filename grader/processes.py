@@ -33,7 +33,7 @@ from grader.report.model import Report
 from grader.sandbox import Kind, Limits, Outcome, Sandbox
 from grader.submission import Submission
 from reference import Case, CaseSpec, ReferenceStore
-from reference.misconceptions import Table
+from reference.lstm.misconceptions import Table
 
 MAIN = "from grader.processes import main; main()"
 DYING_SECONDS = 2.0

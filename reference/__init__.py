@@ -3,9 +3,9 @@
 from reference.cases import Case, CaseSpec, has_table, search_case
 from reference.drawing import SEED_BYTES, draw, name_of, new_seed, random_for
 from reference.errors import ReferenceMismatch, ReferenceUnavailable
-from reference.oracle import LSTMGradients, LSTMTrace, lstm_forward, lstm_gradients
+from reference.lstm.oracle import LSTMGradients, LSTMTrace, lstm_forward, lstm_gradients
+from reference.lstm.weights import GATES, DenseWeights, LSTMWeights, dense_layers, split_gates
 from reference.store import ReferenceStore
-from reference.weights import GATES, DenseWeights, LSTMWeights, dense_layers, split_gates
 
 __all__ = [
     "GATES",

@@ -1,4 +1,4 @@
-"""A case is one question put to a student's LSTM, together with Keras' answer.
+"""A case is one question put to a student's class, together with Keras' answer.
 
 Weights and inputs are random because equal numbers hide mistakes: with constant weights every wrong order of the gates
 gives the right answer, and with Keras' default biases a forgotten bias goes unnoticed. For the same reason the four
@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from reference.weights import Float32Array, LSTMWeights
+from reference.lstm.weights import Float32Array, LSTMWeights
 
 # Rounding grows with the values. At ten times the unit scale a correct float32 answer is up to 9e-6 away from the exact
 # one, which is all the tolerance that students have.

@@ -11,8 +11,8 @@ import secrets
 import numpy as np
 
 from reference.cases import Case, CaseSpec
-from reference.oracle import lstm_forward
-from reference.weights import LSTMWeights
+from reference.lstm.oracle import lstm_forward
+from reference.lstm.weights import LSTMWeights
 
 SEED_BYTES = 32
 
@@ -37,7 +37,7 @@ def _derived(seed: bytes, *purpose: object) -> bytes:
 
 
 def draw(spec: CaseSpec, random: np.random.Generator) -> Case:
-    """Return a case with an input and weights of the kind that `reference.keras_lstm` makes, and the oracle's answer.
+    """Return a case with the oracle's answer, its numbers of the kind that `reference.lstm.keras_layer` makes.
 
     Args:
         spec: the recipe; its seed is not used.

@@ -36,9 +36,9 @@ from reference.cases import (
     specs_to_json,
 )
 from reference.errors import ReferenceClosed, ReferenceMismatch, ReferenceUnavailable
-from reference.misconceptions.table import Table, build_table, read_table, table_name, write_table
-from reference.oracle import lstm_forward
-from reference.weights import Float32Array
+from reference.lstm.misconceptions.table import Table, build_table, read_table, table_name, write_table
+from reference.lstm.oracle import lstm_forward
+from reference.lstm.weights import Float32Array
 
 logger = logging.getLogger(__name__)
 
@@ -101,14 +101,14 @@ def _run_keras(
     gpu: Mapping[str, str] | None = None,
     started: OnStart = lambda process: None,
 ) -> dict[str, Float32Array]:
-    """Run `reference.keras_lstm` in a new process and return the arrays it writes."""
+    """Run `reference.lstm.keras_layer` in a new process and return the arrays it writes."""
     # The environment is not inherited: it may hold secrets, and settings of TensorFlow that change the numbers. HOME is
     # an empty folder because Keras takes its float type from there, and so is the current folder, because Python would
     # import a student's `numpy.py` from it.
     with tempfile.TemporaryDirectory(prefix="reference-") as home:
         try:
             with subprocess.Popen(
-                [sys.executable, "-m", "reference.keras_lstm", *arguments],
+                [sys.executable, "-m", "reference.lstm.keras_layer", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -291,4 +291,4 @@ def _read(path: Path, specs: tuple[CaseSpec, ...]) -> tuple[Case, ...] | None:
 
 def _recipe() -> str:
     """Identify the code that makes the cases, so that files of an older version of it are not used."""
-    return hashlib.sha256(Path(__file__).with_name("keras_lstm.py").read_bytes()).hexdigest()
+    return hashlib.sha256((Path(__file__).parent / "lstm" / "keras_layer.py").read_bytes()).hexdigest()

@@ -6,7 +6,7 @@ using one key for two rows of a table.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TypeVar
 
 from sqlalchemy import select, tuple_
@@ -26,23 +26,6 @@ SENT_BY = {
     Token: Token.created_by,
     Webhook: Webhook.created_by,
 }
-
-
-async def find_earlier(
-    session: AsyncSession, table: type[Record], actor_id: str, key: str | None, **request: object
-) -> Record | None:
-    """Find the record of this key.
-
-    Args:
-        actor_id: whose key it is (`Principal.id`).
-        request: what the request asks for, by the columns that hold it.
-    Raises:
-        IdempotencyKeyReused: the earlier request asked for something else.
-    """
-    if key is None:
-        return None
-    earlier = (await find_all_earlier(session, table, [(actor_id, key)])).get((actor_id, key))
-    return earlier and check_same(earlier, **request)
 
 
 async def find_all_earlier(
@@ -69,14 +52,30 @@ def check_same(earlier: Record, **request: object) -> Record:
 
 async def make_once(
     database: Database,
-    find: Callable[[AsyncSession], Awaitable[Record | None]],
+    table: type[Record],
+    actor_id: str,
+    key: str | None,
+    request: Mapping[str, object],
     make: Callable[[AsyncSession], Awaitable[Record]],
 ) -> tuple[Record, bool]:
-    """Return the record that `find` gives, or make one in a transaction.
+    """Return the record of this key, or make one in a transaction.
 
+    Args:
+        actor_id: whose key it is (`Principal.id`).
+        key: None: each request makes one.
+        request: what it asks for, by the columns that hold it.
     Returns:
         The record, and whether it was made now.
+    Raises:
+        IdempotencyKeyReused: the earlier request asked for something else.
     """
+
+    async def find(session: AsyncSession) -> Record | None:
+        if key is None:
+            return None
+        earlier = (await find_all_earlier(session, table, [(actor_id, key)])).get((actor_id, key))
+        return earlier and check_same(earlier, **request)
+
     try:
         async with database.write() as session:
             if earlier := await find(session):

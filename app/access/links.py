@@ -28,6 +28,7 @@ from app.errors.uploads import MemberRemoved
 from app.mail.mailer import Mailer
 from app.mail.messages import MailKind
 from app.storage.models import Course, Identity, JoinLink, MemberRole, Membership, Session, Token, utc_now
+from app.storage.turns import take_turns
 from grader.batch.cells import as_text
 
 CSV_COLUMNS = ("id", "name", "email", "group", "link")
@@ -118,6 +119,7 @@ async def make_once(
 
     The same form sent again gives the same links, and a new one for each that was revoked since.
     """
+    await _take_turn(session, form_key)
     secrets = {member.id: _secret_of_form(form_key, f"link {member.id}") for member in chosen}
     while True:
         hashes = {hash_secret(secret): id for id, secret in secrets.items()}
@@ -183,6 +185,7 @@ async def find_last(
     Returns:
         The secret of the row, or, if there is none or it was revoked, the secret for the next one; and the row.
     """
+    await _take_turn(session, form_key)
     last: Row | None = None
     secret = _secret_of_form(form_key, sent, prefix)
     while (found := await session.scalar(select(table).where(table.sha256 == hash_secret(secret)))) is not None:
@@ -191,6 +194,11 @@ async def find_last(
             break
         secret = _secret_of_form(form_key, secret, prefix)
     return secret, last
+
+
+async def _take_turn(session: AsyncSession, form_key: str) -> None:
+    """Let the same form, sent twice at once, find what it made."""
+    await take_turns(session, [f"form:{hash_secret(form_key)}"])
 
 
 def _secret_of_form(form_key: str, sent: str, prefix: str = "lstmg_") -> str:

@@ -14,7 +14,6 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors.courses import CourseArchived
 from app.storage.models import Course, Role
 
 
@@ -131,9 +130,3 @@ async def closed_to(session: AsyncSession, right: Right, course_ids: Collection[
         return ()
     archived = select(Course.id).where(Course.id.in_(course_ids), Course.archived_at.is_not(None))
     return (await session.scalars(archived)).all()
-
-
-async def check_course(session: AsyncSession, right: Right, course_id: str) -> None:
-    """Raises: CourseArchived: the right is not left in this course."""
-    if await closed_to(session, right, [course_id]):
-        raise CourseArchived

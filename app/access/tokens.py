@@ -146,7 +146,7 @@ class Principal:
     def check(self, right: Right, *, archived_too: bool = False) -> None:
         """Check that the holder has this right, in the course in which this request acts.
 
-        An admin's request that names no course may concern things of any course; `rights.check_course` asks theirs.
+        An admin's request that names no course may concern things of any course; `course.keep_open` asks theirs.
 
         Args:
             archived_too: leave it to the transaction to refuse what an archived course no longer takes.

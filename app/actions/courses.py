@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.idempotency import find_earlier, make_once
+from app.access.idempotency import make_once
 from app.access.rights import Right
 from app.actions.asking import Asking, action
 from app.actions.fields import MOST_ATTEMPTS, WHOLE, ActionRequest, Language, Moment, Name, Percent, Points, TimeZone
@@ -69,10 +69,10 @@ async def make_course(
     """Make a course, without people.
 
     Args:
-        uses_too: ids of the assignments that it uses from the beginning.
+        uses_too: ids of the assignments that it uses from the beginning; another one raises AssignmentUnknown.
         key: the same request sent again with it makes no second course.
     Raises:
-        IdempotencyKeyReused, AssignmentUnknown
+        IdempotencyKeyReused
     """
     values = wanted.model_dump(mode="json")
 
@@ -84,9 +84,7 @@ async def make_course(
             await uses.put(session, course.id, assignment_id, asking.assignments, {}, asking.name)
         return course
 
-    course, _ = await make_once(
-        asking.database, lambda session: find_earlier(session, Course, asking.holder.id, key, **values), make
-    )
+    course, _ = await make_once(asking.database, Course, asking.holder.id, key, values, make)
     return course
 
 
@@ -126,9 +124,7 @@ async def copy_course(asking: Asking, wanted: CopyCourse, *, key: str | None = N
             idempotency_key=key,
         )
 
-    course, _ = await make_once(
-        asking.database, lambda session: find_earlier(session, Course, asking.holder.id, key, title=wanted.title), copy
-    )
+    course, _ = await make_once(asking.database, Course, asking.holder.id, key, {"title": wanted.title}, copy)
     return course
 
 

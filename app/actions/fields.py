@@ -7,12 +7,23 @@ them, and those that are raised here.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from itertools import combinations
+from typing import Annotated, Any, ClassVar, LiteralString, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from app.courses.course import time_zone_of, time_zones
 from app.errors.uploads import StudentInvalid
@@ -30,9 +41,38 @@ Schema = dict[str, Any]
 
 
 class ActionRequest(BaseModel):
-    """The request for an action. A misspelt key is refused: ignored, it could turn a filter into "everything"."""
+    """The request for an action. A misspelt key is refused: ignored, it could turn a filter into "everything".
+
+    Attributes:
+        exactly_one, at_least_one: the fields of which so many are given, that is, differ from their default.
+        miscounted: the type of the error otherwise.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    exactly_one: ClassVar[Sequence[str]] = ()
+    at_least_one: ClassVar[Sequence[str]] = ()
+    miscounted: ClassVar[LiteralString] = "required"
+
+    @model_validator(mode="after")
+    def _are_counted(self) -> Self:
+        names = self.exactly_one or self.at_least_one
+        given = sum(getattr(self, name) != type(self).model_fields[name].default for name in names)
+        about = {"field": names[0], "names": ", ".join(names)} if names else {}
+        if self.exactly_one and given != 1:
+            raise PydanticCustomError(self.miscounted, "expected exactly one of: {names}", about)
+        if self.at_least_one and not given:
+            raise PydanticCustomError(self.miscounted, "expected at least one of: {names}", about)
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        if names := cls.exactly_one or cls.at_least_one:
+            given = [has_property(name, not_({"const": cls.model_fields[name].default})) for name in names]
+            none, pairs = not_(one_of(*given)), [both(*pair) for pair in combinations(given, 2)]
+            schema["not"] = one_of(none, *pairs) if cls.exactly_one else none
+        return schema
 
     def set_values(self) -> dict[str, Any]:
         """Return the fields that the request names, as the database keeps them."""

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
-from app.access.rights import Right, check_course
+from app.access.rights import Right
 from app.actions.asking import Asking, action
 from app.actions.fields import ActionRequest
+from app.courses import course as courses
 from app.courses import members
 from app.errors.submissions import NotCancellable
 from app.errors.uploads import HandedInBefore
@@ -64,9 +65,9 @@ async def hand_in(
     Args:
         with_trials: one of the staff who names no student hands in a trial, which counts for nobody.
         key: the same attempt sent again with it is stored once.
-        asks_again: refuse the bytes of the student's newest attempt, unless they come with its key.
+        asks_again: raise HandedInBefore for the bytes of the student's newest attempt, unless they come with its key.
     Raises:
-        HandedInBefore, UploadRefused, OtherStudent, TooManyRequests, Overloaded, CourseArchived, CommitUnanswered
+        UploadRefused, OtherStudent, TooManyRequests, Overloaded, CourseArchived, CommitUnanswered
     """
     holder, student = asking.holder, wanted.student
     if with_trials and student is None and holder.sees_everything:
@@ -94,7 +95,7 @@ async def cancel_submission(asking: Asking, submission_id: str) -> None:
     """
     async with asking.write() as session:
         submission = await repository.existing_submission(session, submission_id, asking.holder)
-        await check_course(session, Right.CANCEL, submission.course_id)
+        await courses.keep_open(session, submission.course_id)
         if not await repository.cancel(session, submission_id):
             raise NotCancellable(job_status=submission.job_status)
 

@@ -150,6 +150,7 @@ async def undo_join(asking: Asking, join_id: str) -> Merge:
 
     Raises:
         JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated
+        EmailTaken: a third member has got the address of one of the two.
     """
     async with asking.write() as session:
         return await joins.undo(session, asking.course_id, join_id, asking.name)

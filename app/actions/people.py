@@ -57,10 +57,10 @@ async def delete_person(asking: Asking, person_id: str, *, confirmation: str | N
     """Delete a person with all memberships, files, reports, tokens and identities.
 
     Args:
-        confirmation: the displayed name of the person, as typed; None: the caller has asked in another way.
+        confirmation: the displayed name of the person, as typed; another one raises DeletionUnconfirmed. None: the
+            caller has asked in another way.
     Raises:
         PersonNotFound
-        DeletionUnconfirmed: the name is another one.
     """
     if confirmation is not None:
         async with asking.database.read() as session:

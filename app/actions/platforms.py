@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from app.access.rights import Right
 from app.actions.asking import Asking, action
-from app.actions.fields import ActionRequest, Name
+from app.actions.fields import NO_NAME, ActionRequest, Name, not_
 from app.errors.outgoing import TargetRefused
 from app.lti import keys, platforms
 from app.lti.platforms import Registration
@@ -18,9 +19,10 @@ from app.lti.registration import invitations
 from app.lti.registration.invitations import Invitation
 from app.lti.registration.kinds import KINDS, addresses_of
 from app.outgoing.targets import check_url
-from app.storage.models import LtiKey, LtiPlatform
+from app.storage.models import PLATFORM_ID_LENGTH, LtiKey, LtiPlatform
 
 ORIGINS_CHARACTERS = 2000
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def _address(url: str, info: ValidationInfo) -> str:
@@ -33,6 +35,12 @@ def _address(url: str, info: ValidationInfo) -> str:
     return url
 
 
+def _without_control_characters(id: str) -> str:
+    if CONTROL_CHARACTERS.search(id) or not id.strip():
+        raise PydanticCustomError("name", "expected an id of printable characters")
+    return id
+
+
 def _sites(addresses: object) -> object:
     if not isinstance(addresses, str):
         return addresses
@@ -42,8 +50,12 @@ def _sites(addresses: object) -> object:
         raise PydanticCustomError("address", "expected addresses such as https://school.instructure.com") from exc
 
 
-#: An id that a platform gives us: of the client, of a deployment.
-TheirId = Annotated[Name, Field(max_length=255)]
+#: An id that a platform gives us, of the client or of a deployment, as its launches bring it.
+TheirId = Annotated[
+    str,
+    Field(min_length=1, max_length=PLATFORM_ID_LENGTH, json_schema_extra=not_(NO_NAME)),
+    AfterValidator(_without_control_characters),
+]
 Address = Annotated[str, AfterValidator(_address)]
 #: Sites whose pages may show ours in a frame; also a text with spaces or commas between them.
 Sites = Annotated[tuple[str, ...], BeforeValidator(_sites)]

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.idempotency import find_earlier, make_once
+from app.access.idempotency import make_once
 from app.access.rights import Right
 from app.actions.asking import Asking, action
-from app.actions.fields import ActionRequest, Id, Moment, Name, both, has_property, not_, one_of
+from app.actions.fields import ActionRequest, Id, Moment, Name
 from app.storage.models import JobStatus, Regrade
+from app.submissions import repository
 from app.submissions.listing import Selection
 from app.teaching import previews, regrades
 from app.teaching.overview.attention import failed_ids
 from app.teaching.regrades import RegradeProgress
 from grader import Status
 
-_BY_ID, _BY_FILTER, _ALL = has_property("submissions"), has_property("filter"), has_property("all", {"const": True})
-_NOT_EXACTLY_ONE = one_of(
-    not_(one_of(_BY_ID, _BY_FILTER, _ALL)), both(_BY_ID, _BY_FILTER), both(_BY_ID, _ALL), both(_BY_FILTER, _ALL)
-)
-_NO_CONDITION = not_(one_of(*map(has_property, ("student", "assignment", "job_status", "status", "since"))))
-
 
 class SubmissionFilter(ActionRequest):
     """A filter with at least one condition. Several are combined with "and"."""
 
-    model_config = ConfigDict(json_schema_extra=not_(_NO_CONDITION))
+    at_least_one = "student", "assignment", "job_status", "status", "since"
 
     student: Name | None = None
     assignment: str | None = Field(None, pattern="^[a-z0-9-]{1,64}$")
@@ -36,19 +32,12 @@ class SubmissionFilter(ActionRequest):
     status: Status | None = Field(None, description="of the report that counts")
     since: Moment | None = Field(None, description="submitted at this moment or later")
 
-    @model_validator(mode="after")
-    def _something_is_given(self) -> Self:
-        if not self.model_dump(exclude_none=True):
-            raise ValueError("expected at least one condition; to choose all submissions, use `all` instead")
-        return self
-
 
 class BeginRegrade(ActionRequest):
     """A choice of submissions by exactly one of ids, a filter, and all."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "not": _NOT_EXACTLY_ONE,
             "examples": [
                 {"filter": {"assignment": "lstm-layer", "status": "failed"}},
                 {"all": True},
@@ -56,6 +45,7 @@ class BeginRegrade(ActionRequest):
             ],
         }
     )
+    exactly_one = "submissions", "filter", "all"
 
     submissions: list[Id] | None = Field(None, min_length=1, max_length=1000)
     filter: SubmissionFilter | None = None
@@ -63,12 +53,6 @@ class BeginRegrade(ActionRequest):
     preview: bool = Field(
         False, strict=True, description="the new reports do not count, and are sent nowhere, until they are applied"
     )
-
-    @model_validator(mode="after")
-    def _exactly_one_is_given(self) -> Self:
-        if (self.submissions is not None) + (self.filter is not None) + self.all != 1:
-            raise ValueError("expected exactly one of `submissions`, `filter` and `all`")
-        return self
 
     @property
     def selection(self) -> dict[str, Any]:
@@ -93,19 +77,17 @@ async def begin_regrade(
         key: the same request sent again with it begins nothing.
         share_preview: give a preview of the same choice that is still being graded, instead of a second one.
     Raises:
-        IdempotencyKeyReused
+        IdempotencyKeyReused, CourseArchived
     """
     holder = asking.holder
     values: dict[str, Any] = {"selection": wanted.selection, "is_preview": wanted.preview}
     in_course = {"course_id": holder.course} if holder.names_course else {}
 
-    async def find(session: AsyncSession) -> Regrade | None:
-        earlier = await find_earlier(session, Regrade, holder.id, key, **values, **in_course)
-        if earlier is None and share_preview and wanted.preview:
-            return await regrades.running_preview(session, asking.course_id, wanted.selection)
-        return earlier
-
     async def begin(session: AsyncSession) -> Regrade:
+        if share_preview and wanted.preview:
+            running = await regrades.running_preview(session, asking.course_id, wanted.selection)
+            if running is not None:
+                return running
         return await regrades.begin(
             session,
             requested_by=holder.id,
@@ -115,23 +97,34 @@ async def begin_regrade(
             **values,
         )
 
-    regrade, _ = await make_once(asking.database, find, begin)
+    regrade, _ = await make_once(asking.database, Regrade, holder.id, key, values | in_course, begin)
     async with asking.database.read() as session:
         return await regrades.find_regrade(session, regrade.id)
 
 
 @action(Right.REGRADE)
+async def regrade_attempt(asking: Asking, submission_id: str) -> None:
+    """Grade an attempt again. Its report stays until the new one is there.
+
+    Raises:
+        SubmissionNotFound, CourseArchived
+    """
+    async with asking.write() as session:
+        submission = await repository.existing_submission(session, submission_id, asking.holder)
+        await _begin(session, asking, submission.course_id, [submission.id])
+
+
+@action(Right.REGRADE)
 async def regrade_failed(asking: Asking) -> None:
-    """Grade all attempts of the course again that we failed to grade."""
+    """Grade all attempts of the course again that we failed to grade. Raises: CourseArchived"""
     async with asking.write() as session:
         if ids := await failed_ids(session, asking.course_id):
-            await regrades.begin(
-                session,
-                requested_by=asking.holder.id,
-                choice=ids,
-                selection={"submissions": ids},
-                course=asking.course_id,
-            )
+            await _begin(session, asking, asking.course_id, ids)
+
+
+async def _begin(session: AsyncSession, asking: Asking, course_id: str, ids: Sequence[str]) -> None:
+    selection = {"submissions": ids}
+    await regrades.begin(session, requested_by=asking.holder.id, choice=ids, selection=selection, course=course_id)
 
 
 @action(Right.REGRADE)

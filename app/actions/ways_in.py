@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import joining, links, tokens
-from app.access.idempotency import find_earlier, make_once
+from app.access.idempotency import make_once
 from app.access.links import NewLink
 from app.access.rights import Right
 from app.access.tokens import OWNER, hash_secret, new_token
@@ -35,7 +35,6 @@ from app.actions.fields import (
     both,
     has_property,
     not_,
-    one_of,
 )
 from app.courses import course as courses
 from app.courses.roster import planning
@@ -111,9 +110,7 @@ async def make_token(
         async with asking.write() as session:
             secret, last = await links.find_last(session, Token, form_key, content)
             return last if last is not None and last.revoked_at is None else await make(session), secret
-    token, is_new = await make_once(
-        asking.database, lambda session: find_earlier(session, Token, actor, key, **values), make
-    )
+    token, is_new = await make_once(asking.database, Token, actor, key, values, make)
     if not is_new:
         raise TokenMadeBefore(id=token.id)
     return token, secret
@@ -133,33 +130,17 @@ async def revoke_token(asking: Asking, token_id: str) -> None:
 
 # --- personal links ---------------------------------------------------------------------------------------------------
 
-_ONE = {"all": {"const": True}, "never_used": {"const": True}}
-_CHOICES = [has_property("members"), *(has_property(name, value) for name, value in _ONE.items())]
-
 
 class MakeLinks(ActionRequest):
     """Exactly one of the three."""
 
-    model_config = ConfigDict(
-        json_schema_extra=not_(
-            one_of(
-                both(*map(not_, _CHOICES)),
-                *(both(one, other) for number, one in enumerate(_CHOICES) for other in _CHOICES[:number]),
-            )
-        )
-    )
+    exactly_one = "members", "all", "never_used"
 
     members: list[Id] | None = Field(None, description="the `id`s of members", min_length=1, max_length=1000)
     all: bool = Field(False, description="all students of the course")
     never_used: bool = Field(
         False, description="the students who have never come in, by a link or by single sign-on", examples=[False]
     )
-
-    @model_validator(mode="after")
-    def _is_one_choice(self) -> Self:
-        if (self.members is not None) + self.all + self.never_used != 1:
-            raise ValueError("expected one of: members, all, never_used")
-        return self
 
 
 @action(Right.MAKE_LINKS)
@@ -192,10 +173,11 @@ async def make_links(
 async def revoke_links(asking: Asking, member_id: str | None = None) -> int:
     """End the links of a member, or all of the course, and sign out the browsers that came by them.
 
+    Args:
+        member_id: a missing one raises MemberNotFound; None: all.
     Returns:
         The number of links that worked until now.
     Raises:
-        MemberNotFound
         NotPermitted: only an admin ends links of teachers.
     """
     async with asking.write() as session:

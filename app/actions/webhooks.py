@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.idempotency import find_earlier, make_once
+from app.access.idempotency import make_once
 from app.access.rights import Right
 from app.actions.asking import Asking, action
 from app.actions.fields import ActionRequest
@@ -41,9 +41,7 @@ async def make_webhook(
     async def make(session: AsyncSession) -> Webhook:
         return await outbox.add_webhook(session, **values, created_by=holder.id, idempotency_key=key)
 
-    webhook, _ = await make_once(
-        asking.database, lambda session: find_earlier(session, Webhook, holder.id, key, **values), make
-    )
+    webhook, _ = await make_once(asking.database, Webhook, holder.id, key, values, make)
     return webhook
 
 

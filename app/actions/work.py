@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
@@ -22,10 +21,6 @@ from app.actions.fields import (
     Moment,
     Number,
     Words,
-    both,
-    has_property,
-    not_,
-    one_of,
 )
 from app.courses import course as courses
 from app.courses import extensions
@@ -35,29 +30,19 @@ from app.submissions import repository
 from app.teaching import adjustments, comments, holds, reviews
 from app.teaching.student_work import StudentWork, take_student_work
 
-_NO_FIELDS = not_(
-    one_of(
-        has_property("due"), has_property("closes"), has_property("more_attempts", {"type": "integer", "minimum": 1})
-    )
-)
-_BOTH, _NEITHER = (
-    both(has_property("delta"), has_property("value")),
-    not_(one_of(has_property("delta"), has_property("value"))),
-)
-
 
 class AdjustGrade(ActionRequest):
     """Exactly one of `delta` and `value`, in points of the assignment."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "not": one_of(_BOTH, _NEITHER),
             "examples": [
                 {"delta": 5.0, "reason": "a nice plot"},
                 {"value": 60.0, "reason": "graded on paper", "replaces": None},
-            ],
+            ]
         }
     )
+    exactly_one = "delta", "value"
 
     delta: Annotated[Number, Field(ge=-MOST_POINTS, le=MOST_POINTS)] | None = Field(
         None, description="points to add, less than 0 to take off; it waits until there is a grade to add them to"
@@ -72,22 +57,17 @@ class AdjustGrade(ActionRequest):
         "place is then not replaced, and the answer is 409. Left out: whichever applies is replaced",
     )
 
-    @model_validator(mode="after")
-    def _exactly_one_is_given(self) -> Self:
-        if (self.delta is None) == (self.value is None):
-            raise PydanticCustomError("required", "expected exactly one of `delta` and `value`", {"field": "delta"})
-        return self
-
 
 class ExtendWork(ActionRequest):
     """At least one of the three. An extension only ever adds: a date before the course's has no effect."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "not": _NO_FIELDS,
-            "examples": [{"due": "2026-10-08T20:59:59Z", "more_attempts": 1, "reason": "ill for a week"}],
+            "examples": [{"due": "2026-10-08T20:59:59Z", "more_attempts": 1, "reason": "ill for a week"}]
         }
     )
+    at_least_one = "due", "closes", "more_attempts"
+    miscounted = "extension_empty"
 
     due: Moment | None = Field(
         None,
@@ -99,13 +79,6 @@ class ExtendWork(ActionRequest):
         0, description="on top of the course's limit"
     )
     reason: Words = Field(description="for the staff and the student", examples=["ill for a week"])
-
-    @model_validator(mode="after")
-    def _something_is_given(self) -> Self:
-        if self.due is None and self.closes is None and not self.more_attempts:
-            sentence = "expected at least one of `due`, `closes` and `more_attempts`"
-            raise PydanticCustomError("extension_empty", sentence, {"field": "due"})
-        return self
 
 
 class CommentOnWork(ActionRequest):

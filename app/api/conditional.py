@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 from fastapi import Request, Response
 from starlette.status import HTTP_304_NOT_MODIFIED
 
 from app.api.openapi import Answers
 
-ETAG_HEADER = {"ETag": {"description": "send it as `If-None-Match` next time", "schema": {"type": "string"}}}
-NOT_MODIFIED: Answers = {304: {"description": "The answer that `If-None-Match` names is still the current one."}}
+
+def revalidated(answer: Mapping[str, Any] | None = None) -> Answers:
+    """Document the answer with an ETag, and the one that it has not changed.
+
+    Args:
+        answer: what the document says about it more than of any other.
+    """
+    etag = {"ETag": {"description": "send it as `If-None-Match` next time", "schema": {"type": "string"}}}
+    return {
+        200: {**(answer or {}), "headers": etag},
+        304: {"description": "The answer that `If-None-Match` names is still the current one."},
+    }
 
 
 def tag(*parts: object) -> str:

@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from app.actions.fields import NO_NAME
+from app.access.rights import EVERYBODY, RIGHTS
+from app.actions.asking import Action
 from app.api.schemas.base import Problem
-from app.errors.courses import AssignmentInUse, DeletionUnconfirmed, RulesContradictory
-from app.errors.members import EmailTaken, ExternalIdTaken, JoinFollowed, JoinOutdated, MemberJoined, PersonsShareCourse
-from app.errors.outgoing import TargetRefused, TooManyWebhooks
-from app.errors.requests import TokenMadeBefore, TooManyRequests
-from app.errors.submissions import NotCancellable
-from app.errors.teaching import AdjustmentReplaced, PreviewUnfinished, ReviewAnswered, ReviewOpen
-from app.errors.uploads import (
-    AssignmentUnknown,
-    FieldsMissing,
-    FieldsUnknown,
-    FileEmpty,
-    FileTooLarge,
-    FileTypeUnsupported,
-    FormExpected,
-    FormUnreadable,
-    StudentInvalid,
-    UploadTooSlow,
+from app.errors.courses import (
+    CourseArchived,
+    CourseNotFound,
 )
+from app.errors.requests import NotAuthenticated, NotPermitted, TooManyRequests
+from app.http.auth.holders import AsksFor, TokenFor, TokenInCourseFor, monitor, token_holder
 from app.http.pages import page
 from app.http.problems import EVERY_ANSWER, PROBLEM, problem
 from app.http.uploads import FIELDS
+from app.storage.database import CommitUnanswered
 from app.submissions.uploads import DEFAULT_ASSIGNMENT, STUDENT_CHARACTERS
 from app.webhooks.messages import GradedMessage, PingMessage
 from grader.report.schema import report_schema
@@ -51,93 +44,62 @@ is `done`. Every call needs a token: `Authorization: Bearer ...`. Every refusal 
 """
 #: The folder of Swagger UI's own files.
 SWAGGER_FILES = files("fastapi_offline") / "static"
-
-UPLOAD_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["file", "student"],
-                "additionalProperties": False,
-                "properties": {
-                    "file": {
-                        "type": "string",
-                        "contentMediaType": "application/octet-stream",
-                        "format": "binary",
-                        "minLength": 1,
-                        "description": f"the notebook or module; its name ends in {', '.join(CODE_SUFFIXES)}",
-                    },
-                    "student": {
-                        "type": "string",
-                        "description": "name or id of the student, as the course knows it",
-                        "minLength": 1,
-                        "maxLength": STUDENT_CHARACTERS,
-                        "not": NO_NAME,
-                        "examples": ["ivanov"],
-                    },
-                    "assignment": {"type": "string", "default": DEFAULT_ASSIGNMENT},
-                },
-            },
-            "encoding": {
-                "file": {
-                    "contentType": "application/octet-stream",
-                    "headers": {
-                        "Content-Disposition": {
-                            "description": "names the file",
-                            "required": True,
-                            "schema": {"type": "string"},
-                            "example": 'form-data; name="file"; filename="LSTM.ipynb"',
-                        }
-                    },
-                }
-            },
-        }
-    },
-}
-EXAMPLE_PARAMS: dict[type[Exception], dict[str, Any]] = {
-    MemberJoined: {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab", "join": "01ksvh1y8gk3v0q4m2z7c9x5ac"},
-    JoinFollowed: {"join": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
-    JoinOutdated: {"changed": ["extension"]},
-    PersonsShareCourse: {"courses": ["01ksvh1y8gk3v0q4m2z7c9x5ab"]},
-    AdjustmentReplaced: {"expected": None, "current": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
-    ReviewAnswered: {"answered_by": "owner"},
-    ReviewOpen: {"request": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
-    EmailTaken: {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
-    ExternalIdTaken: {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
-    AssignmentInUse: {"submissions": 42, "decisions": 1},
-    RulesContradictory: {
+#: Parameters of the problems in examples, by the end of their type.
+EXAMPLE_PARAMS: dict[str, dict[str, Any]] = {
+    "member-joined": {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab", "join": "01ksvh1y8gk3v0q4m2z7c9x5ac"},
+    "join-followed": {"join": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    "join-outdated": {"changed": ["extension"]},
+    "persons-share-course": {"courses": ["01ksvh1y8gk3v0q4m2z7c9x5ab"]},
+    "adjustment-replaced": {"expected": None, "current": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    "review-answered": {"answered_by": "owner"},
+    "review-open": {"request": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    "email-taken": {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    "external-id-taken": {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    "assignment-in-use": {"submissions": 42, "decisions": 1},
+    "rules-contradictory": {
         "fields": ["opens", "due"],
         "opens": "2026-09-08T00:00:00Z",
         "due": "2026-09-01T00:00:00Z",
         "closes": None,
     },
-    AssignmentUnknown: {"came": "lstm", "known": [DEFAULT_ASSIGNMENT]},
-    FieldsMissing: {"missing": ["student"]},
-    FieldsUnknown: {"unknown": ["assigment"], "known": list(FIELDS)},
-    FileEmpty: {"filename": "LSTM.ipynb"},
-    FileTooLarge: {"limit_bytes": 20 * 1024 * 1024},
-    FileTypeUnsupported: {"filename": "LSTM.pdf", "accepted": list(CODE_SUFFIXES)},
-    FormExpected: {"came": "application/json"},
-    FormUnreadable: {"reason": "Missing boundary in multipart."},
-    UploadTooSlow: {"limit_seconds": 300.0},
-    DeletionUnconfirmed: {"came": "Neural networks"},
-    NotCancellable: {"job_status": "running"},
-    PreviewUnfinished: {"done": 12, "total": 300},
-    TargetRefused: {"reason": "10.0.0.5 is in a private network"},
-    StudentInvalid: {"limit": STUDENT_CHARACTERS},
-    TooManyRequests: {"retry_after_seconds": 2},
-    TooManyWebhooks: {"limit": 10},
-    TokenMadeBefore: {"id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
-    RequestValidationError: {"errors": [{"location": ["query", "wait"], "message": "Input should be at most 120"}]},
-    SQLAlchemyError: {"request_id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
-    NoConnectionFree: {"request_id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    "unknown-assignment": {"came": "lstm", "known": [DEFAULT_ASSIGNMENT]},
+    "fields-missing": {"missing": ["student"]},
+    "unknown-fields": {"unknown": ["assigment"], "known": list(FIELDS)},
+    "empty-file": {"filename": "LSTM.ipynb"},
+    "file-too-large": {"limit_bytes": 20 * 1024 * 1024},
+    "unsupported-file-type": {"filename": "LSTM.pdf", "accepted": list(CODE_SUFFIXES)},
+    "form-expected": {"came": "application/json"},
+    "form-unreadable": {"reason": "Missing boundary in multipart."},
+    "upload-too-slow": {"limit_seconds": 300.0},
+    "deletion-unconfirmed": {"came": "Neural networks"},
+    "not-cancellable": {"job_status": "running"},
+    "preview-unfinished": {"done": 12, "total": 300},
+    "target-refused": {"reason": "10.0.0.5 is in a private network"},
+    "invalid-student": {"limit": STUDENT_CHARACTERS},
+    "too-many-requests": {"retry_after_seconds": 2},
+    "too-many-webhooks": {"limit": 10},
+    "token-made-before": {"id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    "invalid-request": {"errors": [{"location": ["query", "wait"], "message": "Input should be at most 120"}]},
+    "storage-unavailable": {"request_id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    "busy": {"request_id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
 }
 
-#: The framework's refusals of a JSON body.
-JSON_BODY = (400, 413)
 #: Documented answers of an endpoint, by status.
 Answers = dict[int | str, dict[str, Any]]
+#: Schemas of files.
+TEXT, BYTES = {"type": "string"}, {"type": "string", "format": "binary"}
+#: The classes with an answer of their own.
+ANSWERED = [error for error in EVERY_ANSWER if isinstance(error, type)]
+#: Those classes, by their names and by those of their bases.
+ERRORS = {
+    base.__name__: [error for error in ANSWERED if issubclass(error, base)]
+    for each in ANSWERED
+    for base in each.__mro__
+}
+#: The framework's refusals of a JSON body.
+JSON_BODY = (400, 413)
+#: Refusals of every route that knows its caller by a token.
+COMMON = (NotAuthenticated, CourseNotFound, RequestValidationError, TooManyRequests, SQLAlchemyError, NoConnectionFree)
 
 router = APIRouter(include_in_schema=False)
 webhook_messages = APIRouter(generate_unique_id_function=lambda route: route.name)
@@ -153,28 +115,88 @@ async def ping(message: PingMessage) -> None:
     """The message that `ping_webhook` sends."""
 
 
-def problem_answers(*errors: type[Exception] | int) -> Answers:
-    """Document the refusals of an endpoint, by status.
+def refusals(*errors: type[Exception] | int) -> Answers:
+    """Document the refusals of an endpoint that do not follow from its dependencies (`refused_by`).
 
     Args:
         errors: classes of exceptions; for the framework's refusals, the status.
     """
     answers: Answers = {}
+    _add_problems(answers, errors)
+    return answers
+
+
+def _add_problems(answers: Answers, errors: Iterable[type[Exception] | int]) -> None:
     for error in errors:
         answer = EVERY_ANSWER[error]
-        example = problem(answer, "en", EXAMPLE_PARAMS.get(error, {}) if isinstance(error, type) else {})
+        example = problem(answer, "en", EXAMPLE_PARAMS.get(answer.slug, {}))
         documented = answers.setdefault(
-            answer.status,
-            {
-                "description": "",
-                "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
-            },
+            str(answer.status), {"content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
         )
         if answer.status in (429, 503):
             documented["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
-        documented["description"] = "; ".join(filter(None, [documented["description"], example["title"]]))
-        documented["content"][PROBLEM]["examples"][answer.slug] = {"value": example}
-    return answers
+        examples = documented["content"][PROBLEM].setdefault("examples", {})
+        examples[answer.slug] = {"value": example}
+        documented["description"] = "; ".join(each["value"]["title"] for each in examples.values())
+
+
+def raised_by(action: Action[..., Any]) -> Iterator[type[Exception]]:
+    """List the refusals that the docstring of an action names under "Raises:", each before its reason."""
+    raises = (inspect.getdoc(action.do) or "").partition("Raises:")[2]
+    for line in raises.splitlines():
+        for name in line.partition(":")[0].split(","):
+            yield from ERRORS.get(name.strip(), ())
+
+
+def refused_by(dependant: Dependant) -> Iterator[type[Exception] | int]:
+    """List the refusals that follow from the dependencies of a route: right, action, ids, body, key."""
+    call = dependant.call
+    if call is token_holder:
+        yield from COMMON
+    elif call is monitor:
+        yield from (NotAuthenticated, NotPermitted)
+    elif isinstance(call, TokenFor | TokenInCourseFor | AsksFor):
+        holders = RIGHTS[call.right]
+        if not (holders.students and holders.roles == EVERYBODY):
+            yield NotPermitted
+        if not holders.in_archived:
+            yield CourseArchived
+    if isinstance(call, AsksFor):
+        yield from (*raised_by(call.action), CommitUnanswered)
+    for parameter in (*dependant.path_params, *dependant.header_params):
+        for rule in parameter.field_info.metadata:
+            yield from getattr(getattr(rule, "func", rule), "refusals", ())
+    if dependant.body_params:
+        yield from JSON_BODY
+    for each in dependant.dependencies:
+        yield from refused_by(each)
+
+
+def upload_form(file: Mapping[str, Any], encoding: Mapping[str, Any], **fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Document the form of an endpoint that reads a file.
+
+    Args:
+        file: its schema, beyond that of any file.
+        fields: the schemas of the other fields; those without a default are required.
+    """
+    properties = {"file": {**BYTES, "minLength": 1, **file}, **fields}
+    schema = {
+        "type": "object",
+        "required": [name for name, field in properties.items() if "default" not in field],
+        "additionalProperties": False,
+        "properties": properties,
+    }
+    form = {"schema": schema, "encoding": {"file": encoding}}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": form}}}
+
+
+def file_answer(description: str, media_type: str, schema: Mapping[str, Any] = TEXT, **more: object) -> dict[str, Any]:
+    """Document the successful answer of an endpoint that sends a file.
+
+    Args:
+        more: beside its schema, such as an example.
+    """
+    return {"description": description, "content": {media_type: {"schema": schema, **more}}}
 
 
 def operation_id(route: APIRoute) -> str:
@@ -198,19 +220,28 @@ def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
                 routes=app.routes,
                 webhooks=webhook_messages.routes,
             )
+            for context in iter_route_contexts(app.routes):
+                if isinstance(context.original_route, APIRoute) and context.include_in_schema:
+                    for method in context.methods or ():
+                        responses = document["paths"][context.path_format][method.lower()]["responses"]
+                        if PROBLEM not in responses.get("422", {}).get("content", {}):
+                            # FastAPI documents its own error body, which our handlers replace.
+                            responses.pop("422", None)
+                        _add_problems(responses, refused_by(context.dependant))
             schemas = document["components"]["schemas"]
             schemas["Problem"] = Problem.model_json_schema()
             schemas |= _report_schemas()
             report = schemas["SubmissionBody"]["properties"]["report"]
             report["anyOf"] = [{"$ref": "#/components/schemas/Report"}, {"type": "null"}]
-            # FastAPI documents its own error body, which our handlers replace.
             schemas.pop("HTTPValidationError", None)
             schemas.pop("ValidationError", None)
             for methods in document["webhooks"].values():
                 methods["post"]["responses"].pop("422")
             upload = document["paths"]["/api/v1/submissions"]["post"]["requestBody"]["content"]["multipart/form-data"]
             upload["schema"]["properties"]["assignment"]["examples"] = list(assignment_ids)
-            app.openapi_schema = document
+            # Pydantic calls a generic model `Page[TokenBody]`, and its component `Page_TokenBody_`.
+            text = re.sub(r'(?:Items|Page)[_[](\w+?)(?:Body|Item)?[_\]](?=")', r"\1List", json.dumps(document))
+            app.openapi_schema = json.loads(text)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.api.endpoints import (
     assignments,
-    course_assignments,
     courses,
-    events,
     grades,
-    links,
     members,
     people,
     regrades,
     reports,
-    reviews,
     rosters,
+    same_code,
     submissions,
-    tokens,
+    ways_in,
     webhooks,
     work,
 )
-from app.api.openapi import problem_answers
-from app.errors.courses import CourseNotFound
-from app.errors.requests import NotAuthenticated, TooManyRequests
 from app.http.auth.holders import Reader
 from app.http.parameters import language_parameter
 from app.services import services
@@ -40,28 +31,10 @@ async def within_limit(request: Request, holder: Reader) -> None:
 
 #: For `include_router`. As the prefix of `api` itself, FastAPI would prepare all routes twice.
 PREFIX = "/api/v1"
-api = APIRouter(
-    dependencies=[Depends(within_limit), Depends(language_parameter)],
-    responses=problem_answers(
-        NotAuthenticated, CourseNotFound, RequestValidationError, TooManyRequests, SQLAlchemyError, NoConnectionFree
-    ),
+api = APIRouter(dependencies=[Depends(within_limit), Depends(language_parameter)])
+parts = (
+    *(courses, members, submissions, reports, grades, work, same_code, people, assignments, regrades, rosters),
+    *(ways_in, webhooks),
 )
-for part in (
-    courses,
-    course_assignments,
-    members,
-    submissions,
-    events,
-    reports,
-    grades,
-    work,
-    reviews,
-    people,
-    assignments,
-    regrades,
-    rosters,
-    links,
-    tokens,
-    webhooks,
-):
+for part in parts:
     api.include_router(part.router)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,7 +20,27 @@ from app.errors.commands import CannotStart, NotPossible
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Course
-from grader import load_assignments
+from grader import Assignment, load_assignments
+
+
+class Assignments(Mapping[str, Assignment]):
+    """All assignments, loaded when a command first needs one. A mistake in a file stops no other command."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, Assignment]:
+        return load_assignments(self._folder)
+
+    def __getitem__(self, id: str) -> Assignment:
+        return self._by_id[id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_id)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
 
 
 @contextlib.asynccontextmanager
@@ -28,6 +50,7 @@ async def asking(settings: Settings, course: str | None) -> AsyncIterator[Asking
     Args:
         course: the id of the only course to act in, or `THE_DEFAULT`; None: all courses.
     Raises:
+        AssignmentError: the work needs an assignment, and a file has a mistake.
         NotPossible: there is no such course, no service was ever started on the database, or an action was refused.
         DatabaseOutdated: the tables are missing, or of an older version.
     """
@@ -37,7 +60,7 @@ async def asking(settings: Settings, course: str | None) -> AsyncIterator[Asking
         async with database.read() as session:
             owner = await _owner(session)
             holder = owner if course is None else owner.in_course(await _course(session, course))
-        yield Asking(holder, database, load_assignments(settings.assignments_dir), settings.url())
+        yield Asking(holder, database, Assignments(settings.assignments_dir), settings.url())
     except CannotStart:
         raise
     except AppError as exc:

@@ -231,7 +231,7 @@ async def add(
         raise ExternalIdTaken(member=other.id)
     member = members.add(session, course_id, external_id=external_id, role=role, name=name)
     member.person.email, member.group, member.confirmed_at = email, group, utc_now()
-    await _check_email(session, member)
+    await check_email(session, member)
     await session.flush()
     changes.log(session, member, made_by, {}, values(member))
     return member
@@ -289,7 +289,7 @@ async def change(
             setattr(member, moment, utc_now() if given[name] else None)
     if "removed" in given:
         member.dropped_by = None
-    await _check_email(session, member)
+    await check_email(session, member)
     await session.flush()
     after = values(member)
     if {name: before[name] for name in ("external_id", "role")} != {
@@ -344,8 +344,14 @@ async def _copy_external_id(session: AsyncSession, member: Membership) -> None:
     )
 
 
-async def _check_email(session: AsyncSession, member: Membership) -> None:
-    """Raises: EmailTaken: another member who is confirmed and not removed has the address of this one, who is, too."""
+async def check_email(session: AsyncSession, member: Membership, *, joined_with: str = "") -> None:
+    """Check that no other member who is confirmed and not removed has the address of this one, who is, too.
+
+    Args:
+        joined_with: the id of a member who may have it.
+    Raises:
+        EmailTaken
+    """
     email = member.person.email
     if email is None or member.confirmed_at is None or member.removed_at is not None:
         return
@@ -355,7 +361,7 @@ async def _check_email(session: AsyncSession, member: Membership) -> None:
             .join(Membership.person)
             .where(
                 Membership.course_id == member.course_id,
-                Membership.id != member.id,
+                Membership.id.not_in([member.id, joined_with]),
                 Membership.confirmed_at.is_not(None),
                 Membership.removed_at.is_(None),
                 func.lower(Person.email) == comparable(email),

@@ -20,8 +20,9 @@ from app.actions.fields import EARLIEST, LATEST, NO_NAME, ActionRequest
 from app.courses.course import read_moment
 from app.errors import AppError
 from app.errors.requests import FieldsWrong, FormExpired
+from app.http.auth.proof import FORM_FIELD
+from app.http.forms import WORDS, field_errors, refusal_context
 from app.http.masking import mask, unmask
-from app.http.refusals import field_errors, page_refusal_context
 from app.http.texts import language_of
 from app.texts import text
 
@@ -207,9 +208,16 @@ def new_key() -> str:
     return token_urlsafe(KEY_BYTES)
 
 
-def form_context(request: Request, fields: Fields | None = None, refusal: AppError | None = None) -> dict[str, Any]:
+def form_context(
+    request: Request,
+    fields: Fields | None = None,
+    refusal: AppError | None = None,
+    stored: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Return what a page needs to show its form: for the first time, or again after a refusal.
 
+    Args:
+        stored: the texts in its fields until it is sent. Another form of the page, which is a button, leaves them.
     Returns:
         ``fields`` as they were typed, ``errors`` by field, the masked ``form_key``, and after a refusal ``problem``
         and ``status_code``.
@@ -221,10 +229,14 @@ def form_context(request: Request, fields: Fields | None = None, refusal: AppErr
         for name, (fault, params) in (fields.faults if fields else {}).items()
     }
     key = unmask(typed.get(KEY_FIELD, ""))
+    if stored and not typed.keys() - {FORM_FIELD, KEY_FIELD}:
+        typed = stored
     shown = {"fields": typed, "errors": errors, "form_key": mask(key if len(key) == len(new_key()) else new_key())}
     if refusal is None:
         return {**shown, "problem": None}
-    problem = page_refusal_context(request, refusal)
+    problem = refusal_context(request, refusal)
+    if id := WORDS.get(type(refusal)):
+        problem["problem"]["detail"] = text(id, language, **refusal.params)
     if at_fields := field_errors(refusal, language):
         errors |= at_fields
         problem["problem"]["detail"] = text("problem.fields-wrong.detail", language)

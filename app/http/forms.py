@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -14,29 +13,54 @@ from starlette.status import HTTP_303_SEE_OTHER
 
 from app.answers import answer_for
 from app.errors import AppError
+from app.errors.courses import AssignmentInUse, DeletionUnconfirmed, LateWithoutDue, RulesContradictory
+from app.errors.members import EmailTaken, ExternalIdTaken, JoinFollowed, PersonsShareCourse
+from app.errors.rosters import RosterChanged
+from app.errors.teaching import AdjustmentReplaced
+from app.errors.uploads import FieldsMissing
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.bodies import texts_of
 from app.http.pages import SAID
 from app.http.problems import problem
 from app.http.texts import language_of
+from app.texts import text
 
 #: A form names many members at most: one box to tick in each row of a page.
 FIELDS_MAX = 500
+#: The field at which a refusal is shown. Contradictory dates name theirs themselves.
+AT: Mapping[type[AppError], str] = {
+    ExternalIdTaken: "external_id",
+    EmailTaken: "email",
+    LateWithoutDue: "late_percent_per_day",
+    DeletionUnconfirmed: "confirmation",
+}
+#: Texts for people, where those of the problem documents suit only programs.
+WORDS: Mapping[type[AppError], str] = {
+    ExternalIdTaken: "refused.id_taken",
+    EmailTaken: "refused.email_taken",
+    LateWithoutDue: "refused.late_without_due",
+    DeletionUnconfirmed: "refused.unconfirmed",
+    AssignmentInUse: "refused.in_use",
+    PersonsShareCourse: "refused.share_course",
+    JoinFollowed: "refused.followed",
+    RosterChanged: "refused.roster_changed",
+    FieldsMissing: "refused.no_roster",
+    AdjustmentReplaced: "course.replaced",
+}
 
 
-@contextlib.asynccontextmanager
-async def form_of(request: Request) -> AsyncIterator[FormData]:
+async def read_page_form(request: Request) -> FormData:
     """Read a form of a page, without files. `session_holder` has checked the origin.
 
     Raises:
         FormExpired: it is not from a page of this session.
         starlette.exceptions.HTTPException: it has too many parts.
     """
-    async with request.form(max_files=0, max_fields=FIELDS_MAX) as form:
-        # For the page of a refusal.
-        request.state.long_texts = texts_of(form)
-        await check_form_secret(request, form.get(FORM_FIELD))
-        yield form
+    form = await request.form(max_files=0, max_fields=FIELDS_MAX)
+    # For the page of a refusal.
+    request.state.long_texts = texts_of(form)
+    await check_form_secret(request, form.get(FORM_FIELD))
+    return form
 
 
 def fields_of(form: FormData) -> dict[str, str]:
@@ -65,3 +89,11 @@ def refusal_context(request: Request, error: AppError) -> dict[str, Any]:
     """Return what a page needs to show a refusal above its form: ``status_code``, and the ``problem`` in words."""
     answer = answer_for(error)
     return {"status_code": answer.status, "problem": problem(answer, language_of(request), error.params)}
+
+
+def field_errors(refusal: AppError, language: str) -> dict[str, str]:
+    """Return the words of a refusal by the field that it concerns; empty: it concerns none."""
+    if isinstance(refusal, RulesContradictory):
+        return {name: text(f"refused.order.{name}", language) for name in refusal.params["fields"]}
+    name = AT.get(type(refusal))
+    return {name: text(WORDS[type(refusal)], language, **refusal.params)} if name else {}

@@ -12,12 +12,12 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from fastapi.routing import iter_route_contexts
 
-from app.access.tokens import Principal
+from app.access import identities
+from app.access.tokens import OWNER, Principal
 from app.http.auth.proof import form_secret
 from app.http.auth.sessions import has_session
 from app.http.cookies import is_framed, keep
 from app.http.frames import token_of, with_addresses
-from app.http.makers import maker_in_words
 from app.http.masking import mask
 from app.http.navigation import tabs
 from app.http.texts import LANGUAGE_COOKIE, language_of
@@ -31,6 +31,8 @@ WEB = Path(__file__).parents[1] / "web"
 SAID = "said"
 #: Parts of a query that belong to one visit, not to the page.
 OF_ONE_VISIT = (SAID, "lang", "token")
+#: The beginning of the name of a join link as the maker of a change (`app.access.joining`).
+BY_JOIN_LINK = "join link "
 LANGUAGE_SECONDS = 365 * 24 * 3600
 
 # The icon is inlined into every page, which saves a request.
@@ -116,3 +118,12 @@ def _text(language: str, id: str, /, **params: object) -> str:
 def _name(language: str, id: str, /, **params: object) -> str:
     """Return the name of a value of the report, from the grader's catalogue."""
     return translate(id, language, **params)
+
+
+def maker_in_words(name: str, language: str) -> str:
+    """Name the maker of a change: a person, a program, the service's owner, or a way in."""
+    if name.startswith(BY_JOIN_LINK):
+        return text("change.by_join_link", language, end=name[-4:])
+    if name == OWNER:
+        return text("change.by_owner", language)
+    return text("change.by_sign_on", language) if name == identities.MADE_BY else name

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.actions.fields import ID, Id, Language, Moment, Name
+from app.actions.fields import ID, Language, Moment, Name
 from app.errors import AppError
 from app.errors.submissions import SubmissionNotFound
+from app.errors.uploads import IdempotencyKeyReused
 from app.storage.models import JobStatus
 from app.submissions.listing import Selection
 from grader import Status
@@ -51,40 +52,49 @@ class PathId:
         return id
 
 
-def id_in_path(name: str, missing: type[AppError], description: str) -> Any:
-    """Return such a dependency for a path of the API, where the parameter is documented."""
+@dataclass(frozen=True)
+class Refuses:
+    """A mark of a parameter for the OpenAPI document: the refusals that come with it."""
 
-    async def check(id: str = Path(alias=name, description=description)) -> str:
+    refusals: tuple[type[AppError], ...]
+
+
+@dataclass(frozen=True)
+class IdOf(Refuses):
+    """The check of an id in the path of the API. A text that is no id is answered as the id of nothing."""
+
+    def __call__(self, id: str) -> str:
         if not ID.fullmatch(id):
-            raise missing
+            raise self.refusals[0]
         return id
 
-    return Depends(check)
+
+def id_of(missing: type[AppError]) -> AfterValidator:
+    """Check an id in the path of the API, before any query.
+
+    Args:
+        missing: raised for a text that is no id.
+    """
+    return AfterValidator(IdOf((missing,)))
 
 
 CourseParameter = Annotated[
     str | SkipJsonSchema[None],
     Query(description="the `id` of the course to act in; by default the token's own, and for an admin who reads, all"),
 ]
-SubmissionId = Annotated[str, id_in_path("submission_id", SubmissionNotFound, "the `id` of a submission")]
+SubmissionId = Annotated[str, Path(description="the `id` of a submission"), id_of(SubmissionNotFound)]
 Wait = Annotated[
     int, Query(ge=0, le=MAX_WAIT_SECONDS, description="answer only when graded, or after this many seconds")
 ]
 # Limits stand inside the union: outside they would be missing in the document.
 IdempotencyKey = Annotated[
     Annotated[str, Field(pattern="^[!-~]{1,255}$")] | SkipJsonSchema[None],
-    Header(
-        description="your own name for this request, such as a random UUID; sending it again does nothing twice",
-    ),
+    Header(description="your own name for this request, such as a random UUID; sending it again does nothing twice"),
+    Refuses((IdempotencyKeyReused,)),
 ]
 EventId = Annotated[int, Field(ge=0, lt=2**63)]
 LastEventId = Annotated[
     EventId | SkipJsonSchema[None], Header(description="the id of the last event that arrived; later ones are sent")
-]
-Limit = Annotated[int, Query(ge=1, le=200, description="how many at most")]
-Cursor = Annotated[
-    Id | SkipJsonSchema[None],
-    Query(description="`next_cursor` of the page before; by default the first page"),
 ]
 
 

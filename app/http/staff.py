@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-from fastapi import Depends, Request, Response
-from sqlalchemy.ext.asyncio import AsyncSession
+from fastapi import Depends, Request
 
 from app.access.rights import Right
-from app.access.tokens import Principal
 from app.actions.fields import ID
-from app.courses import course as courses
+from app.courses.uses import UsedAssignment
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import JoinNotFound, MemberNotFound, PersonNotFound
-from app.errors.requests import NotPermitted
 from app.errors.teaching import AdjustmentNotFound, CommentNotFound, ReviewNotFound
-from app.http.auth.holders import PageFor, session_holder
-from app.http.pages import page
 from app.http.parameters import ASSIGNMENT_ID, PathId
 from app.http.texts import language_of
+from app.http.visits import PageFor, Visit
 from app.oidc.urls import is_loopback
 from app.services import service_url, services
-from app.storage.models import Course, CourseAssignment, MemberRole, Membership, StoredReport, Submission
-from app.teaching.overview.attention import beside, names_of
+from app.storage.models import CourseAssignment, StoredReport
 from app.texts import title_of
 from grader import Report
 from grader.report.messages import render
@@ -36,28 +29,6 @@ from grader.report.server_paths import clean
 #: Rows of a list on one page.
 ROWS = 50
 
-
-@dataclass(frozen=True)
-class ReadPageFor:
-    """A dependency that gives the holder of the session, if the role has this right.
-
-    An archived course shows the page, too, without the forms that change something.
-    """
-
-    right: Right
-
-    async def __call__(self, holder: Annotated[Principal, Depends(session_holder)]) -> Principal:
-        if not holder.has(self.right):
-            raise NotPermitted
-        return holder
-
-
-def only_here(request: Request) -> str | None:
-    """Return the address of the service, if links to it only work on its own machine."""
-    url = service_url(request)
-    return url if is_loopback(urlsplit(url).hostname or "") else None
-
-
 MemberId = Annotated[str, Depends(PathId("member_id", MemberNotFound))]
 JoinId = Annotated[str, Depends(PathId("join_id", JoinNotFound))]
 AdjustmentId = Annotated[str, Depends(PathId("adjustment_id", AdjustmentNotFound))]
@@ -66,15 +37,28 @@ ReviewId = Annotated[str, Depends(PathId("review_id", ReviewNotFound))]
 AssignmentId = Annotated[str, Depends(PathId("assignment_id", AssignmentNotFound, ASSIGNMENT_ID))]
 PersonId = Annotated[str, Depends(PathId("person_id", PersonNotFound))]
 
-Staff = Annotated[Principal, Depends(ReadPageFor(Right.SEE_MEMBERS))]
-Grader = Annotated[Principal, Depends(PageFor(Right.SEE_GRADES))]
-MemberManager = Annotated[Principal, Depends(PageFor(Right.MANAGE_MEMBERS))]
-CourseManager = Annotated[Principal, Depends(PageFor(Right.MANAGE_COURSE))]
+Staff = Annotated[Visit, Depends(PageFor(Right.SEE_MEMBERS, archived_too=True))]
+Grader = Annotated[Visit, Depends(PageFor(Right.SEE_GRADES))]
+GradeReader = Annotated[Visit, Depends(PageFor(Right.SEE_GRADES, archived_too=True))]
+MemberManager = Annotated[Visit, Depends(PageFor(Right.MANAGE_MEMBERS))]
+CourseManager = Annotated[Visit, Depends(PageFor(Right.MANAGE_COURSE))]
+
+
+def only_here(request: Request) -> str | None:
+    """Return the address of the service, if links to it only work on its own machine."""
+    url = service_url(request)
+    return url if is_loopback(urlsplit(url).hostname or "") else None
 
 
 def cursor_of(cursor: str | None) -> str | None:
     """Return the id at which a page of a list begins; a made-up one means the first page."""
     return cursor if cursor and ID.fullmatch(cursor) else None
+
+
+def search_of(typed: str) -> str:
+    """Return what somebody looks for; empty for a text that no name can hold."""
+    text = typed.strip()[:200]
+    return text if text.isprintable() else ""
 
 
 def titles_of(request: Request, uses: Sequence[CourseAssignment]) -> Mapping[str, str]:
@@ -95,22 +79,9 @@ def every_title(request: Request, uses: Sequence[CourseAssignment]) -> Mapping[s
     return {**of_files, **titles_of(request, uses)}
 
 
-def staff_page(
-    request: Request, template: str, viewer: Principal, course: Course, here: str = "course", **context: Any
-) -> Response:
-    """Render a page of a course in the course's time zone, with the rights of its reader."""
-    return page(
-        request,
-        template,
-        viewer=viewer,
-        course=course,
-        here=here,
-        zone=ZoneInfo(course.time_zone),
-        may={right.value: viewer.may(right) for right in Right},
-        # The course is archived, so the role's rights to change it are suspended.
-        is_closed=viewer.in_archived,
-        **context,
-    )
+def offered(request: Request, used: Sequence[UsedAssignment]) -> list[tuple[str, str]]:
+    """Return the ids and titles of the assignments that a form offers: those whose file is there."""
+    return [*titles_of(request, [each.use for each in used if each.effective]).items()]
 
 
 def the_use(uses: Sequence[CourseAssignment], assignment_id: str) -> CourseAssignment:
@@ -119,28 +90,6 @@ def the_use(uses: Sequence[CourseAssignment], assignment_id: str) -> CourseAssig
         if use.assignment_id == assignment_id:
             return use
     raise AssignmentNotFound
-
-
-async def staff_context(session: AsyncSession, viewer: Principal, submission: Submission) -> dict[str, Any]:
-    """Return what ``course/staff_tools.html`` and the pages above it need, for one of the staff."""
-    course = await courses.existing(session, submission.course_id)
-    acting = viewer.in_course(course)
-    before, after = await beside(session, course.id, submission.id)
-    names = await names_of(session, [submission])
-    member = await session.get_one(Membership, submission.membership_id)
-    return {
-        "course": course,
-        "viewer": acting,
-        "zone": ZoneInfo(course.time_zone),
-        "staff": {
-            "name": names.get(submission.membership_id),
-            "is_student": member.role == MemberRole.STUDENT,
-            "may": {right.value: acting.may(right) for right in Right},
-            "is_closed": acting.in_archived,
-            "before": before,
-            "after": after,
-        },
-    }
 
 
 def reason_of_hold(stored: StoredReport | None, language: str) -> Sequence[str]:

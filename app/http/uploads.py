@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import TypeVar
 
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
@@ -18,13 +19,15 @@ from app.http.watching import current_rights_if_slow
 from app.services import services
 from app.submissions.uploads import DEFAULT_ASSIGNMENT, File
 
+Asker = TypeVar("Asker", bound=Asking)
+
 FIELDS = ("file", "student", "assignment")
 
 
 @contextlib.asynccontextmanager
 async def form_with_file(
-    request: Request, asking: Asking, limit_bytes: int, *, text_bytes: int = FORM_OVERHEAD_BYTES
-) -> AsyncIterator[tuple[FormData, Asking]]:
+    request: Request, asking: Asker, limit_bytes: int, *, text_bytes: int = FORM_OVERHEAD_BYTES
+) -> AsyncIterator[tuple[FormData, Asker]]:
     """Read a form as `read_form` does, for an action.
 
     Yields:

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from app.access.tokens import Principal
 from app.services import services
 from app.storage.models import Role, StoredReport, Submission
-from app.submissions import repository
+from app.submissions import reports
 from app.submissions.derivation import Counted, Step
 from grader import Report
 from grader.formats import View
@@ -47,7 +47,7 @@ def steps_for(counted: Counted, viewer: Principal) -> Sequence[Step]:
 async def artefacts_for(request: Request, stored: StoredReport) -> dict[str, bytes]:
     """Return the arrays that the pictures of a report are drawn from, by name."""
     async with services(request).database.read() as session:
-        return await repository.artefacts_of(session, stored.id)
+        return await reports.artefacts_of(session, stored.id)
 
 
 async def view_for(request: Request, stored: StoredReport, viewer: Principal, language: str) -> View:

@@ -12,7 +12,7 @@ from app.errors.commands import CannotStart
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.outage import reason_of
-from app.submissions import repository
+from app.submissions import positions
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ async def _look(database: Database, lines: list[str]) -> str | None:
         return None if database.is_sqlite else f"it is at revision {current or 'none'}; {upgrade}"
     lines.append(f"revision: {current}, the newest")
     async with database.read() as session:
-        lines.append(_queue(await repository.queue_state(session)))
+        lines.append(_queue(await positions.queue_state(session)))
     return None
 
 
@@ -72,6 +72,6 @@ def _not_writable(path: Path) -> str | None:
     return f"{unwritable} cannot be written: permission denied, or the disk is read-only" if unwritable else None
 
 
-def _queue(state: repository.QueueState) -> str:
+def _queue(state: positions.QueueState) -> str:
     oldest = f" (the oldest upload for {state.oldest_seconds:.0f} s)" if state.oldest_seconds else ""
     return f"queue: {state.queued} waiting{oldest}, {state.running} being graded"

@@ -21,7 +21,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from app.submissions.repository import QueueState
+from app.submissions.positions import QueueState
 from app.webhooks.sender import OUTCOMES
 from grader import Report, SandboxError, Status
 from grader.sandbox import Kind, Limits, Outcome, Sandbox

@@ -34,8 +34,9 @@ from app.storage.models import (
     Webhook,
     utc_now,
 )
-from app.submissions import repository
-from app.submissions.repository import QueueState, counting_report_id
+from app.submissions import positions
+from app.submissions.positions import QueueState
+from app.submissions.reports import counting_report_id
 from grader import Status
 from grader.version import grader_version
 
@@ -302,7 +303,7 @@ def _needs_of_workers(workers: Sequence[WorkerState]) -> list[Need]:
 
 
 async def _queue(session: AsyncSession, own_slots: int) -> Queue:
-    state = await repository.queue_state(session)
+    state = await positions.queue_state(session)
     previews = select(func.count()).where(RegradeItem.job_status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
     now = utc_now()
     graded = [

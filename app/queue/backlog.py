@@ -19,7 +19,7 @@ from app.queue.heartbeat import STALLED_SECONDS
 from app.storage.announcements import is_postgresql
 from app.storage.database import Database
 from app.storage.models import JobStatus, Submission, utc_now
-from app.submissions import repository
+from app.submissions import positions
 
 RETRY_AFTER_SECONDS = 60
 # Each upload and each waiting page asks, and the answer is the same for all.
@@ -59,7 +59,7 @@ async def pace_of(session: AsyncSession, own_slots: int) -> Pace | None:
     Args:
         own_slots: those of this process, which grades alone on SQLite.
     """
-    seconds = await repository.last_grading_seconds(session, LAST_GRADES)
+    seconds = await positions.last_grading_seconds(session, LAST_GRADES)
     if not seconds:
         return None
     if is_postgresql(session):
@@ -97,7 +97,7 @@ class Backlog:
         if self._clock() - self._asked_at > KEPT_SECONDS:
             self._asked_at = self._clock()  # Before the answer, so that only one of many asks.
             async with self._database.read() as session:
-                self._oldest_seconds = await repository.oldest_upload_seconds(session)
+                self._oldest_seconds = await positions.oldest_upload_seconds(session)
         if self._oldest_seconds > self._limit_seconds:
             raise Overloaded(retry_after_seconds=RETRY_AFTER_SECONDS)
 
@@ -128,6 +128,8 @@ class Backlog:
         Returns:
             Less than 0: the report is overdue. None: it is unknown, or the submission does not wait.
         """
+        if submission.job_status not in (JobStatus.QUEUED, JobStatus.RUNNING):
+            return None  # Most submissions that are read are done, and nobody needs the queue for them.
         pace = await self.pace()
         if pace is None:
             return None
@@ -144,7 +146,7 @@ class Backlog:
             now = self._clock()
             if now - self._placed_at > KEPT_SECONDS:
                 async with self._database.read() as session:
-                    found = await repository.queue_places(session)
+                    found = await positions.queue_places(session)
                 before, self._placed_at = self._places, now
                 self._places = {
                     id: before[id] if id in before and before[id][0] == place else (place, now)

@@ -82,7 +82,8 @@ async def finish(
     """
     if claim.preview_id is not None:
         return await _finish_preview(session, claim, report, artefacts)
-    if not await _end_claim(session, claim, job_status=JobStatus.DONE, finished_at=utc_now()):
+    code = _code_of(report)
+    if not await _end_claim(session, claim, job_status=JobStatus.DONE, finished_at=utc_now(), **code):
         return False
     stored = await _store(session, claim, report, artefacts)
     await let_count(session, [stored], held=[claim.submission_id] if report.is_held else [])
@@ -108,12 +109,21 @@ async def _finish_preview(session: AsyncSession, claim: Claim, report: Report, a
         return False
     if not await _end_claim(session, claim, job_status=JobStatus.DONE, is_held=report.is_held):
         return False
+    if code := _code_of(report):
+        same = update(Submission).where(Submission.id == claim.submission_id).values(code)
+        await session.execute(same.execution_options(synchronize_session=False))
     stored = await _store(session, claim, report, artefacts)
     table, job = _job(claim)
     await session.execute(
         update(table).where(job).values(new_report_id=stored.id).execution_options(synchronize_session=False)
     )
     return True
+
+
+def _code_of(report: Report) -> dict[str, Any]:
+    """Return the columns of a submission that hold the fingerprint of its code; none if we failed to read it."""
+    code = report.fingerprint
+    return {f"code_{name}": value for name, value in code} if code is not None else {}
 
 
 async def _store(session: AsyncSession, claim: Claim, report: Report, artefacts: Mapping[str, bytes]) -> StoredReport:

@@ -28,9 +28,9 @@ from app.queue.backlog import Backlog
 from app.storage.batches import Batcher
 from app.storage.database import CommitUnanswered, Database, may_have_changed
 from app.storage.models import CourseAssignment, Extension, MemberRole, Submission, new_id, utc_now
-from app.submissions import repository
+from app.submissions import positions, repository
 from app.submissions.policy import check_attempt
-from app.submissions.repository import REGRADE_PRIORITY
+from app.submissions.positions import REGRADE_PRIORITY
 from app.submissions.uploads import File, Upload, check_upload, most_bytes
 from grader import Assignment
 
@@ -147,7 +147,7 @@ class Inbox:
             with contextlib.suppress(SQLAlchemyError):
                 async with self._database.read() as session:
                     if stored := await repository.find_submission(session, submission.id, submitter):
-                        position = await repository.queue_position(session, stored) or 1
+                        position = await positions.queue_position(session, stored) or 1
             if not stored:
                 raise
             submission = stored
@@ -214,7 +214,7 @@ class Inbox:
                     refused[each.id] = exc
             accepted = [each for each in new if each.id not in refused]
             await repository.add_submissions(session, accepted)
-            places = await repository.queue_places(session, [each.id for each in accepted])
+            places = await positions.queue_places(session, [each.id for each in accepted])
         return [refused.get(each.id) or (earlier.get(each.id, each), places.get(each.id)) for each in submissions]
 
     async def _check(

@@ -16,7 +16,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from app.queue.claims import Claim
 from app.storage.announcements import announce
 from app.storage.models import JobStatus, RegradeItem, Submission, new_id, utc_now
-from app.submissions.repository import REGRADE_PRIORITY
+from app.submissions.positions import REGRADE_PRIORITY
 
 
 def _is_running(submission: type[Submission]) -> ColumnElement[bool]:

@@ -15,7 +15,8 @@ from sqlalchemy.orm import defer
 
 from app.access.tokens import Principal
 from app.storage.models import JobStatus, StoredReport, Submission
-from app.submissions.repository import counting_report_id, visible_to, waits_for_decision
+from app.submissions.reports import counting_report_id
+from app.submissions.repository import visible_to, waits_for_decision
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Queries on submissions, their reports, and their positions in the queue.
+"""Queries on submissions.
 
 Each function works in the transaction of the given session.
 """
@@ -6,12 +6,10 @@ Each function works in the transaction of the given session.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from sqlalchemy import (
     ColumnElement,
-    ScalarSelect,
     and_,
     case,
     exists,
@@ -23,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased, undefer
+from sqlalchemy.orm import undefer
 
 from app.access.tokens import Principal
 from app.courses import assignments, members
@@ -31,7 +29,6 @@ from app.courses.assignments import Use
 from app.errors.submissions import ReportNotFound, ReportNotReady, SubmissionNotFound
 from app.storage.announcements import announce, announce_queued
 from app.storage.models import (
-    Artefact,
     CourseAssignment,
     HoldDecision,
     JobStatus,
@@ -42,19 +39,10 @@ from app.storage.models import (
     Submission,
     utc_now,
 )
+from app.submissions import reports
 from app.submissions.events import record
 from app.submissions.policy import Attempt
-
-REGRADE_PRIORITY = -1000
-
-
-@dataclass(frozen=True)
-class QueueState:
-    """The length of the queue. Attributes: oldest_seconds: the longest wait of an upload; 0: none waits."""
-
-    queued: int
-    running: int
-    oldest_seconds: float
+from app.submissions.positions import REGRADE_PRIORITY
 
 
 async def take_turns(session: AsyncSession, submissions: Sequence[Submission]) -> dict[Use, CourseAssignment]:
@@ -182,7 +170,7 @@ async def attempts_of(
             StoredReport.id,
             withheld,
         )
-        .outerjoin(StoredReport, StoredReport.id == counting_report_id(preview))
+        .outerjoin(StoredReport, StoredReport.id == reports.counting_report_id(preview))
         .where(*conditions)
         .order_by(Submission.membership_id, Submission.course_assignment_id, Submission.attempt)
     )
@@ -246,19 +234,6 @@ async def cancel(session: AsyncSession, submission_id: str) -> bool:
     return True
 
 
-async def newest_report(session: AsyncSession, submission_id: str) -> StoredReport | None:
-    """Find the report that counts: the newest with a grade, or the newest of all if we always failed.
-
-    Reports of previews do not count.
-    """
-    return await session.scalar(
-        select(StoredReport)
-        .where(StoredReport.submission_id == submission_id, StoredReport.preview_id.is_(None))
-        .order_by(StoredReport.points.is_(None), StoredReport.id.desc())
-        .limit(1)
-    )
-
-
 async def existing_report(
     session: AsyncSession, submission_id: str, viewer: Principal, report_id: int | None = None
 ) -> tuple[Submission, StoredReport]:
@@ -273,117 +248,12 @@ async def existing_report(
     """
     submission = await existing_submission(session, submission_id, viewer)
     if report_id is not None:
-        stored = await find_report(session, submission_id, report_id, viewer)
+        stored = await reports.find_report(session, submission_id, report_id, viewer)
     else:
-        stored = await newest_report(session, submission_id)
+        stored = await reports.newest_report(session, submission_id)
     if stored is None:
         raise ReportNotReady if report_id is None else ReportNotFound
     return submission, stored
-
-
-async def list_reports(session: AsyncSession, submission_id: str) -> Sequence[StoredReport]:
-    """List all reports of a submission but those of previews, the newest first."""
-    reports = await session.scalars(
-        select(StoredReport)
-        .where(StoredReport.submission_id == submission_id, StoredReport.preview_id.is_(None))
-        .order_by(StoredReport.id.desc())
-    )
-    return reports.all()
-
-
-async def find_report(
-    session: AsyncSession, submission_id: str, report_id: int, viewer: Principal
-) -> StoredReport | None:
-    """Find this submission's report with this number. Reports of previews are visible to the staff only."""
-    found = select(StoredReport).where(StoredReport.id == report_id, StoredReport.submission_id == submission_id)
-    return await session.scalar(found if viewer.sees_everything else found.where(StoredReport.preview_id.is_(None)))
-
-
-async def artefacts_of(session: AsyncSession, report_id: int) -> dict[str, bytes]:
-    """Return the artefacts of this report, by name. A missing one costs the report a picture."""
-    kept = await session.scalars(select(Artefact).where(Artefact.report_id == report_id))
-    return {artefact.name: artefact.content for artefact in kept}
-
-
-async def queue_position(session: AsyncSession, submission: Submission) -> int | None:
-    """Return the position in the queue: 1 is graded next; None: it is not waiting."""
-    if submission.job_status != JobStatus.QUEUED:
-        return None
-    return (await queue_places(session, [submission.id])).get(submission.id)
-
-
-async def queue_places(session: AsyncSession, ids: Collection[str] | None = None) -> dict[str, int]:
-    """Return `queue_position` by id, for these or for all waiting submissions.
-
-    Courses take turns, see `app.queue.claims`.
-    """
-    is_upload = Submission.priority > REGRADE_PRIORITY
-    order = Submission.priority.desc(), Submission.arrival, Submission.id
-    turn = func.row_number().over(partition_by=(Submission.course_id, is_upload), order_by=order).label("turn")
-    waiting = (
-        select(Submission.id, Submission.priority, Submission.arrival, is_upload.label("is_upload"), turn)
-        .where(Submission.job_status == JobStatus.QUEUED)
-        .subquery()
-    )
-    own = waiting.c
-    place = func.row_number().over(order_by=(own.is_upload.desc(), own.turn, own.priority.desc(), own.arrival, own.id))
-    queued = select(own.id, place.label("place")).subquery()
-    found = await session.execute(select(queued) if ids is None else select(queued).where(queued.c.id.in_(ids)))
-    return {id: place for id, place in found}  # noqa: C416
-
-
-async def queue_state(session: AsyncSession) -> QueueState:
-    """Count waiting and running submissions, and find the longest wait of an upload."""
-    unfinished = Submission.job_status.in_([JobStatus.QUEUED, JobStatus.RUNNING])
-    rows = await session.execute(
-        select(Submission.job_status, func.count()).where(unfinished).group_by(Submission.job_status)
-    )
-    counts = {status: count for status, count in rows}  # noqa: C416
-    return QueueState(
-        queued=counts.get(JobStatus.QUEUED, 0),
-        running=counts.get(JobStatus.RUNNING, 0),
-        oldest_seconds=await oldest_upload_seconds(session),
-    )
-
-
-async def last_grading_seconds(session: AsyncSession, count: int) -> list[float]:
-    """Return the durations of the latest grades, at most `count` of them."""
-    rows = await session.execute(
-        select(Submission.started_at, Submission.finished_at)
-        .join(StoredReport, StoredReport.submission_id == Submission.id)
-        .where(Submission.job_status == JobStatus.DONE, StoredReport.preview_id.is_(None))
-        .order_by(StoredReport.id.desc())
-        .limit(count)
-    )
-    return [(finished - started).total_seconds() for started, finished in rows if started and finished]
-
-
-async def oldest_upload_seconds(session: AsyncSession) -> float:
-    """Return the longest wait of an upload. Regrades do not count, because they may take all night."""
-    oldest = await session.scalar(
-        select(func.min(Submission.created_at)).where(
-            Submission.job_status == JobStatus.QUEUED, Submission.priority > REGRADE_PRIORITY
-        )
-    )
-    return max(0.0, (utc_now() - oldest).total_seconds()) if oldest is not None else 0.0
-
-
-def counting_report_id(preview: str | None = None) -> ScalarSelect[int]:
-    """Return the subquery for the id of the report that counts, in a query over `Submission`.
-
-    Args:
-        preview: the id of a regrade, as if it were applied.
-    """
-    other = aliased(StoredReport)
-    counts = other.preview_id.is_(None)
-    return (
-        select(other.id)
-        .where(other.submission_id == Submission.id, or_(counts, other.preview_id == preview) if preview else counts)
-        .order_by(other.points.is_(None), other.id.desc())
-        .limit(1)
-        .correlate(Submission)
-        .scalar_subquery()
-    )
 
 
 def waits_for_decision() -> ColumnElement[bool]:

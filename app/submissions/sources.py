@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import select
 
 from app.storage.database import Database
 from app.storage.models import Artefact
-from grader.report.source import MOST_BYTES, SUFFIX, unpack
-from grader.report.source_difference import Hunk, source_difference
+from grader.report.source import MOST_BYTES, SUFFIX, Cells, unpack
+from grader.report.source_difference import Beside, Hunk, side_by_side, source_difference
 
 #: The packed size of an honest source of 3,000 lines. It takes 20 ms to unpack; a usual source takes 1 ms.
 MOST_BYTES_OF_MANY = 500_000
+T = TypeVar("T")
 #: The numbers (`StoredReport.id`) of the reports on an earlier and a later submission.
 Pair = tuple[int, int]
 
@@ -33,7 +35,12 @@ async def difference_of_reports(database: Database, pair: Pair) -> list[Hunk] | 
     The caller has checked that the reader may see both. It costs one query and some milliseconds, in any process: the
     reader process has extracted the lines during grading.
     """
-    return (await _differences(database, [pair], most_bytes=MOST_BYTES)).get(pair)
+    return (await _differences(database, [pair], source_difference, most_bytes=MOST_BYTES)).get(pair)
+
+
+async def sources_side_by_side(database: Database, pair: Pair) -> list[Beside] | None:
+    """Return the sources of two reports, line beside line, as `difference_of_reports` returns their changes."""
+    return (await _differences(database, [pair], side_by_side, most_bytes=MOST_BYTES)).get(pair)
 
 
 async def changed_lines(database: Database, pairs: Collection[Pair]) -> dict[Pair, ChangedLines]:
@@ -45,11 +52,15 @@ async def changed_lines(database: Database, pairs: Collection[Pair]) -> dict[Pai
         pair: ChangedLines(
             **{name: sum(line.change == name for hunk in hunks for line in hunk.lines) for name in ("new", "gone")}
         )
-        for pair, hunks in (await _differences(database, pairs, most_bytes=MOST_BYTES_OF_MANY)).items()
+        for pair, hunks in (
+            await _differences(database, pairs, source_difference, most_bytes=MOST_BYTES_OF_MANY)
+        ).items()
     }
 
 
-async def _differences(database: Database, pairs: Collection[Pair], *, most_bytes: int) -> dict[Pair, list[Hunk]]:
+async def _differences(
+    database: Database, pairs: Collection[Pair], compare: Callable[[Cells, Cells], T], *, most_bytes: int
+) -> dict[Pair, T]:
     if not pairs:
         return {}
     kept = select(Artefact.report_id, Artefact.content).where(
@@ -57,14 +68,16 @@ async def _differences(database: Database, pairs: Collection[Pair], *, most_byte
     )
     async with database.read() as session:
         contents = {report_id: content for report_id, content in await session.execute(kept)}  # noqa: C416
-    return await asyncio.to_thread(_compare, contents, pairs, most_bytes)
+    return await asyncio.to_thread(_compare, contents, pairs, compare, most_bytes)
 
 
-def _compare(contents: Mapping[int, bytes], pairs: Collection[Pair], most_bytes: int) -> dict[Pair, list[Hunk]]:
+def _compare(
+    contents: Mapping[int, bytes], pairs: Collection[Pair], compare: Callable[[Cells, Cells], T], most_bytes: int
+) -> dict[Pair, T]:
     sources = {report_id: unpack(content, most_bytes=most_bytes) for report_id, content in contents.items()}
-    found: dict[Pair, list[Hunk]] = {}
+    found: dict[Pair, T] = {}
     for old, new in pairs:
         before, after = sources.get(old), sources.get(new)
         if before is not None and after is not None:
-            found[old, new] = source_difference(before, after)
+            found[old, new] = compare(before, after)
     return found

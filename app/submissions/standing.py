@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import Principal
 from app.storage.models import StoredReport, Submission
-from app.submissions import repository
+from app.submissions import positions, reports, repository
 from app.submissions.derivation import Counted
 from app.submissions.grades import grades_of
 from app.submissions.policy import Grade
@@ -46,8 +46,8 @@ async def standing_of(
     grades = await grades_of(session, assignments, submission)
     return Standing(
         submission,
-        await repository.newest_report(session, submission.id),
-        await repository.queue_position(session, submission),
+        await reports.newest_report(session, submission.id),
+        await positions.queue_position(session, submission),
         grades.attempt,
         grades.counted,
     )

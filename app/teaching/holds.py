@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.courses import changes
 from app.errors.submissions import SubmissionNotFound
 from app.storage.models import HoldDecision, Membership, Submission, utc_now
-from app.submissions import repository
+from app.submissions import reports
 from app.submissions.new_grades import tell
 
 
@@ -44,7 +44,7 @@ async def decide(
         return True
     submission.hold_decided_by, submission.hold_decided_at = decided_by, utc_now()
     await session.flush()
-    report = await repository.newest_report(session, submission.id)
+    report = await reports.newest_report(session, submission.id)
     await tell(session, [submission.id], [report.id] if report is not None and not before else [])
     return True
 

@@ -9,7 +9,7 @@ from sqlalchemy import case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.models import JobStatus, StoredReport, Submission
-from app.submissions.repository import counting_report_id
+from app.submissions.reports import counting_report_id
 from grader import Assignment
 from grader.version import grader_version
 

@@ -14,13 +14,12 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from app.access.rights import Right, closed_to
-from app.errors.courses import CourseArchived
+from app.courses.course import keep_open
 from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
 from app.storage.cascade import delete_rows
 from app.storage.models import JobStatus, Regrade, RegradeItem, StoredReport, Submission, utc_now
 from app.submissions.new_grades import let_count
-from app.submissions.repository import counting_report_id
+from app.submissions.reports import counting_report_id
 
 # Values in one statement.
 AT_ONCE = 1000
@@ -102,12 +101,11 @@ async def drop(session: AsyncSession, regrade_id: str, course: str | None = None
 
 
 async def _lock(session: AsyncSession, regrade_id: str, course: str | None) -> Regrade:
-    """Find the preview; until the transaction ends, no other one applies or drops it."""
+    """Find the preview; until the transaction ends, no other one applies or drops it, and its courses stay open."""
     found = select(Regrade).where(Regrade.id == regrade_id)
     if course is not None:
         found = found.where(Regrade.course_id == course)
-    # Not the strongest lock: a worker that is storing a report of it goes on.
-    regrade = await session.scalar(found.with_for_update(key_share=True))
+    regrade = await session.scalar(found)
     if regrade is None:
         raise RegradeNotFound
     if not regrade.is_preview:
@@ -116,8 +114,13 @@ async def _lock(session: AsyncSession, regrade_id: str, course: str | None) -> R
     courses = set(await session.scalars(of_items.where(RegradeItem.regrade_id == regrade_id).distinct()))
     if regrade.course_id is not None:
         courses.add(regrade.course_id)
-    if await closed_to(session, Right.REGRADE, courses):
-        raise CourseArchived
+    for course_id in sorted(courses):
+        await keep_open(session, course_id)
+    # Not the strongest lock: a worker that is storing a report of it goes on.
+    locked = found.with_for_update(key_share=True).execution_options(populate_existing=True)
+    regrade = await session.scalar(locked)
+    if regrade is None:
+        raise RegradeNotFound
     return regrade
 
 

@@ -10,12 +10,14 @@ from sqlalchemy import ColumnElement, Select, case, exists, func, insert, litera
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from app.courses import course as courses
 from app.errors.teaching import RegradeNotFound
 from app.storage.announcements import announce_queued
 from app.storage.models import Course, JobStatus, Regrade, RegradeItem, StoredReport, Submission
 from app.submissions.events import record
 from app.submissions.listing import Selection
-from app.submissions.repository import REGRADE_PRIORITY, counting_report_id
+from app.submissions.positions import REGRADE_PRIORITY
+from app.submissions.reports import counting_report_id
 
 OLD, NEW = aliased(StoredReport), aliased(StoredReport)
 
@@ -65,19 +67,25 @@ async def begin(
 
     Args:
         is_preview: the new reports do not count before the preview is applied.
-        course: the id of the only course whose submissions are graded again; None: all courses.
+        course: the id of the only course whose submissions are graded again; None: all that are not archived.
         choice: ids of submissions, or a filter.
         selection: `choice` in the words of the request.
+    Raises:
+        CourseArchived
     """
     ids = (
         _selected_ids(choice)
         if isinstance(choice, Selection)
         else select(Submission.id).where(Submission.id.in_(choice))
     )
-    # Nothing in an archived course changes any more.
-    ids = ids.join(Course, Course.id == Submission.course_id).where(Course.archived_at.is_(None))
     if course is not None:
-        ids = ids.where(Submission.course_id == course)
+        await courses.keep_open(session, course)
+        open_courses: Sequence[str] = [course]
+    else:
+        theirs = select(Submission.course_id).where(Submission.id.in_(ids))
+        lasting = select(Course.id).where(Course.id.in_(theirs), Course.archived_at.is_(None)).order_by(Course.id)
+        open_courses = (await session.scalars(lasting.with_for_update(read=True))).all()
+    ids = ids.where(Submission.course_id.in_(open_courses))
     return await add_regrade(
         session,
         requested_by=requested_by,

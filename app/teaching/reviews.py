@@ -14,7 +14,7 @@ from app.courses import changes, course, members
 from app.errors.submissions import ReportNotReady
 from app.errors.teaching import ReviewAnswered, ReviewNotFound, ReviewOpen
 from app.storage.models import Membership, ReviewRequest, Submission, new_id, utc_now
-from app.submissions import repository
+from app.submissions import reports
 
 
 async def ask(session: AsyncSession, submission: Submission, text: str) -> ReviewRequest:
@@ -24,7 +24,7 @@ async def ask(session: AsyncSession, submission: Submission, text: str) -> Revie
         ReportNotReady: the attempt has no report yet.
         ReviewOpen: the last request of this attempt waits for an answer.
     """
-    if await repository.newest_report(session, submission.id) is None:
+    if await reports.newest_report(session, submission.id) is None:
         raise ReportNotReady
     await members.take_turns(session, [(submission.course_id, submission.student)])
     is_open = ReviewRequest.submission_id == submission.id, ReviewRequest.answered_at.is_(None)

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.storage.models import Membership, ReportDiagnosis, StoredReport, Submission
-from app.submissions.repository import can_count, counting_report_id
+from app.submissions.reports import counting_report_id
+from app.submissions.repository import can_count
 from grader.report.model import MEASURED
 
 # Tenths of the points; full points get a bin of their own.

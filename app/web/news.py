@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Request, Response
 
 from app.actions import news as actions
-from app.actions.asking import Asking
 from app.actions.news import SwitchNewsMail
-from app.http.auth.holders import FormAsks
-from app.http.fields import Fields
-from app.http.forms import fields_of, form_of, see_other
+from app.http.forms import see_other
 from app.http.pages import page
+from app.http.visits import Pages, Visit
 from app.onward import HOME
 from app.services import services
 from app.teaching.news_mail import OFF_PATH, SECRET_CHARACTERS
 
-router = APIRouter(include_in_schema=False)
+router = Pages()
 
 
-@router.post("/news/mail")
-async def switch_mail(
-    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.switch_news_mail))]
-) -> Response:
-    async with form_of(request) as form:
-        wanted = Fields(fields_of(form)).read(SwitchNewsMail)
-    await actions.switch_news_mail(asking, wanted)
+@router.form("/news/mail", actions.switch_news_mail)
+async def switch_mail(visit: Visit) -> Response:
+    wanted = visit.fields.read(SwitchNewsMail)
+    await actions.switch_news_mail(visit, wanted)
     return see_other(HOME, said="news.off" if wanted.off else "news.on")
 
 

@@ -12,6 +12,8 @@ from typing import Any
 from grader.assignment import Assignment
 from grader.batch.archives import Unreadable
 from grader.batch.collect import StudentFile
+from grader.report.finding import Params
+from grader.report.fingerprint import says_little
 from grader.report.messages import render, translate
 from grader.report.model import Advisory, Output, Report, Status
 from grader.reporting.assembly import internal_error
@@ -115,20 +117,27 @@ def _row(file: StudentFile, assignment: Assignment, grade_one: Callable[[Submiss
 
 
 def with_equal_code(rows: Iterable[Row]) -> Iterator[Row]:
-    """Mark rows whose code another student handed in before."""
+    """Mark rows whose code another student handed in before: the same text, or else the same form if it says much."""
     earlier: dict[str, Row] = {}
     for row in rows:
-        digest = row.report.extraction.code_sha256 if row.report else None
-        if digest is None or row.report is None:
+        report = row.report
+        code = report.fingerprint if report is not None else None
+        if report is None or code is None or not code.statements:
             yield row
             continue
-        first = earlier.setdefault(digest, row)
-        if _student_of(first) == _student_of(row):
-            yield row
+        same_text, same_form = (earlier.setdefault(hash or "", row) for hash in (code.text, code.form))
+        if _student_of(same_text) != _student_of(row):
+            yield _marked(row, report, same_text, {})
+        elif _student_of(same_form) != _student_of(row) and not says_little(code.statements):
+            yield _marked(row, report, same_form, {"variant": "form"})
         else:
-            advisories = [*row.report.advisories, Advisory(code="plagiarism")]
-            report = row.report.model_copy(update={"advisories": advisories}).sealed()
-            yield replace(row, report=report, same_code_as=first.file.path)
+            yield row
+
+
+def _marked(row: Row, report: Report, first: Row, params: Params) -> Row:
+    advisories = [*report.advisories, Advisory(code="plagiarism", params=params)]
+    report = report.model_copy(update={"advisories": advisories}).sealed()
+    return replace(row, report=report, same_code_as=first.file.path)
 
 
 def best_rows(rows: Iterable[Row]) -> list[Row]:

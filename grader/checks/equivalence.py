@@ -18,7 +18,7 @@ from grader.numerics.forms import ROUNDING, Form
 from grader.report.finding import Finding, Params, Verdict
 from grader.sandbox.events import CaseOutput
 from reference import GATES
-from reference.misconceptions import PARTS
+from reference.lstm.misconceptions import PARTS
 
 PARTIAL = 0.5
 
@@ -40,8 +40,11 @@ def equivalence(evidence: Evidence) -> Verdict:
     right = [part for part in PARTS if part in understanding.right_parts]
     earned = PARTIAL * len(right) / len(PARTS)
     if (judgement := understanding.by_probes) is not None:
-        # They earn points, but are said to be right only where all of their weights were seen at work.
-        right = [part for part in right if judgement.is_certain and part not in judgement.blamed]
+        # They earn points, but are said to be right only where all of their weights were seen at work, and where what
+        # stands in the code does not explain the numbers otherwise.
+        mistakes = understanding.explanation.mistakes if understanding.explanation else ()
+        doubtful = judgement.blamed.union(*(mistake.wrong for mistake in mistakes))
+        right = [part for part in right if judgement.is_certain and part not in doubtful]
     first_alone = understanding.form is not None and understanding.form.is_first_step
     if first_alone:
         right = []  # no layer for h was seen at work

@@ -8,7 +8,7 @@ from grader.diagnosis.evidence import Evidence
 from grader.diagnosis.outcomes import hard_coded_size
 from grader.execution.reading import Reading
 from grader.report.finding import Finding, Verdict
-from reference.misconceptions import PARTS
+from reference.lstm.misconceptions import PARTS
 
 # The exercise's sizes, as its notebook writes them, and other sizes to try.
 OTHERS = {"H_SIZE": "11", "32": "11", "EMB_SIZE": "7", "16": "7"}

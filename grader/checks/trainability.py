@@ -1,4 +1,4 @@
-"""`trainability`: gradients are those of an LSTM on every kernel, recurrent kernel and bias, back through time.
+"""`trainability`: gradients are those of the layer on every kernel, recurrent kernel and bias, back through time.
 
 Gradients of a right answer are compared as numbers. Those of a wrong answer cannot be: they must reach all of these.
 """

@@ -12,7 +12,7 @@ from grader.execution.reading import Reading
 from grader.report.finding import Params
 from grader.report.model import Diagnosis, RunnerUp
 from reference import GATES
-from reference.misconceptions import Mistake
+from reference.lstm.misconceptions import Mistake
 
 #: Name of a mistake -> variant of its code.
 VARIANTS = {

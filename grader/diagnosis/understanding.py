@@ -12,15 +12,18 @@ from grader.assignment import Tolerance
 from grader.execution.answers import Answer
 from grader.execution.execution import Execution
 from grader.numerics.backpropagation import Backpropagation, judge
+from grader.numerics.changing_answers import explain_after_start, explain_changing
 from grader.numerics.comparison import NO_ANSWER, Comparison, compare
-from grader.numerics.explanation import Explanation, explain, explain_after_start, explain_changing, idle_arrays
+from grader.numerics.explanation import Explanation, explain, idle_arrays
 from grader.numerics.forms import PLAIN, ROUNDING, Content, Form, forms_of, readings
 from grader.numerics.repairs import repair
+from grader.numerics.written_formulas import WrittenMistake, written_mistake
 from grader.report.finding import Params
 from grader.sandbox.events import Gradients
-from reference import Case, probes
-from reference.misconceptions import PARTS, RECURRENCE, Table
-from reference.probes import PartsJudgement
+from reference import Case
+from reference.lstm import probes
+from reference.lstm.misconceptions import PARTS, RECURRENCE, Table
+from reference.lstm.probes import PartsJudgement
 
 Array = NDArray[np.floating]
 
@@ -35,7 +38,7 @@ class Understanding:
         backpropagation: the comparison of a right answer's gradients.
         form: the form of answers that are not one tensor of the right shape; None: they cannot be read.
         as_read: the comparisons of the available numbers, read in that form.
-        explanation: the known mistakes that give the numbers of a wrong answer.
+        explanation: the known mistakes, or those formulas, if they give the numbers of a wrong answer.
         right_parts: the parts of a wrong answer to the exercise's own case that are still right.
         by_probes: evidence from the probes about the parts of an unexplained answer.
         repair: the repair of unexplained answers, as `grader.numerics.repairs.repair` returns it.
@@ -56,8 +59,15 @@ class Understanding:
         return any(found.get(case_id, NO_ANSWER).close for found in (self.comparisons, self.as_read))
 
 
-def understand(execution: Execution, table_of: Callable[[Case], Table], tolerance: Tolerance) -> Understanding:
-    """Compare the numbers, and explain the wrong ones that the student's own code computed."""
+def understand(
+    execution: Execution, table_of: Callable[[Case], Table], tolerance: Tolerance, formulas: Mapping[str, str]
+) -> Understanding:
+    """Compare the numbers, and explain the wrong ones that the student's own code computed.
+
+    Args:
+        formulas: those that stand in the code, as far as they can be read. They give a wrong answer a name, and no
+            points.
+    """
     cases = execution.cases
     comparisons = {
         case.spec.id: answer.compare(case, tolerance) if (answer := execution.answers.get(case.spec.id)) else NO_ANSWER
@@ -70,7 +80,7 @@ def understand(execution: Execution, table_of: Callable[[Case], Table], toleranc
     answered = [case for case in cases if case.spec.id in answers]
     form, explanation = _right_form(answers, cases[0], tolerance), None
     if form is None or not all(_compare(form, answers, case, tolerance).close for case in answered):
-        explanation = _explanation(execution, gradients, answers, cases, table_of, form)
+        explanation = _explanation(execution, gradients, answers, cases, table_of, form, written_mistake(formulas))
         form = form or _form(explanation, answers, cases)
     if form is None:
         return Understanding(comparisons, gradients, backpropagation, None, explanation=explanation)
@@ -84,7 +94,7 @@ def understand(execution: Execution, table_of: Callable[[Case], Table], toleranc
         pass
     elif as_read[exercise].close:
         right_parts = frozenset(PARTS) if twin in as_read and as_read[twin].close else right_parts
-    elif explanation is not None:
+    elif explanation is not None and not explanation.only_written:
         right_parts = explanation.right_parts if twin in explanation.cases else right_parts
     else:
         by_probes = _parts_by_probes(execution, form, numbers[exercise])
@@ -164,12 +174,13 @@ def _explanation(
     cases: Sequence[Case],
     table_of: Callable[[Case], Table],
     form: Form | None,
+    written: WrittenMistake | None,
 ) -> Explanation | None:
-    """Find the known mistakes that give these numbers."""
+    """Find the mistakes that give these numbers."""
     contents: dict[str, Content] = {id: answer.content for id, answer in answers.items()}
     if repeats_itself(execution):
         idle = idle_arrays(gradients.reach) if gradients else frozenset()
-        return explain(contents, cases, table_of, idle, form)
+        return explain(contents, cases, table_of, idle, form, written)
     repeats = {id: answer.content for id, answer in execution.repeats.items() if answer.arrays}
     others = [(case, answer.content) for case, answer in execution.others if answer.arrays]
     if (found := explain_changing(contents, repeats, cases, others)) is not None:

@@ -14,7 +14,7 @@ from grader.numerics.forms import Content, Items, forms_of
 from grader.sandbox.events import Trial
 from grader.sandbox.protocol import Arrays
 from reference import Case, search_case
-from reference.misconceptions import Table
+from reference.lstm.misconceptions import Table
 
 Array = NDArray[np.floating]
 

@@ -41,7 +41,7 @@ class Roles:
 
     Args:
         joined: the order of x and h in a joined input, where it is supposed.
-        places: by array name of a request, where each number of recognised weights stands in a Keras LSTM; see
+        places: by array name of a request, where each number of recognised weights stands in the Keras layer; see
             grader/execution/recognition.py.
         proven: the numbers chose it; False: nothing tells the candidates apart, and this is any one.
     """
@@ -97,7 +97,7 @@ class Execution:
     fresh_only: tuple[str, ...] = ()
     # Uses of built-in recurrent code during graded calls, where that code is gone.
     built_in: tuple[BuiltIn, ...] = ()
-    # Questions of `reference.probes`, and their answers.
+    # Questions of `reference.lstm.probes`, and their answers.
     probed: tuple[tuple[Case, Answer | None], ...] = ()
 
     @classmethod

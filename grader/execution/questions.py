@@ -22,8 +22,9 @@ from grader.numerics.backpropagation import factors
 from grader.sandbox.events import CaseOutput, Equal, Gradients, Raised, Trial
 from grader.sandbox.protocol import Arrays
 from grader.sandbox.requests import Question as BoxQuestion
-from reference import Case, draw, has_table, probes, random_for, search_case
+from reference import Case, draw, has_table, random_for, search_case
 from reference.edges import edge_cases
+from reference.lstm import probes
 
 SIZES = ("batch", "timesteps", "features", "units")
 # Most steps of the exercise's twin: each costs a right answer a millisecond.

@@ -7,7 +7,6 @@ checked here, because an attacker who took over the parser could write it.
 
 from __future__ import annotations
 
-import hashlib
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from grader.assignment import Assignment
 from grader.errors import RunnerOutputInvalid
 from grader.report.finding import Params, Remark
+from grader.report.fingerprint import Fingerprint, StatementPrint
 from grader.report.model import SkippedCell
 from grader.report.source import Cells, read_cells
 from grader.sandbox import Kind, Sandbox
@@ -24,8 +24,6 @@ from grader.sandbox.protocol import decode_json, encode, split_frames
 from grader.sandbox.requests import UploadRequest
 from grader.submission import Submission
 
-# In characters. The class of the exercise takes half of this, with its cell as the course gives it.
-LEAST_CODE = 3000
 SHOWN_CODE = 300  # characters of a line of code
 
 
@@ -84,7 +82,7 @@ Word = Annotated[str, Field(max_length=30)]
 
 
 class Part(ReadingModel):
-    """Lines of `Reading.source` with a part of an LSTM; `grader/runner/reader/parts/finding.py` finds them.
+    """Lines of `Reading.source` with a part of the layer; `grader/runner/reader/parts/finding.py` finds them.
 
     `what`: words about what stands there, for `grader/reporting/concerns.py` alone. They are the student's text.
     """
@@ -99,7 +97,19 @@ class Part(ReadingModel):
     what: Annotated[list[Word], Field(max_length=8)] = []
 
 
-_PARTS: TypeAdapter[list[Part]] = TypeAdapter(Annotated[list[Part], Field(max_length=120)])
+_PRINTS: TypeAdapter[list[StatementPrint]] = TypeAdapter(Annotated[list[StatementPrint], Field(max_length=1000)])
+Formulas = Annotated[dict[Word, Annotated[str, Field(max_length=200)]], Field(max_length=6)]
+
+
+class Followed(ReadingModel):
+    """Findings of the reader child that followed the class: to show it, and to give wrong numbers a name.
+
+    Attributes:
+        formulas: of one step, in the names of `reference.cell`; `grader/runner/reader/parts/formulas.py`.
+    """
+
+    parts: Annotated[list[Part], Field(max_length=120)] = []
+    formulas: Formulas = {}
 
 
 class Reading(ReadingModel):
@@ -124,20 +134,27 @@ class Reading(ReadingModel):
     advisories: list[Remark] = []
     source_cells: Cells | None = None
     parts: list[Part] = []
+    formulas: Formulas = {}
+    fingerprint: Fingerprint = Fingerprint()
 
     def with_source(self, answer: bytes) -> Reading:
-        """Add the source for showing it, from the reader's second answer, if that has the right form."""
+        """Add the source for showing and comparing it, from the reader's second answer, if that has the right form."""
         try:
             found = decode_json(answer)
         except RunnerOutputInvalid:
             return self
         if not isinstance(found, dict):
             return self
+        cells = read_cells(found.pop("cells", None))
         try:
-            parts = _PARTS.validate_python(found.get("parts", []))
+            fingerprint = Fingerprint.of(_PRINTS.validate_python(found.pop("fingerprints", None)))
         except ValidationError:
-            parts = []
-        return self.model_copy(update={"source_cells": read_cells(found.get("cells")), "parts": parts})
+            fingerprint = Fingerprint()
+        try:
+            followed = Followed.model_validate(found)
+        except ValidationError:
+            followed = Followed()
+        return self.model_copy(update={"source_cells": cells, "fingerprint": fingerprint, **dict(followed)})
 
     @cached_property
     def _lines(self) -> list[str]:
@@ -146,15 +163,6 @@ class Reading(ReadingModel):
     def code_at(self, line: int) -> str:
         """Return the beginning of a line of `source`; an empty text where there is none."""
         return self._lines[line - 1].strip()[:SHOWN_CODE] if 0 < line <= len(self._lines) else ""
-
-    @property
-    def code_sha256(self) -> str | None:
-        """Return a hash that is equal for equal code, comments included, apart from spaces and empty lines.
-
-        None for code so short that two people could write the same.
-        """
-        text = "\n".join(filter(None, (" ".join(line.split()) for line in self._lines)))
-        return hashlib.sha256(text.encode()).hexdigest() if len(text) >= LEAST_CODE else None
 
     def cell_of(self, line: int) -> int:
         """Return the index of the cell that holds a line of `source`; 0 for a file."""
@@ -188,7 +196,7 @@ def read(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> Re
         frames, _ = split_frames(outcome.result)
         if frames:
             reading = Reading.model_validate(decode_json(frames[0][0]))
-            # The second answer is for showing the source: a grade does not depend on it.
+            # The second answer is for showing and comparing the source: a grade does not depend on it.
             return reading if ended or len(frames) != 2 else reading.with_source(frames[1][0])
     except (RunnerOutputInvalid, ValidationError):
         pass

@@ -1,12 +1,12 @@
 """Recognises which number of the student's weights is which, however they are laid out, by their gradients.
 
-All weights get one equal value. A right LSTM then gives the same answer wherever its weights stand, in whatever
+All weights get one equal value. A right class then gives the same answer wherever its weights stand, in whatever
 containers, orders of gates and axes. But the gradient of its answer with respect to one number shows what that number
 multiplies (a feature, h or 1), in which gate and for which unit. The oracle has the same gradients, and each number of
 the student's is matched with the nearest of them. Only the numbers for h of one gate and unit look all alike, because
 all of h are equal; these stand in the order of units, as in any array that somebody writes.
 
-A model that is no LSTM under equal weights is not recognised. Names are not read here: the box leaves out a reading
+A model that is another under equal weights is not recognised. Names are not read here: the box leaves out a reading
 that contradicts a clear name (`grader/runner/driver/weights/recognition.py`).
 """
 
@@ -51,7 +51,7 @@ def factors(case: Case) -> Array:
 
 
 def recognise(case: Case, answer: Array, gradients: Array) -> Places | None:
-    """Find the places of the student's numbers in the weights of a Keras LSTM.
+    """Find the places of the student's numbers in the weights of the Keras layer.
 
     Args:
         case: the question.
@@ -60,7 +60,7 @@ def recognise(case: Case, answer: Array, gradients: Array) -> Places | None:
     Returns:
         for each number its place in kernel, recurrent kernel and bias, one after the other and flat; ``-2 - place``
         for one that is only added to the number there, as a second bias is; and -1 for one without effect. None: the
-        model is no LSTM, or its weights stand in no order.
+        model is not the layer, or its weights stand in no order.
     """
     weights = case.weights
     features, units = weights.features, weights.units
@@ -100,7 +100,7 @@ def _equal(features: int, units: int, biases: int) -> LSTMWeights:
 
 
 def _biases(case: Case, answer: Array) -> int | None:
-    """Return how many biases are added in each gate; None where the answer is not an LSTM's."""
+    """Return how many biases are added in each gate; None where the answer is not the layer's."""
     weights = case.weights
     for biases in range(1, MOST_BIASES + 1):
         expected = lstm_forward(case.x, _equal(weights.features, weights.units, biases)).h

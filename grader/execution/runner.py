@@ -23,7 +23,7 @@ from grader.sandbox import Kind, Sandbox, protocol
 from grader.sandbox.events import Equal
 from grader.sandbox.requests import ClassRequest
 from reference import Case, search_case
-from reference.misconceptions import Table
+from reference.lstm.misconceptions import Table
 
 # At most this many ways to construct a class are tried by their numbers.
 MOST_CONSTRUCTIONS = 4

@@ -10,11 +10,10 @@ from typing import Any, Literal
 
 from grader.formats.view import View
 from grader.report.messages import CELL, place_of, translate
-from grader.report.source import Cell, Line, source_in
+from grader.report.source import Cell, Line, source_in, visible
 
 #: Lines shown above and below a mark.
 AROUND = 3
-TAB = 4
 #: Characters of a line in a form that is text.
 SHOWN_CODE = 100
 #: The exercise's names of the gates, by the letters of its layers.
@@ -128,7 +127,7 @@ class Sources:
             ShownLine(
                 number,
                 marks.get(number),
-                _visible(cell.lines[number - 1].tokens()),
+                [(kind, visible(text)) for kind, text in cell.lines[number - 1].tokens()],
                 notes.get(number, []),
                 follows_gap=number > 1 and number - 1 not in shown,
             )
@@ -152,19 +151,5 @@ def part_name(place: Mapping[str, Any], language: str) -> str:
 
 
 def _plain(line: Line) -> str:
-    text = "".join(text for _, text in _visible([("", line.text.strip())]))
+    text = visible(line.text.strip())
     return text if len(text) <= SHOWN_CODE else f"{text[:SHOWN_CODE]}…"
-
-
-def _visible(tokens: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Write characters that do not print, or that turn text around, as their escapes."""
-    shown: list[tuple[str, str]] = []
-    for kind, text in tokens:
-        if text.isprintable():
-            shown.append((kind, text))
-            continue
-        escaped = "".join(
-            char if char.isprintable() else " " * TAB if char == "\t" else ascii(char)[1:-1] for char in text
-        )
-        shown.append((kind, escaped))
-    return shown

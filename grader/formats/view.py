@@ -12,7 +12,7 @@ from grader.report.numbers import points
 from grader.report.pictures import drawing
 from grader.report.server_paths import all_clean, in_one_line
 from grader.reporting.extraction import FAILURES
-from reference.misconceptions import PARTS
+from reference.lstm.misconceptions import PARTS
 
 #: The parameter whose sentence gives the place of the first difference.
 FIRST_DIFFERENCE = frozenset({"timestep"})

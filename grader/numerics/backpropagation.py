@@ -1,4 +1,4 @@
-"""Comparison of a right answer's gradients with those of an LSTM: trainability as a number.
+"""Comparison of a right answer's gradients with those of the layer: trainability as a number.
 
 The run returns the gradients of a sum of its answer times given factors. The oracle's backpropagation through time
 gives the expected ones. A gradient that is stopped somewhere, or that leaves TensorFlow, has other numbers.

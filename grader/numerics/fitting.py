@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from grader.numerics.gate_values import Steps
 from reference import Case, split_gates
-from reference.definition import sigmoid
-from reference.misconceptions import RECURRENCE, Mistake, Table, bank
-from reference.misconceptions.computation import AFTER, Inputs
-from reference.misconceptions.table import NOBODY, places_of
+from reference.cell import sigmoid
+from reference.lstm.misconceptions import RECURRENCE, Mistake, Table, bank
+from reference.lstm.misconceptions.computation import AFTER, Inputs
+from reference.lstm.misconceptions.table import NOBODY, places_of
 
 Array = NDArray[Any]
 Function = Callable[[Any], Any]

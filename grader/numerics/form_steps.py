@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from reference.misconceptions import RECURRENCE
+from reference.lstm.misconceptions import RECURRENCE
 
 NOTHING: frozenset[str] = frozenset()
 #: Marks a step of an answer that belongs to no step of the sequence.

@@ -42,9 +42,9 @@ from grader.numerics.gate_values import (
     short,
 )
 from reference import GATES, Case, split_gates
-from reference.definition import LSTM
-from reference.misconceptions import RECURRENCE, Mistake
-from reference.misconceptions.computation import Inputs, Moment
+from reference.lstm.definition import CELL
+from reference.lstm.misconceptions import RECURRENCE, Mistake
+from reference.lstm.misconceptions.computation import Inputs, Moment
 
 Suspect = tuple[Mistake, ...]
 FEWEST_AT_LIMIT = 5
@@ -72,7 +72,7 @@ def suspects(case: Case, answer: Array) -> Iterator[Suspect]:
 
 def _of_states(case: Case, steps: Steps) -> Iterator[Mistake]:
     c = steps.c_from_answers()
-    c_new = LSTM.formulas["c_new"]({**steps.gates, "c": before(c)})
+    c_new = CELL.formulas["c_new"]({**steps.gates, "c": before(c)})
     h_new = steps.h_from_gates()
     for place, slot, made, is_now in (
         ("c", "keep", c_new, c),

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from grader.numerics.gate_values import Array, function_of, norm
-from reference.definition import LSTM, sigmoid
-from reference.misconceptions import Mistake
-from reference.misconceptions.computation import Moment
-from reference.weights import DENSE_LETTERS
+from reference.cell import sigmoid
+from reference.lstm.definition import CELL
+from reference.lstm.misconceptions import Mistake
+from reference.lstm.misconceptions.computation import Moment
+from reference.lstm.weights import DENSE_LETTERS
 
 # Factors nearer to 1, and constants nearer to 0, are rounding.
 LEAST_CHANGE = 1e-3
@@ -109,8 +110,8 @@ def hears(gate: str, heard: str, choose: HeardValue) -> Mistake:
         columns = step.columns(gate)
         total = z[..., columns] + choose(moment) @ step.recurrent[..., columns]
         setattr(moment, gate, function(total))
-        moment.c_new = LSTM.formulas["c_new"](moment)
-        moment.h_new = LSTM.formulas["h_new"](moment)
+        moment.c_new = CELL.formulas["c_new"](moment)
+        moment.h_new = CELL.formulas["h_new"](moment)
         return moment
 
     params = _params_of(gate, heard=heard)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import GATES, Case, split_gates
-from reference.definition import LSTM
-from reference.oracle import cell_states
+from reference.lstm.definition import CELL
+from reference.lstm.oracle import cell_states
 
 Array = NDArray[Any]
 # Largest difference after a fit that is worth a replay; float32 answers give a gate to 1e-4 and better.
@@ -56,7 +56,7 @@ class Steps:
         return cell_states(self.gates)
 
     def h_from_gates(self) -> Array:
-        return LSTM.formulas["h_new"]({"o": self.gates["o"], "c_new": self.c_from_gates()})
+        return CELL.formulas["h_new"]({"o": self.gates["o"], "c_new": self.c_from_gates()})
 
     def gate(self, gate: str) -> Array:
         """Compute the values that a gate must have had, if all else is right; NaN where they would be imprecise."""
@@ -75,7 +75,7 @@ class Steps:
 
 def function_of(gate: str) -> Callable[[Array], Array]:
     """Return the activation of a gate."""
-    return LSTM.formulas[gate].activation
+    return CELL.formulas[gate].activation
 
 
 def inverse(gate: str, value: Array) -> Array:

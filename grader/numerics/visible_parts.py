@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import GATES, Case
-from reference.misconceptions import PARTS, Mistake, replay
+from reference.lstm.misconceptions import PARTS, Mistake, replay
 
 Array = NDArray[np.floating]
 

@@ -16,6 +16,7 @@ import rfc8785
 from pydantic import BaseModel, ConfigDict, Field
 
 from grader.report.finding import CheckStatus, Finding, Number, Params, Remark, Verdict
+from grader.report.fingerprint import Fingerprint
 
 
 class Status(StrEnum):
@@ -251,6 +252,8 @@ class Report(ReportModel):
     error: ErrorInfo | None = None
     reproduction: Reproduction | None = None
     receipt: Receipt
+    # For comparing the code with others'. It is stored beside the report, never in it. None: we failed.
+    fingerprint: Fingerprint | None = Field(None, exclude=True)
 
     @property
     def is_held(self) -> bool:

@@ -12,7 +12,7 @@ from textwrap import dedent, indent
 
 from grader.assignment import Assignment, CaseEntry
 from grader.report.model import Reproduction
-from reference.weights import DENSE_LETTERS
+from reference.lstm.weights import DENSE_LETTERS
 
 PLACE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*|\[[0-9]{1,3}\]|\['\w{1,40}'\])*")
 GATES = "".join(DENSE_LETTERS.values())
@@ -20,7 +20,7 @@ ROLES = [f"fc{array}{gate}" for array in "XH" for gate in GATES]
 
 
 def reproduction(assignment: Assignment, generation: str, roles: Mapping[str, str]) -> Reproduction:
-    """Write the public case as a script: the same seeded layer and input as `reference.keras_lstm` makes.
+    """Write the public case as a script: the same seeded layer and input as `reference.lstm.keras_layer` makes.
 
     Args:
         roles: which of the student's attributes holds which weights, as in the report.
@@ -59,7 +59,7 @@ def _script(case: CaseEntry, parts: str) -> str:
             unit_forget_bias=False,
         )
         expected = keras_lstm(x).numpy()
-        kernel, recurrent_kernel, bias = keras_lstm.get_weights()
+        kernel, recurrent_kernel, bias = keras_layer.get_weights()
 
         model = LSTM({case.units})  # your class
         model(x[:, :1])  # now its weights exist

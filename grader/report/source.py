@@ -20,6 +20,8 @@ MOST_LINES, LONGEST_LINE, MOST_RUNS = 3000, 1000, 1000
 # Honest sources take a twentieth of it.
 MOST_BYTES = 4_000_000
 SUFFIX = ".source"
+#: The width of a tab where the source is shown.
+TAB = 4
 
 Length = Annotated[int, Field(gt=0, le=LONGEST_LINE)]
 Run = tuple[Kind, Length]
@@ -60,6 +62,13 @@ class Cell(SourceModel):
 
 Cells = list[Cell]
 _CELLS: TypeAdapter[Cells] = TypeAdapter(Cells)
+
+
+def visible(text: str) -> str:
+    """Write characters that do not print, or that turn text around, as their escapes."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else " " * TAB if char == "\t" else ascii(char)[1:-1] for char in text)
 
 
 def read_cells(data: object) -> Cells | None:

@@ -12,7 +12,7 @@ from grader.report.finding import Params, Remark
 from grader.report.model import Diagnosis
 from grader.report.server_paths import in_brief
 from grader.sandbox.events import Parts
-from reference.weights import DENSE_LETTERS
+from reference.lstm.weights import DENSE_LETTERS
 
 # Honest files come nowhere near. Without a limit, the report of a hostile file would be a hundred times its size.
 MOST_ADVISORIES = 50

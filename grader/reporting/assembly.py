@@ -99,6 +99,7 @@ def report_on(
         error=_error(evidence, places),
         questions=questions,
         reproduction=reproduction(assignment, execution.generation, execution.parts.roles if execution.parts else {}),
+        fingerprint=reading.fingerprint,
     )
 
 
@@ -175,6 +176,7 @@ def unreadable(
         extraction=extraction_of_unreadable(reading),
         source=source_of(reading, marks_of([finding]), places, artefacts),
         timing=stages.timing(),
+        fingerprint=reading.fingerprint,
     )
 
 

@@ -55,6 +55,7 @@ _SWAPPED = (
 _ODD_GATE = " ".join(
     [*sorted(ACTIVATIONS - {"sigmoid", "tanh"}), "product sub number inner sees_c new_state mixed no_x no_h twice"]
 )
+_WRITTEN = (_look("update_c update_h", "odd swapped"), _gate("sum activation", _ODD_GATE), _gate("sum"))
 
 #: Code -> places to look in. The first that finds something is taken.
 CONCERNS: Mapping[str, tuple[Look, ...]] = {
@@ -178,6 +179,8 @@ VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     **{(code, "output"): (_UPDATE_H,) for code in ("c_sum_not_product", "coupled_gate", "c_as_candidate")},
     ("no_tanh_output", "gate"): (_look("passed_on", "gate"), _UPDATE_H),
     ("other_formula", "h"): (_UPDATE_H,),
+    ("other_formula", "gate"): (_gate("sum activation", _ODD_GATE), _gate("sum")),
+    **{("other_formula", variant): _WRITTEN for variant in ("several", "read")},
     ("activation_before_sum", "bias"): (_gate("sum", "no_bias_added"),),
     ("c_sign", "h"): (_look("passed_on", "neg sub mul"),),
     ("reshape_not_transpose", "input"): (_look("step_input", "reshape"),),

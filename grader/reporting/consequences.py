@@ -19,7 +19,7 @@ from grader.numerics.explanation import idle_arrays
 from grader.report.finding import CheckStatus, Params
 from grader.report.model import Check, Diagnosis
 from reference import GATES, Case
-from reference.misconceptions import RECURRENCE, Mistake, replay
+from reference.lstm.misconceptions import RECURRENCE, Mistake, replay
 
 #: Mistakes that change the answer at every call.
 CHANGING = frozenset({"state_init_random", "dropout_active", "new_cell_each_step", "state_kept_between_calls"})

@@ -40,7 +40,7 @@ def extraction(evidence: Evidence, diagnoses: Sequence[Diagnosis], places: Place
         cells_used=sorted({reading.statements[index].cell for index in used})[:MOST_CELLS],
         cells_skipped=sorted(skipped, key=lambda cell: cell.index)[:MOST_CELLS],
         class_line=places.frame(reading.class_line).line if reading.class_line else None,
-        code_sha256=reading.code_sha256,
+        code_sha256=reading.fingerprint.text,
         roles=execution.parts.roles if execution.parts else {},
         roles_from=execution.roles_from,
     )

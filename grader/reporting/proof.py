@@ -19,9 +19,9 @@ from grader.numerics.forms import PLAIN
 from grader.report.proof.calculation import RIGHT
 from grader.report.proof.step import QUANTITIES, Position, WorkedStep, position_to_show
 from reference import GATES, Case, lstm_forward
-from reference.definition import LSTM
-from reference.misconceptions import QUANTITIES_OF_STEP, Mistake, merge_changes, replay, trace_steps
-from reference.misconceptions.computation import Moment
+from reference.lstm.definition import CELL
+from reference.lstm.misconceptions import QUANTITIES_OF_STEP, Mistake, merge_changes, replay, trace_steps
+from reference.lstm.misconceptions.computation import Moment
 
 Array = NDArray[np.floating]
 Begins = Literal["before", "gates", "c", "h", "answer"]
@@ -32,7 +32,7 @@ SAME = 1e-4
 ROUNDING = 1e-5
 # A formula of one unit as the bank names it: ``c = f*(c + i*g)``, ``h = o*tanh(old c)``; sums go over all units.
 FORMULA = re.compile(r"([ch]) = ((?:(?!sum)[a-z0-9 *+()-])+)")
-#: The slots of `reference.misconceptions.computation` that hold the formulas of c and of h.
+#: The slots of `reference.lstm.misconceptions.computation` that hold the formulas of c and of h.
 SLOTS = {"c": "update", "h": "show"}
 
 
@@ -99,7 +99,7 @@ def _formulas(mistakes: Sequence[Mistake], numbers: Mapping[str, float]) -> dict
     named = {found[1]: found[2] for found in names if found}
     changes = merge_changes(mistakes)
     moment = Moment(**{place: np.asarray(numbers[name]) for name, place in QUANTITIES_OF_STEP.items()})
-    right = {state: float(LSTM.formulas[f"{state}_new"](moment)) for state in SLOTS}
+    right = {state: float(CELL.formulas[f"{state}_new"](moment)) for state in SLOTS}
     formulas = {}
     for state, slot in SLOTS.items():
         choice = changes.get(slot)

@@ -50,7 +50,7 @@ LARGEST_DONE = 16384
 MAX_ARRAYS_HEADER_BYTES = 1 << 12
 ARRAYS_HEADER = struct.Struct("<Q")
 
-#: Names of the arrays of a `Weights`: the model's number, and the weight's name in a Keras LSTM.
+#: Names of the arrays of a `Weights`: the model's number, and the weight's name in the Keras layer.
 WEIGHT = re.compile(r"(\d{1,3})/(kernel|recurrent_kernel|bias)")
 
 #: Names of the arrays of a `Gradients`.

@@ -37,7 +37,7 @@ def run_notebook(runner: NotebookRunner, *, is_own: bool) -> Notebook:
     """Run the notebook, and judge its own copying and comparison.
 
     Args:
-        is_own: the class has shown elsewhere that it computes something of an LSTM itself.
+        is_own: the class has shown elsewhere that it computes something of the layer itself.
 
     Raises:
         SandboxError: the box failed.

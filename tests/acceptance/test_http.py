@@ -21,7 +21,16 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.acceptance.conftest import COMMAND, CORPUS, Server, graded, service_environment, serving, without_times
+from tests.acceptance.conftest import (
+    COMMAND,
+    CORPUS,
+    Server,
+    graded,
+    hand_in,
+    service_environment,
+    serving,
+    without_times,
+)
 from tests.acceptance.installation import lasting
 from tests.processes import command_line, ended
 from tests.waiting import SECONDS, wait_until
@@ -102,7 +111,7 @@ def test_service_that_warms_up_answers_and_when_it_is_stopped_ends_without_waiti
 ) -> None:
     """Without any cache, so that the first answers of Keras are being made."""
     with serving(tmp_path, tmp_path / "cache") as server, server.client() as client:
-        wait_until(lambda: any("keras_lstm" in command_line(pid) for pid in server.children()), pause=0.2)
+        wait_until(lambda: any("keras_layer" in command_line(pid) for pid in server.children()), pause=0.2)
         assert client.get("/healthz").json()["status"] == "ok"
         assert client.get("/readyz").status_code == 503
         children = server.children()
@@ -190,6 +199,23 @@ def test_a_regrade_gives_the_same_report_but_for_times_and_another_attempt_is_as
     assert other["receipt"]["questions"] != first["receipt"]["questions"]
     codes, others_codes = ([each["code"] for each in report["diagnoses"]] for report in (first, other))
     assert (other["points"], others_codes) == (first["points"], codes)
+
+
+def test_copied_code_is_pointed_out_to_the_teacher_under_other_names_too(server: Server) -> None:
+    original = (CORPUS / "correct_activation_layers" / "submission.py").read_text(encoding="utf-8")
+    renamed = re.sub(r"#.*", "# mine", original)
+    for name, other in (("h_all", "states"), ("lstm_cell", "step"), ("LSTMCell", "Step"), ("fcX", "gate"), ("ch", "g")):
+        renamed = re.sub(rf"\b{name}", other, renamed)
+    own = (CORPUS / "correct_gates_dict" / "submission.py").read_text(encoding="utf-8")
+    with server.client() as client:
+        for student, code in {"c1": original, "c2": original, "c3": renamed, "own": own}.items():
+            reported = hand_in(client, code.encode(), student)["report"]
+            assert reported["points"] == 100
+        course = client.get("/api/v1/courses").json()["items"][0]["id"]
+        found = client.get(f"/api/v1/courses/{course}/assignments/lstm-layer/same-code").json()["items"]
+    (group,) = (group for group in found if group["students"][0]["student"] == "c1")
+    assert [holder["student"] for holder in group["students"]] == ["c1", "c2", "c3"]
+    assert (group["word_for_word"], group["says_little"]) == (2, False)
 
 
 def test_stop_and_kill_lose_nothing_and_leave_no_process(tmp_path: Path, cache_dir: Path) -> None:

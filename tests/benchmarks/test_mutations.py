@@ -1,7 +1,8 @@
 """Diagnoses of wrong formulas that nobody has listed: drawn from the definition, with any seed.
 
 `make mutations SEED=7` prints each of them. One is *named* if the diagnosis says what it is; the name is *false* if an
-LSTM with it gives other numbers on cases on which it was not looked for.
+LSTM with it gives other numbers on cases on which it was not looked for. Each is told twice: from its numbers alone,
+and with a class that computes it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import ast
 import itertools
 import os
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -17,12 +19,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from grader.assignment import load_assignments
+from grader import Submission, load_assignments
+from grader.execution.reading import read
 from grader.numerics.explanation import explain
+from grader.numerics.written_formulas import WrittenMistake, written_mistake
+from grader.sandbox import ForkSandbox
 from reference import Case, draw, search_case
-from reference.definition import LSTM, Formula, Layers
+from reference.cell import Formula, Layers
 from reference.drawing import random_for
-from reference.misconceptions import bank, build_table, replay
+from reference.lstm.definition import CELL
+from reference.lstm.misconceptions import bank, build_table, replay
+from reference.lstm.weights import DENSE_LETTERS
 
 SEED = int(os.environ.get("SEED", "1"))
 #: Mutations of two formulas at once, beside all of one.
@@ -30,6 +37,32 @@ PAIRS = 300
 FUNCTIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {"relu": lambda z: np.maximum(z, 0.0)}
 #: Numbers that differ by more are others; float32 and a chaotic mistake make less of it.
 SAME = 1e-4
+
+CLASS = """class LSTMCell(tf.keras.Model):
+    def __init__(self, n):
+        super().__init__()
+        for gate in "IFCO":
+            setattr(self, f"fcX{{gate}}", tf.keras.layers.Dense(n))
+            setattr(self, f"fcH{{gate}}", tf.keras.layers.Dense(n, use_bias=False))
+
+    def call(self, x, h, c):
+{formulas}
+        return h_new, c_new
+
+
+class LSTM(tf.keras.Model):
+    def __init__(self, n):
+        super().__init__()
+        self.n, self.cell = n, LSTMCell(n)
+
+    def call(self, x):
+        h = c = tf.zeros((x.shape[0], self.n))
+        answers = []
+        for t in range(x.shape[1]):
+            h, c = self.cell(x[:, t], h, c)
+            answers.append(h)
+        return tf.stack(answers, axis=1)
+"""
 
 
 @dataclass(frozen=True)
@@ -41,12 +74,26 @@ class Mutation:
     def __str__(self) -> str:
         return ", ".join(f"{name} = {ast.unparse(node)}" for name, node in self.formulas.items())
 
+    def source(self) -> str:
+        """Write a class that computes it, as the exercise has one."""
+        lines = []
+        for name, formula in CELL.formulas.items():
+            text = ast.unparse(self.formulas.get(name, formula.node))
+            text = re.sub(r"\b([xh])_([ifgo])\b", _layer, text)
+            lines.append(f"        {name} = " + re.sub(r"\b(sigmoid|tanh|relu)\(", r"tf.nn.\1(", text))
+        return CLASS.format(formulas="\n".join(lines))
+
     def answer(self, case: Case) -> np.ndarray:
         changed = {name: Formula(node, FUNCTIONS) for name, node in self.formulas.items()}
         weights = (array.astype(np.float64) for array in vars(case.weights).values())
-        cell = replace(LSTM, formulas={**LSTM.formulas, **changed})
+        cell = replace(CELL, formulas={**CELL.formulas, **changed})
         with np.errstate(all="ignore"):
             return cell.forward(case.x.astype(np.float64), Layers(*weights))["h_new"].astype(np.float32)
+
+
+def _layer(name: re.Match[str]) -> str:
+    part, gate = name.groups()
+    return f"self.fc{part.upper()}{DENSE_LETTERS[gate]}({part})"
 
 
 def changes(name: str, formula: ast.expr) -> Iterator[ast.expr]:
@@ -56,7 +103,7 @@ def changes(name: str, formula: ast.expr) -> Iterator[ast.expr]:
     for at, node in enumerate(ast.walk(formula)):
         match node:
             case ast.Name(id=known) if known[:2] in ("x_", "h_") and known != "h_new":
-                yield from (_with(formula, at, f"{known[:2]}{gate}") for gate in LSTM.gates if gate != known[2:])
+                yield from (_with(formula, at, f"{known[:2]}{gate}") for gate in CELL.gates if gate != known[2:])
                 yield from (_with(formula, at, f"{known} {sign} {state}") for sign in "+-" for state in "hc")
                 yield from (_with(formula, at, f"{function}({known})") for function in ("tanh", "sigmoid", "relu"))
             case ast.Name(id=known) if known in others:
@@ -105,7 +152,7 @@ def _regrouped(formula: ast.expr) -> Iterator[str]:
 
 def mutations(seed: int) -> Iterator[Mutation]:
     """Yield every mutation of one formula, the same one in several gates, and as many of two as are drawn."""
-    single = {name: list(changes(name, formula.node)) for name, formula in LSTM.formulas.items()}
+    single = {name: list(changes(name, formula.node)) for name, formula in CELL.formulas.items()}
     for name, changed in single.items():
         yield from (Mutation({name: node}) for node in changed)
     for count, gates in ((n, some) for n in (2, 3) for some in itertools.combinations("ifo", n)):
@@ -135,11 +182,13 @@ def unlisted(case: Case, seed: int) -> list[Mutation]:
     return found
 
 
-def judged(mutation: Mutation, cases: Sequence[Case], others: Sequence[Case], table: object) -> str:
+def judged(
+    mutation: Mutation, cases: Sequence[Case], others: Sequence[Case], table: object, written: WrittenMistake | None
+) -> str:
     """Say what the diagnosis makes of a mutation: the names that it gives, and whether they are false."""
     answers = {case.spec.id: mutation.answer(case) for case in cases}
     with np.errstate(all="ignore"):
-        found = explain(answers, cases, lambda case: table)
+        found = explain(answers, cases, lambda case: table, written=written)
         if found is None or not found.mistakes:
             return "nothing"
         names = " and ".join(mistake.name for mistake in found.mistakes)
@@ -151,26 +200,42 @@ def judged(mutation: Mutation, cases: Sequence[Case], others: Sequence[Case], ta
     return names
 
 
-def test_mutations_that_the_bank_lacks_are_told_nothing_false(benchmark: BenchmarkFixture) -> None:
-    entries = load_assignments()["lstm-layer"].cases
+def test_mutations_that_the_bank_lacks_are_told_nothing_false(
+    sandbox: ForkSandbox, benchmark: BenchmarkFixture
+) -> None:
+    assignment = load_assignments()["lstm-layer"]
     # As if they were published: those have a table of known mistakes.
     cases, others = (
-        [replace(draw(each.spec(), random_for(bytes(32), purpose, each.id)), is_drawn=False) for each in entries]
+        [
+            replace(draw(each.spec(), random_for(bytes(32), purpose, each.id)), is_drawn=False)
+            for each in assignment.cases
+        ]
         for purpose in ("looked for", "predicted")
     )
     mutants = unlisted(search_case(cases), SEED)
     table = build_table(search_case(cases))
-    said = {}
+    files = [Submission("submission.py", mutation.source().encode()) for mutation in mutants]
+    written = [written_mistake(read(each, assignment, sandbox).formulas) for each in files]
+    said: dict[str, list[str]] = {}
 
     def judge() -> None:
-        said.update({str(mutation): judged(mutation, cases, others, table) for mutation in mutants})
+        for by, codes in {"numbers": [None] * len(mutants), "code": written}.items():
+            said[by] = [
+                judged(mutation, cases, others, table, code) for mutation, code in zip(mutants, codes, strict=True)
+            ]
 
     benchmark.pedantic(judge, rounds=1)
-    for mutation, words in said.items():
-        if "SHOW" in os.environ or words.startswith("FALSE"):
-            print(f"{mutation}  ->  {words}")
-    named = sum(words != "nothing" and not words.startswith("FALSE") for words in said.values())
-    false = sum(words.startswith("FALSE") for words in said.values())
-    print(f"{len(said)} mutations that the bank lacks: {named} named, {false} told something false")
-    benchmark.extra_info["mutations_named_percent"] = 100 * named / len(said)
-    benchmark.extra_info["mutations_false_percent"] = 100 * false / len(said)
+    for mutation, *words in zip(mutants, *said.values(), strict=True):
+        if "SHOW" in os.environ or any(each.startswith("FALSE") for each in words):
+            print(f"{mutation}  ->  {words[0]}; with its code {words[1]}")
+    named = {
+        by: sum(each != "nothing" and not each.startswith("FALSE") for each in words) for by, words in said.items()
+    }
+    false = sum(any(each.startswith("FALSE") for each in words) for words in zip(*said.values(), strict=True))
+    print(
+        f"{len(mutants)} mutations that the bank lacks: {named['numbers']} named by their numbers alone, "
+        f"{named['code']} with their code, {false} told something false"
+    )
+    benchmark.extra_info["mutations_named_percent"] = 100 * named["numbers"] / len(mutants)
+    benchmark.extra_info["mutations_named_with_code_percent"] = 100 * named["code"] / len(mutants)
+    benchmark.extra_info["mutations_false_percent"] = 100 * false / len(mutants)

@@ -29,7 +29,7 @@ from grader.report.model import HELD, Report, Status
 from grader.sandbox import ForkSandbox
 from grader.submission import Submission
 from reference import Case, ReferenceStore
-from reference.misconceptions import bank
+from reference.lstm.misconceptions import bank
 
 CORPUS = Path(__file__).parent
 FOLDERS = sorted(CORPUS.glob("*/*/"))

@@ -11,7 +11,7 @@ import pytest
 import grader
 from grader.report.messages import LANGUAGES, codes, translate
 from grader.reporting.concerns import CONCERNS, NAMES_ITS_LINE, NO_LINE, VARIANTS
-from reference.misconceptions import bank
+from reference.lstm.misconceptions import bank
 
 MODULES = sorted(Path(grader.__file__).parent.rglob("*.py"))
 # Calls that take the code of a finding or a remark first, or by name.

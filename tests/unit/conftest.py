@@ -6,7 +6,7 @@ import pytest
 
 from grader.assignment import Assignment, load_assignments
 from reference import Case, ReferenceStore, search_case
-from reference.misconceptions import Table
+from reference.lstm.misconceptions import Table
 from tests.exercises import answered
 
 

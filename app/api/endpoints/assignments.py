@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import Field
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import AliasPath, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
-from app.access.tokens import Principal
 from app.actions.fields import Moment
-from app.api.openapi import problem_answers
-from app.api.schemas.base import Body
+from app.api.dependencies import AnyReading, Reading, reads
+from app.api.schemas.base import Body, Items
 from app.courses.assignments import used_in
 from app.errors.courses import AssignmentNotFound
-from app.errors.requests import NotPermitted
-from app.http.auth.holders import Reader, TokenFor
-from app.http.texts import language_of
-from app.services import Services, services
+from app.http.parameters import Refuses
+from app.services import services
 from app.teaching.statistics import statistics_of
 from app.texts import title_of
 from grader import Assignment
+from grader.assignment import CaseEntry
 from grader.report.messages import translate
 
-AssignmentId = Annotated[str, Path(description="an `id` from the list", examples=["lstm-layer"])]
+AssignmentId = Annotated[
+    str, Path(description="an `id` from the list", examples=["lstm-layer"]), Refuses((AssignmentNotFound,))
+]
 
 router = APIRouter(prefix="/assignments", tags=["assignments"])
 
@@ -37,10 +36,6 @@ class AssignmentBody(Body):
     max_points: float
     digest: str = Field(description="changes when anything that decides a grade changes")
     upload_bytes: int = Field(description="largest accepted file")
-
-
-class AssignmentList(Body):
-    items: list[AssignmentBody]
 
 
 class AssignmentCase(Body):
@@ -58,10 +53,13 @@ class AssignmentDetail(AssignmentBody):
     language: str = Field(description="default language of reports", examples=["ru"])
     keras: str = Field(description="the generation of Keras: `3`, `2`, or `auto` for the one that gives more points")
     points: dict[str, float] = Field(description="points of each check", examples=[{"contract": 10}])
-    atol: float = Field(description="close means |actual - expected| <= atol + rtol * |expected|")
-    rtol: float
-    cpu_seconds: int = Field(description="limit of a run")
-    wall_seconds: float
+    atol: float = Field(
+        validation_alias=AliasPath("tolerance", "atol"),
+        description="close means |actual - expected| <= atol + rtol * |expected|",
+    )
+    rtol: float = Field(validation_alias=AliasPath("tolerance", "rtol"))
+    cpu_seconds: int = Field(validation_alias=AliasPath("limits", "cpu_seconds"), description="limit of a run")
+    wall_seconds: float = Field(validation_alias=AliasPath("limits", "wall_seconds"))
     cases: list[AssignmentCase]
 
 
@@ -90,55 +88,26 @@ class StatisticsBody(Body):
 
 
 @router.get("", summary="List the assignments")
-async def list_assignments(request: Request, viewer: Reader) -> AssignmentList:
+async def list_assignments(request: Request, reading: AnyReading) -> Items[AssignmentBody]:
     """List those that the course uses."""
-    parts = services(request)
-    language = language_of(request)
-    used = await _used_ids(parts, viewer)
-    return AssignmentList(
-        items=[_body(parts, assignment, language) for id, assignment in parts.assignments.items() if id in used]
-    )
+    used = await _used_ids(reading)
+    shown = [assignment for id, assignment in reading.assignments.items() if id in used]
+    return Items(items=[AssignmentBody.from_row(each, **_more(request, each, reading.language)) for each in shown])
 
 
-@router.get("/{assignment_id}", summary="Read one of them", responses=problem_answers(AssignmentNotFound))
-async def read_assignment(request: Request, viewer: Reader, assignment_id: AssignmentId) -> AssignmentDetail:
+@router.get("/{assignment_id}", summary="Read one of them")
+async def read_assignment(request: Request, reading: AnyReading, assignment_id: AssignmentId) -> AssignmentDetail:
     """Read the task and its points. Of a hidden case only the category is shown."""
-    parts = services(request)
-    assignment = parts.assignments.get(assignment_id)
-    if assignment is None or assignment_id not in await _used_ids(parts, viewer):
+    assignment = reading.assignments.get(assignment_id)
+    if assignment is None or assignment_id not in await _used_ids(reading):
         raise AssignmentNotFound
-    language = language_of(request)
-    return AssignmentDetail(
-        **_body(parts, assignment, language).model_dump(),
-        language=assignment.language,
-        keras=assignment.keras,
-        points=dict(assignment.points),
-        atol=assignment.tolerance.atol,
-        rtol=assignment.tolerance.rtol,
-        cpu_seconds=assignment.limits.cpu_seconds,
-        wall_seconds=assignment.limits.wall_seconds,
-        cases=[
-            AssignmentCase(
-                id=case.id,
-                visibility=case.visibility,
-                category=case.category,
-                title=translate(f"category.{case.category}", language),
-                shape=[case.batch, case.timesteps, case.features] if case.visibility == "public" else None,
-                units=case.units if case.visibility == "public" else None,
-            )
-            for case in assignment.cases
-        ],
-    )
+    cases = [_case(case, reading.language) for case in assignment.cases]
+    return AssignmentDetail.from_row(assignment, **_more(request, assignment, reading.language), cases=cases)
 
 
-@router.get(
-    "/{assignment_id}/statistics",
-    summary="Statistics of an assignment",
-    responses=problem_answers(NotPermitted, AssignmentNotFound),
-)
+@router.get("/{assignment_id}/statistics", summary="Statistics of an assignment")
 async def read_statistics(
-    request: Request,
-    viewer: Annotated[Principal, Depends(TokenFor(Right.SEE_STATISTICS))],
+    reading: Annotated[Reading, reads(Right.SEE_STATISTICS)],
     assignment_id: AssignmentId,
     since: Annotated[
         Moment | SkipJsonSchema[None], Query(description="only submissions of this moment or later")
@@ -146,27 +115,29 @@ async def read_statistics(
 ) -> StatisticsBody:
     """Count scores by attempt and by student, and misconceptions by frequency, with how many were gone in the same
     student's next attempt. Attempts of removed members, held and rejected ones are left out."""
-    parts = services(request)
-    if assignment_id not in await _used_ids(parts, viewer):
+    if assignment_id not in await _used_ids(reading):
         raise AssignmentNotFound
-    async with parts.database.read() as session:
-        found = await statistics_of(session, assignment_id, since, viewer.course)
-    return StatisticsBody.model_validate(asdict(found))
-
-
-async def _used_ids(parts: Services, viewer: Principal) -> Collection[str]:
-    """Return the ids of the assignments that the viewer's course uses; an admin's without a course are all."""
-    if viewer.course is None:
-        return parts.assignments
-    async with parts.database.read() as session:
-        return await used_in(session, viewer.course, parts.assignments)
-
-
-def _body(parts: Services, assignment: Assignment, language: str) -> AssignmentBody:
-    return AssignmentBody(
-        id=assignment.id,
-        title=title_of(assignment, language),
-        max_points=assignment.max_points,
-        digest=assignment.digest,
-        upload_bytes=parts.inbox.most_bytes(assignment),
+    return StatisticsBody.model_validate(
+        await statistics_of(reading.session, assignment_id, since, reading.viewer.course)
     )
+
+
+async def _used_ids(reading: Reading) -> Collection[str]:
+    """Return the ids of the assignments that the reader's course uses; an admin's without a course are all."""
+    if reading.viewer.course is None:
+        return reading.assignments
+    return await used_in(reading.session, reading.viewer.course, reading.assignments)
+
+
+def _more(request: Request, assignment: Assignment, language: str) -> dict[str, str | int]:
+    """Return the values of an `AssignmentBody` that depend on the request and on the service."""
+    return {
+        "title": title_of(assignment, language),
+        "upload_bytes": services(request).inbox.most_bytes(assignment),
+    }
+
+
+def _case(case: CaseEntry, language: str) -> AssignmentCase:
+    title, is_shown = translate(f"category.{case.category}", language), case.visibility == "public"
+    shape = [case.batch, case.timesteps, case.features] if is_shown else None
+    return AssignmentCase.from_row(case, title=title, shape=shape, units=case.units if is_shown else None)

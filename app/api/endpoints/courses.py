@@ -1,32 +1,39 @@
-"""Courses themselves: list them, make one, read one, change and archive it; and the log of changes to it."""
+"""Courses: list, make, change, copy and delete them; their log of changes; and the assignments that they use."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
-from starlette.status import HTTP_201_CREATED
 
 from app.access.rights import Right
-from app.access.tokens import Principal
 from app.actions import courses as actions
 from app.actions.asking import Asking
-from app.actions.courses import RETENTION, ChangeCourse, CopyCourse, MakeCourse
-from app.api.openapi import JSON_BODY, problem_answers
-from app.api.paging import page_of
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page
-from app.courses import changes
+from app.actions.courses import (
+    RETENTION,
+    ChangeAssignment,
+    ChangeCourse,
+    CopyCourse,
+    MakeCourse,
+    UseAssignment,
+    rule_description,
+)
+from app.api.dependencies import AnyReading, Limit, Paged, Paging, Reading, asks, asks_in, reads_in
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
+from app.courses import changes, uses
 from app.courses import course as courses
-from app.errors.courses import CourseArchived, CourseNotFound, DeletionUnconfirmed
-from app.errors.requests import NotPermitted
-from app.errors.uploads import IdempotencyKeyReused
-from app.http.auth.holders import Asks, AsksIn, Reader, TokenInCourseFor
-from app.http.parameters import Cursor, IdempotencyKey, Limit
-from app.services import services
+from app.courses.uses import UsedAssignment
+from app.errors.courses import (
+    AssignmentNotFound,
+    LateWithoutDue,
+    RulesContradictory,
+)
+from app.http.parameters import IdempotencyKey, Refuses
+from app.http.texts import language_of
+from app.texts import title_of
 
 
 class CourseBody(Body):
@@ -37,10 +44,6 @@ class CourseBody(Body):
     retention_days: float | None = Field(description=RETENTION)
     created_at: datetime
     archived_at: datetime | None = Field(description="since when nothing in it changes; null: it is not archived")
-
-
-class CourseList(Page):
-    items: list[CourseBody]
 
 
 class CourseChangeBody(Body):
@@ -56,10 +59,6 @@ class CourseChangeBody(Body):
     after: dict[str, Any] = Field(examples=[{"due": "2026-10-01T20:59:59Z"}])
 
 
-class CourseChangeList(Page):
-    items: list[CourseChangeBody]
-
-
 class DeletedCourseBody(Body):
     """The number of deleted rows, by kind."""
 
@@ -68,31 +67,52 @@ class DeletedCourseBody(Body):
     people: int = Field(description="members who were in no other course")
 
 
-NumberCursor = Annotated[
+class RulesBody(Body):
+    """The dates and rules that hold: the file's, and the course's instead."""
+
+    opens: datetime | None = Field(description=rule_description("opens"))
+    due: datetime | None = Field(description=rule_description("due"))
+    closes: datetime | None = Field(description=rule_description("closes"))
+    late_percent_per_day: float = Field(description=rule_description("late_percent_per_day"))
+    late_percent_max: float = Field(description=rule_description("late_percent_max"))
+    limit: int | None = Field(description=rule_description("limit"))
+    cooldown_seconds: int = Field(description=rule_description("cooldown_seconds"))
+    counts: str = Field(description=rule_description("counts"))
+
+
+class UseBody(Body):
+    assignment: str = Field(description="the `id` of its file", examples=["lstm-layer"])
+    title: str
+    max_points: float | None = Field(description="of a report; null: the file is gone")
+    grade_book_points: float | None = Field(description="the maximum in the grade book; null: the file is gone")
+    set_here: list[str] = Field(
+        description="what the course sets itself; everything else is as in the file", examples=[["due", "limit"]]
+    )
+    rules: RulesBody
+
+
+ChangesCursor = Annotated[
     Annotated[str, Field(pattern="^[0-9]{1,18}$")] | SkipJsonSchema[None],
     Query(description="`next_cursor` of the page before; by default the first page"),
 ]
+Viewer = Annotated[Reading, reads_in(Right.READ)]
+UsedId = Annotated[str, Path(pattern="^[a-z0-9-]{1,64}$", description="an `assignment` from the list")]
+ListedId = Annotated[UsedId, Refuses((AssignmentNotFound,))]
+RULES = (RulesContradictory, LateWithoutDue)
 
 router = APIRouter(prefix="/courses", tags=["courses"])
 
 
 @router.get("", summary="List the courses")
-async def list_courses(request: Request, viewer: Reader, limit: Limit = 50, cursor: Cursor = None) -> CourseList:
+async def list_courses(reading: AnyReading, paging: Paged) -> Page[CourseBody]:
     """List the courses in which this token acts, the newest first: all of them for an admin, else one."""
-    async with services(request).database.read() as session:
-        found = await courses.list_courses(session, only=viewer.course, limit=limit + 1, before=cursor)
-    shown, next_cursor = page_of(found, limit, lambda course: course.id)
-    return CourseList(items=list(map(CourseBody.model_validate, shown)), next_cursor=next_cursor)
+    rows = await courses.list_courses(reading.session, only=reading.viewer.course, **paging.rows)
+    return paging.page(rows, CourseBody.model_validate)
 
 
-@router.post(
-    "",
-    summary="Make a course",
-    status_code=HTTP_201_CREATED,
-    responses=problem_answers(*JSON_BODY, NotPermitted, RequestValidationError, IdempotencyKeyReused),
-)
+@router.post("", summary="Make a course", status_code=201)
 async def create_course(
-    asking: Annotated[Asking, Depends(Asks(actions.make_course))],
+    asking: Annotated[Asking, asks(actions.make_course)],
     wanted: MakeCourse,
     idempotency_key: IdempotencyKey = None,
 ) -> CourseBody:
@@ -103,35 +123,21 @@ async def create_course(
     return CourseBody.model_validate(await actions.make_course(asking, wanted, key=idempotency_key))
 
 
-@router.get("/{course_id}", summary="Read a course", responses=problem_answers(CourseNotFound))
-async def read_course(
-    request: Request, viewer: Annotated[Principal, Depends(TokenInCourseFor(Right.READ))]
-) -> CourseBody:
-    async with services(request).database.read() as session:
-        return CourseBody.model_validate(await courses.existing(session, viewer.course_id))
+@router.get("/{course_id}", summary="Read a course")
+async def read_course(reading: Viewer) -> CourseBody:
+    return CourseBody.model_validate(await courses.existing(reading.session, reading.course_id))
 
 
-@router.patch(
-    "/{course_id}",
-    summary="Change a course",
-    responses=problem_answers(*JSON_BODY, CourseNotFound, NotPermitted, CourseArchived, RequestValidationError),
-)
-async def change_course(
-    asking: Annotated[Asking, Depends(AsksIn(actions.change_course))], wanted: ChangeCourse
-) -> CourseBody:
+@router.patch("/{course_id}", summary="Change a course")
+async def change_course(asking: Annotated[Asking, asks_in(actions.change_course)], wanted: ChangeCourse) -> CourseBody:
     """Change what is given. In an archived course only `archived` and `retention_days` change, unless the request opens
     it again. Only an admin sets `retention_days`: data is deleted by it."""
     return CourseBody.model_validate(await actions.change_course(asking, wanted))
 
 
-@router.post(
-    "/{course_id}/copy",
-    summary="Copy a course to the next term",
-    status_code=HTTP_201_CREATED,
-    responses=problem_answers(*JSON_BODY, CourseNotFound, NotPermitted, RequestValidationError, IdempotencyKeyReused),
-)
+@router.post("/{course_id}/copy", summary="Copy a course to the next term", status_code=201)
 async def copy_course(
-    asking: Annotated[Asking, Depends(AsksIn(actions.copy_course))],
+    asking: Annotated[Asking, asks_in(actions.copy_course)],
     wanted: CopyCourse,
     idempotency_key: IdempotencyKey = None,
 ) -> CourseBody:
@@ -143,13 +149,9 @@ async def copy_course(
     return CourseBody.model_validate(await actions.copy_course(asking, wanted, key=idempotency_key))
 
 
-@router.delete(
-    "/{course_id}",
-    summary="Delete a course",
-    responses=problem_answers(CourseNotFound, NotPermitted, DeletionUnconfirmed),
-)
+@router.delete("/{course_id}", summary="Delete a course")
 async def delete_course(
-    asking: Annotated[Asking, Depends(AsksIn(actions.delete_course))],
+    asking: Annotated[Asking, asks_in(actions.delete_course)],
     title: Annotated[str, Query(description="the exact title of the course, as a confirmation")] = "",
 ) -> DeletedCourseBody:
     """Delete a course with everything in it, and the people who are in no other one. This cannot be undone.
@@ -159,20 +161,76 @@ async def delete_course(
     return DeletedCourseBody.model_validate(await actions.delete_course(asking, title=title))
 
 
-@router.get(
-    "/{course_id}/changes",
-    summary="List the changes to a course",
-    responses=problem_answers(NotPermitted, CourseNotFound),
-)
+@router.get("/{course_id}/changes", summary="List the changes to a course")
 async def list_changes(
-    request: Request,
-    viewer: Annotated[Principal, Depends(TokenInCourseFor(Right.SEE_MEMBERS))],
-    limit: Limit = 50,
-    cursor: NumberCursor = None,
-) -> CourseChangeList:
+    reading: Annotated[Reading, reads_in(Right.SEE_MEMBERS)], limit: Limit = 50, cursor: ChangesCursor = None
+) -> Page[CourseChangeBody]:
     """List who changed what and when, the newest first: the course, its assignments, members, extensions, grades."""
     before = int(cursor) if cursor is not None else None
-    async with services(request).database.read() as session:
-        found = await changes.list_changes(session, viewer.course_id, limit=limit + 1, before=before)
-    shown, next_cursor = page_of(found, limit, lambda change: str(change.id))
-    return CourseChangeList(items=list(map(CourseChangeBody.model_validate, shown)), next_cursor=next_cursor)
+    rows = await changes.list_changes(reading.session, reading.course_id, limit=limit + 1, before=before)
+    return Paging(limit, cursor).page(rows, CourseChangeBody.model_validate)
+
+
+# --- the assignments of a course --------------------------------------------------------------------------------------
+
+
+@router.get("/{course_id}/assignments", summary="List the assignments of a course")
+async def list_course_assignments(reading: Viewer) -> Items[UseBody]:
+    """List them with the dates and rules that hold. The course Default uses every file."""
+    used = await uses.list_used(reading.session, reading.course_id, reading.assignments)
+    return Items(items=[_body(each, reading.language) for each in used])
+
+
+@router.get("/{course_id}/assignments/{assignment_id}", summary="Read an assignment of a course")
+async def read_course_assignment(reading: Viewer, assignment_id: ListedId) -> UseBody:
+    used = await uses.find_used(reading.session, reading.course_id, assignment_id, reading.assignments)
+    return _body(used, reading.language)
+
+
+@router.put("/{course_id}/assignments/{assignment_id}", summary="Have a course use an assignment")
+async def set_course_assignment(
+    request: Request,
+    asking: Annotated[Asking, asks_in(actions.use_assignment)],
+    assignment_id: UsedId,
+    wanted: UseAssignment,
+) -> UseBody:
+    """Use a file, with these dates and rules and no others. One that is not given is as in the file, null is none.
+
+    A course uses one file once. Dates count at once, for what was handed in, too; nothing is graded again.
+    """
+    return _body(await actions.use_assignment(asking, assignment_id, wanted), language_of(request))
+
+
+@router.patch("/{course_id}/assignments/{assignment_id}", summary="Change dates and rules of a course")
+async def change_course_assignment(
+    request: Request,
+    asking: Annotated[Asking, asks_in(actions.change_assignment)],
+    assignment_id: ListedId,
+    wanted: ChangeAssignment,
+) -> UseBody:
+    """Change what is given. `as_in_file` names the dates and rules for which the file holds again."""
+    return _body(await actions.change_assignment(asking, assignment_id, wanted), language_of(request))
+
+
+@router.delete(
+    "/{course_id}/assignments/{assignment_id}", summary="Let a course use an assignment no more", status_code=204
+)
+async def remove_course_assignment(
+    asking: Annotated[Asking, asks_in(actions.remove_assignment)], assignment_id: ListedId
+) -> None:
+    """Refused while there are submissions to it. In the course Default the file's own dates and rules hold again."""
+    await actions.remove_assignment(asking, assignment_id)
+
+
+def _body(used: UsedAssignment, language: str) -> UseBody:
+    use, effective = used.use, used.effective
+    max_points = effective.max_points if effective else None
+    named = [name for name in ("title", "grade_book_points") if getattr(use, name) is not None]
+    return UseBody(
+        assignment=use.assignment_id,
+        title=use.title or (title_of(effective, language) if effective else use.assignment_id),
+        max_points=max_points,
+        grade_book_points=use.grade_book_points if use.grade_book_points is not None else max_points,
+        set_here=[*named, *sorted(use.rules)],
+        rules=RulesBody(**dict(used.rules)),
+    )

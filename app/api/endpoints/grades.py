@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
-from app.access.tokens import Principal
 from app.actions.fields import Name
-from app.api.endpoints.reviews import review_body
-from app.api.endpoints.work import MemberId, Viewer
-from app.api.openapi import problem_answers
-from app.api.paging import page_of
+from app.api.dependencies import Paged, Reading, reads_in
+from app.api.endpoints.work import MemberId, Viewer, review_body
+from app.api.openapi import file_answer, refusals
+from app.api.schemas.base import Page
 from app.api.schemas.grades import (
     AdjustmentBody,
     AssignmentGrade,
@@ -26,13 +25,8 @@ from app.api.schemas.grades import (
     StudentGradesBody,
 )
 from app.courses import membership
-from app.errors.courses import AssignmentNotFound, CourseNotFound
-from app.errors.members import MemberNotFound, MemberNotStudent
-from app.errors.requests import NotPermitted
-from app.http.auth.holders import TokenInCourseFor
-from app.http.parameters import Cursor, Limit
-from app.http.texts import language_of
-from app.services import services
+from app.errors.courses import AssignmentNotFound
+from app.errors.members import MemberNotStudent
 from app.storage.models import MemberRole, Membership
 from app.submissions.derivation import Counted
 from app.teaching import adjustments, comments, grade_book, grade_list, reviews
@@ -41,7 +35,7 @@ from app.teaching.grade_list import GradeFilter
 
 Flag = bool | SkipJsonSchema[None]
 
-router = APIRouter(tags=["grades"], responses=problem_answers(CourseNotFound))
+router = APIRouter(tags=["grades"])
 
 
 async def _chosen(
@@ -63,95 +57,80 @@ AssignmentFilter = Annotated[
 @router.get(
     "/courses/{course_id}/grades",
     summary="List the grades of a course",
-    responses=problem_answers(NotPermitted, AssignmentNotFound),
+    response_model=GradesList,
+    responses=refusals(AssignmentNotFound),
 )
 async def list_grades(
-    request: Request,
-    viewer: Viewer,
+    reading: Viewer,
+    paging: Paged,
     chosen: Annotated[GradeFilter, Depends(_chosen)],
     assignment: AssignmentFilter = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> GradesList:
-    """List all students of the course, also those who handed in nothing, with the counted grade at each assignment.
+) -> Page[StudentGradesBody]:
+    """List all students of the course, also those who handed in nothing, with the counted grade at each assignment, in
+    the order in which they joined.
 
     Filters are combined with "and". Each grade comes with its derivation.
     """
-    parts = services(request)
-    async with parts.database.read() as session:
-        uses = await grade_list.used_assignments(session, parts.assignments, viewer.course_id, assignment)
-        found = await grade_list.list_grades(
-            session, parts.assignments, uses, viewer.course_id, chosen, limit=limit + 1, after=cursor
-        )
-    shown, next_cursor = page_of(found, limit, lambda student: student.member.id)
-    language = language_of(request)
-    items = [_body(each.member, each.grades, language, viewer) for each in shown]
-    return GradesList(items=items, next_cursor=next_cursor)
+    uses = await grade_list.used_assignments(reading.session, reading.assignments, reading.course_id, assignment)
+    rows = await grade_list.list_grades(
+        reading.session,
+        reading.assignments,
+        uses,
+        reading.course_id,
+        chosen,
+        limit=paging.limit + 1,
+        after=paging.cursor,
+    )
+    return paging.page(rows, lambda row: _body(row.member, row.grades, reading), attrgetter("member.id"))
 
 
 @router.get("/courses/{course_id}/grades/me", summary="Read your own grades")
-async def read_own_grades(
-    request: Request, viewer: Annotated[Principal, Depends(TokenInCourseFor(Right.READ))]
-) -> OwnGradesBody:
+async def read_own_grades(reading: Annotated[Reading, reads_in(Right.READ)]) -> OwnGradesBody:
     """Read the grades of the member whose own token this is, with adjustments, comments and answers.
 
     A token that is no member's own has no grades.
     """
-    if viewer.membership_id is None:
+    session = reading.session
+    if reading.viewer.membership_id is None:
         return OwnGradesBody(student=None, grades=[], adjustments=[], comments=[], reviews=[])
-    parts = services(request)
-    async with parts.database.read() as session:
-        member = await membership.find(session, viewer.course_id, viewer.membership_id)
-        grades = await _grades_of(request, session, member)
-        adjusted = await adjustments.all_of(session, member)
-        commented = await comments.all_of(session, member)
-        asked = await reviews.all_of(session, member.id)
+    member = await membership.find(session, reading.course_id, reading.viewer.membership_id)
+    adjusted, commented = await adjustments.all_of(session, member), await comments.all_of(session, member)
     return OwnGradesBody(
         student=member.external_id,
-        grades=_grades(grades, language_of(request), viewer),
+        grades=_grades(await _grades_of(reading, member), reading),
         adjustments=[AdjustmentBody.from_row(each, assignment=use.assignment_id) for each, use in adjusted],
-        comments=[
-            CommentBody.from_row(each, submission=each.submission_id, assignment=use.assignment_id)
-            for each, use in commented
-        ],
-        reviews=[review_body(*row) for row in asked],
+        comments=[CommentBody.from_row(each, assignment=use.assignment_id) for each, use in commented],
+        reviews=[review_body(*row) for row in await reviews.all_of(session, member.id)],
     )
 
 
 @router.get(
     "/courses/{course_id}/members/{member_id}/grades",
     summary="Read the grades of a student",
-    responses=problem_answers(NotPermitted, MemberNotFound, MemberNotStudent),
+    responses=refusals(MemberNotStudent),
 )
-async def read_grades(request: Request, viewer: Viewer, member_id: MemberId) -> StudentGradesBody:
-    async with services(request).database.read() as session:
-        member = await membership.find(session, viewer.course_id, member_id)
-        if member.role != MemberRole.STUDENT:
-            raise MemberNotStudent
-        grades = await _grades_of(request, session, member)
-    return _body(member, grades, language_of(request), viewer)
+async def read_grades(reading: Viewer, member_id: MemberId) -> StudentGradesBody:
+    member = await membership.find(reading.session, reading.course_id, member_id)
+    if member.role != MemberRole.STUDENT:
+        raise MemberNotStudent
+    return _body(member, await _grades_of(reading, member), reading)
 
 
 @router.get(
     "/courses/{course_id}/grade-book",
     summary="Get the grade book of a course as CSV",
     response_class=Response,
-    responses=problem_answers(CourseNotFound, NotPermitted, AssignmentNotFound)
+    responses=refusals(AssignmentNotFound)
     | {
-        200: {
-            "description": "The grade book, UTF-8 with a byte order mark.",
-            "content": {
-                "text/csv": {
-                    "schema": {"type": "string"},
-                    "example": "id,name,email,group,confirmed,lstm-layer\r\nivanov,Ivan Ivanov,,A,yes,7.5\r\n",
-                }
-            },
-        }
+        200: file_answer(
+            "The grade book, UTF-8 with a byte order mark.",
+            "text/csv",
+            example="id,name,email,group,confirmed,lstm-layer\r\nivanov,Ivan Ivanov,,A,yes,7.5\r\n",
+        )
     },
 )
 async def read_grade_book(
-    request: Request,
-    viewer: Viewer,
+    reading: Viewer,
     format: Annotated[GradeBookFormat, Query(description="the platform that takes it")] = GradeBookFormat.PLAIN,
     assignment: AssignmentFilter = None,
     missing: Annotated[
@@ -165,18 +144,16 @@ async def read_grade_book(
 ) -> Response:
     """Download a line for every student, in points of the grade book. An empty cell is no grade: nothing was handed in,
     it is not graded yet, or it is withheld."""
-    parts = services(request)
-    async with parts.database.read() as session:
-        book = await grade_book.grade_book(
-            session,
-            parts.assignments,
-            viewer.course_id,
-            format,
-            language_of(request),
-            only=assignment,
-            unconfirmed=unconfirmed,
-            missing_is_zero=missing == "zero",
-        )
+    book = await grade_book.grade_book(
+        reading.session,
+        reading.assignments,
+        reading.course_id,
+        format,
+        reading.language,
+        only=assignment,
+        unconfirmed=unconfirmed,
+        missing_is_zero=missing == "zero",
+    )
     headers = {
         "Content-Disposition": f'attachment; filename="grades-{format}.csv"',
         "Cache-Control": "no-store",
@@ -185,22 +162,23 @@ async def read_grade_book(
     return Response(grade_book.MARK + book.text, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-async def _grades_of(request: Request, session: AsyncSession, member: Membership) -> Mapping[str, Counted]:
-    parts = services(request)
-    uses = await grade_list.used_assignments(session, parts.assignments, member.course_id)
-    return await grade_list.grades_of_member(session, parts.assignments, uses, member)
+async def _grades_of(reading: Reading, member: Membership) -> Mapping[str, Counted]:
+    uses = await grade_list.used_assignments(reading.session, reading.assignments, member.course_id)
+    return await grade_list.grades_of_member(reading.session, reading.assignments, uses, member)
 
 
-def _body(member: Membership, grades: Mapping[str, Counted], language: str, viewer: Principal) -> StudentGradesBody:
+def _body(member: Membership, grades: Mapping[str, Counted], reading: Reading) -> StudentGradesBody:
     return StudentGradesBody(
         member=member.id,
         student=member.external_id,
         name=member.person.name,
         group=member.group,
         confirmed=member.confirmed_at is not None,
-        grades=_grades(grades, language, viewer),
+        grades=_grades(grades, reading),
     )
 
 
-def _grades(grades: Mapping[str, Counted], language: str, viewer: Principal) -> list[AssignmentGrade]:
-    return [AssignmentGrade.of(counted, language, viewer, assignment=id) for id, counted in grades.items()]
+def _grades(grades: Mapping[str, Counted], reading: Reading) -> list[AssignmentGrade]:
+    return [
+        AssignmentGrade.of(counted, reading.language, reading.viewer, assignment=id) for id, counted in grades.items()
+    ]

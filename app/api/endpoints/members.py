@@ -5,44 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AliasPath, BeforeValidator, Field
 from pydantic.json_schema import SkipJsonSchema
-from starlette.status import HTTP_201_CREATED
 
 from app.access.rights import Right
-from app.access.tokens import Principal
 from app.actions import members as actions
 from app.actions.asking import Asking
 from app.actions.fields import Name
 from app.actions.members import AddMember, ChangeMember, JoinMembers
-from app.api.openapi import JSON_BODY, problem_answers
-from app.api.paging import page_of
+from app.api.dependencies import Paged, Reading, asks, asks_in, reads_in
 from app.api.schemas.base import EXAMPLE_ID, Body, Count, Page
 from app.api.schemas.submissions import DeletedBody
 from app.courses import membership
 from app.courses.membership import Members
-from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.members import (
-    AttemptsRunning,
-    EmailTaken,
-    ExternalIdTaken,
-    JoinFollowed,
     JoinNotFound,
-    JoinOutdated,
-    JoinUndone,
-    MemberJoined,
     MemberNotFound,
-    MemberNotStudent,
-    PersonShared,
-    SameMember,
 )
-from app.errors.requests import NotPermitted
-from app.errors.uploads import MemberRemoved
-from app.http.auth.holders import Asks, AsksIn, TokenInCourseFor
-from app.http.parameters import Cursor, Limit, id_in_path
-from app.services import services
+from app.http.parameters import id_of
 from app.storage.models import MemberRole
 from app.teaching.joins import joins
 
@@ -66,10 +47,6 @@ class MemberBody(Body):
     removed_at: datetime | None = Field(description="since when the member has no rights; null: the member has")
 
 
-class MemberList(Page):
-    items: list[MemberBody]
-
-
 class JoinBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
     kept: str = Field(
@@ -91,13 +68,11 @@ class JoinBody(Body):
     undone_at: datetime | None
 
 
-class JoinList(Page):
-    items: list[JoinBody]
-
-
-MemberId = Annotated[str, id_in_path("member_id", MemberNotFound, "an `id` from the list")]
-JoinId = Annotated[str, id_in_path("join_id", JoinNotFound, "an `id` from the list")]
-Viewer = Annotated[Principal, Depends(TokenInCourseFor(Right.SEE_MEMBERS))]
+# Deleting a member again changes nothing, so that knows no missing ones.
+DeletedId = Annotated[str, Path(description="an `id` from the list")]
+MemberId = Annotated[DeletedId, id_of(MemberNotFound)]
+JoinId = Annotated[str, Path(description="an `id` from the list"), id_of(JoinNotFound)]
+Viewer = Annotated[Reading, reads_in(Right.SEE_MEMBERS)]
 
 
 async def _members(
@@ -112,37 +87,22 @@ async def _members(
     return Members(role, group, confirmed, removed, search)
 
 
-router = APIRouter(responses=problem_answers(CourseNotFound, NotPermitted))
+router = APIRouter()
 members = APIRouter(prefix="/courses/{course_id}", tags=["members"])
 students = APIRouter(prefix="/students", tags=["students"])
 
 
 @members.get("/members", summary="List the members of a course")
 async def list_members(
-    request: Request,
-    viewer: Viewer,
-    chosen: Annotated[Members, Depends(_members)],
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> MemberList:
+    reading: Viewer, paging: Paged, chosen: Annotated[Members, Depends(_members)]
+) -> Page[MemberBody]:
     """List them, the newest first, removed ones too. Filters are combined with "and"."""
-    async with services(request).database.read() as session:
-        found = await membership.list_members(session, viewer.course_id, chosen, limit=limit + 1, before=cursor)
-    shown, next_cursor = page_of(found, limit, lambda member: member.id)
-    return MemberList(items=list(map(MemberBody.model_validate, shown)), next_cursor=next_cursor)
+    rows = await membership.list_members(reading.session, reading.course_id, chosen, **paging.rows)
+    return paging.page(rows, MemberBody.model_validate)
 
 
-@members.post(
-    "/members",
-    summary="Add a member to a course",
-    status_code=HTTP_201_CREATED,
-    responses=problem_answers(
-        *JSON_BODY, NotPermitted, CourseArchived, RequestValidationError, ExternalIdTaken, EmailTaken
-    ),
-)
-async def create_member(
-    asking: Annotated[Asking, Depends(AsksIn(actions.add_member))], wanted: AddMember
-) -> MemberBody:
+@members.post("/members", summary="Add a member to a course", status_code=201)
+async def create_member(asking: Annotated[Asking, asks_in(actions.add_member)], wanted: AddMember) -> MemberBody:
     """Add a confirmed member, as a new person. A teacher adds students and assistants, an admin teachers, too.
 
     The same request sent again adds nobody: it is answered 409, with the `id` of the member as `member`.
@@ -150,62 +110,34 @@ async def create_member(
     return MemberBody.model_validate(await actions.add_member(asking, wanted))
 
 
-@members.get("/members/{member_id}", summary="Read a member", responses=problem_answers(MemberNotFound))
-async def read_member(request: Request, viewer: Viewer, member_id: MemberId) -> MemberBody:
-    async with services(request).database.read() as session:
-        return MemberBody.model_validate(await membership.find(session, viewer.course_id, member_id))
+@members.get("/members/{member_id}", summary="Read a member")
+async def read_member(reading: Viewer, member_id: MemberId) -> MemberBody:
+    return MemberBody.model_validate(await membership.find(reading.session, reading.course_id, member_id))
 
 
-@members.patch(
-    "/members/{member_id}",
-    summary="Change a member",
-    responses=problem_answers(
-        *JSON_BODY,
-        NotPermitted,
-        CourseArchived,
-        MemberNotFound,
-        RequestValidationError,
-        ExternalIdTaken,
-        EmailTaken,
-        PersonShared,
-    ),
-)
+@members.patch("/members/{member_id}", summary="Change a member")
 async def change_member(
-    asking: Annotated[Asking, Depends(AsksIn(actions.change_member))], member_id: MemberId, wanted: ChangeMember
+    asking: Annotated[Asking, asks_in(actions.change_member)], member_id: MemberId, wanted: ChangeMember
 ) -> MemberBody:
     """Change what is given. A new role acts on the member's tokens and open sessions at once; attempts of somebody who
     is a student no longer do not count. Only an admin changes a teacher, or makes one."""
     return MemberBody.model_validate(await actions.change_member(asking, member_id, wanted))
 
 
-@members.post(
-    "/members/{member_id}/remove",
-    summary="Remove a member",
-    responses=problem_answers(NotPermitted, CourseArchived, MemberNotFound),
-)
-async def remove_member(
-    asking: Annotated[Asking, Depends(AsksIn(actions.remove_member))], member_id: MemberId
-) -> MemberBody:
+@members.post("/members/{member_id}/remove", summary="Remove a member")
+async def remove_member(asking: Annotated[Asking, asks_in(actions.remove_member)], member_id: MemberId) -> MemberBody:
     """Take all rights from the member at once: tokens, links and open sessions. What was handed in stays."""
     return MemberBody.model_validate(await actions.remove_member(asking, member_id))
 
 
-@members.post(
-    "/members/{member_id}/restore",
-    summary="Take a removed member back",
-    responses=problem_answers(NotPermitted, CourseArchived, MemberNotFound, EmailTaken, MemberJoined),
-)
-async def restore_member(
-    asking: Annotated[Asking, Depends(AsksIn(actions.restore_member))], member_id: MemberId
-) -> MemberBody:
+@members.post("/members/{member_id}/restore", summary="Take a removed member back")
+async def restore_member(asking: Annotated[Asking, asks_in(actions.restore_member)], member_id: MemberId) -> MemberBody:
     """Take a removed member back. Tokens and links that have not ended otherwise are valid again."""
     return MemberBody.model_validate(await actions.restore_member(asking, member_id))
 
 
 @members.delete("/members/{member_id}", summary="Delete the data of a member")
-async def delete_member(
-    asking: Annotated[Asking, Depends(AsksIn(actions.delete_member))], member_id: MemberId
-) -> DeletedBody:
+async def delete_member(asking: Annotated[Asking, asks_in(actions.delete_member)], member_id: DeletedId) -> DeletedBody:
     """Delete everything that the course keeps about the member: files, reports, own tokens. This cannot be undone.
 
     For admins. Asking again changes nothing. Earlier backups still hold the data.
@@ -215,7 +147,7 @@ async def delete_member(
 
 @students.delete("", summary="Delete a student")
 async def delete_student(
-    asking: Annotated[Asking, Depends(Asks(actions.delete_student))],
+    asking: Annotated[Asking, asks(actions.delete_student)],
     student: Annotated[Name, Query(examples=["ivanov"])],
 ) -> DeletedBody:
     """Delete everything that the course keeps about the student: files, reports, own tokens. This cannot be undone.
@@ -225,25 +157,9 @@ async def delete_student(
     return DeletedBody.model_validate(await actions.delete_student(asking, student))
 
 
-@members.post(
-    "/members/{member_id}/join",
-    summary="Join two members who are one student",
-    status_code=HTTP_201_CREATED,
-    responses=problem_answers(
-        *JSON_BODY,
-        NotPermitted,
-        CourseArchived,
-        MemberRemoved,
-        CourseNotFound,
-        MemberNotFound,
-        MemberNotStudent,
-        AttemptsRunning,
-        RequestValidationError,
-        SameMember,
-    ),
-)
+@members.post("/members/{member_id}/join", summary="Join two members who are one student", status_code=201)
 async def join_members(
-    asking: Annotated[Asking, Depends(AsksIn(actions.join_members))], member_id: MemberId, wanted: JoinMembers
+    asking: Annotated[Asking, asks_in(actions.join_members)], member_id: MemberId, wanted: JoinMembers
 ) -> JoinBody:
     """Keep the member of the address, and give it what the other one has: attempts, numbered by their time together
     with the own ones, extensions, adjustments, comments, tokens with their links. The other member is removed.
@@ -255,27 +171,19 @@ async def join_members(
 
 
 @members.get("/joins", summary="List the joins of a course")
-async def list_joins(request: Request, viewer: Viewer, limit: Limit = 50, cursor: Cursor = None) -> JoinList:
+async def list_joins(reading: Viewer, paging: Paged) -> Page[JoinBody]:
     """List them, the newest first, undone ones too."""
-    async with services(request).database.read() as session:
-        found = await joins.list_joins(session, viewer.course_id, limit=limit + 1, before=cursor)
-    shown, next_cursor = page_of(found, limit, lambda merge: merge.id)
-    return JoinList(items=list(map(JoinBody.model_validate, shown)), next_cursor=next_cursor)
+    rows = await joins.list_joins(reading.session, reading.course_id, **paging.rows)
+    return paging.page(rows, JoinBody.model_validate)
 
 
-@members.post(
-    "/joins/{join_id}/undo",
-    summary="Take two joined members apart",
-    responses=problem_answers(
-        NotPermitted, CourseArchived, CourseNotFound, JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated
-    ),
-)
-async def undo_join(asking: Annotated[Asking, Depends(AsksIn(actions.undo_join))], join_id: JoinId) -> JoinBody:
+@members.post("/joins/{join_id}/undo", summary="Take two joined members apart")
+async def undo_join(asking: Annotated[Asking, asks_in(actions.undo_join)], join_id: JoinId) -> JoinBody:
     """Give each its own again; everything since the join stays with the kept member.
 
     Refused when the owner of something is no longer clear: a later join of one of the two has to be undone first;
     an extension that both had, or a person, was changed since; the removed member was taken back, or has got an
-    extension or an adjustment.
+    extension or an adjustment. Refused, too, while a third member has the e-mail address of one of the two.
     """
     return JoinBody.model_validate(await actions.undo_join(asking, join_id))
 

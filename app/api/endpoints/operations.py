@@ -11,13 +11,12 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.api.openapi import problem_answers
+from app.api.openapi import file_answer
 from app.api.schemas.base import Body
-from app.errors.requests import NotAuthenticated, NotPermitted
 from app.http.auth.holders import monitor
 from app.services import Operations, operations
-from app.submissions import repository
-from app.submissions.repository import QueueState
+from app.submissions import positions
+from app.submissions.positions import QueueState
 from app.webhooks import outbox
 
 METRICS = "metrics"
@@ -76,13 +75,7 @@ async def readyz(request: Request, response: Response) -> Readiness:
     summary="Numbers for monitoring",
     dependencies=[Depends(monitor)],
     response_class=Response,
-    responses=problem_answers(NotAuthenticated, NotPermitted)
-    | {
-        200: {
-            "description": "Metrics in Prometheus' text format.",
-            "content": {"text/plain": {"schema": {"type": "string"}}},
-        }
-    },
+    responses={200: file_answer("Metrics in Prometheus' text format.", "text/plain")},
 )
 async def metrics(request: Request) -> Response:
     """Read the metrics. Needs the token that `LSTM_GRADER_METRICS_TOKEN` sets, or one of a teacher or an admin."""
@@ -97,7 +90,7 @@ async def _waiting(state: Operations) -> tuple[QueueState, int] | None:
     """Return the queue's state and the number of unsent webhook deliveries; None: the database does not answer."""
     try:
         async with asyncio.timeout(DATABASE_SECONDS), state.database.read() as session:
-            waiting = await repository.queue_state(session), await outbox.count_waiting(session)
+            waiting = await positions.queue_state(session), await outbox.count_waiting(session)
     except (SQLAlchemyError, OSError) as exc:  # TimeoutError is an OSError.
         state.database.outage.record_failure(METRICS, exc)
         return None

@@ -4,38 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import StreamingResponse
 from pydantic import AliasPath, BeforeValidator, Field
-from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from app.access import persons
 from app.access.rights import Right
-from app.access.tokens import Principal
 from app.actions import people as actions
 from app.actions.asking import Asking
 from app.actions.people import MergePeople
-from app.api.openapi import JSON_BODY, Answers, problem_answers
-from app.api.paging import page_of
+from app.api.dependencies import Paged, Reading, asks, reads
+from app.api.openapi import BYTES, Answers, file_answer, refusals
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page
 from app.api.schemas.submissions import DeletedBody
 from app.courses import people
 from app.errors.members import (
-    JoinFollowed,
     JoinNotFound,
-    JoinOutdated,
-    JoinUndone,
     PersonNotFound,
-    PersonsShareCourse,
-    SameMember,
 )
 from app.errors.requests import NotPermitted
 from app.errors.ways_in import IdentityNotFound
-from app.http.auth.holders import Asks, Reader, TokenFor
-from app.http.parameters import Cursor, Limit, id_in_path
+from app.http.auth.holders import Reader, TokenFor
+from app.http.parameters import id_of
 from app.http.visibility import report_for
 from app.privacy import export
 from app.privacy.export import Scope, ShownReport
@@ -76,10 +69,6 @@ class PersonBody(Body):
     )
 
 
-class PersonList(Page):
-    items: list[PersonBody]
-
-
 class MergeBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
     kept: str = Field(
@@ -103,58 +92,40 @@ class MergeBody(Body):
     undone_at: datetime | None
 
 
-class MergeList(Page):
-    items: list[MergeBody]
-
-
 # Not application/zip: generators of clients know files of this type alone.
 ARCHIVE_TYPE = "application/octet-stream"
-ARCHIVE: Answers = {
-    200: {
-        "description": "A zip archive; its last entry is `manifest.json`.",
-        "content": {ARCHIVE_TYPE: {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
+ARCHIVE: Answers = {200: file_answer("A zip archive; its last entry is `manifest.json`.", ARCHIVE_TYPE, BYTES)}
 
-PersonId = Annotated[str, id_in_path("person_id", PersonNotFound, "the `person` of a member")]
-MergeId = Annotated[str, id_in_path("merge_id", JoinNotFound, "an `id` from the list")]
-IdentityId = Annotated[str, id_in_path("identity_id", IdentityNotFound, "an `id` of the person's `identities`")]
-Viewer = Annotated[Principal, Depends(TokenFor(Right.SEE_PEOPLE))]
+PersonId = Annotated[str, Path(description="the `person` of a member"), id_of(PersonNotFound)]
+MergeId = Annotated[str, Path(description="an `id` from the list"), id_of(JoinNotFound)]
+IdentityId = Annotated[str, Path(description="an `id` of the person's `identities`"), id_of(IdentityNotFound)]
 
-router = APIRouter(tags=["people"], responses=problem_answers(NotPermitted))
+router = APIRouter(tags=["people"])
 
 
 @router.get("/people", summary="List the people of all courses")
-async def list_people(request: Request, viewer: Viewer, limit: Limit = 50, cursor: Cursor = None) -> PersonList:  # noqa: ARG001
+async def list_people(reading: Annotated[Reading, reads(Right.SEE_PEOPLE)], paging: Paged) -> Page[PersonBody]:
     """List them, the newest first, with their parts in courses and accounts of single sign-on. For admins."""
-    async with services(request).database.read() as session:
-        found = await people.list_people(session, limit=limit + 1, before=cursor)
-    report_of, next_cursor = page_of(found, limit, lambda each: each.person.id)
-    return PersonList(items=list(map(PersonBody.model_validate, report_of)), next_cursor=next_cursor)
+    rows = await people.list_people(reading.session, **paging.rows)
+    return paging.page(rows, PersonBody.model_validate, attrgetter("person.id"))
 
 
 # Before the address of a person, which it looks like.
 @router.get("/people/merges", summary="List the merges of persons")
-async def list_merges(
-    request: Request,
-    holder: Annotated[Principal, Depends(TokenFor(Right.MERGE_PEOPLE))],  # noqa: ARG001
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> MergeList:
+async def list_merges(reading: Annotated[Reading, reads(Right.MERGE_PEOPLE)], paging: Paged) -> Page[MergeBody]:
     """List them, the newest first, undone ones and those that single sign-on has made, too."""
-    async with services(request).database.read() as session:
-        found = await persons.list_merges(session, limit=limit + 1, before=cursor)
-    report_of, next_cursor = page_of(found, limit, lambda merge: merge.id)
-    return MergeList(items=list(map(MergeBody.model_validate, report_of)), next_cursor=next_cursor)
+    rows = await persons.list_merges(reading.session, **paging.rows)
+    return paging.page(rows, MergeBody.model_validate)
 
 
 @router.get(
     "/people/{person_id}/export",
     summary="Export everything that is kept about a person",
     response_class=StreamingResponse,
-    responses=problem_answers(PersonNotFound) | ARCHIVE,
+    responses=ARCHIVE,
+    dependencies=[Depends(TokenFor(Right.SEE_PEOPLE))],
 )
-async def export_person(request: Request, viewer: Viewer, person_id: PersonId) -> StreamingResponse:  # noqa: ARG001
+async def export_person(request: Request, person_id: PersonId) -> StreamingResponse:
     """Write an archive of all memberships, with files, reports, grades and the log of changes. For admins.
 
     It holds no secret and no hash of one.
@@ -167,7 +138,7 @@ async def export_person(request: Request, viewer: Viewer, person_id: PersonId) -
     "/me/export",
     summary="Export everything that a course keeps about yourself",
     response_class=StreamingResponse,
-    responses=problem_answers(PersonNotFound) | ARCHIVE,
+    responses=refusals(NotPermitted, PersonNotFound) | ARCHIVE,
 )
 async def export_me(request: Request, holder: Reader) -> StreamingResponse:
     """Write the archive of the member whose own token or link this is, in the member's course."""
@@ -181,10 +152,8 @@ async def export_me(request: Request, holder: Reader) -> StreamingResponse:
     return _archive(request, scope, report_of, f"member-{holder.membership_id}")
 
 
-@router.delete("/people/{person_id}", summary="Delete a person", responses=problem_answers(PersonNotFound))
-async def delete_person(
-    asking: Annotated[Asking, Depends(Asks(actions.delete_person))], person_id: PersonId
-) -> DeletedBody:
+@router.delete("/people/{person_id}", summary="Delete a person")
+async def delete_person(asking: Annotated[Asking, asks(actions.delete_person)], person_id: PersonId) -> DeletedBody:
     """Delete a person with all memberships, files, reports, tokens and identities. This cannot be undone.
 
     Earlier backups still hold the data.
@@ -195,30 +164,20 @@ async def delete_person(
 @router.delete(
     "/people/{person_id}/identities/{identity_id}",
     summary="Detach an account of single sign-on",
-    status_code=HTTP_204_NO_CONTENT,
-    response_class=Response,
-    responses=problem_answers(PersonNotFound, IdentityNotFound),
+    status_code=204,
 )
 async def detach_identity(
-    asking: Annotated[Asking, Depends(Asks(actions.detach_identity))], person_id: PersonId, identity_id: IdentityId
-) -> Response:
+    asking: Annotated[Asking, asks(actions.detach_identity)], person_id: PersonId, identity_id: IdentityId
+) -> None:
     """Take an account away from a person who is not its owner. Browsers that came by single sign-on have to sign in
     again; nothing else of the person changes. The next sign-in with the account makes a new person in no course.
     """
     await actions.detach_identity(asking, person_id, identity_id)
-    return Response(status_code=HTTP_204_NO_CONTENT)
 
 
-@router.post(
-    "/people/{person_id}/merge",
-    summary="Merge two persons",
-    status_code=HTTP_201_CREATED,
-    responses=problem_answers(
-        *JSON_BODY, NotPermitted, PersonNotFound, PersonsShareCourse, RequestValidationError, SameMember
-    ),
-)
+@router.post("/people/{person_id}/merge", summary="Merge two persons", status_code=201)
 async def merge_people(
-    asking: Annotated[Asking, Depends(Asks(actions.merge_people))], person_id: PersonId, wanted: MergePeople
+    asking: Annotated[Asking, asks(actions.merge_people)], person_id: PersonId, wanted: MergePeople
 ) -> MergeBody:
     """Give the person of the address all members and accounts of single sign-on that the other one has. Nothing else
     changes in a course. The other one's browsers that came by single sign-on have to sign in again.
@@ -228,12 +187,8 @@ async def merge_people(
     return MergeBody.model_validate(await actions.merge_people(asking, person_id, wanted))
 
 
-@router.post(
-    "/people/merges/{merge_id}/undo",
-    summary="Take two merged persons apart",
-    responses=problem_answers(NotPermitted, JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated),
-)
-async def undo_merge(asking: Annotated[Asking, Depends(Asks(actions.undo_merge))], merge_id: MergeId) -> MergeBody:
+@router.post("/people/merges/{merge_id}/undo", summary="Take two merged persons apart")
+async def undo_merge(asking: Annotated[Asking, asks(actions.undo_merge)], merge_id: MergeId) -> MergeBody:
     """Give the other person back what moved. Both have to sign in again where they came by single sign-on.
 
     Refused when a later merge of one of the two has to be undone first, or when something that moved is another

@@ -2,50 +2,76 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime
+from operator import attrgetter
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
-from fastapi.exceptions import RequestValidationError
-from starlette.status import HTTP_202_ACCEPTED
+from fastapi import APIRouter, Path, Query
+from pydantic import AliasPath, BeforeValidator, Field
 
 from app.access.rights import Right
-from app.access.tokens import Principal
 from app.actions import regrades as actions
 from app.actions.asking import Asking
 from app.actions.regrades import BeginRegrade
-from app.api.openapi import JSON_BODY, problem_answers
-from app.api.paging import page_of
-from app.api.schemas.regrades import RegradeBody, RegradeItemBody, RegradeItemList, RegradeList, RegradeResultBody
-from app.errors.courses import CourseArchived
-from app.errors.requests import NotPermitted
-from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
-from app.errors.uploads import IdempotencyKeyReused
-from app.http.auth.holders import Asks, TokenFor
-from app.http.parameters import Cursor, IdempotencyKey, Limit, id_in_path
-from app.services import services
-from app.storage.models import StoredReport
+from app.api.dependencies import Paged, Reading, asks, reads
+from app.api.schemas.base import EXAMPLE_ID, Body, Page
+from app.errors.teaching import RegradeNotFound
+from app.http.parameters import IdempotencyKey, id_of
 from app.submissions.grades import points_of
 from app.teaching import regrades
-from app.teaching.regrades import RegradeProgress
-
-RegradeId = Annotated[str, id_in_path("regrade_id", RegradeNotFound, "an `id` from the list")]
-Viewer = Annotated[Principal, Depends(TokenFor(Right.SEE_STATISTICS))]
-
-router = APIRouter(
-    prefix="/regrades",
-    tags=["regrades"],
-    responses=problem_answers(NotPermitted),
-)
+from app.teaching.regrades import RegradeChange, RegradeProgress
+from grader import Status
 
 
-@router.post(
-    "",
-    summary="Grade submissions again",
-    status_code=HTTP_202_ACCEPTED,
-    responses=problem_answers(*JSON_BODY, CourseArchived, RequestValidationError, IdempotencyKeyReused),
-)
+class RegradeBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    created_at: datetime
+    selection: dict[str, Any] = Field(description="the choice in the request")
+    total: int = Field(description="submissions that are graded again")
+    done: int
+    changed: int = Field(description="finished ones whose points or verdict changed")
+    preview: bool = Field(validation_alias="is_preview", description="its reports count only when it is applied")
+    applied_at: datetime | None = Field(description="null: it is no preview, or not applied")
+    dropped_at: datetime | None = Field(description="null: it is no preview, or not dropped")
+    superseded: int = Field(
+        description="of an applied preview: submissions that had a newer report by then, and keep that"
+    )
+    link: Annotated[str, BeforeValidator("/api/v1/regrades/{}".format)] = Field(validation_alias=AliasPath("id"))
+
+
+class RegradeResultBody(Body):
+    report: int = Field(validation_alias="id")
+    status: Status
+    points: float | None
+    max_points: float
+    points_after_rules: float | None = Field(
+        description="the points less the penalty for lateness, by the course's rules of today"
+    )
+
+
+class RegradeItemBody(Body):
+    submission: str = Field(examples=[EXAMPLE_ID])
+    student: str
+    assignment: str
+    attempt: int
+    before: RegradeResultBody
+    after: RegradeResultBody | None = Field(description="null until it is graded again")
+    changes: str | None = Field(description="address that compares the two reports")
+    applied: bool | None = Field(
+        description="of an applied preview: whether its report counts like any other; false when a newer one did "
+        "already. Else null"
+    )
+
+
+RegradeId = Annotated[str, Path(description="an `id` from the list"), id_of(RegradeNotFound)]
+Viewer = Annotated[Reading, reads(Right.SEE_STATISTICS)]
+
+router = APIRouter(prefix="/regrades", tags=["regrades"])
+
+
+@router.post("", summary="Grade submissions again", status_code=202)
 async def create_regrade(
-    asking: Annotated[Asking, Depends(Asks(actions.begin_regrade))],
+    asking: Annotated[Asking, asks(actions.begin_regrade)],
     wanted: BeginRegrade,
     idempotency_key: IdempotencyKey = None,
 ) -> RegradeBody:
@@ -62,69 +88,37 @@ async def create_regrade(
 
 
 @router.get("", summary="List the regrades")
-async def list_regrades(request: Request, viewer: Viewer, limit: Limit = 50, cursor: Cursor = None) -> RegradeList:
-    async with services(request).database.read() as session:
-        found = await regrades.list_regrades(session, limit=limit + 1, before=cursor, course=viewer.course)
-    shown, next_cursor = page_of(found, limit, lambda progress: progress.regrade.id)
-    return RegradeList(items=list(map(_body, shown)), next_cursor=next_cursor)
+async def list_regrades(reading: Viewer, paging: Paged) -> Page[RegradeBody]:
+    """List them, the newest first."""
+    rows = await regrades.list_regrades(reading.session, **paging.rows, course=reading.viewer.course)
+    return paging.page(rows, _body, attrgetter("regrade.id"))
 
 
-@router.get("/{regrade_id}", summary="Read the progress of a regrade", responses=problem_answers(RegradeNotFound))
-async def read_regrade(request: Request, viewer: Viewer, regrade_id: RegradeId) -> RegradeBody:
-    async with services(request).database.read() as session:
-        return _body(await regrades.find_regrade(session, regrade_id, viewer.course))
+@router.get("/{regrade_id}", summary="Read the progress of a regrade")
+async def read_regrade(reading: Viewer, regrade_id: RegradeId) -> RegradeBody:
+    return _body(await regrades.find_regrade(reading.session, regrade_id, reading.viewer.course))
 
 
-@router.get(
-    "/{regrade_id}/submissions",
-    summary="List the changes of a regrade",
-    responses=problem_answers(RegradeNotFound),
-)
+@router.get("/{regrade_id}/submissions", summary="List the changes of a regrade")
 async def list_regrade_submissions(
-    request: Request,
-    viewer: Viewer,
+    reading: Viewer,
     regrade_id: RegradeId,
+    paging: Paged,
     changed: Annotated[bool, Query(description="only submissions whose points or verdict changed")] = False,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> RegradeItemList:
-    parts = services(request)
-    async with parts.database.read() as session:
-        await regrades.find_regrade(session, regrade_id, viewer.course)
-        found = await regrades.list_items(session, regrade_id, only_changed=changed, limit=limit + 1, after=cursor)
-        points = [
-            await points_of(session, parts.assignments, [(item.submission, report) for item, report in each])
-            for each in ([(item, item.old) for item in found], [(item, item.new) for item in found])
-        ]
-    shown, next_cursor = page_of(found, limit, lambda item: item.submission.id)
-    return RegradeItemList(
-        items=[
-            RegradeItemBody(
-                submission=item.submission.id,
-                student=item.submission.student,
-                assignment=item.submission.assignment_id,
-                attempt=item.submission.attempt,
-                before=_result(item.old, before),
-                after=_result(item.new, after) if item.new else None,
-                changes=f"/api/v1/submissions/{item.submission.id}/reports/{item.new.id}/changes?since={item.old.id}"
-                if item.new
-                else None,
-                applied=item.is_applied,
-            )
-            for item, before, after in zip(shown, *points, strict=False)
-        ],
-        next_cursor=next_cursor,
+) -> Page[RegradeItemBody]:
+    session = reading.session
+    await regrades.find_regrade(session, regrade_id, reading.viewer.course)
+    found = await regrades.list_items(
+        session, regrade_id, only_changed=changed, limit=paging.limit + 1, after=paging.cursor
     )
+    before = await points_of(session, reading.assignments, [(each.submission, each.old) for each in found])
+    after = await points_of(session, reading.assignments, [(each.submission, each.new) for each in found])
+    rows = list(zip(found, before, after, strict=True))
+    return paging.page(rows, lambda row: _item(*row), lambda row: row[0].submission.id)
 
 
-@router.post(
-    "/{regrade_id}/apply",
-    summary="Let the reports of a preview count",
-    responses=problem_answers(CourseArchived, RegradeNotFound, RegradeNotPreview, PreviewUnfinished, PreviewDropped),
-)
-async def apply_preview(
-    asking: Annotated[Asking, Depends(Asks(actions.apply_preview))], regrade_id: RegradeId
-) -> RegradeBody:
+@router.post("/{regrade_id}/apply", summary="Let the reports of a preview count")
+async def apply_preview(asking: Annotated[Asking, asks(actions.apply_preview)], regrade_id: RegradeId) -> RegradeBody:
     """Let all its reports count from now on, as after any regrade: attempts are held and webhooks are sent now.
 
     A submission that has a newer report keeps that (`superseded`). Applied again, it changes nothing. A preview that is
@@ -133,30 +127,25 @@ async def apply_preview(
     return _body(await actions.apply_preview(asking, regrade_id))
 
 
-@router.post(
-    "/{regrade_id}/drop",
-    summary="Drop a preview",
-    responses=problem_answers(CourseArchived, RegradeNotFound, RegradeNotPreview, PreviewApplied),
-)
-async def drop_preview(
-    asking: Annotated[Asking, Depends(Asks(actions.drop_preview))], regrade_id: RegradeId
-) -> RegradeBody:
+@router.post("/{regrade_id}/drop", summary="Drop a preview")
+async def drop_preview(asking: Annotated[Asking, asks(actions.drop_preview)], regrade_id: RegradeId) -> RegradeBody:
     """Delete its reports, and grade no more for it, done or not. Dropped again, it changes nothing."""
     return _body(await actions.drop_preview(asking, regrade_id))
 
 
 def _body(progress: RegradeProgress) -> RegradeBody:
-    regrade = progress.regrade
-    return RegradeBody.from_row(
-        regrade,
-        preview=regrade.is_preview,
-        link=f"/api/v1/regrades/{regrade.id}",
-        total=progress.total,
-        done=progress.done,
-        changed=progress.changed,
-        superseded=progress.superseded,
+    return RegradeBody.from_row(progress.regrade, **vars(progress))
+
+
+def _item(change: RegradeChange, before: float | None, after: float | None) -> RegradeItemBody:
+    submission, old, new = change.submission, change.old, change.new
+    return RegradeItemBody(
+        submission=submission.id,
+        student=submission.student,
+        assignment=submission.assignment_id,
+        attempt=submission.attempt,
+        before=RegradeResultBody.from_row(old, points_after_rules=before),
+        after=RegradeResultBody.from_row(new, points_after_rules=after) if new else None,
+        changes=f"/api/v1/submissions/{submission.id}/reports/{new.id}/changes?since={old.id}" if new else None,
+        applied=change.is_applied,
     )
-
-
-def _result(stored: StoredReport, after_rules: float | None) -> RegradeResultBody:
-    return RegradeResultBody.from_row(stored, report=stored.id, points_after_rules=after_rules)

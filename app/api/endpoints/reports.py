@@ -7,41 +7,41 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 from anyio import from_thread
-from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AfterValidator, Field
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import AfterValidator, AliasPath, Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from app.access.tokens import Principal
-from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
+from app.api.conditional import caching, revalidated, tag, unchanged
+from app.api.dependencies import AnyReading
 from app.api.endpoints.submissions import report_language
-from app.api.openapi import Answers, problem_answers
-from app.api.schemas.base import EXAMPLE_ID, Body
-from app.errors.submissions import ReportNotFound, ReportNotReady, SubmissionNotFound
+from app.api.openapi import TEXT, file_answer, refusals
+from app.api.schemas.base import EXAMPLE_ID, Body, Items
+from app.errors.submissions import ReportNotFound, ReportNotReady
 from app.http.auth.holders import Reader
-from app.http.parameters import SubmissionId
+from app.http.parameters import Refuses, SubmissionId
 from app.http.visibility import artefacts_for, report_for, view_for
 from app.services import services
-from app.storage.models import StoredReport, Submission
-from app.submissions import repository
-from grader import Report, Status
-from grader.formats import FORMATS, html, write_report
+from app.storage.models import StoredReport
+from app.submissions import reports, repository
+from grader import Status
+from grader.formats import FORMATS, View, html, write_report
 from grader.report.difference import diff_reports
 
 JSON_REPORT = {
     "description": "`Report` for `format=json`; else the platform's own form",
     "anyOf": [{"$ref": "#/components/schemas/Report"}, {"type": "object"}],
 }
-DOCUMENT: Answers = {
-    200: {
+DOCUMENT = revalidated(
+    {
         "description": "The report as a document.",
         "content": {
-            form.media_type: {"schema": JSON_REPORT if form.media_type == "application/json" else {"type": "string"}}
+            form.media_type: {"schema": JSON_REPORT if form.media_type == "application/json" else TEXT}
             for form in FORMATS.values()
         },
-        "headers": ETAG_HEADER,
     }
-}
+)
 
 
 def _check_format(format: str) -> str:
@@ -59,11 +59,13 @@ Form = Annotated[
     ),
 ]
 # The range of the database's integers.
-ReportId = Annotated[int, Path(ge=1, lt=2**31, description="a report's `id` from the list")]
+ReportId = Annotated[int, Path(ge=1, lt=2**31, description="a report's `id` from the list"), Refuses((ReportNotFound,))]
 EarlierReportId = Annotated[
     Annotated[int, Field(ge=1, lt=2**31)] | SkipJsonSchema[None],
     Query(description="the report to compare with; by default the one before it"),
 ]
+
+POLICY = {"Content-Security-Policy": f"{html.POLICY}; frame-ancestors 'none'"}
 
 router = APIRouter(prefix="/submissions/{submission_id}", tags=["reports"])
 
@@ -76,13 +78,9 @@ class ReportItem(Body):
     status: Status
     points: float | None
     max_points: float
-    grader_version: str
-    assignment_digest: str
+    grader_version: str = Field(validation_alias=AliasPath("body", "receipt", "grader_version"))
+    assignment_digest: str = Field(validation_alias=AliasPath("body", "receipt", "assignment_digest"))
     link: str = Field(examples=[f"/api/v1/submissions/{EXAMPLE_ID}/reports/1"])
-
-
-class ReportList(Body):
-    items: list[ReportItem] = Field(description="the newest first")
 
 
 class ChangeBody(Body):
@@ -110,101 +108,66 @@ class PictureItem(Body):
     link: str
 
 
-class PictureList(Body):
-    items: list[PictureItem]
-
-
 @router.get(
     "/report",
     summary="Read the report that counts",
     response_class=Response,
-    responses=problem_answers(SubmissionNotFound, ReportNotReady) | DOCUMENT | NOT_MODIFIED,
+    responses=refusals(ReportNotReady) | DOCUMENT,
 )
 async def read_report(request: Request, viewer: Reader, submission_id: SubmissionId, format: Form = "json") -> Response:
     """Read the document that `lstm-grader grade --format` writes too; `html` is one file that needs nothing else."""
-    submission, stored = await _one(request, submission_id, None, viewer)
-    return await _document(request, submission, stored, format, viewer)
+    return await _document(request, viewer, submission_id, format)
 
 
-@router.get("/reports", summary="List all reports", responses=problem_answers(SubmissionNotFound))
-async def list_reports(request: Request, viewer: Reader, submission_id: SubmissionId) -> ReportList:
+@router.get("/reports", summary="List all reports")
+async def list_reports(reading: AnyReading, submission_id: SubmissionId) -> Items[ReportItem]:
     """List them, the newest first. A regrade adds a report and keeps the earlier ones."""
-    async with services(request).database.read() as session:
-        await repository.existing_submission(session, submission_id, viewer)
-        reports = await repository.list_reports(session, submission_id)
-    return ReportList(
-        items=[
-            ReportItem(
-                id=stored.id,
-                created_at=stored.created_at,
-                status=report.status,
-                points=stored.points,
-                max_points=stored.max_points,
-                grader_version=report.receipt.grader_version,
-                assignment_digest=report.receipt.assignment_digest,
-                link=f"/api/v1/submissions/{submission_id}/reports/{stored.id}",
-            )
-            for stored in reports
-            for report in [Report.model_validate(stored.body)]
-        ]
-    )
+    await repository.existing_submission(reading.session, submission_id, reading.viewer)
+    rows = await reports.list_reports(reading.session, submission_id)
+    link = f"/api/v1/submissions/{submission_id}/reports"
+    return Items(items=[ReportItem.from_row(row, link=f"{link}/{row.id}") for row in rows])
 
 
-@router.get(
-    "/reports/{report_id}",
-    summary="Read one of them",
-    response_class=Response,
-    responses=problem_answers(SubmissionNotFound, ReportNotFound) | DOCUMENT | NOT_MODIFIED,
-)
+@router.get("/reports/{report_id}", summary="Read one of them", response_class=Response, responses=DOCUMENT)
 async def read_report_by_id(
     request: Request, viewer: Reader, submission_id: SubmissionId, report_id: ReportId, format: Form = "json"
 ) -> Response:
-    submission, stored = await _one(request, submission_id, report_id, viewer)
-    return await _document(request, submission, stored, format, viewer)
+    return await _document(request, viewer, submission_id, format, report_id)
 
 
-@router.get(
-    "/reports/{report_id}/changes",
-    summary="Compare a report with an earlier one",
-    responses=problem_answers(SubmissionNotFound, ReportNotFound),
-)
+@router.get("/reports/{report_id}/changes", summary="Compare a report with an earlier one")
 async def compare_reports(
-    request: Request,
-    viewer: Reader,
-    submission_id: SubmissionId,
-    report_id: ReportId,
-    since: EarlierReportId = None,
+    reading: AnyReading, submission_id: SubmissionId, report_id: ReportId, since: EarlierReportId = None
 ) -> ReportDiffBody:
     """Compare the grades and everything that decides them. Times, output and wording are left out."""
-    async with services(request).database.read() as session:
-        await repository.existing_submission(session, submission_id, viewer)
-        if since is None:
-            ids = [stored.id for stored in await repository.list_reports(session, submission_id)]
-            since = max((id for id in ids if id < report_id), default=None)
-        found_reports = [
-            None if id is None else await repository.find_report(session, submission_id, id, viewer)
-            for id in (since, report_id)
-        ]
-    before, after = found_reports
+    session, viewer = reading.session, reading.viewer
+    await repository.existing_submission(session, submission_id, viewer)
+    if since is None:
+        ids = [stored.id for stored in await reports.list_reports(session, submission_id)]
+        since = max((id for id in ids if id < report_id), default=None)
+    before, after = [
+        None if id is None else await reports.find_report(session, submission_id, id, viewer)
+        for id in (since, report_id)
+    ]
     if not before or not after:
         raise ReportNotFound
     diff = diff_reports(report_for(before, viewer), report_for(after, viewer))
     return ReportDiffBody(before=before.id, after=after.id, **diff.as_json())
 
 
-@router.get(
-    "/reports/{report_id}/pictures",
-    summary="List the pictures of a report",
-    responses=problem_answers(SubmissionNotFound, ReportNotFound),
-)
-async def list_pictures(
-    request: Request, viewer: Reader, submission_id: SubmissionId, report_id: ReportId
-) -> PictureList:
+async def _view(request: Request, viewer: Reader, submission_id: SubmissionId, report_id: ReportId) -> View:
+    stored, language = await _find(request, viewer, submission_id, report_id)
+    return await view_for(request, stored, viewer, language)
+
+
+ShownView = Annotated[View, Depends(_view)]
+
+
+@router.get("/reports/{report_id}/pictures", summary="List the pictures of a report")
+async def list_pictures(view: ShownView, submission_id: SubmissionId, report_id: ReportId) -> Items[PictureItem]:
     """List the pictures of public cases that went wrong. A right answer has none."""
-    submission, stored = await _one(request, submission_id, report_id, viewer)
-    view = await view_for(request, stored, viewer, report_language(request, submission))
     here = f"/api/v1/submissions/{submission_id}/reports/{report_id}/pictures"
-    return PictureList(
+    return Items(
         items=[
             PictureItem(name=name, title=picture.title, text=picture.text, link=f"{here}/{name}.svg")
             for name, picture in html.pictures_of(view).items()
@@ -216,46 +179,38 @@ async def list_pictures(
     "/reports/{report_id}/pictures/{name}.svg",
     summary="One picture",
     response_class=Response,
-    responses=problem_answers(SubmissionNotFound, ReportNotFound)
-    | {
-        200: {
-            "description": "The picture.",
-            "content": {"image/svg+xml": {"schema": {"type": "string"}}},
-            "headers": ETAG_HEADER,
-        }
-    }
-    | NOT_MODIFIED,
+    responses=revalidated(file_answer("The picture.", "image/svg+xml")),
 )
 async def read_picture(
     request: Request,
-    viewer: Reader,
-    submission_id: SubmissionId,
+    view: ShownView,
     report_id: ReportId,
     name: Annotated[str, Path(description="a `name` from the list", max_length=100)],
 ) -> Response:
-    submission, stored = await _one(request, submission_id, report_id, viewer)
-    view = await view_for(request, stored, viewer, report_language(request, submission))
     picture = html.pictures_of(view).get(name)
     if picture is None:
         raise ReportNotFound
-    etag = tag(stored.id, name, view.language, sorted(view.artefacts), version("lstm-grader"))
+    etag = tag(report_id, name, view.language, sorted(view.artefacts), version("lstm-grader"))
     if answer := unchanged(request, etag):
         return answer
     svg = await services(request).charts.svg(picture.spec)
-    return Response(svg, media_type="image/svg+xml", headers=_policy(html.POLICY) | caching(etag))
+    return Response(svg, media_type="image/svg+xml", headers=POLICY | caching(etag))
 
 
-async def _one(
-    request: Request, submission_id: str, report_id: int | None, viewer: Principal
-) -> tuple[Submission, StoredReport]:
+async def _find(
+    request: Request, viewer: Principal, submission_id: str, report_id: int | None
+) -> tuple[StoredReport, str]:
+    """Return a report, or the one that counts, and the language of its texts."""
+    # Drawing takes a while, so it keeps no session.
     async with services(request).database.read() as session:
-        return await repository.existing_report(session, submission_id, viewer, report_id)
+        submission, stored = await repository.existing_report(session, submission_id, viewer, report_id)
+    return stored, report_language(request, submission)
 
 
 async def _document(
-    request: Request, submission: Submission, stored: StoredReport, format: str, viewer: Principal
+    request: Request, viewer: Principal, submission_id: str, format: str, report_id: int | None = None
 ) -> Response:
-    language = report_language(request, submission)
+    stored, language = await _find(request, viewer, submission_id, report_id)
     etag = tag(stored.id, format, language, viewer, version("lstm-grader"))
     if answer := unchanged(request, etag):
         return answer
@@ -264,8 +219,4 @@ async def _document(
     text = await run_in_threadpool(
         write_report, report, format, language, artefacts, draw=lambda spec: from_thread.run(charts.svg, spec)
     )
-    return Response(text, media_type=FORMATS[format].media_type, headers=_policy(html.POLICY) | caching(etag))
-
-
-def _policy(policy: str) -> dict[str, str]:
-    return {"Content-Security-Policy": f"{policy}; frame-ancestors 'none'"}
+    return Response(text, media_type=FORMATS[format].media_type, headers=POLICY | caching(etag))

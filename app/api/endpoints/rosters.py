@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import Field
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import AliasPath, BeforeValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.datastructures import UploadFile
 
@@ -18,16 +17,13 @@ from app.access.tokens import sign_in_link
 from app.actions import ways_in as actions
 from app.actions.asking import Asking
 from app.actions.ways_in import LinksFor
-from app.api.openapi import problem_answers
+from app.api.dependencies import asks_in
+from app.api.openapi import refusals, upload_form
 from app.api.schemas.base import EXAMPLE_ID, Body
 from app.courses.roster.planning import Conflict, Outcome, Step
 from app.courses.roster.reading import MOST_BYTES, MOST_ROWS, Fault
-from app.errors.courses import CourseArchived
-from app.errors.outgoing import MailNotSet
-from app.errors.requests import NotPermitted
-from app.errors.rosters import RosterChanged, RosterRefused, RosterTooLong
+from app.errors.rosters import RosterTooLong
 from app.errors.uploads import FieldsMissing, FieldsUnknown, FileTooLarge, FormUnreadable, UploadTooSlow
-from app.http.auth.holders import AsksIn
 from app.http.bodies import read_file, read_form
 from app.http.texts import language_of
 from app.http.watching import current_rights_if_slow
@@ -36,29 +32,8 @@ from app.storage.models import MemberRole
 from app.texts import text
 
 EXAMPLE = "id;name;email;group\nivanov;Иван Иванов;ivanov@example.org;БПМИ201\n"
-ROSTER_FILE: dict[str, Any] = {
-    "required": True,
-    "content": {
-        # The file itself is taken, too; generators of clients do not know how to send it.
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["file"],
-                "additionalProperties": False,
-                "properties": {
-                    "file": {
-                        "type": "string",
-                        "format": "binary",
-                        "minLength": 1,
-                        "description": "the CSV file",
-                        "examples": [EXAMPLE],
-                    }
-                },
-            },
-            "encoding": {"file": {"contentType": "text/csv"}},
-        },
-    },
-}
+# The file itself is taken, too; generators of clients do not know how to send it.
+ROSTER_FORM = upload_form({"description": "the CSV file", "examples": [EXAMPLE]}, {"contentType": "text/csv"})
 
 
 class RosterProblem(Body):
@@ -99,10 +74,12 @@ class RosterRow(Body):
 
 
 class MissingMember(Body):
-    member: str = Field(description="the `id` of the member", examples=[EXAMPLE_ID])
-    id: str | None = Field(description="in the grade book", examples=["sidorov"])
-    name: str | None = Field(examples=["Сидор Сидоров"])
-    confirmed: bool
+    member: str = Field(validation_alias=AliasPath("id"), description="the `id` of the member", examples=[EXAMPLE_ID])
+    id: str | None = Field(
+        validation_alias=AliasPath("external_id"), description="in the grade book", examples=["sidorov"]
+    )
+    name: str | None = Field(validation_alias=AliasPath("person", "name"), examples=["Сидор Сидоров"])
+    confirmed: Annotated[bool, BeforeValidator(bool)] = Field(validation_alias="confirmed_at")
 
 
 class RosterBody(Body):
@@ -132,18 +109,7 @@ router = APIRouter(prefix="/courses/{course_id}/roster", tags=["members"])
 @router.post(
     "",
     summary="Import a roster",
-    responses=problem_answers(
-        NotPermitted,
-        CourseArchived,
-        RequestValidationError,
-        FieldsMissing,
-        FieldsUnknown,
-        FormUnreadable,
-        UploadTooSlow,
-        MailNotSet,
-        RosterChanged,
-        *RosterRefused.__subclasses__(),
-    )
+    responses=refusals(FieldsMissing, FieldsUnknown, FormUnreadable, UploadTooSlow)
     | {
         200: {
             "model": RosterBody,
@@ -152,11 +118,11 @@ router = APIRouter(prefix="/courses/{course_id}/roster", tags=["members"])
         }
     },
     response_model=RosterBody,
-    openapi_extra={"requestBody": ROSTER_FILE},
+    openapi_extra=ROSTER_FORM,
 )
 async def import_roster(
     request: Request,
-    asking: Annotated[Asking, Depends(AsksIn(actions.import_roster))],
+    asking: Annotated[Asking, asks_in(actions.import_roster)],
     dry_run: Annotated[bool, Query(description="only say what would be done")] = False,
     plan: Annotated[
         Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | SkipJsonSchema[None],
@@ -203,15 +169,7 @@ async def import_roster(
         left_out=imported.roster.left_out,
         counts=imported.plan.counts(),
         rows=[_row(step, imported.links.get(step.row.line), asking.url, language) for step in imported.plan.steps],
-        missing=[
-            MissingMember(
-                member=member.id,
-                id=member.external_id,
-                name=member.person.name,
-                confirmed=member.confirmed_at is not None,
-            )
-            for member in imported.plan.missing
-        ],
+        missing=list(map(MissingMember.model_validate, imported.plan.missing)),
     )
 
 

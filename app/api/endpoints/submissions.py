@@ -1,59 +1,103 @@
-"""Submissions: hand one in, read it, list them, take one back."""
+"""Submissions: hand one in, read it, watch it, list them, take one back."""
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict
 from importlib.metadata import version
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request, Response, status
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.access.tokens import Principal
 from app.actions import hand_in as actions
 from app.actions import work
 from app.actions.asking import Asking
+from app.actions.fields import NO_NAME
 from app.actions.work import DecideAttempt
-from app.api.conditional import ETAG_HEADER, NOT_MODIFIED, caching, tag, unchanged
-from app.api.openapi import JSON_BODY, UPLOAD_BODY, problem_answers
-from app.api.paging import page_of
+from app.api.conditional import caching, revalidated, tag, unchanged
+from app.api.dependencies import AnyReading, Paged, asks
+from app.api.openapi import BYTES, file_answer, upload_form
+from app.api.schemas.base import Page
 from app.api.schemas.grades import CountedBody
-from app.api.schemas.submissions import (
-    GradeBody,
-    HoldBody,
-    SubmissionBody,
-    SubmissionItem,
-    SubmissionLinks,
-    SubmissionList,
-)
-from app.errors.courses import CourseArchived
-from app.errors.requests import NotPermitted
-from app.errors.submissions import NotCancellable, NotHeld, SubmissionNotFound
-from app.errors.uploads import AttemptRefused, OtherStudent, Overloaded, UploadRefused
-from app.http.auth.holders import Asks, Reader
-from app.http.parameters import Cursor, IdempotencyKey, Limit, SelectionQuery, SubmissionId, Wait
+from app.api.schemas.submissions import SubmissionBody, SubmissionFacts, SubmissionItem
+from app.errors.submissions import SubmissionNotFound
+from app.http.auth.holders import Reader
+from app.http.parameters import IdempotencyKey, LastEventId, SelectionQuery, SubmissionId, Wait
 from app.http.texts import language_of
 from app.http.uploads import form_with_file, hand_in_of
 from app.http.visibility import report_for
-from app.http.watching import current_rights, wait_until_done
+from app.http.watching import current_rights, event_stream, wait_until_done
 from app.services import services
-from app.storage.models import JobStatus, Submission
+from app.storage.models import JobStatus, StoredReport, Submission
 from app.submissions import listing, repository
+from app.submissions.events import STAGES
 from app.submissions.standing import Standing, standing_of
-from grader import Status
+from app.submissions.uploads import DEFAULT_ASSIGNMENT, STUDENT_CHARACTERS
 from grader.report.messages import render
+from grader.submission import CODE_SUFFIXES
 
-UPLOAD_ANSWERS = problem_answers(
-    RequestValidationError,
-    CourseArchived,
-    OtherStudent,
-    Overloaded,
-    *UploadRefused.__subclasses__(),
-    *AttemptRefused.__subclasses__(),
+UPLOAD_FORM = upload_form(
+    {
+        "contentMediaType": "application/octet-stream",
+        "description": f"the notebook or module; its name ends in {', '.join(CODE_SUFFIXES)}",
+    },
+    {
+        "contentType": "application/octet-stream",
+        "headers": {
+            "Content-Disposition": {
+                "description": "names the file",
+                "required": True,
+                "schema": {"type": "string"},
+                "example": 'form-data; name="file"; filename="LSTM.ipynb"',
+            }
+        },
+    },
+    student={
+        "type": "string",
+        "description": "name or id of the student, as the course knows it",
+        "minLength": 1,
+        "maxLength": STUDENT_CHARACTERS,
+        "not": NO_NAME,
+        "examples": ["ivanov"],
+    },
+    assignment={"type": "string", "default": DEFAULT_ASSIGNMENT},
 )
+EXAMPLE_STREAM = """retry: 2000
+
+event: queued
+data: {"submission":"01ksvh1y8gk3v0q4m2z7c9x5ab","at":"2026-09-01T12:00:00+00:00"}
+id: 41
+
+event: position
+data: {"position":3,"seconds":41}
+
+event: reading
+data: {"submission":"01ksvh1y8gk3v0q4m2z7c9x5ab","at":"2026-09-01T12:00:02+00:00"}
+id: 42
+
+event: done
+data: {"submission":"01ksvh1y8gk3v0q4m2z7c9x5ab","at":"2026-09-01T12:00:03+00:00","report":7,"status":"passed"}
+id: 45
+
+"""
+
+# `schema` is the whole stream. It has no type: generated clients would parse an object's stream as JSON, and give the
+# text of this one. `itemSchema` is one event (OpenAPI 3.2; earlier readers ignore it).
+STREAM: dict[str, Any] = {
+    "schema": {"description": "the events as they come"},
+    "itemSchema": {
+        "type": "object",
+        "properties": {
+            "event": {"type": "string"},
+            "data": {"type": "string", "contentMediaType": "application/json"},
+            "id": {"type": "string", "description": "a value for `Last-Event-ID`"},
+            "retry": {"type": "integer"},
+        },
+    },
+    "example": EXAMPLE_STREAM,
+}
 
 router = APIRouter(prefix="/submissions", tags=["submissions"])
 
@@ -61,21 +105,20 @@ router = APIRouter(prefix="/submissions", tags=["submissions"])
 @router.post(
     "",
     summary="Submit a file",
-    status_code=status.HTTP_202_ACCEPTED,
-    responses=UPLOAD_ANSWERS
-    | {
+    status_code=202,
+    responses={
         200: {"model": SubmissionBody, "description": "Graded while you waited."},
         202: {
             "description": "Stored and queued; a restart of the service does not lose it. `Location` is its address.",
             "headers": {"Location": {"description": "the submission's own address", "schema": {"type": "string"}}},
         },
     },
-    openapi_extra={"requestBody": UPLOAD_BODY},
+    openapi_extra=UPLOAD_FORM,
 )
 async def create_submission(
     request: Request,
     response: Response,
-    asking: Annotated[Asking, Depends(Asks(actions.hand_in))],
+    asking: Annotated[Asking, asks(actions.hand_in)],
     wait: Wait = 0,
     idempotency_key: IdempotencyKey = None,
 ) -> SubmissionBody:
@@ -99,36 +142,21 @@ async def create_submission(
             await wait_until_done(parts, submission.id, asking.holder, wait)
             body = await _body(request, submission.id, asking.holder)
     response.headers["Location"] = body.links.self
-    response.status_code = status.HTTP_200_OK if body.job_status == JobStatus.DONE else status.HTTP_202_ACCEPTED
+    response.status_code = 200 if body.job_status == JobStatus.DONE else 202
     return body
 
 
 @router.get("", summary="List submissions")
-async def list_submissions(
-    request: Request, viewer: Reader, selection: SelectionQuery, limit: Limit = 50, cursor: Cursor = None
-) -> SubmissionList:
+async def list_submissions(reading: AnyReading, selection: SelectionQuery, paging: Paged) -> Page[SubmissionItem]:
     """List them, the newest first. Filters are combined with "and". A submitter finds its own."""
-    async with services(request).database.read() as session:
-        rows = await listing.list_submissions(session, viewer, selection, limit=limit + 1, before=cursor)
-    shown, next_cursor = page_of(rows, limit, lambda row: row[0].id)
-    return SubmissionList(
-        items=[
-            SubmissionItem(
-                **facts(submission),
-                status=Status(report.status) if report else None,
-                points=report.points if report else None,
-                max_points=report.max_points if report else None,
-            )
-            for submission, report in shown
-        ],
-        next_cursor=next_cursor,
-    )
+    rows = await listing.list_submissions(reading.session, reading.viewer, selection, **paging.rows)
+    return paging.page(rows, lambda row: _item(*row), lambda row: row[0].id)
 
 
 @router.get(
     "/{submission_id}",
     summary="Read a submission and its report",
-    responses=problem_answers(SubmissionNotFound) | {200: {"headers": ETAG_HEADER}} | NOT_MODIFIED,
+    responses=revalidated(),
     response_model=SubmissionBody,
 )
 async def read_submission(
@@ -143,22 +171,16 @@ async def read_submission(
     report_id = standing.stored and standing.stored.id
     language = report_language(request, submission)
     grades = standing.grade, standing.counted
-    etag = tag(facts(submission), position, report_id, grades, language, viewer, version("lstm-grader"))
+    etag = tag(SubmissionFacts.of(submission), position, report_id, grades, language, viewer, version("lstm-grader"))
     if answer := unchanged(request, etag):
         return answer
     response.headers.update(caching(etag))
     return _body_of(standing, language, viewer, await services(request).backlog.seconds_left(submission))
 
 
-@router.post(
-    "/{submission_id}/cancel",
-    summary="Take a submission out of the queue",
-    responses=problem_answers(CourseArchived, SubmissionNotFound, NotCancellable),
-)
+@router.post("/{submission_id}/cancel", summary="Take a submission out of the queue")
 async def cancel_submission(
-    request: Request,
-    asking: Annotated[Asking, Depends(Asks(actions.cancel_submission))],
-    submission_id: SubmissionId,
+    request: Request, asking: Annotated[Asking, asks(actions.cancel_submission)], submission_id: SubmissionId
 ) -> SubmissionBody:
     """Cancel a submission that still waits for its first report. Asking twice changes nothing. The attempt counts as
     used."""
@@ -166,14 +188,10 @@ async def cancel_submission(
     return await _body(request, submission_id, asking.holder)
 
 
-@router.post(
-    "/{submission_id}/decision",
-    summary="Decide on an attempt that is held",
-    responses=problem_answers(NotPermitted, CourseArchived, SubmissionNotFound, NotHeld, *JSON_BODY),
-)
+@router.post("/{submission_id}/decision", summary="Decide on an attempt that is held")
 async def decide_submission(
     request: Request,
-    asking: Annotated[Asking, Depends(Asks(work.decide_attempt))],
+    asking: Annotated[Asking, asks(work.decide_attempt)],
     submission_id: SubmissionId,
     wanted: DecideAttempt,
 ) -> SubmissionBody:
@@ -189,15 +207,7 @@ async def decide_submission(
     "/{submission_id}/file",
     summary="Get the file back",
     response_class=Response,
-    responses=problem_answers(SubmissionNotFound)
-    | {
-        200: {
-            "description": "The uploaded bytes, unchanged.",
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-            "headers": ETAG_HEADER,
-        }
-    }
-    | NOT_MODIFIED,
+    responses=revalidated(file_answer("The uploaded bytes, unchanged.", "application/octet-stream", BYTES)),
 )
 async def read_submission_file(request: Request, viewer: Reader, submission_id: SubmissionId) -> Response:
     """Download the file. A browser never shows it, whatever it contains."""
@@ -217,39 +227,30 @@ async def read_submission_file(request: Request, viewer: Reader, submission_id: 
     return Response(submission.content, media_type="application/octet-stream", headers=headers | caching(etag))
 
 
+@router.get(
+    "/{submission_id}/events",
+    summary="Watch a submission",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Events: `queued`, `position` with the estimated `seconds` until the report (less than 0: "
+            f"overdue; null: unknown), then the stages {', '.join(f'`{each}`' for each in STAGES)} that are needed, "
+            "then `done` or `cancelled`. The stream ends after either of these, and when the service stops. A regrade "
+            "begins with `queued` again.",
+            "content": {"text/event-stream": STREAM},
+        },
+        204: {"description": "`Last-Event-ID` is the last event, and no more will come. A browser then stops asking."},
+    },
+)
+async def watch_submission(
+    request: Request, viewer: Reader, submission_id: SubmissionId, last_event_id: LastEventId = None
+) -> Response:
+    return await event_stream(services(request), submission_id, viewer, last_event_id or 0)
+
+
 def report_language(request: Request, submission: Submission) -> str:
     assignment = services(request).assignments.get(submission.assignment_id)
     return language_of(request, assignment.language if assignment else "en")
-
-
-def facts(submission: Submission) -> dict[str, Any]:
-    """Return the values of `SubmissionFacts`."""
-    return {
-        "id": submission.id,
-        "course": submission.course_id,
-        "student": submission.student,
-        "assignment": submission.assignment_id,
-        "attempt": submission.attempt,
-        "filename": submission.filename,
-        "sha256": submission.sha256,
-        "created_at": submission.created_at,
-        "job_status": submission.job_status,
-        "held": submission.held_at is not None and submission.hold_decision is None,
-        "hold": _hold(submission),
-        "links": SubmissionLinks.of(submission.id),
-    }
-
-
-def _hold(submission: Submission) -> HoldBody | None:
-    if submission.held_at is None:
-        return None
-    return HoldBody(
-        held_at=submission.held_at,
-        decision=submission.hold_decision,
-        decided_by=submission.hold_decided_by,
-        decided_at=submission.hold_decided_at,
-        reason=submission.hold_reason,
-    )
 
 
 async def _standing(request: Request, submission_id: str, viewer: Principal) -> Standing:
@@ -265,11 +266,20 @@ async def _body(request: Request, submission_id: str, viewer: Principal) -> Subm
 
 
 def _body_of(standing: Standing, language: str, viewer: Principal, seconds_left: float | None = None) -> SubmissionBody:
-    return SubmissionBody(
-        **facts(standing.submission),
+    return SubmissionBody.of(
+        standing.submission,
         position=standing.position,
         seconds_left=None if seconds_left is None else round(seconds_left),
-        grade=GradeBody(**asdict(standing.grade)) if standing.grade else None,
-        counted=CountedBody.of(standing.counted, language, viewer) if standing.counted else None,
-        report=render(report_for(standing.stored, viewer), language) if standing.stored else None,
+        grade=standing.grade,
+        counted=standing.counted and CountedBody.of(standing.counted, language, viewer),
+        report=standing.stored and render(report_for(standing.stored, viewer), language),
+    )
+
+
+def _item(submission: Submission, report: StoredReport | None) -> SubmissionItem:
+    return SubmissionItem.of(
+        submission,
+        status=report and report.status,
+        points=report and report.points,
+        max_points=report and report.max_points,
     )

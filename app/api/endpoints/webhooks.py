@@ -5,40 +5,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, Path, Request
 from pydantic import Field
-from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
 from app.access.rights import Right
-from app.access.tokens import Principal
 from app.actions import webhooks as actions
 from app.actions.asking import Asking
-from app.actions.fields import ID
 from app.actions.webhooks import MakeWebhook
-from app.api.openapi import JSON_BODY, problem_answers
-from app.api.paging import page_of
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page
-from app.errors.courses import CourseArchived
-from app.errors.outgoing import TargetRefused, TooManyWebhooks, WebhookNotFound
-from app.errors.requests import NotPermitted
-from app.errors.uploads import IdempotencyKeyReused
-from app.http.auth.holders import Asks, TokenFor
-from app.http.parameters import Cursor, IdempotencyKey, Limit
+from app.api.dependencies import Paged, Reading, asks, reads
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
+from app.errors.outgoing import WebhookNotFound
+from app.http.parameters import IdempotencyKey, id_of
 from app.services import services
 from app.webhooks import outbox
 
+Viewer = Annotated[Reading, reads(Right.MANAGE_WEBHOOKS)]
+WebhookId = Annotated[str, Path(description="an `id` from the list"), id_of(WebhookNotFound)]
 
-async def _webhook_id(webhook_id: Annotated[str, Path(description="an `id` from the list")]) -> str:
-    if not ID.fullmatch(webhook_id):
-        raise WebhookNotFound
-    return webhook_id
-
-
-Holder = Annotated[Principal, Depends(TokenFor(Right.MANAGE_WEBHOOKS))]
-WebhookId = Annotated[str, Depends(_webhook_id)]
-
-router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problem_answers(NotPermitted))
+router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
 
 class WebhookBody(Body):
@@ -59,10 +43,6 @@ class NewWebhookBody(WebhookBody):
     )
 
 
-class WebhookList(Body):
-    items: list[WebhookBody]
-
-
 class DeliveryBody(Body):
     id: str = Field(description="`webhook-id` of every try to send it", examples=[EXAMPLE_ID])
     event: str = Field(examples=["submission.graded"])
@@ -75,27 +55,10 @@ class DeliveryBody(Body):
     last_error: str | None
 
 
-class DeliveryList(Page):
-    items: list[DeliveryBody] = Field(description="the newest first")
-
-
-@router.post(
-    "",
-    summary="Make a webhook",
-    status_code=HTTP_201_CREATED,
-    responses=problem_answers(
-        *JSON_BODY,
-        TargetRefused,
-        NotPermitted,
-        CourseArchived,
-        TooManyWebhooks,
-        RequestValidationError,
-        IdempotencyKeyReused,
-    ),
-)
+@router.post("", summary="Make a webhook", status_code=201)
 async def create_webhook(
     request: Request,
-    asking: Annotated[Asking, Depends(Asks(actions.make_webhook))],
+    asking: Annotated[Asking, asks(actions.make_webhook)],
     wanted: MakeWebhook,
     idempotency_key: IdempotencyKey = None,
 ) -> NewWebhookBody:
@@ -113,51 +76,27 @@ async def create_webhook(
 
 
 @router.get("", summary="List the webhooks")
-async def list_webhooks(request: Request, holder: Holder) -> WebhookList:
+async def list_webhooks(reading: Viewer) -> Items[WebhookBody]:
     """List the webhooks of this token. An admin sees all."""
-    async with services(request).database.read() as session:
-        found = await outbox.list_webhooks(session, holder)
-    return WebhookList(items=list(map(WebhookBody.model_validate, found)))
+    webhooks = await outbox.list_webhooks(reading.session, reading.viewer)
+    return Items(items=list(map(WebhookBody.model_validate, webhooks)))
 
 
-@router.delete(
-    "/{webhook_id}",
-    summary="Delete a webhook",
-    status_code=HTTP_204_NO_CONTENT,
-    response_class=Response,
-    responses=problem_answers(WebhookNotFound),
-)
-async def delete_webhook(
-    asking: Annotated[Asking, Depends(Asks(actions.delete_webhook))], webhook_id: WebhookId
-) -> Response:
+@router.delete("/{webhook_id}", summary="Delete a webhook", status_code=204)
+async def delete_webhook(asking: Annotated[Asking, asks(actions.delete_webhook)], webhook_id: WebhookId) -> None:
     """Delete the webhook and its unsent deliveries."""
     await actions.delete_webhook(asking, webhook_id)
-    return Response(status_code=HTTP_204_NO_CONTENT)
 
 
-@router.post(
-    "/{webhook_id}/ping",
-    summary="Try a webhook",
-    status_code=HTTP_202_ACCEPTED,
-    responses=problem_answers(WebhookNotFound),
-)
-async def ping_webhook(
-    asking: Annotated[Asking, Depends(Asks(actions.ping_webhook))], webhook_id: WebhookId
-) -> DeliveryBody:
+@router.post("/{webhook_id}/ping", summary="Try a webhook", status_code=202)
+async def ping_webhook(asking: Annotated[Asking, asks(actions.ping_webhook)], webhook_id: WebhookId) -> DeliveryBody:
     """Send a message of type `ping`. Its outcome appears in the list of deliveries."""
     return DeliveryBody.model_validate(await actions.ping_webhook(asking, webhook_id))
 
 
-@router.get(
-    "/{webhook_id}/deliveries",
-    summary="List the deliveries of a webhook",
-    responses=problem_answers(WebhookNotFound),
-)
-async def list_webhook_deliveries(
-    request: Request, holder: Holder, webhook_id: WebhookId, limit: Limit = 50, cursor: Cursor = None
-) -> DeliveryList:
-    async with services(request).database.read() as session:
-        await outbox.existing_webhook(session, webhook_id, holder)
-        found = await outbox.list_deliveries(session, webhook_id, limit=limit + 1, before=cursor)
-    shown, next_cursor = page_of(found, limit, lambda delivery: delivery.id)
-    return DeliveryList(items=list(map(DeliveryBody.model_validate, shown)), next_cursor=next_cursor)
+@router.get("/{webhook_id}/deliveries", summary="List the deliveries of a webhook")
+async def list_webhook_deliveries(reading: Viewer, webhook_id: WebhookId, paging: Paged) -> Page[DeliveryBody]:
+    """List them, the newest first."""
+    await outbox.existing_webhook(reading.session, webhook_id, reading.viewer)
+    rows = await outbox.list_deliveries(reading.session, webhook_id, **paging.rows)
+    return paging.page(rows, DeliveryBody.model_validate)

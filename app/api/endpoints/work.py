@@ -1,54 +1,50 @@
-"""A student's work at an assignment, as the staff judge it: adjustments of the grade, extensions, comments."""
+"""A student's work: adjustments of the grade, extensions, comments, and requests for review with their answers."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
-from fastapi.exceptions import RequestValidationError
-from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
-from app.access.tokens import Principal
 from app.actions import work as actions
 from app.actions.asking import Asking
-from app.actions.work import AdjustGrade, CommentOnWork, ExtendWork, WorkId
-from app.api.openapi import JSON_BODY, problem_answers
-from app.api.paging import page_of
-from app.api.schemas.grades import (
-    AdjustmentBody,
-    AdjustmentList,
-    CommentBody,
-    CommentList,
-    ExtensionBody,
-    ExtensionList,
-)
+from app.actions.work import AdjustGrade, AnswerReview, AskForReview, CommentOnWork, ExtendWork, WorkId
+from app.api.dependencies import AnyReading, Paged, Reading, asks, asks_in, reads_in
+from app.api.openapi import refusals
+from app.api.schemas.base import Page
+from app.api.schemas.grades import AdjustmentBody, CommentBody, ExtensionBody, ReviewBody, ReviewsOfSubmission
 from app.courses import extensions
 from app.courses.assignments import in_course
-from app.errors.courses import AssignmentNotFound, CourseArchived, CourseNotFound
+from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotFound, MemberNotStudent
-from app.errors.requests import NotPermitted
-from app.errors.submissions import SubmissionNotFound
-from app.errors.teaching import AdjustmentNotFound, AdjustmentReplaced, CommentNotFound, ExtensionNotFound
-from app.http.auth.holders import AsksIn, TokenInCourseFor
-from app.http.parameters import Cursor, Limit, id_in_path
+from app.errors.teaching import (
+    AdjustmentNotFound,
+    CommentNotFound,
+    ExtensionNotFound,
+    ReviewNotFound,
+)
+from app.http.parameters import Refuses, SubmissionId, id_of
 from app.services import services
-from app.storage.models import CourseAssignment, Extension, Membership
-from app.teaching import adjustments, comments
-from app.teaching.student_work import find_student_work
+from app.storage.models import CourseAssignment, Extension, Membership, ReviewRequest, Submission
+from app.submissions import repository
+from app.teaching import adjustments, comments, reviews
+from app.teaching.student_work import StudentWork, find_student_work
 
-#: A student at an assignment.
-PLACE = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
-NO_PLACE = (CourseNotFound, MemberNotFound, MemberNotStudent, AssignmentNotFound)
-NO_CHANGE = (NotPermitted, CourseArchived, *NO_PLACE)
+#: The work of a student at an assignment.
+WORK = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
 
-MemberId = Annotated[str, id_in_path("member_id", MemberNotFound, "the `id` of a member of the course")]
-AdjustmentId = Annotated[str, id_in_path("adjustment_id", AdjustmentNotFound, "an `id` from the list")]
-CommentId = Annotated[str, id_in_path("comment_id", CommentNotFound, "an `id` from the list")]
+MemberId = Annotated[str, Path(description="the `id` of a member of the course"), id_of(MemberNotFound)]
+AdjustmentId = Annotated[str, Path(description="an `id` from the list"), id_of(AdjustmentNotFound)]
+CommentId = Annotated[str, Path(description="an `id` from the list"), id_of(CommentNotFound)]
+ReviewId = Annotated[str, Path(description="an `id` from the list"), id_of(ReviewNotFound)]
 AssignmentId = Annotated[
-    str, Path(pattern="^[a-z0-9-]{1,64}$", description="the `id` of an assignment", examples=["lstm-layer"])
+    str,
+    Path(pattern="^[a-z0-9-]{1,64}$", description="the `id` of an assignment", examples=["lstm-layer"]),
+    Refuses((AssignmentNotFound, MemberNotStudent)),
 ]
-Viewer = Annotated[Principal, Depends(TokenInCourseFor(Right.SEE_GRADES))]
+Viewer = Annotated[Reading, reads_in(Right.SEE_GRADES)]
 
 
 async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> WorkId:
@@ -57,33 +53,28 @@ async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> WorkId:
 
 AtWork = Annotated[WorkId, Depends(_work_id)]
 
-router = APIRouter(tags=["grades"], responses=problem_answers(CourseNotFound, NotPermitted))
+
+async def _work(reading: Viewer, at: AtWork) -> StudentWork:
+    return await find_student_work(
+        reading.session, reading.assignments, reading.course_id, at.member_id, at.assignment_id
+    )
 
 
-@router.get(
-    f"{PLACE}/adjustments", summary="List the adjustments of a student's grade", responses=problem_answers(*NO_PLACE)
-)
-async def list_adjustments(
-    request: Request, viewer: Viewer, at: AtWork, limit: Limit = 50, cursor: Cursor = None
-) -> AdjustmentList:
+ShownWork = Annotated[StudentWork, Depends(_work)]
+
+router = APIRouter(tags=["grades"])
+
+
+@router.get(f"{WORK}/adjustments", summary="List the adjustments of a student's grade")
+async def list_adjustments(reading: Viewer, work: ShownWork, paging: Paged) -> Page[AdjustmentBody]:
     """List them, the newest first. One applies at most; the others were replaced or withdrawn."""
-    parts = services(request)
-    async with parts.database.read() as session:
-        work = await find_student_work(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
-        found = await adjustments.list_adjustments(session, work, limit=limit + 1, before=cursor)
-    shown, next_cursor = page_of(found, limit, lambda adjustment: adjustment.id)
-    items = [AdjustmentBody.from_row(each, assignment=at.assignment_id) for each in shown]
-    return AdjustmentList(items=items, next_cursor=next_cursor)
+    rows = await adjustments.list_adjustments(reading.session, work, **paging.rows)
+    return paging.page(rows, lambda row: AdjustmentBody.from_row(row, assignment=work.use.assignment_id))
 
 
-@router.post(
-    f"{PLACE}/adjustments",
-    summary="Adjust a student's grade",
-    status_code=HTTP_201_CREATED,
-    responses=problem_answers(*JSON_BODY, RequestValidationError, *NO_CHANGE, AdjustmentReplaced),
-)
+@router.post(f"{WORK}/adjustments", summary="Adjust a student's grade", status_code=201)
 async def adjust_grade(
-    asking: Annotated[Asking, Depends(AsksIn(actions.adjust_grade))], at: AtWork, wanted: AdjustGrade
+    asking: Annotated[Asking, asks_in(actions.adjust_grade)], at: AtWork, wanted: AdjustGrade
 ) -> AdjustmentBody:
     """Adjust the grade instead of the adjustment that applies. It is applied last, and kept within 0 and the maximum.
 
@@ -93,51 +84,32 @@ async def adjust_grade(
     return AdjustmentBody.from_row(adjustment, assignment=at.assignment_id)
 
 
-@router.delete(
-    f"{PLACE}/adjustments/{{adjustment_id}}",
-    summary="Withdraw an adjustment",
-    status_code=HTTP_204_NO_CONTENT,
-    response_class=Response,
-    responses=problem_answers(*NO_CHANGE, AdjustmentNotFound),
-)
+@router.delete(f"{WORK}/adjustments/{{adjustment_id}}", summary="Withdraw an adjustment", status_code=204)
 async def withdraw_adjustment(
-    asking: Annotated[Asking, Depends(AsksIn(actions.withdraw_adjustment))], at: AtWork, adjustment_id: AdjustmentId
-) -> Response:
+    asking: Annotated[Asking, asks_in(actions.withdraw_adjustment)], at: AtWork, adjustment_id: AdjustmentId
+) -> None:
     """Let it apply no more. It stays in the history. Asking twice changes nothing."""
     await actions.withdraw_adjustment(asking, at, adjustment_id)
-    return Response(status_code=HTTP_204_NO_CONTENT)
 
 
 @router.get("/courses/{course_id}/extensions", summary="List the extensions of a course")
-async def list_extensions(request: Request, viewer: Viewer, limit: Limit = 50, cursor: Cursor = None) -> ExtensionList:
-    async with services(request).database.read() as session:
-        found = await extensions.list_extensions(session, viewer.course_id, limit=limit + 1, before=cursor)
-    shown, next_cursor = page_of(found, limit, lambda row: row[0].id)
-    return ExtensionList(items=[_extension(request, *row) for row in shown], next_cursor=next_cursor)
+async def list_extensions(request: Request, reading: Viewer, paging: Paged) -> Page[ExtensionBody]:
+    """List them, the newest first."""
+    rows = await extensions.list_extensions(reading.session, reading.course_id, **paging.rows)
+    return paging.page(rows, lambda row: _extension(request, *row), lambda row: row[0].id)
 
 
-@router.get(
-    f"{PLACE}/extension",
-    summary="Read the extension of a student",
-    responses=problem_answers(*NO_PLACE, ExtensionNotFound),
-)
-async def read_extension(request: Request, viewer: Viewer, at: AtWork) -> ExtensionBody:
-    parts = services(request)
-    async with parts.database.read() as session:
-        work = await find_student_work(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
-        extension = await extensions.find(session, work.member, work.use)
+@router.get(f"{WORK}/extension", summary="Read the extension of a student", responses=refusals(ExtensionNotFound))
+async def read_extension(request: Request, reading: Viewer, work: ShownWork) -> ExtensionBody:
+    extension = await extensions.find(reading.session, work.member, work.use)
     if extension is None:
         raise ExtensionNotFound
     return _extension(request, extension, work.member, work.use)
 
 
-@router.put(
-    f"{PLACE}/extension",
-    summary="Give a student an extension",
-    responses=problem_answers(*JSON_BODY, RequestValidationError, *NO_CHANGE),
-)
+@router.put(f"{WORK}/extension", summary="Give a student an extension")
 async def set_extension(
-    request: Request, asking: Annotated[Asking, Depends(AsksIn(actions.extend_work))], at: AtWork, wanted: ExtendWork
+    request: Request, asking: Annotated[Asking, asks_in(actions.extend_work)], at: AtWork, wanted: ExtendWork
 ) -> ExtensionBody:
     """Give more time, or more attempts, instead of an earlier extension of this student at this assignment.
 
@@ -148,61 +120,83 @@ async def set_extension(
     return _extension(request, extension, work.member, work.use)
 
 
-@router.delete(
-    f"{PLACE}/extension",
-    summary="Take an extension back",
-    status_code=HTTP_204_NO_CONTENT,
-    response_class=Response,
-    responses=problem_answers(*NO_CHANGE, ExtensionNotFound),
-)
-async def remove_extension(
-    asking: Annotated[Asking, Depends(AsksIn(actions.take_back_extension))], at: AtWork
-) -> Response:
+@router.delete(f"{WORK}/extension", summary="Take an extension back", status_code=204)
+async def remove_extension(asking: Annotated[Asking, asks_in(actions.take_back_extension)], at: AtWork) -> None:
     """The dates and the limit of the course hold again, for what was handed in, too."""
     await actions.take_back_extension(asking, at)
-    return Response(status_code=HTTP_204_NO_CONTENT)
 
 
-@router.get(f"{PLACE}/comments", summary="List the comments on a student's work", responses=problem_answers(*NO_PLACE))
-async def list_comments(
-    request: Request, viewer: Viewer, at: AtWork, limit: Limit = 50, cursor: Cursor = None
-) -> CommentList:
-    parts = services(request)
-    async with parts.database.read() as session:
-        work = await find_student_work(session, parts.assignments, viewer.course_id, at.member_id, at.assignment_id)
-        found = await comments.list_comments(session, work, limit=limit + 1, before=cursor)
-    shown, next_cursor = page_of(found, limit, lambda comment: comment.id)
-    items = [CommentBody.from_row(each, submission=each.submission_id, assignment=at.assignment_id) for each in shown]
-    return CommentList(items=items, next_cursor=next_cursor)
+@router.get(f"{WORK}/comments", summary="List the comments on a student's work")
+async def list_comments(reading: Viewer, work: ShownWork, paging: Paged) -> Page[CommentBody]:
+    """List them, the newest first."""
+    rows = await comments.list_comments(reading.session, work, **paging.rows)
+    return paging.page(rows, lambda row: CommentBody.from_row(row, assignment=work.use.assignment_id))
 
 
-@router.post(
-    f"{PLACE}/comments",
-    summary="Comment on a student's work",
-    status_code=HTTP_201_CREATED,
-    responses=problem_answers(*JSON_BODY, RequestValidationError, *NO_CHANGE, SubmissionNotFound),
-)
+@router.post(f"{WORK}/comments", summary="Comment on a student's work", status_code=201)
 async def add_comment(
-    asking: Annotated[Asking, Depends(AsksIn(actions.add_comment))], at: AtWork, wanted: CommentOnWork
+    asking: Annotated[Asking, asks_in(actions.add_comment)], at: AtWork, wanted: CommentOnWork
 ) -> CommentBody:
     """Write a comment for the student to read. The newest one sent again is one comment."""
     comment = await actions.add_comment(asking, at, wanted)
-    return CommentBody.from_row(comment, submission=comment.submission_id, assignment=at.assignment_id)
+    return CommentBody.from_row(comment, assignment=at.assignment_id)
 
 
-@router.delete(
-    f"{PLACE}/comments/{{comment_id}}",
-    summary="Delete a comment",
-    status_code=HTTP_204_NO_CONTENT,
-    response_class=Response,
-    responses=problem_answers(*NO_CHANGE, CommentNotFound),
-)
+@router.delete(f"{WORK}/comments/{{comment_id}}", summary="Delete a comment", status_code=204)
 async def delete_comment(
-    asking: Annotated[Asking, Depends(AsksIn(actions.delete_comment))], at: AtWork, comment_id: CommentId
-) -> Response:
+    asking: Annotated[Asking, asks_in(actions.delete_comment)], at: AtWork, comment_id: CommentId
+) -> None:
     """Delete it for good. A teacher deletes any comment, an assistant their own."""
     await actions.delete_comment(asking, at, comment_id)
-    return Response(status_code=HTTP_204_NO_CONTENT)
+
+
+# --- requests for review ----------------------------------------------------------------------------------------------
+
+
+@router.get("/submissions/{submission_id}/reviews", summary="List the requests for review of an attempt")
+async def list_submission_reviews(reading: AnyReading, submission_id: SubmissionId) -> ReviewsOfSubmission:
+    """List them, the newest first."""
+    submission = await repository.existing_submission(reading.session, submission_id, reading.viewer)
+    found = await reviews.list_of(reading.session, submission_id)
+    return ReviewsOfSubmission(items=[review_body(each, submission) for each in found])
+
+
+@router.post("/submissions/{submission_id}/reviews", summary="Ask for a review of an attempt", status_code=201)
+async def ask_for_review(
+    asking: Annotated[Asking, asks(actions.ask_for_review)], submission_id: SubmissionId, wanted: AskForReview
+) -> ReviewBody:
+    """Ask the staff whether the attempt was graded right. One request of an attempt is open at a time.
+
+    The same words sent again are the same request.
+    """
+    return review_body(*await actions.ask_for_review(asking, submission_id, wanted))
+
+
+@router.get("/courses/{course_id}/reviews", summary="List the requests for review of a course")
+async def list_reviews(
+    reading: Viewer,
+    paging: Paged,
+    answered: Annotated[
+        bool | SkipJsonSchema[None], Query(description="only those with an answer, or without one")
+    ] = None,
+) -> Page[ReviewBody]:
+    """List them, the newest first."""
+    rows = await reviews.list_reviews(reading.session, reading.course_id, answered=answered, **paging.rows)
+    return paging.page(rows, lambda row: review_body(*row), lambda row: row[0].id)
+
+
+@router.post("/courses/{course_id}/reviews/{review_id}/answer", summary="Answer a request for review")
+async def answer_review(
+    asking: Annotated[Asking, asks_in(actions.answer_review)], review_id: ReviewId, wanted: AnswerReview
+) -> ReviewBody:
+    """Answer, for the student to read. The grade stays; an adjustment or a regrade changes it."""
+    return review_body(*await actions.answer_review(asking, review_id, wanted))
+
+
+def review_body(review: ReviewRequest, submission: Submission) -> ReviewBody:
+    return ReviewBody.from_row(
+        review, student=submission.student, assignment=submission.assignment_id, attempt=submission.attempt
+    )
 
 
 def _extension(request: Request, extension: Extension, member: Membership, use: CourseAssignment) -> ExtensionBody:

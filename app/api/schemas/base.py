@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.storage.models import DEFAULT_COURSE
+
+Item = TypeVar("Item")
 
 EXAMPLE_ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
 EXAMPLE_COURSE = DEFAULT_COURSE
@@ -18,13 +21,24 @@ class Body(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
     @classmethod
-    def from_row(cls, row: object, **more: Any) -> Self:
+    def from_row(cls, row: object, **more: object) -> Self:
         """Fill the body with the attributes of a row, and with values that it does not have or calls otherwise."""
-        names = [name for name in cls.model_fields if name not in more and hasattr(row, name)]
-        return cls(**{name: getattr(row, name) for name in names}, **more)
+        return cls.model_validate(_Row(row, more))
 
 
-class Page(Body):
+class _Row:
+    def __init__(self, row: object, more: Mapping[str, object]) -> None:
+        self.__dict__.update(more, _row=row)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_row"], name)
+
+
+class Items(Body, Generic[Item]):
+    items: list[Item]
+
+
+class Page(Items[Item], Generic[Item]):
     next_cursor: str | None = Field(description="the `cursor` of the next page; null on the last one")
 
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from app.access.tokens import Principal
-from app.api.schemas.base import EXAMPLE_ID, Body, Page
+from app.api.schemas.base import EXAMPLE_ID, Body, Items, Page
 from app.http.visibility import steps_for
 from app.submissions.derivation import Counted, StepCode, join_steps, step_in_words
 
@@ -32,12 +32,16 @@ class CountedBody(Body):
     points_below: float | None = Field(description="before an adjustment", examples=[70.0])
     attempt: int | None = Field(description="the number of the attempt that counts", examples=[2])
     late_days: int = Field(description="of that attempt, since the student's due date", examples=[3])
-    grade_book_points: float | None = Field(description="as in the grade book of the course", examples=[7.5])
+    grade_book_points: float | None = Field(
+        validation_alias="grade_book", description="as in the grade book of the course", examples=[7.5]
+    )
     grade_book_max: float = Field(description="the most that the grade book gives", examples=[10.0])
-    adjusted: bool = Field(description="a teacher's adjustment applies")
-    stale: bool = Field(description="the points below the adjustment have changed since it was made")
-    held: bool = Field(description="an attempt waits for a teacher's decision")
-    waiting: bool = Field(description="an attempt waits to be graded")
+    adjusted: bool = Field(validation_alias="is_adjusted", description="a teacher's adjustment applies")
+    stale: bool = Field(
+        validation_alias="is_stale", description="the points below the adjustment have changed since it was made"
+    )
+    held: bool = Field(validation_alias="is_held", description="an attempt waits for a teacher's decision")
+    waiting: bool = Field(validation_alias="is_waiting", description="an attempt waits to be graded")
     derivation: list[StepBody] = Field(description="the steps, in order")
     text: str = Field(
         description="the derivation in words, in the requested language",
@@ -50,17 +54,8 @@ class CountedBody(Body):
         derivation = [
             StepBody.from_row(step, text=step_in_words(step, language)) for step in steps_for(counted, viewer)
         ]
-        return cls.from_row(
-            counted,
-            grade_book_points=counted.grade_book,
-            adjusted=counted.is_adjusted,
-            stale=counted.is_stale,
-            held=counted.is_held,
-            waiting=counted.is_waiting,
-            derivation=derivation,
-            text=join_steps([step.text for step in derivation]),
-            **more,
-        )
+        text = join_steps([step.text for step in derivation])
+        return cls.from_row(counted, derivation=derivation, text=text, **more)
 
 
 class AssignmentGrade(CountedBody):
@@ -80,8 +75,8 @@ class StudentGradesBody(Body):
     grades: list[AssignmentGrade]
 
 
-class GradesList(Page):
-    items: list[StudentGradesBody] = Field(description="in the order in which they joined")
+class GradesList(Page[StudentGradesBody]):
+    pass
 
 
 class ExtensionBody(Body):
@@ -99,10 +94,6 @@ class ExtensionBody(Body):
     effective_limit: int | None = Field(description="the most attempts of the student; null: no limit")
 
 
-class ExtensionList(Page):
-    items: list[ExtensionBody] = Field(description="the newest first")
-
-
 class AdjustmentBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
     assignment: str = Field(examples=["lstm-layer"])
@@ -116,26 +107,18 @@ class AdjustmentBody(Body):
     ended_by: str | None
 
 
-class AdjustmentList(Page):
-    items: list[AdjustmentBody] = Field(description="the newest first, ended ones too")
-
-
 class CommentBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
     assignment: str = Field(examples=["lstm-layer"])
-    submission: str | None
+    submission: str | None = Field(validation_alias="submission_id")
     text: str
     made_by: str = Field(examples=["owner"])
     created_at: datetime
 
 
-class CommentList(Page):
-    items: list[CommentBody] = Field(description="the newest first")
-
-
 class ReviewBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    submission: str = Field(examples=[EXAMPLE_ID])
+    submission: str = Field(validation_alias="submission_id", examples=[EXAMPLE_ID])
     student: str = Field(examples=["ivanov"])
     assignment: str = Field(examples=["lstm-layer"])
     attempt: int
@@ -146,12 +129,8 @@ class ReviewBody(Body):
     answered_at: datetime | None
 
 
-class ReviewList(Page):
-    items: list[ReviewBody] = Field(description="the newest first")
-
-
-class ReviewsOfSubmission(Body):
-    items: list[ReviewBody] = Field(description="the newest first")
+class ReviewsOfSubmission(Items[ReviewBody]):
+    pass
 
 
 class OwnGradesBody(Body):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import AliasPath, BeforeValidator, Field
 
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Page
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body
 from app.api.schemas.grades import CountedBody
-from app.storage.models import HoldDecision, JobStatus
+from app.storage.models import HoldDecision, JobStatus, Submission
 from grader import Status
 
 
@@ -39,19 +39,24 @@ class HoldBody(Body):
     """A hold: code in the attempt attacked the grader itself, so a teacher looks at it before it counts."""
 
     held_at: datetime
-    decision: HoldDecision | None = Field(description="null until there is one; a rejected attempt never counts")
-    decided_by: str | None = Field(description="the name of the token that decided", examples=["owner"])
-    decided_at: datetime | None
-    reason: str | None = Field(description="in the teacher's words")
+    decision: HoldDecision | None = Field(
+        validation_alias="hold_decision",
+        description="null until there is one; a rejected attempt never counts",
+    )
+    decided_by: str | None = Field(
+        validation_alias="hold_decided_by", description="the name of the token that decided", examples=["owner"]
+    )
+    decided_at: datetime | None = Field(validation_alias="hold_decided_at")
+    reason: str | None = Field(validation_alias="hold_reason", description="in the teacher's words")
 
 
 class SubmissionFacts(Body):
     """One attempt, as far as it is known before it is graded."""
 
     id: str = Field(examples=[EXAMPLE_ID])
-    course: str = Field(description="the id of the course", examples=[EXAMPLE_COURSE])
+    course: str = Field(validation_alias="course_id", description="the id of the course", examples=[EXAMPLE_COURSE])
     student: str = Field(description="the student's id in the course's grade book", examples=["ivanov"])
-    assignment: str = Field(examples=["lstm-layer"])
+    assignment: str = Field(validation_alias="assignment_id", examples=["lstm-layer"])
     attempt: int = Field(description="number of this student's attempt at this assignment, from 1", examples=[1])
     filename: str = Field(examples=["LSTM.ipynb"])
     sha256: str = Field(description="of the file")
@@ -61,7 +66,14 @@ class SubmissionFacts(Body):
         description="waits for a teacher's decision; until then it gives no grade, and no webhook is sent it"
     )
     hold: HoldBody | None = Field(description="null: it was never held")
-    links: SubmissionLinks
+    links: Annotated[SubmissionLinks, BeforeValidator(SubmissionLinks.of)] = Field(validation_alias=AliasPath("id"))
+
+    @classmethod
+    def of(cls, submission: Submission, **more: object) -> Self:
+        """Return the body of a submission, with values that its row does not have."""
+        was_held = submission.held_at is not None
+        held = was_held and submission.hold_decision is None
+        return cls.from_row(submission, held=held, hold=submission if was_held else None, **more)
 
 
 class GradeBody(Body):
@@ -105,10 +117,6 @@ class SubmissionItem(SubmissionFacts):
     status: Status | None = Field(description="the verdict; null until there is one")
     points: float | None = Field(description="null too when the grader failed (`internal_error`)")
     max_points: float | None
-
-
-class SubmissionList(Page):
-    items: list[SubmissionItem]
 
 
 class DeletedBody(Body):

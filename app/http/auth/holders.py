@@ -88,11 +88,9 @@ class TokenFor:
     """A dependency that gives the holder of the token, if it has this right (`Principal.check`)."""
 
     right: Right
-    #: Whether the check for an archived course is left to the transaction.
-    archived_too: bool = False
 
     async def __call__(self, holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
-        holder.check(self.right, archived_too=self.archived_too)
+        holder.check(self.right)
         return holder
 
 
@@ -222,28 +220,6 @@ async def _session_holder(request: Request, course: str | None) -> Principal:
         # Kept for the page of a later refusal; not with a submission, since that page would tell its course.
         request.state.viewer = holder
     return holder
-
-
-@dataclass(frozen=True)
-class PageFor:
-    """A dependency that gives the holder of the browser session, if it has this right in the course of the page.
-
-    A page that an archived course still shows names a right to read; its forms name a right to change.
-    """
-
-    right: Right
-
-    async def __call__(self, holder: Annotated[Principal, Depends(session_holder)]) -> Principal:
-        holder.check(self.right)
-        return holder
-
-
-@dataclass(frozen=True)
-class FormAsks(AsksFor):
-    """A dependency of a page's form with an action: it gives the `Asking`, in the course of the page."""
-
-    async def __call__(self, request: Request, holder: Annotated[Principal, Depends(session_holder)]) -> Asking:
-        return self._check(request, holder)
 
 
 async def signed_in(request: Request) -> None:

@@ -19,7 +19,7 @@ from app.storage.models import (
     StoredReport,
     Submission,
 )
-from app.submissions.repository import counting_report_id
+from app.submissions.reports import counting_report_id
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from app.storage.models.batches import (
     BatchFileState,
 )
 from app.storage.models.lti import (
+    PLATFORM_ID_LENGTH,
     LtiCode,
     LtiContext,
     LtiDeployment,
@@ -74,6 +75,7 @@ __all__ = [
     "ID_ALPHABET",
     "ID_LENGTH",
     "OF_PLATFORMS",
+    "PLATFORM_ID_LENGTH",
     "Adjustment",
     "Artefact",
     "Base",

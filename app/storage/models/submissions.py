@@ -45,6 +45,8 @@ class Submission(Entity):
         Index(None, "arrival"),
         Index(None, "course_id", "id"),
         Index(None, "course_assignment_id"),
+        # Equal code among the attempts at an assignment.
+        Index("ix_submissions_code", "course_assignment_id", "code_form", "code_statements", "membership_id"),
         Index(None, "student"),
         Index(None, "submitted_by", "created_at"),
         Index(None, "submitted_by", "idempotency_key", unique=True),
@@ -83,6 +85,11 @@ class Submission(Entity):
     beat: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+    # The fingerprint of its code (`grader.report.fingerprint`); None: it was graded before there were any, or never.
+    code_form: Mapped[str | None] = mapped_column(String(64))
+    code_text: Mapped[str | None] = mapped_column(String(64))
+    code_statements: Mapped[int | None]
 
     # The time since which it is held for a teacher, and the decision: see `app.teaching.holds`.
     held_at: Mapped[datetime | None]

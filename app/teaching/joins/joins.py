@@ -120,6 +120,7 @@ async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: st
         JoinFollowed: a later join of one of the two has to be undone first.
         JoinOutdated: the removed member was taken back, or got an extension or an adjustment; or one that was combined,
             or a person, was changed since.
+        EmailTaken: a third member has got the address of one of the two.
     """
     merge = await session.get(Merge, merge_id)
     if merge is None or merge.course_id != course_id:
@@ -151,6 +152,8 @@ async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: st
         kept.group = moved["kept"]["group"]
     merge.undone_at = utc_now()
     await session.flush()
+    for member, joined_with in ((kept, other), (other, kept)):
+        await membership.check_email(session, member, joined_with=joined_with.id)
     await announce_queued(session)  # Attempts of two students may be graded at the same time again.
     await members_changed(session, [kept.id, other.id])
     changes.log(session, kept, made_by, {"joined": other.id}, {})

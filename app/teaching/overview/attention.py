@@ -20,7 +20,8 @@ from app.storage.models import (
     Submission,
     Webhook,
 )
-from app.submissions.repository import counting_report_id, waits_for_decision
+from app.submissions.reports import counting_report_id
+from app.submissions.repository import waits_for_decision
 from grader import Status
 
 Third = TypeVar("Third", ReviewRequest, StoredReport)

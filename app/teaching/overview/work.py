@@ -25,7 +25,7 @@ from app.storage.models import (
 )
 from app.submissions import policy
 from app.submissions.derivation import Counted
-from app.submissions.repository import counting_report_id
+from app.submissions.reports import counting_report_id
 from app.teaching import adjustments, comments, reviews
 from app.teaching.grade_list import grades_of_member, used_assignments
 from app.teaching.overview.table import State, states_of

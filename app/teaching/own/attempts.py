@@ -13,7 +13,8 @@ from app.access.tokens import Principal
 from app.storage.database import Database
 from app.storage.models import StoredReport, Submission
 from app.submissions import policy
-from app.submissions.repository import counting_report_id, visible_to
+from app.submissions.reports import counting_report_id
+from app.submissions.repository import visible_to
 from app.submissions.sources import ChangedLines, changed_lines
 from app.teaching.causes import Cause, causes_of, only_in
 from grader import Assignment

@@ -27,7 +27,7 @@ from app.storage.models import (
     Submission,
 )
 from app.submissions.grades import Basis, bases
-from app.submissions.repository import counting_report_id
+from app.submissions.reports import counting_report_id
 from grader import Assignment
 
 #: A submission and the report that counts, without its `body`.

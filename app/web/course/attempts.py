@@ -4,38 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Response
 from starlette.concurrency import run_in_threadpool
 
 from app.access.tokens import Principal
 from app.actions import regrades, work
-from app.actions.asking import Asking
 from app.actions.fields import ID
-from app.actions.regrades import BeginRegrade
 from app.actions.work import DecideAttempt
 from app.courses import course as courses
-from app.errors.requests import FieldsWrong
 from app.errors.submissions import SubmissionNotFound
-from app.http.auth.holders import FormAsks, SessionHolder
-from app.http.fields import Fields, form_context
-from app.http.forms import fields_of, form_of, see_other
+from app.http.forms import see_other
 from app.http.parameters import SubmissionId
-from app.http.staff import reason_of_hold, staff_page, titles_of
-from app.http.texts import language_of
+from app.http.staff import reason_of_hold, titles_of
 from app.http.visibility import report_for
-from app.services import services
+from app.http.visits import Anybody, Pages, Visit
 from app.storage.models import CourseAssignment
-from app.submissions import repository
-from app.submissions.sources import difference_of_reports
+from app.submissions import reports, repository
+from app.submissions.sources import difference_of_reports, sources_side_by_side
 from app.submissions.standing import Standing, standing_of
 from app.teaching.grade_list import used_assignments
 from app.teaching.overview.attention import names_of
 from grader.report.messages import render
 from grader.report.model import MEASURED
 
-router = APIRouter()
+router = Pages()
 
 
 @dataclass(frozen=True)
@@ -68,106 +62,89 @@ class Side:
 
 
 @router.get("/submissions/{submission_id}/beside/{other_id}")
-async def beside(request: Request, viewer: SessionHolder, submission_id: SubmissionId, other_id: str) -> Response:
+async def beside(visit: Anybody, submission_id: SubmissionId, other_id: str) -> Response:
     """Compare two attempts of one course that the reader may see, the earlier one on the left."""
-    parts = services(request)
+    viewer, ids = visit.holder, sorted((submission_id, other_id))
     if not ID.fullmatch(other_id):
         raise SubmissionNotFound
-    async with parts.database.read() as session:
-        found = [await standing_of(session, parts.assignments, id, viewer) for id in sorted((submission_id, other_id))]
+    async with visit.database.read() as session:
+        found = [await standing_of(session, visit.assignments, id, viewer) for id in ids]
         if len({each.submission.course_id for each in found}) > 1:
             raise SubmissionNotFound
         course = await courses.existing(session, found[0].submission.course_id)
         names = await names_of(session, [each.submission for each in found])
-        uses = await used_assignments(session, parts.assignments, course.id)
-    left, right = [await _side(request, each, viewer) for each in found]
+        uses = await used_assignments(session, visit.assignments, course.id)
+    left, right = [await _side(each, viewer, visit.language) for each in found]
     of_two = left.standing.submission.membership_id != right.standing.submission.membership_id
-    hunks = None
+    hunks = rows = None
     if left.standing.stored and right.standing.stored:
-        hunks = await difference_of_reports(parts.database, (left.standing.stored.id, right.standing.stored.id))
-    checks = [id for id in {**left.checks, **right.checks} if _most(left, id) or _most(right, id)]
-    return staff_page(
-        request,
+        pair = left.standing.stored.id, right.standing.stored.id
+        if of_two:
+            rows = await sources_side_by_side(visit.database, pair)
+        else:
+            hunks = await difference_of_reports(visit.database, pair)
+    return visit.page(
         "course/beside.html",
-        viewer,
-        course,
+        "course",
+        course=course,
         left=left,
         right=right,
+        wide=of_two,
         of_two=of_two,
-        checks=checks,
+        checks=[id for id in {**left.checks, **right.checks} if _most(left, id) or _most(right, id)],
         hunks=hunks,
+        rows=rows,
         gone=_only(left, right) if of_two or right.is_measured else [],
         kept=[cause for code, cause in right.causes.items() if code in left.causes],
         new=_only(right, left) if of_two or left.is_measured else [],
         names=names,
-        titles=titles_of(request, uses),
+        titles=titles_of(visit.request, uses),
     )
 
 
-@router.post("/courses/{course_id}/submissions/{submission_id}/decision")
-async def decide(
-    request: Request, asking: Annotated[Asking, Depends(FormAsks(work.decide_attempt))], submission_id: SubmissionId
-) -> Response:
+async def _decision_page(visit: Visit, submission_id: str) -> Response:
+    """Ask again for a decision, with what was typed."""
+    async with visit.database.read() as session:
+        submission = await repository.existing_submission(session, submission_id, visit.holder)
+        report = await reports.newest_report(session, submission.id)
+        use = await session.get_one(CourseAssignment, submission.course_assignment_id)
+        names = await names_of(session, [submission])
+    return visit.page(
+        "course/decision.html",
+        "course",
+        submission=submission,
+        student=names.get(submission.membership_id),
+        title=titles_of(visit.request, [use])[use.assignment_id],
+        reasons=reason_of_hold(report, visit.language),
+    )
+
+
+@router.form("/courses/{course_id}/submissions/{submission_id}/decision", work.decide_attempt, again=_decision_page)
+async def decide(visit: Visit, submission_id: SubmissionId) -> Response:
     """Decide whether a held attempt counts."""
-    async with form_of(request) as form:
-        fields = Fields(fields_of(form))
-    try:
-        wanted = fields.read(DecideAttempt, names={"reason": "decision_reason"})
-    except FieldsWrong as refusal:
-        return await _decision_page(request, asking.holder, submission_id, fields, refusal)
-    await work.decide_attempt(asking, submission_id, wanted)
+    wanted = visit.fields.read(DecideAttempt, names={"reason": "decision_reason"})
+    await work.decide_attempt(visit, submission_id, wanted)
     return see_other(f"/submissions/{submission_id}", said="attempt.decided")
 
 
-@router.post("/courses/{course_id}/submissions/{submission_id}/regrade")
-async def regrade_one(
-    request: Request, asking: Annotated[Asking, Depends(FormAsks(regrades.begin_regrade))], submission_id: SubmissionId
-) -> Response:
+@router.form("/courses/{course_id}/submissions/{submission_id}/regrade", regrades.regrade_attempt)
+async def regrade_one(visit: Visit, submission_id: SubmissionId) -> Response:
     """Have one attempt graded again. Its report stays until the new one is there."""
-    async with form_of(request), asking.database.read() as session:
-        await repository.existing_submission(session, submission_id, asking.holder)
-    await regrades.begin_regrade(asking, BeginRegrade(submissions=[submission_id]))
+    await regrades.regrade_attempt(visit, submission_id)
     return see_other(f"/submissions/{submission_id}", said="attempt.regraded")
 
 
-@router.post("/courses/{course_id}/failed/regrade")
-async def regrade_failed(
-    request: Request, asking: Annotated[Asking, Depends(FormAsks(regrades.regrade_failed))]
-) -> Response:
+@router.form("/courses/{course_id}/failed/regrade", regrades.regrade_failed)
+async def regrade_failed(visit: Visit) -> Response:
     """Have everything graded again that we failed to grade."""
-    async with form_of(request):
-        await regrades.regrade_failed(asking)
-    return see_other(f"/courses/{asking.course_id}", said="attempt.all_regraded")
+    await regrades.regrade_failed(visit)
+    return visit.lead_to("", "attempt.all_regraded")
 
 
-async def _decision_page(
-    request: Request, holder: Principal, submission_id: str, fields: Fields, refusal: FieldsWrong
-) -> Response:
-    """Ask again for a decision, with what was typed."""
-    async with services(request).database.read() as session:
-        course = await courses.existing(session, holder.course_id)
-        submission = await repository.existing_submission(session, submission_id, holder)
-        report = await repository.newest_report(session, submission.id)
-        use = await session.get_one(CourseAssignment, submission.course_assignment_id)
-        names = await names_of(session, [submission])
-    return staff_page(
-        request,
-        "course/decision.html",
-        holder,
-        course,
-        submission=submission,
-        student=names.get(submission.membership_id),
-        title=titles_of(request, [use])[use.assignment_id],
-        reasons=reason_of_hold(report, language_of(request)),
-        **form_context(request, fields, refusal),
-    )
-
-
-async def _side(request: Request, standing: Standing, viewer: Principal) -> Side:
+async def _side(standing: Standing, viewer: Principal, language: str) -> Side:
     if standing.stored is None:
         return Side(standing, None)
-    report = report_for(standing.stored, viewer)
-    return Side(standing, await run_in_threadpool(render, report, language_of(request)))
+    return Side(standing, await run_in_threadpool(render, report_for(standing.stored, viewer), language))
 
 
 def _only(one: Side, other: Side) -> Sequence[Mapping[str, Any]]:

@@ -9,29 +9,27 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from babel.dates import format_datetime
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Response
 from starlette.datastructures import QueryParams
 
 from app.access.rights import Right
-from app.access.tokens import Principal
 from app.actions.fields import LATEST
-from app.courses import course as courses
 from app.courses.assignments import in_course
 from app.courses.uses import UsedAssignment
-from app.http.auth.holders import PageFor
 from app.http.forms import see_other
-from app.http.staff import AssignmentId, Grader, reason_of_hold, staff_page, the_use, titles_of
-from app.http.texts import language_of
+from app.http.staff import AssignmentId, Grader, reason_of_hold, the_use, titles_of
+from app.http.visits import PageFor, Pages, Visit
 from app.lti import platforms
-from app.services import Services, services
 from app.storage.models import CourseAssignment
 from app.teaching.grade_list import used_assignments
 from app.teaching.outdated import outdated_of
 from app.teaching.overview.activity import Activity, Unit, activity, moments_of
 from app.teaching.overview.attention import attention
 from app.teaching.overview.table import Filter, Table, TableView, grade_table
+from app.teaching.same_code import count_groups
 from app.teaching.statistics import BINS, Misconception, Statistics, statistics_of
 from app.texts import text
+from grader import Assignment
 from grader.report.messages import title_of
 from grader.report.numbers import percent
 
@@ -40,7 +38,7 @@ ORDERS = ("name", "id", "group")
 #: Formats for the labels of an axis of time, by its unit.
 PATTERNS = {Unit.HOUR: "d MMM, HH:mm", Unit.DAY: "d MMMM", Unit.WEEK: "d MMMM"}
 
-router = APIRouter()
+router = Pages()
 
 
 @dataclass(frozen=True)
@@ -54,35 +52,29 @@ class Bar:
 
 
 @router.get("/courses/{course_id}")
-async def course_page(request: Request, viewer: Annotated[Principal, Depends(PageFor(Right.READ))]) -> Response:
+async def course_page(visit: Annotated[Visit, Depends(PageFor(Right.READ))]) -> Response:
     """Show the course to its staff; others get their own work in it."""
-    if not viewer.sees_everything:
-        asked = [*request.query_params.multi_items(), ("course", viewer.course_id)]
-        return see_other(f"/?{urlencode(asked)}")
-    parts = services(request)
-    async with parts.database.read() as session:
-        course = await courses.existing(session, viewer.course_id)
-        uses = _by_date(parts, await used_assignments(session, parts.assignments, course.id))
-        view = view_of(request.query_params, uses)
-        table = await grade_table(session, parts.assignments, uses, course.id, view)
-        platform = None if table.students else await platforms.name_for_course(session, course.id)
-        needed = await attention(session, course.id)
-        outdated = await outdated_of(session, parts.assignments, course.id) if viewer.may(Right.REGRADE) else ()
-    waiting, pace = await parts.backlog.count(), await parts.backlog.pace()
-    language = language_of(request)
-    reasons = {each.submission.id: reason_of_hold(each.report, language) for each in needed.held.listed}
-    titles = titles_of(request, uses)
-    return staff_page(
-        request,
+    query, course_id = visit.request.query_params, visit.course_id
+    if not visit.holder.sees_everything:
+        return see_other(f"/?{urlencode([*query.multi_items(), ('course', course_id)])}")
+    async with visit.database.read() as session:
+        uses = _by_date(visit.assignments, await used_assignments(session, visit.assignments, course_id))
+        view = view_of(query, uses)
+        table = await grade_table(session, visit.assignments, uses, course_id, view)
+        platform = None if table.students else await platforms.name_for_course(session, course_id)
+        needed = await attention(session, course_id)
+        may_regrade = visit.holder.may(Right.REGRADE)
+        outdated = await outdated_of(session, visit.assignments, course_id) if may_regrade else ()
+    waiting, pace = await visit.parts.backlog.count(), await visit.parts.backlog.pace()
+    titles = titles_of(visit.request, uses)
+    return visit.page(
         "course/course.html",
-        viewer,
-        course,
-        wide=True,
+        "course",
         table=table,
         platform=platform,
         view=view,
         is_filtered=bool(view.text or view.group or view.state),
-        choices=_choices(table, titles, language),
+        choices=_choices(table, titles, visit.language),
         chosen={
             "group": view.group or "",
             "state": view.state or "",
@@ -94,17 +86,17 @@ async def course_page(request: Request, viewer: Annotated[Principal, Depends(Pag
         outdated=outdated,
         waiting=waiting,
         empty_seconds=pace.seconds_to_report(waiting) if pace else None,
-        reasons=reasons,
+        reasons={each.submission.id: reason_of_hold(each.report, visit.language) for each in needed.held.listed},
         titles=titles,
-        used={use.assignment_id: UsedAssignment(use, in_course(parts.assignments, use)) for use in uses},
+        used={use.assignment_id: UsedAssignment(use, in_course(visit.assignments, use)) for use in uses},
     )
 
 
-def _by_date(parts: Services, uses: Sequence[CourseAssignment]) -> Sequence[CourseAssignment]:
+def _by_date(files: Mapping[str, Assignment], uses: Sequence[CourseAssignment]) -> Sequence[CourseAssignment]:
     """Sort assignments by due date, those without one last."""
 
     def due(use: CourseAssignment) -> tuple[datetime, str]:
-        assignment = in_course(parts.assignments, use)
+        assignment = in_course(files, use)
         return (assignment and assignment.deadline.due) or LATEST, use.assignment_id
 
     return sorted(uses, key=due)
@@ -140,26 +132,24 @@ def view_of(query: QueryParams, uses: Sequence[CourseAssignment]) -> TableView:
 
 
 @router.get("/courses/{course_id}/assignments/{assignment_id}/overview")
-async def overview(request: Request, viewer: Grader, assignment_id: AssignmentId) -> Response:
-    parts, language = services(request), language_of(request)
-    async with parts.database.read() as session:
-        course = await courses.existing(session, viewer.course_id)
-        uses = await used_assignments(session, parts.assignments, course.id, assignment_id)
-        statistics = await statistics_of(session, assignment_id, course=course.id)
-        moments = await moments_of(session, course.id, assignment_id)
-        table = await grade_table(session, parts.assignments, uses, course.id, TableView())
-    use = the_use(uses, assignment_id)
-    assignment = in_course(parts.assignments, use)
+async def overview(visit: Grader, assignment_id: AssignmentId) -> Response:
+    course_id, language = visit.course_id, visit.language
+    async with visit.database.read() as session:
+        uses = await used_assignments(session, visit.assignments, course_id, assignment_id)
+        statistics = await statistics_of(session, assignment_id, course=course_id)
+        moments = await moments_of(session, course_id, assignment_id)
+        table = await grade_table(session, visit.assignments, uses, course_id, TableView())
+        use = the_use(uses, assignment_id)
+        groups = await count_groups(session, use.id)
+    assignment = in_course(visit.assignments, use)
     assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
     due = assignment.deadline.due
-    steps = activity(moments, course.time_zone)
-    return staff_page(
-        request,
+    steps = activity(moments, visit.course.time_zone)
+    return visit.page(
         "course/overview.html",
-        viewer,
-        course,
+        "course",
         assignment=assignment,
-        title=titles_of(request, uses)[assignment_id],
+        title=titles_of(visit.request, uses)[assignment_id],
         statistics=statistics,
         column=table.columns[0],
         students=table.students,
@@ -170,6 +160,7 @@ async def overview(request: Request, viewer: Grader, assignment_id: AssignmentId
         due_at=_place(steps, due),
         late=sum(due is not None and moment > due for moment in moments),
         attempts=len(moments),
+        same_code=groups,
     )
 
 

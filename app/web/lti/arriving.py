@@ -1,6 +1,9 @@
 """The end of a launch: the browser arrives in the course, or a teacher is asked which of our courses to connect.
 
 The page with that question needs no session and no cookie: a secret in its form stands for the message.
+
+From a page in a frame people go on to the same page in a window, which gets a session from that of the frame: browsers
+give a window none of the cookies of a frame on another site's page.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.status import HTTP_303_SEE_OTHER
 
@@ -24,18 +27,20 @@ from app.errors.lti import (
     TeacherNeeded,
 )
 from app.http.auth.proof import check_origin
-from app.http.auth.sessions import keep_session, visitor
+from app.http.auth.sessions import keep_session, session_sha256, visitor
 from app.http.clients import client_of
-from app.http.forms import fields_of, refusal_context
+from app.http.forms import fields_of, read_page_form, refusal_context, see_other
 from app.http.frames import address_in_frame
 from app.http.pages import page
 from app.http.texts import LANGUAGE, keep_platform_language, language_of
+from app.http.visits import Anybody, Pages
 from app.lti import platforms
 from app.lti.launch import binding
 from app.lti.launch.arrival import Arrival
-from app.lti.launch.login import COURSE_PATH
+from app.lti.launch.login import COURSE_PATH, WINDOW_PATH
 from app.lti.launch.message import DEEP_LINKING, Message
 from app.lti.reasons import reasons_logged
+from app.onward import onward
 from app.services import services
 from app.storage.models import LtiPlatform
 
@@ -44,7 +49,7 @@ logger = logging.getLogger(__name__)
 #: The form's field for a frame without cookies.
 IN_PATH = "in_path"
 
-router = APIRouter(include_in_schema=False)
+router = Pages()
 
 
 async def arrive(request: Request, platform: LtiPlatform, message: Message, *, in_path: bool) -> Response:
@@ -156,3 +161,29 @@ def _destination(arrived: Arrival, message: Message) -> str:
     if assignment is None:
         raise CourseUnconnected
     return f"{course}/assignments/{assignment}"
+
+
+# --- from a frame to a window -----------------------------------------------------------------------------------------
+
+
+@router.post(WINDOW_PATH)
+async def lend(visit: Anybody) -> Response:
+    """Show a button that opens the page that was in the frame in a window."""
+    form = await read_page_form(visit.request)
+    secret = await visitor(visit.request).lend(session_sha256(visit.request))
+    return visit.page("lti/window.html", secret=secret, next=onward(str(form.get("next", ""))))
+
+
+@router.post(f"{WINDOW_PATH}/open")
+async def open_window(request: Request) -> Response:
+    """Sign in a window as the person of the frame that opened it.
+
+    Only a page of ours has posted this, so nobody is signed in as somebody else without knowing.
+    """
+    check_origin(request)
+    async with request.form(max_files=0, max_fields=3) as form:
+        response = see_other(onward(str(form.get("next", ""))))
+        keep_platform_language(request, response, str(form.get("lang", "")), int(LAUNCH_LIFETIME.total_seconds()))
+        secret = await visitor(request).take_lent(str(form.get("secret", "")))
+        keep_session(request, response, secret, launched=True)
+    return response

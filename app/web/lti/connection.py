@@ -1,140 +1,164 @@
-"""The page of a course's connection with a learning platform."""
+"""The connection of a course with a learning platform: its page, and the choice for a new link of the platform."""
 
 from __future__ import annotations
 
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Response
 
 from app.access.rights import Right
-from app.access.tokens import Principal
 from app.actions import lms as actions
-from app.actions.asking import Asking
-from app.courses import course as courses
 from app.courses import uses
-from app.errors import AppError
-from app.errors.lti import LinkNotFound, PlatformRefused
+from app.errors.lti import LinkNotFound, PlatformRefused, SelectionNotFound
 from app.errors.outgoing import AnswerUnusable, TargetRefused
-from app.http.auth.holders import FormAsks
-from app.http.forms import fields_of, form_of, refusal_context, see_other
-from app.http.pages import page
+from app.http.middleware import POLICY
 from app.http.parameters import PathId
-from app.http.staff import ReadPageFor, every_title
+from app.http.staff import GradeReader, every_title
+from app.http.visits import PageFor, Pages, Visit
 from app.lti import memberships
 from app.lti.grades import connection
-from app.lti.launch import binding
-from app.services import services
+from app.lti.launch import binding, deep_linking
+from app.lti.launch.login import TARGET_PATH
+from app.lti.platforms import site_of
 from app.storage.models import LtiContext
-
-Viewer = Annotated[Principal, Depends(ReadPageFor(Right.SEE_GRADES))]
-
-router = APIRouter(prefix="/courses/{course_id}/lms", include_in_schema=False)
-
+from app.texts import title_of
 
 ContextId = Annotated[str, Depends(PathId("context_id", LinkNotFound))]
+Chooser = Annotated[Visit, Depends(PageFor(Right.MANAGE_ASSIGNMENTS))]
+SelectionId = Annotated[str, Depends(PathId("selection_id", SelectionNotFound))]
 LinkId = Annotated[str, Depends(PathId("link_id", LinkNotFound))]
+
+router = Pages("/courses/{course_id}/lms")
 
 
 @router.get("")
-async def connection_page(request: Request, viewer: Viewer) -> Response:
-    return await _page(request, viewer)
+async def connection_page(visit: GradeReader) -> Response:
+    return await _page(visit)
 
 
 async def _page(
-    request: Request,
-    viewer: Principal,
-    refusal: AppError | None = None,
-    read: memberships.ChangeCounts | None = None,
-    code: binding.NewCode | None = None,
+    visit: Visit, read: memberships.ChangeCounts | None = None, code: binding.NewCode | None = None
 ) -> Response:
-    parts = services(request)
-    problem = refusal_context(request, refusal) if refusal else {"problem": None}
-    async with parts.database.read() as session:
-        course = await courses.existing(session, viewer.course_id)
-        found = await connection.connections_of(session, course.id)
-        waits = await connection.waits_of(session, LtiContext.course_id == course.id)
-        failures = await connection.failures_of(session, course.id)
-        differences = await connection.differences_of(session, course.id)
+    holder = visit.holder
+    async with visit.database.read() as session:
+        found = await connection.connections_of(session, visit.course_id)
+        waits = await connection.waits_of(session, LtiContext.course_id == visit.course_id)
+        failures = await connection.failures_of(session, visit.course_id)
+        differences = await connection.differences_of(session, visit.course_id)
         going = {
-            each.context.id: await binding.count_leaving(session, each.context, actions.roles_that_go(viewer))
+            each.context.id: await binding.count_leaving(session, each.context, actions.roles_that_go(holder))
             for each in found
         }
-        used = await uses.list_used(session, course.id, parts.assignments)
-    return page(
-        request,
+        used = await uses.list_used(session, visit.course_id, visit.assignments)
+    return visit.page(
         "lti/connection.html",
-        viewer=viewer,
-        course=course,
-        here="lms",
+        "lms",
         connections=found,
         failures=failures,
         waits=waits,
         differences=differences,
-        zone=ZoneInfo(course.time_zone),
-        assignments=parts.assignments,
-        titles=every_title(request, [each.use for each in used]),
-        may_choose=viewer.may(Right.MANAGE_ASSIGNMENTS),
-        may_read=viewer.has(Right.MANAGE_MEMBERS),
-        teachers_stay=not viewer.has(Right.MANAGE_TEACHERS),
-        may_connect=viewer.may(Right.MANAGE_MEMBERS),
+        assignments=visit.assignments,
+        titles=every_title(visit.request, [each.use for each in used]),
+        may_read=holder.has(Right.MANAGE_MEMBERS),
+        teachers_stay=not holder.has(Right.MANAGE_TEACHERS),
         going=going,
         read=read,
         code=code,
-        **problem,
     )
 
 
-@router.post("/contexts/{context_id}/members")
-async def read_members(
-    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.read_members))], context_id: ContextId
-) -> Response:
+@router.form(
+    "/contexts/{context_id}/members",
+    actions.read_members,
+    again=_page,
+    on=[PlatformRefused, AnswerUnusable, TargetRefused],
+)
+async def read_members(visit: Visit, context_id: ContextId) -> Response:
     """Update the members from the platform's list, and show the changes."""
-    async with form_of(request):
-        try:
-            changed = await actions.read_members(asking, context_id, services(request).platform_services)
-        except (PlatformRefused, AnswerUnusable, TargetRefused) as refusal:
-            return await _page(request, asking.holder, refusal)
-    return await _page(request, asking.holder, read=changed)
+    changed = await actions.read_members(visit, context_id, visit.parts.platform_services)
+    return await _page(visit, read=changed)
 
 
-@router.post("/code")
-async def make_code(request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.make_code))]) -> Response:
+@router.form("/code", actions.make_code)
+async def make_code(visit: Visit) -> Response:
     """Make a code that connects one more course of a platform with this course, and show it once."""
-    async with form_of(request):
-        code = await actions.make_code(asking)
-    return await _page(request, asking.holder, code=code)
+    return await _page(visit, code=await actions.make_code(visit))
 
 
-@router.post("/contexts/{context_id}/disconnect")
-async def disconnect(
-    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.disconnect))], context_id: ContextId
-) -> Response:
+@router.form("/contexts/{context_id}/disconnect", actions.disconnect)
+async def disconnect(visit: Visit, context_id: ContextId) -> Response:
     """Undo the connection with a course of a platform."""
-    async with form_of(request) as form:
-        if "sure" not in fields_of(form):
-            return see_other(f"/courses/{asking.course_id}/lms")
-    await actions.disconnect(asking, context_id)
-    return see_other(f"/courses/{asking.course_id}/lms", said="lms.disconnected")
+    if not visit.fields.has("sure"):
+        return visit.lead_to("/lms")
+    await actions.disconnect(visit, context_id)
+    return visit.lead_to("/lms", "lms.disconnected")
 
 
-@router.post("/links/{link_id}")
-async def choose(
-    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.choose_assignment))], link_id: LinkId
-) -> Response:
+@router.form("/links/{link_id}", actions.choose_assignment)
+async def choose(visit: Visit, link_id: LinkId) -> Response:
     """Let a link lead to the chosen assignment."""
-    async with form_of(request) as form:
-        assignment_id = str(fields_of(form).get("assignment", ""))
-    await actions.choose_assignment(asking, link_id, assignment_id)
-    return see_other(f"/courses/{asking.course_id}/lms", said="lms.chosen")
+    await actions.choose_assignment(visit, link_id, visit.fields.typed.get("assignment", ""))
+    return visit.lead_to("/lms", "lms.chosen")
 
 
-@router.post("/links/{link_id}/send")
-async def send(
-    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.send_grades_again))], link_id: LinkId
-) -> Response:
+@router.form("/links/{link_id}/send", actions.send_grades_again)
+async def send(visit: Visit, link_id: LinkId) -> Response:
     """Send all grades of a link that could not be delivered again, or the one that the form names."""
-    async with form_of(request) as form:
-        score_id = fields_of(form).get("score") or None
-    await actions.send_grades_again(asking, link_id, score_id)
-    return see_other(f"/courses/{asking.course_id}/lms", said="lms.sent_again")
+    await actions.send_grades_again(visit, link_id, visit.fields.typed.get("score") or None)
+    return visit.lead_to("/lms", "lms.sent_again")
+
+
+# --- Deep Linking: a teacher chooses where a new link of the platform leads to ----------------------------------------
+
+
+@router.get("/select/{selection_id}")
+async def selection_page(visit: Chooser, selection_id: SelectionId) -> Response:
+    async with visit.database.read() as session:
+        _, context, platform = await deep_linking.find(session, selection_id, visit.holder.membership_id)
+        used = await uses.list_used(session, visit.course_id, visit.assignments)
+    titles = every_title(visit.request, [each.use for each in used])
+    return visit.page(
+        "lti/choose.html",
+        "lms",
+        context=context,
+        platform=platform,
+        choices=[(id, titles[id]) for id in visit.assignments],
+        action=visit.request.url.path,
+    )
+
+
+@router.form("/select/{selection_id}", actions.select_assignment)
+async def select(visit: Visit, selection_id: SelectionId) -> Response:
+    """Have the course use the chosen assignment, and send the browser back to the platform with the new link."""
+    parts, assignment_id = visit.parts, visit.fields.typed.get("assignment", "")
+    chosen = await actions.select_assignment(visit, selection_id, assignment_id)
+    selection, platform, used = chosen.selection, chosen.platform, chosen.used
+    assignment = used.effective or visit.assignments[assignment_id]
+    item = deep_linking.item_of(
+        assignment,
+        title=used.use.title or title_of(assignment, visit.language),
+        url=f"{visit.url}{TARGET_PATH}",
+        points=used.use.grade_book_points or assignment.max_points,
+        takes_lineitem=selection.takes_lineitem,
+    )
+    now = parts.platform_services.now_at(platform)
+    signed = await deep_linking.answer(visit.database, platform, chosen.context, selection, item, now=now)
+    site = site_of(selection.return_url)
+    if site is None:
+        raise SelectionNotFound
+    # The form goes to the platform, which our policy allows on no other page.
+    allowed = f"form-action 'self' {site}"
+    framed = " ".join(["'self'", *parts.frame_sites()])
+    headers = {
+        "Content-Security-Policy": f"{POLICY} {framed}".replace("form-action 'self'", allowed),
+        "Cache-Control": "no-store",
+    }
+    return visit.page(
+        "lti/chosen.html",
+        "lms",
+        headers=headers,
+        platform=platform,
+        return_url=selection.return_url,
+        signed=signed,
+        title=item["title"],
+    )

@@ -1,37 +1,14 @@
 """The pages on which a course is managed: the course itself, its people, their ways in, its assignments and its log.
 
-A page reads the form (`fields`), asks for the action, and shows a refusal above the form, which keeps everything that
-was typed. `router` has all of these pages.
+`router` has all of these pages.
 """
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.manage import (
-    assignments,
-    changes,
-    course_life,
-    courses,
-    joins,
-    members,
-    people,
-    rosters,
-    settings,
-    ways_in,
-)
+from app.web.manage import changes, courses, joins, members, people, rosters, settings, ways_in
 
 router = APIRouter(include_in_schema=False)
-for each in (
-    courses,
-    course_life,
-    settings,
-    assignments,
-    members,
-    joins,
-    rosters,
-    ways_in,
-    changes,
-    people,
-):
+for each in (courses, settings, members, joins, rosters, ways_in, changes, people):
     router.include_router(each.router)

@@ -8,17 +8,14 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Response
 
 from app.actions.fields import ID
 from app.courses import changes
-from app.courses import course as courses
 from app.courses.changes import LINKS, NAMES, Subjects
-from app.http.makers import maker_in_words
-from app.http.pages import page
+from app.http.pages import maker_in_words
 from app.http.staff import ROWS, Staff, every_title
-from app.http.texts import language_of
-from app.services import services
+from app.http.visits import Pages
 from app.storage.models import Change, Membership
 from app.texts import text
 from grader.report import numbers
@@ -44,7 +41,7 @@ OF_ROWS = {"course": "title", "assignment": "assignment", "member": "role"}
 #: Values that are only ids, so there is nothing to say but that they were added or removed.
 ONLY_IDS = frozenset({"comment", "answered_review", "identity", "person_id"})
 
-router = APIRouter(prefix="/courses/{course_id}")
+router = Pages("/courses/{course_id}")
 
 
 @dataclass(frozen=True)
@@ -77,40 +74,33 @@ class Entry:
 
 @router.get("/changes")
 async def list_changes(
-    request: Request, viewer: Staff, page_from: str = "", subject: str = "", by: str = ""
+    visit: Staff, page_from: str = "", subject: str = "", by: str = "", member: str = ""
 ) -> Response:
-    member_id = request.query_params.get("member", "")
     by = by if by.isprintable() else ""
     before = int(page_from) if page_from.isdecimal() and len(page_from) < 19 else None
-    async with services(request).database.read() as session:
-        course = await courses.existing(session, viewer.course_id)
+    async with visit.database.read() as session:
         found = await changes.list_changes(
             session,
-            course.id,
+            visit.course_id,
             limit=ROWS + 1,
             before=before,
             subject=subject if subject in NAMES else None,
             made_by=by[:200],
-            member_id=member_id if ID.fullmatch(member_id) else None,
+            member_id=member if ID.fullmatch(member) else None,
         )
-        subjects = await changes.subjects_of(session, course.id, found)
-        makers = await changes.makers(session, course.id)
-    zone = ZoneInfo(course.time_zone)
-    titles = every_title(request, tuple(subjects.uses.values()))
-    words = Words(language_of(request), zone, subjects, titles)
-    return page(
-        request,
+        subjects = await changes.subjects_of(session, visit.course_id, found)
+        makers = await changes.makers(session, visit.course_id)
+    titles = every_title(visit.request, tuple(subjects.uses.values()))
+    words = Words(visit.language, visit.zone, subjects, titles)
+    return visit.page(
         "manage/changes.html",
-        viewer=viewer,
-        course=course,
-        here="changes",
-        zone=zone,
+        "changes",
         entries=[words.entry(each) for each in found[:ROWS]],
         next=str(found[ROWS - 1].id) if len(found) > ROWS else None,
         makers=[(name, maker_in_words(name, words.language)) for name in makers],
         subjects=list(NAMES),
         filters={"subject": subject, "by": by},
-        member=subjects.members.get(member_id),
+        member=subjects.members.get(member),
     )
 
 

@@ -1,98 +1,87 @@
-"""Courses: the list, a new one, and the steps until students can hand in."""
+"""Courses: the list, a new one, the steps until students can hand in, a copy for the next term, and the end."""
 
 from __future__ import annotations
 
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Response
 
 from app.access.rights import Right
-from app.access.tokens import Principal
 from app.actions import courses as actions
-from app.actions.asking import Asking
-from app.actions.courses import MakeCourse
+from app.actions.courses import MOST_COPY_DAYS, ChangeCourse, CopyCourse, MakeCourse
 from app.courses import course as courses
 from app.courses import uses
-from app.errors.requests import FieldsWrong
-from app.http.auth.holders import FormAsks, PageFor, SessionHolder
+from app.errors.courses import DeletionUnconfirmed
 from app.http.auth.sessions import session_person
-from app.http.fields import Fields, form_context
-from app.http.forms import fields_of, form_of, see_other
-from app.http.pages import page
-from app.http.staff import ROWS, Staff, cursor_of
-from app.http.texts import language_of
+from app.http.forms import see_other
+from app.http.staff import ROWS, CourseManager, Staff, cursor_of
+from app.http.visits import Anybody, PageFor, Pages, Visit
 from app.lti import platforms
-from app.services import services
 
 #: The time zone in the form until a script asks the browser.
 ZONES = {"ru": "Europe/Moscow", "en": "UTC"}
+#: The default shift: half a year in whole weeks, so that the days of the week stay.
+USUAL_DAYS = 182
 
-Maker = Annotated[Principal, Depends(PageFor(Right.MAKE_COURSES))]
+Maker = Annotated[Visit, Depends(PageFor(Right.MAKE_COURSES))]
+Deleter = Annotated[Visit, Depends(PageFor(Right.DELETE_COURSE))]
 
-router = APIRouter()
+router = Pages()
 
 
 @router.get("/courses")
-async def list_courses(request: Request, viewer: SessionHolder, page_from: str | None = None) -> Response:
+async def list_courses(visit: Anybody, page_from: str | None = None) -> Response:
     """List the courses of the reader; for an admin all, the newest first."""
-    person = await session_person(request)
-    async with services(request).database.read() as session:
+    holder, person = visit.holder, await session_person(visit.request)
+    async with visit.database.read() as session:
         if person is not None:
             rows = [(each, member.role.value) for each, member in await courses.list_of_person(session, person.id)]
         else:
-            found = await courses.list_courses(session, only=viewer.course, limit=ROWS + 1, before=cursor_of(page_from))
-            rows = [(each, viewer.role.value) for each in found]
+            found = await courses.list_courses(session, only=holder.course, limit=ROWS + 1, before=cursor_of(page_from))
+            rows = [(each, holder.role.value) for each in found]
         sizes = await courses.sizes(session, [each.id for each, _ in rows])
-        is_first = viewer.may(Right.MAKE_COURSES) and await courses.has_only_default(session)
-    return page(
-        request,
+        is_first = holder.may(Right.MAKE_COURSES) and await courses.has_only_default(session)
+    return visit.page(
         "manage/courses.html",
-        viewer=viewer,
         rows=rows[:ROWS],
         sizes=sizes,
         next=rows[ROWS - 1][0].id if len(rows) > ROWS else None,
-        may_make=viewer.may(Right.MAKE_COURSES),
         is_first=is_first,
     )
 
 
 @router.get("/courses/new")
-async def new_course(request: Request, maker: Maker) -> Response:
-    return _new_page(request, maker)
+async def new_course(visit: Maker) -> Response:
+    is_new = visit.refusal is None
+    return visit.page(
+        "manage/course_new.html",
+        zones=sorted(courses.time_zones()),
+        zone=ZONES[visit.language],
+        assignments=visit.assignments.values(),
+        chosen=[*visit.assignments] if is_new else visit.data.getlist("assignment"),
+    )
 
 
-@router.post("/courses/new")
-async def make_course(request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.make_course))]) -> Response:
+@router.form("/courses/new", actions.make_course, again=new_course)
+async def make_course(visit: Visit) -> Response:
     """Make a course with the chosen assignments. A form that is sent twice makes one."""
-    async with form_of(request) as form:
-        fields = Fields(fields_of(form))
-        chosen = sorted({str(value) for value in form.getlist("assignment")})
-    key = f"page:{fields.form_key()}"
-    try:
-        wanted = fields.read(MakeCourse, filled_only=True, retention_days=None)
-    except FieldsWrong as refusal:
-        return _new_page(request, asking.holder, fields, refusal, chosen)
-    course = await actions.make_course(asking, wanted, uses_too=chosen, key=key)
+    chosen = sorted({str(value) for value in visit.data.getlist("assignment")})
+    key = f"page:{visit.fields.form_key()}"
+    wanted = visit.fields.read(MakeCourse, filled_only=True, retention_days=None)
+    course = await actions.make_course(visit, wanted, uses_too=chosen, key=key)
     return see_other(f"/courses/{course.id}/start", said="course.made")
 
 
 @router.get("/courses/{course_id}/start")
-async def start(request: Request, viewer: Staff) -> Response:
+async def start(visit: Staff) -> Response:
     """Show the steps until students can hand in, and which of them are done."""
-    parts = services(request)
-    async with parts.database.read() as session:
-        course = await courses.existing(session, viewer.course_id)
-        used = await uses.list_used(session, course.id, parts.assignments)
-        size = (await courses.sizes(session, [course.id]))[course.id]
-        platform = await platforms.name_for_course(session, course.id)
-    return page(
-        request,
+    async with visit.database.read() as session:
+        used = await uses.list_used(session, visit.course_id, visit.assignments)
+        size = (await courses.sizes(session, [visit.course_id]))[visit.course_id]
+        platform = await platforms.name_for_course(session, visit.course_id)
+    return visit.page(
         "manage/start.html",
-        viewer=viewer,
-        course=course,
-        here="settings",
-        zone=ZoneInfo(course.time_zone),
+        "settings",
         used=used,
         has_dates=bool(used) and all(each.rules.due for each in used),
         size=size,
@@ -100,21 +89,44 @@ async def start(request: Request, viewer: Staff) -> Response:
     )
 
 
-def _new_page(
-    request: Request,
-    maker: Principal,
-    fields: Fields | None = None,
-    refusal: FieldsWrong | None = None,
-    chosen: list[str] | None = None,
-) -> Response:
-    assignments = services(request).assignments
-    return page(
-        request,
-        "manage/course_new.html",
-        viewer=maker,
-        zones=sorted(courses.time_zones()),
-        zone=ZONES[language_of(request)],
-        assignments=assignments.values(),
-        chosen=[*assignments] if chosen is None else chosen,
-        **form_context(request, fields, refusal),
-    )
+@router.get("/courses/{course_id}/copy")
+async def copy_page(visit: CourseManager) -> Response:
+    return visit.page("manage/course_copy.html", "settings", days=USUAL_DAYS, most_days=MOST_COPY_DAYS)
+
+
+@router.form("/courses/{course_id}/copy", actions.copy_course, again=copy_page)
+async def copy(visit: Visit) -> Response:
+    """Copy the course. A form that is sent twice makes one copy."""
+    key = f"page:{visit.fields.form_key()}"
+    dates = {} if visit.fields.has("with_dates") else {"shift_days": None}
+    wanted = visit.fields.read(CopyCourse, names={"shift_days": "days"}, filled_only=True, **dates)
+    course = await actions.copy_course(visit, wanted, key=key)
+    # A teacher acts in the new course by a membership there, and this session may be in the old one only.
+    address = f"/courses/{course.id}/start" if visit.holder.may(Right.MAKE_COURSES) else "/courses"
+    return see_other(address, said="course.copied")
+
+
+@router.form("/courses/{course_id}/archive", actions.change_course)
+async def archive(visit: Visit) -> Response:
+    await actions.change_course(visit, ChangeCourse(archived=True))
+    return visit.lead_to("/settings", "course.archived")
+
+
+@router.form("/courses/{course_id}/reopen", actions.change_course)
+async def reopen(visit: Visit) -> Response:
+    await actions.change_course(visit, ChangeCourse(archived=False))
+    return visit.lead_to("/settings", "course.reopened")
+
+
+@router.get("/courses/{course_id}/delete")
+async def delete_page(visit: Deleter) -> Response:
+    async with visit.database.read() as session:
+        size = (await courses.sizes(session, [visit.course_id]))[visit.course_id]
+    return visit.page("manage/course_delete.html", "settings", size=size)
+
+
+@router.form("/courses/{course_id}/delete", actions.delete_course, again=delete_page, on=[DeletionUnconfirmed])
+async def delete(visit: Visit) -> Response:
+    """Delete the course with everything in it, if the form repeats its title."""
+    await actions.delete_course(visit, title=visit.fields.typed.get("confirmation", ""))
+    return see_other("/courses", said="course.deleted")

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import base64
 import zlib
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Response
 from starlette.datastructures import FormData
 
 from app.access.rights import Right
-from app.access.tokens import Principal
 from app.actions import ways_in as actions
-from app.actions.asking import Asking
 from app.actions.ways_in import ImportResult
-from app.courses import course as courses
 from app.courses.roster.columns import HEADINGS
 from app.courses.roster.planning import Outcome
 from app.courses.roster.reading import MOST_BYTES, MOST_ROWS
@@ -26,13 +24,10 @@ from app.errors import AppError
 from app.errors.requests import FormExpired
 from app.errors.rosters import RosterChanged, RosterRefused, RosterTooLong
 from app.errors.uploads import FieldsMissing, FileTooLarge
-from app.http.auth.holders import FormAsks
 from app.http.auth.proof import FORM_FIELD, check_form_secret
-from app.http.forms import lines_of, see_other
-from app.http.refusals import page_refusal_context
-from app.http.staff import ReadPageFor, staff_page
+from app.http.forms import lines_of
 from app.http.uploads import file_in, form_with_file
-from app.services import services
+from app.http.visits import PageFor, Pages, Visit
 
 PACKED_FIELD = "packed"
 #: Rows of each kind that the page shows; the counts are of all.
@@ -40,42 +35,41 @@ MOST_LISTED = 100
 #: The outcomes in the order of the page: those that need a look come first.
 ORDER = (Outcome.INVALID, Outcome.CONFLICT, Outcome.NEW, Outcome.RESTORED, Outcome.CHANGED, Outcome.UNCHANGED)
 
-router = APIRouter(prefix="/courses/{course_id}/roster")
+router = Pages("/courses/{course_id}/roster")
 
 
 @router.get("")
 async def roster_page(
-    request: Request, viewer: Annotated[Principal, Depends(ReadPageFor(Right.MANAGE_MEMBERS))]
+    visit: Annotated[Visit, Depends(PageFor(Right.MANAGE_MEMBERS, archived_too=True))],
 ) -> Response:
-    return await _page(request, viewer)
+    return _page(visit)
 
 
-@router.post("")
-async def roster(request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.import_roster))]) -> Response:
+@router.form("", actions.import_roster, with_file=True)
+async def roster(visit: Visit) -> Response:
     """Show what an import of a file or a pasted table would do; or do it, if the form names the plan that was shown."""
     pasted = ""
     try:
-        async with form_with_file(request, asking, 2 * MOST_BYTES, text_bytes=2 * MOST_BYTES) as (form, asking):
-            await check_form_secret(request, form.get(FORM_FIELD))
+        async with form_with_file(visit.request, visit, 2 * MOST_BYTES, text_bytes=2 * MOST_BYTES) as (form, visit):
+            await check_form_secret(visit.request, form.get(FORM_FIELD))
             plan, pasted = _text(form, "plan"), _text(form, "table")
             content = await _content(form)
-        imported = await actions.import_roster(asking, content, dry_run=not plan, expected=plan or None)
+        imported = await actions.import_roster(visit, content, dry_run=not plan, expected=plan or None)
     except FileTooLarge:
-        return await _page(request, asking.holder, RosterTooLong(limit=MOST_ROWS, limit_bytes=MOST_BYTES))
+        return _page(visit, RosterTooLong(limit=MOST_ROWS, limit_bytes=MOST_BYTES))
     except RosterChanged as refusal:
-        imported = await actions.import_roster(asking, content, dry_run=True)
+        imported = await actions.import_roster(visit, content, dry_run=True)
         if not any(step.is_carried_out for step in imported.plan.steps):  # The form was sent twice.
-            return _to_links(asking, imported)
-        return await _plan_page(request, asking.holder, imported, content, refusal)
+            return _to_links(visit, imported)
+        return _plan_page(visit, imported, content, refusal)
     except (RosterRefused, FieldsMissing) as refusal:
-        return await _page(request, asking.holder, refusal, pasted)
-    return _to_links(asking, imported) if plan else await _plan_page(request, asking.holder, imported, content)
+        return _page(visit, refusal, pasted)
+    return _to_links(visit, imported) if plan else _plan_page(visit, imported, content)
 
 
-def _to_links(asking: Asking, imported: ImportResult) -> Response:
+def _to_links(visit: Visit, imported: ImportResult) -> Response:
     left_out = any(step.outcome in (Outcome.CONFLICT, Outcome.INVALID) for step in imported.plan.steps)
-    said = "roster.imported_in_part" if left_out else "roster.imported"
-    return see_other(f"/courses/{asking.course_id}/links", said=said)
+    return visit.lead_to("/links", "roster.imported_in_part" if left_out else "roster.imported")
 
 
 def _text(form: FormData, name: str) -> str:
@@ -113,27 +107,17 @@ def _unpack(packed: str) -> bytes:
     return content
 
 
-async def _page(request: Request, viewer: Principal, refusal: AppError | None = None, pasted: str = "") -> Response:
-    return await _page_with_course(
-        request,
-        "manage/roster.html",
-        viewer,
-        refusal,
-        headings=HEADINGS,
-        pasted=pasted[:MOST_BYTES],
-        most_rows=MOST_ROWS,
+def _page(visit: Visit, refusal: AppError | None = None, pasted: str = "") -> Response:
+    return replace(visit, refusal=refusal).page(
+        "manage/roster.html", "roster", headings=HEADINGS, pasted=pasted[:MOST_BYTES], most_rows=MOST_ROWS
     )
 
 
-async def _plan_page(
-    request: Request, importer: Principal, imported: ImportResult, content: bytes, refusal: AppError | None = None
-) -> Response:
+def _plan_page(visit: Visit, imported: ImportResult, content: bytes, refusal: AppError | None = None) -> Response:
     steps = imported.plan.steps
-    return await _page_with_course(
-        request,
+    return replace(visit, refusal=refusal).page(
         "manage/roster_plan.html",
-        importer,
-        refusal,
+        "roster",
         roster=imported.roster,
         plan=imported.plan,
         steps={outcome: [step for step in steps if step.outcome == outcome] for outcome in ORDER},
@@ -141,12 +125,3 @@ async def _plan_page(
         changes_something=any(step.is_carried_out for step in steps),
         packed=_pack(content),
     )
-
-
-async def _page_with_course(
-    request: Request, template: str, viewer: Principal, refusal: AppError | None, **context: Any
-) -> Response:
-    async with services(request).database.read() as session:
-        course = await courses.existing(session, viewer.course_id)
-    context |= page_refusal_context(request, refusal) if refusal else {"problem": None}
-    return staff_page(request, template, viewer, course, "roster", **context)

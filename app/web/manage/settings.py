@@ -1,84 +1,138 @@
-"""The settings of a course: title, time zone, language, retention, and its assignments."""
+"""The settings of a course, and the dates and rules of its assignments.
+
+An empty field of the rules means: as in the assignment's file.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+import contextlib
+from collections.abc import Mapping
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Response
 
-from app.access.rights import Right
-from app.access.tokens import Principal
 from app.actions import courses as actions
-from app.actions.asking import Asking
-from app.actions.courses import ChangeCourse
+from app.actions.courses import ChangeAssignment, ChangeCourse, CourseRules
 from app.courses import course as courses
 from app.courses import uses
-from app.errors import AppError
+from app.courses.assignments import Rules
+from app.courses.changes import RULES
+from app.courses.uses import DATES
+from app.errors.courses import AssignmentInUse, AssignmentNotFound, LateWithoutDue, RulesContradictory
 from app.errors.requests import FieldsWrong
 from app.errors.uploads import AssignmentUnknown
-from app.http.auth.holders import FormAsks
-from app.http.fields import Fields, form_context
-from app.http.forms import fields_of, form_of, see_other
-from app.http.pages import page
-from app.http.staff import Staff
-from app.services import services
+from app.http.fields import Fields, local
+from app.http.staff import AssignmentId, Staff
+from app.http.visits import Pages, Visit
 
-router = APIRouter(prefix="/courses/{course_id}/settings")
+MOST_PAUSE_MINUTES = 30 * 24 * 60
+#: Rules with a box ``no_<name>``: ticked, the course has none, though the file sets one.
+CAN_BE_NONE = (*DATES, "limit")
+#: The address of an assignment.
+ONE = "/assignments/{assignment_id}"
+
+router = Pages("/courses/{course_id}/settings")
 
 
 @router.get("")
-async def settings_page(request: Request, viewer: Staff) -> Response:
-    return await _page(request, viewer)
-
-
-@router.post("")
-async def change(request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.change_course))]) -> Response:
-    """Change the settings. Only an admin sets how long submissions are kept."""
-    async with form_of(request) as form:
-        fields = Fields(fields_of(form))
-    try:
-        await actions.change_course(asking, fields.read(ChangeCourse))
-    except FieldsWrong as refusal:
-        return await _page(request, asking.holder, fields, refusal)
-    return see_other(f"/courses/{asking.course_id}/settings", said="course.changed")
-
-
-@router.post("/assignments")
-async def use_assignment(
-    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.add_assignment))]
-) -> Response:
-    """Have the course use an assignment, as its file says."""
-    async with form_of(request) as form:
-        assignment_id = fields_of(form).get("assignment", "")
-    try:
-        await actions.add_assignment(asking, assignment_id)
-    except AssignmentUnknown as refusal:
-        return await _page(request, asking.holder, refusal=refusal)
-    return see_other(f"/courses/{asking.course_id}/settings/assignments/{assignment_id}", said="assignment.added")
-
-
-async def _page(
-    request: Request, viewer: Principal, fields: Fields | None = None, refusal: AppError | None = None
-) -> Response:
-    parts = services(request)
-    async with parts.database.read() as session:
-        course = await courses.existing(session, viewer.course_id)
-        used = await uses.list_used(session, course.id, parts.assignments)
+async def settings_page(visit: Staff) -> Response:
+    async with visit.database.read() as session:
+        used = await uses.list_used(session, visit.course_id, visit.assignments)
     ids = {each.use.assignment_id for each in used}
-    return page(
-        request,
+    return visit.page(
         "manage/settings.html",
-        viewer=viewer,
-        course=course,
-        here="settings",
-        zone=ZoneInfo(course.time_zone),
+        "settings",
         zones=sorted(courses.time_zones()),
         used=used,
-        unused=[assignment for id, assignment in parts.assignments.items() if id not in ids],
-        kept_days=parts.settings.retention_days,
-        may_change=viewer.may(Right.MANAGE_ASSIGNMENTS),
-        may_archive=viewer.may(Right.MANAGE_COURSE),
-        may_delete=viewer.may(Right.DELETE_COURSE),
-        **form_context(request, fields, refusal),
+        unused=[assignment for id, assignment in visit.assignments.items() if id not in ids],
+        kept_days=visit.parts.settings.retention_days,
     )
+
+
+@router.form("", actions.change_course, again=settings_page)
+async def change(visit: Visit) -> Response:
+    """Change the settings. Only an admin sets how long submissions are kept."""
+    await actions.change_course(visit, visit.fields.read(ChangeCourse))
+    return visit.lead_to("/settings", "course.changed")
+
+
+@router.form("/assignments", actions.add_assignment, again=settings_page, on=[AssignmentUnknown])
+async def use_assignment(visit: Visit) -> Response:
+    """Have the course use an assignment, as its file says."""
+    assignment_id = visit.fields.typed.get("assignment", "")
+    await actions.add_assignment(visit, assignment_id)
+    return visit.lead_to(f"/settings/assignments/{assignment_id}", "assignment.added")
+
+
+@router.get(ONE)
+async def rules_page(visit: Staff, assignment_id: AssignmentId) -> Response:
+    async with visit.database.read() as session:
+        used = await uses.find_used(session, visit.course_id, assignment_id, visit.assignments)
+        in_use = await uses.in_use(session, used.use)
+    file, points = visit.assignments.get(assignment_id), used.use.grade_book_points
+    return visit.page(
+        "manage/assignment.html",
+        "settings",
+        stored={
+            **_form_values(used.use.rules, visit.zone),
+            "title": used.use.title or "",
+            "grade_book_points": "" if points is None else f"{points:g}",
+        },
+        used=used,
+        in_use=in_use,
+        file=file,
+        of_file=uses.rules_of(file) if file else None,
+    )
+
+
+@router.form(ONE, actions.change_assignment, again=rules_page, on=[RulesContradictory, LateWithoutDue])
+async def change_rules(visit: Visit, assignment_id: AssignmentId) -> Response:
+    """Set dates and rules. They count at once, also for earlier attempts."""
+    async with visit.database.read() as session:
+        used = await uses.find_used(session, visit.course_id, assignment_id, visit.assignments)
+        has_students = (await courses.sizes(session, [visit.course_id]))[visit.course_id].students
+    rules = CourseRules()
+    with contextlib.suppress(FieldsWrong):  # Told with what is wrong in the other fields.
+        rules = _rules(visit.fields, visit.zone, Rules.model_validate(used.use.rules))
+    in_file = [name for name in RULES if name not in rules.model_fields_set]
+    wanted = visit.fields.read(ChangeAssignment, rules=rules, as_in_file=in_file)
+    await actions.change_assignment(visit, assignment_id, wanted)
+    # A new course shows its next steps there.
+    return visit.lead_to("/settings" if has_students else "/start", "assignment.changed")
+
+
+@router.form(f"{ONE}/remove", actions.remove_assignment, again=rules_page, on=[AssignmentInUse])
+async def remove(visit: Visit, assignment_id: AssignmentId) -> Response:
+    """Remove the assignment from the course. In the course Default the file's own dates and rules hold again."""
+    with contextlib.suppress(AssignmentNotFound):  # The form was sent twice.
+        await actions.remove_assignment(visit, assignment_id)
+    return visit.lead_to("/settings", "assignment.removed")
+
+
+def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> CourseRules:
+    """Read the rules that the course sets. An empty field means that the file's holds."""
+    minutes = fields.number("cooldown_minutes", most=MOST_PAUSE_MINUTES)
+    more: dict[str, Any] = {} if minutes is None else {"cooldown_seconds": round(minutes * 60)}
+    # A typed value beside a box overrides its tick from when the page was opened.
+    was_none = {name for name in stored.model_fields_set if getattr(stored, name) is None}
+    more |= {
+        name: None for name in CAN_BE_NONE if fields.has(f"no_{name}") and not (name in was_none and fields.has(name))
+    }
+    dates = {name: getattr(stored, name) for name in DATES}
+    return fields.read(CourseRules, zone=zone, stored=dates, filled_only=True, **more)
+
+
+def _form_values(rules: Mapping[str, Any], zone: ZoneInfo) -> dict[str, str]:
+    """Return the form's fields for the rules that the course sets."""
+    values = Rules.model_validate(rules)
+    filled = {f"no_{name}": "on" for name in CAN_BE_NONE if name in rules and rules[name] is None}
+    for name in values.model_fields_set:
+        value = getattr(values, name)
+        if name in DATES:
+            filled[name] = local(value, zone)
+        elif name == "cooldown_seconds":
+            filled["cooldown_minutes"] = f"{value / 60:g}"
+        elif value is not None:
+            filled[name] = f"{value:g}" if isinstance(value, float) else str(value)
+    return filled

@@ -9,27 +9,21 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Response
 from starlette.datastructures import UploadFile
 
-from app.access.rights import Right
-from app.access.tokens import Principal
 from app.courses.uses import list_used
-from app.errors import AppError
 from app.errors.rosters import RosterTooLong
 from app.errors.teaching import GradeBookRefused
 from app.errors.uploads import FieldsMissing, UploadRefused
-from app.http.auth.holders import PageFor
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.bodies import read_form
 from app.http.forms import fields_of, refusal_context
-from app.http.staff import staff_page
-from app.http.texts import language_of
+from app.http.staff import Grader, offered
+from app.http.visits import Pages, Visit
 from app.lti import platforms
-from app.services import services
-from app.storage.models import Course
 from app.submissions.uploads import clean_filename
 from app.teaching import filled_book
 from app.teaching.grade_book import MARK, GradeBookFormat, grade_book
@@ -37,9 +31,7 @@ from grader.batch.cells import GradeBook
 
 PREVIEWED = 8
 
-Viewer = Annotated[Principal, Depends(PageFor(Right.SEE_GRADES))]
-
-router = APIRouter(prefix="/courses/{course_id}/grade-book", include_in_schema=False)
+router = Pages("/courses/{course_id}/grade-book")
 
 
 @dataclass(frozen=True)
@@ -62,44 +54,37 @@ InAddress = Annotated[Layout, Depends(_layout)]
 
 
 @router.get("")
-async def grade_book_page(request: Request, viewer: Viewer, layout: InAddress) -> Response:
+async def grade_book_page(visit: Grader, layout: InAddress) -> Response:
     """Show the first lines of the file, as it will be."""
-    return await _page(request, viewer, layout)
+    return await _page(visit, layout)
 
 
 @router.post("/filled")
-async def fill(request: Request, viewer: Viewer) -> Response:
+async def fill(visit: Grader) -> Response:
     """Write the grades into a file of Canvas or Moodle, and offer it with a summary."""
-    parts = services(request)
     fields: dict[str, str] = {}
     try:
-        async with read_form(request, filled_book.MOST_BYTES) as form:
-            await check_form_secret(request, form.get(FORM_FIELD))
-            fields = fields_of(form)
-            file = form.get("file")
+        async with read_form(visit.request, filled_book.MOST_BYTES) as form:
+            await check_form_secret(visit.request, form.get(FORM_FIELD))
+            fields, file = fields_of(form), form.get("file")
             if not isinstance(file, UploadFile) or not file.filename:
                 raise FieldsMissing(missing=["file"])
             content, filename = await file.read(), clean_filename(file.filename)
         book = await filled_book.fill(
-            parts.database,
-            parts.assignments,
-            viewer.course_id,
+            visit.database,
+            visit.assignments,
+            visit.course_id,
             content,
             only=fields.get("assignment") or None,
             column=fields.get("column", ""),
             missing_is_zero=fields.get("missing") == "zero",
         )
-    except (UploadRefused, GradeBookRefused, RosterTooLong) as exc:
-        return await _page(request, viewer, Layout(), exc, fields)
-    async with parts.database.read() as session:
-        course = await session.get_one(Course, viewer.course_id)
+    except (UploadRefused, GradeBookRefused, RosterTooLong) as refusal:
+        return await _page(visit, Layout(), {"fields": fields, **refusal_context(visit.request, refusal)})
     mark = MARK if content.startswith(codecs.BOM_UTF8) else ""
-    return staff_page(
-        request,
+    return visit.page(
         "operation/grade_book_filled.html",
-        viewer,
-        course,
-        here="grade_book",
+        "grade_book",
         filled=book,
         names_listed=filled_book.NAMES_LISTED,
         filename=filename,
@@ -107,59 +92,45 @@ async def fill(request: Request, viewer: Viewer) -> Response:
     )
 
 
-async def _page(
-    request: Request,
-    viewer: Principal,
-    layout: Layout,
-    refusal: AppError | None = None,
-    fields: Mapping[str, str] | None = None,
-) -> Response:
-    parts = services(request)
-    async with parts.database.read() as session:
-        course = await session.get_one(Course, viewer.course_id)
-        used = await list_used(session, course.id, parts.assignments)
-        platform = await platforms.name_for_course(session, course.id)
-    book = await _book(request, viewer, layout)
+async def _page(visit: Visit, layout: Layout, refused: Mapping[str, Any] | None = None) -> Response:
+    async with visit.database.read() as session:
+        used = await list_used(session, visit.course_id, visit.assignments)
+        platform = await platforms.name_for_course(session, visit.course_id)
+    book = await _book(visit, layout)
     rows = csv.reader(io.StringIO(book.text))
     lines = list(islice(rows, PREVIEWED + 1))
-    return staff_page(
-        request,
+    return visit.page(
         "operation/grade_book.html",
-        viewer,
-        course,
-        here="grade_book",
-        wide=True,
+        "grade_book",
         formats=[each.value for each in GradeBookFormat],
         layout=layout,
-        assignments=[each for each in used if each.effective],
+        assignments=offered(visit.request, used),
         headings=lines[0],
         lines=lines[1:],
         platform=platform,
         rest=sum(1 for _ in rows),
         changed=book.changed,
-        fields=fields or {},
         limit_bytes=filled_book.MOST_BYTES,
-        **(refusal_context(request, refusal) if refusal else {"problem": None}),
+        **(refused or {}),
     )
 
 
 @router.get("/file")
-async def download(request: Request, viewer: Viewer, layout: InAddress) -> Response:
-    book = await _book(request, viewer, layout)
+async def download(visit: Grader, layout: InAddress) -> Response:
+    book = await _book(visit, layout)
     headers = {"Content-Disposition": f'attachment; filename="grades-{layout.format}.csv"', "Cache-Control": "no-store"}
     return Response(MARK + book.text, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-async def _book(request: Request, viewer: Principal, layout: Layout) -> GradeBook:
+async def _book(visit: Visit, layout: Layout) -> GradeBook:
     """Raises: AssignmentNotFound: the course does not use that one."""
-    parts = services(request)
-    async with parts.database.read() as session:
+    async with visit.database.read() as session:
         return await grade_book(
             session,
-            parts.assignments,
-            viewer.course_id,
+            visit.assignments,
+            visit.course_id,
             layout.format,
-            language_of(request),
+            visit.language,
             only=layout.assignment or None,
             unconfirmed=layout.unconfirmed or None,
             missing_is_zero=layout.missing_is_zero,

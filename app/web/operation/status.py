@@ -4,30 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Response
 
 from app.access.rights import Right
-from app.access.tokens import Principal
-from app.http.auth.holders import PageFor
-from app.http.pages import page
+from app.http.visits import PageFor, Pages, Visit
 from app.operations.about import versions
 from app.operations.status import state_of
-from app.services import Services, operations, services
+from app.services import Services, operations
 from app.storage.models import utc_now
 from grader.version import grader_version
 
 REFRESH_SECONDS = 10
 Health = Literal["off", "unasked", "well", "failing"]
 
-Operator = Annotated[Principal, Depends(PageFor(Right.SEE_STATUS))]
+Operator = Annotated[Visit, Depends(PageFor(Right.SEE_STATUS))]
 
-router = APIRouter(include_in_schema=False)
+router = Pages()
 
 
 @router.get("/status")
-async def status_page(request: Request, viewer: Operator) -> Response:
+async def status_page(visit: Operator) -> Response:
     """Say what needs somebody, and how everything is."""
-    parts, process = services(request), operations(request)
+    parts, process = visit.parts, operations(visit.request)
     state = await state_of(
         process.database,
         about=process.about,
@@ -38,15 +36,12 @@ async def status_page(request: Request, viewer: Operator) -> Response:
         sign_on=_sign_on(parts),
         failed_requests=list(process.failed_requests),
     )
-    return page(
-        request,
+    return visit.page(
         "operation/status.html",
-        viewer=viewer,
-        wide=True,
         state=state,
         read_at=utc_now(),
         refresh_seconds=REFRESH_SECONDS,
-        version=request.app.version,
+        version=visit.request.app.version,
         grader=grader_version(),
         packages=versions(),
     )

@@ -11,33 +11,29 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import FormData
 
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import hand_in as actions
-from app.actions.asking import Asking
 from app.actions.fields import ID
 from app.actions.hand_in import HandIn
 from app.answers import answer_for
 from app.errors import AppError
 from app.errors.requests import NotAuthenticated
 from app.errors.uploads import FileAndCode, NothingHandedIn
-from app.http.auth.holders import FormAsks, PageFor
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.cookies import forget, keep, read
 from app.http.forms import lines_of, refusal_context, see_other
 from app.http.frames import in_frame
 from app.http.masking import mask, unmask
-from app.http.pages import page
-from app.http.staff import AssignmentId
-from app.http.texts import language_of
+from app.http.staff import AssignmentId, cursor_of
 from app.http.uploads import file_in, form_with_file
+from app.http.visits import PageFor, Pages, Visit
 from app.lti.grades.connection import passback_of
-from app.services import services
-from app.storage.models import Course, new_id, utc_now
+from app.storage.models import new_id, utc_now
 from app.submissions.derivation import steps_in_words
 from app.submissions.uploads import PASTE_BYTES, File, file_of_code
 from app.teaching.own.attempts import AttemptsFilter, list_attempts, source_changes
@@ -72,9 +68,9 @@ FIELD_OF: Mapping[str, str] = {
     "handed-in-before": "again",
 }
 
-router = APIRouter(include_in_schema=False)
+router = Pages()
 
-Reader = Annotated[Principal, Depends(PageFor(Right.READ))]
+Reader = Annotated[Visit, Depends(PageFor(Right.READ))]
 
 
 @dataclass(frozen=True)
@@ -90,23 +86,21 @@ class Refusal:
 
 
 @router.get(PATH)
-async def assignment_page(request: Request, viewer: Reader, assignment_id: AssignmentId) -> Response:
-    return await _page(request, viewer, assignment_id)
+async def assignment_page(visit: Reader, assignment_id: AssignmentId) -> Response:
+    return await _page(visit, assignment_id)
 
 
-@router.post(PATH)
-async def hand_in(
-    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.hand_in))], assignment_id: AssignmentId
-) -> Response:
+@router.form(PATH, actions.hand_in, with_file=True)
+async def hand_in(visit: Visit, assignment_id: AssignmentId) -> Response:
     """Take a file or pasted code, and lead to its page. A refusal shows the form again, as it was filled in.
 
     The page's script asks for JSON: the address of the new page, or a problem document.
     """
-    parts = services(request)
+    request, parts = visit.request, visit.parts
     fields: dict[str, str] = {}
     limit_bytes = parts.settings.upload_bytes
     try:
-        async with form_with_file(request, asking, limit_bytes, text_bytes=PASTE_BYTES) as (form, asking):
+        async with form_with_file(request, visit, limit_bytes, text_bytes=PASTE_BYTES) as (form, visit):
             # The form that is shown again has its lines as they were typed.
             texts = {name: value for name, value in form.items() if isinstance(value, str)}
             fields |= {name: lines_of(value) for name, value in texts.items()}
@@ -116,12 +110,12 @@ async def hand_in(
         form_key = unmask(fields.get(KEY_FIELD, ""))
         key = wanted.key(form_key) if form_key else None
         submission, _ = await actions.hand_in(
-            asking, parts.inbox, wanted, with_trials=True, key=key, asks_again=AGAIN_FIELD not in fields
+            visit, parts.inbox, wanted, with_trials=True, key=key, asks_again=AGAIN_FIELD not in fields
         )
     except AppError as error:
         if _wants_json(request) or isinstance(error, NotAuthenticated):
             raise
-        return await _page(request, asking.holder, assignment_id, Refusal(error, fields))
+        return await _page(visit, assignment_id, Refusal(error, fields))
     address = f"/submissions/{submission.id}"
     response = JSONResponse({"address": in_frame(request, address)}) if _wants_json(request) else see_other(address)
     forget(request, response, KEY_COOKIE)
@@ -129,31 +123,24 @@ async def hand_in(
 
 
 @router.get(f"{PATH}/template.{{form}}")
-async def template(
-    request: Request, viewer: Reader, assignment_id: AssignmentId, form: Literal["ipynb", "py"]
-) -> Response:
+async def template(visit: Reader, assignment_id: AssignmentId, form: Literal["ipynb", "py"]) -> Response:
     """Send the file to begin with, as a notebook or as a module."""
-    parts = services(request)
-    async with parts.database.read() as session:
-        task = await own_task(session, parts.assignments, viewer, assignment_id)
+    async with visit.database.read() as session:
+        task = await own_task(session, visit.assignments, visit.holder, assignment_id)
     make, media_type = {
         "ipynb": (handout.notebook, "application/x-ipynb+json"),
         "py": (handout.module, "text/x-python; charset=utf-8"),
     }[form]
-    name = f'attachment; filename="{assignment_id}.{form}"'
-    return Response(
-        make(task.assignment, language_of(request)), headers={"Content-Disposition": name}, media_type=media_type
-    )
+    headers = {"Content-Disposition": f'attachment; filename="{assignment_id}.{form}"'}
+    return Response(make(task.assignment, visit.language), headers=headers, media_type=media_type)
 
 
 @router.get(f"{PATH}/attempts")
-async def attempts_page(
-    request: Request, viewer: Reader, assignment_id: AssignmentId, before: Annotated[str, Query()] = ""
-) -> Response:
+async def attempts_page(visit: Reader, assignment_id: AssignmentId, before: Annotated[str, Query()] = "") -> Response:
     """List the newest attempts, or those before one of them."""
-    last = before if ID.fullmatch(before) else None
-    shown = await _work(request, viewer, assignment_id, LISTED, last)
-    return page(request, "student/attempts.html", before=last, **shown)
+    last = cursor_of(before)
+    shown = await _work(visit, assignment_id, LISTED, last)
+    return visit.page("student/attempts.html", "course", before=last, **shown)
 
 
 async def _file(form: FormData) -> File:
@@ -172,38 +159,31 @@ async def _file(form: FormData) -> File:
     return file_of_code(code)
 
 
-async def _work(
-    request: Request, viewer: Principal, assignment_id: str, limit: int, before: str | None = None
-) -> dict[str, Any]:
+async def _work(visit: Visit, assignment_id: str, limit: int, before: str | None = None) -> dict[str, Any]:
     """Return the common contents of both pages: the task, a page of attempts, and the grade."""
-    parts = services(request)
-    async with parts.database.read() as session:
-        task = await own_task(session, parts.assignments, viewer, assignment_id)
-        course = await session.get_one(Course, viewer.course_id)
-        chosen = AttemptsFilter(course.id, assignment_id, viewer.membership_id)
+    viewer = visit.holder
+    async with visit.database.read() as session:
+        task = await own_task(session, visit.assignments, viewer, assignment_id)
+        chosen = AttemptsFilter(visit.course_id, assignment_id, viewer.membership_id)
         found = await list_attempts(session, task.assignment, viewer, chosen, limit=limit + 1, before=before)
-    shown, counted, zone = found[:limit], task.basis.counted if task.basis else None, ZoneInfo(course.time_zone)
+    shown, counted = found[:limit], task.basis.counted if task.basis else None
     return {
-        "viewer": viewer,
-        "course": course,
-        "here": "course",
         "task": task,
         "assignment": task.assignment,
         "attempts": shown,
-        "changed": await source_changes(parts.database, shown),
+        "changed": await source_changes(visit.database, shown),
         "reasons": reasons_of(task.basis) if task.basis else {},
         "counted": counted,
-        "steps": steps_in_words(counted.steps, language_of(request), zone) if counted else (),
-        "zone": zone,
+        "steps": steps_in_words(counted.steps, visit.language, visit.zone) if counted else (),
         "next": shown[-1].submission.id if len(found) > limit else None,
     }
 
 
-async def _page(request: Request, viewer: Principal, assignment_id: str, refusal: Refusal | None = None) -> Response:
-    parts = services(request)
-    shown = await _work(request, viewer, assignment_id, RECENT)
+async def _page(visit: Visit, assignment_id: str, refusal: Refusal | None = None) -> Response:
+    request, viewer = visit.request, visit.holder
+    shown = await _work(visit, assignment_id, RECENT)
     task: Task = shown["task"]
-    async with parts.database.read() as session:
+    async with visit.database.read() as session:
         said_on_all = await words_on_all(session, viewer, task.use)
         passback = None
         if viewer.membership_id is not None and task.use.id is not None:
@@ -212,14 +192,14 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
     remembered = read(request, KEY_COOKIE)
     closed = _obstacle(viewer, task)
     form_key = remembered if ID.fullmatch(remembered) else new_id()
-    response = page(
-        request,
+    response = visit.page(
         "student/assignment.html",
-        text=_text(task.assignment, language_of(request)),
+        "course",
+        text=_text(task.assignment, visit.language),
         passback=passback,
         conversation=said_on_all,
         closed=closed,
-        closed_when=_moments(closed, shown["zone"]),
+        closed_when=_moments(closed, visit.zone),
         now=utc_now(),
         form_key=mask(form_key),
         fields=refusal.fields if refusal else {},
@@ -229,7 +209,7 @@ async def _page(request: Request, viewer: Principal, assignment_id: str, refusal
             name: [slug for slug, of in FIELD_OF.items() if of == name] for name in ("file", "student", "code", "again")
         },
         accepted=CODE_SUFFIXES,
-        file_bytes=parts.inbox.most_bytes(task.assignment),
+        file_bytes=visit.parts.inbox.most_bytes(task.assignment),
         paste_bytes=PASTE_BYTES,
         **shown,
         **problem,

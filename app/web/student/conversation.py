@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import work as actions
-from app.actions.asking import Asking
 from app.actions.work import AskForReview
 from app.errors.requests import FieldsWrong
-from app.http.auth.holders import FormAsks
-from app.http.fields import Fields, form_context
-from app.http.forms import fields_of, form_of, see_other
+from app.http.fields import form_context
+from app.http.forms import see_other
 from app.http.pages import page
 from app.http.parameters import SubmissionId
+from app.http.visits import Pages, Visit
 from app.storage.models import Comment, CourseAssignment, Membership, ReviewRequest, Submission
 from app.teaching import comments, reviews
 from app.teaching.student_work import StudentWork
 
 COMMENTS = 50
 
-router = APIRouter(include_in_schema=False)
+router = Pages()
 
 
 @dataclass(frozen=True)
@@ -70,19 +68,16 @@ async def words_on_all(session: AsyncSession, viewer: Principal, use: CourseAssi
     )
 
 
-@router.post("/submissions/{submission_id}/reviews")
-async def ask_for_review(
-    request: Request, asking: Annotated[Asking, Depends(FormAsks(actions.ask_for_review))], submission_id: SubmissionId
-) -> Response:
+@router.form("/submissions/{submission_id}/reviews", actions.ask_for_review)
+async def ask_for_review(visit: Visit, submission_id: SubmissionId) -> Response:
     """Ask the staff to look at the attempt, and show its page again."""
-    async with form_of(request) as form:
-        fields = Fields(fields_of(form))
     try:
-        wanted = fields.read(AskForReview)
+        wanted = visit.fields.read(AskForReview)
     except FieldsWrong as refusal:
-        context = form_context(request, fields, refusal)
+        context = form_context(visit.request, visit.fields, refusal)
         context["problem"]["detail"] = context["errors"]["text"]
-        steps, written = [("onward.form", f"/submissions/{submission_id}#conversation")], [fields.typed.get("text", "")]
-        return page(request, "problem.html", number=None, steps=steps, written=written, **context)
-    await actions.ask_for_review(asking, submission_id, wanted)
+        steps = [("onward.form", f"/submissions/{submission_id}#conversation")]
+        written = [visit.fields.typed.get("text", "")]
+        return page(visit.request, "problem.html", number=None, steps=steps, written=written, **context)
+    await actions.ask_for_review(visit, submission_id, wanted)
     return see_other(f"/submissions/{submission_id}", said="review.asked")

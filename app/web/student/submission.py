@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -15,15 +15,15 @@ from starlette.status import HTTP_404_NOT_FOUND
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import hand_in as actions
-from app.actions.asking import Asking
 from app.courses.assignments import in_course
-from app.http.auth.holders import FormAsks, SessionHolder
-from app.http.forms import form_of, see_other
+from app.http.auth.holders import SessionHolder
+from app.http.forms import see_other
 from app.http.pages import page
 from app.http.parameters import LastEventId, SubmissionId
 from app.http.staff import titles_of
 from app.http.texts import language_of
 from app.http.visibility import artefacts_for, as_student, report_for, steps_for, view_for
+from app.http.visits import Pages, Visit
 from app.http.watching import event_stream, wait_until_done
 from app.services import operations, services
 from app.storage.models import Course, CourseAssignment, JobStatus, MemberRole, Membership, Submission
@@ -50,7 +50,7 @@ OPTIONAL = frozenset(STAGES) - {Stage.READING, Stage.RUNNING, Stage.CHECKING}
 PICTURE = "/submissions/{}/pictures/{}.svg?lang={}"
 NUMBERS = "/submissions/{}/numbers/"
 
-router = APIRouter(include_in_schema=False)
+router = Pages()
 
 
 @router.get("/submissions/{submission_id}")
@@ -100,15 +100,10 @@ async def submission_page(request: Request, viewer: SessionHolder, submission_id
     return page(request, "report.html", **context)
 
 
-@router.post("/submissions/{submission_id}/cancel")
-async def cancel(
-    request: Request,
-    asking: Annotated[Asking, Depends(FormAsks(actions.cancel_submission))],
-    submission_id: SubmissionId,
-) -> Response:
+@router.form("/submissions/{submission_id}/cancel", actions.cancel_submission)
+async def cancel(visit: Visit, submission_id: SubmissionId) -> Response:
     """Take a submission out of the queue, and show its page again."""
-    async with form_of(request):
-        await actions.cancel_submission(asking, submission_id)
+    await actions.cancel_submission(visit, submission_id)
     return see_other(f"/submissions/{submission_id}")
 
 

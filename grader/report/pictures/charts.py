@@ -121,7 +121,7 @@ def _tooltip(words: _Words, *axes: str) -> list[Spec]:
 def _picture(id: str, words: _Words, errors: Sequence[float | None], axis: str, *, mark: str) -> Picture:
     shown = [_on_log_scale(error) for error in errors]
     values = [{axis: index, "error": error} for index, error in enumerate(shown)]
-    # Outputs of an LSTM stay below 1: with the same scale two pictures can be compared.
+    # Outputs of the layer stay below 1: with the same scale two pictures can be compared.
     y = _y(words, largest=max((error for error in shown if error is not None), default=1.0))
     x: Spec = {"field": axis, "title": words(axis)}
     # Set the domain: Vega leaves out steps without a number, and the axis would look complete.

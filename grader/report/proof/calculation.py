@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from reference.definition import LSTM
+from reference.lstm.definition import CELL
 
 #: The right formulas of c and of h, in the form in which the bank names wrong ones.
-RIGHT = {state: LSTM.formulas[f"{state}_new"].text.replace("c_new", "c") for state in ("c", "h")}
+RIGHT = {state: CELL.formulas[f"{state}_new"].text.replace("c_new", "c") for state in ("c", "h")}
 TOKEN = re.compile(r"old c|[a-z]+|\d+|[*+()-]")
 #: Names in the formula of c, and in that of h, which comes after the new c -> the quantity, and its symbol.
 MEANING = {

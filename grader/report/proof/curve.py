@@ -21,7 +21,7 @@ ABOVE, BELOW = 18, 8
 #: Distance of two labels at the right edge, in the units of `HEIGHT`.
 LABEL = 17
 FEWEST_MARKS, TICKS = 12, 5
-# Outputs of an LSTM stay below 1. An answer that goes further than this times what Keras spans is cut off.
+# Outputs of the layer stay below 1. An answer that goes further than this times what Keras spans is cut off.
 FARTHEST = 4.0
 
 

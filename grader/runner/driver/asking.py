@@ -303,7 +303,7 @@ class Driver:
     def _report_gradients_of_equal(self, case: Question, x: tf.Tensor, built: BuiltModel) -> None:
         """Answer with one value in all weights, and send the gradients of every number of them.
 
-        The trusted side sees from these where a Keras LSTM has each number.
+        The trusted side sees from these where the Keras layer has each number.
         """
         value = self._weights(case)["kernel"][0, 0]
         leaves = self._models.open_weights(built.model)

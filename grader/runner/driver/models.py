@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from box_requests import ClassRequest, Question, Sizes
 from channel import Channel
+from gate_words import GATES
 
 from driver.construction.building import Builder, call_eagerly
 from driver.construction.class_signature import own_codes
@@ -19,7 +20,6 @@ from driver.recorded import STEPS_OF_ALL_PATHS
 from driver.student.observations import MAX_NAME
 from driver.student.student_module import StudentModule
 from driver.weights import placements, recognition, roles
-from driver.weights.gate_names import GATES
 from driver.weights.leaves import Leaf, Use, find_leaves, untracked
 from driver.weights.peepholes import ROWS, TIMESTEPS, find_peepholes
 from driver.weights.used import find_states, find_unused
@@ -180,7 +180,7 @@ class Models:
         return leaves
 
     def _find_unused(self, sizes: Sizes, model: Any, x: tf.Tensor) -> frozenset[str]:
-        """Find the paths of states, and of weights that do nothing where there are more than one LSTM needs."""
+        """Find the paths of states, and of weights that do nothing where there are more than one layer needs."""
         leaves = find_leaves(model, self._module.names)
         found = sort_by_shape(leaves, sizes["features"], sizes["units"])
         if not is_crowded(found) and not may_be_states(leaves, found, sizes["units"]):

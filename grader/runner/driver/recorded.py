@@ -66,7 +66,7 @@ class RecordedCall:
         return _reach(tape, x, output, {**self.case, "timesteps": x.shape[1]}, placement)
 
     def _numbers(self, factors: np.ndarray, placement: Placement) -> dict[str, np.ndarray]:
-        """Return the gradients of the answer times factors, laid out as a Keras LSTM has its weights."""
+        """Return the gradients of the answer times factors, laid out as the Keras layer has its weights."""
         variables = [watchable(slot.leaf.variable) for slot in placement.slots]
         with self.tape:
             answer = tf.cast(self.output, tf.float32)

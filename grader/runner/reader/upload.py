@@ -26,6 +26,7 @@ from reader.facts.class_facts import global_x, kind_of_class, near_class
 from reader.facts.gate_order import joined_order, unpack_names
 from reader.facts.gradient_paths import lets_gradients_through
 from reader.facts.spelling import homoglyphs, odd_keyword, skeleton
+from reader.fingerprints import fingerprints
 from reader.module_text import CLASS_TEXT, Module, code_cell, join_cells, notebook_code
 from reader.parts.finding import parts
 from reader.plan.statement_plan import Plan
@@ -64,16 +65,19 @@ def answers(content: bytes, filename: str, canonical: dict[str, int]) -> Iterato
     """Yield the facts about an upload, as `read` returns them, then its source for showing it.
 
     The second answer is a courtesy: a grade does not depend on it, and it is left out where anything stands in its way.
-    Its keys: ``cells``, as `source_lines.source_cells` returns them, and ``parts``, as `parts.finding.parts` does.
+    Its keys: ``cells``, as `source_lines.source_cells` returns them, those of `parts.finding.parts`, and
+    ``fingerprints``, as `fingerprints.fingerprints` does.
     """
     result, module = _read_module(content, filename, canonical)
     yield result
     if module is not None:
         with contextlib.suppress(Exception):
-            source: Result = {"cells": source_cells(module), "parts": []}
+            source: Result = {"cells": source_cells(module)}
             # Code that cannot be followed is still shown.
             with contextlib.suppress(Exception):
-                source["parts"] = parts(module.plan)
+                source |= parts(module.plan)
+            with contextlib.suppress(Exception):
+                source["fingerprints"] = fingerprints(module)
             yield source
 
 

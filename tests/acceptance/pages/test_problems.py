@@ -17,7 +17,7 @@ from app.operations import status
 from app.operations.status import Deliveries, Disk, Failure, Job, Queue, ServiceState, WorkerState
 from app.settings import Settings
 from app.storage.models import Submission, utc_now
-from app.submissions.repository import QueueState
+from app.submissions.positions import QueueState
 from tests.acceptance.pages.looking import EVERYWHERE, Look, Looking, Seen, one_of_the_looks, sending
 from tests.ports import free_port
 from tests.tiers import sampled

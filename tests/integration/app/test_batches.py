@@ -35,8 +35,8 @@ from app.storage.models import (
     Submission,
     new_id,
 )
-from app.submissions import repository
-from app.submissions.repository import REGRADE_PRIORITY
+from app.submissions import positions
+from app.submissions.positions import REGRADE_PRIORITY
 from grader import load_assignments
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import add
@@ -125,7 +125,7 @@ async def test_thirty_files_become_attempts_of_their_owners(database: Database, 
         kept = dict((await session.execute(select(BatchFile.state, BatchFile.content))).all())
         files = await lines.list_files(session, batch.id, [*BatchFileState], limit=100)
         listed = await lines.list_batches(session, DEFAULT_COURSE, limit=5)
-        assert await repository.oldest_upload_seconds(session) == 0
+        assert await positions.oldest_upload_seconds(session) == 0
     assert {(each.attempt, each.priority) for each in handed_in} == {(1, REGRADE_PRIORITY)}
     assert len({each.student for each in handed_in}) == 26
     assert kept[BatchFileState.UNMATCHED] == CODE
@@ -136,7 +136,7 @@ async def test_thirty_files_become_attempts_of_their_owners(database: Database, 
     # Uploads of students are accepted as before, and go first.
     upload = await add(database, owner, "student-w")
     async with database.read() as session:
-        assert (await repository.queue_places(session))[upload.id] == 1
+        assert (await positions.queue_places(session))[upload.id] == 1
 
 
 @on_both_thoroughly

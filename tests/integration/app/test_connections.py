@@ -11,9 +11,8 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
-from app.http import connections
-from app.http.connections import UnfinishedConnections
-from app.http.serving import Server, listen
+from app.http import serving as limits
+from app.http.serving import Server, UnfinishedConnections, listen
 from app.settings import Settings
 from tests.waiting import SECONDS, until
 
@@ -73,7 +72,7 @@ async def finish(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sen
 async def test_a_header_that_does_not_end_in_time_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
+    monkeypatch.setattr(limits, "HEADER_SECONDS", 0.3)
     async with serving(Settings(data_dir=tmp_path)) as (port, unfinished):
         reader, _ = await begin(port, sent)
         assert (await asyncio.wait_for(reader.read(), SECONDS)).startswith(b"HTTP/1.1 408 ")
@@ -84,7 +83,7 @@ async def test_a_header_that_does_not_end_in_time_is_given_up(
 async def test_headers_that_come_byte_by_byte_are_given_up_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
+    monkeypatch.setattr(limits, "HEADER_SECONDS", 0.3)
     async with serving(Settings(data_dir=tmp_path)) as (port, _):
         reader, writer = await begin(port)
 
@@ -120,8 +119,8 @@ async def test_a_body_and_the_time_between_requests_owe_no_header(tmp_path: Path
 async def test_oldest_of_too_many_is_closed_and_others_are_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "MOST_UNFINISHED", 20)
-    monkeypatch.setattr(connections, "YOUNG_SECONDS", 0)
+    monkeypatch.setattr(limits, "MOST_UNFINISHED", 20)
+    monkeypatch.setattr(limits, "YOUNG_SECONDS", 0)
     async with serving(Settings(data_dir=tmp_path)) as (port, unfinished):
         assert unfinished is not None
         half = [await begin(port) for _ in range(20)]
@@ -134,8 +133,8 @@ async def test_oldest_of_too_many_is_closed_and_others_are_served(
 
 
 async def test_many_that_come_at_once_are_not_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MOST_UNFINISHED", 5)
-    monkeypatch.setattr(connections, "YOUNG_SECONDS", SECONDS)
+    monkeypatch.setattr(limits, "MOST_UNFINISHED", 5)
+    monkeypatch.setattr(limits, "YOUNG_SECONDS", SECONDS)
     async with serving(Settings(data_dir=tmp_path)) as (port, _):
         clients = await asyncio.gather(*(begin(port) for _ in range(100)))
         answers = await asyncio.gather(*(finish(*each, b"1\r\n\r\n1234") for each in clients))

@@ -37,7 +37,7 @@ from app.storage.models import (
     Token,
     utc_now,
 )
-from app.submissions import repository
+from app.submissions import positions, reports
 from app.submissions.listing import Selection, list_submissions
 from app.teaching import regrades
 from grader import Report
@@ -264,7 +264,7 @@ async def test_claims_come_in_the_order_of_submission_whatever_the_clock_says(
             moved = {"created_at": submission.created_at + timedelta(hours=hours)}
             await session.execute(update(Submission).where(Submission.id == submission.id).values(moved))
     async with database.read() as session:
-        places = await repository.queue_places(session)
+        places = await positions.queue_places(session)
         listed = [submission.id for submission, _ in await list_submissions(session, owner, Selection(), limit=5)]
     assert [places[submission.id] for submission in order] == [1, 2, 3]
     assert listed == [submission.id for submission in reversed(order)]
@@ -380,7 +380,7 @@ async def test_a_submission_whose_worker_died_goes_behind_the_others(database: D
 async def test_students_take_turns(database: Database, owner: Principal) -> None:
     order = [await add(database, owner, student) for student in ("a", "a", "a", "b", "c", "b")]
     async with database.read() as session:
-        places = [await repository.queue_position(session, submission) for submission in order]
+        places = [await positions.queue_position(session, submission) for submission in order]
     assert places == [1, 4, 6, 2, 3, 5]
 
 
@@ -411,7 +411,7 @@ async def test_places_are_those_of_a_queue_in_which_courses_take_turns(database:
     crowd = [await add(database, owner, f"s{number}") for number in range(3)]
     few = [await add(database, owner, student, other) for student in ("a", "b")]
     async with database.read() as session:
-        places = await repository.queue_places(session)
+        places = await positions.queue_places(session)
     order = [crowd[0].id, few[0].id, crowd[1].id, few[1].id, crowd[2].id]
     assert [places[id] for id in order] == [1, 2, 3, 4, 5]
     ids = []
@@ -467,7 +467,7 @@ async def test_regrade_adds_a_report_and_keeps_the_old_one(database: Database, o
         await finish(database, taken)
     ((_, _, new),) = await items(database, regrade_id)
     async with database.read() as session:
-        counting = await repository.newest_report(session, done.id)
+        counting = await reports.newest_report(session, done.id)
         listed = await list_submissions(session, owner, Selection(), limit=10)
         ids = list(await session.scalars(select(StoredReport.id).where(StoredReport.submission_id == done.id)))
     assert counting is not None
@@ -498,7 +498,7 @@ async def test_regrade_that_fails_through_our_fault_leaves_the_grade(database: D
     async with database.write() as session:
         assert await claims.finish(session, taken, failed)
     async with database.read() as session:
-        counting = await repository.newest_report(session, submission.id)
+        counting = await reports.newest_report(session, submission.id)
         ((_, listed),) = await list_submissions(session, owner, Selection(), limit=10)
     assert counting is not None
     assert listed is not None

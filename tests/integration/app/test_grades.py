@@ -34,7 +34,7 @@ from app.storage.models import (
     new_id,
     utc_now,
 )
-from app.submissions import grades, repository
+from app.submissions import grades, reports
 from app.submissions.uploads import Upload
 from app.teaching import adjustments, grade_book, grade_list, reviews
 from app.teaching.grade_book import GradeBookFormat
@@ -183,7 +183,7 @@ async def test_attempts_outside_the_grade_give_nothing(
     async with database.read() as session:
         them = [await session.get_one(Membership, each.id) for each in (ivanov, petrov, teacher)]
         counted = await grades.counted_grades(session, assignments, them, [use])
-        newest = await repository.newest_report(session, submissions[0].id)
+        newest = await reports.newest_report(session, submissions[0].id)
     assert newest is not None
     assert newest.preview_id is None
     assert [counted[each.id, use.id].points for each in them] == [26, None, None]

@@ -22,7 +22,7 @@ from app.queue.inbox import TOGETHER_BYTES, Inbox
 from app.queue.watchers import Watchers
 from app.storage.database import Database
 from app.storage.models import JobStatus, Submission
-from app.submissions import repository
+from app.submissions import positions, repository
 from app.submissions.uploads import Upload
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts
@@ -102,10 +102,10 @@ async def test_each_of_many_gets_a_number_and_a_place_of_its_own(
     # The second of a student waits behind the first of all others.
     assert all(each.priority == 1 - each.attempt for each in rows)
     async with databases[0].read() as session:
-        places = await repository.queue_places(session)
+        places = await positions.queue_places(session)
         assert sorted(places.values()) == list(range(1, 61))
         for each in rows[:5]:
-            assert await repository.queue_position(session, each) == places[each.id]
+            assert await positions.queue_position(session, each) == places[each.id]
     for submission, position in (result for result in results if not isinstance(result, BaseException)):
         assert submission.job_status == JobStatus.QUEUED
         assert position is not None

@@ -15,6 +15,7 @@ from app.access.tokens import Principal
 from app.courses import members, membership
 from app.errors.members import (
     AttemptsRunning,
+    EmailTaken,
     JoinFollowed,
     JoinNotFound,
     JoinOutdated,
@@ -285,6 +286,24 @@ async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database:
     with pytest.raises(JoinOutdated) as outdated:
         await undo(database, first)
     assert outdated.value.params == {"changed": ["member", "extension"]}
+
+
+async def test_undoing_is_refused_while_a_third_member_has_the_address(database: Database, owner: Principal) -> None:
+    kept, other, _ = await two_students(database, owner)
+    rights: dict[str, Any] = {"manages": set(MemberRole), "made_by": "teacher"}
+    confirmed = {"confirmed": True, "email": "ivanov@example.org"}
+    async with database.write() as session:
+        await membership.change(session, DEFAULT_COURSE, other, confirmed, may_change_shared=True, **rights)
+    merge = await join(database, kept, other)
+    values: dict[str, Any] = {"role": MemberRole.STUDENT, "name": None, "email": "Ivanov@example.org", "group": None}
+    async with database.write() as session:
+        third = (await membership.add(session, DEFAULT_COURSE, external_id="third", **values, **rights)).id
+    with pytest.raises(EmailTaken) as taken:
+        await undo(database, merge)
+    assert taken.value.params == {"member": third}
+    async with database.write() as session:
+        await membership.change(session, DEFAULT_COURSE, third, {"email": None}, may_change_shared=True, **rights)
+    await undo(database, merge)
 
 
 @on_both_thoroughly

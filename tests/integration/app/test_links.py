@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,9 @@ from app.access import joining, links, sessions, tokens
 from app.access.joining import Newcomer
 from app.access.links import NewLink
 from app.access.tokens import Principal, hash_secret
+from app.actions import ways_in
+from app.actions.asking import Asking
+from app.actions.ways_in import MakeJoinLink, MakeLinks, MakeToken
 from app.courses import members
 from app.errors.members import MemberNotFound
 from app.errors.requests import NotPermitted, SessionMissing
@@ -174,6 +178,21 @@ async def test_same_form_sent_again_and_at_once_makes_one_student(database: Data
         await joining.revoke(session, DEFAULT_COURSE, join_link.id)
     # A connection may have swallowed the link of somebody who has joined.
     assert (await join(database, secret, "key")).secret == answers[0].secret
+
+
+@on_both
+async def test_form_of_a_teacher_sent_twice_at_once_makes_one_of_each(database: Database, owner: Principal) -> None:
+    await add(database)
+    asking = Asking(owner, database, {})
+    kinds: list[Callable[[], Awaitable[object]]] = [
+        lambda: ways_in.make_links(asking, MakeLinks(all=True), form_key="key"),
+        lambda: ways_in.make_token(asking, MakeToken(name="x"), form_key="key"),
+        lambda: ways_in.make_join_link(asking, MakeJoinLink(expires_at=None), form_key="key"),
+    ]
+    await asyncio.gather(*(make() for make in kinds for _ in range(3)))
+    async with database.read() as session:
+        assert sorted(await session.scalars(select(Token.name))) == ["owner", "x", "Иван"]
+        assert len((await session.scalars(select(JoinLink))).all()) == 1
 
 
 @on_both

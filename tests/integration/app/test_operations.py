@@ -23,7 +23,7 @@ from app.services import Operations
 from app.settings import Settings
 from app.storage.database import CONNECTIONS, Database
 from app.storage.models import JobStatus, Submission, utc_now
-from app.submissions import repository
+from app.submissions import positions, reports
 from app.submissions.listing import Selection, list_submissions
 from app.worker import answering
 from tests.integration.app.kinds import on_both, on_postgresql
@@ -72,13 +72,13 @@ async def test_the_queue_is_counted_and_regrades_do_not_make_it_old(database: Da
     async with database.write() as session:
         await session.execute(update(Submission).values(created_at=utc_now() - timedelta(seconds=100)))
     async with database.read() as session:
-        state = await repository.queue_state(session)
+        state = await positions.queue_state(session)
     assert (state.queued, state.running) == (1, 1)
     assert 100 <= state.oldest_seconds < 200
     async with database.write() as session:
         regraded = update(Submission).where(Submission.job_status == JobStatus.QUEUED)
-        await session.execute(regraded.values(priority=repository.REGRADE_PRIORITY))
-        assert await repository.oldest_upload_seconds(session) == 0
+        await session.execute(regraded.values(priority=positions.REGRADE_PRIORITY))
+        assert await positions.oldest_upload_seconds(session) == 0
 
 
 @on_both
@@ -121,7 +121,7 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
         await restored.check_revision()
         assert await names(restored, owner) == ["waits", "graded"]
         async with restored.read() as session:
-            report = await repository.newest_report(session, done.id)
+            report = await reports.newest_report(session, done.id)
             assert report is not None
             assert report.points == 100
         next_claim = await claim(restored)

@@ -28,7 +28,7 @@ from app.storage.models import (
     Submission,
     SubmissionEvent,
 )
-from app.submissions import repository
+from app.submissions import positions, reports
 from app.submissions.derivation import Counted
 from app.submissions.grades import counted_grades
 from app.teaching import previews, regrades
@@ -81,9 +81,9 @@ async def drop(database: Database, regrade: Regrade) -> None:
 
 async def counting(database: Database, submission: Submission) -> float | None:
     async with database.read() as session:
-        report = await repository.newest_report(session, submission.id)
-        listed = await repository.list_reports(session, submission.id)
-        by_id = await session.scalar(select(repository.counting_report_id()).where(Submission.id == submission.id))
+        report = await reports.newest_report(session, submission.id)
+        listed = await reports.list_reports(session, submission.id)
+        by_id = await session.scalar(select(reports.counting_report_id()).where(Submission.id == submission.id))
     assert report is not None
     assert report.id == by_id
     assert report.id in [each.id for each in listed]
@@ -96,10 +96,10 @@ async def seen(database: Database, submission: Submission) -> tuple[Any, ...]:
         row = await session.get_one(Submission, submission.id)
         events = (await session.execute(select(SubmissionEvent.id).order_by(SubmissionEvent.id))).all()
         sent = (await session.execute(select(Delivery.report_id).order_by(Delivery.id))).all()
-        reports = [each.id for each in await repository.list_reports(session, submission.id)]
-        position = await repository.queue_position(session, row)
-        oldest = await repository.oldest_upload_seconds(session)
-    return row.job_status, row.tries, row.claim, row.held_at, events, sent, reports, position, oldest
+        ids = [each.id for each in await reports.list_reports(session, submission.id)]
+        position = await positions.queue_position(session, row)
+        oldest = await positions.oldest_upload_seconds(session)
+    return row.job_status, row.tries, row.claim, row.held_at, events, sent, ids, position, oldest
 
 
 async def add_webhook(database: Database, owner: Principal) -> None:
@@ -373,7 +373,7 @@ async def test_upload_at_a_deadline_is_untouched_by_a_preview(database: Database
     running = await claim(database)
     upload = await add(database, owner, "ivanov")
     async with database.read() as session:
-        assert await repository.queue_position(session, upload) == 1
+        assert await positions.queue_position(session, upload) == 1
     # The student's own upload does not wait for the preview to end.
     taken = await claim(database)
     assert taken is not None

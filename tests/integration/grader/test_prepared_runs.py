@@ -18,14 +18,14 @@ from grader.execution.runner import Runner
 from grader.sandbox import ForkSandbox, Kind, Limits, Outcome
 from grader.sandbox.protocol import decode_events
 from grader.task2 import NotebookRunner
-from reference.misconceptions.table import PLACES, Table
+from reference.lstm.misconceptions.table import PLACES, Table
 from tests.exercises import answered, shorter
 from tests.integration.grader.mutants import peculiar_layers
 from tests.integration.grader.mutants.styles import STYLES, Style
 from tests.tiers import sampled
 
-# Two sizes as small as they can be: two models, and a model that gets calls of two shapes, for `reference.probes` come
-# with six features and four units. Each call is made several times, and of one the gradients are taken.
+# Two sizes as small as they can be: two models, and a model that gets calls of two shapes, for the probes come with six
+# features and four units. Each call is made several times, and of one the gradients are taken.
 CASES = [
     CaseEntry(id="exercise", category="exercise", batch=2, timesteps=3, features=6, units=4, seed=1),
     CaseEntry(id="other_shape", category="other_shape", batch=4, timesteps=3, features=5, units=7, seed=2),

@@ -91,7 +91,10 @@ def evidence_of(
             probed=tuple((probe.case, answer(probe.case)) for probe in asked.probes),
         )
         # Building the table takes seconds: only for tests in which something is wrong.
-        understanding = understand(execution, lambda case: request.getfixturevalue("table"), assignment.tolerance)
-        return Evidence(assignment, Reading(format="py", error=None, **(reading or {})), execution, understanding)
+        found = Reading(format="py", error=None, **(reading or {}))
+        understanding = understand(
+            execution, lambda case: request.getfixturevalue("table"), assignment.tolerance, found.formulas
+        )
+        return Evidence(assignment, found, execution, understanding)
 
     return make

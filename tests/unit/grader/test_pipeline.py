@@ -21,8 +21,8 @@ from grader.sandbox.protocol import encode
 from grader.submission import Submission
 from reference import ReferenceMismatch, ReferenceUnavailable
 from reference.errors import ReferenceClosed
-from reference.misconceptions import Table
-from reference.misconceptions.table import PLACES
+from reference.lstm.misconceptions import Table
+from reference.lstm.misconceptions.table import PLACES
 from tests.unit.grader.conftest import SEED
 from tests.unit.grader.student_class import Asked, StudentClass, box, reading, request_of
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference import lstm_forward, lstm_gradients
-from reference.definition import LSTM, Cell, Formula, Layers
+from reference.cell import Cell, Formula, Layers
+from reference.lstm.definition import CELL
 from tests.unit.reference import witness
 
 CLOSE = {"rtol": 0, "atol": 1e-12}
@@ -34,8 +35,8 @@ def test_answers_and_gradients_are_those_of_the_formulas_written_out_by_hand(mak
 
 
 def test_definition_says_which_gates_and_states_there_are():
-    assert (LSTM.gates, set(LSTM.states)) == (("i", "f", "g", "o"), {"h", "c"})
-    assert {name: formula.text for name, formula in LSTM.formulas.items() if name.endswith("_new")} == {
+    assert (CELL.gates, set(CELL.states)) == (("i", "f", "g", "o"), {"h", "c"})
+    assert {name: formula.text for name, formula in CELL.formulas.items() if name.endswith("_new")} == {
         "c_new": "f*c + i*g",
         "h_new": "o*tanh(c_new)",
     }

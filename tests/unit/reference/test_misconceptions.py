@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from reference import CaseSpec, LSTMWeights, lstm_forward, search_case
-from reference.misconceptions import PARTS, bank, mutation_score, replay
-from reference.misconceptions.table import NOBODY, PLACES, places_of, read_table, write_table
+from reference.lstm.misconceptions import PARTS, bank, mutation_score, replay
+from reference.lstm.misconceptions.table import NOBODY, PLACES, places_of, read_table, write_table
 from tests.exercises import answered
 from tests.integration.grader.mutants import numpy_keras
 from tests.integration.grader.mutants.slips import ALL

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference import GATES, lstm_forward, probes
-from reference.definition import sigmoid
-from reference.misconceptions import PARTS, Mistake, bank, replay
+from reference import GATES, lstm_forward
+from reference.cell import sigmoid
+from reference.lstm import probes
+from reference.lstm.misconceptions import PARTS, Mistake, bank, replay
 
 FEATURES, UNITS = 16, 32
 QUESTIONS = probes.questions(FEATURES, UNITS, np.random.default_rng(1))

@@ -74,7 +74,7 @@ def test_another_version_is_built_again_and_keeps_its_own_file(cache_dir, builde
 
 def test_another_recipe_is_built_again(cache_dir, builder, monkeypatch):
     ReferenceStore(cache_dir, build=builder).load(SPECS, digest="abc")
-    monkeypatch.setattr(store, "_recipe", lambda: "the code of keras_lstm.py has changed")
+    monkeypatch.setattr(store, "_recipe", lambda: "the code of keras_layer.py has changed")
     ReferenceStore(cache_dir, build=builder).load(SPECS, digest="abc")
     assert builder.call_count == 2
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.weights import GATES, Float32Array, LSTMWeights, split_gates
+from reference.lstm.weights import GATES, Float32Array, LSTMWeights, split_gates
 
 Float64Array = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class LSTMTrace:
     """Hidden state `h` and cell state `c` after every timestep, each ``(batch, timesteps, units)``.
 
     Attributes:
-        gates: of every timestep, in the same shape, keyed as in `reference.weights.GATES`.
+        gates: of every timestep, in the same shape, keyed as in `reference.lstm.weights.GATES`.
     """
 
     h: Float64Array

@@ -23,7 +23,7 @@ def parts_of(source: str) -> list[dict[str, Any]]:
     from reader.module_text import code_cell, join_cells
     from reader.parts.finding import parts
 
-    return parts(join_cells([code_cell(0, source)], SIZES.values(), is_script=True).plan)
+    return parts(join_cells([code_cell(0, source)], SIZES.values(), is_script=True).plan)["parts"]
 
 
 @pytest.mark.parametrize(

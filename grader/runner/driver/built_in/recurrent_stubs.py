@@ -50,7 +50,7 @@ def step(arguments: Arguments) -> Any:
 
 
 def carry(arguments: Arguments) -> Any:
-    """Stand in for the inner step of Keras' LSTM cell, which gives c and o."""
+    """Stand in for the inner step of Keras' cell, which gives c and o."""
     return _nan(arguments["c_tm1"]), _nan(arguments["c_tm1"])
 
 

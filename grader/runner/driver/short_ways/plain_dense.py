@@ -1,9 +1,9 @@
 """Computes a plain `Dense` on its variables, past Keras' bookkeeping around the call.
 
-A student's LSTM calls eight Dense layers at each step. Keras spends most of such a call on looking up scopes, masks and
-policies that a plain layer does not have. Where every clause below holds, the call comes down to one MatMul and one
-BiasAdd: the operations that Keras would run, on the same variables, so that numbers, tapes and gradients are equal bit
-for bit. Everywhere else the call goes Keras' own way.
+The exercise's class calls eight Dense layers at each step. Keras spends most of such a call on looking up scopes,
+masks and policies that a plain layer does not have. Where every clause below holds, the call comes down to one MatMul
+and one BiasAdd: the operations that Keras would run, on the same variables, so that numbers, tapes and gradients are
+equal bit for bit. Everywhere else the call goes Keras' own way.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ GLUED = re.compile(
     r"(size|dim|dims|len|length|width|num|count|n)?"
 )
 
-#: Names of parameters that are no sizes -> the value in the exercise's own LSTM, the best guess first.
+#: Names of parameters that are no sizes -> the value in the exercise's own layer, the best guess first.
 SETTINGS: tuple[tuple[re.Pattern[str], tuple[object, ...]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), values)
     for pattern, values in (

@@ -10,27 +10,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from gate_words import GATE_OF_WORD, GATES, gate_of_name, gate_of_word, words_of
+
 if TYPE_CHECKING:  # it imports TensorFlow, which names do not need
     from driver.weights.leaves import Leaf
-
-GATES = "IFCO"  # columns of a Keras kernel, in order
-
-WORDS = {
-    "I": ("i", "in", "ingate", "и"),
-    "F": ("f", "fgate", "ф"),
-    "C": ("c", "g", "cell", "new", "tilde", "ch", "ct", "hat", "cc", "update", "к", "ц"),
-    "O": ("o", "out", "outgate"),
-}
-GATE_OF_WORD = {word: gate for gate, words in WORDS.items() for word in words}
-# Beginnings of words, whatever their ending.
-STEMS = {"inp": "I", "forg": "F", "cand": "C", "outp": "O"}
-# The same in Russian, and in the Latin letters that Russian is written with.
-STEMS |= {"вход": "I", "забы": "F", "канд": "C", "выход": "O"}
-STEMS |= {"vhod": "I", "vkhod": "I", "zaby": "F", "kand": "C", "vyhod": "O", "vykhod": "O", "vihod": "O"}
-# Letters that stand beside the gate's letter in short names such as Wi, U_f, fcXO, x2c, whi, bo.
-GLUED = re.compile(
-    r"(?:fc|w|u|v|b|d|k|r|x|h|l|lin|dense|gate|t)*(?:2|to)?([ifcgo])(?:x|h|w|u|b|t|gate)?", re.IGNORECASE
-)
 
 # Parts of paths that say nothing about gates.
 GENERAL = ("kernel", "bias", "_kernel", "w", "x", "h")
@@ -78,7 +61,7 @@ def manner(path: str) -> str:
     part = next((part for part in reversed(_telling_parts(path)) if gate_of_name(part)), "")
     gate = gate_of_name(part)
     for word in sorted(re.findall(r"[^\W\d_]+", part), key=len, reverse=True):
-        if _gate_of_word(word.lower()) == gate:
+        if gate_of_word(word.lower()) == gate:
             return path.replace(word, "*")
     for place in range(len(part) - 1, -1, -1):
         if gate and GATE_OF_WORD.get(part[place].lower()) == gate:
@@ -115,35 +98,13 @@ def _possible_gates(path: str) -> set[str]:
     """Return the gates that a name could mean, by a letter of a short word: ``ig``, ``c_in``."""
     if gate := gate_of_path(path):
         return {gate}
-    words = _words(next(reversed(_telling_parts(path)), ""))
+    words = words_of(next(reversed(_telling_parts(path)), ""))
     return {
         gate
         for word in words
-        for gate in ([_gate_of_word(word)] if len(word) > LONGEST_OF_LETTERS else map(GATE_OF_WORD.get, word))
+        for gate in ([gate_of_word(word)] if len(word) > LONGEST_OF_LETTERS else map(GATE_OF_WORD.get, word))
         if gate
     }
-
-
-def _words(name: str) -> list[str]:
-    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+", name)]
-
-
-def gate_of_name(name: str) -> str | None:
-    words = _words(name)
-    gates = {gate for word in words if (gate := _gate_of_word(word))}
-    if len(gates) == 1:
-        return gates.pop()
-    if not gates:
-        letters = {match[1].lower() for word in words if (match := GLUED.fullmatch(word))}
-        gates = {GATE_OF_WORD[letter] for letter in letters}
-        if len(gates) == 1:
-            return gates.pop()
-    return None
-
-
-def _gate_of_word(word: str) -> str | None:
-    stem = next((stem for stem in STEMS if word.startswith(stem)), None)
-    return GATE_OF_WORD.get(word) or (STEMS[stem] if stem else None)
 
 
 def possible_orders(paths: Iterable[str], unpack_names: Sequence[Sequence[str]]) -> tuple[list[str], bool]:

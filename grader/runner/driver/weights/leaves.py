@@ -17,7 +17,7 @@ from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 from driver.student.observations import watchable
 from driver.student.student_module import MODULE_NAME, is_plain, is_recurrent
 
-# The number of gates whose weights are in it, the array of a Keras LSTM that it is a part of, and its layout.
+# The number of gates whose weights are in it, the array of the Keras layer that it is a part of, and its layout.
 Use = tuple[int, str, str]
 
 
@@ -67,7 +67,7 @@ def find_leaves(model: Any, names: dict[str, Any]) -> list[Leaf]:
         for name, value in list(names.items()):
             if isinstance(value, tf.keras.layers.Layer):
                 leaves += _held(name, _walk(value, name, seen))
-    # A Keras LSTM kept for comparison has the right shapes too: the student's own weights come first.
+    # A Keras layer kept for comparison has the right shapes too: the student's own weights come first.
     own = [leaf for leaf in leaves if not leaf.built_in]
     return own if any(leaf.variable is not None for leaf in own) else leaves
 

@@ -1,10 +1,10 @@
-"""Finds weights that a plain LSTM does not have: those through which a gate sees the memory c.
+"""Finds weights that the plain layer does not have: those through which a gate sees the memory c.
 
 By shape they look like recurrent kernels and biases. They would be given values of those, or be set to zero like a
-second bias, and then a peephole LSTM would give the right numbers. An experiment tells them apart. In its first step a
-value is written into c and the output gate is shut, so that h is zero. In the second step a weight that multiplies h
-has no effect, and one that multiplies c has. Rows with c, with -c and with no c at all tell it from a weight that is
-only added.
+second bias, and then a layer with peepholes would give the right numbers. An experiment tells them apart. In its first
+step a value is written into c and the output gate is shut, so that h is zero. In the second step a weight that
+multiplies h has no effect, and one that multiplies c has. Rows with c, with -c and with no c at all tell it from a
+weight that is only added.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from gate_words import GATES
 
 from driver.weights import placements
-from driver.weights.gate_names import GATES
 from driver.weights.leaves import Leaf
 from driver.weights.weight_shapes import Sorted, open_to_c, sort_by_shape
 
@@ -88,7 +88,7 @@ def _assign(leaf: Leaf, value: np.ndarray) -> None:
 
 
 def _suspects(leaves: Sequence[Leaf], features: int, units: int) -> tuple[list[Leaf], list[Leaf]]:
-    """Collect matrices and vectors that may multiply c: there are more of them than a plain LSTM needs."""
+    """Collect matrices and vectors that may multiply c: there are more of them than the plain layer needs."""
     found = sort_by_shape(leaves, features, units)
     loose = [leaf for leaf in leaves if leaf.layer is None and leaf.variable is not None]
     # At some sizes the kernels have this shape, too.

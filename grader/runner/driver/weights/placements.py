@@ -1,4 +1,4 @@
-"""Placements: where the numbers of the student's weights stand in those of a Keras LSTM, and the way there and back."""
+"""Placements: where the numbers of the student's weights stand in those of Keras, and the way there and back."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from gate_words import GATES
 
-from driver.weights.gate_names import GATES
 from driver.weights.leaves import Leaf
 from driver.weights.weight_shapes import laid_out, open_to_c
 
 
 @dataclass(eq=False)
 class Slot:
-    """A weight of the student's, and its part in the weights of a Keras LSTM.
+    """A weight of the student's, and its part in the weights of the Keras layer.
 
     Args:
-        array: the array of a Keras LSTM, or ``both`` for a weight that takes x and h.
+        array: the array of the Keras layer, or ``both`` for a weight that takes x and h.
         gates: in column order; empty where they are unknown.
         split: the order of the rows of ``both``, ``xh`` or ``hx``.
         is_second: it is only added, as a second bias is.
@@ -60,7 +60,7 @@ class Slot:
 
 @functools.cache
 def _numbered(features: int, units: int) -> dict[str, np.ndarray]:
-    """Number the weights of a Keras LSTM: kernel, recurrent kernel and bias, one after the other."""
+    """Number the weights of the Keras layer: kernel, recurrent kernel and bias, one after the other."""
     columns = len(GATES) * units
     rows = np.arange((features + units + 1) * columns).reshape(-1, columns)
     return {"kernel": rows[:features], "recurrent_kernel": rows[features:-1], "bias": rows[-1]}
@@ -68,10 +68,10 @@ def _numbered(features: int, units: int) -> dict[str, np.ndarray]:
 
 @dataclass
 class Placement:
-    """The student's weights that have a place in a Keras LSTM.
+    """The student's weights that have a place in the Keras layer.
 
     `zeros` are second biases of gates that have one already; without gates it is unknown whose. `misfed` get x where
-    their siblings get h, or the other way round; they are zero, so that the numbers are those of an LSTM without them.
+    their siblings get h, or the other way round; they are zero, and the numbers those of the layer without them.
     `peepholes` multiply c, for which Keras has no weights: they are set so that the gate sees c as it is.
     """
 
@@ -111,7 +111,7 @@ class Placement:
 
 
 def inject(placement: Placement, weights: dict[str, np.ndarray]) -> None:
-    """Copy the weights of a Keras LSTM into the student's.
+    """Copy the weights of the Keras layer into the student's.
 
     Args:
         weights: ``kernel (features, 4 * units)``, ``recurrent_kernel (units, 4 * units)``, ``bias (4 * units,)``.
@@ -130,7 +130,7 @@ def inject(placement: Placement, weights: dict[str, np.ndarray]) -> None:
 def collect(
     placement: Placement, features: int, units: int, gradients: Sequence[np.ndarray] | None = None
 ) -> dict[str, np.ndarray]:
-    """Reverse `inject`: return the student's weights as a Keras LSTM would hold them, NaN where there is none.
+    """Reverse `inject`: return the student's weights as the Keras layer would hold them, NaN where there is none.
 
     Args:
         gradients: laid out in place of the weights, one for each of the slots.

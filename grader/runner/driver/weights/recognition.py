@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
+from gate_words import GATES
 
-from driver.weights.gate_names import GATES, clear_gates, possible_orders
+from driver.weights.gate_names import clear_gates, possible_orders
 from driver.weights.leaves import Leaf
 from driver.weights.placements import Placement, Slot
 
@@ -33,7 +34,7 @@ def placement_of(
     named after.
 
     Args:
-        arrays: of the request; one has the places of the numbers of all `open_weights` in the weights of a Keras LSTM,
+        arrays: of the request; one has the places of the numbers of all `open_weights` in those of the Keras layer,
             as `grader.execution.recognition` finds them.
     """
     weights = open_weights(leaves)

@@ -17,14 +17,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+from gate_words import GATES
 
-from driver.weights.gate_names import GATES, clear_gates, gate_of_path, gates_by_name, manner, possible_orders
+from driver.weights.gate_names import clear_gates, gate_of_path, gates_by_name, manner, possible_orders
 from driver.weights.leaves import Leaf
 from driver.weights.placements import Placement, Slot
 from driver.weights.used import answer_after_change
 from driver.weights.weight_shapes import Sorted, sort_by_shape
 
-# Array of a Keras LSTM -> the student's weights that are a part of it, each with its gates in column order.
+# Array of the Keras layer -> the student's weights that are a part of it, each with its gates in column order.
 Shares = dict[str, list[tuple[Leaf, str]]]
 
 # Drives a gate so far that the rest of its sum has no effect.

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from gate_words import GATES
 
-from driver.weights.gate_names import GATES, gate_of_path, gates_by_name
+from driver.weights.gate_names import gate_of_path, gates_by_name
 from driver.weights.leaves import Leaf, Use, find_leaves
 
 
@@ -117,7 +118,7 @@ def uses(found: Sorted) -> dict[str, Use]:
 
 
 def is_crowded(found: Sorted) -> bool:
-    """Return whether there are more weights than one LSTM needs, so that some of them may do nothing."""
+    """Return whether there are more weights than one layer needs, so that some of them may do nothing."""
     loose = [leaf for leaf in found.unit_biases if leaf.layer is None]
     gates = [len(found.single[array]) + len(GATES) * len(found.fused[array]) for array in found.single]
     most = max(*gates, len(loose) + len(GATES) * sum(leaf.layer is None for leaf in found.fused_biases))

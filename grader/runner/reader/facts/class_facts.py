@@ -177,7 +177,7 @@ def near_class(tree: ast.Module) -> tuple[str, int] | None:
 
 
 def kind_of_class(tree: ast.Module, line: int) -> str | None:
-    """Tell why a class of a near name is no LSTM under another name; None where it may be one.
+    """Tell why a class of a near name is not the one under another name; None where it may be one.
 
     Returns: ``torch`` for one of PyTorch; ``other_class`` for one without a `call`, or without any loop in it and the
     classes beside it, or around a ready-made recurrent layer.

@@ -1,1 +1,1 @@
-"""Finds the parts of an LSTM in the values that the tracer followed, and describes them."""
+"""Finds the parts of the layer in the values that the tracer followed, and describes them."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from box_requests import ACTIVATIONS
+from gate_words import gate_of_name
 
-from reader.parts.gates import Gate, is_weight, letter_of, name_of_activation
+from reader.parts.gates import Gate, is_weight, name_of_activation
 from reader.parts.part import Part, words
 from reader.parts.step import ARITHMETIC, Step, path, peeled
 from reader.tracing.traces import Trace
@@ -112,7 +113,7 @@ def _is_bias(value: Value, step: Step) -> bool:
 
 
 def _letter(made: Node) -> str | None:
-    return next((letter for name in made.names if (letter := letter_of(name))), None)
+    return next((letter for name in made.names if (letter := gate_of_name(name))), None)
 
 
 def _terms(node: Node, step: Step) -> list[Node]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 from box_requests import ACTIVATIONS
+from gate_words import gate_of_name
 
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in
 
@@ -21,36 +20,6 @@ THROUGH = frozenset(
 )
 MOST_SEEN = 500
 WEIGHTS = frozenset({"weight", "layer", "name", "parameter"})
-LETTERS = {
-    **dict.fromkeys(("i", "input", "inp", "in", "ingate", "update", "ig", "it", "вход", "входной"), "I"),
-    **dict.fromkeys(("f", "forget", "forgetgate", "fgate", "fg", "ft", "забывания", "забыть"), "F"),
-    **dict.fromkeys(
-        (
-            "c",
-            "g",
-            "ch",
-            "candidate",
-            "cand",
-            "cell",
-            "cellgate",
-            "gt",
-            "ct",
-            "cc",
-            "new",
-            "tilde",
-            "кандидат",
-            "memory",
-        ),
-        "C",
-    ),
-    **dict.fromkeys(("o", "output", "out", "outgate", "og", "ot", "выход", "выходной"), "O"),
-}
-# ``fcXI``, ``W_hf``, ``Uo``, ``kernel_i``: a word for a weight or an array, and a gate's letter behind it.
-BEHIND = re.compile(
-    r"(?:fc|dense|gate|kernel|bias|linear|lin|[wuvbdrkl]){0,3}[xh]?(i|f|c|g|o)",
-    re.IGNORECASE,
-)
-WORD = re.compile(r"[^\W\d_]+", re.UNICODE)
 
 
 @dataclass(eq=False)
@@ -66,18 +35,6 @@ class Gate:
     @property
     def letter(self) -> str | None:
         return self.by_layers or self.by_names
-
-
-@lru_cache(maxsize=1000)
-def letter_of(name: str) -> str | None:
-    """Return the gate that a name of a weight or of a variable says it belongs to, if it says one."""
-    words = [part for part in WORD.findall(re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name)) if part]
-    found = {LETTERS[word.lower()] for word in words if word.lower() in LETTERS and word.lower() not in ("in", "new")}
-    if "O" in found and len(found) > 1 and "out" in [word.lower() for word in words]:
-        found.discard("O")
-    if not found and words:
-        found = {LETTERS[match[1].lower()] for word in words[-1:] if (match := BEHIND.fullmatch(word))}
-    return found.pop() if len(found) == 1 else None
 
 
 def is_weight(value: Value) -> bool:
@@ -159,8 +116,8 @@ class Gates:
             names += inner.names
         else:
             return None
-        found = [letter for name in names if (letter := letter_of(name))]
-        own = {letter for name in node.names if (letter := letter_of(name))}
+        found = [letter for name in names if (letter := gate_of_name(name))]
+        own = {letter for name in node.names if (letter := gate_of_name(name))}
         # A value that is named after two gates belongs to neither.
         by_names = None if len(own) > 1 else _only(found[:1])
         return Gate(node, activations, self._enclosing_sum(inner), self._by_layers(inner), by_names)
@@ -172,7 +129,7 @@ class Gates:
         return node
 
     def _by_layers(self, node: Node) -> str | None:
-        found = [letter for made in self.weights_in(node) for name in made.names if (letter := letter_of(name))]
+        found = [letter for made in self.weights_in(node) for name in made.names if (letter := gate_of_name(name))]
         return _only(found)
 
     def products(self, node: Node) -> list[Node]:

@@ -1,4 +1,4 @@
-"""One part of an LSTM: its lines, and words that describe it."""
+"""One part of the layer: its lines, and words that describe it."""
 
 from __future__ import annotations
 

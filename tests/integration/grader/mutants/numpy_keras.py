@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from reference import Case, split_gates
-from reference.definition import sigmoid
+from reference.cell import sigmoid
 
 Array = np.ndarray[Any, Any]
 

@@ -244,7 +244,8 @@ def test_no_request_waits_for_a_thread(settings: Settings) -> None:
 
     def in_threads(dependant: Dependant) -> Iterator[object]:
         call = dependant.call
-        if not inspect.iscoroutinefunction(call) and not inspect.iscoroutinefunction(type(call).__call__):
+        kinds = inspect.iscoroutinefunction, inspect.isasyncgenfunction
+        if not any(kind(each) for kind in kinds for each in (call, type(call).__call__)):
             yield call
         for inner in dependant.dependencies:
             yield from in_threads(inner)

@@ -11,10 +11,9 @@ from fastapi.routing import iter_route_contexts
 
 from app.access.rights import RIGHTS, Right
 from app.courses import members
-from app.http.auth.holders import FormAsks, PageFor
 from app.http.fields import new_key
 from app.http.masking import mask
-from app.http.staff import ReadPageFor
+from app.http.visits import FormAsks, PageFor
 from app.storage.models import DEFAULT_COURSE, Comment, MemberRole, Role, Submission, utc_now
 from app.web import course as course_pages
 from app.web import manage
@@ -65,13 +64,13 @@ ROOMS = (course_pages, manage, regrades, batch, grade_book)
 OPEN = {"/courses", "/submissions/{submission_id}/beside/{other_id}"}
 
 
-def routes() -> Iterator[tuple[str, str, PageFor | ReadPageFor | FormAsks]]:
+def routes() -> Iterator[tuple[str, str, PageFor | FormAsks]]:
     """Yield the method, the path and the dependency that checks the right of each page and form of the staff."""
     for room in ROOMS:
         for context in iter_route_contexts(list(room.router.routes)):
             if context.path not in OPEN:
                 calls = [each.call for each in context.dependant.dependencies]
-                (asking,) = [call for call in calls if isinstance(call, PageFor | ReadPageFor | FormAsks)]
+                (asking,) = [call for call in calls if isinstance(call, PageFor | FormAsks)]
                 yield from ((method, context.path, asking) for method in context.original_route.methods)
 
 
@@ -226,7 +225,7 @@ async def test_archived_course_shows_and_takes_only_the_forms_of_the_table(staff
                     continue
                 if method == "GET":
                     page = await browser.get(filled(path, values))
-                    is_shown = isinstance(asking, ReadPageFor) or not closed
+                    is_shown = not closed or (isinstance(asking, PageFor) and asking.archived_too)
                     assert page.status_code == (200 if is_shown else 403), f"{token}: {path}"
                     assert all(RIGHTS[action].in_archived for action in rights_to_forms(page)), f"{token}: {path}"
                 elif closed:

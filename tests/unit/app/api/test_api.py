@@ -15,8 +15,9 @@ from starlette.types import Message
 
 from app.access.tokens import find_token, hash_secret
 from app.answers import ANSWERS
+from app.api.openapi import EXAMPLE_PARAMS
 from app.http import bodies
-from app.http.problems import TYPE_PREFIX
+from app.http.problems import EVERY_ANSWER, TYPE_PREFIX
 from app.settings import Settings
 from grader.formats import FORMATS
 from grader.report.schema import report_schema
@@ -343,6 +344,40 @@ async def test_document_names_the_scheme_the_assignments_the_forms_and_every_ref
     (parameter,) = [parameter for parameter in read_report["parameters"] if parameter["name"] == "format"]
     assert parameter["schema"]["enum"] == list(FORMATS)
     assert set(read_report["responses"]["200"]["content"]) == {form.media_type for form in FORMATS.values()}
+
+
+@pytest.mark.parametrize(
+    ("route", "refusals"),
+    [
+        ("get /courses/{course_id}/members/{member_id}", {"forbidden", "member-not-found"}),
+        (
+            "patch /courses/{course_id}/members/{member_id}",
+            {"forbidden", "course-archived", "member-not-found", "body-unreadable", "body-too-large"}
+            | {"external-id-taken", "email-taken", "person-shared"},
+        ),
+        (
+            "post /courses",
+            {"forbidden", "body-unreadable", "body-too-large", "idempotency-key-reused"},
+        ),
+        ("post /submissions/{submission_id}/cancel", {"course-archived", "submission-not-found", "not-cancellable"}),
+        ("get /submissions/{submission_id}/reports/{report_id}", {"submission-not-found", "report-not-found"}),
+    ],
+)
+async def test_document_shows_the_refusals_of_right_action_ids_body_and_key(
+    service: Service, route: str, refusals: set[str]
+) -> None:
+    method, path = route.split()
+    async with service.client(None) as client:
+        operation = (await client.get("/openapi.json")).json()["paths"][f"/api/v1{path}"][method]
+    contents = [answer.get("content", {}) for answer in operation["responses"].values()]
+    shown = {slug for each in contents for slug in each.get("application/problem+json", {}).get("examples", {})}
+    everywhere = {"unauthorized", "course-not-found", "invalid-request", "too-many-requests"}
+    assert shown - {"outcome-unknown"} == refusals | everywhere | {"storage-unavailable", "busy"}
+    assert ("outcome-unknown" in shown) == (method != "get")
+
+
+def test_examples_of_problems_belong_to_problems() -> None:
+    assert EXAMPLE_PARAMS.keys() <= {answer.slug for answer in EVERY_ANSWER.values()}
 
 
 async def test_documented_report_is_the_published_one(service: Service) -> None:

@@ -49,3 +49,13 @@ def test_argument_that_cannot_be_is_named(folder: Path, arguments: str, sentence
 def test_tokens_are_listed_with_their_course(course: str) -> None:
     output_of("tokens", "create", "Moodle", "--course", course)
     assert output_of("tokens", "list").split("\n")[0].endswith("Moodle  [Сети]")
+
+
+def test_mistake_in_an_assignment_file_stops_only_the_commands_that_need_one(
+    course: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "folder" / "week3.toml").write_text("id = ")
+    monkeypatch.setenv("LSTM_GRADER_ASSIGNMENTS_DIR", str(folder / "folder"))
+    assert output_of("courses", "archive", course) == f"{course}  archived  Сети"
+    assert_sentence(run("courses", "copy", course, "--title", "x"), "week3.toml is not valid TOML")
+    assert len(output_of("courses", "list").splitlines()) == 2

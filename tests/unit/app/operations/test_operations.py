@@ -24,7 +24,7 @@ from app.operations.selftest import SelfTest
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import JobStatus, Role, Submission, utc_now
-from app.submissions.repository import REGRADE_PRIORITY
+from app.submissions.positions import REGRADE_PRIORITY
 from grader import Assignment, Report, SandboxStartFailed, Status, load_assignments
 from grader.known_answer import correct_submission
 from grader.sandbox import InMemorySandbox, Kind, Limits, Outcome
@@ -127,7 +127,7 @@ async def test_a_service_that_cannot_write_is_not_ready_though_it_reads_and_coun
             await until(lambda: database_is(service, "failed"))
             numbers = await metrics(service)
             assert (numbers["lstm_grader_database_up",], numbers["lstm_grader_submissions", "queued"]) == (0, 0)
-            broken.setattr("app.submissions.repository.queue_state", full)
+            broken.setattr("app.submissions.positions.queue_state", full)
             unknown = {name for name, value in (await metrics(service)).items() if math.isnan(value)}
             assert unknown == {
                 ("lstm_grader_submissions", "queued"),

@@ -15,7 +15,7 @@ from app.errors.commands import DataDirInUse
 from app.queue import MAX_CLAIMS, MAX_TRIES, hold_data_dir
 from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, JobStatus, StoredReport, Submission
-from app.submissions import repository
+from app.submissions import reports, repository
 from app.submissions.uploads import Upload
 from grader import Report, Status
 from tests.unit.app.conftest import FakeGrader, Service, running
@@ -34,7 +34,7 @@ async def submit(service: Service, student: str = "ivanov") -> str:
 async def state(service: Service, submission_id: str) -> tuple[JobStatus, int, Report | None]:
     async with service.services.database.read() as session:
         submission = await session.get(Submission, submission_id)
-        stored = await repository.newest_report(session, submission_id)
+        stored = await reports.newest_report(session, submission_id)
     assert submission is not None
     return submission.job_status, submission.tries, Report.model_validate(stored.body) if stored else None
 

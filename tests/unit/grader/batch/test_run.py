@@ -21,6 +21,7 @@ from grader.batch.overview import overview
 from grader.batch.run import AHEAD, Row, best_rows, grade_all, summary, with_equal_code
 from grader.cli import cli
 from grader.formats.commands import json_of
+from grader.report.fingerprint import Fingerprint
 from grader.report.model import HELD, Advisory, Diagnosis, Report
 from grader.report.schema import read_report
 from grader.report.server_paths import in_one_line
@@ -92,30 +93,47 @@ def test_all_slots_work_and_reports_do_not_pile_up() -> None:
     assert most[0] == 3
 
 
+def code(text: int, *, form: int, statements: int = 30) -> Fingerprint:
+    return Fingerprint(text=f"{text:064x}", form=f"{form:064x}", statements=statements)
+
+
 def test_code_that_another_student_handed_in_before_is_pointed_out() -> None:
     anna, ivan = Student("Anna", "moodle", "1"), Student("Ivan", "moodle", "2")
+    long, short = code(1, form=1), code(2, form=2, statements=10)
 
-    def row(path: str, student: Student, digest: str | None) -> Row:
-        report = make_report()
-        extraction = report.extraction.model_copy(update={"code_sha256": digest})
-        return Row(file_of(path, student), report.model_copy(update={"extraction": extraction}))
+    def row(path: str, student: Student, own: Fingerprint | None) -> Row:
+        return Row(file_of(path, student), make_report().model_copy(update={"fingerprint": own}))
 
     rows_before = [
-        row("a1", anna, "same"),
-        row("a2", anna, "same"),
-        row("i1", ivan, "same"),
-        row("i2", ivan, "other"),
-        row("i3", ivan, None),
-        row("a3", anna, None),
+        row("a1", anna, long),
+        row("a2", anna, long),
+        row("a3", anna, code(3, form=1)),
+        row("i1", ivan, long),
+        row("i2", ivan, code(5, form=5)),
+        row("i3", ivan, code(3, form=1)),
+        row("i4", ivan, code(6, form=1)),
+        # Few statements are alike by chance, but not to the letter.
+        row("a4", anna, short),
+        row("i5", ivan, code(4, form=2, statements=10)),
+        row("i6", ivan, short),
+        # Everybody has the first from the course; of the others nothing was read.
+        *(
+            row(path, student, each)
+            for each in (code(7, form=7, statements=0), Fingerprint(), None)
+            for path, student in (("a", anna), ("i", ivan))
+        ),
         Row(unreadable("x"), None, "encrypted"),
     ]
     rows = list(with_equal_code(rows_before))
     assert [row.file.path for row in rows] == [row.file.path for row in rows_before]
-    assert {row.file.path: row.same_code_as for row in rows if row.same_code_as} == {"i1": "a1"}
-    report = rows[2].report
-    assert report is not None
-    assert report.advisories[-1].code == "plagiarism"
-    assert report.digest() == report.receipt.report_sha256
+    marked = {row.file.path: row for row in rows if row.same_code_as}
+    assert {path: row.same_code_as for path, row in marked.items()} == {"i1": "a1", "i3": "a3", "i4": "a1", "i6": "a4"}
+    for path, row_marked in marked.items():
+        report = row_marked.report
+        assert report is not None
+        told = report.advisories[-1]
+        assert (told.code, told.params) == ("plagiarism", {"variant": "form"} if path == "i4" else {})
+        assert report.digest() == report.receipt.report_sha256
 
 
 def test_a_failure_is_a_row_and_the_rest_is_graded() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from grader.checks.registry import run_checks
 from grader.report.messages import render, translate
 from grader.sandbox.events import BuiltIn
-from reference.definition import sigmoid
-from reference.misconceptions import PARTS, Mistake, bank, replay
+from reference.cell import sigmoid
+from reference.lstm.misconceptions import PARTS, Mistake, bank, replay
 from tests.unit.grader.make_reports import make_report
 
 SINGLES = {mistake.name: mistake for mistake in bank()}

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from grader.checks.registry import run_checks
 from grader.numerics.repairs import repair
 from grader.report.messages import LANGUAGES, render, translate
-from reference.definition import sigmoid
-from reference.misconceptions import Mistake, replay
+from reference.cell import sigmoid
+from reference.lstm.misconceptions import Mistake, replay
 from tests.unit.grader.make_reports import make_report
 
 

@@ -14,7 +14,7 @@ from grader.numerics.forms import Items
 from grader.reporting.consequences import with_causes
 from grader.sandbox.events import Constructed, MisshapenWeight, Raised
 from reference import GATES, LSTMWeights, lstm_forward
-from reference.misconceptions import Mistake, bank, replay
+from reference.lstm.misconceptions import Mistake, bank, replay
 
 
 def _reordered(case, order):
@@ -135,7 +135,7 @@ def test_rounding_is_named(cases, table, mistake):
 
 def test_an_unknown_mistake_is_not_compared_with_all_that_rounding_may_hide(cases, table, monkeypatch):
     replayed = []
-    monkeypatch.setattr("grader.numerics.explanation.replay", lambda *args: replayed.append(args) or replay(*args))
+    monkeypatch.setattr("grader.numerics.case_answers.replay", lambda *args: replayed.append(args) or replay(*args))
     odd = Mistake("", "odd", {"act.i": lambda z: 1 / (1 + np.exp(-z - 0.3 * np.sin(3 * z)))}, frozenset("i"))
     answers = {case.spec.id: replay([odd], case).astype(np.float32) for case in cases}
     assert explain(answers, cases, lambda case: table) is None

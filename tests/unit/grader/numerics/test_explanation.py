@@ -8,14 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grader.numerics import explanation
-from grader.numerics.explanation import explain, explain_after_start, idle_arrays
+from grader.numerics import case_answers
+from grader.numerics.changing_answers import explain_after_start
+from grader.numerics.explanation import explain, idle_arrays
 from grader.numerics.visible_parts import parts_used
+from grader.numerics.written_formulas import written_mistake
 from grader.report.messages import translate
 from reference import draw, lstm_forward
-from reference.misconceptions import Mistake, bank, replay
-from reference.misconceptions.bank import pairs
-from reference.misconceptions.table import places_of
+from reference.lstm.misconceptions import Mistake, bank, replay
+from reference.lstm.misconceptions.bank import pairs
+from reference.lstm.misconceptions.table import places_of
 
 NAMED = {mistake.name: mistake for mistake in bank()}
 
@@ -176,6 +178,26 @@ def test_weights_without_a_gradient_tell_equal_mistakes_apart(explained):
     assert _codes(explained(unmoved, idle)) == ["recurrent_missing"]
 
 
+@pytest.mark.parametrize(
+    ("written", "codes", "by_numbers"),
+    [
+        # One single mistake gives these numbers, and is none of the code's.
+        ({"c_new": "f*c + o*g"}, ["other_formula"], ["gate_layers_mixed"]),
+        # It is the code's own, and has a better name.
+        ({"c_new": "f*c - i*g"}, ["c_sign"], ["c_sign"]),
+        ({"i": "sigmoid(x_f + h_i)", "h_new": "c_new*tanh(c_new)"}, ["other_formula"], []),
+    ],
+)
+def test_the_code_decides_between_equal_numbers(short, table, written, codes, by_numbers):
+    mistake = written_mistake(written)
+    answers = {case.spec.id: np.asarray(replay([mistake.mistake], case), np.float32) for case in short}
+    assert _codes(explain(answers, short, lambda case: table)) == by_numbers
+    found = explain(answers, short, lambda case: table, written=mistake)
+    assert _codes(found) == codes
+    # It earns what the numbers earn without it.
+    assert found.only_written == (not by_numbers)
+
+
 def test_three_mistakes_are_not_explained_by_what_agrees_with_their_first_step(explained):
     """Mistakes without bounds have no numbers to compare with later on; that is no agreement."""
     peephole = NAMED["h + c in ifgo"]
@@ -243,7 +265,7 @@ def test_numbers_that_are_not_round_are_not_called_rounded(explained):
 def test_an_answer_that_nothing_explains_is_not_replayed_by_every_mistake(cases, table, monkeypatch):
     """All of them are computed together where only the longest case has an answer."""
     replayed = []
-    monkeypatch.setattr(explanation, "replay", lambda *arguments: replayed.append(1) or replay(*arguments))
+    monkeypatch.setattr(case_answers, "replay", lambda *arguments: replayed.append(1) or replay(*arguments))
     exercise = max(cases, key=lambda case: case.spec.timesteps)
     odd = np.random.default_rng(1).normal(size=exercise.expected.shape).astype(np.float32)
     assert explain({exercise.spec.id: odd}, [exercise], lambda case: table) is None

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.numerics.explanation import explain, explain_changing
+from grader.numerics.changing_answers import explain_changing
+from grader.numerics.explanation import explain
 from reference import draw, lstm_forward, search_case, split_gates
-from reference.definition import sigmoid
-from reference.misconceptions import Mistake, bank, replay
+from reference.cell import sigmoid
+from reference.lstm.misconceptions import Mistake, bank, replay
 
 SINGLES = {mistake.name: mistake for mistake in bank()}
 

@@ -11,8 +11,8 @@ from grader.checks.registry import run_checks
 from grader.diagnosis.diagnosis import diagnose
 from grader.numerics.forms import Items
 from grader.report.messages import LANGUAGES, render, translate
-from reference.definition import sigmoid
-from reference.misconceptions import Mistake, bank, replay
+from reference.cell import sigmoid
+from reference.lstm.misconceptions import Mistake, bank, replay
 from tests.tiers import sampled
 from tests.unit.grader.make_reports import make_report
 

@@ -10,7 +10,7 @@ import pytest
 from grader.numerics.explanation import explain
 from grader.numerics.gate_mistakes import HEARD_VALUES, hears
 from grader.numerics.gate_values import function_of, norm
-from reference.misconceptions import Mistake, bank, replay
+from reference.lstm.misconceptions import Mistake, bank, replay
 
 NAMES = {"i": "I", "f": "F", "g": "C", "o": "O"}
 

@@ -17,7 +17,7 @@ from grader.diagnosis.mistakes import variant_of
 from grader.report.finding import CheckStatus
 from grader.report.messages import LANGUAGES, PLACEHOLDER, Catalogue, codes, negotiate, render, translate
 from grader.report.model import Advisory, Check, Diagnosis, Extraction, SkippedCell
-from reference.misconceptions import bank
+from reference.lstm.misconceptions import bank
 from tests.unit.grader.make_reports import make_report
 
 LOCALE = Path(grader.__file__).parent / "locale"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.report.source import LONGEST_LINE, MOST_BYTES, MOST_LINES, Cell, Cells, Line, pack, read_cells, unpack
-from grader.report.source_difference import Hunk, source_difference
+from grader.report.source_difference import Beside, Hunk, side_by_side, source_difference
 
 
 def cell(text: str, index: int = 0) -> Cell:
@@ -103,3 +103,55 @@ def test_lines_that_repeat_are_compared_step_by_step(lines: list[str]) -> None:
     new: Cells = [cell("\n".join([*lines[: MOST_LINES // 2], "new", *lines[MOST_LINES // 2 + 1 :]]))]
     (hunk,) = source_difference(old, new)
     assert [row.change for row in hunk.lines if row.change != "same"] == ["gone", "new"]
+
+
+LINES = st.lists(
+    st.sampled_from(["", "h = f(x)", "c = f(x)", "  c = f(x)  ", "return h  # done", "return c", "#", "x: 1"])
+)
+
+
+def marked(side: int, rows: list[Beside]) -> list[str]:
+    """The lines of one side, with brackets around what is marked."""
+    lines = (row[side] for row in rows)
+    return ["".join(f"[{text}]" if other else text for text, other in line.pieces) if line else "-" for line in lines]
+
+
+@given(LINES, LINES)
+def test_side_by_side_every_line_stands_once_and_whatever_differs_is_marked(left: list[str], right: list[str]) -> None:
+    sources = [cell("\n".join(lines)) for lines in (left, right)]
+    rows = side_by_side([sources[0]], [sources[1]])
+    for side, source in enumerate(sources):
+        shown = [row[side] for row in rows if row[side] is not None]
+        assert ["".join(text for text, _ in line.pieces) for line in shown if line] == [e.text for e in source.lines]
+        assert [line.number for line in shown if line] == list(range(1, len(source.lines) + 1))
+    for one, other in rows:
+        texts = ["".join("".join(text for text, _ in line.pieces).split()) if line else "" for line in (one, other)]
+        assert any(line is not None and line.differs for line in (one, other)) == (texts[0] != texts[1])
+
+
+def test_a_renamed_copy_stands_beside_its_original_with_the_names_marked() -> None:
+    original = cell("import x\nclass A:\n    h = f(x)\n    c = g(h)\n    return 'h'")
+    copy = cell("class B:\n    # mine\n    a = f(x)\n    b = g(a)\n    print(a)\n    return 'h'")
+    rows = side_by_side([original], [copy])
+    assert marked(0, rows) == [
+        "[import x]",
+        "class [A]:",
+        "-",
+        "    [h] = f(x)",
+        "    [c] = g([h])",
+        "-",
+        "    return 'h'",
+    ]
+    assert marked(1, rows) == [
+        "-", "class [B]:", "    [# mine]", "    [a] = f(x)", "    [b] = g([a])", "    [print(a)]", "    return 'h'",
+    ]  # fmt: skip
+
+
+def test_sources_made_to_be_slow_are_set_beside_each_other_in_time() -> None:
+    left, right = (cell("\n".join([f"{name} = f(x)"] * MOST_LINES)) for name in "ab")
+    assert len(side_by_side([left], [right])) <= 2 * MOST_LINES
+
+
+def test_characters_that_turn_text_around_are_shown_as_escapes() -> None:
+    (row,) = side_by_side([cell("a\u202e = 1")], [cell("a\u202e = 1")])
+    assert marked(0, [row]) == ["a\\u202e = 1"]

@@ -12,7 +12,7 @@ from grader.diagnosis.diagnosis import diagnose
 from grader.reporting.consequences import with_causes
 from grader.sandbox.events import Gradients
 from reference import lstm_forward
-from reference.misconceptions import bank, replay
+from reference.lstm.misconceptions import bank, replay
 
 
 def _mistake(code):

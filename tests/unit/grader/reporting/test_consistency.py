@@ -12,7 +12,7 @@ from grader.formats.view import View, rows
 from grader.report.messages import LANGUAGES
 from grader.reporting.assembly import report_on
 from grader.submission import Submission
-from reference.misconceptions import bank, replay
+from reference.lstm.misconceptions import bank, replay
 
 ONE_OF_EACH = list({mistake.code: mistake for mistake in reversed(bank())}.values())
 #: Words that no code and no name has.

@@ -13,7 +13,7 @@ from grader.report.finding import Finding
 from grader.reporting.concerns import CONCERNS, NAMES_ITS_LINE, NO_LINE, VARIANTS
 from grader.reporting.marks import marks_on
 from grader.sandbox.requests import ACTIVATIONS
-from reference.misconceptions import bank
+from reference.lstm.misconceptions import bank
 
 CATALOGUE = (files("grader") / "locale" / "en.po").read_text(encoding="utf-8")
 CODES = set(re.findall(r'^msgid "(\w+)\.title"$', CATALOGUE, re.MULTILINE))

@@ -21,7 +21,7 @@ from grader.reporting.assembly import report_on
 from grader.reporting.proof import proof_of
 from grader.submission import Submission
 from reference import Case, lstm_forward
-from reference.misconceptions import Mistake, bank, replay
+from reference.lstm.misconceptions import Mistake, bank, replay
 
 NAMED = {mistake.name: mistake for mistake in bank()}
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}

@@ -161,26 +161,6 @@ async def test_adjustment_of_somebody_else_meanwhile_is_told_and_what_was_typed_
 
 
 @pytest.mark.parametrize(
-    ("path", "fields", "fault"),
-    [
-        ("adjustment", {"points": "", "adjustment_reason": "x"}, "points-error"),
-        ("adjustment", {"points": "5", "adjustment_reason": ""}, "adjustment_reason-error"),
-        ("adjustment", {"way": "value", "points": "-5", "adjustment_reason": "x"}, "points-error"),
-        ("extension", {"more_attempts": "0", "extension_reason": "kept words"}, "due-error"),
-        ("extension", {"due": "yesterday", "extension_reason": "kept words", "closes": "x"}, "closes-error"),
-        ("comments", {"comment": "x" * 2001}, "comment-error"),
-    ],
-)
-async def test_fault_is_told_at_its_field_and_nothing_typed_is_lost(
-    work: str, browser: Browser, path: str, fields: dict[str, str], fault: str
-) -> None:
-    refused = await send(browser, work, f"{work}/{path}", **fields)
-    assert refused.status_code == 422
-    assert f'id="{fault}"' in refused.text
-    assert all(value in refused.text for name, value in fields.items() if name not in ("due", "closes"))
-
-
-@pytest.mark.parametrize(
     ("points", "told"),
     [
         ("abc", "“abc” is not a number. Expected: digits, such as 2.5."),
@@ -278,15 +258,6 @@ async def test_two_attempts_stand_beside_each_other_in_their_order(service: Serv
     assert page.text.index("Attempt 1") < page.text.index("Attempt 2")
     for other in ("0" * 26, "x"):
         assert (await browser.get(f"/submissions/{first}/beside/{other}")).status_code == 404
-
-
-@pytest.mark.parametrize("typed", [{"closes": "x"}, {"more_attempts": "x"}])
-async def test_extension_that_cannot_be_read_is_not_called_empty(
-    work: str, browser: Browser, typed: dict[str, str]
-) -> None:
-    refused = await send(browser, work, f"{work}/extension", **{"due": "", "extension_reason": "ill", **typed})
-    (name,) = typed
-    assert [f'id="{each}-error"' in refused.text for each in (name, "due")] == [True, False]
 
 
 async def test_extension_is_given_by_the_clock_of_the_course(work: str, browser: Browser, owner: Browser) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.courses.changes import NAMES, Subjects
-from app.http.makers import maker_in_words
+from app.http.pages import maker_in_words
 from app.storage.models import Change, new_id, utc_now
 from app.web.manage.changes import Words
 from grader.report.messages import LANGUAGES

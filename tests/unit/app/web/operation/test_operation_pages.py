@@ -13,7 +13,7 @@ import pytest
 from app.http.auth.proof import FORM_FIELD
 from app.operations.status import ERRORS_LISTED, Need, Queue, ServiceState, WorkerState, _with_needs
 from app.storage.models import DEFAULT_COURSE, Role
-from app.submissions.repository import QueueState
+from app.submissions.positions import QueueState
 from app.web.operation import batch
 from grader import Status
 from grader.report.messages import LANGUAGES
@@ -174,12 +174,6 @@ async def test_form_that_is_sent_twice_begins_one_regrade(service: Service, brow
     ]
     assert first.headers["location"] == again.headers["location"]
     assert other.status_code == 422
-
-
-async def test_verdict_that_there_is_not_begins_no_regrade(browser: Browser) -> None:
-    answer = await send(browser, PAGES[0], PAGES[0], mode="now", status="<b>")
-    assert answer.status_code == 422
-    assert "graded again in this course yet" in (await browser.get(PAGES[0])).text
 
 
 async def test_archive_is_handed_in_and_told_file_by_file(service: Service, browser: Browser) -> None:

@@ -1,0 +1,113 @@
+"""Dependencies of the routes: somebody who asks for an action or reads, and the pages of a list."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Query, Request
+from pydantic.json_schema import SkipJsonSchema
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.rights import Right
+from app.access.tokens import Principal
+from app.actions.asking import Action
+from app.actions.fields import Id
+from app.api.schemas.base import Page
+from app.http.auth.holders import Asks, AsksIn, TokenFor, TokenInCourseFor
+from app.http.texts import language_of
+from app.services import services
+from grader import Assignment
+
+Row = TypeVar("Row")
+Item = TypeVar("Item")
+
+
+def asks(action: Action[..., Any]) -> Any:
+    """Return a dependency of a route with an action: it gives the `Asking` of the holder of the action's right."""
+    return Depends(Asks(action))
+
+
+def asks_in(action: Action[..., Any]) -> Any:
+    """As `asks`, in the course of the path."""
+    return Depends(AsksIn(action))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Somebody who reads, and what answers are made from."""
+
+    viewer: Principal
+    session: AsyncSession
+    assignments: Mapping[str, Assignment]
+    language: str
+
+    @property
+    def course_id(self) -> str:
+        return self.viewer.course_id
+
+
+def reads(right: Right) -> Any:
+    """Return a dependency of a route that reads: it gives the `Reading` of the holder of this right."""
+    return _reading(TokenFor(right))
+
+
+def reads_in(right: Right) -> Any:
+    """As `reads`, in the course of the path."""
+    return _reading(TokenInCourseFor(right))
+
+
+def _reading(checked: TokenFor | TokenInCourseFor) -> Any:
+    # An annotation, which is a text, could not name `checked`.
+    async def reading(request: Request, viewer: Principal = Depends(checked)) -> AsyncIterator[Reading]:  # noqa: B008
+        parts = services(request)
+        async with parts.database.read() as session:
+            yield Reading(viewer, session, parts.assignments, language_of(request))
+
+    # The session is closed before the answer is sent, however slowly the client takes it.
+    return Depends(reading, scope="function")
+
+
+AnyReading = Annotated[Reading, reads(Right.READ)]
+
+
+Limit = Annotated[int, Query(ge=1, le=200, description="how many at most")]
+Cursor = Annotated[
+    Id | SkipJsonSchema[None], Query(description="`next_cursor` of the page before; by default the first page")
+]
+
+
+@dataclass(frozen=True)
+class Paging:
+    """The part of a list that a request asks for: at most `limit` rows after `cursor`."""
+
+    limit: int
+    cursor: str | None
+
+    @property
+    def rows(self) -> dict[str, Any]:
+        """The arguments of a query. It finds one row more than are shown if there is another page."""
+        return {"limit": self.limit + 1, "before": self.cursor}
+
+    def page(
+        self, rows: Sequence[Row], body: Callable[[Row], Item], id_of: Callable[[Row], object] = attrgetter("id")
+    ) -> Page[Item]:
+        """Return the page with these rows.
+
+        Args:
+            rows: found with `rows`.
+            body: of a row.
+            id_of: the cursor by which the next page begins after a row.
+        """
+        shown = rows[: self.limit]
+        next_cursor = str(id_of(shown[-1])) if len(rows) > self.limit else None
+        return Page(items=list(map(body, shown)), next_cursor=next_cursor)
+
+
+async def _paging(limit: Limit = 50, cursor: Cursor = None) -> Paging:
+    return Paging(limit, cursor)
+
+
+Paged = Annotated[Paging, Depends(_paging)]

@@ -1,0 +1,235 @@
+"""Ways into a course: tokens of programs, personal links of members, and join links for a whole course."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import segno
+from fastapi import APIRouter, Path, Query
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+from app.access import joining, links, tokens
+from app.access.links import NewLink
+from app.access.rights import Right
+from app.access.tokens import sign_in_link
+from app.actions import ways_in as actions
+from app.actions.asking import Asking
+from app.actions.fields import Id
+from app.actions.ways_in import MakeJoinLink, MakeLinks, MakeToken
+from app.api.dependencies import Paged, Reading, asks, asks_in, reads, reads_in
+from app.api.openapi import refusals
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
+from app.errors.members import MemberNotFound
+from app.errors.requests import TokenNotFound
+from app.errors.ways_in import JoinLinkNotFound
+from app.http.parameters import IdempotencyKey, id_of
+from app.storage.models import Membership, Role
+
+
+class TokenBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    name: str
+    role: Role
+    course: str = Field(
+        validation_alias="course_id",
+        description="the id of the course it acts in; an admin's acts in all",
+        examples=[EXAMPLE_COURSE],
+    )
+    student: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewTokenBody(TokenBody):
+    token: str = Field(description="send it as `Authorization: Bearer ...`; it is shown only here")
+    link: str = Field(description="signs a browser in")
+
+
+class LinkBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    member: str = Field(description="the `id` of the member", examples=[EXAMPLE_ID])
+    external_id: str | None = Field(description="the member's id in the grade book", examples=["ivanov"])
+    name: str | None = Field(description="the member's", examples=["Иван Иванов"])
+    created_at: datetime
+    used_at: datetime | None = Field(description="when somebody first came in by it; null: never", examples=[None])
+    expires_at: datetime | None = Field(examples=[None])
+    ended_at: datetime | None = Field(
+        validation_alias="revoked_at",
+        description="when it was revoked, or a newer one was first used; null: it works",
+        examples=[None],
+    )
+
+
+class NewLinkBody(LinkBody):
+    email: str | None = Field(description="the member's", examples=["ivanov@example.org"])
+    link: str = Field(
+        description="opens a browser's session. Only this answer holds it",
+        examples=["https://grader.example.org/enter?token=lstmg_3x..."],
+    )
+    mailed: bool | None = Field(None, description="whether it goes out by mail; null: this was not asked for")
+
+
+class NewLinks(Items[NewLinkBody]):
+    pass
+
+
+class EndedLinks(Body):
+    ended: int = Field(description="how many links worked until now", examples=[1])
+
+
+class JoinLinkBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    course: str = Field(validation_alias="course_id", examples=[EXAMPLE_COURSE])
+    group: str | None = Field(examples=["БПМИ201"])
+    limit: int | None = Field(description="the most people who may join; null: no limit", examples=[300])
+    uses: int = Field(description="how many have come", examples=[0])
+    made_by: str = Field(examples=["owner"])
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None = Field(examples=[None])
+
+
+class NewJoinLinkBody(JoinLinkBody):
+    url: str = Field(
+        description="for everybody who is to join. Only this answer holds it",
+        examples=["https://grader.example.org/join/lstmj_3x..."],
+    )
+    qr_svg: str = Field(description="the address as a QR code: a picture in SVG", examples=["<svg ...></svg>"])
+
+
+MemberId = Annotated[str, Path(description="the `id` of a member"), id_of(MemberNotFound)]
+TokenId = Annotated[str, Path(description="an `id` from the list"), id_of(TokenNotFound)]
+JoinLinkId = Annotated[str, Path(description="an `id` from the list"), id_of(JoinLinkNotFound)]
+LinkMaker = Annotated[Asking, asks_in(actions.make_links)]
+LinkEnder = Annotated[Asking, asks_in(actions.revoke_links)]
+Viewer = Annotated[Reading, reads_in(Right.MANAGE_LINKS)]
+Mail = Annotated[bool, Query(description="send them by mail, too")]
+
+router = APIRouter()
+token_routes = APIRouter(prefix="/tokens", tags=["tokens"])
+link_routes = APIRouter(prefix="/courses/{course_id}", tags=["members"])
+
+
+@token_routes.post("", summary="Make a token", status_code=201)
+async def create_token(
+    asking: Annotated[Asking, asks(actions.make_token)],
+    wanted: MakeToken,
+    idempotency_key: IdempotencyKey = None,
+) -> NewTokenBody:
+    """Make a token of the course. Only this answer holds it. A teacher makes tokens for submitters, an admin for all
+    roles.
+
+    With `student` it is the student's own: it hands in under this name, and sees this student's submissions. Give the
+    student the `link`, which signs a browser in.
+
+    With the header `Idempotency-Key` the same request sent again makes no second token. It is answered 409 with the
+    `id` of the first one, whose secret nobody can read any more. If you did not receive that secret, end that token and
+    make another, with another key.
+    """
+    token, secret = await actions.make_token(asking, wanted, key=idempotency_key)
+    return NewTokenBody.from_row(token, token=secret, link=sign_in_link(asking.url, secret))
+
+
+@token_routes.get("", summary="List the tokens")
+async def list_tokens(reading: Annotated[Reading, reads(Right.MANAGE_TOKENS)], paging: Paged) -> Page[TokenBody]:
+    """List the tokens that you may manage, the newest first, ended ones too. Their secrets are not shown."""
+    rows = await tokens.list_tokens(reading.session, reading.viewer, **paging.rows)
+    return paging.page(rows, TokenBody.model_validate)
+
+
+@token_routes.delete("/{token_id}", summary="End a token", status_code=204)
+async def revoke_token(asking: Annotated[Asking, asks(actions.revoke_token)], token_id: TokenId) -> None:
+    """End the token at once, and sign out its browsers. Its submissions stay."""
+    await actions.revoke_token(asking, token_id)
+
+
+@link_routes.post("/members/{member_id}/link", summary="Make a personal link", status_code=201)
+async def create_link(asking: LinkMaker, member_id: MemberId, mail: Mail = False) -> NewLinkBody:
+    """Make a link by which this member comes in. Only this answer holds it.
+
+    Earlier links of the member work until somebody first comes in by this one; then they end, with their sessions. A
+    teacher makes links for students and assistants, an admin for teachers, too.
+    """
+    (link,) = await actions.make_links(asking, MakeLinks(members=[member_id]), by_mail=mail)
+    return _new_body(link, asking.url)
+
+
+@link_routes.post("/links", summary="Make personal links for many", status_code=201)
+async def create_links(asking: LinkMaker, wanted: MakeLinks, mail: Mail = False) -> NewLinks:
+    """Make a new link for each of these members, as for one. Removed members have none."""
+    made = await actions.make_links(asking, wanted, by_mail=mail)
+    return NewLinks(items=[_new_body(link, asking.url) for link in made])
+
+
+@link_routes.get("/links", summary="List personal links", responses=refusals(MemberNotFound))
+async def list_links(
+    reading: Viewer,
+    paging: Paged,
+    member: Annotated[Id | SkipJsonSchema[None], Query(description="only links of this member")] = None,
+) -> Page[LinkBody]:
+    """List the links that you may manage, the newest first, ended ones too. Their secrets are not shown."""
+    rows = await links.list_links(reading.session, reading.viewer, **paging.rows, member_id=member)
+    return paging.page(rows, lambda row: LinkBody.from_row(row[0], **_owner(row[1])), lambda row: row[0].id)
+
+
+@link_routes.delete("/members/{member_id}/link", summary="Revoke a member's links")
+async def revoke_link(asking: LinkEnder, member_id: MemberId) -> EndedLinks:
+    """End all personal links of the member at once, and sign out the browsers that came by them."""
+    return EndedLinks(ended=await actions.revoke_links(asking, member_id))
+
+
+@link_routes.delete("/links", summary="Revoke all personal links")
+async def revoke_links(asking: LinkEnder) -> EndedLinks:
+    """End all personal links of the course that you may manage, and sign out the browsers that came by them."""
+    return EndedLinks(ended=await actions.revoke_links(asking))
+
+
+@link_routes.post("/join-links", summary="Make a join link", status_code=201)
+async def create_join_link(
+    asking: Annotated[Asking, asks_in(actions.make_join_link)], wanted: MakeJoinLink
+) -> NewJoinLinkBody:
+    """Make a link for a whole course. Everybody who opens it and gives a name becomes a new, unconfirmed student.
+
+    It never leads to an entry that is there, whatever they type: a teacher joins the two.
+    """
+    link, url = await actions.make_join_link(asking, wanted)
+    # Black on white, which cameras read in a dark page, too.
+    code = segno.make_qr(url).svg_inline(scale=4, light="#fff")
+    return NewJoinLinkBody.from_row(link, url=url, qr_svg=code)
+
+
+@link_routes.get("/join-links", summary="List join links")
+async def list_join_links(reading: Viewer, paging: Paged) -> Page[JoinLinkBody]:
+    """List them, the newest first, ended ones too. Their addresses are not shown."""
+    rows = await joining.list_links(reading.session, reading.course_id, **paging.rows)
+    return paging.page(rows, JoinLinkBody.model_validate)
+
+
+@link_routes.delete("/join-links/{join_link_id}", summary="Revoke a join link", status_code=204)
+async def revoke_join_link(
+    asking: Annotated[Asking, asks_in(actions.revoke_join_link)], join_link_id: JoinLinkId
+) -> None:
+    """End it at once. Those who came by it stay members."""
+    await actions.revoke_join_link(asking, join_link_id)
+
+
+router.include_router(token_routes)
+router.include_router(link_routes)
+
+
+def _owner(member: Membership) -> dict[str, str | None]:
+    """Return the values of a link that its token does not have."""
+    return {"member": member.id, "external_id": member.external_id, "name": member.person.name}
+
+
+def _new_body(link: NewLink, url: str) -> NewLinkBody:
+    return NewLinkBody.from_row(
+        link.token,
+        **_owner(link.member),
+        email=link.member.person.email,
+        link=sign_in_link(url, link.secret),
+        mailed=link.mailed,
+    )

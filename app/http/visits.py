@@ -1,0 +1,182 @@
+"""Visits of our pages by people who are signed in: a page that they ask for, or a form that they send from it.
+
+A page is a function of a `Visit`. Where its form is refused, the same function shows it again, with what was typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from inspect import Signature, signature
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.datastructures import FormData
+
+from app.access.rights import Right
+from app.actions.asking import Action, Asking
+from app.errors import AppError
+from app.errors.requests import FieldsWrong
+from app.http.auth.holders import AsksFor, SessionHolder, asking
+from app.http.fields import Fields, form_context
+from app.http.forms import fields_of, read_page_form, see_other
+from app.http.pages import page
+from app.http.texts import language_of
+from app.services import Services, services
+from app.storage.models import Course
+
+#: A function of a `Visit`, and of parameters of the address by their names.
+Page = Callable[..., Awaitable[Response]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit(Asking):
+    """Somebody who asks for a page, or for the action of a form in it.
+
+    Attributes:
+        data, fields: of the form.
+        refusal: the reason why the page of the form is shown again.
+    """
+
+    request: Request
+    data: FormData = field(default_factory=FormData)
+    fields: Fields = field(default_factory=lambda: Fields({}))
+    refusal: AppError | None = None
+
+    @property
+    def parts(self) -> Services:
+        return services(self.request)
+
+    @property
+    def language(self) -> str:
+        return language_of(self.request)
+
+    @property
+    def course(self) -> Course:
+        """The course in the address of the page."""
+        course: Course = self.request.state.course
+        return course
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.course.time_zone)
+
+    def page(
+        self,
+        template: str,
+        here: str | None = None,
+        *,
+        course: Course | None = None,
+        stored: Mapping[str, str] | None = None,
+        **context: Any,
+    ) -> Response:
+        """Render a page with the rights of its reader, and its form with what was typed.
+
+        Args:
+            here: the id of the page in the navigation of its course, by whose clock it is; None: it belongs to none.
+            course: None: the one in the address.
+            stored: the texts in the fields of the form until it is sent.
+        """
+        course = course or (self.course if here else None)
+        common: dict[str, Any] = {
+            "zone": ZoneInfo(course.time_zone) if course else None,
+            "may": {right.value: self.holder.may(right) for right in Right},
+            # The course is archived, so the role's rights to change it are suspended.
+            "is_closed": self.holder.in_archived,
+            **form_context(self.request, self.fields, self.refusal, stored),
+        }
+        return page(self.request, template, viewer=self.holder, course=course, here=here, **common | context)
+
+    def lead_to(self, path: str, said: str | None = None) -> Response:
+        """Send the browser to a page of the course after a change (`see_other`)."""
+        return see_other(f"/courses/{self.course_id}{path}", said=said)
+
+
+async def a_visit(request: Request, holder: SessionHolder) -> Visit:
+    return Visit(**vars(asking(request, holder)), request=request)
+
+
+Anybody = Annotated[Visit, Depends(a_visit)]
+
+
+@dataclass(frozen=True)
+class PageFor:
+    """A dependency that gives the visit of a page, if its reader has this right in the course of the page.
+
+    Attributes:
+        archived_too: an archived course shows the page, too, without the forms that change something.
+    """
+
+    right: Right
+    archived_too: bool = False
+
+    async def __call__(self, request: Request, holder: SessionHolder) -> Visit:
+        holder.check(self.right, archived_too=self.archived_too)
+        return await a_visit(request, holder)
+
+
+@dataclass(frozen=True)
+class FormAsks(AsksFor):
+    """A dependency of a form with an action: it gives the visit, with the form, which is from a page of ours.
+
+    Attributes:
+        with_file: the route reads the form.
+    """
+
+    with_file: bool = False
+
+    async def __call__(self, request: Request, holder: SessionHolder) -> Visit:
+        self.action.check(holder)
+        visit = await a_visit(request, holder)
+        if self.with_file:
+            return visit
+        data = await read_page_form(request)
+        return replace(visit, data=data, fields=Fields(fields_of(data)))
+
+
+class Pages(APIRouter):
+    """The routes of pages and their forms."""
+
+    def __init__(self, prefix: str = "") -> None:
+        super().__init__(prefix=prefix, include_in_schema=False)
+
+    def form(
+        self,
+        path: str,
+        action: Action[..., Any],
+        *,
+        again: Page | None = None,
+        on: Sequence[type[AppError]] = (),
+        with_file: bool = False,
+    ) -> Callable[[Page], Page]:
+        """Add the form of an action, which a function of the `Visit` and of what is in the path answers.
+
+        Args:
+            again: the page that shows what is wrong in a field. It takes of the path as much as it needs.
+            on: other refusals that it shows.
+            with_file: the function reads the form.
+        """
+        refusals: tuple[type[AppError], ...] = (FieldsWrong, *on)
+
+        def add(answer: Page) -> Page:
+            first, *others = signature(answer, eval_str=True).parameters.values()
+            taken = {each.name for each in others} & (signature(again).parameters.keys() if again else set())
+
+            @wraps(answer)
+            async def endpoint(visit: Visit, **path: Any) -> Response:
+                try:
+                    return await answer(visit, **path)
+                except refusals as refusal:
+                    if again is None:
+                        raise
+                    return await again(replace(visit, refusal=refusal), **{name: path[name] for name in taken})
+
+            # FastAPI reads the dependencies of a route from its signature.
+            asks = first.replace(name="visit", annotation=Annotated[Visit, Depends(FormAsks(action, with_file))])
+            endpoint.__signature__ = Signature([asks, *others])  # type: ignore[attr-defined]
+            self.post(path)(endpoint)
+            return answer
+
+        return add

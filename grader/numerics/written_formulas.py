@@ -1,0 +1,145 @@
+"""The formulas that stand in a student's code, as a mistake that the numbers can confirm.
+
+The reader child reads them (`grader/runner/reader/parts/formulas.py`). It cannot be trusted, and names may mislead it:
+until the numbers agree, what stands in the code is only that.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference.cell import Cell, Formula
+from reference.lstm.definition import CELL
+from reference.lstm.misconceptions import RECURRENCE, Mistake
+from reference.lstm.misconceptions.computation import Moment
+from reference.lstm.misconceptions.gates import FUNCTIONS
+from reference.lstm.weights import DENSE_LETTERS
+
+Array = NDArray[np.floating]
+
+CODE = "other_formula"
+#: The slots of `reference.lstm.misconceptions.computation` in which the updates stand.
+SLOTS = {"c_new": "update", "h_new": "show"}
+OF_SLOT = {
+    "update": "c_new", "keep": "c_new", "show": "h_new", "hold": "h_new", "late_output": "o", "forget_bias": "f",
+}  # fmt: skip
+#: Numbers of any formula, far from each other, at which two are compared.
+PROBES = 64
+SAME = 1e-9
+
+
+@dataclass(frozen=True)
+class WrittenMistake:
+    """A mistake that stands in the code.
+
+    Attributes:
+        names: the formulas that are written otherwise.
+    """
+
+    mistake: Mistake
+    names: frozenset[str]
+
+    def unexplained_by(self, mistakes: Sequence[Mistake]) -> int:
+        """Count the formulas that are written otherwise although these mistakes leave them right."""
+        touched = {name for mistake in mistakes for name in _touched(mistake)}
+        return 0 if self.mistake in mistakes else len(self.names - touched)
+
+
+def _touched(mistake: Mistake) -> set[str]:
+    """Return the formulas that a mistake concerns, by its slots of `reference.lstm.misconceptions.computation`."""
+    places = {slot: slot.rpartition(".")[2] if "." in slot else OF_SLOT.get(slot, "") for slot in mistake.changes}
+    sources = {slot: source for slot, source in mistake.changes.items() if "_of." in slot}
+    # To exchange the layers of gates, and to exchange the gates where they are used, is the same mistake.
+    is_exchange = bool(sources) and set(sources.values()) == {places[slot] for slot in sources}
+    everywhere = CELL.formulas if "calls" in mistake.changes else SLOTS if is_exchange else ()
+    return {*places.values(), *everywhere}
+
+
+def written_mistake(formulas: Mapping[str, str]) -> WrittenMistake | None:
+    """Return the mistake of a cell that computes these formulas; None where they are those of the layer.
+
+    Args:
+        formulas: by the name of what they give; the others are taken to be right.
+    """
+    other = {name: formula for name, text in formulas.items() if (formula := _other_formula(name, text)) is not None}
+    if not other:
+        return None
+    gates = frozenset(other) & frozenset(CELL.gates)
+    wrong = gates | RECURRENCE if len(other) > len(gates) else gates
+    variant = "several" if len(other) > 1 else "gate" if gates else next(iter(other)).removesuffix("_new")
+    shown = "; ".join(_shown(name, formula) for name, formula in other.items())
+    params = {
+        "formula": shown,
+        "expected": "; ".join(_shown(name, CELL.formulas[name]) for name in other),
+        "variant": variant,
+        **({"gates": [DENSE_LETTERS[gate] for gate in CELL.gates if gate in gates]} if gates else {}),
+    }
+    changes: dict[str, object] = {SLOTS[name]: formula for name, formula in other.items() if name in SLOTS}
+    if gates:
+        changes = {"calls": _call(replace(CELL, formulas={**CELL.formulas, **other}))}
+    return WrittenMistake(Mistake(CODE, shown, changes, wrong, params), frozenset(other))
+
+
+def of_own_layers(formulas: Mapping[str, str]) -> dict[str, str]:
+    """Leave out gates that seem to use the layers of others: where numbers do not confirm it, a name may mislead."""
+    return {
+        name: text
+        for name, text in formulas.items()
+        if name not in CELL.gates or set(re.findall(r"\b[xh]_(\w)\b", text)) <= {name}
+    }
+
+
+def _shown(name: str, formula: Formula) -> str:
+    """Write a formula in the words of the exercise: ``h = o*tanh(c)``, ``i = sigmoid(fcXI(x) + fcHI(h))``."""
+    text = re.sub(r"\b([xh])_([ifgo])\b", lambda made: _layer(*made.groups()), formula.text)
+    if name == "h_new":
+        text = re.sub(r"\bc\b", "c_old", text).replace("c_new", "c")
+    # The exercise calls the candidate ch.
+    return re.sub(r"\bg\b", "ch", f"{name.removesuffix('_new')} = {text}")
+
+
+def _layer(part: str, gate: str) -> str:
+    return f"fc{part.upper()}{DENSE_LETTERS[gate]}({part})"
+
+
+def _other_formula(name: str, text: str) -> Formula | None:
+    """Return a formula that differs from the definition's; None for an equal one, and for what is no formula."""
+    usual = CELL.formulas.get(name)
+    if usual is None:
+        return None
+    try:
+        node = ast.parse(text, mode="eval").body
+        formula = Formula(node, FUNCTIONS)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    # Element by element, a formula fails at once or never.
+    if any(isinstance(each, ast.MatMult | ast.Attribute) for each in ast.walk(node)):
+        return None
+    known = {*CELL.states, *CELL.gates, *(f"{part}_{gate}" for part in "xh" for gate in CELL.gates)}
+    # A formula may use what those before it give.
+    before = {each for each in CELL.formulas if each == "c_new" and name == "h_new"}
+    if not formula.names <= known | before or (name in CELL.gates and formula.names & set(CELL.gates)):
+        return None
+    random = np.random.default_rng(0)
+    values = {each: random.normal(size=PROBES) for each in sorted(known | before)}
+    try:
+        with np.errstate(all="ignore"):
+            return None if np.allclose(formula(values), usual(values), SAME, SAME) else formula
+    except ArithmeticError:
+        return None
+
+
+def _call(cell: Cell) -> Callable[..., Moment]:
+    """Return a choice of the slot ``calls``: this cell instead of the right step."""
+
+    def call(step: object, z: Array, h: Array, c: Array) -> Moment:
+        found = cell.step(z, h @ step.recurrent, {"h": h, "c": c})  # type: ignore[attr-defined]
+        return Moment(**{name: found[name] for name in CELL.formulas}, h=h, c=c)
+
+    return call

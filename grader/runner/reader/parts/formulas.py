@@ -1,0 +1,162 @@
+"""The formulas that a step is written with, in the names of `reference.cell`, as far as each can be read.
+
+A name is read only where the file leaves no doubt: each gate has a letter of its own, each state its use, and nothing
+stands between that changes numbers. The numbers of the class decide whether the reading is right.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from box_requests import ACTIVATIONS
+from gate_words import gate_of_name
+
+from reader.parts.gates import Gate, activation, is_weight, name_of_activation
+from reader.parts.step import C, H, Step, path
+from reader.tracing.traces import Trace
+from reader.tracing.values import Const, Node, Seq, Value
+
+SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+#: Operations that change no number.
+SAME = frozenset({"cast", "stop_gradient", "element"})
+NAMES = {"I": "i", "F": "f", "C": "g", "O": "o"}
+LONGEST, MOST_JOINED = 200, 2
+
+
+class UnreadableError(Exception):
+    """A formula holds something that the definition has no name for."""
+
+
+def formulas(step: Step, trace: Trace) -> dict[str, str]:
+    """Return the formulas of the step, by the name of what they give.
+
+    Those of gates are left out where they cannot be read; none is left of a step whose updates cannot.
+    """
+    carried = [each.after for each in step.loop.carried]
+    if step.c is None or step.h is None or not {id(step.c), id(step.h)} <= set(map(id, carried)):
+        return {}
+    writer = _Writer(step, trace)
+    try:
+        texts = {"c_new": writer.update(step.c), "h_new": writer.update(step.h)}
+    except UnreadableError:
+        return {}
+    for name, gate in writer.gates.items():
+        with contextlib.suppress(UnreadableError):
+            texts[name] = writer.gate(name, gate)
+    return {name: text for name, text in texts.items() if len(text) <= LONGEST}
+
+
+class _Writer:
+    def __init__(self, step: Step, trace: Trace) -> None:
+        self._step, self._trace = step, trace
+        letters = [gate.letter for gate in step.gates]
+        #: None at all where two have the same name: one of them is something else.
+        self.gates = {
+            NAMES[gate.letter]: gate
+            for gate in step.gates
+            if gate.letter is not None and letters.count(gate.letter) == 1 and not _is_torn(gate)
+        }
+        self._names = {id(gate.node): name for name, gate in self.gates.items()}
+        self._products = Counter(id(each) for gate in step.gates for each in step.recognised.products(gate.sum))
+
+    def update(self, new: Node) -> str:
+        return self._operation(new, self._text)
+
+    def _text(self, value: Value) -> str:
+        if isinstance(value, Const) and type(value.value) in (int, float):
+            return repr(value.value)
+        if not isinstance(value, Node):
+            raise UnreadableError
+        if id(value) in self._names:
+            return self._names[id(value)]
+        if value is self._step.c:
+            return "c_new"
+        if value.op == "state":
+            return self._state(value)
+        return self._operation(value, self._text)
+
+    def gate(self, name: str, gate: Gate) -> str:
+        # Over the columns of several gates it gives other numbers.
+        is_joined = [other.sum for other in self._step.gates].count(gate.sum) > 1
+        if is_joined and any(name_of_activation(function) == "softmax" for function in gate.activations):
+            raise UnreadableError
+        text = self._sum(gate.sum, name)
+        for function in reversed(gate.activations):
+            text = f"{name_of_activation(function)}({text})"
+        return text
+
+    def _sum(self, value: Value, gate: str) -> str:
+        if isinstance(value, Const) and type(value.value) in (int, float):
+            return repr(value.value)
+        if not isinstance(value, Node):
+            raise UnreadableError
+        if self._step.recognised.is_product(value):
+            return " + ".join(self._product(value, gate))
+        if value.op == "state":
+            return self._state(value)
+        if value.op == "add" and (
+            terms := [each for each in value.args if not is_weight(each) or isinstance(each, Const)]
+        ):
+            return " + ".join(self._sum(each, gate) for each in terms)
+        return self._operation(value, lambda each: self._sum(each, gate))
+
+    def _operation(self, node: Node, write: Callable[[Value], str]) -> str:
+        if node.op in SIGNS and len(node.args) == len("ab"):
+            first, second = map(write, node.args)
+            return f"({first} {SIGNS[node.op]} {second})"
+        if node.op == "neg" and len(node.args) == 1:
+            return f"(0 - {write(node.args[0])})"
+        if node.op in SAME and node.args:
+            return write(node.args[0])
+        inner = activation(node)
+        if inner is not None and name_of_activation(node) in ACTIVATIONS:
+            return f"{name_of_activation(node)}({write(inner)})"
+        raise UnreadableError
+
+    def _product(self, product: Node, gate: str) -> Iterator[str]:
+        """Yield what a layer of x, of h, or of both side by side is called."""
+        weights = self._step.recognised.weights_in(product)
+        letters = {letter for made in weights for letter in _letters(made.names)}
+        is_shared = self._products[id(product)] > 1
+        if (len(letters) > 1 and not is_shared) or any(made.keywords.get("activation") for made in weights):
+            raise UnreadableError
+        owner = NAMES[letters.pop()] if letters and not is_shared else gate
+        inputs = [each for each in product.args if not is_weight(each)]
+        if len(inputs) == 1 and isinstance(inputs[0], Node) and inputs[0].op == "concat" and inputs[0].args:
+            joined = inputs[0].args[0]
+            inputs = joined.items if isinstance(joined, Seq) and len(joined.items) == MOST_JOINED else []
+        if not inputs:
+            raise UnreadableError
+        for each in inputs:
+            yield f"{self._input(each)}_{owner}"
+
+    def _input(self, value: Value) -> str:
+        while isinstance(value, Node) and value.op in SAME and value.args:
+            value = value.args[0]
+        if isinstance(value, Node):
+            if value.op == "state" and self._state(value) == "h":
+                return "h"
+            way = path(value, self._trace.x, through_states=False)
+            if value.op == "item" and way is not None and all(node.op == "item" for node in way):
+                return "x"
+        raise UnreadableError
+
+    def _state(self, value: Node) -> str:
+        carried = next((each for each in self._step.loop.carried if each.state is value), None)
+        for name, new, other in (("h", self._step.h, C), ("c", self._step.c, H)):
+            if carried is not None and carried.after is new and not other.fullmatch(carried.name):
+                return name
+        raise UnreadableError
+
+
+def _is_torn(gate: Gate) -> bool:
+    """Return whether layers and variables name different gates."""
+    return None not in (gate.by_layers, gate.by_names) and gate.by_layers != gate.by_names
+
+
+def _letters(names: list[str]) -> Iterator[str]:
+    for name in names:
+        if letter := gate_of_name(name):
+            yield letter

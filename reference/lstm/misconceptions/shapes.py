@@ -1,0 +1,120 @@
+"""Mistakes in the order of the outputs of a right cell: steps, rows and axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from reference.lstm.misconceptions.computation import Array, Inputs
+from reference.lstm.misconceptions.mistake import RECURRENCE, Mistake
+
+#: Maps outputs ``(variants, batch, timesteps, units)`` and the case's x ``(batch, timesteps, features)`` to outputs.
+After = Callable[[Array, Array], Array]
+
+
+def order_mistakes() -> Iterator[Mistake]:
+    yield from _orders()
+    yield from _layouts()
+
+
+def _steps(count: Callable[[int], list[int]]) -> After:
+    return lambda y, x: y[:, :, count(y.shape[2])]
+
+
+def _padded(y: Array, _x: Array) -> Array:
+    return np.concatenate([y[:, :, 1:], np.zeros_like(y[:, :, :1])], axis=2)
+
+
+def _delayed(y: Array, _x: Array) -> Array:
+    return np.concatenate([np.zeros_like(y[:, :, :1]), y[:, :, :-1]], axis=2)
+
+
+def _orders() -> Iterator[Mistake]:
+    for code, name, change in (
+        ("time_reversed", "answer backwards", _steps(lambda n: list(range(n - 1, -1, -1)))),
+        ("off_by_one", "answer a step early, the last twice", _steps(lambda n: [*range(1, n), n - 1])),
+        ("off_by_one", "answer a step early, then the first", _steps(lambda n: [*range(1, n), 0])),
+        ("off_by_one", "answer a step late, the first twice", _steps(lambda n: [0, *range(n - 1)])),
+        ("off_by_one", "answer a step late, the last first", _steps(lambda n: [n - 1, *range(n - 1)])),
+        ("off_by_one", "answer a step early, then zeros", _padded),
+        ("off_by_one", "answer a step late, first zeros", _delayed),
+        ("returns_last_only", "last step everywhere", _steps(lambda n: [n - 1] * n)),
+        ("always_first_step", "first step everywhere", _steps(lambda n: [0] * n)),
+        ("step_two", "even steps, each twice", _steps(lambda n: [t - t % 2 for t in range(n)])),
+    ):
+        yield Mistake(code, name, {"out_time": change}, RECURRENCE)
+    backwards = _steps(lambda n: list(range(n - 1, -1, -1)))
+    both = {"x_time": _reversed, "out_time": backwards}
+    yield Mistake("time_reversed", "x and answer backwards", both, RECURRENCE)
+    halved = {"x_time": _halved, "out_time": lambda y, x: _doubled(y, x.shape[1])}
+    yield Mistake("step_two", "every second step, each twice", halved, RECURRENCE)
+    # Steps are written into an array of zeros, which stay where the loop does not come.
+    between = {"x_time": _halved, "out_time": _with_zeros_between}
+    yield Mistake("step_two", "every second step, zeros between", between, RECURRENCE)
+    begun = {"x_time": _without_first, "out_time": _after_zeros}
+    yield Mistake("missing_step", "from the second step on, first zeros", begun, RECURRENCE)
+    ended = {"out_time": _last_zeros}
+    yield Mistake("missing_step", "zeros for the last step", ended, RECURRENCE)
+
+
+def _reversed(inputs: Inputs) -> Inputs:
+    return replace(inputs, x=inputs.x[:, ::-1])
+
+
+def _halved(inputs: Inputs) -> Inputs:
+    return replace(inputs, x=inputs.x[:, ::2])
+
+
+def _without_first(inputs: Inputs) -> Inputs:
+    return replace(inputs, x=inputs.x[:, 1:])
+
+
+def _after_zeros(y: Array, x: Array) -> Array:
+    return np.concatenate([np.zeros_like(y, shape=(*y.shape[:2], x.shape[1] - y.shape[2], y.shape[3])), y], axis=2)
+
+
+def _last_zeros(y: Array, _x: Array) -> Array:
+    return np.concatenate([y[:, :, :-1], np.zeros_like(y[:, :, :1])], axis=2)
+
+
+def _with_zeros_between(y: Array, x: Array) -> Array:
+    spread = np.zeros_like(y, shape=(*y.shape[:2], x.shape[1], y.shape[3]))
+    spread[:, :, ::2] = y
+    return spread
+
+
+def _doubled(y: Array, timesteps: int) -> Array:
+    return np.repeat(y, 2, axis=2)[:, :, :timesteps]
+
+
+def _layouts() -> Iterator[Mistake]:
+    def cut_anew(y: Array, _x: Array) -> Array:
+        return np.ascontiguousarray(y.swapaxes(1, 2)).reshape(y.shape)
+
+    def cut_units(y: Array, _x: Array) -> Array:
+        return np.ascontiguousarray(y.swapaxes(2, 3)).reshape(y.shape)
+
+    def cut_backwards(y: Array, _x: Array) -> Array:
+        return np.ascontiguousarray(y.transpose(0, 3, 2, 1)).reshape(y.shape)
+
+    for code, name, change in (
+        ("reshape_not_transpose", "(timesteps, batch, units) cut anew", cut_anew),
+        ("reshape_not_transpose", "(batch, units, timesteps) cut anew", cut_units),
+        ("reshape_not_transpose", "(units, timesteps, batch) cut anew", cut_backwards),
+        ("wrong_transpose", "units backwards", lambda y, x: y[..., ::-1]),
+    ):
+        yield Mistake(code, name, {"layout": change}, RECURRENCE)
+
+    def first_row_only(y: Array, _x: Array) -> Array:
+        rest = np.zeros_like(y)
+        rest[:, 0] = y[:, 0]
+        return rest
+
+    for code, name, change in (
+        ("batch_zero_only", "zeros but in the first row", first_row_only),
+        ("batch_mixed", "mean answer for all rows", lambda y, x: np.repeat(y.mean(1, keepdims=True), y.shape[1], 1)),
+        ("batch_mixed", "answers in another order", lambda y, x: y[:, ::-1]),
+    ):
+        yield Mistake(code, name, {"out_batch": change}, RECURRENCE)

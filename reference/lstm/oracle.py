@@ -1,0 +1,69 @@
+"""The LSTM in float64, from its definition (`reference.cell`): its answer and its gradients.
+
+Keras computes the same in float32 with other code; each checks the other (`reference.store`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference.cell import Layers
+from reference.lstm.definition import CELL
+from reference.lstm.weights import GATES, Float32Array, LSTMWeights
+
+Float64Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LSTMTrace:
+    """Hidden state `h` and cell state `c` after every timestep, each ``(batch, timesteps, units)``.
+
+    Attributes:
+        gates: their values at every timestep, in the same shape, keyed as in `reference.lstm.weights.GATES`.
+    """
+
+    h: Float64Array
+    c: Float64Array
+    gates: dict[str, Float64Array]
+
+
+def lstm_forward(x: Float32Array, weights: LSTMWeights) -> LSTMTrace:
+    """Run the LSTM over `x`, ``(batch, timesteps, features)``, from zero states."""
+    found = CELL.forward(x.astype(np.float64), _layers(weights))
+    return LSTMTrace(found["h_new"], found["c_new"], {gate: found[gate] for gate in GATES})
+
+
+@dataclass(frozen=True, eq=False)
+class LSTMGradients:
+    """Gradients of one number with respect to the input and the weights, each in the shape of its array."""
+
+    x: Float64Array
+    kernel: Float64Array
+    recurrent_kernel: Float64Array
+    bias: Float64Array
+
+
+def lstm_gradients(
+    x: Float32Array, weights: LSTMWeights, factors: Float32Array, *, through: str = "hc"
+) -> LSTMGradients:
+    """Differentiate ``sum(y * factors)``, `y` being the LSTM's output. Args: see `Cell.gradients`."""
+    found = CELL.gradients(x.astype(np.float64), _layers(weights), factors.astype(np.float64), through=through)
+    return LSTMGradients(found.x, found.kernel, found.recurrent_kernel, found.bias)
+
+
+def cell_states(gates: Mapping[str, Float64Array]) -> Float64Array:
+    """Return c after every step, from the gates of every step, ``(batch, timesteps, units)``, and c = 0 before."""
+    states = np.empty_like(gates["i"])
+    c = np.zeros_like(states[:, 0])
+    for t in range(states.shape[1]):
+        states[:, t] = c = CELL.formulas["c_new"]({"c": c, **{gate: gates[gate][:, t] for gate in "ifg"}})
+    return states
+
+
+def _layers(weights: LSTMWeights) -> Layers:
+    arrays = weights.kernel, weights.recurrent_kernel, weights.bias
+    return Layers(*(array.astype(np.float64) for array in arrays))

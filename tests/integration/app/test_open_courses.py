@@ -1,0 +1,78 @@
+"""Nobody archives a course while an action changes something in it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.tokens import Principal
+from app.actions import hand_in, regrades
+from app.actions.asking import Asking
+from app.actions.regrades import BeginRegrade
+from app.queue import claims
+from app.storage.database import Database
+from app.storage.models import Course
+from grader import Status
+from tests.integration.app.kinds import on_postgresql
+from tests.integration.app.rows import REPORT, add, next_claim
+
+pytestmark = pytest.mark.anyio
+
+Act = Callable[[Asking, str, str], Awaitable[object]]
+
+
+class Watched(Database):
+    """A database that looks before each commit whether a course can be archived."""
+
+    open_courses: list[bool]
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        async with super().write() as session:
+            yield session
+            async with super().write() as other:
+                try:
+                    await other.execute(select(Course.id).with_for_update(nowait=True, key_share=True))
+                    self.open_courses.append(False)
+                except DBAPIError:
+                    await other.rollback()
+                    self.open_courses.append(True)
+
+
+async def drop(asking: Asking, failed: str, _: str) -> None:
+    preview = await regrades.begin_regrade(asking, BeginRegrade(submissions=[failed], preview=True))
+    await regrades.drop_preview(asking, preview.regrade.id)
+
+
+@on_postgresql
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda asking, failed, _: regrades.begin_regrade(asking, BeginRegrade(submissions=[failed])),
+        lambda asking, failed, _: regrades.regrade_attempt(asking, failed),
+        lambda asking, failed, _: regrades.regrade_failed(asking),
+        drop,
+        lambda asking, _, waiting: hand_in.cancel_submission(asking, waiting),
+    ],
+    ids=["regrade of an admin", "regrade of an attempt", "regrade of our failures", "preview", "cancelling"],
+)
+async def test_course_stays_open_until_the_change_is_stored(
+    database: Database, url: str, owner: Principal, act: Act
+) -> None:
+    failed, waiting = [await add(database, owner, student) for student in ("ivanov", "petrov")]
+    report = REPORT.model_copy(update={"status": Status.INTERNAL_ERROR, "points": None})
+    async with database.write() as session:
+        assert await claims.finish(session, await next_claim(database), report)
+    watched = Watched(url)
+    watched.open_courses = []
+    try:
+        await act(Asking(owner, watched, {}), failed.id, waiting.id)
+    finally:
+        await watched.close()
+    assert watched.open_courses
+    assert all(watched.open_courses)

@@ -1,0 +1,100 @@
+"""Formulas of a step, read from the code of a class: in the names of the definition, or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.runner.test_parts import CELL, SIZES
+
+RIGHT = {
+    "i": "sigmoid(x_i + h_i)", "f": "sigmoid(x_f + h_f)", "g": "tanh(x_g + h_g)", "o": "sigmoid(x_o + h_o)",
+    "c_new": "((f * c) + (i * g))", "h_new": "(o * tanh(c_new))",
+}  # fmt: skip
+
+FUSED = """class LSTM(tf.keras.Model):
+    def build(self, shape):
+        self.W = self.add_weight(shape=(shape[-1], 4 * 3))
+        self.U = self.add_weight(shape=(3, 4 * 3))
+        self.b = self.add_weight(shape=(4 * 3,))
+    def call(self, x):
+        h, c = tf.zeros((2, 3)), tf.zeros((2, 3))
+        hs = []
+        for t in range(x.shape[1]):
+            i, f, g, o = tf.split(x[:, t] @ self.W + h @ self.U + self.b, 4, axis=1)
+            c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+            h = tf.sigmoid(o) * tf.tanh(c)
+            hs.append(h)
+        return tf.stack(hs, axis=1)
+"""
+
+
+def formulas_of(source: str) -> dict[str, str]:
+    from reader import upload
+
+    first, second = upload.answers(source.encode(), "solution.py", SIZES)
+    assert first["error"] is None
+    return dict(second["formulas"])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        CELL,
+        FUSED,
+        CELL.replace("f * c + i * ch", "tf.add(tf.multiply(f, c), i * ch)"),
+        CELL.replace("self.fcXI(x) + self.fcHI(h)", "self.fcHI(h) + self.fcXI(tf.cast(x, tf.float32))"),
+    ],
+)
+def test_right_formulas_are_read_in_any_style(source: str) -> None:
+    found = formulas_of(source)
+    assert {name: "".join(sorted(text)) for name, text in found.items()} == {
+        name: "".join(sorted(text)) for name, text in RIGHT.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "name", "formula"),
+    [
+        ("f * c + i * ch", "f * c - i * ch", "c_new", "((f * c) - (i * g))"),
+        ("f * c + i * ch", "f * c + (1 - f) * ch", "c_new", "((f * c) + ((1 - f) * g))"),
+        ("f * c + i * ch", "f * h + i * ch / 2", "c_new", "((f * h) + ((i * g) / 2))"),
+        ("o * tf.tanh(c)", "o * tf.nn.relu(c)", "h_new", "(o * relu(c_new))"),
+        ("tf.tanh(self.fcXC(x) + self.fcHC(h))", "tf.tanh(self.fcXC(x))", "g", "tanh(x_g)"),
+        ("self.fcXF(x) + self", "tf.nn.relu(self.fcXF(x)) - self", "f", "sigmoid((relu(x_f) - h_f))"),
+        ("self.fcXF(x) + ", "self.fcXF(x) + 1.5 + ", "f", "sigmoid(x_f + 1.5 + h_f)"),
+        ("self.fcXF(x) + ", "self.fcXI(x) + ", "f", "sigmoid(x_i + h_f)"),
+        ("self.fcXF(x) + self.fcHF(h)", "self.fcXF(x) + self.fcHF(h) + c", "f", "sigmoid(x_f + h_f + c)"),
+    ],
+)
+def test_another_formula_is_read_as_it_stands(was: str, becomes: str, name: str, formula: str) -> None:
+    assert was in CELL
+    found = formulas_of(CELL.replace(was, becomes))
+    # A gate that is not used any more is not followed.
+    assert found.items() <= {**formulas_of(CELL), name: formula}.items()
+    assert found[name] == formula
+
+
+def test_softmax_over_the_columns_of_several_gates_is_none_of_a_gate() -> None:
+    joined = FUSED.replace("tf.split(x", "tf.split(tf.nn.softmax(x").replace("+ self.b,", "+ self.b),")
+    assert formulas_of(joined).keys() == {"c_new", "h_new"}
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "lost"),
+    [
+        # A gate is left out where something about it has no name.
+        ("self.fcXF(x) + ", "self.fcXF(tf.square(x)) + ", {"f"}),
+        ("self.fcHF(h))\n", "self.fcHF(c))\n", {"f"}),
+        ("Dense(n))", "Dense(n, activation='relu'))", {"i", "f", "g", "o"}),
+        # Without the updates, nothing says what a gate is for.
+        ("f * c + i * ch", "tf.where(f > 0, c, i) * ch", RIGHT.keys()),
+        ("f * c + i * ch", "f * c + i * ch if x is None else f", RIGHT.keys()),
+        ("o * tf.tanh(c)", "o * tf.nn.relu(c) + i", RIGHT.keys()),
+        ("return h, c\n", "return c, h\n", RIGHT.keys()),
+    ],
+)  # fmt: skip
+def test_a_doubtful_formula_is_left_out(was: str, becomes: str, lost: set[str]) -> None:
+    assert was in CELL
+    found = formulas_of(CELL.replace(was, becomes))
+    assert found.keys() == RIGHT.keys() - lost
+    assert found.items() <= formulas_of(CELL).items()
