@@ -98,6 +98,9 @@ def _function(node: ast.expr, functions: Mapping[str, Callable[[Any], Any]]) -> 
         case ast.BinOp(left=left, op=sign, right=right) if type(sign) in OPERATORS:
             first, join, second = _function(left, functions), OPERATORS[type(sign)], _function(right, functions)
             return lambda values: join(first(values), second(values))
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            positive = _function(operand, functions)
+            return lambda values: -positive(values)
         case ast.Attribute(value=value, attr="T"):
             matrix = _function(value, functions)
             return lambda values: matrix(values).swapaxes(-1, -2)

@@ -72,7 +72,8 @@ def equivalence(evidence: Evidence) -> Verdict:
     if lost := comparison.nan + comparison.inf:
         params |= {"variant": "nan", "nonfinite": lost, "count": case.batch * case.timesteps * case.units}
     elif divergence is not None:
-        params |= {"variant": "later" if divergence.timestep else "first_step"}
+        is_last = divergence.timestep == case.timesteps - 1
+        params |= {"variant": "last_step" if is_last else "later" if divergence.timestep else "first_step"}
     if divergence is not None:
         params |= divergence.model_dump(include={"timestep", "unit", "batch", "expected", "actual"})
     if right:

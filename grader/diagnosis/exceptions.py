@@ -71,6 +71,7 @@ VARIANTS = {
         "unpack": r"values to unpack|cannot unpack non-iterable|expects \d+ input\(s\), but it received",
         "arguments": r"positional arguments? but|takes no arguments|unexpected keyword argument|multiple values for"
         r"|positional arguments\. The following argument value should be passed as a keyword",
+        "count": r"'int' object is not iterable|iterate over a scalar tensor|iteration over a 0-d",
         "not_callable": r"object is not callable|not a callable object",
         "none": r"NoneType|Got 'None'|None values not supported|\(None\) with an unsupported type",
         "index": r"^IndexError|out of bounds|out of range",
@@ -223,6 +224,8 @@ def _attribute_variant(message: str, source: str) -> Params:
     owner = found[1].rpartition(".")[2]
     if owner.endswith("Tensor"):
         return {"variant": "tensor"}
+    if owner == "NoneType" and found[2] in ("append", "extend", "insert"):
+        return {"variant": "append"}
     if owner in OTHER_OBJECTS:
         return {"variant": OTHER_OBJECTS[owner]}
     return guess_attribute(found[1], found[2], source)

@@ -18,6 +18,7 @@ from reference.lstm.misconceptions import Mistake
 VARIANTS = {
     "from the second step on, first zeros": "late",
     "zeros for the last step": "last",
+    "the last step but one twice": "last",
     "last step everywhere": "everywhere",
     "first step everywhere": "answer",
     "units backwards": "units",
@@ -27,6 +28,7 @@ VARIANTS = {
     "last row for all": "last",
     "states of the first row": "states",
     "rows backwards": "order",
+    "each row from the state of the one before": "carried",
     "rows moved on": "order",
     "answers in another order": "order",
     "c = c + i*g": "full",

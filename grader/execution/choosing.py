@@ -27,8 +27,9 @@ FAR_NEARER = 10.0
 def choose(trial: Trial, arrays: Arrays, cases: Sequence[Case], table_of: Callable[[Case], Table]) -> Roles | None:
     """Choose the candidate whose answer is right, else the one most plainly wrong, else the nearest.
 
-    Take the first one when none has the expected shape. Return None when the answers change from call to call and
-    none is right except for dropped values.
+    Many a mistake has no effect on the first step, so an answer that is right there is nearer than any other. Take the
+    first one when none has the expected shape. Return None when the answers change from call to call and none is right
+    except for dropped values.
     """
     case = next(case for case in cases if case.spec.id == trial.case)
     contents = list(_candidates(trial, arrays))
@@ -42,7 +43,8 @@ def choose(trial: Trial, arrays: Arrays, cases: Sequence[Case], table_of: Callab
     if not errors[best] <= RIGHT and case is search_case(cases):
         found = [explain({case.spec.id: content}, [case], table_of) for content in contents]
         plain = [(len(explanation.mistakes), index) for index, explanation in enumerate(found) if explanation]
-        best = min(plain, default=(0, best))[1]
+        begun = [_distance(content, case.expected, steps=1) for content in contents]
+        best = min(plain, default=(0, int(np.argmin(begun)) if min(begun) <= RIGHT else best))[1]
     return Roles(best, dict(trial.pairing))
 
 
@@ -78,11 +80,11 @@ def _dropped_from(case: Case, contents: Sequence[Content]) -> int | None:
     return int(order[0]) if nearest * FAR_NEARER < following else None
 
 
-def _distance(content: Content, expected: Array) -> float:
-    """Return the distance of an answer from the right one, in the form in which it is nearest."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        errors = [
-            float(np.abs(read - expected)[form.mask(content, expected.shape)].max())
-            for form, read in forms_of(content, expected.shape)
-        ]
+def _distance(content: Content, expected: Array, steps: int | None = None) -> float:
+    """Return the distance of an answer from the right one in its first steps, in the form in which it is nearest."""
+    errors = []
+    for form, read in forms_of(content, expected.shape):
+        known = form.mask(content, expected.shape)[:, :steps]
+        with np.errstate(invalid="ignore", over="ignore"):
+            errors.append(float(np.abs(read - expected)[:, :steps][known].max()) if known.any() else np.inf)
     return min((error for error in errors if np.isfinite(error)), default=np.inf)

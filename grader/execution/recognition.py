@@ -44,6 +44,13 @@ def question(case: Case) -> Case:
     return Case(spec, x, weights, lstm_forward(x, weights).h.astype(np.float32))
 
 
+def is_hidden(case: Case, answer: Array, gradients: Array) -> bool:
+    """Return whether a model is a layer with the usual numbers, of which none has a gradient."""
+    weights = case.weights
+    count = (weights.features + weights.units + 1) * len(GATES) * weights.units
+    return gradients.shape[1:] == (count,) and not gradients.any() and _biases(case, answer) == 1
+
+
 def factors(case: Case) -> Array:
     """Make the factors of the sums: ``(sums, batch, timesteps, units)``."""
     drawn: Array = np.random.default_rng(SEED + 1).standard_normal((SUMS, *case.expected.shape)).astype(np.float32)

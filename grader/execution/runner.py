@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from grader.assignment import Assignment
-from grader.execution import recognition
+from grader.execution import layouts, recognition
 from grader.execution.answers import Answer
 from grader.execution.choosing import choose
 from grader.execution.class_run import ClassRun
@@ -27,6 +27,8 @@ from reference.lstm.misconceptions import Table
 
 # At most this many ways to construct a class are tried by their numbers.
 MOST_CONSTRUCTIONS = 4
+# Questions of one run about the layout of weights; the box sends 200 answers at most.
+MOST_ASKED = 120
 
 
 class _Setup(NamedTuple):
@@ -153,7 +155,7 @@ class Runner:
         return answer is not None and explain({case.spec.id: answer.content}, [case], self._table_of) is not None
 
     def _places(self, setup: _Setup) -> dict[str, recognition.Places]:
-        """Recognise the weights by their gradients, for each size of the layer where this can be done."""
+        """Recognise the weights by their gradients, or where there are none by trying, for each size of the layer."""
         questions = self._examiner.equal()
         run = self._ask(setup._replace(roles=Roles()), questions)
         found = {event.case: arrays for event, arrays in run.events if isinstance(event, Equal)}
@@ -161,10 +163,31 @@ class Runner:
         for case in questions.cases:
             answer, arrays = run.answers.get(case.spec.id), found.get(case.spec.id)
             if answer is not None and answer.array is not None and arrays:
+                if recognition.is_hidden(case, answer.array, arrays["gradients"]):
+                    return self._places_by_layout(setup)
                 recognised = recognition.recognise(case, answer.array, arrays["gradients"])
                 if recognised is not None:
-                    places[f"places/{case.spec.features}/{case.spec.units}"] = recognised
+                    places[_key(case)] = recognised
         return places
+
+    def _places_by_layout(self, setup: _Setup) -> dict[str, recognition.Places]:
+        """Find the layout of weights that no gradient reaches by the answers under each."""
+        case = self._examiner.smallest
+        layout = self._right_layout(setup, layouts.alike(case), layouts.layouts())
+        layout = layout and self._right_layout(setup, case, layouts.in_all_orders(layout))
+        if layout is None:
+            return {}
+        return {_key(each): layout.places(each.spec.features, each.spec.units) for each in self._cases}
+
+    def _right_layout(self, setup: _Setup, case: Case, tried: Sequence[layouts.Layout]) -> layouts.Layout | None:
+        questions = list(layouts.questions(case, tried, self._reading.unpack_names))
+        setup = setup._replace(roles=Roles(places={_key(case): layouts.identity(case)}))
+        for start in range(0, len(questions), MOST_ASKED):
+            some = questions[start : start + MOST_ASKED]
+            run = self._ask(setup, self._examiner.only([each for _, each in some], ()))
+            if found := [layout for layout, each in some if self._close(each, run.answers)]:
+                return found[0]
+        return None
 
     def _ask_fresh_models(self, setup: _Setup, run: ClassRun) -> dict[str, Answer]:
         """Ask again with fresh models, when a reused model is wrong and a fresh one is right; return right answers."""
@@ -244,6 +267,11 @@ class Runner:
         """Return whether a case has the right answer among these."""
         answer = answers.get(case.spec.id)
         return answer is not None and answer.compare(case, self._assignment.tolerance).close
+
+
+def _key(case: Case) -> str:
+    """Return the name under which a request has the places for the layer of a case."""
+    return f"places/{case.spec.features}/{case.spec.units}"
 
 
 def tells_less(twin: Case, exercise: Case, answers: Mapping[str, Answer]) -> bool:

@@ -7,7 +7,8 @@ believed only if it explains all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -16,7 +17,10 @@ import numpy as np
 from grader.numerics.case_answers import CaseAnswer, is_constant, residual, ways_to_read
 from grader.numerics.fitting import fit_mistakes
 from grader.numerics.forms import PLAIN, Content, Form
+from grader.numerics.formula_fitting import formula_suspects
+from grader.numerics.function_fitting import function_suspects
 from grader.numerics.gate_fitting import suspects
+from grader.numerics.step_fitting import step_suspects
 from grader.numerics.visible_parts import parts_used
 from grader.numerics.written_formulas import WrittenMistake
 from reference import Case, has_table, search_case
@@ -133,23 +137,46 @@ def _explain_answers(
     found = confirm(known, case_answers, idle, written)
     # One case alone, or a part of an answer, could be matched by some number or other.
     whole = len(case_answers) > 1 and all(each.known.all() and not each.is_constant for each in case_answers)
-    if whole and (found is None or len(found.mistakes) > 1):
-        # One mistake inside a gate is more likely than two known ones with the same numbers.
+    if whole and (found is None or found.only_written or len(found.mistakes) > 1):
+        # One mistake inside a gate or a formula is more likely than two known ones with the same numbers.
         longest = max(case_answers, key=lambda each: each.case.expected.size)
-        inside = (confirm([suspect], case_answers, idle) for suspect in suspects(longest.case, longest.answer))
-        found = next((fit for fit in inside if fit is not None), found)
-    if found is None and whole:
-        answers = {each.case.spec.id: each.answer for each in case_answers}
-        # Fits hold on all cases or not at all, so the first one is as good as any other.
-        fits = (
-            confirm([suspect], case_answers, idle)
-            for suspect in fit_mistakes([each.case for each in case_answers], answers, searched, table)
-        )
-        found = next((fit for fit in fits if fit is not None), None)
+        read_off = itertools.chain(*(each(longest.case, longest.answer) for each in (suspects, formula_suspects)))
+        found = _first_fit(found, read_off, case_answers, idle)
+    if whole and (found is None or found.only_written):
+        found = _first_fit(found, _fitted(case_answers, searched, table), case_answers, idle)
     if found is None:
         return None
     named = {mistake.code for mistake in found.mistakes} | set(found.also)
     return replace(found, runner_up=table.nearest_single(question.answer, question.known, named))
+
+
+def _first_fit(
+    found: Explanation | None,
+    read_off: Iterable[tuple[Mistake, ...]],
+    case_answers: Sequence[CaseAnswer],
+    idle: frozenset[str],
+) -> Explanation | None:
+    """Return the first of the mistakes that holds: fits hold on all cases or not at all, so it is as good as any other.
+
+    What is written in the code keeps its name, and gets the parts that numbers alone show to be right.
+    """
+    fits = (confirm([suspect], case_answers, idle) for suspect in read_off)
+    fit = next((fit for fit in fits if fit is not None), None)
+    if fit is None:
+        return found
+    if found is not None and found.only_written:
+        return replace(found, right_parts=fit.right_parts, only_written=False)
+    return fit
+
+
+def _fitted(case_answers: Sequence[CaseAnswer], searched: Case, table: Table) -> Iterator[tuple[Mistake, ...]]:
+    """Yield mistakes with a number or a function of the student's own, and those of some steps; likelier first."""
+    cases, longest = [each.case for each in case_answers], max(case_answers, key=lambda each: each.case.expected.size)
+    yield from fit_mistakes(cases, {each.case.spec.id: each.answer for each in case_answers}, searched, table)
+    of_functions = [longest, *(each for each in case_answers if each.case is searched)]
+    yield from ((each,) for each in step_suspects(case_answers[0]))
+    found = function_suspects([each.case for each in of_functions], [each.answer for each in of_functions])
+    yield from ((each,) for each in found)
 
 
 def _explain_form(

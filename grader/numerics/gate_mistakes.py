@@ -101,22 +101,35 @@ HEARD_VALUES: dict[str, HeardValue] = {
 }
 
 
-def hears(gate: str, heard: str, choose: HeardValue) -> Mistake:
-    """Make the mistake of an h layer that gets another value than h."""
-    function = function_of(gate)
+def with_gate(
+    code: str, name: str, gate: str, value: Callable[[Moment, Array, Array], Array], params: dict[str, Any]
+) -> Mistake:
+    """Make the mistake of a gate that has another value.
+
+    Args:
+        value: makes it of the moment with all right gates, what the layer for x gives, and the kernel for h.
+    """
 
     def call(step: Any, z: Array, h: Array, c: Array) -> Moment:
         moment: Moment = step(z, h, c)
         columns = step.columns(gate)
-        total = z[..., columns] + choose(moment) @ step.recurrent[..., columns]
-        setattr(moment, gate, function(total))
+        setattr(moment, gate, value(moment, z[..., columns], step.recurrent[..., columns]))
         moment.c_new = CELL.formulas["c_new"](moment)
         moment.h_new = CELL.formulas["h_new"](moment)
         return moment
 
-    params = _params_of(gate, heard=heard)
     changes = {"calls": call, "update": None, "show": None, "keep": None, "hold": None}
-    return Mistake("gate_hears_other", f"{heard} for h in {gate}", changes, frozenset(gate), params)
+    return Mistake(code, name, changes, frozenset(gate), params)
+
+
+def hears(gate: str, heard: str, choose: HeardValue) -> Mistake:
+    """Make the mistake of an h layer that gets another value than h."""
+
+    def value(moment: Moment, from_x: Array, kernel: Array) -> Array:
+        return function_of(gate)(from_x + choose(moment) @ kernel)
+
+    params = _params_of(gate, heard=heard)
+    return with_gate("gate_hears_other", f"{heard} for h in {gate}", gate, value, params)
 
 
 #: Gate, sum, number -> the gate's value then; keyed by the variant for the message.

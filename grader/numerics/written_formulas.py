@@ -98,6 +98,8 @@ def of_own_layers(formulas: Mapping[str, str]) -> dict[str, str]:
 def _shown(name: str, formula: Formula) -> str:
     """Write a formula in the words of the exercise: ``h = o*tanh(c)``, ``i = sigmoid(fcXI(x) + fcHI(h))``."""
     text = re.sub(r"\b([xh])_([ifgo])\b", lambda made: _layer(*made.groups()), formula.text)
+    # 1 - 0.9 is 0.09999999999999998.
+    text = re.sub(r"\d+\.\d{7,}", lambda number: f"{float(number[0]):.6g}", text)
     if name == "h_new":
         text = re.sub(r"\bc\b", "c_old", text).replace("c_new", "c")
     # The exercise calls the candidate ch.

@@ -231,6 +231,8 @@ def _diagnoses(diagnoses: list[dict[str, Any]], places: list[dict[str, Any]], la
     found = []
     for diagnosis in diagnoses:
         texts = _message_and_hint(diagnosis["code"], language, diagnosis["params"])
+        if steps := diagnosis["params"].get("steps"):
+            texts["message"] = f"{texts['message']} {translate(f'report.steps.{steps}', language)}"
         if diagnosis in from_numbers and diagnosis["code"] not in marked:
             texts["message"] = f"{texts['message']} {like}"
         found.append({**diagnosis, **texts})

@@ -225,7 +225,8 @@ class _ModelAnswers:
 
     def judge(self) -> PartsJudgement:
         alone = {gate: self._right(gate, *seen) for gate, (seen, _) in RATIOS.items()}
-        alone["o"] = alone["o"] and self._output_is_tanh()
+        is_tanh = self._output_is_tanh()
+        alone["o"] = alone["o"] and is_tanh
         with_h = {gate: self._right(gate, *seen) for gate, (_, seen) in RATIOS.items()}
         # Results with h count against a gate only where h reaches some gate, where it is as small as it should be, and
         # where c is erased before.
@@ -240,8 +241,8 @@ class _ModelAnswers:
         # The same for a large c, where it is erased and does not show in h too early.
         erased = self._same(("c erased", 2), ("i", 0)) and self._same(("c erased unseen", 2), ("i", 0))
         hidden = self._same(("c kept", 1), ("i", 0)) and self._same(("o after c", 1), ("i", 0))
-        # When an input gate opens too far, the c it writes cannot be computed from its tanh.
-        bounded = np.abs(self._at(("c kept", 2))).max() <= BOUNDED
+        # A large c cannot be computed from h where h is no tanh of it, or where an input gate opens too far.
+        bounded = is_tanh and np.abs(self._at(("c kept", 2))).max() <= BOUNDED
         asked = found - (set() if bounded else {"f"}) if erased and hidden else set()
         found -= {gate for gate in asked if not all(self._right(gate, *seen) for seen in RATIOS_BESIDE_C[gate])}
         # A large c that no gate changes is there in the next step as it was: seen where i and g made it and o shows it.

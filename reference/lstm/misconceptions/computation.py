@@ -199,34 +199,40 @@ def forward(
     changes: Sequence[Changes],
     dtype: type[np.floating] = np.float64,
     watch: Callable[[Moment], None] | None = None,
+    only: tuple[Callable[[int], bool], Sequence[Changes]] | None = None,
 ) -> Array:
     """Run steps over inputs of equal shapes, each as its own changes describe.
 
     Args:
         changes: one for each of the variants; all of them make the same choice of `calls`, or none.
         watch: is given every step when it is finished.
+        only: the steps in which these changes are made, and the changes in all others.
     Returns:
         ``(variants, batch, timesteps, units)``; NaN from the step on at which a variant outgrows `MAX_MAGNITUDE`.
     """
-    stacked, choices = _stacked(variants), _Choices(changes)
+    stacked = _stacked(variants)
+    at, others = only or (lambda t: True, ())
     count, batch, timesteps, features = stacked.x.shape
     units = stacked.units
     flat = stacked.x.reshape(count, batch * timesteps, features)
     projected = (flat @ stacked.kernel + stacked.bias[:, None]).reshape(count, batch, timesteps, 4 * units)
-    step = _Step(choices, stacked.recurrent, stacked.bias[:, None], units)
+    kinds = [
+        (choices, _Step(choices, stacked.recurrent, stacked.bias[:, None], units), choices.common("calls"))
+        for choices in map(_Choices, (others, changes))
+    ]
     first_h, first_c = h, c = stacked.h, stacked.c
     outputs, hs, cs = np.empty((3, count, batch, timesteps, units), dtype)
-    calls = choices.common("calls")
 
-    def passed(slot: str, usual: Array, moment: Moment) -> Array:
+    def passed(slot: str, value: Array, moment: Moment) -> Array:
         return choices.apply(
             slot,
-            lambda: usual,
+            lambda: value,
             lambda choice, index: choice(moment.of(index), first_h[index], first_c[index]),
         )
 
     for t in range(timesteps):
         z = projected[:, :, t]
+        choices, step, calls = kinds[at(t)]
         moment = calls(step, z, h, c) if calls else step(z, h, c)
         if watch is not None:
             watch(moment)

@@ -173,6 +173,11 @@ def _as_batch(inputs: Inputs) -> Inputs:
     return replace(inputs, x=inputs.x.swapaxes(0, 1), **states)
 
 
+def _one_after_another(inputs: Inputs) -> Inputs:
+    x = inputs.x.reshape(1, -1, inputs.x.shape[-1])
+    return replace(inputs, x=x, h=inputs.h[:1], c=inputs.c[:1])
+
+
 def _input_order() -> Iterator[Mistake]:
     for code, name, steps in INPUT_STEPS:
         slot = "x_time" if code == "time_reversed" else "x_step"
@@ -188,6 +193,8 @@ def _input_order() -> Iterator[Mistake]:
     yield Mistake("reshape_not_transpose", "x cut anew", {"x_time": _on_x(cut_anew)}, RECURRENCE)
     back = {"layout": lambda y, x: y.swapaxes(1, 2)}
     yield Mistake("loops_over_batch", "state along the batch", {"x_time": _as_batch, **back}, RECURRENCE)
+    carried = {"x_time": _one_after_another, "layout": lambda y, x: y.reshape(len(y), *x.shape[:2], -1)}
+    yield Mistake("batch_mixed", "each row from the state of the one before", carried, RECURRENCE)
     for code, name, change in (
         ("batch_zero_only", "first row for all", lambda x: np.repeat(x[:1], len(x), axis=0)),
         ("batch_zero_only", "last row for all", lambda x: np.repeat(x[-1:], len(x), axis=0)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,7 @@ class Mistake:
             rounded up where float64 rounds down.
         idle: ``array gate`` for the arrays of `reference.LSTMWeights` that an answer with this mistake does not touch.
             It may be the only difference between two mistakes with the same numbers.
+        at: the steps in which it is made; None: all.
     """
 
     code: str
@@ -39,6 +40,7 @@ class Mistake:
     params: Mapping[str, Any] = field(default_factory=dict)
     quantum: float = 0.0
     idle: frozenset[str] = frozenset()
+    at: Callable[[int], bool] | None = None
 
     def compatible(self, other: Mistake) -> bool:
         # Two shifts by one timestep are not a shift by one.
@@ -55,9 +57,17 @@ def replay(mistakes: Sequence[Mistake], case: Case, dtype: type[np.floating] = n
     """Return the answer of a model with these mistakes, ``(batch, timesteps, units)``; NaN where not comparable."""
     changes = merge_changes(mistakes)
     with np.errstate(all="ignore"):
-        outputs = forward([Inputs.of(case, dtype).with_changes(changes)], [changes], dtype)
+        outputs = forward([Inputs.of(case, dtype).with_changes(changes)], [changes], dtype, only=_only(mistakes))
         answer: Array = apply_after(changes, outputs, case.x.astype(dtype))[0]
     return answer
+
+
+def _only(mistakes: Sequence[Mistake]) -> tuple[Callable[[int], bool], list[dict[str, Any]]] | None:
+    """Return the steps in which mistakes are made that are made in some alone, and the choices elsewhere."""
+    at = next((mistake.at for mistake in mistakes if mistake.at is not None), None)
+    if at is None:
+        return None
+    return at, [merge_changes([mistake for mistake in mistakes if mistake.at is None])]
 
 
 #: Names of the values that a step uses and gives, and the attributes of a `Moment` that hold them. ``h`` and ``c``
@@ -78,7 +88,7 @@ def trace_steps(mistakes: Sequence[Mistake], case: Case) -> dict[str, Array]:
     if changes.get("calls") is not None:
         return {}
     with np.errstate(all="ignore"):
-        forward([Inputs.of(case).with_changes(changes)], [changes], watch=moments.append)
+        forward([Inputs.of(case).with_changes(changes)], [changes], watch=moments.append, only=_only(mistakes))
     if len(moments) != case.spec.timesteps or moments[0].h_new.shape[1:] != case.expected[:, 0].shape:
         return {}
     return {

@@ -55,8 +55,8 @@ def _orders() -> Iterator[Mistake]:
     yield Mistake("step_two", "every second step, zeros between", between, RECURRENCE)
     begun = {"x_time": _without_first, "out_time": _after_zeros}
     yield Mistake("missing_step", "from the second step on, first zeros", begun, RECURRENCE)
-    ended = {"out_time": _last_zeros}
-    yield Mistake("missing_step", "zeros for the last step", ended, RECURRENCE)
+    for name, change in (("zeros for the last step", _last_zeros), ("the last step but one twice", _last_again)):
+        yield Mistake("missing_step", name, {"out_time": change}, RECURRENCE)
 
 
 def _reversed(inputs: Inputs) -> Inputs:
@@ -77,6 +77,10 @@ def _after_zeros(y: Array, x: Array) -> Array:
 
 def _last_zeros(y: Array, _x: Array) -> Array:
     return np.concatenate([y[:, :, :-1], np.zeros_like(y[:, :, :1])], axis=2)
+
+
+def _last_again(y: Array, _x: Array) -> Array:
+    return np.concatenate([y[:, :, :-1], y[:, :, -2:-1]], axis=2)
 
 
 def _with_zeros_between(y: Array, x: Array) -> Array:

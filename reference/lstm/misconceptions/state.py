@@ -30,7 +30,7 @@ FUNCTIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def _parse(text: str) -> Formula:
+def parse_formula(text: str) -> Formula:
     """Return a formula, ``c = f*(c + i*g)`` or ``h = o*tanh(c)``, in which c is its value at that point.
 
     In a formula of h, ``old c`` is its value before the step; ``t`` is ``tanh(c)``.
@@ -99,6 +99,7 @@ UPDATES: tuple[tuple[str, str, str], ...] = (
     ("matmul_instead_of_elementwise", "c = f*c + i @ (i.T @ g)", "ir"),
     ("matmul_instead_of_elementwise", "c = c @ (c.T @ f) + i*g", "fr"),
     ("matmul_instead_of_elementwise", "c = sum(f*c) + i*g", "fr"),
+    ("matmul_instead_of_elementwise", "c = f*c + sum(i*g)", "ir"),
 )
 
 
@@ -110,7 +111,7 @@ def _formula(code: str, name: str) -> dict[str, str]:
 def _updates() -> Iterator[Mistake]:
     for code, name, parts in UPDATES:
         idle = frozenset({"kernel f"} if name == "c = i*g" else ())
-        yield Mistake(code, name, {"update": _parse(name)}, _wrong(parts), _formula(code, name), idle=idle)
+        yield Mistake(code, name, {"update": parse_formula(name)}, _wrong(parts), _formula(code, name), idle=idle)
 
 
 OUTPUTS: tuple[tuple[str, str], ...] = (
@@ -147,7 +148,7 @@ def _outputs() -> Iterator[Mistake]:
     for code, name in OUTPUTS:
         # The same as ``c = g``, which leaves o right.
         wrong = _wrong("r") if name == "h = o*tanh(g)" else frozenset("o")
-        yield Mistake(code, name, {"show": _parse(name)}, wrong, _formula(code, name))
+        yield Mistake(code, name, {"show": parse_formula(name)}, wrong, _formula(code, name))
     # The names of g and o exchanged, so their activations as well as their layers.
-    exchanged = {"update": _parse("c = f*c + i*o"), "show": _parse("h = g*tanh(c)")}
+    exchanged = {"update": parse_formula("c = f*c + i*o"), "show": parse_formula("h = g*tanh(c)")}
     yield Mistake("gates_swapped_co", "c = f*c + i*o, h = g*tanh(c)", exchanged, _wrong("go"))

@@ -123,11 +123,18 @@ def _normalised() -> Iterator[Mistake]:
     yield from _in_places("layer_norm", "less its mean over units:", lambda y: y - y.mean(-1, keepdims=True), ENDS)
     standardised = {"values": lambda y, x: (y - y.mean((1, 2, 3), keepdims=True)) / y.std((1, 2, 3), keepdims=True)}
     yield Mistake("layer_norm", "the answer standardised", standardised, RECURRENCE)
+    yield from _in_places("layer_norm", "BatchNormalization, in training, of", _batch_norm, ENDS[1:])
     yield from _in_places("batch_mixed", "mean over the rows of", _batch_mean, (*STATES, "h and c"))
 
 
 def _norm(array: Array, eps: float) -> Array:
     return np.asarray((array - array.mean(-1, keepdims=True)) / np.sqrt(array.var(-1, keepdims=True) + eps))
+
+
+def _batch_norm(array: Array) -> Array:
+    rows_and_steps = (-3, -2)
+    mean, variance = (each(rows_and_steps, keepdims=True) for each in (array.mean, array.var))
+    return np.asarray((array - mean) / np.sqrt(variance + 1e-3))
 
 
 def _unit_length(array: Array) -> Array:

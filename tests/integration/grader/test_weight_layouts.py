@@ -1,4 +1,7 @@
-"""Right classes whose weights stand as no layer of Keras has them, and a layer of one unit: all get full marks."""
+"""Right classes whose weights stand as no layer of Keras has them, and a layer of one unit: all get full marks.
+
+Those that compute in NumPy lose the points of the gradients, and no others.
+"""
 
 from __future__ import annotations
 
@@ -97,3 +100,36 @@ def test_weights_may_stand_as_they_like(
     submission = Submission("solution.py", source.encode())
     report = grade(submission, assignment, seed=questions_seed, sandbox=sandbox, references=references)
     assert report.points == 100, [(check.id, check.code) for check in report.checks]
+
+
+HIDDEN = {
+    "interleaved": (
+        FUSED,
+        ("z = a @ self.W.numpy() + h @ self.U.numpy() + self.b.numpy(); i, f, g, o = (z[:, k::4] for k in range(4))"),
+    ),
+    "flat_bias_first": (
+        'self.m, self.p = m, new("p", 4 * n * (m + n + 1))',
+        (
+            "b, U, W = np.split(self.p.numpy(), [4 * n, 4 * n + 4 * n * n]); "
+            "f, i, o, g = np.split(a @ W.reshape(self.m, -1) + h @ U.reshape(n, -1) + b, 4, axis=1)"
+        ),
+    ),
+    "gates_of_rows_with_a_bias": (
+        'self.W = new("W", 4, n + m + 1, n)',
+        "v = np.hstack([h, a, np.ones((len(a), 1), 'f')]); o, g, f, i = (v @ w for w in self.W.numpy())",
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", HIDDEN)
+def test_weights_that_no_gradient_reaches_may_stand_as_they_like_too(
+    layout: str, sandbox: ForkSandbox, references: ReferenceStore, questions_seed: bytes
+) -> None:
+    build, step = HIDDEN[layout]
+    source = SOURCE.format(build=build, step=step).replace("a = x[:, t]", "a = x[:, t].numpy()")
+    source = source.replace("tf.zeros((tf.shape(x)[0], n))", "np.zeros((len(x), n), 'f')")
+    source = source.replace("tf.sigmoid", "(lambda z: 1 / (1 + np.exp(-z)))").replace("tf.tanh", "np.tanh")
+    submission = Submission("solution.py", f"import numpy as np\n{source}".encode())
+    usual = load_assignments()["lstm-layer"]
+    report = grade(submission, usual, seed=questions_seed, sandbox=sandbox, references=references)
+    assert {check.id for check in report.checks if check.code} == {"trainability"}, report.points

@@ -161,6 +161,8 @@ def test_a_signature_is_the_cause_whatever_other_classes_assign():
         ("KeyError", "'c'", "key"),
         ("ValueError", "The truth value of an array with more than one element is ambiguous.", "truth"),
         ("ZeroDivisionError", "integer division or modulo by zero", "division"),
+        ("TypeError", "'int' object is not iterable", "count"),
+        ("TypeError", "Cannot iterate over a scalar tensor.", "count"),
         ("InvalidArgumentError", "input #1 was expected to be a double tensor but is a float tensor", "dtype"),
         ("InvalidArgumentError", "Input to reshape is a tensor with 6400 values, but the requested shape has 1400",
          "reshape"),

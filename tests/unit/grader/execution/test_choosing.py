@@ -77,3 +77,12 @@ def test_the_right_answer_is_chosen(chosen):
     answers = [_noise(seed) for seed in range(24)]
     answers[3] = lambda expected: expected
     assert chosen(answers, repeats=True) == Roles(3)
+
+
+def test_of_answers_that_nothing_explains_one_that_begins_rightly_is_chosen(cases, table):
+    searched, random = search_case(cases), np.random.default_rng(4)
+    near = searched.expected + random.normal(0, 0.01, (3, *searched.expected.shape)).astype(np.float32)
+    begun = searched.expected + random.normal(0, 0.5, searched.expected.shape).astype(np.float32)
+    begun[:, 0] = searched.expected[:, 0]
+    trial = Trial(event="trial", case=searched.spec.id, pairing={}, repeats=True)
+    assert choose(trial, {"output": np.stack([*near, begun])}, cases, lambda case: table) == Roles(3)
