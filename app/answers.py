@@ -85,7 +85,16 @@ from app.errors.rosters import (
     RosterRefused,
     RosterTooLong,
 )
-from app.errors.submissions import NotCancellable, NotHeld, ReportNotFound, ReportNotReady, SubmissionNotFound
+from app.errors.submissions import (
+    CheckNotFound,
+    ChecksNotAllowed,
+    ChecksUsedUp,
+    NotCancellable,
+    NotHeld,
+    ReportNotFound,
+    ReportNotReady,
+    SubmissionNotFound,
+)
 from app.errors.teaching import (
     AdjustmentNotFound,
     AdjustmentReplaced,
@@ -139,6 +148,7 @@ from app.errors.ways_in import (
     LinkUnusable,
     MemberClaimed,
     NoCourseYet,
+    NotebookCodeUnusable,
     PersonInCourse,
     SignOnExpired,
     SignOnRefused,
@@ -162,6 +172,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     NotAuthenticated: Answer(401, "unauthorized"),
     SessionMissing: Answer(401, "session-missing"),
     LinkUnusable: Answer(401, "link-unusable"),
+    NotebookCodeUnusable: Answer(403, "code-unusable"),
     NoCourseYet: Answer(403, "no-course-yet"),
     FormExpired: Answer(403, "form-expired"),
     OtherSite: Answer(403, "other-site"),
@@ -262,6 +273,9 @@ ANSWERS: dict[type[Exception], Answer] = {
     CourseNotFound: Answer(404, "course-not-found"),
     AssignmentNotFound: Answer(404, "assignment-not-found"),
     SubmissionNotFound: Answer(404, "submission-not-found"),
+    CheckNotFound: Answer(404, "check-not-found"),
+    ChecksNotAllowed: Answer(403, "checks-not-allowed"),
+    ChecksUsedUp: Answer(429, "checks-used-up"),
     ReportNotReady: Answer(409, "report-not-ready"),
     ReportNotFound: Answer(404, "report-not-found"),
     MemberClaimed: Answer(409, "member-claimed"),

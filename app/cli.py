@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from app.commands import courses, database, lti, people, regrades, rosters, tokens
+from app.commands import courses, database, lti, people, regrades, rosters, submit, tokens
 from app.commands.shell import start_logging, starting
 from app.operations.collecting import not_collecting
 from grader.cli import SERVICE, cli, main
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cli", "main"]
 
+HAND_IN = "Students: hand in at a service"
 IN_A_SERVICE = "Admins: courses, people and grades of a service"
 
 
@@ -88,6 +89,7 @@ def _inspect_database(console: Console) -> str | None:
 
 sections.append(_inspect_database)
 
+cli.command(rich_help_panel=HAND_IN)(submit.submit)
 cli.add_typer(database.group, name="db", rich_help_panel=SERVICE)
 cli.command(rich_help_panel=IN_A_SERVICE)(regrades.regrade)
 for name, module in {

@@ -199,6 +199,7 @@ def _routes() -> list[BaseRoute]:
     router = APIRouter(generate_unique_id_function=openapi.operation_id)
     router.include_router(operations.router)
     router.include_router(api_routes.api, prefix=api_routes.PREFIX)
+    router.include_router(api_routes.of_strangers, prefix=api_routes.PREFIX)
     for each in (
         openapi,
         # Before `course_pages`: one has /courses/new, and the other /courses/{course_id}.

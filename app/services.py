@@ -38,6 +38,12 @@ LINKS_PER_MINUTE = 60
 LINKS_OF_ADDRESS_PER_MINUTE = 5
 # A whole lecture hall scans the code at once. A higher rate is a program that floods the course with fake members.
 JOINS_PER_MINUTE = 300
+# Each makes the earlier one useless.
+CODES_PER_MINUTE = 5
+# Wrong codes. Those of a whole class may come from one address; all of a minute find one of 300 codes among 31^8 once
+# in ten million minutes.
+WRONG_CODES_PER_MINUTE = 300
+WRONG_CODES_OF_CLIENT_PER_MINUTE = 20
 # A whole school may share one address. Each login is a row for ten minutes.
 LOGINS_PER_MINUTE = 1200
 
@@ -77,6 +83,8 @@ class Services:
         platform_keys: by which platforms sign (`app.lti`).
         outgoing: for requests to platforms.
         frame_sites: whose pages may show ours in a frame.
+        code_limit: for each student who makes codes for notebooks.
+        wrong_codes, wrong_codes_of_client: for all who send wrong codes, and for each client.
         client_limit, address_limit: for each client and each address, on the page that sends new links.
         looking: lets a few watchers at a time ask the database. Hundreds want to when a grade ends, and uploads still
             need a free connection.
@@ -102,6 +110,9 @@ class Services:
     address_limit: RateLimit = field(default_factory=lambda: RateLimit(LINKS_OF_ADDRESS_PER_MINUTE))
     login_limit: RateLimit = field(default_factory=lambda: RateLimit(LOGINS_PER_MINUTE))
     join_limit: RateLimit = field(default_factory=lambda: RateLimit(JOINS_PER_MINUTE))
+    code_limit: RateLimit = field(default_factory=lambda: RateLimit(CODES_PER_MINUTE))
+    wrong_codes: RateLimit = field(default_factory=lambda: RateLimit(WRONG_CODES_PER_MINUTE))
+    wrong_codes_of_client: RateLimit = field(default_factory=lambda: RateLimit(WRONG_CODES_OF_CLIENT_PER_MINUTE))
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WATCHERS_LOOKING))
 
 

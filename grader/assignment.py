@@ -39,6 +39,8 @@ CheckId = Literal[
 ]
 #: The checks of Task 2, which need a run of the notebook itself.
 TASK2: tuple[CheckId, ...] = ("weights_copied", "comparison")
+#: The checks that the exercise's own case answers.
+BEFOREHAND: tuple[CheckId, ...] = ("own_work", "contract", "equivalence")
 
 
 class AssignmentModel(BaseModel):
@@ -98,6 +100,9 @@ class Attempts(AssignmentModel):
     limit: int | None = Field(None, ge=1, le=1000, description="most attempts; one that we failed to grade is none")
     cooldown_seconds: int = Field(0, ge=0, le=30 * 86400, description="from one attempt to the next")
     counts: Literal["best", "last"] = Field("best", description="which attempt is the grade, after what lateness costs")
+    checks_per_hour: int = Field(
+        0, ge=0, le=60, description="checks before handing in, which use no attempt and give no points; 0: none"
+    )
 
     @property
     def are_limited(self) -> bool:
@@ -175,6 +180,18 @@ class Assignment(AssignmentModel):
     @property
     def has_task2(self) -> bool:
         return not self.points.keys().isdisjoint(TASK2)
+
+    def beforehand(self) -> Assignment:
+        """Return its part for a check before handing in: the exercise's own case, which is public, and no points."""
+        points = dict.fromkeys((check for check in self.points if check in BEFOREHAND), 0.0)
+        part = self.model_copy(update={"points": points, "cases": self.cases[:1]})
+        vars(part)["digest"] = self.digest  # The assignment is still this one.
+        return part
+
+    @property
+    def is_beforehand(self) -> bool:
+        """Return whether it is such a part. Every other assignment has points."""
+        return not self.max_points
 
     def title_in(self, language: str) -> str:
         """Return its title in this language, else in another, else its id."""

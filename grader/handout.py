@@ -29,13 +29,18 @@ class HandoutCell:
     is_task2: bool
 
 
-def notebook(assignment: Assignment, language: str) -> bytes:
+def notebook(assignment: Assignment, language: str, last_cell: str | None = None) -> bytes:
     """Return the file as a notebook (nbformat 4.5).
 
+    Args:
+        last_cell: the code of one more cell, which hands the notebook in.
     Raises:
         KeyError: the language is not one of ours.
     """
-    cells = [_in_notebook(number, cell) for number, cell in enumerate(_cells_for(assignment, language))]
+    parts = _cells_for(assignment, language)
+    if last_cell is not None:
+        parts.append(HandoutCell(last_cell, is_code=True, is_task2=False))
+    cells = [_in_notebook(number, cell) for number, cell in enumerate(parts)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     made = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(made, ensure_ascii=False, indent=1).encode()

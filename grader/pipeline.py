@@ -37,6 +37,7 @@ def grade(
     references: ReferenceStore,
     progress: Progress | None = None,
     artefacts: Sink | None = None,
+    beforehand: bool = False,
 ) -> Report:
     """Grade one submission.
 
@@ -46,19 +47,24 @@ def grade(
         artefacts: takes what is too large for a report: arrays for pictures, the source; None: nothing is kept.
         progress: called with ``reading``, ``reference``, ``running``, ``running_keras2``, ``notebook``,
             ``checking`` as each begins.
+        beforehand: only check it, as far as the public case shows: nothing hidden is asked, and there are no points.
 
     Returns:
         A report, whatever the submission does. Our own failure is a report too: `internal_error` without points, so
         that nobody can mistake it for the student's zero.
     """
     stages = Stages(progress)
+    specs, digest = [case.spec() for case in assignment.cases], assignment.digest
+    if beforehand:
+        assignment = assignment.beforehand()
     try:
         stages.begin(Stage.READING)
         reading = read(submission, assignment, sandbox)
         if reading.error is not None:
             return unreadable(submission, assignment, reading, stages, artefacts)
         stages.begin(Stage.REFERENCE)
-        published = references.load([case.spec() for case in assignment.cases], digest=assignment.digest)
+        # All of them, because one file holds the answers to all.
+        published = references.load(specs, digest=digest)[: len(assignment.cases)]
         box = BudgetedSandbox(sandbox, assignment.allowance)
 
         def run(generation: str) -> Execution:

@@ -85,6 +85,7 @@ class GradeProcesses:
         seed: bytes,
         progress: Callable[[str], None] | None = None,
         artefacts: Sink | None = None,
+        beforehand: bool = False,
     ) -> Report:
         """Grade one submission as `grader.pipeline.grade` does.
 
@@ -93,7 +94,7 @@ class GradeProcesses:
         """
         connection = self._take()
         try:
-            connection.send((submission, assignment, seed, artefacts is not None))
+            connection.send((submission, assignment, seed, artefacts is not None, beforehand))
             while True:
                 what, *said = connection.recv()
                 match what:
@@ -204,7 +205,7 @@ def _serve(connection: Connection, cache_dir: Path) -> None:
     references = _References(cache_dir, service)
     logging.basicConfig(level=logging.INFO, handlers=[_Forwarding(connection)], force=True)
     while True:
-        submission, assignment, seed, keeps = connection.recv()
+        submission, assignment, seed, keeps, beforehand = connection.recv()
         try:
             report = grade(
                 submission,
@@ -214,6 +215,7 @@ def _serve(connection: Connection, cache_dir: Path) -> None:
                 references=references,
                 progress=lambda stage: connection.send(("stage", stage)),
                 artefacts=(lambda name, content: connection.send(("artefact", name, content))) if keeps else None,
+                beforehand=beforehand,
             )
         except (EOFError, ConnectionError):
             raise

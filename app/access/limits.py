@@ -44,13 +44,22 @@ class RateLimit:
         Raises:
             TooManyRequests: the limit is reached; this call is not counted.
         """
+        now, busy_until = self._clock(), self.check(who)
+        if len(self._busy_until) >= REMEMBERED:
+            self._busy_until = {key: until for key, until in self._busy_until.items() if until > now}
+        self._busy_until[who] = busy_until
+
+    def check(self, who: str) -> float:
+        """Return the time until which one more call would count.
+
+        Raises:
+            TooManyRequests: the limit is reached.
+        """
         now = self._clock()
         busy_until = max(self._busy_until.get(who, now), now) + self._seconds_each
         if (over := busy_until - now - 60) > 1e-6:
             raise TooManyRequests(retry_after_seconds=math.ceil(over))
-        if len(self._busy_until) >= REMEMBERED:
-            self._busy_until = {key: until for key, until in self._busy_until.items() if until > now}
-        self._busy_until[who] = busy_until
+        return busy_until
 
 
 async def too_many_uploads(

@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, u
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
+from app.access import notebooks
 from app.access.rights import Right
 from app.access.tokens import ROLES, Principal, hash_secret, is_valid, managed_by, new_token, sign_in_link
 from app.errors.members import MemberNotFound
@@ -295,7 +296,8 @@ async def list_links(
 
 
 async def revoke(session: AsyncSession, manager: Principal, member_id: str | None = None) -> int:
-    """End the links of one member, or of everybody in the manager's course, with the sessions that they opened.
+    """End the links of one member, or of everybody in the manager's course, with the sessions that they opened, and
+    the notebooks that may have been connected in those.
 
     Returns:
         The number of links that were valid until now.
@@ -311,6 +313,7 @@ async def revoke(session: AsyncSession, manager: Principal, member_id: str | Non
         if member.role == MemberRole.TEACHER:
             manager.check(Right.MANAGE_TEACHERS)
         conditions.append(Token.membership_id == member_id)
+    await notebooks.end(session, and_(*conditions))
     return await _end(session, and_(*conditions))
 
 

@@ -21,9 +21,13 @@ class Right(StrEnum):
     """A kind of request. Every route names one."""
 
     READ = "read"
+    READ_SUBMISSIONS = "read_submissions"
     SUBMIT = "submit"
     HAND_IN_BATCHES = "hand_in_batches"
+    CHECK = "check"
     CANCEL = "cancel"
+    MAKE_CODES = "make_codes"
+    SIGN_OUT = "sign_out"
     MAKE_WEBHOOKS = "make_webhooks"
     MANAGE_WEBHOOKS = "manage_webhooks"
     SEE_STATISTICS = "see_statistics"
@@ -64,25 +68,36 @@ class Holders:
         roles: of the token or of the member.
         students: whether a student has it, with a token or a session of the student's own.
         in_archived: whether it is left when the course is archived.
+        notebooks: whether the token of a student's notebook has it, at its assignment.
     """
 
     roles: frozenset[Role]
     students: bool
     in_archived: bool
+    notebooks: bool = False
 
 
 EVERYBODY = frozenset(Role)
 SCRIPTS = frozenset({Role.ADMIN, Role.TEACHER, Role.SUBMITTER})
 STAFF = frozenset({Role.ADMIN, Role.TEACHER, Role.ASSISTANT})
+NOBODY = frozenset[Role]()
 TEACHERS = frozenset({Role.ADMIN, Role.TEACHER})
 ADMINS = frozenset({Role.ADMIN})
 
 RIGHTS: Mapping[Right, Holders] = {
     Right.READ: Holders(EVERYBODY, students=True, in_archived=True),
-    Right.SUBMIT: Holders(EVERYBODY, students=True, in_archived=False),
+    # The submissions that the holder may see, with their files, events and reports.
+    Right.READ_SUBMISSIONS: Holders(EVERYBODY, students=True, in_archived=True, notebooks=True),
+    Right.SUBMIT: Holders(EVERYBODY, students=True, in_archived=False, notebooks=True),
+    # Before handing in.
+    Right.CHECK: Holders(NOBODY, students=True, in_archived=False, notebooks=True),
     # The files of a whole course in one archive of a platform.
     Right.HAND_IN_BATCHES: Holders(TEACHERS, students=False, in_archived=False),
     Right.CANCEL: Holders(EVERYBODY, students=True, in_archived=False),
+    # Codes for notebooks.
+    Right.MAKE_CODES: Holders(NOBODY, students=True, in_archived=False),
+    # The own browsers and notebooks.
+    Right.SIGN_OUT: Holders(EVERYBODY, students=True, in_archived=True),
     Right.MAKE_WEBHOOKS: Holders(SCRIPTS, students=False, in_archived=False),
     Right.MANAGE_WEBHOOKS: Holders(SCRIPTS, students=False, in_archived=True),
     Right.SEE_STATISTICS: Holders(STAFF, students=False, in_archived=True),

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import sqlalchemy as sql
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from app.access import notebooks
 from app.access.tokens import Principal, find_holders, hash_secret, holders, is_valid
 from app.errors.requests import SessionMissing
 from app.storage.database import Database
-from app.storage.models import Course, Membership, Person, Session, Submission, Token, utc_now
+from app.storage.models import Course, Membership, NotebookCode, Person, Session, Submission, Token, utc_now
 
 #: The longest session that a launch from a platform begins.
 LAUNCH_LIFETIME = timedelta(hours=12)
@@ -135,6 +136,65 @@ async def add(
     session.add(Session(sha256=sha256, token_id=of.id, expires_at=expires_at))
 
 
+@dataclass(frozen=True)
+class SignedIn:
+    """Everything by which somebody is signed in.
+
+    Attributes:
+        person_id: None: the session is that of a token which is nobody's own, and the others are those of the token.
+        browsers: the number of sessions.
+        notebooks: the tokens of notebooks, in all courses.
+    """
+
+    person_id: str | None
+    browsers: int
+    notebooks: Sequence[Token]
+
+
+async def signed_in_everywhere(session: AsyncSession, sha256: str) -> SignedIn:
+    """Find everything by which the person of the session with this hash is signed in, in all courses.
+
+    Raises:
+        SessionMissing: it is over.
+    """
+    return await _signed_in(session, *await _everywhere(session, sha256))
+
+
+async def end_everywhere(session: AsyncSession, sha256: str) -> SignedIn:
+    """End all of it at once, with a code that is still to be used. Returns: what has ended. Raises: SessionMissing."""
+    person_id, browsers, members = await _everywhere(session, sha256)
+    ended = await _signed_in(session, person_id, browsers, members)
+    await session.execute(sql.delete(NotebookCode).where(NotebookCode.membership_id.in_(members)))
+    await notebooks.end(session, Token.membership_id.in_(members))
+    await session.execute(sql.delete(Session).where(browsers).execution_options(synchronize_session=False))
+    return ended
+
+
+async def _signed_in(
+    session: AsyncSession, person_id: str | None, browsers: ColumnElement[bool], members: Select[str]
+) -> SignedIn:
+    now = Session.expires_at > utc_now()
+    counted = await session.scalar(select(func.count()).select_from(Session).where(browsers, now))
+    return SignedIn(person_id, counted or 0, await notebooks.notebooks_of(session, Token.membership_id.in_(members)))
+
+
+async def _everywhere(session: AsyncSession, sha256: str) -> tuple[str | None, ColumnElement[bool], Select[str]]:
+    """Return the person, the condition on `Session` that it is theirs, and the ids of their memberships."""
+    of = select(Session.token_id, func.coalesce(Session.person_id, Membership.person_id))
+    joined = of.outerjoin(Token, Token.id == Session.token_id).outerjoin(
+        Membership, Membership.id == Token.membership_id
+    )
+    this = joined.where(Session.sha256 == sha256, Session.expires_at > utc_now())
+    if (found := (await session.execute(this)).one_or_none()) is None:
+        raise SessionMissing
+    token_id, person_id = found
+    members = select(Membership.id).where(Membership.person_id == person_id)
+    if person_id is None:
+        return None, Session.token_id == token_id, members
+    own_tokens = select(Token.id).where(Token.membership_id.in_(members))
+    return person_id, or_(Session.person_id == person_id, Session.token_id.in_(own_tokens)), members
+
+
 async def ends_within(session: AsyncSession, sha256: str, time: timedelta) -> bool:
     """Tell whether the session with this hash is over so soon."""
     of = Session.sha256 == sha256, Session.expires_at < utc_now() + time
@@ -167,8 +227,9 @@ async def find_holder(
     )
     if row := found.one_or_none():
         return Principal.of(*row)
-    # A browser that signed in while no session could be stored (`actions.getting_in.enter`).
-    if of_token := (await find_holders(session, [sha256])).get(sha256):
+    # A browser that signed in while no session could be stored (`actions.getting_in.enter`); no notebook does.
+    of_token = (await find_holders(session, [sha256])).get(sha256)
+    if of_token and of_token.assignment_id is None:
         return of_token
     of_submission = select(Submission.course_id).where(Submission.id == submission_id).scalar_subquery()
     chosen = Membership.course_id == (of_submission if course_id is None else course_id)

@@ -2,7 +2,7 @@
 
 Only hashes are kept. A token that is bound to a member is the member's own, and has the rights that the member's role
 gives now. A student's holder hands in as this student and sees everything that was handed in for this student, by any
-token.
+token. The token of a notebook (`app.access.notebooks`) does so at one assignment only, and opens no browser's session.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class Principal:
         course_id: what the holder makes is made in this course.
         names_course: the request of an admin names the course, so the admin sees no other.
         in_archived: that course is archived.
+        assignment_id: the only assignment, for the token of a student's notebook; None: all of them.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Principal:
     name: str = ""
     names_course: bool = False
     in_archived: bool = False
+    assignment_id: str | None = None
 
     @classmethod
     def of(cls, token: Token, course: Course | None = None, member: Membership | None = None) -> Principal:
@@ -79,7 +81,8 @@ class Principal:
         archived = course is not None and course.archived_at is not None
         if member is None:
             return cls(token.id, token.role, course_id=token.course_id, name=token.name, in_archived=archived)
-        return replace(cls.of_member(member, archived=archived), id=token.id, name=token.name)
+        holder = cls.of_member(member, archived=archived)
+        return replace(holder, id=token.id, name=token.name, assignment_id=token.assignment_id)
 
     @classmethod
     def of_member(cls, member: Membership, name: str | None = None, *, archived: bool = False) -> Principal:
@@ -140,6 +143,8 @@ class Principal:
     def has(self, right: Right) -> bool:
         """Tell whether the role has this right in courses that are not archived."""
         holders = RIGHTS[right]
+        if self.assignment_id is not None and not holders.notebooks:
+            return False
         is_student = self.role == Role.SUBMITTER and self.membership_id is not None
         return holders.students if is_student else self.role in holders.roles
 
@@ -193,12 +198,13 @@ def holder_in_words(token: Token) -> str:
 
 
 async def find_token(session: AsyncSession, sha256: str) -> Token | None:
-    """Find the token with this hash, if it is valid now."""
-    return await session.scalar(select(Token).where(Token.sha256 == sha256, is_valid(utc_now())))
+    """Find the token with this hash, if a browser can sign in with it now."""
+    opens_a_session = Token.assignment_id.is_(None), is_valid(utc_now())
+    return await session.scalar(select(Token).where(Token.sha256 == sha256, *opens_a_session))
 
 
 async def existing_token(session: AsyncSession, secret: str) -> Token:
-    """Find the token with this secret, if it is valid now.
+    """Find the token with this secret, if a browser can sign in with it now.
 
     Raises:
         LinkUnusable: nobody has it.
@@ -360,9 +366,12 @@ async def as_of_now(session: AsyncSession, viewer: Principal) -> Principal | Non
 
 
 def is_valid(now: datetime) -> ColumnElement[bool]:
-    """Return the condition on `Token` that it may be used; one of a removed member may not."""
+    """Return the condition on `Token` that it may be used; one of a removed member may not, nor a notebook's if the
+    member is no student any more."""
     removed = _own_member(Membership.removed_at.is_not(None))
-    return and_(Token.revoked_at.is_(None), or_(Token.expires_at.is_(None), Token.expires_at > now), ~removed)
+    of_staff = and_(Token.assignment_id.is_not(None), _own_member(Membership.role != MemberRole.STUDENT))
+    lasts = or_(Token.expires_at.is_(None), Token.expires_at > now)
+    return and_(Token.revoked_at.is_(None), lasts, ~removed, ~of_staff)
 
 
 def _own_member(condition: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -147,8 +147,9 @@ async def delete_course(asking: Asking, *, title: str) -> DeletedCourse:
 # --- the assignments of a course --------------------------------------------------------------------------------------
 
 RuleName = Literal[
-    "opens", "due", "closes", "late_percent_per_day", "late_percent_max", "limit", "cooldown_seconds", "counts"
-]
+    "opens", "due", "closes", "late_percent_per_day", "late_percent_max", "limit", "cooldown_seconds", "counts",
+    "checks_per_hour",
+]  # fmt: skip
 
 
 def rule_description(name: str) -> str:
@@ -171,6 +172,9 @@ class CourseRules(ActionRequest):
         default_factory=int, description=rule_description("cooldown_seconds")
     )
     counts: Literal["best", "last"] = Field(default_factory=lambda: "best", description=rule_description("counts"))
+    checks_per_hour: Annotated[int, Field(ge=0, le=60, strict=True), WHOLE] = Field(
+        default_factory=int, description=rule_description("checks_per_hour")
+    )
 
 
 class UseAssignment(ActionRequest):

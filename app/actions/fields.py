@@ -168,6 +168,12 @@ Group = Annotated[
     Field(min_length=1, max_length=100, examples=["БПМИ201"], json_schema_extra=not_(NO_NAME)),
     AfterValidator(_name),
 ]
+#: A place where somebody works, for their own list.
+Where = Annotated[
+    str,
+    Field(min_length=1, max_length=60, examples=["Jupyter"], json_schema_extra=not_(NO_NAME)),
+    AfterValidator(_name),
+]
 Email = Annotated[
     str,
     Field(

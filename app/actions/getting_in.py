@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import identities, joining, links, sessions, tokens
 from app.access.joining import Newcomer
 from app.access.links import NewLink
-from app.access.sessions import Visitor, new_secret
+from app.access.sessions import SignedIn, Visitor, new_secret
 from app.access.tokens import hash_secret
 from app.actions.fields import ActionRequest, Email, Name
 from app.errors.requests import SessionMissing
@@ -68,6 +68,21 @@ async def enter(visitor: Visitor, secret: str) -> str:
             raise
         logger.warning("session_not_stored", extra={"reason": reason_of(exc)})
         return secret
+
+
+async def leave_everywhere(visitor: Visitor, sha256: str) -> SignedIn:
+    """Sign the person of the session with this hash out of all browsers and notebooks.
+
+    Returns:
+        What has ended.
+    Raises:
+        SessionMissing: the session is over.
+    """
+    async with visitor.database.write() as session:
+        ended = await sessions.end_everywhere(session, sha256)
+    facts = {"person_id": ended.person_id, "browsers": ended.browsers, "notebooks": len(ended.notebooks)}
+    logger.info("signed_out_everywhere", extra=facts)
+    return ended
 
 
 async def sign_on(visitor: Visitor, claims: Claims, domains: Collection[str]) -> str:

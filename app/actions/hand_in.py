@@ -1,10 +1,11 @@
-"""Handing in: an attempt of a student, everybody's files in one archive, and taking an attempt back."""
+"""Handing in: an attempt of a student, a check before it, everybody's files in one archive, and taking one back."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import BinaryIO
@@ -16,11 +17,15 @@ from app.courses import course as courses
 from app.courses import members
 from app.errors.submissions import NotCancellable
 from app.errors.uploads import HandedInBefore
+from app.queue import checks
 from app.queue.batches import taking_in
 from app.queue.inbox import Inbox, QueuedSubmission
-from app.storage.models import Batch
+from app.storage.models import Batch, Check
 from app.submissions import repository
 from app.submissions.uploads import DEFAULT_ASSIGNMENT, File
+from app.teaching.own.courses import own_task
+
+logger = logging.getLogger(__name__)
 
 #: Unpacking keeps a few files in memory: one archive at a time, so that many cost no more.
 ONE_AT_A_TIME = asyncio.Semaphore(1)
@@ -83,6 +88,23 @@ async def hand_in(
         if newest and newest.sha256 == upload.sha256 and (key is None or newest.idempotency_key != key):
             raise HandedInBefore(attempt=newest.attempt)
     return await inbox.accept(upload, holder, key)
+
+
+@action(Right.CHECK)
+async def check_beforehand(asking: Asking, inbox: Inbox, wanted: HandIn) -> Check:
+    """Store a check before handing in, and queue it behind all attempts.
+
+    Raises:
+        UploadRefused, OtherStudent, Overloaded, ChecksNotAllowed, ChecksUsedUp, AssignmentNotFound, CourseArchived
+    """
+    upload = await inbox.check(asking.holder, wanted.file, wanted.student, wanted.assignment)
+    await inbox.check_load()
+    async with asking.write() as session:
+        await courses.keep_open(session, asking.course_id)
+        task = await own_task(session, asking.assignments, asking.holder, upload.assignment_id)
+        check = await checks.add(session, asking.holder, upload, task.assignment)
+    logger.info("check_queued", extra={"submission_id": check.id, "assignment": check.assignment_id})
+    return check
 
 
 @action(Right.CANCEL, archived_too=True)

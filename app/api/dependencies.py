@@ -71,6 +71,8 @@ def _reading(checked: TokenFor | TokenInCourseFor) -> Any:
 
 
 AnyReading = Annotated[Reading, reads(Right.READ)]
+#: A student's notebook may read these, too.
+SubmissionReading = Annotated[Reading, reads(Right.READ_SUBMISSIONS)]
 
 
 Limit = Annotated[int, Query(ge=1, le=200, description="how many at most")]

@@ -39,8 +39,8 @@ DESCRIPTION = """
 Grades one exercise: write the class `LSTM`, a `tf.keras.Model`, so that it equals `tf.keras.layers.LSTM`.
 
 Submit a file with `POST /api/v1/submissions` and read the answer's `report`, or follow `Location` until `job_status`
-is `done`. Every call needs a token: `Authorization: Bearer ...`. Every refusal is a problem document (RFC 9457) whose
-`type` is stable.
+is `done`. Every call but one needs a token: `Authorization: Bearer ...`. Every refusal is a problem document (RFC 9457)
+whose `type` is stable.
 """
 #: The folder of Swagger UI's own files.
 SWAGGER_FILES = files("fastapi_offline") / "static"
@@ -76,6 +76,7 @@ EXAMPLE_PARAMS: dict[str, dict[str, Any]] = {
     "preview-unfinished": {"done": 12, "total": 300},
     "target-refused": {"reason": "10.0.0.5 is in a private network"},
     "invalid-student": {"limit": STUDENT_CHARACTERS},
+    "checks-used-up": {"limit": 10, "retry_after_seconds": 600},
     "too-many-requests": {"retry_after_seconds": 2},
     "too-many-webhooks": {"limit": 10},
     "token-made-before": {"id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
@@ -231,14 +232,16 @@ def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
             schemas = document["components"]["schemas"]
             schemas["Problem"] = Problem.model_json_schema()
             schemas |= _report_schemas()
-            report = schemas["SubmissionBody"]["properties"]["report"]
-            report["anyOf"] = [{"$ref": "#/components/schemas/Report"}, {"type": "null"}]
+            for body in ("SubmissionBody", "CheckBody"):
+                report = schemas[body]["properties"]["report"]
+                report["anyOf"] = [{"$ref": "#/components/schemas/Report"}, {"type": "null"}]
             schemas.pop("HTTPValidationError", None)
             schemas.pop("ValidationError", None)
             for methods in document["webhooks"].values():
                 methods["post"]["responses"].pop("422")
-            upload = document["paths"]["/api/v1/submissions"]["post"]["requestBody"]["content"]["multipart/form-data"]
-            upload["schema"]["properties"]["assignment"]["examples"] = list(assignment_ids)
+            for path in ("/api/v1/submissions", "/api/v1/checks"):
+                upload = document["paths"][path]["post"]["requestBody"]["content"]["multipart/form-data"]
+                upload["schema"]["properties"]["assignment"]["examples"] = list(assignment_ids)
             # Pydantic calls a generic model `Page[TokenBody]`, and its component `Page_TokenBody_`.
             text = re.sub(r'(?:Items|Page)[_[](\w+?)(?:Body|Item)?[_\]](?=")', r"\1List", json.dumps(document))
             app.openapi_schema = json.loads(text)

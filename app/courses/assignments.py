@@ -35,6 +35,9 @@ class Rules(AssignmentModel):
     limit: int | None = Field(None, ge=1, le=1000, description="most attempts")
     cooldown_seconds: int = Field(0, ge=0, le=30 * 86400, description="from one attempt to the next")
     counts: Literal["best", "last"] = Field("best", description="which attempt is the grade")
+    checks_per_hour: int = Field(
+        0, ge=0, le=60, description="checks of a student before handing in, which use no attempt; 0: none"
+    )
 
     def applied_to(self, assignment: Assignment) -> Assignment:
         """Return the assignment with these dates and rules.

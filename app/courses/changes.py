@@ -16,7 +16,7 @@ SUBJECTS = {Course: "course", CourseAssignment: "assignment", Membership: "membe
 #: The dates and rules of a course's assignment (`assignments.Rules`).
 RULES = (
     *("opens", "due", "closes"),
-    *("late_percent_per_day", "late_percent_max", "limit", "cooldown_seconds", "counts"),
+    *("late_percent_per_day", "late_percent_max", "limit", "cooldown_seconds", "counts", "checks_per_hour"),
 )
 #: Values that are the id of another member.
 LINKS = ("joined", "joined_to")

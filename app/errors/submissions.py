@@ -23,3 +23,15 @@ class NotCancellable(AppError):
 
 class NotHeld(AppError):
     """The submission was never held."""
+
+
+class CheckNotFound(AppError):
+    """There is no check with this id, or it is not the caller's, or it was deleted after its day."""
+
+
+class ChecksNotAllowed(AppError):
+    """The course allows no checks before handing in at this assignment."""
+
+
+class ChecksUsedUp(AppError):
+    """The student has made as many checks as the assignment allows in an hour. params: limit, retry_after_seconds"""

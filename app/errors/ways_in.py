@@ -9,6 +9,10 @@ class LinkUnusable(AccessDenied):
     """The link or token of a sign-in is unknown, expired or revoked."""
 
 
+class NotebookCodeUnusable(AccessDenied):
+    """The code of a notebook is unknown, used, replaced or expired."""
+
+
 class NoCourseYet(AccessDenied):
     """The person has signed in, but is a member of no course."""
 

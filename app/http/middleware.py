@@ -33,7 +33,8 @@ logger = logging.getLogger(__name__)
 
 # These take files and count the bytes while reading. The framework reads all other bodies whole before it calls us.
 TAKE_FILES = re.compile(
-    r"/api/v1/submissions|/api/v1/courses/[^/]+/roster|/courses/[^/]+/(roster|batch|grade-book/filled|assignments/[^/]+)"
+    r"/api/v1/(submissions|checks|courses/[^/]+/roster)"
+    r"|/courses/[^/]+/(roster|batch|grade-book/filled|assignments/[^/]+(/check)?)"
 )
 BODY_BYTES = 64 * 1024
 #: Charsets that the type of a form in parts may name. The framework decodes it with any codec of Python's: some end in

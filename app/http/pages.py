@@ -48,6 +48,7 @@ def page(
     viewer: Principal | None = None,
     course: Course | None = None,
     here: str | None = None,
+    is_over: bool = False,
     **context: object,
 ) -> HTMLResponse:
     """Render the template in the reader's language. A language chosen on this page is remembered.
@@ -56,6 +57,7 @@ def page(
         viewer: the holder whose rights decide what the page offers; None: nobody is signed in.
         course: the page belongs to it, and shows its navigation.
         here: the id of this page in `navigation.SECTIONS`.
+        is_over: the session has just ended.
     """
     language = language_of(request)
     sections, pages = tabs(course.id, viewer, here) if course and viewer else ((), ())
@@ -73,7 +75,7 @@ def page(
         course=course,
         sections=sections,
         pages=pages,
-        signed_in=has_session(request) and status_code != HTTPStatus.UNAUTHORIZED,
+        signed_in=has_session(request) and not is_over and status_code != HTTPStatus.UNAUTHORIZED,
         form_secret=mask(form_secret(request)),
         news=getattr(request.state, "news", 0),
         framed=token_of(request) is not None or is_framed(request),

@@ -12,7 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.actions.fields import ID, Language, Moment, Name
 from app.errors import AppError
-from app.errors.submissions import SubmissionNotFound
+from app.errors.submissions import CheckNotFound, SubmissionNotFound
 from app.errors.uploads import IdempotencyKeyReused
 from app.storage.models import JobStatus
 from app.submissions.listing import Selection
@@ -83,6 +83,7 @@ CourseParameter = Annotated[
     Query(description="the `id` of the course to act in; by default the token's own, and for an admin who reads, all"),
 ]
 SubmissionId = Annotated[str, Path(description="the `id` of a submission"), id_of(SubmissionNotFound)]
+CheckId = Annotated[str, Path(description="the `id` of a check"), id_of(CheckNotFound)]
 Wait = Annotated[
     int, Query(ge=0, le=MAX_WAIT_SECONDS, description="answer only when graded, or after this many seconds")
 ]

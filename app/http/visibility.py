@@ -12,21 +12,16 @@ from app.access.tokens import Principal
 from app.services import services
 from app.storage.models import Role, StoredReport, Submission
 from app.submissions import reports
+from app.submissions.advisories import for_student
 from app.submissions.derivation import Counted, Step
 from grader import Report
 from grader.formats import View
-
-#: Grounds for a second look by a person. They accuse nobody, so they are not for the student, and cost no points.
-FOR_TEACHERS = frozenset({"plagiarism", "prompt_injection", "review_suggested"})
 
 
 def report_for(stored: StoredReport, viewer: Principal) -> Report:
     """Return the report; without the advisories for teachers, unless `viewer` is one."""
     report = Report.model_validate(stored.body)
-    if viewer.sees_everything:
-        return report
-    shown = [advisory for advisory in report.advisories if advisory.code not in FOR_TEACHERS]
-    return report.model_copy(update={"advisories": shown})
+    return report if viewer.sees_everything else for_student(report)
 
 
 def as_student(viewer: Principal, submission: Submission) -> Principal:

@@ -11,12 +11,13 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
 
 from fastapi import Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.status import HTTP_204_NO_CONTENT
 
 from app.access import tokens
@@ -41,13 +42,30 @@ RETRY_MILLISECONDS = 2000
 OVER = (JobStatus.DONE, JobStatus.CANCELLED)
 
 
-async def wait_until_done(parts: Services, submission_id: str, viewer: Principal, seconds: float) -> None:
-    """Return when the submission is done, when `seconds` are over, or when the service stops."""
+class Job(Protocol):
+    """A submission, or a check before handing in."""
+
+    @property
+    def job_status(self) -> JobStatus: ...
+
+
+async def wait_until_done(
+    parts: Services,
+    submission_id: str,
+    viewer: Principal,
+    seconds: float,
+    find: Callable[[AsyncSession, str, Principal], Awaitable[Job | None]] = repository.find_submission,
+) -> None:
+    """Return when the submission is done, when `seconds` are over, or when the service stops.
+
+    Args:
+        find: finds it by its id, or something else that is watched by its id.
+    """
     until = time.monotonic() + seconds
     while not parts.jobs.stopping:
         with parts.jobs.watch(submission_id) as maybe_done:
             async with parts.looking, parts.database.read() as session:
-                submission = await repository.find_submission(session, submission_id, viewer)
+                submission = await find(session, submission_id, viewer)
             left = until - time.monotonic()
             if submission is None or submission.job_status in OVER or left <= 0:
                 return

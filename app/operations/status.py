@@ -25,6 +25,7 @@ from app.storage import revisions
 from app.storage.announcements import is_postgresql
 from app.storage.database import Database
 from app.storage.models import (
+    Check,
     Delivery,
     JobStatus,
     LiveWorker,
@@ -80,13 +81,15 @@ class Queue:
     """The queue.
 
     Attributes:
-        previews: waiting jobs of previews.
+        previews: waiting and running jobs of previews.
+        checks: waiting and running checks before handing in.
         graded_hour, graded_day: reports in that time.
         empty_seconds: the estimated time until it is empty; None: it is, or nobody knows.
     """
 
     state: QueueState
     previews: int
+    checks: int
     graded_hour: int
     graded_day: int
     empty_seconds: float | None = None
@@ -304,16 +307,19 @@ def _needs_of_workers(workers: Sequence[WorkerState]) -> list[Need]:
 
 async def _queue(session: AsyncSession, own_slots: int) -> Queue:
     state = await positions.queue_state(session)
-    previews = select(func.count()).where(RegradeItem.job_status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
+    unfinished = [JobStatus.QUEUED, JobStatus.RUNNING]
+    others = [
+        await session.scalar(select(func.count()).where(table.job_status.in_(unfinished)))
+        for table in (RegradeItem, Check)
+    ]
     now = utc_now()
     graded = [
         await session.scalar(select(func.count()).where(StoredReport.created_at > now - time)) for time in (HOUR, DAY)
     ]
-    waiting_previews = await session.scalar(previews) or 0
-    waiting, pace = state.queued + waiting_previews, await pace_of(session, own_slots)
+    previews, checks, graded_hour, graded_day = (count or 0 for count in (*others, *graded))
+    waiting, pace = state.queued + previews + checks, await pace_of(session, own_slots)
     empty_seconds = pace.seconds_to_report(waiting) if pace and waiting else None
-    graded_hour, graded_day = (count or 0 for count in graded)
-    return Queue(state, waiting_previews, graded_hour, graded_day, empty_seconds)
+    return Queue(state, previews, checks, graded_hour, graded_day, empty_seconds)
 
 
 async def _workers(session: AsyncSession, about: About | None) -> Sequence[WorkerState]:

@@ -32,6 +32,7 @@ from app.storage.models import (
     Base,
     BatchFile,
     Change,
+    Check,
     Comment,
     Course,
     CourseAssignment,
@@ -44,6 +45,7 @@ from app.storage.models import (
     Membership,
     Merge,
     NewsMail,
+    NotebookCode,
     Person,
     Regrade,
     RegradeItem,
@@ -68,12 +70,25 @@ PIECE_BYTES = 1024 * 1024
 #: Columns left out of archives: hashes and keys that grant access, seeds, which would give the answers away, the state
 #: of machines, and files and reports, which have entries of their own.
 LEFT_OUT_COLUMNS = frozenset(
-    {"secret", "idempotency_key", "seed", "content", "body", "claim", "beat", "arrival", "priority", "last_error"}
+    {
+        "secret",
+        "idempotency_key",
+        "seed",
+        "content",
+        "body",
+        "source",
+        "claim",
+        "beat",
+        "arrival",
+        "priority",
+        "last_error",
+    }
 )
 #: Tables that refer to people but are left out of archives, with the reason.
 LEFT_OUT: Mapping[type[Base], str] = {
     ReportDiagnosis: "copied out of the report",
     LtiSelection: "a question of a platform's, for an hour",
+    NotebookCode: "for ten minutes",
 }
 
 
@@ -166,6 +181,7 @@ SECTIONS: Mapping[str, tuple[type[Base], Callable[[Scope], ColumnElement[bool]]]
     "lti_members.json": (LtiMember, lambda scope: LtiMember.membership_id.in_(scope.member_ids)),
     "lti_scores.json": (LtiScore, lambda scope: LtiScore.membership_id.in_(scope.member_ids)),
     "merges.json": (Merge, _merges_of),
+    "checks.json": (Check, lambda scope: Check.membership_id.in_(scope.member_ids)),
     "changes.json": (Change, lambda scope: Change.membership_id.in_(scope.member_ids)),
     "course_assignments.json": (CourseAssignment, lambda scope: CourseAssignment.course_id.in_(scope.courses)),
 }

@@ -13,12 +13,26 @@ from app.background import Background
 from app.privacy import deletion
 from app.storage.cascade import delete_rows
 from app.storage.database import Database
-from app.storage.models import Batch, Change, Course, JobStatus, Regrade, RegradeItem, Submission, utc_now
+from app.storage.models import (
+    Batch,
+    Change,
+    Check,
+    Course,
+    JobStatus,
+    NotebookCode,
+    Regrade,
+    RegradeItem,
+    Submission,
+    Token,
+    utc_now,
+)
 from app.storage.passback import attempts_expired
 
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 24 * 3600.0
+#: Checks before handing in are older than this when they are deleted.
+CHECKS_KEPT = timedelta(days=1)
 
 
 class Retention(Background):
@@ -46,11 +60,14 @@ class Retention(Background):
 async def delete_expired(database: Database, days: float | None) -> int:
     """Delete data past the retention time in each course: submissions, regrades, batches, and lines of the log.
 
+    Checks, and the codes and tokens of notebooks, are deleted when their own time is over.
+
     Args:
         days: for courses that set no time of their own; None: they keep everything.
     Returns:
         The number of deleted submissions.
     """
+    await _delete_short_lived(database)
     async with database.read() as session:
         courses = (await session.execute(select(Course.id, Course.retention_days))).all()
     total = 0
@@ -59,6 +76,15 @@ async def delete_expired(database: Database, days: float | None) -> int:
             total += await delete_older(database, kept, course_id)
             await _delete_log(database, kept, course_id)
     return total
+
+
+async def _delete_short_lived(database: Database) -> None:
+    now = utc_now()
+    async with database.write() as session:
+        await delete_rows(session, Check, Check.created_at < now - CHECKS_KEPT)
+        await delete_rows(session, NotebookCode, NotebookCode.expires_at < now)
+        await delete_rows(session, Token, Token.assignment_id.is_not(None) & (Token.expires_at < now))
+    await database.empty_log()
 
 
 async def delete_older(database: Database, days: float, course_id: str | None = None) -> int:

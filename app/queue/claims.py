@@ -2,12 +2,12 @@
 
 Both queues use these queries. Each works in the transaction of the given session.
 
-A claim is one worker's hold on one submission. Only the newest claim of a submission may end the job, so a worker
-that was taken for dead cannot change anything.
+A claim is one worker's hold on one job. Only the newest claim of a job may end it, so a worker that was taken for dead
+cannot change anything.
 
-A preview of a regrade has jobs of its own, in `RegradeItem`: the submission does not change, so no reader notices the
-regrade. These jobs are claimed when nothing else waits. A submission may be graded for several previews and for itself
-at the same time.
+A job is a row with a status: a submission; a check before handing in (`Check`); or a preview of a regrade, in
+`RegradeItem`: the submission does not change, so no reader notices the regrade. Checks and previews are claimed when
+nothing else waits. A submission may be graded for several previews and for itself at the same time.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, null, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, null, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.storage.announcements import announce, announce_queued
 from app.storage.models import (
     Artefact,
+    Check,
     JobStatus,
     LiveWorker,
     RegradeItem,
@@ -33,6 +35,7 @@ from app.storage.models import (
     Submission,
     utc_now,
 )
+from app.submissions.advisories import for_student
 from app.submissions.events import record
 from app.submissions.new_grades import let_count
 from grader import Report
@@ -43,8 +46,10 @@ class Claim:
     """A submission that this worker, and no other, is grading.
 
     Attributes:
-        seed: of the submission, the same at every claim; kept out of logs.
+        submission_id: of a check, its own id.
+        seed: of the submission, the same at every claim; of a check a new one. Kept out of logs.
         preview_id: the regrade that the job is a preview for; None: the report will count.
+        is_check: the job is a check before handing in.
     """
 
     id: str
@@ -55,19 +60,27 @@ class Claim:
     seed: bytes = field(repr=False)
     tries: int
     preview_id: str | None = None
+    is_check: bool = False
 
 
 @dataclass(frozen=True)
 class OtherClaim:
-    """The claim of another worker, and the count of its heartbeats. `preview_id` is as in `Claim`."""
+    """The claim of another worker, and the count of its heartbeats. `preview_id` and `is_check` are as in `Claim`."""
 
     submission_id: str
     claim: str | None
     beat: int
     preview_id: str | None = None
+    is_check: bool = False
 
 
-Job = Submission | RegradeItem
+Job = Submission | RegradeItem | Check
+#: The ids by which watchers know the jobs.
+IDS: Mapping[type[Job], InstrumentedAttribute[str]] = {
+    Submission: Submission.id,
+    RegradeItem: RegradeItem.submission_id,
+    Check: Check.id,
+}
 
 
 async def finish(
@@ -82,6 +95,8 @@ async def finish(
     """
     if claim.preview_id is not None:
         return await _finish_preview(session, claim, report, artefacts)
+    if claim.is_check:
+        return await _finish_check(session, claim, report, artefacts)
     code = _code_of(report)
     if not await _end_claim(session, claim, job_status=JobStatus.DONE, finished_at=utc_now(), **code):
         return False
@@ -120,6 +135,18 @@ async def _finish_preview(session: AsyncSession, claim: Claim, report: Report, a
     return True
 
 
+async def _finish_check(session: AsyncSession, claim: Claim, report: Report, artefacts: Mapping[str, bytes]) -> bool:
+    """Store the report of a check, and no more of the file than it shows. Nobody but a waiting student is notified."""
+    kept = {
+        "report": for_student(report).model_dump(mode="json"),
+        "source": artefacts.get(report.source.artefact or ""),
+        "content": None,
+    }
+    ended = await _end_claim(session, claim, job_status=JobStatus.DONE, **kept)
+    await announce(session, claim.submission_id)
+    return ended
+
+
 def _code_of(report: Report) -> dict[str, Any]:
     """Return the columns of a submission that hold the fingerprint of its code; none if we failed to read it."""
     code = report.fingerprint
@@ -149,7 +176,7 @@ async def release(session: AsyncSession, claim: Claim) -> bool:
     """Put the submission back into its position in the queue after an interrupted grade; the try does not count."""
     if not await _end_claim(session, claim, job_status=JobStatus.QUEUED, tries=claim.tries - 1):
         return False
-    if claim.preview_id is None:
+    if _job(claim)[0] is Submission:
         record(session, claim.submission_id, "queued")
         await announce(session, claim.submission_id)
     await announce_queued(session)
@@ -159,10 +186,10 @@ async def release(session: AsyncSession, claim: Claim) -> bool:
 async def add_stages(session: AsyncSession, claim: Claim, stages: Sequence[str]) -> None:
     """Record the beginning of these stages of grading, if this claim still holds the submission.
 
-    Stages of a preview are not recorded.
+    Stages of previews and checks are not recorded.
     """
     held = select(Submission.id).where(Submission.id == claim.submission_id, Submission.claim == claim.id)
-    if claim.preview_id is not None or await session.scalar(held) is None:
+    if _job(claim)[0] is not Submission or await session.scalar(held) is None:
         return
     for stage in stages:
         record(session, claim.submission_id, stage)
@@ -171,6 +198,8 @@ async def add_stages(session: AsyncSession, claim: Claim, stages: Sequence[str])
 
 def _job(claim: Claim | OtherClaim) -> tuple[type[Job], ColumnElement[bool]]:
     """Return the table of the claimed job, and the condition for its row."""
+    if claim.is_check:
+        return Check, Check.id == claim.submission_id
     if claim.preview_id is None:
         return Submission, Submission.id == claim.submission_id
     key = RegradeItem.regrade_id == claim.preview_id, RegradeItem.submission_id == claim.submission_id
@@ -189,7 +218,7 @@ async def requeue_running(session: AsyncSession) -> int:
     Returns:
         Their number.
     """
-    return await _requeue(session, Submission) + await _requeue(session, RegradeItem)
+    return sum([await _requeue(session, table) for table in (Submission, RegradeItem, Check)])
 
 
 async def requeue_silent(session: AsyncSession, silent: OtherClaim) -> bool:
@@ -206,7 +235,7 @@ async def _requeue(session: AsyncSession, table: type[Job], *which: ColumnElemen
         update(table)
         .where(table.job_status == JobStatus.RUNNING, *which)
         .values(job_status=JobStatus.QUEUED, claim=None, **({"priority": Submission.priority - 1} if is_upload else {}))
-        .returning(Submission.id if is_upload else RegradeItem.submission_id)
+        .returning(IDS[table])
         .execution_options(synchronize_session=False)
     )
     ids = requeued.scalars().all()
@@ -234,12 +263,9 @@ async def beat(
     told = {"seen_at": func.now(), "about": {**about, "claims": sorted(claims)}}
     seen = insert(LiveWorker).values(id=worker, **told)
     await session.execute(seen.on_conflict_do_update(index_elements=[LiveWorker.id], set_=told))
-    await session.execute(
-        update(Submission)
-        .where(Submission.claim.in_(claims))
-        .values(beat=Submission.beat + 1)
-        .execution_options(synchronize_session=False)
-    )
+    for table in (Submission, Check):
+        own_jobs = update(table).where(table.claim.in_(claims)).values(beat=table.beat + 1)
+        await session.execute(own_jobs.execution_options(synchronize_session=False))
     # Locked in the same order as by the dropping of a preview.
     in_order = RegradeItem.regrade_id, RegradeItem.submission_id
     own = select(*in_order).where(RegradeItem.claim.in_(claims), RegradeItem.job_status == JobStatus.RUNNING)
@@ -262,7 +288,12 @@ async def beat(
             or_(RegradeItem.claim.is_(None), RegradeItem.claim.not_in(claims)),
         )
     )
-    return [OtherClaim(*row) for row in [*rows, *previews]]
+    checks = await session.execute(
+        select(Check.id, Check.claim, Check.beat, null(), true()).where(
+            Check.job_status == JobStatus.RUNNING, or_(Check.claim.is_(None), Check.claim.not_in(claims))
+        )
+    )
+    return [OtherClaim(*row) for row in [*rows, *previews, *checks]]
 
 
 async def leave(session: AsyncSession, worker: str) -> None:

@@ -48,6 +48,7 @@ class Engine(Protocol):
         seed: bytes,
         progress: Callable[[str], None] | None = None,
         artefacts: Sink | None = None,
+        beforehand: bool = False,
     ) -> Report: ...
 
 
@@ -140,15 +141,18 @@ class Grading:
                     seed=claim.seed,
                     progress=stages.begin,
                     artefacts=artefacts.__setitem__,
+                    beforehand=claim.is_check,
                 )
                 return await asyncio.get_running_loop().run_in_executor(self._threads, in_context, grade)
         except Exception as exc:  # The one place where a fault of ours becomes a report (and not the student's zero).
             logger.exception("grading_failed")
-            return internal_error(submission, claim.assignment_id, assignment, exc)
+            asked = assignment.beforehand() if assignment and claim.is_check else assignment
+            return internal_error(submission, claim.assignment_id, asked, exc)
 
     async def _store(self, claim: Claim, report: Report, artefacts: Mapping[str, bytes]) -> None:
         kept = await self.persist(lambda session: claims.finish(session, claim, report, artefacts))
-        if kept:
+        # A check proves too little to count among the grades.
+        if kept and not claim.is_check:
             for call in self._on_report:
                 call(report)
         logger.info(
@@ -159,6 +163,7 @@ class Grading:
                 "wall_seconds": report.timing.wall_seconds,
                 "kept": kept,
                 "preview": claim.preview_id is not None,
+                "check": claim.is_check,
             },
         )
 

@@ -15,8 +15,9 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.queue.claims import Claim
 from app.storage.announcements import announce
-from app.storage.models import JobStatus, RegradeItem, Submission, new_id, utc_now
+from app.storage.models import Check, JobStatus, RegradeItem, Submission, new_id, utc_now
 from app.submissions.positions import REGRADE_PRIORITY
+from reference import new_seed
 
 
 def _is_running(submission: type[Submission]) -> ColumnElement[bool]:
@@ -102,11 +103,11 @@ class Overtaken(Exception):
 
 
 async def claim_next(session: AsyncSession) -> Claim | None:
-    """Claim the next submission; else one of a preview.
+    """Claim the next submission; else a check before handing in; else a submission of a preview.
 
     Courses take turns, see `_turns`. Within a course, the highest priority and then the earliest arrival comes first.
-    Only one submission of a student is graded at a time, apart from previews. Two workers never get the same one: each
-    skips a submission that another is claiming, and all others of that student.
+    Only one submission of a student is graded at a time, apart from checks and previews. Two workers never get the same
+    one: each skips a submission that another is claiming, and all others of that student.
 
     Raises:
         Overtaken
@@ -121,7 +122,31 @@ async def claim_next(session: AsyncSession) -> Claim | None:
                 return Claim(claim_id, *row)
     except IntegrityError as exc:
         raise Overtaken from exc
-    return await _claim_preview(session, claim_id)
+    return await _claim_check(session, claim_id) or await _claim_preview(session, claim_id)
+
+
+async def _claim_check(session: AsyncSession, claim_id: str) -> Claim | None:
+    waiting = (
+        select(Check.id)
+        .where(Check.job_status == JobStatus.QUEUED)
+        # As with previews.
+        .order_by(Check.tries, Check.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    if (check_id := await session.scalar(waiting)) is None:
+        return None
+    claimed = await session.execute(
+        update(Check)
+        .where(Check.id == check_id)
+        .values(job_status=JobStatus.RUNNING, claim=claim_id, tries=Check.tries + 1)
+        .returning(Check.assignment_id, Check.filename, Check.content, Check.tries)
+        .execution_options(synchronize_session=False)
+    )
+    assignment_id, filename, content, tries = claimed.one()
+    await announce(session, check_id)
+    # The numbers that a check draws are names and an order: what it asks is published.
+    return Claim(claim_id, check_id, assignment_id, filename, content or b"", new_seed(), tries, is_check=True)
 
 
 async def _claim_preview(session: AsyncSession, claim_id: str) -> Claim | None:

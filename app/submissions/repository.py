@@ -280,6 +280,8 @@ def can_count() -> ColumnElement[bool]:
 def visible_to(viewer: Principal) -> ColumnElement[bool]:
     """Return the condition on `Submission` that `viewer` may see it."""
     in_scope = true() if viewer.course is None else Submission.course_id == viewer.course
+    if viewer.assignment_id is not None:
+        in_scope = and_(in_scope, Submission.assignment_id == viewer.assignment_id)
     if viewer.sees_everything:
         return in_scope
     if viewer.membership_id is not None:

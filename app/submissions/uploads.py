@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from app.access.tokens import Principal
+from app.errors.requests import NotPermitted
 from app.errors.uploads import (
     AssignmentUnknown,
     FieldsMissing,
@@ -72,6 +73,7 @@ def check_upload(
     Raises:
         UploadRefused: one of its subclasses, for the first fault found.
         OtherStudent: the student is not the owner of the token.
+        NotPermitted: the token is for another assignment.
     """
     own = None if submitter.hands_in_for_others else submitter.external_id
     student = student or own
@@ -80,6 +82,8 @@ def check_upload(
         raise FieldsMissing(missing=[name for name, value in given.items() if not value])
     if assignment_id not in assignments:
         raise AssignmentUnknown(came=assignment_id[:100], known=sorted(assignments))
+    if submitter.assignment_id not in (None, assignment_id):
+        raise NotPermitted
     student = check_student(student)
     if not submitter.hands_in_for_others and student != own:
         raise OtherStudent

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
-from app.access import tokens
+from app.access import sessions, tokens
 from app.actions import getting_in
 from app.actions.getting_in import AskForLink
 from app.errors.requests import FieldsWrong
@@ -100,6 +100,26 @@ async def leave(request: Request) -> Response:
     response = RedirectResponse("/", HTTP_303_SEE_OTHER)
     await visitor(request).leave(session_sha256(request))
     # On a shared computer the next student must not be signed in as this one.
+    for cookie in (SESSION_COOKIE, joining.KEY_COOKIE):
+        forget(request, response, cookie)
+    return response
+
+
+@router.get("/leave/everywhere", dependencies=[Depends(signed_in)])
+async def leave_everywhere_page(request: Request) -> Response:
+    """Say what would end, and ask."""
+    async with services(request).database.read() as session:
+        found = await sessions.signed_in_everywhere(session, session_sha256(request))
+    return page(request, "leave_everywhere.html", found=found)
+
+
+@router.post("/leave/everywhere", dependencies=[Depends(signed_in)])
+async def leave_everywhere(request: Request) -> Response:
+    """End all sessions and notebooks of the person, and say what has ended."""
+    async with request.form(max_files=0, max_fields=2) as form:
+        await check_form_secret(request, form.get(FORM_FIELD))
+    ended = await getting_in.leave_everywhere(visitor(request), session_sha256(request))
+    response = page(request, "left_everywhere.html", ended=ended, is_over=True)
     for cookie in (SESSION_COOKIE, joining.KEY_COOKIE):
         forget(request, response, cookie)
     return response

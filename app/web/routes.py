@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
+from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from app.http.notebook import CLIENT_PATH, client_sha256, client_source
 from app.services import services
 from app.web import entering, joining, news
-from app.web.student import assignment, conversation, home, submission
+from app.web.student import assignment, check, conversation, home, notebook, submission
 
 KEPT_FOR_A_DAY = {"Cache-Control": "max-age=86400"}
 
@@ -26,5 +28,15 @@ async def vega(request: Request) -> Response:
     return Response(await run_in_threadpool(gzip.decompress, packed), media_type="text/javascript", headers=headers)
 
 
-for room in (entering, joining, news, home, assignment, submission, conversation):
+@router.get(CLIENT_PATH)
+async def notebook_client(request: Request) -> Response:
+    """Send the file that a notebook's last cell runs."""
+    etag = f'"{client_sha256()}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(client_source(), media_type="text/x-python; charset=utf-8", headers=headers)
+
+
+for room in (entering, joining, news, home, assignment, notebook, check, submission, conversation):
     router.include_router(room.router)

@@ -46,8 +46,9 @@ def equivalence(evidence: Evidence) -> Verdict:
         doubtful = judgement.blamed.union(*(mistake.wrong for mistake in mistakes))
         right = [part for part in right if judgement.is_certain and part not in doubtful]
     first_alone = understanding.form is not None and understanding.form.is_first_step
-    if first_alone:
-        right = []  # no layer for h was seen at work
+    # The first step alone shows no layer for h at work, and where there are no points, no part earns any.
+    if first_alone or evidence.assignment.is_beforehand:
+        right = []
     form = _form_params(understanding.form, answer, case)
     read = understanding.as_read.get(evidence.exercise)
     if read is not None and read.close and understanding.right_parts == frozenset(PARTS):

@@ -51,9 +51,10 @@ def run_checks(evidence: Evidence) -> Judgement:
     return Judgement(evidence, verdicts)
 
 
-def not_run(points: Mapping[CheckId, float], code: str) -> list[Check]:
+def not_run(points: Mapping[CheckId, float], code: str, **params: str) -> list[Check]:
     """Return all checks as skipped for one reason."""
-    return [Check.of(name, value, Verdict.skipped(code)) for name, value in points.items()]
+    skipped = Verdict(CheckStatus.SKIPPED, finding=Finding.of(code, params))
+    return [Check.of(name, value, skipped) for name, value in points.items()]
 
 
 def _unreached(verdicts: Mapping[CheckId, Verdict]) -> Verdict | None:

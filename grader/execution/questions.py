@@ -6,6 +6,9 @@ knows: the exercise's own, for proof, and the one on which known mistakes are lo
 
 Besides a drawn case for each of the assignment there are a second call of the smallest one, somewhere after the first;
 a question of the same sizes with yet other numbers; and one to the exercise's layer, on fewer steps.
+
+A check before handing in asks the exercise's own case and nothing else, so that no number of checks shows more of what
+is asked of an attempt.
 """
 
 from __future__ import annotations
@@ -163,7 +166,7 @@ class Examiner:
     """Makes the lists of questions for one submission.
 
     Args:
-        published: the assignment's cases, with the answers of Keras; the exercise's own first.
+        published: the assignment's cases, with the answers of Keras; the exercise's own first, or it alone.
         seed: the attempt's.
         generation: the Keras generation; each gets its own numbers, because the other one's may have leaked.
         long_gradients: take gradients of the exercise's own case instead of the smallest one.
@@ -177,9 +180,10 @@ class Examiner:
         self.smallest = min(graded, key=lambda case: case.expected.size)
         searched = search_case(published)
         explaining = [_renamed(searched, "published")] if has_table(searched) else []
-        self.twin = self._twin()
+        self.asks_hidden = len(published) > 1
+        self.twin = self._twin() if self.asks_hidden else self.exercise
         #: All that answers are compared with.
-        self.cases = (*graded, self.twin, *explaining)
+        self.cases = (*graded, self.twin, *explaining) if self.asks_hidden else graded
         self.other = self._with_other_numbers(self.smallest, "other")
         self._measured = self.exercise if long_gradients else self.smallest
         self._edges = edge_cases(self.smallest.spec, self._random("edges"))
@@ -208,6 +212,8 @@ class Examiner:
 
     def everything(self) -> Questions:
         """List all questions that a grade needs."""
+        if not self.asks_hidden:
+            return self.only(self.cases, ())
         random = self._random("order")
         names = _names(random)
         searched = search_case(self.cases)

@@ -206,6 +206,8 @@ class Runner:
         exercise's is asked one of that many.
         """
         examiner, answers_of_others = self._examiner, {case.spec.id: answer for case, answer in run.others}
+        if not examiner.asks_hidden:
+            return _Doubts()
         counterparts = []
         exercise, twin = examiner.exercise, examiner.twin
         is_right = self._close(exercise, answers)

@@ -51,7 +51,9 @@ def cause_title(cause: Mapping[str, Any], language: str) -> str:
 
 
 def consequences(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the checks that fail, or do not count, for the causes that the page names, and for nothing else."""
+    """Return the checks that lose points for the causes that the page names, and for nothing else."""
+    if not report["max_points"]:
+        return []
     if not report["diagnoses"]:
         return [check for check in report["checks"] if check["status"] == "failed" and _follows(check)]
     return [
@@ -131,6 +133,8 @@ def rows(
 
 def summary(report: Mapping[str, Any], language: str) -> str:
     """Return the sentence under the verdict."""
+    if not report["max_points"] and report["status"] in ("passed", "failed"):
+        return translate(f"summary.check_{report['status']}", language)
     nothing = report["status"] == "failed" and not report["points"]
     return translate("summary.nothing" if nothing else f"summary.{report['status']}", language)
 

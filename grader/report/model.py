@@ -237,7 +237,7 @@ class Report(ReportModel):
     status: Status
     points: float | None
     max_points: float
-    score: float | None = Field(description="points / max_points, from 0 to 1; null exactly for internal_error")
+    score: float | None = Field(description="points / max_points, from 0 to 1; null for internal_error and in a check")
     assignment: AssignmentRef
     submission: SubmissionRef
     checks: list[Check]

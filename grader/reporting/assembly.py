@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from grader.assignment import Assignment
@@ -15,6 +16,7 @@ from grader.execution.stages import Stages
 from grader.report.artefacts import Sink, pack
 from grader.report.finding import CheckStatus, Finding
 from grader.report.model import (
+    Advisory,
     AssignmentRef,
     CaseResult,
     Diagnosis,
@@ -189,13 +191,14 @@ def internal_error(submission: Submission, assignment_id: str, assignment: Assig
     Args:
         assignment: None when the failure is that the assignment no longer exists.
     """
+    variant = {"variant": "beforehand"} if assignment and assignment.is_beforehand else {}
     return _sealed(
         submission,
         assignment,
         assignment_id=assignment_id,
         status=Status.INTERNAL_ERROR,
         points=None,
-        checks=not_run(assignment.points, "internal_error") if assignment else [],
+        checks=not_run(assignment.points, "internal_error", **variant) if assignment else [],
         format=None,
         error=ErrorInfo(type=type(exc).__name__, message=""),
     )
@@ -210,10 +213,13 @@ def _sealed(
     points: float | None,
     format: str | None,
     questions: str | None = None,
+    advisories: Sequence[Advisory] = (),
     **parts: object,
 ) -> Report:
     max_points = assignment.max_points if assignment else 0.0
     digest = assignment.digest if assignment else ""
+    if assignment and assignment.is_beforehand:
+        points, advisories = None, [Advisory(code="check_only"), *advisories]
     return Report.model_validate(
         {
             "status": status,
@@ -224,6 +230,7 @@ def _sealed(
             "submission": SubmissionRef.model_validate(
                 {"filename": submission.filename, "sha256": submission.sha256, "format": format}
             ),
+            "advisories": advisories,
             "receipt": Receipt(
                 submission_sha256=submission.sha256,
                 assignment_digest=digest,

@@ -9,6 +9,7 @@ and some more; `make test-all` grades all of them.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 import tempfile
@@ -20,6 +21,7 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from app.http.notebook import notebook_cell
 from grader import handout
 from grader.assignment import Assignment, load_assignments
 from grader.pipeline import grade
@@ -195,6 +197,20 @@ def test_handout_that_nobody_filled_in_gets_a_report_that_says_so(
     report = grade(submission, assignment, seed=questions_seed, sandbox=sandbox, references=references)
     assert (report.status, report.points) == (Status.RUNTIME_ERROR, 0)
     assert [diagnosis.code for diagnosis in report.diagnoses] == ["not_implemented"]
+
+
+@pytest.mark.thorough
+def test_notebook_that_hands_itself_in_gets_the_same_grade(
+    sandbox: ForkSandbox, references: ReferenceStore, questions_seed: bytes
+) -> None:
+    assignment = load_assignments()["lstm-notebook"]
+    work = (CORPUS / "lstm_notebook" / "main_function" / "submission.py").read_text()
+    sources = [work, notebook_cell("https://grader.example", assignment.id, "ru")]
+    cells = [{"cell_type": "code", "metadata": {}, "outputs": [], "source": source} for source in sources]
+    submission = Submission("LSTM.ipynb", json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}).encode())
+    report = grade(submission, assignment, seed=questions_seed, sandbox=sandbox, references=references)
+    assert (report.status, report.points) == (Status.PASSED, 100)
+    assert [advisory.code for advisory in report.advisories] == []
 
 
 def _differences(expected: Expectation, report: Report) -> list[str]:

@@ -12,6 +12,7 @@ NAME = re.compile(r"\bLSTM(Cell)?\b")
 REASONS = {
     "the product, its exercise, and examples of names": """
         app/actions/courses.py app/api/endpoints/submissions.py app/api/openapi.py app/api/schemas/submissions.py
+        app/client/notebook.py
         app/main.py app/submissions/uploads.py
         grader/__init__.py grader/batch/collect.py grader/cli.py grader/handout.py grader/known_answer.py
     """,

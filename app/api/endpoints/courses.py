@@ -78,6 +78,7 @@ class RulesBody(Body):
     limit: int | None = Field(description=rule_description("limit"))
     cooldown_seconds: int = Field(description=rule_description("cooldown_seconds"))
     counts: str = Field(description=rule_description("counts"))
+    checks_per_hour: int = Field(description=rule_description("checks_per_hour"))
 
 
 class UseBody(Body):

@@ -14,12 +14,12 @@ from starlette.concurrency import run_in_threadpool
 
 from app.access.tokens import Principal
 from app.api.conditional import caching, revalidated, tag, unchanged
-from app.api.dependencies import AnyReading
+from app.api.dependencies import SubmissionReading
 from app.api.endpoints.submissions import report_language
 from app.api.openapi import TEXT, file_answer, refusals
 from app.api.schemas.base import EXAMPLE_ID, Body, Items
 from app.errors.submissions import ReportNotFound, ReportNotReady
-from app.http.auth.holders import Reader
+from app.http.auth.holders import SubmissionReader
 from app.http.parameters import Refuses, SubmissionId
 from app.http.visibility import artefacts_for, report_for, view_for
 from app.services import services
@@ -114,13 +114,15 @@ class PictureItem(Body):
     response_class=Response,
     responses=refusals(ReportNotReady) | DOCUMENT,
 )
-async def read_report(request: Request, viewer: Reader, submission_id: SubmissionId, format: Form = "json") -> Response:
+async def read_report(
+    request: Request, viewer: SubmissionReader, submission_id: SubmissionId, format: Form = "json"
+) -> Response:
     """Read the document that `lstm-grader grade --format` writes too; `html` is one file that needs nothing else."""
     return await _document(request, viewer, submission_id, format)
 
 
 @router.get("/reports", summary="List all reports")
-async def list_reports(reading: AnyReading, submission_id: SubmissionId) -> Items[ReportItem]:
+async def list_reports(reading: SubmissionReading, submission_id: SubmissionId) -> Items[ReportItem]:
     """List them, the newest first. A regrade adds a report and keeps the earlier ones."""
     await repository.existing_submission(reading.session, submission_id, reading.viewer)
     rows = await reports.list_reports(reading.session, submission_id)
@@ -130,14 +132,14 @@ async def list_reports(reading: AnyReading, submission_id: SubmissionId) -> Item
 
 @router.get("/reports/{report_id}", summary="Read one of them", response_class=Response, responses=DOCUMENT)
 async def read_report_by_id(
-    request: Request, viewer: Reader, submission_id: SubmissionId, report_id: ReportId, format: Form = "json"
+    request: Request, viewer: SubmissionReader, submission_id: SubmissionId, report_id: ReportId, format: Form = "json"
 ) -> Response:
     return await _document(request, viewer, submission_id, format, report_id)
 
 
 @router.get("/reports/{report_id}/changes", summary="Compare a report with an earlier one")
 async def compare_reports(
-    reading: AnyReading, submission_id: SubmissionId, report_id: ReportId, since: EarlierReportId = None
+    reading: SubmissionReading, submission_id: SubmissionId, report_id: ReportId, since: EarlierReportId = None
 ) -> ReportDiffBody:
     """Compare the grades and everything that decides them. Times, output and wording are left out."""
     session, viewer = reading.session, reading.viewer
@@ -155,7 +157,7 @@ async def compare_reports(
     return ReportDiffBody(before=before.id, after=after.id, **diff.as_json())
 
 
-async def _view(request: Request, viewer: Reader, submission_id: SubmissionId, report_id: ReportId) -> View:
+async def _view(request: Request, viewer: SubmissionReader, submission_id: SubmissionId, report_id: ReportId) -> View:
     stored, language = await _find(request, viewer, submission_id, report_id)
     return await view_for(request, stored, viewer, language)
 

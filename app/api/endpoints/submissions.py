@@ -17,13 +17,13 @@ from app.actions.asking import Asking
 from app.actions.fields import NO_NAME
 from app.actions.work import DecideAttempt
 from app.api.conditional import caching, revalidated, tag, unchanged
-from app.api.dependencies import AnyReading, Paged, asks
+from app.api.dependencies import Paged, SubmissionReading, asks
 from app.api.openapi import BYTES, file_answer, upload_form
 from app.api.schemas.base import Page
 from app.api.schemas.grades import CountedBody
 from app.api.schemas.submissions import SubmissionBody, SubmissionFacts, SubmissionItem
 from app.errors.submissions import SubmissionNotFound
-from app.http.auth.holders import Reader
+from app.http.auth.holders import SubmissionReader
 from app.http.parameters import IdempotencyKey, LastEventId, SelectionQuery, SubmissionId, Wait
 from app.http.texts import language_of
 from app.http.uploads import form_with_file, hand_in_of
@@ -38,7 +38,7 @@ from app.submissions.uploads import DEFAULT_ASSIGNMENT, STUDENT_CHARACTERS
 from grader.report.messages import render
 from grader.submission import CODE_SUFFIXES
 
-UPLOAD_FORM = upload_form(
+FILE: tuple[dict[str, Any], dict[str, Any]] = (
     {
         "contentMediaType": "application/octet-stream",
         "description": f"the notebook or module; its name ends in {', '.join(CODE_SUFFIXES)}",
@@ -54,6 +54,10 @@ UPLOAD_FORM = upload_form(
             }
         },
     },
+)
+ASSIGNMENT = {"type": "string", "default": DEFAULT_ASSIGNMENT}
+UPLOAD_FORM = upload_form(
+    *FILE,
     student={
         "type": "string",
         "description": "name or id of the student, as the course knows it",
@@ -62,7 +66,7 @@ UPLOAD_FORM = upload_form(
         "not": NO_NAME,
         "examples": ["ivanov"],
     },
-    assignment={"type": "string", "default": DEFAULT_ASSIGNMENT},
+    assignment=ASSIGNMENT,
 )
 EXAMPLE_STREAM = """retry: 2000
 
@@ -147,7 +151,9 @@ async def create_submission(
 
 
 @router.get("", summary="List submissions")
-async def list_submissions(reading: AnyReading, selection: SelectionQuery, paging: Paged) -> Page[SubmissionItem]:
+async def list_submissions(
+    reading: SubmissionReading, selection: SelectionQuery, paging: Paged
+) -> Page[SubmissionItem]:
     """List them, the newest first. Filters are combined with "and". A submitter finds its own."""
     rows = await listing.list_submissions(reading.session, reading.viewer, selection, **paging.rows)
     return paging.page(rows, lambda row: _item(*row), lambda row: row[0].id)
@@ -160,7 +166,7 @@ async def list_submissions(reading: AnyReading, selection: SelectionQuery, pagin
     response_model=SubmissionBody,
 )
 async def read_submission(
-    request: Request, response: Response, viewer: Reader, submission_id: SubmissionId, wait: Wait = 0
+    request: Request, response: Response, viewer: SubmissionReader, submission_id: SubmissionId, wait: Wait = 0
 ) -> SubmissionBody | Response:
     """Read it. A submitter reads the submissions of its own token; an admin or a teacher reads all."""
     if wait:
@@ -209,7 +215,7 @@ async def decide_submission(
     response_class=Response,
     responses=revalidated(file_answer("The uploaded bytes, unchanged.", "application/octet-stream", BYTES)),
 )
-async def read_submission_file(request: Request, viewer: Reader, submission_id: SubmissionId) -> Response:
+async def read_submission_file(request: Request, viewer: SubmissionReader, submission_id: SubmissionId) -> Response:
     """Download the file. A browser never shows it, whatever it contains."""
     async with services(request).database.read() as session:
         submission = await repository.submission_content(session, submission_id, viewer)
@@ -243,7 +249,7 @@ async def read_submission_file(request: Request, viewer: Reader, submission_id: 
     },
 )
 async def watch_submission(
-    request: Request, viewer: Reader, submission_id: SubmissionId, last_event_id: LastEventId = None
+    request: Request, viewer: SubmissionReader, submission_id: SubmissionId, last_event_id: LastEventId = None
 ) -> Response:
     return await event_stream(services(request), submission_id, viewer, last_event_id or 0)
 

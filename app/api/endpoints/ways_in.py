@@ -38,6 +38,11 @@ class TokenBody(Body):
         examples=[EXAMPLE_COURSE],
     )
     student: str | None
+    assignment: str | None = Field(
+        validation_alias="assignment_id",
+        description="the only assignment of a student's notebook; null: of them all",
+        examples=[None],
+    )
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -177,13 +182,13 @@ async def list_links(
 
 @link_routes.delete("/members/{member_id}/link", summary="Revoke a member's links")
 async def revoke_link(asking: LinkEnder, member_id: MemberId) -> EndedLinks:
-    """End all personal links of the member at once, and sign out the browsers that came by them."""
+    """End all personal links of the member at once, sign out the browsers that came by them, and end the notebooks."""
     return EndedLinks(ended=await actions.revoke_links(asking, member_id))
 
 
 @link_routes.delete("/links", summary="Revoke all personal links")
 async def revoke_links(asking: LinkEnder) -> EndedLinks:
-    """End all personal links of the course that you may manage, and sign out the browsers that came by them."""
+    """End all personal links of the course that you may manage, as for one member."""
     return EndedLinks(ended=await actions.revoke_links(asking))
 
 

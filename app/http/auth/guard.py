@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
 
 from app.http.auth.holders import monitor, session_holder, signed_in, token_holder
+from app.http.notebook import CLIENT_PATH
 from app.lti.launch.login import COURSE_PATH, KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH, WINDOW_PATH
 from app.lti.registration.invitations import REGISTER_PATH
 from app.lti.registration.tool import CANVAS_PATH
@@ -26,7 +27,9 @@ PUBLIC = frozenset(
         "/link",
         "/join/{secret}",
         OFF_PATH,
+        "/api/v1/notebook/tokens",
         "/static/vega.js",
+        CLIENT_PATH,
         START_PATH,
         CALLBACK_PATH,
         LOGIN_PATH,

@@ -13,8 +13,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.access import sessions, tokens
+from app.access import notebooks, sessions, tokens
 from app.access.rights import Right
 from app.access.sessions import FRAME_LIFETIME
 from app.access.tokens import Principal, hash_secret
@@ -78,6 +79,12 @@ def holders(database: Database) -> Batcher[str, Principal | None]:
     async def find(sha256s: Sequence[str]) -> Sequence[Principal | None]:
         async with database.read() as session:
             found = await tokens.find_holders(session, set(sha256s))
+            unnoted = await notebooks.unnoted(session, found.values())
+        if unnoted:
+            # A database that takes no writes still answers readers.
+            with contextlib.suppress(SQLAlchemyError):
+                async with database.write() as session:
+                    await notebooks.note_use(session, unnoted)
         return [found.get(each) for each in sha256s]
 
     return Batcher(find)
@@ -233,4 +240,5 @@ async def signed_in(request: Request) -> None:
 
 
 Reader = Annotated[Principal, Depends(TokenFor(Right.READ))]
+SubmissionReader = Annotated[Principal, Depends(TokenFor(Right.READ_SUBMISSIONS))]
 SessionHolder = Annotated[Principal, Depends(session_holder)]

@@ -4,6 +4,7 @@ from app.storage.models.access import (
     OF_PLATFORMS,
     Identity,
     JoinLink,
+    NotebookCode,
     Session,
     Token,
 )
@@ -51,6 +52,7 @@ from app.storage.models.people import (
 )
 from app.storage.models.submissions import (
     Artefact,
+    Check,
     LiveWorker,
     ReportDiagnosis,
     StoredReport,
@@ -83,6 +85,7 @@ __all__ = [
     "BatchFile",
     "BatchFileState",
     "Change",
+    "Check",
     "Comment",
     "Course",
     "CourseAssignment",
@@ -109,6 +112,7 @@ __all__ = [
     "Membership",
     "Merge",
     "NewsMail",
+    "NotebookCode",
     "Person",
     "Regrade",
     "RegradeItem",

@@ -29,11 +29,27 @@ class Token(Entity):
     revoked_at: Mapped[datetime | None]
     # Whether it is a personal link: made for a browser, and revoked when a newer link of the member is used.
     is_link: Mapped[bool] = mapped_column(default=False)
-    # The time when a browser first signed in with it.
+    # Set for a student's notebook: the only assignment, by the id of its file, that the token is for.
+    assignment_id: Mapped[str | None] = mapped_column(String(64))
+    # The time when a browser first signed in with it; for a notebook, of its latest request, within some minutes.
     used_at: Mapped[datetime | None]
     # The actor that made it (`Principal.id`); None: a command.
     created_by: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
+
+
+class NotebookCode(Entity):
+    """A code that a student's notebook exchanges for a token, once and soon. A newer one replaces it."""
+
+    __tablename__ = "notebook_codes"
+
+    membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"), unique=True)
+    # The id in the assignment's file.
+    assignment_id: Mapped[str] = mapped_column(String(64))
+    # The language of the page that showed it.
+    language: Mapped[str] = mapped_column(String(2))
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    expires_at: Mapped[datetime]
 
 
 class Session(Base):

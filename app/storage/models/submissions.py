@@ -100,6 +100,31 @@ class Submission(Entity):
     hold_reason: Mapped[str | None] = mapped_column(Text)
 
 
+class Check(Entity):
+    """A check before handing in: no attempt, no grade, and nobody's but the student's, for a day.
+
+    It is its own job; `tries`, `claim` and `beat` are as in `Submission`.
+    """
+
+    __tablename__ = "checks"
+    __table_args__ = (Index(None, "job_status", "tries", "id"), Index(None, "membership_id", "created_at"))
+
+    membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
+    # The id in the assignment's file.
+    assignment_id: Mapped[str] = mapped_column(String(64))
+    filename: Mapped[str] = mapped_column(String(255))
+    # The uploaded bytes, until there is a report.
+    content: Mapped[bytes | None] = mapped_column(deferred=True)
+    job_status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
+    tries: Mapped[int] = mapped_column(default=0)
+    claim: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    beat: Mapped[int] = mapped_column(default=0)
+    # In the stored form of `grader.report.model.Report`, as the student may see it.
+    report: Mapped[dict[str, Any] | None]
+    # The artefact with the lines that the report marks.
+    source: Mapped[bytes | None]
+
+
 class LiveWorker(Base):
     """A worker process on PostgreSQL, with its last heartbeat."""
 

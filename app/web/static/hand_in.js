@@ -93,7 +93,7 @@ function prepare(form) {
       // A proxy's own page.
     }
     if (answer.address) {
-      draft.forget();
+      if (!answer.keeps_draft) draft.forget();
       location.assign(answer.address);
     } else if (answer.type && request.status === 401) {
       refuse("");

@@ -29,7 +29,7 @@ export function sending(form, answered, refuse) {
       if (!answered(request)) refuse(says.between.replace("{status}", request.status));
     });
     for (const event of ["error", "abort", "timeout"]) request.addEventListener(event, () => refuse(says.lost));
-    request.open("POST", form.action);
+    request.open("POST", submitter?.getAttribute("formaction") ?? form.action);
     request.setRequestHeader("Accept", accept);
     const sent = new FormData(form);
     if (submitter?.name) sent.append(submitter.name, submitter.value);

@@ -15,6 +15,7 @@ from fastapi import Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import FormData
 
+from app.access.notebooks import CODE_LIFETIME, TOKEN_LIFETIME, notebooks_of
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import hand_in as actions
@@ -29,11 +30,12 @@ from app.http.cookies import forget, keep, read
 from app.http.forms import lines_of, refusal_context, see_other
 from app.http.frames import in_frame
 from app.http.masking import mask, unmask
+from app.http.notebook import notebook_cell
 from app.http.staff import AssignmentId, cursor_of
 from app.http.uploads import file_in, form_with_file
 from app.http.visits import PageFor, Pages, Visit
 from app.lti.grades.connection import passback_of
-from app.storage.models import new_id, utc_now
+from app.storage.models import Token, new_id, utc_now
 from app.submissions.derivation import steps_in_words
 from app.submissions.uploads import PASTE_BYTES, File, file_of_code
 from app.teaching.own.attempts import AttemptsFilter, list_attempts, source_changes
@@ -87,7 +89,7 @@ class Refusal:
 
 @router.get(PATH)
 async def assignment_page(visit: Reader, assignment_id: AssignmentId) -> Response:
-    return await _page(visit, assignment_id)
+    return await show(visit, assignment_id)
 
 
 @router.form(PATH, actions.hand_in, with_file=True)
@@ -96,43 +98,50 @@ async def hand_in(visit: Visit, assignment_id: AssignmentId) -> Response:
 
     The page's script asks for JSON: the address of the new page, or a problem document.
     """
-    request, parts = visit.request, visit.parts
+    request = visit.request
     fields: dict[str, str] = {}
-    limit_bytes = parts.settings.upload_bytes
     try:
-        async with form_with_file(request, visit, limit_bytes, text_bytes=PASTE_BYTES) as (form, visit):
-            # The form that is shown again has its lines as they were typed.
-            texts = {name: value for name, value in form.items() if isinstance(value, str)}
-            fields |= {name: lines_of(value) for name, value in texts.items()}
-            await check_form_secret(request, form.get(FORM_FIELD))
-            student = fields.get("student", "").strip() or None
-            wanted = HandIn(file=await _file(form), student=student, assignment=assignment_id)
+        visit, wanted = await _read(visit, assignment_id, fields)
         form_key = unmask(fields.get(KEY_FIELD, ""))
         key = wanted.key(form_key) if form_key else None
         submission, _ = await actions.hand_in(
-            visit, parts.inbox, wanted, with_trials=True, key=key, asks_again=AGAIN_FIELD not in fields
+            visit, visit.parts.inbox, wanted, with_trials=True, key=key, asks_again=AGAIN_FIELD not in fields
         )
     except AppError as error:
-        if _wants_json(request) or isinstance(error, NotAuthenticated):
-            raise
-        return await _page(visit, assignment_id, Refusal(error, fields))
+        return await _refused(visit, assignment_id, error, fields)
     address = f"/submissions/{submission.id}"
     response = JSONResponse({"address": in_frame(request, address)}) if _wants_json(request) else see_other(address)
     forget(request, response, KEY_COOKIE)
     return response
 
 
+@router.form(f"{PATH}/check", actions.check_beforehand, with_file=True)
+async def check(visit: Visit, assignment_id: AssignmentId) -> Response:
+    """Take what the same form holds for a check before handing in, and lead to its page."""
+    fields: dict[str, str] = {}
+    try:
+        visit, wanted = await _read(visit, assignment_id, fields)
+        stored = await actions.check_beforehand(visit, visit.parts.inbox, wanted)
+    except AppError as error:
+        return await _refused(visit, assignment_id, error, fields)
+    address = f"/courses/{visit.course_id}/assignments/{assignment_id}/checks/{stored.id}"
+    if _wants_json(visit.request):
+        return JSONResponse({"address": in_frame(visit.request, address), "keeps_draft": True})
+    return see_other(address)
+
+
 @router.get(f"{PATH}/template.{{form}}")
 async def template(visit: Reader, assignment_id: AssignmentId, form: Literal["ipynb", "py"]) -> Response:
-    """Send the file to begin with, as a notebook or as a module."""
+    """Send the file to begin with, as a notebook that hands itself in, or as a module."""
     async with visit.database.read() as session:
         task = await own_task(session, visit.assignments, visit.holder, assignment_id)
-    make, media_type = {
-        "ipynb": (handout.notebook, "application/x-ipynb+json"),
-        "py": (handout.module, "text/x-python; charset=utf-8"),
-    }[form]
-    headers = {"Content-Disposition": f'attachment; filename="{assignment_id}.{form}"'}
-    return Response(make(task.assignment, visit.language), headers=headers, media_type=media_type)
+    if form == "ipynb":
+        cell = notebook_cell(visit.url, assignment_id, visit.language)
+        content, media_type = handout.notebook(task.assignment, visit.language, cell), "application/x-ipynb+json"
+    else:
+        content, media_type = handout.module(task.assignment, visit.language), "text/x-python; charset=utf-8"
+    name = f'attachment; filename="{assignment_id}.{form}"'
+    return Response(content, headers={"Content-Disposition": name}, media_type=media_type)
 
 
 @router.get(f"{PATH}/attempts")
@@ -141,6 +150,28 @@ async def attempts_page(visit: Reader, assignment_id: AssignmentId, before: Anno
     last = cursor_of(before)
     shown = await _work(visit, assignment_id, LISTED, last)
     return visit.page("student/attempts.html", "course", before=last, **shown)
+
+
+async def _read(visit: Visit, assignment_id: str, fields: dict[str, str]) -> tuple[Visit, HandIn]:
+    """Read the form that hands in.
+
+    Args:
+        fields: gets its texts, to show it again.
+    """
+    request, limit_bytes = visit.request, visit.parts.settings.upload_bytes
+    async with form_with_file(request, visit, limit_bytes, text_bytes=PASTE_BYTES) as (form, visit):
+        # The form that is shown again has its lines as they were typed.
+        texts = {name: value for name, value in form.items() if isinstance(value, str)}
+        fields |= {name: lines_of(value) for name, value in texts.items()}
+        await check_form_secret(request, form.get(FORM_FIELD))
+        student = fields.get("student", "").strip() or None
+        return visit, HandIn(file=await _file(form), student=student, assignment=assignment_id)
+
+
+async def _refused(visit: Visit, assignment_id: str, error: AppError, fields: Mapping[str, str]) -> Response:
+    if _wants_json(visit.request) or isinstance(error, NotAuthenticated):
+        raise error
+    return await show(visit, assignment_id, Refusal(error, fields))
 
 
 async def _file(form: FormData) -> File:
@@ -179,7 +210,14 @@ async def _work(visit: Visit, assignment_id: str, limit: int, before: str | None
     }
 
 
-async def _page(visit: Visit, assignment_id: str, refusal: Refusal | None = None) -> Response:
+async def show(
+    visit: Visit, assignment_id: str, refusal: Refusal | None = None, *, code: str | None = None
+) -> Response:
+    """Show the page.
+
+    Args:
+        code: a new one for the student's notebook.
+    """
     request, viewer = visit.request, visit.holder
     shown = await _work(visit, assignment_id, RECENT)
     task: Task = shown["task"]
@@ -188,6 +226,9 @@ async def _page(visit: Visit, assignment_id: str, refusal: Refusal | None = None
         passback = None
         if viewer.membership_id is not None and task.use.id is not None:
             passback = await passback_of(session, viewer.membership_id, task.use.id)
+        in_use = await notebooks_of(
+            session, Token.membership_id == viewer.membership_id, Token.assignment_id == assignment_id
+        )
     problem = refusal_context(request, refusal.error) if refusal else {}
     remembered = read(request, KEY_COOKIE)
     closed = _obstacle(viewer, task)
@@ -197,6 +238,13 @@ async def _page(visit: Visit, assignment_id: str, refusal: Refusal | None = None
         "course",
         text=_text(task.assignment, visit.language),
         passback=passback,
+        notebooks=in_use,
+        code=code,
+        code_minutes=CODE_LIFETIME.seconds // 60,
+        token_days=TOKEN_LIFETIME.days,
+        cell=notebook_cell(visit.url, assignment_id, visit.language),
+        may_make_codes=viewer.may(Right.MAKE_CODES),
+        may_check=viewer.may(Right.CHECK) and task.assignment.attempts.checks_per_hour > 0,
         conversation=said_on_all,
         closed=closed,
         closed_when=_moments(closed, visit.zone),

@@ -31,6 +31,7 @@ from app.storage.models import (
     Batch,
     BatchFile,
     BatchFileState,
+    Check,
     Course,
     CourseAssignment,
     HoldDecision,
@@ -94,6 +95,7 @@ class Filled:
     people: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     submissions: dict[str, str] = field(default_factory=dict)
+    checks: dict[str, str] = field(default_factory=dict)
     reviews: dict[str, str] = field(default_factory=dict)
     regrades: dict[str, str] = field(default_factory=dict)
     batches: dict[str, str] = field(default_factory=dict)
@@ -143,11 +145,14 @@ class _Filling:
 
     async def all(self) -> None:
         main = await self._course("main", "Введение в рекуррентные нейронные сети: осень 2026, поток 2")
-        layer = await self._use(main, "lstm-layer", due=2, closes=9, late_percent_per_day=10, limit=12)
+        layer = await self._use(
+            main, "lstm-layer", due=2, closes=9, late_percent_per_day=10, limit=12, checks_per_hour=5
+        )
         notebook = await self._use(main, "lstm-notebook", due=-2, closes=20, late_percent_per_day=5)
         await self._staff(main)
         students = await self._students(main)
         await self._attempts(students, layer, notebook)
+        await self._notebooks(students[20])
         await self._decisions(students, layer)
         await self._regrades(main)
         await self._batch(main, students)
@@ -257,6 +262,35 @@ class _Filling:
         await self._attempt("queued", students[26], layer, -0.001, None)
         cancelled = await self._attempt("cancelled", students[27], layer, -0.4, None)
         cancelled.job_status = JobStatus.CANCELLED
+
+    async def _notebooks(self, student: Membership) -> None:
+        """Two notebooks of a student, one with a name as long as they get, and checks before handing in."""
+        for name in ("Jupyter", "Colab, " + "очень-длинное-имя-без-пробелов" * 2):
+            connected = {"membership_id": student.id, "assignment_id": "lstm-layer", "expires_at": self._at(6)}
+            used = {"used_at": self._at(-0.1), "course_id": student.course_id, "student": student.external_id}
+            token = Token(name=name[:60], role=Role.SUBMITTER, sha256=hash_secret(new_id()), **connected, **used)
+            self._session.add(token)
+        wrong = make_reports.make_report()
+        no_points = {"points": 0.0, "max_points": 0.0}
+        report = wrong.model_copy(
+            update={
+                "points": None, "max_points": 0.0, "score": None,
+                "checks": [each.model_copy(update=no_points) for each in wrong.checks],
+                "advisories": [Advisory(code="check_only"), *wrong.advisories],
+            }
+        ).sealed()  # fmt: skip
+        for name, stored in (("done", report.model_dump(mode="json")), ("waiting", None)):
+            check = Check(
+                id=new_id(),
+                membership_id=student.id,
+                assignment_id="lstm-layer",
+                filename="LSTM.py",
+                job_status=JobStatus.DONE if stored else JobStatus.QUEUED,
+                content=None if stored else WRONG.read_bytes(),
+                report=stored,
+            )
+            self._filled.checks[name] = check.id
+            self._session.add(check)
 
     async def _attempt(
         self, name: str, student: Membership, use: CourseAssignment, days: float, report: Report | None

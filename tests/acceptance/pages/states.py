@@ -20,6 +20,7 @@ from tests.acceptance.pages.filling import OTHERS, Filled
 PARAMETERS = {
     "assignment_id": "lstm-layer",
     "batch_id": "{batches[done]}",
+    "check_id": "{checks[done]}",
     "course_id": "{courses[main]}",
     "invitation": "{invitations[open]}",
     "member_id": "{members[student]}",
@@ -55,7 +56,7 @@ class Form:
     def sent(self, address: str, html: str) -> httpx.Request:
         """Return the request that sends it from its page. Raises: AssertionError: it is not there."""
         path = re.escape(httpx.URL(address).path)
-        form = re.search(rf'<form [^>]*action="{path}".*?</form>', html, re.DOTALL)
+        form = re.search(rf'<form [^>]*action="{path}(?:#\w+)?".*?</form>', html, re.DOTALL)
         assert form, f"{self.at} has no form to {path}"
         hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form[0])
         data = {name: unescape(value) for name, value in hidden} | dict(self.fields)
@@ -126,6 +127,7 @@ FORMS = (
         status=HTTPStatus.UNPROCESSABLE_ENTITY,
         form=Form("/submissions/{submissions[held]}", (("decision", "accepted"),)),
     ),
+    State(f"{COURSE}/assignments/lstm-layer/code", "student", form=Form(f"{COURSE}/assignments/lstm-layer")),
     State("/join/{join}", "stranger", form=Form("/join/{join}", (("name", OTHERS[0]),))),
     State(
         "/courses/{courses[main]}/lms/select/{platforms[selection]}",
@@ -151,6 +153,8 @@ STATES = (
     State("/courses/{courses[main]}/assignments/lstm-layer", "student"),
     State("/courses/{courses[main]}/assignments/lstm-layer", "newcomer"),
     State("/courses/{courses[main]}/assignments/lstm-layer/attempts", "student"),
+    State("/courses/{courses[main]}/assignments/lstm-layer/checks/{checks[waiting]}", "student"),
+    State("/leave/everywhere", "student"),
     State("/submissions/{submissions[wrong]}/beside/{submissions[partly]}", "student"),
     State("/submissions/{submissions[real_wrong]}/beside/{submissions[real_right]}"),
     State("/courses/{courses[main]}/members?search=s0", "assistant"),
@@ -198,6 +202,8 @@ def first_state(path: str) -> State:
     address = re.sub(r"{(\w+)(?::\w+)?}", lambda name: PARAMETERS[name[1]], path)
     is_of_course = path.startswith(("/courses/{", "/submissions/{")) and path not in OF_ADMINS
     who = "nobody" if path in PUBLIC else "teacher" if is_of_course else "admin"
+    if "{check_id}" in path:  # For its student alone.
+        who = "student"
     return State(address, who, is_light=not path.startswith("/submissions/{") and path != "/docs")
 
 

@@ -18,7 +18,7 @@ CODE = b"class LSTM: ...\n"
 
 
 def upload(
-    content: bytes = CODE, filename: str = "LSTM.py", student: str = "ivanov", assignment: str = "lstm-layer"
+    content: bytes = CODE, filename: str = "LSTM.py", student: str | None = "ivanov", assignment: str = "lstm-layer"
 ) -> dict[str, Any]:
     return {"files": {"file": (filename, content)}, "data": {"student": student, "assignment": assignment}}
 

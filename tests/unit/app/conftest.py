@@ -46,7 +46,7 @@ from grader import Assignment, Report, Status, Submission
 from grader.known_answer import correct_submission
 from grader.report.artefacts import Sink
 from grader.report.finding import CheckStatus
-from grader.report.model import AssignmentRef, Check, Receipt, SubmissionRef
+from grader.report.model import Advisory, AssignmentRef, Check, Receipt, SubmissionRef
 from grader.report.pictures import drawing
 from reference import name_of
 from tests.waiting import SECONDS, until
@@ -66,6 +66,7 @@ DEADLINES = {
     "app.oidc.issuer.REQUEST_SECONDS": SECONDS,
     "app.operations.probe.PATIENCE_SECONDS": SECONDS,
     "app.operations.status.PART_SECONDS": SECONDS,
+    "app.web.student.check.PATIENCE_SECONDS": SECONDS,
     "app.web.student.submission.PATIENCE_SECONDS": SECONDS,
     "app.webhooks.sender.LEASE": timedelta(seconds=SECONDS),
 }
@@ -80,8 +81,9 @@ def no_deadline_is_met(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def impatient(no_deadline_is_met: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page of an attempt is shown at once, not when there is a grade."""
-    monkeypatch.setattr("app.web.student.submission.PATIENCE_SECONDS", 0)
+    """The page of an attempt or a check is shown at once, not when there is a report."""
+    for name in ("check", "submission"):
+        monkeypatch.setattr(f"app.web.student.{name}.PATIENCE_SECONDS", 0)
 
 
 class FakeGrader:
@@ -92,6 +94,7 @@ class FakeGrader:
         self.self_test = Status.PASSED
         self.stages = ["reading", "running"]
         self.began: list[Submission] = []
+        self.beforehand: list[bool] = []
         #: Of what began, and of the self-tests.
         self.seeds: list[bytes] = []
         self.self_test_seeds: list[bytes] = []
@@ -110,12 +113,14 @@ class FakeGrader:
         seed: bytes,
         progress: Callable[[str], None] | None = None,
         artefacts: Sink | None = None,
+        beforehand: bool = False,
     ) -> Report:
         if submission == correct_submission():
             self.self_test_seeds.append(seed)
             return make_report(submission, assignment, self.self_test, 100.0)
         self.seeds.append(seed)
         self.began.append(submission)
+        self.beforehand.append(beforehand)
         if progress is not None:
             for stage in self.stages:
                 progress(stage)
@@ -125,6 +130,8 @@ class FakeGrader:
                 artefacts(name, content)
         self.graded.append(submission)
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        if beforehand:
+            return self.change(make_check(submission, assignment.beforehand(), status))
         points = None if status == Status.INTERNAL_ERROR else 100.0 if status == Status.PASSED else 10.0
         return self.change(make_report(submission, assignment, status, points, name_of(seed)))
 
@@ -151,6 +158,12 @@ def make_report(
             questions=questions,
         ),
     ).sealed()
+
+
+def make_check(submission: Submission, assignment: Assignment, status: Status) -> Report:
+    report = make_report(submission, assignment, status, None)
+    checks = [check.model_copy(update={"points": 0, "max_points": 0}) for check in report.checks]
+    return report.model_copy(update={"checks": checks, "advisories": [Advisory(code="check_only")]}).sealed()
 
 
 def settings_in(folder: Path) -> Settings:

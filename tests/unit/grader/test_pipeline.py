@@ -49,7 +49,9 @@ class Answers:
 def graded(assignment, cases):
     """Grade a file in this box, under an assignment with some keys changed."""
 
-    def run(sandbox, content=b"class LSTM: ...", *, failure=None, progress=None, artefacts=None, **changes):
+    def run(
+        sandbox, content=b"class LSTM: ...", *, failure=None, progress=None, artefacts=None, beforehand=False, **changes
+    ):
         return grade(
             Submission("lstm.py", content),
             assignment.model_copy(update=changes),
@@ -58,6 +60,7 @@ def graded(assignment, cases):
             references=Answers(cases, failure),
             progress=progress,
             artefacts=artefacts,
+            beforehand=beforehand,
         )
 
     return run
@@ -420,3 +423,55 @@ def test_a_grade_that_our_own_stop_ends_is_no_error_in_the_log(graded, caplog, c
     with caplog.at_level(logging.INFO, "grader"):
         graded(StudentClass().sandbox(), failure=closed)
     assert [(each.message, each.levelname) for each in caplog.records] == [("grading_ended", "INFO")]
+
+
+@pytest.mark.parametrize(
+    "student",
+    [
+        StudentClass(),
+        StudentClass(wrong),
+        StudentClass(lambda asked: asked.case.expected[:, -1]),
+        StudentClass(wrong, candidates=3),
+        StudentClass(lambda asked: ValueError("no")),
+        StudentClass(built_in=[{"name": "keras.layers.LSTM", "line": 2}]),
+    ],
+    ids=["right", "wrong", "another shape", "unclear weights", "raises", "built in"],
+)
+def test_a_check_beforehand_asks_only_what_is_published_of_the_exercise(graded, cases, student):
+    sandbox = student.sandbox()
+    graded(sandbox, beforehand=True)
+    runs = len(kinds(sandbox)) - 1
+    assert runs
+    for run in range(runs):
+        body, arrays = request_of(sandbox, run)
+        assert body["probes"] == []
+        for question in body["questions"]:
+            given = [arrays[f"{question['id']}/{name}"] for name in ("x", "kernel", "recurrent_kernel", "bias")]
+            exercise = cases[0]
+            published = [exercise.x, *vars(exercise.weights).values()]
+            assert all(map(np.array_equal, given, published))
+
+
+def test_a_check_beforehand_gives_no_points_and_says_nothing_of_other_inputs(graded, assignment, cases):
+    def right_for_the_exercise(asked: Asked) -> np.ndarray:
+        return asked.case.expected if asked.case.x.shape == cases[0].x.shape else wrong(asked)
+
+    sandbox = StudentClass(right_for_the_exercise).sandbox()
+    report = graded(sandbox, beforehand=True)
+    assert (report.status, report.points, report.max_points, report.score) == (Status.PASSED, None, 0, None)
+    assert {check.id: check.max_points for check in report.checks} == dict.fromkeys(
+        ("contract", "equivalence", "own_work"), 0
+    )
+    assert [case.id for case in report.cases] == [assignment.cases[0].id]
+    assert [advisory.code for advisory in report.advisories] == ["check_only"]
+    assert report.receipt.assignment_digest == assignment.digest
+    assert report.receipt.report_sha256 == report.digest()
+
+
+@pytest.mark.parametrize("content", ["unreadable", "missing"])
+def test_a_check_of_a_file_that_does_not_run_is_said_to_be_one(graded, content):
+    unread = reading(error={"code": "syntax_error", "line": 1, "params": {"message": "invalid syntax"}})
+    sandbox = StudentClass(found=False).sandbox() if content == "missing" else box({}, unread)
+    report = graded(sandbox, beforehand=True)
+    assert (report.status, report.points) == (Status.INVALID_SUBMISSION, None)
+    assert report.advisories[0].code == "check_only"

@@ -7,6 +7,8 @@ import ast
 import pytest
 from scopes import name_uses
 
+from app.http.notebook import notebook_cell
+
 CLASS = "class LSTM(tf.keras.Model):\n    def call(self, x):\n        return x\n"
 
 
@@ -136,6 +138,32 @@ def test_everything_is_run_if_only_running_can_tell(read, text: str) -> None:
 def test_exec_that_may_touch_the_class_is_run_and_another_one_is_not(read) -> None:
     reading = read(CLASS + "exec('LSTM.call = lambda self, x: x')\nexec('print(1)')\nexec(text)\n")
     assert [s["run"] for s in reading["statements"]] == [True, True, False, True]
+
+
+def test_cell_that_hands_in_is_not_run(read, read_cells, run_lines) -> None:
+    imports = ["import hashlib", "import urllib.request"]
+    use = "m = LSTM(3)\nprint(m(x) - keras.layers.LSTM(3)(x))"
+    for language in "en", "ru":
+        cell = notebook_cell("https://grader.example", "lstm-notebook", language)
+        for reading in read_cells(CLASS, use, cell), read(f"{CLASS}\n{use}\n{cell}"):
+            assert run_lines(reading) == ["class LSTM(tf.keras.Model):", *imports]
+            assert {use["statement"] for use in reading["uses"]} == {0, 1, 2, 3, 4}
+            assert reading["advisories"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "run"),
+    [
+        ("exec(text, {})", [True, False]),
+        ("exec(text, names := {})\nLSTM.call = names['call']", [True, True, True]),
+        ("names = {}\nexec(text, names)", [True, True, True]),
+        ("exec(text, names := globals())", [True, True]),
+        ("exec(text, {'LSTM': LSTM})", [True, True]),
+        ("exec(text, {**globals()})", [True, True]),
+    ],
+)
+def test_only_code_with_new_names_of_its_own_is_left_out(read, text: str, run: list[bool]) -> None:
+    assert [s["run"] for s in read(CLASS + text)["statements"]] == run
 
 
 def test_names_that_the_class_looks_up_in_strings_are_needed(read, run_lines) -> None:

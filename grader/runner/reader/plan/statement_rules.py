@@ -199,8 +199,8 @@ def may_bind_dynamically(nodes: Iterable[ast.AST], names: set[str], imports: Imp
     """Return whether ``exec``, ``globals()`` and the like could bind one of `names` in the module."""
     for node in nodes:
         match node:
-            case ast.Call(func=ast.Name(id="exec" | "eval"), args=[first, *_]):
-                if not isinstance(first, ast.Constant) or _mentions(first, names):
+            case ast.Call(func=ast.Name(id="exec" | "eval"), args=[first, *others]):
+                if not _has_own_names(others) and (not isinstance(first, ast.Constant) or _mentions(first, names)):
                     return True
             case ast.Subscript(value=ast.Call(func=ast.Name(id=name)), slice=key, ctx=ast.Store()) if (
                 name in NAMESPACES
@@ -217,6 +217,14 @@ def may_bind_dynamically(nodes: Iterable[ast.AST], names: set[str], imports: Imp
                 if name in names and _is_module_itself(target, imports):
                     return True
     return False
+
+
+def _has_own_names(others: Sequence[ast.expr]) -> bool:
+    """Return whether these arguments of ``exec`` begin with a new empty dictionary: it then binds nothing here."""
+    names = others[0] if others else None
+    if isinstance(names, ast.NamedExpr):
+        names = names.value
+    return isinstance(names, ast.Dict) and not names.keys
 
 
 def _mentions(node: ast.Constant, names: set[str]) -> bool:

@@ -61,6 +61,8 @@ LEFT = {
     ("delete", "/api/v1/courses/{course_id}"),
     ("delete", "/api/v1/people/{person_id}"),
 }
+#: They are tried by students.
+OF_STUDENTS = {("post", SUBMISSIONS), ("post", "/api/v1/checks")}
 #: Changes to people, in no course.
 OF_PEOPLE = {
     ("post", "/api/v1/people/{person_id}/merge"),
@@ -95,7 +97,7 @@ def test_page_about_courses_shows_the_table_as_it_is() -> None:
     page = (Path(__file__).parents[4] / "docs" / "courses.md").read_text(encoding="utf-8")
     roles = (Role.ADMIN, Role.TEACHER, Role.ASSISTANT, Role.SUBMITTER)
     for action, right in RIGHTS.items():
-        has = [*(role in right.roles for role in roles), right.students, right.in_archived]
+        has = [*(role in right.roles for role in roles), right.students, right.in_archived, right.notebooks]
         row = f"| `{action}` | {' | '.join('yes' if each else '' for each in has)} |"
         assert row in page, f"docs/courses.md: expected the row {row}"
 
@@ -214,7 +216,7 @@ async def test_archived_course_can_be_read_and_nothing_in_it_changes(service: Se
         refused = set()
         async with service.client(token) as client:
             for method, path, _ in await operations(service):
-                if not path.startswith("/api/") or (method, path) in {("post", SUBMISSIONS), *LEFT, *OF_PEOPLE}:
+                if not path.startswith("/api/") or (method, path) in {*OF_STUDENTS, *LEFT, *OF_PEOPLE}:
                     continue
                 route, course = f"{token}: {method} {path}", {"course": DEFAULT_COURSE}
                 answer = await client.request(method, filled(path, values), json=BODIES.get(path), params=course)

@@ -21,7 +21,7 @@ from app.settings import Settings
 
 APP = Path(app.__file__).parent
 #: Browsers leave, and a frame lends its session to a window: nobody's data changes.
-OF_SESSIONS = {"/leave", "/lti/window", "/enter/together"}
+OF_SESSIONS = {"/leave", "/leave/everywhere", "/lti/window", "/enter/together"}
 #: Forms that change nothing: a check of a platform, and a grade book that is filled in and sent back.
 READING = {"/platforms/{platform_id}/check", "/courses/{course_id}/grade-book/filled"}
 ERROR = re.compile(r"\b(?:[A-Z][a-z]+){2,}\b")

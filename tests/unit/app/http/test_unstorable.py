@@ -28,10 +28,10 @@ pytestmark = pytest.mark.anyio
 
 NUL = "a\0b"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-#: Fields that are compared with texts of ours, or looked for only if they hold an id.
-COMPARED = {"course", "title", "id_column"}
+#: Fields that are compared with texts of ours, or looked for only if they hold an id, or by their hash.
+COMPARED = {"course", "title", "id_column", "ExchangeCode.code"}
 #: After these there is less to send the next form to.
-ENDING = ("/leave", "/archive", "/remove", "/delete", "/undo", "/detach")
+ENDING = ("/leave", "/everywhere", "/archive", "/remove", "/delete", "/undo", "/detach")
 #: Values of the fields of forms. A name means the same in all of them.
 FIELDS = {
     **dict.fromkeys(("title", "name", "group", "external_id", "claimed_id", "client_id", "code", "column"), "x"),

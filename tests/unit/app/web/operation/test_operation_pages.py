@@ -268,7 +268,7 @@ async def test_worker_that_does_not_answer_is_said_to_do_nothing_else(
 
 @pytest.mark.parametrize(("workers", "named"), [([], {"no_workers"}), ([WorkerState(1.0, {})], {"queue"})])
 def test_queue_that_no_worker_empties_has_one_cause(workers: list[WorkerState], named: set[str]) -> None:
-    queue = Queue(QueueState(3, 0, 7200.0), previews=0, graded_hour=0, graded_day=0)
+    queue = Queue(QueueState(3, 0, 7200.0), previews=0, checks=0, graded_hour=0, graded_day=0)
     state = ServiceState((), queue, workers, None, None, None, ("SQLite", ("1", "1")), True, "off", 0, "off")
     assert {need.code for need in _with_needs(state).needs} == named
 

@@ -1,0 +1,96 @@
+"""Notebooks of students that hand in by themselves: their codes, their tokens, and the end of these.
+
+Only what an action returns holds the secret of a new code or token.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import notebooks
+from app.access.rights import Right
+from app.actions.asking import Asking, action
+from app.actions.fields import ID, ActionRequest, Where
+from app.courses.uses import UsedAssignment, find_used
+from app.errors.courses import AssignmentNotFound
+from app.errors.requests import TokenNotFound
+from app.storage.database import Database
+from app.storage.models import Token
+from grader import Assignment
+
+logger = logging.getLogger(__name__)
+
+
+class ExchangeCode(ActionRequest):
+    code: str = Field(
+        max_length=100,
+        description="as the assignment's page shows it; any case, spaces and dashes",
+        examples=["ABCD-EFGH"],
+    )
+    where: Where = Field("notebook", description="where it runs, for the student's list")
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook with its new token. Attributes: language: of the page that showed the code."""
+
+    token: Token
+    secret: str = field(repr=False)
+    language: str
+    used: UsedAssignment
+
+
+async def _used(
+    session: AsyncSession, course_id: str, assignment_id: str, assignments: Mapping[str, Assignment]
+) -> UsedAssignment:
+    used = await find_used(session, course_id, assignment_id, assignments)
+    if used.effective is None:
+        raise AssignmentNotFound
+    return used
+
+
+@action(Right.MAKE_CODES)
+async def make_code(asking: Asking, assignment_id: str, language: str) -> str:
+    """Make a code for the student's notebook, in place of an earlier one.
+
+    Raises:
+        AssignmentNotFound: the course does not use it.
+        MemberRemoved
+    """
+    async with asking.write() as session:
+        await _used(session, asking.course_id, assignment_id, asking.assignments)
+        return await notebooks.make_code(session, asking.holder, assignment_id, language)
+
+
+async def exchange_code(database: Database, assignments: Mapping[str, Assignment], wanted: ExchangeCode) -> Notebook:
+    """Exchange a code for a token. The notebook has no right yet, and shows the code instead.
+
+    Raises:
+        NotebookCodeUnusable
+        AssignmentNotFound: the course no longer uses it.
+    """
+    async with database.write() as session:
+        token, secret, language = await notebooks.exchange(session, wanted.code, wanted.where)
+        used = await _used(session, token.course_id, token.assignment_id or "", assignments)
+    logger.info("notebook_connected", extra={"token_id": token.id})
+    return Notebook(token, secret, language, used)
+
+
+@action(Right.SIGN_OUT)
+async def end_notebook(asking: Asking, token_id: str) -> None:
+    """End a notebook of the member's. Ending it twice changes nothing.
+
+    Raises:
+        TokenNotFound: the member has none with this id.
+    """
+    async with asking.write() as session:
+        token = await session.get(Token, token_id) if ID.fullmatch(token_id) else None
+        is_own = token and token.assignment_id and token.membership_id == asking.holder.membership_id
+        if not is_own:
+            raise TokenNotFound
+        await notebooks.end(session, Token.id == token_id)

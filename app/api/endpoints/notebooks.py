@@ -1,0 +1,84 @@
+"""Tokens of notebooks, for the codes that assignments' pages show. The only call that takes no token."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from starlette.status import HTTP_201_CREATED
+
+from app.actions import notebooks as actions
+from app.actions.notebooks import ExchangeCode
+from app.api.openapi import refusals
+from app.api.schemas.base import Body
+from app.errors.courses import AssignmentNotFound
+from app.errors.requests import TooManyRequests
+from app.errors.ways_in import NotebookCodeUnusable
+from app.http.clients import client_of
+from app.services import services
+from app.texts import title_of
+
+PATH = "/notebook/tokens"
+
+router = APIRouter(tags=["tokens"])
+
+
+class NotebookTokenBody(Body):
+    """The token of a notebook: for the student's submissions to one assignment."""
+
+    token: str = Field(description="send it as `Authorization: Bearer ...`; it is shown only here")
+    assignment: str = Field(examples=["lstm-layer"])
+    title: str
+    language: Literal["en", "ru"] = Field(description="of the page that showed the code")
+    expires_at: datetime
+    whole_notebook: bool = Field(description="the notebook is run as well, so its class alone is not enough")
+    upload_bytes: int = Field(description="the limit of a file", examples=[20_000_000])
+    check_only: bool = Field(description="whether the course allows checks that use no attempt")
+
+
+@router.post(
+    PATH,
+    summary="Exchange a code for a token",
+    status_code=HTTP_201_CREATED,
+    responses=refusals(
+        NotebookCodeUnusable,
+        AssignmentNotFound,
+        RequestValidationError,
+        TooManyRequests,
+        SQLAlchemyError,
+        NoConnectionFree,
+    ),
+    openapi_extra={"security": []},
+)
+async def exchange_code(request: Request, wanted: ExchangeCode) -> NotebookTokenBody:
+    """Exchange the code that a student's page shows for a token of this one assignment.
+
+    A code works once, for ten minutes. One that is wrong, used, replaced or too old is refused in the same way.
+    """
+    parts, client = services(request), client_of(request)
+    for limit, of in (parts.wrong_codes, ""), (parts.wrong_codes_of_client, client):
+        limit.check(of)
+    try:
+        made = await actions.exchange_code(parts.database, parts.assignments, wanted)
+    except NotebookCodeUnusable:
+        for limit, of in (parts.wrong_codes, ""), (parts.wrong_codes_of_client, client):
+            limit.take(of)
+        raise
+    assignment, token = made.used.effective, made.token
+    assert assignment is not None
+    assert token.expires_at is not None
+    return NotebookTokenBody(
+        token=made.secret,
+        assignment=assignment.id,
+        title=made.used.use.title or title_of(assignment, made.language),
+        language=made.language,
+        expires_at=token.expires_at,
+        whole_notebook=assignment.has_task2,
+        upload_bytes=parts.inbox.most_bytes(assignment),
+        check_only=assignment.attempts.checks_per_hour > 0,
+    )

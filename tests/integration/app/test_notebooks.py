@@ -1,0 +1,135 @@
+"""Codes of notebooks and checks before handing in, where two come at once and where a worker dies."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import func, select
+
+from app.access import notebooks
+from app.access.tokens import Principal
+from app.courses import members
+from app.errors.submissions import ChecksUsedUp
+from app.errors.ways_in import NotebookCodeUnusable
+from app.queue import checks, claims
+from app.queue.claims import Claim
+from app.queue.heartbeat import BEAT_SECONDS, STALLED_SECONDS, Heartbeat
+from app.storage.database import Database
+from app.storage.models import DEFAULT_COURSE, Check, JobStatus, NotebookCode, Token
+from app.submissions.uploads import Upload
+from grader import Assignment, load_assignments
+from tests.integration.app.kinds import on_both, on_postgresql
+from tests.integration.app.rows import REPORT, add, next_claim
+from tests.integration.app.test_heartbeat import Clock, beat_for
+
+pytestmark = pytest.mark.anyio
+
+UPLOAD = Upload("ivanov", "lstm-layer", "LSTM.py", b"class LSTM: ...")
+
+
+@pytest.fixture
+async def ivanov(database: Database) -> Principal:
+    async with database.write() as session:
+        enrolled = await members.enrol(session, [(DEFAULT_COURSE, "ivanov")])
+    return Principal.of_member(enrolled[DEFAULT_COURSE, "ivanov"])
+
+
+@pytest.fixture(scope="module")
+def allowing() -> Assignment:
+    assignment = load_assignments()["lstm-layer"]
+    attempts = assignment.attempts.model_copy(update={"checks_per_hour": 1})
+    return assignment.model_copy(update={"attempts": attempts})
+
+
+async def make_code(database: Database, holder: Principal) -> str:
+    async with database.write() as session:
+        return await notebooks.make_code(session, holder, "lstm-layer", "en")
+
+
+async def exchange(database: Database, code: str) -> bool:
+    try:
+        async with database.write() as session:
+            await notebooks.exchange(session, code, "Jupyter")
+    except NotebookCodeUnusable:
+        return False
+    return True
+
+
+async def check(database: Database, holder: Principal, assignment: Assignment) -> Check | None:
+    try:
+        async with database.write() as session:
+            return await checks.add(session, holder, UPLOAD, assignment)
+    except ChecksUsedUp:
+        return None
+
+
+async def count(database: Database, table: type[NotebookCode | Token | Check]) -> int:
+    async with database.read() as session:
+        return await session.scalar(select(func.count()).select_from(table)) or 0
+
+
+@on_both
+async def test_of_many_at_once_one_gets_the_token(database: Database, ivanov: Principal) -> None:
+    before = await count(database, Token)
+    code = await make_code(database, ivanov)
+    taken = await asyncio.gather(*(exchange(database, code) for _ in range(5)))
+    assert sum(taken) == 1
+    assert await count(database, Token) == before + 1
+
+
+@on_both
+async def test_of_codes_made_at_once_one_is_left(database: Database, ivanov: Principal) -> None:
+    codes = await asyncio.gather(*(make_code(database, ivanov) for _ in range(5)))
+    assert await count(database, NotebookCode) == 1
+    assert sum([await exchange(database, code) for code in codes]) == 1
+
+
+@on_both
+async def test_checks_sent_at_once_are_counted(database: Database, ivanov: Principal, allowing: Assignment) -> None:
+    made = await asyncio.gather(*(check(database, ivanov, allowing) for _ in range(5)))
+    assert sum(each is not None for each in made) == 1
+
+
+@on_postgresql
+async def test_a_check_whose_worker_died_runs_again_behind_an_attempt(
+    database: Database, owner: Principal, ivanov: Principal, allowing: Assignment
+) -> None:
+    stored = await check(database, ivanov, allowing)
+    assert stored is not None
+    lost = await next_claim(database)
+    assert (lost.submission_id, lost.is_check, lost.content) == (stored.id, True, UPLOAD.content)
+    clock = Clock()
+    living = Heartbeat(database, lambda: [lost.id], clock)
+    other = Heartbeat(database, list, clock)
+    await beat_for(2 * STALLED_SECONDS, clock, living, other)
+    assert await _job_status(database, lost) == JobStatus.RUNNING
+    await beat_for(STALLED_SECONDS + BEAT_SECONDS, clock, other)
+    assert await _job_status(database, lost) == JobStatus.QUEUED
+    attempt = await add(database, owner)
+    assert (await next_claim(database)).submission_id == attempt.id
+    again = await next_claim(database)
+    assert (again.submission_id, again.tries) == (stored.id, 2)
+    async with database.write() as session:
+        assert [await claims.finish(session, each, REPORT) for each in (lost, again)] == [False, True]
+    assert await _job_status(database, lost) == JobStatus.DONE
+
+
+@on_postgresql
+async def test_workers_take_different_checks_and_give_one_back(
+    database: Database, ivanov: Principal, allowing: Assignment
+) -> None:
+    await check(database, ivanov, allowing)
+    async with database.write() as session:
+        enrolled = await members.enrol(session, [(DEFAULT_COURSE, "petrov")])
+    await check(database, Principal.of_member(enrolled[DEFAULT_COURSE, "petrov"]), allowing)
+    first, second = await asyncio.gather(next_claim(database), next_claim(database))
+    assert first.submission_id != second.submission_id
+    async with database.write() as session:
+        assert await claims.release(session, first)
+    assert (await next_claim(database)).submission_id == first.submission_id
+
+
+async def _job_status(database: Database, claim: Claim) -> JobStatus:
+    async with database.read() as session:
+        return (await session.get_one(Check, claim.submission_id)).job_status

@@ -1,0 +1,124 @@
+"""Signing out everywhere: what it ends, what it leaves, and what it says."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from app.access import notebooks, sessions
+from app.access.sessions import hash_of_frame
+from app.access.tokens import Principal
+from app.storage.models import Course, CourseAssignment, MemberRole, Membership, NotebookCode, Person
+from tests.unit.app.calls import PAGE, SUBMISSIONS
+from tests.unit.app.conftest import Service, form_secret
+
+pytestmark = pytest.mark.anyio
+
+EVERYWHERE = "/leave/everywhere"
+FRAME = "f" * 43
+
+
+async def notebook_of(service: Service, member: Membership) -> str:
+    async with service.services.database.write() as session:
+        code = await notebooks.make_code(session, Principal.of_member(member), "lstm-layer", "en")
+    async with service.client(None) as nobody:
+        token: str = (await nobody.post("/api/v1/notebook/tokens", json={"code": code})).json()["token"]
+    return token
+
+
+@pytest.fixture
+async def anna(service: Service) -> tuple[str, list[Membership]]:
+    """Anna is a student of two courses, and has a link in the first one. Petrov is another student of it."""
+    await service.add_token("link-of-anna", student="anna")
+    await service.add_token("link-of-petrov", student="petrov")
+    async with service.services.database.write() as session:
+        found = select(Membership).where(Membership.external_id == "anna")
+        first = (await session.scalars(found)).one()
+        course = Course(title="Second", language="en", time_zone="UTC")
+        session.add(course)
+        await session.flush()
+        second = Membership(course_id=course.id, person_id=first.person_id, role=MemberRole.STUDENT, external_id="a2")
+        session.add_all([second, CourseAssignment(course_id=course.id, assignment_id="lstm-layer")])
+    return first.person_id, [first, second]
+
+
+@pytest.fixture
+async def browsers(service: Service, anna: tuple[str, list[Membership]]) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
+    """Anna by her link, by single sign-on, and in a platform's frame; and Petrov."""
+    person_id, (first, _) = anna
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        by_link = await enter(service.browser("link-of-anna"))
+        by_sign_on = await enter(service.browser_of(person_id))
+        async with service.services.database.write() as session:
+            person = await session.get_one(Person, person_id)
+            of = {"of": person, "lifetime": timedelta(hours=1), "course_id": first.course_id}
+            await sessions.add(session, sha256=hash_of_frame(FRAME), **of)
+        headers = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+        in_frame = await enter(service.client(None, **headers))
+        in_frame.base_url = f"http://grader.test/t/{FRAME}"
+        petrov = await enter(service.browser("link-of-petrov"))
+        yield {"link": by_link, "sign-on": by_sign_on, "frame": in_frame, "petrov": petrov}
+
+
+@pytest.mark.parametrize("way", ["link", "sign-on", "frame"])
+async def test_all_browsers_and_notebooks_of_the_person_end_and_nobody_elses(
+    service: Service,
+    anna: tuple[str, list[Membership]],
+    browsers: dict[str, httpx.AsyncClient],
+    caplog: pytest.LogCaptureFixture,
+    way: str,
+) -> None:
+    caplog.set_level(logging.INFO)
+    person_id, members = anna
+    own = [await notebook_of(service, member) for member in members]
+    async with service.services.database.write() as session:
+        await notebooks.make_code(session, Principal.of_member(members[0]), "lstm-layer", "en")
+        petrov = (await session.scalars(select(Membership).where(Membership.external_id == "petrov"))).one()
+    other = await notebook_of(service, petrov)
+    asked = await browsers[way].get(EVERYWHERE)
+    assert re.findall(r"<dd>(\d+)</dd>", asked.text) == ["3", "2"]
+    answer = await browsers[way].post(EVERYWHERE, data={"form_secret": form_secret(asked.text)})
+    assert answer.status_code == 200
+    assert re.findall(r"<dd>(\d+)</dd>", answer.text) == ["3", "2"]
+    for name, browser in browsers.items():
+        assert (await browser.get(PAGE)).status_code == (200 if name == "petrov" else 401), name
+    for token, status in ((own[0], 401), (own[1], 401), (other, 200), ("link-of-anna", 200)):
+        async with service.client(token) as client:
+            assert (await client.get(SUBMISSIONS)).status_code == status
+    async with service.services.database.read() as session:
+        assert (await session.scalars(select(NotebookCode))).all() == []
+    logged = [vars(each) for each in caplog.records if each.getMessage() == "signed_out_everywhere"]
+    assert [(each["person_id"], each["browsers"], each["notebooks"]) for each in logged] == [(person_id, 3, 2)]
+
+
+async def test_a_token_of_nobody_ends_its_own_browsers(service: Service) -> None:
+    async with service.browser() as here, service.browser() as there:
+        page = await here.get(EVERYWHERE)
+        assert (await here.post(EVERYWHERE, data={"form_secret": form_secret(page.text)})).status_code == 200
+        assert [(await each.get("/courses")).status_code for each in (here, there)] == [401, 401]
+    async with service.client() as owner:
+        assert (await owner.get("/api/v1/courses")).status_code == 200
+
+
+async def test_another_site_signs_nobody_out(service: Service) -> None:
+    async with service.browser() as browser:
+        page = await browser.get(EVERYWHERE)
+        form = {"form_secret": form_secret(page.text)}
+        elsewhere = {"Origin": "https://evil.example.org"}
+        assert (await browser.post(EVERYWHERE, data=form, headers=elsewhere)).status_code == 403
+        assert (await browser.post(EVERYWHERE, data={"form_secret": "0" * 64})).status_code == 403
+        assert (await browser.get("/courses")).status_code == 200
+
+
+async def test_a_visitor_is_asked_to_sign_in(service: Service) -> None:
+    async with service.client(None, Accept="text/html") as visitor:
+        assert (await visitor.get(EVERYWHERE)).status_code == 401
+        assert (await visitor.post(EVERYWHERE, data={})).status_code == 401

@@ -1,0 +1,188 @@
+"""Checks before handing in: what they use and leave, their limit, and their place behind all attempts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+
+from app.privacy.retention import delete_expired
+from app.queue import claims
+from app.storage.models import DEFAULT_COURSE, Check, Delivery, JobStatus, Submission, SubmissionEvent, utc_now
+from grader import Report, Status
+from grader.report.model import Advisory, Source
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
+from tests.unit.app.conftest import FakeGrader, Service
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+CHECKS = "/api/v1/checks"
+RULES = f"/api/v1/courses/{DEFAULT_COURSE}/assignments/lstm-layer"
+AN_HOUR = 3600
+
+
+async def allow(service: Service, per_hour: int, **rules: Any) -> None:
+    async with service.client() as owner:
+        given = {"checks_per_hour": per_hour, **rules}
+        assert (await owner.patch(RULES, json={"rules": given})).json()["rules"]["checks_per_hour"] == per_hour
+
+
+@pytest.fixture
+async def ivanov(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    await service.add_token("of-ivanov", student="ivanov")
+    async with service.client("of-ivanov") as client:
+        yield client
+
+
+async def check(client: httpx.AsyncClient, wait: int = 120) -> httpx.Response:
+    return await client.post(CHECKS, params={"wait": wait}, **upload(student=None))
+
+
+async def rows(service: Service, table: type[Any]) -> int:
+    async with service.services.database.read() as session:
+        return await session.scalar(select(func.count()).select_from(table)) or 0
+
+
+async def test_a_course_allows_none_until_it_says_so(service: Service, ivanov: httpx.AsyncClient) -> None:
+    assert_problem(await check(ivanov), 403, "checks-not-allowed")
+    await allow(service, 1)
+    answer = await check(ivanov)
+    assert answer.status_code == 200
+    assert answer.json().keys() == {"id", "job_status", "position", "report", "links"}
+    assert answer.headers["location"] == answer.json()["links"]["self"]
+    await allow(service, 0)
+    assert_problem(await check(ivanov), 403, "checks-not-allowed")
+
+
+async def test_a_check_is_no_attempt_and_gives_no_grade(
+    service: Service, ivanov: httpx.AsyncClient, grader: FakeGrader
+) -> None:
+    await allow(service, 3, limit=1)
+    async with service.client() as owner:
+        await owner.post("/api/v1/webhooks", json={"url": "https://lms.example.org/hook"})
+    report = (await check(ivanov)).json()["report"]
+    assert grader.beforehand == [True]
+    assert (report["status"], report["points"], report["max_points"], report["score"]) == ("passed", None, 0, None)
+    assert report["advisories"][0]["code"] == "check_only"
+    assert "не оценка" in report["advisories"][0]["message"]
+    assert [await rows(service, table) for table in (Submission, SubmissionEvent, Delivery)] == [0, 0, 0]
+    # The only attempt is still there, with questions of its own.
+    assert (await submit(ivanov))["grade"]["points"] == 100
+    assert grader.beforehand == [True, False]
+    assert len(set(grader.seeds)) == 2
+
+
+async def test_each_student_has_so_many_in_an_hour(service: Service, ivanov: httpx.AsyncClient) -> None:
+    await allow(service, 2)
+    for _ in range(2):
+        assert (await check(ivanov)).status_code == 200
+    refused = await check(ivanov)
+    problem = assert_problem(refused, 429, "checks-used-up")
+    assert problem["limit"] == 2
+    assert AN_HOUR - 60 < int(refused.headers["retry-after"]) <= AN_HOUR
+    await service.add_token("of-petrov", student="petrov")
+    async with service.client("of-petrov") as petrov:
+        assert (await check(petrov)).status_code == 200
+    async with service.services.database.write() as session:
+        first = await session.scalar(select(Check).order_by(Check.id).limit(1))
+        assert first is not None
+        first.created_at -= timedelta(seconds=AN_HOUR)
+    assert (await check(ivanov)).status_code == 200
+    assert (await check(ivanov)).status_code == 429
+
+
+@pytest.mark.parametrize("name", ["opens", "closes"])
+async def test_nothing_is_checked_when_nothing_can_be_handed_in(
+    service: Service, ivanov: httpx.AsyncClient, name: str
+) -> None:
+    moved = timedelta(days=1 if name == "opens" else -1)
+    await allow(service, 1, **{name: (utc_now() + moved).isoformat()})
+    slug = {"opens": "assignment-not-open", "closes": "assignment-closed"}[name]
+    assert_problem(await check(ivanov), 403, slug)
+
+
+async def test_checks_wait_behind_all_attempts(service: Service, ivanov: httpx.AsyncClient, grader: FakeGrader) -> None:
+    await allow(service, 2)
+    grader.released.clear()
+    async with service.client() as owner:
+        for student in ("a", "b"):  # For both slots.
+            await owner.post(SUBMISSIONS, **upload(student=student))
+        await until(lambda: len(grader.began) == 2)
+        first, second = [(await check(ivanov, wait=0)).json() for _ in range(2)]
+        assert (first["job_status"], first["report"]) == ("queued", None)
+        assert [first["position"], second["position"]] == [1, 2]
+        await owner.post(SUBMISSIONS, **upload(student="c"))
+        moved = [(await ivanov.get(each["links"]["self"])).json()["position"] for each in (first, second)]
+        assert moved == [2, 3]
+    grader.released.set()
+    for each in (first, second):
+        assert (await ivanov.get(each["links"]["self"], params={"wait": 120})).json()["job_status"] == "done"
+    assert grader.beforehand == [False, False, False, True, True]
+
+
+async def test_no_more_is_kept_than_the_report_shows_its_student(
+    service: Service, ivanov: httpx.AsyncClient, grader: FakeGrader
+) -> None:
+    def with_source(report: Report) -> Report:
+        remarks = [*report.advisories, Advisory(code="review_suggested")]
+        return report.model_copy(update={"source": Source(artefact="source.json"), "advisories": remarks})
+
+    grader.change = with_source
+    grader.artefacts = {"source.json": b"lines", "exercise.npz": b"arrays"}
+    await allow(service, 1)
+    assert len((await check(ivanov)).json()["report"]["advisories"]) == 1
+    async with service.services.database.read() as session:
+        kept = (await session.scalars(select(Check))).one()
+        assert await session.scalar(select(Check.content)) is None
+    assert kept.source == b"lines"
+    assert kept.report is not None
+    assert [each["code"] for each in kept.report["advisories"]] == ["check_only"]
+
+
+async def test_a_check_goes_after_a_day_and_with_its_student(service: Service, ivanov: httpx.AsyncClient) -> None:
+    await allow(service, 2)
+    old, new = [(await check(ivanov)).json()["links"]["self"] for _ in range(2)]
+    async with service.services.database.write() as session:
+        for each in await session.scalars(select(Check).order_by(Check.id).limit(1)):
+            each.created_at -= timedelta(days=1, seconds=1)
+    await delete_expired(service.services.database, None)
+    assert_problem(await ivanov.get(old), 404, "check-not-found")
+    assert (await ivanov.get(new)).status_code == 200
+    async with service.client() as owner:
+        assert (await owner.delete("/api/v1/students", params={"student": "ivanov"})).status_code == 200
+    assert await rows(service, Check) == 0
+
+
+async def test_our_failure_is_tried_again_and_is_no_zero(
+    service: Service, ivanov: httpx.AsyncClient, grader: FakeGrader
+) -> None:
+    grader.statuses = [Status.INTERNAL_ERROR, Status.PASSED]
+    await allow(service, 2)
+    assert (await check(ivanov)).json()["report"]["status"] == "passed"
+
+    def fail(report: Report) -> Report:
+        raise ZeroDivisionError
+
+    grader.change = fail
+    report = (await check(ivanov)).json()["report"]
+    assert (report["status"], report["points"], report["max_points"]) == ("internal_error", None, 0)
+    # Nobody grades it again.
+    assert {each["params"].get("variant") for each in report["checks"]} == {"beforehand"}
+
+
+async def test_a_check_that_was_cut_off_runs_again(service: Service, ivanov: httpx.AsyncClient) -> None:
+    """By a crash: its row says that a worker has it."""
+    await allow(service, 1)
+    stored = (await check(ivanov)).json()
+    async with service.services.database.write() as session:
+        left = (await session.scalars(select(Check))).one()
+        left.job_status, left.claim, left.content, left.report = JobStatus.RUNNING, "0" * 26, b"class LSTM: ...", None
+    async with service.services.database.write() as session:
+        assert await claims.requeue_running(session) == 1
+    answer = (await ivanov.get(stored["links"]["self"], params={"wait": 120})).json()
+    assert (answer["job_status"], answer["report"]["status"]) == ("done", "passed")

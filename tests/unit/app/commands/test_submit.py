@@ -1,0 +1,87 @@
+"""The command that hands in a file, against a service whose answers are written down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.cli import cli
+from tests.unit.app.client import test_notebook as notebooks
+from tests.unit.app.client.test_notebook import DROP, GRADED, NAME, REPORT, RULES, TOKEN, Written
+
+service, pauses, codes = notebooks.service, notebooks.pauses, notebooks.codes
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "LSTM.py"
+    file.write_text("import tensorflow as tf\n\nh = 1  # the line\n")
+    return file
+
+
+def run(service: Written, file: Path, *more: str, token: str = TOKEN) -> Result:
+    result = CliRunner().invoke(
+        cli, ["submit", str(file), "--to", service.url, *more], env={"LSTM_GRADER_TOKEN": token}
+    )
+    assert TOKEN not in result.output
+    assert NAME not in result.output
+    return result
+
+
+def test_token_of_the_environment_needs_no_code(service: Written, file: Path, codes: list[str]) -> None:
+    place = {"code": "gates_swapped_if", "file": file.name, "line": 3, "last_line": 3}
+    service.will({**GRADED, "report": {**REPORT, "source": {"places": [place]}}})
+    result = run(service, file)
+    assert (result.exit_code, codes) == (0, [])
+    assert "45.5 of 100 points\n" in result.stdout
+    assert "    line 3:\n    h = 1  # the line\n" in result.stdout
+    ((headers, body),) = service.sent()
+    assert headers["authorization"] == f"Bearer {TOKEN}"
+    assert file.read_bytes() in body
+
+
+def test_code_is_asked_for_without_a_token(service: Written, file: Path, codes: list[str]) -> None:
+    service.will((201, RULES), GRADED)
+    assert run(service, file, token="").exit_code == 0
+    assert len(codes) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "more", "exit_code", "words"),
+    [
+        (GRADED, ("--fail-under", "45.5"), 0, "45.5 of 100"),
+        (GRADED, ("--fail-under", "50"), 1, "45.5 of 100"),
+        ((403, {"title": "Closed", "detail": "Since Monday."}), (), 2, "Since Monday."),
+        ({**GRADED, "report": {**REPORT, "status": "internal_error", "points": None}}, (), 3, "our fault"),
+        (DROP, (), 3, "does not answer"),
+    ],
+)
+def test_exit_codes_are_those_of_grade(
+    service: Written,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Any,
+    more: tuple[str, ...],
+    exit_code: int,
+    words: str,
+) -> None:
+    monkeypatch.setattr("app.client.notebook.PATIENCE_SECONDS", 0)
+    service.will(answer)
+    result = run(service, file, *more)
+    assert result.exit_code == exit_code
+    assert words in (result.stdout if exit_code < 2 or "fault" in words else result.stderr)
+
+
+def test_broken_notebook_is_for_the_service_to_judge(service: Written, file: Path) -> None:
+    broken = file.with_suffix(".ipynb")
+    broken.write_text("{")
+    service.will(GRADED)
+    assert run(service, broken).exit_code == 0
+
+
+def test_file_that_is_not_there_is_wrong_usage(service: Written, file: Path) -> None:
+    result = run(service, file.with_name("other.py"))
+    assert (result.exit_code, "No such file" in result.stderr) == (2, True)
