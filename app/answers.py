@@ -103,6 +103,7 @@ from app.errors.teaching import (
     GradeBookColumnMissing,
     GradeBookRefused,
     GradeBookUnreadable,
+    LetterRepeated,
     PreviewApplied,
     PreviewDropped,
     PreviewUnfinished,
@@ -153,6 +154,7 @@ from app.errors.ways_in import (
     SignOnRefused,
 )
 from app.storage.database import CommitUnanswered
+from app.storage.database_file import NoRoom
 from app.texts import catalogue
 
 
@@ -297,10 +299,12 @@ ANSWERS: dict[type[Exception], Answer] = {
     ReviewNotFound: Answer(404, "review-not-found"),
     ReviewOpen: Answer(409, "review-open"),
     ReviewAnswered: Answer(409, "review-answered"),
+    LetterRepeated: Answer(409, "letter-repeated"),
     NotCancellable: Answer(409, "not-cancellable"),
     NotHeld: Answer(409, "not-held"),
     # Not ours:
     SQLAlchemyError: Answer(503, "storage-unavailable"),
+    NoRoom: Answer(503, "storage-full"),
     NoConnectionFree: Answer(503, "busy"),
     CommitUnanswered: Answer(503, "outcome-unknown"),
     Exception: Answer(500, "internal-error"),

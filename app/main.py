@@ -52,6 +52,7 @@ from app.services import Operations, Services
 from app.settings import Settings
 from app.stopping import call_on_signal, end_in_time, grading_seconds
 from app.storage.database import Database
+from app.teaching.news_mail import NewsSender
 from app.web import course as course_pages
 from app.web import manage
 from app.web import routes as web_routes
@@ -125,7 +126,7 @@ def create_app(
             async with database.write() as session:
                 chosen = settings.owner_token is not None
                 await tokens.set_owner_token(session, hash_secret(owner_token or new_token()), chosen=chosen)
-            backlog = Backlog(database, settings.queue_seconds)
+            backlog = Backlog(database, settings.queue_seconds, settings.slots)
             mailer = await enter(Mailer(settings.mail_server)) if settings.mail_server else None
             outgoing = await enter(Outgoing(private=settings.lti_private_targets))
             platform_services = PlatformServices(database, outgoing)
@@ -168,6 +169,8 @@ def create_app(
             await enter(ScoreSender(database, assignments, platform_services))
             await enter(Nightly(database, assignments, platform_services))
             await enter(Retention(database, settings.retention_days))
+            if mailer is not None:
+                await enter(NewsSender(database, assignments, mailer, settings.url()))
             yield
 
     app = FastAPI(

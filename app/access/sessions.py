@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.access import notebooks
-from app.access.tokens import Principal, hash_secret, holders, is_valid
+from app.access.tokens import Principal, find_holders, hash_secret, holders, is_valid
 from app.errors.requests import SessionMissing
 from app.storage.database import Database
 from app.storage.models import Course, Membership, NotebookCode, Person, Session, Submission, Token, utc_now
@@ -227,6 +227,10 @@ async def find_holder(
     )
     if row := found.one_or_none():
         return Principal.of(*row)
+    # A browser that signed in while no session could be stored (`actions.getting_in.enter`); no notebook does.
+    of_token = (await find_holders(session, [sha256])).get(sha256)
+    if of_token and of_token.assignment_id is None:
+        return of_token
     of_submission = select(Submission.course_id).where(Submission.id == submission_id).scalar_subquery()
     chosen = Membership.course_id == (of_submission if course_id is None else course_id)
     of_person = (
@@ -243,6 +247,18 @@ async def find_holder(
         return None
     member, name, archived_at = memberships
     return Principal.of_member(member, name, archived=archived_at is not None)
+
+
+async def member_ids(session: AsyncSession, sha256: str, holder: Principal) -> Collection[str]:
+    """List the members whom the holder of this session is: in one course, or by single sign-on in all of theirs."""
+    if holder.membership_id is None:
+        return ()
+    of_person = (
+        select(Membership.id)
+        .join(Session, Session.person_id == Membership.person_id)
+        .where(Session.sha256 == sha256, Session.course_id.is_(None), Membership.removed_at.is_(None))
+    )
+    return {holder.membership_id, *await session.scalars(of_person)}
 
 
 async def find_person(session: AsyncSession, sha256: str) -> Person | None:

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from pydantic import Field
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import identities, joining, links, sessions, tokens
@@ -21,6 +22,7 @@ from app.actions.fields import ActionRequest, Email, Name
 from app.errors.requests import SessionMissing
 from app.oidc.issuer import Claims
 from app.storage.models import Membership, Person, Token
+from app.storage.outage import is_ours, reason_of
 
 logger = logging.getLogger(__name__)
 
@@ -47,14 +49,25 @@ class JoinByName(JoinAsPerson):
 async def enter(visitor: Visitor, secret: str) -> str:
     """Sign a browser in with a personal link or a token.
 
+    While nothing can be stored, as on a full disk, the browser keeps the token itself instead of a session: students
+    read their reports, and an admin sees what is wrong.
+
+    Returns:
+        The secret for the browser: of a session, or this one.
     Raises:
         LinkUnusable: nobody has it now.
         SessionMissing: it has ended in this moment.
     """
     async with visitor.database.read() as session:
         token = await tokens.existing_token(session, secret)
-    async with visitor.database.write() as session:
-        return await _begin(session, token, visitor.longest)
+    try:
+        async with visitor.database.write() as session:
+            return await _begin(session, token, visitor.longest)
+    except SQLAlchemyError as exc:
+        if is_ours(exc):
+            raise
+        logger.warning("session_not_stored", extra={"reason": reason_of(exc)})
+        return secret
 
 
 async def leave_everywhere(visitor: Visitor, sha256: str) -> SignedIn:

@@ -22,7 +22,9 @@ RULES = (
 LINKS = ("joined", "joined_to")
 #: Every value that a line may concern, by its subject. Pages have words for each.
 NAMES: Mapping[str, frozenset[str]] = {
-    "course": frozenset({"title", "language", "time_zone", "retention_days", "archived", "connection", "exported"}),
+    "course": frozenset(
+        {"title", "language", "time_zone", "retention_days", "archived", "connection", "exported", "letter"}
+    ),
     "assignment": frozenset({"assignment", "title", "grade_book_points", *RULES}),
     "member": frozenset(
         {

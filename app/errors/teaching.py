@@ -33,6 +33,10 @@ class ReviewAnswered(AppError):
     """The request already has a different answer, or one by somebody else. params: answered_by"""
 
 
+class LetterRepeated(AppError):
+    """Somebody has just written to the same students. params: minutes (within the last ones)"""
+
+
 class RegradeNotFound(AppError): ...
 
 

@@ -77,6 +77,7 @@ def page(
         pages=pages,
         signed_in=has_session(request) and not is_over and status_code != HTTPStatus.UNAUTHORIZED,
         form_secret=mask(form_secret(request)),
+        news=getattr(request.state, "news", 0),
         framed=token_of(request) is not None or is_framed(request),
         **context,
     )

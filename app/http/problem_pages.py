@@ -7,7 +7,9 @@ else's have the same page.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -22,7 +24,8 @@ from app.http.pages import page, path_of
 from app.http.texts import language_of
 from app.http.ways_in import asked_page, ways_in
 from app.onward import HOME
-from app.storage.models import Course
+from app.services import operations
+from app.storage.models import Course, Role
 from app.texts import catalogue
 from grader.report import numbers
 
@@ -40,9 +43,13 @@ WORDS: Mapping[str, str] = {
     "method-not-allowed": "method-not-allowed",
     "outcome-unknown": "outcome-unknown",
     "overloaded": "overloaded",
+    "storage-full": "storage-full",
     "storage-unavailable": "storage-unavailable",
     "too-many-requests": "too-many-requests",
 }
+#: Refusals that an admin can mend, who reads other words: texts ``page_problem.<id>.operator``.
+OF_STORAGE = frozenset({"storage-full", "storage-unavailable"})
+STATUS_PAGE = "/status"
 NOT_FOUND = "not-found"
 #: Refusals of links that people were given.
 OF_LINKS = frozenset({"join-link-not-found", "lti-invitation-unknown"})
@@ -68,14 +75,14 @@ def problem_page(request: Request, answer: Answer, document: Mapping[str, Any], 
         headers=headers,
         viewer=viewer,
         course=course if viewer else None,
-        problem={**document, **_words(request, answer, headers)},
+        problem={**document, **_words(request, answer, headers, viewer)},
         number=document.get("request_id") if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR else None,
         steps=list(dict.fromkeys(_steps(request, answer, viewer, document))),
         written=getattr(request.state, "long_texts", ()),
     )
 
 
-def _words(request: Request, answer: Answer, headers: Mapping[str, str]) -> dict[str, str]:
+def _words(request: Request, answer: Answer, headers: Mapping[str, str], viewer: Principal | None) -> dict[str, str]:
     """Return title and detail for people; none: those of the document are for them."""
     is_missing = answer.status == HTTPStatus.NOT_FOUND and answer.slug not in OF_LINKS
     id = NOT_FOUND if is_missing else WORDS.get(answer.slug)
@@ -83,10 +90,21 @@ def _words(request: Request, answer: Answer, headers: Mapping[str, str]) -> dict
         return {}
     texts, language = catalogue(), language_of(request)
     after = numbers.after(int(headers.get("Retry-After", 0)), language)
-    return {
-        "title": texts.text(f"page_problem.{id}.title", language),
-        "detail": texts.text(f"page_problem.{id}.detail", language, after=after),
-    }
+    detail = texts.text(f"page_problem.{id}.detail", language, after=after)
+    if viewer and viewer.role == Role.ADMIN and answer.slug in OF_STORAGE:
+        detail = texts.text(f"page_problem.{id}.operator", language, disk=_disk(request))
+    return {"title": texts.text(f"page_problem.{id}.title", language), "detail": detail}
+
+
+def _disk(request: Request) -> str:
+    """Name the disk of the database for its operator, with its free room."""
+    state = operations(request)
+    if not state.database.is_sqlite:
+        return "PostgreSQL"
+    with contextlib.suppress(OSError):
+        free = shutil.disk_usage(state.settings.data_dir).free
+        return f"{state.settings.data_dir.absolute()} ({free / 1e6:.1f} MB)"
+    return str(state.settings.data_dir)
 
 
 def _steps(
@@ -107,6 +125,8 @@ def _steps(
         yield "onward.again", here
     elif answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
         yield "onward.plain", path
+    if viewer and viewer.role == Role.ADMIN and answer.slug in OF_STORAGE:
+        yield "page.status", STATUS_PAGE
     if viewer and path.startswith(f"/courses/{viewer.course_id}"):
         if (found := ASSIGNMENT.fullmatch(path)) and not is_missing:
             yield "onward.assignment", found[1]

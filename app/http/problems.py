@@ -24,7 +24,8 @@ from app.http.problem_pages import problem_page
 from app.http.texts import language_of
 from app.log_config import request_id_var
 from app.storage.database import CommitUnanswered, may_have_changed
-from app.storage.outage import is_ours, reason_of
+from app.storage.database_file import NoRoom
+from app.storage.outage import is_full, is_ours, reason_of
 from grader.errors import without_prefix
 
 logger = logging.getLogger(__name__)
@@ -86,6 +87,8 @@ def answer_to(error: Exception) -> Answer:
     """Find the answer to any exception."""
     if isinstance(error, HTTPException):
         return EVERY_ANSWER.get(error.status_code) or Answer(error.status_code, "invalid-request")
+    if is_full(error):
+        return ANSWERS[NoRoom]
     return EVERY_ANSWER.get(type(error)) or answer_for(error)
 
 

@@ -30,6 +30,8 @@ from app.submissions.events import events_after
 
 LOOK_SECONDS = 15.0
 PLACE_SECONDS = 2.0
+# An unchanged place is sent again so seldom, with its estimate; pages count down meanwhile.
+SAME_PLACE_SECONDS = 10.0
 # Proxies end connections that are silent for a minute.
 HEARTBEAT_SECONDS = 15.0
 # An upload that takes no longer is checked only once.
@@ -96,7 +98,7 @@ async def event_stream(parts: Services, submission_id: str, viewer: Principal, s
     """Answer with a submission's events as they happen: server-sent events (HTML Living Standard, section 9.2).
 
     Events are stored in order, so a client that lost the connection goes on after the last event that arrived. The
-    place in the queue is sent too, but not stored.
+    place in the queue is sent too, with the estimated time until the report, but not stored.
 
     Args:
         seen: the id of the last event that arrived; 0: none.
@@ -116,7 +118,7 @@ async def event_stream(parts: Services, submission_id: str, viewer: Principal, s
 
 async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: int) -> AsyncIterator[bytes]:
     yield format_sse_event(retry=RETRY_MILLISECONDS)
-    last_place = None
+    last_place, placed_at = None, 0.0
     began = quiet_since = time.monotonic()
     look_at = began
     with parts.jobs.watch(submission_id) as changed:
@@ -138,9 +140,12 @@ async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: 
                 seen = max([seen, *(event.id for event in events)])
             if job_status == JobStatus.QUEUED:
                 place = await parts.backlog.place(submission_id)
-                if place not in (None, last_place):
-                    new.append(format_sse_event(event="position", data_str=json.dumps({"position": place})))
-                    last_place = place
+                is_new = place != last_place or time.monotonic() >= placed_at + SAME_PLACE_SECONDS
+                if place is not None and is_new and found is not None:
+                    seconds = await parts.backlog.seconds_left(found)
+                    told = {"position": place, "seconds": None if seconds is None else round(seconds)}
+                    new.append(format_sse_event(event="position", data_str=json.dumps(told)))
+                    last_place, placed_at = place, time.monotonic()
             if not new and time.monotonic() >= quiet_since + HEARTBEAT_SECONDS:
                 new.append(format_sse_event(comment="still here"))
             if new:

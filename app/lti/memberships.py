@@ -111,9 +111,9 @@ async def apply(
     """Add new members, update everybody's role, and remove members whom the context has added and no longer lists.
 
     Suspended people are not added; members among them stay unchanged, because the platform still accepts their grades.
-    A list of Moodle demotes no staff to students; their next launch does. People whom a teacher here has removed stay
-    out. Members who came another way stay unchanged. In an archived course, rights only shrink. Each person has a
-    transaction (`people`); the work stops if the connection is undone meanwhile.
+    A list of Moodle demotes staff to students only if their latest launch said so, too. People whom a teacher here has
+    removed stay out. Members who came another way stay unchanged. In an archived course, rights only shrink. Each
+    person has a transaction (`people`); the work stops if the connection is undone meanwhile.
 
     Args:
         asked_at: a time before the list was read; members whose launch was later are not taken for departed.
@@ -160,17 +160,17 @@ async def _up_to_date(
 ) -> dict[str, Membership]:
     """Find the members who already agree with the list, by the platform's ids for them."""
     rows = await session.execute(
-        select(LtiMember.membership_id, LtiMember.role, Person.name)
+        select(LtiMember.membership_id, LtiMember.role, LtiMember.listed_as, Person.name)
         .join(Membership, Membership.id == LtiMember.membership_id)
         .join(Person, Person.id == Membership.person_id)
         .where(LtiMember.lti_context_id == context.id, Membership.removed_at.is_(None))
     )
-    parts = {id: (role, name is not None) for id, role, name in rows}
+    parts = {id: (role, listed_as, name is not None) for id, role, listed_as, name in rows}
     listed = {subject: known[subject] for subject in known.keys() & there.keys()}
     others = set()  # Two people of the list may have been joined into one member.
     for subject, member in listed.items():
-        role, is_named = parts.get(member.id, (None, False))
-        if role != there[subject].part.role or (there[subject].name is not None and not is_named):
+        *roles, is_named = parts.get(member.id, (None, None, False))
+        if set(roles) != {there[subject].part.role} or (there[subject].name is not None and not is_named):
             others.add(member.id)
     return {subject: member for subject, member in listed.items() if member.id not in others}
 
@@ -189,7 +189,9 @@ async def _bring(
     person = await people.find_or_add(session, platform, who)
     try:
         # Moodle calls a non-editing teacher an instructor in launches, and a learner in lists.
-        member = await people.keep_member(session, context, person, who, made_by, keeps_staff=is_moodle(platform))
+        member = await people.keep_member(
+            session, context, person, who, made_by, is_listed=True, keeps_staff=is_moodle(platform)
+        )
     except (MemberRemoved, CourseArchived):
         return Counter()
     if member.role == MemberRole.STUDENT:

@@ -1,6 +1,7 @@
 """Sends messages in the background, and repeats failed tries that may yet succeed.
 
-Messages are kept in memory only: most hold a link that signs somebody in, of which everything else keeps only a hash.
+Messages to `Mailer.send` are kept in memory only: most hold a link that signs somebody in, of which everything else
+keeps only a hash.
 Messages left unsent when a process ends are lost, and people ask for another link. Log lines hold neither addresses nor
 texts, nor the server's replies, which repeat addresses.
 """
@@ -14,7 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import aiosmtplib
 from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
@@ -102,7 +103,7 @@ class Mailer:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    def send(self, to: str, language: str, kind: MailKind, **params: object) -> bool:
+    def send(self, to: str, language: str, kind: MailKind, **params: Any) -> bool:
         """Queue a message, without waiting until it is sent.
 
         Args:
@@ -124,33 +125,55 @@ class Mailer:
         task.add_done_callback(self._tasks.discard)
         return True
 
+    async def deliver(self, to: str, language: str, kind: MailKind, *, tries: int, **params: Any) -> bool | None:
+        """Send a message in one try, for callers that keep what is unsent.
+
+        Args:
+            tries: how many there were with this one.
+        Returns:
+            Whether it was sent; None: another try may succeed.
+        """
+        try:
+            message = compose(self._server.sender, to, language, kind, **params)
+        except ValueError:
+            logger.warning("mail_refused", extra={"kind": kind, "reason": "invalid_address"})
+            return False
+        return await self._try_once(message, kind, tries, is_last=False)
+
     async def _send(self, message: EmailMessage, kind: MailKind) -> None:
-        for tried, wait in enumerate((*self._retry_seconds, None), start=1):
-            async with self._connections:
-                error = await self._try(message)
-            if error is None:
-                logger.info("mail_sent", extra={"kind": kind, "tries": tried})
-                self.failure = None
-                self.sent += 1
-                return
-            code = code_of(error)
-            self.failure = f"{type(error).__name__} {code or ''}".strip()
-            again = wait is not None and (code is None or code < PERMANENT)
-            facts = {"kind": kind, "tries": tried, "reason": type(error).__name__, "code": code}
-            logger.log(
-                logging.WARNING if again else logging.ERROR, "mail_failed", extra=facts | {"will_be_repeated": again}
-            )
-            if wait is None or not again:
-                self.given_up[self.failure] += 1
+        for tries, wait in enumerate((*self._retry_seconds, None), start=1):
+            is_sent = await self._try_once(message, kind, tries, is_last=wait is None)
+            if wait is None or is_sent is not None:
                 return
             await asyncio.sleep(wait)
+
+    async def _try_once(self, message: EmailMessage, kind: MailKind, tries: int, *, is_last: bool) -> bool | None:
+        """Try once, and count the outcome. Returns: whether it was sent; None: another try may succeed."""
+        async with self._connections:
+            error = await self._try(message)
+        if error is None:
+            logger.info("mail_sent", extra={"kind": kind, "tries": tries})
+            self.failure = None
+            self.sent += 1
+            return True
+        code = code_of(error)
+        self.failure = f"{type(error).__name__} {code or ''}".strip()
+        again = not is_last and (code is None or code < PERMANENT)
+        facts = {"kind": kind, "tries": tries, "reason": type(error).__name__, "code": code, "will_be_repeated": again}
+        logger.log(logging.WARNING if again else logging.ERROR, "mail_failed", extra=facts)
+        if not again:
+            self.given_up[self.failure] += 1
+            return False
+        return None
 
     async def _try(self, message: EmailMessage) -> Exception | None:
         server = self._server
         try:
             async with asyncio.timeout(TRY_SECONDS):
                 await aiosmtplib.send(
-                    message,
+                    message.as_bytes(),  # The library would fold it in its own way.
+                    sender=server.sender,
+                    recipients=[message["To"]],
                     hostname=server.host,
                     port=server.port,
                     username=server.user,

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.operations.about import About
+from app.queue.backlog import pace_of
 from app.queue.heartbeat import STALLED_SECONDS
 from app.storage import revisions
 from app.storage.announcements import is_postgresql
@@ -83,6 +84,7 @@ class Queue:
         previews: waiting and running jobs of previews.
         checks: waiting and running checks before handing in.
         graded_hour, graded_day: reports in that time.
+        empty_seconds: the estimated time until it is empty; None: it is, or nobody knows.
     """
 
     state: QueueState
@@ -90,6 +92,7 @@ class Queue:
     checks: int
     graded_hour: int
     graded_day: int
+    empty_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,7 @@ class Deliveries:
 class Disk:
     free_bytes: int
     total_bytes: int
+    folder: str = ""
 
     @property
     def is_low(self) -> bool:
@@ -226,7 +230,7 @@ async def state_of(
         failed_requests: those of this process.
     """
     queue, workers, failures, deliveries, version = await asyncio.gather(
-        _part(database, _queue),
+        _part(database, lambda session: _queue(session, about.slots if about and is_working else 0)),
         _part(database, lambda session: _workers(session, about if is_working else None)),
         _part(database, _failures),
         _part(database, _deliveries),
@@ -266,7 +270,7 @@ def _needs(state: ServiceState) -> list[Need]:
     if Need("no_workers") not in of_workers and state.queue and state.queue.state.oldest_seconds > WAIT_SECONDS:
         needs.append(Need("queue", {"seconds": state.queue.state.oldest_seconds}))
     if state.disk and state.disk.is_low:
-        needs.append(Need("disk", {"free_bytes": state.disk.free_bytes}))
+        needs.append(Need("disk", {"free_bytes": state.disk.free_bytes, "folder": state.disk.folder}))
     if open_failures := [each for each in state.failures or () if not each.graded_since]:
         needs.append(Need("failures", {"count": len(open_failures)}))
     if requests := [each for each in state.failed_requests if each.at > utc_now() - DAY]:
@@ -301,7 +305,7 @@ def _needs_of_workers(workers: Sequence[WorkerState]) -> list[Need]:
     return needs
 
 
-async def _queue(session: AsyncSession) -> Queue:
+async def _queue(session: AsyncSession, own_slots: int) -> Queue:
     state = await positions.queue_state(session)
     unfinished = [JobStatus.QUEUED, JobStatus.RUNNING]
     others = [
@@ -312,7 +316,10 @@ async def _queue(session: AsyncSession) -> Queue:
     graded = [
         await session.scalar(select(func.count()).where(StoredReport.created_at > now - time)) for time in (HOUR, DAY)
     ]
-    return Queue(state, *(count or 0 for count in (*others, *graded)))
+    previews, checks, graded_hour, graded_day = (count or 0 for count in (*others, *graded))
+    waiting, pace = state.queued + previews + checks, await pace_of(session, own_slots)
+    empty_seconds = pace.seconds_to_report(waiting) if pace and waiting else None
+    return Queue(state, previews, checks, graded_hour, graded_day, empty_seconds)
 
 
 async def _workers(session: AsyncSession, about: About | None) -> Sequence[WorkerState]:
@@ -397,4 +404,4 @@ async def _disk(data_dir: Path) -> Disk | None:
         usage = await asyncio.to_thread(shutil.disk_usage, data_dir)
     except OSError:
         return None  # On PostgreSQL a service may have no data folder.
-    return Disk(usage.free, usage.total)
+    return Disk(usage.free, usage.total, str(data_dir.absolute()))

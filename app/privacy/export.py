@@ -36,6 +36,7 @@ from app.storage.models import (
     LtiSelection,
     Membership,
     Merge,
+    NewsMail,
     NotebookCode,
     Person,
     Regrade,
@@ -150,6 +151,7 @@ def _items_of(submission_id: str, scope: Scope) -> ColumnElement[bool]:
 SECTIONS: Mapping[str, tuple[type[Base], Callable[[Scope], ColumnElement[bool]]]] = {
     "people.json": (Person, lambda scope: Person.id.in_(scope.people)),
     "identities.json": (Identity, lambda scope: Identity.person_id.in_(scope.people)),
+    "news_mails.json": (NewsMail, lambda scope: NewsMail.person_id.in_(scope.people)),
     "memberships.json": (Membership, lambda scope: Membership.id.in_(scope.member_ids)),
     "courses.json": (Course, lambda scope: Course.id.in_(scope.courses)),
     "tokens.json": (Token, lambda scope: Token.id.in_(_tokens_of(scope))),

@@ -302,7 +302,7 @@ async def leave(session: AsyncSession, worker: str) -> None:
     await session.execute(delete(LiveWorker).where(or_(LiveWorker.id == worker, gone)))
 
 
-async def live_workers(session: AsyncSession, seconds: float) -> int:
-    """Count the workers with a heartbeat within these last seconds; only on PostgreSQL."""
+async def live_workers(session: AsyncSession, seconds: float) -> Sequence[Mapping[str, Any]]:
+    """List the workers with a heartbeat within these last seconds, as they describe themselves; only on PostgreSQL."""
     recent = LiveWorker.seen_at > func.now() - timedelta(seconds=seconds)
-    return await session.scalar(select(func.count()).where(recent)) or 0
+    return (await session.scalars(select(LiveWorker.about).where(recent))).all()

@@ -43,7 +43,7 @@ class PostgreSQLJobs(Watchers):
 
     async def has_workers(self, session: AsyncSession) -> bool:
         """Tell whether a worker has had a heartbeat lately."""
-        return await claims.live_workers(session, STALLED_SECONDS) > 0
+        return bool(await claims.live_workers(session, STALLED_SECONDS))
 
     async def __aenter__(self) -> Self:
         await self._listener.__aenter__()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 
@@ -16,6 +17,8 @@ from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlche
 logger = logging.getLogger(__name__)
 
 REMIND_SECONDS = 60.0
+#: The code of PostgreSQL's error (SQLSTATE, "disk_full").
+DISK_FULL = "53100"
 
 
 class Outage:
@@ -63,6 +66,14 @@ class Outage:
 def is_ours(error: Exception) -> bool:
     """Tell whether an error is our fault: a wrong statement or value."""
     return isinstance(error, ProgrammingError | IntegrityError | DataError)
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether a disk has no room: ours, or that of PostgreSQL."""
+    cause = getattr(error, "orig", None)
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    return getattr(cause, "sqlstate", None) == DISK_FULL
 
 
 def reason_of(error: Exception) -> str:

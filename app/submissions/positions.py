@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.storage.models import JobStatus, Submission, utc_now
+from app.storage.models import JobStatus, StoredReport, Submission, utc_now
 
 REGRADE_PRIORITY = -1000
 
@@ -67,11 +67,12 @@ async def queue_state(session: AsyncSession) -> QueueState:
 
 
 async def last_grading_seconds(session: AsyncSession, count: int) -> list[float]:
-    """Return the durations of the grades of the newest submissions, at most `count` of them."""
+    """Return the durations of the latest grades, at most `count` of them."""
     rows = await session.execute(
         select(Submission.started_at, Submission.finished_at)
-        .where(Submission.job_status == JobStatus.DONE)
-        .order_by(Submission.id.desc())
+        .join(StoredReport, StoredReport.submission_id == Submission.id)
+        .where(Submission.job_status == JobStatus.DONE, StoredReport.preview_id.is_(None))
+        .order_by(StoredReport.id.desc())
         .limit(count)
     )
     return [(finished - started).total_seconds() for started, finished in rows if started and finished]

@@ -69,7 +69,8 @@ async def enter(request: Request) -> Response:
     async with request.form(max_files=0, max_fields=2) as form:
         token, next = str(form.get("token", "")), onward(str(form.get("next", HOME)))
     response = RedirectResponse(next, HTTP_303_SEE_OTHER)
-    keep_session(request, response, await getting_in.enter(visitor(request), _secret(token)))
+    secret = await getting_in.enter(visitor(request), _secret(token))
+    keep_session(request, response, secret, is_stored=secret != _secret(token))
     return response
 
 

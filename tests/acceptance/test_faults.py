@@ -18,11 +18,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.acceptance.installation import CORRECT, UNHURRIED, Installation, kill
+from app.storage.models import DEFAULT_COURSE
+from tests.acceptance.installation import CORRECT, TOKEN, UNHURRIED, Installation, kill
 from tests.postgresql import PostgreSQL
 from tests.programs import program
 from tests.receiver import Receiver
-from tests.waiting import wait_until
+from tests.unit.app.conftest import form_secret
+from tests.waiting import SECONDS, wait_until
 
 KILLING_SECONDS = 10
 
@@ -122,6 +124,7 @@ def test_full_disk_refuses_and_is_forgotten_when_there_is_room_again(install: In
         return str(installation.client.get("/readyz").json()["checks"]["database"])
 
     wait_until(lambda: database() == "ok", pause=0.2)
+    student = installation.client.post("/api/v1/tokens", json={"name": "anna", "student": "anna"}).json()["token"]
 
     def refused() -> httpx.Response | None:
         response = installation.post(b"x = 1\n" + b"# filler\n" * 10_000)
@@ -131,10 +134,35 @@ def test_full_disk_refuses_and_is_forgotten_when_there_is_room_again(install: In
     assert response.status_code == 503, response.text
     assert int(response.headers["Retry-After"]) > 0
     wait_until(lambda: database() == "failed", pause=0.2)
+    with contextlib.suppress(OSError), (small_disk / "rest").open("wb", buffering=0) as rest:
+        while rest.write(bytes(1024)):
+            pass
+    _expect_people_to_get_in_and_read_what_is_wrong(installation, small_disk, student)
+    (small_disk / "rest").unlink()
     (small_disk / "ballast").unlink()
     installation.expect_one_result_each()
     wait_until(lambda: database() == "ok", pause=0.2)
     installation.grade()
+
+
+def _expect_people_to_get_in_and_read_what_is_wrong(installation: Installation, disk: Path, student: str) -> None:
+    page = f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer"
+    for token, words in (
+        (TOKEN, "The disk of the database is full: "),
+        (student, "nothing that was handed in before is"),
+    ):
+        headers = {"Accept": "text/html", "Accept-Language": "en"}
+        with httpx.Client(base_url=installation.client.base_url, headers=headers, timeout=SECONDS) as browser:
+            assert browser.post("/enter", data={"token": token}).status_code == 303
+            shown = browser.get(page)
+            assert shown.status_code == 200
+            fields = {"form_secret": form_secret(shown.text), **({"student": "boris"} if token == TOKEN else {})}
+            sent = browser.post(page, data=fields, files={"file": ("LSTM.py", b"x = 1\n" + b"# filler\n" * 10_000)})
+            assert (sent.status_code, words in sent.text, str(disk) in sent.text) == (503, True, token == TOKEN)
+            status = browser.get("/status")
+            assert (status.status_code, f"on the disk of {disk}" in status.text) == (
+                (200, True) if token == TOKEN else (403, False)
+            )
 
 
 CLOCK = '''

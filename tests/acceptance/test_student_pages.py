@@ -134,6 +134,26 @@ def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, se
     expect(page.locator("time[data-own-zone]")).to_have_count(0)
 
 
+def test_estimate_of_the_wait_runs_down_and_says_when_it_was_wrong(page: Page, server: Server) -> None:
+    with server.client() as client:
+        hand_in(client, SOURCE.read_bytes(), "measured")
+    page.clock.install()
+    page.route(
+        "**/events",
+        lambda route: route.fulfill(
+            content_type="text/event-stream", body='event: position\ndata: {"position": 3, "seconds": 40}\n\n'
+        ),
+    )
+    page.locator("#code").fill(lasting(6, SOURCE.read_bytes()).decode())
+    page.get_by_role("button", name="Grade it").click()
+    page.wait_for_url("**/submissions/*")
+    left = page.locator("[data-left]")
+    expect(left).to_have_text(re.compile("About 0:(40|3[0-9]) left"))
+    for seconds, words in ((25, "About 0:1"), (15, "Any moment now."), (60, "This takes longer than usual.")):
+        page.clock.run_for(1000 * seconds)
+        expect(left).to_contain_text(words)
+
+
 @pytest.mark.parametrize(
     "break_off",
     [lambda route: route.fulfill(status=502), pytest.param(lambda route: route.abort(), marks=pytest.mark.thorough)],

@@ -29,7 +29,7 @@ from app.errors.courses import CourseArchived
 from app.errors.requests import NotPermitted
 from app.errors.uploads import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon
 from app.http.navigation import SECTIONS
-from app.http.problem_pages import NOT_FOUND, WORDS
+from app.http.problem_pages import NOT_FOUND, OF_STORAGE, WORDS
 from app.http.problems import EVERY_ANSWER
 from app.lti.grades.connection import Nightly
 from app.lti.grades.connection import State as Passed
@@ -39,6 +39,7 @@ from app.operations.status import NEEDS
 from app.storage.models import BatchFileState, HoldDecision, JobStatus, MemberRole, Role
 from app.submissions.derivation import StepCode
 from app.teaching.grade_book import GradeBookFormat
+from app.teaching.news import NewsKind
 from app.teaching.overview.activity import Unit
 from app.teaching.overview.table import Filter, State
 from app.teaching.own.reasons import Reason
@@ -67,6 +68,7 @@ REFUSED_NOW = (
     NotPermitted(),
 )
 
+LETTERS = ("missing", "below")
 #: Ids with a value in them, and all the values that it takes.
 COMPUTED: Mapping[str, Iterable[str]] = {
     "attempt.reason.{}": Reason,
@@ -90,8 +92,15 @@ COMPUTED: Mapping[str, Iterable[str]] = {
     "job_status.{}": JobStatus,
     "mail.{}.body": MailKind,
     "mail.{}.subject": MailKind,
+    "letter.log.{}": LETTERS,
+    "letter.to.{}": LETTERS,
+    "letter.{}.subject": LETTERS,
+    "letter.{}.text": LETTERS,
     "nav.section.{}": SECTIONS,
     "nav.{}": [page.id for pages in SECTIONS.values() for page in pages],
+    "news.mail_{}": ["on", "off"],
+    "news.{}": NewsKind,
+    "page_problem.{}.operator": OF_STORAGE,
     "page_problem.{}.detail": {*WORDS.values(), NOT_FOUND},
     "page_problem.{}.title": {*WORDS.values(), NOT_FOUND},
     "problem.{}.detail": SLUGS,

@@ -117,7 +117,8 @@ class FakePlatform:
                 return httpx.Response(400)
             return self.book.take(item, json.loads(request.content))
         if last == "results":
-            return _page(request, self.book.results(item))
+            user = request.url.params.get("user_id")
+            return _page(request, [each for each in self.book.results(item) if user in (None, each["userId"])])
         if path == "/members":
             page = _page(request, self.people)
             return httpx.Response(200, headers={"Link": page.headers.get("link", "")}, json={"members": page.json()})

@@ -75,7 +75,7 @@ data: {"submission":"01ksvh1y8gk3v0q4m2z7c9x5ab","at":"2026-09-01T12:00:00+00:00
 id: 41
 
 event: position
-data: {"position":3}
+data: {"position":3,"seconds":41}
 
 event: reading
 data: {"submission":"01ksvh1y8gk3v0q4m2z7c9x5ab","at":"2026-09-01T12:00:02+00:00"}
@@ -181,7 +181,7 @@ async def read_submission(
     if answer := unchanged(request, etag):
         return answer
     response.headers.update(caching(etag))
-    return _body_of(standing, language, viewer)
+    return _body_of(standing, language, viewer, await services(request).backlog.seconds_left(submission))
 
 
 @router.post("/{submission_id}/cancel", summary="Take a submission out of the queue")
@@ -239,9 +239,10 @@ async def read_submission_file(request: Request, viewer: SubmissionReader, submi
     response_class=Response,
     responses={
         200: {
-            "description": f"Events: `queued`, `position`, then the stages {', '.join(f'`{each}`' for each in STAGES)} "
-            "that are needed, then `done` or `cancelled`. The stream ends after either of these, and when the "
-            "service stops. A regrade begins with `queued` again.",
+            "description": "Events: `queued`, `position` with the estimated `seconds` until the report (less than 0: "
+            f"overdue; null: unknown), then the stages {', '.join(f'`{each}`' for each in STAGES)} that are needed, "
+            "then `done` or `cancelled`. The stream ends after either of these, and when the service stops. A regrade "
+            "begins with `queued` again.",
             "content": {"text/event-stream": STREAM},
         },
         204: {"description": "`Last-Event-ID` is the last event, and no more will come. A browser then stops asking."},
@@ -266,13 +267,15 @@ async def _standing(request: Request, submission_id: str, viewer: Principal) -> 
 
 async def _body(request: Request, submission_id: str, viewer: Principal) -> SubmissionBody:
     standing = await _standing(request, submission_id, viewer)
-    return _body_of(standing, report_language(request, standing.submission), viewer)
+    seconds = await services(request).backlog.seconds_left(standing.submission)
+    return _body_of(standing, report_language(request, standing.submission), viewer, seconds)
 
 
-def _body_of(standing: Standing, language: str, viewer: Principal) -> SubmissionBody:
+def _body_of(standing: Standing, language: str, viewer: Principal, seconds_left: float | None = None) -> SubmissionBody:
     return SubmissionBody.of(
         standing.submission,
         position=standing.position,
+        seconds_left=None if seconds_left is None else round(seconds_left),
         grade=standing.grade,
         counted=standing.counted and CountedBody.of(standing.counted, language, viewer),
         report=standing.stored and render(report_for(standing.stored, viewer), language),

@@ -94,6 +94,11 @@ class SubmissionBody(SubmissionFacts):
     position: int | None = Field(
         description="place in the queue, 1 is graded next; null when it does not wait", examples=[1]
     )
+    seconds_left: int | None = Field(
+        description="the estimated time until the report; less than 0: it is overdue; null when it is unknown, or "
+        "there is nothing to wait for. It does not change the `ETag`",
+        examples=[41],
+    )
     grade: GradeBody | None = Field(description="null until graded, when the grader failed, and while held")
     counted: CountedBody | None = Field(
         description="the grade of the student at the assignment, from all attempts; null when the assignment is gone, "

@@ -14,6 +14,7 @@ from app.lti.launch.login import COURSE_PATH, KEYS_PATH, LAUNCH_PATH, LOGIN_PATH
 from app.lti.registration.invitations import REGISTER_PATH
 from app.lti.registration.tool import CANVAS_PATH
 from app.oidc.registration import CALLBACK_PATH, START_PATH
+from app.teaching.news_mail import OFF_PATH
 
 #: Paths that are open to everybody; all others need a token or a session.
 PUBLIC = frozenset(
@@ -25,6 +26,7 @@ PUBLIC = frozenset(
         "/leave",
         "/link",
         "/join/{secret}",
+        OFF_PATH,
         "/api/v1/notebook/tokens",
         "/static/vega.js",
         CLIENT_PATH,

@@ -33,6 +33,7 @@ from app.services import operations, service_url, services
 from app.storage.batches import Batcher
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Course
+from app.teaching.news import count_unseen
 
 bearer_scheme = HTTPBearer(
     scheme_name="bearer",
@@ -214,6 +215,8 @@ async def _session_holder(request: Request, course: str | None) -> Principal:
         ids = [each if each and ID.fullmatch(each) else None for each in (course, of)]
         holder = await sessions.find_holder(session, sha256, ids[0], submission_id=ids[1])
         person = None if holder else await sessions.find_person(session, sha256)
+        if holder and not holder.sees_everything and "text/html" in request.headers.get("accept", ""):
+            request.state.news = await count_unseen(session, await sessions.member_ids(session, sha256, holder))
         is_old = token_of(request) is not None and await sessions.ends_within(session, sha256, FRAME_LIFETIME / 2)
     if holder is None:
         raise NoCourseYet if person else SessionMissing

@@ -19,6 +19,7 @@ from app.services import services
 from app.storage.models import Person, Token
 
 SESSION_COOKIE = "lstm_grader_session"
+UNSTORED_LIFETIME = timedelta(hours=1)
 
 
 async def session_person(request: Request) -> Person | None:
@@ -46,14 +47,17 @@ def visitor(request: Request) -> Visitor:
     return Visitor(parts.database, timedelta(seconds=parts.settings.session_seconds))
 
 
-def keep_session(request: Request, response: Response, secret: str, *, launched: bool = False) -> None:
+def keep_session(
+    request: Request, response: Response, secret: str, *, launched: bool = False, is_stored: bool = True
+) -> None:
     """Have the browser keep the secret of its session.
 
     Args:
         launched: a platform's launch began the session.
+        is_stored: nothing but the browser knows when it ends otherwise.
     """
     of = visitor(request)
-    lifetime = of.longest_of_launch if launched else of.longest
+    lifetime = of.longest_of_launch if launched else of.longest if is_stored else UNSTORED_LIFETIME
     keep(request, response, SESSION_COOKIE, secret, max_age=int(lifetime.total_seconds()))
 
 

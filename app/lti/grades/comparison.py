@@ -1,6 +1,7 @@
 """Compares a platform's grade book with the grades that were sent there (AGS 2.0, results).
 
-A grade that differs is sent again once. If it still differs, it is only listed for the teachers: somebody has changed
+This happens each night, and for a single grade of Moodle's right after it was sent. A grade that differs at night is
+sent again once. If it still differs, it is only listed for the teachers: somebody has changed
 it there by hand, or the platform rejects it, and the two sides would overwrite each other for ever. A new grade here is
 sent as usual.
 
@@ -10,17 +11,22 @@ its grades, and some that do still report them in the old scale.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.lti import PlatformRefused, TokenRefused
+from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.grades import lineitems
 from app.lti.grades.expected import is_settled
 from app.lti.grades.scores import below
@@ -31,9 +37,13 @@ from app.storage.due import database_now
 from app.storage.models import LtiLink, LtiPlatform, LtiScore, Membership
 from app.storage.passback import GONE, scores_changed
 
+logger = logging.getLogger(__name__)
+
 RESULTS = "application/vnd.ims.lis.v2.resultcontainer+json"
 #: Tolerance in points of the platform's scale, because grade books have two decimals.
 LEAST = 0.01
+#: The limit for one grade, within that of sending it.
+SHOWN_SECONDS = 15.0
 
 
 def _number(value: object) -> object:
@@ -75,14 +85,43 @@ async def read_results(services: PlatformServices, platform: LtiPlatform, lineit
         AnswerUnusable: the list cannot be read to its end; in a partial list, grades would seem to be missing.
         TargetRefused: the line item's address may receive nothing.
     """
+    return await _read_results(services, platform, below(lineitem, "results"))
+
+
+async def _read_results(services: PlatformServices, platform: LtiPlatform, url: str) -> Mapping[str, PlatformGrade]:
     found: dict[str, PlatformGrade] = {}
     count = 0
-    url = below(lineitem, "results")
     async for page in pages(services, platform, url, scope=RESULT_SCOPE, accept=RESULTS, most_bytes=LIST_BYTES):
         results = entries(page, Result, before=count, name="results")
         count += len(results)
         found |= {each.user_id: PlatformGrade(each.result_score, each.result_maximum or 1.0) for each in results}
     return found
+
+
+async def shown_to(
+    services: PlatformServices, platform: LtiPlatform, link: LtiLink, lineitem: str, user_id: str
+) -> PlatformGrade | None:
+    """Ask for the grade that a column shows one person; None: the platform does not say."""
+    if RESULT_SCOPE not in link.scopes.get("granted", []):
+        return None
+    url = urlsplit(below(lineitem, "results"))
+    query = urlencode([*parse_qsl(url.query, keep_blank_values=True), ("user_id", user_id)])
+    try:
+        async with asyncio.timeout(SHOWN_SECONDS):
+            found = await _read_results(services, platform, urlunsplit(url._replace(query=query)))
+    except (PlatformRefused, AnswerUnusable, TargetRefused, TimeoutError) as exc:
+        # The score has arrived; the night asks again.
+        logger.info("lti_result_unknown", extra={"platform": platform.id, "reason": type(exc).__name__})
+        return None
+    return found.get(user_id) or PlatformGrade(None, 1.0)
+
+
+async def mark_shown(session: AsyncSession, score_id: str, there: PlatformGrade) -> None:
+    """Mark a score that was just delivered if its column shows another grade. It is not sent again for that."""
+    score = await session.get_one(LtiScore, score_id)
+    if _differs(score, there):
+        score.differs_since = score.mended_at = score.delivered_at
+        score.there_points, score.there_max = there.points, there.max_points
 
 
 async def compare(database: Database, services: PlatformServices, platform: LtiPlatform, link: LtiLink) -> None:

@@ -98,6 +98,7 @@ class State(StrEnum):
     """The state of a grade on its way to the platform's grade book. The values are suffixes of text ids."""
 
     DELIVERED = "delivered"
+    DIFFERS = "differs"
     ON_ITS_WAY = "on_its_way"
     FAILED = "failed"
 
@@ -139,7 +140,7 @@ async def _numbers(session: AsyncSession, link_ids: Sequence[str]) -> dict[str, 
         select(
             LtiScore.lti_link_id,
             func.count(),
-            func.count().filter(LtiScore.points.is_not(None), is_settled()),
+            func.count().filter(LtiScore.points.is_not(None), is_settled(), LtiScore.differs_since.is_(None)),
             func.count().filter(LtiScore.next_at.is_not(None)),
             func.count().filter(_needs_somebody()),
             func.count().filter(LtiScore.differs_since.is_not(None)),
@@ -259,7 +260,7 @@ async def passback_of(session: AsyncSession, membership_id: str, course_assignme
         found = [score for score in found if score.last_status not in GONE or score.token_refused]
     states = [passback for score in found if (passback := _state(score)) is not None]
     # The column that needs help comes first.
-    order = (State.FAILED, State.ON_ITS_WAY, State.DELIVERED)
+    order = (State.FAILED, State.ON_ITS_WAY, State.DIFFERS, State.DELIVERED)
     return min(states, key=lambda each: order.index(each.state), default=None)
 
 
@@ -268,4 +269,6 @@ def _state(score: LtiScore) -> Passback | None:
         return Passback(State.FAILED, score.delivered_at)
     if score.next_at is not None and (score.attempts > 0 or score.sent_version < score.version):
         return Passback(State.ON_ITS_WAY, score.delivered_at)
-    return Passback(State.DELIVERED, score.delivered_at) if score.points is not None else None
+    if score.points is None:
+        return None
+    return Passback(State.DIFFERS if score.differs_since else State.DELIVERED, score.delivered_at)

@@ -21,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
-from app.lti.grades import lineitems, outbox, scores
+from app.lti.grades import comparison, lineitems, outbox, scores
+from app.lti.grades.comparison import PlatformGrade
 from app.lti.grades.expected import ExpectedGrade, expected_grade
 from app.lti.grades.outbox import DueScore
 from app.lti.platform_services import SCORE_SCOPE, PlatformServices, is_page, may_pass, words_of
@@ -110,7 +111,7 @@ class ScoreSender(Sender[DueScore]):
         try:
             # A try that outlasts its lease could arrive after the next one.
             async with asyncio.timeout(TRY_SECONDS):
-                answer = await self._post(due, grade, grade.expected)
+                posted = await self._post(due, grade, grade.expected)
         except TimeoutError:
             await self._store_failure(due, None, "the platform did not answer in time")
         except PlatformRefused as exc:
@@ -122,10 +123,16 @@ class ScoreSender(Sender[DueScore]):
             # Another try would use the same address.
             await self._store_failure(due, None, f"the address is refused: {exc.params['reason']}", is_final=True)
         else:
-            await self._end(due, grade, answer)
+            await self._end(due, grade, posted)
 
-    async def _post(self, due: DueScore, grade: _Grade, expected: ExpectedGrade) -> Answer | timedelta:
-        """Post the score, or return the wait before it can be posted."""
+    async def _post(
+        self, due: DueScore, grade: _Grade, expected: ExpectedGrade
+    ) -> tuple[Answer, PlatformGrade | None] | timedelta:
+        """Post the score; or return the wait before it can be posted.
+
+        Returns:
+            The platform's answer, and the grade that its book shows now; None: unknown.
+        """
         lineitem = await lineitems.of_link(
             self._database,
             self._services,
@@ -165,17 +172,23 @@ class ScoreSender(Sender[DueScore]):
             self._database, self._services, due.platform, due.link, lineitem
         ):
             return IN_A_MOMENT
-        return answer
+        there = None
+        if answer.is_success and kinds.is_moodle(due.platform):
+            # It takes a score of an overridden grade like any other. Platforms that store later would show the old one.
+            there = await comparison.shown_to(self._services, due.platform, due.link, lineitem, due.score.user_id)
+        return answer, there
 
     async def _fault(self, item: DueScore) -> None:
         await self._store_failure(item, None, "a fault of this service")
 
-    async def _end(self, due: DueScore, grade: _Grade, answer: Answer | timedelta) -> None:
+    async def _end(self, due: DueScore, grade: _Grade, posted: tuple[Answer, PlatformGrade | None] | timedelta) -> None:
         """Record the outcome of a try, or the wait before it."""
-        if isinstance(answer, timedelta):
+        if isinstance(posted, timedelta):
             async with self._database.write() as session:
-                await outbox.put_off(session, due, answer, outbox.AHEAD if answer > UNSAID else None)
-        elif not answer.is_success:
+                await outbox.put_off(session, due, posted, outbox.AHEAD if posted > UNSAID else None)
+            return
+        answer, there = posted
+        if not answer.is_success:
             await self._store_failure(due, answer.status, words_of(answer), answer.retry_after)
         elif is_page(answer):
             # A page instead of an answer means that no score was stored.
@@ -189,6 +202,8 @@ class ScoreSender(Sender[DueScore]):
                     submitted_at=grade.submitted_at,
                     comment_sha256=grade.comment_sha256,
                 )
+                if there is not None:
+                    await comparison.mark_shown(session, due.score.id, there)
             logger.info("lti_score_delivered", extra=_facts(due))
 
     async def _store_failure(

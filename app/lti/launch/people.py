@@ -20,6 +20,7 @@ from app.lti import platforms
 from app.lti.launch.message import Message
 from app.lti.launch.roles import Part
 from app.mail.addresses import is_address
+from app.storage.due import database_now
 from app.storage.models import (
     Identity,
     LtiContext,
@@ -104,6 +105,7 @@ async def keep_member(
     who: PlatformPerson,
     made_by: str,
     *,
+    is_listed: bool = False,
     keeps_staff: bool = False,
 ) -> Membership:
     """Find or add the person's membership in the context's course, and update its role.
@@ -113,31 +115,39 @@ async def keep_member(
 
     A member who was joined with another one is replaced by that one, whose person may be another.
 
+    A teacher may look at the platform's course as a student, and a launch then says the same as after a demotion. So a
+    launch makes no student of staff by the platform's list, which is read again soon.
+
     Args:
-        keeps_staff: the role comes from a list that calls some staff students, so it demotes no staff to students.
+        is_listed: the role comes from the platform's list, not from a launch.
+        keeps_staff: that list calls some staff students, so it demotes only those whose latest launch said so, too.
     Raises:
         MemberRemoved: a teacher here has removed the member.
         CourseArchived: the person is new or returns, and the course is archived.
     """
     member = await _lock_member(session, context.course_id, person.id)
     if member is None:
-        return await _add(session, context, person, who, made_by)
+        return await _add(session, context, person, who, made_by, is_listed=is_listed)
     before = _values(member)
     if member.removed_at is not None:
         if member.dropped_by is None:
             raise MemberRemoved
         await course.keep_open(session, context.course_id)
         member.removed_at = member.dropped_by = None
-        session.add(LtiMember(lti_context_id=context.id, membership_id=member.id, role=who.part.role))
+        session.add(_new_part(context, member, who, is_listed=is_listed))
     elif (parts := await _parts_of(session, member)) or member.dropped_by == context.platform_id:
         here, role = next((each for each in parts if each.lti_context_id == context.id), None), who.part.role
         if here is not None:
             here.seen_at = utc_now()
-            role = here.role if keeps_staff and role == MemberRole.STUDENT else role
+            if role == MemberRole.STUDENT != here.role and _is_staff_elsewhere(here, is_listed, keeps_staff):
+                if not is_listed and here.launched_as != role:
+                    context.waits_since = context.next_at = await database_now(session)
+                role = here.role
+            _note(here, who, is_listed=is_listed)
         has_less = rank(role) < rank(here.role if here else member.role)
         if has_less or await course.is_open(session, context.course_id):
             if here is None:
-                session.add(LtiMember(lti_context_id=context.id, membership_id=member.id, role=role))
+                session.add(_new_part(context, member, who, is_listed=is_listed))
             else:
                 here.role = role
             member.dropped_by = None
@@ -193,7 +203,7 @@ async def _lock_member(session: AsyncSession, course_id: str, person_id: str) ->
 
 
 async def _add(
-    session: AsyncSession, context: LtiContext, person: Person, who: PlatformPerson, made_by: str
+    session: AsyncSession, context: LtiContext, person: Person, who: PlatformPerson, made_by: str, *, is_listed: bool
 ) -> Membership:
     course_id = context.course_id
     await course.keep_open(session, course_id)
@@ -203,10 +213,31 @@ async def _add(
     member = members.add(session, course_id, external_id=external_id, role=who.part.role, person=person)
     member.confirmed_at = utc_now()
     await session.flush()
-    session.add(LtiMember(lti_context_id=context.id, membership_id=member.id, role=who.part.role))
+    session.add(_new_part(context, member, who, is_listed=is_listed))
     await session.flush()
     changes.log(session, member, made_by, {}, _values(member))
     return member
+
+
+def _new_part(context: LtiContext, member: Membership, who: PlatformPerson, *, is_listed: bool) -> LtiMember:
+    part = LtiMember(lti_context_id=context.id, membership_id=member.id, role=who.part.role)
+    _note(part, who, is_listed=is_listed)
+    return part
+
+
+def _is_staff_elsewhere(part: LtiMember, is_listed: bool, keeps_staff: bool) -> bool:
+    """Tell whether the list still calls this student of a launch staff, or the launch this student of Moodle's list."""
+    if is_listed:
+        return keeps_staff and part.launched_as != MemberRole.STUDENT
+    return part.listed_as not in (None, MemberRole.STUDENT)
+
+
+def _note(part: LtiMember, who: PlatformPerson, *, is_listed: bool) -> None:
+    """Keep what the list, or the launch, says."""
+    if is_listed:
+        part.listed_as = who.part.role
+    else:
+        part.launched_as = who.part.role
 
 
 async def _parts_of(session: AsyncSession, member: Membership) -> Sequence[LtiMember]:

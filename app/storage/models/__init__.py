@@ -47,6 +47,7 @@ from app.storage.models.people import (
     CourseAssignment,
     Membership,
     Merge,
+    NewsMail,
     Person,
 )
 from app.storage.models.submissions import (
@@ -110,6 +111,7 @@ __all__ = [
     "MemberRole",
     "Membership",
     "Merge",
+    "NewsMail",
     "NotebookCode",
     "Person",
     "Regrade",

@@ -149,6 +149,9 @@ class LtiMember(Base):
     lti_context_id: Mapped[str] = mapped_column(ForeignKey("lti_contexts.id"))
     membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"), index=True)
     role: Mapped[MemberRole]
+    # The roles in the latest launch and in the latest list of members; None: unknown.
+    launched_as: Mapped[MemberRole | None]
+    listed_as: Mapped[MemberRole | None]
     # The time of the latest launch or list that confirmed it.
     seen_at: Mapped[datetime] = mapped_column(default=utc_now)
 

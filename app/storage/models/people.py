@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from secrets import token_urlsafe
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
@@ -37,6 +38,25 @@ class Person(Entity):
 
     name: Mapped[str | None] = mapped_column(String(200))
     email: Mapped[str | None] = mapped_column(String(254), index=True)
+    # The language in which they last read their first page; None: unknown.
+    language: Mapped[str | None] = mapped_column(String(2))
+
+
+class NewsMail(Base):
+    """Mail to a person about news (`app.teaching.news_mail`)."""
+
+    __tablename__ = "news_mails"
+
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), primary_key=True)
+    # In plain text, because each mail holds it. It only switches this mail off.
+    secret: Mapped[str] = mapped_column(String(32), unique=True, default=lambda: token_urlsafe(16))
+    off_at: Mapped[datetime | None]
+    # The time of the newest news that was mailed.
+    mailed_until: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(default=0)
+    # No mail is sent while the clock is inside this interval: of a try, of a wait, or of the day after a mail.
+    waits_since: Mapped[datetime | None]
+    next_at: Mapped[datetime | None]
 
 
 class Membership(Entity):
@@ -59,6 +79,8 @@ class Membership(Entity):
     confirmed_at: Mapped[datetime | None]
     # The time when a single sign-on identity claimed this roster entry by its address, which happens once.
     signed_on_at: Mapped[datetime | None]
+    # The time of the newest news that the member has seen (`app.teaching.news`).
+    news_seen_at: Mapped[datetime | None]
     # A removed member keeps submissions and grades, and has no rights.
     removed_at: Mapped[datetime | None]
     # For a removed member: the platform that removed them, and may add them again; None: somebody here did. For a

@@ -72,6 +72,9 @@ async def join(session: AsyncSession, course_id: str, kept_id: str, other_id: st
     other.removed_at = utc_now()
     kept.confirmed_at = kept.confirmed_at or other.confirmed_at
     kept.group = kept.group or other.group
+    # News that the student has not seen as one of the two stays new.
+    if kept.news_seen_at is not None:
+        kept.news_seen_at = other.news_seen_at and min(kept.news_seen_at, other.news_seen_at)
     merge = Merge(course_id=course_id, kept_member_id=kept.id, merged_member_id=other.id, moved=moved, made_by=made_by)
     session.add(merge)
     await session.flush()

@@ -143,7 +143,7 @@ async def grade_table(
     Args:
         uses: the columns (`grade_list.used_assignments`).
     """
-    everybody = await _students(session, course_id)
+    everybody = await list_students(session, course_id)
     reviews = await open_places(session, course_id)
     rows: list[Row] = []
     for start in range(0, len(everybody), AT_ONCE):
@@ -182,7 +182,8 @@ async def column_of(
     return _column(use, counted), len(counted)
 
 
-async def _students(session: AsyncSession, course_id: str) -> Sequence[Membership]:
+async def list_students(session: AsyncSession, course_id: str) -> Sequence[Membership]:
+    """List the students of a course, with their persons."""
     found = await session.scalars(
         select(Membership)
         .where(

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.web.course import attempts, course, lists, same_code, work
+from app.web.course import attempts, course, letter, lists, same_code, work
 
 router = APIRouter(include_in_schema=False)
-for each in (course, work, lists, attempts, same_code):
+for each in (course, letter, work, lists, attempts, same_code):
     router.include_router(each.router)

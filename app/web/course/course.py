@@ -68,6 +68,7 @@ async def course_page(visit: Annotated[Visit, Depends(PageFor(Right.READ))]) -> 
         needed = await attention(session, course_id)
         may_regrade = visit.holder.may(Right.REGRADE)
         outdated = await outdated_of(session, visit.assignments, course_id) if may_regrade else ()
+    waiting, pace = await visit.parts.backlog.count(), await visit.parts.backlog.pace()
     titles = titles_of(visit.request, uses)
     return visit.page(
         "course/course.html",
@@ -86,6 +87,8 @@ async def course_page(visit: Annotated[Visit, Depends(PageFor(Right.READ))]) -> 
         },
         attention=needed,
         outdated=outdated,
+        waiting=waiting,
+        empty_seconds=pace.seconds_to_report(waiting) if pace else None,
         reasons={each.submission.id: reason_of_hold(each.report, visit.language) for each in needed.held.listed},
         titles=titles,
         used={use.assignment_id: UsedAssignment(use, in_course(visit.assignments, use)) for use in uses},

@@ -22,10 +22,19 @@ from grader.report import numbers
 
 #: Values that are moments in ISO 8601, and the beginnings of the ids of texts for values with words of their own.
 MOMENTS = frozenset({"opens", "due", "closes"})
-WORDS = {"role": "role.", "counts": "settings.counts.", "language": "language.", "decision": "course.hold."}
+WORDS = {
+    "to": "letter.log.",
+    "role": "role.",
+    "counts": "settings.counts.",
+    "language": "language.",
+    "decision": "course.hold.",
+}
 #: Values with several parts, in the order of the sentence.
-IN_PARTS = ("extension", "adjustment", "hold")
-PARTS = ("attempt", "decision", "due", "closes", "more_attempts", "delta", "value", "reason")
+IN_PARTS = ("extension", "adjustment", "hold", "letter")
+PARTS = (
+    *("attempt", "decision", "due", "closes", "more_attempts", "delta", "value", "reason"),
+    *("count", "to", "below", "subject"),
+)
 POINTS = ("delta", "value")
 #: Values that only describe a new or a deleted row.
 OF_ROWS = {"course": "title", "assignment": "assignment", "member": "role"}

@@ -1,6 +1,8 @@
 // Shows how far a submission is, as it happens, and turns the page into the report at the end. What is shown stands in the
 // page, in the reader's language. Where no script runs, the page loads itself again instead.
-let shown, steps, since;
+let shown, steps, since, left;
+// When the report is expected, in seconds since 1970; NaN: nobody knows.
+let due;
 // After so many failures in a row, or when nothing comes for so long, the page is fetched to see where it is now.
 const FAILURES = 3;
 const SILENCE = 20_000;
@@ -12,6 +14,13 @@ function find() {
   shown = document.querySelector("[data-events]");
   steps = [...document.querySelectorAll("[data-event]")];
   since = document.querySelector("[data-since]");
+  left = document.querySelector("[data-left]");
+  expect(left?.dataset.left);
+}
+
+function expect(seconds) {
+  due = seconds == null || seconds === "" ? NaN : Date.now() / 1000 + Number(seconds);
+  if (left && seconds === null) left.textContent = left.dataset.nobody;
 }
 
 function start() {
@@ -23,7 +32,7 @@ function start() {
     source.addEventListener(step.dataset.event, (event) => {
       clearTimeout(timer);
       failures = 0;
-      reach(step, JSON.parse(event.data).position);
+      reach(step, JSON.parse(event.data));
     });
   }
   for (const end of [END, "cancelled"]) source.addEventListener(end, look);
@@ -35,7 +44,12 @@ function start() {
   });
 }
 
-function reach(step, position) {
+function reach(step, { position, seconds }) {
+  if (step.dataset.event === "position") expect(seconds);
+  else if (left && !("running" in left.dataset)) {
+    left.dataset.running = "";
+    expect(left.dataset.usual);
+  }
   const text = step.dataset.text.replace("{position}", position);
   if (shown.textContent !== text) shown.textContent = text;
   let before = true;
@@ -97,9 +111,16 @@ function lookLater() {
 
 function tick() {
   if (!shown || !since) return;
-  const seconds = Math.max(0, Math.round(Date.now() / 1000 - Number(since.dataset.since)));
-  const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-  since.textContent = since.dataset.elapsed.replace("{time}", time);
+  const now = Date.now() / 1000;
+  since.textContent = since.dataset.elapsed.replace("{time}", clock(Math.max(0, Math.round(now - Number(since.dataset.since)))));
+  if (!left || Number.isNaN(due)) return;
+  const seconds = Math.ceil(due - now);
+  const late = seconds > -Number(left.dataset.late) ? left.dataset.soon : left.dataset.longer;
+  left.textContent = seconds > 0 ? left.dataset.about.replace("{time}", clock(seconds)) : late;
+}
+
+function clock(seconds) {
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
 find();

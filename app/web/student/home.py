@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Response
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.access.rights import Right
+from app.actions import news as actions
 from app.courses.course import has_only_default
 from app.http.archives import send_own_archive
 from app.http.auth.sessions import session_person
 from app.http.forms import see_other
+from app.http.staff import titles_of
 from app.http.visits import Anybody, PageFor, Pages, Visit
-from app.storage.models import DEFAULT_COURSE, Role, utc_now
+from app.storage.models import DEFAULT_COURSE, MemberRole, Person, Role, utc_now
+from app.teaching import news_mail
+from app.teaching.news import News, list_news
 from app.teaching.own.courses import own_courses
 
 router = Pages()
@@ -26,9 +34,15 @@ async def home(visit: Anybody) -> Response:
     person = await session_person(visit.request)
     async with visit.database.read() as session:
         courses = await own_courses(session, visit.assignments, viewer, person)
+        members = [each.member for each in courses if each.member and each.member.role == MemberRole.STUDENT]
+        news = await list_news(session, [member.id for member in members])
+        mailed = await session.get(Person, members[0].person_id) if members and visit.mailer else None
+        gets_mail = mailed is not None and await news_mail.is_on(session, mailed)
         is_first = viewer.may(Right.MAKE_COURSES) and await has_only_default(session)
     if len(courses) == 1 and courses[0].is_staff and viewer.role != Role.ADMIN:
         return see_other(f"/courses/{courses[0].course.id}?{visit.request.url.query}")
+    await _see(visit, news)
+    visit.request.state.news = 0  # This page shows it.
     if asked := query.get("course"):
         courses = [each for each in courses if each.course.id == asked]
     return visit.page(
@@ -38,6 +52,10 @@ async def home(visit: Anybody) -> Response:
         zone_of=lambda course: ZoneInfo(course.time_zone),
         now=utc_now(),
         is_first=is_first,
+        listed=news,
+        title_of_use=lambda use: titles_of(visit.request, [use])[use.assignment_id],
+        mailed=mailed,
+        gets_mail=gets_mail,
     )
 
 
@@ -45,3 +63,15 @@ async def home(visit: Anybody) -> Response:
 async def export_me(visit: Annotated[Visit, Depends(PageFor(Right.READ))]) -> Response:
     """Send members everything that the course keeps about them."""
     return await send_own_archive(visit.request, visit.holder)
+
+
+async def _see(visit: Visit, news: Sequence[News]) -> None:
+    """Keep that the page shows this news, unless a browser only fetches it in advance."""
+    seen: dict[str, datetime] = {}
+    for each in news:
+        if each.is_new:
+            seen[each.member_id] = max(seen.get(each.member_id, each.at), each.at)
+    if seen and not visit.request.headers.get("sec-purpose"):
+        # It stays new where nothing can be stored now.
+        with contextlib.suppress(SQLAlchemyError):
+            await actions.see_news(visit, seen, visit.language)

@@ -43,8 +43,6 @@ from grader.report.proof.cells import numbers_csv
 
 # A warm grade takes a second or two. Waiting that long saves the reader a waiting page.
 PATIENCE_SECONDS = 3.0
-# A shorter wait in the queue is over before anybody has read about it.
-LEAST_SECONDS = 10.0
 REFRESH_SECONDS = 2
 REFRESH_SECONDS_MAX = 15
 #: Stages that not every grade has; they are shown once they are reached.
@@ -165,7 +163,6 @@ async def _waiting_page(request: Request, standing: Standing, context: dict[str,
         events = [each.event for each in await events_after(session, submission.id, 0)]
     reached = [event for event in events[_last_start(events) :] if event in STAGES]
     pace = await parts.backlog.pace()
-    seconds = pace.waiting_seconds(position) if pace and position else None
     self_test = operations(request).self_test
     context |= {
         "position": position,
@@ -175,7 +172,7 @@ async def _waiting_page(request: Request, standing: Standing, context: dict[str,
         "reached": reached if submission.job_status == JobStatus.RUNNING else [],
         "is_first": self_test is not None and not self_test.has_ended,
         "pace": pace,
-        "waiting_seconds": seconds if seconds and seconds >= LEAST_SECONDS else None,
+        "seconds_left": await parts.backlog.seconds_left(submission),
         "may_cancel": context["viewer"].may(Right.CANCEL),
     }
     return page(request, "student/waiting.html", **context)

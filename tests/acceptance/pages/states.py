@@ -166,6 +166,7 @@ STATES = (
     State("/platforms/{platforms[unconfirmed]}", "admin"),
     State("/lti/register/{invitations[open]}?openid_configuration=https://moodle.example.edu/openid", "nobody"),
     State("/lti/register/{invitations[used]}", "nobody", HTTPStatus.GONE),
+    State("/courses/{courses[main]}/assignments/lstm-layer/letter?below=60&language=ru"),
     State("/courses/{courses[main]}/lms", "assistant"),
     State("/courses/{courses[empty]}/lms", "beginner"),
     State("/nothing", "nobody", HTTPStatus.NOT_FOUND),

@@ -107,7 +107,7 @@ FAILED_REQUESTS = [
 TROUBLES = {
     "bad": ServiceState(
         needs=(),
-        queue=Queue(QueueState(300, 2, 7200.0), previews=40, graded_hour=0, graded_day=12),
+        queue=Queue(QueueState(300, 2, 7200.0), previews=40, checks=3, graded_hour=0, graded_day=12),
         workers=WORKERS,
         failures=FAILURES,
         deliveries=Deliveries(9, 4, 2, [("0" * 26, "connection refused")]),

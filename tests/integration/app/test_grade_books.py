@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import update
 
 from app.lti.arguments import TAG
 from app.lti.grades.scores import CANVAS_SUBMISSION
-from app.lti.platform_services import LINEITEM_SCOPE, SCORE_SCOPE
+from app.lti.platform_services import LINEITEM_SCOPE, RESULT_SCOPE, SCORE_SCOPE
 from app.storage import passback
 from app.storage.models import HoldDecision, LtiLink, LtiPlatform, MemberRole, Submission
 from app.teaching import holds
@@ -18,7 +19,7 @@ from grader import Status
 from grader.report.model import HELD, Advisory
 from tests.integration.app.grade_world import NOW, World
 from tests.platforms import ISSUER
-from tests.platforms.gradebooks import CanvasGradeBook, Column, GradeBook, MoodleGradeBook
+from tests.platforms.gradebooks import BY_HAND, CanvasGradeBook, Column, GradeBook, MoodleGradeBook
 
 pytestmark = pytest.mark.anyio
 
@@ -114,6 +115,32 @@ async def test_grades_follow_one_another_at_a_platform_whose_clock_is_wrong(
         await world.send(2)
         assert book.shown(PATH, "s1") == points
     assert (world.posts, (await world.score()).last_status) == (3, None)
+
+
+async def test_grade_that_moodle_takes_and_does_not_show_is_marked_at_once(world: World) -> None:
+    """A teacher there has overridden the earlier one. Where Moodle does not answer, the night asks."""
+    book = await _in_book(world, MoodleGradeBook, is_of_activity=True)
+    world.fake.token_path = "/mod/lti/token.php"
+    async with world.database.write() as session:
+        await session.execute(update(LtiPlatform).values(token_url=f"{ISSUER}{world.fake.token_path}"))
+        await session.execute(update(LtiLink).values(scopes={"granted": [SCORE_SCOPE, RESULT_SCOPE]}))
+    for others in range(3):
+        await world.attempt(f"other-{others}", points=10)
+    await world.attempt(points=50)
+    await world.send()
+    assert (await world.score()).differs_since is None
+    book.grade_by_hand(PATH, "s1", 70)
+    await world.attempt(points=90)
+    await world.send(2)
+    marked = await world.score()
+    assert (marked.points, marked.there_points, marked.differs_since) == (90, 70, marked.delivered_at)
+    assert marked.mended_at is not None
+    book.column(PATH).grades["s1"][BY_HAND] = False
+    world.fake.answers[f"{PATH}/results"] = lambda: httpx.Response(500)
+    await world.attempt(points=95)
+    await world.send(2)
+    arrived = await world.score()
+    assert (book.shown(PATH, "s1"), arrived.points, arrived.differs_since, arrived.last_error) == (95, 95, None, None)
 
 
 async def test_canvas_that_allows_no_more_attempts_gets_the_grade(world: World, canvas: GradeBook) -> None:

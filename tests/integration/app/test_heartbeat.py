@@ -99,10 +99,10 @@ async def test_workers_that_live_are_counted(database: Database, clock: Clock) -
     for heart in hearts:
         await heart.beat()
     async with database.read() as session:
-        assert await claims.live_workers(session, STALLED_SECONDS) == 2
+        assert len(await claims.live_workers(session, STALLED_SECONDS)) == 2
     await hearts[0].leave()
     async with database.write() as session:
-        assert await claims.live_workers(session, STALLED_SECONDS) == 1
+        assert len(await claims.live_workers(session, STALLED_SECONDS)) == 1
         await session.execute(text("UPDATE workers SET seen_at = seen_at - interval '16 seconds'"))
-        assert await claims.live_workers(session, STALLED_SECONDS) == 0
+        assert len(await claims.live_workers(session, STALLED_SECONDS)) == 0
         assert len((await session.scalars(select(LiveWorker.id))).all()) == 1

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from app.access import notebooks, sessions
 from app.access.tokens import hash_secret
+from app.http.auth.sessions import SESSION_COOKIE
 from app.storage.models import DEFAULT_COURSE, MemberRole, Membership, NotebookCode, Person, Token, utc_now
 from tests.unit.app.access.test_access import filled, of_somebody_else, operations
 from tests.unit.app.calls import PAGE, SUBMISSIONS, assert_problem, upload
@@ -141,6 +142,8 @@ async def test_a_notebooks_token_opens_no_browser_and_ends_with_its_student(serv
     async with service.client(None, Accept="text/html") as browser:
         assert (await browser.post("/enter", data={"token": token})).status_code == 401
         assert (await browser.get("/enter", params={"token": token})).status_code == 401
+        browser.cookies.set(SESSION_COOKIE, token)
+        assert (await browser.get("/")).status_code == 401
     async with service.client(token) as notebook:
         assert (await notebook.get(SUBMISSIONS)).status_code == 200
         async with service.services.database.write() as session:

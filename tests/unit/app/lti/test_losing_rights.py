@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +24,7 @@ from app.storage.models import (
     Identity,
     LtiContext,
     LtiPlatform,
+    LtiScore,
     MemberRole,
     Membership,
     Person,
@@ -137,6 +139,31 @@ async def test_list_of_moodle_makes_no_student_of_staff_and_the_next_launch_does
         list_pages(fake, [entry("teacher-1", "Instructor"), entry("student")])
         assert "Added: 0; changed: 0; removed: 1" in (await read_list(teacher, service, f"{course}/lms")).text
         assert (await colleague.get(f"{course}/settings")).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/token", "/mod/lti/token.php"], ids=["platform", "moodle"])
+async def test_teacher_of_the_list_who_comes_as_a_student_stays_one_until_the_list_says_otherwise(
+    service: Service, fake: FakePlatform, path: str
+) -> None:
+    """In Moodle by *Switch role to*; the same launch follows a demotion, so the list is read soon."""
+    fake.token_path = path
+    await store(service, LtiPlatform, token_url=f"{ISSUER}{path}")
+    async with browser(service) as teacher, browser(service) as other:
+        course = (await launch(teacher, fake, **TEACHER, **MEMBERS)).headers["location"]
+        await launch(other, fake, sub="other", role="Instructor", **MEMBERS)
+        list_pages(fake, [entry("teacher-1", "Instructor"), entry("other", "Instructor")])
+        await read_list(other, service, f"{course}/lms")
+        await store(service, LtiContext, next_at=utc_now() + timedelta(hours=9))
+        await launch(teacher, fake, **{**TEACHER, "role": "Learner"}, **MEMBERS)
+        assert (await teacher.get(f"{course}/settings")).status_code == 200
+        assert not await everything(service, LtiScore)
+        (context,) = await everything(service, LtiContext)
+        assert context.next_at <= utc_now()
+        await read_list(other, service, f"{course}/lms")
+        assert (await teacher.get(f"{course}/settings")).status_code == 200
+        list_pages(fake, [entry("teacher-1"), entry("other", "Instructor")])
+        await read_list(other, service, f"{course}/lms")
+        assert (await teacher.get(f"{course}/settings")).status_code == 403
 
 
 async def test_page_and_token_and_event_stream_have_the_rights_of_now(

@@ -187,6 +187,10 @@ async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed(
     assert fake.asked.count(SCORES) == 2
     shown = await connection_page(service, fake)
     assert "1 differs" in shown
+    assert "has arrived" not in shown
+    async with browser(service) as student:
+        page = (await launch(student, fake, **GRANT)).headers["location"]
+        assert "shows another grade than this one" in (await student.get(page)).text
     assert 'id="differences"' in shown
     assert ">55<" in shown
 

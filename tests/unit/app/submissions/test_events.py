@@ -67,7 +67,7 @@ async def test_stream_tells_all_from_the_queue_to_the_report(
     grader.released.set()
     stream = await watching
     assert [event["event"] for event in stream] == ["queued", "position", "reading", "running", "done"]
-    assert stream[1]["data"] == {"position": 1}
+    assert stream[1]["data"] == {"position": 1, "seconds": None}
     assert "id" not in stream[1]
     assert stream[-1]["data"]["submission"] == body["id"]
     assert (stream[-1]["data"]["status"], stream[-1]["data"]["points"]) == ("passed", 100.0)

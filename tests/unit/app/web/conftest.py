@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 
-from tests.unit.app.conftest import Service
+from app.settings import Settings
+from tests.mailbox import Mailbox, receiving
+from tests.unit.app.conftest import FakeGrader, Service, running
 
 Browser = httpx.AsyncClient
 
@@ -39,3 +41,19 @@ async def visitor(service: Service) -> AsyncIterator[Browser]:
     """The browser of somebody who is not signed in."""
     async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
         yield browser
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with receiving() as box:
+        yield box
+
+
+@pytest.fixture
+async def mailing(
+    anyio_backend: str, settings: Settings, grader: FakeGrader, mailbox: Mailbox, with_tables: None
+) -> AsyncIterator[Service]:
+    """A service with a mail server."""
+    server = {"smtp_host": "127.0.0.1", "smtp_port": mailbox.port, "smtp_security": "none"}
+    async with running(settings.model_copy(update=server | {"smtp_sender": "grader@example.org"}), grader) as service:
+        yield service

@@ -18,7 +18,7 @@ from app.web.operation import batch
 from grader import Status
 from grader.report.messages import LANGUAGES
 from grader.report.model import Diagnosis
-from tests.unit.app.calls import hand_in
+from tests.unit.app.calls import SUBMISSIONS, hand_in, upload
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
 from tests.unit.app.web.conftest import Browser
 from tests.waiting import until
@@ -60,6 +60,20 @@ async def test_every_page_opens_with_work_in_the_course(service: Service, browse
         for language in LANGUAGES:
             answer = await browser.get(address, headers={"Accept-Language": language})
             assert (answer.status_code, "<h1>" in answer.text) == (200, True), (address, language)
+
+
+async def test_operator_and_teacher_read_when_the_queue_is_empty(
+    service: Service, browser: Browser, grader: FakeGrader
+) -> None:
+    await hand_in(service, "ivanov")
+    grader.released.clear()
+    async with service.client() as client:
+        for number in range(9):
+            await client.post(SUBMISSIONS, **upload(student=f"student-{number}"))
+    await until(lambda: len(grader.began) > 1)
+    assert "Empty in about" in (await browser.get("/status")).text
+    shown = (await browser.get(COURSE)).text
+    assert re.search(r"\d attempts of all courses wait to be graded. The queue is empty in about \d+ second", shown)
 
 
 async def test_preview_is_begun_looked_at_and_dropped(service: Service, browser: Browser, grader: FakeGrader) -> None:

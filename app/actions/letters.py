@@ -1,0 +1,73 @@
+"""Letters of a teacher to students."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from app.access.rights import Right
+from app.actions.asking import Asking, action
+from app.actions.fields import ActionRequest, Id, Language, Name, Points, Words
+from app.courses import course as courses
+from app.errors.outgoing import MailNotSet
+from app.errors.teaching import LetterRepeated
+from app.mail.messages import MailKind
+from app.storage.turns import take_turns
+from app.teaching import letters
+from app.teaching.grade_list import used_assignments
+from app.texts import text
+from grader.report import numbers
+
+
+class WriteToStudents(ActionRequest):
+    below: Points | None = Field(None, description="to those whose grade is less; null: to those who handed in nothing")
+    subject: Name
+    text: Words
+    language: Language = Field(description="of what the service adds: the deadline, and the link")
+    members: Annotated[list[Id], Field(max_length=20_000)] = Field(description="those to whom the writer agreed")
+    again: bool = Field(False, description="although somebody has just written to the same students")
+
+
+@action(Right.MANAGE_MEMBERS)
+async def write_to_students(asking: Asking, assignment_id: str, wanted: WriteToStudents) -> int:
+    """Mail a letter to each student alone, with the student's own deadline.
+
+    It goes to those of `members` who still have handed in nothing, or too little.
+
+    Returns:
+        The number of letters.
+    Raises:
+        CourseArchived, AssignmentNotFound
+        MailNotSet
+        LetterRepeated: the same students got one a few minutes ago.
+    """
+    if asking.mailer is None:
+        raise MailNotSet
+    async with asking.write() as session:
+        await courses.keep_open(session, asking.course_id)
+        await take_turns(session, [f"letters:{asking.course_id}"])
+        course = await courses.existing(session, asking.course_id)
+        (use,) = await used_assignments(session, asking.assignments, course.id, assignment_id)
+        found = await letters.recipients(session, asking.assignments, use, below=wanted.below)
+        found = [each for each in found if each.email and each.member.id in set(wanted.members)]
+        if not found:
+            return 0
+        if not wanted.again and await letters.is_repeated(session, use, wanted.below):
+            raise LetterRepeated(minutes=int(letters.AGAIN_AFTER.total_seconds() // 60))
+        letters.log(session, course, use, asking.name, below=wanted.below, count=len(found), title=wanted.subject)
+    zone, language = ZoneInfo(course.time_zone), wanted.language.value
+    for each in found:
+        due = numbers.moment(each.due.astimezone(zone), language) if each.due else None
+        lines = [wanted.text.strip(), text("letter.due", language, due=due) if due else ""]
+        asking.mailer.send(
+            each.email or "",
+            language,
+            MailKind.LETTER,
+            subject=wanted.subject,
+            words="\n\n".join(filter(None, lines)),
+            course=course.title,
+            link=f"{asking.url}/courses/{course.id}/assignments/{assignment_id}",
+        )
+    return len(found)

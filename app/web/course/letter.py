@@ -1,0 +1,76 @@
+"""A letter to students who have handed in nothing at an assignment, or whose grade is low: to whom, then what."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from fastapi import Response
+
+from app.actions import letters as actions
+from app.actions.fields import MOST_POINTS
+from app.actions.letters import WriteToStudents
+from app.courses.assignments import in_course
+from app.errors.teaching import LetterRepeated
+from app.http.fields import AS_PYTHON
+from app.http.staff import AssignmentId, MemberManager, the_use, titles_of
+from app.http.visits import Pages, Visit
+from app.teaching.grade_list import used_assignments
+from app.teaching.letters import recipients
+from app.texts import text
+from grader.report.messages import LANGUAGES
+from grader.report.numbers import points
+
+PATH = "/courses/{course_id}/assignments/{assignment_id}/letter"
+
+router = Pages()
+
+
+@router.get(PATH)
+async def letter_page(
+    visit: MemberManager, assignment_id: AssignmentId, below: str = "", language: str = ""
+) -> Response:
+    """Show to whom a letter would go, and words to begin with."""
+    typed = visit.fields.typed
+    least, language = _points(typed.get("below", below)), typed.get("language", language)
+    async with visit.database.read() as session:
+        uses = await used_assignments(session, visit.assignments, visit.course_id, assignment_id)
+        use = the_use(uses, assignment_id)
+        found = await recipients(session, visit.assignments, use, below=least)
+    language = language if language in LANGUAGES else visit.course.language
+    assignment = in_course(visit.assignments, use)
+    assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
+    kind = "missing" if least is None else "below"
+    title = use.title or assignment.title_in(language)
+    params = {"title": title, "points": "" if least is None else points(least, language)}
+    return visit.page(
+        "course/letter.html",
+        "course",
+        title=titles_of(visit.request, uses)[assignment_id],
+        assignment=assignment,
+        kind=kind,
+        below=least,
+        letter_language=language,
+        has_mail=visit.mailer is not None,
+        found=found,
+        written=[each for each in found if each.email],
+        words={
+            "subject": text(f"letter.{kind}.subject", language, **params),
+            "text": text(f"letter.{kind}.text", language, **params),
+        },
+        is_repeated=isinstance(visit.refusal, LetterRepeated),
+    )
+
+
+@router.form(PATH, actions.write_to_students, again=letter_page, on=[LetterRepeated])
+async def write(visit: Visit, assignment_id: AssignmentId) -> Response:
+    wanted = visit.fields.read(WriteToStudents, members=visit.fields.typed.get("members", "").split())
+    count = await actions.write_to_students(visit, assignment_id, wanted)
+    return visit.lead_to(f"/assignments/{assignment_id}/overview", "letter.sent" if count else "letter.nobody")
+
+
+def _points(typed: str) -> float | None:
+    try:
+        value = float(typed.translate(AS_PYTHON))
+    except ValueError:
+        return None
+    return value if isfinite(value) and 0 < value <= MOST_POINTS else None

@@ -1,0 +1,201 @@
+"""Mail about news: each person once a day at most, by one of several processes, until it has arrived."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from sqlalchemy import select, update
+
+from app.access.tokens import Principal
+from app.actions.news import end_news_mail
+from app.mail.mailer import Mailer, MailServer
+from app.privacy import deletion, export
+from app.storage.database import Database
+from app.storage.models import Comment, Membership, NewsMail, Person, utc_now
+from app.teaching import news, news_mail
+from app.teaching.joins import joins
+from app.teaching.news_mail import LEASE, RETRY_SECONDS, WAIT, NewsSender
+from grader import load_assignments
+from tests.integration.app.kinds import on_both
+from tests.integration.app.rows import add, add_course
+from tests.mailbox import Mailbox, receiving
+
+pytestmark = [pytest.mark.anyio, on_both]
+
+ASSIGNMENTS = load_assignments()
+SERVICE, ANNA, BORIS = "https://grader.example.edu", "anna@example.edu", "boris@example.edu"
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with receiving() as box:
+        yield box
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
+    """The time of the database, as the sender reads it."""
+    now = [utc_now()]
+
+    async def database_now(session: object) -> datetime:
+        return now[0]
+
+    monkeypatch.setattr(news_mail, "database_now", database_now)
+    return now
+
+
+async def comment(database: Database, owner: Principal, at: datetime, email: str, course: str, text: str) -> str:
+    """Comment on an attempt of the person with this address; return the member's id."""
+    submission = await add(database, owner, email.partition("@")[0], course)
+    async with database.write() as session:
+        member = await session.get_one(Membership, submission.membership_id)
+        await session.execute(update(Person).where(Person.id == member.person_id).values(email=email))
+        session.add(
+            Comment(
+                membership_id=member.id,
+                course_assignment_id=submission.course_assignment_id,
+                submission_id=submission.id,
+                text=text,
+                made_by="t",
+                created_at=at,
+            )
+        )
+    return member.id
+
+
+async def send(database: Database, mailbox: Mailbox, processes: int = 1) -> None:
+    """Let processes look for mail at the same moment, and wait until each has sent its own."""
+    server = MailServer("127.0.0.1", mailbox.port, "none", "grader@example.org")
+    async with Mailer(server) as mailer:
+        senders = [NewsSender(database, ASSIGNMENTS, mailer, SERVICE) for _ in range(processes)]
+        await asyncio.gather(*(each._send_due() for each in senders))
+        await asyncio.gather(*(task for each in senders for task in each._sending))
+
+
+async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_processes(
+    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+) -> None:
+    course = await add_course(database)
+    begin = clock[0]
+    anna = await comment(database, owner, begin, ANNA, course, "Well done: 90 points.")
+    await comment(database, owner, begin, BORIS, course, "Well done.")
+    async with database.write() as session:
+        await session.execute(update(Person).where(Person.email == BORIS).values(language="ru"))
+    clock[0] = begin + WAIT - timedelta(minutes=1)
+    await send(database, mailbox)
+    assert mailbox.messages == []
+    clock[0] = begin + WAIT + timedelta(minutes=1)
+    await send(database, mailbox, processes=3)
+    assert sorted(each["To"] for each in mailbox.messages) == [ANNA, BORIS]
+    (message,) = mailbox.to(ANNA)
+    body = message.get_content()
+    assert message["Subject"] == "News about your work: Networks"
+    assert "Your teacher commented on your work: " in body
+    assert f"{SERVICE}/submissions/" in body
+    assert "90" not in body.replace(mailbox.messages[0]["Message-ID"], "")
+    assert mailbox.to(BORIS)[0]["Subject"].startswith("Новое о ваших работах")
+    for hours in (3, 22):
+        await comment(database, owner, begin + timedelta(hours=hours), ANNA, course, "Once more.")
+        clock[0] = begin + timedelta(hours=hours) + WAIT
+        await send(database, mailbox, processes=2)
+    assert len(mailbox.to(ANNA)) == 1
+    clock[0] = begin + timedelta(hours=26)
+    await send(database, mailbox, processes=2)
+    assert [each.get_content().count("/submissions/") for each in mailbox.to(ANNA)] == [1, 2]
+    # What was seen on the page is not mailed.
+    await comment(database, owner, begin + timedelta(hours=30), ANNA, course, "Seen.")
+    async with database.write() as session:
+        await news.see(session, {anna: begin + timedelta(hours=30)})
+    clock[0] = begin + timedelta(hours=60)
+    await send(database, mailbox)
+    assert len(mailbox.to(ANNA)) == 2
+
+
+async def test_mail_is_tried_again_until_the_server_takes_it_and_by_others_after_a_death(
+    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+) -> None:
+    begin = clock[0]
+    await comment(database, owner, begin, ANNA, await add_course(database), "Well done.")
+    clock[0] += WAIT + timedelta(minutes=1)
+    mailbox.answers = ["451 later", "451 later"]
+    for tries, seconds in enumerate(RETRY_SECONDS[:2], start=1):
+        await send(database, mailbox, processes=2)
+        assert (mailbox.tries, mailbox.messages) == (tries, [])
+        clock[0] += timedelta(seconds=seconds)
+    async with database.write() as session:  # A process claims it, and dies.
+        sender = NewsSender(database, MappingProxyType({}), None, SERVICE)  # type: ignore[arg-type]
+        assert await sender._claim(session, {})
+    await send(database, mailbox)
+    assert mailbox.messages == []
+    clock[0] += LEASE
+    await send(database, mailbox, processes=2)
+    assert len(mailbox.to(ANNA)) == 1
+
+
+async def test_mail_is_switched_off_by_its_link_alone_in_the_form_that_mail_programs_press(
+    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+) -> None:
+    begin = clock[0]
+    course = await add_course(database)
+    await comment(database, owner, begin, ANNA, course, "Well done.")
+    clock[0] += WAIT + timedelta(minutes=1)
+    await send(database, mailbox)
+    (message,) = mailbox.to(ANNA)
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    raw = mailbox.envelopes[0].content
+    assert isinstance(raw, bytes)
+    (line,) = [each for each in raw.decode().splitlines() if each.startswith("List-Unsubscribe:")]
+    link = line.partition("<")[2].rstrip(">")
+    assert link in message.get_content()
+    await end_news_mail(database, "of nobody")
+    await end_news_mail(database, parse_qs(urlsplit(link).query)["of"][0])
+    await comment(database, owner, begin + timedelta(days=2), ANNA, course, "Again.")
+    clock[0] += timedelta(days=3)
+    await send(database, mailbox)
+    assert len(mailbox.messages) == 1
+
+
+async def test_news_of_joined_members_is_the_students_and_goes_with_them(
+    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+) -> None:
+    course = await add_course(database)
+    begin = clock[0]
+    other = await comment(database, owner, begin, BORIS, course, "On the other entry.")
+    kept = await comment(database, owner, begin + timedelta(seconds=9), ANNA, course, "On this one.")
+    async with database.write() as session:
+        await news.see(session, {kept: begin + timedelta(seconds=9)})
+        await joins.join(session, course, kept, other, "t")
+    async with database.read() as session:
+        assert [each.is_new for each in await news.list_news(session, [kept])] == [True, True]
+        assert await news.count_unseen(session, [other]) == 0
+    clock[0] += WAIT + timedelta(minutes=1)
+    await send(database, mailbox)
+    assert [each["To"] for each in mailbox.messages] == [ANNA]
+    scope = await export.scope_of_member(database, kept)
+    model, condition = export.SECTIONS["news_mails.json"]
+    (row,) = await export._rows(database, model, condition(scope))
+    assert row["mailed_until"]
+    assert "secret" not in row
+    await deletion.delete_member(database, kept, course)
+    async with database.read() as session:
+        assert (await session.scalars(select(NewsMail))).all() == []
+        assert await news.count_unseen(session, [kept, other]) == 0
+
+
+async def test_nobody_is_mailed_about_a_course_that_they_left_or_teach(
+    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+) -> None:
+    course = await add_course(database)
+    left = await comment(database, owner, clock[0], ANNA, course, "Well done.")
+    teaches = await comment(database, owner, clock[0], BORIS, course, "A trial.")
+    async with database.write() as session:
+        await session.execute(update(Membership).where(Membership.id == left).values(removed_at=utc_now()))
+        await session.execute(update(Membership).where(Membership.id == teaches).values(role="teacher"))
+    clock[0] += WAIT + timedelta(minutes=1)
+    await send(database, mailbox)
+    assert mailbox.messages == []

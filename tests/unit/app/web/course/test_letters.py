@@ -1,0 +1,115 @@
+"""A teacher writes to those who have not handed in, or whose grade is low."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from app.storage.models import DEFAULT_COURSE, Change, Course
+from grader import Status
+from tests.mailbox import Mailbox
+from tests.unit.app.calls import hand_in
+from tests.unit.app.conftest import FakeGrader, Service, form_secret
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
+LETTER = f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer/letter"
+
+
+async def fill(service: Service, grader: FakeGrader) -> None:
+    """Anna is right, Boris is wrong, Vera and Gleb have nothing, Gleb has no address; Dina has left."""
+    async with service.client() as owner:
+        assert (
+            await owner.put(f"{COURSE}/assignments/lstm-layer", json={"rules": {"due": "2099-05-01T20:59:00Z"}})
+        ).is_success
+        ids = {}
+        for name in ("anna", "boris", "vera", "gleb", "dina"):
+            body = {"external_id": name, "email": f"{name}@example.edu" if name != "gleb" else None}
+            ids[name] = (await owner.post(f"{COURSE}/members", json=body)).json()["id"]
+        work = f"{COURSE}/members/{ids['vera']}/assignments/lstm-layer"
+        extended = {"due": "2099-06-01T20:59:00Z", "reason": "ill"}
+        assert (await owner.put(f"{work}/extension", json=extended)).is_success
+        assert (await owner.delete(f"{COURSE}/members/{ids['dina']}")).is_success
+    async with service.services.database.write() as session:
+        await session.execute(update(Course).values(time_zone="Europe/Moscow", title="Сети"))
+    await hand_in(service, "anna")
+    grader.statuses = [Status.FAILED]
+    await hand_in(service, "boris")
+
+
+def recipients(page: httpx.Response) -> list[str]:
+    return re.findall(r'<li class="break"><a class="onward"[^>]*><bdi>(\w+)</bdi>', page.text)
+
+
+async def send(browser: httpx.AsyncClient, page: httpx.Response, **fields: str) -> httpx.Response:
+    hidden = dict(re.findall(r'<input type="hidden" name="(members|below|language)" value="([^"]*)">', page.text))
+    data = {
+        "form_secret": form_secret(page.text),
+        **hidden,
+        "subject": "Ещё не сдано",
+        "text": "Здравствуйте!\n\nЖду.",
+        **fields,
+    }
+    return await browser.post(LETTER, data=data)
+
+
+async def test_letter_goes_to_each_alone_with_the_own_deadline_once_and_the_log_says_so(
+    mailing: Service, grader: FakeGrader, mailbox: Mailbox
+) -> None:
+    await fill(mailing, grader)
+    async with mailing.browser() as teacher:
+        page = await teacher.get(LETTER, params={"language": "en"})
+        assert recipients(page) == ["gleb", "vera"]
+        assert "1 of them has no address in the course" in page.text
+        assert "Not handed in yet: " in unescape(page.text)
+        assert (await send(teacher, page)).status_code == 303
+        await until(lambda: mailbox.messages)
+        (message,) = mailbox.messages
+        assert (message["To"], message["Cc"], message["Bcc"]) == ("vera@example.edu", None, None)
+        assert message["Subject"] == "Сети: Ещё не сдано"
+        body = message.get_content().replace("\r\n", "\n")
+        assert body.startswith("Здравствуйте!\n\nЖду.\n\nYou can hand in until 1 June 2099")
+        assert f"{LETTER.removesuffix('/letter')}\n" in body
+        again = await send(teacher, await teacher.get(LETTER))
+        assert again.status_code == 409
+        assert "These students have just got a letter" in again.text
+        assert "Жду." in again.text
+        # Somebody who has handed in since, or whom the page did not show, gets none.
+        await hand_in(mailing, "vera")
+        assert (await send(teacher, page, again="1")).headers["location"].endswith("said=letter.nobody")
+        low = await teacher.get(LETTER, params={"below": "50", "language": "ru"})
+        assert recipients(low) == ["boris", "vera"]
+        assert "Можно лучше: " in unescape(low.text)
+        assert (
+            await send(teacher, low, members=re.findall(r'name="members" value="(\w+)', low.text)[0])
+        ).status_code == 303
+        await until(lambda: len(mailbox.messages) == 2)
+        assert mailbox.messages[1]["To"] == "boris@example.edu"
+        assert "Срок сдачи для вас: 1 мая 2099" in mailbox.messages[1].get_content()
+        log = unescape((await teacher.get(f"/courses/{DEFAULT_COURSE}/changes")).text)
+        assert "students: 1, to those who had not handed in, “Ещё не сдано”" in log
+        assert "less than 50 points" in log
+    async with mailing.services.database.read() as session:
+        letters = [each.after["letter"] for each in await session.scalars(select(Change)) if "letter" in each.after]
+    assert [(each["to"], each["count"]) for each in letters] == [("missing", 1), ("below", 1)]
+
+
+async def test_without_a_mail_server_the_addresses_can_be_copied_and_students_write_to_nobody(
+    service: Service, grader: FakeGrader
+) -> None:
+    await fill(service, grader)
+    await service.add_token("of-anna", student="anna")
+    async with service.browser() as teacher, service.browser("of-anna") as anna:
+        page = await teacher.get(LETTER, params={"below": "100,5"})
+        assert "<code>anna@example.edu, boris@example.edu</code>" in page.text
+        assert "has no mail server" in page.text
+        assert (await send(teacher, page, language="en")).status_code == 409
+        assert (await anna.get(LETTER)).status_code == 403
+        for below in ("nan", "-1", "<b>", "1e99"):
+            assert recipients(await teacher.get(LETTER, params={"below": below})) == ["gleb", "vera"]
