@@ -69,7 +69,11 @@ class ActionRequest(BaseModel):
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
         schema = handler.resolve_ref_schema(handler(core_schema))
         if names := cls.exactly_one or cls.at_least_one:
-            given = [has_property(name, not_({"const": cls.model_fields[name].default})) for name in names]
+            defaults = {name: cls.model_fields[name].default for name in names}
+            given = [
+                has_property(name, None if default is None else not_({"const": default}))
+                for name, default in defaults.items()
+            ]
             none, pairs = not_(one_of(*given)), [both(*pair) for pair in combinations(given, 2)]
             schema["not"] = one_of(none, *pairs) if cls.exactly_one else none
         return schema
