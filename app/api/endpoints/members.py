@@ -68,9 +68,7 @@ class JoinBody(Body):
     undone_at: datetime | None
 
 
-# Deleting a member again changes nothing, so that knows no missing ones.
-DeletedId = Annotated[str, Path(description="an `id` from the list")]
-MemberId = Annotated[DeletedId, id_of(MemberNotFound)]
+MemberId = Annotated[str, Path(description="an `id` from the list"), id_of(MemberNotFound)]
 JoinId = Annotated[str, Path(description="an `id` from the list"), id_of(JoinNotFound)]
 Viewer = Annotated[Reading, reads_in(Right.SEE_MEMBERS)]
 
@@ -137,7 +135,7 @@ async def restore_member(asking: Annotated[Asking, asks_in(actions.restore_membe
 
 
 @members.delete("/members/{member_id}", summary="Delete the data of a member")
-async def delete_member(asking: Annotated[Asking, asks_in(actions.delete_member)], member_id: DeletedId) -> DeletedBody:
+async def delete_member(asking: Annotated[Asking, asks_in(actions.delete_member)], member_id: MemberId) -> DeletedBody:
     """Delete everything that the course keeps about the member: files, reports, own tokens. This cannot be undone.
 
     For admins. Asking again changes nothing. Earlier backups still hold the data.
