@@ -14,6 +14,7 @@ from app.privacy import deletion
 from app.storage.cascade import delete_rows
 from app.storage.database import Database
 from app.storage.models import (
+    Base,
     Batch,
     Change,
     Check,
@@ -80,11 +81,19 @@ async def delete_expired(database: Database, days: float | None) -> int:
 
 async def _delete_short_lived(database: Database) -> None:
     now = utc_now()
+    is_over: dict[type[Base], ColumnElement[bool]] = {
+        Check: Check.created_at < now - CHECKS_KEPT,
+        NotebookCode: NotebookCode.expires_at < now,
+        Token: Token.assignment_id.is_not(None) & (Token.expires_at < now),
+    }
     async with database.write() as session:
-        await delete_rows(session, Check, Check.created_at < now - CHECKS_KEPT)
-        await delete_rows(session, NotebookCode, NotebookCode.expires_at < now)
-        await delete_rows(session, Token, Token.assignment_id.is_not(None) & (Token.expires_at < now))
-    await database.empty_log()
+        found = [
+            table for table, condition in is_over.items() if await session.scalar(select(exists().where(condition)))
+        ]
+        for table in found:
+            await delete_rows(session, table, is_over[table])
+    if found:
+        await database.empty_log()
 
 
 async def delete_older(database: Database, days: float, course_id: str | None = None) -> int:

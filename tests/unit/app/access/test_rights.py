@@ -50,6 +50,7 @@ BODIES: dict[str, Any] = {
 LEFT = {
     ("post", "/api/v1/courses"),
     ("post", "/api/v1/courses/{course_id}/copy"),
+    ("post", "/api/v1/courses/{course_id}/export"),
     ("delete", "/api/v1/courses/{course_id}/join-links/{join_link_id}"),
     ("delete", "/api/v1/courses/{course_id}/links"),
     ("delete", "/api/v1/courses/{course_id}/members/{member_id}/link"),

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 BESIDE = "/submissions/{submission_id}/beside/{other_id}"
 #: The numbers and the pictures are those of a report that has them.
-FILES = ("{name}.svg", "{case_id}.csv")
+FILES = ("{name}.svg", "{case_id}.csv", "/me/export")
 
 
 def routes(method: str) -> Iterator[str]:
