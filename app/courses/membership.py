@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, or_, select, update
@@ -344,11 +345,14 @@ async def _copy_external_id(session: AsyncSession, member: Membership) -> None:
     )
 
 
-async def check_email(session: AsyncSession, member: Membership, *, joined_with: str = "") -> None:
+async def check_email(
+    session: AsyncSession, member: Membership, *, joined_with: str = "", since: datetime | None = None
+) -> None:
     """Check that no other member who is confirmed and not removed has the address of this one, who is, too.
 
     Args:
         joined_with: the id of a member who may have it.
+        since: members who were confirmed before may have it, as platforms send one address for several people.
     Raises:
         EmailTaken
     """
@@ -362,7 +366,7 @@ async def check_email(session: AsyncSession, member: Membership, *, joined_with:
             .where(
                 Membership.course_id == member.course_id,
                 Membership.id.not_in([member.id, joined_with]),
-                Membership.confirmed_at.is_not(None),
+                Membership.confirmed_at.is_not(None) if since is None else Membership.confirmed_at > since,
                 Membership.removed_at.is_(None),
                 func.lower(Person.email) == comparable(email),
             )

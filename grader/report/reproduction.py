@@ -59,7 +59,7 @@ def _script(case: CaseEntry, parts: str) -> str:
             unit_forget_bias=False,
         )
         expected = keras_lstm(x).numpy()
-        kernel, recurrent_kernel, bias = keras_layer.get_weights()
+        kernel, recurrent_kernel, bias = keras_lstm.get_weights()
 
         model = LSTM({case.units})  # your class
         model(x[:, :1])  # now its weights exist

@@ -26,7 +26,10 @@ pytestmark = pytest.mark.anyio
 TEMPLATES = set(FileSystemLoader(WEB / "templates").list_templates())
 #: A platform sends people to these, or answers them: tests/acceptance/test_lti.py and tests/unit/app/lti have one. The
 #: last is there while there is no course: test_newcomer.py.
-OF_OTHERS = {"lti/course.html", "lti/registered.html", "lti/storage.html", "lti/window.html", "manage/first.html"}
+OF_OTHERS = {
+    *("left_everywhere.html", "lti/course.html", "lti/registered.html", "lti/storage.html", "lti/window.html"),
+    "manage/first.html",
+}
 
 
 async def test_every_page_answers_on_sqlite_as_it_does_on_postgresql(

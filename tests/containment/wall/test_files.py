@@ -89,7 +89,7 @@ def test_our_packages_assignments_and_caches_cannot_be_read(probe, cache_dir):
         PACKAGES["grader"] / "runner" / "driver" / "program.py",
         PACKAGES["grader"] / "assignments",
         PACKAGES["grader"] / "assignments" / "lstm-layer.toml",
-        PACKAGES["reference"] / "oracle.py",
+        PACKAGES["reference"] / "lstm" / "oracle.py",
         PACKAGES["app"] / "settings.py",
         ROOT,
         ROOT / "pyproject.toml",

@@ -77,7 +77,7 @@ async def test_a_workers_grades_are_seen_regraded_and_counted(client: httpx.Asyn
     assert statistics["statuses"] == {"failed": 1, "passed": 1}
     assert [statistics["attempts"][name] for name in ("mean", "median")] == pytest.approx([0.55, 0.55])
     assert statistics["students"]["histogram"] == [0] * 10 + [1]
-    fixed = {"code": "scaled", "attempts": 1, "students": 1, "retried": 1, "fixed": 1}
+    fixed = {"code": "scaled", "attempts": 1, "students": 1, "retried": 1, "fixed": 1, "by_attempt": [1, 0]}
     assert statistics["misconceptions"] == [fixed]
 
     regrade = (await client.post("/api/v1/regrades", json={"filter": {"status": "failed"}})).json()

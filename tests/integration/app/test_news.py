@@ -178,7 +178,7 @@ async def test_news_of_joined_members_is_the_students_and_goes_with_them(
     assert [each["To"] for each in mailbox.messages] == [ANNA]
     scope = await export.scope_of_member(database, kept)
     model, condition = export.SECTIONS["news_mails.json"]
-    (row,) = await export._rows(database, model, condition(scope))
+    (row,) = await export.rows_of(database, model, condition(scope))
     assert row["mailed_until"]
     assert "secret" not in row
     await deletion.delete_member(database, kept, course)
