@@ -74,7 +74,7 @@ async def leave_everywhere(visitor: Visitor, sha256: str) -> SignedIn:
     """Sign the person of the session with this hash out of all browsers and notebooks.
 
     Returns:
-        What has ended.
+        The ended sessions and notebooks.
     Raises:
         SessionMissing: the session is over.
     """

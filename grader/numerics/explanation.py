@@ -108,7 +108,7 @@ def _with_written(
 ) -> Explanation | None:
     """Prefer what is written to mistakes that leave it right, and to those that are fitted to the numbers.
 
-    What numbers alone explain decides everything but the name.
+    The explanation by numbers alone decides everything but the name.
     """
     is_known = found is not None and all(each in bank() for each in found.mistakes)
     if found is not None and is_known and not written.unexplained_by(found.mistakes):

@@ -25,7 +25,7 @@ from reference.lstm.misconceptions.state import parse_formula
 from reference.lstm.weights import DENSE_LETTERS
 
 Array = NDArray[Any]
-# Of products in a formula of c or h.
+# The most factors in a product of a formula of c or h.
 DEGREE = 3
 # Rows that the factors are found by; the largest difference that is left in nearly all of them, after division by what
 # may be small too.

@@ -26,7 +26,7 @@ def clock() -> list[float]:
 
 @pytest.fixture
 async def backlog(database: Database, owner: Principal, clock: list[float]) -> Backlog:
-    """Of four slots, after a grade that took 40 seconds. On PostgreSQL they are two workers', and a third has died."""
+    """The backlog of four slots after a grade of 40 seconds. On PostgreSQL two workers have them, and a third died."""
     await add(database, owner, "graded")
     await finish(database, await next_claim(database))
     async with database.write() as session:

@@ -107,7 +107,7 @@ async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_proce
     clock[0] = begin + timedelta(hours=26)
     await send(database, mailbox, processes=2)
     assert [each.get_content().count("/submissions/") for each in mailbox.to(ANNA)] == [1, 2]
-    # What was seen on the page is not mailed.
+    # News that was seen on the page is not mailed.
     await comment(database, owner, begin + timedelta(hours=30), ANNA, course, "Seen.")
     async with database.write() as session:
         await news.see(session, {anna: begin + timedelta(hours=30)})

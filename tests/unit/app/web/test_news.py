@@ -91,7 +91,7 @@ async def test_everything_that_teachers_do_to_a_students_work_is_new_until_it_wa
         assert listed(shown) == [(True, each) for each in words]
         for private in ("a plot", "We talked", "Well done", "ill<"):
             assert private not in shown.text
-        # What was seen stays in the list for a while.
+        # Seen news stays in the list for a while.
         assert counted(await laptop.get(PAGE)) is None
         assert listed(await laptop.get("/")) == [(False, each) for each in words]
         adjustment = (await owner.get(f"{work}/adjustments")).json()["items"][0]["id"]
