@@ -45,7 +45,6 @@ FIGURES = {
     "mutations_false_percent": Figure("those that are told something false", 0, unit=" %"),
     "lockdown_milliseconds": Figure("closing the wall around a run", 5, unit=" ms"),
     "child_private_megabytes": Figure("private memory that a run adds to the warm process", 120, unit=" MB"),
-    "script_to_grade": Figure("CPU of a script that imports TensorFlow and compares once, to a grade", at_least=10),
     "ready_to_import": Figure("time until a grade can begin, to `import tensorflow`", 1.3),
     "two_slots_to_one": Figure("throughput of two slots, to that of one", at_least=1.7),
     "unfair_turns": Figure("uploads of a burst that were begun before their turn", 0),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -14,7 +13,6 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-import safetensors.numpy
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from grader import Report, Status, Submission, grade, load_assignments
@@ -22,7 +20,6 @@ from grader.sandbox import ForkSandbox, Kind, Limits, Outcome
 from grader.sandbox.host.cores import available_cores
 from grader.sandbox.namespaces import RUNNER
 from reference import ReferenceStore, new_seed
-from reference.cases import cases_to_arrays
 from tests.acceptance.installation import Installation
 from tests.processes import children
 
@@ -45,9 +42,6 @@ TASK2 = CORPUS / "lstm_notebook" / "opposite_direction" / "submission.ipynb"
 ROUNDS, ROUNDS_OF_STYLES, UPLOADS = 11, 3, 15
 # The folder of another version of this project, to compare with in turns: BASE=folder.
 BASE = os.environ.get("LSTM_GRADER_BENCH_BASE")
-# CPU seconds that importing TensorFlow takes on hosts where it is slow, as it was where the targets were set.
-SLOW_IMPORT = 6.5
-
 Measured = Callable[..., None]
 
 
@@ -234,36 +228,6 @@ def test_memory_of_a_child(benchmark: BenchmarkFixture, measured: Measured, grad
     command = [sys.executable, HERE / "child_memory.py", RUNNER, request]
     private = int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     measured(child_private_megabytes=private / 1e6)
-    benchmark.pedantic(grader.grade, rounds=3)
-
-
-def test_against_a_plain_script(
-    benchmark: BenchmarkFixture, measured: Measured, grader: Grader, tmp_path: Path
-) -> None:
-    cases = grader.references.load([case.spec() for case in ASSIGNMENT.cases], digest=ASSIGNMENT.digest)
-    arrays = tmp_path / "cases.safetensors"
-    safetensors.numpy.save_file(cases_to_arrays(cases), arrays)
-    command = [sys.executable, HERE / "script_grader.py", HERE / "submission.py", arrays]
-
-    def script() -> tuple[float, float]:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        imported = float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, imported
-
-    script()  # brings TensorFlow into the page cache
-    pairs = [(script(), grader.cost()) for _ in range(ROUNDS)]
-    whole, imported, cost = (
-        statistics.median(values)
-        for values in zip(*((whole, imported, cost) for (whole, imported), cost in pairs), strict=True)
-    )
-    measured(
-        f"the script takes {whole:.1f} s of CPU here, of which {imported:.1f} s import TensorFlow; "
-        f"where that takes {SLOW_IMPORT:g} s it would be {(whole - imported + SLOW_IMPORT) / cost:.1f} times a grade",
-        script_cpu_seconds=whole,
-        import_cpu_seconds=imported,
-        script_to_grade=whole / cost,
-    )
     benchmark.pedantic(grader.grade, rounds=3)
 
 

@@ -29,7 +29,7 @@ from reference.cell import Formula, Layers
 from reference.drawing import random_for
 from reference.lstm.definition import CELL
 from reference.lstm.misconceptions import bank, build_table, replay
-from reference.lstm.weights import DENSE_LETTERS
+from tests.integration.grader.mutants.styles import DENSE
 
 SEED = int(os.environ.get("SEED", "1"))
 #: Mutations of two formulas at once, beside all of one.
@@ -37,32 +37,8 @@ PAIRS = 300
 FUNCTIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {"relu": lambda z: np.maximum(z, 0.0)}
 #: Numbers that differ by more are others; float32 and a chaotic mistake make less of it.
 SAME = 1e-4
-
-CLASS = """class LSTMCell(tf.keras.Model):
-    def __init__(self, n):
-        super().__init__()
-        for gate in "IFCO":
-            setattr(self, f"fcX{{gate}}", tf.keras.layers.Dense(n))
-            setattr(self, f"fcH{{gate}}", tf.keras.layers.Dense(n, use_bias=False))
-
-    def call(self, x, h, c):
-{formulas}
-        return h_new, c_new
-
-
-class LSTM(tf.keras.Model):
-    def __init__(self, n):
-        super().__init__()
-        self.n, self.cell = n, LSTMCell(n)
-
-    def call(self, x):
-        h = c = tf.zeros((x.shape[0], self.n))
-        answers = []
-        for t in range(x.shape[1]):
-            h, c = self.cell(x[:, t], h, c)
-            answers.append(h)
-        return tf.stack(answers, axis=1)
-"""
+#: Where a class has the formulas that are of no gate.
+SLOTS = {"c_new": "update", "h_new": "show"}
 
 
 @dataclass(frozen=True)
@@ -76,12 +52,12 @@ class Mutation:
 
     def source(self) -> str:
         """Write a class that computes it, as the exercise has one."""
-        lines = []
+        changes = {}
         for name, formula in CELL.formulas.items():
-            text = ast.unparse(self.formulas.get(name, formula.node))
-            text = re.sub(r"\b([xh])_([ifgo])\b", _layer, text)
-            lines.append(f"        {name} = " + re.sub(r"\b(sigmoid|tanh|relu)\(", r"tf.nn.\1(", text))
-        return CLASS.format(formulas="\n".join(lines))
+            text = re.sub(r"\b([xh])_([ifgo])\b", r"{\1\2}", ast.unparse(self.formulas.get(name, formula.node)))
+            text = re.sub(r"\b(sigmoid|tanh|relu)\(", r"tf.nn.\1(", text)
+            changes[SLOTS.get(name, f"gate_{name}")] = f"{name} = {text}"
+        return DENSE.write(changes) or ""
 
     def answer(self, case: Case) -> np.ndarray:
         changed = {name: Formula(node, FUNCTIONS) for name, node in self.formulas.items()}
@@ -89,11 +65,6 @@ class Mutation:
         cell = replace(CELL, formulas={**CELL.formulas, **changed})
         with np.errstate(all="ignore"):
             return cell.forward(case.x.astype(np.float64), Layers(*weights))["h_new"].astype(np.float32)
-
-
-def _layer(name: re.Match[str]) -> str:
-    part, gate = name.groups()
-    return f"self.fc{part.upper()}{DENSE_LETTERS[gate]}({part})"
 
 
 def changes(name: str, formula: ast.expr) -> Iterator[ast.expr]:

@@ -128,29 +128,37 @@ def box(canary: str) -> Iterator[ForkSandbox]:
 
 @pytest.fixture(scope="session")
 def assignment() -> Assignment:
-    """The default one with a limit on CPU time that is soon reached, under one Keras.
+    """The default one with a limit on CPU time that is soon reached.
 
     A run that has had no core for three times its wall time is run again. So where nothing sleeps that is long.
     """
     default = load_assignments()["lstm-layer"]
-    return default.model_copy(
-        update={
-            "keras": "3",
-            "limits": default.limits.model_copy(update={"cpu_seconds": 5, "wall_seconds": 120.0}),
-            "upload": default.upload.model_copy(update={"statement_seconds": 2.0}),
-        }
-    )
+    limits = default.limits.model_copy(update={"cpu_seconds": 5, "wall_seconds": 120.0})
+    return default.model_copy(update={"limits": limits})
+
+
+#: Limits for code that does more than an answer.
+ROOMY = {"cpu_seconds": 20, "wall_seconds": 60.0}
 
 
 @pytest.fixture(scope="session")
 def graded(
     box: ForkSandbox, assignment: Assignment, references: ReferenceStore, questions_seed: bytes
 ) -> Callable[..., Report]:
-    def grade_it(given: Submission, **limits: object) -> Report:
-        upload = assignment.upload.model_copy(
-            update={name: limits.pop(name) for name in ("statement_seconds",) if name in limits}
-        )
-        chosen = assignment.model_copy(update={"limits": assignment.limits.model_copy(update=limits), "upload": upload})
+    def grade_it(
+        given: Submission,
+        keras: str = "3",
+        *,
+        under: Assignment = assignment,
+        statement_seconds: float = 2.0,
+        **limits: object,
+    ) -> Report:
+        changes = {
+            "keras": keras,
+            "limits": under.limits.model_copy(update=limits),
+            "upload": under.upload.model_copy(update={"statement_seconds": statement_seconds}),
+        }
+        chosen = under.model_copy(update=changes)
         return grade(given, chosen, seed=questions_seed, sandbox=box, references=references)
 
     return grade_it

@@ -12,12 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from grader.assignment import Assignment
-from grader.pipeline import grade
 from grader.report.model import Report
-from grader.sandbox import ForkSandbox
 from grader.submission import Submission
-from reference import ReferenceStore
+from tests.containment.conftest import ROOMY
 
 # The weights that the grader puts into the course's cell, fused as others want them.
 SUBMISSION = """\
@@ -235,17 +232,11 @@ FIRST = pytest.mark.parametrize(
 
 
 @pytest.fixture(scope="module")
-def graded_by(
-    box: ForkSandbox, assignment: Assignment, references: ReferenceStore, questions_seed: bytes
-) -> Callable[[str, tuple[str, str]], Report]:
-    roomy = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 60.0})
-
+def graded_by(graded: Callable[..., Report]) -> Callable[[str, tuple[str, str]], Report]:
     def grade_it(generation: str, parts: tuple[str, str]) -> Report:
         top, call = parts
         source = SUBMISSION.format(top=top, call=call.strip("\n").rstrip())
-        under = assignment.model_copy(update={"keras": generation, "limits": roomy})
-        submission = Submission("submission.py", source.encode())
-        return grade(submission, under, seed=questions_seed, sandbox=box, references=references)
+        return graded(Submission("submission.py", source.encode()), generation, **ROOMY)
 
     return grade_it
 

@@ -17,6 +17,7 @@ from grader.sandbox import Kind
 from grader.sandbox.protocol import encode, split_frames
 from grader.submission import Submission
 from reference import LSTMWeights, lstm_forward
+from tests.containment.conftest import ROOMY
 
 # `honest` is right; each attack puts something else into `call`.
 SOURCE = """
@@ -116,14 +117,10 @@ def known(references, assignment):
 
 
 @pytest.fixture
-def graded_as(box, assignment, references, questions_seed):
-    limits = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 60.0})
-    roomy = assignment.model_copy(update={"limits": limits})
-
-    def grade_it(call, top="", under=roomy):
+def graded_as(graded):
+    def grade_it(call, top="", **changes):
         source = SOURCE.format(top=KEPT + top, call=textwrap.indent(textwrap.dedent(call), " " * 8))
-        given = Submission("submission.py", source.encode())
-        return grade(given, under, seed=questions_seed, sandbox=box, references=references)
+        return graded(Submission("submission.py", source.encode()), **ROOMY, **changes)
 
     return grade_it
 
@@ -206,8 +203,7 @@ FAILS = tf.keras.__version__ >= "3"
 def test_right_answers_to_all_earlier_runs_earn_nothing(box, assignment, references, questions_seed, top, attempts):
     call = "return tf.constant(look_up(x, self.h_size)) + 0.0 * self.honest(x)[0]"
     source = SOURCE.format(top=KEPT + LISTENS + top, call=" " * 8 + call)
-    limits = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 60.0})
-    under = assignment.model_copy(update={"limits": limits, "keras": "auto"})
+    under = assignment.model_copy(update={"limits": assignment.limits.model_copy(update=ROOMY), "keras": "auto"})
     whispering = Whispering(box)
     for attempt in range(attempts):
         seed = hashlib.sha256(questions_seed + bytes([attempt])).digest()

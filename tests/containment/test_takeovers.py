@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import textwrap
 
-from grader.pipeline import grade
 from grader.submission import Submission
+from tests.containment.conftest import ROOMY
 
 SOURCE = """
 import atexit, builtins, ctypes, gc, importlib, inspect, os, sys, threading, types, weakref
@@ -34,7 +34,6 @@ class LSTM(tf.keras.Model):
         h, c = self.lstm_cell(x[:, 0], h, c)
 {call}
         return tf.zeros((x.shape[0], x.shape[1], self.h_size)) + 0.0 * tf.reduce_sum(h)
-{after}
 """
 # The course's layer would say this, if this process had one; a forger says it instead.
 ANSWER = """
@@ -47,8 +46,8 @@ def answer(name):
     layer.set_weights([mine._arrays[name + "/" + each] for each in ("kernel", "recurrent_kernel", "bias")])
     return np.nan_to_num(np.array(layer(given)))
 """
-# name -> top, in call, after the class
-TAKEOVERS: dict[str, tuple[str, str, str]] = {
+# name -> top, in call
+TAKEOVERS: dict[str, tuple[str, str]] = {
     "its modules, replaced functions": (
         "",
         """
@@ -57,7 +56,6 @@ TAKEOVERS: dict[str, tuple[str, str, str]] = {
             dict(kind="tensor", dtype="float32", shape=list(output.shape), parts=None))
         sys.modules["driver.student.observations"].as_array = lambda value, like: np.ones(like.shape, np.float32)
         """,
-        "",
     ),
     "its questions and weights, through its frames": (
         "",
@@ -68,7 +66,6 @@ TAKEOVERS: dict[str, tuple[str, str, str]] = {
         for asked in mine._request["questions"]:
             asked["measure"], asked["fresh"] = False, True
         """,
-        "",
     ),
     "its pipe, with answers of the built-in layer": (
         ANSWER,
@@ -83,7 +80,6 @@ TAKEOVERS: dict[str, tuple[str, str, str]] = {
             mine._channel.end(phases={})
             os._exit(0)
         """,
-        "",
     ),
     "an end that never ends": (
         "",
@@ -97,7 +93,6 @@ TAKEOVERS: dict[str, tuple[str, str, str]] = {
         threading.Timer(0.01, lambda: driver_channel.end(phases={})).start()
         weakref.finalize(self, lambda: driver_channel.end(phases={}))
         """,
-        "",
     ),
     "functions of NumPy and TensorFlow": (
         """
@@ -112,7 +107,6 @@ class Equal(np.ndarray):
         tf.convert_to_tensor = tf.constant = lambda *given, **options: tf.zeros((2, 100, 32))
         tf.GradientTape.gradient = lambda self, target, sources, **options: [tf.ones_like(s) for s in sources]
         """,
-        "",
     ),
     "its objects in memory": (
         "",
@@ -122,7 +116,6 @@ class Equal(np.ndarray):
                 held._request["questions"][:] = held._request["questions"][:1]
                 held._shape_right = held._measured = True
         """,
-        "",
     ),
 }
 
@@ -135,13 +128,10 @@ HELD = {
 }
 
 
-def test_a_run_that_is_taken_over_earns_what_its_numbers_are_worth(box, assignment, references, questions_seed):
-    limits = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 60.0})
-    under = assignment.model_copy(update={"limits": limits})
-    for name, (top, call, after) in TAKEOVERS.items():
-        source = SOURCE.format(top=top, call=textwrap.indent(textwrap.dedent(call), " " * 8), after=after)
-        submission = Submission("submission.py", source.encode())
-        report = grade(submission, under, seed=questions_seed, sandbox=box, references=references)
+def test_a_run_that_is_taken_over_earns_what_its_numbers_are_worth(graded):
+    for name, (top, call) in TAKEOVERS.items():
+        source = SOURCE.format(top=top, call=textwrap.indent(textwrap.dedent(call), " " * 8))
+        report = graded(Submission("submission.py", source.encode()), **ROOMY)
         assert report.status not in ("passed", "internal_error"), name
         assert report.points <= 10, (name, [(check.id, check.points, check.code) for check in report.checks])
         if name in HELD:

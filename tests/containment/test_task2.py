@@ -9,12 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from grader.assignment import Assignment, load_assignments
-from grader.pipeline import grade
+from grader.assignment import load_assignments
 from grader.report.model import Report
-from grader.sandbox import ForkSandbox
 from grader.submission import Submission
-from reference import ReferenceStore
 
 NOTEBOOK = """\
 import numpy as np
@@ -127,16 +124,10 @@ CHEATS = {
 
 
 @pytest.fixture(scope="module")
-def graded_as_notebook(
-    box: ForkSandbox, assignment: Assignment, references: ReferenceStore, questions_seed: bytes
-) -> Callable[..., Report]:
-    roomy = assignment.limits.model_copy(update={"cpu_seconds": 20, "wall_seconds": 120.0})
-    chosen = load_assignments()["lstm-notebook"].model_copy(update={"keras": "3", "limits": roomy})
-
+def graded_as_notebook(graded: Callable[..., Report]) -> Callable[..., Report]:
     def grade_it(top: str, base: str, call: str) -> Report:
-        source = NOTEBOOK.format(top=top, base=base, call=call)
-        submission = Submission("notebook.py", source.encode())
-        return grade(submission, chosen, seed=questions_seed, sandbox=box, references=references)
+        given = Submission("notebook.py", NOTEBOOK.format(top=top, base=base, call=call).encode())
+        return graded(given, under=load_assignments()["lstm-notebook"], cpu_seconds=20, wall_seconds=120.0)
 
     return grade_it
 

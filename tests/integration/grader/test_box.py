@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
-from grader.assignment import load_assignments
 from grader.errors import SandboxClosed
-from grader.pipeline import grade
-from grader.report.model import Report
-from grader.sandbox import ForkSandbox, Kind, Limits
+from grader.sandbox import ForkSandbox, Kind
 from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.protocol import decode_json, encode, split_frames
-from grader.submission import Submission
-from reference import ReferenceStore, new_seed
-from tests.exercises import shorter
-from tests.processes import runs
-from tests.waiting import wait_until
+from tests.integration.grader.conftest import GradeSource
 
 SUBMISSION = """\
 import json, os, sys, time
@@ -49,27 +38,11 @@ class LSTM(tf.keras.Model):
         return tf.stack(outputs, axis=1)
 """
 
-GradeIt = Callable[..., Report]
-
 
 @pytest.fixture(scope="module")
-def grade_it(sandbox: ForkSandbox, references: ReferenceStore, questions_seed: bytes) -> GradeIt:
+def grade_it(grade_source: GradeSource) -> GradeSource:
     """Grades a correct answer that runs `class_body` when its class is made."""
-
-    def grade_with(class_body: str = "pass", *, keras: str = "3", box: ForkSandbox = sandbox) -> Report:
-        assignment = shorter(load_assignments()["lstm-layer"]).model_copy(update={"keras": keras})
-        source = SUBMISSION.format(class_body=class_body)
-        submission = Submission("submission.py", source.encode())
-        return grade(submission, assignment, seed=questions_seed, sandbox=box, references=references)
-
-    return grade_with
-
-
-def _printed(grade_it: GradeIt, expression: str) -> object:
-    """The value of an expression inside a run, through JSON."""
-    report = grade_it(f"print(json.dumps({expression}))")
-    assert report.status == "passed", report.error
-    return json.loads(report.output.stdout)
+    return lambda class_body="pass", **how: grade_source(SUBMISSION.format(class_body=class_body), **how)
 
 
 def _read(sandbox: ForkSandbox, content: bytes) -> dict:
@@ -122,32 +95,6 @@ def test_a_warm_process_has_started_no_thread_and_its_runs_can_trace_and_train(g
 # --- what a run finds around it ---------------------------------------------------------------------------------------
 
 
-LOOKS_AROUND = """def is_open(fd):
-        try:
-            os.fstat(fd)
-        except OSError:
-            return False
-        return True
-    print(json.dumps({
-        "descriptors": list(filter(is_open, range(1024))),
-        "environment": list(os.environ),
-        "input": sys.stdin.read(),
-        "arguments": sys.argv,
-        "importable": [name for name in ("grader", "app", "reference")
-                       if __import__("importlib.util").util.find_spec(name)],
-    }))"""
-
-
-def test_a_run_inherits_nothing_of_ours_but_three_streams_and_its_result_pipe(grade_it, monkeypatch):
-    monkeypatch.setenv("LSTM_GRADER_DATABASE_URL", "postgresql://secret")
-    report = grade_it(LOOKS_AROUND)
-    assert report.status == "passed", report.error
-    surroundings = json.loads(report.output.stdout)
-    assert not [name for name in surroundings["environment"] if "LSTM" in name or name == "PATH"]
-    assert surroundings["descriptors"] == [0, 1, 2, 3]
-    assert (surroundings["input"], surroundings["arguments"], surroundings["importable"]) == ("", [""], [])
-
-
 @pytest.mark.parametrize("keras", ["3", "2"])
 def test_warnings_of_the_submission_are_output_and_those_of_a_library_are_not(grade_it, keras):
     """Keras warns of `input_shape`, and NumPy of a mean of nothing: neither was printed by the student."""
@@ -161,13 +108,6 @@ def test_warnings_of_the_submission_are_output_and_those_of_a_library_are_not(gr
     assert all("mine" in line for line in warned)
 
 
-def test_a_run_works_in_an_empty_directory_of_its_own_that_is_removed(grade_it):
-    first, second = (_printed(grade_it, "[os.getcwd(), os.listdir()]") for _ in range(2))
-    assert first[1] == second[1] == ["submission.py"]
-    assert first[0] != second[0]
-    assert not os.path.exists(first[0])
-
-
 # --- await outside of functions, as notebooks allow it ----------------------------------------------------------------
 
 AWAITS = """\
@@ -176,24 +116,17 @@ async def answer(number):
     await asyncio.sleep(0)
     return number
 """
+NEEDS_IT = SUBMISSION.format(class_body="used = lambda self: needed")
 
 
-def _grade_after(sandbox: ForkSandbox, references: ReferenceStore, top: str) -> Report:
-    """Grades a correct answer whose class needs `needed`, which the text before it is to bind."""
-    source = AWAITS + top + "\n" + SUBMISSION.format(class_body="used = lambda self: needed")
-    assignment = shorter(load_assignments()["lstm-layer"]).model_copy(update={"keras": "3"})
-    submission = Submission("submission.py", source.encode())
-    return grade(submission, assignment, seed=new_seed(), sandbox=sandbox, references=references)
-
-
-def test_a_coroutine_that_does_not_wait_is_run(sandbox, references):
-    report = _grade_after(sandbox, references, "needed = await answer(32)")
+def test_a_coroutine_that_does_not_wait_is_run(grade_source):
+    report = grade_source(f"{AWAITS}needed = await answer(32)\n{NEEDS_IT}")
     assert (report.points, report.extraction.cells_skipped) == (100, [])
 
 
 @pytest.mark.parametrize("waited", ["asyncio.sleep(1)", "asyncio.create_task(answer(1))"])
-def test_code_that_needs_an_event_loop_says_so_and_costs_no_points(sandbox, references, waited):
-    report = _grade_after(sandbox, references, f"needed = await {waited}")
+def test_code_that_needs_an_event_loop_says_so_and_costs_no_points(grade_source, waited):
+    report = grade_source(f"{AWAITS}needed = await {waited}\n{NEEDS_IT}")
     assert report.points == 100
     (skipped,) = report.extraction.cells_skipped
     assert (skipped.code, skipped.params["type"]) == ("cell_failed", "EventLoopUnavailable")
@@ -218,23 +151,6 @@ def test_runs_at_the_same_time_do_not_mix_up_their_answers(sandbox):
 
 
 # --- warm processes ---------------------------------------------------------------------------------------------------
-
-
-def test_a_grade_whose_warm_process_is_killed_meanwhile_is_begun_again(sandbox, grade_it):
-    """The other ends of a warm process are in test_supervision.py, with the one that reads: it starts sooner."""
-    sandbox.warm_up(Kind.KERAS3)
-    victim = _warm_pid(sandbox, Kind.KERAS3)
-
-    def kill() -> None:
-        wait_until(lambda: runs(victim))
-        os.kill(victim, signal.SIGKILL)
-
-    killing = threading.Thread(target=kill)
-    killing.start()
-    report = grade_it("time.sleep(2)")
-    killing.join()
-    assert (report.status, report.points) == ("passed", 100)
-    assert _warm_pid(sandbox, Kind.KERAS3) != victim
 
 
 def test_closing_ends_the_warm_processes_and_removes_what_runs_wrote():
@@ -266,10 +182,3 @@ def test_grading_with_a_closed_sandbox_is_our_failure_and_no_zero(grade_it):
 def test_a_sandbox_without_slots_or_with_an_unknown_part_of_the_wall_is_refused(settings, name):
     with pytest.raises(ValueError, match=name):
         ForkSandbox(**settings)
-
-
-@pytest.mark.parametrize("value", [0, -1, None, float("nan"), float("inf"), "much"])
-@pytest.mark.parametrize("name", list(Limits.model_fields))
-def test_a_limit_of_nothing_or_without_an_end_is_refused(name, value):
-    with pytest.raises(ValidationError, match=name):
-        Limits.model_validate({name: value})

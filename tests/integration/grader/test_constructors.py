@@ -10,13 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from grader.assignment import load_assignments
-from grader.pipeline import grade
 from grader.report.model import Report
-from grader.sandbox import ForkSandbox
-from grader.submission import Submission
-from reference import ReferenceStore
-from tests.exercises import shorter
+from tests.integration.grader.conftest import GradeSource
 
 # `LSTMCell` is the one that the exercise supplies.
 LAYERS = """\
@@ -181,20 +176,13 @@ GradeAll = Callable[..., dict[str, Report]]
 
 
 @pytest.fixture
-def grade_all(
-    sandbox: ForkSandbox, references: ReferenceStore, cores: int, questions_seed: bytes
-) -> Iterator[GradeAll]:
+def grade_all(grade_source: GradeSource, cores: int) -> Iterator[GradeAll]:
     """Grades sources by their names."""
     with ThreadPoolExecutor(cores) as pool:
 
         def grade_them(sources: dict[str, str], generation: str = "3") -> dict[str, Report]:
-            assignment = shorter(load_assignments()["lstm-layer"]).model_copy(update={"keras": generation})
-
-            def one(source: str) -> Report:
-                submission = Submission("lstm.py", source.encode())
-                return grade(submission, assignment, seed=questions_seed, sandbox=sandbox, references=references)
-
-            return dict(zip(sources, pool.map(one, sources.values()), strict=True))
+            reports = pool.map(lambda source: grade_source(source, keras=generation), sources.values())
+            return dict(zip(sources, reports, strict=True))
 
         yield grade_them
 

@@ -13,13 +13,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from grader.assignment import load_assignments
-from grader.pipeline import grade
 from grader.report.model import Report
-from grader.sandbox import ForkSandbox
-from grader.submission import Submission
-from reference import ReferenceStore
-from tests.exercises import shorter
+from tests.integration.grader.conftest import GradeSource
 from tests.integration.grader.mutants.slips import ALL, Slip
 from tests.integration.grader.mutants.styles import STYLES
 
@@ -47,15 +42,9 @@ Grade = Callable[[Sequence[Mutant]], list[Report]]
 
 
 @pytest.fixture(scope="module")
-def grade_all(sandbox: ForkSandbox, references: ReferenceStore, cores: int, questions_seed: bytes) -> Iterator[Grade]:
-    assignment = shorter(load_assignments()["lstm-layer"])
-
-    def one(mutant: Mutant) -> Report:
-        submission = Submission("lstm.py", mutant.source.encode())
-        return grade(submission, assignment, seed=questions_seed, sandbox=sandbox, references=references)
-
+def grade_all(grade_source: GradeSource, cores: int) -> Iterator[Grade]:
     with ThreadPoolExecutor(cores) as pool:
-        yield lambda mutants: list(pool.map(one, mutants))
+        yield lambda mutants: list(pool.map(lambda mutant: grade_source(mutant.source, keras="auto"), mutants))
 
 
 @pytest.fixture(scope="module")

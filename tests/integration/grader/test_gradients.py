@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
 
 import pytest
 
-from grader.assignment import load_assignments
-from grader.pipeline import grade
 from grader.report.model import Check, Report
-from grader.sandbox import ForkSandbox
-from grader.submission import Submission
-from reference import ReferenceStore
+from tests.integration.grader.conftest import LAYER, GradeSource
 from tests.tiers import sampled
 
 SUBMISSION = """
@@ -60,16 +55,6 @@ TRUNCATED = {
         "",
         "h, c = cut(h, c)",
     ),
-    "numpy_function": (
-        "",
-        "",
-        """
-        shape = h.shape
-        h, c = tf.numpy_function(lambda h, c: (h, c), [h, c], [tf.float32, tf.float32])
-        h, c = tf.reshape(h, shape), tf.reshape(c, shape)
-        """,
-    ),
-    "integers": ("", "", "h, c = (tf.bitcast(tf.bitcast(state, tf.int32), tf.float32) for state in (h, c))"),
     "a tape that looks away": (
         "from tensorflow.python.eager import record",
         "",
@@ -113,11 +98,9 @@ HONEST = {
 # The canonical length is 100: with 99 only the last step is cut off.
 EVERY = (99, 4, 98)
 
-GradeIt = Callable[..., Report]
-
 
 @pytest.fixture(scope="module")
-def grade_it(sandbox: ForkSandbox, references: ReferenceStore, questions_seed: bytes) -> GradeIt:
+def grade_it(grade_source: GradeSource) -> GradeSource:
     def run(parts: tuple[str, str, str], *, every: int, keras: str = "3") -> Report:
         top, setup, cut = parts
         source = SUBMISSION.format(
@@ -126,9 +109,7 @@ def grade_it(sandbox: ForkSandbox, references: ReferenceStore, questions_seed: b
             every=every,
             cut=textwrap.indent(textwrap.dedent(cut).strip("\n"), " " * 16),
         )
-        assignment = load_assignments()["lstm-layer"].model_copy(update={"keras": keras})
-        submission = Submission("submission.py", source.encode())
-        return grade(submission, assignment, seed=questions_seed, sandbox=sandbox, references=references)
+        return grade_source(source, LAYER, keras=keras)
 
     return run
 

@@ -1,4 +1,4 @@
-"""Runs whose warm process stops, fails or is killed, and the leftovers of a killed service.
+"""Runs whose warm process stops, fails or is killed.
 
 With the warm process that reads, which starts in a second.
 """
@@ -59,10 +59,6 @@ def _reads(sandbox: ForkSandbox, megabytes: float = 0.0) -> bool:
         return False
     frames, _ = split_frames(outcome.result)
     return decode_json(frames[0][0])["class_line"] == 1
-
-
-def _is_behind_the_wall(pid: int) -> bool:
-    return "\nSeccomp:\t2\n" in Path(f"/proc/{pid}/status").read_text()
 
 
 def _each_run_of(warm: int, do: Callable[[int], None], *, times: int) -> threading.Thread:
@@ -143,23 +139,6 @@ def test_a_run_whose_warm_process_is_killed_is_done_again(sandbox, warm):
     assert sandbox.pids() != [warm]
 
 
-def test_a_warm_process_that_is_stopped_during_runs_takes_them_with_it_and_all_are_done_again(sandbox, warm):
-    stopped: list[int] = []
-
-    def stop(child: int) -> None:
-        wait_until(lambda: _is_behind_the_wall(child))
-        stopped.append(child)
-        os.kill(child, signal.SIGSTOP)
-        os.kill(warm, signal.SIGSTOP)
-
-    watching = _each_run_of(warm, stop, times=1)
-    with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(lambda _: _reads(sandbox, 20), range(2))) == [True, True]
-    watching.join()
-    assert ended(warm)
-    assert all(map(ended, stopped))
-
-
 @pytest.mark.parametrize("template", [False, True], ids=["cannot start a run", "starts runs that refuse"])
 def test_a_warm_process_that_loses_every_run_is_replaced(sandbox, warm, template, caplog):
     """It or its template runs out of descriptors: they can take the five or four of a run, and have no other."""
@@ -190,22 +169,7 @@ def test_a_failed_start_is_said_to_everybody_who_waits_for_it():
     zygote.close()
 
 
-# --- runs that somebody else kills ------------------------------------------------------------------------------------
-
-
-def test_a_run_that_was_killed_by_somebody_else_is_done_again(sandbox, warm, caplog):
-    killing = _each_run_of(warm, lambda child: os.kill(child, signal.SIGKILL), times=1)
-    with caplog.at_level(logging.WARNING):
-        assert _reads(sandbox, 10)
-    killing.join()
-    assert [record.message for record in caplog.records] == ["run_killed_by_others"]
-    assert sandbox.pids() == [warm]
-
-
-def test_a_run_that_is_killed_every_time_is_taken_for_its_own_doing(sandbox, warm):
-    killing = _each_run_of(warm, lambda child: os.kill(child, signal.SIGKILL), times=3)
-    assert not _reads(sandbox, 10)
-    killing.join()
+# --- runs that somebody else kills, as a supervisor sees them: the rest is in tests/containment/test_supervision.py ---
 
 
 @pytest.fixture
@@ -259,28 +223,3 @@ def test_a_run_that_was_killed_below_its_cpu_limit_has_no_reason(bury):
     code = "import os; os.kill(os.getpid(), 9)"
     verdict = bury(subprocess.Popen([sys.executable, "-c", code]), cpu_seconds=1)
     assert (verdict["exit_code"], verdict["killed_for"]) == (-9, None)
-
-
-# --- what a killed service leaves behind ------------------------------------------------------------------------------
-
-
-def test_leftovers_of_a_killed_service_are_removed_by_the_next_one_and_by_nobody_while_it_lives(tmp_path):
-    code = "from grader.sandbox import ForkSandbox; box = ForkSandbox(1); print(box._directory, flush=True); input()"
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    services = [
-        subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-        for _ in range(3)
-    ]
-    folders = [Path(service.stdout.readline().decode().strip()) for service in services]
-    assert set(tmp_path.iterdir()) == set(folders)
-    services[0].kill()
-    services[0].wait()
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-    ) as following:
-        new = Path(following.stdout.readline().decode().strip())
-        assert set(tmp_path.iterdir()) == {*folders[1:], new}
-        following.kill()
-    for service in services:
-        service.kill()
-        service.communicate()

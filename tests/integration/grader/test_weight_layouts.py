@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from grader.assignment import Assignment, load_assignments
-from grader.pipeline import grade
-from grader.sandbox import ForkSandbox
-from grader.submission import Submission
-from reference import ReferenceStore
+from grader.assignment import Assignment
+from tests.integration.grader.conftest import LAYER, GradeSource
 
 SOURCE = """\
 import tensorflow as tf
@@ -76,7 +73,6 @@ LAYOUTS = {
 @pytest.fixture(scope="module")
 def assignment() -> Assignment:
     """An assignment whose layers have one unit, or one feature, too."""
-    usual = load_assignments()["lstm-layer"]
     sizes = {
         "exercise": (2, 5, 4, 8),
         "other_shape": (5, 3, 1, 2),
@@ -85,20 +81,16 @@ def assignment() -> Assignment:
     }
     cases = [
         case.model_copy(update=dict(zip(("batch", "timesteps", "features", "units"), sizes[case.id], strict=True)))
-        for case in usual.cases
+        for case in LAYER.cases
         if case.id in sizes
     ]
-    return usual.model_copy(update={"cases": cases})
+    return LAYER.model_copy(update={"cases": cases})
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_weights_may_stand_as_they_like(
-    layout: str, assignment: Assignment, sandbox: ForkSandbox, references: ReferenceStore, questions_seed: bytes
-) -> None:
+def test_weights_may_stand_as_they_like(layout: str, assignment: Assignment, grade_source: GradeSource) -> None:
     build, step = LAYOUTS[layout]
-    source = SOURCE.format(build=build, step=step)
-    submission = Submission("solution.py", source.encode())
-    report = grade(submission, assignment, seed=questions_seed, sandbox=sandbox, references=references)
+    report = grade_source(SOURCE.format(build=build, step=step), assignment, keras="auto")
     assert report.points == 100, [(check.id, check.code) for check in report.checks]
 
 
@@ -122,14 +114,10 @@ HIDDEN = {
 
 
 @pytest.mark.parametrize("layout", HIDDEN)
-def test_weights_that_no_gradient_reaches_may_stand_as_they_like_too(
-    layout: str, sandbox: ForkSandbox, references: ReferenceStore, questions_seed: bytes
-) -> None:
+def test_weights_that_no_gradient_reaches_may_stand_as_they_like_too(layout: str, grade_source: GradeSource) -> None:
     build, step = HIDDEN[layout]
     source = SOURCE.format(build=build, step=step).replace("a = x[:, t]", "a = x[:, t].numpy()")
     source = source.replace("tf.zeros((tf.shape(x)[0], n))", "np.zeros((len(x), n), 'f')")
     source = source.replace("tf.sigmoid", "(lambda z: 1 / (1 + np.exp(-z)))").replace("tf.tanh", "np.tanh")
-    submission = Submission("solution.py", f"import numpy as np\n{source}".encode())
-    usual = load_assignments()["lstm-layer"]
-    report = grade(submission, usual, seed=questions_seed, sandbox=sandbox, references=references)
+    report = grade_source(f"import numpy as np\n{source}", LAYER, keras="auto")
     assert {check.id for check in report.checks if check.code} == {"trainability"}, report.points

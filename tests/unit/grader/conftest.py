@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from grader.assignment import Assignment
-from grader.diagnosis.evidence import Evidence
+from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.understanding import understand
 from grader.execution.answers import Answer
 from grader.execution.execution import Execution
 from grader.execution.questions import Examiner
 from grader.execution.reading import Reading
 from grader.execution.runner import tells_less
+from grader.execution.stages import Stage, Stages
 from grader.numerics.forms import Content
+from grader.report.model import Report
+from grader.reporting import assembly
 from grader.sandbox import Outcome
 from grader.sandbox.events import CaseOutput, ClassFound, Parts
+from grader.submission import Submission
 from reference import SEED_BYTES, Case
 
 SEED = bytes(SEED_BYTES)
@@ -58,7 +64,10 @@ def class_found() -> ClassFound:
 def evidence_of(
     assignment: Assignment, cases: tuple[Case, ...], class_found: ClassFound, request: pytest.FixtureRequest
 ) -> Callable[..., Evidence]:
-    """Makes the evidence of a model that answers each case as `respond` does."""
+    """Makes the evidence of a model that answers each case as `respond` does.
+
+    `parts` are changes of the run's `Parts`, `run` other changes of its execution; neither changes what is understood.
+    """
 
     def make(
         respond: Respond | None = None,
@@ -66,6 +75,8 @@ def evidence_of(
         kind: str = "tensor",
         dtype: str = "float32",
         reading: Mapping[str, object] | None = None,
+        parts: Mapping[str, object] | None = None,
+        **run: Any,
     ) -> Evidence:
         examiner = Examiner(cases, SEED, "3", long_gradients=False)
         asked = examiner.everything()
@@ -95,6 +106,20 @@ def evidence_of(
         understanding = understand(
             execution, lambda case: request.getfixturevalue("table"), assignment.tolerance, found.formulas
         )
-        return Evidence(assignment, found, execution, understanding)
+        run["parts"] = run.get("parts", execution.parts.model_copy(update=parts))
+        return Evidence(assignment, found, replace(execution, **run), understanding)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def report_on() -> Callable[..., Report]:
+    """Makes the report on what was judged; `artefacts` gets what is kept beside it."""
+
+    def make(judgement: Judgement, artefacts: dict[str, bytes] | None = None) -> Report:
+        stages = Stages(None)
+        stages.begin(Stage.CHECKING)
+        keep = None if artefacts is None else artefacts.__setitem__
+        return assembly.report_on(Submission("lstm.py", b""), judgement, stages, keep, questions="")
 
     return make

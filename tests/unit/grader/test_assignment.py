@@ -17,7 +17,7 @@ from grader.assignment import (
     read_assignment,
 )
 from grader.errors import AssignmentError, UnknownAssignment
-from grader.sandbox import Use
+from grader.sandbox import Limits, Use
 
 DEFAULT = (BUILT_IN / "lstm-layer.toml").read_text(encoding="utf-8")
 
@@ -49,10 +49,6 @@ def test_a_folder_adds_assignments_and_replaces_built_in_ones(tmp_path):
         pytest.param(("atol = 1e-5", "atol = 0"), "tolerance.atol", id="no tolerance"),
         pytest.param(("atol = 1e-5", "atol = 1.0"), "tolerance.atol", id="a tolerance that accepts anything"),
         pytest.param(("cpu_seconds = 20", "cpu_seconds = 0"), "limits.cpu_seconds", id="no time"),
-        pytest.param(("cpu_seconds = 20", "cpu_seconds = nan"), "limits.cpu_seconds", id="time that is no number"),
-        pytest.param(("wall_seconds = 60", "wall_seconds = -1.0"), "limits.wall_seconds", id="less than no time"),
-        pytest.param(("wall_seconds = 60", "wall_seconds = inf"), "limits.wall_seconds", id="time without an end"),
-        pytest.param(("memory_bytes = 1_073_741_824", "memory_bytes = 0"), "limits.memory_bytes", id="no memory"),
         pytest.param(("cpu_seconds = 20", "cpu_secs = 20"), "limits.cpu_secs", id="a key that does not exist"),
         pytest.param(("[limits]", "[deadline]\ndue = 2026-03-01T23:59:00\n[limits]"), "due", id="a moment of no zone"),
         pytest.param(
@@ -106,10 +102,11 @@ def test_a_wrong_value_is_shown_with_what_was_expected(tmp_path, change, message
 
 
 @pytest.mark.parametrize("value", [0, -1, None, float("nan"), float("inf"), "much"])
-@pytest.mark.parametrize("name", list(UploadLimits.model_fields))
-def test_an_upload_limit_that_limits_nothing_is_refused(name, value):
-    with pytest.raises(ValidationError, match=name):
-        UploadLimits.model_validate({name: value})
+@pytest.mark.parametrize("limits", [UploadLimits, Limits])
+def test_a_limit_of_nothing_or_without_an_end_is_refused(limits, value):
+    for name in limits.model_fields:
+        with pytest.raises(ValidationError, match=name):
+            limits.model_validate({name: value})
 
 
 def test_points_that_are_all_zero_are_refused(tmp_path):

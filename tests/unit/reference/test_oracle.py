@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference import GATES, LSTMWeights, lstm_forward, lstm_gradients
+from reference import GATES, LSTMWeights, lstm_forward, lstm_gradients, split_gates
 
 CLOSE = {"rtol": 0, "atol": 1e-12}
 
@@ -131,8 +132,14 @@ def test_gradients_go_back_through_the_states_they_may_go_through(make_weights, 
     assert np.array_equal(gradients.kernel, whole.kernel) == (through == "hc")
 
 
-def test_gradients_of_nothing_are_zero(make_weights):
-    weights = make_weights(3, 4, 5)
-    x = np.ones((2, 6, 4), np.float32)
-    gradients = lstm_gradients(x, weights, np.zeros((2, 6, 5), np.float32))
-    assert not any(array.any() for array in vars(gradients).values())
+def test_a_state_that_carries_nothing_may_be_left_out(make_weights):
+    """Without a recurrent kernel nothing hears h, and with the forget gate closed nothing keeps c."""
+    weights, random = make_weights(3, 4, 5), np.random.default_rng(2)
+    x, factors = (random.standard_normal((2, 6, size)).astype(np.float32) for size in (4, 5))
+    deaf = replace(weights, recurrent_kernel=np.zeros_like(weights.recurrent_kernel))
+    forgetful = replace(weights, bias=weights.bias.copy())
+    split_gates(forgetful.bias)["f"][...] = -99
+    for changed, through in ((deaf, "c"), (forgetful, "h")):
+        whole = vars(lstm_gradients(x, changed, factors))
+        for name, gradient in vars(lstm_gradients(x, changed, factors, through=through)).items():
+            np.testing.assert_allclose(gradient, whole[name], **CLOSE)

@@ -5,14 +5,6 @@ from __future__ import annotations
 from grader.sandbox.events import Raised
 
 
-def raised_event(message="", *, type="ValueError", bases=(), phase="call", lines=(5,), in_init=False) -> Raised:
-    return Raised(
-        event="raised",
-        phase=phase,
-        case="exercise",
-        type=type,
-        bases=list(bases),
-        message=message,
-        lines=list(lines),
-        in_init=in_init,
-    )
+def raised_event(message="", *, type="ValueError", bases=(), lines=(5,), **fields) -> Raised:
+    usual = {"phase": "call", "case": "exercise", "bases": list(bases), "lines": list(lines)}
+    return Raised(event="raised", type=type, message=message, **usual | fields)

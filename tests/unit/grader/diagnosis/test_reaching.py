@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from grader.checks.registry import run_checks
@@ -12,24 +10,15 @@ from grader.diagnosis.outcomes import structural_problem
 from grader.diagnosis.reaching import attacks, behind, reached_for, worth_a_look
 from grader.report.finding import Finding, Remark
 from grader.report.model import HELD
-from grader.sandbox.events import Raised, Reach, StatementFailed
+from grader.sandbox.events import Reach, StatementFailed
+from tests.unit.grader.diagnosis.events import raised_event
 
 
 def _attempt(code="network", *, line=5, what="socket.connect"):
     return Reach(event="reach", code=code, what=what, line=line)
 
 
-def _raised(line=5, phase="call"):
-    return Raised(
-        event="raised", phase=phase, case="exercise", type="OSError", bases=[], message="refused", lines=[2, line]
-    )
-
-
-def _tried(evidence, *reaches, **changes):
-    return replace(evidence, execution=replace(evidence.execution, reaches=reaches, **changes))
-
-
-def _codes(evidence, cases):
+def _codes(evidence):
     return [diagnosis.code for diagnosis in diagnose(run_checks(evidence))]
 
 
@@ -53,7 +42,7 @@ def _codes(evidence, cases):
     ],
 )
 def test_a_reach_on_the_line_that_raised_is_behind_it(evidence_of, reaches, code):
-    found = behind(_raised(), _tried(evidence_of(), *reaches).execution)
+    found = behind(raised_event(type="OSError", lines=(2, 5)), evidence_of(reaches=reaches).execution)
     assert (found and found.code) == code
 
 
@@ -62,9 +51,8 @@ def test_a_class_that_a_refused_statement_was_to_make_says_so(evidence_of, class
         StatementFailed(event="statement_failed", line=line, code="cell_failed", type="OSError", message="no")
         for line in (3, 8)
     ]
-    evidence = _tried(
-        evidence_of(),
-        (_attempt("reads_files", line=9, what="/data/lstm.txt"), "import"),
+    evidence = evidence_of(
+        reaches=[(_attempt("reads_files", line=9, what="/data/lstm.txt"), "import")],
         statements_failed=tuple(failed),
         class_found=class_found.model_copy(update={"found": False}),
     )
@@ -73,32 +61,31 @@ def test_a_class_that_a_refused_statement_was_to_make_says_so(evidence_of, class
     )
 
 
-def test_a_worthless_answer_is_named_after_what_it_was_looked_for_with(evidence_of, cases):
-    evidence = _tried(evidence_of(lambda case: case.expected * 0), (_attempt("gc_reference"), "call"))
-    assert _codes(evidence, cases) == ["gc_reference", "constant_output"]
+def test_a_worthless_answer_is_named_after_what_it_was_looked_for_with(evidence_of):
+    evidence = evidence_of(lambda case: case.expected * 0, reaches=[(_attempt("gc_reference"), "call")])
+    assert _codes(evidence) == ["gc_reference", "constant_output"]
 
 
-def test_numbers_that_a_mistake_explains_are_named_after_the_mistake(evidence_of, cases):
-    evidence = _tried(evidence_of(lambda case: case.expected[:, ::-1]), (_attempt(), "call"))
-    assert _codes(evidence, cases)[0] == "time_reversed"
+def test_numbers_that_a_mistake_explains_are_named_after_the_mistake(evidence_of):
+    evidence = evidence_of(lambda case: case.expected[:, ::-1], reaches=[(_attempt(), "call")])
+    assert _codes(evidence)[0] == "time_reversed"
 
 
-def test_beside_a_right_answer_it_is_for_the_teacher_alone(evidence_of, cases):
-    evidence = _tried(
-        evidence_of(lambda case: case.expected),
+def test_beside_a_right_answer_it_is_for_the_teacher_alone(evidence_of):
+    reaches = [
         (_attempt(), "call"),
         (_attempt("subprocess", line=1), "import"),
         (_attempt("env_read"), "build"),
         (_attempt("write_outside", line=2, what="/tmp/x"), "import"),
-        patched=("numpy.abs",),
-    )
-    assert _codes(evidence, cases) == []
+    ]
+    evidence = evidence_of(lambda case: case.expected, reaches=reaches, patched=("numpy.abs",))
+    assert _codes(evidence) == []
     told = [(remark.code, remark.line) for remark in worth_a_look(evidence.execution)]
     assert told == [("monkeypatch", None), ("network", 5), ("write_outside", 2)]
 
 
 def test_answers_that_imitate_the_runner_are_an_attack(evidence_of):
-    execution = replace(evidence_of().execution, forged=True, garbled="an answer that was not asked for")
+    execution = evidence_of(forged=True, garbled="an answer that was not asked for").execution
     assert list(attacks(execution, "")) == [Remark(code=HELD, params={"variant": "forged"})]
 
 
@@ -113,6 +100,7 @@ def test_answers_that_imitate_the_runner_are_an_attack(evidence_of):
         ("[n for fi in inspect.stack() for n, v in fi.frame.f_locals.items() if v is x]", False),
         ("while tb.tb_next: tb = tb.tb_next\nprint(tb.tb_frame.f_code.co_name)", False),
         ("while f: print(f.f_code.co_filename); f = f.f_back", False),
+        ("# f_back leads to the caller", False),
         ("while 'request' not in f.f_locals: f = f.f_back", True),
         ("sys._getframe().f_back.f_back.f_locals", True),
         ("sys._getframe(3).f_globals", True),
@@ -122,7 +110,7 @@ def test_answers_that_imitate_the_runner_are_an_attack(evidence_of):
     ],
 )
 def test_a_look_at_ones_own_frame_is_honest_and_one_at_others_an_attack(evidence_of, source, is_attack):
-    evidence = _tried(evidence_of(), (_attempt("frame_walk", what="sys._getframe", line=7), "call"))
+    evidence = evidence_of(reaches=[(_attempt("frame_walk", what="sys._getframe", line=7), "call")])
     found = list(attacks(evidence.execution, source))
     assert [(remark.params["variant"], remark.line) for remark in found] == ([("frames", 7)] if is_attack else [])
 
@@ -143,7 +131,7 @@ def test_a_look_at_ones_own_frame_is_honest_and_one_at_others_an_attack(evidence
     ],
 )
 def test_a_use_of_the_graders_own_things_holds_if_the_source_means_it(evidence_of, code, what, source, variant):
-    evidence = _tried(evidence_of(), (_attempt(code, what=what, line=7), "call"))
+    evidence = evidence_of(reaches=[(_attempt(code, what=what, line=7), "call")])
     found = [(remark.params["variant"], remark.line) for remark in attacks(evidence.execution, source)]
     assert found == ([(variant, 7)] if variant else [])
 
@@ -168,10 +156,6 @@ def test_a_reach_in_the_notebooks_own_run_holds_the_attempt_too(evidence_of):
 
 
 def test_code_that_touches_the_grader_is_told_as_nothing_else(evidence_of):
-    evidence = _tried(evidence_of(), *((_attempt(code), "call") for code in ("result_pipe", "grader_module")))
+    evidence = evidence_of(reaches=[(_attempt(code), "call") for code in ("result_pipe", "grader_module")])
     assert not list(worth_a_look(evidence.execution))
     assert not list(reached_for(evidence.execution))
-
-
-def test_words_about_frames_are_no_attack(evidence_of):
-    assert list(attacks(evidence_of().execution, "# f_back leads to the caller")) == []

@@ -24,7 +24,7 @@ def _with_gradients(evidence, reach, *, first_timestep=0.1):
     return replace(evidence, understanding=replace(evidence.understanding, gradients=gradients))
 
 
-def _checks(evidence, cases):
+def _checks(evidence):
     """Return the checks before and after causes are named, by their ids, and the codes of the diagnoses."""
     judgement = run_checks(evidence)
     diagnoses = diagnose(judgement)
@@ -34,8 +34,8 @@ def _checks(evidence, cases):
     return before, after, [diagnosis.code for diagnosis in diagnoses]
 
 
-def _causes(evidence, cases):
-    _, checks, _ = _checks(evidence, cases)
+def _causes(evidence):
+    _, checks, _ = _checks(evidence)
     return {id: check.params["follows_from"] for id, check in checks.items() if "follows_from" in check.params}
 
 
@@ -49,8 +49,8 @@ def without_output_gate(evidence_of):
     )
 
 
-def test_other_inputs_are_wrong_for_the_same_reason(without_output_gate, cases):
-    assert _causes(without_output_gate(), cases) == {"generalisation": "output_gate_missing"}
+def test_other_inputs_are_wrong_for_the_same_reason(without_output_gate):
+    assert _causes(without_output_gate()) == {"generalisation": "output_gate_missing"}
 
 
 @pytest.mark.parametrize(
@@ -61,66 +61,66 @@ def test_other_inputs_are_wrong_for_the_same_reason(without_output_gate, cases):
         ("cell.fcXI.kernel (kernel I)", None),
     ],
 )
-def test_layers_of_later_steps_get_no_gradient_from_the_first_one(evidence_of, cases, unreached, cause):
+def test_layers_of_later_steps_get_no_gradient_from_the_first_one(evidence_of, unreached, cause):
     evidence = evidence_of(lambda case: case.expected[:, :1])
     reach = {"cell.fcXO.kernel (kernel O)": 0.5, unreached: None}
-    assert _causes(_with_gradients(evidence, reach), cases).get("trainability") == cause
+    assert _causes(_with_gradients(evidence, reach)).get("trainability") == cause
 
 
-def test_a_gate_that_is_not_used_gets_no_gradient(without_output_gate, cases):
+def test_a_gate_that_is_not_used_gets_no_gradient(without_output_gate):
     evidence = without_output_gate("cell.fcXO.kernel (kernel O)", "cell.fcXO.bias (bias O)")
-    assert _causes(evidence, cases)["trainability"] == "output_gate_missing"
+    assert _causes(evidence)["trainability"] == "output_gate_missing"
 
 
-def test_a_gradient_that_is_missing_elsewhere_is_a_mistake_of_its_own(without_output_gate, cases):
+def test_a_gradient_that_is_missing_elsewhere_is_a_mistake_of_its_own(without_output_gate):
     evidence = without_output_gate("cell.fcXO.kernel (kernel O)", "cell.fcXF.kernel (kernel F)")
-    assert "trainability" not in _causes(evidence, cases)
+    assert "trainability" not in _causes(evidence)
 
 
-def test_without_a_diagnosis_the_exercises_own_input_is_to_be_corrected_first(evidence_of, cases):
+def test_without_a_diagnosis_the_exercises_own_input_is_to_be_corrected_first(evidence_of):
     evidence = evidence_of(
         lambda case: case.expected + np.linspace(0, 0.3, case.expected.size).reshape(case.expected.shape) ** 3
     )
-    assert _causes(evidence, cases)["generalisation"] == "equivalence"
+    assert _causes(evidence)["generalisation"] == "equivalence"
 
 
-def test_a_failure_on_other_inputs_alone_is_no_consequence(evidence_of, cases):
+def test_a_failure_on_other_inputs_alone_is_no_consequence(evidence_of):
     evidence = evidence_of(lambda case: case.expected + (case.spec.id != "exercise") * np.sin(case.expected * 9))
-    assert "generalisation" not in _causes(evidence, cases)
+    assert "generalisation" not in _causes(evidence)
 
 
 @pytest.mark.parametrize("steps", [slice(1, None), slice(None, -1), slice(None, None, -1)], ids=str)
-def test_right_numbers_of_fewer_steps_are_explained_without_a_mistake_in_the_formulas(evidence_of, cases, steps):
+def test_right_numbers_of_fewer_steps_are_explained_without_a_mistake_in_the_formulas(evidence_of, steps):
     evidence = evidence_of(lambda case: lstm_forward(case.x[:, steps], case.weights).h.astype(np.float32))
-    assert set(_causes(evidence, cases)) <= {"equivalence", "generalisation", "statelessness", "trainability"}
+    assert set(_causes(evidence)) <= {"equivalence", "generalisation", "statelessness", "trainability"}
 
 
-def test_effects_of_a_missing_step_are_not_laid_on_the_formulas(evidence_of, cases):
+def test_effects_of_a_missing_step_are_not_laid_on_the_formulas(evidence_of):
     """The loop begins with the second step, and two gates are exchanged beside it."""
     late = next(mistake for mistake in bank() if mistake.name == "next x, the last twice")
     evidence = evidence_of(lambda case: replay((late, _mistake("gates_swapped_if")), case)[:, :-1])
     evidence = _with_gradients(evidence, {"cell.fcXO.kernel (kernel O)": 0.1}, first_timestep=None)
-    _, checks, _ = _checks(evidence, cases)
+    _, checks, _ = _checks(evidence)
     causes = {id: (check.params.get("follows_from"), check.params.get("follows_also")) for id, check in checks.items()}
     assert causes["generalisation"] == ("missing_step", ["gates_swapped_if"])
     assert causes["trainability"] == ("missing_step", None)
 
 
-def test_two_mistakes_are_both_named_as_the_cause(evidence_of, cases):
+def test_two_mistakes_are_both_named_as_the_cause(evidence_of):
     mistakes = _mistake("no_tanh_output"), _mistake("sigmoid_candidate")
-    _, checks, _ = _checks(evidence_of(lambda case: replay(mistakes, case)), cases)
+    _, checks, _ = _checks(evidence_of(lambda case: replay(mistakes, case)))
     params = checks["generalisation"].params
     assert {params["follows_from"], *params["follows_also"]} == {"no_tanh_output", "sigmoid_candidate"}
 
 
-def test_an_answer_that_changes_is_not_told_so_beside_the_reason(evidence_of, cases):
+def test_an_answer_that_changes_is_not_told_so_beside_the_reason(evidence_of):
     dropped = np.random.default_rng(3)
     evidence, again = (
         evidence_of(lambda case: case.expected * (dropped.random(case.expected.shape) > 0.2) / 0.8) for _ in range(2)
     )
     execution = replace(evidence.execution, repeats={"exercise": again.execution.answers["exercise"]})
     evidence = replace(evidence, execution=execution, understanding=replace(evidence.understanding, explanation=None))
-    before, after, codes = _checks(evidence, cases)
+    before, after, codes = _checks(evidence)
     assert codes == ["dropout_active"]
     assert before["equivalence"].params["changes"]
     assert "changes" not in after["equivalence"].params
@@ -135,20 +135,20 @@ def test_an_answer_that_changes_is_not_told_so_beside_the_reason(evidence_of, ca
     ],
     ids=["what the mistake multiplies by zero", "another gate", "what has no slope"],
 )
-def test_weights_that_a_mistake_makes_idle_get_no_gradient_for_that_reason(evidence_of, cases, code, unreached, cause):
+def test_weights_that_a_mistake_makes_idle_get_no_gradient_for_that_reason(evidence_of, code, unreached, cause):
     mistake = _mistake(code)
     evidence = evidence_of(lambda case: replay((mistake,), case))
     evidence = _with_gradients(evidence, {"fcXI (kernel I)": 0.5, **dict.fromkeys(unreached)})
-    assert _causes(evidence, cases).get("trainability") == cause
+    assert _causes(evidence).get("trainability") == cause
 
 
-def test_no_known_mistake_is_not_said_beside_one(evidence_of, cases):
+def test_no_known_mistake_is_not_said_beside_one(evidence_of):
     evidence = evidence_of(lambda case: np.cos(case.expected))
     answer = evidence.execution.answers["exercise"]
     two = replace(answer, output=answer.output.model_copy(update={"kernels": 4, "recurrent_kernels": 12}))
     answers = {**evidence.execution.answers, "exercise": two}
     evidence = replace(evidence, execution=replace(evidence.execution, answers=answers))
-    before, after, codes = _checks(evidence, cases)
+    before, after, codes = _checks(evidence)
     assert codes == ["two_layers"]
     assert before["equivalence"].params["unexplained"]
     assert after["equivalence"].params.keys().isdisjoint({"unexplained", "wrong"})

@@ -7,11 +7,8 @@ import re
 import pytest
 
 from grader.checks.registry import run_checks
-from grader.execution.stages import Stage, Stages
 from grader.formats.view import View, rows
 from grader.report.messages import LANGUAGES
-from grader.reporting.assembly import report_on
-from grader.submission import Submission
 from reference.lstm.misconceptions import bank, replay
 
 ONE_OF_EACH = list({mistake.code: mistake for mistake in reversed(bank())}.values())
@@ -21,16 +18,16 @@ DECIMAL_POINT = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.])")
 
 
 @pytest.fixture(params=ONE_OF_EACH, ids=lambda mistake: mistake.code)
-def report(request, evidence_of, cases):
+def report(request, evidence_of, report_on):
     """The report on an answer with a mistake."""
-    evidence = evidence_of(lambda case: replay((request.param,), case))
-    stages = Stages(None)
-    stages.begin(Stage.CHECKING)
-    return report_on(Submission("lstm.py", b""), run_checks(evidence), stages, artefacts=None, questions="")
+    return report_on(run_checks(evidence_of(lambda case: replay((request.param,), case))))
 
 
-def test_a_report_says_each_thing_once_and_in_the_readers_language(report):
+def test_a_report_names_its_mistake_and_says_each_thing_once_in_the_readers_language(report, request):
+    first, *_ = report.diagnoses
     codes = {diagnosis.code for diagnosis in report.diagnoses}
+    assert request.node.callspec.id in {first.code, *first.also}
+    assert len(codes) == len(report.diagnoses)
     for check in report.checks:
         if check.status == "failed" and check.code in {"wrong_on_hidden_cases", "differs_on_second_call"}:
             assert check.params["follows_from"] in codes | {"equivalence"}

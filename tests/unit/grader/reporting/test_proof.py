@@ -10,16 +10,13 @@ import safetensors.numpy
 
 from grader.assignment import Tolerance
 from grader.checks.registry import run_checks
-from grader.execution.stages import Stage, Stages
 from grader.formats import View, write_report
 from grader.numerics.explanation import Explanation
 from grader.report import artefacts
 from grader.report.proof.calculation import calculation
 from grader.report.proof.presentation import proofs
 from grader.report.proof.step import QUANTITIES, position_to_show
-from grader.reporting.assembly import report_on
 from grader.reporting.proof import proof_of
-from grader.submission import Submission
 from reference import Case, lstm_forward
 from reference.lstm.misconceptions import Mistake, bank, replay
 
@@ -35,14 +32,6 @@ def short(cases: tuple[Case, ...]) -> Case:
 def _proof(case: Case, *mistakes: Mistake):
     answer = replay(mistakes, case).astype(np.float32)
     return proof_of(answer, case, Explanation(mistakes, 0.0, frozenset()), Tolerance(**CLOSE))
-
-
-def _graded(evidence, cases):
-    kept: dict[str, bytes] = {}
-    stages = Stages(None)
-    stages.begin(Stage.CHECKING)
-    report = report_on(Submission("lstm.py", b""), run_checks(evidence), stages, kept.__setitem__, questions="")
-    return report, kept
 
 
 def test_numbers_of_keras_are_those_of_the_oracle(short):
@@ -124,9 +113,9 @@ def test_place_is_of_the_first_wrong_timestep_and_the_unit_that_differs_most():
     assert position_to_show(expected, expected, **CLOSE) is None
 
 
-def test_named_mistake_is_kept_beside_the_arrays_of_the_public_case_alone(evidence_of, cases):
-    mistake = NAMED["c = f*c + g"]
-    report, kept = _graded(evidence_of(lambda case: replay([mistake], case)), cases)
+def test_named_mistake_is_kept_beside_the_arrays_of_the_public_case_alone(evidence_of, report_on):
+    mistake, kept = NAMED["c = f*c + g"], {}
+    report = report_on(run_checks(evidence_of(lambda case: replay([mistake], case))), kept)
     assert [case.id for case in report.cases if case.arrays] == ["exercise"]
     content = kept[report.cases[0].arrays]
     arrays = artefacts.unpack(content)
@@ -137,8 +126,9 @@ def test_named_mistake_is_kept_beside_the_arrays_of_the_public_case_alone(eviden
     assert proof.work.has_named
 
 
-def test_page_and_artefacts_hold_nothing_of_hidden_cases(evidence_of, cases):
-    report, kept = _graded(evidence_of(lambda case: replay([NAMED["h = o*c"]], case)), cases)
+def test_page_and_artefacts_hold_nothing_of_hidden_cases(evidence_of, report_on, cases):
+    kept: dict[str, bytes] = {}
+    report = report_on(run_checks(evidence_of(lambda case: replay([NAMED["h = o*c"]], case))), kept)
     page = write_report(report, "html", "en", kept)
     text = f"{page} {report.model_dump_json()}"
     written = set(re.findall(r"\d+\.\d{3,}", text))

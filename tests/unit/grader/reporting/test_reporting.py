@@ -8,26 +8,9 @@ import numpy as np
 import pytest
 
 from grader.checks.registry import run_checks
-from grader.execution.stages import Stage, Stages
 from grader.report.messages import render
-from grader.reporting.assembly import report_on
-from grader.sandbox.events import Gradients, Raised, StatementFailed
-from grader.submission import Submission
-
-
-def _report(evidence, cases):
-    return _report_on(run_checks(evidence), cases)
-
-
-def _report_on(judgement, cases):
-    stages = Stages(None)
-    stages.begin(Stage.CHECKING)
-    return report_on(Submission("lstm.py", b""), judgement, stages, artefacts=None, questions="")
-
-
-def _with_parts(evidence, **changes):
-    parts = evidence.execution.parts.model_copy(update=changes)
-    return replace(evidence, execution=replace(evidence.execution, parts=parts))
+from grader.sandbox.events import Gradients, StatementFailed
+from tests.unit.grader.diagnosis.events import raised_event
 
 
 @pytest.mark.parametrize(
@@ -39,18 +22,18 @@ def _with_parts(evidence, **changes):
     ],
     ids=["more than half of the limit", "less", "a run that did not end by itself"],
 )
-def test_an_answer_that_takes_most_of_its_time_is_called_slow(evidence_of, cases, cpu_seconds, complete, params):
+def test_an_answer_that_takes_most_of_its_time_is_called_slow(evidence_of, report_on, cpu_seconds, complete, params):
     evidence = evidence_of(lambda case: case.expected)
     outcome = evidence.execution.outcome.model_copy(update={"cpu_seconds": cpu_seconds})
     evidence = replace(evidence, execution=replace(evidence.execution, outcome=outcome, complete=complete))
-    report = _report(evidence, cases)
+    report = report_on(run_checks(evidence))
     slow = [advisory.params for advisory in report.advisories if advisory.code == "slow"]
     assert slow == ([params] if params else [])
 
 
-def test_numbers_of_weights_that_were_never_copied_are_not_shown(evidence_of, cases):
-    evidence = _with_parts(evidence_of(lambda case: np.cos(case.expected)), roles={}, found=["a.kernel (16, 32)"])
-    report = _report(evidence, cases)
+def test_numbers_of_weights_that_were_never_copied_are_not_shown(evidence_of, report_on, cases):
+    evidence = evidence_of(lambda case: np.cos(case.expected), parts={"roles": {}, "found": ["a.kernel (16, 32)"]})
+    report = report_on(run_checks(evidence))
     codes = {check.id: check.code for check in report.checks}
     assert codes["equivalence"] == "parts_not_found"
     assert {(case.max_abs_error, case.first_divergence) for case in report.cases} == {(None, None)}
@@ -67,9 +50,9 @@ def test_numbers_of_weights_that_were_never_copied_are_not_shown(evidence_of, ca
     ],
     ids=["no layer is used", "an answer", "a constant", "None"],
 )
-def test_nobodys_answer_is_not_called_own_work(evidence_of, cases, respond, found, status):
+def test_nobodys_answer_is_not_called_own_work(evidence_of, report_on, cases, respond, found, status):
     kind = "tensor" if isinstance(respond(cases[0]), np.ndarray) else "NoneType"
-    report = _report(_with_parts(evidence_of(respond, kind=kind), found=found), cases)
+    report = report_on(run_checks(evidence_of(respond, kind=kind, parts={"found": found})))
     assert next(check.status for check in report.checks if check.id == "own_work") == status
 
 
@@ -82,17 +65,15 @@ def test_nobodys_answer_is_not_called_own_work(evidence_of, cases, respond, foun
     ],
     ids=["all of them", "some", "a long list"],
 )
-def test_weights_that_keras_does_not_know_are_named(evidence_of, cases, changes, params):
-    report = _report(_with_parts(evidence_of(lambda case: case.expected), **changes), cases)
+def test_weights_that_keras_does_not_know_are_named(evidence_of, report_on, changes, params):
+    report = report_on(run_checks(evidence_of(lambda case: case.expected, parts=changes)))
     assert [advisory.params for advisory in report.advisories if advisory.code == "untracked_weights"] == [params]
 
 
-def test_a_tensor_that_is_out_of_scope_is_explained_without_tensorflows_words(evidence_of, cases):
-    first = evidence_of()
+def test_a_tensor_that_is_out_of_scope_is_explained_without_tensorflows_words(evidence_of, report_on):
     message = "<tf.Tensor 'mul_2:0' shape=(2, 32)> is out of scope and cannot be used here. Use return values."
-    raised = Raised(event="raised", phase="build", case=None, type="TypeError", bases=[], message=message, lines=[])
-    first = replace(first, execution=replace(first.execution, raised=(raised,)))
-    report = _report_on(replace(run_checks(evidence_of(lambda case: case.expected)), instead_of=first), cases)
+    first = evidence_of(raised=(raised_event(message, type="TypeError", phase="build", case=None, lines=()),))
+    report = report_on(replace(run_checks(evidence_of(lambda case: case.expected)), instead_of=first))
     assert [(advisory.code, advisory.params) for advisory in report.advisories] == [
         ("keras_generation_used", {"generation": "3", "variant": "scope"})
     ]
@@ -106,10 +87,11 @@ def test_a_tensor_that_is_out_of_scope_is_explained_without_tensorflows_words(ev
     ],
     ids=["all", "some"],
 )
-def test_weights_without_a_gradient_are_named_unless_it_is_all_of_them(evidence_of, cases, reach, params):
+def test_weights_without_a_gradient_are_named_unless_it_is_all_of_them(evidence_of, report_on, reach, params):
     evidence = evidence_of(lambda case: case.expected)
     gradients = Gradients(event="gradients", case="exercise", reach=reach, first_timestep=0.1)
-    report = _report(replace(evidence, understanding=replace(evidence.understanding, gradients=gradients)), cases)
+    evidence = replace(evidence, understanding=replace(evidence.understanding, gradients=gradients))
+    report = report_on(run_checks(evidence))
     assert [check.params for check in report.checks if check.code == "gradient_missing"] == [params]
 
 
@@ -136,13 +118,16 @@ UNREADABLE = {"index": 1, "code": "syntax_error", "params": {}}
         "a cell of its own",
     ],
 )
-def test_a_student_graded_with_the_exercises_cell_is_told(evidence_of, cases, source, skipped, lost, is_told):
-    evidence = evidence_of(lambda case: case.expected, reading={"source": source, "skipped": skipped})
+def test_a_student_graded_with_the_exercises_cell_is_told(evidence_of, report_on, source, skipped, lost, is_told):
     failed = StatementFailed(
         event="statement_failed", line=1, code="cell_failed", type="ImportError", message="no cells", binds=lost
     )
-    execution = replace(evidence.execution, statements_failed=(failed,) if lost else ())
-    report = _report(replace(evidence, execution=execution), cases)
+    evidence = evidence_of(
+        lambda case: case.expected,
+        reading={"source": source, "skipped": skipped},
+        statements_failed=(failed,) if lost else (),
+    )
+    report = report_on(run_checks(evidence))
     remarks = [advisory for advisory in report.advisories if advisory.code == "supplied_cell"]
     expected = ("failed", 1) if lost else ("unread", None)
     assert [(each.params["variant"], each.line) for each in remarks] == ([expected] if is_told else [])
