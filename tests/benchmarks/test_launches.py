@@ -12,7 +12,8 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -28,21 +29,11 @@ from tests.unit.app.conftest import form_secret
 LAUNCHES, BROWSERS = 300, 20
 
 
-class Keys(BaseHTTPRequestHandler):
-    """Publishes the platform's keys."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(json.dumps(published(KEY)).encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 @contextmanager
-def keys_published() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Keys)
+def keys_published(folder: Path) -> Iterator[str]:
+    folder.mkdir()
+    (folder / "keys").write_text(json.dumps(published(KEY)))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/keys"
@@ -56,7 +47,7 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ins
     server: PostgreSQL | None = request.getfixturevalue("postgresql") if request.param == "postgresql" else None
     installation = Installation(tmp_path, tmp_path / "cache", server, LSTM_GRADER_LTI_PRIVATE_TARGETS="true")
     installation.start_web()
-    with keys_published() as keys_url:
+    with keys_published(tmp_path / "platform") as keys_url:
         register(installation, keys_url)
         yield installation
     installation.close()

@@ -26,6 +26,7 @@ from reference import SEED_BYTES, ReferenceStore
 from reference.cases import cases_to_arrays
 from tests.exercises import answered
 from tests.processes import children, ended
+from tests.unit.grader.sandbox.test_protocol import OUTPUT
 from tests.unit.grader.student_class import StudentClass, box
 from tests.waiting import wait_until
 
@@ -85,21 +86,10 @@ def test_a_report_is_the_one_of_this_process(processes, actor, assignment, own_r
     assert artefacts
 
 
-LONG_EVENT = {
-    "event": "output",
-    "case": "x",
-    "call": 0,
-    "reused": False,
-    "kind": "tensor",
-    "dtype": "float32",
-    "shape": [1],
-    "parts": None,
-    "inside": [["0"] * 4000] * 8,
-}
 HOSTILE = {
     "an array": HEADER.pack(2, 63 * MIB) + b"{}" + bytes(63 * MIB),
     "lists": HEADER.pack(MIB, 0) + b"[" + b"[]," * (MIB // 3 - 1) + b"[]]",
-    "events": encode(LONG_EVENT) * 50,
+    "events": encode(OUTPUT | {"inside": [["0"] * 4000] * 8}) * 50,
 }
 
 

@@ -12,8 +12,9 @@ import safetensors.numpy
 
 from grader.assignment import load_assignments
 from grader.execution.questions import Examiner
-from reference import CaseSpec, ReferenceStore, ReferenceUnavailable, lstm_gradients
+from reference import CaseSpec, ReferenceStore, ReferenceUnavailable
 from reference.cell import Cell, Layers
+from reference.lstm.definition import CELL
 from reference.lstm.misconceptions import mutation_score
 from reference.store import answer_with_keras, build_with_keras, check_against_oracle
 
@@ -52,48 +53,18 @@ def test_keras_and_oracle_agree_to_float32_rounding(cases):
     assert worst["large"] <= 3e-6
 
 
-TAPE = """if True:
-    import sys
-    import safetensors.numpy
-    import tensorflow as tf
-    arrays = safetensors.numpy.load_file(sys.argv[1])
-    layer = tf.keras.layers.LSTM(arrays["bias"].size // 4, return_sequences=True, recurrent_activation="sigmoid")
-    x = tf.constant(arrays["x"])
-    layer.build(x.shape)
-    layer.set_weights([arrays[name] for name in ("kernel", "recurrent_kernel", "bias")])
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        loss = tf.reduce_sum(layer(x) * arrays["factors"])
-    weights = [getattr(weight, "value", weight) for weight in layer.weights]
-    gradients = tape.gradient(loss, [x, *weights])
-    names = ("x", "kernel", "recurrent_kernel", "bias")
-    safetensors.numpy.save_file({name: value.numpy() for name, value in zip(names, gradients)}, sys.argv[2])
-"""
-
-
-@pytest.mark.thorough
-def test_the_oracle_differentiates_as_the_tape_of_keras_does(cases, tmp_path):
-    case = cases[0]
-    factors = np.random.default_rng(1).uniform(-1, 1, case.expected.shape).astype(np.float32)
-    safetensors.numpy.save_file({"x": case.x, **vars(case.weights), "factors": factors}, tmp_path / "case")
-    assert_python_runs(TAPE, tmp_path / "case", tmp_path / "gradients")
-    expected = lstm_gradients(case.x, case.weights, factors)
-    for name, gradient in safetensors.numpy.load_file(tmp_path / "gradients").items():
-        largest = np.abs(getattr(expected, name)).max()
-        assert np.abs(gradient - getattr(expected, name)).max() <= 1e-5 * largest, name
-
-
-#: Other cells of Keras, by the name of the layer: no exercise, but what a definition alone is enough for.
+#: Cells of Keras, by the name of the layer: the exercise's, and two for which a definition alone is enough.
 CELLS = {
-    "SimpleRNN": "h_new = tanh(x_h + h_h)",
-    "GRU": """
+    "LSTM": CELL,
+    "SimpleRNN": Cell.of("h_new = tanh(x_h + h_h)"),
+    "GRU": Cell.of("""
 z = sigmoid(x_z + h_z)
 r = sigmoid(x_r + h_r)
 g = tanh(x_g + r*h_g)
 h_new = z*h + (1 - z)*g
-""",
+"""),
 }
-CELL = """if True:
+LAYER = """if True:
     import sys
     import safetensors.numpy
     import tensorflow as tf
@@ -116,11 +87,11 @@ CELL = """if True:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", CELLS)
-def test_definition_of_another_cell_answers_and_differentiates_like_keras(tmp_path, name):
-    cell, random = Cell.of(CELLS[name]), np.random.default_rng(2)
+def test_definition_of_a_cell_answers_and_differentiates_like_keras(tmp_path, name):
+    cell, random = CELLS[name], np.random.default_rng(2)
     x, factors = (random.standard_normal((2, 6, size)).astype(np.float32) for size in (3, 5))
     safetensors.numpy.save_file({"x": x, "factors": factors}, tmp_path / "asked")
-    assert_python_runs(CELL, name, tmp_path / "asked", tmp_path / "found")
+    assert_python_runs(LAYER, name, tmp_path / "asked", tmp_path / "found")
     keras = {each: value.astype(np.float64) for each, value in safetensors.numpy.load_file(tmp_path / "found").items()}
     biases = keras["bias"].reshape(-1, keras["kernel"].shape[1])
     layers = Layers(keras["kernel"], keras["recurrent_kernel"], *biases)

@@ -120,10 +120,6 @@ def test_letters_that_joiners_hold_together_are_as_they_were_written() -> None:
         assert words in write_report(make_reports.report_with(words), "html", "en")
 
 
-def test_json_is_the_report_with_its_sentences() -> None:
-    assert written("failed", "json") == render(report_of("failed"), "en")
-
-
 def test_gradescope_gets_the_points_of_every_check() -> None:
     results = written("failed", "gradescope")
     assert results["score"] == sum(test["score"] for test in results["tests"]) == 10
@@ -219,25 +215,27 @@ def test_junit_calls_a_failure_of_ours_an_error() -> None:
     assert not suite.findall("testcase/failure")
 
 
+def with_mark(lines: tuple[int, int], *texts: str) -> tuple[Report, dict[str, bytes]]:
+    """A report on a cell of these lines, some of which are marked, and what is kept beside it."""
+    stored, content = pack([Cell(index=2, lines=[Line(text=text, runs=[("", len(text))]) for text in texts])])
+    place = {"code": "c_sign", "part": "sum", "gate": "F", "file": "cell 3", "confidence": "probable"}
+    source = {"artefact": stored, "places": [{**place, "line": lines[0], "last_line": lines[1]}]}
+    report = make_reports.make_report(diagnoses=[Diagnosis.exact(Finding.of("c_sign"))], source=source)
+    return report, {stored: content}
+
+
 @pytest.mark.parametrize("name", ["text", "junit"])
 def test_the_line_that_a_cause_concerns_stands_beside_it(name: str) -> None:
-    code = Cell(index=2, lines=[Line(text=text, runs=[("", len(text))]) for text in ("#", "  f = g(x)\x1b")])
-    stored, content = pack([code])
-    place = {"code": "c_sign", "part": "sum", "gate": "F", "file": "cell 3", "line": 2, "last_line": 2}
-    source = {"artefact": stored, "places": [{**place, "confidence": "probable"}]}
-    report = make_reports.make_report(diagnoses=[Diagnosis.exact(Finding.of("c_sign"))], source=source)
-    document = write_report(report, name, "en", {stored: content})
+    report, kept = with_mark((2, 2), "#", "  f = g(x)\x1b")
+    document = write_report(report, name, "en", kept)
     assert "cell 3, line 2: f = g(x)\\x1b (probably here: the sum of f)" in document
     assert "cell 3, line 2: (probably here: the sum of f)" in write_report(report, name, "en")
 
 
 @pytest.mark.parametrize(("lines", "noted"), [((2, 2), 1), ((2, 9), 1), ((3, 3), 0), ((9, 9), 0)])
 def test_a_mark_below_the_lines_that_were_kept_stands_at_none_of_them(lines: tuple[int, int], noted: int) -> None:
-    stored, content = pack([Cell(index=2, lines=[Line(text="f", runs=[("", 1)])] * 2)])
-    place = {"code": "c_sign", "part": "sum", "gate": "F", "file": "cell 3", "confidence": "probable"}
-    source = {"artefact": stored, "places": [{**place, "line": lines[0], "last_line": lines[1]}]}
-    report = make_reports.make_report(diagnoses=[Diagnosis.exact(Finding.of("c_sign"))], source=source)
-    sources = Sources(View.of(report, "en", {stored: content}))
+    report, kept = with_mark(lines, "f", "f")
+    sources = Sources(View.of(report, "en", kept))
     whole, excerpt = sources.whole, sources.of("c_sign")
     assert whole is not None
     assert [len(line.notes) for line in whole.blocks[0].lines] == [0, noted]
@@ -342,16 +340,14 @@ def test_a_remark_names_its_place_once_and_a_check_beside_a_diagnosis_its_hint(n
     assert shown_report(name, advisories=[remark]).count("line 80") == 1
 
 
-@pytest.mark.parametrize(("name", "sentence"), [("text", "internal_error.message"), ("html", "summary.internal_error")])
-def test_our_failure_is_said_once(name: str, sentence: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "sentence", "of"),
+    [("text", "internal_error.message", "/50"), ("html", "summary.internal_error", " / 50")],
+)
+def test_our_failure_is_said_once_and_no_check_shows_zero_points(name: str, sentence: str, of: str) -> None:
     shown = shown_text(write_report(make_reports.internal_error(), name, "en"))
     sentences = [translate(id, "en") for id in ("internal_error.message", "summary.internal_error")]
     assert [each for each in sentences if each in shown] == [translate(sentence, "en")]
-
-
-@pytest.mark.parametrize(("name", "of"), [("html", " / 50"), ("text", "/50")])
-def test_our_failure_shows_no_check_with_zero_points(name: str, of: str) -> None:
-    shown = shown_text(write_report(make_reports.internal_error(), name, "en"))
     assert f"–{of}" in shown
     assert f"0{of}" not in shown
 

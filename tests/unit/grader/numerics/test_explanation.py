@@ -13,7 +13,6 @@ from grader.numerics.changing_answers import explain_after_start
 from grader.numerics.explanation import explain, idle_arrays
 from grader.numerics.visible_parts import parts_used
 from grader.numerics.written_formulas import written_mistake
-from grader.report.messages import translate
 from reference import draw, lstm_forward
 from reference.lstm.misconceptions import Mistake, bank, replay
 from reference.lstm.misconceptions.bank import pairs
@@ -252,12 +251,6 @@ def test_numbers_are_not_fitted_to_one_case_alone(cases, table):
     searched = next(case for case in cases if case.spec.values == "wide")
     answers = {searched.spec.id: (1.7 * searched.expected + 0.3).astype(np.float32)}
     assert explain(answers, [searched], lambda case: table) is None
-
-
-def test_every_code_of_the_bank_has_its_message():
-    for code in {mistake.code for mistake in bank()}:
-        for language in ("ru", "en"):
-            assert translate(f"{code}.title", language) != f"{code}.title"
 
 
 def test_a_mistake_that_can_hardly_be_compared_explains_nothing(explained):

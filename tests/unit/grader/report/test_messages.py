@@ -169,11 +169,6 @@ def test_a_place_is_named_as_far_as_it_is_known(params, place):
     assert f"Where: {place}." in translate("syntax_error.message", "en", **params)
 
 
-@pytest.mark.parametrize(("language", "shown"), [("en", "0.257 at the first timestep"), ("ru", "на первом шаге 0,257")])
-def test_numbers_follow_the_language(language, shown):
-    assert shown in translate("chart.over_time_text", language, first=0.2571732, last=0.1, largest=0.4, at=3)
-
-
 def test_numbers_in_a_row_are_told_apart_where_a_comma_is_part_of_them():
     assert translate("epsilon_added.message.value", "ru", value=[0.5, 0.25]) == "Она примерно равна 0,5; 0,25."
 
@@ -236,13 +231,6 @@ def test_kinds_of_cases_are_translated():
 
 def test_parameters_may_be_named_like_our_arguments():
     assert translate("report.seconds", "en", id=1, language=2, self=3, seconds=4) == "4 s"
-
-
-def test_unknown_language_is_refused(tmp_path):
-    with pytest.raises(KeyError):
-        translate("ui.points", "de")
-    with pytest.raises(FileNotFoundError):
-        Catalogue(tmp_path)
 
 
 @pytest.mark.parametrize(
