@@ -37,11 +37,7 @@ STYLES = (
     *("style_layer_cell", "style_onefused_concat", "style_pytorch_names", "style_tf_while", "style_tfvariable"),
     "style_transposed_weights",
 )
-# Copies and compares itself, with a comparison that is real and a number.
-TASK2 = CORPUS / "lstm_notebook" / "opposite_direction" / "submission.ipynb"
 ROUNDS, ROUNDS_OF_STYLES, UPLOADS = 11, 3, 15
-# The folder of another version of this project, to compare with in turns: BASE=folder.
-BASE = os.environ.get("LSTM_GRADER_BENCH_BASE")
 Measured = Callable[..., None]
 
 
@@ -180,40 +176,6 @@ def test_upload_to_report(
         report_to_floor=reports / floors,
     )
     benchmark.pedantic(upload, rounds=3)
-
-
-@pytest.fixture
-def versions(tmp_path: Path) -> Iterator[list[Program]]:
-    """The other version and this one, each with its own packages if `make setup` was run there."""
-    if BASE is None:
-        pytest.skip("compares with another version: make bench BASE=FOLDER")
-    versions = []
-    for name, folder in (("before", Path(BASE)), ("now", HERE.parents[1])):
-        own = folder / ".venv" / "bin" / "python"
-        python = own if own.exists() else sys.executable
-        versions.append(Program(python, HERE / "other_version.py", folder, tmp_path / name))
-    yield versions
-    for version in versions:
-        version.close()
-
-
-def test_against_another_version(benchmark: BenchmarkFixture, measured: Measured, versions: list[Program]) -> None:
-    layer, notebook = f"lstm-layer {HERE / 'submission.py'}", f"lstm-notebook {TASK2}"
-    orders = (("grade", f"cost {layer}", 8), ("task2", f"cost {notebook}", 4), ("two_slots", f"two-slots {layer}", 4))
-    figures: dict[str, list[float]] = {}
-    for name, order, rounds in orders:
-        pairs = [[version.ask(order)[0] for version in versions] for _ in range(rounds)]
-        # The first of them starts warm processes.
-        figures[name] = [statistics.median(values) for values in zip(*pairs[1:], strict=True)]
-    (grade_before, grade_now), (task2_before, task2_now), (two_before, two_now) = figures.values()
-    measured(
-        f"before and now: a grade takes {grade_before:.2f} and {grade_now:.2f} s of CPU, one with Task 2 "
-        f"{task2_before:.2f} and {task2_now:.2f} s, and two slots grade {two_before:.2f} and {two_now:.2f} a second",
-        grade_to_before=grade_now / grade_before,
-        task2_to_before=task2_now / task2_before,
-        two_slots_to_before=two_now / two_before,
-    )
-    benchmark.pedantic(versions[1].ask, args=(orders[0][1],), rounds=1)
 
 
 def test_memory_of_a_child(benchmark: BenchmarkFixture, measured: Measured, grader: Grader, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 #: A variable of `make bench`.
-OTHER_VARIABLES = {"LSTM_GRADER_BENCH_BASE", submit.TOKEN}
+OTHER_VARIABLES = {submit.TOKEN}
 
 
 def rows(page: str, heading: str = "") -> list[list[str]]:

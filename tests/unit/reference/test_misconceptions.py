@@ -65,12 +65,6 @@ def test_a_class_with_a_mistake_answers_as_one_of_the_bank_s_mistakes_with_its_c
     assert expected.keys() - compared == {"loops_over_batch", "missing_step", "wrong_transpose"}
 
 
-def test_any_of_i_f_and_o_may_see_c_and_o_the_old_or_the_new_one():
-    subsets = ("i", "f", "o", "if", "io", "fo", "ifo")
-    assert all(f"+ c in {gates}" in NAMED for gates in subsets)
-    assert all(f"+ c in {gates}, new c in o" in NAMED for gates in subsets if "o" in gates)
-
-
 def test_two_shifts_by_one_step_are_not_said_to_be_one():
     early, late = NAMED["answer a step early, then zeros"], NAMED["previous x, first zeros"]
     assert not early.compatible(late)

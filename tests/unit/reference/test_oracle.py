@@ -63,23 +63,6 @@ def test_later_steps_do_not_change_earlier_answers(make_weights, question, data)
     np.testing.assert_allclose(lstm_forward(x[:, :steps], weights).h, lstm_forward(x, weights).h[:, :steps], **CLOSE)
 
 
-@pytest.mark.parametrize(
-    ("open_or_closed", "expected_c"),
-    [
-        pytest.param({"i": 99, "f": 99, "g": 99, "o": 99}, [1, 2, 3], id="all open: c counts the steps"),
-        pytest.param({"i": 99, "f": -99, "g": 99, "o": 99}, [1, 1, 1], id="forgets everything"),
-        pytest.param({"i": -99, "f": 99, "g": 99, "o": 99}, [0, 0, 0], id="lets nothing in"),
-        pytest.param({"i": 99, "f": 0, "g": 99, "o": 99}, [1, 1.5, 1.75], id="forgets half"),
-        pytest.param({"i": 99, "f": 99, "g": 99, "o": -99}, [1, 2, 3], id="shows nothing"),
-    ],
-)
-def test_saturated_gates_leave_only_the_cell_update(open_or_closed, expected_c):
-    trace = lstm_forward(np.zeros((2, 3, 1), np.float32), constant_gates(2, **open_or_closed))
-    expected = np.broadcast_to(np.array(expected_c, float)[:, None], (2, 3, 2))
-    np.testing.assert_allclose(trace.c, expected, **CLOSE)
-    np.testing.assert_allclose(trace.h, (open_or_closed["o"] > 0) * np.tanh(expected), **CLOSE)
-
-
 def test_huge_values_saturate_without_overflow():
     trace = lstm_forward(np.full((1, 3, 1), -3e38, np.float32), constant_gates(2, i=-3e38, f=3e38, g=3e38, o=3e38))
     np.testing.assert_array_equal(trace.h, 0)

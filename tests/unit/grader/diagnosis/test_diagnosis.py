@@ -112,6 +112,7 @@ def _odd(case):
 
 
 ONE_UNIT = MisshapenWeight(gate="I", path="cell.fcXI", shape=[16, 1], expected=[16, 32])
+SOME = {"kernel": "O", "recurrent_kernel": "FO"}
 NOTHING = {"kernel": "IFCO", "recurrent_kernel": "IFCO"}
 
 
@@ -142,11 +143,10 @@ def test_missing_weights_of_an_answer_of_another_form_are_not_guessed_at(evidenc
 @pytest.mark.parametrize(
     ("parts", "params"),
     [
-        ({"without_weights": {"kernel": "O"}}, {"kernel": ["O"], "recurrent_kernel": []}),
-        ({"without_weights": {"recurrent_kernel": "FO"}}, {"kernel": [], "recurrent_kernel": ["F", "O"]}),
+        ({"without_weights": SOME}, {"kernel": ["O"], "recurrent_kernel": ["F", "O"]}),
         ({"without_weights": NOTHING, "found": []}, {"variant": "none"}),
     ],
-    ids=["of x", "of h", "all"],
+    ids=["some", "all"],
 )
 def test_gates_without_weights_are_named(evidence_of, parts, params):
     assert _params(evidence_of(_odd, parts=parts))["gate_weights_missing"] == params

@@ -10,32 +10,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from grader.numerics.comparison import NO_ANSWER, compare
+from grader.numerics.comparison import compare
 
 TOLERANCE = {"atol": 1e-5, "rtol": 1e-5}
 SHAPES = array_shapes(min_dims=3, max_dims=3, max_side=5)
 NUMBERS = st.floats(-3, 3, width=32)
 ANY = st.floats(width=32)
-
-
-@given(arrays(np.float32, SHAPES, elements=NUMBERS))
-def test_equal_arrays_are_close(expected):
-    comparison = compare(expected.copy(), expected, **TOLERANCE)
-    assert comparison.close
-    assert comparison.max_abs_error == 0
-    assert comparison.first_divergence is None
-
-
-@given(arrays(np.float32, SHAPES, elements=NUMBERS), st.data())
-def test_one_nan_anywhere_is_never_close(expected, data):
-    actual = expected.copy()
-    place = tuple(data.draw(st.integers(0, side - 1)) for side in expected.shape)
-    actual[place] = data.draw(st.sampled_from([np.nan, np.inf, -np.inf]))
-    comparison = compare(actual, expected, **TOLERANCE)
-    assert not comparison.close
-    assert comparison.nan + comparison.inf == 1
-    first = comparison.first_divergence
-    assert (first.batch, first.timestep, first.unit) == place
 
 
 @given(arrays(np.float32, array_shapes(min_dims=0, max_dims=4, max_side=4), elements=ANY), SHAPES)
@@ -81,13 +61,7 @@ def test_errors_are_of_the_finite_differences_alone(pair):
     errors = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
     finite = errors[np.isfinite(errors)]
     assert comparison.max_abs_error == (finite.max() if finite.size else None)
-
-
-@given(pairs())
-def test_errors_by_timestep_and_unit_are_numbers_where_all_of_theirs_are(pair):
-    actual, expected = pair
-    comparison = compare(actual, expected, **TOLERANCE)
-    errors = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
+    assert (comparison.nan, comparison.inf) == (np.isnan(actual).sum(), np.isinf(actual).sum())
     result = comparison.result(id="a", visibility="public", category="exercise", **TOLERANCE)
     for by, slices in ((result.errors_by_timestep, errors.swapaxes(0, 1)), (result.errors_by_unit, errors.T)):
         assert by == [float(part.max()) if np.isfinite(part).all() else None for part in slices]
@@ -115,20 +89,6 @@ def test_float64_answers_are_compared_without_rounding_them_first():
     assert compare(np.full((2, 3, 4), 1e-30), expected, **TOLERANCE).close
 
 
-def test_an_array_subclass_that_lies_about_its_order_cannot_pass():
-    class Equal(np.ndarray):
-        def __le__(self, other):
-            return np.ones(self.shape, np.bool_)
-
-        def __sub__(self, other):
-            return np.zeros(self.shape)
-
-    expected = np.zeros((2, 3, 4), np.float32)
-    # Nothing but bytes leaves the box, so that such an array never gets here; plain arrays are what is compared.
-    actual = np.asarray(np.ones((2, 3, 4), np.float32).view(Equal))
-    assert not compare(actual, expected, **TOLERANCE).close
-
-
 def test_a_hidden_case_keeps_its_values_to_itself():
     comparison = compare(np.ones((2, 3, 4)), np.zeros((2, 3, 4)), **TOLERANCE)
     public, hidden = (
@@ -139,8 +99,3 @@ def test_a_hidden_case_keeps_its_values_to_itself():
     assert hidden.first_divergence is None
     assert (hidden.errors_by_timestep, hidden.errors_by_unit) == ([], [])
     assert hidden.max_abs_error == public.max_abs_error == 1
-
-
-def test_no_answer_is_not_close():
-    assert not NO_ANSWER.close
-    assert NO_ANSWER.result(id="a", visibility="public", category="c", **TOLERANCE).shape is None
