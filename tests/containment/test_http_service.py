@@ -126,7 +126,7 @@ def test_hostile_uploads_harm_neither_the_service_nor_anybody_elses_submission(s
         server.sign_in(client)
         for done in hostile.values():
             page = client.get(f"/submissions/{done['id']}", headers={"Accept": "text/html"})
-            assert page.status_code == 200
+            assert page.status_code == 200, page.text
             assert WITNESS not in page.text
             assert "\x1b" not in page.text
             assert server.token not in page.text

@@ -190,7 +190,7 @@ def test_without_seccomp_the_first_landlock_lets_through_what_it_does_not_know(s
 )
 def test_a_host_without_one_of_them_is_refused_until_an_operator_names_it(surroundings, kernel, name):
     refused = _run(surroundings, kernel)
-    assert refused.returncode == 1
+    assert refused.returncode == 1, refused.stdout
     assert refused.stderr.startswith("refused: ")
     assert f"LSTM_GRADER_ACCEPT_MISSING={name}" in refused.stderr
     outcomes, state = _outcomes(surroundings, kernel, (name,))

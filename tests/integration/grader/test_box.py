@@ -127,7 +127,7 @@ def test_a_coroutine_that_does_not_wait_is_run(grade_source):
 @pytest.mark.parametrize("waited", ["asyncio.sleep(1)", "asyncio.create_task(answer(1))"])
 def test_code_that_needs_an_event_loop_says_so_and_costs_no_points(grade_source, waited):
     report = grade_source(f"{AWAITS}needed = await {waited}\n{NEEDS_IT}")
-    assert report.points == 100
+    assert report.points == 100, report.error
     (skipped,) = report.extraction.cells_skipped
     assert (skipped.code, skipped.params["type"]) == ("cell_failed", "EventLoopUnavailable")
     assert "need not wait" in str(skipped.params["message"])

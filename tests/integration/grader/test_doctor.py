@@ -18,6 +18,6 @@ def test_reference_answers_that_cannot_be_kept_are_why_the_host_cannot_grade(
     monkeypatch.setenv("LSTM_GRADER_CACHE_DIR", str(cache))
     monkeypatch.setenv("LSTM_GRADER_DATA_DIR", str(tmp_path))
     result = CliRunner().invoke(cli, ["doctor"])
-    assert result.exit_code == 3
+    assert result.exit_code == 3, result.output
     why = f"the reference cannot be built or stored in {cache}: Is a directory"
     assert result.stdout.partition("\n")[0] == f"this host cannot grade: {why}"

@@ -56,7 +56,7 @@ def test_a_service_for_a_gpu_does_not_start_and_says_what_is_missing(no_gpu, mon
     for name, value in settings.items():
         monkeypatch.setenv(f"LSTM_GRADER_{name}", value)
     result = CliRunner().invoke(cli, ["serve"])
-    assert result.exit_code == 3
+    assert result.exit_code == 3, result.output
     assert "lstm-grader: the sandbox cannot be used here: a GPU is asked for" in result.stderr
     assert "Traceback" not in result.output
 

@@ -139,7 +139,7 @@ def test_code_that_attacks_the_grader_waits_for_the_teacher(autograder: Autograd
 
 def test_host_without_the_wall_gives_no_grade_and_says_why(autograder: Autograder) -> None:
     process = autograder.run({"LSTM.py": source("correct_add_multiply_layers")}, sys.executable, "-c", WITHOUT_LANDLOCK)
-    assert process.returncode == 3
+    assert process.returncode == 3, process.stderr
     assert "Landlock" in process.stderr
     assert "It costs the student nothing" in process.stderr
     assert list(autograder.results.parent.iterdir()) == []

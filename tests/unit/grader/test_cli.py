@@ -75,7 +75,7 @@ def test_doctor_opens_with_what_is_wrong_with_the_database_too(monkeypatch, no_g
     (tmp_path / "lstm-grader.sqlite3").write_text("no database " * 1000)
     monkeypatch.setenv("LSTM_GRADER_DATA_DIR", str(tmp_path))
     result = CliRunner().invoke(cli, ["doctor", "--gpu"])
-    assert result.exit_code == 3
+    assert result.exit_code == 3, result.output
     assert result.stdout.partition("\n")[0].endswith("; but the database cannot be used: file is not a database")
 
 
@@ -126,7 +126,7 @@ def test_a_threshold_that_is_no_number_of_points_is_wrong_usage(tmp_path, points
     file = tmp_path / "submission.py"
     file.write_text("class LSTM: pass")
     result = CliRunner().invoke(cli, ["grade", str(file), "--fail-under", points])
-    assert result.exit_code == USAGE
+    assert result.exit_code == USAGE, result.output
     assert f"--fail-under is {points}" in result.stderr
 
 

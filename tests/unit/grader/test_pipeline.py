@@ -6,6 +6,7 @@ and what it makes of the answers.
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 
@@ -16,13 +17,14 @@ from grader.assignment import Budget
 from grader.errors import RunLost, SandboxClosed, SandboxStartFailed, SandboxUnavailable
 from grader.pipeline import grade
 from grader.report.model import Status
-from grader.sandbox import Kind, Limits, Outcome
+from grader.sandbox import InMemorySandbox, Kind, Limits, Outcome
 from grader.sandbox.protocol import encode
 from grader.submission import Submission
 from reference import ReferenceMismatch, ReferenceUnavailable
 from reference.errors import ReferenceClosed
 from reference.lstm.misconceptions import Table
 from reference.lstm.misconceptions.table import PLACES
+from tests.growth import assert_in_proportion
 from tests.unit.grader.conftest import SEED
 from tests.unit.grader.student_class import Asked, StudentClass, box, reading, request_of
 
@@ -110,27 +112,21 @@ def _failed(line: int) -> dict[str, object]:
 
 @pytest.mark.parametrize("name", GROWING)
 def test_a_grade_takes_time_in_proportion_to_what_is_said(graded, name):
-    def seconds(size: int) -> float:
+    @functools.cache
+    def prepared(size: int) -> InMemorySandbox:
         changes, behaviour = GROWING[name](size)
-        student = StudentClass(**behaviour)
-        answers: dict[bytes, Outcome] = {}
-
-        def answer(request: bytes) -> Outcome:
-            return answers.setdefault(request, answers.get(request) or student.run(request))
-
-        sandbox = box(dict.fromkeys([Kind.KERAS2, Kind.KERAS3], answer), reading(**changes))
+        run = functools.cache(StudentClass(**behaviour).run)
+        sandbox = box(dict.fromkeys([Kind.KERAS2, Kind.KERAS3], run), reading(**changes))
         graded(sandbox)  # The class's own work is kept, and does not count.
-        takes = []
-        for _ in range(3):
-            before = time.process_time()
-            graded(sandbox)
-            takes.append(time.process_time() - before)
-        return min(takes)
+        return sandbox
 
-    once, twice, four_times = (seconds(factor * FEW) for factor in (1, 2, 4))
-    # By the square of the length they would be 4 and 16 times as much.
-    assert twice < 3 * once + 0.1
-    assert four_times < 6 * once + 0.1
+    def seconds(size: int) -> float:
+        sandbox = prepared(size)
+        before = time.process_time()
+        graded(sandbox)
+        return time.process_time() - before
+
+    assert_in_proportion(seconds, FEW, slack=0.1)
 
 
 def check(report, name):

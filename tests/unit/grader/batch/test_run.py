@@ -343,7 +343,7 @@ def test_batch_writes_a_grade_book_that_spreadsheets_read_as_utf8(course: Path, 
 def test_batch_writes_one_page_for_the_teacher(course: Path) -> None:
     (course / "c.zip").write_bytes(b"not an archive")
     result = batch(course, "--format", "html")
-    assert result.exit_code == 3
+    assert result.exit_code == 3, result.stderr
     assert result.stdout.startswith("<!doctype html>")
     for part in (
         "course/a.py",

@@ -31,6 +31,7 @@ from grader.sandbox.protocol import (
     encode,
     split_frames,
 )
+from tests.growth import assert_in_proportion
 
 OUTPUT = {
     "event": "output",
@@ -244,19 +245,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
 
 
 def _cpu_seconds(raw: bytes) -> float:
-    """The CPU time of the trusted side for these bytes: the least of three, for the machine has other work.
-
-    No garbage is collected meanwhile: that would go through what all tests of this process have left.
-    """
-    gc.disable()
-    try:
-        return min(_cpu_seconds_once(raw) for _ in range(3))
-    finally:
-        gc.enable()
-
-
-def _cpu_seconds_once(raw: bytes) -> float:
-    """The same once: as they come in pieces, and afterwards."""
+    """The CPU time of the trusted side for these bytes: as they come in pieces, and afterwards."""
     before = time.thread_time()
     frames, kept = Frames(EVENTS), bytearray()
     with contextlib.suppress(RunnerOutputInvalid):
@@ -269,14 +258,19 @@ def _cpu_seconds_once(raw: bytes) -> float:
     return time.thread_time() - before
 
 
+@pytest.fixture
+def _no_garbage_is_collected():
+    """A collection would go through what all tests of this process have left."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_no_garbage_is_collected")
 @pytest.mark.parametrize("name", HOSTILE)
 def test_an_answer_costs_time_in_proportion_to_its_length_and_little(name):
-    sizes = [2 * MIB, 4 * MIB, 8 * MIB]
-    once, twice, four_times = (_cpu_seconds(HOSTILE[name](size)) for size in sizes)
-    # By the square of the length they would be 4 and 16 times as much.
-    assert twice < 3 * once + 0.02
-    assert four_times < 6 * once + 0.02
-    assert four_times < 1.0
+    least = assert_in_proportion(lambda size: _cpu_seconds(HOSTILE[name](size)), 2 * MIB, slack=0.02)
+    assert least[-1] < 1.0
 
 
 def test_a_frame_is_refused_by_its_header_before_it_is_there(monkeypatch):

@@ -1,0 +1,17 @@
+"""Time that grows with the length of something, and not with its square."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+def assert_in_proportion(seconds: Callable[[int], float], size: int, *, slack: float) -> list[float]:
+    """Fail if twice and four times as much take about 4 and 16 times as long. Returns: the seconds of all three.
+
+    The sizes take turns, and the least of three counts: a machine with other work is slower now and then.
+    """
+    rounds = [[seconds(factor * size) for factor in (1, 2, 4)] for _ in range(3)]
+    once, twice, four_times = least = [min(taken) for taken in zip(*rounds, strict=True)]
+    assert twice < 3 * once + slack, least
+    assert four_times < 6 * once + slack, least
+    return least
