@@ -10,7 +10,6 @@ import pytest
 
 import grader
 from grader.report.messages import LANGUAGES, codes, translate
-from grader.reporting.concerns import CONCERNS, NAMES_ITS_LINE, NO_LINE, VARIANTS
 from reference.lstm.misconceptions import bank
 
 MODULES = sorted(Path(grader.__file__).parent.rglob("*.py"))
@@ -31,11 +30,6 @@ def test_every_code_of_the_source_and_of_the_bank_has_words() -> None:
     found = {code for module in MODULES for code in codes_in(module)} | {mistake.code for mistake in bank()}
     assert len(found) > 100
     assert sorted(found - set(codes())) == []
-
-
-def test_every_code_that_has_a_place_in_the_source_exists() -> None:
-    placed = {*CONCERNS, *NAMES_ITS_LINE, *NO_LINE, *(code for code, _ in VARIANTS)}
-    assert sorted(placed - set(codes())) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

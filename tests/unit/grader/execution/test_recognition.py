@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from grader.execution.recognition import factors, question, recognise
 from reference import GATES, LSTMWeights, lstm_forward, lstm_gradients
+from tests.exercises import answered
 
 
 def _by_gate(array):
@@ -27,13 +30,8 @@ LAYOUTS = {
 @pytest.fixture(params=[(4, 8), (6, 1)], ids=["usual", "one_unit"])
 def asked(cases, request):
     features, units = request.param
-    case = cases[0]
-    weights = LSTMWeights(
-        *(np.zeros(shape, np.float32) for shape in ((features, 4 * units), (units, 4 * units), (4 * units,)))
-    )
-    x = np.zeros((2, 3, features), np.float32)
-    spec = case.spec.__class__(**(vars(case.spec) | {"timesteps": 3, "features": features, "units": units}))
-    return question(case.__class__(spec, x, weights, lstm_forward(x, weights).h.astype(np.float32)))
+    spec = replace(cases[0].spec, timesteps=3, features=features, units=units)
+    return question(answered(spec))
 
 
 def _numbered(case):

@@ -17,19 +17,9 @@ from reference import draw, lstm_forward
 from reference.lstm.misconceptions import Mistake, bank, replay
 from reference.lstm.misconceptions.bank import pairs
 from reference.lstm.misconceptions.table import places_of
+from tests.unit.grader.numerics.conftest import making
 
 NAMED = {mistake.name: mistake for mistake in bank()}
-
-
-@pytest.fixture
-def explained(cases, table):
-    """Explain a model that answers as ``respond(case)``."""
-
-    def find(respond, idle=frozenset()):
-        answers = {case.spec.id: np.asarray(respond(case), np.float32) for case in cases}
-        return explain(answers, cases, lambda case: table, idle)
-
-    return find
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +32,10 @@ def _codes(found):
     return [mistake.code for mistake in found.mistakes] if found else []
 
 
-def test_a_mistake_of_the_bank_is_found(short, table):
-    """Every third of them, computed in float32 as a model does: by its own code, or as equal to another one."""
+def test_a_mistake_of_the_bank_is_found(explained, short):
+    """Every third of them: by its own code, or as equal to another one."""
     for mistake in bank()[::3]:
-        answers = {case.spec.id: np.asarray(replay([mistake], case, np.float32)) for case in short}
-        found = explain(answers, short, lambda case: table)
+        found = explained(making(mistake), short)
         assert found is not None, mistake.name
         assert mistake.code in {*_codes(found), *found.also}, (mistake.name, found)
         assert len(found.mistakes) == 1
@@ -70,7 +59,7 @@ def test_a_mistake_of_the_bank_is_found(short, table):
 )
 def test_parts_that_the_numbers_do_not_show_are_not_called_right(explained, name, right):
     mistake = NAMED["h stays" if name == "first h" else name]
-    found = explained(lambda case: replay([mistake], case))
+    found = explained(making(mistake))
     assert found.right_parts == {"recurrence" if part == "r" else part for part in right}
 
 
@@ -83,29 +72,28 @@ def test_a_part_that_hardly_changes_the_numbers_is_not_shown(short, share, shown
 def test_a_gate_that_stands_in_for_another_one_is_not_called_right(explained):
     """``c = f*g``: f is no forget gate there, though its layers are used."""
     both = [NAMED["i has the layers of f"], NAMED["c = i*g"]]
-    assert explained(lambda case: replay(both, case)).right_parts == set("go")
+    assert explained(making(*both)).right_parts == set("go")
 
 
-def _is_needed(mistake, found, cases, answers):
+def _is_needed(mistake, found, cases, respond):
     """Return whether numbers that no lookup has seen are wrong without one of the mistakes."""
     others = [each for each in found.mistakes if each is not mistake]
     for case in cases:
         unseen = np.ones(case.expected.size, bool)
         unseen[places_of(case.expected.shape)] = False
         expected = np.broadcast_to(replay(others, case), case.expected.shape)
-        if (np.abs(expected - answers[case.spec.id]).ravel()[unseen] > 1e-3 * (mistake.quantum or 1)).any():
+        if (np.abs(expected - respond(case)).ravel()[unseen] > 1e-3 * (mistake.quantum or 1)).any():
             return True
     return False
 
 
-def test_two_mistakes_at_once_are_both_found_or_one_hides_the_other(short, table):
+def test_two_mistakes_at_once_are_both_found_or_one_hides_the_other(explained, short):
     hidden = 0
     for one, other in random.Random(3).sample(list(pairs()), 60):
         both = (bank()[one], bank()[other])
-        answers = {case.spec.id: np.asarray(replay(both, case, np.float32)) for case in short}
-        found = explain(answers, short, lambda case: table)
+        found = explained(making(*both), short)
         if found is not None and len(found.mistakes) == 2:
-            assert all(_is_needed(mistake, found, short, answers) for mistake in found.mistakes)
+            assert all(_is_needed(mistake, found, short, making(*both)) for mistake in found.mistakes)
         said = {*_codes(found), *(found.also if found else ())}
         hidden += not {mistake.code for mistake in both} <= said
     assert hidden <= 6
@@ -145,11 +133,9 @@ def test_weights_without_a_gradient_tell_equal_mistakes_apart(explained):
     )
     assert idle == {f"recurrent_kernel {gate}" for gate in "ifgo"}
 
-    def unmoved(case):
-        return replay([NAMED["h stays"]], case)
-
+    unmoved = making(NAMED["h stays"])
     assert (_codes(explained(unmoved)), explained(unmoved).also) == (["h_not_updated"], ("recurrent_missing",))
-    assert _codes(explained(unmoved, idle)) == ["recurrent_missing"]
+    assert _codes(explained(unmoved, idle=idle)) == ["recurrent_missing"]
 
 
 @pytest.mark.parametrize(
@@ -162,11 +148,10 @@ def test_weights_without_a_gradient_tell_equal_mistakes_apart(explained):
         ({"i": "sigmoid(x_f + h_i)", "h_new": "c_new*tanh(c_new)"}, ["other_formula"], []),
     ],
 )
-def test_the_code_decides_between_equal_numbers(short, table, written, codes, by_numbers):
+def test_the_code_decides_between_equal_numbers(explained, short, written, codes, by_numbers):
     mistake = written_mistake(written)
-    answers = {case.spec.id: np.asarray(replay([mistake.mistake], case), np.float32) for case in short}
-    assert _codes(explain(answers, short, lambda case: table)) == by_numbers
-    found = explain(answers, short, lambda case: table, written=mistake)
+    assert _codes(explained(making(mistake.mistake), short)) == by_numbers
+    found = explained(making(mistake.mistake), short, written=mistake)
     assert _codes(found) == codes
     # It earns what the numbers earn without it.
     assert found.only_written == (not by_numbers)
@@ -184,10 +169,10 @@ def test_the_code_decides_between_equal_numbers(short, table, written, codes, by
         for shaped in (lambda y: y, lambda y: y.swapaxes(0, 1), lambda y: y[:, -1])
     ],
 )  # fmt: skip
-def test_the_numbers_alone_decide_what_is_right(short, table, changed, shaped):
+def test_the_numbers_alone_decide_what_is_right(explained, short, changed, shaped):
     mistake = written_mistake(changed)
-    answers = {case.spec.id: np.asarray(shaped(replay([mistake.mistake], case)), np.float32) for case in short}
-    alone, found = (explain(answers, short, lambda case: table, written=each) for each in (None, mistake))
+    answer = making(mistake.mistake)
+    alone, found = (explained(lambda case: shaped(answer(case)), short, written=each) for each in (None, mistake))
     assert found.only_written == (alone is None)
     if alone is not None:
         assert (found.form, found.right_parts, found.cases) == (alone.form, alone.right_parts, alone.cases)
@@ -197,7 +182,7 @@ def test_three_mistakes_are_not_explained_by_what_agrees_with_their_first_step(e
     """Mistakes without bounds have no numbers to compare with later on; that is no agreement."""
     peephole = NAMED["h + c in ifgo"]
     three = Mistake("", "", {**peephole.changes, "seen.o": lambda h, c: c}, frozenset())
-    assert explained(lambda case: replay([three], case)) is None
+    assert explained(making(three)) is None
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, np.nan, np.inf])
@@ -211,32 +196,30 @@ def test_an_answer_without_the_case_that_is_looked_up_is_still_explained(cases, 
     assert _codes(explain(answers, cases, lambda case: table)) == ["no_tanh_output"]
 
 
-def test_whole_numbers_are_seen_where_only_a_case_with_larger_values_shows_them(short, table):
+def test_whole_numbers_are_seen_where_only_a_case_with_larger_values_shows_them(explained, short):
     weights = [case.weights if case.spec.values == "wide" else case.weights.scaled(0.1) for case in short]
     small = [
         replace(case, weights=w, expected=lstm_forward(case.x, w).h.astype(np.float32))
         for case, w in zip(short, weights, strict=True)
     ]
-    answers = {case.spec.id: np.round(case.expected) for case in small}
-    assert sum(np.ptp(answer) == 0 for answer in answers.values()) == len(small) - 1
-    assert _codes(explain(answers, small, lambda case: table)) == ["rounded"]
+    assert sum(np.ptp(np.round(case.expected)) == 0 for case in small) == len(small) - 1
+    assert _codes(explained(lambda case: np.round(case.expected), small)) == ["rounded"]
 
 
-def test_numbers_are_not_fitted_to_one_case_alone(cases, table):
+def test_numbers_are_not_fitted_to_one_case_alone(explained, cases):
     searched = next(case for case in cases if case.spec.values == "wide")
-    answers = {searched.spec.id: (1.7 * searched.expected + 0.3).astype(np.float32)}
-    assert explain(answers, [searched], lambda case: table) is None
+    assert explained(lambda case: 1.7 * case.expected + 0.3, [searched]) is None
 
 
 def test_a_mistake_that_can_hardly_be_compared_explains_nothing(explained):
     """``h = o`` looked like two mistakes that outgrow all bounds after a step or two."""
-    found = explained(lambda case: replay([NAMED["h = o"]], case))
+    found = explained(making(NAMED["h = o"]))
     assert [mistake.name for mistake in found.mistakes] == ["h = o"]
 
 
 @pytest.mark.parametrize("name", ["c = f + i*g", "c = f*i*g", "h = o - tanh(c)", "o collected"])
 def test_a_plain_mistake_is_not_told_as_two_others_with_its_numbers(explained, name):
-    assert [mistake.name for mistake in explained(lambda case: replay([NAMED[name]], case)).mistakes] == [name]
+    assert [mistake.name for mistake in explained(making(NAMED[name])).mistakes] == [name]
 
 
 def test_numbers_that_are_not_round_are_not_called_rounded(explained):
@@ -251,11 +234,11 @@ def test_numbers_that_are_not_round_are_not_called_rounded(explained):
     assert explained(nearly_round) is None
 
 
-def test_an_answer_that_nothing_explains_is_not_replayed_by_every_mistake(cases, table, monkeypatch):
+def test_an_answer_that_nothing_explains_is_not_replayed_by_every_mistake(explained, cases, monkeypatch):
     """All of them are computed together where only the longest case has an answer."""
     replayed = []
     monkeypatch.setattr(case_answers, "replay", lambda *arguments: replayed.append(1) or replay(*arguments))
     exercise = max(cases, key=lambda case: case.spec.timesteps)
-    odd = np.random.default_rng(1).normal(size=exercise.expected.shape).astype(np.float32)
-    assert explain({exercise.spec.id: odd}, [exercise], lambda case: table) is None
+    odd = np.random.default_rng(1).normal(size=exercise.expected.shape)
+    assert explained(lambda case: odd, [exercise]) is None
     assert len(replayed) < 20

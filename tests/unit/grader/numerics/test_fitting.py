@@ -10,18 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.numerics.changing_answers import explain_changing
-from grader.numerics.explanation import explain
 from reference import draw, lstm_forward, search_case, split_gates
 from reference.cell import sigmoid
 from reference.lstm.misconceptions import Mistake, bank, replay
 
 SINGLES = {mistake.name: mistake for mistake in bank()}
-
-
-@pytest.fixture(scope="module")
-def explained(cases, table):
-    """Explain the answers of a function from case to array."""
-    return lambda respond: explain(_answers(cases, respond), cases, lambda case: table)
 
 
 def _answers(cases, respond):
@@ -185,10 +178,10 @@ def test_dropout_is_told_with_its_rate(changing, respond):
     assert found.right_parts == set("ifgo")
 
 
-def test_a_start_is_found_where_all_cases_have_wide_values(cases, table):
+def test_a_start_is_found_where_all_cases_have_wide_values(explained, cases):
     searched = search_case(cases)
     asked = [searched, draw(replace(searched.spec, id="another"), np.random.default_rng(1))]
-    found = explain(_answers(asked, _started(lambda case: 0.3, lambda case: 0.0)), asked, lambda case: table)
+    found = explained(_started(lambda case: 0.3, lambda case: 0.0), asked)
     assert _told(found) == [("state_init_not_zero", {"state": "h", "value": 0.3})]
 
 

@@ -7,21 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grader.numerics.explanation import explain
 from grader.numerics.gate_mistakes import HEARD_VALUES, hears
 from grader.numerics.gate_values import function_of, norm
-from reference.lstm.misconceptions import Mistake, bank, replay
+from reference.lstm.misconceptions import Mistake, bank
+from tests.unit.grader.numerics.conftest import making
 
 NAMES = {"i": "I", "f": "F", "g": "C", "o": "O"}
-
-
-@pytest.fixture(scope="module")
-def explained(cases, table):
-    def find(*mistakes):
-        answers = {case.spec.id: np.asarray(replay(mistakes, case, np.float32), np.float32) for case in cases}
-        return explain(answers, cases, lambda case: table)
-
-    return find
 
 
 def _act(gates, function):
@@ -51,7 +42,7 @@ ODD = {
 @pytest.mark.parametrize("name", ODD)
 def test_arithmetic_in_one_gate_is_named_with_its_number(explained, gate, name):
     function, expected = ODD[name]
-    found = explained(_act(gate, function))
+    found = explained(making(_act(gate, function)))
     if (gate, name) == ("f", "z-3"):
         assert _told(found) == ("forget_bias_extra", {"value": -0.3})
     else:
@@ -76,7 +67,7 @@ def test_arithmetic_in_one_gate_is_named_with_its_number(explained, gate, name):
     ids=["h", "c", "x", "x through BatchNormalization"],
 )
 def test_a_number_in_a_state_or_in_x_is_found(explained, slot, change, told):
-    assert _told(explained(Mistake("", "odd", {slot: change}, frozenset()))) == told
+    assert _told(explained(making(Mistake("", "odd", {slot: change}, frozenset())))) == told
 
 
 @pytest.mark.parametrize("gates", ["ifgo", "ifo"])
@@ -89,21 +80,21 @@ def test_a_number_in_a_state_or_in_x_is_found(explained, slot, change, told):
     ],
 )
 def test_the_same_number_in_all_gates_is_found(explained, gates, function, expected):
-    found = explained(_act(gates, function))
+    found = explained(making(_act(gates, function)))
     assert _told(found) == ("gate_arithmetic", expected)
     assert found.mistakes[0].params["gates"] == [NAMES[gate] for gate in gates]
 
 
 @pytest.mark.parametrize("gates", ["i", "f", "g", "o", "ifgo", "ifo"])
 def test_normalised_sums_are_named(explained, gates):
-    found = explained(_act(gates, lambda f, z: f(norm(z, 1e-3))))
+    found = explained(making(_act(gates, lambda f, z: f(norm(z, 1e-3)))))
     assert _told(found) == ("layer_norm", {"variant": "gates"})
 
 
 @pytest.mark.parametrize("gate", NAMES)
 @pytest.mark.parametrize("heard", HEARD_VALUES)
 def test_an_h_layer_that_is_given_something_else_is_named(explained, gate, heard):
-    found = explained(hears(gate, heard, HEARD_VALUES[heard]))
+    found = explained(making(hears(gate, heard, HEARD_VALUES[heard])))
     assert _told(found) == ("gate_hears_other", {"heard": heard})
 
 
@@ -118,15 +109,15 @@ def test_an_h_layer_that_is_given_something_else_is_named(explained, gate, heard
     ],
 )
 def test_a_limit_or_a_factor_of_a_state_is_read_off(explained, changes, code, params):
-    found = explained(Mistake("", "odd", changes, frozenset()))
+    found = explained(making(Mistake("", "odd", changes, frozenset())))
     assert (found.mistakes[0].code, dict(found.mistakes[0].params)) == (code, params)
 
 
 def test_a_known_mistake_keeps_its_name(explained):
     for mistake in bank()[5::60]:
-        found = explained(mistake)
+        found = explained(making(mistake))
         assert mistake.code in {*(each.code for each in found.mistakes), *found.also}
 
 
 def test_a_gate_that_no_formula_explains_has_no_name(explained):
-    assert explained(_act("i", lambda f, z: f(z) * (1 + 0.3 * np.sin(9 * z)))) is None
+    assert explained(making(_act("i", lambda f, z: f(z) * (1 + 0.3 * np.sin(9 * z))))) is None

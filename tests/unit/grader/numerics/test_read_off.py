@@ -9,11 +9,11 @@ import pytest
 
 from grader.execution.questions import Examiner
 from grader.numerics.case_answers import CaseAnswer
-from grader.numerics.explanation import explain
 from grader.numerics.step_fitting import STEPS, step_suspects
 from reference import Case
-from reference.lstm.misconceptions import Mistake, bank, replay
+from reference.lstm.misconceptions import Mistake, bank
 from reference.lstm.misconceptions.state import parse_formula
+from tests.unit.grader.numerics.conftest import making
 
 NAMED = {mistake.name: mistake for mistake in bank()}
 SEEDS = 20
@@ -36,13 +36,11 @@ def _made(places: str, function) -> Mistake:
 
 
 @pytest.fixture(scope="module")
-def explained(cases, table):
+def read_off(explained, cases):
     """Explain a model with these mistakes on the numbers of a seed."""
 
     def find(*mistakes, seed=0):
-        asked = Examiner(cases, bytes([seed]) * 32, "3", long_gradients=False).cases
-        answers = {case.spec.id: np.asarray(replay(mistakes, case, np.float32), np.float32) for case in asked}
-        return explain(answers, asked, lambda case: table)
+        return explained(making(*mistakes), Examiner(cases, bytes([seed]) * 32, "3", long_gradients=False).cases)
 
     return find
 
@@ -58,9 +56,9 @@ def explained(cases, table):
         ("f", _sigmoid_with(10, 1), "wrong_gate_activation", [0.091, 0.5, 0.909], "igor"),
     ],
 )
-def test_a_function_written_by_hand_earns_the_same_whatever_is_drawn(explained, places, function, code, values, right):
+def test_a_function_written_by_hand_earns_the_same_whatever_is_drawn(read_off, places, function, code, values, right):
     for seed in range(SEEDS):
-        found = explained(_made(places, function), seed=seed)
+        found = read_off(_made(places, function), seed=seed)
         (mistake,) = found.mistakes
         # A function of one gate is a factor in its sum where that says as much.
         assert (mistake.code, mistake.params.get("values")) in ((code, values), ("gate_arithmetic", None)), seed
@@ -77,25 +75,25 @@ def test_a_function_written_by_hand_earns_the_same_whatever_is_drawn(explained, 
         ("show", "h = o*t - old c", "h = o*tanh(c) - old c"),
     ],
 )
-def test_a_formula_of_the_students_own_is_written_out(explained, slot, written, read):
-    (mistake,) = explained(Mistake("", "odd", {slot: parse_formula(written)}, frozenset())).mistakes
+def test_a_formula_of_the_students_own_is_written_out(read_off, slot, written, read):
+    (mistake,) = read_off(Mistake("", "odd", {slot: parse_formula(written)}, frozenset())).mistakes
     assert (mistake.code, mistake.params["variant"]) == ("other_formula", read[0])
     assert mistake.params["formula"] == read.replace("g", "ch")
 
 
-def test_the_sum_in_a_gate_is_written_out(explained):
+def test_the_sum_in_a_gate_is_written_out(read_off):
     def squashed(from_x, from_h, c):
         return from_x + np.tanh(from_h) - 0.5 * c
 
-    (mistake,) = explained(Mistake("", "odd", {"sum.i": squashed}, frozenset())).mistakes
+    (mistake,) = read_off(Mistake("", "odd", {"sum.i": squashed}, frozenset())).mistakes
     assert mistake.params["formula"] == "i = sigmoid(fcXI(x) + tanh(fcHI(h)) - 0.5*c)"
     assert (mistake.params["gates"], mistake.params["expected"]) == (["I"], "i = sigmoid(fcXI(x) + fcHI(h))")
 
 
 @pytest.mark.parametrize("steps", STEPS)
 @pytest.mark.parametrize(("name", "right"), [("c = f*c + g", "fgor"), ("h = o*c", "ifgr"), ("no tanh in g", "ifor")])
-def test_a_mistake_in_some_steps_alone_is_told_with_them(explained, steps, name, right):
-    (mistake,) = (found := explained(replace(NAMED[name], at=STEPS[steps]))).mistakes
+def test_a_mistake_in_some_steps_alone_is_told_with_them(read_off, steps, name, right):
+    (mistake,) = (found := read_off(replace(NAMED[name], at=STEPS[steps]))).mistakes
     assert (mistake.name, mistake.params["steps"]) == (name, steps)
     assert found.right_parts - {"f"} == {"recurrence" if part == "r" else part for part in right} - {"f"}
 
@@ -107,15 +105,15 @@ def test_nothing_is_read_off_right_first_steps(cases: tuple[Case, ...]):
     assert not list(step_suspects(CaseAnswer(case, late, np.ones(late.shape, bool))))
 
 
-def test_an_odd_function_of_the_answer_is_none_of_these(explained):
-    assert explained(Mistake("", "odd", {"values": lambda y, x: y + 0.1 * np.sin(7 * y)}, frozenset())) is None
+def test_an_odd_function_of_the_answer_is_none_of_these(read_off):
+    assert read_off(Mistake("", "odd", {"values": lambda y, x: y + 0.1 * np.sin(7 * y)}, frozenset())) is None
 
 
-def test_a_state_that_goes_on_into_the_next_row_is_known(explained):
+def test_a_state_that_goes_on_into_the_next_row_is_known(read_off):
     """As ``for row in rows: for step in steps`` does with h and c set to zeros before both."""
 
     def one_after_another(inputs):
         return replace(inputs, x=inputs.x.reshape(1, -1, inputs.x.shape[-1]), h=inputs.h[:1], c=inputs.c[:1])
 
     changes = {"x_time": one_after_another, "layout": lambda y, x: y.reshape(1, *x.shape[:2], -1)}
-    assert explained(Mistake("", "odd", changes, frozenset())).mistakes[0].code == "batch_mixed"
+    assert read_off(Mistake("", "odd", changes, frozenset())).mistakes[0].code == "batch_mixed"
