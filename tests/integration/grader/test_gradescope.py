@@ -113,23 +113,6 @@ def test_files_without_one_answer_get_a_sentence(autograder: Autograder) -> None
 
 
 @pytest.mark.thorough
-def test_submission_writes_no_results_and_reads_no_grader(autograder: Autograder) -> None:
-    attack = (
-        f"for path in {[str(autograder.results), str(autograder.results) + '.new']!r}:\n"
-        "    try:\n        open(path, 'w').write('{\"score\": 100}')\n"
-        "    except OSError as exc:\n        print(exc)\n"
-        f"for path in {[str(autograder.installed / 'packages'), str(autograder.folder / 'source')]!r}:\n"
-        "    try:\n        import os\n        print('read', os.listdir(path))\n"
-        "    except OSError as exc:\n        print(exc)\n"
-    )
-    results = autograder.grade({"LSTM.py": source("wrong_swap_if") + "\n" + attack})
-    assert results["score"] < 100
-    assert results["extra_data"]["receipt"]["report_sha256"]
-    # Only our file is left.
-    assert [path.name for path in autograder.results.parent.iterdir()] == ["results.json"]
-
-
-@pytest.mark.thorough
 def test_code_that_attacks_the_grader_waits_for_the_teacher(autograder: Autograder) -> None:
     process = autograder.run({"LSTM.py": source("cheat_frame_walk")})
     assert (process.returncode, "grade it by hand" in process.stderr) == (1, True)

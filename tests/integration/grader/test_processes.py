@@ -25,7 +25,7 @@ from grader.submission import Submission
 from reference import SEED_BYTES, ReferenceStore
 from reference.cases import cases_to_arrays
 from tests.exercises import answered
-from tests.processes import children, ended
+from tests.processes import children, command_line, ended
 from tests.unit.grader.sandbox.test_protocol import OUTPUT
 from tests.unit.grader.student_class import StudentClass, box
 from tests.waiting import wait_until
@@ -138,8 +138,9 @@ def _held(request: bytes, asked: threading.Barrier, goes_on: threading.Event) ->
 
 
 def _serving() -> list[int]:
-    """The processes that grade: forks of one, or started alone."""
-    return [pid for pid in children(os.getpid(), recursive=True) if not children(pid) and not ended(pid)]
+    """The processes that grade: forks of one, or started alone. A box of other tests has processes here, too."""
+    ours = [pid for pid in children(os.getpid(), recursive=True) if "grader.processes" in command_line(pid)]
+    return [pid for pid in ours if not children(pid) and not ended(pid)]
 
 
 def test_an_error_of_the_box_is_raised_there_and_a_line_of_the_log_written_here(processes, actor, assignment, caplog):

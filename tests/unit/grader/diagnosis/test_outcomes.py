@@ -23,7 +23,7 @@ EXPECTED = (2, 100, 32)
 READING = Reading(format="py", error=None)
 
 
-def _output(shape, *, kind="tensor", dtype="float32", parts=None) -> CaseOutput:
+def _output(shape=None, *, kind="tensor", dtype="float32", parts=None) -> CaseOutput:
     usual = {"event": "output", "case": "exercise", "call": 0, "reused": False}
     return CaseOutput(**usual, kind=kind, dtype=dtype, shape=shape, parts=parts)
 
@@ -32,53 +32,51 @@ def _output(shape, *, kind="tensor", dtype="float32", parts=None) -> CaseOutput:
 
 
 @pytest.mark.parametrize(
-    ("output", "code"),
+    ("fields", "code"),
     [
-        (_output(None, kind="tuple", dtype=None, parts=[[2, 100, 32], [2, 32]]), "returns_tuple"),
-        (_output(None, kind="list", dtype=None, parts=[[2, 32]]), "returns_list"),
-        (_output(None, kind="dict", dtype=None, parts=[[2, 32]]), "returns_dict"),
-        (_output(None, kind="NoneType", dtype=None, parts=[]), "returns_none"),
-        (_output([2, 32]), "returns_last_only"),
-        (_output([100, 2, 32]), "time_major"),
-        (_output([2, 32, 100]), "wrong_stack_axis"),
-        (_output([2, 99, 32]), "missing_step"),
-        (_output([2, 1, 32]), "return_inside_loop"),
-        (_output([2, 3200]), "concat_not_stack"),
-        (_output([200, 1, 32]), "concat_not_stack"),
-        (_output([2, 100, 31]), "wrong_shape"),
-        (_output([]), "wrong_shape"),
-        (_output([2, 100, 32], kind="ndarray"), "returns_numpy"),
-        (_output([2, 100, 32], kind="Equal"), "returns_numpy"),
-        (_output([2, 100, 32], dtype="float64"), "dtype_float64"),
-        (_output([2, 100, 32], dtype="float16"), "wrong_dtype"),
-        (_output(None, kind="KerasTensor", dtype=None), "wrong_kind"),
-        (_output([2, 100, 32, 1]), "extra_axis"),
-        (_output([1, 2, 100, 32]), "extra_axis"),
-        (_output(None, kind="RaggedTensor", dtype=None, parts=[[2, 100, 32]]), "wrong_kind"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_the_returned_value_has_a_name(output, code):
-    assert output_problem(output, EXPECTED).code == code
-
-
-@pytest.mark.parametrize(
-    ("shape", "told"),
-    [
-        ([2, 32], ("returns_last_only", "no_time")),
-        ([2, 16, 32], ("wrong_shape", "loop_features")),
-        ([2, 2, 32], ("wrong_shape", "loop_batch")),
-        ([2, 101, 32], ("wrong_shape", "one_more")),
-        ([2, 100, 64], ("wrong_shape", "two_states")),
-        ([2, 100, 2, 32], ("wrong_shape", "pairs")),
-        ([2, 50, 32], ("step_two", None)),
-        ([2, 7, 32], ("wrong_shape", None)),
+        ({"kind": "tuple", "parts": [[2, 100, 32], [2, 32]]}, "returns_tuple"),
+        ({"kind": "list", "parts": [[2, 32]]}, "returns_list"),
+        ({"kind": "dict", "parts": [[2, 32]]}, "returns_dict"),
+        ({"kind": "NoneType", "parts": []}, "returns_none"),
+        ({"kind": "KerasTensor"}, "wrong_kind"),
+        ({"kind": "RaggedTensor", "parts": [[2, 100, 32]]}, "wrong_kind"),
+        ({"shape": [2, 100, 32], "kind": "ndarray"}, "returns_numpy"),
+        ({"shape": [2, 100, 32], "kind": "Equal"}, "returns_numpy"),
+        ({"shape": [2, 100, 32], "dtype": "float64"}, "dtype_float64"),
+        ({"shape": [2, 100, 32], "dtype": "float16"}, "wrong_dtype"),
     ],
     ids=str,
 )
-def test_a_wrong_shape_says_what_it_shows(shape, told):
+def test_a_value_of_another_kind_or_type_has_a_name(fields, code):
+    assert output_problem(_output(**fields), EXPECTED).code == code
+
+
+@pytest.mark.parametrize(
+    ("shape", "code", "variant"),
+    [
+        ([2, 32], "returns_last_only", "no_time"),
+        ([100, 2, 32], "time_major", None),
+        ([2, 32, 100], "wrong_stack_axis", None),
+        ([2, 99, 32], "missing_step", None),
+        ([2, 50, 32], "step_two", None),
+        ([2, 1, 32], "return_inside_loop", None),
+        ([2, 3200], "concat_not_stack", None),
+        ([200, 1, 32], "concat_not_stack", None),
+        ([2, 100, 32, 1], "extra_axis", None),
+        ([1, 2, 100, 32], "extra_axis", None),
+        ([], "wrong_shape", None),
+        ([2, 7, 32], "wrong_shape", None),
+        ([2, 16, 32], "wrong_shape", "loop_features"),
+        ([2, 2, 32], "wrong_shape", "loop_batch"),
+        ([2, 101, 32], "wrong_shape", "one_more"),
+        ([2, 100, 64], "wrong_shape", "two_states"),
+        ([2, 100, 2, 32], "wrong_shape", "pairs"),
+    ],
+    ids=str,
+)
+def test_a_wrong_shape_says_what_it_shows(shape, code, variant):
     found = output_problem(_output(shape), EXPECTED, None, 16)
-    assert (found.code, found.params.get("variant")) == told
+    assert (found.code, found.params.get("variant")) == (code, variant)
 
 
 def _steps(name):
@@ -118,7 +116,7 @@ def test_axes_of_an_answer_that_lacks_a_step_are_named_by_their_order():
     ids=["the last h and c", "the sequence and the states"],
 )
 def test_a_tuple_of_last_states_is_told_from_one_that_holds_the_sequence(parts, variant):
-    found = output_problem(_output(None, kind="tuple", parts=parts), EXPECTED)
+    found = output_problem(_output(kind="tuple", parts=parts), EXPECTED)
     assert (found.code, found.params.get("variant")) == ("returns_tuple", variant)
 
 
