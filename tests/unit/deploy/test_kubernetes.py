@@ -121,6 +121,16 @@ def test_every_name_that_is_referred_to_is_there() -> None:
     assert named("Service", "web")["spec"]["ports"][0]["targetPort"] == container("web")["ports"][0]["name"] == "http"
 
 
+def test_workers_reach_the_database_and_the_names_of_the_cluster_only() -> None:
+    policy = named("NetworkPolicy", "worker")["spec"]
+    assert policy["podSelector"]["matchExpressions"][0]["values"] == ["worker", "upgrade"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    database, names = policy["egress"]
+    assert database["ports"] == [{"protocol": "TCP", "port": 5432}]
+    assert database["to"][0]["ipBlock"]["cidr"].endswith("/32")
+    assert {port["port"] for port in names["ports"]} == {53}
+
+
 def test_a_stop_may_take_as_long_as_the_default_says() -> None:
     # Kubernetes kills after 30 seconds; before SIGTERM comes what web waits.
     waited = container("web")["lifecycle"]["preStop"]["sleep"]["seconds"]
