@@ -13,10 +13,10 @@ from grader.numerics.step_fitting import STEPS, step_suspects
 from reference import Case
 from reference.lstm.misconceptions import Mistake, bank
 from reference.lstm.misconceptions.state import parse_formula
+from tests.tiers import sampled
 from tests.unit.grader.numerics.conftest import making
 
 NAMED = {mistake.name: mistake for mistake in bank()}
-SEEDS = 20
 
 
 def _tanh_with(a: float, b: float):
@@ -45,6 +45,7 @@ def read_off(explained, cases):
     return find
 
 
+@pytest.mark.parametrize("seed", sampled(range(20), every=4))
 @pytest.mark.parametrize(
     ("places", "function", "code", "values", "right"),
     [
@@ -56,13 +57,14 @@ def read_off(explained, cases):
         ("f", _sigmoid_with(10, 1), "wrong_gate_activation", [0.091, 0.5, 0.909], "igor"),
     ],
 )
-def test_a_function_written_by_hand_earns_the_same_whatever_is_drawn(read_off, places, function, code, values, right):
-    for seed in range(SEEDS):
-        found = read_off(_made(places, function), seed=seed)
-        (mistake,) = found.mistakes
-        # A function of one gate is a factor in its sum where that says as much.
-        assert (mistake.code, mistake.params.get("values")) in ((code, values), ("gate_arithmetic", None)), seed
-        assert found.right_parts == {"recurrence" if part == "r" else part for part in right}, seed
+def test_a_function_written_by_hand_earns_the_same_whatever_is_drawn(
+    read_off, places, function, code, values, right, seed
+):
+    found = read_off(_made(places, function), seed=seed)
+    (mistake,) = found.mistakes
+    # A function of one gate is a factor in its sum where that says as much.
+    assert (mistake.code, mistake.params.get("values")) in ((code, values), ("gate_arithmetic", None))
+    assert found.right_parts == {"recurrence" if part == "r" else part for part in right}
 
 
 @pytest.mark.parametrize(
