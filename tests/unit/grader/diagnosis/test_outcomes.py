@@ -64,7 +64,7 @@ def test_a_value_of_another_kind_or_type_has_a_name(fields, code):
         ([200, 1, 32], "concat_not_stack", None),
         ([2, 100, 32, 1], "extra_axis", None),
         ([1, 2, 100, 32], "extra_axis", None),
-        ([], "wrong_shape", None),
+        ([], "wrong_shape", "scalar"),
         ([2, 7, 32], "wrong_shape", None),
         ([2, 16, 32], "wrong_shape", "loop_features"),
         ([2, 2, 32], "wrong_shape", "loop_batch"),
