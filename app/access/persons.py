@@ -8,12 +8,15 @@ back. The person who loses something has to sign in again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.courses import changes
+from app.courses.members import is_same, take_course
+from app.courses.membership import check_email
 from app.errors.members import (
     JoinFollowed,
     JoinNotFound,
@@ -52,6 +55,7 @@ async def merge(session: AsyncSession, kept_id: str, other_id: str, made_by: str
         SameMember: the two are one already.
         PersonNotFound: one of them does not exist.
         PersonsShareCourse: both are members of a course; one who was removed there stays behind.
+        EmailTaken: a member of one of the other's courses has the address of the kept one.
     """
     if kept_id == other_id:
         raise SameMember
@@ -64,7 +68,9 @@ async def merge(session: AsyncSession, kept_id: str, other_id: str, made_by: str
     identities = (await session.scalars(select(Identity).where(Identity.person_id == other.id))).all()
     if not moving and not identities and (earlier := await _find_merge(session, kept, other)) is not None:
         return earlier
-    return await move(session, kept, other.id, moving, identities, made_by)
+    merged = await move(session, kept, other.id, moving, identities, made_by)
+    await _check_emails(session, moving, kept, other)
+    return merged
 
 
 async def move(
@@ -111,6 +117,7 @@ async def undo(session: AsyncSession, merge_id: str, made_by: str) -> Merge:
         JoinFollowed: a later merge of one of the two has to be undone first.
         JoinOutdated: something that moved is now another person's, or the earlier person is gone or is another member
             of a course by now.
+        EmailTaken: a third member of a course has got the address of the earlier person.
     """
     found = await session.get(Merge, merge_id)
     if found is None or found.kept_person_id is None:
@@ -138,16 +145,21 @@ async def undo(session: AsyncSession, merge_id: str, made_by: str) -> Merge:
     await session.execute(delete(Session).where(Session.person_id.in_([kept.id, other.id])))
     found.undone_at = utc_now()
     await session.flush()
+    await _check_emails(session, members, other, kept, since=found.created_at)
     return found
 
 
 async def _in_turn(session: AsyncSession, *ids: str) -> list[Person]:
-    """Find these persons in their turn; no other merge changes them meanwhile.
+    """Find these persons in their turns, and take those of their courses.
+
+    Until the caller's transaction ends, no other merge changes them, and no member of the courses gets their addresses.
 
     Raises:
         PersonNotFound: one is not there.
     """
     await take_turns(session, [f"person:{id}" for id in ids])
+    courses = await session.scalars(select(Membership.course_id).where(Membership.person_id.in_(ids)))
+    await take_course(session, *courses)
     found = {person.id: person for person in await session.scalars(select(Person).where(Person.id.in_(ids)))}
     if set(ids) - found.keys():
         raise PersonNotFound
@@ -158,6 +170,23 @@ async def _members(session: AsyncSession, person: Person) -> Sequence[Membership
     theirs = select(Membership).where(Membership.person_id == person.id).order_by(Membership.id)
     # The lock keeps joins and claims of these members waiting.
     return (await session.scalars(theirs.with_for_update(key_share=True))).all()
+
+
+async def _check_emails(
+    session: AsyncSession, members: Sequence[Membership], owner: Person, before: Person, since: datetime | None = None
+) -> None:
+    """Check that the address with which these members go to another person is nobody else's in their courses.
+
+    Args:
+        since: members who were confirmed before may have it.
+    Raises:
+        EmailTaken
+    """
+    if is_same("email", owner.email, before.email):
+        return
+    for member in members:
+        await session.refresh(member, ["person"])
+        await check_email(session, member, since=since)
 
 
 async def _find_merge(session: AsyncSession, kept: Person, other: Person) -> Merge | None:

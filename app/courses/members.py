@@ -67,12 +67,12 @@ async def take_turns(session: AsyncSession, students: Collection[Student]) -> No
     await turns.take_turns(session, [f"student:{course_id}:{external_id}" for course_id, external_id in students])
 
 
-async def take_course(session: AsyncSession, course_id: str) -> None:
-    """Wait until no other transaction adds members to this course.
+async def take_course(session: AsyncSession, *course_ids: str) -> None:
+    """Wait until no other transaction adds members to these courses.
 
     A roster has thousands of students. A turn of each would be a lock of each, and PostgreSQL has not many more.
     """
-    await turns.take_turns(session, [_course(course_id)])
+    await turns.take_turns(session, [_course(each) for each in course_ids])
 
 
 def add(
