@@ -23,13 +23,7 @@ from app.queue.state import Queue, WorkerState, queue_of, workers_of
 from app.storage import revisions
 from app.storage.announcements import is_postgresql
 from app.storage.database import Database
-from app.storage.models import (
-    Delivery,
-    StoredReport,
-    Submission,
-    Webhook,
-    utc_now,
-)
+from app.storage.models import Delivery, StoredReport, Submission, Webhook, utc_now
 from app.submissions.reports import counting_report_id
 from grader import Status
 from grader.version import grader_version
@@ -243,12 +237,12 @@ async def _failures(session: AsyncSession) -> Sequence[Failure]:
         .order_by(StoredReport.id.desc())
         .limit(ERRORS_LISTED)
     )
-    found = []
+    failures = []
     for submission, report, points in rows:
         error = report.body.get("error") or {}
         names = str(error.get("type", "")), str(error.get("message", ""))
-        found.append(Failure(report.created_at, *names, submission=submission, graded_since=points is not None))
-    return found
+        failures.append(Failure(report.created_at, *names, submission=submission, graded_since=points is not None))
+    return failures
 
 
 async def _deliveries(session: AsyncSession) -> Deliveries:

@@ -250,8 +250,8 @@ class Inbox:
 
     async def _find(self, requests: Sequence[tuple[str, str]]) -> Sequence[Submission | None]:
         async with self._database.read() as session:
-            found = await find_all_earlier(session, Submission, set(requests))
-        return [found.get(each) for each in requests]
+            earlier = await find_all_earlier(session, Submission, set(requests))
+        return [earlier.get(each) for each in requests]
 
 
 def _student(submission: Submission) -> tuple[str, str]:
