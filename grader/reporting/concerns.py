@@ -62,7 +62,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     # Gates
     **dict.fromkeys(("gates_swapped_if", "gates_swapped_io", "gates_swapped_fo", "gates_swapped_co"), _SWAPPED),
     "gate_layers_mixed": (_gate("sum", "mixed"), _gate("sum", "other_name")),
-    "wrong_gate_activation": (_gate("activation", without="sigmoid none"),),
+    "wrong_gate_activation": (_gate("activation", without="sigmoid none"), _gate("sum", "number")),
     "missing_gate_activation": (_gate("activation", "none"),),
     "double_activation": (
         _gate("weights", "activation"),

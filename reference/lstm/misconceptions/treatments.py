@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from reference.cell import sigmoid
-from reference.lstm.misconceptions.computation import Array
+from reference.lstm.misconceptions.computation import Array, Moment
 from reference.lstm.misconceptions.gates import FUNCTIONS
+from reference.lstm.misconceptions.inputs import letters
 from reference.lstm.misconceptions.mistake import PARTS, RECURRENCE, Mistake
+from reference.lstm.weights import GATES
 
 Change = Callable[[Array], Array]
 
@@ -125,6 +127,36 @@ def _normalised() -> Iterator[Mistake]:
     yield Mistake("layer_norm", "the answer standardised", standardised, RECURRENCE)
     yield from _in_places("layer_norm", "BatchNormalization, in training, of", _batch_norm, ENDS[1:])
     yield from _in_places("batch_mixed", "mean over the rows of", _batch_mean, (*STATES, "h and c"))
+    shown = {"show": lambda moment: moment.o * np.tanh(_norm(moment.c_new, 1e-3))}
+    yield Mistake("layer_norm", "layer norm of c in the formula of h", shown, frozenset("o"), {"of": ["c"]})
+    for name, blocks in (("all sums together", 1), ("each sum", len(GATES))):
+        params = {"gates": letters(GATES), "variant": "gates"}
+        for part, call in (("", _with_normed_sums(blocks)), ("x and h apart in ", _with_normed_parts(blocks))):
+            yield Mistake("layer_norm", f"layer norm of {part}{name}", {"calls": call}, frozenset(GATES), params)
+
+
+def _with_normed_sums(blocks: int) -> Callable[..., Moment]:
+    """Return a choice of the slot ``calls``: the sums of the gates are normalised, in so many blocks."""
+
+    def call(step: Any, z: Array, h: Array, c: Array) -> Moment:
+        heard = h @ step.recurrent
+        moment: Moment = step(_norm_blocks(z + heard, blocks) - heard, h, c)
+        return moment
+
+    return call
+
+
+def _with_normed_parts(blocks: int) -> Callable[..., Moment]:
+    def call(step: Any, z: Array, h: Array, c: Array) -> Moment:
+        heard = h @ step.recurrent
+        moment: Moment = step(_norm_blocks(z, blocks) + _norm_blocks(heard, blocks) - heard, h, c)
+        return moment
+
+    return call
+
+
+def _norm_blocks(array: Array, blocks: int) -> Array:
+    return _norm(array.reshape(*array.shape[:-1], blocks, -1), 1e-3).reshape(array.shape)
 
 
 def _norm(array: Array, eps: float) -> Array:
