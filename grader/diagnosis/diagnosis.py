@@ -18,9 +18,9 @@ from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.exceptions import exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.mistakes import known_mistakes
-from grader.diagnosis.outcomes import ending_problem, hard_coded_size, size_that_works, structural_problem
+from grader.diagnosis.outcomes import PAST_THE_END, ending_problem, hard_coded_size, size_that_works, structural_problem
 from grader.diagnosis.reaching import NEVER_NEEDED, behind, reached_for
-from grader.diagnosis.returned import default_as_width, output_problem, steps_problem
+from grader.diagnosis.returned import axis_that_repeats, default_as_width, output_problem, steps_problem
 from grader.diagnosis.understanding import repeats_itself
 from grader.diagnosis.weights import (
     late_lambda,
@@ -97,7 +97,9 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         if size := size_that_works(execution, exercise):
             yield Diagnosis.exact(size)
             return
-        if execution.raised and execution.raised[0].type in SHAPE_ERRORS and (found := misshapen(execution)):
+        by_shape = execution.raised and execution.raised[0].type in SHAPE_ERRORS
+        # An index beyond the end is the loop's, whatever widths follow from it.
+        if by_shape and not PAST_THE_END.search(execution.raised[0].message) and (found := misshapen(execution)):
             yield found
             return
         for raised in execution.raised[:1]:
@@ -111,6 +113,9 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         return
     if problem is not None and problem.code == "not_implemented":
         return
+    if _grows(execution):
+        yield Diagnosis.exact(Finding.of("state_kept_between_calls", variant="list"))
+        return
     comparison = evidence.comparison(exercise.id)
     if reading.homoglyphs and not comparison.close:
         return  # the name stands for something unintended: every other sign follows from that
@@ -120,9 +125,10 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     problem = output_problem(answer.output, expected, understanding.form, exercise.features)
     right = understanding.right_numbers(exercise.id)
     if problem is not None:
-        problem = Finding.of(
-            problem.code, {**problem.params, **default_as_width(execution, answer.output, exercise.units)}
+        more = axis_that_repeats(answer, understanding.form) | default_as_width(
+            execution, answer.output, exercise.units
         )
+        problem = Finding.of(problem.code, {**problem.params, **more})
         supported = right or understanding.explanation is not None or problem.code not in GUESSED_FROM_SHAPE
         yield Diagnosis.exact(problem) if supported else Diagnosis.likely(problem)
         lacking = steps_problem(understanding.form)
@@ -248,6 +254,19 @@ def _from_calls(evidence: Evidence) -> Iterator[Diagnosis]:
         elif not RANDOM.search(evidence.reading.source):
             # Where nothing is random, only something kept can make a difference.
             yield Diagnosis.likely(Finding.of("state_kept_between_calls"))
+
+
+def _grows(execution: Execution) -> bool:
+    """Return whether a second call of a case gives more numbers than the first."""
+    pairs = [(execution.answers.get(case_id), second) for case_id, second in execution.repeats.items()]
+    return any(
+        first is not None
+        and first.array is not None
+        and second.array is not None
+        and first.array.ndim == second.array.ndim
+        and first.array.size < second.array.size
+        for first, second in pairs
+    )
 
 
 def _drops_values(execution: Execution) -> bool:

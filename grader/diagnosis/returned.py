@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
+from grader.execution.answers import Answer
 from grader.execution.execution import Execution
 from grader.numerics.forms import IN_ORDER, Form
 from grader.report.finding import Finding, Params
@@ -114,6 +117,8 @@ def _shape_problem(
     if form is not None and form.place is None and (cut := form.layout.cut) is not None:
         twice = shape[cut.axis] == 2 if cut.stacked else shape[-1] == 2 * units
         return Finding.of("wrong_shape", {"variant": "pairs" if cut.stacked else "two_states"} if twice else {})
+    if form is not None and form.layout.joined and len(shape) < len(expected):
+        return Finding.of("concat_not_stack")
     if form is not None and form.place is None and form.layout.order != IN_ORDER:
         return Finding.of(ORDERS.get(form.layout.order, "wrong_transpose"))
     if form is not None and (extra := EXTRA.get(form.layout.steps.code or "")):
@@ -127,6 +132,13 @@ def _shape_problem(
         **{(*expected[:axis], 2, *expected[axis:]): "pairs" for axis in range(4)},
     }
     return Finding.of("wrong_shape", {"variant": likely[shape]} if shape in likely else {})
+
+
+def axis_that_repeats(answer: Answer, form: Form | None) -> Params:
+    """Tell an extra axis along which all numbers are the same from one along which other values were collected."""
+    cut = form.layout.cut if form is not None and form.place is None else None
+    repeats = cut is not None and cut.stacked and answer.array is not None and not np.ptp(answer.array, cut.axis).any()
+    return {"variant": "repeated"} if repeats else {}
 
 
 def steps_problem(form: Form | None) -> Finding | None:

@@ -73,18 +73,18 @@ def without_weights(execution: Execution, exercise: CaseEntry) -> Diagnosis | No
     """
     if execution.parts is None:
         return None
-    unused = unused_layers(execution)
-    if unused and 0 < _gates_of_joined(execution.parts, exercise) < len(GATES):
-        return Diagnosis.likely(Finding.of("gate_weights_missing", unused=unused, variant="joined"))
-    if not execution.parts.without_weights:
-        return None
-    params: Params = {array: list(gates) for array, gates in execution.parts.without_weights.items()}
-    if not execution.parts.found and all(len(gates) == len(GATES) for gates in params.values()):
-        params = {"variant": "none"}
+    unused, of_gates = unused_layers(execution), execution.parts.without_weights
+    if unused and (of_gates or 0 < _gates_of_joined(execution.parts, exercise) < len(GATES)):
+        return Diagnosis.likely(Finding.of("gate_weights_missing", unused=unused, variant="unused"))
     of_x, of_h = _weights_of(execution.parts, exercise)
     for single, others, variant in ((of_h, of_x, "one_h"), (of_x, of_h, "one_x")):
         if [width for _, width in single] == [1] and sum(width for _, width in others) == len(GATES):
-            params = {"layer": single[0][0], "variant": variant}
+            return Diagnosis.likely(Finding.of("gate_weights_missing", layer=single[0][0], variant=variant))
+    if not of_gates:
+        return None
+    params: Params = {array: list(gates) for array, gates in of_gates.items()}
+    if not execution.parts.found and all(len(gates) == len(GATES) for gates in params.values()):
+        params = {"variant": "none"}
     return Diagnosis.likely(Finding.of("gate_weights_missing", params))
 
 
@@ -125,6 +125,7 @@ def late_lambda(execution: Execution, reading: Reading) -> Finding | None:
 
 
 def unused_layers(execution: Execution) -> list[str]:
-    """List the layers that `call` never calls."""
+    """List the layers that `call` never calls, without those that hold layers which it does call."""
     found = execution.parts.found if execution.parts else []
-    return [weight.removesuffix(NO_SHAPE).removesuffix(".kernel") for weight in found if weight.endswith(NO_SHAPE)]
+    idle = [weight.removesuffix(NO_SHAPE).removesuffix(".kernel") for weight in found if weight.endswith(NO_SHAPE)]
+    return [layer for layer in idle if not any(weight.startswith(f"{layer}.") for weight in found)]

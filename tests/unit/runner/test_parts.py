@@ -77,7 +77,11 @@ def test_the_supplied_cell_is_followed_too() -> None:
     assert places_of(lstm, "passed_on", "swapped") == places_of(lstm, "update_c") == []
     for was, becomes in (("h, c = self", "c, h = self"), ("], h, c)", "], c, h)")):
         assert places_of(lstm.replace(was, becomes), "passed_on", "swapped") == [(None, 8)]
-    own_step = CELL[CELL.index("        i =") : CELL.index("        return h, c")].replace("self", "k").replace("(x)", "(x[:, t])")
+    own_step = (
+        CELL[CELL.index("        i =") : CELL.index("        return h, c")]
+        .replace("self", "k")
+        .replace("(x)", "(x[:, t])")
+    )
     rest = lstm.replace("            h, c = self.cell(x[:, t], h, c)\n", own_step.replace("        ", "            "))
     rest = rest.replace("        hs = []", "        hs, k = [], self.cell")
     assert sorted(places_of(rest, "sum")) == [("C", 10), ("F", 9), ("I", 8), ("O", 11)]

@@ -56,6 +56,31 @@ def test_a_known_mistake_names_itself(evidence_of, cases, code):
     assert (first.code, first.confidence) == (code, "exact")
 
 
+def test_an_axis_along_which_nothing_changes_is_no_second_state(evidence_of, cases):
+    def of_pairs(case):
+        return np.stack([case.expected, lstm_forward(case.x, case.weights).c], axis=2)
+
+    def repeated(case):
+        return np.repeat(case.expected[:, :, None], len(case.x), axis=2)
+
+    for respond, variant in ((of_pairs, "pairs"), (repeated, "repeated")):
+        evidence = evidence_of(respond)
+        [first, *_] = _diagnosed(evidence, cases)
+        assert (first.code, first.params["variant"]) == ("wrong_shape", variant)
+        assert all(evidence.understanding.right_numbers(case.spec.id) for case in cases)
+
+
+def test_outputs_that_a_second_call_adds_to_are_kept_and_nothing_else_is_said(evidence_of, cases):
+    evidence = evidence_of(
+        lambda case: np.concatenate([case.x[:, :2, :1] * np.ones(case.weights.units), case.expected], 1)
+    )
+    first = evidence.execution.answers["exercise"]
+    longer = replace(first, array=np.concatenate([first.array, first.array], axis=1))
+    execution = replace(evidence.execution, repeats={"exercise": longer})
+    [only] = _diagnosed(replace(evidence, execution=execution), cases)
+    assert (only.code, only.params["variant"]) == ("state_kept_between_calls", "list")
+
+
 @pytest.mark.parametrize("code", sorted(set(MISTAKES) - {"constant_output", "nan"}))
 def test_float32_rounding_does_not_hide_a_mistake(evidence_of, cases, code):
     noise = np.random.default_rng(5)
