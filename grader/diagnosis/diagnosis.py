@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grader.assignment import TASK2, CaseEntry, CheckId
+from grader.diagnosis.concerns import first_oddity
 from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.exceptions import exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
@@ -160,13 +161,16 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         begun = list(_from_calls(evidence)) or [Diagnosis.likely(Finding.of("state_init_random"))]
         rest = [*begun, *rest]
     has_explained = not from_numbers and bool(rest)
+    nothing_known = not rest and counted is None and problem is None and wrong_input is None
+    of_weights = None
     if not has_explained and counted is None and not default_as_width(execution, answer.output, exercise.units):
-        nothing_known = not rest and problem is None and wrong_input is None
-        if found := misshapen(execution, answer) or (without_weights(execution, exercise) if nothing_known else None):
-            yield found
+        of_weights = misshapen(execution, answer) or (without_weights(execution, exercise) if nothing_known else None)
+    yield from [of_weights] if of_weights else []
     yield from rest
     if understanding.explanation is None and (written := written_mistake(of_own_layers(reading.formulas))):
         yield Diagnosis.likely(Finding.of(written.mistake.code, {**written.mistake.params, "variant": "read"}))
+    elif nothing_known and of_weights is None and (code := first_oddity(reading.parts)):
+        yield Diagnosis.likely(Finding.of(code))
     # Failing on other sizes is a separate mistake, beside one that is understood.
     unanswered = [case for case in evidence.assignment.cases[1:] if case.id not in execution.answers]
     if understanding.explanation and (size := hard_coded_size(evidence, unanswered)):

@@ -127,5 +127,9 @@ def late_lambda(execution: Execution, reading: Reading) -> Finding | None:
 def unused_layers(execution: Execution) -> list[str]:
     """List the layers that `call` never calls, without those that hold layers which it does call."""
     found = execution.parts.found if execution.parts else []
-    idle = [weight.removesuffix(NO_SHAPE).removesuffix(".kernel") for weight in found if weight.endswith(NO_SHAPE)]
-    return [layer for layer in idle if not any(weight.startswith(f"{layer}.") for weight in found)]
+    idle = {weight: weight.removesuffix(NO_SHAPE).removesuffix(".kernel") for weight in found if NO_SHAPE in weight}
+    return [
+        layer
+        for own, layer in idle.items()
+        if not any(weight.startswith(f"{layer}.") for weight in found if weight != own)
+    ]

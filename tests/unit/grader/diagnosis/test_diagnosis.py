@@ -209,10 +209,32 @@ def test_missing_weights_of_an_answer_of_another_form_are_not_guessed_at(evidenc
     assert [d.code for d in _diagnosed(evidence, cases)] == ["returns_list"]
 
 
+def test_where_no_numbers_name_a_mistake_an_odd_treatment_in_the_code_is_told(evidence_of, cases):
+    for part, word, code in (
+        ("step_input", "div", "input_transformed"),
+        ("passed_on", "add", "residual"),
+        ("initial_state", "random", "state_init_random"),
+        ("step_input", "transpose", None),
+    ):
+        part = {"part": part, "gate": None, "first_line": 3, "last_line": 3, "what": [word]}
+        for respond, found in ((_odd, code), (MISTAKES["returns_c"], "returns_c")):
+            told = _diagnosed(evidence_of(respond, reading={"parts": [part]}), cases)
+            assert [(each.code, each.confidence == "exact") for each in told] == (
+                [(found, respond is not _odd)] if found else []
+            )
+
+
 def test_gates_without_weights_are_named(evidence_of, cases):
     evidence = _with_parts(evidence_of(_odd), without_weights={"kernel": "O", "recurrent_kernel": "FO"})
     told = {diagnosis.code: diagnosis.params for diagnosis in _diagnosed(evidence, cases)}
     assert told["gate_weights_missing"] == {"kernel": ["O"], "recurrent_kernel": ["F", "O"]}
+
+
+def test_layers_that_are_never_called_are_named_and_not_the_cell_that_holds_them(evidence_of, cases):
+    found = ["cell.kernel None", "cell.fcXO.kernel None", "cell.fcXI.kernel (16, 32)"]
+    evidence = _with_parts(evidence_of(_odd), without_weights={"kernel": "O"}, found=found)
+    told = {diagnosis.code: diagnosis.params for diagnosis in _diagnosed(evidence, cases)}
+    assert told["gate_weights_missing"] == {"unused": ["cell.fcXO"], "variant": "unused"}
 
 
 def test_odd_weights_of_a_right_or_explained_answer_are_nobodys_business(evidence_of, cases):

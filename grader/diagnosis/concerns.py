@@ -7,10 +7,11 @@ there is no mark. Codes without a line say so here too: `NAMES_ITS_LINE`, `NO_LI
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from grader.execution.reading import Part
 from grader.sandbox.requests import ACTIVATIONS
 
 STATES = ("passed_on", "collected", "returned", "stacking", "update_c", "update_h")
@@ -32,6 +33,12 @@ class Look:
     without: frozenset[str] = frozenset()
     gates: bool | str = False
     is_certain: bool = False
+
+    def describes(self, part: Part) -> bool:
+        """Return whether a part is one to look for, whatever its gate."""
+        words = set(part.what)
+        is_said = not self.words or bool(words & self.words)
+        return part.part in self.parts and is_said and not words & self.without
 
 
 def _look(parts: str, words: str = "", *, without: str = "", gates: bool | str = False) -> Look:
@@ -229,6 +236,20 @@ NO_LINE = frozenset(
         *("wrong_on_hidden_cases", "wrong_shape"),
     }
 )
+
+
+#: Treatments of values that no LSTM has: they can be told of where they stand, although the numbers do not name them.
+ODD_ANYWHERE: Mapping[str, Look] = {
+    **{code: CONCERNS[code][0] for code in ("state_init_random", "layer_norm", "state_clipped", "extra_dense")},
+    **{code: CONCERNS[code][0] for code in ("batch_mixed", "rounded", "residual")},
+    "input_transformed": _look("step_input", "add sub mul div"),
+}
+
+
+def first_oddity(parts: Iterable[Part]) -> str | None:
+    """Return the code of a treatment that stands in the code and that no LSTM has."""
+    found = list(parts)
+    return next((code for code, look in ODD_ANYWHERE.items() if any(map(look.describes, found))), None)
 
 
 def looks_of(code: str, params: Mapping[str, Any]) -> tuple[Look, ...]:
