@@ -104,6 +104,7 @@ VARIANTS = {
         r"|incompatible types|does not match type|must (?:have the same|be the same) d?type",
         "reshape": r"Input to reshape is|cannot reshape array",
         "axes": r"transpose expects a vector|axes don't match|perm\b",
+        "kept_list": r"Shapes of all inputs must match: values\[0\]",
         "shapes": r"shapes?\b|size-incompatible|dimension|expected (?:min_|max_)?ndim|core dimension|broadcast|rank\b"
         r"|ndims\b|must match|incompatible with the layer",
     }.items()

@@ -178,6 +178,8 @@ def test_a_signature_is_the_cause_whatever_other_classes_assign():
         ("IndexError", "too many indices for array: array is 2-dimensional, but 3 were indexed", "fewer_axes"),
         ("InaccessibleTensorError", "<tf.Tensor 'while/mul_2:0' shape=(2, 32)> is out of scope", "graph"),
         ("OperatorNotAllowedInGraphError", "Iterating over a symbolic `tf.Tensor` is not allowed", "graph"),
+        ("InvalidArgumentError", "Shapes of all inputs must match: values[0].shape = [2,32] != values[5].shape = [5,8]",
+         "kept_list"),
         ("RuntimeError", "something else", None),
     ],
 )  # fmt: skip
