@@ -12,6 +12,7 @@ import numpy as np
 
 from grader.assignment import CaseEntry
 from grader.diagnosis.evidence import NO_SHAPE, Evidence
+from grader.diagnosis.returned import repeats_along_an_axis
 from grader.diagnosis.understanding import repeats_itself
 from grader.execution.answers import Answer
 from grader.numerics.forms import ROUNDING, Form
@@ -94,7 +95,9 @@ def _form_params(form: Form | None, answer: Answer, case: CaseEntry) -> Params:
         return {}
     output = answer.output
     few_digits = output.dtype in ROUNDING
-    codes = [_joined(output.shape or [], case) if code == "joined" else code for code in form.codes]
+    renamed = {"joined": _joined(output.shape or [], case)}
+    renamed |= {"stacked": "repeated"} if repeats_along_an_axis(answer, form) else {}
+    codes = [renamed.get(code, code) for code in form.codes]
     codes += ["few_digits"] if few_digits else []
     if not codes and answer.array is None:
         return {"form": ["kind"], "kind": output.kind}

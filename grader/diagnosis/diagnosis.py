@@ -21,7 +21,7 @@ from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.mistakes import known_mistakes
 from grader.diagnosis.outcomes import PAST_THE_END, ending_problem, hard_coded_size, size_that_works, structural_problem
 from grader.diagnosis.reaching import NEVER_NEEDED, behind, reached_for
-from grader.diagnosis.returned import axis_that_repeats, default_as_width, output_problem, steps_problem
+from grader.diagnosis.returned import answer_problem, default_as_width, steps_problem
 from grader.diagnosis.understanding import repeats_itself
 from grader.diagnosis.weights import (
     late_lambda,
@@ -122,14 +122,9 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         return  # the name stands for something unintended: every other sign follows from that
     if answer.output.global_name is not None and not comparison.close:
         yield Diagnosis.exact(Finding.of("returns_global", name=answer.output.global_name))
-    expected = exercise.batch, exercise.timesteps, exercise.units
-    problem = output_problem(answer.output, expected, understanding.form, exercise.features)
+    problem = answer_problem(execution, exercise, understanding.form)
     right = understanding.right_numbers(exercise.id)
     if problem is not None:
-        more = axis_that_repeats(answer, understanding.form) | default_as_width(
-            execution, answer.output, exercise.units
-        )
-        problem = Finding.of(problem.code, {**problem.params, **more})
         supported = right or understanding.explanation is not None or problem.code not in GUESSED_FROM_SHAPE
         yield Diagnosis.exact(problem) if supported else Diagnosis.likely(problem)
         lacking = steps_problem(understanding.form)

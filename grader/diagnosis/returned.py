@@ -9,6 +9,7 @@ import re
 
 import numpy as np
 
+from grader.assignment import CaseEntry
 from grader.execution.answers import Answer
 from grader.execution.execution import Execution
 from grader.numerics.forms import IN_ORDER, Form
@@ -46,6 +47,19 @@ EXTRA = {
     "extra_last_steps": "some_more",
     "among_others": "among_others",
 }
+
+
+def answer_problem(execution: Execution, case: CaseEntry, form: Form | None) -> Finding | None:
+    """Name the fault in the model's answer to a case; None too where there is no answer."""
+    answer = execution.answers.get(case.id)
+    expected = case.batch, case.timesteps, case.units
+    problem = output_problem(answer.output, expected, form, case.features) if answer is not None else None
+    if answer is None or problem is None:
+        return None
+    repeated: Params = {"variant": "repeated"} if repeats_along_an_axis(answer, form) else {}
+    return Finding.of(
+        problem.code, {**problem.params, **repeated, **default_as_width(execution, answer.output, case.units)}
+    )
 
 
 def output_problem(
@@ -134,11 +148,10 @@ def _shape_problem(
     return Finding.of("wrong_shape", {"variant": likely[shape]} if shape in likely else {})
 
 
-def axis_that_repeats(answer: Answer, form: Form | None) -> Params:
+def repeats_along_an_axis(answer: Answer, form: Form | None) -> bool:
     """Tell an extra axis along which all numbers are the same from one along which other values were collected."""
     cut = form.layout.cut if form is not None and form.place is None else None
-    repeats = cut is not None and cut.stacked and answer.array is not None and not np.ptp(answer.array, cut.axis).any()
-    return {"variant": "repeated"} if repeats else {}
+    return cut is not None and cut.stacked and answer.array is not None and not np.ptp(answer.array, cut.axis).any()
 
 
 def steps_problem(form: Form | None) -> Finding | None:

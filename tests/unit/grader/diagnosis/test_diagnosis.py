@@ -67,6 +67,9 @@ def test_an_axis_along_which_nothing_changes_is_no_second_state(evidence_of, cas
         evidence = evidence_of(respond)
         [first, *_] = _diagnosed(evidence, cases)
         assert (first.code, first.params["variant"]) == ("wrong_shape", variant)
+        checks = {check.id: check for check in run_checks(evidence).checks}
+        assert checks["contract"].params["variant"] == variant
+        assert checks["equivalence"].params["form"] == ["stacked" if variant == "pairs" else "repeated"]
         assert all(evidence.understanding.right_numbers(case.spec.id) for case in cases)
 
 
