@@ -32,7 +32,7 @@ def other_cell(parts: Parts | None, reading: Reading, exercise: CaseEntry) -> Fi
     # Layers that are never called, and weights of several gates, only look like another cell.
     if parts is None or parts.misshapen or any(NO_SHAPE in each or STACKED.search(each) for each in parts.found):
         return None
-    of_x, of_h = _weights_of(parts, exercise)
+    of_x, of_h, _ = _weights_of(parts, exercise)
     gates = sum(width for _, width in of_x)
     if gates == sum(width for _, width in of_h) and gates in OTHER_CELLS:
         code, variant = OTHER_CELLS[gates]
@@ -40,20 +40,17 @@ def other_cell(parts: Parts | None, reading: Reading, exercise: CaseEntry) -> Fi
     return None
 
 
-def _weights_of(parts: Parts, exercise: CaseEntry) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
-    """List the matrices that take x and those that take h: layer or path, and how many gates wide each is."""
-    found: dict[int, list[tuple[str, int]]] = {exercise.features: [], exercise.units: []}
+def _weights_of(parts: Parts, exercise: CaseEntry) -> tuple[list[tuple[str, int]], ...]:
+    """List the matrices that take x, those that take h, and those that take both joined.
+
+    Returns: for each of the three, layer or path, and how many gates wide each is.
+    """
+    heights = exercise.features, exercise.units, exercise.features + exercise.units
+    found: dict[int, list[tuple[str, int]]] = {height: [] for height in heights}
     for path, rows, columns in (match.groups() for weight in parts.found if (match := MATRIX.fullmatch(weight))):
         if int(rows) in found and int(columns) % exercise.units == 0:
             found[int(rows)].append((path.removesuffix(".kernel"), int(columns) // exercise.units))
-    return found[exercise.features], found[exercise.units]
-
-
-def _gates_of_joined(parts: Parts, exercise: CaseEntry) -> int:
-    """Return for how many gates there are weights that take x and h joined."""
-    matrices = (match.groups() for weight in parts.found if (match := MATRIX.fullmatch(weight)))
-    rows = exercise.features + exercise.units
-    return sum(int(columns) // exercise.units for _, height, columns in matrices if int(height) == rows)
+    return tuple(found[height] for height in heights)
 
 
 def other_number_of_weights(output: CaseOutput, timesteps: int) -> Finding | None:
@@ -74,11 +71,15 @@ def without_weights(execution: Execution, exercise: CaseEntry) -> Diagnosis | No
     if execution.parts is None:
         return None
     unused, of_gates = unused_layers(execution), execution.parts.without_weights
-    if unused and (of_gates or 0 < _gates_of_joined(execution.parts, exercise) < len(GATES)):
+    of_x, of_h, of_both = _weights_of(execution.parts, exercise)
+    if unused and (of_gates or 0 < sum(width for _, width in of_both) < len(GATES)):
         return Diagnosis.likely(Finding.of("gate_weights_missing", unused=unused, variant="unused"))
-    of_x, of_h = _weights_of(execution.parts, exercise)
-    for single, others, variant in ((of_h, of_x, "one_h"), (of_x, of_h, "one_x")):
-        if [width for _, width in single] == [1] and sum(width for _, width in others) == len(GATES):
+    for single, others, variant, gates in (
+        (of_h, of_x, "one_h", 4),
+        (of_x, of_h, "one_x", 4),
+        (of_both, of_h, "one", 0),
+    ):
+        if [width for _, width in single] == [1] and sum(width for _, width in others) == gates:
             return Diagnosis.likely(Finding.of("gate_weights_missing", layer=single[0][0], variant=variant))
     if not of_gates:
         return None

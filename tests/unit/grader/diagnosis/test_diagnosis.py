@@ -240,6 +240,20 @@ def test_layers_that_are_never_called_are_named_and_not_the_cell_that_holds_them
     assert told["gate_weights_missing"] == {"unused": ["cell.fcXO"], "variant": "unused"}
 
 
+@pytest.mark.parametrize(
+    ("found", "variant"),
+    [
+        (["x1.kernel (16, 32)", "x2.kernel (16, 96)", "one.kernel (32, 32)"], "one_h"),
+        (["one.kernel (16, 32)", "wide.kernel (32, 128)"], "one_x"),
+        (["one.kernel (48, 32)"], "one"),
+        (["x.kernel (16, 128)", "h.kernel (32, 128)"], None),
+    ],
+)
+def test_a_layer_that_all_gates_share_is_named(evidence_of, cases, found, variant):
+    told = {each.code: each.params for each in _diagnosed(_with_parts(evidence_of(_odd), found=found), cases)}
+    assert told == ({"gate_weights_missing": {"layer": "one", "variant": variant}} if variant else {})
+
+
 def test_odd_weights_of_a_right_or_explained_answer_are_nobodys_business(evidence_of, cases):
     for respond in (lambda case: case.expected, MISTAKES["returns_c"]):
         evidence = _with_parts(evidence_of(respond), misshapen=[ONE_UNIT], without_weights={"kernel": "O"})
