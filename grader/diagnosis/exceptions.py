@@ -87,13 +87,13 @@ VARIANTS = {
         r"|Layer \S*dense\S* expects 1 input\(s\), but it received",
         "torch_keyword": r"unexpected keyword argument '(?:dim|keepdim)'",
         "unpack": r"values to unpack|cannot unpack non-iterable|expects \d+ input\(s\), but it received",
-        "arguments": r"positional arguments? but|takes no arguments|unexpected keyword argument|multiple values for"
+        "arguments": r"positional arguments? but|[Mm]issing required positional|takes no arguments|unexpected keyword argument|multiple values for"
         r"|positional arguments\. The following argument value should be passed as a keyword",
         "count": r"'int' object is not iterable|iterate over a scalar tensor|iteration over a 0-d",
         "shape_called": r"'TensorShape' object is not callable",
         "not_callable": r"object is not callable|not a callable object",
         "none": r"NoneType|Got 'None'|None values not supported|\(None\) with an unsupported type",
-        "axis": r"\baxis\b.{0,40}(?:not in range|out of (?:range|bounds))",
+        "axis": r"\baxis\b.{0,40}(?:not in range|out of (?:range|bounds))|concatenating dimensions in the range",
         "fewer_axes": r"input has only \d dims|too many indices",
         "last_axis": r"slice index \d+ of dimension 2 out of bounds",
         "index": r"^IndexError|out of bounds|out of range",
