@@ -87,7 +87,8 @@ VARIANTS = {
         r"|Layer \S*dense\S* expects 1 input\(s\), but it received",
         "torch_keyword": r"unexpected keyword argument '(?:dim|keepdim)'",
         "unpack": r"values to unpack|cannot unpack non-iterable|expects \d+ input\(s\), but it received",
-        "arguments": r"positional arguments? but|[Mm]issing required positional|takes no arguments|unexpected keyword argument|multiple values for"
+        "arguments": r"positional arguments? but|missing required positional|takes no arguments|multiple values for"
+        r"|unexpected keyword argument"
         r"|positional arguments\. The following argument value should be passed as a keyword",
         "count": r"'int' object is not iterable|iterate over a scalar tensor|iteration over a 0-d",
         "shape_called": r"'TensorShape' object is not callable",

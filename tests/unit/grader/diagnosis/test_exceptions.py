@@ -172,7 +172,7 @@ def test_a_signature_is_the_cause_whatever_other_classes_assign():
         ("TypeError", "stack() got an unexpected keyword argument 'dim'", "torch_keyword"),
         ("TypeError", "'TensorShape' object is not callable", "shape_called"),
         ("ValueError", "Argument `axis` = 3 not in range [-3, 3)", "axis"),
-        ("InvalidArgumentError", "ConcatOp : Expected concatenating dimensions in the range [-2, 2), but got 2", "axis"),
+        ("InvalidArgumentError", "Expected concatenating dimensions in the range [-2, 2), but got 2", "axis"),
         ("TypeError", "Missing required positional argument", "arguments"),
         ("AxisError", "axis 3 is out of bounds for array of dimension 3", "axis"),
         ("InvalidArgumentError", "slice index 16 of dimension 2 out of bounds.", "last_axis"),
