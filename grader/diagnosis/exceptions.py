@@ -64,7 +64,7 @@ VARIANTS_OF_LINE = {
     "matmul": (re.compile(r"In\[0\]: \[(\d+,\d+)\], In\[1\]: \[\1\]"), re.compile(r"\bmatmul\(|[\w)\]] *@")),
     "empty": (
         re.compile(r"list index out of range|at least one array|length 0 shorter"),
-        re.compile(r"^(?!.*\bfor\b).*\b(?:stack|concat|concatenate|vstack|hstack)\("),
+        re.compile(r"^(?!.*(?:\bfor\b|\w\[)).*\b(?:stack|concat|concatenate|vstack|hstack)\("),
     ),
     "size_as_dtype": (
         re.compile(r"[Cc]ast\w* from dtype|DType|data ?type"),
@@ -88,8 +88,7 @@ VARIANTS = {
         "torch_keyword": r"unexpected keyword argument '(?:dim|keepdim)'",
         "unpack": r"values to unpack|cannot unpack non-iterable|expects \d+ input\(s\), but it received",
         "arguments": r"positional arguments? but|missing required positional|takes no arguments|multiple values for"
-        r"|unexpected keyword argument"
-        r"|positional arguments\. The following argument value should be passed as a keyword",
+        r"|unexpected keyword argument|positional arguments\. The following argument value should be passed as a keyword",
         "count": r"'int' object is not iterable|iterate over a scalar tensor|iteration over a 0-d",
         "shape_called": r"'TensorShape' object is not callable",
         "not_callable": r"object is not callable|not a callable object",
