@@ -88,7 +88,7 @@ VARIANTS = {
         "torch_keyword": r"unexpected keyword argument '(?:dim|keepdim)'",
         "unpack": r"values to unpack|cannot unpack non-iterable|expects \d+ input\(s\), but it received",
         "arguments": r"positional arguments? but|missing required positional|takes no arguments|multiple values for"
-        r"|unexpected keyword argument|positional arguments\. The following argument value should be passed as a keyword",
+        r"|unexpected keyword argument|positional arguments\. The following argument value should be passed",
         "count": r"'int' object is not iterable|iterate over a scalar tensor|iteration over a 0-d",
         "shape_called": r"'TensorShape' object is not callable",
         "not_callable": r"object is not callable|not a callable object",
