@@ -241,7 +241,8 @@ NO_LINE = frozenset(
 #: Treatments of values that no LSTM has: they can be told of where they stand, although the numbers do not name them.
 ODD_ANYWHERE: Mapping[str, Look] = {
     **{code: CONCERNS[code][0] for code in ("state_init_random", "layer_norm", "state_clipped", "extra_dense")},
-    **{code: CONCERNS[code][0] for code in ("batch_mixed", "rounded", "residual")},
+    **{code: CONCERNS[code][0] for code in ("batch_mixed", "rounded")},
+    "residual": _look("passed_on collected", "add"),
     "input_transformed": _look("step_input", "add sub mul div"),
 }
 

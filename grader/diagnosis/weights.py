@@ -60,6 +60,8 @@ def other_number_of_weights(output: CaseOutput, timesteps: int) -> Finding | Non
     # The second layer's input is as wide as the state, so all its weights look recurrent.
     if output.kernels == 4 and output.recurrent_kernels >= 12 and output.recurrent_kernels % 8 == 4:
         return Finding.of("two_layers", layers=(output.recurrent_kernels + 4) // 8)
+    if output.kernels == output.recurrent_kernels == 2 * len(GATES):
+        return Finding.of("two_layers", layers=2, variant="beside")
     return None
 
 
