@@ -60,13 +60,11 @@ def other_number_of_weights(output: CaseOutput, timesteps: int) -> Finding | Non
     # The second layer's input is as wide as the state, so all its weights look recurrent.
     if output.kernels == 4 and output.recurrent_kernels >= 12 and output.recurrent_kernels % 8 == 4:
         return Finding.of("two_layers", layers=(output.recurrent_kernels + 4) // 8)
-    if output.kernels == output.recurrent_kernels == 2 * len(GATES):
-        return Finding.of("two_layers", layers=2, variant="beside")
     return None
 
 
 def without_weights(execution: Execution, exercise: CaseEntry) -> Diagnosis | None:
-    """Report gates that have no weights.
+    """Report gates that have no weights, and weights of a second cell.
 
     A finding about the answer itself says more: the loop was not entered, or the cell is made anew.
     """
@@ -83,6 +81,8 @@ def without_weights(execution: Execution, exercise: CaseEntry) -> Diagnosis | No
     ):
         if [width for _, width in single] == [1] and sum(width for _, width in others) == gates:
             return Diagnosis.likely(Finding.of("gate_weights_missing", layer=single[0][0], variant=variant))
+    if sum(width for _, width in of_x) == sum(width for _, width in of_h) == 2 * len(GATES):
+        return Diagnosis.likely(Finding.of("two_layers", layers=2, variant="beside"))
     if not of_gates:
         return None
     params: Params = {array: list(gates) for array, gates in of_gates.items()}

@@ -254,6 +254,14 @@ def test_a_layer_that_all_gates_share_is_named(evidence_of, cases, found, varian
     assert told == ({"gate_weights_missing": {"layer": "one", "variant": variant}} if variant else {})
 
 
+def test_the_weights_of_two_cells_are_told_where_nothing_else_is(evidence_of, cases):
+    found = [f"{cell}.{part} ({rows}, 128)" for cell in "ab" for part, rows in (("x.kernel", 16), ("h.kernel", 32))]
+    told = _diagnosed(_with_parts(evidence_of(_odd), found=found), cases)
+    assert [(each.code, each.confidence) for each in told] == [("two_layers", "likely")]
+    told = _diagnosed(_with_parts(evidence_of(MISTAKES["returns_c"]), found=found), cases)
+    assert [each.code for each in told] == ["returns_c"]
+
+
 def test_odd_weights_of_a_right_or_explained_answer_are_nobodys_business(evidence_of, cases):
     for respond in (lambda case: case.expected, MISTAKES["returns_c"]):
         evidence = _with_parts(evidence_of(respond), misshapen=[ONE_UNIT], without_weights={"kernel": "O"})

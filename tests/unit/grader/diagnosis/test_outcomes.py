@@ -246,7 +246,6 @@ def test_a_right_class_has_no_structural_problem(evidence_of):
         (4, 5, None),  # a Dense layer on the way out
         (8, 8, None),  # two cells beside each other
         (4, 12, Finding.of("two_layers", layers=2)),
-        (8, 8, Finding.of("two_layers", layers=2, variant="beside")),
         (4, 20, Finding.of("two_layers", layers=3)),
         (400, 400, Finding.of("cell_per_step", cells=100)),
     ],
