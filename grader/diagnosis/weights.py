@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from grader.assignment import CaseEntry
 from grader.diagnosis.evidence import NO_SHAPE
@@ -33,8 +34,8 @@ def other_cell(parts: Parts | None, reading: Reading, exercise: CaseEntry) -> Fi
     if parts is None or parts.misshapen or any(NO_SHAPE in each or STACKED.search(each) for each in parts.found):
         return None
     of_x, of_h, _ = _weights_of(parts, exercise)
-    gates = sum(width for _, width in of_x)
-    if gates == sum(width for _, width in of_h) and gates in OTHER_CELLS:
+    gates = _width(of_x)
+    if gates == _width(of_h) and gates in OTHER_CELLS:
         code, variant = OTHER_CELLS[gates]
         return Finding.of(code, variant=variant)
     return None
@@ -51,6 +52,10 @@ def _weights_of(parts: Parts, exercise: CaseEntry) -> tuple[list[tuple[str, int]
         if int(rows) in found and int(columns) % exercise.units == 0:
             found[int(rows)].append((path.removesuffix(".kernel"), int(columns) // exercise.units))
     return tuple(found[height] for height in heights)
+
+
+def _width(weights: Sequence[tuple[str, int]]) -> int:
+    return sum(gates for _, gates in weights)
 
 
 def other_number_of_weights(output: CaseOutput, timesteps: int) -> Finding | None:
@@ -72,16 +77,14 @@ def without_weights(execution: Execution, exercise: CaseEntry) -> Diagnosis | No
         return None
     unused, of_gates = unused_layers(execution), execution.parts.without_weights
     of_x, of_h, of_both = _weights_of(execution.parts, exercise)
-    if unused and (of_gates or 0 < sum(width for _, width in of_both) < len(GATES)):
+    if unused and (of_gates or 0 < _width(of_both) < len(GATES)):
         return Diagnosis.likely(Finding.of("gate_weights_missing", unused=unused, variant="unused"))
-    for single, others, variant, gates in (
-        (of_h, of_x, "one_h", 4),
-        (of_x, of_h, "one_x", 4),
-        (of_both, of_h, "one", 0),
-    ):
-        if [width for _, width in single] == [1] and sum(width for _, width in others) == gates:
-            return Diagnosis.likely(Finding.of("gate_weights_missing", layer=single[0][0], variant=variant))
-    if sum(width for _, width in of_x) == sum(width for _, width in of_h) == 2 * len(GATES):
+    widths = _width(of_x), _width(of_h), _width(of_both)
+    shared = {(4, 1, 0): ("one_h", of_h), (1, 4, 0): ("one_x", of_x), (0, 0, 1): ("one", of_both)}
+    if widths in shared:
+        variant, [(layer, _)] = shared[widths]
+        return Diagnosis.likely(Finding.of("gate_weights_missing", layer=layer, variant=variant))
+    if widths == (8, 8, 0):
         return Diagnosis.likely(Finding.of("two_layers", layers=2, variant="beside"))
     if not of_gates:
         return None

@@ -52,7 +52,9 @@ def _orders() -> Iterator[Mistake]:
         for turned, order in (("", slice(None, None, -1)), (", the second not turned back", slice(None))):
             # Each direction has rows of its own, which no other order of x may mix.
             joined = {"x_time": lambda inputs: inputs, "x_batch": _both_directions, "out_batch": _added(weight, order)}
-            yield Mistake("time_reversed", f"{name} of both directions{turned}", joined, RECURRENCE, {"variant": "both"})
+            yield Mistake(
+                "time_reversed", f"{name} of both directions{turned}", joined, RECURRENCE, {"variant": "both"}
+            )
     halved = {"x_time": _halved, "out_time": lambda y, x: _doubled(y, x.shape[1])}
     yield Mistake("step_two", "every second step, each twice", halved, RECURRENCE)
     # Steps are written into an array of zeros, which stay where the loop does not come.

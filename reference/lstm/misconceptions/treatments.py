@@ -131,25 +131,22 @@ def _normalised() -> Iterator[Mistake]:
     yield Mistake("layer_norm", "layer norm of c in the formula of h", shown, frozenset("o"), {"of": ["c"]})
     for name, blocks in (("all sums together", 1), ("each sum", len(GATES))):
         params = {"gates": letters(GATES), "variant": "gates"}
-        for part, call in (("", _with_normed_sums(blocks)), ("x and h apart in ", _with_normed_parts(blocks))):
-            yield Mistake("layer_norm", f"layer norm of {part}{name}", {"calls": call}, frozenset(GATES), params)
+        for part, apart in (("", False), ("x and h apart in ", True)):
+            calls = {"calls": _with_norms(blocks, apart=apart)}
+            yield Mistake("layer_norm", f"layer norm of {part}{name}", calls, frozenset(GATES), params)
 
 
-def _with_normed_sums(blocks: int) -> Callable[..., Moment]:
-    """Return a choice of the slot ``calls``: the sums of the gates are normalised, in so many blocks."""
+def _with_norms(blocks: int, *, apart: bool) -> Callable[..., Moment]:
+    """Return a choice of the slot ``calls``: the sums of the gates are normalised, in so many blocks.
+
+    Args:
+        apart: their parts of x and of h are, before they are added.
+    """
 
     def call(step: Any, z: Array, h: Array, c: Array) -> Moment:
         heard = h @ step.recurrent
-        moment: Moment = step(_norm_blocks(z + heard, blocks) - heard, h, c)
-        return moment
-
-    return call
-
-
-def _with_normed_parts(blocks: int) -> Callable[..., Moment]:
-    def call(step: Any, z: Array, h: Array, c: Array) -> Moment:
-        heard = h @ step.recurrent
-        moment: Moment = step(_norm_blocks(z, blocks) + _norm_blocks(heard, blocks) - heard, h, c)
+        sums = _norm_blocks(z, blocks) + _norm_blocks(heard, blocks) if apart else _norm_blocks(z + heard, blocks)
+        moment: Moment = step(sums - heard, h, c)
         return moment
 
     return call
