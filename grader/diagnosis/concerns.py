@@ -238,7 +238,7 @@ NO_LINE = frozenset(
 )
 
 
-#: Treatments of values that no LSTM has: they can be told of where they stand, although the numbers do not name them.
+#: Treatments that no formula of the cell has: they can be told of where they stand, although no numbers name them.
 ODD_ANYWHERE: Mapping[str, Look] = {
     **{code: CONCERNS[code][0] for code in ("state_init_random", "layer_norm", "state_clipped", "extra_dense")},
     **{code: CONCERNS[code][0] for code in ("batch_mixed", "rounded")},
@@ -248,7 +248,7 @@ ODD_ANYWHERE: Mapping[str, Look] = {
 
 
 def first_oddity(parts: Iterable[Part]) -> str | None:
-    """Return the code of a treatment that stands in the code and that no LSTM has."""
+    """Return the code of the first such treatment."""
     found = list(parts)
     return next((code for code, look in ODD_ANYWHERE.items() if any(map(look.describes, found))), None)
 

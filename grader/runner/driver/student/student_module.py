@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from scopes import name_uses
-from supplied_cell import SUPPLIED_CELL
+from supplied_cell import CELL, SUPPLIED_CELL
 
 from driver.student.parameter_names import is_measure, role_of
 
@@ -70,7 +70,7 @@ class StudentModule:
         sys.modules[MODULE_NAME] = self.module
         builtins.input = _no_input
         self.names.update(np=np, tf=tf, get_ipython=NotebookShell)
-        exec(compile(SUPPLIED_CELL, "LSTMCell", "exec", dont_inherit=True), self.names)
+        exec(compile(SUPPLIED_CELL, CELL, "exec", dont_inherit=True), self.names)
         self._source = source
         self._canonical = sizes
         self._own_sizes: list[tuple[Callable[[int], None], str]] = []
