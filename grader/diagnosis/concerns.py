@@ -240,10 +240,9 @@ NO_LINE = frozenset(
 
 #: Treatments that no formula of the cell has: they can be told of where they stand, although no numbers name them.
 ODD_ANYWHERE: Mapping[str, Look] = {
-    **{code: CONCERNS[code][0] for code in ("state_init_random", "layer_norm", "state_clipped", "extra_dense")},
-    **{code: CONCERNS[code][0] for code in ("batch_mixed", "rounded")},
+    **{code: CONCERNS[code][0] for code in ("state_init_random", "layer_norm", "state_clipped", "rounded")},
     "residual": _look("passed_on collected", "add"),
-    "input_transformed": _look("step_input", "add sub mul div"),
+    "input_transformed": _look("step_input", "add sub mul div apply"),
 }
 
 

@@ -218,6 +218,7 @@ def test_where_no_numbers_name_a_mistake_an_odd_treatment_in_the_code_is_told(ev
         ("passed_on", "add", "residual"),
         ("initial_state", "random", "state_init_random"),
         ("step_input", "transpose", None),
+        ("returned", "apply", None),
     ):
         part = {"part": part, "gate": None, "first_line": 3, "last_line": 3, "what": [word]}
         for respond, found in ((_odd, code), (MISTAKES["returns_c"], "returns_c")):
