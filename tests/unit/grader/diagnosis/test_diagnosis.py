@@ -212,7 +212,7 @@ def test_missing_weights_of_an_answer_of_another_form_are_not_guessed_at(evidenc
     assert [d.code for d in _diagnosed(evidence, cases)] == ["returns_list"]
 
 
-def test_where_no_numbers_name_a_mistake_an_odd_treatment_in_the_code_is_told(evidence_of, cases):
+def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evidence_of, cases):
     for part, word, code in (
         ("step_input", "div", "input_transformed"),
         ("passed_on", "add", "residual"),
