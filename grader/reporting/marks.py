@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from grader.diagnosis.concerns import Look, looks_of
 from grader.execution.reading import Part, Reading
 from grader.report.artefacts import Sink
 from grader.report.finding import CheckStatus, Finding
 from grader.report.model import Check, Place, Source
 from grader.report.source import pack
-from grader.reporting.concerns import Look, looks_of
 from grader.reporting.places import Places
 
 Gate = Literal["I", "F", "C", "O"]
@@ -83,8 +83,7 @@ def _is_inside(span: tuple[int, int], other: tuple[int, int]) -> bool:
 
 
 def _fits(part: Part, look: Look, finding: Finding) -> bool:
-    words = set(part.what)
-    if part.part not in look.parts or words & look.without or (look.words and not words & look.words):
+    if not look.describes(part):
         return False
     if isinstance(look.gates, str):
         return part.gate == look.gates

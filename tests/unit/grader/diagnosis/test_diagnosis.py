@@ -50,6 +50,34 @@ def test_float32_rounding_does_not_hide_a_mistake(evidence_of):
     assert first.runner_up is None or first.runner_up.distance > 1e-3
 
 
+def test_an_axis_along_which_nothing_changes_is_no_second_state(evidence_of, cases):
+    def of_pairs(case):
+        return np.stack([case.expected, lstm_forward(case.x, case.weights).c], axis=2)
+
+    def repeated(case):
+        return np.repeat(case.expected[:, :, None], len(case.x), axis=2)
+
+    for respond, variant in ((of_pairs, "pairs"), (repeated, "repeated")):
+        evidence = evidence_of(respond)
+        [first, *_] = _diagnosed(evidence)
+        assert (first.code, first.params["variant"]) == ("wrong_shape", variant)
+        checks = {check.id: check for check in run_checks(evidence).checks}
+        assert checks["contract"].params["variant"] == variant
+        assert checks["equivalence"].params["form"] == ["stacked" if variant == "pairs" else "repeated"]
+        assert all(evidence.understanding.right_numbers(case.spec.id) for case in cases)
+
+
+def test_outputs_that_a_second_call_adds_to_are_kept_and_nothing_else_is_said(evidence_of):
+    evidence = evidence_of(
+        lambda case: np.concatenate([case.x[:, :2, :1] * np.ones(case.weights.units), case.expected], 1)
+    )
+    first = evidence.execution.answers["exercise"]
+    longer = replace(first, array=np.concatenate([first.array, first.array], axis=1))
+    execution = replace(evidence.execution, repeats={"exercise": longer})
+    [only] = _diagnosed(replace(evidence, execution=execution))
+    assert (only.code, only.params["variant"]) == ("state_kept_between_calls", "list")
+
+
 @pytest.mark.parametrize(("factor", "code"), [(0, "constant_output"), (np.nan, "nan")])
 def test_an_answer_that_says_nothing_is_named(evidence_of, factor, code):
     [first, *_] = _diagnosed(evidence_of(lambda case: case.expected * factor))
@@ -140,6 +168,22 @@ def test_missing_weights_of_an_answer_of_another_form_are_not_guessed_at(evidenc
     assert _codes(evidence) == ["returns_list"]
 
 
+def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evidence_of):
+    for part, word, code in (
+        ("step_input", "div", "input_transformed"),
+        ("passed_on", "add", "residual"),
+        ("initial_state", "random", "state_init_random"),
+        ("step_input", "transpose", None),
+        ("returned", "apply", None),
+    ):
+        part = {"part": part, "gate": None, "first_line": 3, "last_line": 3, "what": [word]}
+        for respond, found in ((_odd, code), (_making("c collected"), "returns_c")):
+            told = _diagnosed(evidence_of(respond, reading={"parts": [part]}))
+            assert [(each.code, each.confidence == "exact") for each in told] == (
+                [(found, respond is not _odd)] if found else []
+            )
+
+
 @pytest.mark.parametrize(
     ("parts", "params"),
     [
@@ -150,6 +194,33 @@ def test_missing_weights_of_an_answer_of_another_form_are_not_guessed_at(evidenc
 )
 def test_gates_without_weights_are_named(evidence_of, parts, params):
     assert _params(evidence_of(_odd, parts=parts))["gate_weights_missing"] == params
+
+
+def test_layers_that_are_never_called_are_named_and_not_the_cell_that_holds_them(evidence_of):
+    found = ["cell.kernel None", "cell.fcXO.kernel None", "cell.fcXI.kernel (16, 32)"]
+    params = _params(evidence_of(_odd, parts={"without_weights": {"kernel": "O"}, "found": found}))
+    assert params["gate_weights_missing"] == {"unused": ["cell.fcXO"], "variant": "unused"}
+
+
+@pytest.mark.parametrize(
+    ("found", "variant"),
+    [
+        (["x1.kernel (16, 32)", "x2.kernel (16, 96)", "one.kernel (32, 32)"], "one_h"),
+        (["one.kernel (16, 32)", "wide.kernel (32, 128)"], "one_x"),
+        (["one.kernel (48, 32)"], "one"),
+        (["x.kernel (16, 128)", "h.kernel (32, 128)"], None),
+    ],
+)
+def test_a_layer_that_all_gates_share_is_named(evidence_of, found, variant):
+    params = _params(evidence_of(_odd, parts={"found": found}))
+    assert params == ({"gate_weights_missing": {"layer": "one", "variant": variant}} if variant else {})
+
+
+def test_the_weights_of_two_cells_are_told_where_nothing_else_is(evidence_of):
+    found = [f"{cell}.{part} ({rows}, 128)" for cell in "ab" for part, rows in (("x.kernel", 16), ("h.kernel", 32))]
+    told = _diagnosed(evidence_of(_odd, parts={"found": found}))
+    assert [(each.code, each.confidence) for each in told] == [("two_layers", "likely")]
+    assert _codes(evidence_of(_making("c collected"), parts={"found": found})) == ["returns_c"]
 
 
 @pytest.mark.parametrize("respond", [lambda case: case.expected, _making("c collected")], ids=["right", "explained"])
