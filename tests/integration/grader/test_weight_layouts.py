@@ -14,7 +14,11 @@ from grader.submission import Submission
 from reference import ReferenceStore
 
 SOURCE = """\
+import collections, functools, types
+import numpy as np
 import tensorflow as tf
+
+KEPT = {{}}
 
 class LSTM(tf.keras.Model):
     def __init__(self, n):
@@ -69,6 +73,20 @@ LAYOUTS = {
     "two_biases": (
         FUSED + '; self.more = new("more", 4 * n)',
         "z = tf.reshape(a @ self.W + self.b + h @ self.U + self.more, (-1, n, 4)); o, g, f, i = tf.unstack(z, axis=2)",
+    ),
+    "held_by_objects_of_python": (
+        (
+            "D, E = (functools.partial(tf.keras.layers.Dense, n, use_bias=each) for each in (True, False)); "
+            "self.i = functools.partial(lambda d, e, a, h: d(a) + e(h), D(), E()); "
+            "self.f = types.MethodType(lambda both, a, h: both[0](a) + both[1](h), (D(), E())); "
+            "self.g = collections.deque([D(), E()]); "
+            "self.o = types.SimpleNamespace(both=np.array([D(), E()], object))"
+        ),
+        "i, f, g, o = self.i(a, h), self.f(a, h), self.g[0](a) + self.g[1](h), self.o.both[0](a) + self.o.both[1](h)",
+    ),
+    "kept_outside_the_class": (
+        "self.key = m, n; KEPT[m, n] = [tf.Variable(np.ones(s, 'f')) for s in ((m, 4 * n), (n, 4 * n), (4 * n,))]",
+        "W, U, b = KEPT[self.key]; i, f, g, o = tf.split(a @ W + h @ U + b, 4, axis=1)",
     ),
 }
 
