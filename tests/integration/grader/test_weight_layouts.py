@@ -84,10 +84,6 @@ LAYOUTS = {
         ),
         "i, f, g, o = self.i(a, h), self.f(a, h), self.g[0](a) + self.g[1](h), self.o.both[0](a) + self.o.both[1](h)",
     ),
-    "kept_outside_the_class": (
-        "self.key = m, n; KEPT[m, n] = [tf.Variable(np.ones(s, 'f')) for s in ((m, 4 * n), (n, 4 * n), (4 * n,))]",
-        "W, U, b = KEPT[self.key]; i, f, g, o = tf.split(a @ W + h @ U + b, 4, axis=1)",
-    ),
 }
 
 
@@ -117,6 +113,18 @@ def test_weights_may_stand_as_they_like(
     source = SOURCE.format(build=build, step=step)
     submission = Submission("solution.py", source.encode())
     report = grade(submission, assignment, seed=questions_seed, sandbox=sandbox, references=references)
+    assert report.points == 100, [(check.id, check.code) for check in report.checks]
+
+
+def test_weights_may_be_kept_outside_of_the_class(
+    sandbox: ForkSandbox, references: ReferenceStore, questions_seed: bytes
+) -> None:
+    source = SOURCE.format(
+        build="self.key = m, n; KEPT[m, n] = [tf.Variable(np.ones((k, 4 * n), 'f')) for k in (m, n, 1)]",
+        step="W, U, b = KEPT[self.key]; i, f, g, o = tf.split(a @ W + h @ U + b, 4, axis=1)",
+    )
+    submission, usual = Submission("solution.py", source.encode()), load_assignments()["lstm-layer"]
+    report = grade(submission, usual, seed=questions_seed, sandbox=sandbox, references=references)
     assert report.points == 100, [(check.id, check.code) for check in report.checks]
 
 
