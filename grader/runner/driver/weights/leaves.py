@@ -22,6 +22,9 @@ from driver.student.student_module import MODULE_NAME, is_plain, is_recurrent
 # The number of gates whose weights are in it, the array of the Keras layer that it is a part of, and its layout.
 Use = tuple[int, str, str]
 
+# Objects of Python's that lead to all the rest of the program.
+NO_HOLDERS = (types.ModuleType, types.FrameType)
+
 
 @dataclass(eq=False)
 class Leaf:
@@ -133,7 +136,7 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
     elif isinstance(value, type):
         for name, item in list(vars(value).items()) if value.__module__ == MODULE_NAME else ():
             yield from _held(path, _walk(item, f"{path}.{name}", seen))
-    elif type(value).__module__ in sys.stdlib_module_names and not isinstance(value, types.ModuleType):
+    elif type(value).__module__ in sys.stdlib_module_names and not isinstance(value, NO_HOLDERS):
         # An object of Python's own: a deque, a partial, a method, a namespace.
         for name, item in [*_attributes(value), *enumerate(gc.get_referents(value))]:
             yield from _held(path, _walk(item, f"{path}.{name}", seen))

@@ -252,9 +252,10 @@ def find_pairing(
     if first is None or not others:
         return {}
     random = np.random.default_rng(7)
-    for leaf in leaves:
-        if leaf.variable is not None:
-            leaf.assign(random.normal(0.0, 0.3, leaf.shape).astype(np.float32))
+    built = [leaf for leaf in leaves if leaf.variable is not None]
+    made = [np.array(leaf.variable) for leaf in built]
+    for leaf in built:
+        leaf.assign(random.normal(0.0, 0.3, leaf.shape).astype(np.float32))
     places: dict[str, list[int]] = {array: [] for array in others}
     for driven in groups[first]:
         before = np.array(driven.variable)
@@ -268,6 +269,8 @@ def find_pairing(
             ]
             places[array] += unfelt
         driven.assign(before)
+    for leaf, value in zip(built, made, strict=True):
+        leaf.assign(value)
     if any(sorted(found_places) != [0, 1, 2, 3] for found_places in places.values()):
         return {}
     return places
