@@ -207,9 +207,9 @@ class Models:
             return roles.candidates(some, features, units, request["unpack_names"], self.pairing, request["joined"])
 
         # Vectors of ones beside all the biases may be factors. Those stay as they are: they are tried first.
-        if (factors := find_ones(leaves, units)) and is_crowded(sort_by_shape(leaves, features, units)):
+        if factors := find_ones(leaves, units):
             found, evidence = candidates([leaf for leaf in leaves if leaf not in factors])
-            if evidence:
+            if evidence and found[0].has_biases:
                 return [*found, *candidates(leaves)[0]], "numbers"
         return candidates(leaves)
 

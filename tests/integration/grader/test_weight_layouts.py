@@ -74,12 +74,16 @@ LAYOUTS = {
         FUSED + '; self.more = new("more", 4 * n)',
         "z = tf.reshape(a @ self.W + self.b + h @ self.U + self.more, (-1, n, 4)); o, g, f, i = tf.unstack(z, axis=2)",
     ),
-    "factors_of_ones": (
+    "factors_and_a_learned_start": (
         (
+            "self.out, self.start_c = (self.add_weight(shape=(n,), initializer=k) for k in ('ones', 'zeros')); "
             "self.k = [[self.add_weight(name=a + b, shape=s, initializer=c) for b in 'ifgo'] for a, s, c in"
             " (('gain_', (n,), 'ones'), ('b_', (n,), 'zeros'), ('W_', (m, n), None), ('U_', (n, n), None))]"
         ),
-        "i, f, g, o = [p * (a @ W + h @ U) + b for p, b, W, U in zip(*self.k)]",
+        (
+            "h, c = (self.out * h, c) if t else (h, c + self.start_c); "
+            "i, f, g, o = [p * (a @ W + h @ U) + b for p, b, W, U in zip(*self.k)]"
+        ),
     ),
     "held_by_objects_of_python": (
         (

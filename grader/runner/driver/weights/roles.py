@@ -294,7 +294,10 @@ def _placement(shares: Shares, found: Sorted, split: str) -> Placement:
             return beside[-1] if beside and len(beside[-1]) == _gates_in(leaf, found) else gates_of_bias.get(id(leaf))
         return gates_of_bias.get(id(leaf)) or (gate_of_path(leaf.path) if _gates_in(leaf, found) == 1 else None)
 
-    _assign_biases(placement, [*found.fused_biases, *found.unit_biases, *found.bundled_biases], input_paths, gates_of)
+    biases = [*found.fused_biases, *found.unit_biases, *found.bundled_biases]
+    # ``start_c`` beside four biases is none, whatever its name says.
+    biases.sort(key=lambda leaf: id(leaf) not in gates_of_bias)
+    _assign_biases(placement, biases, input_paths, gates_of)
     return placement
 
 
