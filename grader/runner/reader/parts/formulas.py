@@ -69,15 +69,16 @@ class _Writer:
         self._products = Counter(id(each) for gate in step.gates for each in step.recognised.products(gate.sum))
 
     def _named_node(self, gate: Gate) -> Node:
-        """Return the value that the class calls this gate: perhaps one that it makes of the gate alone."""
-        for node in () if gate.by_names else self._step.region:
-            if gate.letter in map(gate_of_name, node.names):
-                gates, inside = walk(node, self._step.recognised)
-                if [each.node for each in gates] == [gate.node] and not any(
-                    each.op == "state" for inner in inside for each in inner.inputs()
-                ):
-                    return node
-        return gate.node
+        """Return the value that the class calls this gate, in its activations or among what is made of it alone."""
+        inside = [gate.node, *gate.activations]
+        around = (node for node in self._step.region if self._is_made_of(node, gate))
+        named = (node for node in (*inside, *around) if gate.letter in map(gate_of_name, node.names))
+        return next(named, gate.node)
+
+    def _is_made_of(self, node: Node, gate: Gate) -> bool:
+        gates, inside = walk(node, self._step.recognised)
+        has_state = any(each.op == "state" for inner in inside for each in inner.inputs())
+        return not has_state and [each.node for each in gates] == [gate.node]
 
     def update(self, new: Node) -> str:
         return self._operation(new, self._text)

@@ -84,9 +84,9 @@ class Expressions(Calls):
                 self.doubt()
             return Node("name", (), span, f"self.{name}")
         value, home = found
-        if not isinstance(value, Func) or isinstance(value.node, ast.Lambda):
+        if not isinstance(value, Func):
             return value
-        kinds = {getattr(each, "id", getattr(each, "attr", "")) for each in value.node.decorator_list}
+        kinds = {getattr(each, "id", getattr(each, "attr", "")) for each in getattr(value.node, "decorator_list", [])}
         if "staticmethod" in kinds:
             return value
         bound = replace(value, owner=owner, home=home)
