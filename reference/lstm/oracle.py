@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.cell import Layers
+from reference.cell import Float32Array, Weights
 from reference.lstm.definition import CELL
-from reference.lstm.weights import GATES, Float32Array, LSTMWeights
+from reference.lstm.weights import GATES
 
 Float64Array = NDArray[np.float64]
 
@@ -31,9 +31,9 @@ class LSTMTrace:
     gates: dict[str, Float64Array]
 
 
-def lstm_forward(x: Float32Array, weights: LSTMWeights) -> LSTMTrace:
+def lstm_forward(x: Float32Array, weights: Weights) -> LSTMTrace:
     """Run the LSTM over `x`, ``(batch, timesteps, features)``, from zero states."""
-    found = CELL.forward(x.astype(np.float64), _layers(weights))
+    found = CELL.forward(x.astype(np.float64), weights.layers())
     return LSTMTrace(found["h_new"], found["c_new"], {gate: found[gate] for gate in GATES})
 
 
@@ -47,11 +47,9 @@ class LSTMGradients:
     bias: Float64Array
 
 
-def lstm_gradients(
-    x: Float32Array, weights: LSTMWeights, factors: Float32Array, *, through: str = "hc"
-) -> LSTMGradients:
+def lstm_gradients(x: Float32Array, weights: Weights, factors: Float32Array, *, through: str = "hc") -> LSTMGradients:
     """Differentiate ``sum(y * factors)``, `y` being the LSTM's output. Args: see `Cell.gradients`."""
-    found = CELL.gradients(x.astype(np.float64), _layers(weights), factors.astype(np.float64), through=through)
+    found = weights.gradients(x, factors, through=through)
     return LSTMGradients(found.x, found.kernel, found.recurrent_kernel, found.bias)
 
 
@@ -62,8 +60,3 @@ def cell_states(gates: Mapping[str, Float64Array]) -> Float64Array:
     for t in range(states.shape[1]):
         states[:, t] = c = CELL.formulas["c_new"]({"c": c, **{gate: gates[gate][:, t] for gate in "ifg"}})
     return states
-
-
-def _layers(weights: LSTMWeights) -> Layers:
-    arrays = weights.kernel, weights.recurrent_kernel, weights.bias
-    return Layers(*(array.astype(np.float64) for array in arrays))
