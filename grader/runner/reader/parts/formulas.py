@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from box_requests import ACTIVATIONS
-from gate_words import gate_of_name
+from gate_words import NAMES, gate_of_name
 
 from reader.parts.gates import Gate, is_weight, name_of_activation
-from reader.parts.step import C, H, Step, path, walk
+from reader.parts.step import C, H, Step, path
 from reader.tracing.traces import Trace
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reachable_nodes
 
@@ -27,7 +27,6 @@ PARTS = frozenset({"item", "split", "unstack", "unpack", "reshape", "squeeze", "
 CHANGING = frozenset({"neg", "round", "clip_by_value", "dropout", "either", *ACTIVATIONS})
 #: Types that numbers lose digits in.
 COARSE = re.compile(r"int\d*|bool|half|b?float16")
-NAMES = {"I": "i", "F": "f", "C": "g", "O": "o"}
 LONGEST, MOST_JOINED = 200, 2
 
 
@@ -76,7 +75,7 @@ class _Writer:
         return next(named, gate.node)
 
     def _is_made_of(self, node: Node, gate: Gate) -> bool:
-        gates, inside = walk(node, self._step.recognised)
+        gates, inside = self._step.walk(node)
         has_state = any(each.op == "state" for inner in inside for each in inner.inputs())
         return not has_state and [each.node for each in gates] == [gate.node]
 

@@ -40,7 +40,11 @@ class Step:
     def inside(self, root: Node) -> list[Node]:
         """Return the operations from a node down to gates and states."""
         known = {id(node) for node in self.region}
-        return [node for node in walk(root, self.recognised)[1] if id(node) in known]
+        return [node for node in self.walk(root)[1] if id(node) in known]
+
+    def walk(self, root: Node) -> tuple[list[Gate], list[Node]]:
+        """Return the gates below a node, and the operations above them."""
+        return _walk(root, self.recognised)
 
 
 def step_of(loop: Loop) -> Step | None:
@@ -52,7 +56,7 @@ def step_of(loop: Loop) -> Step | None:
     if len(reachable_nodes(roots)) > MOST_SEEN:
         return None
     for root in nodes_in(roots):
-        found, inside = walk(root, recognised)
+        found, inside = _walk(root, recognised)
         gates |= {id(gate.node): gate for gate in found}
         region |= {id(node): node for node in inside}
     if not gates:
@@ -84,7 +88,7 @@ def _supplied(loop: Loop, region: list[Node], recognised: Gates) -> Step | None:
     return step if step.h is not None or step.c is not None else None
 
 
-def walk(root: Node, recognised: Gates) -> tuple[list[Gate], list[Node]]:
+def _walk(root: Node, recognised: Gates) -> tuple[list[Gate], list[Node]]:
     """Return the gates below a node, and the operations above them."""
     gates: list[Gate] = []
     region: dict[int, Node] = {}
@@ -145,7 +149,7 @@ def _output(node: Node, step: Step) -> tuple[Node, Node] | None:
         if step.recognised.gate(gate) is None or step.recognised.gate(other) is not None:
             continue
         inner = peeled(other)
-        if inner.op in ARITHMETIC and walk(inner, step.recognised)[0]:
+        if inner.op in ARITHMETIC and _walk(inner, step.recognised)[0]:
             return node, inner
         if inner.op == "state" and activation(other) is not None and any(H.fullmatch(name) for name in node.names):
             return node, inner
