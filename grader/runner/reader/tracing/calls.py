@@ -283,8 +283,9 @@ class Calls(ABC):
         if isinstance(owner, Map) and name in ("get", "pop") and arguments and isinstance(arguments[0], Const):
             take = owner.items.get if name == "get" else owner.items.pop
             return take(arguments[0].value, arguments[1] if len(arguments) > 1 else NONE)
-        if isinstance(owner, Map) and name == "update" and all(isinstance(each, Map) for each in arguments):
-            owner.items |= {**(arguments[0].items if arguments else {}), **keywords}
+        given = arguments[0] if arguments else Map({})
+        if isinstance(owner, Map) and name == "update" and isinstance(given, Map):
+            owner.items |= {**given.items, **keywords}
             return NONE
         if isinstance(owner, Seq) and name == "pop" and -len(owner.items) <= _index(arguments, -1) < len(owner.items):
             # One element may stand for all.

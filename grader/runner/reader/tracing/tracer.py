@@ -224,8 +224,8 @@ class Tracer(Loops):
                 elif isinstance(owner, Seq) and isinstance(key, Const) and type(key.value) is int:
                     if -len(owner.items) <= key.value < len(owner.items):
                         owner.items[key.value] = value
-                elif isinstance(owner, Seq) and isinstance(value, Seq) and (part := iteration.known_slice(key)):
-                    owner.items[part] = value.items
+                elif isinstance(owner, Seq) and isinstance(value, Seq) and (taken := iteration.known_slice(key)):
+                    owner.items[taken] = value.items
                 elif isinstance(owner, Seq | Node):
                     self.collect(value, span_of(target), owner)
                     if any(each.op not in BLANK for each in nodes_in([owner])):
