@@ -18,6 +18,16 @@ from reader.tracing.loops import Loops, Snapshot
 from reader.tracing.traces import ReturnedValue, Trace
 from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scope, Seq, Span, Value, nodes_in
 
+#: What `Tracer.run` returns at these statements.
+BREAK, CONTINUE = Const("break"), Const("continue")
+#: Values that are filled in later.
+BLANK = frozenset(
+    {
+        *("zeros", "zeros_like", "ones", "ones_like", "empty", "empty_like", "full", "fill", "TensorArray"),
+        *("name", "weight", "parameter"),
+    }
+)
+
 
 def trace(plan: Plan) -> Trace | None:
     """Follow the class from its input to its answer; None where the file has no class that could be followed.
@@ -61,17 +71,6 @@ def _open_parameters(kind: Class, calls: list[ast.Call]) -> dict[str, Value]:
             or any(name == part.arg and value != ast.dump(default) for name, value in others)
         )
     }
-
-
-#: What `Tracer.run` returns at these statements.
-BREAK, CONTINUE = Const("break"), Const("continue")
-#: Values that are filled in later.
-BLANK = frozenset(
-    {
-        *("zeros", "zeros_like", "ones", "ones_like", "empty", "empty_like", "full", "fill", "TensorArray"),
-        *("name", "weight", "parameter"),
-    }
-)
 
 
 class Tracer(Loops):
