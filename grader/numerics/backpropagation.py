@@ -52,7 +52,11 @@ def factors(case: Case, random: np.random.Generator) -> Array:
 
 
 def judge(case: Case, gradients: Mapping[str, Array]) -> Backpropagation:
-    """Compare an answer's gradients, under the names of `LSTMGradients`, with the oracle's for their ``factors``."""
+    """Compare an answer's gradients with those that follow from the definition for their ``factors``.
+
+    Args:
+        gradients: under the names of `reference.cell.Gradients`.
+    """
     given = gradients["factors"]
     expected, gates = case.weights.gradients(case.x, given), case.weights.cell.gates
     error, wrong = _differences(expected, gradients, gates)

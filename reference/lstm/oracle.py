@@ -1,4 +1,4 @@
-"""The LSTM in float64, from its definition (`reference.cell`): its answer and its gradients.
+"""The LSTM in float64, from its definition (`reference.cell`), with what is inside of its steps.
 
 Keras computes the same in float32 with other code; each checks the other (`reference.store`).
 """
@@ -35,22 +35,6 @@ def lstm_forward(x: Float32Array, weights: Weights) -> LSTMTrace:
     """Run the LSTM over `x`, ``(batch, timesteps, features)``, from zero states."""
     found = CELL.forward(x.astype(np.float64), weights.layers())
     return LSTMTrace(found["h_new"], found["c_new"], {gate: found[gate] for gate in GATES})
-
-
-@dataclass(frozen=True, eq=False)
-class LSTMGradients:
-    """Gradients of one number with respect to the input and the weights, each in the shape of its array."""
-
-    x: Float64Array
-    kernel: Float64Array
-    recurrent_kernel: Float64Array
-    bias: Float64Array
-
-
-def lstm_gradients(x: Float32Array, weights: Weights, factors: Float32Array, *, through: str = "hc") -> LSTMGradients:
-    """Differentiate ``sum(y * factors)``, `y` being the LSTM's output. Args: see `Cell.gradients`."""
-    found = weights.gradients(x, factors, through=through)
-    return LSTMGradients(found.x, found.kernel, found.recurrent_kernel, found.bias)
 
 
 def cell_states(gates: Mapping[str, Float64Array]) -> Float64Array:
