@@ -259,6 +259,42 @@ i, f, o = zi, zf, zo
 f, *rest = [tf.sigmoid(each) for each in (f, i, o)]
 *_, o = rest
 (i, *_), g = rest, tf.tanh(zg)
+## places of an unknown order ## all
+for k in sorted(z):
+    z[k] = tf.tanh(z[k]) if k == "g" else tf.sigmoid(z[k])
+BY_NAME
+## attributes of unknown names ## all
+PLAIN
+self.f = zf
+for k in sorted("f"):
+    setattr(self, k, tf.sigmoid(zf))
+f = self.f
+## a property ## all
+class Base(tf.keras.Model):
+    @property
+    def f(self): return self._f
+    @f.setter
+    def f(self, z): self._f = tf.sigmoid(z)
+--
+PLAIN
+self.f = zf
+f = self.f
+## a context ## all
+class Given:
+    def __enter__(self): return tf.sigmoid
+    def __exit__(self, *error): return None
+--
+PLAIN
+act = tf.tanh
+with Given() as act:
+    f = act(zf)
+## an error ## all
+PLAIN
+f = zf
+try:
+    raise ValueError
+except ValueError:
+    f = tf.sigmoid(zf)
 ## nonlocal ## all
 PLAIN
 f = zf

@@ -27,7 +27,7 @@ TRANSPARENT = frozenset({"identity", "convert_to_tensor", "ensure_shape", "asarr
 WEIGHTS = frozenset({"add_weight", "add_variable", "Variable", "Parameter", "get_variable"})
 METHODS = ("__call__", "call", "forward")
 #: Functions that change values in ways that are not followed.
-OPAQUE = frozenset({"exec", "eval", "vars", "locals", "globals", "copyto"})
+OPAQUE = frozenset({"exec", "eval", "vars", "locals", "globals", "copyto", "setitem", "update"})
 #: Methods of lists and dictionaries that change nothing.
 HARMLESS = frozenset({"index", "count", "copy", "get"})
 #: Operations that the reader makes itself, with arguments of their own; a call of that name is something else.
@@ -239,6 +239,8 @@ class Calls(ABC):
             case "setattr" if isinstance(key, str) and isinstance(first, Obj) and len(arguments) == 3:
                 first.attributes[key[:60]] = iteration.labelled(arguments[2], key)
                 return NONE
+            case "setattr":
+                self.doubt()
             case "list" | "tuple" if isinstance(first, Seq):
                 return self.on_heap(Seq(list(first.items), span))
             case "list" | "tuple" if not arguments:

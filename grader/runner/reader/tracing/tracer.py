@@ -20,6 +20,7 @@ from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scop
 
 #: What `Tracer.run` returns at these statements.
 BREAK, CONTINUE = Const("break"), Const("continue")
+CHANGES = (ast.Assign, ast.AugAssign, ast.Return)
 #: Values that are filled in later.
 BLANK = frozenset(
     {
@@ -155,8 +156,15 @@ class Tracer(Loops):
                 self.repeat(test, scope, node.test, node, lambda: self.run(node.body, scope))
                 return self.run(node.orelse, scope)
             case ast.With() | ast.AsyncWith():
+                for item in node.items:
+                    value = self.value(item.context_expr, scope)
+                    if item.optional_vars is not None:
+                        self._assign(item.optional_vars, Node("with", (value,), span_of(node)), scope)
                 return self.run(node.body, scope)
             case ast.Try():
+                # Nobody knows which of the two is run to its end.
+                if any(isinstance(each, CHANGES) for handler in node.handlers for each in ast.walk(handler)):
+                    self.doubt()
                 return self.run([*node.body, *node.orelse, *node.finalbody], scope)
             case ast.ImportFrom():
                 for each in node.names:
@@ -210,6 +218,8 @@ class Tracer(Loops):
             case ast.Attribute(attr=name):
                 owner = self.value(target.value, scope)
                 if isinstance(owner, Obj):
+                    if (member := owner.kind.find(name)) and isinstance(member[0], Func):
+                        self.doubt()  # a setter
                     owner.attributes[name] = iteration.labelled(value, name)
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
                 for part, each in zip(parts, self._parts(parts, value, span_of(target)), strict=False):
@@ -225,6 +235,8 @@ class Tracer(Loops):
                         owner.items[key.value] = value
                 elif isinstance(owner, Seq) and isinstance(value, Seq) and (taken := iteration.known_slice(key)):
                     owner.items[taken] = value.items
+                elif isinstance(owner, Map):
+                    self.doubt()
                 elif isinstance(owner, Seq | Node):
                     self.collect(value, span_of(target), owner)
                     if any(each.op not in BLANK for each in nodes_in([owner])):
