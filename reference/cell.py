@@ -300,6 +300,7 @@ class Weights:
 
     @property
     def columns(self) -> int:
+        """Columns of a kernel: those of all gates."""
         return int(self.bias.size)
 
     def scaled(self, factor: float) -> Self:
