@@ -42,11 +42,9 @@ def placement_of(
     places = arrays.get(f"places/{features}/{units}")
     if places is None or not ends or ends[-1] != places.size:
         return None
-    kernel, recurrent_kernel = (
-        next(array for name, array in arrays.items() if name.endswith(f"/{each}"))
-        for each in ("kernel", "recurrent_kernel")
-    )
-    placement = Placement(gates=kernel.shape[1] // len(recurrent_kernel))
+    # Of any one question: all are for the same cell.
+    asked = next(name.removesuffix("kernel") for name in arrays if name.endswith("/kernel"))
+    placement = Placement(gates=arrays[f"{asked}kernel"].shape[1] // len(arrays[f"{asked}recurrent_kernel"]))
     columns = placement.gates * units
     for leaf, own in zip(weights, np.split(places, ends[:-1]), strict=True):
         targets = np.where(own < -1, -2 - own, own)[own != -1]
