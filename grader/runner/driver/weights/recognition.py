@@ -42,7 +42,7 @@ def placement_of(
     places = arrays.get(f"places/{features}/{units}")
     if places is None or not ends or ends[-1] != places.size:
         return None
-    # Of any one question: all are for the same cell.
+    # Any one question tells: all are about the same cell.
     asked = next(name.removesuffix("kernel") for name in arrays if name.endswith("/kernel"))
     placement = Placement(gates=arrays[f"{asked}kernel"].shape[1] // len(arrays[f"{asked}recurrent_kernel"]))
     columns = placement.gates * units
