@@ -23,7 +23,7 @@ DENSE_LETTERS = {"i": "I", "f": "F", "g": "C", "o": "O"}  # The exercise calls t
 
 
 class LSTMWeights(Weights):
-    """Those of `tf.keras.layers.LSTM`: four gates, in the column order of `GATES`."""
+    """Weights of `tf.keras.layers.LSTM`: four gates, in the column order of `GATES`."""
 
     cell = CELL
 

@@ -410,7 +410,7 @@ TF = SimpleNamespace(
     ("said", "first", "second"),
     [pytest.param(said, first, second, id=name.strip()) for name, said, first, second in PARTS.findall(STYLES)],
 )
-def test_what_is_read_is_what_the_class_computes(said: str, first: str, second: str) -> None:
+def test_class_computes_what_is_read_in_it(said: str, first: str, second: str) -> None:
     before, call = (first, second) if second else ("", first)
     call = call.replace("PLAIN", PLAIN).replace("BY_NAME", BY_NAME) + UPDATES * ("\nh = " not in call)
     base = "Base" if "Base" in before else "tf.keras.Model"
