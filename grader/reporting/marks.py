@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from grader.diagnosis.concerns import Look, looks_of
 from grader.execution.reading import Part, Reading
 from grader.report.artefacts import Sink
 from grader.report.finding import CheckStatus, Finding
 from grader.report.model import Check, Place, Source
 from grader.report.source import pack
-from grader.reporting.concerns import Look, looks_of
 from grader.reporting.places import Places
 from grader.sandbox.events import Gate
 from reference.lstm.weights import DENSE_LETTERS
@@ -80,8 +80,7 @@ def _is_inside(span: tuple[int, int], other: tuple[int, int]) -> bool:
 
 
 def _fits(part: Part, look: Look, finding: Finding) -> bool:
-    words = set(part.what)
-    if part.part not in look.parts or words & look.without or (look.words and not words & look.words):
+    if not look.describes(part):
         return False
     if isinstance(look.gates, str):
         return part.gate == look.gates

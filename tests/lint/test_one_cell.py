@@ -32,13 +32,13 @@ REASONS = {
         grader/runner/driver/notebook/watch.py grader/runner/driver/student/student_module.py
         grader/runner/reader/facts/class_facts.py grader/runner/reader/module_text.py
         grader/runner/reader/plan/statement_plan.py grader/runner/reader/plan/statement_rules.py
-        grader/runner/reader/upload.py
+        grader/runner/reader/upload.py grader/runner/supplied_cell.py
     """,
     "the ready-made layer, which is compared with, taken away, or looked for": """
         grader/diagnosis/near_names.py grader/runner/driver/built_in/no_kernels.py
         grader/runner/driver/notebook/notebook_run.py grader/runner/driver/warming.py
         grader/runner/reader/facts/call_effects.py grader/runner/reader/facts/gradient_paths.py
-        grader/runner/reader/parts/answer_parts.py grader/runner/reader/use_plan.py
+        grader/runner/reader/use_plan.py
     """,
 }
 
@@ -46,7 +46,7 @@ REASONS = {
 #: The same for formulas.
 FORMULAS = {
     "code that students read and run; tests/unit/runner/test_formulas.py compares it with the definition": """
-        grader/handouts/lstm.en.txt grader/handouts/lstm.ru.txt grader/runner/driver/student/student_module.py
+        grader/handouts/lstm.en.txt grader/handouts/lstm.ru.txt grader/runner/supplied_cell.py
     """,
     "known mistakes, whose names are formulas": "grader/diagnosis/mistakes.py",
     "the definition, solved for what is not known": """

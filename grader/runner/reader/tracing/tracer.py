@@ -9,6 +9,7 @@ from typing import Any
 
 from box_requests import ACTIVATIONS
 from scopes import root_name
+from supplied_cell import CELL, SUPPLIED_CELL
 
 from reader.plan.statement_plan import Plan
 from reader.plan.statement_rules import CLASS
@@ -29,6 +30,9 @@ BLANK = frozenset(
     }
 )
 
+# Its lines lie above those of the file, so that none of its parts is one of the student's.
+_SUPPLIED = ast.increment_lineno(ast.parse(SUPPLIED_CELL), -len(SUPPLIED_CELL))
+
 
 def trace(plan: Plan) -> Trace | None:
     """Follow the class from its input to its answer; None where the file has no class that could be followed.
@@ -37,6 +41,8 @@ def trace(plan: Plan) -> Trace | None:
         TooMuchError: it takes too many steps.
     """
     tracer, module = Tracer(), Scope({})
+    if CELL not in plan.imports:
+        tracer.run(_SUPPLIED.body, module)
     tracer.run([statement.node for statement in plan.core_statements() if isinstance(statement.node, ast.stmt)], module)
     kind = module.find(CLASS)
     if not isinstance(kind, Class):
