@@ -1,9 +1,9 @@
 """Correct answers and the ways to miss them. Importing this package does not import TensorFlow."""
 
 from reference.cases import Case, CaseSpec, has_table, search_case
-from reference.drawing import SEED_BYTES, draw, name_of, new_seed, random_for
+from reference.drawing import SEED_BYTES, draw, file_seed, name_of, new_seed, random_for
 from reference.errors import ReferenceMismatch, ReferenceUnavailable
-from reference.lstm.oracle import LSTMGradients, LSTMTrace, lstm_forward, lstm_gradients
+from reference.lstm.oracle import LSTMTrace, lstm_forward
 from reference.lstm.weights import GATES, DenseWeights, LSTMWeights, dense_layers, split_gates
 from reference.store import ReferenceStore
 
@@ -13,7 +13,6 @@ __all__ = [
     "Case",
     "CaseSpec",
     "DenseWeights",
-    "LSTMGradients",
     "LSTMTrace",
     "LSTMWeights",
     "ReferenceMismatch",
@@ -21,9 +20,9 @@ __all__ = [
     "ReferenceUnavailable",
     "dense_layers",
     "draw",
+    "file_seed",
     "has_table",
     "lstm_forward",
-    "lstm_gradients",
     "name_of",
     "new_seed",
     "random_for",

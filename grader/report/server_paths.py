@@ -12,6 +12,8 @@ GRAPH_NODE = re.compile(r"\{\{function_node [^{}]*\}\} ?")
 OPERATION = re.compile(r" ?\[Op:\w{1,60}\](?: name:[^\n]*)?")
 # Keras puts this around a message: the layer that was called, and its arguments.
 AROUND = "Exception encountered when calling "
+# AutoGraph puts its own traceback before a message.
+GRAPH_TRACEBACK = re.compile(r"\Ain user code:.*?\n\n {4}\w+: ", re.DOTALL)
 # Used in two steps: one expression for a whole path would start again at every slash, which takes hours for a megabyte.
 PATH = re.compile(r"/[^\s:'\"<>]+")
 PLACE_OF_OURS = re.compile(
@@ -29,7 +31,7 @@ def clean_message(message: str) -> str:
     message = OPERATION.sub("", GRAPH_NODE.sub("", ANSI.sub("", message)))
     if message.startswith(AROUND) and message.count("\n\n") >= 2:
         message = message.split("\n\n", 1)[1].rsplit("\n\n", 1)[0]
-    return without_server_paths(message).strip()
+    return without_server_paths(GRAPH_TRACEBACK.sub("", message)).strip()
 
 
 def in_brief(message: str) -> str:
@@ -55,10 +57,12 @@ def _below_place_of_ours(path: re.Match[str]) -> str:
     return path[0][places[-1] + 1 :] if places else path[0]
 
 
-# Controls and line ends that only some readers know; marks that turn text around or have no width; what XML forbids.
+# Controls and line ends that only some readers know; marks that turn text around or have no width; letters that are
+# blank; what XML forbids.
 # Joiners hold letters together in some scripts and in emoji, and are kept there.
 CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff"
+    r"\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0"
     r"\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]|(?<![\u0600-\u1fff\u2100-\U0010ffff])[\u200c\u200d]"
 )
 
