@@ -37,6 +37,7 @@ from app.storage.models import (
     CourseAssignment,
     Extension,
     Identity,
+    JobStatus,
     MemberRole,
     Membership,
     NotebookCode,
@@ -116,7 +117,8 @@ async def two_students(database: Database, owner: Principal) -> tuple[str, str, 
         session.add(
             Token(name="link", role="submitter", sha256="1" * 64, membership_id=other, student="newcomer", is_link=True)
         )
-        session.add(Check(membership_id=other, assignment_id="lstm-layer", filename="f", sha256="f", submitted_by="t"))
+        of_check = {"assignment_id": "lstm-layer", "filename": "f", "sha256": "f", "submitted_by": "t"}
+        session.add(Check(membership_id=other, job_status=JobStatus.DONE, **of_check))
         until = NOW + timedelta(minutes=10)
         of_notebook = {"assignment_id": "lstm-layer", "language": "en", "sha256": "2" * 64, "expires_at": until}
         session.add(NotebookCode(membership_id=other, **of_notebook))
