@@ -289,7 +289,8 @@ def test_wait_that_is_too_long_is_left_to_the_student(service: Written, run: Run
 
 
 def test_service_that_starts_again_meanwhile_gets_the_work_once(service: Written, run: Run) -> None:
-    service.will((201, RULES), DROP, (502, {}), (202, QUEUED), DROP, GRADED)
+    cut_off = (502, b"Bad", {"Content-Length": "99"})
+    service.will((201, RULES), DROP, cut_off, (202, QUEUED), DROP, GRADED)
     assert "45.5 of 100" in run()
     assert len({(headers["idempotency-key"], body) for headers, body in service.sent()}) == 1
     assert len(service.sent()) == 3
@@ -392,12 +393,12 @@ def test_colab_gives_the_notebook_as_it_is_on_the_screen(
     service: Written, run: Run, colab: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notebook, "is_nearby", lambda url: False)
-    colab["ipynb"] = notebook_of("a = 1", CLASS, text="kept")
+    colab["ipynb"] = notebook_of("a = 1", CLASS, text="kept, with half an emoji: \ud83d")
     service.will((201, {**RULES, "whole_notebook": True}), GRADED)
     assert "45.5 of 100" in run("something older")
     assert json.loads(service.asked[0][3])["where"] == "Colab"
     ((_, body),) = service.sent()
-    assert json.dumps(colab["ipynb"], ensure_ascii=False).encode() in body
+    assert json.dumps(colab["ipynb"], ensure_ascii=False).encode("utf-8", "replace") in body
 
 
 def test_colab_that_gives_nothing_is_told_in_words(run: Run, colab: dict[str, Any], codes: list[str]) -> None:
@@ -445,6 +446,7 @@ HANDS_IN = 'lstm_grader["hand_in"](check_only=True)'
         pytest.param([("a", None)], ["a"], 0, id="saved before it ran"),
         pytest.param([("a2", 3), ("b", 2)], ["a", "b", "a2"], 0, id="an earlier version is the past"),
         pytest.param([("a", 1), ("b", 2)], ["a", "b", "a2"], 3, id="run again with another text"),
+        pytest.param([(CLASS.replace("\n", "\r\n"), 1)], [CLASS], 0, id="saved with the line ends of Windows"),
         pytest.param([(CLASS, 1), ("b", 2)], [CLASS + "1", "b", CLASS], 0, id="saved, and then run again"),
         pytest.param([(CLASS, 1), ("b", 2)], [CLASS, "b", CLASS + "1", "b"], 3, id="run again, and not saved"),
         pytest.param([("f", 1), ("b", 2)], ["f\n1", "b", "f\n2", "b"], 1, id="another cell run again, and not saved"),
@@ -468,7 +470,7 @@ def test_class_is_sent_with_what_it_needs_and_nothing_else(service: Written, run
         "def gate(x):\n    return np.abs(x)",
         "%matplotlib inline",
         "1 +",
-        "class LSTM:\n    def call(self, x):\n        return gate(x)",
+        "%%time\nclass LSTM:\n    def call(self, x):\n        return gate(x)",
     )
     assert "In[1], In[4], In[7]." in shown
     ((_, body),) = service.sent()
