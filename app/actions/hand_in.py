@@ -105,9 +105,9 @@ async def check_beforehand(asking: Asking, inbox: Inbox, wanted: HandIn, *, key:
     """
     holder = asking.holder
     upload = await inbox.check(holder, wanted.file, wanted.student, wanted.assignment)
+    await inbox.check_load()
 
     async def make(session: AsyncSession) -> Check:
-        await inbox.check_load()
         await courses.keep_open(session, asking.course_id)
         task = await own_task(session, asking.assignments, holder, upload.assignment_id)
         return await checks.add(session, holder, upload, task.assignment, key)

@@ -2,8 +2,8 @@
 
 Messages to `Mailer.send` are kept in memory only: they hold a link that signs somebody in, of which everything else
 keeps only a hash. Messages left unsent when a process ends are lost, and people ask for another link. Callers of
-`Mailer.deliver` store theirs. Log lines hold neither addresses nor
-texts, nor the server's replies, which repeat addresses.
+`Mailer.deliver` store theirs. Log lines hold neither addresses nor texts, nor the server's replies, which repeat
+addresses.
 """
 
 from __future__ import annotations

@@ -144,7 +144,8 @@ class LetterSender(Sender[Letter]):
         self._url = url
 
     async def _is_something_due(self, session: AsyncSession) -> bool:
-        return await session.scalar(select(Letter.id).where(is_due(Letter, await database_now(session)))) is not None
+        due = select(Letter.id).where(is_due(Letter, await database_now(session))).limit(1)
+        return await session.scalar(due) is not None
 
     async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[Letter]:
         # No more than can be sent at once: the lease of one that waits for a connection would end.

@@ -105,7 +105,7 @@ async def test_letter_is_given_up_after_a_day_or_when_the_students_deadline_is_o
     caplog: pytest.LogCaptureFixture,
     due_hours: int | None,
 ) -> None:
-    await write(database, 1, due_hours and clock[0] + timedelta(hours=due_hours))
+    await write(database, 1, clock[0] + timedelta(hours=due_hours) if due_hours else None)
     clock[0] += timedelta(hours=due_hours, seconds=1) if due_hours else LONGEST + timedelta(seconds=1)
     await send(database, mailbox)
     assert (mailbox.tries, await waiting(database)) == (0, 0)
