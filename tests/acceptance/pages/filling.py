@@ -285,6 +285,8 @@ class _Filling:
                 membership_id=student.id,
                 assignment_id="lstm-layer",
                 filename="LSTM.py",
+                sha256=hashlib.sha256(WRONG.read_bytes()).hexdigest(),
+                submitted_by=student.id,
                 job_status=JobStatus.DONE if stored else JobStatus.QUEUED,
                 content=None if stored else WRONG.read_bytes(),
                 report=stored,

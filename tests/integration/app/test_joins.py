@@ -31,13 +31,16 @@ from app.storage.models import (
     DEFAULT_COURSE,
     Adjustment,
     Base,
+    Check,
     Comment,
     Course,
     CourseAssignment,
     Extension,
     Identity,
+    JobStatus,
     MemberRole,
     Membership,
+    NotebookCode,
     Person,
     Submission,
     Token,
@@ -114,6 +117,11 @@ async def two_students(database: Database, owner: Principal) -> tuple[str, str, 
         session.add(
             Token(name="link", role="submitter", sha256="1" * 64, membership_id=other, student="newcomer", is_link=True)
         )
+        of_check = {"assignment_id": "lstm-layer", "filename": "f", "sha256": "f", "submitted_by": "t"}
+        session.add(Check(membership_id=other, job_status=JobStatus.DONE, **of_check))
+        until = NOW + timedelta(minutes=10)
+        of_notebook = {"assignment_id": "lstm-layer", "language": "en", "sha256": "2" * 64, "expires_at": until}
+        session.add(NotebookCode(membership_id=other, **of_notebook))
     return kept, other, handed_in
 
 
@@ -145,6 +153,8 @@ async def test_kept_member_has_everything_and_undoing_gives_it_back(database: Da
         token = await session.scalar(select(Token).where(Token.is_link))
         assert token is not None
         assert (token.membership_id, token.student) == (kept, "ivanov")
+        # The hour's limit counts the one, and the notebook that was shown the other connects.
+        assert [await session.scalar(select(table.membership_id)) for table in (Check, NotebookCode)] == [kept, kept]
         assert (await session.get_one(Membership, other)).removed_at is not None
     await undo(database, merge)
     assert await snapshot(database) == before

@@ -13,13 +13,13 @@ from sqlalchemy import select, update
 
 from app.access.tokens import Principal
 from app.actions.news import end_news_mail
-from app.mail.mailer import Mailer, MailServer
+from app.mail.mailer import LEASE, STORED_RETRY_SECONDS, Mailer, MailServer
 from app.privacy import deletion, export
 from app.storage.database import Database
 from app.storage.models import Comment, Membership, NewsMail, Person, utc_now
 from app.teaching import news, news_mail
 from app.teaching.joins import joins
-from app.teaching.news_mail import LEASE, RETRY_SECONDS, WAIT, NewsSender
+from app.teaching.news_mail import WAIT, NewsSender
 from grader import load_assignments
 from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import add, add_course
@@ -123,7 +123,7 @@ async def test_mail_is_tried_again_until_the_server_takes_it_and_by_others_after
     await comment(database, owner, begin, ANNA, await add_course(database), "Well done.")
     clock[0] += WAIT + timedelta(minutes=1)
     mailbox.answers = ["451 later", "451 later"]
-    for tries, seconds in enumerate(RETRY_SECONDS[:2], start=1):
+    for tries, seconds in enumerate(STORED_RETRY_SECONDS[:2], start=1):
         await send(database, mailbox, processes=2)
         assert (mailbox.tries, mailbox.messages) == (tries, [])
         clock[0] += timedelta(seconds=seconds)

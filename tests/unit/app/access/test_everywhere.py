@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, AsyncExitStack
 from datetime import timedelta
 
 import httpx
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from app.access import notebooks, sessions
 from app.access.sessions import hash_of_frame
 from app.access.tokens import Principal
+from app.storage.database import Database
 from app.storage.models import Course, CourseAssignment, MemberRole, Membership, NotebookCode, Person
 from tests.unit.app.calls import PAGE, SUBMISSIONS
 from tests.unit.app.conftest import Service, form_secret
@@ -31,6 +34,25 @@ async def notebook_of(service: Service, member: Membership) -> str:
     async with service.client(None) as nobody:
         token: str = (await nobody.post("/api/v1/notebook/tokens", json={"code": code})).json()["token"]
     return token
+
+
+FullDisk = Callable[[], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> FullDisk:
+    """Lets no transaction write."""
+
+    def write(_: Database) -> None:
+        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    @contextlib.contextmanager
+    def full() -> Iterator[None]:
+        with monkeypatch.context() as patched:
+            patched.setattr(Database, "write", write)
+            yield
+
+    return full
 
 
 @pytest.fixture
@@ -97,6 +119,37 @@ async def test_all_browsers_and_notebooks_of_the_person_end_and_nobody_elses(
         assert (await session.scalars(select(NotebookCode))).all() == []
     logged = [vars(each) for each in caplog.records if each.getMessage() == "signed_out_everywhere"]
     assert [(each["person_id"], each["browsers"], each["notebooks"]) for each in logged] == [(person_id, 3, 2)]
+
+
+async def test_a_browser_that_came_while_the_disk_was_full_signs_out_with_all_others(
+    service: Service, browsers: dict[str, httpx.AsyncClient], full_disk: FullDisk
+) -> None:
+    """It keeps the link itself, and no session of its own is stored."""
+    async with service.client(None, Accept="text/html") as late:
+        with full_disk():
+            assert (await late.post("/enter", data={"token": "link-of-anna"})).status_code == 303
+            form = {"form_secret": form_secret((await late.get(EVERYWHERE)).text)}
+            # Nothing can end now, and it does not say so.
+            assert (await late.post(EVERYWHERE, data=form)).status_code == 503
+            assert (await late.get(PAGE)).status_code == 200
+        asked, answer = await late.get(EVERYWHERE), await late.post(EVERYWHERE, data=form)
+        assert [re.findall(r"<dd>(\d+)</dd>", each.text) for each in (asked, answer)] == [["4", "0"], ["4", "0"]]
+        for name, browser in {**browsers, "late": late}.items():
+            assert (await browser.get(PAGE)).status_code == (200 if name == "petrov" else 401), name
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+async def test_a_browser_signs_out_while_the_disk_is_full(
+    service: Service, anna: tuple[str, list[Membership]], full_disk: FullDisk, is_stored: bool
+) -> None:
+    """A shared computer must not stay signed in."""
+    async with service.client(None, Accept="text/html") as browser:
+        with contextlib.nullcontext() if is_stored else full_disk():
+            await browser.post("/enter", data={"token": "link-of-anna"})
+        with full_disk():
+            form = {"form_secret": form_secret((await browser.get(PAGE)).text)}
+            assert (await browser.post("/leave", data=form)).status_code == 303
+            assert (await browser.get(PAGE)).status_code == 401
 
 
 async def test_a_token_of_nobody_ends_its_own_browsers(service: Service) -> None:

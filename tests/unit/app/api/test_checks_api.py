@@ -39,8 +39,8 @@ async def ivanov(service: Service) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def check(client: httpx.AsyncClient, wait: int = 120) -> httpx.Response:
-    return await client.post(CHECKS, params={"wait": wait}, **upload(student=None))
+async def check(client: httpx.AsyncClient, wait: int = 120, **headers: str) -> httpx.Response:
+    return await client.post(CHECKS, params={"wait": wait}, headers=headers, **upload(student=None))
 
 
 async def rows(service: Service, table: type[Any]) -> int:
@@ -94,6 +94,19 @@ async def test_each_student_has_so_many_in_an_hour(service: Service, ivanov: htt
         first.created_at -= timedelta(seconds=AN_HOUR)
     assert (await check(ivanov)).status_code == 200
     assert (await check(ivanov)).status_code == 429
+
+
+async def test_a_check_that_is_sent_again_counts_once(service: Service, ivanov: httpx.AsyncClient) -> None:
+    """As a notebook does whose line was cut; a check of another file is a request of its own."""
+    await allow(service, 1)
+    key = {"Idempotency-Key": "k"}
+    first, again = [(await check(ivanov, **key)).json() for _ in range(2)]
+    assert again == first
+    other = await ivanov.post(CHECKS, headers=key, **upload(b"class LSTM: pass", student=None))
+    assert_problem(other, 422, "idempotency-key-reused")
+    assert_problem(await check(ivanov), 429, "checks-used-up")
+    await allow(service, 0)
+    assert (await check(ivanov, **key)).json() == first
 
 
 @pytest.mark.parametrize("name", ["opens", "closes"])
@@ -169,10 +182,14 @@ async def test_our_failure_is_tried_again_and_is_no_zero(
         raise ZeroDivisionError
 
     grader.change = fail
-    report = (await check(ivanov)).json()["report"]
+    report = (await check(ivanov, **{"Idempotency-Key": "k"})).json()["report"]
     assert (report["status"], report["points"], report["max_points"]) == ("internal_error", None, 0)
     # Nobody grades it again.
     assert {each["params"].get("variant") for each in report["checks"]} == {"beforehand"}
+    # The student may check it again, as if it had not been.
+    grader.change = lambda report: report
+    assert (await check(ivanov, **{"Idempotency-Key": "k"})).json()["report"]["status"] == "passed"
+    assert_problem(await check(ivanov), 429, "checks-used-up")
 
 
 async def test_a_check_that_was_cut_off_runs_again(service: Service, ivanov: httpx.AsyncClient) -> None:

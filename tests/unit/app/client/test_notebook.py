@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -289,7 +290,8 @@ def test_wait_that_is_too_long_is_left_to_the_student(service: Written, run: Run
 
 
 def test_service_that_starts_again_meanwhile_gets_the_work_once(service: Written, run: Run) -> None:
-    service.will((201, RULES), DROP, (502, {}), (202, QUEUED), DROP, GRADED)
+    cut_off = (502, b"Bad", {"Content-Length": "99"})
+    service.will((201, RULES), DROP, cut_off, (202, QUEUED), DROP, GRADED)
     assert "45.5 of 100" in run()
     assert len({(headers["idempotency-key"], body) for headers, body in service.sent()}) == 1
     assert len(service.sent()) == 3
@@ -392,12 +394,12 @@ def test_colab_gives_the_notebook_as_it_is_on_the_screen(
     service: Written, run: Run, colab: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notebook, "is_nearby", lambda url: False)
-    colab["ipynb"] = notebook_of("a = 1", CLASS, text="kept")
+    colab["ipynb"] = notebook_of("a = 1", CLASS, text="kept, with half an emoji: \ud83d")
     service.will((201, {**RULES, "whole_notebook": True}), GRADED)
     assert "45.5 of 100" in run("something older")
     assert json.loads(service.asked[0][3])["where"] == "Colab"
     ((_, body),) = service.sent()
-    assert json.dumps(colab["ipynb"], ensure_ascii=False).encode() in body
+    assert json.dumps(colab["ipynb"], ensure_ascii=False).encode("utf-8", "replace") in body
 
 
 def test_colab_that_gives_nothing_is_told_in_words(run: Run, colab: dict[str, Any], codes: list[str]) -> None:
@@ -414,12 +416,43 @@ def test_colab_does_not_reach_a_service_nearby(run: Run, colab: dict[str, Any], 
 
 
 def test_notebooks_of_vs_code_are_files(service: Written, run: Run, tmp_path: Path) -> None:
-    file = tmp_path / f"{NAME}.ipynb"
+    file = tmp_path / f"{NAME}, тетрадь.ipynb"
     file.write_text(json.dumps(notebook_of(("a = 1", 1), (CLASS, 2))))
     service.will((201, RULES), GRADED)
     assert "In[" not in run("a = 1", CLASS, __vsc_ipynb_file__=str(file))
     assert json.loads(service.asked[0][3])["where"] == "VS Code"
     assert file.read_bytes() in service.sent()[0][1]
+    assert f'filename="{file.name}"'.encode() in service.sent()[0][1]
+
+
+@pytest.fixture(params=["Colab", "VS Code"])
+def run_there(request: pytest.FixtureRequest, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """As `run`, where there is a whole notebook."""
+    made, file = notebook_of((CLASS, 1)), tmp_path / "a.ipynb"
+    if request.param == "Colab":
+        monkeypatch.setattr(notebook, "is_nearby", lambda url: False)
+        request.getfixturevalue("colab")["ipynb"] = made
+    file.write_text(json.dumps(made))
+    return partial(run, CLASS, __vsc_ipynb_file__=str(file))
+
+
+@pytest.mark.parametrize(
+    ("answers", "patience", "words"),
+    [
+        pytest.param([(403, {"title": "Closed", "detail": "Since Monday."})], 300, "Closed\nSince", id="refused"),
+        pytest.param([(429, {}, {"Retry-After": "3"}), GRADED], 300, "45.5 of 100", id="asked to wait"),
+        pytest.param([DROP, (502, {}), (202, QUEUED), DROP, GRADED], 300, "45.5 of 100", id="started again"),
+        pytest.param([DROP], 0, "It is not known whether the work has arrived.", id="cut off"),
+        pytest.param([{**GRADED, "held": True}], 300, "A teacher looks at this attempt", id="held"),
+        pytest.param([{**GRADED, "grade": {"penalty_percent": 5.0, "points": 43.0}}], 300, "43 of 100", id="late"),
+    ],
+)
+def test_the_same_is_said_wherever_it_runs(
+    service: Written, run_there: Run, monkeypatch: pytest.MonkeyPatch, answers: list[Any], patience: int, words: str
+) -> None:
+    monkeypatch.setattr(notebook, "PATIENCE_SECONDS", patience)
+    service.will((201, RULES), *answers)
+    assert words in run_there()
 
 
 def test_saved_file_that_lacks_what_ran_is_not_handed_in(
@@ -445,6 +478,7 @@ HANDS_IN = 'lstm_grader["hand_in"](check_only=True)'
         pytest.param([("a", None)], ["a"], 0, id="saved before it ran"),
         pytest.param([("a2", 3), ("b", 2)], ["a", "b", "a2"], 0, id="an earlier version is the past"),
         pytest.param([("a", 1), ("b", 2)], ["a", "b", "a2"], 3, id="run again with another text"),
+        pytest.param([(CLASS.replace("\n", "\r\n"), 1)], [CLASS], 0, id="saved with the line ends of Windows"),
         pytest.param([(CLASS, 1), ("b", 2)], [CLASS + "1", "b", CLASS], 0, id="saved, and then run again"),
         pytest.param([(CLASS, 1), ("b", 2)], [CLASS, "b", CLASS + "1", "b"], 3, id="run again, and not saved"),
         pytest.param([("f", 1), ("b", 2)], ["f\n1", "b", "f\n2", "b"], 1, id="another cell run again, and not saved"),
@@ -468,7 +502,7 @@ def test_class_is_sent_with_what_it_needs_and_nothing_else(service: Written, run
         "def gate(x):\n    return np.abs(x)",
         "%matplotlib inline",
         "1 +",
-        "class LSTM:\n    def call(self, x):\n        return gate(x)",
+        "%%time\nclass LSTM:\n    def call(self, x):\n        return gate(x)",
     )
     assert "In[1], In[4], In[7]." in shown
     ((_, body),) = service.sent()
