@@ -46,7 +46,6 @@ def test_token_is_made_listed_and_ended(run: Run, url: str) -> None:
     secret, link = creation.stdout.split()
     assert link == f"http://127.0.0.1:8000/enter?token={secret}"
     token = asyncio.run(valid_token(url, secret))
-    assert token is not None
     assert (token.role, token.student, token.name) == (Role.SUBMITTER, "ivanov", "For Ivanov")
     assert token.expires_at is not None
     listed = run("tokens", "list").stdout
@@ -201,7 +200,6 @@ def test_upgrade_waits_for_a_postgresql_that_does_not_answer_yet() -> None:
         assert CliRunner().invoke(cli, ["db", "upgrade"], env=environment).exit_code == 3
         command = [str(Path(sys.executable).with_name("lstm-grader")), "db", "upgrade", "--wait", "120"]
         with subprocess.Popen(command, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True) as upgrade:
-            assert upgrade.stderr is not None
             assert "database_failing" in upgrade.stderr.readline()
             server.start()
             assert "database_upgraded" in upgrade.stderr.read()

@@ -188,7 +188,6 @@ async def test_a_server_keeps_no_connection_whose_opener_was_cancelled(
     async def cancelled_at(self: postgresql.Connection, *arguments: Any) -> Any:
         if next(left, None) == 0:
             task = asyncio.current_task()
-            assert task is not None
             task.cancel()
         return await wait(self, *arguments)
 
@@ -292,7 +291,6 @@ async def test_workers_claim_side_by_side(database: Database, owner: Principal) 
     first, second, _ = [await add(database, owner, student) for student in ("a", "b", "a")]
     async with database.write() as session:
         taken = await order.claim_next(session)
-        assert taken is not None
         assert taken.submission_id == first.id
         # It is not committed. Others neither wait for it, nor take what else the student has.
         async with asyncio.timeout(SECONDS):
@@ -470,7 +468,6 @@ async def test_regrade_adds_a_report_and_keeps_the_old_one(database: Database, o
         counting = await reports.newest_report(session, done.id)
         listed = await list_submissions(session, owner, Selection(), limit=10)
         ids = list(await session.scalars(select(StoredReport.id).where(StoredReport.submission_id == done.id)))
-    assert counting is not None
     assert sorted(ids) == [old, new]
     assert counting.id == new
     assert [report and report.id for submission, report in listed if submission.id == done.id] == [new]
@@ -500,8 +497,6 @@ async def test_regrade_that_fails_through_our_fault_leaves_the_grade(database: D
     async with database.read() as session:
         counting = await reports.newest_report(session, submission.id)
         ((_, listed),) = await list_submissions(session, owner, Selection(), limit=10)
-    assert counting is not None
-    assert listed is not None
     assert listed.id == counting.id
     assert counting.points == 100
 
@@ -544,7 +539,6 @@ async def test_a_token_that_is_set_as_the_owners_is_the_only_one_of_the_owner(
     async with database.read() as session:
         assert await tokens.find_token(session, "0" * 64) is None
         token = await tokens.find_token(session, "1" * 64)
-        assert token is not None
         assert token.role == Role.ADMIN
 
 

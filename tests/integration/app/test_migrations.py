@@ -135,7 +135,6 @@ async def filled(database: Database, revision: str) -> dict[str, dict[str, Any]]
     """Make a database of this revision with a row in every table; return the rows."""
     async with database._writing.connect() as connection:
         raw = (await connection.get_raw_connection()).driver_connection
-        assert raw is not None
         if database.is_sqlite:  # As `Database.upgrade` does it, for migrations that replace tables.
             await raw.execute("PRAGMA foreign_keys = OFF")
         async with connection.begin():

@@ -96,7 +96,6 @@ async def test_a_check_whose_worker_died_runs_again_behind_an_attempt(
     database: Database, owner: Principal, ivanov: Principal, allowing: Assignment
 ) -> None:
     stored = await check(database, ivanov, allowing)
-    assert stored is not None
     lost = await next_claim(database)
     assert (lost.submission_id, lost.is_check, lost.content) == (stored.id, True, UPLOAD.content)
     clock = Clock()

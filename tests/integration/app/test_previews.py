@@ -84,7 +84,6 @@ async def counting(database: Database, submission: Submission) -> float | None:
         report = await reports.newest_report(session, submission.id)
         listed = await reports.list_reports(session, submission.id)
         by_id = await session.scalar(select(reports.counting_report_id()).where(Submission.id == submission.id))
-    assert report is not None
     assert report.id == by_id
     assert report.id in [each.id for each in listed]
     return report.points
@@ -121,7 +120,6 @@ async def test_preview_is_seen_by_nobody_until_it_is_applied(database: Database,
     regrade = await begin(database, owner, submission.id)
     assert await seen(database, submission) == before
     taken = await claim(database)
-    assert taken is not None
     assert (taken.preview_id, taken.content, taken.tries) == (regrade.id, submission.content, 1)
     async with database.write() as session:
         await claims.add_stages(session, taken, ["reading"])
@@ -189,7 +187,6 @@ async def test_applied_reports_are_sent_once(database: Database, owner: Principa
     async with database.read() as session:
         progress = await regrades.find_regrade(session, regrade.id)
         items = await regrades.list_items(session, regrade.id, only_changed=True, limit=5)
-    assert progress is not None
     assert (progress.total, progress.done, progress.changed, progress.superseded) == (2, 2, 2, 0)
     assert [item.is_applied for item in items] == [True, True]
 
@@ -212,7 +209,6 @@ async def test_dropped_preview_leaves_nothing_and_is_graded_no_more(database: Da
             orphans = text(f"SELECT count(*) FROM {table} WHERE report_id NOT IN (SELECT id FROM reports)")
             assert await session.scalar(orphans) == 0
         progress = await regrades.find_regrade(session, regrade.id)
-    assert progress is not None
     assert progress.regrade.dropped_at is not None
     assert (progress.total, progress.done) == (3, 0)
     assert [await counting(database, each) for each in submissions] == [10.0] * 3
@@ -244,7 +240,6 @@ async def test_regrade_and_previews_of_one_submission_each_have_their_report(
     async with database.read() as session:
         (item,) = await regrades.list_items(session, first.id, only_changed=False, limit=5)
         progress = await regrades.find_regrade(session, first.id)
-    assert progress is not None
     assert (item.is_applied, progress.superseded) == (False, 1)
 
 
@@ -260,7 +255,6 @@ async def test_regrade_leaves_out_what_has_no_report_and_lets_a_running_grade_go
         assert await job_status(database, submission.id) == (JobStatus.RUNNING, 1)
         async with database.read() as session:
             progress = await regrades.find_regrade(session, regrade.id)
-        assert progress is not None
         assert progress.total == 1
     assert await store(database, running, report_of(30.0))
 
@@ -284,8 +278,6 @@ async def test_preview_of_a_dead_worker_is_graded_again_behind_the_others(databa
         assert await claims.requeue_running(session) == 1
     other, again = await claim(database), await claim(database)
     assert lost is not None
-    assert again is not None
-    assert other is not None
     assert (other.submission_id, again.submission_id) == (submissions[1].id, submissions[0].id)
     assert again.tries == 2
     assert not await store(database, lost, report_of(1.0))
@@ -293,7 +285,6 @@ async def test_preview_of_a_dead_worker_is_graded_again_behind_the_others(databa
     async with database.write() as session:
         assert await claims.release(session, again)
     again = await claim(database)
-    assert again is not None
     assert again.tries == 2
     for each in (again, other):
         assert await store(database, each, report_of(30.0))
@@ -307,7 +298,6 @@ async def test_silent_claim_on_a_preview_is_found_by_its_heartbeat(database: Dat
     submission = await graded(database, owner)
     regrade = await begin(database, owner, submission.id)
     taken = await claim(database)
-    assert taken is not None
     async with database.write() as session:
         (found,) = await claims.beat(session, "other", [])
     assert (found.preview_id, found.claim, found.beat) == (regrade.id, taken.id, 0)
@@ -376,7 +366,6 @@ async def test_upload_at_a_deadline_is_untouched_by_a_preview(database: Database
         assert await positions.queue_position(session, upload) == 1
     # The student's own upload does not wait for the preview to end.
     taken = await claim(database)
-    assert taken is not None
     assert (taken.submission_id, taken.preview_id) == (upload.id, None)
     assert await finish(database, taken)
     assert await store(database, running, report_of(30.0))

@@ -587,7 +587,6 @@ def test_names_that_may_be_anything_are_replaced_alone_and_others_in_texts() -> 
 
 async def test_upgraded_file_holds_nothing_that_moved_or_was_deleted_before(database: Database) -> None:
     """Migrations copy tables, and earlier versions left what they deleted in free pages."""
-    assert database.file is not None
     raw = sqlite3.connect(database.file.path, isolation_level=None)
     raw.execute("PRAGMA secure_delete = OFF")
     raw.execute("CREATE TABLE moved (content BLOB)")

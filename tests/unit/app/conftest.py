@@ -280,7 +280,6 @@ class Shared:
         self._grader_of = grader_of
         self._is_put_back = True
         file = self._services.database.file
-        assert file
         self._rows = sqlite3.connect(file.path, isolation_level=None)
         self._rows.execute("PRAGMA synchronous = OFF")
         self._schema = self._schema_version()
@@ -416,5 +415,5 @@ def service(anyio_backend: str, request: pytest.FixtureRequest) -> Service:
 
 def form_secret(html: str) -> str:
     secret = re.search(r'name="form_secret" value="([0-9a-f]+)"', html)
-    assert secret
+    assert secret, html
     return secret[1]

@@ -114,7 +114,6 @@ def test_secret_is_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     (tmp_path / "token").write_text("token-out-of-a-file\n")
     monkeypatch.setenv("LSTM_GRADER_OWNER_TOKEN_FILE", str(tmp_path / "token"))
     token = Settings().owner_token
-    assert token is not None
     assert token.get_secret_value() == "token-out-of-a-file"
     assert unknown_variables() == []
     monkeypatch.setenv("LSTM_GRADER_OWNER_TOKEN", "token-of-the-variable")
@@ -143,5 +142,4 @@ def test_domains_of_the_issuer_are_listed_in_small_letters() -> None:
 @pytest.mark.parametrize(("security", "port"), [("starttls", 587), ("tls", 465), ("none", 25)])
 def test_port_of_the_mail_server_follows_from_its_security(security: str, port: int) -> None:
     server = Settings(**MAIL, smtp_security=security).mail_server
-    assert server is not None
     assert server.port == port

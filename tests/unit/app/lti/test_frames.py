@@ -80,7 +80,6 @@ async def test_frame_without_cookies_or_storage_opens_a_window_before_the_hint_i
     refused = await frame.post(LOGIN, data=login_parameters(), follow_redirects=True)
     assert refused.status_code == 403
     again = re.search(r'<a class="onward" href="(/lti/login\?[^"]+)" target="_blank"', refused.text)
-    assert again is not None
     assert await everything(service, LtiLogin) == []
     async with browser(service, **{"Sec-Fetch-Dest": "document"}) as window:
         answer = await window.get(unescape(again[1]))

@@ -40,7 +40,6 @@ def stranger(service: Service) -> httpx.AsyncClient:
 
 def key(page: str) -> str:
     field = re.search(r'name="form_key" value="([0-9a-f]+)"', page)
-    assert field
     return field[1]
 
 
@@ -52,7 +51,6 @@ async def join(browser: httpx.AsyncClient, path: str, **fields: str) -> httpx.Re
 
 def link_in(page: str) -> str:
     link = re.search(r'data-copy="http://grader\.test/enter\?token=([\w-]+)"', page)
-    assert link
     return link[1]
 
 

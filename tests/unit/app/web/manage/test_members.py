@@ -61,7 +61,6 @@ async def test_teacher_changes_the_group_of_one_who_signs_on_and_not_the_address
     await service.add_token("teacher", Role.TEACHER)
     async with service.browser("teacher") as browser:
         shown = re.search(r'name="email"[^>]*value="([^"]*)"', (await browser.get(edit)).text)
-        assert shown
         fields = {"external_id": "anna", "name": name, "role": "student", "group": "201"}
         assert said(await send(browser, edit, email=shown[1], **fields)) == "member.changed"
         assert (await send(browser, edit, email="other@uni.edu", **fields)).status_code == 409
@@ -97,7 +96,6 @@ async def test_newcomer_who_claims_an_id_is_not_ticked_and_can_be_joined(service
         await service.add_token(name, student=name)
     async with service.services.database.write() as session:
         claiming = await session.scalar(select(Membership).where(Membership.external_id == "claiming"))
-        assert claiming is not None
         claiming.claimed_id = "ivanov"
     page = (await browser.get(MEMBERS, params={"state": "unconfirmed"})).text
     ticks = re.findall(r'<input class="tick"[^>]*>', page)
@@ -129,7 +127,6 @@ async def test_newcomer_is_confirmed_or_joined_with_the_entry_of_the_list(
     assert (await send(browser, f"{gone}/edit", f"{gone}/restore")).status_code == 409
     listing = (await browser.get(f"{COURSE}/joins")).text
     undo = re.search(r'action="([^"]+/undo)"', listing)
-    assert undo
     assert said(await send(browser, f"{COURSE}/joins", undo[1])) == "member.unjoined"
     page = (await browser.get(MEMBERS)).text
     again = await browser.post(undo[1], data={"form_secret": form_secret(page)})
@@ -261,7 +258,6 @@ async def test_join_link_has_a_code_and_lets_a_student_in(service: Service, visi
     assert joined.status_code == 200
     assert "Newcomer" in (await browser.get(MEMBERS, params={"state": "unconfirmed"})).text
     revoke = re.search(r'action="([^"]+/revoke)"', (await browser.get(LINKS)).text)
-    assert revoke
     assert said(await send(browser, LINKS, revoke[1])) == "join_link.revoked"
     again = await send(browser, LINKS, f"{LINKS}/join", key=key, **fields)
     (another,) = set(re.findall(r"http://grader\.test(/join/[\w-]+)", again.text))
@@ -278,7 +274,6 @@ async def test_token_is_shown_once_and_revoked(service: Service, browser: Browse
         listing = (await browser.get(TOKENS)).text
         assert secret not in listing
         row = re.search(r"Moodle.*?action=\"([^\"]+/revoke)\"", listing, re.DOTALL)
-        assert row
         assert said(await send(browser, TOKENS, row[1])) == "token.revoked"
         assert (await program.get("/api/v1/submissions")).status_code == 401
     again = await send(browser, TOKENS, key=key, name="Moodle", role="submitter")
@@ -321,7 +316,6 @@ async def test_people_are_found_merged_and_deleted(service: Service, browser: Br
     page = (await browser.get(person)).text
     assert "Second" in page
     undo = re.search(r'action="([^"]+/undo)"', page)
-    assert undo
     assert said(await send(browser, person, undo[1])) == "person.unmerged"
     archive = await browser.get(f"{person}/export")
     assert archive.content.startswith(b"PK")
