@@ -19,8 +19,6 @@ from grader.report.model import Diagnosis
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader
 from tests.waiting import SECONDS, until
 
-pytestmark = pytest.mark.anyio
-
 SUBMISSIONS = "/api/v1/submissions"
 
 

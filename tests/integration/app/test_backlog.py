@@ -14,7 +14,7 @@ from app.storage.models import JobStatus, LiveWorker, Submission, utc_now
 from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import add, finish, next_claim
 
-pytestmark = [pytest.mark.anyio, on_both]
+pytestmark = on_both
 
 GRADING = timedelta(seconds=40)
 

@@ -42,8 +42,6 @@ from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import add
 from tests.integration.app.test_inbox import Jobs
 
-pytestmark = pytest.mark.anyio
-
 ASSIGNMENTS = load_assignments()
 CODE = b"class LSTM: ...\n"
 LIMIT = 10_000

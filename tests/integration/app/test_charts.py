@@ -13,8 +13,6 @@ import pytest
 from app.operations.charts import SMALL_CHART, ChartNotDrawn, ChartProcess
 from tests.processes import children, command_line
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 async def charts(anyio_backend: str) -> AsyncIterator[ChartProcess]:

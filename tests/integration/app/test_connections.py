@@ -16,8 +16,6 @@ from app.http.serving import Server, UnfinishedConnections, listen
 from app.settings import Settings
 from tests.waiting import SECONDS, until
 
-pytestmark = pytest.mark.anyio
-
 HALF = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\nX-Slow: "
 
 

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator
 from pathlib import PurePosixPath, PureWindowsPath
 
 import openpyxl
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -37,8 +36,6 @@ from grader import load_assignments
 from tests.integration.app import rows
 from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import CONTENT, REPORT
-
-pytestmark = pytest.mark.anyio
 
 ASSIGNMENTS = load_assignments()
 #: Names that a careless archive would write outside of its folder, twice, or as a device.

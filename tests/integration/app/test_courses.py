@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
 from sqlalchemy import select
 
 from app.access.tokens import Principal
@@ -18,7 +17,7 @@ from grader import load_assignments
 from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import add
 
-pytestmark = [pytest.mark.anyio, on_both]
+pytestmark = on_both
 
 ASSIGNMENTS = load_assignments()
 

@@ -46,9 +46,6 @@ from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgres
 from tests.integration.app.rows import CONTENT, REPORT, add, add_course, claim, finish, job_status, next_claim, waits
 from tests.waiting import SECONDS, until
 
-pytestmark = pytest.mark.anyio
-
-
 # The tables
 
 

@@ -21,8 +21,6 @@ from tests.integration.app.grade_world import NOW, World
 from tests.platforms import ISSUER
 from tests.platforms.gradebooks import BY_HAND, CanvasGradeBook, Column, GradeBook, MoodleGradeBook
 
-pytestmark = pytest.mark.anyio
-
 PATH = "/items/4"
 BOOKS = {"moodle": MoodleGradeBook, "moodle activity": MoodleGradeBook, "canvas": CanvasGradeBook}
 

@@ -45,8 +45,6 @@ from tests.integration.app.rows import waits
 from tests.integration.app.test_inbox import Jobs
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 DUE = utc_now().replace(microsecond=0)
 DAY = timedelta(days=1)
 

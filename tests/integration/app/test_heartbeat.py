@@ -15,7 +15,7 @@ from app.storage.models import JobStatus, LiveWorker
 from tests.integration.app.kinds import on_postgresql
 from tests.integration.app.rows import add, finish, job_status, next_claim
 
-pytestmark = [pytest.mark.anyio, on_postgresql]
+pytestmark = on_postgresql
 
 
 class Clock:

@@ -19,7 +19,7 @@ from tests.integration.app.rows import add, claim, waits
 from tests.integration.app.test_previews import HELD_REPORT, add_webhook, begin, sent, store
 from tests.waiting import until
 
-pytestmark = [pytest.mark.anyio, on_both]
+pytestmark = on_both
 
 
 async def held(database: Database, owner: Principal) -> Submission:

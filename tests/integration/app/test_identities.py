@@ -19,8 +19,6 @@ from app.storage.database import Database
 from app.storage.models import Change, Course, Identity, MemberRole, Membership, Merge, Person, new_id, utc_now
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 
-pytestmark = pytest.mark.anyio
-
 ISSUER = "https://id.example.edu/realms/main"
 DOMAINS = frozenset({"example.edu"})
 IVAN = Claims(ISSUER, "248289761001", "ivanov@example.edu", True, "Ivan Ivanov")

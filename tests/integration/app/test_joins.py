@@ -51,8 +51,6 @@ from app.teaching.student_work import StudentWork
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import add, claim, finish
 
-pytestmark = pytest.mark.anyio
-
 NOW = utc_now()
 #: Joining writes lines into these, and undoing does not take them out.
 LOGS = {"merges", "changes"}

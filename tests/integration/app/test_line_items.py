@@ -23,8 +23,6 @@ from tests.integration.app.kinds import on_both
 from tests.platforms import ISSUER, FakePlatform
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 Found = Callable[[], "asyncio.Task[str | None]"]
 
 

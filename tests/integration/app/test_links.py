@@ -38,8 +38,6 @@ from app.storage.models import (
 )
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 
-pytestmark = pytest.mark.anyio
-
 HOUR = timedelta(hours=1)
 TEACHER = Principal("0" * 26, Role.TEACHER, name="teacher")
 

@@ -28,8 +28,6 @@ from tests.mailbox import Mailbox, link_in, receiving
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 SERVICE = "http://grader.test"
 IVAN, PETR = "ivanov@example.edu", "petrov@example.edu"
 

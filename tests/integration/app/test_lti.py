@@ -32,8 +32,6 @@ from tests.integration.app.rows import waits
 from tests.platforms import REGISTRATION, claims_of, login_parameters
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 ASSIGNMENTS = load_assignments()
 LEASE = timedelta(seconds=60)
 TEACHER = {"role": "Instructor", "sub": "teacher-1"}

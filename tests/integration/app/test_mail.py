@@ -15,7 +15,7 @@ from tests.mailbox import PASSWORD, USER, Mailbox, certificate, link_in, receivi
 from tests.waiting import until
 
 # The mail server does not see that its connections begin with TLS.
-pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")]
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 
 TO = "ivanov@example.edu"
 LINK = "https://grader.example.org/enter?token=lstmg_" + "x" * 43

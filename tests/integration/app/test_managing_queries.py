@@ -21,7 +21,7 @@ from app.teaching.joins.joins import Moving
 from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import add
 
-pytestmark = [pytest.mark.anyio, on_both]
+pytestmark = on_both
 
 
 async def enter(database: Database, id: str, name: str | None = None, **values: Any) -> Membership:

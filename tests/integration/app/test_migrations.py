@@ -51,8 +51,6 @@ from app.storage.models import (
 from reference import SEED_BYTES
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
 
-pytestmark = pytest.mark.anyio
-
 REVISIONS = [script.revision for script in ScriptDirectory(str(revisions.MIGRATIONS)).walk_revisions()][::-1]
 SOME = REVISIONS[::-4]
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)

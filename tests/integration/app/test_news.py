@@ -25,7 +25,7 @@ from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import add, add_course
 from tests.mailbox import Mailbox, receiving
 
-pytestmark = [pytest.mark.anyio, on_both]
+pytestmark = on_both
 
 ASSIGNMENTS = load_assignments()
 SERVICE, ANNA, BORIS = "https://grader.example.edu", "anna@example.edu", "boris@example.edu"

@@ -23,8 +23,6 @@ from tests.integration.app.kinds import on_both, on_postgresql
 from tests.integration.app.rows import REPORT, add, next_claim
 from tests.integration.app.test_heartbeat import Clock, beat_for
 
-pytestmark = pytest.mark.anyio
-
 UPLOAD = Upload("ivanov", "lstm-layer", "LSTM.py", b"class LSTM: ...")
 
 

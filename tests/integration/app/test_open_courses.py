@@ -21,8 +21,6 @@ from grader import Status
 from tests.integration.app.kinds import on_postgresql
 from tests.integration.app.rows import REPORT, add, next_claim
 
-pytestmark = pytest.mark.anyio
-
 Act = Callable[[Asking, str, str], Awaitable[object]]
 
 

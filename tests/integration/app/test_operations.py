@@ -32,8 +32,6 @@ from tests.ports import free_port
 from tests.postgresql import PostgreSQL
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 
 async def graded(database: Database, owner: Principal, student: str) -> Submission:
     submission = await add(database, owner, student)

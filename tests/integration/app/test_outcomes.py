@@ -20,8 +20,6 @@ from tests.unit.app.calls import PAGE
 from tests.unit.app.conftest import OWNER_TOKEN, form_secret
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 SUBMISSIONS = "/api/v1/submissions"
 FILE = {"file": ("LSTM.py", b"class LSTM: ...")}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.access.tokens import Principal
 from app.queue import claims
 from app.storage.database import Database
@@ -14,7 +12,7 @@ from grader.report.model import AssignmentRef
 from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import REPORT, add, claim
 
-pytestmark = [pytest.mark.anyio, on_both]
+pytestmark = on_both
 
 ASSIGNMENTS = load_assignments()
 TODAY = ASSIGNMENTS["lstm-layer"].digest

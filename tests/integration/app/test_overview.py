@@ -38,8 +38,6 @@ from tests.integration.app.test_grades import DAY, DUE, add_course, assignments,
 
 __all__ = ["assignments"]
 
-pytestmark = pytest.mark.anyio
-
 FOUR = ["lstm-layer", "a0", "a1", "a2"]
 
 

@@ -22,7 +22,7 @@ from tests.integration.app.test_overview import selects
 
 __all__ = ["assignments"]
 
-pytestmark = [pytest.mark.anyio, on_both]
+pytestmark = on_both
 
 ATTEMPTS, USED = 40, 20
 

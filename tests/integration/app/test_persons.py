@@ -34,8 +34,6 @@ from tests.integration.app.test_identities import (
     signed_in,
 )
 
-pytestmark = pytest.mark.anyio
-
 
 async def merge(database: Database, kept: str, other: str) -> Merge:
     async with database.write() as session:

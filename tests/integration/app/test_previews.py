@@ -39,8 +39,6 @@ from grader.report.model import HELD, Advisory
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
 from tests.integration.app.rows import REPORT, add, claim, finish, job_status
 
-pytestmark = pytest.mark.anyio
-
 End = Callable[[Database, Regrade], Awaitable[object]]
 
 ASSIGNMENTS = load_assignments()

@@ -62,8 +62,6 @@ from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import REPORT, add, claim
 from tests.tiers import sampled
 
-pytestmark = pytest.mark.anyio
-
 ID, NAME, EMAIL, SUBJECT = "petrov-7c1f9a", "Пётр Сидоров-Петрович", "p.sidorov@example.org", "subject-7c1f9a"
 EARLIER = "Пётр Невиданный"
 TRACES = (ID, NAME, EMAIL, SUBJECT, EARLIER)

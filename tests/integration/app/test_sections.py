@@ -22,8 +22,6 @@ from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.platforms import LTI, REGISTRATION, claims_of
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 ASSIGNMENTS = load_assignments()
 SECTIONS = ("section-1", "section-2")
 

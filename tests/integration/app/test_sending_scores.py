@@ -29,8 +29,6 @@ from tests.integration.app.grade_world import ASSIGNMENTS, NOW, World
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.platforms import ISSUER
 
-pytestmark = pytest.mark.anyio
-
 
 async def adjust(world: World, points: float) -> Adjustment:
     async with world.database.write() as session:

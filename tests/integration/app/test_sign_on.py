@@ -24,8 +24,6 @@ from tests.ports import free_port
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret, running
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.anyio
-
 PEOPLE = [
     {"sub": "1", "email": "ivanov@example.edu", "email_verified": True, "name": "Ivan Ivanov"},
     {"sub": "2", "email": "petrov@example.edu", "email_verified": False, "name": "Petr Petrov"},

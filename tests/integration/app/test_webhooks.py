@@ -17,8 +17,6 @@ from tests.integration.app.rows import REPORT, add, claim
 from tests.receiver import Receiver
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 
 async def grade(database: Database, owner: Principal) -> None:
     await add(database, owner)

@@ -37,8 +37,6 @@ from grader.report.model import Advisory
 from tests.unit.app.calls import CODE, PAGE, SUBMISSIONS, assert_problem, upload
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
 
-pytestmark = pytest.mark.anyio
-
 PLACE = "/api/v1/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
 #: Requests that every token or every student may make; the answers hold nothing of others, as the tests below show.
 FOR_EVERYBODY = {

@@ -27,8 +27,6 @@ from grader import load_assignments
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 SUBMISSIONS = "/api/v1/submissions"
 OTHER = new_id()
 

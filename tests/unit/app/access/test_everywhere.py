@@ -19,8 +19,6 @@ from app.storage.models import Course, CourseAssignment, MemberRole, Membership,
 from tests.unit.app.calls import PAGE, SUBMISSIONS
 from tests.unit.app.conftest import Service, form_secret
 
-pytestmark = pytest.mark.anyio
-
 EVERYWHERE = "/leave/everywhere"
 FRAME = "f" * 43
 

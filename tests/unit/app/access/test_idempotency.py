@@ -12,8 +12,6 @@ from app.storage.models import Role
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, upload
 from tests.unit.app.conftest import Service
 
-pytestmark = pytest.mark.anyio
-
 #: Addresses that make something: a body, another one, and whether a repeated request gets all of the answer again.
 CREATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
     "webhooks": ({"url": "https://lms.example.org/a"}, {"url": "https://lms.example.org/b"}, True),

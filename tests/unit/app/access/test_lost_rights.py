@@ -11,8 +11,6 @@ from app.storage.models import DEFAULT_COURSE, Role
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
 from tests.unit.app.conftest import Service, form_secret
 
-pytestmark = pytest.mark.anyio
-
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 MEMBERS = f"{COURSE}/members"
 

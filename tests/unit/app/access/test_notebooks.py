@@ -18,8 +18,6 @@ from tests.unit.app.access.test_access import filled, of_somebody_else, operatio
 from tests.unit.app.calls import PAGE, SUBMISSIONS, assert_problem, upload
 from tests.unit.app.conftest import Service, form_secret
 
-pytestmark = pytest.mark.anyio
-
 EXCHANGE = "/api/v1/notebook/tokens"
 CHECKS = "/api/v1/checks"
 #: The routes for which a notebook's token has the right.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import pytest
 from fastapi.routing import iter_route_contexts
 
 from app.http.fields import new_key
@@ -21,8 +20,6 @@ from tests.unit.app.access.test_pages import FORMS, stored
 from tests.unit.app.conftest import Service, form_secret
 
 __all__ = ["two"]
-
-pytestmark = pytest.mark.anyio
 
 HERE = f"/courses/{OTHER}"
 #: Names of things that the course has, too.

@@ -25,8 +25,6 @@ from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
 
 __all__ = ["two"]
 
-pytestmark = pytest.mark.anyio
-
 NOWHERE = "z" * 26
 WORK = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
 WITHDRAW = f"{WORK}/adjustments/{{adjustment_id}}/withdraw"

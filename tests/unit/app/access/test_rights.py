@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from fastapi.routing import iter_route_contexts
 
 from app.access.rights import RIGHTS, Right
@@ -21,8 +20,6 @@ from tests.unit.app.calls import PAGE, upload
 from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
 
 __all__ = ["two"]
-
-pytestmark = pytest.mark.anyio
 
 #: Bodies of the requests that need one.
 BODIES: dict[str, Any] = {

@@ -26,8 +26,6 @@ from tests.unit.app.calls import hand_in
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 
 def holds(content: bytes, seeds: Collection[bytes]) -> bool:
     """Tell whether a seed is in there, as it is or in one of the ways that bytes are written."""

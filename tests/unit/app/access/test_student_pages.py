@@ -15,8 +15,6 @@ from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
 
 __all__ = ["two"]
 
-pytestmark = pytest.mark.anyio
-
 BESIDE = "/submissions/{submission_id}/beside/{other_id}"
 #: The numbers and the pictures are those of a report that has them.
 FILES = ("{name}.svg", "{case_id}.csv", "/me/export")

@@ -25,8 +25,6 @@ from tests.unit.app.calls import CODE, SUBMISSIONS, assert_problem, students, up
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 # Submitting and reading
 
 

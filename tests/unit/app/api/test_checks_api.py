@@ -19,8 +19,6 @@ from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
 from tests.unit.app.conftest import FakeGrader, Service
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 CHECKS = "/api/v1/checks"
 RULES = f"/api/v1/courses/{DEFAULT_COURSE}/assignments/lstm-layer"
 AN_HOUR = 3600

@@ -13,8 +13,6 @@ from tests.unit.app.conftest import OWNER_TOKEN, Service
 
 __all__ = ["two"]
 
-pytestmark = pytest.mark.anyio
-
 USES = f"/api/v1/courses/{OTHER}/assignments"
 LAYER = f"{USES}/lstm-layer"
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, Role, new_id
 from grader.assignment import BUILT_IN
@@ -14,8 +12,6 @@ from tests.unit.app.calls import assert_problem
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, running
 
 __all__ = ["two"]
-
-pytestmark = pytest.mark.anyio
 
 COURSES = "/api/v1/courses"
 

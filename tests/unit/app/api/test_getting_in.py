@@ -20,8 +20,6 @@ from tests.unit.app.conftest import OWNER_TOKEN, Service
 
 __all__ = ["two"]
 
-pytestmark = pytest.mark.anyio
-
 ROSTER = "id;ФИО;Почта;Группа\nivanov;Иван Иванов;ivanov@hse.ru;201\npetrova;=Анна;petrova@hse.ru;\n"
 CSV = {"Content-Type": "text/csv"}
 

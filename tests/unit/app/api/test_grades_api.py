@@ -25,8 +25,6 @@ from grader import Status
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
 from tests.unit.app.conftest import FakeGrader, Service
 
-pytestmark = pytest.mark.anyio
-
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 
 

@@ -15,8 +15,6 @@ from tests.waiting import until
 
 __all__ = ["two"]
 
-pytestmark = pytest.mark.anyio
-
 THERE = f"/api/v1/courses/{OTHER}/members"
 
 

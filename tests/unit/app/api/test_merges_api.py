@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.storage.models import DEFAULT_COURSE, new_id
 from tests.unit.app.access.test_courses import OTHER, two
 from tests.unit.app.calls import assert_problem
 from tests.unit.app.conftest import Service
 
 __all__ = ["two"]
-
-pytestmark = pytest.mark.anyio
 
 PEOPLE = "/api/v1/people"
 

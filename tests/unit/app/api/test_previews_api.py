@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from sqlalchemy import select
 
 from app.storage.models import CourseAssignment
@@ -10,8 +9,6 @@ from grader import Status
 from tests.unit.app.api.test_teaching_api import REGRADES, regraded
 from tests.unit.app.calls import assert_problem, submit
 from tests.unit.app.conftest import FakeGrader, Service
-
-pytestmark = pytest.mark.anyio
 
 
 async def test_student_sees_nothing_of_a_preview_until_it_is_applied(service: Service, grader: FakeGrader) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, Submission
 from app.submissions import repository
@@ -13,9 +11,6 @@ from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.unit.grader.make_reports import make_report
 from tests.waiting import until
-
-pytestmark = pytest.mark.anyio
-
 
 # Lists
 

@@ -16,8 +16,6 @@ from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
 from tests.unit.app.conftest import FakeGrader, Service
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 TOKENS, REGRADES = "/api/v1/tokens", "/api/v1/regrades"
 
 

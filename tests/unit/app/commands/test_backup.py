@@ -25,7 +25,6 @@ def run(settings: Settings, *arguments: object, **environment: str) -> Result:
     return CliRunner().invoke(cli, list(map(str, arguments)), env=environment)
 
 
-@pytest.mark.anyio
 async def test_a_restored_copy_has_everything_of_its_time(
     settings: Settings, grader: FakeGrader, tmp_path: Path
 ) -> None:
@@ -155,7 +154,6 @@ def test_postgresql_is_backed_up_elsewhere(settings: Settings, tmp_path: Path) -
     assert (result.exit_code, "pg_dump" in result.stderr) == (2, True)
 
 
-@pytest.mark.anyio
 async def test_a_student_is_deleted_from_the_command_line_while_the_service_runs(
     settings: Settings, grader: FakeGrader
 ) -> None:

@@ -6,15 +6,12 @@ import asyncio
 from collections import defaultdict
 
 import httpx
-import pytest
 from fastapi.routing import iter_route_contexts
 
 from app.main import create_app
 from app.storage.models import DEFAULT_COURSE
 from tests.unit.app.conftest import FakeGrader, Service
 from tests.waiting import SECONDS
-
-pytestmark = pytest.mark.anyio
 
 # Headers with numbers that change, and those of a body, which HEAD does not have (RFC 9110, section 9.3.2).
 VOLATILE = {"x-request-id", "set-cookie", "content-length", "content-encoding", "vary"}

@@ -54,7 +54,6 @@ def test_values_stay_values(language: str) -> None:
     assert {strange, 'b")#', language, client_sha256()} <= strings
 
 
-@pytest.mark.anyio
 async def test_file_is_public_and_asked_for_again_only_when_it_has_changed(service: Service) -> None:
     async with service.client(None) as anybody:
         sent = await anybody.get(CLIENT_PATH)
@@ -65,7 +64,6 @@ async def test_file_is_public_and_asked_for_again_only_when_it_has_changed(servi
         assert (await anybody.get(CLIENT_PATH, headers={"If-None-Match": '"other"'})).status_code == 200
 
 
-@pytest.mark.anyio
 async def test_template_ends_with_the_cell_in_the_reader_s_language(service: Service) -> None:
     async with service.browser() as browser:
         template = await browser.get(f"{PAGE}/template.ipynb", params={"lang": "ru"})

@@ -11,8 +11,6 @@ from app.storage.models import DEFAULT_COURSE
 from tests.unit.app.calls import PAGE
 from tests.unit.app.conftest import Service, form_secret
 
-pytestmark = pytest.mark.anyio
-
 COURSE = f"/courses/{DEFAULT_COURSE}"
 MEMBER = "abcdefghjkmnpqrstvwxyz2345"
 

@@ -24,8 +24,6 @@ from app.storage.models import Submission, utc_now
 from tests.unit.app.access.test_other_courses import values_of_default
 from tests.unit.app.conftest import Service, form_secret
 
-pytestmark = pytest.mark.anyio
-
 NUL = "a\0b"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Fields that are compared with texts of ours, or looked for only if they hold an id, or by their hash.

@@ -33,8 +33,6 @@ from tests.unit.app.lti.conftest import (
 )
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 MOODLE = "/mod/lti/token.php"
 EVIL = "https://evil.example/x"
 OURS = {"resourceLinkId": "link-9", "scoreMaximum": 100}

@@ -44,7 +44,7 @@ from tests.unit.app.lti.conftest import (
 )
 from tests.unit.app.lti.test_losing_rights import DEEP_LINKING, SECTION, archive, member_of
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("platform")]
+pytestmark = pytest.mark.usefixtures("platform")
 
 OTHER = {"sub": "teacher-2", "role": "Instructor", "name": "Пьер Кюри"}
 

@@ -15,8 +15,6 @@ from tests.platforms import FakePlatform
 from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
 from tests.unit.app.lti.conftest import browser, launch
 
-pytestmark = pytest.mark.anyio
-
 TOKEN = {"access_token": "token-of-the-platform", "expires_in": 3600}
 FINE = "Its keys can be read"
 

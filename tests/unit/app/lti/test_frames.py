@@ -19,7 +19,7 @@ from tests.platforms import ISSUER, FakePlatform, login_parameters
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, browser, choose, everything, launch, store
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("platform")]
+pytestmark = pytest.mark.usefixtures("platform")
 
 TARGET = "post_message_forwarding"
 FRAME = {"Sec-Fetch-Dest": "iframe"}

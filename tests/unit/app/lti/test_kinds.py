@@ -13,8 +13,6 @@ from tests.platforms import CLIENT_ID, DEPLOYMENT, FakePlatform
 from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import LAUNCH, TEACHER, begin, browser, choose, register
 
-pytestmark = pytest.mark.anyio
-
 SITE = "https://school.example.edu"
 
 

@@ -14,7 +14,7 @@ from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import TEACHER, browser, everything, hand_in, launch, launch_only
 from tests.unit.app.lti.test_frames import FRAME, NoCookies, launch_by_storage, lend
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("course")]
+pytestmark = pytest.mark.usefixtures("course")
 
 RUSSIAN: dict[str, Any] = {f"{LTI}launch_presentation": {"locale": "ru", "document_target": "iframe"}}
 

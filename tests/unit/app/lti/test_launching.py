@@ -52,7 +52,7 @@ from tests.unit.app.lti.conftest import (
     store,
 )
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("platform")]
+pytestmark = pytest.mark.usefixtures("platform")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

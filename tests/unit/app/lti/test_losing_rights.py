@@ -37,7 +37,7 @@ from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch, op
 from tests.unit.app.lti.test_pages import DL, MEMBERS, entry, list_pages, read_list
 from tests.waiting import until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("platform")]
+pytestmark = pytest.mark.usefixtures("platform")
 
 SECTION = {f"{LTI}context": {"id": "section-2", "title": "Section 2"}}
 DEEP_LINKING = {

@@ -47,8 +47,6 @@ from tests.unit.app.lti.conftest import (
 )
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 GRANT: dict[str, Any] = {
     AGS: {"scope": [SCORE_SCOPE, RESULT_SCOPE], "lineitem": f"{ISSUER}/items/4?type=7", "lineitems": f"{ISSUER}/items"},
     NRPS: {"context_memberships_url": f"{ISSUER}/members", "service_versions": ["2.0"]},

@@ -27,7 +27,7 @@ from tests.platforms import (
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.lti.conftest import TEACHER, browser, everything, join_to_roster, launch, send, store
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("platform")]
+pytestmark = pytest.mark.usefixtures("platform")
 
 DL = "https://purl.imsglobal.org/spec/lti-dl/claim/"
 

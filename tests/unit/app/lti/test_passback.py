@@ -42,7 +42,7 @@ from tests.unit.app.lti.conftest import (
 )
 from tests.waiting import until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("short_waits", "clock_that_runs", "course")]
+pytestmark = pytest.mark.usefixtures("short_waits", "clock_that_runs", "course")
 
 GRANT = {AGS: {"scope": ITEM_SCOPES, "lineitems": f"{ISSUER}/items"}}
 ANOTHER = {f"{LTI}resource_link": {"id": "another", "title": "LSTM"}}

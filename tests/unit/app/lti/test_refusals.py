@@ -31,7 +31,7 @@ from tests.platforms import (
 from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, begin, browser, choose, everything, launch, register
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("platform")]
+pytestmark = pytest.mark.usefixtures("platform")
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,6 @@ from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.lti.conftest import browser, everything, store
 from tests.unit.app.lti.conftest import register as register_by_hand
 
-pytestmark = pytest.mark.anyio
-
 SITE = moodle().issuer
 CLOSING = '<script type="module" src="/static/registered.js"></script>'
 

@@ -31,7 +31,7 @@ from tests.platforms.registrar import moodle
 from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import everything
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("course", "names")]
+pytestmark = pytest.mark.usefixtures("course", "names")
 
 CONFIGURATION = moodle().parameters["openid_configuration"]
 #: The only public address here.

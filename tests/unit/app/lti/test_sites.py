@@ -12,8 +12,6 @@ from tests.platforms import REGISTRATION
 from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import everything, register, send
 
-pytestmark = pytest.mark.anyio
-
 MOODLE = {"kind": "moodle", "site": "https://moodle.example.edu", "client_id": "abc", "deployment": "1"}
 
 

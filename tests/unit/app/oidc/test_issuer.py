@@ -32,8 +32,6 @@ from tests.issuers import (
     unsigned,
 )
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 def fake() -> FakeIssuer:

@@ -34,7 +34,7 @@ from tests.waiting import until
 METRICS_TOKEN = "token-of-the-monitoring"
 ASSIGNMENT = load_assignments()["lstm-layer"]
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("settings", "with_tables")]
+pytestmark = pytest.mark.usefixtures("settings", "with_tables")
 
 
 class Clock:

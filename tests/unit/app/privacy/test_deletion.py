@@ -18,8 +18,6 @@ from tests.unit.app.calls import SUBMISSIONS, hand_in, students
 from tests.unit.app.conftest import Service
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 SECRET = b"# what only Peter would write: 7c1f9a"
 STUDENTS = "/api/v1/students"
 

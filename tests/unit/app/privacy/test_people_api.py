@@ -6,8 +6,6 @@ import io
 import json
 import zipfile
 
-import pytest
-
 from app.access import identities
 from app.courses import members
 from app.oidc.issuer import Claims
@@ -19,8 +17,6 @@ from tests.unit.app.calls import SUBMISSIONS, assert_problem, hand_in, students,
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
 
 __all__ = ["two"]
-
-pytestmark = pytest.mark.anyio
 
 PEOPLE, ME = "/api/v1/people", "/api/v1/me/export"
 ADVISORY = Advisory(code="plagiarism", params={})

@@ -21,7 +21,7 @@ from grader import Report, Status
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.waiting import until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("with_tables")]
+pytestmark = pytest.mark.usefixtures("with_tables")
 
 
 async def submit(service: Service, student: str = "ivanov") -> str:

@@ -28,8 +28,6 @@ from tests.unit.app.calls import SUBMISSIONS, assert_problem, upload
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 def path(settings: Settings) -> Path:

@@ -62,7 +62,6 @@ def test_a_wrong_statement_is_ours_and_is_told_with_where_it_stands(lines: pytes
     assert lines.records[0].exc_info
 
 
-@pytest.mark.anyio
 async def test_requests_that_fail_in_an_outage_say_why_in_their_own_line(
     service: Service, grader: FakeGrader, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,8 +16,6 @@ from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
 from tests.unit.app.conftest import FakeGrader, Service
 from tests.waiting import SECONDS, until
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:

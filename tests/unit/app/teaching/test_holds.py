@@ -14,8 +14,6 @@ from grader.report.model import HELD, Advisory
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
 from tests.unit.app.conftest import FakeGrader, Service
 
-pytestmark = pytest.mark.anyio
-
 REASON = {"reason": "We have talked about it."}
 
 

@@ -18,8 +18,6 @@ from tests.unit.app.api.test_teaching_api import regraded
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, hand_in
 from tests.unit.app.conftest import FakeGrader, Service
 
-pytestmark = pytest.mark.anyio
-
 HERE = f"/courses/{DEFAULT_COURSE}"
 SAME_CODE = f"/api/v1{HERE}/assignments/lstm-layer/same-code"
 

@@ -23,8 +23,6 @@ from tests.unit.app.calls import PAGE, SUBMISSIONS
 from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
 from tests.unit.app.web.conftest import Browser
 
-pytestmark = pytest.mark.anyio
-
 JOIN_LINKS = f"/api/v1/courses/{DEFAULT_COURSE}/join-links"
 
 

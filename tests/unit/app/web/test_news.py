@@ -6,7 +6,6 @@ import re
 from html import unescape
 
 import httpx
-import pytest
 from sqlalchemy import select
 
 from app.storage.models import DEFAULT_COURSE, NewsMail
@@ -16,8 +15,6 @@ from grader.report.model import HELD, Advisory
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, hand_in
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
 from tests.unit.app.web.conftest import Browser
-
-pytestmark = pytest.mark.anyio
 
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 COUNT = re.compile(

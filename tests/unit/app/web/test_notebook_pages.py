@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 
 import httpx
-import pytest
 
 from app.storage.models import DEFAULT_COURSE
 from grader import Report
 from grader.report.model import Advisory, Status
 from tests.unit.app.calls import CODE, PAGE, SUBMISSIONS
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
-
-pytestmark = pytest.mark.anyio
 
 EXCHANGE = "/api/v1/notebook/tokens"
 RULES = f"/api/v1/courses/{DEFAULT_COURSE}/assignments/lstm-layer"

@@ -27,8 +27,6 @@ from tests.unit.app.web.conftest import Browser
 
 __all__ = ["two"]
 
-pytestmark = pytest.mark.anyio
-
 COURSE = f"/courses/{DEFAULT_COURSE}"
 NO_ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
 WAIT = {"retry_after_seconds": 150}

@@ -13,8 +13,6 @@ from tests.unit.app.web.manage.calls import COURSE, send
 
 __all__ = ["work"]
 
-pytestmark = pytest.mark.anyio
-
 NEW, COPY, SETTINGS, JOIN = "/courses/new", f"{COURSE}/copy", f"{COURSE}/settings", f"{COURSE}/links/join"
 RULES, TOKENS, PLATFORMS = f"{SETTINGS}/assignments/lstm-layer", f"{COURSE}/tokens", "/platforms"
 #: By the address of a form, which may be another than that of its page: what is typed, and the fields that are wrong.

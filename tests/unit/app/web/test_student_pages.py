@@ -20,8 +20,6 @@ from tests.unit.app.calls import ATTEMPTS, CODE, PAGE, SUBMISSIONS
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
 from tests.unit.app.web.conftest import Browser
 
-pytestmark = pytest.mark.anyio
-
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 NOTEBOOK = json.dumps({"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
 

@@ -23,8 +23,6 @@ from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secre
 from tests.unit.app.test_onward import BAD
 from tests.unit.app.web.conftest import Browser
 
-pytestmark = pytest.mark.anyio
-
 WANTED = "/courses?q=a+b&state=look"
 SIGN_ON = {"oidc_issuer": "https://id.example.edu/realms/main", "oidc_client_id": "grader"}
 SIGN_ON |= {"oidc_client_secret": SecretStr("secret-of-the-client"), "public_url": "http://grader.test"}

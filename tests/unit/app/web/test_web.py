@@ -25,8 +25,6 @@ from tests.unit.app.web.conftest import Browser
 from tests.unit.grader.make_reports import make_report
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 ARRAYS = pack(np.ones((2, 100, 32), np.float32), np.zeros((2, 100, 32), np.float32))
 HOSTILE = "<script>alert(1)</script>\x1b[31m\"'"
 

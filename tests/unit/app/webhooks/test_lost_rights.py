@@ -18,8 +18,6 @@ from tests.waiting import until
 
 __all__ = ["receiver", "service"]
 
-pytestmark = pytest.mark.anyio
-
 MEMBERS = f"/api/v1/courses/{DEFAULT_COURSE}/members"
 
 

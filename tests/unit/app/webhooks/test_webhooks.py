@@ -25,7 +25,7 @@ from tests.unit.app.calls import assert_problem, submit
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.waiting import until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("with_tables")]
+pytestmark = pytest.mark.usefixtures("with_tables")
 
 WEBHOOKS = "/api/v1/webhooks"
 HOOK = "https://lms.example.org/hook?course=7"

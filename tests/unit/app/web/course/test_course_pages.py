@@ -22,8 +22,6 @@ from tests.unit.app.conftest import FakeGrader, Service, form_secret
 from tests.unit.app.web.conftest import Browser
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 HERE = f"/courses/{DEFAULT_COURSE}"
 
 

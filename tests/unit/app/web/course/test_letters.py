@@ -6,7 +6,6 @@ import re
 from html import unescape
 
 import httpx
-import pytest
 from sqlalchemy import select, update
 
 from app.storage.models import DEFAULT_COURSE, Change, Course
@@ -15,8 +14,6 @@ from tests.mailbox import Mailbox
 from tests.unit.app.calls import hand_in
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
 from tests.waiting import until
-
-pytestmark = pytest.mark.anyio
 
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 LETTER = f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer/letter"

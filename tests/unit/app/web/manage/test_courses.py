@@ -13,8 +13,6 @@ from tests.unit.app.conftest import Service
 from tests.unit.app.web.conftest import Browser
 from tests.unit.app.web.manage.calls import COURSE, hidden, said, send
 
-pytestmark = pytest.mark.anyio
-
 RULES = f"{COURSE}/settings/assignments/lstm-layer"
 
 

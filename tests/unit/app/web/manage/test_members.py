@@ -6,7 +6,6 @@ import csv
 import io
 import re
 
-import pytest
 from sqlalchemy import func, select
 
 from app.courses import members
@@ -14,8 +13,6 @@ from app.storage.models import DEFAULT_COURSE, Identity, JoinLink, Membership, P
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.web.conftest import Browser
 from tests.unit.app.web.manage.calls import COURSE, hidden, said, send
-
-pytestmark = pytest.mark.anyio
 
 MEMBERS, ROSTER, LINKS, TOKENS = (f"{COURSE}/{part}" for part in ("members", "roster", "links", "tokens"))
 

@@ -20,8 +20,6 @@ from app.teaching import filled_book
 from tests.unit.app.calls import hand_in
 from tests.unit.app.conftest import Service, form_secret
 
-pytestmark = pytest.mark.anyio
-
 HERE = f"/courses/{DEFAULT_COURSE}"
 TITLE = "The class LSTM, equal to tf.keras.layers.LSTM"
 # As lib/gradebook_exporter.rb writes it, with a line about posting, read-only columns, and Canvas' test student.

@@ -23,8 +23,6 @@ from tests.unit.app.conftest import FakeGrader, Service, form_secret
 from tests.unit.app.web.conftest import Browser
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 COURSE = f"/courses/{DEFAULT_COURSE}"
 PAGES = [f"{COURSE}/{page}" for page in ("regrades", "batch", "grade-book")]
 
