@@ -83,12 +83,6 @@ def test_no_token_is_made_in_an_archived_course_or_for_one_who_is_no_student_the
     assert len(run("tokens", "list").stdout.splitlines()) == 2  # The owner's, and Ivanov's first.
 
 
-def test_nothing_of_an_archived_course_is_graded_again(run: Run, url: str) -> None:
-    asyncio.run(grade(url, ivanov=REPORT))
-    asyncio.run(change(url, ARCHIVE))
-    assert "0 of 0" in run("regrade", "--all").stdout
-
-
 async def grade(url: str, **reports: Report) -> None:
     """Hand in for each of these students, and store the report."""
     async with opened(url) as database:

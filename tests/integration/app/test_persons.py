@@ -28,7 +28,6 @@ from tests.integration.app.test_identities import (
     IVAN,
     add_course,
     add_entry,
-    claimed,
     entry,
     owner_of,
     signed_in,
@@ -134,17 +133,6 @@ async def test_merge_that_single_sign_on_made_can_be_undone_and_is_not_made_agai
     await undo(database, newest)
     assert await signed_in(database) == person
     assert {await owner_of(database, member) for member in members} == {member.person_id for member in members}
-
-
-@on_both_thoroughly
-async def test_claimed_member_goes_back_to_its_person(database: Database) -> None:
-    member = await entry(database, email="another@example.edu")
-    person = await signed_in(database)
-    await claimed(database, member, person)
-    async with database.read() as session:
-        newest = (await persons.list_merges(session, limit=10))[0]
-    await undo(database, newest)
-    assert await owner_of(database, member) == member.person_id
 
 
 @on_both_thoroughly

@@ -114,9 +114,3 @@ async def test_another_site_signs_nobody_out(service: Service) -> None:
         assert (await browser.post(EVERYWHERE, data=form, headers=elsewhere)).status_code == 403
         assert (await browser.post(EVERYWHERE, data={"form_secret": "0" * 64})).status_code == 403
         assert (await browser.get("/courses")).status_code == 200
-
-
-async def test_a_visitor_is_asked_to_sign_in(service: Service) -> None:
-    async with service.client(None, Accept="text/html") as visitor:
-        assert (await visitor.get(EVERYWHERE)).status_code == 401
-        assert (await visitor.post(EVERYWHERE, data={})).status_code == 401

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from app.courses import members
 from app.mail.mailer import Mailer, MailServer
-from app.storage.models import DEFAULT_COURSE, Change, MemberRole, Membership, Role, Session, utc_now
+from app.storage.models import DEFAULT_COURSE, Change, MemberRole, Membership, Session
 from tests.unit.app.access.test_courses import OTHER, two
 from tests.unit.app.calls import assert_problem, submit
 from tests.unit.app.conftest import OWNER_TOKEN, Service
@@ -143,20 +143,6 @@ async def test_teacher_imports_no_teacher_and_into_the_own_course_only(two: Serv
         assert {change.made_by for change in await session.scalars(select(Change))} == {"test", "owner"}
 
 
-async def test_link_is_renewed_and_ended(service: Service) -> None:
-    await send(service)
-    link = path(f"members/{(await member(service, 'ivanov')).id}/link")
-    async with service.client() as owner:
-        first = await owner.post(link)
-        assert (first.status_code, first.json()["email"]) == (201, "ivanov@hse.ru")
-        second = (await owner.post(link)).json()["link"]
-        async with service.browser(secret(first.json()["link"])) as old, service.browser(secret(second)) as new:
-            assert (await old.get("/")).status_code == 401
-            assert (await new.get("/")).status_code == 200
-            assert (await owner.delete(link)).json() == {"ended": 1}
-            assert (await new.get("/")).status_code == 401
-
-
 async def test_links_for_many_and_their_end(service: Service) -> None:
     rows = (await send(service, links="new")).json()["rows"]
     petrova = await member(service, "petrova")
@@ -179,18 +165,6 @@ async def test_links_for_many_and_their_end(service: Service) -> None:
             assert (await owner.delete(path("links"))).json() == {"ended": ended}
     async with service.services.database.read() as session:
         assert (await session.scalars(select(Session))).all() == []
-
-
-async def test_only_an_admin_makes_and_ends_links_of_teachers(service: Service) -> None:
-    boss = await add(service, "boss", role=MemberRole.TEACHER)
-    removed = await add(service, "removed", removed_at=utc_now())
-    await service.add_token("teacher", Role.TEACHER)
-    async with service.client("teacher") as teacher, service.client() as owner:
-        assert_problem(await teacher.post(path(f"members/{boss.id}/link")), 403, "forbidden")
-        assert_problem(await teacher.delete(path(f"members/{boss.id}/link")), 403, "forbidden")
-        assert_problem(await owner.post(path(f"members/{removed.id}/link")), 403, "member-removed")
-        assert (await owner.post(path(f"members/{boss.id}/link"))).status_code == 201
-        assert (await get(service, "links", "teacher"))["items"] == []
 
 
 async def test_mail_goes_out_with_the_links_or_nothing_is_done(

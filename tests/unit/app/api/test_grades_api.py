@@ -21,7 +21,6 @@ from app.storage.models import (
     Submission,
     utc_now,
 )
-from grader import Status
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
 from tests.unit.app.conftest import FakeGrader, Service
 
@@ -280,11 +279,3 @@ async def test_script_reads_the_grade_and_no_teachers_words(graded: Service) -> 
         page = (await browser.get(body["links"]["page"])).text
         assert "The grade for this assignment: 95 of 100 points" in page
         assert "adjusted −5 (“he was ill”)" in page
-
-
-async def test_failed_grader_gives_no_points_and_no_grade(service: Service, grader: FakeGrader) -> None:
-    grader.statuses = [Status.INTERNAL_ERROR]
-    async with service.client() as client:
-        body = await submit(client)
-    assert (body["report"]["status"], body["report"]["points"]) == ("internal_error", None)
-    assert (body["counted"]["points"], body["counted"]["derivation"][0]["code"]) == (None, "not_graded")

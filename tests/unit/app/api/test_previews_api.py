@@ -73,11 +73,3 @@ async def test_points_are_shown_after_the_rules_of_the_course(service: Service, 
         assert (await owner.post(f"{done['link']}/apply")).json()["superseded"] == 1
     assert [item[each]["points"] for each in ("before", "after")] == [10.0, 100.0]
     assert [item[each]["points_after_rules"] for each in ("before", "after")] == [5.0, 50.0]
-
-
-async def test_key_of_a_preview_is_not_that_of_a_regrade(service: Service) -> None:
-    async with service.client(**{"Idempotency-Key": "once"}) as owner:
-        first = (await owner.post(REGRADES, json={"all": True, "preview": True})).json()
-        assert (await owner.post(REGRADES, json={"all": True, "preview": True})).json() == first
-        assert_problem(await owner.post(REGRADES, json={"all": True}), 422, "idempotency-key-reused")
-        assert first["selection"] == {"all": True}

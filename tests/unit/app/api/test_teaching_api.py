@@ -125,13 +125,6 @@ async def test_regrade_takes_what_is_meant_and_says_what_it_changed(
         assert (await client.get(REGRADES)).json()["items"] == [done]
 
 
-async def test_regrade_without_a_choice_is_refused(service: Service) -> None:
-    async with service.client() as owner:
-        assert_problem(await owner.post(REGRADES, json=None), 422, "invalid-request")
-        assert_problem(await owner.post(REGRADES), 422, "invalid-request")
-        assert (await owner.get(REGRADES)).json()["items"] == []
-
-
 # Statistics
 
 

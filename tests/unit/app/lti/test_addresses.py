@@ -196,18 +196,6 @@ async def test_moodles_own_list_says_which_column_is_the_links(
     assert fake.asked.count("/items") == 1
 
 
-async def test_grade_of_before_arrives_when_moodle_names_a_column(
-    service: Service, moodle: LtiPlatform, fake: FakePlatform
-) -> None:
-    scopes = [SCORE_SCOPE, LINEITEM_READ_SCOPE]
-    await open_course(service, fake, **claims(scopes))
-    await come_and_hand_in(service, fake, **claims(scopes))
-    await failure_of(service)
-    fake.book.add(OURS)
-    await open_course(service, fake, **claims(scopes, lineitem=f"{ISSUER}/items/1"))
-    await until(lambda: fake.book.column("/items/1").grades.get("user-5"))
-
-
 @pytest.mark.parametrize("kept", [EVIL, f"{ISSUER}/others/4"])
 async def test_line_item_of_before_is_forgotten_at_the_next_launch(
     service: Service, moodle: LtiPlatform, fake: FakePlatform, kept: str

@@ -98,19 +98,6 @@ async def test_teacher_comes_first_and_students_hand_in(service: Service, fake: 
     assert await everything(service, LtiLogin) == []
 
 
-async def test_student_of_a_platform_is_told_what_is_new(service: Service, fake: FakePlatform, course: str) -> None:
-    async with browser(service) as student, service.client() as owner:
-        page = (await launch(student, fake)).headers["location"]
-        await hand_in(student, page)
-        members = (await owner.get(f"/api/v1{course}/members")).json()["items"]
-        (member,) = [each["id"] for each in members if each["role"] == "student"]
-        comments = f"/api/v1{course}/members/{member}/assignments/lstm-layer/comments"
-        assert (await owner.post(comments, json={"text": "Well done."})).is_success
-        assert "1 new</span>" in (await student.get(page)).text
-        assert "Your teacher commented on your work" in (await student.get("/")).text
-        assert "1 new</span>" not in (await student.get(page)).text
-
-
 async def test_forms_of_a_tab_work_after_another_launch_of_the_same_person_alone(
     service: Service, fake: FakePlatform
 ) -> None:

@@ -310,8 +310,3 @@ async def test_secrets_are_in_no_line_of_the_log(
     said = json.dumps([str(vars(each)) for each in caplog.records if each.name.startswith("app")])
     assert path.rpartition("/")[2] not in said
     assert str(fake.registrar.token) not in said
-
-
-async def test_nobody_but_an_admin_invites(service: Service) -> None:
-    async with browser(service) as nobody:
-        assert (await nobody.post("/platforms/invitations")).status_code == 401

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -78,17 +77,6 @@ async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service
     async with service.client(secret) as program:
         (submission,) = (await program.get(SUBMISSIONS)).json()["items"]
         assert submission["student"] == member.external_id
-
-
-async def test_two_clicks_make_one_student_and_both_show_the_link(service: Service, visitor: Browser) -> None:
-    path = await make(service, limit=1)
-    data = {"form_key": key((await visitor.get(path)).text), "name": "Анна"}
-    answers = await asyncio.gather(*(visitor.post(path, data=data) for _ in range(3)))
-    answers.append(await visitor.post(path, data=data))  # In the session that the first one has opened.
-    assert [answer.status_code for answer in answers] == [200] * 4
-    assert len({link_in(answer.text) for answer in answers}) == 1
-    assert (await visitor.get("/")).status_code == 200
-    assert len(await everybody(service)) == 1
 
 
 async def test_members_are_told_and_the_next_at_the_same_computer_is_another_student(

@@ -20,8 +20,8 @@ from app.http.middleware import BODY_BYTES
 from app.storage.database import CommitUnanswered
 from app.storage.models import DEFAULT_COURSE
 from grader.report.messages import LANGUAGES
-from tests.unit.app.access.test_courses import OTHER, two
-from tests.unit.app.calls import PAGE, hand_in
+from tests.unit.app.access.test_courses import two
+from tests.unit.app.calls import PAGE
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.web.conftest import Browser
 
@@ -103,24 +103,6 @@ async def test_time_to_wait_is_told_in_words(browser: Browser, monkeypatch: pyte
     assert answer.headers["retry-after"] == "150"
     assert "Try again in 3 minutes." in answer.text
     assert "через 3 минуты" in (await browser.get(COURSE, params={"lang": "ru"})).text
-
-
-async def test_address_without_a_page_is_told_to_everybody_in_the_same_words(two: Service) -> None:
-    """A course, a submission and a member of others are told apart from nothing by no reader."""
-    theirs = await hand_in(two, "petrov")
-    await two.add_token("of-ivanov", student="ivanov")
-    addresses = {
-        f"/submissions/{NO_ID}": f"/submissions/{theirs}",
-        f"/courses/{NO_ID}": f"/courses/{OTHER}",
-        f"/courses/{NO_ID}/assignments/lstm-layer": f"/courses/{OTHER}/assignments/lstm-layer",
-        f"/courses/{NO_ID}/members/{NO_ID}": f"/courses/{OTHER}/members/{NO_ID}",
-    }
-    async with two.browser("of-ivanov") as browser:
-        for nothing, somebodys in addresses.items():
-            pages = [await browser.get(address) for address in (nothing, somebodys)]
-            assert [page.status_code for page in pages] == [404, 404]
-            assert main_of(pages[0]).replace(nothing, "") == main_of(pages[1]).replace(somebodys, "")
-            assert steps_of(pages[0]) == {"My courses and assignments": "/"}
 
 
 async def test_reader_of_a_course_stays_in_it(service: Service) -> None:

@@ -205,16 +205,6 @@ async def test_every_answer_binds_the_browser(browser: Browser) -> None:
         assert headers["cache-control"]
 
 
-async def test_submitters_list_shows_only_its_own(service: Service) -> None:
-    await service.add_token("submitter")
-    async with service.browser() as owner:
-        await send(owner, student="of-the-owner")
-    async with service.browser("submitter") as browser:
-        assert "of-the-owner" not in (await browser.get(ATTEMPTS)).text
-        await send(browser, student="own-student")
-        assert "own-student" in (await browser.get(ATTEMPTS)).text
-
-
 async def test_the_first_file_after_a_start_is_told_to_wait_longer(
     service: Service, browser: Browser, grader: FakeGrader, impatient: None
 ) -> None:

@@ -126,18 +126,6 @@ async def test_cancelled_attempt_is_nowhere_one_that_was_handed_in(
         assert "Does not count: it was taken out of the queue. It is used up all the same." in page
 
 
-async def test_held_attempt_is_handed_in_and_in_no_other_number(service: Service, browser: Browser) -> None:
-    id = await hand_in(service, "ivanov")
-    async with service.services.database.write() as session:
-        (await session.get_one(Submission, id)).held_at = utc_now()
-    overview = (await browser.get(f"{HERE}/assignments/lstm-layer/overview")).text
-    assert "1 of 1 handed in" in overview
-    assert "Held, rejected and cancelled ones are left out" in overview
-    assert "No graded attempt counts yet" in overview
-    assert "Attempts over time" not in overview
-    assert "Nobody has handed in yet" not in overview
-
-
 async def test_overview_shows_ten_causes_and_how_they_fell_and_the_others_on_request(
     service: Service, browser: Browser, owner: Browser, grader: FakeGrader
 ) -> None:

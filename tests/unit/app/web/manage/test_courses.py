@@ -11,7 +11,7 @@ from app.courses import members
 from app.storage.models import MemberRole, Person, Role
 from tests.unit.app.conftest import Service
 from tests.unit.app.web.conftest import Browser
-from tests.unit.app.web.manage.calls import COURSE, hidden, said, send
+from tests.unit.app.web.manage.calls import COURSE, said, send
 
 RULES = f"{COURSE}/settings/assignments/lstm-layer"
 
@@ -71,15 +71,6 @@ async def test_person_sees_the_own_courses_with_the_own_part_in_each(service: Se
         assert (await browser.get(f"/courses/{course}/settings")).status_code == 200
         assert (await browser.get(f"{COURSE}/settings")).status_code == 403
         assert (await browser.get(f"/courses/{other}/settings")).status_code == 404
-
-
-async def test_form_that_is_sent_twice_makes_one_course(service: Service, browser: Browser) -> None:
-    page = (await browser.get("/courses/new")).text
-    key = hidden(page, "form_key")
-    fields = {"title": "Twice", "language": "en", "time_zone": "UTC"}
-    first, second = [await send(browser, "/courses/new", key=key, **fields) for _ in range(2)]
-    assert first.headers["location"] == second.headers["location"]
-    assert (await titles(service)).count("Twice") == 1
 
 
 @pytest.mark.parametrize(

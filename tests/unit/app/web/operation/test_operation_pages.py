@@ -16,7 +16,6 @@ from app.storage.models import DEFAULT_COURSE, Role
 from app.submissions.positions import QueueState
 from app.web.operation import batch
 from grader import Status
-from grader.report.messages import LANGUAGES
 from grader.report.model import Diagnosis
 from tests.unit.app.calls import SUBMISSIONS, hand_in, upload
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
@@ -50,14 +49,6 @@ async def hand_in_archive(browser: httpx.AsyncClient, content: bytes) -> httpx.R
     secret = form_secret((await browser.get(f"{COURSE}/batch")).text)
     data = {FORM_FIELD: secret, "assignment": "lstm-layer"}
     return await browser.post(f"{COURSE}/batch", data=data, files={"file": ("course.zip", content)})
-
-
-async def test_every_page_opens_with_work_in_the_course(service: Service, browser: Browser) -> None:
-    await hand_in(service, "ivanov")
-    for address in (*PAGES, f"{COURSE}/grade-book?format=canvas", "/status"):
-        for language in LANGUAGES:
-            answer = await browser.get(address, headers={"Accept-Language": language})
-            assert (answer.status_code, "<h1>" in answer.text) == (200, True), (address, language)
 
 
 async def test_operator_and_teacher_read_when_the_queue_is_empty(
