@@ -132,7 +132,7 @@ async def test_thirty_files_become_attempts_of_their_owners(database: Database, 
     assert [each.batch.filename for each in listed] == ["course.zip"]
     assert (listed[0].files, listed[0].handed_in, listed[0].graded) == (30, 26, 0)
     # Uploads of students are accepted as before, and go first.
-    upload = await add(database, owner, "student-w")
+    upload = await add(database, "student-w")
     async with database.read() as session:
         assert (await positions.queue_places(session))[upload.id] == 1
 

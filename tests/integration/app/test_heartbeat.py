@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from app.access.tokens import Principal
 from app.queue import claims
 from app.queue.claims import Claim
 from app.queue.heartbeat import BEAT_SECONDS, STALLED_SECONDS, Heartbeat
@@ -30,8 +29,8 @@ def clock() -> Clock:
     return Clock()
 
 
-async def running(database: Database, owner: Principal) -> Claim:
-    await add(database, owner)
+async def running(database: Database) -> Claim:
+    await add(database)
     return await next_claim(database)
 
 
@@ -43,9 +42,9 @@ async def beat_for(seconds: float, clock: Clock, *hearts: Heartbeat) -> None:
         clock.seconds += BEAT_SECONDS
 
 
-async def test_claim_that_nobody_holds_is_queued_again(database: Database, owner: Principal, clock: Clock) -> None:
+async def test_claim_that_nobody_holds_is_queued_again(database: Database, clock: Clock) -> None:
     """Its worker has died; or this very worker took it and the answer was lost."""
-    lost = await running(database, owner)
+    lost = await running(database)
     heart = Heartbeat(database, list, clock)
     await beat_for(STALLED_SECONDS, clock, heart)
     assert await job_status(database, lost.submission_id) == (JobStatus.RUNNING, 1)
@@ -57,8 +56,8 @@ async def test_claim_that_nobody_holds_is_queued_again(database: Database, owner
     assert [await finish(database, lost), await finish(database, again)] == [False, True]
 
 
-async def test_claim_whose_worker_lives_is_left_alone(database: Database, owner: Principal, clock: Clock) -> None:
-    held = await running(database, owner)
+async def test_claim_whose_worker_lives_is_left_alone(database: Database, clock: Clock) -> None:
+    held = await running(database)
     await beat_for(
         5 * STALLED_SECONDS,
         clock,
@@ -69,9 +68,9 @@ async def test_claim_whose_worker_lives_is_left_alone(database: Database, owner:
     assert await finish(database, held)
 
 
-async def test_only_time_that_was_spent_looking_counts(database: Database, owner: Principal, clock: Clock) -> None:
+async def test_only_time_that_was_spent_looking_counts(database: Database, clock: Clock) -> None:
     """PostgreSQL was away for all of them: whoever looks first afterwards does not take the others for dead."""
-    held = await running(database, owner)
+    held = await running(database)
     first, second = Heartbeat(database, lambda: [held.id], clock), Heartbeat(database, list, clock)
     await beat_for(STALLED_SECONDS / 2, clock, first, second)
     clock.seconds += 10 * STALLED_SECONDS

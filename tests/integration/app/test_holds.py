@@ -25,7 +25,7 @@ pytestmark = on_both
 async def held(database: Database, owner: Principal) -> Submission:
     """An attempt that waits for a decision, and a webhook that waits for its report."""
     await add_webhook(database, owner)
-    submission = await add(database, owner)
+    submission = await add(database)
     report = HELD_REPORT.model_copy(update={"points": 40.0, "status": Status.FAILED})
     assert await store(database, await claim(database), report)
     return submission
@@ -63,7 +63,7 @@ async def test_preview_that_is_applied_beside_a_decision_is_sent(
     database: Database, owner: Principal, first: str, expected: list[float]
 ) -> None:
     submission = await held(database, owner)
-    regrade = await begin(database, owner, submission.id)
+    regrade = await begin(database, submission.id)
     assert await store(database, await claim(database), HELD_REPORT)
 
     async def act(session: AsyncSession, what: str) -> None:

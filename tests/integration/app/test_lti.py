@@ -48,9 +48,7 @@ async def arrive(database: Database, platform: LtiPlatform, **claims: str) -> Ar
     async with database.write() as session:
         new = partial(binding.choose_course, session, platform, message, binding.NEW, "", "en")
         arrived = await arrival.arrive(session, platform, message, ASSIGNMENTS)
-        arrived = arrived or await arrival.arrive(session, platform, message, ASSIGNMENTS, new)
-    assert arrived is not None
-    return arrived
+        return arrived or await arrival.arrive(session, platform, message, ASSIGNMENTS, new)
 
 
 @on_both

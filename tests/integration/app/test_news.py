@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import select, update
 
-from app.access.tokens import Principal
 from app.actions.news import end_news_mail
 from app.mail.mailer import Mailer, MailServer
 from app.privacy import deletion, export
@@ -49,9 +48,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
     return now
 
 
-async def comment(database: Database, owner: Principal, at: datetime, email: str, course: str, text: str) -> str:
+async def comment(database: Database, at: datetime, email: str, course: str, text: str) -> str:
     """Comment on an attempt of the person with this address; return the member's id."""
-    submission = await add(database, owner, email.partition("@")[0], course)
+    submission = await add(database, email.partition("@")[0], course)
     async with database.write() as session:
         member = await session.get_one(Membership, submission.membership_id)
         await session.execute(update(Person).where(Person.id == member.person_id).values(email=email))
@@ -78,12 +77,12 @@ async def send(database: Database, mailbox: Mailbox, processes: int = 1) -> None
 
 
 async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_processes(
-    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+    database: Database, mailbox: Mailbox, clock: list[datetime]
 ) -> None:
     course = await add_course(database)
     begin = clock[0]
-    anna = await comment(database, owner, begin, ANNA, course, "Well done: 90 points.")
-    await comment(database, owner, begin, BORIS, course, "Well done.")
+    anna = await comment(database, begin, ANNA, course, "Well done: 90 points.")
+    await comment(database, begin, BORIS, course, "Well done.")
     async with database.write() as session:
         await session.execute(update(Person).where(Person.email == BORIS).values(language="ru"))
     clock[0] = begin + WAIT - timedelta(minutes=1)
@@ -100,7 +99,7 @@ async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_proce
     assert "90 points" not in body  # Ids hold any two digits.
     assert mailbox.to(BORIS)[0]["Subject"].startswith("Новое о ваших работах")
     for hours in (3, 22):
-        await comment(database, owner, begin + timedelta(hours=hours), ANNA, course, "Once more.")
+        await comment(database, begin + timedelta(hours=hours), ANNA, course, "Once more.")
         clock[0] = begin + timedelta(hours=hours) + WAIT
         await send(database, mailbox, processes=2)
     assert len(mailbox.to(ANNA)) == 1
@@ -108,7 +107,7 @@ async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_proce
     await send(database, mailbox, processes=2)
     assert [each.get_content().count("/submissions/") for each in mailbox.to(ANNA)] == [1, 2]
     # News that was seen on the page is not mailed.
-    await comment(database, owner, begin + timedelta(hours=30), ANNA, course, "Seen.")
+    await comment(database, begin + timedelta(hours=30), ANNA, course, "Seen.")
     async with database.write() as session:
         await news.see(session, {anna: begin + timedelta(hours=30)})
     clock[0] = begin + timedelta(hours=60)
@@ -117,10 +116,10 @@ async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_proce
 
 
 async def test_mail_is_tried_again_until_the_server_takes_it_and_by_others_after_a_death(
-    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+    database: Database, mailbox: Mailbox, clock: list[datetime]
 ) -> None:
     begin = clock[0]
-    await comment(database, owner, begin, ANNA, await add_course(database), "Well done.")
+    await comment(database, begin, ANNA, await add_course(database), "Well done.")
     clock[0] += WAIT + timedelta(minutes=1)
     mailbox.answers = ["451 later", "451 later"]
     for tries, seconds in enumerate(RETRY_SECONDS[:2], start=1):
@@ -138,11 +137,11 @@ async def test_mail_is_tried_again_until_the_server_takes_it_and_by_others_after
 
 
 async def test_mail_is_switched_off_by_its_link_alone_in_the_form_that_mail_programs_press(
-    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+    database: Database, mailbox: Mailbox, clock: list[datetime]
 ) -> None:
     begin = clock[0]
     course = await add_course(database)
-    await comment(database, owner, begin, ANNA, course, "Well done.")
+    await comment(database, begin, ANNA, course, "Well done.")
     clock[0] += WAIT + timedelta(minutes=1)
     await send(database, mailbox)
     (message,) = mailbox.to(ANNA)
@@ -154,19 +153,19 @@ async def test_mail_is_switched_off_by_its_link_alone_in_the_form_that_mail_prog
     assert link in message.get_content()
     await end_news_mail(database, "of nobody")
     await end_news_mail(database, parse_qs(urlsplit(link).query)["of"][0])
-    await comment(database, owner, begin + timedelta(days=2), ANNA, course, "Again.")
+    await comment(database, begin + timedelta(days=2), ANNA, course, "Again.")
     clock[0] += timedelta(days=3)
     await send(database, mailbox)
     assert len(mailbox.messages) == 1
 
 
 async def test_news_of_joined_members_is_the_students_and_goes_with_them(
-    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+    database: Database, mailbox: Mailbox, clock: list[datetime]
 ) -> None:
     course = await add_course(database)
     begin = clock[0]
-    other = await comment(database, owner, begin, BORIS, course, "On the other entry.")
-    kept = await comment(database, owner, begin + timedelta(seconds=9), ANNA, course, "On this one.")
+    other = await comment(database, begin, BORIS, course, "On the other entry.")
+    kept = await comment(database, begin + timedelta(seconds=9), ANNA, course, "On this one.")
     async with database.write() as session:
         await news.see(session, {kept: begin + timedelta(seconds=9)})
         await joins.join(session, course, kept, other, "t")
@@ -188,11 +187,11 @@ async def test_news_of_joined_members_is_the_students_and_goes_with_them(
 
 
 async def test_nobody_is_mailed_about_a_course_that_they_left_or_teach(
-    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+    database: Database, mailbox: Mailbox, clock: list[datetime]
 ) -> None:
     course = await add_course(database)
-    left = await comment(database, owner, clock[0], ANNA, course, "Well done.")
-    teaches = await comment(database, owner, clock[0], BORIS, course, "A trial.")
+    left = await comment(database, clock[0], ANNA, course, "Well done.")
+    teaches = await comment(database, clock[0], BORIS, course, "A trial.")
     async with database.write() as session:
         await session.execute(update(Membership).where(Membership.id == left).values(removed_at=utc_now()))
         await session.execute(update(Membership).where(Membership.id == teaches).values(role="teacher"))

@@ -91,7 +91,7 @@ async def test_checks_sent_at_once_are_counted(database: Database, ivanov: Princ
 
 @on_postgresql
 async def test_a_check_whose_worker_died_runs_again_behind_an_attempt(
-    database: Database, owner: Principal, ivanov: Principal, allowing: Assignment
+    database: Database, ivanov: Principal, allowing: Assignment
 ) -> None:
     stored = await check(database, ivanov, allowing)
     lost = await next_claim(database)
@@ -103,7 +103,7 @@ async def test_a_check_whose_worker_died_runs_again_behind_an_attempt(
     assert await _job_status(database, lost) == JobStatus.RUNNING
     await beat_for(STALLED_SECONDS + BEAT_SECONDS, clock, other)
     assert await _job_status(database, lost) == JobStatus.QUEUED
-    attempt = await add(database, owner)
+    attempt = await add(database)
     assert (await next_claim(database)).submission_id == attempt.id
     again = await next_claim(database)
     assert (again.submission_id, again.tries) == (stored.id, 2)

@@ -14,12 +14,11 @@ from app.access.tokens import Principal
 from app.actions import hand_in, regrades
 from app.actions.asking import Asking
 from app.actions.regrades import BeginRegrade
-from app.queue import claims
 from app.storage.database import Database
 from app.storage.models import Course
 from grader import Status
 from tests.integration.app.kinds import on_postgresql
-from tests.integration.app.rows import REPORT, add, next_claim
+from tests.integration.app.rows import REPORT, add, finish, next_claim
 
 Act = Callable[[Asking, str, str], Awaitable[object]]
 
@@ -62,10 +61,9 @@ async def drop(asking: Asking, failed: str, _: str) -> None:
 async def test_course_stays_open_until_the_change_is_stored(
     database: Database, url: str, owner: Principal, act: Act
 ) -> None:
-    failed, waiting = [await add(database, owner, student) for student in ("ivanov", "petrov")]
+    failed, waiting = [await add(database, student) for student in ("ivanov", "petrov")]
     report = REPORT.model_copy(update={"status": Status.INTERNAL_ERROR, "points": None})
-    async with database.write() as session:
-        assert await claims.finish(session, await next_claim(database), report)
+    assert await finish(database, await next_claim(database), report)
     watched = Watched(url)
     watched.open_courses = []
     try:

@@ -51,15 +51,12 @@ async def launch(
             return await binding.choose_course(session, platform, message, binding.NEW, "", "en")
 
         arrived = await arrival.arrive(session, platform, message, ASSIGNMENTS)
-        arrived = arrived or await arrival.arrive(session, platform, message, ASSIGNMENTS, connect)
-    assert arrived is not None
-    return arrived
+        return arrived or await arrival.arrive(session, platform, message, ASSIGNMENTS, connect)
 
 
 async def read_list(database: Database, platform: LtiPlatform, section: str, listed: dict[str, Part]) -> None:
     async with database.read() as session:
         context = await session.scalar(select(LtiContext).where(LtiContext.context_id == section))
-    assert context is not None
     people = [PlatformPerson(subject, part, None, None, None) for subject, part in listed.items()]
     await memberships.apply(database, platform, context, people, utc_now())
 

@@ -43,7 +43,7 @@ async def withdraw(world: World, adjustment: Adjustment) -> None:
 
 async def expect_without_an_attempt(world: World) -> str:
     """Let the platform wait for the grade of a member whose attempts are gone; return the member's id."""
-    submission = await rows.add(world.database, world.owner, "s1")
+    submission = await rows.add(world.database, "s1")
     await world.expect(submission.membership_id, "s1")
     async with world.database.write() as session:
         await delete_rows(session, Submission, Submission.id == submission.id)

@@ -103,7 +103,7 @@ def test_any_bytes_give_rows_or_our_refusal(content: bytes) -> None:
             continue
         for row in roster.rows:
             assert row.id or row.problems
-            assert all(value is None or value.isprintable() or value for value in (row.name, row.email, row.group))
+            assert all(value is None or (value and value.isprintable()) for value in (row.name, row.email, row.group))
 
 
 MOODLE_PARTICIPANTS = """\ufeff"First name","Last name","ID number","Email address",Groups

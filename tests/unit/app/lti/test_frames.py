@@ -125,7 +125,6 @@ async def test_student_hands_in_without_a_cookie(
         await launch(teacher, fake, **TEACHER)
     address = (await launch_by_storage(frame, fake)).headers["location"]
     prefix = re.match(r"/t/[\w-]{43}(?=/courses/)", address)
-    assert prefix is not None
     shown = await frame.get(address)
     addresses = re.findall(r'(?:href|action)="(/[^"]*)"', shown.text)
     assert all(each.startswith((f"{prefix[0]}/", "/static/")) for each in addresses), addresses

@@ -55,13 +55,11 @@ async def archive(service: Service, course: str) -> None:
 
 async def member_of(service: Service, subject: str) -> Membership:
     async with service.services.database.read() as session:
-        member = await session.scalar(
+        return await session.scalar(
             select(Membership)
             .join(Identity, Identity.person_id == Membership.person_id)
             .where(Identity.subject == subject)
         )
-        assert member is not None
-        return member
 
 
 async def add_section(service: Service, platform: LtiPlatform, course: str) -> None:

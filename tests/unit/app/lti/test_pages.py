@@ -176,7 +176,6 @@ async def test_chosen_assignment_goes_back_signed(service: Service, fake: FakePl
         assert f'action="{ISSUER}/return?x=1"' in answer.text
         assert f"form-action 'self' {ISSUER};" in answer.headers["content-security-policy"]
         token = re.search(r'name="JWT" value="([^"]+)"', answer.text)
-        assert token is not None
         keys = KeySet.import_key_set((await teacher.get("/lti/keys")).json())
     claims = jwt.decode(token[1], keys, algorithms=["RS256"]).claims
     assert (claims["iss"], claims["aud"], claims[f"{LTI}deployment_id"]) == (CLIENT_ID, ISSUER, DEPLOYMENT)

@@ -21,7 +21,6 @@ from app.storage.database import CommitUnanswered
 from app.storage.models import DEFAULT_COURSE
 from grader.report.messages import LANGUAGES
 from tests.unit.app.access.test_courses import two
-from tests.unit.app.calls import PAGE
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.web.conftest import Browser
 
@@ -117,8 +116,6 @@ async def test_reader_of_a_course_stays_in_it(service: Service) -> None:
         refused = await browser.get(f"{COURSE}/members")
         assert refused.status_code == 403
         assert steps_of(refused) == {"My courses and assignments": "/"}
-        wrong = await browser.get(f"{PAGE}/attempts", params={"page": "x" * 300})
-        assert wrong.status_code in (200, 422)
 
 
 async def test_stranger_at_an_address_without_a_page_is_led_to_the_way_in(visitor: Browser) -> None:
