@@ -23,15 +23,7 @@ from app.outgoing import client as outgoing
 from app.outgoing.client import Outgoing
 from app.storage import passback
 from app.storage.database import Database
-from app.storage.models import (
-    DEFAULT_COURSE,
-    CourseAssignment,
-    LtiContext,
-    LtiLink,
-    LtiScore,
-    Membership,
-    Submission,
-)
+from app.storage.models import DEFAULT_COURSE, CourseAssignment, LtiContext, LtiLink, LtiScore, Membership, Submission
 from app.teaching.student_work import StudentWork
 from grader import Assignment, load_assignments
 from tests.integration.app import rows

@@ -26,15 +26,7 @@ from app.queue.backlog import Backlog
 from app.queue.batches import lines, taking_in
 from app.queue.inbox import Inbox
 from app.storage.database import Database
-from app.storage.models import (
-    DEFAULT_COURSE,
-    Batch,
-    BatchFile,
-    BatchFileState,
-    CourseAssignment,
-    Submission,
-    new_id,
-)
+from app.storage.models import DEFAULT_COURSE, Batch, BatchFile, BatchFileState, CourseAssignment, Submission, new_id
 from app.submissions import positions
 from app.submissions.positions import REGRADE_PRIORITY
 from grader import load_assignments

@@ -20,16 +20,7 @@ from sqlalchemy.orm import undefer
 
 from app.courses import changes
 from app.storage.database import Database
-from app.storage.models import (
-    DEFAULT_COURSE,
-    Comment,
-    Course,
-    Membership,
-    Person,
-    StoredReport,
-    Submission,
-    Token,
-)
+from app.storage.models import DEFAULT_COURSE, Comment, Course, Membership, Person, StoredReport, Submission, Token
 from app.teaching.course_archive import SECTIONS, course_archive, folders_of, safe_name, unique
 from grader import load_assignments
 from tests.integration.app import rows

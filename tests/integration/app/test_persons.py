@@ -24,14 +24,7 @@ from app.errors.members import (
 from app.storage.database import Database
 from app.storage.models import Change, Identity, Membership, Merge, Person, Session, new_id
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.test_identities import (
-    IVAN,
-    add_course,
-    add_entry,
-    entry,
-    owner_of,
-    signed_in,
-)
+from tests.integration.app.test_identities import IVAN, add_course, add_entry, entry, owner_of, signed_in
 
 
 async def merge(database: Database, kept: str, other: str) -> Merge:

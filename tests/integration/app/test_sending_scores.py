@@ -15,14 +15,7 @@ from app.lti.grades.scores import CANVAS_SUBMISSION
 from app.privacy import retention
 from app.storage import passback
 from app.storage.cascade import delete_rows
-from app.storage.models import (
-    DEFAULT_COURSE,
-    Adjustment,
-    LtiPlatform,
-    LtiScore,
-    Person,
-    Submission,
-)
+from app.storage.models import DEFAULT_COURSE, Adjustment, LtiPlatform, LtiScore, Person, Submission
 from app.teaching import adjustments, previews, regrades
 from tests.integration.app import rows
 from tests.integration.app.grade_world import ASSIGNMENTS, NOW, World

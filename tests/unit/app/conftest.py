@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -52,6 +52,7 @@ from reference import name_of
 from tests.waiting import SECONDS, until
 
 OWNER_TOKEN = "token-of-the-owner"
+Client = TypeVar("Client", bound=httpx.AsyncClient)
 
 
 @pytest.fixture(scope="session")
@@ -195,10 +196,10 @@ class Service:
         self.operations = operations
         self._transport = transport
 
-    def client(self, token: str | None = OWNER_TOKEN, **headers: str) -> httpx.AsyncClient:
+    def client(self, token: str | None = OWNER_TOKEN, kind: type[Client] = httpx.AsyncClient, **headers: str) -> Client:
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
-        return httpx.AsyncClient(transport=self._transport, base_url="http://grader.test", headers=headers)
+        return kind(transport=self._transport, base_url="http://grader.test", headers=headers)
 
     @contextlib.asynccontextmanager
     async def browser(self, token: str = OWNER_TOKEN) -> AsyncIterator[httpx.AsyncClient]:

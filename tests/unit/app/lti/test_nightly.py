@@ -33,18 +33,7 @@ from app.storage.models import (
 from tests.platforms import AGS, ISSUER, NRPS, ROLE, FakePlatform
 from tests.platforms.gradebooks import CanvasGradeBook, GradeBook, MoodleGradeBook
 from tests.unit.app.conftest import Service
-from tests.unit.app.lti.conftest import (
-    SCORES,
-    TEACHER,
-    browser,
-    come_and_hand_in,
-    deliver,
-    everything,
-    hand_in,
-    idle,
-    launch,
-    store,
-)
+from tests.unit.app.lti.conftest import SCORES, TEACHER, browser, come_and_hand_in, deliver, everything, idle, store
 from tests.waiting import until
 
 GRANT: dict[str, Any] = {
@@ -78,10 +67,10 @@ async def night(service: Service, nightly: Nightly) -> LtiContext:
     return context
 
 
-async def connection_page(service: Service, fake: FakePlatform) -> str:
+async def connection_page(service: Service) -> str:
     """Return the page of the connection, as a teacher sees it."""
     async with browser(service) as teacher:
-        course = (await launch(teacher, fake, **TEACHER, **GRANT)).headers["location"]
+        course = await teacher.land(**TEACHER, **GRANT)
         return (await teacher.get(f"{course}/lms")).text
 
 
@@ -89,7 +78,7 @@ async def connection_page(service: Service, fake: FakePlatform) -> str:
 async def score(service: Service, fake: FakePlatform, course: str) -> LtiScore:
     """A grade of 100 that has arrived."""
     fake.people = [person("teacher-1", "Instructor"), person("user-5")]
-    return await deliver(service, fake, **GRANT)
+    return await deliver(service, **GRANT)
 
 
 async def test_grades_that_agree_are_left_alone(
@@ -103,7 +92,7 @@ async def test_grades_that_agree_are_left_alone(
         assert (await idle(service)).differs_since is None, (points, most)
     assert f"{SCORES.removesuffix('scores')}results" in fake.asked
     assert fake.asked.count(SCORES) == 1
-    shown = await connection_page(service, fake)
+    shown = await connection_page(service)
     assert "compared with those here" in shown
     assert "Last done" in shown
     assert 'id="differences"' not in shown
@@ -120,7 +109,7 @@ async def test_grades_of_a_column_with_another_scale_are_sent_again_once(
     grant = granted(SCORE_SCOPE, RESULT_SCOPE, LINEITEM_READ_SCOPE)
     fake.people = [person("teacher-1", "Instructor"), person("user-5"), person("user-6")]
     for sub in ("user-5", "user-6"):
-        await come_and_hand_in(service, fake, sub=sub, **grant)
+        await come_and_hand_in(service, sub=sub, **grant)
     await until(lambda: len(fake.grades) == 2)
     await idle(service)
     for _ in range(2):  # The second time it is left alone.
@@ -159,7 +148,7 @@ async def test_column_that_is_gone_is_replaced_and_a_refused_token_is_no_word_ab
     service: Service, fake: FakePlatform, course: str, nightly: Nightly
 ) -> None:
     fake.people = [person("teacher-1", "Instructor"), person("user-5")]
-    before = await deliver(service, fake, **granted(SCORE_SCOPE, RESULT_SCOPE, LINEITEM_SCOPE))
+    before = await deliver(service, **granted(SCORE_SCOPE, RESULT_SCOPE, LINEITEM_SCOPE))
     fake.answers["/token"] = lambda: httpx.Response(404, html="<title>Moodle</title>")
     assert (await night(service, nightly)).check_error == "no token: 404 Moodle"
     assert (await idle(service)).version == before.version
@@ -183,11 +172,11 @@ async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed(
         await night(service, nightly)
         assert ((await idle(service)).differs_since is None) == (points == 100)
     assert fake.asked.count(SCORES) == 2
-    shown = await connection_page(service, fake)
+    shown = await connection_page(service)
     assert "1 differs" in shown
     assert "has arrived" not in shown
     async with browser(service) as student:
-        page = (await launch(student, fake, **GRANT)).headers["location"]
+        page = await student.land(**GRANT)
         assert "shows another grade than this one" in (await student.get(page)).text
     assert 'id="differences"' in shown
     assert ">55<" in shown
@@ -197,7 +186,7 @@ async def test_results_are_read_to_the_last_page(
     service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
 ) -> None:
     for number in range(4):
-        await come_and_hand_in(service, fake, sub=f"student-{number}", **GRANT)
+        await come_and_hand_in(service, sub=f"student-{number}", **GRANT)
     await until(lambda: len(fake.grades) == 5)
     fake.people += [person(f"student-{number}") for number in range(4)]
     await idle(service)
@@ -217,7 +206,7 @@ async def test_new_grade_here_goes_over_a_change_there(
     fake.grades["user-5"] |= {"scoreGiven": 55}
     await store(service, LtiScore, points=10.0)
     async with browser(service) as student:
-        await hand_in(student, (await launch(student, fake, **GRANT)).headers["location"])
+        await student.hand_in(await student.land(**GRANT))
     await until(lambda: fake.grades["user-5"]["scoreGiven"] == 100)
     assert (await idle(service)).differs_since is None
 
@@ -246,12 +235,12 @@ async def test_list_that_cannot_be_read_keeps_no_other_from_being_read_and_is_sa
     context = await night(service, nightly)
     assert (context.check_error, context.checked_at) == ("403 not for you", None)
     await until(lambda: fake.grades)
-    assert "So far it has failed: <bdi>403 not for you" in await connection_page(service, fake)
+    assert "So far it has failed: <bdi>403 not for you" in await connection_page(service)
     del fake.answers["/members"]
     assert (await night(service, nightly)).check_error is None
     fake.answers["/members"] = refuse
     await night(service, nightly)
-    shown = await connection_page(service, fake)
+    shown = await connection_page(service)
     assert shown.index("Last done") < shown.index("Since then it has failed: <bdi>403 not for you")
 
 
@@ -289,9 +278,7 @@ async def test_endless_lists_are_given_up(
     assert fake.asked.count("/items/4/results") == 4
 
 
-async def test_line_item_without_a_usable_address_is_noted(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
+async def test_line_item_without_a_usable_address_is_noted(service: Service, score: LtiScore, nightly: Nightly) -> None:
     await store(service, LtiLink, lineitem_url="https://[x")
     context = await night(service, nightly)
     assert context.check_error == "the address is refused: the platform's line item has no usable one"
@@ -357,7 +344,7 @@ def test_next_page_elsewhere_is_refused(address: str) -> None:
 
 
 async def test_messages_kept_for_a_while_are_deleted_though_nobody_comes(
-    service: Service, platform: LtiPlatform, fake: FakePlatform, course: str, nightly: Nightly
+    service: Service, platform: LtiPlatform, course: str, nightly: Nightly
 ) -> None:
     """A question holds the whole message of a launch, with name and address."""
     tables = LtiLogin, LtiQuestion, LtiSelection, LtiCode, LtiInvitation
@@ -383,7 +370,7 @@ async def test_messages_kept_for_a_while_are_deleted_though_nobody_comes(
 
 
 async def test_process_that_died_leaves_the_course_to_others(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly, monkeypatch: pytest.MonkeyPatch
+    service: Service, score: LtiScore, nightly: Nightly, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def dies(*_: object) -> list[Any]:
         raise OperationalError("update", {}, Exception("killed"))

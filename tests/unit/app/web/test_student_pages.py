@@ -223,8 +223,7 @@ async def test_student_who_handed_nothing_in_reads_the_grade_that_was_set_and_wh
 
 
 async def test_page_of_an_assignment_tells_comments_on_all_of_the_work_and_not_on_one_attempt(
-    anna: Browser,
-    owner: Browser,
+    anna: Browser, owner: Browser
 ) -> None:
     report = (await send(anna, code="class LSTM: ...")).headers["location"]
     member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
