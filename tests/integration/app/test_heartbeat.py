@@ -13,15 +13,9 @@ from app.storage.database import Database
 from app.storage.models import JobStatus, LiveWorker
 from tests.integration.app.kinds import on_postgresql
 from tests.integration.app.rows import add, finish, job_status, next_claim
+from tests.waiting import Clock
 
 pytestmark = on_postgresql
-
-
-class Clock:
-    seconds = 1000.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 @pytest.fixture
@@ -35,11 +29,11 @@ async def running(database: Database) -> Claim:
 
 
 async def beat_for(seconds: float, clock: Clock, *hearts: Heartbeat) -> None:
-    until = clock.seconds + seconds
-    while clock.seconds < until:
+    until = clock.now + seconds
+    while clock.now < until:
         for heart in hearts:
             await heart.beat()
-        clock.seconds += BEAT_SECONDS
+        clock.now += BEAT_SECONDS
 
 
 async def test_claim_that_nobody_holds_is_queued_again(database: Database, clock: Clock) -> None:
@@ -73,7 +67,7 @@ async def test_only_time_that_was_spent_looking_counts(database: Database, clock
     held = await running(database)
     first, second = Heartbeat(database, lambda: [held.id], clock), Heartbeat(database, list, clock)
     await beat_for(STALLED_SECONDS / 2, clock, first, second)
-    clock.seconds += 10 * STALLED_SECONDS
+    clock.now += 10 * STALLED_SECONDS
     assert not second.is_beating
     await beat_for(STALLED_SECONDS, clock, second)
     await first.beat()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,18 +24,12 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import Course, MemberRole, Membership, Person, Token, new_id, utc_now
 from tests.integration.app.kinds import on_both
-from tests.mailbox import Mailbox, link_in, receiving
+from tests.mailbox import Mailbox, link_in
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.waiting import until
 
 SERVICE = "http://grader.test"
 IVAN, PETR = "ivanov@example.edu", "petrov@example.edu"
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with receiving() as box:
-        yield box
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,12 +20,6 @@ TO = "ivanov@example.edu"
 LINK = "https://grader.example.org/enter?token=lstmg_" + "x" * 43
 SENDER = "grader@example.org"
 SOON = (0.01, 0.01, 0.01)
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with receiving() as box:
-        yield box
 
 
 def plain(port: int) -> MailServer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from urllib.parse import parse_qs, urlsplit
@@ -22,18 +21,12 @@ from app.teaching.news_mail import LEASE, RETRY_SECONDS, WAIT, NewsSender
 from grader import load_assignments
 from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import add, add_course
-from tests.mailbox import Mailbox, receiving
+from tests.mailbox import Mailbox
 
 pytestmark = on_both
 
 ASSIGNMENTS = load_assignments()
 SERVICE, ANNA, BORIS = "https://grader.example.edu", "anna@example.edu", "boris@example.edu"
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with receiving() as box:
-        yield box
 
 
 @pytest.fixture

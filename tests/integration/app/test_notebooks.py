@@ -21,7 +21,8 @@ from app.submissions.uploads import Upload
 from grader import Assignment, load_assignments
 from tests.integration.app.kinds import on_both, on_postgresql
 from tests.integration.app.rows import REPORT, add, next_claim
-from tests.integration.app.test_heartbeat import Clock, beat_for
+from tests.integration.app.test_heartbeat import beat_for
+from tests.waiting import Clock
 
 UPLOAD = Upload("ivanov", "lstm-layer", "LSTM.py", b"class LSTM: ...")
 

@@ -40,7 +40,7 @@ from app.queue.embedded import EmbeddedJobs
 from app.queue.inbox import Inbox
 from app.services import Operations, Services
 from app.settings import Settings
-from app.storage.models import Base, Person, Role, Token
+from app.storage.models import DEFAULT_COURSE, Base, Course, CourseAssignment, Person, Role, Token
 from app.storage.outage import Outage
 from grader import Assignment, Report, Status, Submission
 from grader.known_answer import correct_submission
@@ -52,6 +52,7 @@ from reference import name_of
 from tests.waiting import SECONDS, until
 
 OWNER_TOKEN = "token-of-the-owner"
+OTHER_COURSE = "c" * 26
 Client = TypeVar("Client", bound=httpx.AsyncClient)
 
 
@@ -411,6 +412,20 @@ async def own_service(
 def service(anyio_backend: str, request: pytest.FixtureRequest) -> Service:
     has_own = "settings" in request.fixturenames
     service: Service = request.getfixturevalue("own_service" if has_own else "shared_service")
+    return service
+
+
+@pytest.fixture
+async def two(service: Service) -> AsyncIterator[Service]:
+    """The default course, and another one that uses one assignment."""
+    async with service.services.database.write() as session:
+        session.add(Course(id=OTHER_COURSE, title="Сети", language="ru", time_zone="Europe/Moscow"))
+        await session.flush()
+        session.add(CourseAssignment(course_id=OTHER_COURSE, assignment_id="lstm-layer", rules={}))
+    for course, name in ((DEFAULT_COURSE, "here"), (OTHER_COURSE, "there")):
+        await service.add_token(f"script-{name}", course_id=course)
+        await service.add_token(f"teacher-{name}", Role.TEACHER, course_id=course)
+        await service.add_token(f"ivanov-{name}", student="ivanov", course_id=course)
     return service
 
 

@@ -19,11 +19,9 @@ from app.web import course as course_pages
 from app.web import manage
 from app.web.operation import batch, grade_book, regrades
 from tests.unit.app.access.test_access import filled, of_somebody_else, without_ids
-from tests.unit.app.access.test_courses import submit, two
 from tests.unit.app.access.test_rights import archive
 from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
-
-__all__ = ["two"]
+from tests.unit.app.two_courses import submit
 
 NOWHERE = "z" * 26
 WORK = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"

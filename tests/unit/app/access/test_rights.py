@@ -11,11 +11,9 @@ from app.access.rights import RIGHTS, Right
 from app.courses import members
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Role, new_id, utc_now
 from tests.unit.app.access.test_access import ABOUT_PEOPLE, FOR_EVERYBODY, PLACE, filled, of_somebody_else, operations
-from tests.unit.app.access.test_courses import OTHER, SUBMISSIONS, submit, two
-from tests.unit.app.calls import upload
+from tests.unit.app.calls import SUBMISSIONS, upload
 from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
-
-__all__ = ["two"]
+from tests.unit.app.two_courses import OTHER, submit
 
 #: Bodies of the requests that need one.
 BODIES: dict[str, Any] = {

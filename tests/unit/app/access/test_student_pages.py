@@ -10,10 +10,8 @@ from fastapi.routing import iter_route_contexts
 from app.storage.models import DEFAULT_COURSE, Role, new_id
 from app.web.student import assignment, conversation, home, submission
 from tests.unit.app.access.test_access import filled, without_ids
-from tests.unit.app.access.test_courses import OTHER, submit, two
 from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
-
-__all__ = ["two"]
+from tests.unit.app.two_courses import OTHER, submit
 
 BESIDE = "/submissions/{submission_id}/beside/{other_id}"
 #: The numbers and the pictures are those of a report that has them.

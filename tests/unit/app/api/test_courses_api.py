@@ -7,11 +7,9 @@ from pathlib import Path
 from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, Role, new_id
 from grader.assignment import BUILT_IN
-from tests.unit.app.access.test_courses import OTHER, get, two
 from tests.unit.app.calls import assert_problem
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, running
-
-__all__ = ["two"]
+from tests.unit.app.two_courses import OTHER, get
 
 COURSES = "/api/v1/courses"
 

@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 
 from app.storage.models import DEFAULT_COURSE, Membership, Token
-from tests.unit.app.access.test_courses import OTHER, get, submit, two
 from tests.unit.app.calls import assert_problem
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
+from tests.unit.app.two_courses import OTHER, get, submit
 from tests.waiting import until
-
-__all__ = ["two"]
 
 THERE = f"/api/v1/courses/{OTHER}/members"
 

@@ -10,6 +10,7 @@ from fastapi.routing import iter_route_contexts
 
 from app.main import create_app
 from app.storage.models import DEFAULT_COURSE
+from tests.unit.app.calls import hand_in
 from tests.unit.app.conftest import FakeGrader, Service
 from tests.waiting import SECONDS
 
@@ -28,10 +29,8 @@ async def test_head_is_answered_as_get_is_at_every_address(service: Service) -> 
     values = defaultdict(
         lambda: "none", assignment_id="lstm-layer", report_id="1", form="svg", course_id=DEFAULT_COURSE
     )
+    values["submission_id"] = await hand_in(service, "a")
     async with service.client() as api, service.browser() as browser:
-        files = {"file": ("a.py", b"class LSTM: ...")}
-        sent = await api.post("/api/v1/submissions?wait=60", data={"student": "a"}, files=files)
-        values["submission_id"] = sent.json()["id"]
         for path in sorted(filter(None, paths)):
             client = api if path.startswith(("/api/", "/metrics")) else browser
             address = path.format_map(values)
@@ -50,11 +49,9 @@ async def test_head_of_a_file_has_its_etag(service: Service) -> None:
 
 async def test_an_endless_stream_is_not_waited_for(service: Service, grader: FakeGrader) -> None:
     grader.released.clear()
-    async with service.client() as client:
-        files = {"file": ("a.py", b"class LSTM: ...")}
-        sent = await client.post("/api/v1/submissions", data={"student": "a"}, files=files)
-        async with asyncio.timeout(SECONDS):
-            head = await client.head(f"/api/v1/submissions/{sent.json()['id']}/events")
+    submission_id = await hand_in(service, "a", wait=0)
+    async with service.client() as client, asyncio.timeout(SECONDS):
+        head = await client.head(f"/api/v1/submissions/{submission_id}/events")
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-type"].startswith("text/event-stream")
 

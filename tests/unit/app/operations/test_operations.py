@@ -29,19 +29,12 @@ from grader import Assignment, Report, SandboxStartFailed, Status, load_assignme
 from grader.known_answer import correct_submission
 from grader.sandbox import InMemorySandbox, Kind, Limits, Outcome
 from tests.unit.app.conftest import FakeGrader, Service, make_report, running
-from tests.waiting import until
+from tests.waiting import Clock, until
 
 METRICS_TOKEN = "token-of-the-monitoring"
 ASSIGNMENT = load_assignments()["lstm-layer"]
 
 pytestmark = pytest.mark.usefixtures("settings", "with_tables")
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -148,7 +141,7 @@ async def test_a_proof_of_writing_grows_old(tmp_path: Path, monkeypatch: pytest.
     assert not writes.passed
     await writes.run()
     assert writes.passed
-    clock.now = 60
+    clock.now += 60
     assert not writes.passed
     await database.close()
 
@@ -165,11 +158,11 @@ async def test_a_proof_grows_old_and_a_right_answer_of_a_student_is_one_too() ->
         assert not self_test.passed
         await self_test.run()
         assert self_test.passed
-        clock.now = 5000
+        clock.now += 5000
         assert not self_test.passed
         await self_test.run()
         assert len(set(grader.self_test_seeds)) == 2
-        clock.now = 10000
+        clock.now += 5000
         for status in (Status.FAILED, Status.PASSED):
             self_test.note_report(make_report(correct_submission(), ASSIGNMENT, status, 100.0))
             assert self_test.passed == (status == Status.PASSED)

@@ -12,11 +12,9 @@ from app.oidc.issuer import Claims
 from app.services import ARCHIVES_PER_MINUTE
 from app.storage.models import DEFAULT_COURSE, Person, Role, new_id, utc_now
 from grader.report.model import Advisory
-from tests.unit.app.access.test_courses import OTHER, two
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, hand_in, students, submit
 from tests.unit.app.conftest import FakeGrader, Service, form_secret
-
-__all__ = ["two"]
+from tests.unit.app.two_courses import OTHER
 
 PEOPLE, ME = "/api/v1/people", "/api/v1/me/export"
 ADVISORY = Advisory(code="plagiarism", params={})

@@ -9,15 +9,9 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from app.storage.outage import Outage
 from tests.unit.app.conftest import FakeGrader, Service
+from tests.waiting import Clock
 
 GONE = OperationalError("SELECT 1", {}, Exception("server closed the connection\n\tThis probably means"))
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from app.access.limits import RateLimit
 from app.access.tokens import Principal, hash_secret
 from app.courses import members
 from app.http.auth.sessions import SESSION_COOKIE
+from app.http.masking import mask
 from app.storage.models import DEFAULT_COURSE, Course, JoinLink, Membership, Person, Role, new_id, utc_now
 from app.web.joining import KEY_COOKIE
-from tests.unit.app.calls import PAGE, SUBMISSIONS
+from tests.unit.app.calls import PAGE, SUBMISSIONS, hand_in
 from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
 from tests.unit.app.web.conftest import Browser
 
@@ -29,10 +30,6 @@ async def make(service: Service, **wanted: Any) -> str:
     """Return the path of a new join link."""
     async with service.client() as owner:
         return str((await owner.post(JOIN_LINKS, json=wanted)).json()["url"]).removeprefix("http://grader.test")
-
-
-def stranger(service: Service) -> httpx.AsyncClient:
-    return service.client(None, **{"Accept": "text/html", "Accept-Language": "en"})
 
 
 def key(page: str) -> str:
@@ -130,19 +127,14 @@ async def test_joiner_who_was_removed_is_told_and_another_name_joins(
 
 
 def key_of(browser: httpx.AsyncClient) -> str:
-    from app.http.masking import mask
-
     return mask(browser.cookies[KEY_COOKIE])
 
 
-async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(
-    service: Service, visitor: Browser, owner: Browser
-) -> None:
+async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(service: Service, visitor: Browser) -> None:
     async with service.services.database.write() as session:
         known = members.add(session, DEFAULT_COURSE, external_id="ivanov", name="Иван")
         known.person.email, known.confirmed_at = "ivanov@hse.ru", utc_now()
-    files = {"file": ("LSTM.py", b"class LSTM: ...")}
-    await owner.post(SUBMISSIONS, data={"student": "ivanov"}, files=files, params={"wait": 120})
+    await hand_in(service, "ivanov")
     path = await make(service)
     secret = link_in((await join(visitor, path, name="Иван", claimed_id="ivanov", email="ivanov@hse.ru")).text)
     assert "/submissions/" not in (await visitor.get("/")).text
@@ -186,7 +178,7 @@ async def test_link_that_ended_says_so(service: Service, visitor: Browser, ended
 
 async def test_form_of_another_site_or_browser_adds_nobody(service: Service, visitor: Browser) -> None:
     path = await make(service)
-    async with stranger(service) as other:
+    async with service.client(None, Accept="text/html") as other:
         theirs = key((await other.get(path)).text)
     mine = key((await visitor.get(path)).text)
     for form_key in (theirs, "", "zz", mine[:-2]):

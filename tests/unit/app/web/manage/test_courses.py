@@ -9,6 +9,7 @@ import pytest
 from app.courses import course as courses
 from app.courses import members
 from app.storage.models import MemberRole, Person, Role
+from tests.unit.app.calls import hand_in
 from tests.unit.app.conftest import Service
 from tests.unit.app.web.conftest import Browser
 from tests.unit.app.web.manage.calls import COURSE, said, send
@@ -150,9 +151,8 @@ async def test_assignment_comes_and_goes_and_a_second_click_keeps_its_dates(brow
     assert unknown.status_code == 422
 
 
-async def test_assignment_in_use_stays(browser: Browser, owner: Browser) -> None:
-    files = {"file": ("LSTM.py", b"class LSTM: ...")}
-    await owner.post("/api/v1/submissions", data={"student": "ivanov"}, files=files, params={"wait": 120})
+async def test_assignment_in_use_stays(service: Service, browser: Browser) -> None:
+    await hand_in(service, "ivanov")
     await send(browser, RULES, limit="5")
     refused = await send(browser, RULES, f"{RULES}/remove")
     assert (refused.status_code, 'value="5"' in refused.text) == (409, True)

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from app.courses import members
 from app.storage.models import DEFAULT_COURSE, Identity, JoinLink, Membership, Person, Role, Token
+from tests.unit.app.calls import hand_in
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.web.conftest import Browser
 from tests.unit.app.web.manage.calls import COURSE, hidden, said, send
@@ -107,8 +108,7 @@ async def test_newcomer_is_confirmed_or_joined_with_the_entry_of_the_list(
     await service.add_token("first", student="newcomer")
     unconfirmed = (await owner.get(f"/api/v1{MEMBERS}", params={"confirmed": False})).json()["items"]
     (newcomer,) = [each["id"] for each in unconfirmed]
-    files = {"file": ("LSTM.py", b"class LSTM: ...")}
-    await owner.post("/api/v1/submissions", data={"student": "newcomer"}, files=files, params={"wait": 120})
+    await hand_in(service, "newcomer")
     edit = f"{MEMBERS}/{newcomer}/edit"
     assert "Is this a student of yours?" in (await browser.get(edit)).text
     assert said(await send(browser, edit, f"{MEMBERS}/{newcomer}/confirm")) == "member.confirmed"
@@ -281,11 +281,10 @@ async def test_token_is_shown_once_and_revoked(service: Service, browser: Browse
 
 async def test_exceptions_of_the_course_are_listed(service: Service, browser: Browser, owner: Browser) -> None:
     member = await add(service, "ivanov", name="Ivan")
-    files = {"file": ("LSTM.py", b"class LSTM: ...")}
     place = f"/api/v1{MEMBERS}/{member}/assignments/lstm-layer"
     await owner.post(f"{place}/adjustments", json={"delta": 5.0, "reason": "a <plot>"})
     await owner.put(f"{place}/extension", json={"more_attempts": 2, "reason": "ill"})
-    await owner.post("/api/v1/submissions", data={"student": "ivanov"}, files=files, params={"wait": 120})
+    await hand_in(service, "ivanov")
     adjusted = (await browser.get(f"{COURSE}/adjustments")).text
     assert "a &lt;plot&gt;" in adjusted
     assert "grade changed since the adjustment" in adjusted
