@@ -17,7 +17,7 @@ from app.storage.database import Database
 from app.storage.models import Comment, Membership, NewsMail, Person, utc_now
 from app.teaching import news, news_mail
 from app.teaching.joins import joins
-from app.teaching.news_mail import LEASE, RETRY_SECONDS, WAIT, NewsSender
+from app.teaching.news_mail import EVERY, LEASE, LONGEST, RETRY_SECONDS, SETTLED, WAIT, NewsSender
 from grader import load_assignments
 from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import add, add_course
@@ -127,6 +127,59 @@ async def test_mail_is_tried_again_until_the_server_takes_it_and_by_others_after
     clock[0] += LEASE
     await send(database, mailbox, processes=2)
     assert len(mailbox.to(ANNA)) == 1
+
+
+async def test_mail_leaves_out_old_news_and_tells_of_the_latest_the_next_day(
+    database: Database, mailbox: Mailbox, clock: list[datetime]
+) -> None:
+    course = await add_course(database)
+    await comment(database, clock[0] - LONGEST, BORIS, course, "Long ago.")
+    await comment(database, clock[0], ANNA, course, "First.")
+    clock[0] += WAIT + timedelta(minutes=1)
+    # A transaction that is still open may add news between the two.
+    await comment(database, clock[0] - SETTLED / 2, ANNA, course, "Second.")
+    for _ in range(2):
+        await send(database, mailbox)
+        clock[0] += EVERY + timedelta(minutes=1)
+    assert [each["To"] for each in mailbox.messages] == [ANNA, ANNA]
+    assert [each.get_content().count("/submissions/") for each in mailbox.messages] == [1, 1]
+
+
+@pytest.mark.parametrize("meanwhile", ["off", "seen"])
+async def test_mail_that_a_process_has_claimed_is_not_sent_if_the_person_has_seen_the_news_or_wants_none(
+    database: Database, mailbox: Mailbox, clock: list[datetime], meanwhile: str
+) -> None:
+    anna = await comment(database, clock[0], ANNA, await add_course(database), "Well done.")
+    begin = clock[0]
+    clock[0] += WAIT + timedelta(minutes=1)
+    async with Mailer(MailServer("127.0.0.1", mailbox.port, "none", "grader@example.org")) as mailer:
+        sender = NewsSender(database, ASSIGNMENTS, mailer, SERVICE)
+        async with database.write() as session:
+            (letter,) = await sender._claim(session, {})
+        async with database.write() as session:
+            if meanwhile == "off":
+                await news_mail.switch(session, letter.person_id, off=True)
+            else:
+                await news.see(session, {anna: begin})
+        await sender._send(letter)
+    assert mailbox.messages == []
+
+
+async def test_seen_news_is_listed_for_a_while_and_stays_seen(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course, now = await add_course(database), utc_now()
+    times = [now - news.SHOWN_FOR - timedelta(minutes=1), now - timedelta(days=1), now]
+    for at in times:
+        anna = await comment(database, at, ANNA, course, "Well done.")
+    async with database.write() as session:
+        assert [each.at for each in await news.list_news(session, [anna])] == times[::-1]
+        for seen in (now, now - timedelta(days=30)):  # The second device shows an older page.
+            await news.see(session, {anna: seen})
+        listed = await news.list_news(session, [anna])
+        assert [(each.at, each.is_new) for each in listed] == [(times[2], False), (times[1], False)]
+        monkeypatch.setattr(news, "SHOWN", 1)
+        assert len(await news.list_news(session, [anna])) == 1
 
 
 async def test_mail_is_switched_off_by_its_link_alone_in_the_form_that_mail_programs_press(

@@ -53,7 +53,9 @@ from tests.waiting import SECONDS, until
 
 OWNER_TOKEN = "token-of-the-owner"
 OTHER_COURSE = "c" * 26
-Client = TypeVar("Client", bound=httpx.AsyncClient)
+#: A client that asks the API, or opens pages.
+Browser = httpx.AsyncClient
+Client = TypeVar("Client", bound=Browser)
 
 
 @pytest.fixture(scope="session")
@@ -413,6 +415,20 @@ def service(anyio_backend: str, request: pytest.FixtureRequest) -> Service:
     has_own = "settings" in request.fixturenames
     service: Service = request.getfixturevalue("own_service" if has_own else "shared_service")
     return service
+
+
+@pytest.fixture
+async def owner(service: Service) -> AsyncIterator[Browser]:
+    """A program with the owner's token, which asks the API."""
+    async with service.client() as owner:
+        yield owner
+
+
+@pytest.fixture
+async def browser(service: Service) -> AsyncIterator[Browser]:
+    """The browser of the owner, who is signed in."""
+    async with service.browser() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from app.storage.models import (
 from app.web import routes as web_routes
 from grader.report.model import Advisory
 from tests.unit.app.calls import CODE, PAGE, SUBMISSIONS, assert_problem, upload
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
+from tests.unit.app.conftest import OWNER_TOKEN, Browser, FakeGrader, Service, form_secret
 
 PLACE = "/api/v1/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
 #: Requests that every token or every student may make; the answers hold nothing of others, as the tests below show.
@@ -202,10 +202,10 @@ async def test_lists_hold_nothing_of_others_and_students_leave_no_webhooks(servi
         assert_problem(await client.post("/api/v1/webhooks", json=body), 403, "forbidden")
 
 
-async def test_every_route_of_the_api_needs_a_token_and_takes_no_session(service: Service) -> None:
+async def test_every_route_of_the_api_needs_a_token_and_takes_no_session(service: Service, browser: Browser) -> None:
     """So that no page of another site can have a signed-in browser ask for anything."""
     values = await of_somebody_else(service)
-    async with service.client(None) as nobody, service.browser() as browser:
+    async with service.client(None) as nobody:
         for method, path, _ in await operations(service):
             if path not in PUBLIC:
                 refused = await nobody.request(method, filled(path, values))

@@ -17,7 +17,7 @@ from app.access.sessions import hash_of_frame
 from app.access.tokens import Principal
 from app.storage.models import Course, CourseAssignment, MemberRole, Membership, NotebookCode, Person
 from tests.unit.app.calls import PAGE, SUBMISSIONS
-from tests.unit.app.conftest import Service, form_secret
+from tests.unit.app.conftest import Browser, Service, form_secret
 
 EVERYWHERE = "/leave/everywhere"
 FRAME = "f" * 43
@@ -97,20 +97,17 @@ async def test_all_browsers_and_notebooks_of_the_person_end_and_nobody_elses(
     assert [(each["person_id"], each["browsers"], each["notebooks"]) for each in logged] == [(person_id, 3, 2)]
 
 
-async def test_a_token_of_nobody_ends_its_own_browsers(service: Service) -> None:
-    async with service.browser() as here, service.browser() as there:
-        page = await here.get(EVERYWHERE)
-        assert (await here.post(EVERYWHERE, data={"form_secret": form_secret(page.text)})).status_code == 200
-        assert [(await each.get("/courses")).status_code for each in (here, there)] == [401, 401]
-    async with service.client() as owner:
-        assert (await owner.get("/api/v1/courses")).status_code == 200
+async def test_a_token_of_nobody_ends_its_own_browsers(owner: Browser, browser: Browser) -> None:
+    page = await browser.get(EVERYWHERE)
+    assert (await browser.post(EVERYWHERE, data={"form_secret": form_secret(page.text)})).status_code == 200
+    assert [(await each.get("/courses")).status_code for each in (browser, browser)] == [401, 401]
+    assert (await owner.get("/api/v1/courses")).status_code == 200
 
 
-async def test_another_site_signs_nobody_out(service: Service) -> None:
-    async with service.browser() as browser:
-        page = await browser.get(EVERYWHERE)
-        form = {"form_secret": form_secret(page.text)}
-        elsewhere = {"Origin": "https://evil.example.org"}
-        assert (await browser.post(EVERYWHERE, data=form, headers=elsewhere)).status_code == 403
-        assert (await browser.post(EVERYWHERE, data={"form_secret": "0" * 64})).status_code == 403
-        assert (await browser.get("/courses")).status_code == 200
+async def test_another_site_signs_nobody_out(browser: Browser) -> None:
+    page = await browser.get(EVERYWHERE)
+    form = {"form_secret": form_secret(page.text)}
+    elsewhere = {"Origin": "https://evil.example.org"}
+    assert (await browser.post(EVERYWHERE, data=form, headers=elsewhere)).status_code == 403
+    assert (await browser.post(EVERYWHERE, data={"form_secret": "0" * 64})).status_code == 403
+    assert (await browser.get("/courses")).status_code == 200

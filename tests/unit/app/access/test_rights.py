@@ -12,7 +12,7 @@ from app.courses import members
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Role, new_id, utc_now
 from tests.unit.app.access.test_access import ABOUT_PEOPLE, FOR_EVERYBODY, PLACE, filled, of_somebody_else, operations
 from tests.unit.app.calls import SUBMISSIONS, upload
-from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
+from tests.unit.app.conftest import OWNER_TOKEN, Browser, Service, form_secret
 from tests.unit.app.two_courses import OTHER, submit
 
 #: Bodies of the requests that need one.
@@ -210,19 +210,18 @@ async def test_archived_course_can_be_read_and_nothing_in_it_changes(service: Se
         assert (await submit(service, token)).json()["type"].endswith(":course-archived"), token
 
 
-async def test_archived_course_still_ends_tokens_webhooks_and_data(service: Service) -> None:
+async def test_archived_course_still_ends_tokens_webhooks_and_data(service: Service, owner: Browser) -> None:
     values = await of_somebody_else(service)
     await archive(service)
-    async with service.client() as owner:
-        # Deletions come last, because other requests are about what they delete.
-        last = ["/api/v1/people/{person_id}", "/api/v1/students", "/api/v1/courses/{course_id}/members/{member_id}"]
-        last.append("/api/v1/courses/{course_id}")
-        for method, path in sorted(
-            LEFT, key=lambda each: (last.index(each[1]) if each[1] in last else -1, each[0] != "post", each)
-        ):
-            params = {"student": "ivanov", "title": "Default"}
-            answer = await owner.request(method, filled(path, values), params=params, json=BODIES.get(path))
-            assert answer.status_code in (200, 201, 202, 204), f"{method} {path}: {answer.text}"
+    # Deletions come last, because other requests are about what they delete.
+    last = ["/api/v1/people/{person_id}", "/api/v1/students", "/api/v1/courses/{course_id}/members/{member_id}"]
+    last.append("/api/v1/courses/{course_id}")
+    for method, path in sorted(
+        LEFT, key=lambda each: (last.index(each[1]) if each[1] in last else -1, each[0] != "post", each)
+    ):
+        params = {"student": "ivanov", "title": "Default"}
+        answer = await owner.request(method, filled(path, values), params=params, json=BODIES.get(path))
+        assert answer.status_code in (200, 201, 202, 204), f"{method} {path}: {answer.text}"
 
 
 async def test_archived_default_course_does_not_stop_an_admin_elsewhere(two: Service) -> None:

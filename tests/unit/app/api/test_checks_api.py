@@ -16,7 +16,7 @@ from app.storage.models import DEFAULT_COURSE, Check, Delivery, JobStatus, Submi
 from grader import Report, Status
 from grader.report.model import Advisory, Source
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
-from tests.unit.app.conftest import FakeGrader, Service
+from tests.unit.app.conftest import Browser, FakeGrader, Service
 from tests.waiting import until
 
 CHECKS = "/api/v1/checks"
@@ -58,11 +58,10 @@ async def test_a_course_allows_none_until_it_says_so(service: Service, ivanov: h
 
 
 async def test_a_check_is_no_attempt_and_gives_no_grade(
-    service: Service, ivanov: httpx.AsyncClient, grader: FakeGrader
+    service: Service, owner: Browser, ivanov: httpx.AsyncClient, grader: FakeGrader
 ) -> None:
     await allow(service, 3, limit=1)
-    async with service.client() as owner:
-        await owner.post("/api/v1/webhooks", json={"url": "https://lms.example.org/hook"})
+    await owner.post("/api/v1/webhooks", json={"url": "https://lms.example.org/hook"})
     report = (await check(ivanov)).json()["report"]
     assert grader.beforehand == [True]
     assert (report["status"], report["points"], report["max_points"], report["score"]) == ("passed", None, 0, None)
@@ -103,19 +102,20 @@ async def test_nothing_is_checked_when_nothing_can_be_handed_in(
     assert_problem(await check(ivanov), 403, slug)
 
 
-async def test_checks_wait_behind_all_attempts(service: Service, ivanov: httpx.AsyncClient, grader: FakeGrader) -> None:
+async def test_checks_wait_behind_all_attempts(
+    service: Service, owner: Browser, ivanov: httpx.AsyncClient, grader: FakeGrader
+) -> None:
     await allow(service, 2)
     grader.released.clear()
-    async with service.client() as owner:
-        for student in ("a", "b"):  # For both slots.
-            await owner.post(SUBMISSIONS, **upload(student=student))
-        await until(lambda: len(grader.began) == 2)
-        first, second = [(await check(ivanov, wait=0)).json() for _ in range(2)]
-        assert (first["job_status"], first["report"]) == ("queued", None)
-        assert [first["position"], second["position"]] == [1, 2]
-        await owner.post(SUBMISSIONS, **upload(student="c"))
-        moved = [(await ivanov.get(each["links"]["self"])).json()["position"] for each in (first, second)]
-        assert moved == [2, 3]
+    for student in ("a", "b"):  # For both slots.
+        await owner.post(SUBMISSIONS, **upload(student=student))
+    await until(lambda: len(grader.began) == 2)
+    first, second = [(await check(ivanov, wait=0)).json() for _ in range(2)]
+    assert (first["job_status"], first["report"]) == ("queued", None)
+    assert [first["position"], second["position"]] == [1, 2]
+    await owner.post(SUBMISSIONS, **upload(student="c"))
+    moved = [(await ivanov.get(each["links"]["self"])).json()["position"] for each in (first, second)]
+    assert moved == [2, 3]
     grader.released.set()
     for each in (first, second):
         assert (await ivanov.get(each["links"]["self"], params={"wait": 120})).json()["job_status"] == "done"
@@ -140,7 +140,9 @@ async def test_no_more_is_kept_than_the_report_shows_its_student(
     assert [each["code"] for each in kept.report["advisories"]] == ["check_only"]
 
 
-async def test_a_check_goes_after_a_day_and_with_its_student(service: Service, ivanov: httpx.AsyncClient) -> None:
+async def test_a_check_goes_after_a_day_and_with_its_student(
+    service: Service, owner: Browser, ivanov: httpx.AsyncClient
+) -> None:
     await allow(service, 2)
     old, new = [(await check(ivanov)).json()["links"]["self"] for _ in range(2)]
     async with service.services.database.write() as session:
@@ -149,8 +151,7 @@ async def test_a_check_goes_after_a_day_and_with_its_student(service: Service, i
     await delete_expired(service.services.database, None)
     assert_problem(await ivanov.get(old), 404, "check-not-found")
     assert (await ivanov.get(new)).status_code == 200
-    async with service.client() as owner:
-        assert (await owner.delete("/api/v1/students", params={"student": "ivanov"})).status_code == 200
+    assert (await owner.delete("/api/v1/students", params={"student": "ivanov"})).status_code == 200
     assert await rows(service, Check) == 0
 
 

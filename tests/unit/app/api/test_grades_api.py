@@ -22,7 +22,7 @@ from app.storage.models import (
     utc_now,
 )
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
-from tests.unit.app.conftest import FakeGrader, Service
+from tests.unit.app.conftest import Browser, FakeGrader, Service
 
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 
@@ -239,12 +239,11 @@ async def test_student_asks_once_at_a_time_and_reads_the_answer(graded: Service)
         assert_problem(unknown, 404, "review-not-found")
 
 
-async def test_nobody_asks_about_an_attempt_that_has_no_report(service: Service, grader: FakeGrader) -> None:
+async def test_nobody_asks_about_an_attempt_that_has_no_report(owner: Browser, grader: FakeGrader) -> None:
     grader.released.clear()
-    async with service.client() as client:
-        body = await submit(client, wait=0)
-        refused = await client.post(f"{body['links']['self']}/reviews", json={"text": "x"})
-        assert_problem(refused, 409, "report-not-ready")
+    body = await submit(owner, wait=0)
+    refused = await owner.post(f"{body['links']['self']}/reviews", json={"text": "x"})
+    assert_problem(refused, 409, "report-not-ready")
 
 
 async def test_members_of_the_staff_have_no_grades(graded: Service) -> None:

@@ -11,7 +11,7 @@ from fastapi.routing import iter_route_contexts
 from app.main import create_app
 from app.storage.models import DEFAULT_COURSE
 from tests.unit.app.calls import hand_in
-from tests.unit.app.conftest import FakeGrader, Service
+from tests.unit.app.conftest import Browser, FakeGrader, Service
 from tests.waiting import SECONDS
 
 # Headers with numbers that change, and those of a body, which HEAD does not have (RFC 9110, section 9.3.2).
@@ -22,7 +22,7 @@ def facts(response: httpx.Response) -> tuple[int, dict[str, str]]:
     return response.status_code, {name: value for name, value in response.headers.items() if name not in VOLATILE}
 
 
-async def test_head_is_answered_as_get_is_at_every_address(service: Service) -> None:
+async def test_head_is_answered_as_get_is_at_every_address(service: Service, browser: Browser, owner: Browser) -> None:
     contexts = iter_route_contexts(create_app(service.services.settings).routes)
     paths = {context.path for context in contexts if "GET" in (context.methods or ())}
     assert {"/", "/submissions/{submission_id}", "/api/v1/submissions", "/openapi.json", "/static/vega.js"} <= paths
@@ -30,14 +30,13 @@ async def test_head_is_answered_as_get_is_at_every_address(service: Service) -> 
         lambda: "none", assignment_id="lstm-layer", report_id="1", form="svg", course_id=DEFAULT_COURSE
     )
     values["submission_id"] = await hand_in(service, "a")
-    async with service.client() as api, service.browser() as browser:
-        for path in sorted(filter(None, paths)):
-            client = api if path.startswith(("/api/", "/metrics")) else browser
-            address = path.format_map(values)
-            head, get = await client.head(address), await client.get(address)
-            assert facts(head) == facts(get), path
-            assert get.status_code != 405, path
-            assert head.content == b"", path
+    for path in sorted(filter(None, paths)):
+        client = owner if path.startswith(("/api/", "/metrics")) else browser
+        address = path.format_map(values)
+        head, get = await client.head(address), await client.get(address)
+        assert facts(head) == facts(get), path
+        assert get.status_code != 405, path
+        assert head.content == b"", path
 
 
 async def test_head_of_a_file_has_its_etag(service: Service) -> None:
@@ -47,16 +46,16 @@ async def test_head_of_a_file_has_its_etag(service: Service) -> None:
     assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", get.headers["etag"])
 
 
-async def test_an_endless_stream_is_not_waited_for(service: Service, grader: FakeGrader) -> None:
+async def test_an_endless_stream_is_not_waited_for(service: Service, owner: Browser, grader: FakeGrader) -> None:
     grader.released.clear()
     submission_id = await hand_in(service, "a", wait=0)
-    async with service.client() as client, asyncio.timeout(SECONDS):
-        head = await client.head(f"/api/v1/submissions/{submission_id}/events")
+    async with asyncio.timeout(SECONDS):
+        head = await owner.head(f"/api/v1/submissions/{submission_id}/events")
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-type"].startswith("text/event-stream")
 
 
-async def test_no_address_takes_a_method_of_one_that_it_resembles(service: Service) -> None:
+async def test_no_address_takes_a_method_of_one_that_it_resembles(service: Service, owner: Browser) -> None:
     """`/people/merges` also looks like `/people/{person_id}`, which can be deleted."""
     own: dict[str, set[str]] = defaultdict(set)
     for context in iter_route_contexts(create_app(service.services.settings).routes):
@@ -71,18 +70,16 @@ async def test_no_address_takes_a_method_of_one_that_it_resembles(service: Servi
         "/courses/none",
         "/static/none.css",
     } <= own.keys()
-    async with service.client() as api:
-        for path, methods in own.items():
-            taken = methods | {"HEAD"} if "GET" in methods else methods
-            for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "NONSENSE"} - taken:
-                refused = await api.request(method, path)
-                allowed = refused.headers["allow"]
-                assert (refused.status_code, allowed) == (405, ", ".join(sorted(taken))), f"{method} {path}"
+    for path, methods in own.items():
+        taken = methods | {"HEAD"} if "GET" in methods else methods
+        for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "NONSENSE"} - taken:
+            refused = await owner.request(method, path)
+            allowed = refused.headers["allow"]
+            assert (refused.status_code, allowed) == (405, ", ".join(sorted(taken))), f"{method} {path}"
 
 
-async def test_head_is_counted_as_such(service: Service) -> None:
-    async with service.client() as client:
-        await client.head("/api/v1/assignments")
-        counted = (await client.get("/metrics")).text
+async def test_head_is_counted_as_such(owner: Browser) -> None:
+    await owner.head("/api/v1/assignments")
+    counted = (await owner.get("/metrics")).text
     line = 'lstm_grader_http_requests_total{method="HEAD",route="/api/v1/assignments",status="200"} 1.0'
     assert line in counted.splitlines()

@@ -8,6 +8,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -165,7 +166,7 @@ async def test_teacher_of_the_list_who_comes_as_a_student_stays_one_until_the_li
 
 
 async def test_page_and_token_and_event_stream_have_the_rights_of_now(
-    service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
+    service: Service, owner: httpx.AsyncClient, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watchers = set()
 
@@ -176,11 +177,11 @@ async def test_page_and_token_and_event_stream_have_the_rights_of_now(
     monkeypatch.setattr("app.http.watching.LOOK_SECONDS", 0.05)
     monkeypatch.setattr("app.http.watching.tokens", SimpleNamespace(as_of_now=watch))
     grader.released.clear()
-    async with browser(service) as teacher, browser(service) as elsewhere, service.client() as admin:
+    async with browser(service) as teacher, browser(service) as elsewhere:
         course = await teacher.land(**TEACHER)
         member = await member_of(service, "teacher-1")
-        link = (await admin.post(f"/api/v1{course}/members/{member.id}/link")).json()["link"]
-        answer = await admin.post(SUBMISSIONS, params={"course": member.course_id}, **upload(student="ivanov"))
+        link = (await owner.post(f"/api/v1{course}/members/{member.id}/link")).json()["link"]
+        answer = await owner.post(SUBMISSIONS, params={"course": member.course_id}, **upload(student="ivanov"))
         of_student = answer.json()
         async with service.client(link.rpartition("=")[2]) as token:
             stream = f"{of_student['links']['self']}/events"

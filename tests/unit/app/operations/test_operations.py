@@ -28,7 +28,7 @@ from app.submissions.positions import REGRADE_PRIORITY
 from grader import Assignment, Report, SandboxStartFailed, Status, load_assignments
 from grader.known_answer import correct_submission
 from grader.sandbox import InMemorySandbox, Kind, Limits, Outcome
-from tests.unit.app.conftest import FakeGrader, Service, make_report, running
+from tests.unit.app.conftest import Browser, FakeGrader, Service, make_report, running
 from tests.waiting import Clock, until
 
 METRICS_TOKEN = "token-of-the-monitoring"
@@ -212,7 +212,9 @@ async def test_the_queue_and_the_verdicts_are_counted(service: Service, grader: 
     assert done["lstm_grader_grade_seconds_count", "total"] == 3
 
 
-async def test_every_counter_is_there_before_its_first_case(service: Service, grader: FakeGrader) -> None:
+async def test_every_counter_is_there_before_its_first_case(
+    service: Service, browser: Browser, owner: Browser, grader: FakeGrader
+) -> None:
     """One that appears with its first case hides it: `increase` sees no rise from nothing."""
     before = await metrics(service)
     counted = {name: set() for name in ("grades", "box_kills", "box_failures", "webhook_attempts", "http_requests")}
@@ -228,11 +230,11 @@ async def test_every_counter_is_there_before_its_first_case(service: Service, gr
         assert {(method, route, status) for status in ("401", "500", "503")} <= counted["http_requests"]
     grader.statuses = [Status.INTERNAL_ERROR]
     await upload(service)
-    async with service.client(None) as nobody, service.client() as client, service.browser() as browser:
+    async with service.client(None) as nobody:
         for path in ("/", "/api/v1/submissions", "/metrics"):
             await nobody.get(path)
-        await client.get("/api/v1/submissions/none")
-        await client.post("/api/v1/submissions")
+        await owner.get("/api/v1/submissions/none")
+        await owner.post("/api/v1/submissions")
         await browser.get("/")
         await browser.get("/static/style.css")
     await until(lambda: grades_are(service, 1, "internal_error"))
@@ -242,12 +244,11 @@ async def test_every_counter_is_there_before_its_first_case(service: Service, gr
     assert {name for name, *_ in new} == {"lstm_grader_http_requests_total"}
 
 
-async def test_no_label_holds_what_a_client_wrote(service: Service) -> None:
+async def test_no_label_holds_what_a_client_wrote(service: Service, owner: Browser) -> None:
     submission_id = (await upload(service)).json()["id"]
-    async with service.client() as client:
-        await client.get(f"/api/v1/submissions/{submission_id}")
-        await client.get("/secret-path-of-mine")
-        await client.request("INVENTED", "/api/v1/submissions")
+    await owner.get(f"/api/v1/submissions/{submission_id}")
+    await owner.get("/secret-path-of-mine")
+    await owner.request("INVENTED", "/api/v1/submissions")
     async with service.client(METRICS_TOKEN) as monitoring:
         text = (await monitoring.get("/metrics")).text
     for written in ("Иванов", "Петра", submission_id, "secret-path", "INVENTED", METRICS_TOKEN):

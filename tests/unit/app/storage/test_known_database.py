@@ -25,7 +25,7 @@ from app.storage import engines
 from app.storage.database import Database
 from app.storage.database_file import DatabaseFile
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, upload
-from tests.unit.app.conftest import FakeGrader, Service, running
+from tests.unit.app.conftest import Browser, FakeGrader, running
 from tests.waiting import until
 
 
@@ -173,15 +173,14 @@ def replaced(path: Path) -> Iterator[None]:
 @pytest.mark.parametrize("damage", [moved, replaced])
 @pytest.mark.parametrize("which", ["database", "log"])
 async def test_nothing_is_accepted_into_a_file_that_nobody_will_find(
-    service: Service, path: Path, which: str, damage: Callable[[Path], contextlib.AbstractContextManager[None]]
+    owner: Browser, path: Path, which: str, damage: Callable[[Path], contextlib.AbstractContextManager[None]]
 ) -> None:
-    async with service.client() as client:
-        assert (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).status_code == 200
-        with damage(path if which == "database" else log_of(path)):
-            problem = assert_problem(await client.post(SUBMISSIONS, **upload()), 503, "storage-unavailable")
-            assert "changed nothing" in problem["detail"]
-        assert (await client.post(SUBMISSIONS, **upload())).status_code == 202
-        assert len((await client.get(SUBMISSIONS)).json()["items"]) == 2
+    assert (await owner.post(SUBMISSIONS, params={"wait": 120}, **upload())).status_code == 200
+    with damage(path if which == "database" else log_of(path)):
+        problem = assert_problem(await owner.post(SUBMISSIONS, **upload()), 503, "storage-unavailable")
+        assert "changed nothing" in problem["detail"]
+    assert (await owner.post(SUBMISSIONS, **upload())).status_code == 202
+    assert len((await owner.get(SUBMISSIONS)).json()["items"]) == 2
 
 
 async def test_a_file_that_is_gone_is_not_made_anew_and_the_service_is_not_ready(

@@ -4,28 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
-import httpx
 import pytest
 
 from app.settings import Settings
 from tests.mailbox import Mailbox, receiving
-from tests.unit.app.conftest import FakeGrader, Service, running
-
-Browser = httpx.AsyncClient
-
-
-@pytest.fixture
-async def browser(service: Service) -> AsyncIterator[Browser]:
-    """The browser of the owner, who is signed in."""
-    async with service.browser() as browser:
-        yield browser
-
-
-@pytest.fixture
-async def owner(service: Service) -> AsyncIterator[Browser]:
-    """A program with the owner's token, which asks the API."""
-    async with service.client() as owner:
-        yield owner
+from tests.unit.app.conftest import Browser, FakeGrader, Service, running
 
 
 @pytest.fixture

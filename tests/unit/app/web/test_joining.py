@@ -20,8 +20,7 @@ from app.http.masking import mask
 from app.storage.models import DEFAULT_COURSE, Course, JoinLink, Membership, Person, Role, new_id, utc_now
 from app.web.joining import KEY_COOKIE
 from tests.unit.app.calls import PAGE, SUBMISSIONS, hand_in
-from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
-from tests.unit.app.web.conftest import Browser
+from tests.unit.app.conftest import OWNER_TOKEN, Browser, Service, form_secret
 
 JOIN_LINKS = f"/api/v1/courses/{DEFAULT_COURSE}/join-links"
 

@@ -20,8 +20,7 @@ from app.http.middleware import BODY_BYTES
 from app.storage.database import CommitUnanswered
 from app.storage.models import DEFAULT_COURSE
 from grader.report.messages import LANGUAGES
-from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.web.conftest import Browser
+from tests.unit.app.conftest import Browser, Service, form_secret
 
 COURSE = f"/courses/{DEFAULT_COURSE}"
 NO_ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"

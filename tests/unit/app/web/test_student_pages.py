@@ -17,8 +17,7 @@ from grader import Status
 from grader.report.model import Diagnosis
 from grader.report.source import Cell, Line, pack
 from tests.unit.app.calls import ATTEMPTS, CODE, PAGE, SUBMISSIONS
-from tests.unit.app.conftest import FakeGrader, Service, form_secret
-from tests.unit.app.web.conftest import Browser
+from tests.unit.app.conftest import Browser, FakeGrader, Service, form_secret
 
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 NOTEBOOK = json.dumps({"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
@@ -98,11 +97,10 @@ async def test_staff_who_name_no_student_hand_in_a_trial(service: Service) -> No
     assert grades == []
 
 
-async def test_trial_in_an_archived_course_is_refused_and_adds_nobody(service: Service) -> None:
-    async with service.browser() as browser, service.client() as owner:
-        assert (await owner.patch(COURSE, json={"archived": True})).is_success
-        refused = await send(browser, code=CODE.decode())
-        people = (await owner.get(f"{COURSE}/members")).json()["items"]
+async def test_trial_in_an_archived_course_is_refused_and_adds_nobody(owner: Browser, browser: Browser) -> None:
+    assert (await owner.patch(COURSE, json={"archived": True})).is_success
+    refused = await send(browser, code=CODE.decode())
+    people = (await owner.get(f"{COURSE}/members")).json()["items"]
     assert (refused.status_code, people) == (403, [])
 
 
@@ -161,21 +159,20 @@ async def test_request_for_review_that_is_refused_gives_back_what_was_written(an
 
 
 async def test_a_mistake_is_gone_only_where_the_next_attempt_ran_to_its_end(
-    service: Service, anna: Browser, grader: FakeGrader
+    browser: Browser, anna: Browser, grader: FakeGrader
 ) -> None:
     grader.statuses = [Status.FAILED, Status.INVALID_SUBMISSION, Status.FAILED, Status.PASSED]
     mistake = Diagnosis(code="gates_swapped_if", confidence="exact")
     grader.change = lambda report: report.model_copy(
         update={"diagnoses": [mistake] if report.status == Status.FAILED else []}
     )
-    async with service.browser() as teacher:
-        ids = []
-        for code in "abcd":
-            ids.append((await send(anna, code=code)).headers["location"].rpartition("/")[2])
-            await anna.get(f"/submissions/{ids[-1]}")
-        page = (await anna.get(ATTEMPTS)).text
-        beside = [(await teacher.get(f"/submissions/{a}/beside/{b}")).text for a, b in pairwise(ids)]
-        overview = (await teacher.get(f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer/overview")).text
+    ids = []
+    for code in "abcd":
+        ids.append((await send(anna, code=code)).headers["location"].rpartition("/")[2])
+        await anna.get(f"/submissions/{ids[-1]}")
+    page = (await anna.get(ATTEMPTS)).text
+    beside = [(await browser.get(f"/submissions/{a}/beside/{b}")).text for a, b in pairwise(ids)]
+    overview = (await browser.get(f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer/overview")).text
     assert (page.count("Gone: "), page.count("New: ")) == (1, 0)
     assert [text.count("<h3>Gone</h3>") for text in beside] == [0, 0, 1]
     assert "1 of 1 (100" in overview
@@ -186,7 +183,7 @@ async def test_a_mistake_is_gone_only_where_the_next_attempt_ran_to_its_end(
     [("full", "Nothing is forgotten", "Forget gate is not used"), (None, "Forget gate is not used", "forgotten")],
 )
 async def test_attempts_name_a_mistake_as_its_report_does_and_a_count_of_all_of_its_variants(
-    service: Service, anna: Browser, grader: FakeGrader, variant: str | None, named: str, other: str
+    browser: Browser, anna: Browser, grader: FakeGrader, variant: str | None, named: str, other: str
 ) -> None:
     grader.statuses = [Status.FAILED, Status.PASSED]
     params = {"variant": variant} if variant else {}
@@ -194,11 +191,10 @@ async def test_attempts_name_a_mistake_as_its_report_does_and_a_count_of_all_of_
     grader.change = lambda report: report.model_copy(
         update={"diagnoses": [mistake] if report.status == Status.FAILED else []}
     )
-    async with service.browser() as teacher:
-        for code in "ab":
-            await anna.get((await send(anna, code=code)).headers["location"])
-        page = (await anna.get(ATTEMPTS)).text
-        overview = (await teacher.get(f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer/overview")).text
+    for code in "ab":
+        await anna.get((await send(anna, code=code)).headers["location"])
+    page = (await anna.get(ATTEMPTS)).text
+    overview = (await browser.get(f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer/overview")).text
     assert f"</span> {named}</li>" in page
     assert f"Gone: {named}" in page
     assert other not in page

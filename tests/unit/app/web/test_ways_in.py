@@ -19,9 +19,8 @@ from app.settings import Settings
 from app.storage.models import new_id
 from app.submissions.uploads import PASTE_BYTES
 from tests.unit.app.calls import PAGE
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret, running
+from tests.unit.app.conftest import OWNER_TOKEN, Browser, FakeGrader, Service, form_secret, running
 from tests.unit.app.test_onward import BAD
-from tests.unit.app.web.conftest import Browser
 
 WANTED = "/courses?q=a+b&state=look"
 SIGN_ON = {"oidc_issuer": "https://id.example.edu/realms/main", "oidc_client_id": "grader"}

@@ -20,8 +20,7 @@ from grader.report.messages import LANGUAGES
 from grader.report.model import Advisory, Diagnosis, ErrorInfo, Frame, Output
 from grader.report.pictures.charts import pictures
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, submit
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
-from tests.unit.app.web.conftest import Browser
+from tests.unit.app.conftest import OWNER_TOKEN, Browser, FakeGrader, Service, form_secret
 from tests.unit.grader.make_reports import make_report
 from tests.waiting import until
 

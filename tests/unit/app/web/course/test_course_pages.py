@@ -18,8 +18,7 @@ from grader import Report, Status
 from grader.report.messages import title_of
 from grader.report.model import Advisory, Diagnosis
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, hand_in
-from tests.unit.app.conftest import FakeGrader, Service, form_secret
-from tests.unit.app.web.conftest import Browser
+from tests.unit.app.conftest import Browser, FakeGrader, Service, form_secret
 from tests.waiting import until
 
 HERE = f"/courses/{DEFAULT_COURSE}"

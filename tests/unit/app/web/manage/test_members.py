@@ -11,8 +11,7 @@ from sqlalchemy import func, select
 from app.courses import members
 from app.storage.models import DEFAULT_COURSE, Identity, JoinLink, Membership, Person, Role, Token
 from tests.unit.app.calls import hand_in
-from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.web.conftest import Browser
+from tests.unit.app.conftest import Browser, Service, form_secret
 from tests.unit.app.web.manage.calls import COURSE, hidden, said, send
 
 MEMBERS, ROSTER, LINKS, TOKENS = (f"{COURSE}/{part}" for part in ("members", "roster", "links", "tokens"))

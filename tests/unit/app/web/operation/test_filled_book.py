@@ -18,7 +18,7 @@ from app.http.auth.proof import FORM_FIELD
 from app.storage.models import DEFAULT_COURSE
 from app.teaching import filled_book
 from tests.unit.app.calls import hand_in
-from tests.unit.app.conftest import Service, form_secret
+from tests.unit.app.conftest import Browser, Service, form_secret
 
 HERE = f"/courses/{DEFAULT_COURSE}"
 TITLE = "The class LSTM, equal to tf.keras.layers.LSTM"
@@ -41,15 +41,14 @@ Participant 12,Sidorov Pyotr,,No submission,3.00,10.00,-,"Well, yes"
 
 
 @pytest.fixture
-async def course(service: Service) -> Service:
-    async with service.client() as owner:
-        for student in (
-            {"external_id": "anna", "name": "Anna Petrova", "email": "anna@example.org"},
-            {"external_id": "ivanov", "name": "Ivan Ivanov"},
-            {"external_id": "17", "name": "Pyotr Sidorov"},
-            {"external_id": "absent", "name": "Somebody Else"},
-        ):
-            assert (await owner.post(f"/api/v1{HERE}/members", json=student)).is_success
+async def course(service: Service, owner: Browser) -> Service:
+    for student in (
+        {"external_id": "anna", "name": "Anna Petrova", "email": "anna@example.org"},
+        {"external_id": "ivanov", "name": "Ivan Ivanov"},
+        {"external_id": "17", "name": "Pyotr Sidorov"},
+        {"external_id": "absent", "name": "Somebody Else"},
+    ):
+        assert (await owner.post(f"/api/v1{HERE}/members", json=student)).is_success
     for student in ("anna", "ivanov", "absent"):
         await hand_in(service, student)
     return service

@@ -18,8 +18,7 @@ from app.web.operation import batch
 from grader import Status
 from grader.report.model import Diagnosis
 from tests.unit.app.calls import SUBMISSIONS, hand_in, upload
-from tests.unit.app.conftest import FakeGrader, Service, form_secret
-from tests.unit.app.web.conftest import Browser
+from tests.unit.app.conftest import Browser, FakeGrader, Service, form_secret
 from tests.waiting import until
 
 COURSE = f"/courses/{DEFAULT_COURSE}"
@@ -52,13 +51,12 @@ async def hand_in_archive(browser: httpx.AsyncClient, content: bytes) -> httpx.R
 
 
 async def test_operator_and_teacher_read_when_the_queue_is_empty(
-    service: Service, browser: Browser, grader: FakeGrader
+    service: Service, owner: Browser, browser: Browser, grader: FakeGrader
 ) -> None:
     await hand_in(service, "ivanov")
     grader.released.clear()
-    async with service.client() as client:
-        for number in range(9):
-            await client.post(SUBMISSIONS, **upload(student=f"student-{number}"))
+    for number in range(9):
+        await owner.post(SUBMISSIONS, **upload(student=f"student-{number}"))
     await until(lambda: len(grader.began) > 1)
     assert "Empty in about" in (await browser.get("/status")).text
     shown = (await browser.get(COURSE)).text
