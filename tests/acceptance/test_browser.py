@@ -65,9 +65,7 @@ def test_report_and_overview_as_documents_fit_the_screen(browser: Browser, serve
 
 
 @pytest.mark.alone
-def test_waiting_page_follows_the_queue_over_a_restart_to_the_report(
-    browser: Browser, tmp_path: Path, cache_dir: Path
-) -> None:
+def test_waiting_page_follows_the_queue_over_a_restart(browser: Browser, tmp_path: Path, cache_dir: Path) -> None:
     settings = {
         "LSTM_GRADER_PORT": str(free_port()),
         "LSTM_GRADER_OWNER_TOKEN": "of-the-owner-0123456789",

@@ -345,9 +345,7 @@ def test_whole_exercise_works_in_a_frame_that_keeps_no_cookie(without_cookies: B
     window.close()
 
 
-def test_address_of_a_frame_in_another_page_of_the_platform_lets_nobody_in(
-    without_cookies: BrowserContext, tool: Tool
-) -> None:
+def test_address_of_a_frame_lets_nobody_in_from_another_page(without_cookies: BrowserContext, tool: Tool) -> None:
     """Somebody who puts the address of their own frame into a page would get what others hand in there."""
     page, frame = _shown(without_cookies, tool, "teacher&storage=1")
     open_course(frame)

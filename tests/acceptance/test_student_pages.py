@@ -280,9 +280,7 @@ def test_due_date_is_told_by_the_readers_clock_on_both_sides_of_summer_time(
     context.close()
 
 
-def test_phone_has_one_row_of_navigation_whose_menu_works_by_keyboard_and_without_scripts(
-    browser: Browser, server: Server
-) -> None:
+def test_phone_has_a_menu_that_works_by_keyboard_and_without_scripts(browser: Browser, server: Server) -> None:
     context = _signed_in(browser, server, "phone", java_script_enabled=False)
     page = context.pages[0]
     page.set_viewport_size({"width": 320, "height": 844})

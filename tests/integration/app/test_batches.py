@@ -171,9 +171,7 @@ async def test_batch_that_two_teachers_hand_in_at_once_is_handed_in_once(
 
 
 @on_both
-async def test_attempt_that_is_stored_goes_before_the_refusal_of_another_hand_in(
-    database: Database, owner: Principal
-) -> None:
+async def test_stored_attempt_goes_before_the_refusal_of_another_one(database: Database, owner: Principal) -> None:
     comes, refused = asyncio.Event(), asyncio.Event()
 
     class Slow(Inbox):
@@ -232,9 +230,7 @@ async def test_file_of_a_batch_is_not_late_and_is_taken_after_the_close(
 
 
 @on_both_thoroughly
-async def test_teacher_gives_a_file_to_a_student_or_leaves_it_out(
-    database: Database, owner: Principal, inbox: Inbox
-) -> None:
+async def test_teacher_gives_a_file_to_a_student_or_to_none(database: Database, owner: Principal, inbox: Inbox) -> None:
     files = {moodle("Some Body", 1): CODE, moodle("Any Body", 2): CODE + b"#"}
     batch = await batch_of(database, owner, packed(files))
     async with database.read() as session:

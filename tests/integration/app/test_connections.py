@@ -77,9 +77,7 @@ async def test_a_header_that_does_not_end_in_time_is_given_up(
         assert len(unfinished) == 0
 
 
-async def test_headers_that_come_byte_by_byte_are_given_up_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_headers_that_come_byte_by_byte_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "HEADER_SECONDS", 0.3)
     async with serving(Settings(data_dir=tmp_path)) as (port, _):
         reader, writer = await begin(port)
@@ -112,9 +110,7 @@ async def test_a_body_and_the_time_between_requests_owe_no_header(tmp_path: Path
         assert len(unfinished) == 0
 
 
-async def test_oldest_of_too_many_is_closed_and_others_are_served(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_oldest_of_too_many_connections_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MOST_UNFINISHED", 20)
     monkeypatch.setattr(limits, "YOUNG_SECONDS", 0)
     async with serving(Settings(data_dir=tmp_path)) as (port, unfinished):

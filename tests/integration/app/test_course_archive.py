@@ -58,9 +58,7 @@ def table(archive: zipfile.ZipFile, name: str) -> list[dict[str, str]]:
 
 
 @on_both
-async def test_archive_has_the_whole_course_and_comes_back_as_it_was(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_archive_has_the_whole_course_as_it_was(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(course_archives, "ROWS", 3)
     monkeypatch.setattr(course_archives, "AT_ONCE", 3)
     for number, name in enumerate(NAMES):

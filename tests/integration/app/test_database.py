@@ -263,9 +263,7 @@ async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database
 
 
 @on_both
-async def test_claims_come_in_the_order_of_submission_whatever_the_clock_says(
-    database: Database, owner: Principal
-) -> None:
+async def test_claims_come_in_order_whatever_the_clock_says(database: Database, owner: Principal) -> None:
     order = [await add(database, f"s{number}") for number in range(3)]
     async with database.write() as session:
         for hours, submission in zip((0, -2, -1), order, strict=True):
@@ -336,9 +334,7 @@ async def test_report_and_end_of_the_job_come_together_and_once(database: Databa
 
 
 @on_both
-async def test_crash_between_claim_and_result_queues_again_and_the_late_result_is_not_stored(
-    database: Database,
-) -> None:
+async def test_crash_between_claim_and_result_queues_again_and_the_late_result_is_lost(database: Database) -> None:
     submission = await add(database)
     lost = await next_claim(database)
     async with database.write() as session:
@@ -389,9 +385,7 @@ async def test_students_take_turns(database: Database) -> None:
 
 @on_both
 @pytest.mark.parametrize("slots", [1, 2, 3])
-async def test_a_crowd_in_one_course_holds_no_slot_that_another_course_waits_for(
-    database: Database, slots: int
-) -> None:
+async def test_a_crowd_in_one_course_holds_no_slot_that_another_waits_for(database: Database, slots: int) -> None:
     crowd = [await add(database, f"s{number}") for number in range(12)]
     running = [await next_claim(database) for _ in range(slots)]
     assert [claim.submission_id for claim in running] == [each.id for each in crowd[:slots]]
@@ -523,9 +517,7 @@ async def test_only_an_owner_token_that_replaces_one_signs_its_browsers_out(
 
 
 @on_both_thoroughly
-async def test_a_token_that_is_set_as_the_owners_is_the_only_one_of_the_owner(
-    database: Database, owner: Principal
-) -> None:
+async def test_a_token_that_is_set_as_the_owners_is_the_only_one(database: Database, owner: Principal) -> None:
     async with database.write() as session:
         await tokens.add_token(session, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
     async with database.write() as session:
@@ -537,9 +529,7 @@ async def test_a_token_that_is_set_as_the_owners_is_the_only_one_of_the_owner(
 
 
 @on_both
-async def test_session_ends_in_time_and_no_later_than_its_token(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_session_ends_in_time_and_with_its_token(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     async with database.write() as session:
         soon = utc_now() + timedelta(hours=1)
         token = await tokens.add_token(session, name="a", role=Role.TEACHER, sha256="3" * 64, expires_at=soon)

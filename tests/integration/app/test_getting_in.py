@@ -124,9 +124,7 @@ def test_command_ends_when_the_mail_is_sent(run: Run, mailbox: Mailbox) -> None:
     ("option", "way"),
     [("", "make them new links on the course's page Ways in"), ("--links links.csv", "their links are in links.csv")],
 )
-def test_mail_that_was_given_up_is_told_with_the_way_to_the_links(
-    run: Run, mailbox: Mailbox, option: str, way: str
-) -> None:
+def test_mail_that_was_given_up_is_told_with_a_way_on(run: Run, mailbox: Mailbox, option: str, way: str) -> None:
     mailbox.answers = ["550 no such user"]
     ended = run("roster", "import", "roster.csv", "--mail", *option.split())
     assert ended.exit_code == 3

@@ -160,9 +160,7 @@ async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
 
 
 @on_both_thoroughly
-async def test_attempts_outside_the_grade_give_nothing(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_attempts_without_a_grade_give_none(database: Database, assignments: Mapping[str, Assignment]) -> None:
     """A preview, a held attempt, one of a teacher."""
     (ivanov, petrov, teacher), (use,) = await add_course(database, 3, 2, ["lstm-layer"])
     async with database.write() as session:
@@ -221,9 +219,7 @@ async def test_trial_attempts_of_the_staff_have_no_limits(
 
 
 @on_both_thoroughly
-async def test_newest_adjustment_that_has_not_ended_applies(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_newest_adjustment_still_made_applies(database: Database, assignments: Mapping[str, Assignment]) -> None:
     (member,), (use,) = await add_course(database, 1, 1, ["lstm-layer"])
     async with database.write() as session:
         values = {"membership_id": member.id, "course_assignment_id": use.id, "reason": "x", "made_by": "t"}

@@ -37,9 +37,7 @@ async def decide(session: AsyncSession, owner: Principal, submission: Submission
     assert await holds.decide(session, attempt, **accepted, decided_by=by)
 
 
-async def test_later_one_of_two_decisions_at_the_same_time_replaces_the_other(
-    database: Database, owner: Principal
-) -> None:
+async def test_later_of_two_decisions_at_the_same_time_replaces_the_other(database: Database, owner: Principal) -> None:
     submission = await held(database, owner)
 
     async def of_another() -> None:

@@ -142,9 +142,7 @@ async def test_two_entries_of_a_course_with_one_address_are_left_to_a_teacher(da
     [{"removed_at": utc_now()}, {"confirmed_at": None}, {"join_link_id": new_id()}],
     ids=["removed", "unconfirmed", "by_link"],
 )
-async def test_entry_that_does_not_count_does_not_hide_the_one_of_the_roster(
-    database: Database, values: dict[str, Any]
-) -> None:
+async def test_other_entry_does_not_hide_the_one_of_the_roster(database: Database, values: dict[str, Any]) -> None:
     member = await entry(database)
     async with database.write() as session:
         await add_entry(session, member.course_id, **values)

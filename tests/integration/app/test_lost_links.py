@@ -77,9 +77,7 @@ async def enter(client: httpx.AsyncClient, secret: str) -> int:
     return (await client.post("/enter", data={"token": secret})).status_code
 
 
-async def test_member_gets_a_link_that_opens_the_course_and_ends_the_old_one_when_it_is_used(
-    service: Service, mailbox: Mailbox
-) -> None:
+async def test_link_that_a_member_gets_opens_the_course_and_ends_the_old(service: Service, mailbox: Mailbox) -> None:
     member = await add_member(service.services.database)
     async with service.services.database.write() as session:
         old = (await links.make(session, [member], None))[0].secret
@@ -135,9 +133,7 @@ async def test_answer_does_not_wait_for_database_or_mail(service: Service, mailb
     await until(lambda: mailbox.messages)
 
 
-async def test_every_course_of_the_address_sends_its_own_link_in_its_language(
-    service: Service, mailbox: Mailbox
-) -> None:
+async def test_each_course_of_the_address_sends_its_link_in_its_language(service: Service, mailbox: Mailbox) -> None:
     await add_member(service.services.database)
     await add_member(service.services.database, language="ru", role=MemberRole.ASSISTANT)
     async with service.client(None, Accept="text/html") as client:
@@ -189,9 +185,7 @@ async def test_service_without_mail_says_to_ask_the_teacher(tmp_path: Path) -> N
 
 
 @on_both
-async def test_member_gets_a_few_links_in_an_hour_however_many_ask_at_once(
-    database: Database, mailbox: Mailbox
-) -> None:
+async def test_member_gets_few_links_in_an_hour_however_many_ask_at_once(database: Database, mailbox: Mailbox) -> None:
     member = await add_member(database)
     server = MailServer("127.0.0.1", mailbox.port, "none", "grader@example.org")
 

@@ -223,9 +223,7 @@ async def test_scores_are_marked_in_one_order(database: Database, platform: LtiP
 
 
 @on_both_thoroughly
-async def test_dropped_platform_takes_its_logins_along(
-    database: Database, owner: Principal, platform: LtiPlatform
-) -> None:
+async def test_platform_takes_its_logins_along(database: Database, owner: Principal, platform: LtiPlatform) -> None:
     asked = LoginRequest.of(list(login_parameters().items()))
     async with database.write() as session:
         await login.begin(session, platform, asked, browser="b", redirect_uri="https://x/launch")

@@ -165,9 +165,7 @@ async def test_mail_that_a_process_has_claimed_is_not_sent_if_the_person_has_see
     assert mailbox.messages == []
 
 
-async def test_seen_news_is_listed_for_a_while_and_stays_seen(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_seen_news_is_listed_for_a_while_and_not_new(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     course, now = await add_course(database), utc_now()
     times = [now - news.SHOWN_FOR - timedelta(minutes=1), now - timedelta(days=1), now]
     for at in times:

@@ -114,9 +114,7 @@ async def test_a_check_whose_worker_died_runs_again_behind_an_attempt(
 
 
 @on_postgresql
-async def test_workers_take_different_checks_and_give_one_back(
-    database: Database, ivanov: Principal, allowing: Assignment
-) -> None:
+async def test_workers_take_different_checks_back(database: Database, ivanov: Principal, allowing: Assignment) -> None:
     await check(database, ivanov, allowing)
     async with database.write() as session:
         enrolled = await members.enrol(session, [(DEFAULT_COURSE, "petrov")])

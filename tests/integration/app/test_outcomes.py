@@ -159,9 +159,7 @@ async def test_nothing_is_claimed_of_a_request_whose_end_is_not_known(
     assert len(await until(stored)) == 1
 
 
-async def test_request_that_fails_before_its_end_has_changed_nothing_and_says_so(
-    client: httpx.AsyncClient, proxy: Proxy
-) -> None:
+async def test_request_that_fails_has_changed_nothing_and_says_so(client: httpx.AsyncClient, proxy: Proxy) -> None:
     proxy.refuses = True
     for answer in (await submit(client), await client.get(SUBMISSIONS, headers=BEARER | {"Accept-Language": "en"})):
         assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (503, "storage-unavailable")

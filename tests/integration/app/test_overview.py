@@ -203,9 +203,7 @@ async def test_work_of_a_student_is_theirs_alone_and_takes_a_dozen_statements(
 
 
 @on_both
-async def test_activity_is_of_the_students_of_the_course(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_activity_is_of_students_of_the_course(database: Database, assignments: Mapping[str, Assignment]) -> None:
     them, _ = await add_course(database, 10, 2, ["lstm-layer", "a0"])
     async with database.write() as session:
         (await session.get_one(Membership, them[0].id)).role = "assistant"  # type: ignore[assignment]
@@ -219,9 +217,7 @@ async def test_activity_is_of_the_students_of_the_course(
 
 
 @on_both
-async def test_numbers_of_an_assignment_are_of_the_same_attempts(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_numbers_are_of_the_same_attempts(database: Database, assignments: Mapping[str, Assignment]) -> None:
     """Attempts of the students of the course count, without held, rejected and cancelled ones."""
     (removed, held, rejected, accepted, cancelled, honest), (use,) = await add_course(database, 6, 1, ["lstm-layer"])
     decisions = {held.id: None, rejected.id: HoldDecision.REJECTED, accepted.id: HoldDecision.ACCEPTED}

@@ -52,9 +52,7 @@ async def keep_sources(database: Database, shown: list[ListedAttempt]) -> None:
             session.add(Artefact(report_id=each.report.id, name=name, content=content))
 
 
-async def test_home_takes_seven_statements_for_twenty_assignments(
-    database: Database, many: dict[str, Assignment]
-) -> None:
+async def test_home_takes_seven_statements_for_assignments(database: Database, many: dict[str, Assignment]) -> None:
     (ivanov, _), _ = await add_course(database, 2, ATTEMPTS // USED, list(many))
     queries = statements(database)
     async with database.read() as session:

@@ -353,9 +353,7 @@ async def test_member_of_two_courses_is_deleted_from_one(database: Database, own
 
 
 @on_both_thoroughly
-async def test_name_of_a_teacher_stays_where_the_teacher_has_made_something(
-    database: Database, owner: Principal
-) -> None:
+async def test_name_of_a_teacher_stays_where_they_have_made_something(database: Database, owner: Principal) -> None:
     member = await fill(database, owner)
     async with database.write() as session:
         teacher = Membership(course_id=DEFAULT_COURSE, person=Person(name="Anna Teacher"), role=MemberRole.TEACHER)

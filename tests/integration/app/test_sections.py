@@ -111,9 +111,7 @@ async def test_part_that_two_persons_get_at_once_who_are_one_member_is_logged_on
 
 
 @on_both_thoroughly
-async def test_member_whom_a_list_has_twice_has_the_same_part_each_night(
-    database: Database, platform: LtiPlatform
-) -> None:
+async def test_member_whom_a_list_has_twice_has_one_part_each_night(database: Database, platform: LtiPlatform) -> None:
     kept = await joined(database, platform)
     roles = []
     for _ in range(3):

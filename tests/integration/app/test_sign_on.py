@@ -183,9 +183,7 @@ async def test_answer_works_in_the_browser_that_asked_and_once(service: Service)
         assert (await mine.get(back)).status_code == 403
 
 
-async def test_sign_in_that_one_process_began_is_finished_by_another(
-    settings: Settings, url_on_postgresql: str
-) -> None:
+async def test_sign_in_that_one_process_began_is_ended_by_another(settings: Settings, url_on_postgresql: str) -> None:
     shared = settings.model_copy(update={"database_url": url_on_postgresql, "owner_token": SecretStr(OWNER_TOKEN)})
     async with (
         running(shared, FakeGrader()) as one,

@@ -71,9 +71,7 @@ def test_environment_is_read_and_a_misspelt_variable_found(monkeypatch: pytest.M
         (MAIL | {"smtp_sender": "g@example.org\nBcc: x@example.org"}, "expected an address"),
     ],
 )
-def test_values_that_cannot_be_are_refused_with_the_reason_and_without_secrets(
-    values: dict[str, Any], reason: str
-) -> None:
+def test_values_that_cannot_be_are_refused_with_reason_without_secrets(values: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason) as caught:
         Settings(**values)
     errors = str(caught.value.errors(include_input=False))

@@ -242,9 +242,7 @@ async def test_pages_are_closed_to_others_and_to_forms_of_other_sites(service: S
     assert (looked_at, changed) >= (3, 2)
 
 
-def test_service_with_a_route_that_asks_nobody_does_not_start(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_service_with_a_route_for_nobody_does_not_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     outer, inner = APIRouter(prefix="/outer"), APIRouter()
     inner.get("/inner")(lambda: "hello")
     outer.include_router(inner)

@@ -60,9 +60,7 @@ async def rows_holding(service: Service, seeds: Collection[bytes]) -> list[str]:
     return found
 
 
-async def test_attempts_have_seeds_of_their_own_and_keep_them(
-    service: Service, owner: Browser, grader: FakeGrader
-) -> None:
+async def test_attempts_have_and_keep_seeds_of_their_own(service: Service, owner: Browser, grader: FakeGrader) -> None:
     ids = [await hand_in(service, student) for student in ("ivanov", "ivanov", "petrov")]
     first = list(grader.seeds)
     assert len(set(first)) == 3

@@ -70,9 +70,7 @@ async def test_another_course_is_not_there(work: tuple[Service, dict[str, str]])
                 assert answer.status_code in ({403, 404} if of_staff else {404}), f"{token}: {path}"
 
 
-async def test_work_of_somebody_else_is_refused_as_work_that_does_not_exist(
-    work: tuple[Service, dict[str, str]],
-) -> None:
+async def test_work_of_others_is_refused_as_work_that_does_not_exist(work: tuple[Service, dict[str, str]]) -> None:
     service, values = work
     nothing = new_id()
     for token in ("petrov-here", "ivanov-there", "teacher-there"):

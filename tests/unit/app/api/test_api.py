@@ -47,9 +47,7 @@ async def test_waiting_ends_with_202_when_it_takes_longer(owner: Browser, grader
     assert response.json()["job_status"] in ("queued", "running")
 
 
-async def test_waiting_ends_when_the_service_stops(
-    settings: Settings, service: Service, owner: Browser, grader: FakeGrader
-) -> None:
+async def test_stop_ends_waiting(settings: Settings, service: Service, owner: Browser, grader: FakeGrader) -> None:
     grader.released.clear()
     waiting = asyncio.create_task(owner.post(SUBMISSIONS, params={"wait": 120}, **upload()))
     await until(lambda: grader.began)
@@ -195,9 +193,7 @@ async def test_problems_are_in_the_readers_language(service: Service) -> None:
     assert response.headers["content-language"] == "ru"
 
 
-async def test_fault_of_ours_is_a_problem_with_a_number_and_nothing_else(
-    owner: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_fault_of_ours_is_a_problem_with_a_number_alone(owner: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError("/secret/path")
 
@@ -346,9 +342,7 @@ async def test_document_names_the_scheme_the_assignments_the_forms_and_every_ref
         ("get /submissions/{submission_id}/reports/{report_id}", {"submission-not-found", "report-not-found"}),
     ],
 )
-async def test_document_shows_the_refusals_of_right_action_ids_body_and_key(
-    service: Service, route: str, refusals: set[str]
-) -> None:
+async def test_document_shows_the_refusals_of_each_route(service: Service, route: str, refusals: set[str]) -> None:
     method, path = route.split()
     async with service.client(None) as client:
         operation = (await client.get("/openapi.json")).json()["paths"][f"/api/v1{path}"][method]

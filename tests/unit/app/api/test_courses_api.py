@@ -110,9 +110,7 @@ async def test_course_is_copied_with_rules_and_staff_and_without_students(two: S
         assert {"lstm-layer", "lstm-notebook"} <= {each["assignment"] for each in listed}
 
 
-async def test_dates_of_an_assignments_file_are_moved_in_a_copy_too(
-    settings: Settings, grader: FakeGrader, tmp_path: Path
-) -> None:
+async def test_dates_of_an_assignment_are_moved_too(settings: Settings, grader: FakeGrader, tmp_path: Path) -> None:
     plain = (BUILT_IN / "lstm-layer.toml").read_text(encoding="utf-8")
     dated = "[deadline]\ndue = 2026-10-01T20:59:00Z\nlate_percent_per_day = 10\n"
     (tmp_path / "dated.toml").write_text(plain + dated, encoding="utf-8")

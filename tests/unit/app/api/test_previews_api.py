@@ -11,9 +11,7 @@ from tests.unit.app.calls import assert_problem, submit
 from tests.unit.app.conftest import Browser, FakeGrader, Service
 
 
-async def test_student_sees_nothing_of_a_preview_until_it_is_applied(
-    service: Service, owner: Browser, grader: FakeGrader
-) -> None:
+async def test_student_sees_a_preview_when_it_is_applied(service: Service, owner: Browser, grader: FakeGrader) -> None:
     await service.add_token("of-ivanov", student="ivanov")
     grader.statuses = [Status.FAILED, Status.PASSED]
     async with service.client("of-ivanov") as student:
@@ -61,9 +59,7 @@ async def test_preview_that_is_not_done_is_dropped_and_not_applied(owner: Browse
         assert_problem(await owner.post(f"{REGRADES}/nothing/{end}"), 404, "regrade-not-found")
 
 
-async def test_points_are_shown_after_the_rules_of_the_course(
-    service: Service, owner: Browser, grader: FakeGrader
-) -> None:
+async def test_points_are_shown_by_rules_of_the_course(service: Service, owner: Browser, grader: FakeGrader) -> None:
     grader.statuses = [Status.FAILED, Status.PASSED]
     await submit(owner)
     async with service.services.database.write() as session:

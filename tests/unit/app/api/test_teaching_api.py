@@ -125,9 +125,7 @@ async def test_regrade_takes_what_is_meant_and_says_what_it_changed(
 # Statistics
 
 
-async def test_statistics_count_scores_misconceptions_and_what_the_next_attempt_fixed(
-    owner: Browser, grader: FakeGrader
-) -> None:
+async def test_statistics_count_scores_misconceptions_and_what_was_fixed(owner: Browser, grader: FakeGrader) -> None:
     attempts_of = {  # student -> what each attempt showed, and its points
         "ivanov": [({"bias_missing", "scaled"}, 0.0), ({"scaled"}, 30.0), (set(), 100.0)],
         "petrov": [({"bias_missing"}, 50.0), ({"bias_missing"}, 50.0)],

@@ -260,9 +260,7 @@ def test_checks_that_follow_from_another_are_no_causes(service: Written, run: Ru
     assert "Second." not in shown
 
 
-def test_the_second_time_needs_no_code_and_an_ended_token_a_new_one(
-    service: Written, run: Run, codes: list[str]
-) -> None:
+def test_the_second_time_needs_no_code_but_an_ended_token_does(service: Written, run: Run, codes: list[str]) -> None:
     service.will((201, RULES), GRADED, GRADED)
     run()
     run()

@@ -28,9 +28,7 @@ MEMBER = "abcdefghjkmnpqrstvwxyz2345"
         ("/nothing/here", "/"),
     ],
 )
-async def test_answer_to_a_form_links_to_the_page_that_holds_the_form(
-    browser: Browser, sent_to: str, leads_to: str
-) -> None:
+async def test_answer_to_a_form_links_to_the_page_with_the_form(browser: Browser, sent_to: str, leads_to: str) -> None:
     secret = form_secret((await browser.get(PAGE)).text)
     answer = await browser.post(sent_to, files={FORM_FIELD: (None, secret), "due": (None, "soon"), "title": (None, "")})
     assert set(re.findall(r'href="([^"]*)\?lang=ru"', answer.text)) == {leads_to}, answer.text

@@ -180,9 +180,7 @@ async def test_line_item_elsewhere_is_refused_also_where_the_launch_names_no_lis
     assert with_token(fake) == set()
 
 
-async def test_moodles_own_list_says_which_column_is_the_links(
-    service: Service, moodle: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_moodle_says_which_column_is_the_links(service: Service, moodle: LtiPlatform, fake: FakePlatform) -> None:
     """It takes a grade for any column of its own, whatever course stands in the address."""
     fake.book.add({"resourceLinkId": "of another course"})
     fake.book.add(OURS)

@@ -77,9 +77,7 @@ async def test_frame_that_keeps_cookies_goes_on_to_the_platform(service: Service
         assert third.headers["location"].startswith(f"{ISSUER}/auth")
 
 
-async def test_frame_without_cookies_or_storage_opens_a_window_before_the_hint_is_used(
-    frame: Browser, service: Service
-) -> None:
+async def test_frame_without_cookies_or_storage_opens_a_window_by_the_hint(frame: Browser, service: Service) -> None:
     refused = await frame.post(LOGIN, data=login_parameters(), follow_redirects=True)
     assert refused.status_code == 403
     again = re.search(r'<a class="onward" href="(/lti/login\?[^"]+)" target="_blank"', refused.text)
@@ -221,9 +219,7 @@ async def test_session_of_a_frame_and_of_its_window_lasts_no_longer_than_the_set
 
 
 @pytest.mark.parametrize("keeps_cookies", [True, False])
-async def test_page_in_a_frame_opens_in_a_window_once_and_soon(
-    frame: Browser, service: Service, keeps_cookies: bool
-) -> None:
+async def test_page_in_a_frame_opens_in_a_window_once(frame: Browser, service: Service, keeps_cookies: bool) -> None:
     if keeps_cookies:
         frame._cookies = httpx.Cookies()
         await frame.post(LOGIN, data=login_parameters(), follow_redirects=False)

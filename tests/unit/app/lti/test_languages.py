@@ -39,9 +39,7 @@ async def test_platform_says_the_language(service: Service) -> None:
             assert language((await student.get(answer.headers["location"])).text) == shown, presentation
 
 
-async def test_first_teacher_is_asked_in_the_language_of_the_platform_which_the_new_course_has(
-    service: Service,
-) -> None:
+async def test_first_teacher_is_asked_in_the_language_of_the_platform_as_the_new_course_is(service: Service) -> None:
     new = {**RUSSIAN, f"{LTI}context": {"id": "course-4", "title": "Another"}}
     async with browser(service) as teacher:
         asked = await teacher.launch_only(**TEACHER, **new)
@@ -66,9 +64,7 @@ async def test_language_of_the_platform_is_kept_no_longer_than_the_session(servi
 
 
 @pytest.mark.parametrize("claims", [{}, RUSSIAN], ids=["chosen", "of the platform"])
-async def test_frame_without_cookies_keeps_its_language_in_its_addresses(
-    service: Service, claims: dict[str, Any]
-) -> None:
+async def test_frame_without_cookies_keeps_the_language_in_addresses(service: Service, claims: dict[str, Any]) -> None:
     async with browser(service, **FRAME) as frame:
         frame._cookies = NoCookies()
         page = await land_by_storage(frame, **claims)

@@ -118,9 +118,7 @@ async def test_work_is_reviewed_although_the_message_names_no_link(service: Serv
         assert (await student.get(answer.headers["location"], follow_redirects=True)).status_code == 200
 
 
-async def test_review_without_a_person_leads_staff_to_the_course_and_students_to_their_own_work(
-    service: Service,
-) -> None:
+async def test_review_without_a_person_leads_staff_to_the_course_and_students_to_their_work(service: Service) -> None:
     """Moodle sends this from the title of the activity in its grade book."""
     review = {f"{LTI}message_type": "LtiSubmissionReviewRequest"}
     async with browser(service) as teacher, browser(service) as student:

@@ -79,9 +79,7 @@ LOWER: dict[str, tuple[dict[str, Any], int, int]] = {
 
 
 @pytest.mark.parametrize("is_archived", [False, True], ids=["open", "archived"])
-async def test_launch_with_a_lower_part_takes_rights_whatever_becomes_of_it(
-    service: Service, is_archived: bool
-) -> None:
+async def test_launch_with_a_lower_part_takes_rights_whatever_comes_of_it(service: Service, is_archived: bool) -> None:
     async with browser(service) as client, browser(service) as elsewhere:
         course = await client.land(**TEACHER)
         for name, (claims, status, left) in LOWER.items():
@@ -120,9 +118,7 @@ async def test_list_takes_rights_in_an_archived_course_and_gives_none(service: S
     assert len(await everything(service, Person)) == 3
 
 
-async def test_list_of_moodle_makes_no_student_of_staff_and_the_next_launch_does(
-    service: Service, fake: FakePlatform
-) -> None:
+async def test_list_of_moodle_makes_no_student_of_staff_but_a_launch_does(service: Service, fake: FakePlatform) -> None:
     """Moodle's launches call a non-editing teacher an instructor, and its lists a learner."""
     fake.token_path = "/mod/lti/token.php"
     await store(service, LtiPlatform, token_url=f"{ISSUER}{fake.token_path}")
@@ -212,9 +208,7 @@ async def test_member_of_two_sections_has_the_higher_part(service: Service, plat
         assert (await member_of(service, "teacher-1")).role == MemberRole.ASSISTANT
 
 
-async def test_list_of_one_section_drops_nobody_of_another(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_list_of_a_section_drops_no_others(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
     async with browser(service) as teacher, browser(service) as student:
         course = await teacher.land(**TEACHER, **MEMBERS)
         list_pages(fake, [entry("teacher-1", "Instructor")])
@@ -239,9 +233,7 @@ async def test_list_of_one_section_drops_nobody_of_another(
     assert (await member_of(service, "teacher-1")).removed_at is None
 
 
-async def test_list_that_comes_after_its_connection_was_undone_changes_nobody(
-    service: Service, platform: LtiPlatform
-) -> None:
+async def test_list_that_comes_after_its_connection_changes_nobody(service: Service, platform: LtiPlatform) -> None:
     await open_course(service)
     database = service.services.database
     (context,) = await everything(service, LtiContext)
@@ -264,9 +256,7 @@ async def test_administrator_whom_no_list_names_stays_who_reads_it(service: Serv
         assert (await admin.get(f"{course}/settings")).status_code == 200
 
 
-async def test_member_removed_by_somebody_of_the_platforms_name_stays_out(
-    service: Service, platform: LtiPlatform
-) -> None:
+async def test_member_removed_by_a_namesake_of_the_platform_stays_out(service: Service, platform: LtiPlatform) -> None:
     async with browser(service) as teacher, browser(service) as student:
         course = await teacher.land(**TEACHER)
         await store(service, Person, name=platform.name)
@@ -295,9 +285,7 @@ async def test_dropped_member_comes_back_to_a_platform_with_another_name(
         assert (await student.launch(**MEMBERS)).status_code == 403
 
 
-async def test_platform_takes_no_rights_that_were_given_here(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_platform_takes_no_rights_given_here(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
     """A teacher here whom an admin has merged with a person of the platform."""
     async with browser(service) as client, browser(service) as founder:
         course = await client.land(**TEACHER, **MEMBERS)

@@ -121,9 +121,7 @@ SIGNATURES: dict[str, tuple[Callable[[dict[str, Any]], str], str]] = {
 
 
 @pytest.mark.parametrize(("sign", "reason"), SIGNATURES.values(), ids=SIGNATURES)
-def test_message_that_is_not_signed_by_the_platform_is_refused(
-    sign: Callable[[dict[str, Any]], str], reason: str
-) -> None:
+def test_message_that_the_platform_did_not_sign_is_refused(sign: Callable[[dict[str, Any]], str], reason: str) -> None:
     assert refusal(sign(claims_of(NONCE))) == reason
 
 

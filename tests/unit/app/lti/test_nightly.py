@@ -81,9 +81,7 @@ async def score(service: Service, fake: FakePlatform, course: str) -> LtiScore:
     return await deliver(service, **GRANT)
 
 
-async def test_grades_that_agree_are_left_alone(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
+async def test_equal_grades_are_left(service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly) -> None:
     """In whatever scale the platform shows them."""
     for points, most in [(100, 100), (10, 10), (1, 1), (99.995, 100)]:
         fake.grades["user-5"] |= {"scoreGiven": points, "scoreMaximum": most}
@@ -132,9 +130,7 @@ def granted(*scopes: str) -> dict[str, Any]:
     return {**GRANT, AGS: {**GRANT[AGS], "scope": scopes}}
 
 
-async def test_lost_grade_is_sent_again(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
+async def test_lost_grade_is_resent(service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly) -> None:
     fake.book.forget()
     await night(service, nightly)
     await until(lambda: fake.grades)
@@ -244,9 +240,7 @@ async def test_list_that_cannot_be_read_keeps_no_other_from_being_read_and_is_sa
     assert shown.index("Last done") < shown.index("Since then it has failed: <bdi>403 not for you")
 
 
-async def test_failure_marks_nothing_and_is_noted(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
+async def test_failure_is_noted_alone(service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly) -> None:
     """Other answers of a wrong form stand in test_services."""
     answers = [
         httpx.Response(200, text='[{"userId": "user-5", "resultScore": NaN}]'),

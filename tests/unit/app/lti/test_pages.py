@@ -43,9 +43,7 @@ async def test_suspended_platform_is_as_good_as_none(service: Service, platform:
         assert (await teacher.launch(**TEACHER)).status_code == 303
 
 
-async def test_sessions_of_people_who_were_joined_end_with_their_platform(
-    service: Service, platform: LtiPlatform
-) -> None:
+async def test_sessions_of_joined_people_end_with_their_platform(service: Service, platform: LtiPlatform) -> None:
     """A launch of theirs opens the session of another person, whom the platform does not know."""
     page = f"/platforms/{platform.id}"
     async with browser(service) as teacher, browser(service) as student, service.browser() as admin:

@@ -179,9 +179,7 @@ async def test_grades_that_are_tried_again_are_shown_with_the_platforms_words(
         assert "does not take grades" not in (await teacher.get(f"{course}/lms")).text
 
 
-async def test_student_reads_how_the_grade_stands(
-    service: Service, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_student_reads_the_state(service: Service, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "RETRY_SECONDS", (3600,))
     sentences = {
         200: "In the grade book of the learning platform since",
@@ -362,9 +360,7 @@ async def test_grade_goes_to_links_that_the_student_has_not_opened(service: Serv
     assert (len(scores), {each.user_id for each in scores}) == (3, {"user-5"})
 
 
-async def test_student_who_was_joined_gets_grades_in_links_that_come_later(
-    service: Service, fake: FakePlatform
-) -> None:
+async def test_joined_student_gets_grades_in_links_that_come_later(service: Service, fake: FakePlatform) -> None:
     await deliver(service)
     kept = await join_to_roster(service)
     await open_course(service, **link(6))
@@ -441,9 +437,7 @@ async def test_link_that_is_deleted_after_its_grades_have_come_is_no_failure_bes
         assert "the activity is gone" in (await teacher.get(f"{course}/lms")).text
 
 
-async def test_grade_whose_stamp_is_ahead_waits_and_teachers_read_why(
-    service: Service, fake: FakePlatform, course: str
-) -> None:
+async def test_grade_whose_stamp_is_ahead_waits_with_words(service: Service, fake: FakePlatform, course: str) -> None:
     """A date of the platform was hours ahead once, and it takes no earlier stamp than the last one."""
     before = await deliver(service)
     assert before.stamp is not None

@@ -162,9 +162,7 @@ async def test_wrong_claims(service: Service, checked: Checked) -> None:
     assert await everything(service, Membership) == []
 
 
-async def test_launches_that_were_not_begun_so(
-    service: Service, platform: Any, fake: FakePlatform, checked: Checked
-) -> None:
+async def test_launch_that_nobody_began(service: Service, platform: Any, fake: FakePlatform, checked: Checked) -> None:
     elsewhere = Refusal(403, "kept no cookie", "LaunchElsewhere")
     async with browser(service) as client, browser(service) as other:
 

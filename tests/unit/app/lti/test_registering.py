@@ -108,9 +108,7 @@ async def test_each_platform_is_registered_as_it_describes_itself(service: Servi
     assert tools["canvas"][TOOL]["https://canvas.instructure.com/lti/privacy_level"] == "public"
 
 
-async def test_page_stands_in_the_frame_of_a_platform_that_nobody_knows_and_no_other_does(
-    service: Service, fake: FakePlatform
-) -> None:
+async def test_page_stands_in_the_frame_of_an_unknown_platform_alone(service: Service, fake: FakePlatform) -> None:
     path = await invite(service)
     async with browser(service) as admin:
         asking = await admin.get(path, params=fake.registrar.parameters)
@@ -261,9 +259,7 @@ async def test_platform_that_is_registered_already_is_said_to_be(service: Servic
     assert len(await everything(service, LtiPlatform)) == 1
 
 
-async def test_client_id_of_another_platform_is_refused(
-    service: Service, fake: FakePlatform, platform: LtiPlatform
-) -> None:
+async def test_client_id_of_another_one_is_refused(service: Service, fake: FakePlatform, platform: LtiPlatform) -> None:
     """A signature for one of them would be good at the other, which may know no difference between A and a."""
     path = await invite(service)
     for client_id in (CLIENT_ID, CLIENT_ID.upper()):
@@ -300,9 +296,7 @@ async def test_platform_without_grades_is_told_what_is_missing(service: Service,
     assert "does not let this service send grades" in shown.text
 
 
-async def test_secrets_are_in_no_line_of_the_log(
-    service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_secrets_are_not_logged(service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture) -> None:
     path = await invite(service)
     fake.answers["/register"] = partial(httpx.Response, 500)
     with caplog.at_level(logging.INFO):

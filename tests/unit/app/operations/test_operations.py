@@ -257,9 +257,7 @@ async def test_no_label_holds_what_a_client_wrote(service: Service, owner: Brows
 
 
 @pytest.mark.parametrize(("killed_for", "counted"), [("memory", "memory"), ("something new", "other"), (None, None)])
-async def test_runs_that_the_box_ends_are_counted_by_the_limit_they_met(
-    killed_for: str | None, counted: str | None
-) -> None:
+async def test_runs_that_the_box_ends_are_counted_by_the_limit(killed_for: str | None, counted: str | None) -> None:
     numbers = Metrics()
     sandbox = CountedSandbox(InMemorySandbox({Kind.KERAS3: [Outcome(result=b"", killed_for=killed_for)]}), numbers)
     sandbox.run(Kind.KERAS3, b"", Limits())

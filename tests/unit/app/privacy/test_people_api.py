@@ -63,9 +63,7 @@ async def test_admin_exports_a_person_and_a_member_what_is_the_members(
     assert await students(service) == ["petrov"]
 
 
-async def test_student_downloads_the_own_data_from_a_page_but_not_all_the_time(
-    service: Service, browser: Browser
-) -> None:
+async def test_student_downloads_the_own_data_from_a_page_now_and_then(service: Service, browser: Browser) -> None:
     await hand_in(service, "petrov")
     id = await hand_in(service, "ivanov")
     await service.add_token("of-ivanov", student="ivanov")

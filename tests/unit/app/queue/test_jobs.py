@@ -143,9 +143,7 @@ async def test_crash_while_grading_is_graded_at_the_next_start(settings: Setting
     assert len(set(grader.seeds)) == 1
 
 
-async def test_submission_that_takes_the_service_down_is_not_graded_for_ever(
-    settings: Settings, grader: FakeGrader
-) -> None:
+async def test_submission_that_takes_the_service_down_is_given_up(settings: Settings, grader: FakeGrader) -> None:
     async with running(settings, grader) as service:
         submission_id = await submit(service)
         await done(service, submission_id)
@@ -159,9 +157,7 @@ async def test_submission_that_takes_the_service_down_is_not_graded_for_ever(
     assert len(grader.graded) == 1
 
 
-async def test_second_service_on_the_same_data_is_refused(
-    service: Service, settings: Settings, grader: FakeGrader
-) -> None:
+async def test_second_service_on_the_data_is_refused(service: Service, settings: Settings, grader: FakeGrader) -> None:
     with pytest.raises(DataDirInUse):
         async with running(settings, grader):
             pytest.fail("it started")

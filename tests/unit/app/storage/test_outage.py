@@ -20,9 +20,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-def test_an_outage_is_one_line_at_its_beginning_one_a_minute_and_one_at_its_end(
-    lines: pytest.LogCaptureFixture,
-) -> None:
+def test_an_outage_is_a_line_at_its_beginning_one_a_minute_and_one_at_its_end(lines: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     outage = Outage(clock)
     outage.record_success("probe")

@@ -44,9 +44,7 @@ def places(service: Service, monkeypatch: pytest.MonkeyPatch) -> list[int | None
     return said
 
 
-async def test_stream_tells_all_from_the_queue_to_the_report(
-    owner: Browser, grader: FakeGrader, places: list[int | None]
-) -> None:
+async def test_stream_tells_all_up_to_the_report(owner: Browser, grader: FakeGrader, places: list[int | None]) -> None:
     grader.released.clear()
     for number in range(3):
         body = await submit(owner, wait=0, student=f"s{number}")

@@ -60,9 +60,7 @@ async def test_an_honest_attempt_counts_and_there_is_nothing_to_decide(
 
 
 @pytest.mark.parametrize(("decision", "counts"), [("accepted", True), ("rejected", False)])
-async def test_a_decision_says_who_when_and_why_and_is_told(
-    service: Service, owner: Browser, decision: str, counts: bool
-) -> None:
+async def test_a_decision_says_who_and_why(service: Service, owner: Browser, decision: str, counts: bool) -> None:
     await _with_webhook(service)
     body = await submit(owner)
     answer = await owner.post(f"{body['links']['self']}/decision", json={"decision": decision, **REASON})
@@ -75,9 +73,7 @@ async def test_a_decision_says_who_when_and_why_and_is_told(
     assert await _told(service) == 1
 
 
-async def test_a_later_decision_replaces_the_first_and_the_same_one_changes_nothing(
-    service: Service, owner: Browser
-) -> None:
+async def test_a_later_decision_replaces_the_first_and_an_equal_one_nothing(service: Service, owner: Browser) -> None:
     await _with_webhook(service)
     await service.add_token("of-a-teacher-0123456789", Role.TEACHER)
     decision = f"{(await submit(owner))['links']['self']}/decision"

@@ -216,9 +216,7 @@ async def test_pages_lead_from_the_overview_to_two_files_side_by_side(
     assert "<code>return <mark>h</mark></code>" in compared
 
 
-async def test_an_attempt_whose_code_nobody_else_has_says_so(
-    service: Service, browser: Browser, reading: FakeGrader
-) -> None:
+async def test_attempt_whose_code_nobody_has_says_so(service: Service, browser: Browser, reading: FakeGrader) -> None:
     id = await hand_in(service, "ivanov", b"own x 30")
     assert "Nobody else in the course" in (await browser.get(f"{HERE}/submissions/{id}/same-code")).text
     assert "No two students" in (await browser.get(f"{HERE}/assignments/lstm-layer/same-code")).text

@@ -75,9 +75,7 @@ async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service
         assert submission["student"] == member.external_id
 
 
-async def test_members_are_told_and_the_next_at_the_same_computer_is_another_student(
-    service: Service, visitor: Browser
-) -> None:
+async def test_members_are_told_and_the_next_at_the_computer_is_another_one(service: Service, visitor: Browser) -> None:
     path = await make(service)
     first = link_in((await join(visitor, path, name="Анна")).text)
     page = await visitor.get(path)
@@ -93,9 +91,7 @@ async def test_members_are_told_and_the_next_at_the_same_computer_is_another_stu
     assert len(await everybody(service)) == 2
 
 
-async def test_joiner_whose_link_was_revoked_is_a_new_student_of_the_same_browser(
-    service: Service, visitor: Browser
-) -> None:
+async def test_joiner_whose_link_was_revoked_is_a_new_student_of_a_browser(service: Service, visitor: Browser) -> None:
     path = await make(service)
     secrets = []
     for _ in range(3):
@@ -108,9 +104,7 @@ async def test_joiner_whose_link_was_revoked_is_a_new_student_of_the_same_browse
 
 
 @pytest.mark.parametrize("revoked", [False, True], ids=["link stays", "link revoked"])
-async def test_joiner_who_was_removed_is_told_and_another_name_joins(
-    service: Service, visitor: Browser, *, revoked: bool
-) -> None:
+async def test_removed_joiner_is_told_and_others_join(service: Service, visitor: Browser, *, revoked: bool) -> None:
     path = await make(service)
     await join(visitor, path)
     (member,) = await everybody(service)

@@ -141,9 +141,7 @@ async def test_deleted_comment_is_no_news_and_staff_and_other_students_have_none
         assert (counted(await anna.get(PAGE)), listed(await anna.get("/"))) == (None, [])
 
 
-async def test_regrade_of_an_attempt_that_is_held_is_no_news(
-    service: Service, owner: Browser, grader: FakeGrader
-) -> None:
+async def test_regrade_of_an_attempt_on_hold_is_no_news(service: Service, owner: Browser, grader: FakeGrader) -> None:
     grader.change = attacked
     held = await hand_in(service, "anna")
     await service.add_token("of-anna", student="anna")

@@ -25,9 +25,7 @@ async def code_on(anna: httpx.AsyncClient, path: str = PAGE) -> str:
     return code[1]
 
 
-async def test_the_page_shows_a_code_once_and_the_notebook_that_used_it(
-    service: Service, anna: httpx.AsyncClient
-) -> None:
+async def test_the_page_shows_a_code_once_and_the_notebook_of_it(service: Service, anna: httpx.AsyncClient) -> None:
     code = await code_on(anna)
     assert not A_CODE.search((await anna.get(PAGE)).text)
     async with service.client(None) as nobody:

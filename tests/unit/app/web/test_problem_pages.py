@@ -62,9 +62,7 @@ def steps_of(page: httpx.Response) -> dict[str, str]:
     return {words: address for address, words in links}
 
 
-async def test_page_of_every_refusal_speaks_to_people_and_says_where_to_go_on(
-    browser: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_page_of_every_refusal_says_where_to_go_on(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     """One service for all of them: they change nothing."""
     raised: list[Exception] = []
 

@@ -54,9 +54,7 @@ async def test_refused_form_keeps_the_pasted_code_and_says_why_at_the_field(anna
     assert answer.json()["address"].startswith("/submissions/")
 
 
-async def test_bytes_of_the_newest_attempt_are_an_attempt_only_when_they_are_handed_in_again(
-    service: Service, anna: Browser
-) -> None:
+async def test_bytes_of_the_newest_attempt_are_one_when_handed_in_again(service: Service, anna: Browser) -> None:
     async def attempts() -> int:
         async with service.client() as owner:
             return len((await owner.get(SUBMISSIONS)).json()["items"])
@@ -201,9 +199,7 @@ async def test_attempts_name_a_mistake_as_its_report_does_and_a_count_of_all_of_
     assert "Forget gate is not used" in overview
 
 
-async def test_student_who_handed_nothing_in_reads_the_grade_that_was_set_and_why(
-    anna: Browser, owner: Browser
-) -> None:
+async def test_student_who_handed_nothing_in_reads_the_grade_set_and_why(anna: Browser, owner: Browser) -> None:
     assert (await owner.put(f"{COURSE}/assignments/lstm-layer", json={})).is_success
     member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
     place = f"{COURSE}/members/{member}/assignments/lstm-layer"
@@ -242,9 +238,7 @@ async def test_report_names_the_assignment_and_its_rule_as_the_course_does(anna:
     assert "the last one counts" in page
 
 
-async def test_every_time_is_one_that_a_script_shows_to_students_by_their_own_clock(
-    service: Service, owner: Browser
-) -> None:
+async def test_every_time_is_one_that_a_script_shows_by_the_students_clock(service: Service, owner: Browser) -> None:
     await service.add_token("of-anna", student="anna")
     dates = {"due": "2026-01-02T00:00Z", "closes": "2026-01-02T00:00Z"}
     async with service.browser("of-anna") as browser:

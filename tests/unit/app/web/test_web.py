@@ -35,9 +35,7 @@ async def send(browser: httpx.AsyncClient, **changed: Any) -> httpx.Response:
     return await browser.post(PAGE, files={"file": file}, data=data)
 
 
-async def test_link_asks_first_then_signs_in_and_leaves_the_address_without_the_token(
-    service: Service, visitor: Browser
-) -> None:
+async def test_link_asks_then_signs_in_and_leaves_the_address_without_it(service: Service, visitor: Browser) -> None:
     await service.add_token("of-anna", student="Анна <Иванова>")
     page = await visitor.get("/enter", params={"token": "of-anna"})
     assert (page.status_code, "set-cookie" in page.headers) == (200, False)
@@ -76,9 +74,7 @@ async def test_pages_take_no_bearer_token(service: Service) -> None:
         assert (await program.get("/")).status_code == 401
 
 
-async def test_page_loads_itself_again_until_there_is_a_report(
-    browser: Browser, grader: FakeGrader, impatient: None
-) -> None:
+async def test_page_loads_itself_until_there_is_a_report(browser: Browser, grader: FakeGrader, impatient: None) -> None:
     grader.released.clear()
     where = (await send(browser)).headers["location"]
     page = (await browser.get(where, params={"lang": "ru"})).text
@@ -290,9 +286,7 @@ async def test_numbers_of_a_public_case_can_be_downloaded_by_whoever_may_read_th
         assert (await stranger.get(address)).status_code == 404
 
 
-async def test_report_whose_arrays_are_gone_still_says_where_it_goes_wrong(
-    browser: Browser, grader: FakeGrader
-) -> None:
+async def test_report_whose_arrays_are_gone_still_says_where_it_is_wrong(browser: Browser, grader: FakeGrader) -> None:
     grader.statuses, grader.change = [Status.FAILED], _wrong
     page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
     assert "The first wrong timestep is 0; take unit 1 of sequence 0" in page.text

@@ -205,9 +205,7 @@ async def test_webhook_is_told_what_its_token_may_read(service: Service, owner: 
     assert {request.url.params["token"] for request in receiver.requests} == {"lms", "teacher"}
 
 
-async def test_our_failure_is_told_as_one_without_points(
-    owner: Browser, receiver: Receiver, grader: FakeGrader
-) -> None:
+async def test_our_failure_is_told_without_points(owner: Browser, receiver: Receiver, grader: FakeGrader) -> None:
     grader.statuses = [Status.INTERNAL_ERROR]
     await add_webhook(owner)
     await submit(owner)

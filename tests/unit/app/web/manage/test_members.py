@@ -100,9 +100,7 @@ async def test_newcomer_who_claims_an_id_is_not_ticked_and_can_be_joined(service
     assert f'href="{MEMBERS}/{claiming.id}/join"' in page
 
 
-async def test_newcomer_is_confirmed_or_joined_with_the_entry_of_the_list(
-    service: Service, browser: Browser, owner: Browser
-) -> None:
+async def test_newcomer_is_confirmed_or_joined_with_entries(service: Service, browser: Browser, owner: Browser) -> None:
     listed = await add(service, "ivanov", name="Ivan Ivanov")
     await service.add_token("first", student="newcomer")
     unconfirmed = (await owner.get(f"/api/v1{MEMBERS}", params={"confirmed": False})).json()["items"]
@@ -185,9 +183,7 @@ async def test_pasted_table_is_read_and_kept_when_it_is_refused(service: Service
     assert (await roster(service, browser, file=("x.csv", b"id\n" + b"a\n" * 600_000))).status_code == 422
 
 
-async def test_personal_link_is_shown_once_and_the_same_form_makes_one(
-    service: Service, visitor: Browser, browser: Browser
-) -> None:
+async def test_personal_link_is_shown_once_and_made_once(service: Service, visitor: Browser, browser: Browser) -> None:
     member = await add(service, "ivanov", name="Ivan")
     edit, make = f"{MEMBERS}/{member}/edit", f"{MEMBERS}/{member}/link"
     key = hidden((await browser.get(edit)).text, "form_key")
@@ -204,9 +200,7 @@ async def test_personal_link_is_shown_once_and_the_same_form_makes_one(
     assert (await visitor.get("/enter", params={"token": another})).status_code == 200
 
 
-async def test_links_that_open_on_this_machine_alone_are_told_before_they_are_given_out(
-    service: Service, browser: Browser
-) -> None:
+async def test_links_that_open_on_this_machine_alone_are_told_beforehand(service: Service, browser: Browser) -> None:
     member = await add(service, "anna", name="Anna")
     assert "LSTM_GRADER_PUBLIC_URL" not in (await browser.get(LINKS)).text
     browser.headers["Host"] = "127.0.0.1:8000"

@@ -190,9 +190,7 @@ async def test_files_of_a_batch_are_all_reached_from_page_to_page(
     assert pages == [names[:2], names[2:4], names[4:]]
 
 
-async def test_id_that_no_student_has_is_told_on_the_same_page_of_files(
-    browser: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_id_that_no_student_has_is_told_on_the_page(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "PER_PAGE", 1)
     answer = await hand_in_archive(browser, archive(*(f"nobody{number}.py" for number in range(3))))
     second = next_page((await browser.get(answer.headers["location"])).text, "unmatched")
@@ -234,9 +232,7 @@ async def test_state_of_the_service_is_for_admins(service: Service) -> None:
         assert (await browser.get("/status")).status_code == 403
 
 
-async def test_worker_that_does_not_answer_is_said_to_do_nothing_else(
-    browser: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_worker_that_does_not_answer_does_nothing_else(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     async def read(*_: object, **__: object) -> ServiceState:
         gone = Need("worker_gone", {"host": "far", "seconds": 20.0})
         workers = [WorkerState(20.0, {"host": "far", "slots": 2}), WorkerState(1.0, {"host": "near", "slots": 2})]
@@ -258,9 +254,7 @@ def test_queue_that_no_worker_empties_has_one_cause(workers: list[WorkerState], 
     assert {need.code for need in _with_needs(state).needs} == named
 
 
-async def test_requests_that_fail_by_our_fault_are_listed_with_their_cause(
-    browser: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_requests_that_we_fail_are_listed_with_a_cause(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*_: object) -> None:
         raise KeyError("ivanov-42")
 
