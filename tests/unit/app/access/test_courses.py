@@ -8,15 +8,7 @@ from sqlalchemy import func, select
 
 from app.courses import members
 from app.courses.assignments import in_course
-from app.storage.models import (
-    DEFAULT_COURSE,
-    CourseAssignment,
-    Membership,
-    Submission,
-    Token,
-    new_id,
-    utc_now,
-)
+from app.storage.models import DEFAULT_COURSE, CourseAssignment, Membership, Submission, Token, new_id, utc_now
 from grader import load_assignments
 from tests.unit.app.calls import SUBMISSIONS
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret

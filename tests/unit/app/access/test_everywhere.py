@@ -16,7 +16,7 @@ from app.access import notebooks, sessions
 from app.access.sessions import hash_of_frame
 from app.access.tokens import Principal
 from app.storage.models import Course, CourseAssignment, MemberRole, Membership, NotebookCode, Person
-from tests.unit.app.calls import PAGE, SUBMISSIONS
+from tests.unit.app.calls import PAGE, SUBMISSIONS, send
 from tests.unit.app.conftest import Browser, Service, form_secret
 
 EVERYWHERE = "/leave/everywhere"
@@ -83,7 +83,7 @@ async def test_all_browsers_and_notebooks_of_the_person_end_and_nobody_elses(
     other = await notebook_of(service, petrov)
     asked = await browsers[way].get(EVERYWHERE)
     assert re.findall(r"<dd>(\d+)</dd>", asked.text) == ["3", "2"]
-    answer = await browsers[way].post(EVERYWHERE, data={"form_secret": form_secret(asked.text)})
+    answer = await send(browsers[way], EVERYWHERE)
     assert answer.status_code == 200
     assert re.findall(r"<dd>(\d+)</dd>", answer.text) == ["3", "2"]
     for name, browser in browsers.items():
@@ -97,10 +97,10 @@ async def test_all_browsers_and_notebooks_of_the_person_end_and_nobody_elses(
     assert [(each["person_id"], each["browsers"], each["notebooks"]) for each in logged] == [(person_id, 3, 2)]
 
 
-async def test_a_token_of_nobody_ends_its_own_browsers(owner: Browser, browser: Browser) -> None:
-    page = await browser.get(EVERYWHERE)
-    assert (await browser.post(EVERYWHERE, data={"form_secret": form_secret(page.text)})).status_code == 200
-    assert [(await each.get("/courses")).status_code for each in (browser, browser)] == [401, 401]
+async def test_a_token_of_nobody_ends_its_own_browsers(service: Service, owner: Browser, browser: Browser) -> None:
+    async with service.browser() as other:
+        assert (await send(browser, EVERYWHERE)).status_code == 200
+        assert [(await each.get("/courses")).status_code for each in (browser, other)] == [401, 401]
     assert (await owner.get("/api/v1/courses")).status_code == 200
 
 

@@ -22,7 +22,8 @@ from app.settings import Settings
 from app.storage.models import Identity, LtiPlatform, LtiScore, Membership, Person
 from app.teaching.joins import joins
 from tests.platforms import REGISTRATION, FakePlatform, login_parameters
-from tests.unit.app.conftest import FakeGrader, Service, form_secret, running
+from tests.unit.app.calls import send
+from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.waiting import until
 
 SCORES = "/items/4/scores"
@@ -119,9 +120,8 @@ class Browser(httpx.AsyncClient):
 
     async def hand_in(self, page: str) -> str:
         """Hand in something new and return the page of the attempt."""
-        secret = form_secret((await self.get(page)).text)
         code = f"class LSTM: ...  # {next(NUMBERS)}".encode()
-        sent = await self.post(page, data={"form_secret": secret}, files={"file": ("LSTM.py", code)})
+        sent = await send(self, page, files={"file": ("LSTM.py", code)})
         assert sent.status_code == 303, sent.text
         return sent.headers["location"]
 
@@ -130,12 +130,6 @@ def browser(service: Service, **headers: str) -> Browser:
     browser = service.client(None, Browser, **{"Accept": "text/html", "Accept-Language": "en", **headers})
     browser.fake = service.fake
     return browser
-
-
-async def send(client: httpx.AsyncClient, page: str, action: str, **fields: str) -> httpx.Response:
-    """Send a form that stands on the page."""
-    secret = form_secret((await client.get(page)).text)
-    return await client.post(action, data={"form_secret": secret, **fields})
 
 
 async def store(service: Service, table: type[Any], **values: object) -> None:

@@ -16,7 +16,8 @@ from app.lti.registration.kinds import addresses_of
 from app.storage.models import LtiContext, LtiLink, LtiPlatform
 from app.storage.passback import scores_changed
 from tests.platforms import AGS, ISSUER, NRPS, REGISTRATION, FakePlatform
-from tests.unit.app.conftest import Service, form_secret
+from tests.unit.app.calls import send
+from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import (
     ITEM_SCOPES,
     TEACHER,
@@ -232,8 +233,7 @@ async def test_list_of_members_at_another_site_gets_no_token(
     async with browser(service) as teacher:
         page = await teacher.land(**TEACHER, **{NRPS: {"context_memberships_url": EVIL}})
         (context,) = await everything(service, LtiContext)
-        secret = form_secret((await teacher.get(f"{page}/lms")).text)
-        answer = await teacher.post(f"{page}/lms/contexts/{context.id}/members", data={"form_secret": secret})
+        answer = await send(teacher, f"{page}/lms", f"{page}/lms/contexts/{context.id}/members")
     assert (answer.status_code, "none of the platform" in answer.text) == (403, True)
     assert with_token(fake) == set()
 

@@ -29,8 +29,9 @@ from app.storage.models import (
     utc_now,
 )
 from tests.platforms import LTI, REGISTRATION
+from tests.unit.app.calls import send
 from tests.unit.app.conftest import Service
-from tests.unit.app.lti.conftest import TEACHER, browser, everything, register, send, store
+from tests.unit.app.lti.conftest import TEACHER, browser, everything, register, store
 from tests.unit.app.lti.test_losing_rights import DEEP_LINKING, SECTION, archive, member_of
 
 pytestmark = pytest.mark.usefixtures("platform")

@@ -12,7 +12,8 @@ import pytest
 from app.lti import keys, platforms
 from app.storage.models import LtiPlatform
 from tests.platforms import FakePlatform
-from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
+from tests.unit.app.calls import send
+from tests.unit.app.conftest import OWNER_TOKEN, Service
 from tests.unit.app.lti.conftest import browser
 
 TOKEN = {"access_token": "token-of-the-platform", "expires_in": 3600}
@@ -49,8 +50,7 @@ async def check(
         await admin.post(f"{asked_at}/enter", data={"token": OWNER_TOKEN})
         # Before a proxy that says nothing, cookies of https come with requests that look like http.
         admin.headers["Cookie"] = "; ".join(f"{each.name}={each.value}" for each in admin.cookies.jar)
-        secret = form_secret((await admin.get(f"{asked_at}{page}")).text)
-        shown = (await admin.post(f"{asked_at}{page}/check", data={"form_secret": secret})).text
+        shown = (await send(admin, f"{asked_at}{page}", f"{asked_at}{page}/check")).text
     service.services.settings.__dict__["public_url"] = None
     return shown
 
@@ -128,8 +128,8 @@ async def test_unknown_deployment_is_named_and_added_by_a_click(healthy: Service
     async with healthy.browser() as admin:
         shown = (await admin.get(page)).text
         assert '<input type="hidden" name="deployment" value="3:of-another-account">' in shown
-        sent = {"form_secret": form_secret(shown), "deployment": "3:of-another-account"}
-        assert (await admin.post(f"{page}/deployments", data=sent)).status_code == 303
+        answer = await send(admin, page, f"{page}/deployments", deployment="3:of-another-account")
+        assert answer.status_code == 303
         assert "which is not known here" not in (await admin.get(page)).text
     async with browser(healthy) as teacher:
         assert (await teacher.launch(role="Instructor", **other)).status_code == 303

@@ -32,9 +32,9 @@ from app.storage.models import (
     utc_now,
 )
 from tests.platforms import DEPLOYMENT, ISSUER, LTI, FakePlatform
-from tests.unit.app.calls import SUBMISSIONS, upload
+from tests.unit.app.calls import SUBMISSIONS, send, upload
 from tests.unit.app.conftest import FakeGrader, Service
-from tests.unit.app.lti.conftest import TEACHER, browser, everything, open_course, send, store
+from tests.unit.app.lti.conftest import TEACHER, browser, everything, open_course, store
 from tests.unit.app.lti.test_pages import DL, MEMBERS, entry, list_pages, read_list
 from tests.waiting import until
 

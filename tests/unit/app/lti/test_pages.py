@@ -15,8 +15,9 @@ from joserfc.jwk import KeySet
 from app.courses import uses
 from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership, Person, utc_now
 from tests.platforms import CLIENT_ID, DEPLOYMENT, ISSUER, LTI, NRPS, FakePlatform, login_parameters, untimely
+from tests.unit.app.calls import send
 from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.lti.conftest import TEACHER, browser, everything, join_to_roster, send, store
+from tests.unit.app.lti.conftest import TEACHER, browser, everything, join_to_roster, store
 
 pytestmark = pytest.mark.usefixtures("platform")
 

@@ -23,7 +23,8 @@ from app.storage.cascade import delete_rows
 from app.storage.models import LtiContext, LtiLink, LtiPlatform, LtiScore, utc_now
 from app.storage.passback import scores_changed
 from tests.platforms import AGS, CLIENT_ID, ISSUER, LTI, FakePlatform
-from tests.unit.app.conftest import Service, form_secret
+from tests.unit.app.calls import send
+from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import (
     ITEM_SCOPES,
     SCORES,
@@ -280,7 +281,7 @@ async def test_refused_token_is_shown_and_ends_when_the_check_gets_one(
         shown = (await admin.get(page)).text
         assert "404: Error | Moodle" in shown
         del fake.answers["/token"]
-        await admin.post(f"{page}/check", data={"form_secret": form_secret(shown)})
+        await send(admin, page, f"{page}/check")
         await until(lambda: fake.grades)
         await idle(service)
         assert "no access to its grade book" not in (await teacher.get(f"{course}/lms")).text
@@ -442,21 +443,21 @@ async def test_grade_whose_stamp_is_ahead_waits_with_words(service: Service, fak
     before = await deliver(service)
     assert before.stamp is not None
 
-    async def send(**values: object) -> None:
+    async def send_again(**values: object) -> None:
         await store(service, LtiScore, next_at=utc_now(), **values)
 
     async def refused() -> LtiScore | None:
         (score,) = await everything(service, LtiScore)
         return score if score.last_error else None
 
-    await send(stamp=before.stamp + timedelta(hours=2))
+    await send_again(stamp=before.stamp + timedelta(hours=2))
     waits = await until(refused)
     assert timedelta(hours=1) < waits.next_at - waits.waits_since <= timedelta(hours=2)
     assert (waits.attempts, fake.asked.count(SCORES)) == (0, 1)
     async with browser(service) as teacher:
         await teacher.launch(**TEACHER)
         assert "Its clock was ahead" in (await teacher.get(f"{course}/lms")).text
-    await send(stamp=before.stamp)
+    await send_again(stamp=before.stamp)
     assert (await idle(service)).last_error is None
     assert fake.asked.count(SCORES) == 2
 

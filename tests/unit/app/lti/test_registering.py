@@ -25,7 +25,8 @@ from tests.platforms.registrar import (
     blackboard,
     moodle,
 )
-from tests.unit.app.conftest import Service, form_secret
+from tests.unit.app.calls import send
+from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import browser, everything, store
 from tests.unit.app.lti.conftest import register as register_by_hand
 
@@ -36,8 +37,7 @@ CLOSING = '<script type="module" src="/static/registered.js"></script>'
 async def invite(service: Service) -> str:
     """Make an invitation as an admin does; return its path."""
     async with service.browser() as admin:
-        secret = form_secret((await admin.get("/platforms")).text)
-        shown = await admin.post("/platforms/invitations", data={"form_secret": secret})
+        shown = await send(admin, "/platforms", "/platforms/invitations")
         found = re.search(r"http://grader\.test(/lti/register/[\w-]{43})<", shown.text)
         assert (shown.status_code, found is not None) == (200, True)
         return found[1]
@@ -76,7 +76,7 @@ async def test_platform_registers_itself_and_waits_for_an_admin(service: Service
         page = f"/platforms/{platform.id}"
         shown = (await admin.get(page)).text
         assert "Confirm" in shown
-        await admin.post(f"{page}/confirm", data={"form_secret": form_secret(shown)})
+        await send(admin, page, f"{page}/confirm")
     assert service.services.frame_sites() == (registrar.issuer,)
 
 
@@ -286,7 +286,7 @@ async def test_client_id_that_another_platform_gets_later_by_hand_is_said_on_the
         for page, other in ((first, second), (second, first)):
             shown = (await admin.get(f"/platforms/{page.id}")).text
             assert f"{other.name} ({other.issuer}) {words}" in shown
-            checked = await admin.post(f"/platforms/{page.id}/check", data={"form_secret": form_secret(shown)})
+            checked = await send(admin, f"/platforms/{page.id}", f"/platforms/{page.id}/check")
             assert checked.text.count(words) == 1
 
 

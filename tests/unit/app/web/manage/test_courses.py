@@ -9,9 +9,9 @@ import pytest
 from app.courses import course as courses
 from app.courses import members
 from app.storage.models import MemberRole, Person, Role
-from tests.unit.app.calls import hand_in
+from tests.unit.app.calls import hand_in, send
 from tests.unit.app.conftest import Browser, Service
-from tests.unit.app.web.manage.calls import COURSE, said, send
+from tests.unit.app.web.manage.calls import COURSE, said
 
 RULES = f"{COURSE}/settings/assignments/lstm-layer"
 

@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 
 from app.courses import members
 from app.storage.models import DEFAULT_COURSE, Identity, JoinLink, Membership, Person, Role, Token
-from tests.unit.app.calls import hand_in
+from tests.unit.app.calls import hand_in, hidden, send
 from tests.unit.app.conftest import Browser, Service, form_secret
-from tests.unit.app.web.manage.calls import COURSE, hidden, said, send
+from tests.unit.app.web.manage.calls import COURSE, said
 
 MEMBERS, ROSTER, LINKS, TOKENS = (f"{COURSE}/{part}" for part in ("members", "roster", "links", "tokens"))
 
@@ -188,14 +188,14 @@ async def test_personal_link_is_shown_once_and_made_once(service: Service, visit
     edit, make = f"{MEMBERS}/{member}/edit", f"{MEMBERS}/{member}/link"
     key = hidden((await browser.get(edit)).text, "form_key")
     before = await count(service, Token)
-    first, second = [await send(browser, edit, make, key=key) for _ in range(2)]
+    first, second = [await send(browser, edit, make, form_key=key) for _ in range(2)]
     (secret,) = set(re.findall(r"/enter\?token=([\w-]+)", first.text + second.text))
     assert await count(service, Token) == before + 1
     assert secret not in (await browser.get(edit)).text
     assert "nobody has used" in (await browser.get(edit)).text
     assert (await send(browser, edit, make, mail="on")).status_code == 409
     assert said(await send(browser, edit, f"{make}/revoke")) == "link.revoked"
-    (another,) = set(re.findall(r"/enter\?token=([\w-]+)", (await send(browser, edit, make, key=key)).text))
+    (another,) = set(re.findall(r"/enter\?token=([\w-]+)", (await send(browser, edit, make, form_key=key)).text))
     assert (await visitor.get("/enter", params={"token": secret})).status_code == 401
     assert (await visitor.get("/enter", params={"token": another})).status_code == 200
 
@@ -239,7 +239,7 @@ async def test_links_of_all_who_never_came_are_one_table(service: Service, visit
 async def test_join_link_has_a_code_and_lets_a_student_in(service: Service, visitor: Browser, browser: Browser) -> None:
     key = hidden((await browser.get(LINKS)).text, "form_key")
     fields = {"group": "201", "limit": "10", "expires_at": "2030-01-01T00:00"}
-    first, second = [await send(browser, LINKS, f"{LINKS}/join", key=key, **fields) for _ in range(2)]
+    first, second = [await send(browser, LINKS, f"{LINKS}/join", form_key=key, **fields) for _ in range(2)]
     (path,) = set(re.findall(r"http://grader\.test(/join/[\w-]+)", first.text + second.text))
     assert "<svg" in first.text
     assert await count(service, JoinLink) == 1
@@ -249,7 +249,7 @@ async def test_join_link_has_a_code_and_lets_a_student_in(service: Service, visi
     assert "Newcomer" in (await browser.get(MEMBERS, params={"state": "unconfirmed"})).text
     revoke = re.search(r'action="([^"]+/revoke)"', (await browser.get(LINKS)).text)
     assert said(await send(browser, LINKS, revoke[1])) == "join_link.revoked"
-    again = await send(browser, LINKS, f"{LINKS}/join", key=key, **fields)
+    again = await send(browser, LINKS, f"{LINKS}/join", form_key=key, **fields)
     (another,) = set(re.findall(r"http://grader\.test(/join/[\w-]+)", again.text))
     async with service.client(None, Accept="text/html") as student:
         assert [(await student.get(each)).status_code for each in (path, another)] == [410, 200]
@@ -257,7 +257,7 @@ async def test_join_link_has_a_code_and_lets_a_student_in(service: Service, visi
 
 async def test_token_is_shown_once_and_revoked(service: Service, browser: Browser) -> None:
     key = hidden((await browser.get(TOKENS)).text, "form_key")
-    answers = [await send(browser, TOKENS, key=key, name="Moodle", role="submitter") for _ in range(2)]
+    answers = [await send(browser, TOKENS, form_key=key, name="Moodle", role="submitter") for _ in range(2)]
     (secret,) = {re.findall(r'data-copy="(lstmg_[\w-]+)"', each.text)[0] for each in answers}
     async with service.client(secret) as program:
         assert (await program.get("/api/v1/submissions")).status_code == 200
@@ -266,7 +266,7 @@ async def test_token_is_shown_once_and_revoked(service: Service, browser: Browse
         row = re.search(r"Moodle.*?action=\"([^\"]+/revoke)\"", listing, re.DOTALL)
         assert said(await send(browser, TOKENS, row[1])) == "token.revoked"
         assert (await program.get("/api/v1/submissions")).status_code == 401
-    again = await send(browser, TOKENS, key=key, name="Moodle", role="submitter")
+    again = await send(browser, TOKENS, form_key=key, name="Moodle", role="submitter")
     async with service.client(re.findall(r'data-copy="(lstmg_[\w-]+)"', again.text)[0]) as program:
         assert (await program.get("/api/v1/submissions")).status_code == 200
     assert 'id="name-error"' in (await send(browser, TOKENS, name="owner", role="submitter")).text

@@ -10,15 +10,14 @@ import zipfile
 import httpx
 import pytest
 
-from app.http.auth.proof import FORM_FIELD
 from app.operations.status import ERRORS_LISTED, Need, Queue, ServiceState, WorkerState, _with_needs
 from app.storage.models import DEFAULT_COURSE, Role
 from app.submissions.positions import QueueState
 from app.web.operation import batch
 from grader import Status
 from grader.report.model import Diagnosis
-from tests.unit.app.calls import SUBMISSIONS, hand_in, upload
-from tests.unit.app.conftest import Browser, FakeGrader, Service, form_secret
+from tests.unit.app.calls import SUBMISSIONS, hand_in, send, upload
+from tests.unit.app.conftest import Browser, FakeGrader, Service
 from tests.waiting import until
 
 COURSE = f"/courses/{DEFAULT_COURSE}"
@@ -39,15 +38,8 @@ def next_page(shown: str, parameter: str) -> str | None:
     return link and html.unescape(link[1])
 
 
-async def send(browser: httpx.AsyncClient, at: str, address: str, **data: str) -> httpx.Response:
-    secret = form_secret((await browser.get(at)).text)
-    return await browser.post(address, data={FORM_FIELD: secret, **data})
-
-
 async def hand_in_archive(browser: httpx.AsyncClient, content: bytes) -> httpx.Response:
-    secret = form_secret((await browser.get(f"{COURSE}/batch")).text)
-    data = {FORM_FIELD: secret, "assignment": "lstm-layer"}
-    return await browser.post(f"{COURSE}/batch", data=data, files={"file": ("course.zip", content)})
+    return await send(browser, f"{COURSE}/batch", assignment="lstm-layer", files={"file": ("course.zip", content)})
 
 
 async def test_operator_and_teacher_read_when_the_queue_is_empty(
@@ -71,7 +63,7 @@ async def test_preview_is_begun_looked_at_and_dropped(service: Service, browser:
     assert (await browser.get(f"{address}?show=all")).status_code == 200
     dropped = await send(browser, address, f"{address}/drop")
     assert dropped.status_code == 303
-    again = await browser.post(f"{address}/apply", data={FORM_FIELD: form_secret((await browser.get(PAGES[0])).text)})
+    again = await send(browser, PAGES[0], f"{address}/apply")
     assert again.status_code == 409
     assert 'role="alert" tabindex="-1" autofocus' in again.text
 
