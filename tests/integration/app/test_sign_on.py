@@ -200,8 +200,9 @@ async def test_sign_in_that_one_process_began_is_ended_by_another(settings: Sett
 
 async def test_issuer_that_is_away_is_a_page_and_ends_no_session(tmp_path: Path, settings: Settings) -> None:
     away = settings.model_copy(update={"oidc_issuer": f"http://localhost:{free_port()}"})
-    async with running(away, FakeGrader()) as service, browser(service) as client:
+    async with running(away, FakeGrader()) as service, service.browser() as client:
         answer = await client.get("/oidc/start")
         assert answer.status_code == 503
         assert "does not answer" in answer.text
         assert "Traceback" not in answer.text
+        assert (await client.get("/courses")).status_code == 200

@@ -122,7 +122,13 @@ async def test_stop_lets_a_running_grade_finish(settings: Settings, grader: Fake
     async with running(settings, grader) as service:
         submission_id = await submit(service)
         await until(lambda: grader.began)
-        asyncio.get_running_loop().call_later(0.2, grader.released.set)
+
+        async def finish() -> None:
+            await until(lambda: service.services.jobs.stopping)
+            grader.released.set()
+
+        finishing = asyncio.create_task(finish())
+    await finishing
     grader.released.clear()
     async with running(settings, grader) as service:
         assert (await state(service, submission_id))[0] == JobStatus.DONE
