@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-import httpx
 import pytest
 from sqlalchemy import select
 
@@ -48,7 +47,7 @@ async def anna(service: Service) -> tuple[str, list[Membership]]:
 
 
 @pytest.fixture
-async def browsers(service: Service, anna: tuple[str, list[Membership]]) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
+async def browsers(service: Service, anna: tuple[str, list[Membership]]) -> AsyncIterator[dict[str, Browser]]:
     """Anna by her link, by single sign-on, and in a platform's frame; and Petrov."""
     person_id, (first, _) = anna
     async with AsyncExitStack() as stack:
@@ -70,7 +69,7 @@ async def browsers(service: Service, anna: tuple[str, list[Membership]]) -> Asyn
 async def test_all_browsers_and_notebooks_of_the_person_end_and_nobody_elses(
     service: Service,
     anna: tuple[str, list[Membership]],
-    browsers: dict[str, httpx.AsyncClient],
+    browsers: dict[str, Browser],
     caplog: pytest.LogCaptureFixture,
     way: str,
 ) -> None:

@@ -24,11 +24,11 @@ CREATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
 }
 
 
-async def send(client: httpx.AsyncClient, what: str, body: dict[str, Any], key: str | None = "k1") -> httpx.Response:
+async def send(client: Browser, what: str, body: dict[str, Any], key: str | None = "k1") -> httpx.Response:
     return await client.post(f"/api/v1/{what}", json=body, headers={"Idempotency-Key": key} if key else {})
 
 
-async def count(client: httpx.AsyncClient, what: str) -> int:
+async def count(client: Browser, what: str) -> int:
     return len((await client.get(f"/api/v1/{what}")).json()["items"])
 
 

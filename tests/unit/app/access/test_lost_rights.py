@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 
 from app.storage.models import DEFAULT_COURSE, Role
@@ -15,7 +14,7 @@ COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 MEMBERS = f"{COURSE}/members"
 
 
-async def add(admin: httpx.AsyncClient, role: str, external_id: str = "petrova") -> tuple[str, str]:
+async def add(admin: Browser, role: str, external_id: str = "petrova") -> tuple[str, str]:
     """Add a member; return the id, and the token in the personal link."""
     id = (await admin.post(MEMBERS, json={"external_id": external_id, "role": role})).json()["id"]
     link: str = (await admin.post(f"{MEMBERS}/{id}/link")).json()["link"]

@@ -20,7 +20,7 @@ from app.web import manage
 from app.web.operation import batch, grade_book, regrades
 from tests.unit.app.access.test_access import filled, of_somebody_else, without_ids
 from tests.unit.app.access.test_rights import archive
-from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
+from tests.unit.app.conftest import OWNER_TOKEN, Browser, Service, form_secret
 from tests.unit.app.two_courses import submit
 
 NOWHERE = "z" * 26
@@ -83,13 +83,11 @@ async def a_course(service: Service) -> dict[str, str]:
     return {**values, "other_id": other}
 
 
-async def secret_of(browser: httpx.AsyncClient) -> str:
+async def secret_of(browser: Browser) -> str:
     return form_secret((await browser.get("/link")).text)
 
 
-async def send(
-    browser: httpx.AsyncClient, path: str, values: dict[str, str], secret: str, **headers: str
-) -> httpx.Response:
+async def send(browser: Browser, path: str, values: dict[str, str], secret: str, **headers: str) -> httpx.Response:
     data = {"form_key": mask(new_key()), **FORMS.get(path, {})}
     files = {"form_secret": (None, secret)}
     return await browser.post(filled(path, values), data=data, files=files, headers=headers)

@@ -31,13 +31,13 @@ async def allow(service: Service, per_hour: int, **rules: Any) -> None:
 
 
 @pytest.fixture
-async def ivanov(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+async def ivanov(service: Service) -> AsyncIterator[Browser]:
     await service.add_token("of-ivanov", student="ivanov")
     async with service.client("of-ivanov") as client:
         yield client
 
 
-async def check(client: httpx.AsyncClient, wait: int = 120) -> httpx.Response:
+async def check(client: Browser, wait: int = 120) -> httpx.Response:
     return await client.post(CHECKS, params={"wait": wait}, **upload(student=None))
 
 
@@ -46,7 +46,7 @@ async def rows(service: Service, table: type[Any]) -> int:
         return await session.scalar(select(func.count()).select_from(table)) or 0
 
 
-async def test_a_course_allows_none_until_it_says_so(service: Service, ivanov: httpx.AsyncClient) -> None:
+async def test_a_course_allows_none_until_it_says_so(service: Service, ivanov: Browser) -> None:
     assert_problem(await check(ivanov), 403, "checks-not-allowed")
     await allow(service, 1)
     answer = await check(ivanov)
@@ -58,7 +58,7 @@ async def test_a_course_allows_none_until_it_says_so(service: Service, ivanov: h
 
 
 async def test_a_check_is_no_attempt_and_gives_no_grade(
-    service: Service, owner: Browser, ivanov: httpx.AsyncClient, grader: FakeGrader
+    service: Service, owner: Browser, ivanov: Browser, grader: FakeGrader
 ) -> None:
     await allow(service, 3, limit=1)
     await owner.post("/api/v1/webhooks", json={"url": "https://lms.example.org/hook"})
@@ -74,7 +74,7 @@ async def test_a_check_is_no_attempt_and_gives_no_grade(
     assert len(set(grader.seeds)) == 2
 
 
-async def test_each_student_has_so_many_in_an_hour(service: Service, ivanov: httpx.AsyncClient) -> None:
+async def test_each_student_has_so_many_in_an_hour(service: Service, ivanov: Browser) -> None:
     await allow(service, 2)
     for _ in range(2):
         assert (await check(ivanov)).status_code == 200
@@ -93,9 +93,7 @@ async def test_each_student_has_so_many_in_an_hour(service: Service, ivanov: htt
 
 
 @pytest.mark.parametrize("name", ["opens", "closes"])
-async def test_nothing_is_checked_when_nothing_can_be_handed_in(
-    service: Service, ivanov: httpx.AsyncClient, name: str
-) -> None:
+async def test_nothing_is_checked_when_nothing_can_be_handed_in(service: Service, ivanov: Browser, name: str) -> None:
     moved = timedelta(days=1 if name == "opens" else -1)
     await allow(service, 1, **{name: (utc_now() + moved).isoformat()})
     slug = {"opens": "assignment-not-open", "closes": "assignment-closed"}[name]
@@ -103,7 +101,7 @@ async def test_nothing_is_checked_when_nothing_can_be_handed_in(
 
 
 async def test_checks_wait_behind_all_attempts(
-    service: Service, owner: Browser, ivanov: httpx.AsyncClient, grader: FakeGrader
+    service: Service, owner: Browser, ivanov: Browser, grader: FakeGrader
 ) -> None:
     await allow(service, 2)
     grader.released.clear()
@@ -123,7 +121,7 @@ async def test_checks_wait_behind_all_attempts(
 
 
 async def test_no_more_is_kept_than_the_report_shows_its_student(
-    service: Service, ivanov: httpx.AsyncClient, grader: FakeGrader
+    service: Service, ivanov: Browser, grader: FakeGrader
 ) -> None:
     def with_source(report: Report) -> Report:
         remarks = [*report.advisories, Advisory(code="review_suggested")]
@@ -140,9 +138,7 @@ async def test_no_more_is_kept_than_the_report_shows_its_student(
     assert [each["code"] for each in kept.report["advisories"]] == ["check_only"]
 
 
-async def test_a_check_goes_after_a_day_and_with_its_student(
-    service: Service, owner: Browser, ivanov: httpx.AsyncClient
-) -> None:
+async def test_a_check_goes_after_a_day_and_with_its_student(service: Service, owner: Browser, ivanov: Browser) -> None:
     await allow(service, 2)
     old, new = [(await check(ivanov)).json()["links"]["self"] for _ in range(2)]
     async with service.services.database.write() as session:
@@ -155,7 +151,7 @@ async def test_a_check_goes_after_a_day_and_with_its_student(
     assert await rows(service, Check) == 0
 
 
-async def test_our_failure_is_tried_again(service: Service, ivanov: httpx.AsyncClient, grader: FakeGrader) -> None:
+async def test_our_failure_is_tried_again(service: Service, ivanov: Browser, grader: FakeGrader) -> None:
     grader.statuses = [Status.INTERNAL_ERROR, Status.PASSED]
     await allow(service, 2)
     assert (await check(ivanov)).json()["report"]["status"] == "passed"
@@ -170,7 +166,7 @@ async def test_our_failure_is_tried_again(service: Service, ivanov: httpx.AsyncC
     assert {each["params"].get("variant") for each in report["checks"]} == {"beforehand"}
 
 
-async def test_a_check_that_was_cut_off_runs_again(service: Service, ivanov: httpx.AsyncClient) -> None:
+async def test_a_check_that_was_cut_off_runs_again(service: Service, ivanov: Browser) -> None:
     """By a crash: its row says that a worker has it."""
     await allow(service, 1)
     stored = (await check(ivanov)).json()

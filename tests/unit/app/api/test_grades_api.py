@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import select
 
@@ -53,7 +52,7 @@ async def logged(service: Service) -> Sequence[Change]:
         return (await session.scalars(select(Change).order_by(Change.id))).all()
 
 
-async def own(client: httpx.AsyncClient) -> dict[str, Any]:
+async def own(client: Browser) -> dict[str, Any]:
     body: dict[str, Any] = (await client.get(f"{COURSE}/grades/me")).json()
     return body
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import httpx
 import pytest
 
 from app.storage.models import Role
@@ -80,7 +79,7 @@ async def test_body_that_is_too_large_is_not_read(service: Service) -> None:
 # Regrades
 
 
-async def regraded(client: httpx.AsyncClient, **selection: Any) -> dict[str, Any]:
+async def regraded(client: Browser, **selection: Any) -> dict[str, Any]:
     """The regrade when it is done."""
     response = await client.post(REGRADES, json=selection)
     assert response.status_code == 202

@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -142,14 +141,14 @@ async def test_a_new_database_is_logged_once_and_open_to_its_owner_alone(
 @pytest.fixture
 async def watched(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, grader: FakeGrader, with_tables: None
-) -> AsyncIterator[httpx.AsyncClient]:
+) -> AsyncIterator[Browser]:
     """A service that probes its database all the time."""
     monkeypatch.setattr(probe, "EVERY_SECONDS", 0.01)
     async with running(settings, grader) as service, service.client() as client:
         yield client
 
 
-async def until_database(client: httpx.AsyncClient, state: str) -> None:
+async def until_database(client: Browser, state: str) -> None:
     async def reached() -> bool:
         return bool((await client.get("/readyz")).json()["checks"]["database"] == state)
 
@@ -183,9 +182,7 @@ async def test_nothing_is_accepted_into_a_file_that_nobody_will_find(
     assert len((await owner.get(SUBMISSIONS)).json()["items"]) == 2
 
 
-async def test_a_file_that_is_gone_is_not_made_anew_and_the_service_is_not_ready(
-    watched: httpx.AsyncClient, path: Path
-) -> None:
+async def test_a_file_that_is_gone_is_not_made_anew_and_the_service_is_not_ready(watched: Browser, path: Path) -> None:
     await until_database(watched, "ok")
     with moved(path):
         await until_database(watched, "failed")
@@ -220,7 +217,7 @@ async def test_connections_come_and_go_and_the_log_stays(settings: Settings, pat
 
 
 async def test_a_disk_that_is_about_to_be_full_is_not_ready(
-    watched: httpx.AsyncClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    watched: Browser, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await until_database(watched, "ok")
     full = shutil._ntuple_diskusage(10**12, 10**12 - settings.upload_bytes // 2, settings.upload_bytes // 2)

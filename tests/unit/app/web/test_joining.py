@@ -36,7 +36,7 @@ def key(page: str) -> str:
     return field[1]
 
 
-async def join(browser: httpx.AsyncClient, path: str, **fields: str) -> httpx.Response:
+async def join(browser: Browser, path: str, **fields: str) -> httpx.Response:
     page = await browser.get(path)
     assert page.status_code == 200, page.text
     return await browser.post(path, data={"form_key": key(page.text), "name": "Анна Петрова", **fields})
@@ -119,7 +119,7 @@ async def test_removed_joiner_is_told_and_others_join(service: Service, visitor:
     assert len(await everybody(service)) == 2
 
 
-def key_of(browser: httpx.AsyncClient) -> str:
+def key_of(browser: Browser) -> str:
     return mask(browser.cookies[KEY_COOKIE])
 
 

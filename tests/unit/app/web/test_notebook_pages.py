@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import re
 
-import httpx
-
 from app.storage.models import DEFAULT_COURSE
 from grader import Report
 from grader.report.model import Advisory, Status
 from tests.unit.app.calls import CODE, PAGE, SUBMISSIONS, send
-from tests.unit.app.conftest import FakeGrader, Service, form_secret
+from tests.unit.app.conftest import Browser, FakeGrader, Service, form_secret
 
 EXCHANGE = "/api/v1/notebook/tokens"
 RULES = f"/api/v1/courses/{DEFAULT_COURSE}/assignments/lstm-layer"
 A_CODE = re.compile(r">([A-Z2-9]{4}-[A-Z2-9]{4})<")
 
 
-async def code_on(anna: httpx.AsyncClient, path: str = PAGE) -> str:
+async def code_on(anna: Browser, path: str = PAGE) -> str:
     shown = await send(anna, path, f"{path}/code")
     assert shown.status_code == 200
     code = A_CODE.search(shown.text)
     return code[1]
 
 
-async def test_the_page_shows_a_code_once_and_the_notebook_of_it(service: Service, anna: httpx.AsyncClient) -> None:
+async def test_the_page_shows_a_code_once_and_the_notebook_of_it(service: Service, anna: Browser) -> None:
     code = await code_on(anna)
     assert not A_CODE.search((await anna.get(PAGE)).text)
     async with service.client(None) as nobody:
@@ -40,7 +38,7 @@ async def test_the_page_shows_a_code_once_and_the_notebook_of_it(service: Servic
     assert "&lt;b&gt;Colab" not in (await anna.get(answer.headers["location"])).text
 
 
-async def test_nobody_ends_the_notebook_of_another(service: Service, anna: httpx.AsyncClient) -> None:
+async def test_nobody_ends_the_notebook_of_another(service: Service, anna: Browser) -> None:
     async with service.client(None) as nobody:
         token = (await nobody.post(EXCHANGE, json={"code": await code_on(anna)})).json()["token"]
     (end,) = re.findall(r'action="([^"]+/end)"', (await anna.get(PAGE)).text)
@@ -51,9 +49,7 @@ async def test_nobody_ends_the_notebook_of_another(service: Service, anna: httpx
         assert (await notebook.get(SUBMISSIONS)).status_code == 200
 
 
-async def test_codes_are_made_for_students_and_not_too_fast(
-    service: Service, anna: httpx.AsyncClient, browser: httpx.AsyncClient
-) -> None:
+async def test_codes_are_made_for_students_and_not_too_fast(service: Service, anna: Browser, browser: Browser) -> None:
     assert 'id="notebook"' not in (await browser.get(PAGE)).text
     assert (await send(browser, PAGE, f"{PAGE}/code")).status_code == 403
     for _ in range(5):
@@ -64,7 +60,7 @@ async def test_codes_are_made_for_students_and_not_too_fast(
 
 
 async def test_the_form_that_hands_in_checks_too_where_the_course_allows_it(
-    service: Service, anna: httpx.AsyncClient, owner: httpx.AsyncClient, grader: FakeGrader
+    service: Service, anna: Browser, owner: Browser, grader: FakeGrader
 ) -> None:
     page = (await anna.get(PAGE)).text
     assert f'formaction="{PAGE}/check"' not in page
@@ -87,12 +83,7 @@ async def test_the_form_that_hands_in_checks_too_where_the_course_allows_it(
 
 
 async def test_the_page_of_a_check_waits_and_is_for_its_student_alone(
-    service: Service,
-    impatient: None,
-    anna: httpx.AsyncClient,
-    browser: httpx.AsyncClient,
-    owner: httpx.AsyncClient,
-    grader: FakeGrader,
+    service: Service, impatient: None, anna: Browser, browser: Browser, owner: Browser, grader: FakeGrader
 ) -> None:
     grader.change = lambda report: _with_remark(report)
     grader.released.clear()

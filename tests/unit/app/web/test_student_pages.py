@@ -23,7 +23,7 @@ COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 NOTEBOOK = json.dumps({"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
 
 
-async def send(browser: httpx.AsyncClient, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
+async def send(browser: Browser, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
     secret = form_secret((await browser.get(PAGE)).text)
     parts = {name: (None, value) for name, value in ({"form_secret": secret} | fields).items() if name != "file"}
     return await browser.post(PAGE, files=parts | {"file": fields.get("file", ("", b""))}, headers=headers)

@@ -7,7 +7,6 @@ from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -28,7 +27,7 @@ SIGN_ON |= {"oidc_client_secret": SecretStr("secret-of-the-client"), "public_url
 MAIL = {"smtp_host": "127.0.0.1", "smtp_sender": "grader@example.org", "public_url": "http://grader.test"}
 
 
-def stranger(service: Service, language: str = "en", **headers: str) -> httpx.AsyncClient:
+def stranger(service: Service, language: str = "en", **headers: str) -> Browser:
     return service.client(None, **{"Accept": "text/html", "Accept-Language": language, **headers})
 
 

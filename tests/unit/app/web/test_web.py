@@ -28,7 +28,7 @@ ARRAYS = pack(np.ones((2, 100, 32), np.float32), np.zeros((2, 100, 32), np.float
 HOSTILE = "<script>alert(1)</script>\x1b[31m\"'"
 
 
-async def send(browser: httpx.AsyncClient, **changed: Any) -> httpx.Response:
+async def send(browser: Browser, **changed: Any) -> httpx.Response:
     secret = changed.pop("secret", None) or form_secret((await browser.get(PAGE)).text)
     data = {"form_secret": secret, "student": "ivanov"} | changed
     file = data.pop("file", ("LSTM.py", b"class LSTM: ..."))
@@ -409,7 +409,5 @@ def form_key(html: str) -> str:
     return unmask(form_fields(html)["idempotency_key"])
 
 
-async def send_form(
-    browser: httpx.AsyncClient, form: dict[str, str], content: bytes = b"class LSTM:"
-) -> httpx.Response:
+async def send_form(browser: Browser, form: dict[str, str], content: bytes = b"class LSTM:") -> httpx.Response:
     return await browser.post(PAGE, files={"file": ("LSTM.py", content)}, data=form | {"student": "ivanov"})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import update
 
@@ -21,14 +20,14 @@ __all__ = ["receiver", "service"]
 MEMBERS = f"/api/v1/courses/{DEFAULT_COURSE}/members"
 
 
-async def teacher(admin: httpx.AsyncClient) -> tuple[str, str]:
+async def teacher(admin: Browser) -> tuple[str, str]:
     """Add a teacher; return the id of the member, and the token in the personal link."""
     id = (await admin.post(MEMBERS, json={"external_id": "petrova", "role": "teacher"})).json()["id"]
     link: str = (await admin.post(f"{MEMBERS}/{id}/link")).json()["link"]
     return id, link.rpartition("=")[2]
 
 
-async def failure_of(admin: httpx.AsyncClient, hook: dict[str, Any], error: str) -> dict[str, Any]:
+async def failure_of(admin: Browser, hook: dict[str, Any], error: str) -> dict[str, Any]:
     """The only delivery after a try that failed for this reason."""
 
     async def failure() -> dict[str, Any] | None:

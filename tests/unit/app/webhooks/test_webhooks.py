@@ -68,7 +68,7 @@ async def service(
         yield service
 
 
-async def deliveries_of(client: httpx.AsyncClient, hook: dict[str, Any]) -> list[dict[str, Any]]:
+async def deliveries_of(client: Browser, hook: dict[str, Any]) -> list[dict[str, Any]]:
     """The deliveries when none is to be sent any more."""
 
     async def all_ended() -> list[dict[str, Any]] | None:
@@ -78,7 +78,7 @@ async def deliveries_of(client: httpx.AsyncClient, hook: dict[str, Any]) -> list
     return await until(all_ended)  # type: ignore[no-any-return]
 
 
-async def add_webhook(client: httpx.AsyncClient, url: str = HOOK) -> dict[str, Any]:
+async def add_webhook(client: Browser, url: str = HOOK) -> dict[str, Any]:
     response = await client.post(WEBHOOKS, json={"url": url})
     assert response.status_code == 201
     body: dict[str, Any] = response.json()

@@ -37,7 +37,7 @@ async def work(service: Service) -> str:
     return f"{HERE}/members/{await member_of(service, 'ivanov')}/assignments/lstm-layer"
 
 
-async def send(browser: httpx.AsyncClient, page: str, path: str, **fields: Any) -> httpx.Response:
+async def send(browser: Browser, page: str, path: str, **fields: Any) -> httpx.Response:
     """Fill in the form of a page, with the hidden fields that it has."""
     shown = (await browser.get(page)).text
     hidden = re.search(r'name="replaces" value="(\w*)"', shown)

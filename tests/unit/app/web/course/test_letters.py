@@ -45,7 +45,7 @@ def recipients(page: httpx.Response) -> list[str]:
     return re.findall(r'<li class="break"><a class="onward"[^>]*><bdi>(\w+)</bdi>', page.text)
 
 
-async def send(browser: httpx.AsyncClient, page: httpx.Response, **fields: str) -> httpx.Response:
+async def send(browser: Browser, page: httpx.Response, **fields: str) -> httpx.Response:
     hidden = dict(re.findall(r'<input type="hidden" name="(members|below|language)" value="([^"]*)">', page.text))
     data = {
         "form_secret": form_secret(page.text),

@@ -38,7 +38,7 @@ def next_page(shown: str, parameter: str) -> str | None:
     return link and html.unescape(link[1])
 
 
-async def hand_in_archive(browser: httpx.AsyncClient, content: bytes) -> httpx.Response:
+async def hand_in_archive(browser: Browser, content: bytes) -> httpx.Response:
     return await send(browser, f"{COURSE}/batch", assignment="lstm-layer", files={"file": ("course.zip", content)})
 
 
@@ -68,7 +68,7 @@ async def test_preview_is_begun_looked_at_and_dropped(service: Service, browser:
     assert 'role="alert" tabindex="-1" autofocus' in again.text
 
 
-async def ready_preview(browser: httpx.AsyncClient) -> str:
+async def ready_preview(browser: Browser) -> str:
     """Begin the preview of a regrade; return its page once all is graded."""
     address = (await send(browser, PAGES[0], PAGES[0], mode="preview")).headers["location"]
 
