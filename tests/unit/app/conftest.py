@@ -432,6 +432,20 @@ async def browser(service: Service) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
+async def visitor(service: Service) -> AsyncIterator[Browser]:
+    """The browser of somebody who is not signed in."""
+    async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def nobody(service: Service) -> AsyncIterator[Browser]:
+    """A program without a token."""
+    async with service.client(None) as nobody:
+        yield nobody
+
+
+@pytest.fixture
 async def two(service: Service) -> AsyncIterator[Service]:
     """The default course, and another one that uses one assignment."""
     async with service.services.database.write() as session:

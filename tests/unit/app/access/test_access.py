@@ -202,24 +202,25 @@ async def test_lists_hold_nothing_of_others_and_students_leave_no_webhooks(servi
         assert_problem(await client.post("/api/v1/webhooks", json=body), 403, "forbidden")
 
 
-async def test_every_route_of_the_api_needs_a_token_and_takes_no_session(service: Service, browser: Browser) -> None:
+async def test_every_route_of_the_api_needs_a_token_and_takes_no_session(
+    service: Service, nobody: Browser, browser: Browser
+) -> None:
     """So that no page of another site can have a signed-in browser ask for anything."""
     values = await of_somebody_else(service)
-    async with service.client(None) as nobody:
-        for method, path, _ in await operations(service):
-            if path not in PUBLIC:
-                refused = await nobody.request(method, filled(path, values))
-                assert_problem(refused, 401, "unauthorized")
-                assert refused.headers["www-authenticate"].startswith("Bearer")
-                with_session = await browser.request(method, filled(path, values))
-                assert with_session.status_code == 401, f"{method} {path}"
+    for method, path, _ in await operations(service):
+        if path not in PUBLIC:
+            refused = await nobody.request(method, filled(path, values))
+            assert_problem(refused, 401, "unauthorized")
+            assert refused.headers["www-authenticate"].startswith("Bearer")
+            with_session = await browser.request(method, filled(path, values))
+            assert with_session.status_code == 401, f"{method} {path}"
 
 
-async def test_pages_are_closed_to_others_and_to_forms_of_other_sites(service: Service) -> None:
+async def test_pages_are_closed_to_others_and_to_forms_of_other_sites(service: Service, nobody: Browser) -> None:
     values = await of_somebody_else(service) | {"form": "ipynb"}
     await service.add_token("second")
     looked_at = changed = 0
-    async with service.client(None) as nobody, service.browser("first") as first, service.browser("second") as second:
+    async with service.browser("first") as first, service.browser("second") as second:
         theirs = form_secret((await second.get("/")).text)
         for context in iter_route_contexts(web_routes.router.routes):
             route = context.original_route

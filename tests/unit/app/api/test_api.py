@@ -266,21 +266,19 @@ async def test_client_that_leaves_is_no_fault_and_what_it_had_sent_whole_is_grad
 # Rights
 
 
-async def test_header_without_a_valid_token_is_refused(service: Service) -> None:
-    async with service.client(None) as client:
-        for header in ("Bearer", "Bearer wrong", "Basic dTpw", f"Basic {OWNER_TOKEN}", f"{OWNER_TOKEN}"):
-            answer = await client.get("/api/v1/assignments", headers={"Authorization": header})
-            assert answer.status_code == 401, header
+async def test_header_without_a_valid_token_is_refused(nobody: Browser) -> None:
+    for header in ("Bearer", "Bearer wrong", "Basic dTpw", f"Basic {OWNER_TOKEN}", f"{OWNER_TOKEN}"):
+        answer = await nobody.get("/api/v1/assignments", headers={"Authorization": header})
+        assert answer.status_code == 401, header
 
 
-async def test_token_is_checked_before_the_upload_is_read(service: Service) -> None:
+async def test_token_is_checked_before_the_upload_is_read(nobody: Browser) -> None:
     async def body() -> AsyncIterator[bytes]:
         pytest.fail("the body was read")
         yield b""
 
-    async with service.client(None) as client:
-        headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": "1"}
-        assert_problem(await client.post(SUBMISSIONS, content=body(), headers=headers), 401, "unauthorized")
+    headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": "1"}
+    assert_problem(await nobody.post(SUBMISSIONS, content=body(), headers=headers), 401, "unauthorized")
 
 
 async def test_tokens_are_stored_hashed(settings: Settings, service: Service) -> None:
@@ -293,9 +291,8 @@ async def test_tokens_are_stored_hashed(settings: Settings, service: Service) ->
 # The document
 
 
-async def test_document_names_the_scheme_the_assignments_the_forms_and_every_refusal(service: Service) -> None:
-    async with service.client(None) as client:
-        document = (await client.get("/openapi.json")).json()
+async def test_document_names_the_scheme_the_assignments_the_forms_and_every_refusal(nobody: Browser) -> None:
+    document = (await nobody.get("/openapi.json")).json()
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     operation = document["paths"][SUBMISSIONS]["post"]
     assert operation["security"] == [{"bearer": []}]
@@ -342,10 +339,9 @@ async def test_document_names_the_scheme_the_assignments_the_forms_and_every_ref
         ("get /submissions/{submission_id}/reports/{report_id}", {"submission-not-found", "report-not-found"}),
     ],
 )
-async def test_document_shows_the_refusals_of_each_route(service: Service, route: str, refusals: set[str]) -> None:
+async def test_document_shows_the_refusals_of_each_route(nobody: Browser, route: str, refusals: set[str]) -> None:
     method, path = route.split()
-    async with service.client(None) as client:
-        operation = (await client.get("/openapi.json")).json()["paths"][f"/api/v1{path}"][method]
+    operation = (await nobody.get("/openapi.json")).json()["paths"][f"/api/v1{path}"][method]
     contents = [answer.get("content", {}) for answer in operation["responses"].values()]
     shown = {slug for each in contents for slug in each.get("application/problem+json", {}).get("examples", {})}
     everywhere = {"unauthorized", "course-not-found", "invalid-request", "too-many-requests"}
@@ -370,13 +366,12 @@ async def test_documented_report_is_the_published_one(owner: Browser) -> None:
     jsonschema.validate(body, {"$ref": "#/components/schemas/SubmissionBody", "components": {"schemas": schemas}})
 
 
-async def test_documentation_page_and_its_files_come_from_here(service: Service) -> None:
-    async with service.client(None) as client:
-        page = (await client.get("/docs")).text
-        assert "https:" not in page
-        for path in ("/static/swagger/swagger-ui-bundle.js", "/static/swagger/swagger-ui.css", "/static/docs.js"):
-            assert path in page
-            assert (await client.get(path)).status_code == 200
+async def test_documentation_page_and_its_files_come_from_here(nobody: Browser) -> None:
+    page = (await nobody.get("/docs")).text
+    assert "https:" not in page
+    for path in ("/static/swagger/swagger-ui-bundle.js", "/static/swagger/swagger-ui.css", "/static/docs.js"):
+        assert path in page
+        assert (await nobody.get(path)).status_code == 200
 
 
 async def test_upload_that_does_not_end_is_not_waited_for(owner: Browser, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,9 +70,8 @@ async def test_impossible_token_or_regrade_is_refused_in_our_words(owner: Browse
         assert "Value error" not in str(refused), body
 
 
-async def test_body_that_is_too_large_is_not_read(service: Service) -> None:
-    async with service.client(None) as client:
-        response = await client.post(TOKENS, content=b" " * 100_000, headers={"Content-Type": "application/json"})
+async def test_body_that_is_too_large_is_not_read(nobody: Browser) -> None:
+    response = await nobody.post(TOKENS, content=b" " * 100_000, headers={"Content-Type": "application/json"})
     assert_problem(response, 413, "body-too-large")
 
 

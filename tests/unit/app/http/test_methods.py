@@ -39,10 +39,9 @@ async def test_head_is_answered_as_get_is_at_every_address(service: Service, bro
         assert head.content == b"", path
 
 
-async def test_head_of_a_file_has_its_etag(service: Service) -> None:
+async def test_head_of_a_file_has_its_etag(nobody: Browser) -> None:
     path = "/static/report/report.css"
-    async with service.client(None) as client:
-        head, get = await client.head(path), await client.get(path)
+    head, get = await nobody.head(path), await nobody.get(path)
     assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", get.headers["etag"])
 
 

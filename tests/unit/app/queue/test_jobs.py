@@ -18,7 +18,7 @@ from app.storage.models import DEFAULT_COURSE, JobStatus, StoredReport, Submissi
 from app.submissions import reports, repository
 from app.submissions.uploads import Upload
 from grader import Report, Status
-from tests.unit.app.conftest import FakeGrader, Service, running
+from tests.unit.app.conftest import Browser, FakeGrader, Service, running
 from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("with_tables")
@@ -93,12 +93,11 @@ async def test_assignment_that_is_gone_is_our_failure(service: Service) -> None:
     assert (report.status, report.assignment.id) == (Status.INTERNAL_ERROR, "removed")
 
 
-async def test_slots_grade_side_by_side_and_block_nobody(service: Service, grader: FakeGrader) -> None:
+async def test_slots_grade_side_by_side_and_block_nobody(service: Service, nobody: Browser, grader: FakeGrader) -> None:
     grader.released.clear()
     ids = [await submit(service, f"s{number}") for number in range(4)]
     await until(lambda: len(grader.began) == 2)
-    async with service.client(None) as client:
-        assert (await client.get("/healthz")).status_code == 200
+    assert (await nobody.get("/healthz")).status_code == 200
     assert [(await state(service, id))[0] for id in ids] == ["running", "running", "queued", "queued"]
     grader.released.set()
     for id in ids:

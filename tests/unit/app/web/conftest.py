@@ -20,13 +20,6 @@ async def anna(service: Service) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def visitor(service: Service) -> AsyncIterator[Browser]:
-    """The browser of somebody who is not signed in."""
-    async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
-        yield browser
-
-
-@pytest.fixture
 def mailbox() -> Iterator[Mailbox]:
     with receiving() as box:
         yield box

@@ -22,11 +22,12 @@ async def code_on(anna: Browser, path: str = PAGE) -> str:
     return code[1]
 
 
-async def test_the_page_shows_a_code_once_and_the_notebook_of_it(service: Service, anna: Browser) -> None:
+async def test_the_page_shows_a_code_once_and_the_notebook_of_it(
+    service: Service, nobody: Browser, anna: Browser
+) -> None:
     code = await code_on(anna)
     assert not A_CODE.search((await anna.get(PAGE)).text)
-    async with service.client(None) as nobody:
-        body = (await nobody.post(EXCHANGE, json={"code": code, "where": "<b>Colab"})).json()
+    body = (await nobody.post(EXCHANGE, json={"code": code, "where": "<b>Colab"})).json()
     assert body["language"] == "en"
     page = (await anna.get(PAGE)).text
     assert "&lt;b&gt;Colab" in page
@@ -38,9 +39,8 @@ async def test_the_page_shows_a_code_once_and_the_notebook_of_it(service: Servic
     assert "&lt;b&gt;Colab" not in (await anna.get(answer.headers["location"])).text
 
 
-async def test_nobody_ends_the_notebook_of_another(service: Service, anna: Browser) -> None:
-    async with service.client(None) as nobody:
-        token = (await nobody.post(EXCHANGE, json={"code": await code_on(anna)})).json()["token"]
+async def test_nobody_ends_the_notebook_of_another(service: Service, nobody: Browser, anna: Browser) -> None:
+    token = (await nobody.post(EXCHANGE, json={"code": await code_on(anna)})).json()["token"]
     (end,) = re.findall(r'action="([^"]+/end)"', (await anna.get(PAGE)).text)
     await service.add_token("of-petrov", student="petrov")
     async with service.browser("of-petrov") as petrov:
