@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import StreamingResponse
-from pydantic import AliasPath, BeforeValidator, Field
+from pydantic import AliasPath, Field
 
 from app.access import persons
 from app.access.rights import Right
@@ -17,7 +17,7 @@ from app.actions.asking import Asking
 from app.actions.people import MergePeople
 from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.openapi import ARCHIVE, refusals
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page, address_of
 from app.api.schemas.submissions import DeletedBody
 from app.courses import people
 from app.errors.members import (
@@ -60,7 +60,7 @@ class PersonBody(Body):
     created_at: datetime = Field(validation_alias=AliasPath("person", "created_at"))
     memberships: list[PersonMembershipBody]
     identities: list[IdentityBody] = Field(description="accounts of single sign-on")
-    export: Annotated[str, BeforeValidator("/api/v1/people/{}/export".format)] = Field(
+    export: Annotated[str, address_of("/api/v1/people/{}/export")] = Field(
         validation_alias=AliasPath("person", "id"),
         description="address of the archive with everything that is kept about the person",
         examples=[f"/api/v1/people/{EXAMPLE_ID}/export"],

@@ -7,14 +7,14 @@ from operator import attrgetter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AliasPath, BeforeValidator, Field
+from pydantic import AliasPath, Field
 
 from app.access.rights import Right
 from app.actions import regrades as actions
 from app.actions.asking import Asking
 from app.actions.regrades import BeginRegrade
 from app.api.dependencies import Paged, Reading, asks, reads
-from app.api.schemas.base import EXAMPLE_ID, Body, Page
+from app.api.schemas.base import EXAMPLE_ID, Body, Page, address_of
 from app.errors.teaching import RegradeNotFound
 from app.http.parameters import IdempotencyKey, id_of
 from app.submissions.grades import points_of
@@ -36,7 +36,7 @@ class RegradeBody(Body):
     superseded: int = Field(
         description="of an applied preview: submissions that had a newer report by then, and keep that"
     )
-    link: Annotated[str, BeforeValidator("/api/v1/regrades/{}".format)] = Field(validation_alias=AliasPath("id"))
+    link: Annotated[str, address_of("/api/v1/regrades/{}")] = Field(validation_alias=AliasPath("id"))
 
 
 class RegradeResultBody(Body):

@@ -17,6 +17,11 @@ EXAMPLE_COURSE = DEFAULT_COURSE
 Count = Annotated[int, BeforeValidator(len)]
 
 
+def address_of(template: str) -> BeforeValidator:
+    """Make an address out of an id. A function of its own: pydantic refuses `str.format` itself under Python 3.13."""
+    return BeforeValidator(lambda value: template.format(value))
+
+
 class Body(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
