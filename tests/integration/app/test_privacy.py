@@ -505,6 +505,7 @@ UNLUCKY = ("2026", "2026-10-01", "10-01T12:00:00", "101", "student", "lstm-layer
 
 
 @pytest.mark.parametrize("called", sampled(UNLUCKY, every=3))
+@pytest.mark.usefixtures("owner")
 async def test_deletion_changes_nothing_that_means_something_else(database: Database, called: str) -> None:
     kept = await add_member(database, "101", "Anna Sidorova")
     other = await add_member(database, "roster", "Ivan Petrov")
