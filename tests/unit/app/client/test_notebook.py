@@ -388,6 +388,7 @@ def test_nobody_there(run: Run, service: Written, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_proxy_is_not_asked_for_this_computer(service: Written, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notebook, "PATIENCE_SECONDS", 0)
     monkeypatch.setenv("http_proxy", "http://proxy.invalid:1")
     monkeypatch.delenv("no_proxy", raising=False)
     service.will((201, RULES), GRADED)
