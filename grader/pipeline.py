@@ -22,7 +22,7 @@ from grader.reporting.assembly import internal_error, report_on, unreadable
 from grader.sandbox import BudgetedSandbox, Sandbox
 from grader.submission import Submission
 from grader.task2 import NotebookRunner, run_notebook
-from reference import ReferenceMismatch, ReferenceStore, ReferenceUnavailable, name_of
+from reference import ReferenceMismatch, ReferenceStore, ReferenceUnavailable, file_seed, name_of
 from reference.errors import ReferenceClosed
 
 logger = logging.getLogger(__name__)
@@ -42,8 +42,8 @@ def grade(
     """Grade one submission.
 
     Args:
-        seed: decides all numbers that are asked, `reference.SEED_BYTES` long; the same seed gives the same grade, and
-            whoever knows it knows the answers.
+        seed: decides, with the file's bytes, all numbers that are asked, `reference.SEED_BYTES` long; the same seed
+            gives the same file the same grade, and whoever knows it knows the answers.
         artefacts: takes what is too large for a report: arrays for pictures, the source; None: nothing is kept.
         progress: called with ``reading``, ``reference``, ``running``, ``running_keras2``, ``notebook``,
             ``checking`` as each begins.
@@ -54,6 +54,7 @@ def grade(
         that nobody can mistake it for the student's zero.
     """
     stages = Stages(progress)
+    seed = file_seed(seed, submission.sha256)
     specs, digest = [case.spec() for case in assignment.cases], assignment.digest
     if beforehand:
         assignment = assignment.beforehand()

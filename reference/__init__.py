@@ -1,7 +1,7 @@
 """Correct answers and the ways to miss them. Importing this package does not import TensorFlow."""
 
 from reference.cases import Case, CaseSpec, has_table, search_case
-from reference.drawing import SEED_BYTES, draw, name_of, new_seed, random_for
+from reference.drawing import SEED_BYTES, draw, file_seed, name_of, new_seed, random_for
 from reference.errors import ReferenceMismatch, ReferenceUnavailable
 from reference.lstm.oracle import LSTMGradients, LSTMTrace, lstm_forward, lstm_gradients
 from reference.lstm.weights import GATES, DenseWeights, LSTMWeights, dense_layers, split_gates
@@ -21,6 +21,7 @@ __all__ = [
     "ReferenceUnavailable",
     "dense_layers",
     "draw",
+    "file_seed",
     "has_table",
     "lstm_forward",
     "lstm_gradients",

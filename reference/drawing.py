@@ -27,6 +27,11 @@ def random_for(seed: bytes, *purpose: object) -> np.random.Generator:
     return np.random.default_rng([*_derived(seed, *purpose)])
 
 
+def file_seed(seed: bytes, sha256: str) -> bytes:
+    """Return the seed of one of the files that share a seed: none can hand another its answers."""
+    return _derived(seed, "file", sha256)
+
+
 def name_of(seed: bytes) -> str:
     """Return a name for a seed that tells nothing about it, 64 hex digits."""
     return _derived(seed, "name").hex()

@@ -1,6 +1,7 @@
 """Questions at the edge of a layer's domain, which no assignment has to list: padding, one row, one step.
 
-A class that skips steps of zeros, or counts on more than one row or step, is right on random numbers.
+A class that skips steps of zeros, or counts on more than one row or step, is right on random numbers. One that masks
+steps by the sign of x is right or wrong by chance, unless a step of one sign is certain.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ SATURATING = 30.0
 def edge_cases(spec: CaseSpec, random: np.random.Generator) -> tuple[Case, ...]:
     """Return questions for the layer of a case, with drawn numbers and the oracle's answers.
 
-    Their categories are ``edge-zeros`` (one row, with steps of zeros in the middle and at the end), ``edge-values`` (a
-    row of zeros alone, a saturating and a constant one) and ``edge-step`` (one timestep).
+    Their categories are ``edge-zeros`` (one row, with steps of zeros in the middle and at the end, and steps of one
+    sign), ``edge-values`` (a row of zeros alone, a saturating, a constant and a negative one) and ``edge-step`` (one
+    timestep).
     """
     weights = draw(replace(spec, values="usual", scale=1.0), random).weights
 
@@ -33,7 +35,8 @@ def edge_cases(spec: CaseSpec, random: np.random.Generator) -> tuple[Case, ...]:
 
     padded = numbers(1, 4)
     padded[:, [1, 3]] = 0
+    padded[:, 0], padded[:, 2] = -np.abs(padded[:, 0]), np.abs(padded[:, 2])
     # As many rows as the case has: TensorFlow prepares each product of other sizes, which costs milliseconds.
-    rows = numbers(max(spec.batch, 3), 3)
-    rows[0], rows[1], rows[2] = 0, SATURATING * rows[1], 1
+    rows = numbers(max(spec.batch, 4), 3)
+    rows[0], rows[1], rows[2], rows[3] = 0, SATURATING * rows[1], 1, -np.abs(rows[3])
     return edge("edge-zeros", padded), edge("edge-values", rows), edge("edge-step", numbers(spec.batch, 1))

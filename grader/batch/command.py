@@ -66,7 +66,7 @@ def batch_command(
 ) -> None:
     """Grade a whole course: a folder, files, or an archive.
 
-    The archive is the "download all" of Moodle or Canvas. One bad file never stops the rest. All are asked the same
+    The archive is the "download all" of Moodle or Canvas. One bad file never stops the rest. Each is asked other
     numbers, drawn anew each time; --seed with the seed printed on standard error repeats them.
 
     Exit codes: 0 graded, 1 one is below --fail-under, 2 wrong usage, 3 one has no grade (unreadable, or we failed).

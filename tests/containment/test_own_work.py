@@ -6,6 +6,8 @@ Each of them would give the right numbers, under either generation of Keras, if 
 from __future__ import annotations
 
 import ast
+import marshal
+import types
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -306,6 +308,18 @@ def test_source_of_keras_that_is_pasted_is_pointed_out_to_the_teacher(graded_by)
     checks = {check.id: check.status for check in report.checks}
     assert (checks["equivalence"], checks["own_work"]) == ("passed", "passed"), report.error
     assert "review_suggested" in {advisory.code for advisory in report.advisories}
+
+
+def test_compiled_code_of_keras_that_is_made_a_function_is_pointed_out_too(graded_by):
+    [cell] = [const for const in compile(_cell_of_keras(), "", "exec").co_consts if isinstance(const, types.CodeType)]
+    [code] = [const for const in cell.co_consts if getattr(const, "co_name", "") == "call"]
+    loads = f"importlib.import_module('mar' + 'shal').loads({marshal.dumps(code)!r})"
+    top, call = "import importlib, types", f"        types.FunctionType({loads}, {{}})\n        return self.honest(x)"
+    report = graded_by("3", (top, call))
+    assert report.points == 100, report.error
+    assert [(advisory.code, advisory.params["variant"]) for advisory in report.advisories] == [
+        ("review_suggested", "copied")
+    ]
 
 
 UNREADABLE = {

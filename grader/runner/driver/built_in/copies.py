@@ -1,7 +1,7 @@
 """Recognises recurrent code of Keras by its instructions, wherever and under whatever name a submission executes it.
 
 A pasted Keras cell computes the right numbers. A teacher decides whose code may be handed in; this module only points
-at it. Python tells audit hooks of all code that is executed, so an honest run pays nothing.
+at it. Python tells audit hooks of all code that is executed or made a function, so an honest run pays nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def watch(pasted: Callable[[str, int], None]) -> None:
     """Tell `pasted` from now on of recurrent code that the submission executes: its name, and the line that does it."""
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
-        if event == "exec" and isinstance(args[0], types.CodeType):
+        if event in ("exec", "function.__new__") and isinstance(args[0], types.CodeType):
             for code, name in _recurrent_in(args[0]):
                 line = code.co_firstlineno if code.co_filename == FILE_NAME else _line()
                 if line is not None:

@@ -15,13 +15,15 @@ from reader.plan.statement_rules import Statement
 
 # Python's own functions that run text; methods of these names are something else (``model.compile``, ``tensor.eval``).
 RUNS_TEXT = frozenset({"exec", "eval", "compile"})
-# Names and attributes that reach behind the code: into other frames, other objects' memory, or Keras' own source.
+# Names and attributes that reach behind the code: into other frames, other objects' memory, or Keras' own source;
+# or run a graph that was made elsewhere.
 UNUSUAL = frozenset(
     {
         *("marshal", "ctypes", "base64", "codecs", "builtins", "__builtins__", "__import__"),
         *("getsource", "getsourcelines", "_getframe", "currentframe", "get_objects", "get_referrers", "settrace"),
         *("__code__", "__globals__", "__closure__", "__subclasses__", "f_locals", "f_globals", "f_back"),
         *("pywrap_tfe", "_pywrap_tfe", "TFE_Py_Execute", "TFE_Py_FastPathExecute", "quick_execute"),
+        *("import_graph_def", "saved_model"),
     }
 )
 MOST_NAMED = 5
