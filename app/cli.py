@@ -81,10 +81,10 @@ def _inspect_database(console: Console) -> str | None:
     with starting() as settings:
         from app.operations.inspection import inspect_database
 
-        found = asyncio.run(inspect_database(settings))
-    for line in found.lines:
+        state = asyncio.run(inspect_database(settings))
+    for line in state.lines:
         console.print(line, markup=False, soft_wrap=True)
-    return f"the database cannot be used: {found.wrong}" if found.wrong else None
+    return f"the database cannot be used: {state.wrong}" if state.wrong else None
 
 
 sections.append(_inspect_database)

@@ -120,8 +120,8 @@ class Services:
 
 
 def services(request: HTTPConnection) -> Services:
-    found: Services = request.app.state.services
-    return found
+    parts: Services = request.app.state.services
+    return parts
 
 
 def service_url(request: HTTPConnection) -> str:
@@ -130,5 +130,5 @@ def service_url(request: HTTPConnection) -> str:
 
 
 def operations(request: HTTPConnection) -> Operations:
-    found: Operations = request.app.state.operations
-    return found
+    parts: Operations = request.app.state.operations
+    return parts

@@ -283,15 +283,15 @@ def unknown_variables() -> list[str]:
 
 def _secrets_in_files() -> dict[str, str]:
     """Read the secrets in files. Raises: ValueError: a file cannot be read, or its secret is also set directly."""
-    found = {}
+    secrets = {}
     for name in SECRETS:
         if path := os.environ.get(variable(f"{name}_file")):
             if os.environ.get(variable(name)):
                 raise ValueError(f"{variable(name)} and {variable(name)}_FILE are both set; expected one of them")
             try:
-                found[name] = Path(path).read_text(encoding="utf-8").strip()
+                secrets[name] = Path(path).read_text(encoding="utf-8").strip()
             except OSError as exc:
                 raise ValueError(f"{variable(name)}_FILE: {path}: {exc.strerror or exc}") from exc
             except UnicodeDecodeError as exc:
                 raise ValueError(f"{variable(name)}_FILE: {path} is not text in UTF-8") from exc
-    return found
+    return secrets

@@ -115,7 +115,7 @@ async def _add_person(session: AsyncSession, claims: Claims) -> Person:
 
 async def _entries(session: AsyncSession, address: str) -> Sequence[Membership]:
     """Find the entries, with their persons, that an identity with this address may take."""
-    found = await session.execute(
+    rows = await session.execute(
         select(Membership, Course.archived_at)
         .join(Membership.person)
         .join(Course, Course.id == Membership.course_id)
@@ -129,7 +129,7 @@ async def _entries(session: AsyncSession, address: str) -> Sequence[Membership]:
         .order_by(Membership.id)
     )
     by_course = defaultdict(list)
-    for member, archived_at in found:
+    for member, archived_at in rows:
         # Databases fold letters that addresses do not.
         email = member.person.email or ""
         if is_address(email) and comparable(email) == address:

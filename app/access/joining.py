@@ -90,8 +90,8 @@ def address(url: str, secret: str) -> str:
 async def list_links(session: AsyncSession, course_id: str, *, limit: int, before: str | None = None) -> list[JoinLink]:
     """List the newest join links of a course, ended ones too."""
     conditions = [JoinLink.course_id == course_id, *([JoinLink.id < before] if before else [])]
-    found = await session.scalars(select(JoinLink).where(*conditions).order_by(JoinLink.id.desc()).limit(limit))
-    return list(found)
+    rows = await session.scalars(select(JoinLink).where(*conditions).order_by(JoinLink.id.desc()).limit(limit))
+    return list(rows)
 
 
 async def revoke(session: AsyncSession, course_id: str, link_id: str) -> None:
@@ -140,9 +140,9 @@ async def join(session: AsyncSession, secret: str, form_key: str, newcomer: Newc
         MemberRemoved: the student whom this form added was removed from the course.
     """
     link, course = await _find(session, secret, locked=True)
-    personal, made = await _link_of_form(session, link, form_key, newcomer)
-    if made is not None:
-        return made
+    personal, earlier = await _link_of_form(session, link, form_key, newcomer)
+    if earlier is not None:
+        return earlier
     _check(link, course)
     link.uses += 1
     member = members.add(session, course.id, external_id=_new_external_id(), name=newcomer.name)

@@ -81,10 +81,10 @@ async def too_many_uploads(
         .where(Submission.membership_id.in_(members), *recent)
         .subquery()
     )
-    found = await session.execute(
+    rows = await session.execute(
         select(numbered.c.membership_id, numbered.c.created_at).where(numbered.c.number == per_minute)
     )
     return {
         member: TooManyRequests(retry_after_seconds=math.ceil((first + MINUTE - now).total_seconds()))
-        for member, first in found
+        for member, first in rows
     }

@@ -74,11 +74,11 @@ async def choose(
         signed_on = exists().where(Identity.person_id == Membership.person_id)
         conditions += [~used, ~signed_on]
     chosen = select(Membership).where(*conditions).options(joinedload(Membership.person)).order_by(Membership.id)
-    found = (await session.scalars(chosen)).all()
-    if ids is not None and not never_used and len(found) < len(set(ids)):
+    members = (await session.scalars(chosen)).all()
+    if ids is not None and not never_used and len(members) < len(set(ids)):
         raise MemberNotFound
-    check(maker, found)
-    return found
+    check(maker, members)
+    return members
 
 
 def check(maker: Principal, chosen: Collection[Membership]) -> None:
@@ -99,10 +99,10 @@ async def make(session: AsyncSession, chosen: Collection[Membership], made_by: s
     Args:
         made_by: the id of the actor.
     """
-    made = [_new_link(member, new_token(), made_by) for member in chosen]
-    session.add_all([link.token for link in made])
+    new_links = [_new_link(member, new_token(), made_by) for member in chosen]
+    session.add_all([link.token for link in new_links])
     await session.flush()
-    return made
+    return new_links
 
 
 async def make_again(session: AsyncSession, member: Membership, secret: str, made_by: str) -> NewLink:
@@ -124,21 +124,21 @@ async def make_once(
     secrets = {member.id: _secret_of_form(form_key, f"link {member.id}") for member in chosen}
     while True:
         hashes = {hash_secret(secret): id for id, secret in secrets.items()}
-        found = await session.scalars(select(Token).where(Token.sha256.in_(hashes)))
-        before = {hashes[token.sha256]: token for token in found}
+        rows = await session.scalars(select(Token).where(Token.sha256.in_(hashes)))
+        before = {hashes[token.sha256]: token for token in rows}
         revoked = [id for id, token in before.items() if token.revoked_at is not None]
         if not revoked:
             break
         secrets |= {id: _secret_of_form(form_key, secrets[id]) for id in revoked}
-    made = [
+    new_links = [
         NewLink(member, before[member.id], secrets[member.id])
         if member.id in before
         else _new_link(member, secrets[member.id], made_by)
         for member in chosen
     ]
-    session.add_all([link.token for link in made if link.member.id not in before])
+    session.add_all([link.token for link in new_links if link.member.id not in before])
     await session.flush()
-    return made
+    return new_links
 
 
 @dataclass(frozen=True)
@@ -189,9 +189,9 @@ async def find_last(
     await _take_turn(session, form_key)
     last: Row | None = None
     secret = _secret_of_form(form_key, sent, prefix)
-    while (found := await session.scalar(select(table).where(table.sha256 == hash_secret(secret)))) is not None:
-        last = found
-        if found.revoked_at is None:
+    while (earlier := await session.scalar(select(table).where(table.sha256 == hash_secret(secret)))) is not None:
+        last = earlier
+        if earlier.revoked_at is None:
             break
         secret = _secret_of_form(form_key, secret, prefix)
     return secret, last
@@ -233,7 +233,7 @@ def mail(mailer: Mailer, link: NewLink, course: Course, url: str) -> bool:
     return bool(to) and mailer.send(to or "", course.language, MailKind.INVITATION, course=course.title, link=address)
 
 
-def links_csv(made: Collection[NewLink], url: str) -> str:
+def links_csv(new_links: Collection[NewLink], url: str) -> str:
     """Write the links for a mail merge, with the byte order mark that tells spreadsheets it is UTF-8.
 
     No cell is a formula to a spreadsheet.
@@ -244,7 +244,7 @@ def links_csv(made: Collection[NewLink], url: str) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(CSV_COLUMNS)
-    for link in made:
+    for link in new_links:
         member = link.member
         values = (member.external_id, member.person.name, member.person.email, member.group)
         writer.writerow([*(as_text(value or "") for value in values), sign_in_link(url, link.secret)])
@@ -262,10 +262,10 @@ async def use(session: AsyncSession, link: Token) -> None:
     await session.execute(locked)
     now = utc_now()
     valid = select(Token.used_at).where(Token.id == link.id, is_valid(now))
-    found = (await session.execute(valid)).one_or_none()
-    if found is None:
+    row = (await session.execute(valid)).one_or_none()
+    if row is None:
         raise SessionMissing
-    if found.used_at is None:
+    if row.used_at is None:
         await session.execute(update(Token).where(Token.id == link.id).values(used_at=now))
         await _end(session, and_(Token.membership_id == link.membership_id, Token.id < link.id))
 
@@ -284,7 +284,7 @@ async def list_links(
         conditions.append(Token.id < before)
     if member_id is not None:
         conditions.append(Token.membership_id == member_id)
-    found = await session.execute(
+    rows = await session.execute(
         select(Token, Membership)
         .join(Membership, Membership.id == Token.membership_id)
         .where(*conditions)
@@ -292,7 +292,7 @@ async def list_links(
         .order_by(Token.id.desc())
         .limit(limit)
     )
-    return [(token, member) for token, member in found]
+    return [(token, member) for token, member in rows]
 
 
 async def revoke(session: AsyncSession, manager: Principal, member_id: str | None = None) -> int:

@@ -81,7 +81,7 @@ class LostLinks:
                 # Requests for one address take turns, in all processes, so each sees the links of those before.
                 await take_turns(session, [f"address:{address}"])
                 chosen = await _members(session, address)
-                made = [
+                new_links = [
                     (link, course)
                     for member, course in chosen
                     # The member is the actor.
@@ -90,7 +90,7 @@ class LostLinks:
         except SQLAlchemyError as exc:
             logger.warning("lost_links_failed", extra={"reason": reason_of(exc)})
             return
-        for link, course in made:
+        for link, course in new_links:
             self._mailer.send(
                 # The stored address, not the typed one.
                 link.member.person.email or "",
@@ -99,12 +99,12 @@ class LostLinks:
                 course=course.title,
                 link=sign_in_link(self._url, link.secret, mail_target(next)),
             )
-        logger.info("lost_links_sent", extra={"links": len(made)})
+        logger.info("lost_links_sent", extra={"links": len(new_links)})
 
 
 async def _members(session: AsyncSession, address: str) -> Sequence[tuple[Membership, Course]]:
     """Find the members who get a link: those who are not removed, and have not had several in the last hour."""
-    found = await session.execute(
+    rows = await session.execute(
         select(Membership, Course)
         .join(Membership.person)
         .join(Course, Course.id == Membership.course_id)
@@ -114,7 +114,7 @@ async def _members(session: AsyncSession, address: str) -> Sequence[tuple[Member
         .limit(COURSES)
     )
     # Databases fold letters that addresses do not.
-    members = [(member, course) for member, course in found if comparable(member.person.email or "") == address]
+    members = [(member, course) for member, course in rows if comparable(member.person.email or "") == address]
     asked_for = (
         select(Token.membership_id)
         .where(

@@ -1,10 +1,10 @@
 """Notebooks that hand in by themselves.
 
-A page shows a student a code, which the notebook exchanges for a token: a notebook is shared on, so no secret stands
-in it. The code works once and soon. The token is for one assignment, and for some days.
+A page shows a student a code, which the notebook exchanges for a token: notebooks are passed on, so they hold no
+secret. The code works once, for ten minutes. The token works for one assignment, for some days.
 
-Only hashes are kept. That of a code could be turned back by trying all codes, but only within the code's ten minutes,
-and by somebody who reads the database anyway.
+Only hashes are stored. A code's hash could be reversed by trying all codes, but only within the code's ten minutes, and
+only by somebody who can read the database.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from app.errors.uploads import MemberRemoved
 from app.errors.ways_in import NotebookCodeUnusable
 from app.storage.models import Course, MemberRole, Membership, NotebookCode, Role, Token, utc_now
 
-#: Capitals and digits that nobody takes for another one.
+#: Capitals and digits that look alike are left out.
 ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 CODE_CHARACTERS = 8
 CODE_LIFETIME = timedelta(minutes=10)
@@ -52,8 +52,8 @@ async def make_code(session: AsyncSession, holder: Principal, assignment_id: str
         MemberRemoved
     """
     # Locked, so that of two codes made at once one replaces the other.
-    found = select(Membership.id).where(Membership.id == holder.membership_id, Membership.removed_at.is_(None))
-    member_id = await session.scalar(found.with_for_update(key_share=True))
+    query = select(Membership.id).where(Membership.id == holder.membership_id, Membership.removed_at.is_(None))
+    member_id = await session.scalar(query.with_for_update(key_share=True))
     if member_id is None:
         raise MemberRemoved
     await session.execute(delete(NotebookCode).where(NotebookCode.membership_id == member_id))
@@ -86,11 +86,11 @@ async def exchange(session: AsyncSession, code: str, where: str) -> tuple[Token,
         .where(NotebookCode.sha256 == hash_code(code), NotebookCode.expires_at > utc_now())
         .returning(NotebookCode.membership_id, NotebookCode.assignment_id, NotebookCode.language)
     )
-    if (found := taken.one_or_none()) is None:
+    if (row := taken.one_or_none()) is None:
         raise NotebookCodeUnusable
     student = Membership.role == MemberRole.STUDENT, Membership.removed_at.is_(None), Course.archived_at.is_(None)
     of = select(Membership).join(Course, Course.id == Membership.course_id)
-    member = await session.scalar(of.where(Membership.id == found.membership_id, *student))
+    member = await session.scalar(of.where(Membership.id == row.membership_id, *student))
     if member is None:
         raise NotebookCodeUnusable
     secret = new_token()
@@ -100,16 +100,16 @@ async def exchange(session: AsyncSession, code: str, where: str) -> tuple[Token,
         course_id=member.course_id,
         membership_id=member.id,
         student=member.external_id,
-        assignment_id=found.assignment_id,
+        assignment_id=row.assignment_id,
         sha256=hash_secret(secret),
         expires_at=utc_now() + TOKEN_LIFETIME,
         created_by=member.id,
     )
     session.add(token)
     await session.flush()
-    in_use = await notebooks_of(session, Token.membership_id == member.id, Token.assignment_id == found.assignment_id)
+    in_use = await notebooks_of(session, Token.membership_id == member.id, Token.assignment_id == row.assignment_id)
     await end(session, Token.id.in_([each.id for each in in_use[MOST:]]))
-    return token, secret, found.language
+    return token, secret, row.language
 
 
 async def notebooks_of(session: AsyncSession, *conditions: ColumnElement[bool]) -> Sequence[Token]:

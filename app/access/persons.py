@@ -8,12 +8,15 @@ back. The person who loses something has to sign in again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.courses import changes
+from app.courses.members import is_same, take_course
+from app.courses.membership import check_email
 from app.errors.members import (
     JoinFollowed,
     JoinNotFound,
@@ -39,8 +42,8 @@ async def list_merges(session: AsyncSession, *, limit: int, before: str | None =
 
 async def merges_of(session: AsyncSession, person_id: str) -> Sequence[Merge]:
     """List the merges in favour of a person, the newest first, undone ones too."""
-    found = select(Merge).where(Merge.kept_person_id == person_id).order_by(Merge.id.desc())
-    return (await session.scalars(found)).all()
+    query = select(Merge).where(Merge.kept_person_id == person_id).order_by(Merge.id.desc())
+    return (await session.scalars(query)).all()
 
 
 async def merge(session: AsyncSession, kept_id: str, other_id: str, made_by: str) -> Merge:
@@ -52,6 +55,7 @@ async def merge(session: AsyncSession, kept_id: str, other_id: str, made_by: str
         SameMember: the two are one already.
         PersonNotFound: one of them does not exist.
         PersonsShareCourse: both are members of a course; one who was removed there stays behind.
+        EmailTaken: a member of one of the other's courses has the address of the kept one.
     """
     if kept_id == other_id:
         raise SameMember
@@ -64,7 +68,9 @@ async def merge(session: AsyncSession, kept_id: str, other_id: str, made_by: str
     identities = (await session.scalars(select(Identity).where(Identity.person_id == other.id))).all()
     if not moving and not identities and (earlier := await _find_merge(session, kept, other)) is not None:
         return earlier
-    return await move(session, kept, other.id, moving, identities, made_by)
+    merged = await move(session, kept, other.id, moving, identities, made_by)
+    await _check_emails(session, moving, kept, other)
+    return merged
 
 
 async def move(
@@ -111,19 +117,20 @@ async def undo(session: AsyncSession, merge_id: str, made_by: str) -> Merge:
         JoinFollowed: a later merge of one of the two has to be undone first.
         JoinOutdated: something that moved is now another person's, or the earlier person is gone or is another member
             of a course by now.
+        EmailTaken: a third member of a course has got the address of the earlier person.
     """
-    found = await session.get(Merge, merge_id)
-    if found is None or found.kept_person_id is None:
+    record = await session.get(Merge, merge_id)
+    if record is None or record.kept_person_id is None:
         raise JoinNotFound
     try:
-        kept, other = await _in_turn(session, found.kept_person_id, found.moved["person"])
+        kept, other = await _in_turn(session, record.kept_person_id, record.moved["person"])
     except PersonNotFound as exc:
         raise JoinOutdated(changed=["person"]) from exc
-    await session.refresh(found, with_for_update=True)
-    if found.undone_at is not None:
+    await session.refresh(record, with_for_update=True)
+    if record.undone_at is not None:
         raise JoinUndone
-    await check_last(session, found, Merge.kept_person_id, Merge.merged_person_id, kept.id, other.id)
-    moved = found.moved
+    await check_last(session, record, Merge.kept_person_id, Merge.merged_person_id, kept.id, other.id)
+    moved = record.moved
     members = (await session.scalars(select(Membership).where(Membership.id.in_(moved["memberships"])))).all()
     identities = (await session.scalars(select(Identity).where(Identity.id.in_(moved["identities"])))).all()
     there = {member.course_id for member in await _members(session, other)}
@@ -136,22 +143,27 @@ async def undo(session: AsyncSession, merge_id: str, made_by: str) -> Merge:
     for identity in identities:
         identity.person_id = other.id
     await session.execute(delete(Session).where(Session.person_id.in_([kept.id, other.id])))
-    found.undone_at = utc_now()
+    record.undone_at = utc_now()
     await session.flush()
-    return found
+    await _check_emails(session, members, other, kept, since=record.created_at)
+    return record
 
 
 async def _in_turn(session: AsyncSession, *ids: str) -> list[Person]:
-    """Find these persons in their turn; no other merge changes them meanwhile.
+    """Find these persons in their turns, and take those of their courses.
+
+    Until the caller's transaction ends, no other merge changes them, and no member of the courses gets their addresses.
 
     Raises:
         PersonNotFound: one is not there.
     """
     await take_turns(session, [f"person:{id}" for id in ids])
-    found = {person.id: person for person in await session.scalars(select(Person).where(Person.id.in_(ids)))}
-    if set(ids) - found.keys():
+    courses = await session.scalars(select(Membership.course_id).where(Membership.person_id.in_(ids)))
+    await take_course(session, *courses)
+    persons = {person.id: person for person in await session.scalars(select(Person).where(Person.id.in_(ids)))}
+    if set(ids) - persons.keys():
         raise PersonNotFound
-    return [found[id] for id in ids]
+    return [persons[id] for id in ids]
 
 
 async def _members(session: AsyncSession, person: Person) -> Sequence[Membership]:
@@ -160,22 +172,39 @@ async def _members(session: AsyncSession, person: Person) -> Sequence[Membership
     return (await session.scalars(theirs.with_for_update(key_share=True))).all()
 
 
+async def _check_emails(
+    session: AsyncSession, members: Sequence[Membership], owner: Person, before: Person, since: datetime | None = None
+) -> None:
+    """Check that the address with which these members go to another person is nobody else's in their courses.
+
+    Args:
+        since: members who were confirmed before may have it.
+    Raises:
+        EmailTaken
+    """
+    if is_same("email", owner.email, before.email):
+        return
+    for member in members:
+        await session.refresh(member, ["person"])
+        await check_email(session, member, since=since)
+
+
 async def _find_merge(session: AsyncSession, kept: Person, other: Person) -> Merge | None:
     both = Merge.kept_person_id == kept.id, Merge.merged_person_id == other.id, Merge.undone_at.is_(None)
-    found: Merge | None = await session.scalar(select(Merge).where(*both).order_by(Merge.id.desc()).limit(1))
-    return found
+    earlier: Merge | None = await session.scalar(select(Merge).where(*both).order_by(Merge.id.desc()).limit(1))
+    return earlier
 
 
 async def check_last(
     session: AsyncSession,
-    found: Merge,
+    merge: Merge,
     kept: InstrumentedAttribute[str | None],
     merged: InstrumentedAttribute[str | None],
     *both: str,
 ) -> None:
     """Raises: JoinFollowed: a later merge involves one of these `both`, on either side."""
     later = select(Merge.id).where(
-        Merge.id > found.id, Merge.undone_at.is_(None), or_(kept.in_(both), merged.in_(both))
+        Merge.id > merge.id, Merge.undone_at.is_(None), or_(kept.in_(both), merged.in_(both))
     )
     if last := await session.scalar(later.order_by(Merge.id.desc()).limit(1)):
         raise JoinFollowed(join=last)

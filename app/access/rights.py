@@ -7,14 +7,11 @@ submissions, a student's on the student's own. Queries apply the scope (`Princip
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from app.storage.models import Course, Role
+from app.storage.models import Role
 
 
 class Right(StrEnum):
@@ -137,11 +134,3 @@ RIGHTS: Mapping[Right, Holders] = {
 
 #: They add something to the holder's course. The other actions concern what is there, in whichever course that is.
 ADDING = frozenset({Right.SUBMIT, Right.MAKE_WEBHOOKS, Right.MAKE_TOKENS, Right.MAKE_TOKENS_OF_STAFF})
-
-
-async def closed_to(session: AsyncSession, right: Right, course_ids: Collection[str]) -> Collection[str]:
-    """Find those of these courses in which the right is not left."""
-    if RIGHTS[right].in_archived:
-        return ()
-    archived = select(Course.id).where(Course.id.in_(course_ids), Course.archived_at.is_not(None))
-    return (await session.scalars(archived)).all()

@@ -25,16 +25,7 @@ from app.errors.requests import NotPermitted
 from app.errors.uploads import MemberRemoved
 from app.errors.ways_in import LinkUnusable
 from app.onward import HOME
-from app.storage.models import (
-    DEFAULT_COURSE,
-    Course,
-    MemberRole,
-    Membership,
-    Role,
-    Session,
-    Token,
-    utc_now,
-)
+from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Membership, Role, Session, Token, utc_now
 
 OWNER = "owner"
 #: The role of a member's own tokens, by the member's role in the course.
@@ -217,8 +208,8 @@ async def existing_token(session: AsyncSession, secret: str) -> Token:
 
 async def find_holders(session: AsyncSession, sha256s: Collection[str]) -> dict[str, Principal]:
     """Find the holders of the valid tokens with these hashes, by hash."""
-    found = await session.execute(holders().where(Token.sha256.in_(sha256s), is_valid(utc_now())))
-    return {token.sha256: Principal.of(token, course, member) for token, course, member in found}
+    rows = await session.execute(holders().where(Token.sha256.in_(sha256s), is_valid(utc_now())))
+    return {token.sha256: Principal.of(token, course, member) for token, course, member in rows}
 
 
 def holders() -> Select[Token, Course, Membership]:

@@ -44,7 +44,7 @@ class ActionRequest(BaseModel):
     """The request for an action. A misspelt key is refused: ignored, it could turn a filter into "everything".
 
     Attributes:
-        exactly_one, at_least_one: the fields of which so many are given, that is, differ from their default.
+        exactly_one, at_least_one: the fields of which so many must be given, that is, differ from their default.
         miscounted: the type of the error otherwise.
     """
 

@@ -86,16 +86,16 @@ async def choose_course(
         message = Message.model_validate(question.message)
         if platform.confirmed_at is None:
             raise LaunchRefused(reason="platform_unconfirmed")
-        found = await arrival.arrive(
+        result = await arrival.arrive(
             session,
             platform,
             message,
             assignments,
             lambda: binding.choose_course(session, platform, message, choice, code, language),
         )
-        assert found is not None
+        assert result is not None
         await session.delete(question)
-    return platform, message, found
+    return platform, message, result
 
 
 async def register_by_invitation(

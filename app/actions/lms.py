@@ -98,9 +98,9 @@ async def select_assignment(asking: Asking, selection_id: str, assignment_id: st
         SelectionNotFound, AssignmentUnknown
     """
     async with asking.write() as session:
-        found = await deep_linking.find(session, selection_id, asking.holder.membership_id)
+        place = await deep_linking.find(session, selection_id, asking.holder.membership_id)
         known = await uses.list_used(session, asking.course_id, asking.assignments)
         used = next((each for each in known if each.use.assignment_id == assignment_id), None)
         if used is None or used.effective is None:
             used = await uses.put(session, asking.course_id, assignment_id, asking.assignments, {}, asking.name)
-        return LinkSelection(*found, await courses.existing(session, asking.course_id), used)
+        return LinkSelection(*place, await courses.existing(session, asking.course_id), used)

@@ -20,7 +20,7 @@ class SwitchNewsMail(ActionRequest):
 
 @action(Right.READ)
 async def see_news(asking: Asking, seen: Mapping[str, datetime], language: str) -> None:
-    """Keep that the holder has seen the news of these members of theirs up to these times, in this language."""
+    """Record up to which times the holder has seen the news of their memberships, and in which language."""
     async with asking.write() as session:
         await news.see(session, seen)
         for member_id in seen:

@@ -24,7 +24,7 @@ async def merge_people(asking: Asking, kept_id: str, wanted: MergePeople) -> Mer
     """Give a person all members and accounts of another one. Merging them again changes nothing.
 
     Raises:
-        SameMember, PersonNotFound, PersonsShareCourse
+        SameMember, PersonNotFound, PersonsShareCourse, EmailTaken
     """
     async with asking.write() as session:
         return await persons.merge(session, kept_id, wanted.person, asking.name)
@@ -35,7 +35,7 @@ async def undo_merge(asking: Asking, merge_id: str) -> Merge:
     """Give the other person back what moved.
 
     Raises:
-        JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated
+        JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated, EmailTaken
     """
     async with asking.write() as session:
         return await persons.undo(session, merge_id, asking.name)

@@ -23,19 +23,7 @@ from app.access.links import NewLink
 from app.access.rights import Right
 from app.access.tokens import OWNER, hash_secret, new_token
 from app.actions.asking import Asking, action
-from app.actions.fields import (
-    ID,
-    NO_NAME,
-    WHOLE,
-    ActionRequest,
-    Group,
-    Id,
-    Moment,
-    Name,
-    both,
-    has_property,
-    not_,
-)
+from app.actions.fields import ID, NO_NAME, WHOLE, ActionRequest, Group, Id, Moment, Name, both, has_property, not_
 from app.courses import course as courses
 from app.courses.roster import planning
 from app.courses.roster.planning import Outcome, Plan
@@ -162,11 +150,11 @@ async def make_links(
     async with asking.write() as session:
         chosen = await links.choose(session, asking.holder, wanted.members, never_used=wanted.never_used)
         if form_key is None:
-            made = await links.make(session, chosen, asking.holder.id)
+            new_links = await links.make(session, chosen, asking.holder.id)
         else:
-            made = await links.make_once(session, chosen, form_key, asking.holder.id)
+            new_links = await links.make_once(session, chosen, form_key, asking.holder.id)
         course = await courses.existing(session, asking.course_id)
-    return [_mail(asking, link, course) for link in made] if by_mail else made
+    return [_mail(asking, link, course) for link in new_links] if by_mail else new_links
 
 
 @action(Right.MANAGE_LINKS)
@@ -312,8 +300,8 @@ async def import_roster(
         chosen = {step.row.line: step.member for step in plan.steps if step.outcome in OUTCOMES[links_for]}
         members = {line: member for line, known in chosen.items() if (member := stored.get(line, known)) is not None}
         links.check(asking.holder, members.values())
-        made = await links.make(session, members.values(), asking.holder.id)
-        imported = ImportResult(roster, plan, dict(zip(members, made, strict=True)))
+        new_links = await links.make(session, members.values(), asking.holder.id)
+        imported = ImportResult(roster, plan, dict(zip(members, new_links, strict=True)))
         keep(imported)
         course = await courses.existing(session, asking.course_id)
     if by_mail:

@@ -12,16 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
 from app.actions.asking import Asking, action
-from app.actions.fields import (
-    MOST_ATTEMPTS,
-    MOST_POINTS,
-    WHOLE,
-    ActionRequest,
-    Id,
-    Moment,
-    Number,
-    Words,
-)
+from app.actions.fields import MOST_ATTEMPTS, MOST_POINTS, WHOLE, ActionRequest, Id, Moment, Number, Words
 from app.courses import course as courses
 from app.courses import extensions
 from app.errors.submissions import NotHeld

@@ -20,10 +20,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from app.access.rights import EVERYBODY, RIGHTS
 from app.actions.asking import Action
 from app.api.schemas.base import Problem
-from app.errors.courses import (
-    CourseArchived,
-    CourseNotFound,
-)
+from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.requests import NotAuthenticated, NotPermitted, TooManyRequests
 from app.http.archives import BINARY
 from app.http.auth.holders import AsksFor, TokenFor, TokenInCourseFor, monitor, token_holder

@@ -67,11 +67,11 @@ def check(platform: Annotated[str, typer.Argument(metavar="ID", help="As `lti li
         async def faults(owner: Asking) -> Sequence[Fault]:
             async with Outgoing(private=settings.lti_private_targets) as outgoing:
                 async with owner.database.read() as session:
-                    found = await platforms.find(session, platform)
+                    known = await platforms.find(session, platform)
                     deployments = await platforms.deployments(session, platform)
-                    same_client = await platforms.same_client(session, found)
+                    same_client = await platforms.same_client(session, known)
                 return await checking.check(
-                    found,
+                    known,
                     deployments,
                     same_client,
                     public_url=settings.public_url,

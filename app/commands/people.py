@@ -81,12 +81,12 @@ async def _find_person(owner: Asking, who: str) -> PersonRecord:
     from app.courses import people
 
     async with owner.database.read() as session:
-        found = await people.find_by_name(session, who, course_id=owner.holder.course)
-    if len(found) == 1:
-        return found[0]
-    if not found:
+        people_named = await people.find_by_name(session, who, course_id=owner.holder.course)
+    if len(people_named) == 1:
+        return people_named[0]
+    if not people_named:
         raise NotPossible(reason=f"nobody is {who!r}; expected an id, an e-mail address, or a whole name")
-    raise NotPossible(reason="\n".join([f"several people are {who!r}; name one by the id", *map(_line, found)]))
+    raise NotPossible(reason="\n".join([f"several people are {who!r}; name one by the id", *map(_line, people_named)]))
 
 
 def _line(known: PersonRecord) -> str:

@@ -67,18 +67,18 @@ async def offer(session: AsyncSession, uses: Collection[Use]) -> dict[Use, Cours
 
     The default course uses every file, so a missing row is added there.
     """
-    found = await find(session, uses)
-    missing = sorted({use for use in uses if use not in found and use[0] == DEFAULT_COURSE})
+    uses_here = await find(session, uses)
+    missing = sorted({use for use in uses if use not in uses_here and use[0] == DEFAULT_COURSE})
     if missing:
         await take_turns(session, [turn_of(assignment_id) for _, assignment_id in missing])
-        found |= await find(session, missing)  # Another transaction may have added the row first.
+        uses_here |= await find(session, missing)  # Another transaction may have added the row first.
         for course_id, assignment_id in missing:
-            if (course_id, assignment_id) not in found:
+            if (course_id, assignment_id) not in uses_here:
                 use = CourseAssignment(course_id=course_id, assignment_id=assignment_id, rules={})
                 session.add(use)
-                found[course_id, assignment_id] = use
+                uses_here[course_id, assignment_id] = use
         await session.flush()
-    return found
+    return uses_here
 
 
 def turn_of(assignment_id: str) -> str:

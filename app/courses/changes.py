@@ -95,8 +95,8 @@ async def list_changes(
 
 async def makers(session: AsyncSession, course_id: str) -> Sequence[str]:
     """List the names of those who have changed something in a course."""
-    found = select(Change.made_by).where(Change.course_id == course_id).distinct().order_by(Change.made_by)
-    return (await session.scalars(found)).all()
+    query = select(Change.made_by).where(Change.course_id == course_id).distinct().order_by(Change.made_by)
+    return (await session.scalars(query)).all()
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,10 @@ class Subjects:
     uses: Mapping[str, CourseAssignment]
 
 
-async def subjects_of(session: AsyncSession, course_id: str, found: Sequence[Change]) -> Subjects:
+async def subjects_of(session: AsyncSession, course_id: str, entries: Sequence[Change]) -> Subjects:
     """Find the members that these changes name, with their persons, and the assignments of the course."""
-    ids = {change.subject_id for change in found}
-    sides = [side for change in found for side in (change.before, change.after)]
+    ids = {change.subject_id for change in entries}
+    sides = [side for change in entries for side in (change.before, change.after)]
     named = {value for side in sides for name in LINKS if (value := side.get(name))}
     members = await session.scalars(
         select(Membership)

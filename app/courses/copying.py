@@ -41,7 +41,7 @@ async def copy(
         made_by: for the log.
         created_by: the actor.
     """
-    made = await course.add(
+    new_course = await course.add(
         session,
         title=title,
         language=source.language,
@@ -55,7 +55,7 @@ async def copy(
         file = assignments.get(used.use.assignment_id)
         use = CourseAssignment(
             id=new_id(),
-            course_id=made.id,
+            course_id=new_course.id,
             assignment_id=used.use.assignment_id,
             title=used.use.title,
             grade_book_points=used.use.grade_book_points,
@@ -67,7 +67,7 @@ async def copy(
     for member in await _staff(session, source.id):
         same = Membership(
             id=new_id(),
-            course_id=made.id,
+            course_id=new_course.id,
             person=member.person,
             role=member.role,
             external_id=member.external_id,
@@ -78,7 +78,7 @@ async def copy(
         await session.flush()
         changes.log(session, same, made_by, {}, membership.values(same))
     await session.flush()
-    return made
+    return new_course
 
 
 def move_dates(
@@ -108,7 +108,7 @@ def _move(moment: str, days: int, time_zone: str) -> str:
 
 
 async def _staff(session: AsyncSession, course_id: str) -> list[Membership]:
-    found = (
+    query = (
         select(Membership)
         .join(Membership.person)
         .where(
@@ -119,4 +119,4 @@ async def _staff(session: AsyncSession, course_id: str) -> list[Membership]:
         .options(contains_eager(Membership.person))
         .order_by(Membership.id)
     )
-    return list(await session.scalars(found))
+    return list(await session.scalars(query))

@@ -30,8 +30,8 @@ def time_zones() -> frozenset[str]:
 def time_zone_of(name: str) -> str:
     """Return the zone of a city, such as "Moscow". A name that fits no zone, or several, is returned as it is."""
     city = "_".join(name.casefold().split())
-    found = [zone for zone in time_zones() if zone.rpartition("/")[2].casefold() == city]
-    return found[0] if name not in time_zones() and len(found) == 1 else name
+    zones = [zone for zone in time_zones() if zone.rpartition("/")[2].casefold() == city]
+    return zones[0] if name not in time_zones() and len(zones) == 1 else name
 
 
 def read_moment(typed: str, zone: ZoneInfo, *, begins: bool) -> datetime:
@@ -44,8 +44,8 @@ def read_moment(typed: str, zone: ZoneInfo, *, begins: bool) -> datetime:
     """
     with contextlib.suppress(ValueError):
         return datetime.combine(date.fromisoformat(typed), time() if begins else time(23, 59), zone)
-    found = datetime.fromisoformat(typed)
-    return found if found.tzinfo else found.replace(tzinfo=zone)
+    moment = datetime.fromisoformat(typed)
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 async def add(
@@ -105,7 +105,7 @@ async def list_of_person(session: AsyncSession, person_id: str) -> Sequence[tupl
         .where(Membership.person_id == person_id, Membership.removed_at.is_(None))
         .order_by(Course.id.desc())
     )
-    return [(found, member) for found, member in rows]
+    return [(course, member) for course, member in rows]
 
 
 @dataclass(frozen=True)
@@ -151,10 +151,10 @@ async def existing(session: AsyncSession, course_id: str, *, locked: bool = Fals
     Raises:
         CourseNotFound: it was deleted meanwhile.
     """
-    found = select(Course).where(Course.id == course_id).execution_options(populate_existing=True)
+    query = select(Course).where(Course.id == course_id).execution_options(populate_existing=True)
     if locked:
-        found = found.with_for_update(key_share=True)  # Rows that refer to it may still be added.
-    course = await session.scalar(found)
+        query = query.with_for_update(key_share=True)  # Rows that refer to it may still be added.
+    course = await session.scalar(query)
     if course is None:
         raise CourseNotFound
     return course
@@ -179,11 +179,17 @@ async def is_open(session: AsyncSession, course_id: str) -> bool:
     Raises:
         CourseNotFound: it was deleted meanwhile.
     """
-    found = select(Course).where(Course.id == course_id).execution_options(populate_existing=True)
-    course = await session.scalar(found.with_for_update(read=True))
-    if course is None:
+    state = await are_open(session, [course_id])
+    if not state:
         raise CourseNotFound
-    return course.archived_at is None
+    return state[course_id]
+
+
+async def are_open(session: AsyncSession, course_ids: Collection[str]) -> dict[str, bool]:
+    """As `is_open`, of several courses by their ids; a deleted one is missing."""
+    query = select(Course.id, Course.archived_at).where(Course.id.in_(course_ids)).order_by(Course.id)
+    rows = await session.execute(query.with_for_update(read=True))
+    return {id: archived_at is None for id, archived_at in rows}
 
 
 async def change(session: AsyncSession, course_id: str, given: Mapping[str, Any], made_by: str) -> Course:

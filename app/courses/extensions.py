@@ -57,8 +57,8 @@ async def find(session: AsyncSession, member: Membership, use: CourseAssignment)
 
 async def find_all(session: AsyncSession, membership_ids: Collection[str]) -> dict[tuple[str, str], Extension]:
     """Find all extensions of these members, by the ids of member and course assignment."""
-    found = await session.scalars(select(Extension).where(Extension.membership_id.in_(membership_ids)))
-    return {(each.membership_id, each.course_assignment_id): each for each in found}
+    rows = await session.scalars(select(Extension).where(Extension.membership_id.in_(membership_ids)))
+    return {(each.membership_id, each.course_assignment_id): each for each in rows}
 
 
 async def list_extensions(

@@ -118,8 +118,8 @@ class Matcher:
         return _Fit(frozenset(owners), frozenset(owners), MatchedBy.ID if by_id else MatchedBy.EMAIL)
 
     def _of_name(self, name: str) -> _Fit:
-        if found := self._emails.get(comparable(name)):
-            return _Fit(frozenset(found), frozenset(found), MatchedBy.EMAIL)
+        if by_email := self._emails.get(comparable(name)):
+            return _Fit(frozenset(by_email), frozenset(by_email), MatchedBy.EMAIL)
         words = words_of(name)
         exact = self._joined.get("".join(words), set())
         asked = frozenset(words)

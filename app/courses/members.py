@@ -28,14 +28,14 @@ async def enrol(session: AsyncSession, students: Collection[Student]) -> dict[St
     theirs.
     """
     await take_turns(session, students)
-    found = await find(session, students)
-    if missing := sorted(set(students) - set(found)):
+    by_student = await find(session, students)
+    if missing := sorted(set(students) - set(by_student)):
         await turns.take_turns(session, {_course(course_id) for course_id, _ in missing}, shared=True)
-        found |= await find(session, missing)  # An import of a roster may have added them first.
-    for course_id, external_id in sorted(set(missing) - set(found)):
-        found[course_id, external_id] = add(session, course_id, external_id=external_id)
+        by_student |= await find(session, missing)  # An import of a roster may have added them first.
+    for course_id, external_id in sorted(set(missing) - set(by_student)):
+        by_student[course_id, external_id] = add(session, course_id, external_id=external_id)
     await session.flush()
-    return found
+    return by_student
 
 
 async def enrol_trials(session: AsyncSession, course_id: str) -> Membership:
@@ -46,20 +46,20 @@ async def enrol_trials(session: AsyncSession, course_id: str) -> Membership:
         MemberNotStudent: a student of the course has this id.
     """
     trials = course_id, TRIALS
-    if (found := (await find(session, [trials])).get(trials)) is None:
+    if (member := (await find(session, [trials])).get(trials)) is None:
         await courses.keep_open(session, course_id)
         await take_turns(session, [trials])
         await take_course(session, course_id)
-        found = (await find(session, [trials])).get(trials)
-    if found is None:
+        member = (await find(session, [trials])).get(trials)
+    if member is None:
         course = await session.get_one(Course, course_id)
         name = text("members.trials", course.language)
-        found = add(session, course_id, external_id=TRIALS, role=MemberRole.ASSISTANT, name=name)
-        found.confirmed_at = utc_now()
+        member = add(session, course_id, external_id=TRIALS, role=MemberRole.ASSISTANT, name=name)
+        member.confirmed_at = utc_now()
         await session.flush()
-    if found.role == MemberRole.STUDENT or found.removed_at is not None:
+    if member.role == MemberRole.STUDENT or member.removed_at is not None:
         raise MemberNotStudent
-    return found
+    return member
 
 
 async def take_turns(session: AsyncSession, students: Collection[Student]) -> None:
@@ -67,12 +67,12 @@ async def take_turns(session: AsyncSession, students: Collection[Student]) -> No
     await turns.take_turns(session, [f"student:{course_id}:{external_id}" for course_id, external_id in students])
 
 
-async def take_course(session: AsyncSession, course_id: str) -> None:
-    """Wait until no other transaction adds members to this course.
+async def take_course(session: AsyncSession, *course_ids: str) -> None:
+    """Wait until no other transaction adds members to these courses.
 
     A roster has thousands of students. A turn of each would be a lock of each, and PostgreSQL has not many more.
     """
-    await turns.take_turns(session, [_course(course_id)])
+    await turns.take_turns(session, [_course(each) for each in course_ids])
 
 
 def add(
@@ -120,12 +120,12 @@ async def find_with_extensions(
         .where(Membership.id.in_(ids))
         .execution_options(populate_existing=True)
     )
-    found, extensions = {}, {}
+    by_id, extensions = {}, {}
     for member, extension in rows:
-        found[member.id] = member
+        by_id[member.id] = member
         if extension is not None:
             extensions[member.id, extension.course_assignment_id] = extension
-    return found, extensions
+    return by_id, extensions
 
 
 def is_same(name: str, one: str | None, other: str | None) -> bool:

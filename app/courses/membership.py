@@ -49,21 +49,21 @@ class Members:
 
     async def conditions(self, session: AsyncSession, course_id: str) -> list[ColumnElement[bool]]:
         """Return the conditions on `Membership` for the members of a course."""
-        found: list[ColumnElement[bool]] = [Membership.course_id == course_id]
+        conditions: list[ColumnElement[bool]] = [Membership.course_id == course_id]
         if self.role is not None:
-            found.append(Membership.role == self.role)
+            conditions.append(Membership.role == self.role)
         if self.group is not None:
-            found.append(Membership.group == self.group)
+            conditions.append(Membership.group == self.group)
         if self.confirmed is not None:
-            found.append(Membership.confirmed_at.is_not(None) == self.confirmed)
+            conditions.append(Membership.confirmed_at.is_not(None) == self.confirmed)
         if self.removed is not None:
-            found.append(Membership.removed_at.is_not(None) == self.removed)
+            conditions.append(Membership.removed_at.is_not(None) == self.removed)
         if self.text is not None:
             # Databases fold the case of some alphabets only.
             values = Membership.external_id, Membership.claimed_id, Person.name, Person.email
-            rows = await session.execute(select(Membership.id, *values).join(Membership.person).where(*found))
-            found.append(Membership.id.in_([id for id, *said in rows if matches(self.text, *said)]))
-        return found
+            rows = await session.execute(select(Membership.id, *values).join(Membership.person).where(*conditions))
+            conditions.append(Membership.id.in_([id for id, *texts in rows if matches(self.text, *texts)]))
+        return conditions
 
 
 async def list_members(
@@ -77,8 +77,8 @@ async def list_members(
     conditions = await chosen.conditions(session, course_id)
     if before:
         conditions.append(Membership.id < before)
-    found = select(Membership).join(Membership.person).where(*conditions).options(contains_eager(Membership.person))
-    return (await session.scalars(found.order_by(Membership.id.desc()).limit(limit))).all()
+    query = select(Membership).join(Membership.person).where(*conditions).options(contains_eager(Membership.person))
+    return (await session.scalars(query.order_by(Membership.id.desc()).limit(limit))).all()
 
 
 async def list_by_name(
@@ -90,9 +90,9 @@ async def list_by_name(
         offset: how many are left out at the beginning.
     """
     conditions = await chosen.conditions(session, course_id)
-    found = select(Membership).join(Membership.person).where(*conditions).options(contains_eager(Membership.person))
+    query = select(Membership).join(Membership.person).where(*conditions).options(contains_eager(Membership.person))
     places = {MemberRole.TEACHER: 0, MemberRole.ASSISTANT: 1, MemberRole.STUDENT: 2}
-    ordered = found.order_by(
+    ordered = query.order_by(
         case(places, value=Membership.role),
         func.coalesce(Membership.group, ""),
         func.lower(func.coalesce(Person.name, Membership.external_id, "")),
@@ -105,8 +105,8 @@ async def list_by_name(
 async def groups(session: AsyncSession, course_id: str) -> Sequence[str]:
     """List the groups of a course's members, by name."""
     named = Membership.course_id == course_id, Membership.group.is_not(None), Membership.group != ""
-    found = await session.scalars(select(Membership.group).where(*named).distinct().order_by(Membership.group))
-    return [group for group in found if group]
+    rows = await session.scalars(select(Membership.group).where(*named).distinct().order_by(Membership.group))
+    return [group for group in rows if group]
 
 
 async def perhaps_the_same(session: AsyncSession, member: Membership) -> Sequence[Membership]:
@@ -129,7 +129,7 @@ async def perhaps_the_same(session: AsyncSession, member: Membership) -> Sequenc
             own_way = await session.scalar(select(_WAY).where(Membership.id == member.id))
             namesake &= or_(Membership.confirmed_at.is_(None), own_way != _WAY)
         alike.append(namesake)
-    found = (
+    query = (
         select(Membership)
         .join(Membership.person)
         .where(
@@ -143,25 +143,25 @@ async def perhaps_the_same(session: AsyncSession, member: Membership) -> Sequenc
         .order_by(Membership.id)
         .limit(20)
     )
-    return (await session.scalars(found)).all()
+    return (await session.scalars(query)).all()
 
 
 async def by_ids(session: AsyncSession, course_id: str, ids: Collection[str]) -> dict[str, Membership]:
     """Find members of a course, with their persons, by their ids; those who are not there are missing."""
-    found = (
+    query = (
         select(Membership)
         .join(Membership.person)
         .where(Membership.id.in_(ids), Membership.course_id == course_id)
         .options(contains_eager(Membership.person))
     )
-    return {member.id: member for member in await session.scalars(found)}
+    return {member.id: member for member in await session.scalars(query)}
 
 
 async def join_of(session: AsyncSession, member: Membership) -> Merge | None:
     """Find the join by which this member was removed, in favour of another one."""
     of = Merge.merged_member_id == member.id, Merge.undone_at.is_(None)
-    found: Merge | None = await session.scalar(select(Merge).where(*of).order_by(Merge.id.desc()).limit(1))
-    return found
+    merge: Merge | None = await session.scalar(select(Merge).where(*of).order_by(Merge.id.desc()).limit(1))
+    return merge
 
 
 async def kept_of(session: AsyncSession, member: Membership) -> Membership:
@@ -186,7 +186,7 @@ async def find(session: AsyncSession, course_id: str, member_id: str, *, locked:
     Raises:
         MemberNotFound: the course has none with this id.
     """
-    found = (
+    query = (
         select(Membership)
         .join(Membership.person)
         .where(Membership.id == member_id, Membership.course_id == course_id)
@@ -194,8 +194,8 @@ async def find(session: AsyncSession, course_id: str, member_id: str, *, locked:
         .execution_options(populate_existing=True)
     )
     if locked:
-        found = found.with_for_update(of=Membership, key_share=True)  # Uploads refer to the row, and go on.
-    member = await session.scalar(found)
+        query = query.with_for_update(of=Membership, key_share=True)  # Uploads refer to the row, and go on.
+    member = await session.scalar(query)
     if member is None:
         raise MemberNotFound
     return member
@@ -360,7 +360,7 @@ async def check_email(
     if email is None or member.confirmed_at is None or member.removed_at is not None:
         return
     with session.no_autoflush:
-        found = await session.execute(
+        rows = await session.execute(
             select(Membership.id, Person.email)
             .join(Membership.person)
             .where(
@@ -371,7 +371,7 @@ async def check_email(
                 func.lower(Person.email) == comparable(email),
             )
         )
-    for other, address in found:
+    for other, address in rows:
         if comparable(address or "") == comparable(email):
             raise EmailTaken(member=other)
 

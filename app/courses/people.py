@@ -38,13 +38,13 @@ async def list_people(
         before: an id; only older ones are listed.
         text: words of the name, of addresses, and of ids in courses (`matching.matches`); or the person's own id.
     """
-    found = select(Person).order_by(Person.id.desc()).limit(limit)
+    query = select(Person).order_by(Person.id.desc()).limit(limit)
     if before:
-        found = found.where(Person.id < before)
+        query = query.where(Person.id < before)
     if text:
         texts = await _texts(session)
-        found = found.where(Person.id.in_([id for id in texts if id == text or matches(text, *texts[id])]))
-    return await _records(session, (await session.scalars(found)).all())
+        query = query.where(Person.id.in_([id for id in texts if id == text or matches(text, *texts[id])]))
+    return await _records(session, (await session.scalars(query)).all())
 
 
 async def find_by_name(session: AsyncSession, name: str, *, course_id: str | None = None) -> list[PersonRecord]:
@@ -58,10 +58,10 @@ async def find_by_name(session: AsyncSession, name: str, *, course_id: str | Non
     matching = [id for id in texts if wanted in map(comparable, filter(None, [id, *texts[id]]))]
     members = select(Membership.person_id)
     of_member = members.where(Membership.id == name)
-    found = select(Person).where(or_(Person.id.in_(matching), Person.id.in_(of_member))).order_by(Person.id)
+    query = select(Person).where(or_(Person.id.in_(matching), Person.id.in_(of_member))).order_by(Person.id)
     if course_id is not None:
-        found = found.where(Person.id.in_(members.where(Membership.course_id == course_id)))
-    return await _records(session, (await session.scalars(found)).all())
+        query = query.where(Person.id.in_(members.where(Membership.course_id == course_id)))
+    return await _records(session, (await session.scalars(query)).all())
 
 
 async def _texts(session: AsyncSession) -> dict[str, list[str | None]]:

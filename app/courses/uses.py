@@ -18,15 +18,7 @@ from app.courses import changes, course
 from app.courses.assignments import Rules, find, in_course, turn_of, used_in
 from app.errors.courses import AssignmentInUse, AssignmentNotFound, LateWithoutDue, RulesContradictory
 from app.errors.uploads import AssignmentUnknown
-from app.storage.models import (
-    DEFAULT_COURSE,
-    Adjustment,
-    Comment,
-    CourseAssignment,
-    Extension,
-    LtiLink,
-    Submission,
-)
+from app.storage.models import DEFAULT_COURSE, Adjustment, Comment, CourseAssignment, Extension, LtiLink, Submission
 from app.storage.passback import grades_changed
 from app.storage.turns import take_turns
 from grader import Assignment

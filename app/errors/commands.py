@@ -38,8 +38,9 @@ class DatabaseNewer(CannotStart):
     """The tables belong to a newer version."""
 
     text = (
-        "the database is at revision {current}, which a newer lstm-grader has made; this one knows revisions up to "
-        "{expected}. Install the newer version again, or restore a backup that was made before the update"
+        "the database is at revision {current}, which a newer lstm-grader has made, or one from before 1.0.0; this one "
+        "knows revisions up to {expected}. Install the newer version again, or restore a backup that was made before "
+        "the update"
     )
 
 

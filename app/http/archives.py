@@ -15,7 +15,7 @@ from app.privacy import export
 from app.services import services
 from app.storage.models import StoredReport
 
-# Generators of clients know files of this type alone, so the API has it instead of application/zip.
+# Client generators know only this type of file, so the API has it instead of application/zip.
 BINARY = "application/octet-stream"
 ZIP = "application/zip"
 

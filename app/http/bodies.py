@@ -21,8 +21,8 @@ from app.submissions.uploads import PASTE_BYTES
 FORM_OVERHEAD_BYTES = 64 * 1024
 # Slower uploads are cut off: 20 MB in five minutes is half a megabit a second.
 UPLOAD_SECONDS = 300.0
-# A browser that is answered before it has sent everything shows an error of its own. So the rest of a file that is too
-# large is read and thrown away, if it arrives soon.
+# A browser that gets an answer before it has sent everything shows an error of its own. So the rest of a file that is
+# too large is read and discarded, if it arrives soon.
 DISCARD_SECONDS = 20.0
 #: The limit for forms of people who are not signed in.
 STRANGERS_SECONDS = 20.0

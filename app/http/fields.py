@@ -58,7 +58,7 @@ class Fields:
 
         Args:
             filled_only: leave every empty field out.
-            context: what the model's checks need to know.
+            context: facts for the model's checks.
             names: the form's names of fields, by the model's, where they differ.
             zone: the clock of its dates.
             stored: the dates that the form showed (`moment`).
@@ -183,7 +183,7 @@ def _kinds(annotation: Any) -> Iterator[Any]:
 
 @cache
 def _limits(model: type[BaseModel], name: str) -> Mapping[str, Any]:
-    """Return what the JSON Schema of a field says about its values."""
+    """Return the rules for the values of a field, from its JSON Schema."""
     schema = model.model_json_schema()["properties"].get(name, {})
     return {key: value for part in [*schema.get("anyOf", ()), schema] for key, value in part.items()}
 
@@ -214,7 +214,7 @@ def form_context(
     refusal: AppError | None = None,
     stored: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return what a page needs to show its form: for the first time, or again after a refusal.
+    """Return the context of a page with a form, shown for the first time or again after a refusal.
 
     Args:
         stored: the texts in its fields until it is sent. Another form of the page, which is a button, leaves them.

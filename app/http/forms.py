@@ -86,7 +86,7 @@ def see_other(address: str, *, said: str | None = None) -> Response:
 
 
 def refusal_context(request: Request, error: AppError) -> dict[str, Any]:
-    """Return what a page needs to show a refusal above its form: ``status_code``, and the ``problem`` in words."""
+    """Return what shows a refusal above the form of a page: ``status_code``, and the ``problem`` in words."""
     answer = answer_for(error)
     return {"status_code": answer.status, "problem": problem(answer, language_of(request), error.params)}
 

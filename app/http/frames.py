@@ -34,11 +34,11 @@ class FrameMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = PREFIX.fullmatch(scope["path"]) if scope["type"] == "http" else None
-        if found is None:
+        match = PREFIX.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        if match is None:
             await self._app(scope, receive, send)
             return
-        prefix, token, language, path = found.groups()
+        prefix, token, language, path = match.groups()
         plain = {**scope, "path": path, "raw_path": scope["raw_path"][len(prefix) :]}
         headers = Headers(scope=scope)
         # A browser without this header may show a window.
@@ -69,8 +69,8 @@ def address_in_frame(token: str, language: str | None, address: str) -> str:
 
 def out_of_frame(address: str) -> str:
     """Return an address of ours without what `address_in_frame` puts before it."""
-    found = PREFIX.fullmatch(address)
-    return address if found is None else found[4]
+    match = PREFIX.fullmatch(address)
+    return address if match is None else match[4]
 
 
 def _with_token(send: Send, token: str, language: str | None) -> Send:
@@ -102,5 +102,5 @@ def in_frame(request: HTTPConnection, address: str) -> str:
 def with_addresses(request: HTTPConnection, html: str) -> str:
     """Return a page whose own addresses are as `in_frame` returns them."""
     return (
-        html if token_of(request) is None else ADDRESS.sub(lambda found: found[1] + in_frame(request, found[2]), html)
+        html if token_of(request) is None else ADDRESS.sub(lambda match: match[1] + in_frame(request, match[2]), html)
     )

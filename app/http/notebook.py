@@ -1,6 +1,6 @@
 """The file that a notebook fetches to hand itself in, and the cell that fetches it.
 
-The cell holds no secret, and pins the file by its hash: what it runs is what the page said when the cell was made.
+The cell holds no secret. It pins the file by its hash, so it runs the file that the page linked to, and no later one.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from app.texts import text
 
 CLIENT_PATH = "/notebook.py"
 
-# The grader runs no code with names of its own (`may_bind_dynamically`), so it leaves this cell out. A mark would be a
-# place to hide code behind. The names are unlikely ones, because the class's own would bring the cell back in.
+# The grader leaves this cell out, because its `exec` has a namespace of its own (`may_bind_dynamically`). A marker
+# would let code hide. The names are unlikely ones: a name that the class uses would bring the cell back in.
 CELL = Template("""\
 # $purpose
 # $read_first
@@ -52,7 +52,7 @@ def notebook_cell(url: str, assignment_id: str, language: str = "en") -> str:
 
     Args:
         url: of the service, without a slash at its end.
-        language: of the cell, and of what the file says before the service has told it the student's.
+        language: of the cell, and of the file's messages until the service names the student's language.
     """
     unreachable = "cell.nearby" if notebook.is_nearby(url) else "cell.unreachable"
     strings = {

@@ -128,8 +128,8 @@ def _steps(
     if viewer and viewer.role == Role.ADMIN and answer.slug in OF_STORAGE:
         yield "page.status", STATUS_PAGE
     if viewer and path.startswith(f"/courses/{viewer.course_id}"):
-        if (found := ASSIGNMENT.fullmatch(path)) and not is_missing:
-            yield "onward.assignment", found[1]
+        if (match := ASSIGNMENT.fullmatch(path)) and not is_missing:
+            yield "onward.assignment", match[1]
         elif viewer.sees_everything and path != f"/courses/{viewer.course_id}":
             yield "onward.course", f"/courses/{viewer.course_id}"
     if answer.slug == "no-course-yet" or not has_session(request):

@@ -1,6 +1,6 @@
 """Visits of our pages by people who are signed in: a page that they ask for, or a form that they send from it.
 
-A page is a function of a `Visit`. Where its form is refused, the same function shows it again, with what was typed.
+A page is a function of a `Visit`. If its form is refused, the same function shows it again, with what was typed.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Visit(Asking):
         """Render a page with the rights of its reader, and its form with what was typed.
 
         Args:
-            here: the id of the page in the navigation of its course, by whose clock it is; None: it belongs to none.
+            here: the id of the page in its course's navigation; its times are in the course's zone. None: no course.
             course: None: the one in the address.
             stored: the texts in the fields of the form until it is sent.
         """
@@ -94,11 +94,11 @@ class Visit(Asking):
         return see_other(f"/courses/{self.course_id}{path}", said=said)
 
 
-async def a_visit(request: Request, holder: SessionHolder) -> Visit:
+async def visit_of(request: Request, holder: SessionHolder) -> Visit:
     return Visit(**vars(asking(request, holder)), request=request)
 
 
-Anybody = Annotated[Visit, Depends(a_visit)]
+Anybody = Annotated[Visit, Depends(visit_of)]
 
 
 @dataclass(frozen=True)
@@ -114,12 +114,12 @@ class PageFor:
 
     async def __call__(self, request: Request, holder: SessionHolder) -> Visit:
         holder.check(self.right, archived_too=self.archived_too)
-        return await a_visit(request, holder)
+        return await visit_of(request, holder)
 
 
 @dataclass(frozen=True)
 class FormAsks(AsksFor):
-    """A dependency of a form with an action: it gives the visit, with the form, which is from a page of ours.
+    """A dependency of a form with an action: it gives the visit with the form, which one of our pages has sent.
 
     Attributes:
         with_file: the route reads the form.
@@ -129,7 +129,7 @@ class FormAsks(AsksFor):
 
     async def __call__(self, request: Request, holder: SessionHolder) -> Visit:
         self.action.check(holder)
-        visit = await a_visit(request, holder)
+        visit = await visit_of(request, holder)
         if self.with_file:
             return visit
         data = await read_page_form(request)
@@ -151,10 +151,10 @@ class Pages(APIRouter):
         on: Sequence[type[AppError]] = (),
         with_file: bool = False,
     ) -> Callable[[Page], Page]:
-        """Add the form of an action, which a function of the `Visit` and of what is in the path answers.
+        """Add the form of an action. Its function takes the `Visit`, and what is in the path.
 
         Args:
-            again: the page that shows what is wrong in a field. It takes of the path as much as it needs.
+            again: the page that shows what is wrong in a field. It takes from the path what it needs.
             on: other refusals that it shows.
             with_file: the function reads the form.
         """

@@ -30,11 +30,11 @@ from app.submissions.events import events_after
 
 LOOK_SECONDS = 15.0
 PLACE_SECONDS = 2.0
-# An unchanged place is sent again so seldom, with its estimate; pages count down meanwhile.
+# How often an unchanged place is sent again, with its estimate; pages count down meanwhile.
 SAME_PLACE_SECONDS = 10.0
 # Proxies end connections that are silent for a minute.
 HEARTBEAT_SECONDS = 15.0
-# An upload that takes no longer is checked only once.
+# After a quicker upload the rights are not checked a second time.
 SLOW_SECONDS = 1.0
 # After that the client connects and authenticates again.
 STREAM_SECONDS = 600.0
@@ -130,21 +130,21 @@ async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: 
                 async with parts.looking, parts.database.read() as session:
                     # Rights may have ended since, or changed.
                     now = await tokens.as_of_now(session, viewer)
-                    found = await repository.find_submission(session, submission_id, now) if now else None
-                    if found is None:
+                    submission = await repository.find_submission(session, submission_id, now) if now else None
+                    if submission is None:
                         return
                     # Read after the submission: if that is done, the event that says so is among these.
                     events = await events_after(session, submission_id, seen)
-                job_status = found.job_status
+                job_status = submission.job_status
                 new += map(_event, events)
                 seen = max([seen, *(event.id for event in events)])
             if job_status == JobStatus.QUEUED:
                 place = await parts.backlog.place(submission_id)
                 is_new = place != last_place or time.monotonic() >= placed_at + SAME_PLACE_SECONDS
-                if place is not None and is_new and found is not None:
-                    seconds = await parts.backlog.seconds_left(found)
-                    told = {"position": place, "seconds": None if seconds is None else round(seconds)}
-                    new.append(format_sse_event(event="position", data_str=json.dumps(told)))
+                if place is not None and is_new and submission is not None:
+                    seconds = await parts.backlog.seconds_left(submission)
+                    position = {"position": place, "seconds": None if seconds is None else round(seconds)}
+                    new.append(format_sse_event(event="position", data_str=json.dumps(position)))
                     last_place, placed_at = place, time.monotonic()
             if not new and time.monotonic() >= quiet_since + HEARTBEAT_SECONDS:
                 new.append(format_sse_event(comment="still here"))

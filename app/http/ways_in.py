@@ -15,7 +15,7 @@ from app.services import operations
 
 
 def ways_in(request: Request, next: str) -> dict[str, Any]:
-    """Return what ``ways_in.html`` shows: the ways that this service has, each of which leads on to `next`."""
+    """Return the context of ``ways_in.html``: the ways that this service has, each of which leads on to `next`."""
     settings = operations(request).settings
     query = f"?{urlencode({'next': next})}" if next != HOME else ""
     return {

@@ -25,11 +25,11 @@ async def delete_expired(database: Database) -> None:
         LtiInvitation: LtiInvitation.expires_at < now - invitations.KEPT,
     }
     async with database.read() as session:
-        found = [table for table, is_over in expired.items() if await session.scalar(select(exists().where(is_over)))]
-    if not found:
+        tables = [table for table, is_over in expired.items() if await session.scalar(select(exists().where(is_over)))]
+    if not tables:
         return
     async with database.write() as session:
-        for table in found:
+        for table in tables:
             await session.execute(delete(table).where(expired[table]))
-    if LtiQuestion in found:
+    if LtiQuestion in tables:
         await database.empty_log()

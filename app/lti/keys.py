@@ -55,8 +55,8 @@ async def signing_id(database: Database) -> str:
 async def _published_keys(database: Database) -> Sequence[LtiKey]:
     """List the published keys. The first call makes them, because a service without platforms needs none."""
     async with database.read() as session:
-        if found := await list_published(session):
-            return found
+        if keys := await list_published(session):
+            return keys
     async with database.write() as session:
         await prepare(session)
         return await list_published(session)
@@ -95,8 +95,8 @@ async def rotate(session: AsyncSession) -> LtiKey:
 async def list_published(session: AsyncSession) -> Sequence[LtiKey]:
     """List the published keys: the signing key, its successor, and those that signed until recently."""
     lately = or_(LtiKey.signed_until.is_(None), LtiKey.signed_until > utc_now() - PUBLISHED_AFTER)
-    found = (await session.scalars(select(LtiKey).where(lately).order_by(LtiKey.id))).all()
-    return sorted(found, key=lambda key: (key.signed_until is not None, key.signs_since is None, key.id))
+    keys = (await session.scalars(select(LtiKey).where(lately).order_by(LtiKey.id))).all()
+    return sorted(keys, key=lambda key: (key.signed_until is not None, key.signs_since is None, key.id))
 
 
 def _new(*, signs: bool) -> LtiKey:

@@ -85,18 +85,18 @@ async def read(services: PlatformServices, platform: LtiPlatform, url: str) -> S
 
 
 async def _read(services: PlatformServices, platform: LtiPlatform, url: str) -> Sequence[PlatformPerson]:
-    found: list[PlatformPerson] = []
+    people: list[PlatformPerson] = []
     count = 0
     read = pages(services, platform, url, scope=MEMBERSHIP_SCOPE, accept=CONTAINER, most_bytes=LIST_BYTES)
     async for document in read:
         listed = document.get("members") if isinstance(document, dict) else None
         members = entries(listed, _Member, before=count, name="members")
         count += len(members)
-        found += [member.person() for member in members if member.status != "Deleted"]
-    if not any(who.part == Part.TEACHER for who in found):
+        people += [member.person() for member in members if member.status != "Deleted"]
+    if not any(who.part == Part.TEACHER for who in people):
         # Every connected course has a teacher, so the list is incomplete.
         raise AnswerUnusable(reason="the list names no teacher")
-    return found
+    return people
 
 
 async def apply(

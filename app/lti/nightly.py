@@ -103,8 +103,8 @@ class Nightly(Background):
         await _collect_refusals(expected.send_changed(self._database, self._assignments, context.id), refusals)
         async with self._database.read() as session:
             links = await session.scalars(select(LtiLink).where(LtiLink.lti_context_id == context.id))
-            found = links.all()
-        for link in found:
+            columns = links.all()
+        for link in columns:
             await _collect_refusals(comparison.compare(self._database, self._services, platform, link), refusals)
 
     async def _read_members(self, claim: _Claim, url: str) -> None:

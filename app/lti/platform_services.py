@@ -286,8 +286,8 @@ def words_of(answer: Answer) -> str:
     if (sentence := _sentence_of(answer)) is not None:
         text = sentence.partition("{")[0] or sentence
     elif is_page(answer):
-        found = _TITLE.search(text)
-        text = unescape(found[1]) if found else ""
+        title = _TITLE.search(text)
+        text = unescape(title[1]) if title else ""
     words = " ".join("".join(char if char.isprintable() else " " for char in text[: WORDS * 4]).split())[:WORDS]
     # Moodle sometimes answers `[]`.
     return words if any(map(str.isalnum, words)) else responses.get(answer.status, "")

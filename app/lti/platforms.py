@@ -58,10 +58,10 @@ async def find_for_login(session: AsyncSession, issuer: str, client_id: str | No
     of = [LtiPlatform.issuer == issuer, LtiPlatform.confirmed_at.is_not(None)]
     if client_id is not None:
         of.append(LtiPlatform.client_id == client_id)
-    found = (await session.scalars(select(LtiPlatform).where(*of).limit(2))).all()
-    if len(found) != 1:
+    platforms = (await session.scalars(select(LtiPlatform).where(*of).limit(2))).all()
+    if len(platforms) != 1:
         raise PlatformUnknown(issuer=issuer[:200], client_id=(client_id or "")[:200])
-    return found[0]
+    return platforms[0]
 
 
 async def list_platforms(session: AsyncSession) -> Sequence[LtiPlatform]:
@@ -71,10 +71,10 @@ async def list_platforms(session: AsyncSession) -> Sequence[LtiPlatform]:
 
 async def find(session: AsyncSession, platform_id: str) -> LtiPlatform:
     """Raises: PlatformNotFound"""
-    found = await session.get(LtiPlatform, platform_id)
-    if found is None:
+    platform = await session.get(LtiPlatform, platform_id)
+    if platform is None:
         raise PlatformNotFound
-    return found
+    return platform
 
 
 async def add(session: AsyncSession, registration: Registration, *, made_by: str, confirmed: bool) -> LtiPlatform:
@@ -223,12 +223,12 @@ def sites_of(addresses: str) -> tuple[str, ...]:
     Raises:
         ValueError: one is not a valid address.
     """
-    found = []
+    sites = []
     for address in addresses.replace(",", " ").split():
         if (site := site_of(address)) is None:
             raise ValueError(address)
-        found.append(site)
-    return tuple(dict.fromkeys(found))
+        sites.append(site)
+    return tuple(dict.fromkeys(sites))
 
 
 def issuer_of_people(platform_id: str) -> str:

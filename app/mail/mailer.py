@@ -79,11 +79,6 @@ class Mailer:
         self.sent = 0
         self.given_up: Counter[str] = Counter()
 
-    @property
-    def waiting(self) -> int:
-        """The number of unsent messages."""
-        return len(self._tasks)
-
     async def __aenter__(self) -> Self:
         return self
 

@@ -185,8 +185,8 @@ class Issuer:
             raise log_refusal(f"token_endpoint_{_a_word(exc.error)}") from exc
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as exc:
             raise log_unavailable("token_endpoint", exc) from exc
-        found: Mapping[str, Any] = tokens
-        return found
+        answer: Mapping[str, Any] = tokens
+        return answer
 
     async def _read(self, discovery: _Discovery, tokens: Mapping[str, Any], flow: Flow) -> CodeIDToken:
         """Check the id token and return its claims."""

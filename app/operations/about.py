@@ -58,8 +58,8 @@ class About:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages needed for grading, if installed."""
-    found = {"python": platform.python_version()}
+    numbers = {"python": platform.python_version()}
     for name in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+            numbers[name] = version(name)
+    return numbers

@@ -200,7 +200,7 @@ def _check(backup: Path) -> int:
     if problems != ["ok"]:
         raise BackupUnusable(backup=str(backup), reason=DAMAGED.format(problem=problems[0].splitlines()[-1]))
     if unknown := set(revisions) - known_revisions():
-        reason = f"a newer lstm-grader has made it (revision {unknown.pop()})"
+        reason = f"a newer lstm-grader has made it, or one from before 1.0.0 (revision {unknown.pop()})"
         raise BackupUnusable(backup=str(backup), reason=reason)
     return count
 

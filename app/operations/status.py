@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,31 +19,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.operations.about import About
-from app.queue.backlog import pace_of
-from app.queue.heartbeat import STALLED_SECONDS
+from app.queue.state import Queue, WorkerState, queue_of, workers_of
 from app.storage import revisions
 from app.storage.announcements import is_postgresql
 from app.storage.database import Database
-from app.storage.models import (
-    Check,
-    Delivery,
-    JobStatus,
-    LiveWorker,
-    RegradeItem,
-    StoredReport,
-    Submission,
-    Webhook,
-    utc_now,
-)
-from app.submissions import positions
-from app.submissions.positions import QueueState
+from app.storage.models import Delivery, StoredReport, Submission, Webhook, utc_now
 from app.submissions.reports import counting_report_id
 from grader import Status
 from grader.version import grader_version
 
 #: The page is opened because something is wrong, so no part may hold up the others for long.
 PART_SECONDS = 3.0
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+DAY = timedelta(days=1)
 ERRORS_LISTED = 10
 #: The wait of an upload that needs the operator; usual waits last seconds.
 WAIT_SECONDS = 600.0
@@ -66,6 +53,8 @@ NEEDS = (
     "sign_on",
 )
 T = TypeVar("T")
+#: The state of a server that is not ours; "unasked": nobody has needed it yet.
+Health = Literal["off", "unasked", "well", "failing"]
 
 
 @dataclass(frozen=True)
@@ -74,68 +63,6 @@ class Need:
 
     code: str
     params: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Queue:
-    """The queue.
-
-    Attributes:
-        previews: waiting and running jobs of previews.
-        checks: waiting and running checks before handing in.
-        graded_hour, graded_day: reports in that time.
-        empty_seconds: the estimated time until it is empty; None: it is, or nobody knows.
-    """
-
-    state: QueueState
-    previews: int
-    checks: int
-    graded_hour: int
-    graded_day: int
-    empty_seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Job:
-    """An attempt in grading. Attributes: preview_id: the regrade whose preview it is for; None: for none."""
-
-    submission_id: str
-    assignment_id: str
-    student: str
-    preview_id: str | None = None
-
-
-@dataclass(frozen=True)
-class WorkerState:
-    """A process that grades.
-
-    Attributes:
-        seconds: the time since its last heartbeat; None: it is this process.
-        about: its description of itself (`About.as_json`).
-    """
-
-    seconds: float | None
-    about: Mapping[str, Any]
-    jobs: Sequence[Job] = ()
-
-    @property
-    def is_alive(self) -> bool:
-        return self.seconds is None or self.seconds < STALLED_SECONDS
-
-    @property
-    def test(self) -> Mapping[str, Any]:
-        return self.about.get("self_test") or {}
-
-    @property
-    def proved_at(self) -> datetime | None:
-        """The time of the latest proof that it can grade: a self-test, or a student's grade."""
-        text = self.test.get("proved_at")
-        return datetime.fromisoformat(text) if text else None
-
-    @property
-    def open_parts(self) -> list[str]:
-        """The mechanisms of its wall that are not in force."""
-        return [name for name, enforced in (self.about.get("wall") or {}).items() if not enforced]
 
 
 @dataclass(frozen=True)
@@ -190,7 +117,6 @@ class Disk:
 class ServiceState:
     """The parts of the state; None: a part could not be read. Attributes: failures: of attempts."""
 
-    needs: Sequence[Need]
     queue: Queue | None
     workers: Sequence[WorkerState] | None
     failures: Sequence[Failure] | None
@@ -198,10 +124,14 @@ class ServiceState:
     disk: Disk | None
     database: tuple[str, tuple[str | None, str]] | None
     is_writable: bool
-    mail: Literal["off", "well", "failing"]
-    mail_waiting: int
-    sign_on: Literal["off", "unasked", "well", "failing"]
+    mail: Health
+    sign_on: Health
     failed_requests: Sequence[Failure] = ()
+
+    @property
+    def needs(self) -> list[Need]:
+        """The problems that need the operator, the worst first."""
+        return _needs(self)
 
     @property
     def all_failures(self) -> list[Failure]:
@@ -216,8 +146,8 @@ async def state_of(
     is_working: bool,
     is_writable: bool,
     data_dir: Path,
-    mail: tuple[Literal["off", "well", "failing"], int] = ("off", 0),
-    sign_on: Literal["off", "unasked", "well", "failing"] = "off",
+    mail: Health = "off",
+    sign_on: Health = "off",
     failed_requests: Sequence[Failure] = (),
 ) -> ServiceState:
     """Read the state of the service, each part for a few seconds at most.
@@ -226,21 +156,20 @@ async def state_of(
         about: this process, if it grades.
         is_working: whether its queue works.
         is_writable: whether the database could be written to a moment ago.
-        mail: the state of mail, and the number of waiting messages.
         failed_requests: those of this process.
     """
+    grading = about if is_working else None
     queue, workers, failures, deliveries, version = await asyncio.gather(
-        _part(database, lambda session: _queue(session, about.slots if about and is_working else 0)),
-        _part(database, lambda session: _workers(session, about if is_working else None)),
+        _part(database, lambda session: queue_of(session, grading.slots if grading else 0)),
+        _part(database, lambda session: workers_of(session, grading.as_json() if grading else None)),
         _part(database, _failures),
         _part(database, _deliveries),
         _part(database, _database),
     )
     disk = await _disk(data_dir)
-    state = ServiceState(
-        (), queue, workers, failures, deliveries, disk, version, is_writable, *mail, sign_on, failed_requests
+    return ServiceState(
+        queue, workers, failures, deliveries, disk, version, is_writable, mail, sign_on, failed_requests
     )
-    return _with_needs(state)
 
 
 async def _part(database: Database, read: Callable[[AsyncSession], Awaitable[T]]) -> T | None:
@@ -250,12 +179,6 @@ async def _part(database: Database, read: Callable[[AsyncSession], Awaitable[T]]
     except (SQLAlchemyError, OSError, KeyError, ValueError) as exc:  # TimeoutError is an OSError.
         database.outage.record_failure("status", exc)
         return None
-
-
-def _with_needs(state: ServiceState) -> ServiceState:
-    """Add the problems that need the operator, the worst first."""
-    values = {name: getattr(state, name) for name in state.__dataclass_fields__}
-    return ServiceState(**values | {"needs": list(_needs(state))})
 
 
 def _needs(state: ServiceState) -> list[Need]:
@@ -305,57 +228,6 @@ def _needs_of_workers(workers: Sequence[WorkerState]) -> list[Need]:
     return needs
 
 
-async def _queue(session: AsyncSession, own_slots: int) -> Queue:
-    state = await positions.queue_state(session)
-    unfinished = [JobStatus.QUEUED, JobStatus.RUNNING]
-    others = [
-        await session.scalar(select(func.count()).where(table.job_status.in_(unfinished)))
-        for table in (RegradeItem, Check)
-    ]
-    now = utc_now()
-    graded = [
-        await session.scalar(select(func.count()).where(StoredReport.created_at > now - time)) for time in (HOUR, DAY)
-    ]
-    previews, checks, graded_hour, graded_day = (count or 0 for count in (*others, *graded))
-    waiting, pace = state.queued + previews + checks, await pace_of(session, own_slots)
-    empty_seconds = pace.seconds_to_report(waiting) if pace and waiting else None
-    return Queue(state, previews, checks, graded_hour, graded_day, empty_seconds)
-
-
-async def _workers(session: AsyncSession, about: About | None) -> Sequence[WorkerState]:
-    if not is_postgresql(session):
-        if about is None:
-            return []
-        return [WorkerState(None, about.as_json(), list((await _jobs(session, None)).values()))]
-    rows = await session.execute(
-        select(LiveWorker, func.extract("epoch", func.now() - LiveWorker.seen_at))
-        .where(LiveWorker.seen_at > func.now() - HOUR)
-        .order_by(LiveWorker.id)
-    )
-    workers = [(worker.about, float(seconds)) for worker, seconds in rows]
-    jobs = await _jobs(session, [claim for about, _ in workers for claim in about.get("claims", [])])
-    return [
-        WorkerState(seconds, about, [jobs[claim] for claim in about.get("claims", []) if claim in jobs])
-        for about, seconds in workers
-    ]
-
-
-async def _jobs(session: AsyncSession, claims: Collection[str] | None) -> dict[str, Job]:
-    """Find the attempts in grading under these claims, or under any."""
-    facts = Submission.id, Submission.assignment_id, Submission.student
-    own = select(Submission.claim, *facts).where(Submission.job_status == JobStatus.RUNNING)
-    of_previews = (
-        select(RegradeItem.claim, *facts, RegradeItem.regrade_id)
-        .join(Submission, Submission.id == RegradeItem.submission_id)
-        .where(RegradeItem.job_status == JobStatus.RUNNING)
-    )
-    if claims is not None:
-        own = own.where(Submission.claim.in_(claims))
-        of_previews = of_previews.where(RegradeItem.claim.in_(claims))
-    rows = [*await session.execute(own), *await session.execute(of_previews)]
-    return {claim: Job(*rest) for claim, *rest in rows}
-
-
 async def _failures(session: AsyncSession) -> Sequence[Failure]:
     counting = select(StoredReport.points).where(StoredReport.id == counting_report_id()).correlate(Submission)
     rows = await session.execute(
@@ -365,12 +237,12 @@ async def _failures(session: AsyncSession) -> Sequence[Failure]:
         .order_by(StoredReport.id.desc())
         .limit(ERRORS_LISTED)
     )
-    found = []
+    failures = []
     for submission, report, points in rows:
         error = report.body.get("error") or {}
         names = str(error.get("type", "")), str(error.get("message", ""))
-        found.append(Failure(report.created_at, *names, submission=submission, graded_since=points is not None))
-    return found
+        failures.append(Failure(report.created_at, *names, submission=submission, graded_since=points is not None))
+    return failures
 
 
 async def _deliveries(session: AsyncSession) -> Deliveries:

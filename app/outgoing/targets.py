@@ -97,10 +97,10 @@ async def look_up(host: str, port: int, *, private: bool) -> list[str]:
         running = _running[host] = THREADS.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
         running.add_done_callback(lambda _: _running.pop(host, None))
     try:
-        found = await _result(running)
+        answer = await _result(running)
     except (OSError, UnicodeError) as exc:
         raise AnswerUnusable(reason=f"the name {_quoted(host)} is not known") from exc
-    addresses = [ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in found]
+    addresses = [ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in answer]
     if not addresses:
         raise AnswerUnusable(reason=f"the name {_quoted(host)} is not known")
     if not private and not all(map(is_public, addresses)):

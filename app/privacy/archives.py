@@ -82,8 +82,8 @@ class ArchiveWriter:
 
     async def end(self, facts: Mapping[str, object]) -> AsyncIterator[bytes]:
         """Add the manifest, and finish the archive."""
-        made = {"format": FORMAT, "made_at": utc_now(), "made_by": f"lstm-grader {version('lstm-grader')}"}
-        async for piece in self.add_json("manifest.json", {**made, **facts, "files": list(self._written)}):
+        origin = {"format": FORMAT, "made_at": utc_now(), "made_by": f"lstm-grader {version('lstm-grader')}"}
+        async for piece in self.add_json("manifest.json", {**origin, **facts, "files": list(self._written)}):
             yield piece
         self._zip.close()
         yield self._pieces.take()

@@ -188,10 +188,10 @@ async def forget_actors(session: AsyncSession, ids: Collection[str]) -> None:
 
 def remove_words(text: str, words: Collection[str]) -> str:
     """Replace these words in a text, where they are whole words; short ones stay, because they may mean anything."""
-    found = [
+    patterns = [
         re.escape(word)
         for word in sorted(words, key=len, reverse=True)
         if len(word) >= (SHORTEST_NUMBER_IN_TEXT if word.isdecimal() else SHORTEST_IN_TEXT)
     ]
     # Platforms write ``Name Surname_12345``: an underscore ends a name.
-    return re.sub(rf"(?<![^\W_])(?:{'|'.join(found)})(?![^\W_])", NOBODY, text) if found else text
+    return re.sub(rf"(?<![^\W_])(?:{'|'.join(patterns)})(?![^\W_])", NOBODY, text) if patterns else text

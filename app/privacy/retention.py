@@ -87,12 +87,12 @@ async def _delete_short_lived(database: Database) -> None:
         Token: Token.assignment_id.is_not(None) & (Token.expires_at < now),
     }
     async with database.write() as session:
-        found = [
+        tables = [
             table for table, condition in is_over.items() if await session.scalar(select(exists().where(condition)))
         ]
-        for table in found:
+        for table in tables:
             await delete_rows(session, table, is_over[table])
-    if found:
+    if tables:
         await database.empty_log()
 
 
@@ -109,8 +109,8 @@ async def delete_older(database: Database, days: float, course_id: str | None = 
     total = 0
     while True:
         async with database.write() as session:
-            found = select(Submission.id).where(old, here).order_by(Submission.id).limit(deletion.AT_ONCE)
-            ids = (await session.scalars(found.with_for_update(skip_locked=True))).all()
+            query = select(Submission.id).where(old, here).order_by(Submission.id).limit(deletion.AT_ONCE)
+            ids = (await session.scalars(query.with_for_update(skip_locked=True))).all()
             await attempts_expired(session, ids)
             await delete_rows(session, Submission, Submission.id.in_(ids))
         total += len(ids)

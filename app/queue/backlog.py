@@ -27,7 +27,7 @@ KEPT_SECONDS = 1.0
 # Workers come and go, and grades take longer while all slots are busy.
 PACE_KEPT_SECONDS = 10.0
 LAST_GRADES = 20
-#: The least time by which a report is late before that is worth a word.
+#: A report that is late by less is not worth a word.
 LATE_SECONDS = 10.0
 
 
@@ -146,9 +146,9 @@ class Backlog:
             now = self._clock()
             if now - self._placed_at > KEPT_SECONDS:
                 async with self._database.read() as session:
-                    found = await positions.queue_places(session)
+                    places = await positions.queue_places(session)
                 before, self._placed_at = self._places, now
                 self._places = {
                     id: before[id] if id in before and before[id][0] == place else (place, now)
-                    for id, place in found.items()
+                    for id, place in places.items()
                 }

@@ -15,9 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import check_same, find_all_earlier
 from app.access.limits import too_many_uploads
-from app.access.rights import Right, closed_to
 from app.access.tokens import Principal
-from app.courses import members
+from app.courses import course, members
 from app.courses.assignments import in_course, used_in
 from app.courses.extensions import apply_extension
 from app.errors.courses import CourseArchived
@@ -188,7 +187,8 @@ class Inbox:
     async def _store_together(self, submissions: Sequence[Submission]) -> Sequence[QueuedSubmission | Exception]:
         refused: dict[str, Exception] = {}
         async with self._database.write() as session:
-            closed = await closed_to(session, Right.SUBMIT, {each.course_id for each in submissions})
+            are_open = await course.are_open(session, {each.course_id for each in submissions})
+            closed = [id for id, is_open in are_open.items() if not is_open]
             # An archived course gets no new member either.
             to_open_ones = [each for each in submissions if each.course_id not in closed]
             uses = await repository.take_turns(session, to_open_ones)
@@ -250,8 +250,8 @@ class Inbox:
 
     async def _find(self, requests: Sequence[tuple[str, str]]) -> Sequence[Submission | None]:
         async with self._database.read() as session:
-            found = await find_all_earlier(session, Submission, set(requests))
-        return [found.get(each) for each in requests]
+            earlier = await find_all_earlier(session, Submission, set(requests))
+        return [earlier.get(each) for each in requests]
 
 
 def _student(submission: Submission) -> tuple[str, str]:

@@ -110,8 +110,8 @@ class DatabaseFile:
 
     def _read_marker(self) -> int:
         with contextlib.suppress(OSError):
-            if found := COUNTED.search(self.marker.read_text(encoding="utf-8", errors="replace")):
-                return int(found[1])
+            if match := COUNTED.search(self.marker.read_text(encoding="utf-8", errors="replace")):
+                return int(match[1])
         return 0
 
     def copy_to(self, target: Path) -> None:
@@ -148,12 +148,12 @@ class DatabaseFile:
             return False
 
     def _identities(self) -> list[tuple[int, int]]:
-        found = []
+        identities = []
         for path in (self.path, self.log):
             with contextlib.suppress(FileNotFoundError):
                 stat = path.stat()
-                found.append((stat.st_dev, stat.st_ino))
-        return found
+                identities.append((stat.st_dev, stat.st_ino))
+        return identities
 
     def check_room(self, size: int) -> None:
         """Raises: NoRoom: so many bytes do not fit. On a very small disk, a quarter of the disk is enough."""

@@ -38,8 +38,8 @@ class Connection(aiosqlite.Connection):
             finally:
                 cursor.close()
 
-        found: tuple[sqlite3.Cursor, list[Any]] = await self._execute(in_thread)  # type: ignore[no-untyped-call]
-        return found
+        result: tuple[sqlite3.Cursor, list[Any]] = await self._execute(in_thread)  # type: ignore[no-untyped-call]
+        return result
 
 
 class Cursor:

@@ -214,17 +214,17 @@ def _is_waiting(attempt: Attempt) -> bool:
 
 
 def _adjust(adjustment: Adjustment, below: float | None, max_points: float, steps: list[Step]) -> float | None:
-    said = {"adjustment": adjustment.id, "reason": adjustment.reason}
+    facts = {"adjustment": adjustment.id, "reason": adjustment.reason}
     if adjustment.value is not None:
         left = _round(adjustment.value)
-        steps.append(Step(StepCode.SET, left, {**said, "value": adjustment.value}))
+        steps.append(Step(StepCode.SET, left, {**facts, "value": adjustment.value}))
     else:
         assert adjustment.delta is not None
         if below is None:
-            steps.append(Step(StepCode.ADJUSTMENT_WAITS, None, {**said, "change": adjustment.delta}))
+            steps.append(Step(StepCode.ADJUSTMENT_WAITS, None, {**facts, "change": adjustment.delta}))
             return None
         left = _round(below + adjustment.delta)
-        steps.append(Step(StepCode.ADJUSTED, left, {**said, "change": adjustment.delta}))
+        steps.append(Step(StepCode.ADJUSTED, left, {**facts, "change": adjustment.delta}))
     kept = min(max(left, 0.0), max_points)
     if kept != left:
         steps.append(Step(StepCode.KEPT_WITHIN, kept, {"max_points": max_points}))

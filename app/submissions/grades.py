@@ -104,8 +104,8 @@ async def counted_grades(
         uses: course assignments; one whose file is gone gives no grades.
         preview: the id of a regrade, as if it were applied.
     """
-    found = await bases(session, assignments, members, uses, preview=preview)
-    return {place: basis.counted for place, basis in found.items()}
+    by_key = await bases(session, assignments, members, uses, preview=preview)
+    return {place: basis.counted for place, basis in by_key.items()}
 
 
 async def bases(
@@ -127,24 +127,24 @@ async def bases(
     extended = await extensions.find_all(session, ids)
     adjusted = await find_adjustments(session, ids)
     offered = {use.id: in_course(assignments, use) for use in uses}
-    found: dict[GradeKey, Basis] = {}
+    by_key: dict[GradeKey, Basis] = {}
     for member in members:
         for use in uses:
             place = (member.id, use.id)
             if (assignment := offered[use.id]) is not None:
                 terms = _terms(assignment, use, member, extended.get(place), adjusted.get(place))
-                found[place] = Basis(terms, attempts.get(place, ()))
-    return found
+                by_key[place] = Basis(terms, attempts.get(place, ()))
+    return by_key
 
 
 async def find_adjustments(session: AsyncSession, membership_ids: Collection[str]) -> dict[GradeKey, Adjustment]:
     """Find the current adjustments of these members."""
-    found = await session.scalars(
+    rows = await session.scalars(
         select(Adjustment)
         .where(Adjustment.membership_id.in_(membership_ids), Adjustment.ended_at.is_(None))
         .order_by(Adjustment.id)
     )
-    return {(each.membership_id, each.course_assignment_id): each for each in found}
+    return {(each.membership_id, each.course_assignment_id): each for each in rows}
 
 
 async def terms_of(

@@ -13,17 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.tokens import is_valid
 from app.storage.announcements import announce_all
 from app.storage.due import database_now
-from app.storage.models import (
-    Delivery,
-    MemberRole,
-    Membership,
-    Role,
-    StoredReport,
-    Submission,
-    Token,
-    Webhook,
-    utc_now,
-)
+from app.storage.models import Delivery, MemberRole, Membership, Role, StoredReport, Submission, Token, Webhook, utc_now
 from app.storage.passback import attempts_changed
 from app.submissions.events import record
 from app.submissions.repository import waits_for_decision
@@ -72,7 +62,7 @@ async def tell(session: AsyncSession, submissions: Collection[str], reports: Col
 async def _add_deliveries(session: AsyncSession, reports: Collection[int]) -> None:
     """Queue each report for every webhook of its course whose token may read it."""
     now = await database_now(session)
-    found = await session.execute(
+    rows = await session.execute(
         select(Webhook.id, StoredReport.id)
         .join(Token, Token.id == Webhook.created_by)
         .join(Submission, Submission.course_id == Webhook.course_id)
@@ -83,7 +73,7 @@ async def _add_deliveries(session: AsyncSession, reports: Collection[int]) -> No
     )
     session.add_all(
         Delivery(webhook_id=webhook_id, event=GRADED, report_id=report_id, waits_since=now, next_at=now)
-        for webhook_id, report_id in found
+        for webhook_id, report_id in rows
     )
 
 

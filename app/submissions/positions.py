@@ -48,8 +48,8 @@ async def queue_places(session: AsyncSession, ids: Collection[str] | None = None
     own = waiting.c
     place = func.row_number().over(order_by=(own.is_upload.desc(), own.turn, own.priority.desc(), own.arrival, own.id))
     queued = select(own.id, place.label("place")).subquery()
-    found = await session.execute(select(queued) if ids is None else select(queued).where(queued.c.id.in_(ids)))
-    return {id: place for id, place in found}  # noqa: C416
+    rows = await session.execute(select(queued) if ids is None else select(queued).where(queued.c.id.in_(ids)))
+    return {id: place for id, place in rows}  # noqa: C416
 
 
 async def queue_state(session: AsyncSession) -> QueueState:

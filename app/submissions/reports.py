@@ -43,8 +43,8 @@ async def find_report(
     session: AsyncSession, submission_id: str, report_id: int, viewer: Principal
 ) -> StoredReport | None:
     """Find this submission's report with this number. Reports of previews are visible to the staff only."""
-    found = select(StoredReport).where(StoredReport.id == report_id, StoredReport.submission_id == submission_id)
-    return await session.scalar(found if viewer.sees_everything else found.where(StoredReport.preview_id.is_(None)))
+    query = select(StoredReport).where(StoredReport.id == report_id, StoredReport.submission_id == submission_id)
+    return await session.scalar(query if viewer.sees_everything else query.where(StoredReport.preview_id.is_(None)))
 
 
 async def artefacts_of(session: AsyncSession, report_id: int) -> dict[str, bytes]:

@@ -8,18 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import (
-    ColumnElement,
-    and_,
-    case,
-    exists,
-    func,
-    or_,
-    select,
-    true,
-    tuple_,
-    update,
-)
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
@@ -75,10 +64,10 @@ async def handed_in_before(session: AsyncSession, submissions: Sequence[Submissi
         return {}
     same = Submission.membership_id, Submission.course_assignment_id, Submission.sha256
     new_ids = {(each.membership_id, each.course_assignment_id, each.sha256): each.id for each in submissions}
-    found = await session.execute(
+    rows = await session.execute(
         select(*same, Submission).where(tuple_(*same).in_(new_ids)).order_by(Submission.attempt.desc())
     )
-    return {new_ids[member, use, sha256]: earlier for member, use, sha256, earlier in found}
+    return {new_ids[member, use, sha256]: earlier for member, use, sha256, earlier in rows}
 
 
 async def add_submissions(session: AsyncSession, submissions: Sequence[Submission]) -> None:
@@ -87,7 +76,7 @@ async def add_submissions(session: AsyncSession, submissions: Sequence[Submissio
     Attempts are numbered from 1 for each member and course assignment.
     """
     is_queued = case((Submission.job_status == JobStatus.QUEUED, 1))
-    found = await session.execute(
+    rows = await session.execute(
         select(
             Submission.membership_id,
             Submission.course_assignment_id,
@@ -99,7 +88,7 @@ async def add_submissions(session: AsyncSession, submissions: Sequence[Submissio
     )
     last_attempt: Counter[tuple[str, str]] = Counter()
     waiting: Counter[str] = Counter()
-    for member, use, attempt, queued in found:
+    for member, use, attempt, queued in rows:
         last_attempt[member, use] = attempt
         waiting[member] += queued
     last_arrival = await session.scalar(select(func.max(Submission.arrival))) or 0
@@ -136,10 +125,10 @@ async def newest_attempt(session: AsyncSession, membership_id: str, assignment_i
 
 async def attempts(session: AsyncSession, membership_id: str, course_assignment_id: str) -> Sequence[Attempt]:
     """List all attempts of a member at a course assignment, from the first. A cancelled one never has points."""
-    found = await attempts_of(
+    by_work = await attempts_of(
         session, Submission.membership_id == membership_id, Submission.course_assignment_id == course_assignment_id
     )
-    return found.get((membership_id, course_assignment_id), [])
+    return by_work.get((membership_id, course_assignment_id), [])
 
 
 async def attempts_of(
@@ -174,7 +163,7 @@ async def attempts_of(
         .where(*conditions)
         .order_by(Submission.membership_id, Submission.course_assignment_id, Submission.attempt)
     )
-    found: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
+    by_work: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
     for member, use, number, created_at, job_status, decision, points, max_points, report_id, is_kept_back in rows:
         attempt = Attempt(
             number,
@@ -186,8 +175,8 @@ async def attempts_of(
             decision=decision,
             is_cancelled=job_status == JobStatus.CANCELLED,
         )
-        found[member, use].append(attempt)
-    return dict(found)
+        by_work[member, use].append(attempt)
+    return dict(by_work)
 
 
 async def find_submission(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
@@ -209,8 +198,8 @@ async def existing_submission(session: AsyncSession, submission_id: str, viewer:
 
 async def submission_content(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
     """Find a submission as `find_submission` does, with the uploaded bytes."""
-    found = select(Submission).where(Submission.id == submission_id, visible_to(viewer))
-    return await session.scalar(found.options(undefer(Submission.content)))
+    query = select(Submission).where(Submission.id == submission_id, visible_to(viewer))
+    return await session.scalar(query.options(undefer(Submission.content)))
 
 
 async def cancel(session: AsyncSession, submission_id: str) -> bool:

@@ -75,9 +75,9 @@ def _compare(
     contents: Mapping[int, bytes], pairs: Collection[Pair], compare: Callable[[Cells, Cells], T], most_bytes: int
 ) -> dict[Pair, T]:
     sources = {report_id: unpack(content, most_bytes=most_bytes) for report_id, content in contents.items()}
-    found: dict[Pair, T] = {}
+    results: dict[Pair, T] = {}
     for old, new in pairs:
         before, after = sources.get(old), sources.get(new)
         if before is not None and after is not None:
-            found[old, new] = compare(before, after)
-    return found
+            results[old, new] = compare(before, after)
+    return results

@@ -105,30 +105,6 @@ async def withdraw(session: AsyncSession, work: StudentWork, adjustment_id: str,
         await grades_changed(session, work.use.id, [work.member.id])
 
 
-async def list_adjustments(
-    session: AsyncSession, work: StudentWork, *, limit: int, before: str | None = None
-) -> Sequence[Adjustment]:
-    """List the adjustments of a student at an assignment, the newest first, ended ones too.
-
-    Args:
-        before: an id; only older ones are listed.
-    """
-    conditions = [work.has(Adjustment), *([Adjustment.id < before] if before else [])]
-    found = select(Adjustment).where(*conditions).order_by(Adjustment.id.desc()).limit(limit)
-    return (await session.scalars(found)).all()
-
-
-async def all_of(session: AsyncSession, member: Membership) -> Sequence[tuple[Adjustment, CourseAssignment]]:
-    """List all adjustments of a member, the newest first, with their assignments."""
-    rows = await session.execute(
-        select(Adjustment, CourseAssignment)
-        .join(CourseAssignment, CourseAssignment.id == Adjustment.course_assignment_id)
-        .where(Adjustment.membership_id == member.id)
-        .order_by(Adjustment.id.desc())
-    )
-    return [(adjustment, use) for adjustment, use in rows]
-
-
 @dataclass(frozen=True)
 class CourseAdjustment:
     """An adjustment of a course. Attributes: is_stale: it applies, but the points below have changed since."""
@@ -168,25 +144,25 @@ async def list_of_course(
         .order_by(Adjustment.id.desc())
         .limit(limit)
     )
-    found = [(adjustment, member, use) for adjustment, member, use in rows]
-    members = {member.id: member for _, member, _ in found}
-    uses = {use.id: use for _, _, use in found}
+    entries = [(adjustment, member, use) for adjustment, member, use in rows]
+    members = {member.id: member for _, member, _ in entries}
+    uses = {use.id: use for _, _, use in entries}
     counted = await counted_grades(session, assignments, list(members.values()), list(uses.values()))
     stale = {key for key, grade in counted.items() if grade.is_stale}
     return [
         CourseAdjustment(each, member, use, each.ended_at is None and (member.id, use.id) in stale)
-        for each, member, use in found
+        for each, member, use in entries
     ]
 
 
 async def _all_current(session: AsyncSession, work: StudentWork) -> Sequence[Adjustment]:
     """Find all adjustments that have not ended: there may be two after a join of members."""
-    found = select(Adjustment).where(
+    query = select(Adjustment).where(
         Adjustment.membership_id == work.member.id,
         Adjustment.course_assignment_id == work.use.id,
         Adjustment.ended_at.is_(None),
     )
-    return (await session.scalars(found)).all()
+    return (await session.scalars(query)).all()
 
 
 def _log_values(adjustment: Adjustment | None, use: CourseAssignment) -> dict[str, Any]:

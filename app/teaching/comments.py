@@ -13,8 +13,8 @@ from app.courses import changes
 from app.errors.requests import NotPermitted
 from app.errors.submissions import SubmissionNotFound
 from app.errors.teaching import CommentNotFound
-from app.storage.models import Comment, CourseAssignment, Membership, Submission, new_id
-from app.teaching.student_work import StudentWork
+from app.storage.models import Comment, Submission, new_id
+from app.teaching.student_work import StudentWork, list_rows
 
 
 async def add(
@@ -32,7 +32,7 @@ async def add(
         attempt = await session.get(Submission, submission_id)
         if attempt is None or not work.holds(attempt):
             raise SubmissionNotFound
-    newest = next(iter(await list_comments(session, work, limit=1)), None)
+    newest = next(iter(await list_rows(session, work, Comment, limit=1)), None)
     if newest is not None and (newest.text, newest.submission_id, newest.made_by) == (text, submission_id, made_by):
         return newest
     comment = Comment(
@@ -49,18 +49,6 @@ async def add(
     return comment
 
 
-async def list_comments(
-    session: AsyncSession, work: StudentWork, *, limit: int, before: str | None = None
-) -> Sequence[Comment]:
-    """List the comments on a student's work at an assignment, the newest first.
-
-    Args:
-        before: an id; only older ones are listed.
-    """
-    conditions = [work.has(Comment), *([Comment.id < before] if before else [])]
-    return (await session.scalars(select(Comment).where(*conditions).order_by(Comment.id.desc()).limit(limit))).all()
-
-
 async def list_for_attempt(
     session: AsyncSession, work: StudentWork, submission_id: str | None, *, limit: int
 ) -> Sequence[Comment]:
@@ -75,17 +63,6 @@ async def list_for_attempt(
             select(Comment).where(work.has(Comment), is_meant).order_by(Comment.id.desc()).limit(limit)
         )
     ).all()
-
-
-async def all_of(session: AsyncSession, member: Membership) -> Sequence[tuple[Comment, CourseAssignment]]:
-    """List all comments on a member's work, the newest first, with their assignments."""
-    rows = await session.execute(
-        select(Comment, CourseAssignment)
-        .join(CourseAssignment, CourseAssignment.id == Comment.course_assignment_id)
-        .where(Comment.membership_id == member.id)
-        .order_by(Comment.id.desc())
-    )
-    return [(comment, use) for comment, use in rows]
 
 
 async def delete(session: AsyncSession, work: StudentWork, comment_id: str, holder: Principal) -> None:

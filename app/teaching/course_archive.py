@@ -1,8 +1,7 @@
 """A whole course as one zip archive: files, reports, grades, people, decisions and the log of changes.
 
-A student's folder is named after the student, for people who look for it; nothing else in a path is anybody's text.
-Secrets and their hashes, seeds, and reports of previews are left out. Reads are short, and the course goes on
-meanwhile.
+A student's folder is named after the student, so that people find it; no other part of a path is free text. Secrets and
+their hashes, seeds, and reports of previews are left out. Reads are short, so the course goes on meanwhile.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ ROWS = 200
 NAME_CHARACTERS = 60
 #: Characters of names besides letters, their marks, and digits.
 IN_NAMES = frozenset(" -_.,@+()'")
-#: Names of devices: Windows makes no file that is called so, whatever its suffix.
+#: Names of devices, which no file on Windows may have, whatever its suffix.
 DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
 INDEX = (
     *("file", "report", "student", "name", "group", "assignment", "attempt", "handed_in_at", "filename", "sha256"),
@@ -96,8 +95,8 @@ async def course_archive(
         yield piece
     async with database.read() as session:
         lines = await grade_book(session, assignments, course.id, GradeBookFormat.PLAIN, language)
-        found = select(Membership).where(Membership.course_id == course.id).order_by(Membership.id)
-        members = (await session.scalars(found.options(joinedload(Membership.person)))).all()
+        query = select(Membership).where(Membership.course_id == course.id).order_by(Membership.id)
+        members = (await session.scalars(query.options(joinedload(Membership.person)))).all()
     for name, form in (("grades.csv", GradeBookFormat.PLAIN), ("grades.xlsx", GradeBookFormat.XLSX)):
         async for piece in writer.add(name, (await packing(book_file, lines, form)).content):
             yield piece
@@ -126,10 +125,10 @@ async def _attempt(
     folders: Mapping[str, tuple[Membership, str]],
     index: list[Sequence[str]],
 ) -> AsyncIterator[bytes]:
-    """Write an attempt with its file and its reports, unless it was deleted meanwhile or its student came later."""
+    """Write an attempt with its file and its reports, unless it was deleted, or its student added, meanwhile."""
     async with database.read() as session:
-        found = select(Submission).where(Submission.id == id).options(undefer(Submission.content))
-        submission = await session.scalar(found)
+        query = select(Submission).where(Submission.id == id).options(undefer(Submission.content))
+        submission = await session.scalar(query)
         of_it = select(StoredReport).where(StoredReport.submission_id == id, StoredReport.preview_id.is_(None))
         # The first one counts, as in `reports.newest_report`.
         ordered = of_it.order_by(StoredReport.points.is_(None), StoredReport.id.desc())
@@ -179,20 +178,20 @@ def folders_of(members: Sequence[Membership]) -> Mapping[str, tuple[Membership, 
 
 
 def safe_name(words: str) -> str:
-    """Return a name that is one part of a path on every system, and reads as it is.
+    """Return a readable name that is a single part of a path on every system.
 
     >>> safe_name("../../etc/passwd"), safe_name("con.txt"), safe_name("Иванов\u202e (7)")
     ('_.._etc_passwd', '_con.txt', 'Иванов (7)')
     """
     composed = (each for each in unicodedata.normalize("NFC", words) if unicodedata.category(each) not in ("Cf", "Cc"))
     kept = "".join(each if each in IN_NAMES or unicodedata.category(each)[0] in "LMN" else "_" for each in composed)
-    # Windows drops blanks and dots at the end; elsewhere a dot at the beginning hides a file.
+    # Windows drops spaces and dots at the end; elsewhere a dot at the beginning hides a file.
     name = kept[:NAME_CHARACTERS].strip(" .") or "_"
     return f"_{name}" if _key(name).split(".")[0].strip() in DEVICES else name
 
 
 def unique(name: str, taken: set[str]) -> str:
-    """Return the name, with a number if it is taken, and note it. Systems that do not tell case apart find it, too."""
+    """Return the name, with a number if it is taken, and add it to `taken`. Names that differ only in case collide."""
     chosen, count = name, 1
     while _key(chosen) in taken:
         count += 1

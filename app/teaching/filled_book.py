@@ -45,8 +45,8 @@ class FilledBook:
     Attributes:
         columns: headings of the columns that were filled.
         grades: number of cells with a grade of ours.
-        kept: number of cells that stay as they were, of students of the course.
-        unknown: names in the file that are nobody's in the course, or of two.
+        kept: number of cells of the course's students that stay as they were.
+        unknown: names in the file that fit no student of the course, or two.
         absent: students with a grade who are not in the file.
         other_most: headings, with the points possible in the file and here, where the two differ.
     """
@@ -108,17 +108,17 @@ def _fill_book(
 ) -> FilledBook:
     try:
         table = reading.table(content, MOST_BYTES)
-        found = columns.find([cell.strip() for cell in table.rows[0]])
+        layout = columns.find([cell.strip() for cell in table.rows[0]])
     except RosterTooLong:
         raise
     except RosterRefused as exc:
         raise GradeBookUnreadable from exc
-    if len(table.rows) * len(found.headings) > MOST_BYTES:
+    if len(table.rows) * len(layout.headings) > MOST_BYTES:
         # Written out, each cell has a character at least; short rows are filled up to the column of the grades.
         raise GradeBookUnreadable
-    targets = _targets(found, table.rows, assignments, uses, column)
-    filled = FilledBook(columns=[found.headings[each.place] for each in targets])
-    owners = _owners(table.rows, found, students, filled)
+    targets = _targets(layout, table.rows, assignments, uses, column)
+    filled = FilledBook(columns=[layout.headings[each.place] for each in targets])
+    owners = _owners(table.rows, layout, students, filled)
     rows = [list(row) for row in table.rows]
     for number_of_row, student in owners.items():
         for target in targets:
@@ -128,28 +128,28 @@ def _fill_book(
         has_grade = any(points_in(student.grades[each.use.assignment_id]) for each in targets)
         if has_grade and student.member.id not in there:
             filled.absent.append(student.member.person.name or student.member.external_id or "")
-    filled.other_most = _other_most(table.rows, found, targets, assignments)
-    filled.book = csv_of(rows, range(len(found.headings)), delimiter=table.delimiter)
+    filled.other_most = _other_most(table.rows, layout, targets, assignments)
+    filled.book = csv_of(rows, range(len(layout.headings)), delimiter=table.delimiter)
     return filled
 
 
 def _targets(
-    found: columns.Columns,
+    layout: columns.Columns,
     rows: Sequence[Sequence[str]],
     assignments: Mapping[str, Assignment],
     uses: Sequence[CourseAssignment],
     column: str,
 ) -> list[_Target]:
     """Find the columns of the assignments."""
-    of_worksheet = [place for place, each in enumerate(found.headings) if columns.plain(each) in GRADE_HEADINGS]
-    matches = [TITLE_WITH_ID.fullmatch(each) for each in found.headings]
+    of_worksheet = [place for place, each in enumerate(layout.headings) if columns.plain(each) in GRADE_HEADINGS]
+    matches = [TITLE_WITH_ID.fullmatch(each) for each in layout.headings]
     headings = {place: match[1] for place, match in enumerate(matches) if match}
-    if not found.is_canvas_gradebook and len(of_worksheet) == 1 and _is_worksheet(rows, found):
+    if not layout.is_canvas_gradebook and len(of_worksheet) == 1 and _is_worksheet(rows, layout):
         if len(uses) == 1:
             return [_Target(of_worksheet[0], uses[0])]
-        # Nothing in a worksheet says of which assignment it is.
-        raise GradeBookColumnMissing(titles=_all_titles(assignments, uses), came=[found.headings[of_worksheet[0]]])
-    if not found.is_canvas_gradebook:
+        # A worksheet does not name its assignment.
+        raise GradeBookColumnMissing(titles=_all_titles(assignments, uses), came=[layout.headings[of_worksheet[0]]])
+    if not layout.is_canvas_gradebook:
         raise GradeBookUnreadable
     targets = []
     for use in uses:
@@ -157,7 +157,7 @@ def _targets(
         places = [
             place
             for place, title in headings.items()
-            if {comparable(title), comparable(found.headings[place])} & wanted
+            if {comparable(title), comparable(layout.headings[place])} & wanted
         ]
         if not places and len(uses) == 1 and not column and len(headings) == 1:
             places = list(headings)
@@ -170,8 +170,8 @@ def _targets(
     return targets
 
 
-def _is_worksheet(rows: Sequence[Sequence[str]], found: columns.Columns) -> bool:
-    place = found.at.get("id")
+def _is_worksheet(rows: Sequence[Sequence[str]], layout: columns.Columns) -> bool:
+    place = layout.at.get("id")
     values = [row[place] for row in rows[1:] if place is not None and place < len(row) and row[place].strip()]
     return bool(values) and all(reading.PARTICIPANT.fullmatch(value.strip()) for value in values)
 
@@ -186,7 +186,7 @@ def _all_titles(assignments: Mapping[str, Assignment], uses: Sequence[CourseAssi
 
 
 def _owners(
-    rows: Sequence[Sequence[str]], found: columns.Columns, students: Sequence[StudentGrades], filled: FilledBook
+    rows: Sequence[Sequence[str]], layout: columns.Columns, students: Sequence[StudentGrades], filled: FilledBook
 ) -> dict[int, StudentGrades]:
     """Find the students of the rows, by the rows' numbers. Two rows of one student are left alone."""
     by_id = {each.member.id: each for each in students}
@@ -196,8 +196,8 @@ def _owners(
     )
     matched: dict[int, str] = {}
     for row_number, cells in enumerate(rows[1:], 1):
-        ids = [cells[place].strip() for place in found.ids if place < len(cells) and cells[place].strip()]
-        name = " ".join(cells[place].strip() for place in found.name_parts if place < len(cells))
+        ids = [cells[place].strip() for place in layout.ids if place < len(cells) and cells[place].strip()]
+        name = " ".join(cells[place].strip() for place in layout.name_parts if place < len(cells))
         if not ids or name.lower() in reading.TEST_STUDENTS:
             continue  # Above the students Canvas has lines about the assignments, and below them its test student.
         own = [each for each in ids if not reading.PARTICIPANT.fullmatch(each)]
@@ -226,12 +226,12 @@ def _fill_cell(
 
 def _other_most(
     rows: Sequence[Sequence[str]],
-    found: columns.Columns,
+    layout: columns.Columns,
     targets: Sequence[_Target],
     assignments: Mapping[str, Assignment],
 ) -> list[tuple[str, str, str]]:
     """Find the columns whose points possible differ between the file and the course."""
-    most_place = next((i for i, each in enumerate(found.headings) if columns.plain(each) in MOST_HEADINGS), None)
+    most_place = next((i for i, each in enumerate(layout.headings) if columns.plain(each) in MOST_HEADINGS), None)
     line = next((row for row in rows[1:] if row and row[0].strip().lower() == POINTS_POSSIBLE), ())
     differing = []
     for target in targets:
@@ -240,7 +240,7 @@ def _other_most(
         ours = most_of(assignments, target.use)
         try:
             if cell and float(cell) != ours:
-                differing.append((found.headings[target.place], number(float(cell)), number(ours)))
+                differing.append((layout.headings[target.place], number(float(cell)), number(ours)))
         except ValueError:
             continue
     return differing

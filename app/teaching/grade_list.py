@@ -51,7 +51,7 @@ class GradeFilter:
             (self.stale, any(grade.is_stale for grade in grades)),
             (self.held, any(grade.is_held for grade in grades)),
         )
-        return all(wanted is None or wanted == found for wanted, found in asked)
+        return all(wanted is None or wanted == value for wanted, value in asked)
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ async def used_assignments(
     if only is not None and only not in ids:
         raise AssignmentNotFound
     shown = ids if only is None else [only]
-    found = await course_assignments.find(session, [(course_id, id) for id in shown])
+    by_id = await course_assignments.find(session, [(course_id, id) for id in shown])
     # The course Default uses every file, even without a row. No grade refers to this stand-in.
-    return [found.get((course_id, id)) or _stand_in(course_id, id) for id in shown]
+    return [by_id.get((course_id, id)) or _stand_in(course_id, id) for id in shown]
 
 
 def _stand_in(course_id: str, assignment_id: str) -> CourseAssignment:
@@ -120,7 +120,7 @@ async def every_student(
 ) -> AsyncIterator[StudentGrades]:
     """Go through the students of a course in the order in which they joined; removed ones are left out."""
     while True:
-        found = await session.scalars(
+        rows = await session.scalars(
             select(Membership)
             .where(
                 Membership.course_id == course_id,
@@ -133,7 +133,7 @@ async def every_student(
             .limit(AT_ONCE)
             .options(joinedload(Membership.person))
         )
-        members = found.all()
+        members = rows.all()
         counted = await counted_grades(session, assignments, members, uses)
         for member in members:
             grades = {use.assignment_id: counted[member.id, use.id] for use in uses}

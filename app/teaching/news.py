@@ -1,8 +1,8 @@
 """News for students about their work: words of the staff, and changes of grades and dates.
 
 News is kept nowhere of its own. It is derived from the comments, requests for review, adjustments, extensions,
-decisions and regrades that are stored anyway, so it goes when these go, and follows them when members are joined. A
-member keeps the time of the newest news that was shown, and a person that of the newest that was mailed.
+decisions and regrades that are stored anyway, so it is deleted with these, and moves with them when members are joined.
+Each member has the time of the newest news shown, and each person that of the newest news mailed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from app.storage.models import (
 )
 from app.submissions.repository import is_withheld
 
-#: The time for which seen news is still listed, and the most entries of a list.
+#: How long news is listed after it was seen, and the most entries of a list.
 SHOWN_FOR, SHOWN = timedelta(days=14), 30
 
 
@@ -95,7 +95,7 @@ class News:
 
 
 async def list_news(session: AsyncSession, member_ids: Collection[str]) -> Sequence[News]:
-    """List what is new for these members and what was lately, the newest first."""
+    """List the unseen and the recent news of these members, the newest first."""
     news = stored_news(Membership.id.in_(member_ids))
     is_shown = or_(is_unseen(news), news.c.at > utc_now() - SHOWN_FOR)
     return await read_news(session, news, is_shown, limit=SHOWN)
@@ -107,7 +107,7 @@ async def count_unseen(session: AsyncSession, member_ids: Collection[str]) -> in
 
 
 async def see(session: AsyncSession, seen: Mapping[str, datetime]) -> None:
-    """Keep that members have seen their news up to these times, by their ids. Times never go back."""
+    """Record the times up to which members, by their ids, have seen their news. Times never go back."""
     for member_id, until in sorted(seen.items()):
         is_older = or_(Membership.news_seen_at.is_(None), Membership.news_seen_at < until)
         await session.execute(

@@ -69,5 +69,5 @@ async def outdated_of(
         .group_by(Submission.assignment_id)
         .order_by(Submission.assignment_id)
     )
-    found = [OutdatedReports(*row) for row in rows]
-    return [each for each in found if each.count]
+    reports = [OutdatedReports(*row) for row in rows]
+    return [each for each in reports if each.count]

@@ -1,6 +1,6 @@
 """Previews of regrades, whose reports do not count and send nothing until the preview is applied.
 
-From then on they are like those of any regrade: they count, hold attempts, and go to webhooks. A preview is applied in
+Then they are like those of any regrade: they count, hold attempts, and go to webhooks. A preview is applied in
 one transaction, so a student's grade never mixes old and new reports. A submission with a newer report keeps that one,
 and the preview's report of it never counts.
 """
@@ -34,7 +34,7 @@ async def apply(session: AsyncSession, regrade_id: str, course: str | None = Non
     Raises:
         RegradeNotFound, RegradeNotPreview, CourseArchived
         PreviewDropped: its reports are gone.
-        PreviewUnfinished: it has not all its reports yet.
+        PreviewUnfinished: some of its reports are missing.
     """
     regrade = await _lock(session, regrade_id, course)
     if regrade.dropped_at is not None:
@@ -48,7 +48,7 @@ async def apply(session: AsyncSession, regrade_id: str, course: str | None = Non
     ).one()
     if done < total:
         raise PreviewUnfinished(done=done, total=total)
-    # The newer report of a submission counts, in whichever order the two became valid.
+    # The newer report of a submission counts, whichever of the two became valid first.
     counting = func.coalesce(counting_report_id(), 0)
     items = await session.execute(
         select(RegradeItem.submission_id, RegradeItem.new_report_id, RegradeItem.is_held)
@@ -102,10 +102,10 @@ async def drop(session: AsyncSession, regrade_id: str, course: str | None = None
 
 async def _lock(session: AsyncSession, regrade_id: str, course: str | None) -> Regrade:
     """Find the preview; until the transaction ends, no other one applies or drops it, and its courses stay open."""
-    found = select(Regrade).where(Regrade.id == regrade_id)
+    query = select(Regrade).where(Regrade.id == regrade_id)
     if course is not None:
-        found = found.where(Regrade.course_id == course)
-    regrade = await session.scalar(found)
+        query = query.where(Regrade.course_id == course)
+    regrade = await session.scalar(query)
     if regrade is None:
         raise RegradeNotFound
     if not regrade.is_preview:
@@ -117,7 +117,7 @@ async def _lock(session: AsyncSession, regrade_id: str, course: str | None) -> R
     for course_id in sorted(courses):
         await keep_open(session, course_id)
     # Not the strongest lock: a worker that is storing a report of it goes on.
-    locked = found.with_for_update(key_share=True).execution_options(populate_existing=True)
+    locked = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     regrade = await session.scalar(locked)
     if regrade is None:
         raise RegradeNotFound
@@ -126,8 +126,8 @@ async def _lock(session: AsyncSession, regrade_id: str, course: str | None) -> R
 
 async def _lock_submissions(session: AsyncSession, ids: Sequence[str]) -> Sequence[str]:
     """Keep these submissions from being deleted; return those that are there. Deletion locks them in this order too."""
-    found = select(Submission.id).where(Submission.id.in_(ids)).order_by(Submission.id)
-    return (await session.scalars(found.with_for_update(read=True, key_share=True))).all()
+    query = select(Submission.id).where(Submission.id.in_(ids)).order_by(Submission.id)
+    return (await session.scalars(query.with_for_update(read=True, key_share=True))).all()
 
 
 def _in_parts(all_of_them: Sequence[Each]) -> Iterator[Sequence[Each]]:
@@ -147,5 +147,5 @@ async def _let_count(session: AsyncSession, reports: dict[str, int], *, held: Se
         .values(preview_id=None)
         .execution_options(synchronize_session=False)
     )
-    found = select(StoredReport).where(StoredReport.id.in_(reports.values())).order_by(StoredReport.id)
-    await let_count(session, (await session.scalars(found.options(defer(StoredReport.body)))).all(), held=held)
+    query = select(StoredReport).where(StoredReport.id.in_(reports.values())).order_by(StoredReport.id)
+    await let_count(session, (await session.scalars(query.options(defer(StoredReport.body)))).all(), held=held)

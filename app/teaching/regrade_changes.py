@@ -9,14 +9,7 @@ from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from app.storage.models import (
-    CourseAssignment,
-    Membership,
-    Person,
-    RegradeItem,
-    StoredReport,
-    Submission,
-)
+from app.storage.models import CourseAssignment, Membership, Person, RegradeItem, StoredReport, Submission
 from app.submissions.derivation import Counted
 from app.submissions.grades import counted_grades
 from app.teaching.causes import Cause, causes_of, only_in

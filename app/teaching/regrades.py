@@ -29,7 +29,7 @@ class RegradeProgress:
     Attributes:
         done: submissions with a new report.
         changed: those of them whose points or verdict differ from before.
-        superseded: of an applied preview: those that had a newer report when it was applied, and keep that.
+        superseded: for an applied preview, the submissions that already had a newer report, and keep it.
     """
 
     regrade: Regrade
@@ -44,7 +44,7 @@ class RegradeChange:
     """One submission of a regrade; it waits while it has no new report.
 
     Attributes:
-        is_applied: whether the new report is one of the submission's; None: it is no preview's, or not applied.
+        is_applied: whether the new report is among the submission's; None: not from a preview, or not applied.
     """
 
     submission: Submission
@@ -132,8 +132,8 @@ async def add_regrade(
     items = select(RegradeItem.submission_id).where(RegradeItem.regrade_id == regrade.id)
     if course is None:
         # A regrade by an admin belongs to a course, too, if all its submissions are in that course.
-        found = select(Submission.course_id).where(Submission.id.in_(items)).distinct().limit(2)
-        courses = (await session.scalars(found)).all()
+        query = select(Submission.course_id).where(Submission.id.in_(items)).distinct().limit(2)
+        courses = (await session.scalars(query)).all()
         regrade.course_id = courses[0] if len(courses) == 1 else None
     if not is_preview:
         queued = await session.scalars(
@@ -165,20 +165,20 @@ async def list_regrades(
 
 
 async def running_preview(session: AsyncSession, course: str, selection: Mapping[str, Any]) -> Regrade | None:
-    """Find a preview of the same choice that is still being graded: a second one would say the same, later."""
+    """Find a preview of the same choice that is still being graded; a second one would only repeat it."""
     waits = exists().where(RegradeItem.regrade_id == Regrade.id, RegradeItem.new_report_id.is_(None))
-    found = await session.scalars(
+    rows = await session.scalars(
         select(Regrade)
         .where(Regrade.course_id == course, Regrade.is_preview, Regrade.dropped_at.is_(None), waits)
         .order_by(Regrade.id)
     )
-    return next((each for each in found if each.selection == selection), None)
+    return next((each for each in rows if each.selection == selection), None)
 
 
 async def find_regrade(session: AsyncSession, regrade_id: str, course: str | None = None) -> RegradeProgress:
     """Raises: RegradeNotFound: there is none with this id, or it is not of this course."""
-    for found in await _progress(session, _in(course), Regrade.id == regrade_id, limit=1):
-        return found
+    for regrade in await _progress(session, _in(course), Regrade.id == regrade_id, limit=1):
+        return regrade
     raise RegradeNotFound
 
 

@@ -40,8 +40,8 @@ async def ask(session: AsyncSession, submission: Submission, text: str) -> Revie
 
 async def list_of(session: AsyncSession, submission_id: str) -> Sequence[ReviewRequest]:
     """List the requests of an attempt, the newest first."""
-    found = select(ReviewRequest).where(ReviewRequest.submission_id == submission_id).order_by(ReviewRequest.id.desc())
-    return (await session.scalars(found)).all()
+    query = select(ReviewRequest).where(ReviewRequest.submission_id == submission_id).order_by(ReviewRequest.id.desc())
+    return (await session.scalars(query)).all()
 
 
 async def list_reviews(
@@ -88,10 +88,10 @@ async def find(session: AsyncSession, course_id: str, review_id: str) -> tuple[R
         .join(Submission, Submission.id == ReviewRequest.submission_id)
         .where(ReviewRequest.id == review_id, Submission.course_id == course_id)
     )
-    found = rows.one_or_none()
-    if found is None:
+    row = rows.one_or_none()
+    if row is None:
         raise ReviewNotFound
-    request, submission = found
+    request, submission = row
     return request, submission
 
 

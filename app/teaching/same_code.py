@@ -1,8 +1,7 @@
 """Attempts with the same code among the students of a course at one assignment: a hint for the staff, never a verdict.
 
-Code is the same if its normal form is (`grader.report.fingerprint`). All attempts of a student are one student's, those
-of joined members, too, for a join moves them. Code that everybody has from the course, or that the staff handed in,
-makes no group.
+Code is the same if its normal form is (`grader.report.fingerprint`). A join moves attempts, so joined members count as
+one student. Code that everybody has from the course, or that the staff handed in, makes no group.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Copy:
-    """An attempt of a group. Attributes: text: from 1; attempts with an equal one have the code word for word."""
+    """An attempt of a group. Attributes: text: a number from 1, equal where the code is the same word for word."""
 
     submission_id: str
     attempt: int
@@ -35,7 +34,7 @@ class Copy:
 
 @dataclass(frozen=True)
 class Holder:
-    """A student of a group. Attributes: student: the id in the course; copies: from the first attempt."""
+    """A student of a group. Attributes: student: the id in the course; copies: the earliest first."""
 
     membership_id: str
     student: str
@@ -56,7 +55,7 @@ class Group:
 
     @property
     def word_for_word(self) -> int:
-        """The most students who have one text in common; 0: no two have."""
+        """The largest number of students who share one text; 0: none is shared."""
         students: dict[int, set[str]] = defaultdict(set)
         for holder in self.holders:
             for copy in holder.copies:
@@ -66,13 +65,13 @@ class Group:
 
     @property
     def within_an_hour(self) -> int:
-        """The most students who handed the code in for the first time within one hour."""
+        """The largest number of students who first handed in the code within the same hour."""
         times = [holder.copies[0].created_at for holder in self.holders]
         return max(bisect_right(times, begin + HOUR) - at for at, begin in enumerate(times))
 
     @property
     def says_little(self) -> bool:
-        """Whether so few statements are often alike by chance."""
+        """Whether code with so few statements is often alike by chance."""
         return says_little(self.statements)
 
 
@@ -83,7 +82,7 @@ class SameCode:
     Attributes:
         groups: those with the most students word for word come first.
         students: how many have an attempt that was compared.
-        with_known: how many of them have an attempt with code from the course, or that the staff handed in.
+        with_known: how many of them have an attempt with code from the course or from the staff.
         not_compared: attempts that were graded before code was compared.
     """
 
@@ -173,7 +172,7 @@ async def _groups(session: AsyncSession, *conditions: ColumnElement[bool]) -> Se
 
 
 def _group(rows: Sequence[Any]) -> Group:
-    """Make a group of its attempts, from the first."""
+    """Make a group from its attempts, the earliest first."""
     texts: dict[str, int] = {}
     holders: dict[str, Holder] = {}
     copies: dict[str, list[Copy]] = defaultdict(list)

@@ -178,13 +178,13 @@ def _graded(
 
 async def _misconceptions(session: AsyncSession, graded: CTE, numbers: int) -> list[Misconception]:
     """Count the most frequent misconceptions. Args: numbers: how many places `by_attempt` has."""
-    found, next_one = aliased(ReportDiagnosis), aliased(ReportDiagnosis)
-    still_there = (next_one.report_id == graded.c.next_report_id) & (next_one.code == found.code)
+    codes, next_one = aliased(ReportDiagnosis), aliased(ReportDiagnosis)
+    still_there = (next_one.report_id == graded.c.next_report_id) & (next_one.code == codes.code)
     # Students cannot be added up over attempts, so one row of each student is marked.
-    own = func.row_number().over(partition_by=(found.code, graded.c.member), order_by=found.report_id)
+    own = func.row_number().over(partition_by=(codes.code, graded.c.member), order_by=codes.report_id)
     shown = (
         select(
-            found.code,
+            codes.code,
             graded.c.number,
             graded.c.is_last,
             case((own == 1, 1)).label("student"),
@@ -192,7 +192,7 @@ async def _misconceptions(session: AsyncSession, graded: CTE, numbers: int) -> l
             case((graded.c.next_report_id.is_not(None) & next_one.code.is_(None), 1)).label("fixed"),
         )
         .select_from(graded)
-        .join(found, found.report_id == graded.c.report_id)
+        .join(codes, codes.report_id == graded.c.report_id)
         .outerjoin(next_one, still_there)
         .subquery()
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import assignments as course_assignments
@@ -16,6 +17,7 @@ from app.storage.models import Adjustment, Comment, CourseAssignment, MemberRole
 from grader import Assignment
 
 WorkRow = Adjustment | Comment | Submission
+Row = TypeVar("Row", bound=Adjustment | Comment)
 
 
 @dataclass(frozen=True)
@@ -77,3 +79,30 @@ def _student_work(member: Membership, use: CourseAssignment | None) -> StudentWo
     if member.role != MemberRole.STUDENT:
         raise MemberNotStudent
     return StudentWork(member, use)
+
+
+async def list_rows(
+    session: AsyncSession, work: StudentWork, table: type[Row], *, limit: int, before: str | None = None
+) -> Sequence[Row]:
+    """List the adjustments of a student at an assignment, ended ones too, or the comments; the newest first.
+
+    Args:
+        before: an id; only older ones are listed.
+    """
+    query = select(table).where(table.membership_id == work.member.id, table.course_assignment_id == work.use.id)
+    if before:
+        query = query.where(table.id < before)
+    return (await session.scalars(query.order_by(table.id.desc()).limit(limit))).all()
+
+
+async def rows_of_member(
+    session: AsyncSession, table: type[Row], member: Membership
+) -> Sequence[tuple[Row, CourseAssignment]]:
+    """List all adjustments of a member, or all comments, the newest first, with their assignments."""
+    rows = await session.execute(
+        select(table, CourseAssignment)
+        .join(CourseAssignment, CourseAssignment.id == table.course_assignment_id)
+        .where(table.membership_id == member.id)
+        .order_by(table.id.desc())
+    )
+    return [(row, use) for row, use in rows]

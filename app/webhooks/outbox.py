@@ -98,7 +98,7 @@ async def add_ping(session: AsyncSession, webhook_id: str) -> Delivery:
 
 async def may_be_sent(session: AsyncSession, delivery: Delivery) -> bool:
     """Tell whether the webhook's token may still read the submission. Days may pass between two tries."""
-    found = (
+    query = (
         select(Delivery.id)
         .join(Webhook, Webhook.id == Delivery.webhook_id)
         .join(Token, Token.id == Webhook.created_by)
@@ -107,7 +107,7 @@ async def may_be_sent(session: AsyncSession, delivery: Delivery) -> bool:
         .outerjoin(Submission, Submission.id == StoredReport.submission_id)
         .where(Delivery.id == delivery.id, is_valid(utc_now()), or_(Delivery.report_id.is_(None), token_reads()))
     )
-    return await session.scalar(found) is not None
+    return await session.scalar(query) is not None
 
 
 async def list_deliveries(

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from grader.diagnosis.evidence import Evidence
 from grader.diagnosis.outcomes import structural_problem
-from grader.diagnosis.returned import default_as_width, output_problem
-from grader.report.finding import Finding, Verdict
+from grader.diagnosis.returned import answer_problem
+from grader.report.finding import Verdict
 
 
 def contract(evidence: Evidence) -> Verdict:
@@ -18,10 +18,7 @@ def contract(evidence: Evidence) -> Verdict:
     answer = evidence.execution.answers.get(evidence.exercise)
     if found is None or answer is None:
         return Verdict.skipped("not_run")
-    case = evidence.assignment.cases[0]
-    expected = case.batch, case.timesteps, case.units
-    problem = output_problem(answer.output, expected, evidence.understanding.form, case.features)
+    problem = answer_problem(evidence.execution, evidence.assignment.cases[0], evidence.understanding.form)
     if problem is not None:
-        width = default_as_width(evidence.execution, answer.output, case.units)
-        return Verdict.failed(Finding.of(problem.code, {**problem.params, **width}))
+        return Verdict.failed(problem)
     return Verdict.passed(shape=answer.output.shape, dtype=answer.output.dtype)

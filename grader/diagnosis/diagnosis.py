@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grader.assignment import TASK2, CaseEntry, CheckId
+from grader.diagnosis.concerns import first_oddity
 from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.exceptions import exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.mistakes import known_mistakes
-from grader.diagnosis.outcomes import ending_problem, hard_coded_size, size_that_works, structural_problem
+from grader.diagnosis.outcomes import PAST_THE_END, ending_problem, hard_coded_size, size_that_works, structural_problem
 from grader.diagnosis.reaching import NEVER_NEEDED, behind, reached_for
-from grader.diagnosis.returned import default_as_width, output_problem, steps_problem
+from grader.diagnosis.returned import answer_problem, default_as_width, steps_problem
 from grader.diagnosis.understanding import repeats_itself
 from grader.diagnosis.weights import (
     late_lambda,
@@ -32,7 +33,7 @@ from grader.diagnosis.weights import (
 )
 from grader.execution.execution import Execution
 from grader.execution.reading import Reading
-from grader.numerics.written_formulas import of_own_layers, written_mistake
+from grader.numerics.written_formulas import certain_formulas, written_mistake
 from grader.report.finding import CheckStatus, Finding, Verdict
 from grader.report.model import Diagnosis
 from grader.sandbox.events import Raised
@@ -97,7 +98,9 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         if size := size_that_works(execution, exercise):
             yield Diagnosis.exact(size)
             return
-        if execution.raised and execution.raised[0].type in SHAPE_ERRORS and (found := misshapen(execution)):
+        by_shape = execution.raised and execution.raised[0].type in SHAPE_ERRORS
+        # An index beyond the end is the loop's, whatever widths follow from it.
+        if by_shape and not PAST_THE_END.search(execution.raised[0].message) and (found := misshapen(execution)):
             yield found
             return
         for raised in execution.raised[:1]:
@@ -111,18 +114,17 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         return
     if problem is not None and problem.code == "not_implemented":
         return
+    if _grows(execution):
+        yield Diagnosis.exact(Finding.of("state_kept_between_calls", variant="list"))
+        return
     comparison = evidence.comparison(exercise.id)
     if reading.homoglyphs and not comparison.close:
         return  # the name stands for something unintended: every other sign follows from that
     if answer.output.global_name is not None and not comparison.close:
         yield Diagnosis.exact(Finding.of("returns_global", name=answer.output.global_name))
-    expected = exercise.batch, exercise.timesteps, exercise.units
-    problem = output_problem(answer.output, expected, understanding.form, exercise.features)
+    problem = answer_problem(execution, exercise, understanding.form)
     right = understanding.right_numbers(exercise.id)
     if problem is not None:
-        problem = Finding.of(
-            problem.code, {**problem.params, **default_as_width(execution, answer.output, exercise.units)}
-        )
         supported = right or understanding.explanation is not None or problem.code not in GUESSED_FROM_SHAPE
         yield Diagnosis.exact(problem) if supported else Diagnosis.likely(problem)
         lacking = steps_problem(understanding.form)
@@ -154,13 +156,16 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         begun = list(_from_calls(evidence)) or [Diagnosis.likely(Finding.of("state_init_random"))]
         rest = [*begun, *rest]
     has_explained = not from_numbers and bool(rest)
+    nothing_known = not rest and counted is None and problem is None and wrong_input is None
+    of_weights = None
     if not has_explained and counted is None and not default_as_width(execution, answer.output, exercise.units):
-        nothing_known = not rest and problem is None and wrong_input is None
-        if found := misshapen(execution, answer) or (without_weights(execution, exercise) if nothing_known else None):
-            yield found
+        of_weights = misshapen(execution, answer) or (without_weights(execution, exercise) if nothing_known else None)
+    yield from [of_weights] if of_weights else []
     yield from rest
-    if understanding.explanation is None and (written := written_mistake(of_own_layers(reading.formulas))):
+    if understanding.explanation is None and (written := written_mistake(certain_formulas(reading.formulas))):
         yield Diagnosis.likely(Finding.of(written.mistake.code, {**written.mistake.params, "variant": "read"}))
+    elif nothing_known and of_weights is None and (code := first_oddity(reading.parts)):
+        yield Diagnosis.likely(Finding.of(code))
     # Failing on other sizes is a separate mistake, beside one that is understood.
     unanswered = [case for case in evidence.assignment.cases[1:] if case.id not in execution.answers]
     if understanding.explanation and (size := hard_coded_size(evidence, unanswered)):
@@ -248,6 +253,19 @@ def _from_calls(evidence: Evidence) -> Iterator[Diagnosis]:
         elif not RANDOM.search(evidence.reading.source):
             # Where nothing is random, only something kept can make a difference.
             yield Diagnosis.likely(Finding.of("state_kept_between_calls"))
+
+
+def _grows(execution: Execution) -> bool:
+    """Return whether a second call of a case gives more numbers than the first."""
+    pairs = [(execution.answers.get(case_id), second) for case_id, second in execution.repeats.items()]
+    return any(
+        first is not None
+        and first.array is not None
+        and second.array is not None
+        and first.array.ndim == second.array.ndim
+        and first.array.size < second.array.size
+        for first, second in pairs
+    )
 
 
 def _drops_values(execution: Execution) -> bool:

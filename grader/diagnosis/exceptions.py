@@ -52,10 +52,26 @@ NO_CALL = re.compile(r"^(?:Model|Layer) (\w+) does not have a `call\(\)` method"
 NOT_CALLABLE = re.compile(r"'(\w+)' object is not callable")
 # One row of a batch instead of the whole batch: a line split a tensor into its rows.
 ONE_ROW = re.compile(r"found ndim=1\b|must be >= 2|at least rank 2")
-# A product of matrices where two shapes are equal, as those of a gate and a state are.
-MATRIX_PRODUCT = re.compile(r"\bmatmul\(|[\w)\]] *@")
-UNFIT = re.compile(r"In\[0\]: \[(\d+,\d+)\], In\[1\]: \[\1\]")
 TAKES_TWO = re.compile(r"\w+\s*,\s*\w+\s*=[^=]")
+# A tensor of a graph is asked for what only a tensor with numbers has, or outside the loop that makes it.
+IN_GRAPH = re.compile(
+    r"is out of scope|symbolic `?tf\.Tensor`?.{0,200}\bnumpy array|over a symbolic `?tf\.Tensor|"
+    r"'?SymbolicTensor'? object has no attribute 'numpy'"
+)
+#: Kind of error -> how to recognise it by its message, and by the line that raised it. They come before `VARIANTS`.
+VARIANTS_OF_LINE = {
+    # A product of matrices where two shapes are equal, as those of a gate and a state are.
+    "matmul": (re.compile(r"In\[0\]: \[(\d+,\d+)\], In\[1\]: \[\1\]"), re.compile(r"\bmatmul\(|[\w)\]] *@")),
+    "empty": (
+        re.compile(r"list index out of range|at least one array|length 0 shorter"),
+        re.compile(r"^(?!.*(?:\bfor\b|\w\[)).*\b(?:stack|concat|concatenate|vstack|hstack)\("),
+    ),
+    "size_as_dtype": (
+        re.compile(r"[Cc]ast\w* from dtype|DType|data ?type"),
+        re.compile(r"\b(?:zeros|ones)\((?![\[(])[^,]+,\s*(?!dtype\b|tf\.|np\.)[\w.]"),
+    ),
+    "class_called": (re.compile(r"__init__\(\) takes \d+ positional"), TAKES_TWO),
+}
 # Attributes that Keras' constructor would have made.
 BEFORE_SUPER = re.compile(
     r"super\(\)\.__init__\(\)|forgot to call `super|object has no attribute '(?:built|_lock|_tracker|_metrics_lock|"
@@ -65,15 +81,21 @@ BEFORE_SUPER = re.compile(
 VARIANTS = {
     name: re.compile(pattern, re.IGNORECASE)
     for name, pattern in {
+        "graph": IN_GRAPH.pattern,
         "no_return": r"cannot unpack non-iterable NoneType",
         "one_tensor": r"^TypeError: (?:Dense\.)?call\(\) got multiple values for argument 'training'"
         r"|Layer \S*dense\S* expects 1 input\(s\), but it received",
+        "torch_keyword": r"unexpected keyword argument '(?:dim|keepdim)'",
         "unpack": r"values to unpack|cannot unpack non-iterable|expects \d+ input\(s\), but it received",
-        "arguments": r"positional arguments? but|takes no arguments|unexpected keyword argument|multiple values for"
-        r"|positional arguments\. The following argument value should be passed as a keyword",
+        "arguments": r"positional arguments? but|missing required positional|takes no arguments|multiple values for"
+        r"|unexpected keyword argument|positional arguments\. The following argument value should be passed",
         "count": r"'int' object is not iterable|iterate over a scalar tensor|iteration over a 0-d",
+        "shape_called": r"'TensorShape' object is not callable",
         "not_callable": r"object is not callable|not a callable object",
         "none": r"NoneType|Got 'None'|None values not supported|\(None\) with an unsupported type",
+        "axis": r"\baxis\b.{0,40}(?:not in range|out of (?:range|bounds))|concatenating dimensions in the range",
+        "fewer_axes": r"input has only \d dims|too many indices",
+        "last_axis": r"slice index \d+ of dimension 2 out of bounds",
         "index": r"^IndexError|out of bounds|out of range",
         "key": r"^KeyError",
         "truth": r"truth value|as a Python `?bool",
@@ -82,6 +104,7 @@ VARIANTS = {
         r"|incompatible types|does not match type|must (?:have the same|be the same) d?type",
         "reshape": r"Input to reshape is|cannot reshape array",
         "axes": r"transpose expects a vector|axes don't match|perm\b",
+        "kept_list": r"Shapes of all inputs must match: values\[0\]",
         "shapes": r"shapes?\b|size-incompatible|dimension|expected (?:min_|max_)?ndim|core dimension|broadcast|rank\b"
         r"|ndims\b|must match|incompatible with the layer",
     }.items()
@@ -124,7 +147,7 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Finding
         return Finding.of("init_signature" if raised.in_init else "call_signature", params)
     if found := NO_CALL.search(message):
         return Finding.of("no_call_method", params, variant="other", name=found[1])
-    if "NotImplementedError" in kinds:
+    if "NotImplementedError" in kinds and not IN_GRAPH.search(message):
         return Finding.of("not_implemented", params)
     if "RecursionError" in kinds:
         return Finding.of("recursion", params)
@@ -166,8 +189,9 @@ def error_variant(type: str, message: str, lines: Sequence[str] = (), source: st
     called = NOT_CALLABLE.search(message)
     if called and re.search(rf"\bclass[ \t]+{called[1]}\b", source):
         return {"variant": "no_call", "name": called[1]}
-    if lines and MATRIX_PRODUCT.search(lines[-1]) and UNFIT.search(message):
-        return {"variant": "matmul"}
+    for name, (words, line) in VARIANTS_OF_LINE.items():
+        if lines and words.search(message) and line.search(lines[-1]):
+            return {"variant": name}
     if ONE_ROW.search(message) and any(TAKES_TWO.match(line) for line in lines):
         return {"variant": "rows"}
     text = f"{type}: {message}"
@@ -223,7 +247,7 @@ def _attribute_variant(message: str, source: str) -> Params:
         return {}
     owner = found[1].rpartition(".")[2]
     if owner.endswith("Tensor"):
-        return {"variant": "tensor"}
+        return {"variant": "graph" if IN_GRAPH.search(message) else "tensor"}
     if owner == "NoneType" and found[2] in ("append", "extend", "insert"):
         return {"variant": "append"}
     if owner in OTHER_OBJECTS:

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
+from grader.assignment import CaseEntry
+from grader.execution.answers import Answer
 from grader.execution.execution import Execution
 from grader.numerics.forms import IN_ORDER, Form
 from grader.report.finding import Finding, Params
@@ -43,6 +47,19 @@ EXTRA = {
     "extra_last_steps": "some_more",
     "among_others": "among_others",
 }
+
+
+def answer_problem(execution: Execution, case: CaseEntry, form: Form | None) -> Finding | None:
+    """Name the fault in the model's answer to a case; None too where there is no answer."""
+    answer = execution.answers.get(case.id)
+    expected = case.batch, case.timesteps, case.units
+    problem = output_problem(answer.output, expected, form, case.features) if answer is not None else None
+    if answer is None or problem is None:
+        return None
+    repeated: Params = {"variant": "repeated"} if repeats_along_an_axis(answer, form) else {}
+    return Finding.of(
+        problem.code, {**problem.params, **repeated, **default_as_width(execution, answer.output, case.units)}
+    )
 
 
 def output_problem(
@@ -114,6 +131,8 @@ def _shape_problem(
     if form is not None and form.place is None and (cut := form.layout.cut) is not None:
         twice = shape[cut.axis] == 2 if cut.stacked else shape[-1] == 2 * units
         return Finding.of("wrong_shape", {"variant": "pairs" if cut.stacked else "two_states"} if twice else {})
+    if form is not None and form.layout.joined and len(shape) < len(expected):
+        return Finding.of("concat_not_stack")
     if form is not None and form.place is None and form.layout.order != IN_ORDER:
         return Finding.of(ORDERS.get(form.layout.order, "wrong_transpose"))
     if form is not None and (extra := EXTRA.get(form.layout.steps.code or "")):
@@ -127,6 +146,12 @@ def _shape_problem(
         **{(*expected[:axis], 2, *expected[axis:]): "pairs" for axis in range(4)},
     }
     return Finding.of("wrong_shape", {"variant": likely[shape]} if shape in likely else {})
+
+
+def repeats_along_an_axis(answer: Answer, form: Form | None) -> bool:
+    """Tell an extra axis along which all numbers are the same from one along which other values were collected."""
+    cut = form.layout.cut if form is not None and form.place is None else None
+    return cut is not None and cut.stacked and answer.array is not None and not np.ptp(answer.array, cut.axis).any()
 
 
 def steps_problem(form: Form | None) -> Finding | None:

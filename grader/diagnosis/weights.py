@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from grader.assignment import CaseEntry
 from grader.diagnosis.evidence import NO_SHAPE
@@ -32,28 +33,29 @@ def other_cell(parts: Parts | None, reading: Reading, exercise: CaseEntry) -> Fi
     # Layers that are never called, and weights of several gates, only look like another cell.
     if parts is None or parts.misshapen or any(NO_SHAPE in each or STACKED.search(each) for each in parts.found):
         return None
-    of_x, of_h = _weights_of(parts, exercise)
-    gates = sum(width for _, width in of_x)
-    if gates == sum(width for _, width in of_h) and gates in OTHER_CELLS:
+    of_x, of_h, _ = _weights_of(parts, exercise)
+    gates = _width(of_x)
+    if gates == _width(of_h) and gates in OTHER_CELLS:
         code, variant = OTHER_CELLS[gates]
         return Finding.of(code, variant=variant)
     return None
 
 
-def _weights_of(parts: Parts, exercise: CaseEntry) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
-    """List the matrices that take x and those that take h: layer or path, and how many gates wide each is."""
-    found: dict[int, list[tuple[str, int]]] = {exercise.features: [], exercise.units: []}
+def _weights_of(parts: Parts, exercise: CaseEntry) -> tuple[list[tuple[str, int]], ...]:
+    """List the matrices that take x, those that take h, and those that take both joined.
+
+    Returns: for each of the three, layer or path, and how many gates wide each is.
+    """
+    heights = exercise.features, exercise.units, exercise.features + exercise.units
+    found: dict[int, list[tuple[str, int]]] = {height: [] for height in heights}
     for path, rows, columns in (match.groups() for weight in parts.found if (match := MATRIX.fullmatch(weight))):
         if int(rows) in found and int(columns) % exercise.units == 0:
             found[int(rows)].append((path.removesuffix(".kernel"), int(columns) // exercise.units))
-    return found[exercise.features], found[exercise.units]
+    return tuple(found[height] for height in heights)
 
 
-def _gates_of_joined(parts: Parts, exercise: CaseEntry) -> int:
-    """Return for how many gates there are weights that take x and h joined."""
-    matrices = (match.groups() for weight in parts.found if (match := MATRIX.fullmatch(weight)))
-    rows = exercise.features + exercise.units
-    return sum(int(columns) // exercise.units for _, height, columns in matrices if int(height) == rows)
+def _width(weights: Sequence[tuple[str, int]]) -> int:
+    return sum(gates for _, gates in weights)
 
 
 def other_number_of_weights(output: CaseOutput, timesteps: int) -> Finding | None:
@@ -67,24 +69,28 @@ def other_number_of_weights(output: CaseOutput, timesteps: int) -> Finding | Non
 
 
 def without_weights(execution: Execution, exercise: CaseEntry) -> Diagnosis | None:
-    """Report gates that have no weights.
+    """Report gates that have no weights, and weights of a second cell.
 
     A finding about the answer itself says more: the loop was not entered, or the cell is made anew.
     """
     if execution.parts is None:
         return None
-    unused = unused_layers(execution)
-    if unused and 0 < _gates_of_joined(execution.parts, exercise) < len(GATES):
-        return Diagnosis.likely(Finding.of("gate_weights_missing", unused=unused, variant="joined"))
-    if not execution.parts.without_weights:
+    unused, of_gates = unused_layers(execution), execution.parts.without_weights
+    of_x, of_h, of_both = _weights_of(execution.parts, exercise)
+    if unused and (of_gates or 0 < _width(of_both) < len(GATES)):
+        return Diagnosis.likely(Finding.of("gate_weights_missing", unused=unused, variant="unused"))
+    widths = _width(of_x), _width(of_h), _width(of_both)
+    shared = {(4, 1, 0): ("one_h", of_h), (1, 4, 0): ("one_x", of_x), (0, 0, 1): ("one", of_both)}
+    if widths in shared:
+        variant, [(layer, _)] = shared[widths]
+        return Diagnosis.likely(Finding.of("gate_weights_missing", layer=layer, variant=variant))
+    if widths == (8, 8, 0):
+        return Diagnosis.likely(Finding.of("two_layers", layers=2, variant="beside"))
+    if not of_gates:
         return None
-    params: Params = {array: list(gates) for array, gates in execution.parts.without_weights.items()}
+    params: Params = {array: list(gates) for array, gates in of_gates.items()}
     if not execution.parts.found and all(len(gates) == len(GATES) for gates in params.values()):
         params = {"variant": "none"}
-    of_x, of_h = _weights_of(execution.parts, exercise)
-    for single, others, variant in ((of_h, of_x, "one_h"), (of_x, of_h, "one_x")):
-        if [width for _, width in single] == [1] and sum(width for _, width in others) == len(GATES):
-            params = {"layer": single[0][0], "variant": variant}
     return Diagnosis.likely(Finding.of("gate_weights_missing", params))
 
 
@@ -125,6 +131,11 @@ def late_lambda(execution: Execution, reading: Reading) -> Finding | None:
 
 
 def unused_layers(execution: Execution) -> list[str]:
-    """List the layers that `call` never calls."""
+    """List the layers that `call` never calls, without those that hold layers which it does call."""
     found = execution.parts.found if execution.parts else []
-    return [weight.removesuffix(NO_SHAPE).removesuffix(".kernel") for weight in found if weight.endswith(NO_SHAPE)]
+    idle = {weight: weight.removesuffix(NO_SHAPE).removesuffix(".kernel") for weight in found if NO_SHAPE in weight}
+    return [
+        layer
+        for own, layer in idle.items()
+        if not any(weight.startswith(f"{layer}.") for weight in found if weight != own)
+    ]

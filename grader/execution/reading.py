@@ -84,7 +84,7 @@ Word = Annotated[str, Field(max_length=30)]
 class Part(ReadingModel):
     """Lines of `Reading.source` with a part of the layer; `grader/runner/reader/parts/finding.py` finds them.
 
-    `what`: words about what stands there, for `grader/reporting/concerns.py` alone. They are the student's text.
+    `what`: words about what stands there, for `grader/diagnosis/concerns.py` alone. They are the student's text.
     """
 
     part: Literal[

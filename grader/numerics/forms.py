@@ -66,7 +66,9 @@ class Cut:
             return None
         there = answer.shape[self.axis]
         if self.stacked:
-            return np.take(answer, self.at, self.axis) if 1 < there <= MOST_STACKED else None
+            # Rows that meet rows of one more axis make an axis as long as the batch.
+            is_cut = 1 < there <= MOST_STACKED or 1 < there == sizes[0]
+            return np.take(answer, self.at, self.axis) if is_cut else None
         size = sizes[axes[self.axis]]
         # Too many steps are another case.
         if axes[self.axis] == 1 or not size < there <= MOST_STACKED * size:

@@ -12,6 +12,8 @@ GRAPH_NODE = re.compile(r"\{\{function_node [^{}]*\}\} ?")
 OPERATION = re.compile(r" ?\[Op:\w{1,60}\](?: name:[^\n]*)?")
 # Keras puts this around a message: the layer that was called, and its arguments.
 AROUND = "Exception encountered when calling "
+# AutoGraph puts its own traceback before a message.
+GRAPH_TRACEBACK = re.compile(r"\Ain user code:.*?\n\n {4}\w+: ", re.DOTALL)
 # Used in two steps: one expression for a whole path would start again at every slash, which takes hours for a megabyte.
 PATH = re.compile(r"/[^\s:'\"<>]+")
 PLACE_OF_OURS = re.compile(
@@ -29,7 +31,7 @@ def clean_message(message: str) -> str:
     message = OPERATION.sub("", GRAPH_NODE.sub("", ANSI.sub("", message)))
     if message.startswith(AROUND) and message.count("\n\n") >= 2:
         message = message.split("\n\n", 1)[1].rsplit("\n\n", 1)[0]
-    return without_server_paths(message).strip()
+    return without_server_paths(GRAPH_TRACEBACK.sub("", message)).strip()
 
 
 def in_brief(message: str) -> str:

@@ -75,6 +75,8 @@ def _causes(
             return [str(contract.code), *([lacking.code] if lacking else []), *mistakes]
         case "wrong_on_hidden_cases" if not understanding.right_numbers(evidence.exercise):
             return [*(mistakes or cause or ["equivalence"]), *(code for code in named if code in HARD_CODED.values())]
+        case "wrong_shape" | "no_numbers" | "wrong_on_hidden_cases" if CHANGING.intersection(named):
+            return [code for code in named if code in CHANGING]
         case "wrong_shape" | "no_numbers" if check.id == "equivalence" and contract is not None:
             return [str(contract.code)]
         case "gradient_failed" if "second_call_failed" in codes:

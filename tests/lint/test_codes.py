@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import grader
+from grader.diagnosis.concerns import CONCERNS, NAMES_ITS_LINE, NO_LINE, VARIANTS
 from grader.report.messages import LANGUAGES, codes, translate
-from grader.reporting.concerns import CONCERNS, NAMES_ITS_LINE, NO_LINE, VARIANTS
 from reference.lstm.misconceptions import bank
 
 MODULES = sorted(Path(grader.__file__).parent.rglob("*.py"))

@@ -28,11 +28,7 @@ from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
 from app.courses import changes, uses
 from app.courses import course as courses
 from app.courses.uses import UsedAssignment
-from app.errors.courses import (
-    AssignmentNotFound,
-    LateWithoutDue,
-    RulesContradictory,
-)
+from app.errors.courses import AssignmentNotFound, LateWithoutDue, RulesContradictory
 from app.http.archives import BINARY, limit_archives, send_archive
 from app.http.parameters import IdempotencyKey, Refuses
 from app.http.texts import language_of

@@ -28,11 +28,12 @@ from app.api.schemas.grades import (
 from app.courses import membership
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
-from app.storage.models import MemberRole, Membership
+from app.storage.models import Adjustment, Comment, MemberRole, Membership
 from app.submissions.derivation import Counted
-from app.teaching import adjustments, comments, grade_book, grade_list, reviews
+from app.teaching import grade_book, grade_list, reviews
 from app.teaching.grade_book import XLSX_TYPE, GradeBookFormat
 from app.teaching.grade_list import GradeFilter
+from app.teaching.student_work import rows_of_member
 
 Flag = bool | SkipJsonSchema[None]
 FORMATS = (
@@ -99,7 +100,8 @@ async def read_own_grades(reading: Annotated[Reading, reads_in(Right.READ)]) -> 
     if reading.viewer.membership_id is None:
         return OwnGradesBody(student=None, grades=[], adjustments=[], comments=[], reviews=[])
     member = await membership.find(session, reading.course_id, reading.viewer.membership_id)
-    adjusted, commented = await adjustments.all_of(session, member), await comments.all_of(session, member)
+    adjusted = await rows_of_member(session, Adjustment, member)
+    commented = await rows_of_member(session, Comment, member)
     return OwnGradesBody(
         student=member.external_id,
         grades=_grades(await _grades_of(reading, member), reading),

@@ -19,10 +19,7 @@ from app.api.schemas.base import EXAMPLE_ID, Body, Count, Page
 from app.api.schemas.submissions import DeletedBody
 from app.courses import membership
 from app.courses.membership import Members
-from app.errors.members import (
-    JoinNotFound,
-    MemberNotFound,
-)
+from app.errors.members import JoinNotFound, MemberNotFound
 from app.http.parameters import id_of
 from app.storage.models import MemberRole
 from app.teaching.joins import joins

@@ -64,19 +64,19 @@ async def exchange_code(request: Request, wanted: ExchangeCode) -> NotebookToken
     for limit, of in (parts.wrong_codes, ""), (parts.wrong_codes_of_client, client):
         limit.check(of)
     try:
-        made = await actions.exchange_code(parts.database, parts.assignments, wanted)
+        notebook = await actions.exchange_code(parts.database, parts.assignments, wanted)
     except NotebookCodeUnusable:
         for limit, of in (parts.wrong_codes, ""), (parts.wrong_codes_of_client, client):
             limit.take(of)
         raise
-    assignment, token = made.used.effective, made.token
+    assignment, token = notebook.used.effective, notebook.token
     assert assignment is not None
     assert token.expires_at is not None
     return NotebookTokenBody(
-        token=made.secret,
+        token=notebook.secret,
         assignment=assignment.id,
-        title=made.used.use.title or title_of(assignment, made.language),
-        language=made.language,
+        title=notebook.used.use.title or title_of(assignment, notebook.language),
+        language=notebook.language,
         expires_at=token.expires_at,
         whole_notebook=assignment.has_task2,
         upload_bytes=parts.inbox.most_bytes(assignment),

@@ -20,10 +20,7 @@ from app.api.openapi import ARCHIVE, refusals
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page, address_of
 from app.api.schemas.submissions import DeletedBody
 from app.courses import people
-from app.errors.members import (
-    JoinNotFound,
-    PersonNotFound,
-)
+from app.errors.members import JoinNotFound, PersonNotFound
 from app.errors.requests import NotPermitted
 from app.errors.ways_in import IdentityNotFound
 from app.http.archives import BINARY, send_archive, send_own_archive

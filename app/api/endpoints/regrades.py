@@ -108,12 +108,12 @@ async def list_regrade_submissions(
 ) -> Page[RegradeItemBody]:
     session = reading.session
     await regrades.find_regrade(session, regrade_id, reading.viewer.course)
-    found = await regrades.list_items(
+    items = await regrades.list_items(
         session, regrade_id, only_changed=changed, limit=paging.limit + 1, after=paging.cursor
     )
-    before = await points_of(session, reading.assignments, [(each.submission, each.old) for each in found])
-    after = await points_of(session, reading.assignments, [(each.submission, each.new) for each in found])
-    rows = list(zip(found, before, after, strict=True))
+    before = await points_of(session, reading.assignments, [(each.submission, each.old) for each in items])
+    after = await points_of(session, reading.assignments, [(each.submission, each.new) for each in items])
+    rows = list(zip(items, before, after, strict=True))
     return paging.page(rows, lambda row: _item(*row), lambda row: row[0].submission.id)
 
 

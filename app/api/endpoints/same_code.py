@@ -64,8 +64,8 @@ async def list_same_code(
     It is a hint, never a verdict: right answers look alike.
     """
     (use,) = await used_assignments(reading.session, reading.assignments, reading.course_id, assignment_id)
-    found = await same_code(reading.session, use.id)
-    return SameCodeBody.from_row(found, items=[_group(each) for each in found.groups])
+    comparison = await same_code(reading.session, use.id)
+    return SameCodeBody.from_row(comparison, items=[_group(each) for each in comparison.groups])
 
 
 def _group(group: Group) -> GroupBody:

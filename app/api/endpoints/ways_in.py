@@ -165,8 +165,8 @@ async def create_link(asking: LinkMaker, member_id: MemberId, mail: Mail = False
 @link_routes.post("/links", summary="Make personal links for many", status_code=201)
 async def create_links(asking: LinkMaker, wanted: MakeLinks, mail: Mail = False) -> NewLinks:
     """Make a new link for each of these members, as for one. Removed members have none."""
-    made = await actions.make_links(asking, wanted, by_mail=mail)
-    return NewLinks(items=[_new_body(link, asking.url) for link in made])
+    new_links = await actions.make_links(asking, wanted, by_mail=mail)
+    return NewLinks(items=[_new_body(link, asking.url) for link in new_links])
 
 
 @link_routes.get("/links", summary="List personal links", responses=refusals(MemberNotFound))

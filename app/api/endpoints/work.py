@@ -19,18 +19,13 @@ from app.courses import extensions
 from app.courses.assignments import in_course
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotFound, MemberNotStudent
-from app.errors.teaching import (
-    AdjustmentNotFound,
-    CommentNotFound,
-    ExtensionNotFound,
-    ReviewNotFound,
-)
+from app.errors.teaching import AdjustmentNotFound, CommentNotFound, ExtensionNotFound, ReviewNotFound
 from app.http.parameters import Refuses, SubmissionId, id_of
 from app.services import services
-from app.storage.models import CourseAssignment, Extension, Membership, ReviewRequest, Submission
+from app.storage.models import Adjustment, Comment, CourseAssignment, Extension, Membership, ReviewRequest, Submission
 from app.submissions import repository
-from app.teaching import adjustments, comments, reviews
-from app.teaching.student_work import StudentWork, find_student_work
+from app.teaching import reviews
+from app.teaching.student_work import StudentWork, find_student_work, list_rows
 
 #: The work of a student at an assignment.
 WORK = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
@@ -68,7 +63,7 @@ router = APIRouter(tags=["grades"])
 @router.get(f"{WORK}/adjustments", summary="List the adjustments of a student's grade")
 async def list_adjustments(reading: Viewer, work: ShownWork, paging: Paged) -> Page[AdjustmentBody]:
     """List them, the newest first. One applies at most; the others were replaced or withdrawn."""
-    rows = await adjustments.list_adjustments(reading.session, work, **paging.rows)
+    rows = await list_rows(reading.session, work, Adjustment, **paging.rows)
     return paging.page(rows, lambda row: AdjustmentBody.from_row(row, assignment=work.use.assignment_id))
 
 
@@ -129,7 +124,7 @@ async def remove_extension(asking: Annotated[Asking, asks_in(actions.take_back_e
 @router.get(f"{WORK}/comments", summary="List the comments on a student's work")
 async def list_comments(reading: Viewer, work: ShownWork, paging: Paged) -> Page[CommentBody]:
     """List them, the newest first."""
-    rows = await comments.list_comments(reading.session, work, **paging.rows)
+    rows = await list_rows(reading.session, work, Comment, **paging.rows)
     return paging.page(rows, lambda row: CommentBody.from_row(row, assignment=work.use.assignment_id))
 
 
@@ -157,8 +152,8 @@ async def delete_comment(
 async def list_submission_reviews(reading: AnyReading, submission_id: SubmissionId) -> ReviewsOfSubmission:
     """List them, the newest first."""
     submission = await repository.existing_submission(reading.session, submission_id, reading.viewer)
-    found = await reviews.list_of(reading.session, submission_id)
-    return ReviewsOfSubmission(items=[review_body(each, submission) for each in found])
+    requests = await reviews.list_of(reading.session, submission_id)
+    return ReviewsOfSubmission(items=[review_body(each, submission) for each in requests])
 
 
 @router.post("/submissions/{submission_id}/reviews", summary="Ask for a review of an attempt", status_code=201)

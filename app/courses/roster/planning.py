@@ -175,15 +175,15 @@ async def _before_import(session: AsyncSession, course_id: str) -> _Before:
         # The lock lets uploads, which refer to these rows, go on.
         .with_for_update(of=Membership, key_share=True)
     )
-    found = (await session.scalars(here)).all()
+    members = (await session.scalars(here)).all()
     of_people = select(Membership.person_id).where(Membership.course_id == course_id)
     elsewhere = select(Membership.person_id).where(
         Membership.course_id != course_id, Membership.person_id.in_(of_people)
     )
-    by_id = {member.external_id: member for member in found if member.external_id is not None}
+    by_id = {member.external_id: member for member in members if member.external_id is not None}
     by_address: dict[str, list[str]] = {}
     by_claim: dict[str, list[str]] = {}
-    for member in found:
+    for member in members:
         if _is_live_student(member) and member.confirmed_at is None:
             by_address.setdefault(comparable(member.person.email or ""), []).append(member.id)
             by_claim.setdefault(member.claimed_id or "", []).append(member.id)
@@ -194,7 +194,7 @@ async def _before_import(session: AsyncSession, course_id: str) -> _Before:
     )
     joined = {merged or "": kept for merged, kept in joins}
     signing_on = set(await session.scalars(select(Identity.person_id).where(Identity.person_id.in_(of_people))))
-    return _Before(by_id, found, set(await session.scalars(elsewhere)), signing_on, by_address, by_claim, joined)
+    return _Before(by_id, members, set(await session.scalars(elsewhere)), signing_on, by_address, by_claim, joined)
 
 
 def _conflicts(

@@ -141,14 +141,18 @@ def read(content: bytes, id_column: str | None = None) -> Roster:
     headings = next(records, None)
     if headings is None:
         raise RosterEmpty
-    found = columns.find([heading.strip() for heading in headings.cells], id_column)
-    people, left_out = _people(records, found)
-    id_place = _id_place(people, found)
-    rows = list(_each_once(_row(record, found, id_place) for record in people))
+    layout = columns.find([heading.strip() for heading in headings.cells], id_column)
+    people, left_out = _people(records, layout)
+    id_place = _id_place(people, layout)
+    rows = list(_each_once(_row(record, layout, id_place) for record in people))
     left_out += len(people) - len(rows)
-    used = {id_place, *found.name_parts, *(found.at[name] for name in ("email", "group", "role") if name in found.at)}
-    ignored = [heading for place, heading in enumerate(found.headings) if heading and place not in used]
-    return Roster(tuple(_mark_duplicates(rows, found, id_place)), found.headings[id_place], tuple(ignored), left_out)
+    used = {
+        id_place,
+        *layout.name_parts,
+        *(layout.at[name] for name in ("email", "group", "role") if name in layout.at),
+    }
+    ignored = [heading for place, heading in enumerate(layout.headings) if heading and place not in used]
+    return Roster(tuple(_mark_duplicates(rows, layout, id_place)), layout.headings[id_place], tuple(ignored), left_out)
 
 
 @dataclass(frozen=True)
@@ -228,7 +232,7 @@ def _check_room(rows: int, most_bytes: int = MOST_BYTES) -> None:
         raise RosterTooLong(limit=MOST_ROWS, limit_bytes=most_bytes)
 
 
-def _people(records: Iterator[_Record], found: Columns) -> tuple[list[_Record], int]:
+def _people(records: Iterator[_Record], layout: Columns) -> tuple[list[_Record], int]:
     """Return the records of people, and the number of the others.
 
     Raises:
@@ -237,7 +241,7 @@ def _people(records: Iterator[_Record], found: Columns) -> tuple[list[_Record], 
     people: list[_Record] = []
     left_out = 0
     for record in records:
-        if _is_nobody(record, found, is_first=not people):
+        if _is_nobody(record, layout, is_first=not people):
             left_out += 1
             continue
         _check_room(len(people))
@@ -245,20 +249,20 @@ def _people(records: Iterator[_Record], found: Columns) -> tuple[list[_Record], 
     return people, left_out
 
 
-def _is_nobody(record: _Record, found: Columns, *, is_first: bool) -> bool:
-    if record.cell(found.at.get("status")).strip().lower() == "deleted":
+def _is_nobody(record: _Record, layout: Columns, *, is_first: bool) -> bool:
+    if record.cell(layout.at.get("status")).strip().lower() == "deleted":
         return True
-    if not found.is_canvas_gradebook:
+    if not layout.is_canvas_gradebook:
         return False
     # Above the students Canvas has lines about the assignments.
-    no_id = not any(record.cell(found.at.get(name)).strip() for name in columns.IDS)
-    name = " ".join(record.cell(place).strip() for place in found.name_parts)
+    no_id = not any(record.cell(layout.at.get(name)).strip() for name in columns.IDS)
+    name = " ".join(record.cell(place).strip() for place in layout.name_parts)
     return (is_first and no_id) or name.lower() in TEST_STUDENTS
 
 
-def _id_place(people: Sequence[_Record], found: Columns) -> int:
+def _id_place(people: Sequence[_Record], layout: Columns) -> int:
     """Return the column of the external ids: the best one that has a value in some row."""
-    candidates = found.ids
+    candidates = layout.ids
     for place in candidates:
         values = [value for record in people if (value := record.cell(place).strip())]
         if values and not all(map(PARTICIPANT.fullmatch, values)):
@@ -266,9 +270,9 @@ def _id_place(people: Sequence[_Record], found: Columns) -> int:
     return candidates[0]
 
 
-def _row(record: _Record, found: Columns, id_place: int) -> Row:
+def _row(record: _Record, layout: Columns, id_place: int) -> Row:
     problems: list[Problem] = []
-    headings = found.headings
+    headings = layout.headings
 
     def take(kind: str, place: int | None, value: str) -> str | None:
         """Return a value as it is stored, and note its faults."""
@@ -284,7 +288,7 @@ def _row(record: _Record, found: Columns, id_place: int) -> Row:
         return value
 
     def at(name: str) -> str:
-        return unicodedata.normalize("NFC", record.cell(found.at.get(name))).strip()
+        return unicodedata.normalize("NFC", record.cell(layout.at.get(name))).strip()
 
     if any(cell.strip() for cell in record.cells[len(headings) :]):
         problems.append(
@@ -293,25 +297,25 @@ def _row(record: _Record, found: Columns, id_place: int) -> Row:
     id = unicodedata.normalize("NFC", record.cell(id_place)).strip()
     if not id:
         problems.append(Problem(Fault.ID_MISSING, headings[id_place]))
-    email = take("email", found.at.get("email"), comparable(at("email")))
+    email = take("email", layout.at.get("email"), comparable(at("email")))
     if email and not is_address(email):
-        problems.append(Problem(Fault.EMAIL_INVALID, headings[found.at["email"]], {"came": email[:100]}))
+        problems.append(Problem(Fault.EMAIL_INVALID, headings[layout.at["email"]], {"came": email[:100]}))
         email = None
     role = ROLES.get(columns.plain(at("role")))
     if role is None:
-        problems.append(Problem(Fault.ROLE_UNKNOWN, headings[found.at["role"]], {"came": at("role")[:100]}))
-    name = take("name", next(iter(found.name_parts), None), _name(record, found))
-    group = take("group", found.at.get("group"), at("group"))
-    id = take("id", id_place, comparable(id) if id_place == found.at.get("email") else id) or ""
+        problems.append(Problem(Fault.ROLE_UNKNOWN, headings[layout.at["role"]], {"came": at("role")[:100]}))
+    name = take("name", next(iter(layout.name_parts), None), _name(record, layout))
+    group = take("group", layout.at.get("group"), at("group"))
+    id = take("id", id_place, comparable(id) if id_place == layout.at.get("email") else id) or ""
     return Row(record.line, id, name, email, group, role or MemberRole.STUDENT, tuple(problems))
 
 
-def _name(record: _Record, found: Columns) -> str:
-    name = " ".join(record.cell(place) for place in found.name_parts)
+def _name(record: _Record, layout: Columns) -> str:
+    name = " ".join(record.cell(place) for place in layout.name_parts)
     name = " ".join(unicodedata.normalize("NFC", name).split())
     last, comma, first = name.partition(", ")
     # "Last, First", the name by which Canvas sorts.
-    return f"{first} {last}" if comma and found.is_canvas_gradebook and "," not in first else name
+    return f"{first} {last}" if comma and layout.is_canvas_gradebook and "," not in first else name
 
 
 def _is_printable(value: str) -> bool:
@@ -328,7 +332,7 @@ def _each_once(rows: Iterable[Row]) -> Iterator[Row]:
         seen.add(person)
 
 
-def _mark_duplicates(rows: Sequence[Row], found: Columns, id_place: int) -> Iterator[Row]:
+def _mark_duplicates(rows: Sequence[Row], layout: Columns, id_place: int) -> Iterator[Row]:
     """Yield the rows, with a problem in each that has the id or the address of another one."""
     # Both are marked, because nobody knows which of them is right.
     lines: dict[tuple[Fault, str], list[int]] = {}
@@ -340,10 +344,10 @@ def _mark_duplicates(rows: Sequence[Row], found: Columns, id_place: int) -> Iter
         problems = list(row.problems)
         for fault, value, place in (
             (Fault.ID_TWICE, row.id, id_place),
-            (Fault.EMAIL_TWICE, row.email, found.at.get("email")),
-        )[: 1 if id_place == found.at.get("email") else 2]:
+            (Fault.EMAIL_TWICE, row.email, layout.at.get("email")),
+        )[: 1 if id_place == layout.at.get("email") else 2]:
             same = lines.get((fault, value or ""), [])
             if len(same) > 1 and place is not None:
                 params = {"came": value, "lines": same[:10]}
-                problems.append(Problem(fault, found.headings[place], params))
+                problems.append(Problem(fault, layout.headings[place], params))
         yield Row(row.line, row.id, row.name, row.email, row.group, row.role, tuple(problems))

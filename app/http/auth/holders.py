@@ -65,11 +65,11 @@ async def _in_course(request: Request, holder: Principal, course: str | None) ->
     if course is None:
         return holder
     async with services(request).database.read() as session:
-        found = await session.get(Course, course) if ID.fullmatch(course) else None
-    if found is None:
+        known = await session.get(Course, course) if ID.fullmatch(course) else None
+    if known is None:
         raise CourseNotFound
-    holder = holder.in_course(found)
-    request.state.course = found
+    holder = holder.in_course(known)
+    request.state.course = known
     return holder
 
 
@@ -78,14 +78,14 @@ def holders(database: Database) -> Batcher[str, Principal | None]:
 
     async def find(sha256s: Sequence[str]) -> Sequence[Principal | None]:
         async with database.read() as session:
-            found = await tokens.find_holders(session, set(sha256s))
-            unnoted = await notebooks.unnoted(session, found.values())
+            by_hash = await tokens.find_holders(session, set(sha256s))
+            unnoted = await notebooks.unnoted(session, by_hash.values())
         if unnoted:
             # A database that takes no writes still answers readers.
             with contextlib.suppress(SQLAlchemyError):
                 async with database.write() as session:
                     await notebooks.note_use(session, unnoted)
-        return [found.get(each) for each in sha256s]
+        return [by_hash.get(each) for each in sha256s]
 
     return Batcher(find)
 

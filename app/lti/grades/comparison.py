@@ -89,13 +89,13 @@ async def read_results(services: PlatformServices, platform: LtiPlatform, lineit
 
 
 async def _read_results(services: PlatformServices, platform: LtiPlatform, url: str) -> Mapping[str, PlatformGrade]:
-    found: dict[str, PlatformGrade] = {}
+    grades: dict[str, PlatformGrade] = {}
     count = 0
     async for page in pages(services, platform, url, scope=RESULT_SCOPE, accept=RESULTS, most_bytes=LIST_BYTES):
         results = entries(page, Result, before=count, name="results")
         count += len(results)
-        found |= {each.user_id: PlatformGrade(each.result_score, each.result_maximum or 1.0) for each in results}
-    return found
+        grades |= {each.user_id: PlatformGrade(each.result_score, each.result_maximum or 1.0) for each in results}
+    return grades
 
 
 async def shown_to(
@@ -108,12 +108,12 @@ async def shown_to(
     query = urlencode([*parse_qsl(url.query, keep_blank_values=True), ("user_id", user_id)])
     try:
         async with asyncio.timeout(SHOWN_SECONDS):
-            found = await _read_results(services, platform, urlunsplit(url._replace(query=query)))
+            grades = await _read_results(services, platform, urlunsplit(url._replace(query=query)))
     except (PlatformRefused, AnswerUnusable, TargetRefused, TimeoutError) as exc:
         # The score has arrived; the night asks again.
         logger.info("lti_result_unknown", extra={"platform": platform.id, "reason": type(exc).__name__})
         return None
-    return found.get(user_id) or PlatformGrade(None, 1.0)
+    return grades.get(user_id) or PlatformGrade(None, 1.0)
 
 
 async def mark_shown(session: AsyncSession, score_id: str, there: PlatformGrade) -> None:
@@ -150,7 +150,7 @@ async def compare(database: Database, services: PlatformServices, platform: LtiP
             return  # The connection was undone, or the column replaced.
         has_other_scale = most is not None and stored.lineitem_max not in (None, most)
         stored.lineitem_max = most or stored.lineitem_max
-        found = await session.scalars(
+        rows = await session.scalars(
             select(LtiScore)
             .join(Membership, Membership.id == LtiScore.membership_id)
             .where(LtiScore.lti_link_id == link.id, LtiScore.delivered_at < asked_at, is_settled())
@@ -158,7 +158,7 @@ async def compare(database: Database, services: PlatformServices, platform: LtiP
             .order_by(LtiScore.id)
             .with_for_update(of=LtiScore)
         )
-        scores = found.all()
+        scores = rows.all()
         if has_other_scale:
             again = [score.id for score in scores if score.points is not None and score.differs_since is None]
         else:

@@ -119,20 +119,20 @@ async def connections_of(session: AsyncSession, course_id: str) -> Sequence[Conn
         .where(LtiContext.course_id == course_id)
         .order_by(LtiContext.id)
     )
-    found: dict[str, tuple[LtiContext, LtiPlatform, list[ConnectedLink]]] = {
+    connections: dict[str, tuple[LtiContext, LtiPlatform, list[ConnectedLink]]] = {
         context.id: (context, platform, []) for context, platform in contexts
     }
     links = await session.execute(
         select(LtiLink, CourseAssignment)
         .outerjoin(CourseAssignment, CourseAssignment.id == LtiLink.course_assignment_id)
-        .where(LtiLink.lti_context_id.in_(found))
+        .where(LtiLink.lti_context_id.in_(connections))
         .order_by(LtiLink.id)
     )
     rows = links.all()
     numbers = await _numbers(session, [link.id for link, _ in rows])
     for link, use in rows:
-        found[link.lti_context_id][2].append(ConnectedLink(link, use, numbers.get(link.id, Numbers())))
-    return [Connection(*each) for each in found.values()]
+        connections[link.lti_context_id][2].append(ConnectedLink(link, use, numbers.get(link.id, Numbers())))
+    return [Connection(*each) for each in connections.values()]
 
 
 async def _numbers(session: AsyncSession, link_ids: Sequence[str]) -> dict[str, Numbers]:
@@ -159,7 +159,7 @@ async def waits_of(session: AsyncSession, of: ColumnElement[bool]) -> Sequence[W
     Each platform and status appears once, with the newest words, because Moodle includes the person in some.
     """
     reason = LtiPlatform.name, LtiScore.last_status, LtiScore.token_refused, LtiScore.last_error
-    found = await session.execute(
+    rows = await session.execute(
         select(*reason, func.count())
         .select_from(LtiScore)
         .join(LtiLink, LtiLink.id == LtiScore.lti_link_id)
@@ -173,7 +173,7 @@ async def waits_of(session: AsyncSession, of: ColumnElement[bool]) -> Sequence[W
         .order_by(func.max(LtiScore.waits_since).desc())
     )
     waits: dict[tuple[str, int | None, bool], Wait] = {}
-    for name, status, for_token, words, count in found:
+    for name, status, for_token, words, count in rows:
         known = waits.get((name, status, for_token), Wait(name, status, words or "", for_token, 0))
         waits[name, status, for_token] = replace(known, count=known.count + count)
     return list(waits.values())
@@ -207,7 +207,7 @@ def _needs_somebody() -> ColumnElement[bool]:
 async def _scores(
     session: AsyncSession, course_id: str, since: InstrumentedAttribute[datetime | None], condition: ColumnElement[bool]
 ) -> Sequence[tuple[LtiScore, LtiLink, Membership]]:
-    found = await session.execute(
+    rows = await session.execute(
         select(LtiScore, LtiLink, Membership)
         .join(LtiLink, LtiLink.id == LtiScore.lti_link_id)
         .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
@@ -219,31 +219,31 @@ async def _scores(
         .order_by(since.desc(), LtiScore.id)
         .limit(SHOWN)
     )
-    return [(score, link, member) for score, link, member in found]
+    return [(score, link, member) for score, link, member in rows]
 
 
 async def find_context(session: AsyncSession, course_id: str, context_id: str) -> tuple[LtiContext, LtiPlatform]:
     """Raises: LinkNotFound: the course has no connection with this id."""
-    found = await session.execute(
+    rows = await session.execute(
         select(LtiContext, LtiPlatform)
         .join(LtiPlatform, LtiPlatform.id == LtiContext.platform_id)
         .where(LtiContext.id == context_id, LtiContext.course_id == course_id)
     )
-    if (row := found.one_or_none()) is None:
+    if (row := rows.one_or_none()) is None:
         raise LinkNotFound
     return row[0], row[1]
 
 
 async def find_link(session: AsyncSession, course_id: str, link_id: str) -> LtiLink:
     """Raises: LinkNotFound: the course has no link with this id."""
-    found = await session.scalar(
+    link = await session.scalar(
         select(LtiLink)
         .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
         .where(LtiLink.id == link_id, LtiContext.course_id == course_id)
     )
-    if found is None:
+    if link is None:
         raise LinkNotFound
-    return found
+    return link
 
 
 async def passback_of(session: AsyncSession, membership_id: str, course_assignment_id: str) -> Passback | None:
@@ -254,11 +254,11 @@ async def passback_of(session: AsyncSession, membership_id: str, course_assignme
         .where(LtiScore.membership_id == membership_id, LtiLink.course_assignment_id == course_assignment_id)
         .order_by(LtiScore.id)
     )
-    found = scores.all()
-    if any(score.points is not None and score.failed_at is None for score in found):
+    relevant = scores.all()
+    if any(score.points is not None and score.failed_at is None for score in relevant):
         # Without links that were deleted there, as for teachers.
-        found = [score for score in found if score.last_status not in GONE or score.token_refused]
-    states = [passback for score in found if (passback := _state(score)) is not None]
+        relevant = [score for score in relevant if score.last_status not in GONE or score.token_refused]
+    states = [passback for score in relevant if (passback := _state(score)) is not None]
     # The column that needs help comes first.
     order = (State.FAILED, State.ON_ITS_WAY, State.DIFFERS, State.DELIVERED)
     return min(states, key=lambda each: order.index(each.state), default=None)

@@ -109,18 +109,18 @@ async def _list_changed(
         .order_by(LtiScore.id)
         .limit(AT_ONCE)
     )
-    found = [(score, member, use) for score, member, use in rows]
-    if not found:
+    work = [(score, member, use) for score, member, use in rows]
+    if not work:
         return [], None
-    use = found[0][2]
-    counted = await counted_grades(session, assignments, [member for _, member, _ in found], [use])
+    use = work[0][2]
+    counted = await counted_grades(session, assignments, [member for _, member, _ in work], [use])
     changed = []
-    for score, member, _ in found:
+    for score, member, _ in work:
         now = counted.get((member.id, use.id))
         grade = expected_grade(score, now) if now is not None else None
         if grade is not None and is_other(score, grade):
             changed.append(score.id)
-    return changed, found[-1][0].id
+    return changed, work[-1][0].id
 
 
 def is_settled() -> ColumnElement[bool]:

@@ -77,9 +77,9 @@ async def of_link(
         if link.lineitem_at is not None and now - TURN < link.lineitem_at <= now:
             return None
         is_another, link.lineitem_at = link.lineitem_at is not None, now
-    found = None
+    lineitem = None
     try:
-        found = await _find_or_make(services, platform, link, label, max_points, resource)
+        lineitem = await _find_or_make(services, platform, link, label, max_points, resource)
     except PlatformRefused as exc:
         if is_another and not isinstance(exc, TokenRefused) and not may_pass(int(exc.params["status"])):
             raise _column_gone(exc) from exc
@@ -87,10 +87,10 @@ async def of_link(
     finally:
         async with database.write() as session:
             link = await session.get_one(LtiLink, link.id, with_for_update=True, populate_existing=True)
-            link.lineitem_url = link.lineitem_url or found
+            link.lineitem_url = link.lineitem_url or lineitem
             if not is_another:
                 link.lineitem_at = None
-            elif found is None:
+            elif lineitem is None:
                 link.lineitem_at = now - TURN
     return link.lineitem_url
 

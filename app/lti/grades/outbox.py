@@ -65,8 +65,8 @@ async def expect(session: AsyncSession, context_id: str, students: Mapping[str, 
     users = sorted(students)
     for start in range(0, len(users) if links else 0, AT_ONCE):
         of = LtiScore.lti_link_id.in_(links), LtiScore.user_id.in_(users[start : start + AT_ONCE])
-        found = await session.scalars(select(LtiScore).where(*of))
-        there |= {(score.lti_link_id, score.user_id): score for score in found}
+        rows = await session.scalars(select(LtiScore).where(*of))
+        there |= {(score.lti_link_id, score.user_id): score for score in rows}
     now = await database_now(session)
     for link_id, user_id in product(links, users):
         score = there.get((link_id, user_id))

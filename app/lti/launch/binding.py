@@ -80,10 +80,10 @@ async def ask(session: AsyncSession, platform: LtiPlatform, message: Message) ->
 
 async def find(session: AsyncSession, secret: str) -> LtiQuestion:
     """Raises: LaunchOutdated: the question is unknown, answered or expired."""
-    found = await session.get(LtiQuestion, hash_secret(secret), with_for_update=True)
-    if found is None or found.expires_at <= utc_now():
+    question = await session.get(LtiQuestion, hash_secret(secret), with_for_update=True)
+    if question is None or question.expires_at <= utc_now():
         raise LaunchOutdated(reason="question")
-    return found
+    return question
 
 
 async def own_courses(session: AsyncSession, platform: LtiPlatform, message: Message) -> Sequence[Course]:
@@ -121,12 +121,12 @@ async def choose_course(
         CourseArchived: the chosen course is archived.
     """
     if code:
-        found = await course.existing(session, await _take_code(session, code))
+        local_course = await course.existing(session, await _take_code(session, code))
     elif choice != NEW:
         own = {each.id: each for each in await own_courses(session, platform, message)}
         if choice not in own:
             raise CourseNotFound
-        found = own[choice]
+        local_course = own[choice]
     else:
         title = message.context and (message.context.title or message.context.label)
         return await course.add(
@@ -137,8 +137,8 @@ async def choose_course(
             retention_days=None,
             made_by=made_by_platform(platform),
         )
-    await course.keep_open(session, found.id)
-    return found
+    await course.keep_open(session, local_course.id)
+    return local_course
 
 
 @dataclass(frozen=True)
@@ -166,15 +166,15 @@ async def make_code(session: AsyncSession, course_id: str, made_by: str) -> NewC
 
 async def _take_code(session: AsyncSession, code: str) -> str:
     """Use up a code, and return the id of its course. Raises: CodeUnusable"""
-    found = await session.scalar(
+    course_id = await session.scalar(
         delete(LtiCode)
         .where(LtiCode.sha256 == hash_secret(_plain(code)), LtiCode.expires_at > utc_now())
         .returning(LtiCode.course_id)
         .execution_options(synchronize_session=False)
     )
-    if found is None:
+    if course_id is None:
         raise CodeUnusable
-    return found
+    return course_id
 
 
 def _plain(code: str) -> str:
@@ -206,8 +206,8 @@ async def count_leaving(session: AsyncSession, context: LtiContext, manages: Col
     """Count the members with these roles who would leave with this connection, because nothing else has added them."""
     other = aliased(LtiMember)
     elsewhere = exists().where(other.membership_id == Membership.id, other.lti_context_id != context.id)
-    found = _members_of(context, manages).where(~elsewhere)
-    return await session.scalar(select(func.count()).select_from(found.subquery())) or 0
+    leaving = _members_of(context, manages).where(~elsewhere)
+    return await session.scalar(select(func.count()).select_from(leaving.subquery())) or 0
 
 
 async def disconnect(
@@ -232,8 +232,8 @@ async def disconnect(
                 continue
             for stays in (await session.scalars(_members_of(context, set(MemberRole) - set(manages)))).all():
                 await people.let_stay(session, context, stays)
-            found = await course.existing(session, course_id)
-            changes.log(session, found, made_by, {"connection": _label_of(platform, context.title)}, {})
+            local_course = await course.existing(session, course_id)
+            changes.log(session, local_course, made_by, {"connection": _label_of(platform, context.title)}, {})
             await delete_rows(session, LtiContext, LtiContext.id == context.id)
             return platform
 

@@ -16,13 +16,7 @@ from app.lti import keys
 from app.lti.arguments import ASSIGNMENT, TAG
 from app.lti.launch.message import CLAIM, DeepLinking
 from app.storage.database import Database
-from app.storage.models import (
-    LtiContext,
-    LtiPlatform,
-    LtiSelection,
-    Membership,
-    utc_now,
-)
+from app.storage.models import LtiContext, LtiPlatform, LtiSelection, Membership, utc_now
 from grader import Assignment
 
 LIFETIME = timedelta(hours=1)
@@ -54,7 +48,7 @@ async def find(
     Raises:
         SelectionNotFound: it is unknown, has expired, or its platform was suspended.
     """
-    row = await session.execute(
+    rows = await session.execute(
         select(LtiSelection, LtiContext, LtiPlatform)
         .join(LtiContext, LtiContext.id == LtiSelection.lti_context_id)
         .join(LtiPlatform, LtiPlatform.id == LtiContext.platform_id)
@@ -65,9 +59,9 @@ async def find(
             LtiPlatform.confirmed_at.is_not(None),
         )
     )
-    if (found := row.one_or_none()) is None:
+    if (row := rows.one_or_none()) is None:
         raise SelectionNotFound
-    return found[0], found[1], found[2]
+    return row[0], row[1], row[2]
 
 
 def item_of(assignment: Assignment, *, title: str, url: str, points: float, takes_lineitem: bool) -> dict[str, Any]:

@@ -61,19 +61,19 @@ class LoginRequest:
     @classmethod
     def of(cls, parameters: Sequence[tuple[str, str]]) -> LoginRequest:
         """Raises: LoginRefused: a parameter is missing, doubled or too long."""
-        found: dict[str, str] = {}
+        fields: dict[str, str] = {}
         for name, value in parameters:
-            if name in NAMES and found.setdefault(NAMES[name], value) is not value:
+            if name in NAMES and fields.setdefault(NAMES[name], value) is not value:
                 raise LoginRefused(reason=f"{name} came twice")
         for name, field in NAMES.items():
-            if len(found.get(field, "")) > HINT_CHARACTERS or not found.get(field, "").isprintable():
+            if len(fields.get(field, "")) > HINT_CHARACTERS or not fields.get(field, "").isprintable():
                 raise LoginRefused(reason=f"{name} is too long or does not print")
         for name in ("iss", "login_hint", "target_link_uri"):
-            if not found.get(NAMES[name]):
+            if not fields.get(NAMES[name]):
                 raise LoginRefused(reason=f"{name} is missing")
-        if found.get("storage_target") is not None and not FRAME_NAME.fullmatch(found["storage_target"]):
-            del found["storage_target"]
-        request = cls(**{field: value for field, value in found.items() if value})
+        if fields.get("storage_target") is not None and not FRAME_NAME.fullmatch(fields["storage_target"]):
+            del fields["storage_target"]
+        request = cls(**{field: value for field, value in fields.items() if value})
         if len(request.query()) > KEPT_CHARACTERS:
             raise LoginRefused(reason="the parameters are too long")
         return request
@@ -148,10 +148,10 @@ async def begin(
 
 async def find(session: AsyncSession, state: str) -> LtiLogin:
     """Find the launch with this state without using it up. Raises: LaunchOutdated: it is unknown or was used."""
-    found = await session.get(LtiLogin, hash_secret(state))
-    if found is None:
+    login = await session.get(LtiLogin, hash_secret(state))
+    if login is None:
         raise LaunchOutdated(reason="state")
-    return found
+    return login
 
 
 def request_of(login: LtiLogin) -> LoginRequest:

@@ -36,7 +36,6 @@ UNREADABLE = (JoseError, ValueError, TypeError, KeyError, AttributeError, Recurs
 LEEWAY_SECONDS = 60
 #: The greatest age of a message, which is made for immediate use.
 OLDEST_SECONDS = 3600
-VERSION = "1.3.0"
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
 RESOURCE_LINK, DEEP_LINKING, REVIEW = (
     "LtiResourceLinkRequest",
@@ -80,7 +79,8 @@ def _texts(value: object) -> object:
     return {str(name)[:100]: str(item)[:1000] for name, item in value.items() if isinstance(item, str | int)}
 
 
-def _strings(value: object) -> object:
+def strings(value: object) -> object:
+    """Keep the texts of a list."""
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
@@ -106,7 +106,7 @@ Text = Annotated[str | None, BeforeValidator(_short), BeforeValidator(_number_as
 LooseId = Annotated[Id, BeforeValidator(_number_as_text)]
 #: A claim that a launch can do without.
 Spare = Annotated[T | None, WrapValidator(_valid_or_none)]
-Strings = Annotated[list[str], BeforeValidator(_strings)]
+Strings = Annotated[list[str], BeforeValidator(strings)]
 
 
 class _Claims(BaseModel):
@@ -161,10 +161,9 @@ class ForUser(_Claims):
 
 
 class Lis(_Claims):
-    """Ids in the institution's register."""
+    """The id of the person in the institution's register."""
 
     person_sourcedid: Text = None
-    course_section_sourcedid: Text = None
 
 
 class Message(_Claims):

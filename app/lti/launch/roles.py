@@ -76,10 +76,10 @@ def _context_roles(role: str) -> Collection[str]:
     """
     if role in SIMPLE:
         return {role}
-    found = CONTEXT_ROLE.fullmatch(role)
-    if found is None:
+    match = CONTEXT_ROLE.fullmatch(role)
+    if match is None:
         return ()
-    principal, name = found["principal"], found["name"]
+    principal, name = match["principal"], match["name"]
     if name in ASSISTANTS and principal in (None, "Instructor"):
         return {ASSISTANT}
     if name in OBSERVERS and principal == "Manager":

@@ -34,10 +34,10 @@ class Invitation:
 
 async def make(session: AsyncSession, *, made_by: str) -> Invitation:
     secret = secrets.token_urlsafe(32)
-    made = LtiInvitation(sha256=hash_secret(secret), made_by=made_by, expires_at=utc_now() + LIFETIME)
-    session.add(made)
+    invitation = LtiInvitation(sha256=hash_secret(secret), made_by=made_by, expires_at=utc_now() + LIFETIME)
+    session.add(invitation)
     await session.flush()
-    return Invitation(REGISTER_PATH.format(invitation=secret), made.expires_at)
+    return Invitation(REGISTER_PATH.format(invitation=secret), invitation.expires_at)
 
 
 async def find(session: AsyncSession, secret: str) -> LtiInvitation:
@@ -46,14 +46,14 @@ async def find(session: AsyncSession, secret: str) -> LtiInvitation:
     Raises:
         InvitationUnknown, InvitationUsed, InvitationExpired
     """
-    found = await session.get(LtiInvitation, hash_secret(secret))
-    if found is None:
+    invitation = await session.get(LtiInvitation, hash_secret(secret))
+    if invitation is None:
         raise InvitationUnknown
-    if found.used_at is not None:
+    if invitation.used_at is not None:
         raise InvitationUsed
-    if found.expires_at <= utc_now():
+    if invitation.expires_at <= utc_now():
         raise InvitationExpired
-    return found
+    return invitation
 
 
 async def take(session: AsyncSession, secret: str) -> LtiInvitation:
@@ -62,13 +62,13 @@ async def take(session: AsyncSession, secret: str) -> LtiInvitation:
     Raises:
         InvitationUnknown, InvitationUsed, InvitationExpired
     """
-    found = await find(session, secret)
+    invitation = await find(session, secret)
     now = utc_now()
-    is_free = LtiInvitation.sha256 == found.sha256, LtiInvitation.used_at.is_(None)
+    is_free = LtiInvitation.sha256 == invitation.sha256, LtiInvitation.used_at.is_(None)
     free = update(LtiInvitation).where(*is_free).values(used_at=now).returning(LtiInvitation.sha256)
     if await session.scalar(free) is None:
         raise InvitationUsed
-    return found
+    return invitation
 
 
 async def give_back(session: AsyncSession, secret: str) -> None:

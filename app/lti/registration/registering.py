@@ -23,7 +23,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from app.errors.lti import PlatformRefused, RegistrationRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
-from app.lti.launch.message import DEEP_LINKING, RESOURCE_LINK, Id, Text, Url
+from app.lti.launch.message import DEEP_LINKING, RESOURCE_LINK, Id, Strings, Text, Url, strings
 from app.lti.platform_services import SCORE_SCOPE, words_of
 from app.lti.platforms import Registration, site_of
 from app.lti.registration.kinds import BLACKBOARD, BRIGHTSPACE
@@ -79,14 +79,10 @@ class Offer:
         return urlsplit(self.configuration_url).netloc
 
 
-def _texts(value: object) -> object:
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
-
-
 def _types(value: object) -> object:
     """Extract the types of messages: Moodle lists texts, Canvas objects."""
     listed = value if isinstance(value, list) else []
-    return _texts([each.get("type") if isinstance(each, dict) else each for each in listed])
+    return strings([each.get("type") if isinstance(each, dict) else each for each in listed])
 
 
 def _object(value: object) -> object:
@@ -115,7 +111,7 @@ class Configuration(_PlatformDocument):
     jwks_uri: Url
     registration_endpoint: Url
     authorization_server: object = None
-    scopes_supported: Annotated[list[str], BeforeValidator(_texts)] = []
+    scopes_supported: Strings = []
     platform: Annotated[_Platform, BeforeValidator(_object)] = Field(_Platform(), alias=PLATFORM_CONFIGURATION)
 
     @property

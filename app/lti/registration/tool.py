@@ -14,13 +14,7 @@ from urllib.parse import urlsplit
 
 from app.lti.launch.login import KEYS_PATH, LAUNCH_PATH, LOGIN_PATH, TARGET_PATH
 from app.lti.launch.message import DEEP_LINKING, RESOURCE_LINK, REVIEW
-from app.lti.platform_services import (
-    LINEITEM_READ_SCOPE,
-    LINEITEM_SCOPE,
-    MEMBERSHIP_SCOPE,
-    RESULT_SCOPE,
-    SCORE_SCOPE,
-)
+from app.lti.platform_services import LINEITEM_READ_SCOPE, LINEITEM_SCOPE, MEMBERSHIP_SCOPE, RESULT_SCOPE, SCORE_SCOPE
 
 SCOPES = (LINEITEM_SCOPE, LINEITEM_READ_SCOPE, RESULT_SCOPE, SCORE_SCOPE, MEMBERSHIP_SCOPE)
 CLAIMS = ("iss", "sub", "name", "given_name", "family_name", "email")

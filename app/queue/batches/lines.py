@@ -10,15 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
-from app.storage.models import (
-    Batch,
-    BatchFile,
-    BatchFileState,
-    JobStatus,
-    Membership,
-    StoredReport,
-    Submission,
-)
+from app.storage.models import Batch, BatchFile, BatchFileState, JobStatus, Membership, StoredReport, Submission
 from app.submissions.reports import counting_report_id
 
 
@@ -63,8 +55,8 @@ async def list_batches(
     session: AsyncSession, course_id: str, *, limit: int, before: str | None = None
 ) -> Sequence[BatchProgress]:
     """List the newest batches of a course with their progress."""
-    found = select(Batch).where(Batch.course_id == course_id, *([Batch.id < before] if before else []))
-    batches = (await session.scalars(found.order_by(Batch.id.desc()).limit(limit))).all()
+    query = select(Batch).where(Batch.course_id == course_id, *([Batch.id < before] if before else []))
+    batches = (await session.scalars(query.order_by(Batch.id.desc()).limit(limit))).all()
     return await progress_of(session, batches)
 
 

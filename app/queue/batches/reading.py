@@ -41,10 +41,10 @@ def files_of(archive: BinaryIO, packed_bytes: int) -> Iterator[list[StudentFile]
             archive.seek(0)
             shutil.copyfileobj(archive, copy)
         _check(path, packed_bytes)
-        with collect([path]) as found:
-            if not found:
+        with collect([path]) as files:
+            if not files:
                 raise ArchiveEmpty
-            yield found
+            yield files
 
 
 def path_of(entry: StudentFile) -> str:

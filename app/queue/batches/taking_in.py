@@ -32,15 +32,7 @@ from app.queue.batches.reading import files_of, path_of
 from app.queue.inbox import Inbox
 from app.storage.cascade import delete_rows
 from app.storage.database import Database
-from app.storage.models import (
-    Batch,
-    BatchFile,
-    BatchFileState,
-    MemberRole,
-    Membership,
-    Person,
-    utc_now,
-)
+from app.storage.models import Batch, BatchFile, BatchFileState, MemberRole, Membership, Person, utc_now
 from app.submissions.uploads import Upload, check_file, clean_filename
 from grader import Assignment
 from grader.assignment import Deadline
@@ -85,8 +77,8 @@ async def store_files(database: Database, batch: Batch, archive: BinaryIO, limit
         matcher = Matcher(await candidates(session, batch.course_id))
     try:
         with ExitStack() as stack:
-            found = await asyncio.to_thread(stack.enter_context, files_of(archive, packed_bytes))
-            rest = iter(found)
+            entries = await asyncio.to_thread(stack.enter_context, files_of(archive, packed_bytes))
+            rest = iter(entries)
             while files := await asyncio.to_thread(_some_files, rest, batch.id, matcher, limit_bytes):
                 async with database.write() as session:
                     session.add_all(files)
@@ -201,8 +193,8 @@ def _some_files(rest: Iterator[StudentFile], batch_id: str, matcher: Matcher, li
     """Read the next files, few enough for the memory."""
     files: list[BatchFile] = []
     size = 0
-    for found in rest:
-        file = _file_of(found, batch_id, matcher, limit_bytes)
+    for entry in rest:
+        file = _file_of(entry, batch_id, matcher, limit_bytes)
         files.append(file)
         size += len(file.content or b"")
         if len(files) == AT_ONCE or size > AT_ONCE_BYTES:
@@ -258,14 +250,14 @@ async def _waiting(session: AsyncSession, batch_id: str) -> Sequence[tuple[Batch
         .limit(AT_ONCE)
     )
     # In one statement: another hand-in may delete the bytes of a file as soon as it does not wait any more.
-    found = await session.execute(
+    rows = await session.execute(
         select(BatchFile, Membership.external_id)
         .join(Membership, Membership.id == BatchFile.membership_id)
         .where(BatchFile.id.in_(first))
         .order_by(BatchFile.id)  # Concurrent calls write their outcomes in the same order, so they cannot deadlock.
         .options(undefer(BatchFile.content))
     )
-    return [(file, external_id or "") for file, external_id in found]
+    return [(file, external_id or "") for file, external_id in rows]
 
 
 async def _hand_in(

@@ -1,13 +1,7 @@
 """The database tables, without queries."""
+# ruff: noqa: F401 the tables are imported from here
 
-from app.storage.models.access import (
-    OF_PLATFORMS,
-    Identity,
-    JoinLink,
-    NotebookCode,
-    Session,
-    Token,
-)
+from app.storage.models.access import OF_PLATFORMS, Identity, JoinLink, NotebookCode, Session, Token
 from app.storage.models.base import (
     DEFAULT_COURSE,
     ID_ALPHABET,
@@ -21,11 +15,7 @@ from app.storage.models.base import (
     new_id,
     utc_now,
 )
-from app.storage.models.batches import (
-    Batch,
-    BatchFile,
-    BatchFileState,
-)
+from app.storage.models.batches import Batch, BatchFile, BatchFileState
 from app.storage.models.lti import (
     PLATFORM_ID_LENGTH,
     LtiCode,
@@ -41,15 +31,7 @@ from app.storage.models.lti import (
     LtiScore,
     LtiSelection,
 )
-from app.storage.models.people import (
-    Change,
-    Course,
-    CourseAssignment,
-    Membership,
-    Merge,
-    NewsMail,
-    Person,
-)
+from app.storage.models.people import Change, Course, CourseAssignment, Membership, Merge, NewsMail, Person
 from app.storage.models.submissions import (
     Artefact,
     Check,
@@ -59,73 +41,5 @@ from app.storage.models.submissions import (
     Submission,
     SubmissionEvent,
 )
-from app.storage.models.teaching import (
-    Adjustment,
-    Comment,
-    Extension,
-    Regrade,
-    RegradeItem,
-    ReviewRequest,
-)
-from app.storage.models.webhooks import (
-    Delivery,
-    Webhook,
-)
-
-__all__ = [
-    "DEFAULT_COURSE",
-    "ID_ALPHABET",
-    "ID_LENGTH",
-    "OF_PLATFORMS",
-    "PLATFORM_ID_LENGTH",
-    "Adjustment",
-    "Artefact",
-    "Base",
-    "Batch",
-    "BatchFile",
-    "BatchFileState",
-    "Change",
-    "Check",
-    "Comment",
-    "Course",
-    "CourseAssignment",
-    "Delivery",
-    "Extension",
-    "HoldDecision",
-    "Identity",
-    "JobStatus",
-    "JoinLink",
-    "LiveWorker",
-    "LtiCode",
-    "LtiContext",
-    "LtiDeployment",
-    "LtiInvitation",
-    "LtiKey",
-    "LtiLink",
-    "LtiLogin",
-    "LtiMember",
-    "LtiPlatform",
-    "LtiQuestion",
-    "LtiScore",
-    "LtiSelection",
-    "MemberRole",
-    "Membership",
-    "Merge",
-    "NewsMail",
-    "NotebookCode",
-    "Person",
-    "Regrade",
-    "RegradeItem",
-    "ReportDiagnosis",
-    "ReviewRequest",
-    "Role",
-    "Session",
-    "StoredReport",
-    "Submission",
-    "SubmissionEvent",
-    "Token",
-    "UTCDateTime",
-    "Webhook",
-    "new_id",
-    "utc_now",
-]
+from app.storage.models.teaching import Adjustment, Comment, Extension, Regrade, RegradeItem, ReviewRequest
+from app.storage.models.webhooks import Delivery, Webhook

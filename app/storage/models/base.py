@@ -16,8 +16,7 @@ from sqlalchemy.types import TypeDecorator
 # Crockford's base 32, without letters that look like digits.
 ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 ID_LENGTH = 26
-#: The course for requests that name none, and for data from before there were courses. The migration that introduced
-#: courses creates it.
+#: The course for requests that name none. The first migration creates it.
 DEFAULT_COURSE = "0" * ID_LENGTH
 
 

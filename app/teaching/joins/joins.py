@@ -14,17 +14,7 @@ from app.courses import changes, course, members, membership
 from app.errors.members import JoinNotFound, JoinOutdated, JoinUndone, MemberNotStudent, SameMember
 from app.errors.uploads import MemberRemoved
 from app.storage.announcements import announce_queued
-from app.storage.models import (
-    Adjustment,
-    Comment,
-    Extension,
-    MemberRole,
-    Membership,
-    Merge,
-    Submission,
-    Token,
-    utc_now,
-)
+from app.storage.models import Adjustment, Comment, Extension, MemberRole, Membership, Merge, Submission, Token, utc_now
 from app.storage.passback import members_changed
 from app.teaching.joins import moving, persons
 
@@ -49,7 +39,7 @@ async def join(session: AsyncSession, course_id: str, kept_id: str, other_id: st
     Raises:
         CourseArchived: nothing there changes any more.
         SameMember: the two are one already.
-        MemberNotFound: the course has not both of them.
+        MemberNotFound: one of them is not in the course.
         MemberNotStudent: one is a teacher or an assistant.
         MemberRemoved: one was removed.
         AttemptsRunning: an attempt of each is being graded.
@@ -86,7 +76,7 @@ async def join(session: AsyncSession, course_id: str, kept_id: str, other_id: st
 
 @dataclass(frozen=True)
 class Moving:
-    """Numbers of what would move by a join. Attributes: tokens: that work, with personal links."""
+    """Numbers of the rows that a join would move. Attributes: tokens: that work, with personal links."""
 
     attempts: int
     extensions: int
@@ -96,7 +86,7 @@ class Moving:
 
 
 async def would_move(session: AsyncSession, other: Membership) -> Moving:
-    """Count what a member would give to another one."""
+    """Count the rows that a join would move from this member."""
     counts = [
         select(func.count()).where(table.membership_id == other.id, *conditions).scalar_subquery()
         for table, *conditions in (
@@ -133,13 +123,13 @@ async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: st
         raise JoinUndone
     await check_last(session, merge, Merge.kept_member_id, Merge.merged_member_id, kept.id, other.id)
     moved = merge.moved
-    is_told = {
+    is_known = {
         "member": other.removed_at is not None and other.role == MemberRole.STUDENT,
         "extension": await moving.put_back_extensions(session, moved["extensions"], kept, other),
         "adjustment": await moving.put_back_adjustments(session, moved["adjustments"], kept, other),
         "person": not moved["persons"] or [kept.person_id, other.person_id] == moved["persons"]["after"],
     }
-    if changed := [name for name, is_known in is_told.items() if not is_known]:
+    if changed := [name for name, is_unchanged in is_known.items() if not is_unchanged]:
         raise JoinOutdated(changed=changed)
     await moving.put_back_attempts(session, moved["submissions"], kept, other)
     await moving.put_back_rows(session, moved, other)
@@ -164,8 +154,8 @@ async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: st
 async def _in_turn(session: AsyncSession, course_id: str, kept_id: str, other_id: str) -> tuple[Membership, Membership]:
     """Find two members with their persons, in their turns; nobody else changes them meanwhile."""
     await course.keep_open(session, course_id)
-    found = await membership.by_ids(session, course_id, [kept_id, other_id])
-    await members.take_turns(session, [(course_id, member.external_id or member.id) for member in found.values()])
+    both = await membership.by_ids(session, course_id, [kept_id, other_id])
+    await members.take_turns(session, [(course_id, member.external_id or member.id) for member in both.values()])
     await members.take_course(session, course_id)
     locked = {id: await membership.find(session, course_id, id, locked=True) for id in sorted((kept_id, other_id))}
     return locked[kept_id], locked[other_id]

@@ -53,13 +53,13 @@ async def moments_of(
     count.
     """
     in_group = [] if group is None else [Membership.group == group]
-    found = await session.scalars(
+    rows = await session.scalars(
         select(Submission.created_at)
         .join(Membership, Membership.id == Submission.membership_id)
         .where(Submission.course_id == course_id, Submission.assignment_id == assignment_id, can_count(), *in_group)
         .order_by(Submission.created_at)
     )
-    return found.all()
+    return rows.all()
 
 
 def activity(moments: Iterable[datetime], time_zone: str) -> Activity:

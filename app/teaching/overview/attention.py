@@ -57,7 +57,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Attention:
-    """All that needs a person in a course.
+    """Everything in a course that needs a person.
 
     Attributes:
         unconfirmed: how many students nobody has confirmed.
@@ -78,7 +78,7 @@ class Attention:
 
 
 def failed() -> ColumnElement[bool]:
-    """Return the condition on `Submission` that we failed to grade it, and it does not wait to be graded again."""
+    """Return the condition on `Submission` that we failed to grade it and no regrade of it waits."""
     reports = select(StoredReport.id).where(
         StoredReport.submission_id == Submission.id, StoredReport.preview_id.is_(None)
     )
@@ -88,7 +88,7 @@ def failed() -> ColumnElement[bool]:
 
 
 async def attention(session: AsyncSession, course_id: str) -> Attention:
-    """Find what needs a person, in five statements."""
+    """Find everything that needs a person, in five statements."""
     reviews = (
         _cases(course_id, ReviewRequest)
         .join(ReviewRequest, ReviewRequest.submission_id == Submission.id)
@@ -143,7 +143,7 @@ async def beside(session: AsyncSession, course_id: str, submission_id: str) -> t
         .correlate(Submission)
     )
     member = select(Submission.membership_id).where(Submission.id == submission_id).scalar_subquery()
-    found = await session.scalars(
+    rows = await session.scalars(
         select(Submission.id)
         .where(
             Submission.course_id == course_id,
@@ -153,7 +153,7 @@ async def beside(session: AsyncSession, course_id: str, submission_id: str) -> t
         .order_by(Submission.id)
         .limit(MOST_IN_TURN)
     )
-    ids = found.all()
+    ids = rows.all()
     before = max((id for id in ids if id < submission_id), default=None)
     return before, min((id for id in ids if id > submission_id), default=None)
 

@@ -29,7 +29,7 @@ PAGE = 50
 
 
 class State(StrEnum):
-    """One thing to say about a student at an assignment. Several may hold at once."""
+    """A state of a student at an assignment. Several may hold at once."""
 
     FAILED = "failed"
     HELD = "held"
@@ -184,7 +184,7 @@ async def column_of(
 
 async def list_students(session: AsyncSession, course_id: str) -> Sequence[Membership]:
     """List the students of a course, with their persons."""
-    found = await session.scalars(
+    rows = await session.scalars(
         select(Membership)
         .where(
             Membership.course_id == course_id, Membership.role == MemberRole.STUDENT, Membership.removed_at.is_(None)
@@ -192,7 +192,7 @@ async def list_students(session: AsyncSession, course_id: str) -> Sequence[Membe
         .order_by(Membership.id)
         .options(joinedload(Membership.person))
     )
-    return found.all()
+    return rows.all()
 
 
 def _matches(member: Membership, view: TableView) -> bool:
@@ -274,7 +274,7 @@ async def _with_submissions(
     session: AsyncSession, rows: Sequence[Row], uses: Sequence[CourseAssignment]
 ) -> Sequence[Row]:
     """Add the submissions that the cells lead to."""
-    found = await session.execute(
+    submissions = await session.execute(
         select(Submission.id, Submission.membership_id, Submission.assignment_id, Submission.attempt)
         .where(
             Submission.membership_id.in_([row.member.id for row in rows]),
@@ -283,7 +283,7 @@ async def _with_submissions(
         .order_by(Submission.attempt)
     )
     ids: dict[tuple[str, str], dict[int, str]] = {}
-    for id, member, assignment_id, attempt in found:
+    for id, member, assignment_id, attempt in submissions:
         ids.setdefault((member, assignment_id), {})[attempt] = id
 
     def leads_to(row: Row, assignment_id: str, cell: Cell) -> Cell:

@@ -26,9 +26,10 @@ from app.storage.models import (
 from app.submissions import policy
 from app.submissions.derivation import Counted
 from app.submissions.reports import counting_report_id
-from app.teaching import adjustments, comments, reviews
+from app.teaching import reviews
 from app.teaching.grade_list import grades_of_member, used_assignments
 from app.teaching.overview.table import State, states_of
+from app.teaching.student_work import rows_of_member
 from grader import Assignment
 
 T = TypeVar("T")
@@ -77,8 +78,8 @@ async def work_of(session: AsyncSession, assignments: Mapping[str, Assignment], 
     counted = await grades_of_member(session, assignments, uses, member)
     extended = await extensions.find_all(session, [member.id])
     attempts = await _attempts(session, member)
-    adjusted = _by_use(await adjustments.all_of(session, member))
-    comments_by_use = _by_use(await comments.all_of(session, member))
+    adjusted = _by_use(await rows_of_member(session, Adjustment, member))
+    comments_by_use = _by_use(await rows_of_member(session, Comment, member))
     reviews_by_use: dict[str, list[tuple[ReviewRequest, Submission]]] = defaultdict(list)
     for request, submission in await reviews.all_of(session, member.id):
         reviews_by_use[submission.course_assignment_id].append((request, submission))
@@ -117,10 +118,10 @@ async def _attempts(
         .order_by(Submission.attempt.desc())
         .options(defer(StoredReport.body))
     )
-    found: dict[str, list[tuple[Submission, StoredReport | None]]] = defaultdict(list)
+    by_use: dict[str, list[tuple[Submission, StoredReport | None]]] = defaultdict(list)
     for submission, report in rows:
-        found[submission.course_assignment_id].append((submission, report))
-    return found
+        by_use[submission.course_assignment_id].append((submission, report))
+    return by_use
 
 
 def _attempt(assignment: Assignment, submission: Submission, report: StoredReport | None) -> Attempt:
@@ -132,7 +133,7 @@ def _attempt(assignment: Assignment, submission: Submission, report: StoredRepor
 
 
 def _by_use(rows: Sequence[tuple[T, CourseAssignment]]) -> Mapping[str, Sequence[T]]:
-    found: dict[str, list[T]] = defaultdict(list)
+    by_use: dict[str, list[T]] = defaultdict(list)
     for each, use in rows:
-        found[use.id].append(each)
-    return found
+        by_use[use.id].append(each)
+    return by_use

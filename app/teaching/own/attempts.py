@@ -128,7 +128,7 @@ async def list_attempts(
             points = policy.points_after_lateness(assignment, points, submission.created_at)
         named = causes.get(report.id, ()) if report else ()
         each = ListedAttempt(submission, report, points, days, percent, named, earlier.get(submission.membership_id))
-        # Only the attempt before is compared, not the one before that.
+        # An attempt is compared only with the one before it.
         earlier[submission.membership_id] = replace(each, before=None)
         attempts.append(each)
     return attempts[::-1][:limit]
@@ -137,5 +137,5 @@ async def list_attempts(
 async def source_changes(database: Database, attempts: Sequence[ListedAttempt]) -> dict[str, ChangedLines]:
     """Count the lines that changed from the attempt before each of these, by the id of the submission."""
     pairs = {each.submission.id: each.reports for each in attempts if each.reports}
-    found = await changed_lines(database, pairs.values())
-    return {id: found[pair] for id, pair in pairs.items() if pair in found}
+    changes = await changed_lines(database, pairs.values())
+    return {id: changes[pair] for id, pair in pairs.items() if pair in changes}

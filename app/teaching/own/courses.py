@@ -133,14 +133,14 @@ async def _uses(
 ) -> dict[str, list[CourseAssignment]]:
     """Find the assignments of these courses whose files are there, by their ids."""
     rows = await session.scalars(select(CourseAssignment).where(CourseAssignment.course_id.in_(course_ids)))
-    found: dict[str, dict[str, CourseAssignment]] = defaultdict(dict)
+    by_course: dict[str, dict[str, CourseAssignment]] = defaultdict(dict)
     for use in rows:
         if use.assignment_id in assignments:
-            found[use.course_id][use.assignment_id] = use
+            by_course[use.course_id][use.assignment_id] = use
     if DEFAULT_COURSE in course_ids:
         for id in assignments:
-            found[DEFAULT_COURSE].setdefault(id, _stand_in(DEFAULT_COURSE, id))
-    return {course_id: [found[course_id][id] for id in sorted(found[course_id])] for course_id in course_ids}
+            by_course[DEFAULT_COURSE].setdefault(id, _stand_in(DEFAULT_COURSE, id))
+    return {course_id: [by_course[course_id][id] for id in sorted(by_course[course_id])] for course_id in course_ids}
 
 
 def _stand_in(course_id: str, assignment_id: str) -> CourseAssignment:

@@ -33,7 +33,7 @@ class Reason(StrEnum):
 
 
 def reasons_of(basis: Basis) -> dict[int, Reason]:
-    """Give the reason for each attempt by its number, without trials of the staff."""
+    """Return the reason for each attempt by its number, without trials of the staff."""
     if not basis.terms.is_student:
         return {}
     assignment = basis.terms.of_student

@@ -68,13 +68,13 @@ async def beside(visit: Anybody, submission_id: SubmissionId, other_id: str) -> 
     if not ID.fullmatch(other_id):
         raise SubmissionNotFound
     async with visit.database.read() as session:
-        found = [await standing_of(session, visit.assignments, id, viewer) for id in ids]
-        if len({each.submission.course_id for each in found}) > 1:
+        attempts = [await standing_of(session, visit.assignments, id, viewer) for id in ids]
+        if len({each.submission.course_id for each in attempts}) > 1:
             raise SubmissionNotFound
-        course = await courses.existing(session, found[0].submission.course_id)
-        names = await names_of(session, [each.submission for each in found])
+        course = await courses.existing(session, attempts[0].submission.course_id)
+        names = await names_of(session, [each.submission for each in attempts])
         uses = await used_assignments(session, visit.assignments, course.id)
-    left, right = [await _side(each, viewer, visit.language) for each in found]
+    left, right = [await _side(each, viewer, visit.language) for each in attempts]
     of_two = left.standing.submission.membership_id != right.standing.submission.membership_id
     hunks = rows = None
     if left.standing.stored and right.standing.stored:

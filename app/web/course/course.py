@@ -197,33 +197,33 @@ def _falls(statistics: Statistics, language: str) -> Sequence[tuple[str, Sequenc
     return [(title_of(each.code, language) or each.code, [*map(bar, each.by_attempt)]) for each in causes]
 
 
-def _cause(found: Misconception, statistics: Statistics, language: str) -> dict[str, Any]:
+def _cause(mistake: Misconception, statistics: Statistics, language: str) -> dict[str, Any]:
     most = max(each.students for each in statistics.misconceptions)
     return {
-        "title": title_of(found.code, language) or found.code,
-        "found": found,
-        "share": 100 * found.students / most,
-        "fixed": 100 * found.fixed / found.retried if found.retried else 0,
+        "title": title_of(mistake.code, language) or mistake.code,
+        "mistake": mistake,
+        "share": 100 * mistake.students / most,
+        "fixed": 100 * mistake.fixed / mistake.retried if mistake.retried else 0,
     }
 
 
-def _bars(found: Activity, due: datetime | None, language: str) -> Sequence[Bar]:
-    most = found.most or 1
+def _bars(over_time: Activity, due: datetime | None, language: str) -> Sequence[Bar]:
+    most = over_time.most or 1
     return [
         Bar(
-            format_datetime(step, PATTERNS[found.unit], tzinfo=step.tzinfo, locale=language),
+            format_datetime(step, PATTERNS[over_time.unit], tzinfo=step.tzinfo, locale=language),
             count,
             100 * count / most,
             due is not None and step >= due,
         )
-        for step, count in found.steps
+        for step, count in over_time.steps
     ]
 
 
-def _place(found: Activity, due: datetime | None) -> float | None:
+def _place(over_time: Activity, due: datetime | None) -> float | None:
     """Return the position of the due date on the axis, in steps from its beginning; None: outside."""
-    if due is None or len(found.steps) < 2:
+    if due is None or len(over_time.steps) < 2:
         return None
-    first, second = (moment.timestamp() for moment, _ in found.steps[:2])
+    first, second = (moment.timestamp() for moment, _ in over_time.steps[:2])
     place = (due.timestamp() - first) / (second - first)
-    return place if 0 <= place <= len(found.steps) else None
+    return place if 0 <= place <= len(over_time.steps) else None

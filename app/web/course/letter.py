@@ -1,4 +1,4 @@
-"""A letter to students who have handed in nothing at an assignment, or whose grade is low: to whom, then what."""
+"""A letter to students who have handed in nothing at an assignment, or whose grade is low."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ router = Pages()
 async def letter_page(
     visit: MemberManager, assignment_id: AssignmentId, below: str = "", language: str = ""
 ) -> Response:
-    """Show to whom a letter would go, and words to begin with."""
+    """Show the recipients, and a text to begin with."""
     typed = visit.fields.typed
     least, language = _points(typed.get("below", below)), typed.get("language", language)
     async with visit.database.read() as session:
         uses = await used_assignments(session, visit.assignments, visit.course_id, assignment_id)
         use = the_use(uses, assignment_id)
-        found = await recipients(session, visit.assignments, use, below=least)
+        students = await recipients(session, visit.assignments, use, below=least)
     language = language if language in LANGUAGES else visit.course.language
     assignment = in_course(visit.assignments, use)
     assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
@@ -51,8 +51,8 @@ async def letter_page(
         below=least,
         letter_language=language,
         has_mail=visit.mailer is not None,
-        found=found,
-        written=[each for each in found if each.email],
+        students=students,
+        written=[each for each in students if each.email],
         words={
             "subject": text(f"letter.{kind}.subject", language, **params),
             "text": text(f"letter.{kind}.text", language, **params),

@@ -12,17 +12,7 @@ from app.actions.work import AnswerReview, WorkId
 from app.courses import extensions, membership
 from app.courses.membership import Members
 from app.errors.teaching import ExtensionNotFound, ReviewAnswered
-from app.http.staff import (
-    ROWS,
-    AssignmentId,
-    Grader,
-    GradeReader,
-    MemberId,
-    ReviewId,
-    cursor_of,
-    search_of,
-    titles_of,
-)
+from app.http.staff import ROWS, AssignmentId, Grader, GradeReader, MemberId, ReviewId, cursor_of, search_of, titles_of
 from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
 from app.teaching import adjustments, reviews
@@ -44,10 +34,10 @@ async def list_reviews(visit: Grader, show: str = "", before: From = None) -> Re
     """List the requests for review that wait for an answer, or those that have one."""
     answered = show == "answered"
     async with visit.database.read() as session:
-        found = await reviews.list_reviews(
+        requests = await reviews.list_reviews(
             session, visit.course_id, answered=answered, limit=REQUESTS + 1, before=cursor_of(before)
         )
-        shown = found[:REQUESTS]
+        shown = requests[:REQUESTS]
         names = await names_of(session, [submission for _, submission in shown])
         uses = await used_assignments(session, visit.assignments, visit.course_id)
     return visit.page(
@@ -57,7 +47,7 @@ async def list_reviews(visit: Grader, show: str = "", before: From = None) -> Re
         names=names,
         titles=titles_of(visit.request, uses),
         answered=answered,
-        next=shown[-1][0].id if len(found) > REQUESTS else None,
+        next=shown[-1][0].id if len(requests) > REQUESTS else None,
     )
 
 
@@ -90,7 +80,7 @@ async def list_extensions(visit: GradeReader, page_from: str | None = None, sear
     """List the extensions, and find the student for a new one."""
     search = search_of(search)
     async with visit.database.read() as session:
-        found = await extensions.list_extensions(session, visit.course_id, limit=ROWS + 1, before=cursor_of(page_from))
+        rows = await extensions.list_extensions(session, visit.course_id, limit=ROWS + 1, before=cursor_of(page_from))
         offered = []
         if search:
             chosen = Members(role=MemberRole.STUDENT, removed=False, text=search)
@@ -98,9 +88,9 @@ async def list_extensions(visit: GradeReader, page_from: str | None = None, sear
     return visit.page(
         "course/extensions.html",
         "extensions",
-        extensions=found[:ROWS],
-        next=found[ROWS - 1][0].id if len(found) > ROWS else None,
-        titles=titles_of(visit.request, [use for _, _, use in found]),
+        extensions=rows[:ROWS],
+        next=rows[ROWS - 1][0].id if len(rows) > ROWS else None,
+        titles=titles_of(visit.request, [use for _, _, use in rows]),
         search=search,
         offered=offered,
     )
@@ -118,7 +108,7 @@ async def take_back_extension(visit: Visit, member_id: MemberId, assignment_id: 
 async def list_adjustments(visit: GradeReader, page_from: str | None = None, ended: str = "") -> Response:
     """List the adjustments that apply, or all that ever did, with a mark where the points below have changed."""
     async with visit.database.read() as session:
-        found = await adjustments.list_of_course(
+        rows = await adjustments.list_of_course(
             session,
             visit.assignments,
             visit.course_id,
@@ -129,8 +119,8 @@ async def list_adjustments(visit: GradeReader, page_from: str | None = None, end
     return visit.page(
         "course/adjustments.html",
         "adjustments",
-        adjustments=found[:ROWS],
-        next=found[ROWS - 1].adjustment.id if len(found) > ROWS else None,
-        titles=titles_of(visit.request, [each.use for each in found]),
+        adjustments=rows[:ROWS],
+        next=rows[ROWS - 1].adjustment.id if len(rows) > ROWS else None,
+        titles=titles_of(visit.request, [each.use for each in rows]),
         ended=bool(ended),
     )

@@ -23,9 +23,11 @@ async def list_groups(visit: Grader, assignment_id: AssignmentId) -> Response:
     """List the groups of students with the same code."""
     async with visit.database.read() as session:
         uses = await used_assignments(session, visit.assignments, visit.course_id, assignment_id)
-        found = await same_code.same_code(session, the_use(uses, assignment_id).id)
+        comparison = await same_code.same_code(session, the_use(uses, assignment_id).id)
     title = titles_of(visit.request, uses)[assignment_id]
-    return visit.page("course/same_code.html", "course", assignment_id=assignment_id, title=title, found=found)
+    return visit.page(
+        "course/same_code.html", "course", assignment_id=assignment_id, title=title, comparison=comparison
+    )
 
 
 @router.get("/submissions/{submission_id}/same-code")

@@ -20,12 +20,7 @@ from app.access.sessions import LAUNCH_LIFETIME
 from app.actions import launching
 from app.errors import AppError
 from app.errors.courses import CourseArchived, CourseNotFound
-from app.errors.lti import (
-    CodeUnusable,
-    CourseUnconnected,
-    LaunchRefused,
-    TeacherNeeded,
-)
+from app.errors.lti import CodeUnusable, CourseUnconnected, LaunchRefused, TeacherNeeded
 from app.http.auth.proof import check_origin
 from app.http.auth.sessions import keep_session, session_sha256, visitor
 from app.http.clients import client_of
@@ -140,7 +135,7 @@ async def _enter(
 
 
 def _destination(arrived: Arrival, message: Message) -> str:
-    """Return the page that the launch leads to. It is refused only now, when the rights that it takes are gone.
+    """Return the page that the launch leads to. By then the rights that the launch takes away are gone.
 
     Raises:
         TeacherNeeded, LaunchRefused: an assistant, or a student, wants to add a link.

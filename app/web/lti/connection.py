@@ -41,19 +41,19 @@ async def _page(
 ) -> Response:
     holder = visit.holder
     async with visit.database.read() as session:
-        found = await connection.connections_of(session, visit.course_id)
+        connections = await connection.connections_of(session, visit.course_id)
         waits = await connection.waits_of(session, LtiContext.course_id == visit.course_id)
         failures = await connection.failures_of(session, visit.course_id)
         differences = await connection.differences_of(session, visit.course_id)
         going = {
             each.context.id: await binding.count_leaving(session, each.context, actions.roles_that_go(holder))
-            for each in found
+            for each in connections
         }
         used = await uses.list_used(session, visit.course_id, visit.assignments)
     return visit.page(
         "lti/connection.html",
         "lms",
-        connections=found,
+        connections=connections,
         failures=failures,
         waits=waits,
         differences=differences,

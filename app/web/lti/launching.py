@@ -37,7 +37,7 @@ from app.web.lti.arriving import arrive
 
 #: In a frame, that it keeps cookies; with a part of a state's hash behind it, the secret of this launch.
 COOKIE = "lstm_grader_lti"
-#: The parameter of a login that has been here before in the same frame.
+#: The parameter of a login that comes here for the second time in the same frame.
 CHECKED = "checked"
 #: The field of a launch with the browser's secret from the platform's storage.
 STORED = "stored"
@@ -70,14 +70,14 @@ async def launch(request: Request) -> Response:
 
 @router.get(TARGET_PATH)
 async def opened_without_platform(request: Request) -> Response:
-    """Say that this address is opened by a platform."""
+    """Explain that a platform opens this address."""
     return page(request, "lti/open.html")
 
 
 @router.get(KEYS_PATH)
 async def published_keys(request: Request) -> Response:
-    found = await keys.public_key_set(services(request).database)
-    return JSONResponse(found, headers=KEYS_KEPT)
+    keys_document = await keys.public_key_set(services(request).database)
+    return JSONResponse(keys_document, headers=KEYS_KEPT)
 
 
 async def _login(request: Request, fields: Sequence[tuple[str, str]]) -> Response:

@@ -36,10 +36,10 @@ async def platforms_page(visit: Admin) -> Response:
 
 async def _list(visit: Visit, invitation: str | None = None) -> Response:
     async with visit.database.read() as session:
-        found = await platforms.list_platforms(session)
+        rows = await platforms.list_platforms(session)
     return visit.page(
         "lti/platforms.html",
-        platforms=found,
+        platforms=rows,
         kinds=[(id, name) for id, (name, _) in KINDS.items()],
         forms=_forms(visit),
         invitation=invitation,

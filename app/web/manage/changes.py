@@ -79,7 +79,7 @@ async def list_changes(
     by = by if by.isprintable() else ""
     before = int(page_from) if page_from.isdecimal() and len(page_from) < 19 else None
     async with visit.database.read() as session:
-        found = await changes.list_changes(
+        rows = await changes.list_changes(
             session,
             visit.course_id,
             limit=ROWS + 1,
@@ -88,15 +88,15 @@ async def list_changes(
             made_by=by[:200],
             member_id=member if ID.fullmatch(member) else None,
         )
-        subjects = await changes.subjects_of(session, visit.course_id, found)
+        subjects = await changes.subjects_of(session, visit.course_id, rows)
         makers = await changes.makers(session, visit.course_id)
     titles = every_title(visit.request, tuple(subjects.uses.values()))
     words = Words(visit.language, visit.zone, subjects, titles)
     return visit.page(
         "manage/changes.html",
         "changes",
-        entries=[words.entry(each) for each in found[:ROWS]],
-        next=str(found[ROWS - 1].id) if len(found) > ROWS else None,
+        entries=[words.entry(each) for each in rows[:ROWS]],
+        next=str(rows[ROWS - 1].id) if len(rows) > ROWS else None,
         makers=[(name, maker_in_words(name, words.language)) for name in makers],
         subjects=list(NAMES),
         filters={"subject": subject, "by": by},

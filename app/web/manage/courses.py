@@ -38,8 +38,10 @@ async def list_courses(visit: Anybody, page_from: str | None = None) -> Response
         if person is not None:
             rows = [(each, member.role.value) for each, member in await courses.list_of_person(session, person.id)]
         else:
-            found = await courses.list_courses(session, only=holder.course, limit=ROWS + 1, before=cursor_of(page_from))
-            rows = [(each, holder.role.value) for each in found]
+            listing = await courses.list_courses(
+                session, only=holder.course, limit=ROWS + 1, before=cursor_of(page_from)
+            )
+            rows = [(each, holder.role.value) for each in listing]
         sizes = await courses.sizes(session, [each.id for each, _ in rows])
         is_first = holder.may(Right.MAKE_COURSES) and await courses.has_only_default(session)
     return visit.page(

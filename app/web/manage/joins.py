@@ -45,8 +45,8 @@ async def join_page(visit: MemberManager, member_id: MemberId, other: str = "", 
         offered = await membership.perhaps_the_same(session, member)
         if search:
             wanted = Members(role=MemberRole.STUDENT, removed=False, text=search)
-            found, _ = await membership.list_by_name(session, visit.course_id, wanted, limit=OFFERED)
-            offered = [each for each in found if each.id != member.id]
+            others, _ = await membership.list_by_name(session, visit.course_id, wanted, limit=OFFERED)
+            offered = [each for each in others if each.id != member.id]
         chosen = await membership.find(session, visit.course_id, other) if ID.fullmatch(other) else None
         moving = await joins.would_move(session, chosen) if chosen else None
     return visit.page(
@@ -75,23 +75,23 @@ async def join(visit: Visit, member_id: MemberId) -> Response:
 async def _is_joined(asking: Asking, member_id: str, other_id: str) -> bool:
     """Tell whether the two are joined already: the form was sent twice."""
     async with asking.database.read() as session:
-        found = await membership.by_ids(session, asking.course_id, [other_id])
-        join = await membership.join_of(session, found[other_id]) if other_id in found else None
+        members = await membership.by_ids(session, asking.course_id, [other_id])
+        join = await membership.join_of(session, members[other_id]) if other_id in members else None
     return join is not None and join.kept_member_id == member_id
 
 
 @router.get("/joins")
 async def list_joins(visit: Staff, page_from: str | None = None) -> Response:
     async with visit.database.read() as session:
-        found = await joins.list_joins(session, visit.course_id, limit=ROWS + 1, before=cursor_of(page_from))
-        ids = {id for each in found for id in (each.kept_member_id, each.merged_member_id) if id}
+        rows = await joins.list_joins(session, visit.course_id, limit=ROWS + 1, before=cursor_of(page_from))
+        ids = {id for each in rows for id in (each.kept_member_id, each.merged_member_id) if id}
         members = await membership.by_ids(session, visit.course_id, ids)
     return visit.page(
         "manage/joins.html",
         "joins",
-        joins=found[:ROWS],
+        joins=rows[:ROWS],
         members=members,
-        next=found[ROWS - 1].id if len(found) > ROWS else None,
+        next=rows[ROWS - 1].id if len(rows) > ROWS else None,
     )
 
 

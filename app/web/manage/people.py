@@ -45,14 +45,14 @@ router = Pages("/people")
 async def list_people(visit: Viewer, search: str = "", page_from: str | None = None) -> Response:
     text = search_of(search)
     async with visit.database.read() as session:
-        found = await people.list_people(session, limit=ROWS + 1, before=cursor_of(page_from), text=text)
-        courses = await people.courses_of(session, found)
+        rows = await people.list_people(session, limit=ROWS + 1, before=cursor_of(page_from), text=text)
+        courses = await people.courses_of(session, rows)
     return visit.page(
         "manage/people.html",
-        people=found[:ROWS],
+        people=rows[:ROWS],
         courses=courses,
         search=text,
-        next=found[ROWS - 1].person.id if len(found) > ROWS else None,
+        next=rows[ROWS - 1].person.id if len(rows) > ROWS else None,
     )
 
 

@@ -32,7 +32,7 @@ router = Pages("/courses/{course_id}")
 async def links_page(visit: LinkReader, page_from: str | None = None) -> Response:
     async with visit.database.read() as session:
         usage = await links.usage(session, visit.course_id)
-        found = await links.list_links(session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
+        rows = await links.list_links(session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
         join_links = await joining.list_links(session, visit.course_id, limit=JOIN_LINKS)
         groups = await membership.groups(session, visit.course_id)
     ends = (utc_now() + timedelta(days=JOIN_DAYS)).astimezone(visit.zone).replace(hour=23, minute=59, second=0)
@@ -42,8 +42,8 @@ async def links_page(visit: LinkReader, page_from: str | None = None) -> Respons
         stored={"limit": str(max(JOIN_LIMIT, usage.students)), "expires_at": local(ends, visit.zone)},
         now=utc_now(),
         usage=usage,
-        links=found[:ROWS],
-        next=found[ROWS - 1][0].id if len(found) > ROWS else None,
+        links=rows[:ROWS],
+        next=rows[ROWS - 1][0].id if len(rows) > ROWS else None,
         join_links=join_links,
         groups=groups,
         has_mail=visit.mailer is not None,
@@ -56,12 +56,12 @@ async def make_links(visit: Visit) -> Response:
     """Make personal links for students, and mail them or send them as a table. A form sent twice makes them once."""
     is_all, by_mail = visit.fields.typed.get("for") == "all", visit.fields.has("mail")
     wanted = MakeLinks(all=is_all, never_used=not is_all)
-    made = await actions.make_links(visit, wanted, by_mail=by_mail, form_key=visit.fields.form_key())
-    if made and not by_mail:
+    new_links = await actions.make_links(visit, wanted, by_mail=by_mail, form_key=visit.fields.form_key())
+    if new_links and not by_mail:
         headers = {"Content-Disposition": 'attachment; filename="links.csv"'}
-        return Response(links.links_csv(made, visit.url), media_type="text/csv", headers=headers)
-    said = "links.mailed" if all(link.mailed for link in made) else "links.mailed_some"
-    return visit.lead_to("/links", said if made else "links.none")
+        return Response(links.links_csv(new_links, visit.url), media_type="text/csv", headers=headers)
+    said = "links.mailed" if all(link.mailed for link in new_links) else "links.mailed_some"
+    return visit.lead_to("/links", said if new_links else "links.none")
 
 
 @router.form("/links/revoke", actions.revoke_links)
@@ -96,22 +96,22 @@ async def revoke_join_link(visit: Visit, join_link_id: str) -> Response:
 
 def _code(address: str) -> Markup:
     """Draw an address as a QR code, black on white, which cameras read in a dark page, too."""
-    drawn = segno.make_qr(address).svg_inline(light="#fff", omitsize=True, svgclass="code", lineclass=None)
-    return Markup(drawn)  # noqa: S704  It is drawn from bits, and holds no text.
+    picture = segno.make_qr(address).svg_inline(light="#fff", omitsize=True, svgclass="code", lineclass=None)
+    return Markup(picture)  # noqa: S704  It is drawn from bits, and holds no text.
 
 
 @router.get("/tokens")
 async def tokens_page(visit: TokenReader, page_from: str | None = None) -> Response:
     async with visit.database.read() as session:
-        found = await tokens.list_tokens(session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
+        rows = await tokens.list_tokens(session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
     # Tokens of admins act in all courses, so they belong to none.
     of_staff = [Role.ASSISTANT, Role.TEACHER] if visit.holder.may(Right.MAKE_TOKENS_OF_STAFF) else []
     return visit.page(
         "manage/tokens.html",
         "tokens",
         now=utc_now(),
-        tokens=found[:ROWS],
-        next=found[ROWS - 1].id if len(found) > ROWS else None,
+        tokens=rows[:ROWS],
+        next=rows[ROWS - 1].id if len(rows) > ROWS else None,
         roles=[Role.SUBMITTER, *of_staff],
     )
 

@@ -100,13 +100,13 @@ async def leave_out(visit: Visit, batch_id: BatchId) -> Response:
 async def _list(visit: Visit, refusal: AppError | None = None, fields: dict[str, str] | None = None) -> Response:
     before = _cursor(visit, "before")
     async with visit.database.read() as session:
-        found = await lines.list_batches(session, visit.course_id, limit=LISTED + 1, before=before)
+        batches = await lines.list_batches(session, visit.course_id, limit=LISTED + 1, before=before)
         used = await list_used(session, visit.course_id, visit.assignments)
     return visit.page(
         "operation/batches.html",
         "batch",
-        batches=found[:LISTED],
-        next=found[LISTED - 1].batch.id if len(found) > LISTED else None,
+        batches=batches[:LISTED],
+        next=batches[LISTED - 1].batch.id if len(batches) > LISTED else None,
         assignments=offered(visit.request, used),
         titles=titles_of(visit.request, [each.use for each in used]),
         limit_bytes=visit.parts.settings.batch_bytes,
@@ -155,8 +155,8 @@ async def _files(
 ) -> tuple[Sequence[BatchLine], str | None]:
     """Return a page of the files in these states, and the cursor of the next one."""
     after = _cursor(visit, parameter)
-    found = await lines.list_files(session, batch.id, states, limit=PER_PAGE + 1, after=after)
-    return found[:PER_PAGE], found[PER_PAGE - 1].file.id if len(found) > PER_PAGE else None
+    files = await lines.list_files(session, batch.id, states, limit=PER_PAGE + 1, after=after)
+    return files[:PER_PAGE], files[PER_PAGE - 1].file.id if len(files) > PER_PAGE else None
 
 
 def _cursor(visit: Visit, parameter: str) -> str | None:

@@ -37,17 +37,15 @@ router = Pages("/courses/{course_id}/regrades")
 @router.get("")
 async def regrades_page(visit: Viewer, before: str = "") -> Response:
     async with visit.database.read() as session:
-        found = await regrades.list_regrades(
-            session, limit=LISTED + 1, before=cursor_of(before), course=visit.course_id
-        )
+        rows = await regrades.list_regrades(session, limit=LISTED + 1, before=cursor_of(before), course=visit.course_id)
         used = await list_used(session, visit.course_id, visit.assignments)
         outdated = await outdated_of(session, visit.assignments, visit.course_id)
     return visit.page(
         "operation/regrades.html",
         "regrades",
         stored=dict(visit.request.query_params),
-        regrades=[(each, _state(each)) for each in found[:LISTED]],
-        next=found[LISTED - 1].regrade.id if len(found) > LISTED else None,
+        regrades=[(each, _state(each)) for each in rows[:LISTED]],
+        next=rows[LISTED - 1].regrade.id if len(rows) > LISTED else None,
         assignments=offered(visit.request, used),
         statuses=[status.value for status in Status],
         outdated=outdated,
@@ -79,18 +77,18 @@ async def regrade_page(
 ) -> Response:
     only_changed, offset = show != "all", (number - 1) * PER_PAGE
     async with visit.database.read() as session:
-        found = await regrades.find_regrade(session, regrade_id, visit.course_id)
-        state = _state(found)
-        counts = await count_changes(session, regrade_id) if found.regrade.dropped_at is None else ChangeCounts()
+        regrade = await regrades.find_regrade(session, regrade_id, visit.course_id)
+        state = _state(regrade)
+        counts = await count_changes(session, regrade_id) if regrade.regrade.dropped_at is None else ChangeCounts()
         items = await list_changes(session, regrade_id, only_changed=only_changed, limit=PER_PAGE + 1, offset=offset)
-        is_open = found.regrade.is_preview and state in ("running", "ready")
+        is_open = regrade.regrade.is_preview and state in ("running", "ready")
         counted = await counted_changes(session, visit.assignments, items, regrade_id) if is_open else {}
         used = await list_used(session, visit.course_id, visit.assignments)
     return visit.page(
         "operation/regrade.html",
         "regrades",
-        progress=found,
-        regrade=found.regrade,
+        progress=regrade,
+        regrade=regrade.regrade,
         state=state,
         refresh_seconds=REFRESH_SECONDS if state == "running" else None,
         counts=counts,
@@ -119,7 +117,7 @@ async def drop(visit: Visit, regrade_id: RegradeId) -> Response:
 
 
 def _state(progress: RegradeProgress) -> str:
-    """Return where a regrade is: ``running``, ``ready`` (a preview that waits for a decision), ``applied``, ..."""
+    """Return the state of a regrade: ``running``, ``ready`` (a preview that waits for a decision), ``applied``, ..."""
     regrade = progress.regrade
     if regrade.dropped_at is not None:
         return "dropped"

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Depends, Response
 
 from app.access.rights import Right
 from app.http.visits import PageFor, Pages, Visit
 from app.operations.about import versions
-from app.operations.status import state_of
+from app.operations.status import Health, state_of
 from app.services import Services, operations
 from app.storage.models import utc_now
 from grader.version import grader_version
 
 REFRESH_SECONDS = 10
-Health = Literal["off", "unasked", "well", "failing"]
 
 Operator = Annotated[Visit, Depends(PageFor(Right.SEE_STATUS))]
 
@@ -24,7 +23,7 @@ router = Pages()
 
 @router.get("/status")
 async def status_page(visit: Operator) -> Response:
-    """Say what needs somebody, and how everything is."""
+    """Show the problems that need somebody, and the state of everything."""
     parts, process = visit.parts, operations(visit.request)
     state = await state_of(
         process.database,
@@ -47,10 +46,10 @@ async def status_page(visit: Operator) -> Response:
     )
 
 
-def _mail(parts: Services) -> tuple[Literal["off", "well", "failing"], int]:
+def _mail(parts: Services) -> Health:
     if parts.mailer is None:
-        return "off", 0
-    return "failing" if parts.mailer.failure else "well", parts.mailer.waiting
+        return "off"
+    return "failing" if parts.mailer.failure else "well"
 
 
 def _sign_on(parts: Services) -> Health:

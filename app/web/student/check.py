@@ -1,4 +1,4 @@
-"""The page of a check before handing in: the wait, then what it says."""
+"""The page of a check before handing in: the wait, then the result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CheckId = Annotated[str, Depends(PathId("check_id", CheckNotFound))]
 async def check_page(
     visit: Annotated[Visit, Depends(PageFor(Right.READ_SUBMISSIONS))], assignment_id: AssignmentId, check_id: CheckId
 ) -> Response:
-    """Show what the check says, or a waiting page that reloads."""
+    """Show the result of the check, or a waiting page that reloads."""
     viewer = visit.holder
     await wait_until_done(visit.parts, check_id, viewer, PATIENCE_SECONDS, checks.existing)
     async with visit.database.read() as session:

@@ -1,4 +1,4 @@
-"""The first page: the own courses with their assignments. Staff of a single course come to the course itself."""
+"""The first page: the own courses with their assignments. Staff of a single course get that course's page instead."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ async def export_me(visit: Annotated[Visit, Depends(PageFor(Right.READ))]) -> Re
 
 
 async def _see(visit: Visit, news: Sequence[News]) -> None:
-    """Keep that the page shows this news, unless a browser only fetches it in advance."""
+    """Record that the page shows this news, unless a browser only prefetches it."""
     seen: dict[str, datetime] = {}
     for each in news:
         if each.is_new:
             seen[each.member_id] = max(seen.get(each.member_id, each.at), each.at)
     if seen and not visit.request.headers.get("sec-purpose"):
-        # It stays new where nothing can be stored now.
+        # It stays new if nothing can be stored now.
         with contextlib.suppress(SQLAlchemyError):
             await actions.see_news(visit, seen, visit.language)

@@ -30,12 +30,12 @@ def to_html(text: str, code: str, sideways: str) -> Markup:
 
 @cache
 def _renderer() -> MarkdownIt:
-    made = MarkdownIt("commonmark", {"html": False}).disable("image").enable("table")
+    renderer = MarkdownIt("commonmark", {"html": False}).disable("image").enable("table")
     for name in ("heading_open", "heading_close"):
-        made.add_render_rule(name, _heading)
-    made.add_render_rule("fence", _code)
-    made.add_render_rule("code_block", _code)
-    return made
+        renderer.add_render_rule(name, _heading)
+    renderer.add_render_rule("fence", _code)
+    renderer.add_render_rule("code_block", _code)
+    return renderer
 
 
 def _heading(renderer: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: Any) -> str:

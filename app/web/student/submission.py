@@ -121,10 +121,10 @@ async def picture(request: Request, viewer: SessionHolder, submission_id: Submis
     async with services(request).database.read() as session:
         _, stored = await repository.existing_report(session, submission_id, viewer)
     view = await view_for(request, stored, viewer, language_of(request))
-    drawn = html.pictures_of(view).get(name)
-    if drawn is None:
+    picture_spec = html.pictures_of(view).get(name)
+    if picture_spec is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
-    svg = await services(request).charts.svg(drawn.spec)
+    svg = await services(request).charts.svg(picture_spec.spec)
     return Response(svg, media_type="image/svg+xml", headers={"Content-Security-Policy": html.POLICY})
 
 
@@ -142,7 +142,7 @@ async def numbers(request: Request, viewer: SessionHolder, submission_id: Submis
 
 
 async def _for_staff(session: AsyncSession, viewer: Principal, submission: Submission) -> dict[str, Any]:
-    """Return what ``course/staff_tools.html`` shows: the student, and the attempts to look at before and after it."""
+    """Return the context of ``course/staff_tools.html``: the student, and the neighbours that need a look, too."""
     before, after = await beside(session, submission.course_id, submission.id)
     names = await names_of(session, [submission])
     member = await session.get_one(Membership, submission.membership_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,11 @@ from typing import Any
 from channel import Channel
 
 from driver.student.observations import MAX_NAME, text_of
-from driver.student.student_module import student_frames
+from driver.student.student_module import FILE_NAME, student_frames
+
+# AutoGraph runs a copy of a function, and writes the function's own lines into the message, above the error's own text.
+GRAPH_TRACEBACK = re.compile(r"in user code:(.*?)\n\n {4}\w+: ", re.DOTALL)
+GRAPH_FRAME = re.compile(rf'/?\b{re.escape(FILE_NAME)}", line (\d{{1,6}}), in')
 
 
 class PhaseFailed(Exception):
@@ -53,14 +58,17 @@ class Phases:
     def report(self, exc: BaseException, case: str, *, constructing: bool = False) -> None:
         """Report an exception of the student's code, with the lines in it that led there."""
         names = [cls.__name__[:MAX_NAME] for cls in type(exc).__mro__[:-1]][:20]
-        frames = student_frames(exc)
+        message = text_of(exc)
+        lines = [line for _, line in student_frames(exc)]
+        if not lines and (graph := GRAPH_TRACEBACK.match(message)):
+            lines = [int(line) for line in GRAPH_FRAME.findall(graph[1])]
         self._channel.send(
             "raised",
             phase=self._name,
             case=case,
             type=names[0],
             bases=names[1:],
-            message=text_of(exc),
-            lines=[line for _, line in frames[:10] + frames[10:][-10:]],
+            message=message,
+            lines=lines[:10] + lines[10:][-10:],
             in_init=constructing,
         )

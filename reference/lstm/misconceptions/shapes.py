@@ -48,6 +48,13 @@ def _orders() -> Iterator[Mistake]:
     backwards = _steps(lambda n: list(range(n - 1, -1, -1)))
     both = {"x_time": _reversed, "out_time": backwards}
     yield Mistake("time_reversed", "x and answer backwards", both, RECURRENCE)
+    for name, weight in (("sum", 1.0), ("mean", 0.5)):
+        for turned, order in (("", slice(None, None, -1)), (", the second not turned back", slice(None))):
+            # Each direction has rows of its own, which no other order of x may mix.
+            joined = {"x_time": lambda inputs: inputs, "x_batch": _both_directions, "out_batch": _added(weight, order)}
+            yield Mistake(
+                "time_reversed", f"{name} of both directions{turned}", joined, RECURRENCE, {"variant": "both"}
+            )
     halved = {"x_time": _halved, "out_time": lambda y, x: _doubled(y, x.shape[1])}
     yield Mistake("step_two", "every second step, each twice", halved, RECURRENCE)
     # Steps are written into an array of zeros, which stay where the loop does not come.
@@ -61,6 +68,18 @@ def _orders() -> Iterator[Mistake]:
 
 def _reversed(inputs: Inputs) -> Inputs:
     return replace(inputs, x=inputs.x[:, ::-1])
+
+
+def _both_directions(inputs: Inputs) -> Inputs:
+    twice = {name: np.concatenate([each, each]) for name, each in (("h", inputs.h), ("c", inputs.c))}
+    return replace(inputs, x=np.concatenate([inputs.x, inputs.x[:, ::-1]]), **twice)
+
+
+def _added(weight: float, order: slice) -> After:
+    def added(y: Array, x: Array) -> Array:
+        return np.asarray(weight * (y[:, : len(x)] + y[:, len(x) :, order]))
+
+    return added
 
 
 def _halved(inputs: Inputs) -> Inputs:

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from reference.cell import sigmoid
-from reference.lstm.misconceptions.computation import Array
+from reference.lstm.misconceptions.computation import Array, Moment
 from reference.lstm.misconceptions.gates import FUNCTIONS
+from reference.lstm.misconceptions.inputs import letters
 from reference.lstm.misconceptions.mistake import PARTS, RECURRENCE, Mistake
+from reference.lstm.weights import GATES
 
 Change = Callable[[Array], Array]
 
@@ -125,6 +127,33 @@ def _normalised() -> Iterator[Mistake]:
     yield Mistake("layer_norm", "the answer standardised", standardised, RECURRENCE)
     yield from _in_places("layer_norm", "BatchNormalization, in training, of", _batch_norm, ENDS[1:])
     yield from _in_places("batch_mixed", "mean over the rows of", _batch_mean, (*STATES, "h and c"))
+    shown = {"show": lambda moment: moment.o * np.tanh(_norm(moment.c_new, 1e-3))}
+    yield Mistake("layer_norm", "layer norm of c in the formula of h", shown, frozenset("o"), {"of": ["c"]})
+    for name, blocks in (("all sums together", 1), ("each sum", len(GATES))):
+        params = {"gates": letters(GATES), "variant": "gates"}
+        for part, apart in (("", False), ("x and h apart in ", True)):
+            calls = {"calls": _with_norms(blocks, apart=apart)}
+            yield Mistake("layer_norm", f"layer norm of {part}{name}", calls, frozenset(GATES), params)
+
+
+def _with_norms(blocks: int, *, apart: bool) -> Callable[..., Moment]:
+    """Return a choice of the slot ``calls``: the sums of the gates are normalised, in so many blocks.
+
+    Args:
+        apart: their parts of x and of h are, before they are added.
+    """
+
+    def call(step: Any, z: Array, h: Array, c: Array) -> Moment:
+        heard = h @ step.recurrent
+        sums = _norm_blocks(z, blocks) + _norm_blocks(heard, blocks) if apart else _norm_blocks(z + heard, blocks)
+        moment: Moment = step(sums - heard, h, c)
+        return moment
+
+    return call
+
+
+def _norm_blocks(array: Array, blocks: int) -> Array:
+    return _norm(array.reshape(*array.shape[:-1], blocks, -1), 1e-3).reshape(array.shape)
 
 
 def _norm(array: Array, eps: float) -> Array:

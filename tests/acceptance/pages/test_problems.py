@@ -14,7 +14,8 @@ from starlette.requests import Request
 
 from app.main import create_app
 from app.operations import status
-from app.operations.status import Deliveries, Disk, Failure, Job, Queue, ServiceState, WorkerState
+from app.operations.status import Deliveries, Disk, Failure, ServiceState
+from app.queue.state import Job, Queue, WorkerState
 from app.settings import Settings
 from app.storage.models import Submission, utc_now
 from app.submissions.positions import QueueState
@@ -106,7 +107,6 @@ FAILED_REQUESTS = [
 #: The service where everything is bad that can be read, and where nothing can be.
 TROUBLES = {
     "bad": ServiceState(
-        needs=(),
         queue=Queue(QueueState(300, 2, 7200.0), previews=40, checks=3, graded_hour=0, graded_day=12),
         workers=WORKERS,
         failures=FAILURES,
@@ -115,12 +115,11 @@ TROUBLES = {
         database=("SQLite 3.45", ("0011", "0014")),
         is_writable=True,
         mail="failing",
-        mail_waiting=3,
         sign_on="failing",
         failed_requests=FAILED_REQUESTS,
     ),
-    "without workers": ServiceState((), None, [], [], None, None, None, False, "off", 0, "off"),
-    "unread": ServiceState((), None, None, None, None, None, None, False, "well", 0, "unasked", FAILED_REQUESTS),
+    "without workers": ServiceState(None, [], [], None, None, None, False, "off", "off"),
+    "unread": ServiceState(None, None, None, None, None, None, False, "well", "unasked", FAILED_REQUESTS),
 }
 
 
@@ -129,7 +128,7 @@ def test_status_page_of_a_service_in_trouble_is_as_good_as_others(
     looking: Looking, url: str, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     async def read(*_: object, **__: object) -> ServiceState:
-        return status._with_needs(TROUBLES[trouble])
+        return TROUBLES[trouble]
 
     monkeypatch.setattr("app.web.operation.status.state_of", read)
     assert looking.page.context.request.post(f"{url}/enter", form={"token": OWNER_TOKEN}).ok
@@ -138,7 +137,7 @@ def test_status_page_of_a_service_in_trouble_is_as_good_as_others(
 
 
 def test_troubles_are_all_that_the_status_page_can_name() -> None:
-    named = {need.code for state in TROUBLES.values() for need in status._with_needs(state).needs}
+    named = {need.code for state in TROUBLES.values() for need in state.needs}
     assert named == set(status.NEEDS)
 
 

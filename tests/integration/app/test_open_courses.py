@@ -14,11 +14,15 @@ from app.access.tokens import Principal
 from app.actions import hand_in, regrades
 from app.actions.asking import Asking
 from app.actions.regrades import BeginRegrade
+from app.queue.backlog import Backlog
+from app.queue.inbox import Inbox
 from app.storage.database import Database
 from app.storage.models import Course
-from grader import Status
+from app.submissions.uploads import Upload
+from grader import Status, load_assignments
 from tests.integration.app.kinds import on_postgresql
 from tests.integration.app.rows import REPORT, add, finish, next_claim
+from tests.integration.app.test_inbox import Jobs
 
 Act = Callable[[Asking, str, str], Awaitable[object]]
 
@@ -46,6 +50,13 @@ async def drop(asking: Asking, failed: str, _: str) -> None:
     await regrades.drop_preview(asking, preview.regrade.id)
 
 
+async def upload(asking: Asking, *_: str) -> None:
+    assignments = load_assignments(None)
+    backlog = Backlog(asking.database, 3600)
+    inbox = Inbox(asking.database, assignments, Jobs(), backlog, uploads_per_minute=5, upload_bytes=10**7)
+    await inbox.accept(Upload("sidorov", "lstm-layer", "LSTM.py", b"x = 1"), asking.holder)
+
+
 @on_postgresql
 @pytest.mark.parametrize(
     "act",
@@ -55,8 +66,9 @@ async def drop(asking: Asking, failed: str, _: str) -> None:
         lambda asking, failed, _: regrades.regrade_failed(asking),
         drop,
         lambda asking, _, waiting: hand_in.cancel_submission(asking, waiting),
+        upload,
     ],
-    ids=["regrade of an admin", "regrade of an attempt", "regrade of our failures", "preview", "cancelling"],
+    ids=["regrade of an admin", "regrade of an attempt", "regrade of our failures", "preview", "cancelling", "upload"],
 )
 async def test_course_stays_open_until_the_change_is_stored(
     database: Database, url: str, owner: Principal, act: Act

@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import select
 
 from app.access import persons, sessions
+from app.courses import members
 from app.errors.members import (
+    EmailTaken,
     JoinFollowed,
     JoinNotFound,
     JoinOutdated,
@@ -24,7 +26,9 @@ from app.errors.members import (
 from app.storage.database import Database
 from app.storage.models import Change, Identity, Membership, Merge, Person, Session, new_id
 from tests.integration.app.kinds import on_both, on_both_thoroughly
+from tests.integration.app.rows import waits
 from tests.integration.app.test_identities import IVAN, add_course, add_entry, entry, owner_of, signed_in
+from tests.waiting import until
 
 
 async def merge(database: Database, kept: str, other: str) -> Merge:
@@ -137,6 +141,39 @@ async def test_undo_is_refused_when_the_earlier_person_is_in_the_course_again(da
         await add_entry(session, theirs.course_id, person=person)
     with pytest.raises(JoinOutdated):
         await undo(database, done)
+
+
+@on_both_thoroughly
+async def test_address_of_a_third_member_keeps_members_from_getting_it(database: Database) -> None:
+    mine, theirs = await entry(database), await entry(database, email="other@example.edu")
+    async with database.write() as session:
+        await add_entry(session, theirs.course_id, "Ivanov@example.edu", confirmed_at=None)
+    done = await merge(database, mine.person_id, theirs.person_id)
+    async with database.write() as session:
+        await add_entry(session, theirs.course_id, "other@example.edu")
+    with pytest.raises(EmailTaken):
+        await undo(database, done)
+    assert await owner_of(database, theirs) == mine.person_id
+
+    elsewhere = await entry(database, email="another@example.edu")
+    async with database.write() as session:
+        third = await add_entry(session, elsewhere.course_id)
+    with pytest.raises(EmailTaken) as caught:
+        await merge(database, mine.person_id, elsewhere.person_id)
+    assert caught.value.params == {"member": third.id}
+    assert await owner_of(database, elsewhere) == elsewhere.person_id
+
+
+@on_both
+async def test_merge_waits_for_a_member_who_is_getting_the_address(database: Database) -> None:
+    mine, theirs = await entry(database), await entry(database, email="other@example.edu")
+    async with database.write() as session:
+        await members.take_course(session, theirs.course_id)
+        await add_entry(session, theirs.course_id)
+        merging = asyncio.create_task(merge(database, mine.person_id, theirs.person_id))
+        await until(lambda: merging.done() or waits(database))
+    with pytest.raises(EmailTaken):
+        await merging
 
 
 @on_both

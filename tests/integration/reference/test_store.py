@@ -12,7 +12,7 @@ import safetensors.numpy
 
 from grader.assignment import load_assignments
 from grader.execution.questions import Examiner
-from reference import CaseSpec, ReferenceStore, ReferenceUnavailable, lstm_gradients
+from reference import CaseSpec, ReferenceStore, ReferenceUnavailable
 from reference.cell import Cell, Layers
 from reference.lstm.misconceptions import mutation_score
 from reference.store import answer_with_keras, build_with_keras, check_against_oracle
@@ -77,7 +77,7 @@ def test_the_oracle_differentiates_as_the_tape_of_keras_does(cases, tmp_path):
     factors = np.random.default_rng(1).uniform(-1, 1, case.expected.shape).astype(np.float32)
     safetensors.numpy.save_file({"x": case.x, **vars(case.weights), "factors": factors}, tmp_path / "case")
     assert_python_runs(TAPE, tmp_path / "case", tmp_path / "gradients")
-    expected = lstm_gradients(case.x, case.weights, factors)
+    expected = case.weights.gradients(case.x, factors)
     for name, gradient in safetensors.numpy.load_file(tmp_path / "gradients").items():
         largest = np.abs(getattr(expected, name)).max()
         assert np.abs(gradient - getattr(expected, name)).max() <= 1e-5 * largest, name

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference import GATES, LSTMWeights, lstm_forward, lstm_gradients
+from reference import GATES, LSTMWeights, lstm_forward
 
 CLOSE = {"rtol": 0, "atol": 1e-12}
 
@@ -97,7 +97,7 @@ def test_gradients_agree_with_finite_differences(make_weights, question):
     x, sizes = question
     weights = make_weights(*sizes)
     factors = np.random.default_rng(1).uniform(-1, 1, (*x.shape[:2], weights.units)).astype(np.float32)
-    gradients = lstm_gradients(x, weights, factors)
+    gradients = weights.gradients(x, factors)
     arrays = {"x": x, "kernel": weights.kernel, "recurrent_kernel": weights.recurrent_kernel, "bias": weights.bias}
 
     def slope(name, place, step):
@@ -124,15 +124,15 @@ def test_gradients_go_back_through_the_states_they_may_go_through(make_weights, 
     x = np.random.default_rng(2).standard_normal((2, 6, 4)).astype(np.float32)
     factors = np.zeros((2, 6, 5), np.float32)
     factors[:, -1] = 1
-    gradients = lstm_gradients(x, weights, factors, through=through)
+    gradients = weights.gradients(x, factors, through=through)
     assert gradients.x[:, -1].all()
     assert bool(gradients.x[:, 0].any()) == reaches_back
-    whole = lstm_gradients(x, weights, factors)
+    whole = weights.gradients(x, factors)
     assert np.array_equal(gradients.kernel, whole.kernel) == (through == "hc")
 
 
 def test_gradients_of_nothing_are_zero(make_weights):
     weights = make_weights(3, 4, 5)
     x = np.ones((2, 6, 4), np.float32)
-    gradients = lstm_gradients(x, weights, np.zeros((2, 6, 5), np.float32))
+    gradients = weights.gradients(x, np.zeros((2, 6, 5), np.float32))
     assert not any(array.any() for array in vars(gradients).values())

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.lstm.weights import GATES, Float32Array, LSTMWeights, split_gates
+from reference.cell import Float32Array
+from reference.lstm.weights import GATES, LSTMWeights, split_gates
 
 Float64Array = NDArray[np.float64]
 

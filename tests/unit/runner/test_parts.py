@@ -72,6 +72,40 @@ def test_parts_are_found_where_the_exercise_has_them() -> None:
     assert places_of(CELL, "stacking", "stack") == [(None, 23)]
 
 
+def test_the_supplied_cell_is_followed_too() -> None:
+    lstm = CELL[CELL.index("class LSTM(") :]
+    assert places_of(lstm, "passed_on", "swapped") == places_of(lstm, "update_c") == []
+    for was, becomes in (("h, c = self", "c, h = self"), ("], h, c)", "], c, h)")):
+        assert places_of(lstm.replace(was, becomes), "passed_on", "swapped") == [(None, 8)]
+    own_step = (
+        CELL[CELL.index("        i =") : CELL.index("        return h, c")]
+        .replace("self", "k")
+        .replace("(x)", "(x[:, t])")
+    )
+    rest = lstm.replace("            h, c = self.cell(x[:, t], h, c)\n", own_step.replace("        ", "            "))
+    rest = rest.replace("        hs = []", "        hs, k = [], self.cell")
+    assert sorted(places_of(rest, "sum")) == [("C", 10), ("F", 9), ("I", 8), ("O", 11)]
+    assert places_of(rest.replace("i * ch", "(i + ch)"), "update_c", "odd") == [(None, 12)]
+
+
+def test_a_loop_over_x_itself_runs_over_the_batch() -> None:
+    assert places_of(CELL.replace("for t in range(x.shape[1])", "for t in x"), "loop", "other_axis") == [(None, 20)]
+    steps = CELL.replace("for t in range(x.shape[1])", "for t in tf.unstack(x, axis=1)")
+    assert places_of(steps, "loop", "other_axis") == []
+
+
+def test_a_loop_with_while_has_the_same_parts() -> None:
+    loop = "t = 0\n        while t < x.shape[1]:\n            t += 1"
+    counted = CELL.replace("for t in range(x.shape[1]):", loop)
+    assert places_of(counted, "step_input") == [(None, 23)]
+    assert places_of(counted.replace("x[:, t]", "x[:, t - 1]"), "step_input", "other_step") == [(None, 23)]
+
+
+def test_a_gate_is_known_by_the_name_of_its_sum() -> None:
+    split = CELL.replace("f = tf.sigmoid(self.fcXF(x) + self.fcHF(h))", "f = x @ self.w + h @ self.u")
+    assert places_of(split.replace("f * c", "tf.sigmoid(f + 1.0) * c"), "sum", "number") == [("F", 11)]
+
+
 def test_return_of_nothing_is_found() -> None:
     assert places_of(CELL.replace("tf.stack(hs, axis=1)", "hs.append(h)"), "returned", "none") == [(None, 23)]
     assert places_of(CELL.replace("return tf.stack(hs, axis=1)", "pass"), "returned") == []

@@ -248,6 +248,12 @@ LOOP = "  def call(self, x):\n    for t in range(9): h = self.cell(x[:, t])\n"
             f"class MyLSTM(tf.keras.Model):\n{LOOP}  rnn = tf.keras.layers.LSTM(4)\n",
             {"found": "MyLSTM", "variant": "other_class"},
         ),
+        # The exercise supplies a cell of this name; Keras has another one.
+        (f"class MyLSTM(tf.keras.Model):\n{LOOP}  cell = LSTMCell(4)\n", {"found": "MyLSTM", "variant": "other_name"}),
+        (
+            f"from keras.layers import LSTMCell\nclass MyLSTM(tf.keras.Model):\n{LOOP}  cell = LSTMCell(4)\n",
+            {"found": "MyLSTM", "variant": "other_class"},
+        ),
         ("class LSTMModel(nn.Module): pass\n", {"found": "LSTMModel", "variant": "torch"}),
         ("class LSТM: pass\n", {"found": "LSТM", "looks_like": "LSTM", "variant": "letter"}),
         ("def main():\n    class LSTM: pass\n", {"found": "LSTM", "found_in": "function"}),

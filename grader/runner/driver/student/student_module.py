@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from scopes import name_uses
+from supplied_cell import CELL, SUPPLIED_CELL
 
 from driver.student.parameter_names import is_measure, role_of
 
@@ -34,24 +35,6 @@ LEAST_SECONDS = 0.1
 MAX_BROUGHT = 100
 # Depth to which settings inside settings are searched.
 NESTED = 3
-
-# The exercise's cell as the course hands it out. The student's own definition replaces it.
-SUPPLIED_CELL = """
-class LSTMCell(tf.keras.Model):
-    def __init__(self, h_size):
-        super().__init__()
-        for gate in "IFCO":
-            setattr(self, "fcX" + gate, tf.keras.layers.Dense(h_size))
-            setattr(self, "fcH" + gate, tf.keras.layers.Dense(h_size, use_bias=False))
-
-    def call(self, x, h, c):
-        i = tf.sigmoid(self.fcXI(x) + self.fcHI(h))
-        f = tf.sigmoid(self.fcXF(x) + self.fcHF(h))
-        candidate = tf.tanh(self.fcXC(x) + self.fcHC(h))
-        o = tf.sigmoid(self.fcXO(x) + self.fcHO(h))
-        c = f * c + i * candidate
-        return o * tf.tanh(c), c
-"""
 
 
 class StatementTimeout(Exception):
@@ -87,7 +70,7 @@ class StudentModule:
         sys.modules[MODULE_NAME] = self.module
         builtins.input = _no_input
         self.names.update(np=np, tf=tf, get_ipython=NotebookShell)
-        exec(compile(SUPPLIED_CELL, "LSTMCell", "exec", dont_inherit=True), self.names)
+        exec(compile(SUPPLIED_CELL, CELL, "exec", dont_inherit=True), self.names)
         self._source = source
         self._canonical = sizes
         self._own_sizes: list[tuple[Callable[[int], None], str]] = []

@@ -166,15 +166,16 @@ def misshapen(leaves: Sequence[Leaf], features: int, units: int) -> list[dict[st
     fitting = [leaf for groups in kinds for group in groups.values() for leaf in group]
     fitting += [*found.fused_biases, *found.unit_biases]
     known = {id(leaf) for leaf in fitting}
+    heard = gates_by_name(found.single["recurrent_kernel"], [])
     wrong: list[dict[str, Any]] = []
     for leaf in leaves:
         gate = gate_of_path(leaf.layer or leaf.path)
         if gate is None or id(leaf) in known or leaf.shape is None or len(leaf.shape) != 2:
             continue
-        # The first matrix of a gate with as many rows as x has features takes x. h may have any width.
+        # The first matrix of a gate with as many rows as x has features takes x, and one beside a right matrix for h.
         of_x = leaf.shape[0] in (features, features + units)
         again = any((other["gate"], other["expected"][0]) == (gate, leaf.shape[0]) for other in wrong)
-        rows = leaf.shape[0] if of_x and not again else units
+        rows = leaf.shape[0] if of_x and not again else features if gate in heard else units
         path = leaf.layer or leaf.path
         wrong.append({"gate": gate, "path": path, "shape": list(leaf.shape), "expected": [rows, units]})
     return wrong

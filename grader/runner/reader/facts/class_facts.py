@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from scopes import root_name
+from supplied_cell import CELL
 
 from reader.facts.spelling import skeleton
+from reader.plan.imports import Imports
 from reader.plan.statement_plan import SUPPLIED, Plan
 from reader.plan.statement_rules import CLASS, DEFINITIONS, IMPORTS, Statement, hiding_imports
 from reader.plan.superseded import effective_statements
@@ -188,7 +190,8 @@ def kind_of_class(tree: ast.Module, line: int) -> str | None:
     nodes = list(ast.walk(found))
     has_call = any(isinstance(node, ast.FunctionDef) and node.name == "call" for node in nodes)
     names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    names |= {node.id for node in nodes if isinstance(node, ast.Name)}
+    supplied = frozenset() if CELL in Imports(ast.walk(tree)) else {CELL}
+    names |= {node.id for node in nodes if isinstance(node, ast.Name)} - supplied
     has_loop = any(isinstance(node, ast.For | ast.While | ast.comprehension) for node in nodes) or names & LOOPS
     is_misspelt = found.name.lower() == "lstm"
     return None if is_misspelt or (has_call and has_loop and not names & READY_MADE) else "other_class"

@@ -24,7 +24,7 @@ def answer_parts(trace: Trace, step: Step | None) -> Iterator[Part]:
         for collected in step.loop.collected:
             yield from _collected(collected, step)
     for created in trace.created_in_call:
-        if isinstance(created, Obj) or created.op == "weight" or created.label in ("Dense", "LSTMCell"):
+        if isinstance(created, Obj) or created.op == "weight" or created.label == "Dense":
             yield Part.at("line", created.span, "made")
     for repeated in trace.created_repeatedly:
         yield Part.at("line", repeated.span, "made_often")
@@ -49,6 +49,8 @@ def _of_loop(over: Value) -> Iterator[str]:
     if has_turning(over):
         yield "reversed"
     for node in reachable_nodes([over]):
+        if node.op == "x" and over is node:
+            yield "other_axis"
         if node.op != "range":
             continue
         bounds = [each.value if isinstance(each, Const) else None for each in node.args]

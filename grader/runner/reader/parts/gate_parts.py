@@ -163,14 +163,11 @@ def _inputs(step: Step, trace: Trace) -> Iterator[Part]:
     for gate in step.gates:
         for product in step.recognised.products(gate.sum):
             yield from _input_of(product, trace)
-    for node in step.region:
-        if node.op == "lstmcell":
-            yield from _input_of(node, trace)
 
 
 def _input_of(product: Node, trace: Trace) -> Iterator[Part]:
     for value in _joined(product.args):
-        if is_weight(value) or any(node.op == "state" for node in reachable_nodes([value])):
+        if is_weight(value) or any(node.op == "state" for node in reachable_nodes([_without_index(value)])):
             continue
         way = path(value, trace.x, through_states=False)
         for node in way or ():
@@ -181,6 +178,13 @@ def _input_of(product: Node, trace: Trace) -> Iterator[Part]:
                 yield from _fixed_features(node)
         if way is None:
             yield Part.at("step_input", value.span if isinstance(value, Node | Seq) else (0, 0), "not_x")
+
+
+def _without_index(value: Value) -> Value:
+    """Return what an item is taken of: a loop with `while` carries its index from step to step, as it does states."""
+    while isinstance(value, Node) and value.op == "item":
+        value = value.args[0]
+    return value
 
 
 def _joined(values: Iterable[Value]) -> Iterator[Value]:

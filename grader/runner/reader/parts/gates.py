@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from box_requests import ACTIVATIONS
@@ -59,7 +60,9 @@ class Gates:
         self._products: dict[int, list[Node]] = {}
 
     def is_product(self, node: Node) -> bool:
-        return node.op == "apply" or (node.op == "matmul" and any(is_weight(each) for each in node.args))
+        return node.op == "apply" or (
+            node.op == "matmul" and any(is_weight(each) and not isinstance(each, Const) for each in node.args)
+        )
 
     def is_sum(self, node: Node) -> bool:
         if id(node) not in self._sums:
@@ -116,10 +119,12 @@ class Gates:
             names += inner.names
         else:
             return None
-        found = [letter for name in names if (letter := gate_of_name(name))]
-        own = {letter for name in node.names if (letter := gate_of_name(name))}
+        found = _letters(names)
+        # A sum without a name: ``f`` in ``sigmoid(f + 1.0)``.
+        summed = _letters(name for each in inner.inputs() if self.is_sum(each) for name in each.names)
+        own = set(_letters(node.names))
         # A value that is named after two gates belongs to neither.
-        by_names = None if len(own) > 1 else _only(found[:1])
+        by_names = None if len(own) > 1 else _only(found[:1] or summed)
         return Gate(node, activations, self._enclosing_sum(inner), self._by_layers(inner), by_names)
 
     def _enclosing_sum(self, node: Node) -> Node:
@@ -129,8 +134,7 @@ class Gates:
         return node
 
     def _by_layers(self, node: Node) -> str | None:
-        found = [letter for made in self.weights_in(node) for name in made.names if (letter := gate_of_name(name))]
-        return _only(found)
+        return _only(_letters(name for made in self.weights_in(node) for name in made.names))
 
     def products(self, node: Node) -> list[Node]:
         """Return the products of a sum."""
@@ -165,6 +169,10 @@ def _layer(value: Value) -> Node | None:
     while isinstance(value, Node) and value.op in ("item", "transpose", "cast") and value.args and not value.names:
         value = value.args[0]
     return value if isinstance(value, Node) and is_weight(value) else None
+
+
+def _letters(names: Iterable[str]) -> list[str]:
+    return [letter for name in names if (letter := gate_of_name(name))]
 
 
 def _only(found: list[str]) -> str | None:

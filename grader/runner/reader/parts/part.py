@@ -19,7 +19,7 @@ class Part:
 
     Attributes:
         gate: the letter of the gate, for a part that each gate has.
-        what: words that describe it: its operations, or its oddities. `grader/reporting/concerns.py` reads them.
+        what: words that describe it: its operations, or its oddities. `grader/diagnosis/concerns.py` reads them.
     """
 
     part: str

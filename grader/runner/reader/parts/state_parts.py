@@ -65,10 +65,6 @@ def use_of(state: Node, step: Step) -> str | None:
     products = [product for gate in step.gates for product in step.recognised.products(gate.sum)]
     in_products = any(state is each or path(each, state) is not None for product in products for each in product.args)
     in_update = any(each is state for node in step.terms_of_c() for each in nodes_in(node.args))
-    for node in step.region:
-        if node.op == "lstmcell" and len(node.args) > 2:
-            in_products = in_products or node.args[1] is state
-            in_update = in_update or node.args[2] is state
     return "h" if in_products and not in_update else "c" if in_update and not in_products else None
 
 
@@ -107,8 +103,9 @@ def _passed_on(carried: CarriedValue, role: str | None, step: Step, trace: Trace
         yield from operations("passed_on", (node for node in way if node.op != "either"))
         used = use_of(carried.state, step)
         names = H if role == "h" else C
-        # Where the name says another state, the mistake may be in the function that gives them.
-        if used is not None and used != role and names.fullmatch(carried.name):
+        # Where the name says another state, the mistake may be in the student's own function that gives them.
+        is_supplied = target.span[0] < 0
+        if used is not None and used != role and (is_supplied or names.fullmatch(carried.name)):
             for held, span in trace.named_values:
                 if held is carried.after:
                     yield Part.at("passed_on", span, "swapped")

@@ -40,7 +40,11 @@ class Step:
     def inside(self, root: Node) -> list[Node]:
         """Return the operations from a node down to gates and states."""
         known = {id(node) for node in self.region}
-        return [node for node in _walk(root, self.recognised)[1] if id(node) in known]
+        return [node for node in self.walk(root)[1] if id(node) in known]
+
+    def walk(self, root: Node) -> tuple[list[Gate], list[Node]]:
+        """Return the gates below a node, and the operations above them."""
+        return _walk(root, self.recognised)
 
 
 def step_of(loop: Loop) -> Step | None:
@@ -56,7 +60,7 @@ def step_of(loop: Loop) -> Step | None:
         gates |= {id(gate.node): gate for gate in found}
         region |= {id(node): node for node in inside}
     if not gates:
-        return _supplied(loop, list(region.values()), recognised)
+        return None
     step = Step(loop, _own_letters(list(gates.values()), recognised), list(region.values()), recognised=recognised)
     _find_states(step)
     return step
@@ -69,19 +73,6 @@ def _own_letters(gates: list[Gate], recognised: Gates) -> list[Gate]:
         if made.count(products) > 2:
             gate.by_layers = None
     return gates
-
-
-def _supplied(loop: Loop, region: list[Node], recognised: Gates) -> Step | None:
-    """Return the step of a loop that calls a cell that the file does not define: it gives h and c."""
-    step = Step(loop, [], region, recognised=recognised)
-    for node in region:
-        cell = node.args[0] if node.op == "item" else None
-        if isinstance(cell, Node) and cell.op == "lstmcell" and node.label in (0, 1):
-            if node.label == 0:
-                step.h = node
-            else:
-                step.c = node
-    return step if step.h is not None or step.c is not None else None
 
 
 def _walk(root: Node, recognised: Gates) -> tuple[list[Gate], list[Node]]:

@@ -55,22 +55,22 @@ def test_each_restore_keeps_what_was_there_before(settings: Settings, tmp_path: 
     (tmp_path / "copy").chmod(0o400)
     database = settings.data_dir / "lstm-grader.sqlite3"
     assert run(settings, "db", "restore", tmp_path / "copy").exit_code == 0
-    assert query(database, REVISION) == "0001"
+    assert query(database, REVISION) == "0024"
     assert database.with_name(f"{database.name}.marker").exists()
     database.write_bytes(b"damaged" * 1000)
     for kept in ("before-restore", "before-restore-2", "before-restore-3"):
         restored = run(settings, "db", "restore", tmp_path / "copy")
         assert restored.exit_code == 0, restored.stderr
         assert f"{database}.{kept}" in restored.stdout
-    assert query(database, REVISION) == "0001"
+    assert query(database, REVISION) == "0024"
     assert database.with_name(f"{database.name}.before-restore").read_bytes().startswith(b"damaged")
     elsewhere = tmp_path / "new" / "db"
     url = f"sqlite:///{elsewhere}"
     assert run(settings, "db", "restore", tmp_path / "copy", LSTM_GRADER_DATABASE_URL=url).exit_code == 0
-    assert query(elsewhere, REVISION) == "0001"
+    assert query(elsewhere, REVISION) == "0024"
 
 
-def make_database(path: Path, revision: str = "0001") -> None:
+def make_database(path: Path, revision: str = "0024") -> None:
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
         connection.execute("INSERT INTO alembic_version VALUES (?)", [revision])
@@ -119,7 +119,7 @@ def test_file_that_is_no_copy_replaces_nothing(settings: Settings, tmp_path: Pat
     result = run(settings, "db", "restore", copy)
     assert (result.exit_code, f"copy cannot be restored: {reason}" in result.stderr) == (2, True), result.stderr
     assert copy.exists() is (damage != "missing")
-    assert query(settings.data_dir / "lstm-grader.sqlite3", REVISION) == "0001"
+    assert query(settings.data_dir / "lstm-grader.sqlite3", REVISION) == "0024"
 
 
 def test_a_copy_that_cannot_be_written_leaves_nothing(settings: Settings, tmp_path: Path) -> None:

@@ -56,6 +56,34 @@ def test_a_known_mistake_names_itself(evidence_of, cases, code):
     assert (first.code, first.confidence) == (code, "exact")
 
 
+def test_an_axis_along_which_nothing_changes_is_no_second_state(evidence_of, cases):
+    def of_pairs(case):
+        return np.stack([case.expected, lstm_forward(case.x, case.weights).c], axis=2)
+
+    def repeated(case):
+        return np.repeat(case.expected[:, :, None], len(case.x), axis=2)
+
+    for respond, variant in ((of_pairs, "pairs"), (repeated, "repeated")):
+        evidence = evidence_of(respond)
+        [first, *_] = _diagnosed(evidence, cases)
+        assert (first.code, first.params["variant"]) == ("wrong_shape", variant)
+        checks = {check.id: check for check in run_checks(evidence).checks}
+        assert checks["contract"].params["variant"] == variant
+        assert checks["equivalence"].params["form"] == ["stacked" if variant == "pairs" else "repeated"]
+        assert all(evidence.understanding.right_numbers(case.spec.id) for case in cases)
+
+
+def test_outputs_that_a_second_call_adds_to_are_kept_and_nothing_else_is_said(evidence_of, cases):
+    evidence = evidence_of(
+        lambda case: np.concatenate([case.x[:, :2, :1] * np.ones(case.weights.units), case.expected], 1)
+    )
+    first = evidence.execution.answers["exercise"]
+    longer = replace(first, array=np.concatenate([first.array, first.array], axis=1))
+    execution = replace(evidence.execution, repeats={"exercise": longer})
+    [only] = _diagnosed(replace(evidence, execution=execution), cases)
+    assert (only.code, only.params["variant"]) == ("state_kept_between_calls", "list")
+
+
 @pytest.mark.parametrize("code", sorted(set(MISTAKES) - {"constant_output", "nan"}))
 def test_float32_rounding_does_not_hide_a_mistake(evidence_of, cases, code):
     noise = np.random.default_rng(5)
@@ -184,10 +212,55 @@ def test_missing_weights_of_an_answer_of_another_form_are_not_guessed_at(evidenc
     assert [d.code for d in _diagnosed(evidence, cases)] == ["returns_list"]
 
 
+def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evidence_of, cases):
+    for part, word, code in (
+        ("step_input", "div", "input_transformed"),
+        ("passed_on", "add", "residual"),
+        ("initial_state", "random", "state_init_random"),
+        ("step_input", "transpose", None),
+        ("returned", "apply", None),
+    ):
+        part = {"part": part, "gate": None, "first_line": 3, "last_line": 3, "what": [word]}
+        for respond, found in ((_odd, code), (MISTAKES["returns_c"], "returns_c")):
+            told = _diagnosed(evidence_of(respond, reading={"parts": [part]}), cases)
+            assert [(each.code, each.confidence == "exact") for each in told] == (
+                [(found, respond is not _odd)] if found else []
+            )
+
+
 def test_gates_without_weights_are_named(evidence_of, cases):
     evidence = _with_parts(evidence_of(_odd), without_weights={"kernel": "O", "recurrent_kernel": "FO"})
     told = {diagnosis.code: diagnosis.params for diagnosis in _diagnosed(evidence, cases)}
     assert told["gate_weights_missing"] == {"kernel": ["O"], "recurrent_kernel": ["F", "O"]}
+
+
+def test_layers_that_are_never_called_are_named_and_not_the_cell_that_holds_them(evidence_of, cases):
+    found = ["cell.kernel None", "cell.fcXO.kernel None", "cell.fcXI.kernel (16, 32)"]
+    evidence = _with_parts(evidence_of(_odd), without_weights={"kernel": "O"}, found=found)
+    told = {diagnosis.code: diagnosis.params for diagnosis in _diagnosed(evidence, cases)}
+    assert told["gate_weights_missing"] == {"unused": ["cell.fcXO"], "variant": "unused"}
+
+
+@pytest.mark.parametrize(
+    ("found", "variant"),
+    [
+        (["x1.kernel (16, 32)", "x2.kernel (16, 96)", "one.kernel (32, 32)"], "one_h"),
+        (["one.kernel (16, 32)", "wide.kernel (32, 128)"], "one_x"),
+        (["one.kernel (48, 32)"], "one"),
+        (["x.kernel (16, 128)", "h.kernel (32, 128)"], None),
+    ],
+)
+def test_a_layer_that_all_gates_share_is_named(evidence_of, cases, found, variant):
+    told = {each.code: each.params for each in _diagnosed(_with_parts(evidence_of(_odd), found=found), cases)}
+    assert told == ({"gate_weights_missing": {"layer": "one", "variant": variant}} if variant else {})
+
+
+def test_the_weights_of_two_cells_are_told_where_nothing_else_is(evidence_of, cases):
+    found = [f"{cell}.{part} ({rows}, 128)" for cell in "ab" for part, rows in (("x.kernel", 16), ("h.kernel", 32))]
+    told = _diagnosed(_with_parts(evidence_of(_odd), found=found), cases)
+    assert [(each.code, each.confidence) for each in told] == [("two_layers", "likely")]
+    told = _diagnosed(_with_parts(evidence_of(MISTAKES["returns_c"]), found=found), cases)
+    assert [each.code for each in told] == ["returns_c"]
 
 
 def test_odd_weights_of_a_right_or_explained_answer_are_nobodys_business(evidence_of, cases):

@@ -169,6 +169,19 @@ def test_a_signature_is_the_cause_whatever_other_classes_assign():
         ("InvalidArgumentError", "transpose expects a vector of size 3. But input(1) is a vector of size 2", "axes"),
         ("InvalidArgumentError", "Incompatible shapes: [2,32] vs. [3,32]", "shapes"),
         ("InvalidArgumentError", "Matrix size-incompatible: In[0]: [2,32], In[1]: [2,32]", "shapes"),
+        ("TypeError", "stack() got an unexpected keyword argument 'dim'", "torch_keyword"),
+        ("TypeError", "'TensorShape' object is not callable", "shape_called"),
+        ("ValueError", "Argument `axis` = 3 not in range [-3, 3)", "axis"),
+        ("InvalidArgumentError", "Expected concatenating dimensions in the range [-2, 2), but got 2", "axis"),
+        ("TypeError", "Missing required positional argument", "arguments"),
+        ("AxisError", "axis 3 is out of bounds for array of dimension 3", "axis"),
+        ("InvalidArgumentError", "slice index 16 of dimension 2 out of bounds.", "last_axis"),
+        ("InvalidArgumentError", "Index out of range using input dim 2; input has only 2 dims", "fewer_axes"),
+        ("IndexError", "too many indices for array: array is 2-dimensional, but 3 were indexed", "fewer_axes"),
+        ("InaccessibleTensorError", "<tf.Tensor 'while/mul_2:0' shape=(2, 32)> is out of scope", "graph"),
+        ("OperatorNotAllowedInGraphError", "Iterating over a symbolic `tf.Tensor` is not allowed", "graph"),
+        ("InvalidArgumentError", "Shapes of all inputs must match: values[0].shape = [2,32] != values[5].shape = [5,8]",
+         "kept_list"),
         ("RuntimeError", "something else", None),
     ],
 )  # fmt: skip
@@ -182,6 +195,42 @@ def test_advice_fits_the_error(type, message, variant):
 def test_an_error_that_the_students_own_line_raises_is_told_from_one_of_a_library():
     lines = ["h = step(x)", "raise ValueError('bad shape')"]
     assert error_variant("ValueError", "bad shape", lines) == {"variant": "own"}
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "variant"),
+    [
+        ("return tf.stack(hs, axis=1)", "list index out of range", "empty"),
+        ("return tf.stack([hs[t] for t in range(9)])", "list index out of range", "index"),
+        ("h = tf.zeros(x.shape[0], self.units)", "Error while casting from dtype int64 to uint2.", "size_as_dtype"),
+        ("h = np.zeros(tf.shape(x)[0], 32)", "Cannot interpret '32' as a data type", "size_as_dtype"),
+        ("h = tf.zeros(shape, dtype=units)", "Cannot convert value 32 to a TensorFlow DType.", None),
+        (
+            "h, c = self.cell(x, h, c)",
+            "LSTMCell.__init__() takes 2 positional arguments but 4 were given",
+            "class_called",
+        ),
+        (
+            "self.cell = LSTMCell(n, n)",
+            "LSTMCell.__init__() takes 2 positional arguments but 3 were given",
+            "arguments",
+        ),
+    ],
+)
+def test_advice_fits_the_line_that_raised_the_error(line, message, variant):
+    assert error_variant("Error", message, ["x = first(x)", line]).get("variant") == variant
+    if variant is not None:
+        assert translate(f"any/{variant}.hint", "ru") != translate("raises_in_call.hint", "ru")
+
+
+def test_a_tensor_of_a_graph_that_meets_numpy_is_no_method_that_is_not_written():
+    text = "Cannot convert a symbolic tf.Tensor (mul:0) to a numpy array"
+    message = f'in user code:\n\n    File "submission.py", line 8\n\n    NotImplementedError: {text}.'
+    found = exception_problem(raised_event(message, type="NotImplementedError"))
+    assert (found.code, found.params["variant"]) == ("raises_in_call", "graph")
+    assert found.params["message"] == text
+    found = exception_problem(raised_event("'SymbolicTensor' object has no attribute 'numpy'", type="AttributeError"))
+    assert (found.code, found.params["variant"]) == ("attribute_error", "graph")
 
 
 def test_a_recursion_shows_each_line_once():

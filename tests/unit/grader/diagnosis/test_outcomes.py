@@ -119,6 +119,12 @@ def test_steps_that_are_understood_say_which_are_missing(name, shape, told):
     assert (found.code, found.params.get("variant")) == told
 
 
+@pytest.mark.parametrize("shape", [[6400], [200, 32], [2, 3200]])
+def test_steps_joined_into_fewer_axes_are_no_swapped_axes(shape):
+    form = Form(Layout(order=(1, 0, 2), joined=True))
+    assert output_problem(_output(shape), EXPECTED, form, 16).code == "concat_not_stack"
+
+
 def test_axes_of_an_answer_that_lacks_a_step_are_named_by_their_order():
     form = Form(Layout(order=(1, 0, 2), steps=_steps("all_but_last")))
     assert output_problem(_output([99, 2, 32]), EXPECTED, form, 16).code == "time_major"

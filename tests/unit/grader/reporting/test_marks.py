@@ -8,9 +8,9 @@ from importlib.resources import files
 
 import pytest
 
+from grader.diagnosis.concerns import CONCERNS, NAMES_ITS_LINE, NO_LINE, VARIANTS
 from grader.execution.reading import Part, Reading
 from grader.report.finding import Finding
-from grader.reporting.concerns import CONCERNS, NAMES_ITS_LINE, NO_LINE, VARIANTS
 from grader.reporting.marks import marks_on
 from grader.sandbox.requests import ACTIVATIONS
 from reference.lstm.misconceptions import bank

@@ -10,7 +10,8 @@ import zipfile
 import httpx
 import pytest
 
-from app.operations.status import ERRORS_LISTED, Need, Queue, ServiceState, WorkerState, _with_needs
+from app.operations.status import ERRORS_LISTED, ServiceState
+from app.queue.state import Queue, WorkerState
 from app.storage.models import DEFAULT_COURSE, Role
 from app.submissions.positions import QueueState
 from app.web.operation import batch
@@ -226,9 +227,8 @@ async def test_state_of_the_service_is_for_admins(service: Service) -> None:
 
 async def test_worker_that_does_not_answer_does_nothing_else(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     async def read(*_: object, **__: object) -> ServiceState:
-        gone = Need("worker_gone", {"host": "far", "seconds": 20.0})
         workers = [WorkerState(20.0, {"host": "far", "slots": 2}), WorkerState(1.0, {"host": "near", "slots": 2})]
-        return ServiceState([gone], None, workers, None, None, None, None, True, "off", 0, "off")
+        return ServiceState(None, workers, None, None, None, None, True, "off", "off")
 
     monkeypatch.setattr("app.web.operation.status.state_of", read)
     page = (await browser.get("/status")).text
@@ -242,8 +242,8 @@ async def test_worker_that_does_not_answer_does_nothing_else(browser: Browser, m
 @pytest.mark.parametrize(("workers", "named"), [([], {"no_workers"}), ([WorkerState(1.0, {})], {"queue"})])
 def test_queue_that_no_worker_empties_has_one_cause(workers: list[WorkerState], named: set[str]) -> None:
     queue = Queue(QueueState(3, 0, 7200.0), previews=0, checks=0, graded_hour=0, graded_day=0)
-    state = ServiceState((), queue, workers, None, None, None, ("SQLite", ("1", "1")), True, "off", 0, "off")
-    assert {need.code for need in _with_needs(state).needs} == named
+    state = ServiceState(queue, workers, None, None, None, ("SQLite", ("1", "1")), True, "off", "off")
+    assert {need.code for need in state.needs} == named
 
 
 async def test_requests_that_we_fail_are_listed_with_a_cause(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:

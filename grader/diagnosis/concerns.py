@@ -7,10 +7,11 @@ there is no mark. Codes without a line say so here too: `NAMES_ITS_LINE`, `NO_LI
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from grader.execution.reading import Part
 from grader.sandbox.requests import ACTIVATIONS
 
 STATES = ("passed_on", "collected", "returned", "stacking", "update_c", "update_h")
@@ -32,6 +33,12 @@ class Look:
     without: frozenset[str] = frozenset()
     gates: bool | str = False
     is_certain: bool = False
+
+    def describes(self, part: Part) -> bool:
+        """Return whether a part is one to look for, whatever its gate."""
+        words = set(part.what)
+        is_said = not self.words or bool(words & self.words)
+        return part.part in self.parts and is_said and not words & self.without
 
 
 def _look(parts: str, words: str = "", *, without: str = "", gates: bool | str = False) -> Look:
@@ -62,7 +69,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     # Gates
     **dict.fromkeys(("gates_swapped_if", "gates_swapped_io", "gates_swapped_fo", "gates_swapped_co"), _SWAPPED),
     "gate_layers_mixed": (_gate("sum", "mixed"), _gate("sum", "other_name")),
-    "wrong_gate_activation": (_gate("activation", without="sigmoid none"),),
+    "wrong_gate_activation": (_gate("activation", without="sigmoid none"), _gate("sum", "number")),
     "missing_gate_activation": (_gate("activation", "none"),),
     "double_activation": (
         _gate("weights", "activation"),
@@ -178,7 +185,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
 VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     **{(code, "output"): (_UPDATE_H,) for code in ("c_sum_not_product", "coupled_gate", "c_as_candidate")},
     ("no_tanh_output", "gate"): (_look("passed_on", "gate"), _UPDATE_H),
-    ("other_formula", "h"): (_UPDATE_H,),
+    ("other_formula", "h"): (_UPDATE_H, _look("passed_on collected", "add sub mul")),
     ("other_formula", "gate"): (_gate("sum activation", _ODD_GATE), _gate("sum")),
     **{("other_formula", variant): _WRITTEN for variant in ("several", "read")},
     ("activation_before_sum", "bias"): (_gate("sum", "no_bias_added"),),
@@ -229,6 +236,20 @@ NO_LINE = frozenset(
         *("wrong_on_hidden_cases", "wrong_shape"),
     }
 )
+
+
+#: Treatments that no formula of the cell has: they can be told of where they stand, although no numbers name them.
+ODD_ANYWHERE: Mapping[str, Look] = {
+    **{code: CONCERNS[code][0] for code in ("state_init_random", "layer_norm", "state_clipped", "rounded")},
+    "residual": _look("passed_on collected", "add"),
+    "input_transformed": _look("step_input", "add sub mul div apply"),
+}
+
+
+def first_oddity(parts: Iterable[Part]) -> str | None:
+    """Return the code of the first such treatment."""
+    found = list(parts)
+    return next((code for code, look in ODD_ANYWHERE.items() if any(map(look.describes, found))), None)
 
 
 def looks_of(code: str, params: Mapping[str, Any]) -> tuple[Look, ...]:
