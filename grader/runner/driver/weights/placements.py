@@ -93,10 +93,15 @@ class Placement:
         return len(found) == len(GATES)
 
     @property
+    def has_biases(self) -> bool:
+        """Return whether all gates have a bias."""
+        return len({gate for slot in self.slots if slot.array == "bias" for gate in slot.gates}) == len(GATES)
+
+    @property
     def is_open(self) -> bool:
         """Return whether numbers may stand in other places than shapes and names suggest."""
         slots = (*self.slots, *self.zeros)
-        return len({gate for slot in self.slots if slot.array == "bias" for gate in slot.gates}) < len(GATES) or any(
+        return not self.has_biases or any(
             len(slot.gates) != 1 or (slot.leaf.is_square and slot.leaf.layer is None) for slot in slots
         )
 
