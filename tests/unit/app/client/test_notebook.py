@@ -216,11 +216,30 @@ def test_student_s_text_cannot_steer_a_terminal() -> None:
         ({"report": {**REPORT, "status": "internal_error", "points": None}}, "It is our fault"),
         ({"job_status": "cancelled", "report": None}, "taken out of the queue"),
         ({"report": {**REPORT, "status": "passed", "diagnoses": []}}, "Everything that was tried is right."),
+        ({"report": {**REPORT, "advisories": [{"code": "a", "message": "A remark."}]}}, "A remark."),
     ],
 )
 def test_worth_of_an_attempt_is_said(service: Written, run: Run, changes: dict[str, Any], words: str) -> None:
     service.will((201, RULES), {**GRADED, **changes})
     assert words in run()
+
+
+def test_words_and_numbers_are_in_the_student_s_language(service: Written, run: Run) -> None:
+    service.will((201, {**RULES, "language": "ru"}), GRADED)
+    assert "Баллов: 45,5 из 100" in run()
+
+
+def test_below_a_cell_one_output_is_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[dict[str, str], dict[str, Any]]] = []
+    display = SimpleNamespace(display=lambda data, **how: shown.append((data, how)))
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    monkeypatch.setattr(notebook, "shell", lambda: SimpleNamespace(kernel=True))
+    screen = notebook.Screen("en")
+    screen.progress("sending")
+    screen.finish(("title", "<b>"))
+    assert [how["update"] for _, how in shown] == [False, True]
+    assert len({how["display_id"] for _, how in shown}) == 1
+    assert shown[1][0] == {"text/html": notebook.as_html([("title", "<b>")]), "text/plain": "<b>"}
 
 
 def test_check_beforehand_shows_what_is_wrong_and_no_points(service: Written, run: Run) -> None:
@@ -242,9 +261,7 @@ def test_checks_that_follow_from_another_are_no_causes(service: Written, run: Ru
     assert "Second." not in shown
 
 
-def test_the_second_time_needs_no_code_and_an_ended_token_a_new_one(
-    service: Written, run: Run, codes: list[str]
-) -> None:
+def test_the_second_time_needs_no_code_but_an_ended_token_does(service: Written, run: Run, codes: list[str]) -> None:
     service.will((201, RULES), GRADED, GRADED)
     run()
     run()
@@ -268,6 +285,31 @@ def test_wrong_code_is_refused_and_asked_for_again_the_next_time(service: Writte
     assert run() == "This code does not work\nMake a new one.\n"
     assert "45.5 of 100" in run()
     assert len(codes) == 2
+
+
+def test_code_is_sent_once_for_it_may_have_arrived(service: Written, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notebook, "PATIENCE_SECONDS", 2)
+    service.will((503, {"title": "Busy", "detail": "Try again later."}))
+    assert run() == "Busy\nTry again later.\n"
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [(EOFError(), "nothing can be typed in here"), (KeyboardInterrupt(), "Stopped."), (" ", "No code was entered.")],
+    ids=["no input", "stopped", "nothing"],
+)
+def test_without_a_code_nothing_is_sent(
+    service: Written, run: Run, monkeypatch: pytest.MonkeyPatch, typed: BaseException | str, words: str
+) -> None:
+    def getpass(prompt: str) -> str:
+        if isinstance(typed, str):
+            return typed
+        raise typed
+
+    monkeypatch.setattr(notebook.getpass, "getpass", getpass)
+    assert words in run()
+    assert service.asked == []
 
 
 def test_code_of_another_assignment_is_of_no_use(service: Written, run: Run) -> None:
@@ -297,11 +339,12 @@ def test_service_that_starts_again_meanwhile_gets_the_work_once(service: Written
     assert len(service.sent()) == 3
 
 
+@pytest.mark.parametrize("end", [DROP, (502, {})], ids=["no answer", "an error of ours"])
 def test_work_that_may_have_arrived_is_not_handed_in_twice(
-    service: Written, run: Run, monkeypatch: pytest.MonkeyPatch
+    service: Written, run: Run, monkeypatch: pytest.MonkeyPatch, end: Any
 ) -> None:
     monkeypatch.setattr(notebook, "PATIENCE_SECONDS", 0)
-    service.will((201, RULES), DROP)
+    service.will((201, RULES), end)
     assert "It is not known whether the work has arrived." in run()
     service.will(GRADED, DROP)
     run()
@@ -344,6 +387,14 @@ def test_nobody_there(run: Run, service: Written, monkeypatch: pytest.MonkeyPatc
     with serving(Written()) as gone:
         pass
     assert f"{gone.url} does not answer" in run(url=gone.url)
+
+
+def test_a_proxy_is_not_asked_for_this_computer(service: Written, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notebook, "PATIENCE_SECONDS", 0)
+    monkeypatch.setenv("http_proxy", "http://proxy.invalid:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    service.will((201, RULES), GRADED)
+    assert "45.5 of 100" in run()
 
 
 def test_page_of_a_network_that_wants_a_sign_in_is_no_answer(service: Written, run: Run) -> None:
