@@ -52,6 +52,7 @@ from app.services import Operations, Services
 from app.settings import Settings
 from app.stopping import call_on_signal, end_in_time, grading_seconds
 from app.storage.database import Database
+from app.teaching.letters import LetterSender
 from app.teaching.news_mail import NewsSender
 from app.web import course as course_pages
 from app.web import manage
@@ -171,6 +172,7 @@ def create_app(
             await enter(Retention(database, settings.retention_days))
             if mailer is not None:
                 await enter(NewsSender(database, assignments, mailer, settings.url()))
+                await enter(LetterSender(database, mailer, settings.url()))
             yield
 
     app = FastAPI(

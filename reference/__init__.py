@@ -3,7 +3,7 @@
 from reference.cases import Case, CaseSpec, has_table, search_case
 from reference.drawing import SEED_BYTES, draw, file_seed, name_of, new_seed, random_for
 from reference.errors import ReferenceMismatch, ReferenceUnavailable
-from reference.lstm.oracle import LSTMGradients, LSTMTrace, lstm_forward, lstm_gradients
+from reference.lstm.oracle import LSTMTrace, lstm_forward
 from reference.lstm.weights import GATES, DenseWeights, LSTMWeights, dense_layers, split_gates
 from reference.store import ReferenceStore
 
@@ -13,7 +13,6 @@ __all__ = [
     "Case",
     "CaseSpec",
     "DenseWeights",
-    "LSTMGradients",
     "LSTMTrace",
     "LSTMWeights",
     "ReferenceMismatch",
@@ -24,7 +23,6 @@ __all__ = [
     "file_seed",
     "has_table",
     "lstm_forward",
-    "lstm_gradients",
     "name_of",
     "new_seed",
     "random_for",

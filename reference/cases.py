@@ -14,7 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from reference.lstm.weights import Float32Array, LSTMWeights
+from reference.cell import Float32Array, Weights
+from reference.lstm.weights import LSTMWeights
 
 # Rounding grows with the values. At ten times the unit scale a correct float32 answer is up to 9e-6 away from the exact
 # one, which is all the tolerance that students have.
@@ -81,7 +82,7 @@ class Case:
 
     spec: CaseSpec
     x: Float32Array
-    weights: LSTMWeights
+    weights: Weights
     expected: Float32Array
     is_drawn: bool = False
 

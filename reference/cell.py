@@ -17,12 +17,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Float32Array = NDArray[np.float32]
 
 
 def sigmoid(z: Array) -> Array:
@@ -259,3 +260,61 @@ class Gradients(Layers):
     """Gradients of one number with respect to the weights, and to the input ``(batch, timesteps, features)``."""
 
     x: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Fused weights as the ``get_weights`` of a Keras layer returns them, in float32. Each cell has a class of them.
+
+    Args:
+        kernel: ``(features, gates * units)``, multiplies the input.
+        recurrent_kernel: ``(units, gates * units)``, multiplies the previous hidden state.
+        bias: ``(gates * units,)``.
+    Raises:
+        ValueError: the three shapes do not belong to one layer, or an array is not float32.
+    """
+
+    cell: ClassVar[Cell]
+
+    kernel: Float32Array
+    recurrent_kernel: Float32Array
+    bias: Float32Array
+
+    def __post_init__(self) -> None:
+        columns = len(self.cell.gates) * self.recurrent_kernel.shape[0]
+        shapes = (self.kernel.shape, self.recurrent_kernel.shape, self.bias.shape)
+        if shapes != ((self.kernel.shape[0], columns), (self.units, columns), (columns,)):
+            raise ValueError(f"kernel, recurrent_kernel and bias of shapes {shapes} are not of one layer")
+        if {self.kernel.dtype, self.recurrent_kernel.dtype, self.bias.dtype} != {np.dtype(np.float32)}:
+            raise ValueError("weights must be float32")
+
+    @property
+    def features(self) -> int:
+        """Size of the input at one timestep."""
+        return int(self.kernel.shape[0])
+
+    @property
+    def units(self) -> int:
+        """Size of the hidden state."""
+        return int(self.recurrent_kernel.shape[0])
+
+    @property
+    def columns(self) -> int:
+        """Columns of a kernel: those of all gates."""
+        return int(self.bias.size)
+
+    def scaled(self, factor: float) -> Self:
+        """Return all weights multiplied by `factor`, in float32."""
+        by = np.float32(factor)
+        return type(self)(self.kernel * by, self.recurrent_kernel * by, self.bias * by)
+
+    def layers(self) -> Layers:
+        return Layers(*(array.astype(np.float64) for array in (self.kernel, self.recurrent_kernel, self.bias)))
+
+    def answer(self, x: Float32Array) -> Array:
+        """Return the answer of a layer with these weights, ``(batch, timesteps, units)``, in float64."""
+        return self.cell.forward(x.astype(np.float64), self.layers())["h_new"]
+
+    def gradients(self, x: Float32Array, factors: Float32Array, *, through: str | None = None) -> Gradients:
+        """Differentiate ``sum(y * factors)``, `y` being that answer. Args: see `Cell.gradients`."""
+        return self.cell.gradients(x.astype(np.float64), self.layers(), factors.astype(np.float64), through=through)

@@ -11,7 +11,7 @@ import secrets
 import numpy as np
 
 from reference.cases import Case, CaseSpec
-from reference.lstm.oracle import lstm_forward
+from reference.cell import Weights
 from reference.lstm.weights import LSTMWeights
 
 SEED_BYTES = 32
@@ -41,27 +41,29 @@ def _derived(seed: bytes, *purpose: object) -> bytes:
     return hmac.digest(seed, repr(purpose).encode(), "sha256")
 
 
-def draw(spec: CaseSpec, random: np.random.Generator) -> Case:
+def draw(spec: CaseSpec, random: np.random.Generator, kind: type[Weights] = LSTMWeights) -> Case:
     """Return a case with the oracle's answer, its numbers of the kind that `reference.lstm.keras_layer` makes.
 
     Args:
         spec: the recipe; its seed is not used.
+        kind: the weights of the cell that is asked for.
     """
     features, units = spec.features, spec.units
+    columns = len(kind.cell.gates) * units
     if spec.values == "wide":
-        kernel = random.normal(0, 2 / features**0.5, (features, 4 * units))
-        recurrent_kernel = random.normal(0, 2.5 / units**0.5, (units, 4 * units))
+        kernel = random.normal(0, 2 / features**0.5, (features, columns))
+        recurrent_kernel = random.normal(0, 2.5 / units**0.5, (units, columns))
     else:
-        limit = (6 / (features + 4 * units)) ** 0.5
-        kernel = random.uniform(-limit, limit, (features, 4 * units))
-        recurrent_kernel = np.linalg.qr(random.standard_normal((4 * units, units)))[0].T
-    bias = random.normal(0, 1.0 if spec.values == "wide" else 0.5, 4 * units)
+        limit = (6 / (features + columns)) ** 0.5
+        kernel = random.uniform(-limit, limit, (features, columns))
+        recurrent_kernel = np.linalg.qr(random.standard_normal((columns, units)))[0].T
+    bias = random.normal(0, 1.0 if spec.values == "wide" else 0.5, columns)
     # In C order: safetensors writes the bytes as they lie in memory.
-    weights = LSTMWeights(*(np.ascontiguousarray(array, np.float32) for array in (kernel, recurrent_kernel, bias)))
+    weights = kind(*(np.ascontiguousarray(array, np.float32) for array in (kernel, recurrent_kernel, bias)))
     x = random.standard_normal((spec.batch, spec.timesteps, features)).astype(np.float32)
     return oracle_case(spec, x * np.float32(spec.scale), weights.scaled(spec.scale))
 
 
-def oracle_case(spec: CaseSpec, x: np.ndarray, weights: LSTMWeights) -> Case:
+def oracle_case(spec: CaseSpec, x: np.ndarray, weights: Weights) -> Case:
     """Return a question that nobody but us asks, with the oracle's answer."""
-    return Case(spec, x, weights, lstm_forward(x, weights).h.astype(np.float32), is_drawn=True)
+    return Case(spec, x, weights, weights.answer(x).astype(np.float32), is_drawn=True)

@@ -11,20 +11,22 @@ from dataclasses import replace
 import numpy as np
 
 from reference.cases import Case, CaseSpec
+from reference.cell import Weights
 from reference.drawing import draw, oracle_case
+from reference.lstm.weights import LSTMWeights
 
 # Drives every gate as far as it goes.
 SATURATING = 30.0
 
 
-def edge_cases(spec: CaseSpec, random: np.random.Generator) -> tuple[Case, ...]:
+def edge_cases(spec: CaseSpec, random: np.random.Generator, kind: type[Weights] = LSTMWeights) -> tuple[Case, ...]:
     """Return questions for the layer of a case, with drawn numbers and the oracle's answers.
 
     Their categories are ``edge-zeros`` (one row, with steps of zeros in the middle and at the end, and steps of one
     sign), ``edge-values`` (a row of zeros alone, a saturating, a constant and a negative one) and ``edge-step`` (one
     timestep).
     """
-    weights = draw(replace(spec, values="usual", scale=1.0), random).weights
+    weights = draw(replace(spec, values="usual", scale=1.0), random, kind).weights
 
     def edge(category: str, x: np.ndarray) -> Case:
         asked = replace(spec, id=category, visibility="hidden", category=category, batch=len(x), timesteps=x.shape[1])

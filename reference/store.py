@@ -35,10 +35,9 @@ from reference.cases import (
     specs_from_json,
     specs_to_json,
 )
+from reference.cell import Float32Array
 from reference.errors import ReferenceClosed, ReferenceMismatch, ReferenceUnavailable
 from reference.lstm.misconceptions.table import Table, build_table, read_table, table_name, write_table
-from reference.lstm.oracle import lstm_forward
-from reference.lstm.weights import Float32Array
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +58,7 @@ def check_against_oracle(case: Case) -> float:
         ReferenceMismatch: it is more than `MAX_DIFFERENCE` times the scale, or not a number.
     """
     with np.errstate(invalid="ignore"):  # A damaged file may hold NaNs that raise a warning when they are used.
-        difference = float(np.max(np.abs(case.expected - lstm_forward(case.x, case.weights).h)))
+        difference = float(np.max(np.abs(case.expected - case.weights.answer(case.x))))
     limit = MAX_DIFFERENCE * max(1.0, case.spec.scale)
     if difference <= limit:  # Written so that NaN is a mismatch.
         return difference

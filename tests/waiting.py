@@ -12,6 +12,15 @@ from typing import Any
 SECONDS = 400.0
 
 
+class Clock:
+    """A clock that a test moves. Attributes: now: in seconds."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 async def until(holds: Callable[[], Any], seconds: float = SECONDS) -> Any:
     """Wait until `holds` returns something true, and return that; an awaitable is awaited first.
 

@@ -15,11 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.uploads import IdempotencyKeyReused
 from app.storage.database import Database
-from app.storage.models import Course, Regrade, Submission, Token, Webhook
+from app.storage.models import Check, Course, Regrade, Submission, Token, Webhook
 
-Record = TypeVar("Record", Course, Regrade, Submission, Token, Webhook)
+Record = TypeVar("Record", Check, Course, Regrade, Submission, Token, Webhook)
 # The column that names the requesting actor, by table.
 SENT_BY = {
+    Check: Check.submitted_by,
     Course: Course.created_by,
     Regrade: Regrade.requested_by,
     Submission: Submission.submitted_by,

@@ -162,8 +162,8 @@ async def signed_in_everywhere(session: AsyncSession, sha256: str) -> SignedIn:
 
 async def end_everywhere(session: AsyncSession, sha256: str) -> SignedIn:
     """End all of it at once, with a code that is still to be used. Returns: what has ended. Raises: SessionMissing."""
-    person_id, browsers, members = await _everywhere(session, sha256)
-    ended = await _signed_in(session, person_id, browsers, members)
+    person_id, browsers, members, unstored = await _everywhere(session, sha256)
+    ended = await _signed_in(session, person_id, browsers, members, unstored)
     await session.execute(sql.delete(NotebookCode).where(NotebookCode.membership_id.in_(members)))
     await notebooks.end(session, Token.membership_id.in_(members))
     await session.execute(sql.delete(Session).where(browsers).execution_options(synchronize_session=False))
@@ -171,28 +171,38 @@ async def end_everywhere(session: AsyncSession, sha256: str) -> SignedIn:
 
 
 async def _signed_in(
-    session: AsyncSession, person_id: str | None, browsers: ColumnElement[bool], members: Select[str]
+    session: AsyncSession, person_id: str | None, browsers: ColumnElement[bool], members: Select[str], unstored: int
 ) -> SignedIn:
     now = Session.expires_at > utc_now()
     counted = await session.scalar(select(func.count()).select_from(Session).where(browsers, now))
-    return SignedIn(person_id, counted or 0, await notebooks.notebooks_of(session, Token.membership_id.in_(members)))
+    return SignedIn(
+        person_id, unstored + (counted or 0), await notebooks.notebooks_of(session, Token.membership_id.in_(members))
+    )
 
 
-async def _everywhere(session: AsyncSession, sha256: str) -> tuple[str | None, ColumnElement[bool], Select[str]]:
-    """Return the person, the condition on `Session` that it is theirs, and the ids of their memberships."""
+async def _everywhere(session: AsyncSession, sha256: str) -> tuple[str | None, ColumnElement[bool], Select[str], int]:
+    """Return the person, the condition on `Session` that it is theirs, the ids of their memberships, and the number of
+    browsers without a stored session: this one, or none.
+    """
     of = select(Session.token_id, func.coalesce(Session.person_id, Membership.person_id))
     joined = of.outerjoin(Token, Token.id == Session.token_id).outerjoin(
         Membership, Membership.id == Token.membership_id
     )
     this = joined.where(Session.sha256 == sha256, Session.expires_at > utc_now())
-    if (found := (await session.execute(this)).one_or_none()) is None:
+    found, unstored = (await session.execute(this)).one_or_none(), 0
+    if found is None:
+        # As in `find_holder`.
+        own = select(Token.id, Membership.person_id).outerjoin(Membership, Membership.id == Token.membership_id)
+        of_token = Token.sha256 == sha256, Token.assignment_id.is_(None), is_valid(utc_now())
+        found, unstored = (await session.execute(own.where(*of_token))).one_or_none(), 1
+    if found is None:
         raise SessionMissing
     token_id, person_id = found
     members = select(Membership.id).where(Membership.person_id == person_id)
     if person_id is None:
-        return None, Session.token_id == token_id, members
+        return None, Session.token_id == token_id, members, unstored
     own_tokens = select(Token.id).where(Token.membership_id.in_(members))
-    return person_id, or_(Session.person_id == person_id, Session.token_id.in_(own_tokens)), members
+    return person_id, or_(Session.person_id == person_id, Session.token_id.in_(own_tokens)), members, unstored
 
 
 async def ends_within(session: AsyncSession, sha256: str, time: timedelta) -> bool:

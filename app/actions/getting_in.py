@@ -70,6 +70,16 @@ async def enter(visitor: Visitor, secret: str) -> str:
         return secret
 
 
+async def leave(visitor: Visitor, sha256: str) -> None:
+    """End a session. It may be over already. While nothing can be stored, only the browser forgets it."""
+    try:
+        await visitor.leave(sha256)
+    except SQLAlchemyError as exc:
+        if is_ours(exc):
+            raise
+        logger.warning("session_not_ended", extra={"reason": reason_of(exc)})
+
+
 async def leave_everywhere(visitor: Visitor, sha256: str) -> SignedIn:
     """Sign the person of the session with this hash out of all browsers and notebooks.
 

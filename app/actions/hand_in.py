@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.idempotency import make_once
 from app.access.rights import Right
 from app.actions.asking import Asking, action
 from app.actions.fields import ActionRequest
@@ -91,19 +94,28 @@ async def hand_in(
 
 
 @action(Right.CHECK)
-async def check_beforehand(asking: Asking, inbox: Inbox, wanted: HandIn) -> Check:
+async def check_beforehand(asking: Asking, inbox: Inbox, wanted: HandIn, *, key: str | None = None) -> Check:
     """Store a check before handing in, and queue it behind all attempts.
 
+    Args:
+        key: the same check sent again with it is stored once.
     Raises:
-        UploadRefused, OtherStudent, Overloaded, ChecksNotAllowed, ChecksUsedUp, AssignmentNotFound, CourseArchived
+        UploadRefused, OtherStudent, IdempotencyKeyReused, Overloaded, ChecksNotAllowed, ChecksUsedUp,
+        AssignmentNotFound, CourseArchived
     """
-    upload = await inbox.check(asking.holder, wanted.file, wanted.student, wanted.assignment)
+    holder = asking.holder
+    upload = await inbox.check(holder, wanted.file, wanted.student, wanted.assignment)
     await inbox.check_load()
-    async with asking.write() as session:
+
+    async def make(session: AsyncSession) -> Check:
         await courses.keep_open(session, asking.course_id)
-        task = await own_task(session, asking.assignments, asking.holder, upload.assignment_id)
-        check = await checks.add(session, asking.holder, upload, task.assignment)
-    logger.info("check_queued", extra={"submission_id": check.id, "assignment": check.assignment_id})
+        task = await own_task(session, asking.assignments, holder, upload.assignment_id)
+        return await checks.add(session, holder, upload, task.assignment, key)
+
+    request = {name: getattr(upload, name) for name in ("assignment_id", "filename", "sha256")}
+    check, is_new = await make_once(asking.database, Check, holder.id, key, request, make)
+    if is_new:
+        logger.info("check_queued", extra={"submission_id": check.id, "assignment": check.assignment_id})
     return check
 
 

@@ -13,7 +13,6 @@ from app.actions.fields import ActionRequest, Id, Language, Name, Points, Words
 from app.courses import course as courses
 from app.errors.outgoing import MailNotSet
 from app.errors.teaching import LetterRepeated
-from app.mail.messages import MailKind
 from app.storage.turns import take_turns
 from app.teaching import letters
 from app.teaching.grade_list import used_assignments
@@ -32,7 +31,7 @@ class WriteToStudents(ActionRequest):
 
 @action(Right.MANAGE_MEMBERS)
 async def write_to_students(asking: Asking, assignment_id: str, wanted: WriteToStudents) -> int:
-    """Mail a letter to each student alone, with the student's own deadline.
+    """Store a letter to each student alone, with the student's own deadline, to be mailed at once.
 
     It goes to those of `members` who still have handed in nothing, or too little.
 
@@ -57,17 +56,10 @@ async def write_to_students(asking: Asking, assignment_id: str, wanted: WriteToS
         if not wanted.again and await letters.is_repeated(session, use, wanted.below):
             raise LetterRepeated(minutes=int(letters.AGAIN_AFTER.total_seconds() // 60))
         letters.log(session, course, use, asking.name, below=wanted.below, count=len(found), title=wanted.subject)
-    zone, language = ZoneInfo(course.time_zone), wanted.language.value
-    for each in found:
-        due = numbers.moment(each.due.astimezone(zone), language) if each.due else None
-        lines = [wanted.text.strip(), text("letter.due", language, due=due) if due else ""]
-        asking.mailer.send(
-            each.email or "",
-            language,
-            MailKind.LETTER,
-            subject=wanted.subject,
-            words="\n\n".join(filter(None, lines)),
-            course=course.title,
-            link=f"{asking.url}/courses/{course.id}/assignments/{assignment_id}",
-        )
+        zone, language = ZoneInfo(course.time_zone), wanted.language.value
+        for each in found:
+            due = numbers.moment(each.due.astimezone(zone), language) if each.due else None
+            lines = [wanted.text.strip(), text("letter.due", language, due=due) if due else ""]
+            words = "\n\n".join(filter(None, lines))
+            await letters.add(session, use, each, subject=wanted.subject, text=words, language=language)
     return len(found)

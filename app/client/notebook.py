@@ -230,7 +230,7 @@ def work_here(screen: Screen) -> Work:
         message = importlib.import_module("google.colab._message")
         try:
             notebook = message.blocking_request("get_ipynb", timeout_sec=ANSWER_SECONDS)["ipynb"]
-            return as_work("notebook.ipynb", json.dumps(notebook, ensure_ascii=False).encode(), "Colab")
+            return as_work("notebook.ipynb", as_json(notebook), "Colab")
         except Exception as error:  # Colab does not say which errors of its own there are.
             screen.stop("unreadable", reason=type(error).__name__)
     inputs = [str(text) for text in here.history_manager.input_hist_raw]
@@ -256,9 +256,19 @@ def as_work(name: str, content: bytes, where: str = "") -> Work:
     return Work(name, content, {f"cell {place}": source_of(cell) for place, cell in enumerate(cells, 1)}, where)
 
 
+def as_json(notebook: Any) -> bytes:
+    # An output may hold half of an emoji, which no encoding takes.
+    return json.dumps(notebook, ensure_ascii=False).encode("utf-8", "replace")
+
+
 def source_of(cell: dict[str, Any]) -> str:
     source = cell.get("source", "")
     return source if isinstance(source, str) else "".join(source)
+
+
+def plain(source: str) -> str:
+    """Return a source for comparisons: a file of Windows may end its lines in another way than what ran."""
+    return "\n".join(source.splitlines()).strip()
 
 
 def unsaved(cells: list[dict[str, Any]], inputs: list[str]) -> int:
@@ -267,20 +277,20 @@ def unsaved(cells: list[dict[str, Any]], inputs: list[str]) -> int:
     The file says what ran as which input. From the first of these that is not so, or that it does not know yet, every
     input has to stand in it, unless a later one does that begins with the same line: then it was changed and ran again.
     """
-    plain = [source.strip() for source in inputs]
-    in_file = {source_of(cell).strip() for cell in cells if cell.get("cell_type") == "code"}
+    ran = [plain(source) for source in inputs]
+    in_file = {plain(source_of(cell)) for cell in cells if cell.get("cell_type") == "code"}
     last = 0
-    counted = [(cell["execution_count"], source_of(cell).strip()) for cell in cells if cell.get("execution_count")]
+    counted = [(cell["execution_count"], plain(source_of(cell))) for cell in cells if cell.get("execution_count")]
     for number, source in sorted(counted):
-        if number >= len(plain) or (plain[number] != source and not HANDS_IN.search(source)):
+        if number >= len(ran) or (ran[number] != source and not HANDS_IN.search(source)):
             break
         last = number
-    of_class = max((number for number, source in enumerate(plain) if CLASS.search(source)), default=0)
+    of_class = max((number for number, source in enumerate(ran) if CLASS.search(source)), default=0)
     # The last input is this cell, whose text does not matter.
-    later = [number for number in range(last + 1, len(plain) - 1) if not HANDS_IN.search(plain[number])]
-    newest = {plain[number].partition("\n")[0]: plain[number] in in_file for number in later}
-    missing = [number for number in later if not newest[plain[number].partition("\n")[0]]]
-    return next((number for number in [of_class, *missing] if plain[number] and plain[number] not in in_file), 0)
+    later = [number for number in range(last + 1, len(ran) - 1) if not HANDS_IN.search(ran[number])]
+    newest = {ran[number].partition("\n")[0]: ran[number] in in_file for number in later}
+    missing = [number for number in later if not newest[ran[number].partition("\n")[0]]]
+    return next((number for number in [of_class, *missing] if ran[number] and ran[number] not in in_file), 0)
 
 
 def work_of_history(inputs: list[str], python: list[str], screen: Screen) -> Work:
@@ -291,9 +301,11 @@ def work_of_history(inputs: list[str], python: list[str], screen: Screen) -> Wor
     reads: dict[int, set[str]] = {}
     binder: dict[str, int] = {}
     for number, source in enumerate(python):
+        # A magic of the whole cell, such as %%time, hides its Python in a string.
+        body = inputs[number].partition("\n")[2] if inputs[number].startswith("%%") else source
         try:
-            tree = ast.parse(source)
-        except SyntaxError:
+            tree = ast.parse(body)
+        except (SyntaxError, ValueError):
             continue
         names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
         reads[number] = {node.id for node in names if isinstance(node.ctx, ast.Load)}
@@ -316,7 +328,7 @@ def work_of_history(inputs: list[str], python: list[str], screen: Screen) -> Wor
     cells = [{"cell_type": "code", "source": inputs[number], "metadata": {}, "outputs": []} for number in sorted(needs)]
     notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
     note = screen.text("history", inputs=", ".join(f"In[{number}]" for number in sorted(needs)))
-    work = as_work("notebook.ipynb", json.dumps(notebook, ensure_ascii=False).encode(), "IPython")
+    work = as_work("notebook.ipynb", as_json(notebook), "IPython")
     return work._replace(is_history=True, notes=(("text", note),))
 
 
@@ -328,7 +340,7 @@ def fit(work: Work, limit: int, screen: Screen) -> Work:
     for cell in notebook["cells"]:
         if cell.get("outputs"):
             cell["outputs"] = []
-    content = json.dumps(notebook, ensure_ascii=False).encode()
+    content = as_json(notebook)
     size = f"{limit / 1e6:.3g}"
     if len(content) > limit:
         screen.stop("too_large", limit=size)
@@ -474,14 +486,14 @@ def refusal_of(error: urllib.error.HTTPError) -> Stop:
     try:
         problem = json.loads(error.read())
         parts = [("cause", str(problem["title"])), ("text", str(problem["detail"]))]
-    except (ValueError, KeyError, TypeError, OSError):
+    except (ValueError, KeyError, TypeError, OSError, http.client.HTTPException):
         parts = [("text", f"HTTP {error.code} {error.reason}")]
     return Stop(*parts, status=error.code, in_doubt=error.code >= http.client.INTERNAL_SERVER_ERROR)
 
 
 def multipart(work: Work, assignment: str) -> tuple[bytes, str]:
     """Return the form with the file, and its type."""
-    name = re.sub(r'[\r\n"\\]', "_", work.name)
+    name = re.sub(r'[\r\n"\\\ud800-\udfff]', "_", work.name)
     border = uuid.uuid4().hex
     parts = [
         f'--{border}\r\nContent-Disposition: form-data; name="assignment"\r\n\r\n{assignment}\r\n'.encode(),

@@ -1,9 +1,9 @@
 """Sends messages in the background, and repeats failed tries that may yet succeed.
 
-Messages to `Mailer.send` are kept in memory only: most hold a link that signs somebody in, of which everything else
-keeps only a hash.
-Messages left unsent when a process ends are lost, and people ask for another link. Log lines hold neither addresses nor
-texts, nor the server's replies, which repeat addresses.
+Messages to `Mailer.send` are kept in memory only: they hold a link that signs somebody in, of which everything else
+keeps only a hash. Messages left unsent when a process ends are lost, and people ask for another link. Callers of
+`Mailer.deliver` store theirs. Log lines hold neither addresses nor texts, nor the server's replies, which repeat
+addresses.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import ssl
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any, Literal, Self
 
@@ -28,6 +29,10 @@ logger = logging.getLogger(__name__)
 TRY_SECONDS = 30.0
 #: Waits after the first failure, the second, ...; then the message is given up.
 RETRY_SECONDS = (10.0, 60.0, 300.0)
+#: The time for which a stored message is claimed; longer than a try.
+LEASE = timedelta(seconds=TRY_SECONDS + 30)
+#: Waits of stored messages after the first failure, the second, ...; the last one repeats.
+STORED_RETRY_SECONDS = (60, 300, 1800, 3600)
 # Mail servers refuse clients that open many connections at once.
 CONNECTIONS = 3
 WAITING_MAX = 5000
@@ -183,6 +188,11 @@ class Mailer:
         except (SMTPException, OSError, TimeoutError) as exc:
             return exc
         return None
+
+
+def wait_after(tries: int) -> timedelta:
+    """Return the wait of a stored message after so many tries."""
+    return timedelta(seconds=STORED_RETRY_SECONDS[min(tries, len(STORED_RETRY_SECONDS)) - 1])
 
 
 def code_of(error: Exception) -> int | None:

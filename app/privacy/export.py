@@ -31,6 +31,7 @@ from app.storage.models import (
     Delivery,
     Extension,
     Identity,
+    Letter,
     LtiMember,
     LtiScore,
     LtiSelection,
@@ -167,6 +168,7 @@ SECTIONS: Mapping[str, tuple[type[Base], Callable[[Scope], ColumnElement[bool]]]
     # The role that courses of learning platforms give, and the grades sent to them.
     "lti_members.json": (LtiMember, lambda scope: LtiMember.membership_id.in_(scope.member_ids)),
     "lti_scores.json": (LtiScore, lambda scope: LtiScore.membership_id.in_(scope.member_ids)),
+    "letters.json": (Letter, lambda scope: Letter.membership_id.in_(scope.member_ids)),
     "merges.json": (Merge, _merges_of),
     "checks.json": (Check, lambda scope: Check.membership_id.in_(scope.member_ids)),
     "changes.json": (Change, lambda scope: Change.membership_id.in_(scope.member_ids)),

@@ -38,7 +38,7 @@ from app.storage.models import (
 from app.submissions.advisories import for_student
 from app.submissions.events import record
 from app.submissions.new_grades import let_count
-from grader import Report
+from grader import Report, Status
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,8 @@ async def _finish_check(session: AsyncSession, claim: Claim, report: Report, art
         "source": artefacts.get(report.source.artefact or ""),
         "content": None,
     }
+    if report.status == Status.INTERNAL_ERROR:
+        kept["idempotency_key"] = None
     ended = await _end_claim(session, claim, job_status=JobStatus.DONE, **kept)
     await announce(session, claim.submission_id)
     return ended

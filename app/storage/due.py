@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.announcements import is_postgresql
-from app.storage.models import Delivery, LtiContext, LtiScore, NewsMail, utc_now
+from app.storage.models import Delivery, Letter, LtiContext, LtiScore, NewsMail, utc_now
 
 SLACK = timedelta(minutes=1)
 
@@ -28,7 +28,7 @@ async def database_now(session: AsyncSession) -> datetime:
 
 
 def is_due(
-    table: type[Delivery] | type[LtiScore] | type[LtiContext] | type[NewsMail], now: datetime
+    table: type[Delivery] | type[Letter] | type[LtiScore] | type[LtiContext] | type[NewsMail], now: datetime
 ) -> ColumnElement[bool]:
     """Return the condition that a row is due. Without `next_at` it was delivered or given up."""
     return and_(table.next_at.is_not(None), or_(table.next_at <= now, table.waits_since > now + SLACK))

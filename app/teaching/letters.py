@@ -1,23 +1,38 @@
-"""Letters of a teacher to students who have handed in nothing at an assignment, or whose grade is low."""
+"""Letters of a teacher to students who have handed in nothing at an assignment, or whose grade is low.
+
+A letter is stored with the log of changes, and deleted when it is sent. A failed one is tried again, by any process,
+for a day, but not after the student's deadline.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
 
 from app.courses import changes
-from app.storage.models import Change, Course, CourseAssignment, Membership, utc_now
+from app.mail.mailer import CONNECTIONS, LEASE, Mailer, wait_after
+from app.mail.messages import MailKind
+from app.outgoing.sender import Sender
+from app.storage.database import Database
+from app.storage.due import database_now, is_due
+from app.storage.models import Change, Course, CourseAssignment, Letter, Membership, utc_now
 from app.submissions.grades import bases
 from app.teaching.grade_list import AT_ONCE
 from app.teaching.overview.table import list_students
 from grader import Assignment
 
+logger = logging.getLogger(__name__)
+
 #: A letter to the same students within this time is asked about.
 AGAIN_AFTER = timedelta(minutes=15)
+#: A letter is not tried longer.
+LONGEST = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,25 @@ async def is_repeated(session: AsyncSession, use: CourseAssignment, below: float
     return (use.assignment_id, below) in [(each["assignment"], each["below"]) for each in letters]
 
 
+async def add(
+    session: AsyncSession, use: CourseAssignment, to: Recipient, *, subject: str, text: str, language: str
+) -> None:
+    """Store a letter, which is due now."""
+    now = await database_now(session)
+    session.add(
+        Letter(
+            membership_id=to.member.id,
+            assignment_id=use.assignment_id,
+            subject=subject,
+            text=text,
+            language=language,
+            until=min(now + LONGEST, to.due or now + LONGEST),
+            waits_since=now,
+            next_at=now,
+        )
+    )
+
+
 def log(
     session: AsyncSession,
     course: Course,
@@ -93,3 +127,77 @@ def log(
     why = "missing" if below is None else "below"
     letter = {"assignment": use.assignment_id, "to": why, "below": below, "count": count, "subject": title}
     changes.log(session, course, made_by, {}, {"letter": letter})
+
+
+class LetterSender(Sender[Letter]):
+    """A sender of letters; it works while the async context is entered. Several processes may each run one.
+
+    Args:
+        url: of the service, without a slash at the end.
+    """
+
+    NAME = "letters"
+
+    def __init__(self, database: Database, mailer: Mailer, url: str) -> None:
+        super().__init__(database)
+        self._mailer = mailer
+        self._url = url
+
+    async def _is_something_due(self, session: AsyncSession) -> bool:
+        due = select(Letter.id).where(is_due(Letter, await database_now(session))).limit(1)
+        return await session.scalar(due) is not None
+
+    async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[Letter]:
+        # No more than can be sent at once: the lease of one that waits for a connection would end.
+        return await _claim_due(session, CONNECTIONS - len(busy))
+
+    def _receiver(self, item: Letter) -> str:
+        return item.id
+
+    async def _send(self, first: Letter) -> None:
+        """Send this letter and then the other due ones, until one fails."""
+        item: Letter | None = first
+        while item is not None and await self._is_settled(item):
+            async with self._database.write() as session:
+                item = next(iter(await _claim_due(session, 1)), None)
+
+    async def _is_settled(self, letter: Letter) -> bool:
+        """Try a letter once. Returns: whether it was sent or given up."""
+        async with self._database.read() as session:
+            member = await session.get_one(Membership, letter.membership_id, options=[joinedload(Membership.person)])
+            course = await session.get_one(Course, member.course_id)
+            is_late = letter.until < await database_now(session)
+        is_sent: bool | None = False
+        if member.person.email and member.removed_at is None and not is_late:
+            is_sent = await self._mailer.deliver(
+                member.person.email,
+                letter.language,
+                MailKind.LETTER,
+                tries=letter.tries,
+                key=letter.id,
+                subject=letter.subject,
+                words=letter.text,
+                course=course.title,
+                link=f"{self._url}/courses/{course.id}/assignments/{letter.assignment_id}",
+            )
+        elif is_late:
+            logger.error("letter_given_up", extra={"letter_id": letter.id, "tries": letter.tries - 1})
+        async with self._database.write() as session:
+            stored = await session.get_one(Letter, letter.id)
+            if is_sent is None:
+                stored.waits_since = now = await database_now(session)
+                stored.next_at = now + wait_after(letter.tries)
+            else:
+                await session.delete(stored)
+        return is_sent is not None
+
+
+async def _claim_due(session: AsyncSession, most: int) -> Sequence[Letter]:
+    """Claim due letters; no other process gets them before the lease ends."""
+    now = await database_now(session)
+    due = select(Letter).where(is_due(Letter, now)).order_by(Letter.next_at, Letter.id).limit(most)
+    claimed = (await session.scalars(due.with_for_update(skip_locked=True))).all()
+    for letter in claimed:
+        letter.tries += 1
+        letter.waits_since, letter.next_at = now, now + LEASE
+    return claimed

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Subquery, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.mail.mailer import TRY_SECONDS, Mailer
+from app.mail.mailer import LEASE, Mailer, wait_after
 from app.mail.messages import MailKind
 from app.outgoing.sender import Sender
 from app.storage.database import Database
@@ -37,10 +37,6 @@ SETTLED = timedelta(minutes=1)
 EVERY = timedelta(days=1)
 #: Older news is not mailed any more.
 LONGEST = timedelta(days=7)
-#: Longer than a try.
-LEASE = timedelta(seconds=TRY_SECONDS + 30)
-#: Waits after the first failure, the second, ...; the last one repeats.
-RETRY_SECONDS = (60, 300, 1800, 3600)
 AT_ONCE = 20
 
 
@@ -107,7 +103,7 @@ class NewsSender(Sender[_Letter]):
             stored = await session.get_one(NewsMail, item.person_id, with_for_update=True)
             stored.waits_since = now = await database_now(session)
             if is_sent is None:
-                stored.next_at = now + timedelta(seconds=RETRY_SECONDS[min(item.tries, len(RETRY_SECONDS)) - 1])
+                stored.next_at = now + wait_after(item.tries)
                 return
             stored.tries, stored.next_at = 0, now + EVERY if found else None
             if found:

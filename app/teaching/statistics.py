@@ -6,11 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import CTE, Function, Over, Select, case, func, select
+from sqlalchemy import Function, Over, Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from app.storage.models import Membership, ReportDiagnosis, StoredReport, Submission
 from app.submissions.reports import counting_report_id, part_of_body
@@ -88,6 +87,16 @@ class Statistics:
     misconceptions: list[Misconception]
 
 
+class _Graded(NamedTuple):
+    """An attempt with a report; see `_graded`."""
+
+    member: str
+    next_report_id: int | None
+    number: int
+    is_last: bool
+    codes: Sequence[str]
+
+
 async def statistics_of(
     session: AsyncSession,
     assignment_id: str,
@@ -103,6 +112,7 @@ async def statistics_of(
         group: only of its students.
     """
     graded = _graded(assignment_id, since, course, group).cte()
+    found: dict[int, _Graded] = {}
     statuses: Counter[str] = Counter()
     attempts: Counter[float] = Counter()
     students: Counter[float] = Counter()
@@ -110,13 +120,17 @@ async def statistics_of(
     asked: Counter[str] = Counter()
     by_attempt = [0] * MOST_NUMBERS
     best_report = (StoredReport.id == graded.c.report_id) & graded.c.is_best & graded.c.score.is_not(None)
+    codes_of = select(func.aggregate_strings(ReportDiagnosis.code, " ")).where(
+        ReportDiagnosis.report_id == graded.c.report_id
+    )
     rows = await session.execute(
-        select(graded.c.status, graded.c.score, graded.c.number, graded.c.is_best, part_of_body("checks"))
+        select(*graded.c, part_of_body("checks"), codes_of.scalar_subquery())
         .select_from(graded)
         .outerjoin(StoredReport, best_report)
     )
-    for status, score, number, is_best, checks in rows:
+    for member, report_id, next_report_id, status, score, number, is_last, is_best, checks, codes in rows:
         statuses[status] += 1
+        found[report_id] = _Graded(member, next_report_id, number, is_last, (codes or "").split())
         if score is None:
             continue
         attempts[score] += 1
@@ -133,7 +147,7 @@ async def statistics_of(
         students=_scores(students),
         checks=[CheckResults(id, passed[id], count) for id, count in asked.items()],
         by_attempt=by_attempt,
-        misconceptions=await _misconceptions(session, graded, len(by_attempt)),
+        misconceptions=_misconceptions(found, len(by_attempt)),
     )
 
 
@@ -176,39 +190,34 @@ def _graded(
     )
 
 
-async def _misconceptions(session: AsyncSession, graded: CTE, numbers: int) -> list[Misconception]:
-    """Count the most frequent misconceptions. Args: numbers: how many places `by_attempt` has."""
-    codes, next_one = aliased(ReportDiagnosis), aliased(ReportDiagnosis)
-    still_there = (next_one.report_id == graded.c.next_report_id) & (next_one.code == codes.code)
-    # Students cannot be added up over attempts, so one row of each student is marked.
-    own = func.row_number().over(partition_by=(codes.code, graded.c.member), order_by=codes.report_id)
-    shown = (
-        select(
-            codes.code,
-            graded.c.number,
-            graded.c.is_last,
-            case((own == 1, 1)).label("student"),
-            graded.c.next_report_id.label("retried"),
-            case((graded.c.next_report_id.is_not(None) & next_one.code.is_(None), 1)).label("fixed"),
-        )
-        .select_from(graded)
-        .join(codes, codes.report_id == graded.c.report_id)
-        .outerjoin(next_one, still_there)
-        .subquery()
-    )
-    kind = shown.c.code, shown.c.number, shown.c.is_last
-    sums = func.count(), *(func.count(each) for each in (shown.c.student, shown.c.retried, shown.c.fixed))
-    totals: dict[str, tuple[int, int, int, int]] = defaultdict(lambda: (0, 0, 0, 0))
+def _misconceptions(graded: Mapping[int, _Graded], numbers: int) -> list[Misconception]:
+    """Count the most frequent misconceptions.
+
+    Args:
+        graded: the attempts, by their report.
+        numbers: how many places `by_attempt` has.
+    """
+    students: dict[str, set[str]] = defaultdict(set)
+    attempts: Counter[str] = Counter()
+    retried: Counter[str] = Counter()
+    fixed: Counter[str] = Counter()
     by_attempt: dict[str, list[int]] = defaultdict(lambda: [0] * numbers)
-    rows = await session.execute(select(*kind, *sums).group_by(*kind))
-    for code, number, is_last, attempts, students, retried, fixed in rows:
-        total = totals[code]
-        totals[code] = total[0] + attempts, total[1] + students, total[2] + retried, total[3] + fixed
+    for each in graded.values():
+        next_one = None if each.next_report_id is None else graded[each.next_report_id]
         # A last attempt stands for those that the student did not hand in.
-        for later in range(number, numbers + 1 if is_last else min(number, numbers) + 1):
-            by_attempt[code][later - 1] += attempts
-    listed = [Misconception(code, *total, by_attempt[code]) for code, total in totals.items()]
-    return sorted(listed, key=lambda each: (-each.attempts, each.code))[:MOST_MISCONCEPTIONS]
+        places = range(each.number - 1, numbers if each.is_last else min(each.number, numbers))
+        for code in each.codes:
+            attempts[code] += 1
+            students[code].add(each.member)
+            retried[code] += next_one is not None
+            fixed[code] += next_one is not None and code not in next_one.codes
+            for place in places:
+                by_attempt[code][place] += 1
+    listed = sorted(attempts.items(), key=lambda each: (-each[1], each[0]))[:MOST_MISCONCEPTIONS]
+    return [
+        Misconception(code, count, len(students[code]), retried[code], fixed[code], by_attempt[code])
+        for code, count in listed
+    ]
 
 
 def _scores(of: Mapping[float, int]) -> Scores:

@@ -98,7 +98,7 @@ async def leave(request: Request) -> Response:
         async with request.form(max_files=0, max_fields=10) as form:
             await check_form_secret(request, form.get(FORM_FIELD))
     response = RedirectResponse("/", HTTP_303_SEE_OTHER)
-    await visitor(request).leave(session_sha256(request))
+    await getting_in.leave(visitor(request), session_sha256(request))
     # On a shared computer the next student must not be signed in as this one.
     for cookie in (SESSION_COOKIE, joining.KEY_COOKIE):
         forget(request, response, cookie)

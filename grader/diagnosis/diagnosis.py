@@ -33,7 +33,7 @@ from grader.diagnosis.weights import (
 )
 from grader.execution.execution import Execution
 from grader.execution.reading import Reading
-from grader.numerics.written_formulas import of_own_layers, written_mistake
+from grader.numerics.written_formulas import certain_formulas, written_mistake
 from grader.report.finding import CheckStatus, Finding, Verdict
 from grader.report.model import Diagnosis
 from grader.sandbox.events import Raised
@@ -162,7 +162,7 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         of_weights = misshapen(execution, answer) or (without_weights(execution, exercise) if nothing_known else None)
     yield from [of_weights] if of_weights else []
     yield from rest
-    if understanding.explanation is None and (written := written_mistake(of_own_layers(reading.formulas))):
+    if understanding.explanation is None and (written := written_mistake(certain_formulas(reading.formulas))):
         yield Diagnosis.likely(Finding.of(written.mistake.code, {**written.mistake.params, "variant": "read"}))
     elif nothing_known and of_weights is None and (code := first_oddity(reading.parts)):
         yield Diagnosis.likely(Finding.of(code))

@@ -10,13 +10,14 @@ import re
 from typing import NamedTuple
 
 from grader.report.finding import Params
+from reference.lstm.weights import DENSE_LETTERS
 
 SET_ON_SELF = re.compile(r"\bself\.(\w{1,60})[ \t]*(?::[^=\n]{0,80})?=(?!=)")
 WORDS = re.compile(r"\b[A-Za-z_]\w{1,60}\b")
 QUOTES = re.compile(r"'''|\"\"\"")
 HEAD = re.compile(r"(class|def)[ \t]+(\w{1,60})")
 WITHOUT_SELF = re.compile(r"[ \t]+def[ \t]+\w{1,60}[ \t]*\([ \t\n]*(?!(?:self|cls)\b|\*\w)[\w*)]")
-LAYER = re.compile(r"fc[XH][IFCO]")
+LAYER = re.compile(f"fc[XH][{''.join(DENSE_LETTERS.values())}]")
 #: Names that the exercise needs from TensorFlow, and their places.
 IN_TENSORFLOW = {
     name: prefix + name

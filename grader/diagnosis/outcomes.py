@@ -30,7 +30,11 @@ def ending_problem(execution: Execution) -> tuple[Status, Finding] | None:
     """Name the ending of a run that did not finish."""
     outcome = execution.outcome
     if limit := limit_status(outcome):
-        return limit
+        status, found = limit
+        steps = [case.spec.timesteps for case in execution.cases if case.spec.id in execution.answers]
+        if steps and outcome.killed_for in ("cpu", "wall"):
+            found = Finding.of("timeout", {**found.params, "variant": "slow", "timesteps": max(steps)})
+        return status, found
     if execution.garbled is not None:
         code = "forged_result" if execution.forged else "invalid_output"
         return Status.INVALID_OUTPUT, Finding.of(code, reason=execution.garbled[:200])

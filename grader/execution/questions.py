@@ -25,7 +25,7 @@ from grader.numerics.backpropagation import factors
 from grader.sandbox.events import CaseOutput, Equal, Gradients, Raised, Trial
 from grader.sandbox.protocol import Arrays
 from grader.sandbox.requests import Question as BoxQuestion
-from reference import Case, draw, has_table, random_for, search_case
+from reference import Case, CaseSpec, LSTMWeights, draw, has_table, random_for, search_case
 from reference.edges import edge_cases
 from reference.lstm import probes
 
@@ -175,7 +175,9 @@ class Examiner:
     def __init__(self, published: Sequence[Case], seed: bytes, generation: str, *, long_gradients: bool) -> None:
         self._seed, self._generation = seed, generation
         self.exercise = published[0]
-        drawn = [draw(case.spec, self._random("case", case.spec.id)) for case in published[1:]]
+        #: The class of the weights says which cell is asked for.
+        self._kind = type(self.exercise.weights)
+        drawn = [self._draw(case.spec, "case", case.spec.id) for case in published[1:]]
         graded = (self.exercise, *drawn)
         self.smallest = min(graded, key=lambda case: case.expected.size)
         searched = search_case(published)
@@ -186,12 +188,15 @@ class Examiner:
         self.cases = (*graded, self.twin, *explaining) if self.asks_hidden else graded
         self.other = self._with_other_numbers(self.smallest, "other")
         self._measured = self.exercise if long_gradients else self.smallest
-        self._edges = edge_cases(self.smallest.spec, self._random("edges"))
+        self._edges = edge_cases(self.smallest.spec, self._random("edges"), self._kind)
         sizes = self.exercise.spec.features, self.exercise.spec.units
-        self._probes = probes.questions(*sizes, self._random("probes"))
+        self._probes = probes.questions(*sizes, self._random("probes")) if self._kind is LSTMWeights else ()
 
     def _random(self, *purpose: str) -> np.random.Generator:
         return random_for(self._seed, self._generation, *purpose)
+
+    def _draw(self, spec: CaseSpec, *purpose: str) -> Case:
+        return draw(spec, self._random(*purpose), self._kind)
 
     def _twin(self) -> Case:
         """Draw a case for the exercise's own layer, on a few steps, whose number nobody knows either."""
@@ -201,14 +206,14 @@ class Examiner:
         steps = [n for n in range(spec.timesteps - 2, 2, -2) if n not in sizes and n <= MOST_STEPS]
         random = self._random("twin")
         taken = int(random.choice(steps)) if steps else spec.timesteps
-        return _renamed(draw(replace(spec, timesteps=taken), random), "twin")
+        return _renamed(draw(replace(spec, timesteps=taken), random, self._kind), "twin")
 
     def long_twin(self) -> Case:
         """Draw a case of the exercise's own sizes, for a class that takes no others."""
         return self._with_other_numbers(self.exercise, "twin")
 
     def _with_other_numbers(self, case: Case, name: str) -> Case:
-        return _renamed(draw(case.spec, self._random(name, "long")), name)
+        return _renamed(self._draw(case.spec, name, "long"), name)
 
     def everything(self) -> Questions:
         """List all questions that a grade needs."""

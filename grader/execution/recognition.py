@@ -17,7 +17,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reference import GATES, Case, LSTMWeights, lstm_forward, lstm_gradients
+from reference import Case
+from reference.cell import Weights
 
 Array = NDArray[np.floating]
 Places = NDArray[np.int32]
@@ -40,14 +41,14 @@ def question(case: Case) -> Case:
     """Make the question for the layer of a case: all of its weights equal, and a few steps of random numbers."""
     spec = replace(case.spec, id=f"{case.spec.id}_equal", timesteps=TIMESTEPS, category="edge-equal")
     x = np.random.default_rng(SEED).standard_normal((spec.batch, TIMESTEPS, spec.features)).astype(np.float32)
-    weights = _equal(spec.features, spec.units, biases=1)
-    return Case(spec, x, weights, lstm_forward(x, weights).h.astype(np.float32))
+    weights = _equal(case.weights, biases=1)
+    return Case(spec, x, weights, weights.answer(x).astype(np.float32))
 
 
 def is_hidden(case: Case, answer: Array, gradients: Array) -> bool:
     """Return whether a model is a layer with the usual numbers, of which none has a gradient."""
     weights = case.weights
-    count = (weights.features + weights.units + 1) * len(GATES) * weights.units
+    count = (weights.features + weights.units + 1) * weights.columns
     return gradients.shape[1:] == (count,) and not gradients.any() and _biases(case, answer) == 1
 
 
@@ -70,8 +71,7 @@ def recognise(case: Case, answer: Array, gradients: Array) -> Places | None:
         model is not the layer, or its weights stand in no order.
     """
     weights = case.weights
-    features, units = weights.features, weights.units
-    columns = len(GATES) * units
+    features, units, columns = weights.features, weights.units, weights.columns
     biases = _biases(case, answer)
     if biases is None or gradients.ndim != 2 or len(gradients) != SUMS or not np.isfinite(gradients).all():
         return None
@@ -79,7 +79,7 @@ def recognise(case: Case, answer: Array, gradients: Array) -> Places | None:
     if np.count_nonzero(has_effect) != (features + units + biases) * columns:
         return None
     numbers = gradients[:, has_effect].T
-    matches = (_nearest(numbers, _expected(case, _equal(features, units, biases), each).T) for each in THROUGH)
+    matches = (_nearest(numbers, _expected(case, _equal(weights, biases), each).T) for each in THROUGH)
     matched = next((match for match in matches if match is not None), None)
     if matched is None:
         return None
@@ -95,32 +95,31 @@ def recognise(case: Case, answer: Array, gradients: Array) -> Places | None:
     places = (row + np.where(is_h, rank, 0) + np.where(is_bias, units - 1, 0)) * columns + column
     found: Places = np.full(has_effect.shape, -1, np.int32)
     found[has_effect] = np.where(is_bias & (rank > 0), -2 - places, places)
-    return found if _in_order(found, features, units) else None
+    return found if _in_order(found, weights) else None
 
 
-def _equal(features: int, units: int, biases: int) -> LSTMWeights:
-    value = np.float32((features + units) ** -0.5)
-    columns = len(GATES) * units
-    shapes = (features, columns), (units, columns), (columns,)
-    kernel, recurrent_kernel, bias = (np.full(shape, value, np.float32) for shape in shapes)
-    return LSTMWeights(kernel, recurrent_kernel, bias * np.float32(biases))
+def _equal(like: Weights, biases: int) -> Weights:
+    value = np.float32((like.features + like.units) ** -0.5)
+    kernel, recurrent_kernel, bias = (
+        np.full_like(each, value) for each in (like.kernel, like.recurrent_kernel, like.bias)
+    )
+    return type(like)(kernel, recurrent_kernel, bias * np.float32(biases))
 
 
 def _biases(case: Case, answer: Array) -> int | None:
     """Return how many biases are added in each gate; None where the answer is not the layer's."""
-    weights = case.weights
     for biases in range(1, MOST_BIASES + 1):
-        expected = lstm_forward(case.x, _equal(weights.features, weights.units, biases)).h
+        expected = _equal(case.weights, biases).answer(case.x)
         if answer.shape == expected.shape and np.allclose(answer, expected, rtol=0, atol=1e-5):
             return biases
     return None
 
 
-def _expected(case: Case, weights: LSTMWeights, through: str) -> Array:
+def _expected(case: Case, weights: Weights, through: str) -> Array:
     """Return the oracle's gradients of the sums: ``(sums, (features + 2) * columns)``; the last rows are h and bias."""
     rows = []
     for each in factors(case):
-        found = lstm_gradients(case.x, weights, each, through=through)
+        found = weights.gradients(case.x, each, through=through)
         rows.append(np.concatenate([found.kernel, found.recurrent_kernel[:1], found.bias[None]]).ravel())
     return np.stack(rows)
 
@@ -142,9 +141,9 @@ def _nearest(gradients: Array, expected: Array) -> NDArray[np.intp] | None:
     return matched if (errors <= allowed).all() else None
 
 
-def _in_order(places: Places, features: int, units: int) -> bool:
+def _in_order(places: Places, weights: Weights) -> bool:
     """Return whether features and units stand in their order, as in any array that somebody writes."""
-    flat = np.zeros((features + units + 1) * len(GATES) * units, np.intp)
+    flat = np.zeros((weights.features + weights.units + 1) * weights.columns, np.intp)
     flat[places[places >= 0]] = np.flatnonzero(places >= 0)
-    at = flat.reshape(-1, len(GATES), units)
-    return bool((np.diff(at, axis=2) > 0).all() and (np.diff(at[:features], axis=0) > 0).all())
+    at = flat.reshape(-1, len(weights.cell.gates), weights.units)
+    return bool((np.diff(at, axis=2) > 0).all() and (np.diff(at[: weights.features], axis=0) > 0).all())

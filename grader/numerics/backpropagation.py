@@ -6,13 +6,14 @@ gives the expected ones. A gradient that is stopped somewhere, or that leaves Te
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reference import GATES, Case, lstm_gradients, split_gates
+from reference import Case
+from reference.cell import Gradients
 
 Array = NDArray[np.floating]
 
@@ -51,17 +52,21 @@ def factors(case: Case, random: np.random.Generator) -> Array:
 
 
 def judge(case: Case, gradients: Mapping[str, Array]) -> Backpropagation:
-    """Compare an answer's gradients, under the names of `LSTMGradients`, with the oracle's for their ``factors``."""
+    """Compare an answer's gradients with those that follow from the definition for their ``factors``.
+
+    Args:
+        gradients: under the names of `reference.cell.Gradients`.
+    """
     given = gradients["factors"]
-    expected = vars(lstm_gradients(case.x, case.weights, given))
-    error, wrong = _differences(expected, gradients)
+    expected, gates = case.weights.gradients(case.x, given), case.weights.cell.gates
+    error, wrong = _differences(expected, gradients, gates)
     if not wrong:
         return Backpropagation(error)
-    for stopped, through in (("h", "c"), ("c", "h")):
-        other = vars(lstm_gradients(case.x, case.weights, given, through=through))
-        if not _differences(other, gradients)[1]:
+    for stopped in case.weights.cell.states:
+        through = "".join(state for state in case.weights.cell.states if state != stopped)
+        if not _differences(case.weights.gradients(case.x, given, through=through), gradients, gates)[1]:
             return Backpropagation(error, wrong, stopped=stopped)
-    return Backpropagation(error, wrong, steps=_steps_reached(expected["x"], gradients["x"]))
+    return Backpropagation(error, wrong, steps=_steps_reached(expected.x, gradients["x"]))
 
 
 def _steps_reached(expected: Array, gradients: Array) -> int | None:
@@ -73,16 +78,18 @@ def _steps_reached(expected: Array, gradients: Array) -> int | None:
     return int(np.count_nonzero(reached)) if missed[0] else None
 
 
-def _differences(expected: Mapping[str, Array], gradients: Mapping[str, Array]) -> tuple[float, tuple[str, ...]]:
+def _differences(
+    expected: Gradients, gradients: Mapping[str, Array], gates: Sequence[str]
+) -> tuple[float, tuple[str, ...]]:
     worst, wrong = 0.0, []
     for name in ("x", *WEIGHTS):
-        want, have = expected[name], gradients[name]
+        want, have = getattr(expected, name), gradients[name]
         if have.shape != want.shape:
             return np.inf, (name,)
         parts = {"x": (want, have)}
         if name in WEIGHTS:
-            gates = zip(GATES, split_gates(want).values(), split_gates(have).values(), strict=True)
-            parts = {f"{name} {gate}": (one, other) for gate, one, other in gates}
+            columns = [np.split(each, len(gates), axis=-1) for each in (want, have)]
+            parts = {f"{name} {gate}": pair for gate, *pair in zip(gates, *columns, strict=True)}
         scale = np.abs(want).max()
         differ = []
         for part, (one, other) in parts.items():

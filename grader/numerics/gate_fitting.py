@@ -34,6 +34,7 @@ from grader.numerics.gate_values import (
     agree,
     before,
     digits,
+    first_answer,
     fitted_line,
     function_of,
     inverse,
@@ -165,11 +166,11 @@ NEUTRAL = {"inside_factor": 1.0, "inside_added": 0.0, "factor": 1.0}
 def _of_all_gates(steps: Steps) -> Iterator[Mistake]:
     """Find one number for all gates from the first step alone: h and c are 0 before it."""
     z = {gate: steps.from_x[gate][:, 0] for gate in GATES}
+    right = {gate: values[:, 0] for gate, values in steps.gates.items()}
     first = steps.answer[:, 0]
 
     def answered(gates: str, changed: Callable[[str, Array], Array]) -> Array:
-        i, g, o = (changed(gate, z[gate]) if gate in gates else function_of(gate)(z[gate]) for gate in "igo")
-        return np.asarray(o * np.tanh(i * g))
+        return first_answer({gate: changed(gate, z[gate]) if gate in gates else right[gate] for gate in "igo"})
 
     for gates in SETS:
         for variant, changed in FOR_ALL.items():
@@ -196,8 +197,8 @@ def _of_input(steps: Steps, case: Case) -> Iterator[Mistake]:
 
     def off(factor: float) -> float:
         z = {gate: factor * (steps.from_x[gate][:, 0] - bias[gate]) + bias[gate] for gate in "igo"}
-        i, g, o = (function_of(gate)(z[gate]) for gate in "igo")
-        return float(np.abs(o * np.tanh(i * g) - steps.answer[:, 0]).max())
+        made = first_answer({gate: function_of(gate)(each) for gate, each in z.items()})
+        return float(np.abs(made - steps.answer[:, 0]).max())
 
     factor = _nearest(off, TRIED)
     if factor is None or abs(factor - 1) <= LEAST_FACTOR:

@@ -60,17 +60,24 @@ class Steps:
 
     def gate(self, gate: str) -> Array:
         """Compute the values that a gate must have had, if all else is right; NaN where they would be imprecise."""
-        if gate == "o":
-            return self._divided(self.answer, np.tanh(self.c_from_gates()))
-        c = self.c_from_answers()
-        earlier = before(c)
-        i, f, g = (self.gates[each] for each in "ifg")
-        if gate == "f":
-            return self._divided(c - i * g, earlier)
-        return self._divided(c - f * earlier, g if gate == "i" else i)
+        if gate in CELL.formulas["h_new"].names:
+            formula, result, states = CELL.formulas["h_new"], self.answer, {"c_new": self.c_from_gates()}
+        else:
+            formula, result = CELL.formulas["c_new"], self.c_from_answers()
+            states = {"c": before(result)}
+        # Both are linear in each gate.
+        shut, opened = (formula({**self.gates, **states, gate: np.full_like(result, each)}) for each in (0.0, 1.0))
+        return self._divided(result - shut, opened - shut)
 
     def _divided(self, value: Array, divisor: Array) -> Array:
         return value / np.where(np.abs(divisor) >= LEAST_DIVISOR, divisor, np.nan)
+
+
+def first_answer(gates: Mapping[str, Array]) -> Array:
+    """Return h after a step that begins with zeros, from its gates; f has no effect there."""
+    nothing = np.zeros_like(gates["o"])
+    c_new = CELL.formulas["c_new"]({"c": nothing, "f": nothing, **gates})
+    return CELL.formulas["h_new"]({**gates, "c_new": c_new})
 
 
 def function_of(gate: str) -> Callable[[Array], Array]:

@@ -70,7 +70,9 @@ def written_mistake(formulas: Mapping[str, str]) -> WrittenMistake | None:
         formulas: by the name of what they give; the others are taken to be right.
     """
     other = {name: formula for name, text in formulas.items() if (formula := _other_formula(name, text)) is not None}
-    if not other:
+    cell = replace(CELL, formulas={**CELL.formulas, **other})
+    # What one formula does otherwise, another may undo.
+    if not other or _steps_alike(cell, CELL):
         return None
     gates = frozenset(other) & frozenset(CELL.gates)
     wrong = gates | RECURRENCE if len(other) > len(gates) else gates
@@ -85,17 +87,26 @@ def written_mistake(formulas: Mapping[str, str]) -> WrittenMistake | None:
     }
     changes: dict[str, object] = {SLOTS[name]: formula for name, formula in other.items() if name in SLOTS}
     if gates:
-        changes = {"calls": _call(replace(CELL, formulas={**CELL.formulas, **other}))}
+        changes = {"calls": _call(cell)}
     return WrittenMistake(Mistake(CODE, shown, changes, wrong, params), frozenset(other))
 
 
-def of_own_layers(formulas: Mapping[str, str]) -> dict[str, str]:
-    """Leave out gates that seem to use the layers of others: where numbers do not confirm it, a name may mislead."""
-    return {
+def certain_formulas(formulas: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what a reader may have misunderstood, for where numbers do not confirm it.
+
+    A name may mislead where a gate seems to use the layers of another. And a gate that could not be read may undo what
+    an update does otherwise.
+    """
+    gates = {
         name: text
         for name, text in formulas.items()
-        if name not in CELL.gates or set(re.findall(r"\b[xh]_(\w)\b", text)) <= {name}
+        if name in CELL.gates and set(re.findall(r"\b[xh]_(\w)\b", text)) <= {name}
     }
+    unread = CELL.formulas.keys() - gates.keys() - SLOTS.keys()
+    updates = {
+        name: text for name, text in formulas.items() if name in SLOTS and not unread & set(re.findall(r"\w+", text))
+    }
+    return {**updates, **gates}
 
 
 def _shown(name: str, formula: Formula) -> str:
@@ -141,6 +152,15 @@ def _other_formula(name: str, text: str) -> Formula | None:
             return None if np.allclose(formula(values), usual(values), SAME, SAME) else formula
     except ArithmeticError:
         return None
+
+
+def _steps_alike(*cells: Cell) -> bool:
+    random = np.random.default_rng(0)
+    from_x, from_h = random.normal(size=(2, PROBES, len(CELL.gates)))
+    states = {state: random.normal(size=(PROBES, 1)) for state in CELL.states}
+    with np.errstate(all="ignore"):
+        one, other = (cell.step(from_x, from_h, states) for cell in cells)
+    return all(np.allclose(one[name], other[name], SAME, SAME) for name in SLOTS)
 
 
 def _call(cell: Cell) -> Callable[..., Moment]:

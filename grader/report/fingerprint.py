@@ -2,7 +2,7 @@
 
 The limited reader child makes one of each statement that the class needs
 (`grader/runner/reader/fingerprints.py`). Here those that everybody has, from the course's own notebook, are taken
-out, and the others become one. Equal code says little where it is short: right answers look alike.
+out of the normal form, and the others become one. Equal code says little where it is short: right answers look alike.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Fingerprint(_Compared):
 
     Attributes:
         text: of the code as it is written, apart from white space; None: no class was read.
-        form: of its normal form; None as well.
+        form: of its normal form, without what everybody has; None as well.
         statements: the number of its statements; 0: everybody has this code.
     """
 
@@ -63,9 +63,11 @@ class Fingerprint(_Compared):
             return cls()
         own = [each for each in prints if each.form not in KNOWN]
         chosen = own or prints
-        forms, texts = sorted(each.form for each in chosen), sorted(each.text for each in chosen)
-        # White space means something in Python, so only code with an equal form has an equal text.
-        return cls(text=_joined(forms + texts), form=_joined(forms), statements=sum(each.statements for each in own))
+        # White space means something in Python, so only code with an equal form has an equal text. That includes what
+        # everybody has: a mistake there may leave the form as it was.
+        text = _joined(sorted(f"{each.form} {each.text}" for each in prints))
+        form = _joined(sorted(each.form for each in chosen))
+        return cls(text=text, form=form, statements=sum(each.statements for each in own))
 
 
 def says_little(statements: int) -> bool:

@@ -27,6 +27,7 @@ from babel.messages.pofile import read_po
 
 from grader.report.model import Report
 from grader.report.numbers import EXACT, ROUGH, moment, number, true_minus
+from reference.lstm.weights import DENSE_LETTERS
 
 LANGUAGES = ("ru", "en")
 
@@ -47,7 +48,8 @@ NAMED = {
     "gates": "gate", "taken": "gate", "kernel": "gate", "recurrent_kernel": "gate", "function": "function",
 }  # fmt: skip
 # Lists of gates with a name of their own.
-ALL_GATES = {"FIO": "gates.three", "CFIO": "gates.all"}
+LETTERS = "".join(sorted(DENSE_LETTERS.values()))
+ALL_GATES = {LETTERS.replace(DENSE_LETTERS["g"], ""): "gates.three", LETTERS: "gates.all"}
 #: Parameters that give the size of an error.
 ROUGHLY = frozenset({"max_abs_error", "difference", "first", "last", "largest"})
 # One element of an Accept-Language header: RFC 9110, sections 12.4.2 and 12.5.4.

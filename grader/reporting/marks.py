@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from grader.diagnosis.concerns import Look, looks_of
 from grader.execution.reading import Part, Reading
@@ -17,16 +16,14 @@ from grader.report.finding import CheckStatus, Finding
 from grader.report.model import Check, Place, Source
 from grader.report.source import pack
 from grader.reporting.places import Places
-
-Gate = Literal["I", "F", "C", "O"]
+from grader.sandbox.events import Gate
+from reference.lstm.weights import DENSE_LETTERS
 
 # A report is kept for ever, and an honest cause concerns a handful of places.
 MOST_MARKS = 40
 # A cause that would concern more lines than its eight layers points at nothing.
 MOST_LINES = 8
-#: Parts of an answer that probes found wrong, by the letters of their layers.
-WEIGHTS_OF = {"i": "I", "f": "F", "g": "C", "o": "O"}
-OF_GATE = re.compile(r" \(([IFCO])\): ")
+OF_GATE = re.compile(rf" \(([{''.join(DENSE_LETTERS.values())}])\): ")
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ def _gates(finding: Finding) -> list[object]:
     """Return the gates that a finding names, also those of weights such as ``fcXI (I): ...``."""
     gates, weights = finding.params.get("gates"), finding.params.get("weights")
     if isinstance(wrong := finding.params.get("wrong"), list):
-        return [WEIGHTS_OF[part] for part in wrong if part in WEIGHTS_OF]
+        return [DENSE_LETTERS[part] for part in wrong if part in DENSE_LETTERS]
     if isinstance(weights, list):
         return [found[1] for each in weights if (found := OF_GATE.search(str(each)))]
     return gates if isinstance(gates, list) else []

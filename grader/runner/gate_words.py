@@ -9,6 +9,8 @@ import re
 from functools import lru_cache
 
 GATES = "IFCO"  # columns of a Keras kernel, in order
+#: What formulas call them.
+NAMES = {"I": "i", "F": "f", "C": "g", "O": "o"}
 
 WORDS = {
     "I": ("i", "in", "ingate", "и"),

@@ -10,5 +10,6 @@
 The rest runs in the box, or is text: the words for its gates in students' code (`grader/runner/gate_words.py`), its
 parts in the syntax tree (`grader/runner/reader/parts/`), its weights in a student's model
 (`grader/runner/driver/weights/`), the messages (`grader/locale/`), and the notebooks that students begin with
-(`grader/handouts/`). `tests/lint/test_one_cell.py` lists the files that name it.
+(`grader/handouts/`). `tests/lint/test_one_cell.py` lists the files that name it or write its formulas, and says which
+messages are about it.
 """

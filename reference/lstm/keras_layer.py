@@ -14,7 +14,8 @@ import safetensors.numpy
 import tensorflow as tf
 
 from reference.cases import Case, CaseSpec, cases_to_arrays, specs_from_json
-from reference.lstm.weights import Float32Array, LSTMWeights
+from reference.cell import Float32Array
+from reference.lstm.weights import LSTMWeights
 
 
 def build_case(spec: CaseSpec) -> Case:

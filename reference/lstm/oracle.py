@@ -1,4 +1,4 @@
-"""The LSTM in float64, from its definition (`reference.cell`): its answer and its gradients.
+"""The LSTM in float64, from its definition (`reference.cell`), with what is inside of its steps.
 
 Keras computes the same in float32 with other code; each checks the other (`reference.store`).
 """
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.cell import Layers
+from reference.cell import Float32Array, Weights
 from reference.lstm.definition import CELL
-from reference.lstm.weights import GATES, Float32Array, LSTMWeights
+from reference.lstm.weights import GATES
 
 Float64Array = NDArray[np.float64]
 
@@ -31,28 +31,10 @@ class LSTMTrace:
     gates: dict[str, Float64Array]
 
 
-def lstm_forward(x: Float32Array, weights: LSTMWeights) -> LSTMTrace:
+def lstm_forward(x: Float32Array, weights: Weights) -> LSTMTrace:
     """Run the LSTM over `x`, ``(batch, timesteps, features)``, from zero states."""
-    found = CELL.forward(x.astype(np.float64), _layers(weights))
+    found = CELL.forward(x.astype(np.float64), weights.layers())
     return LSTMTrace(found["h_new"], found["c_new"], {gate: found[gate] for gate in GATES})
-
-
-@dataclass(frozen=True, eq=False)
-class LSTMGradients:
-    """Gradients of one number with respect to the input and the weights, each in the shape of its array."""
-
-    x: Float64Array
-    kernel: Float64Array
-    recurrent_kernel: Float64Array
-    bias: Float64Array
-
-
-def lstm_gradients(
-    x: Float32Array, weights: LSTMWeights, factors: Float32Array, *, through: str = "hc"
-) -> LSTMGradients:
-    """Differentiate ``sum(y * factors)``, `y` being the LSTM's output. Args: see `Cell.gradients`."""
-    found = CELL.gradients(x.astype(np.float64), _layers(weights), factors.astype(np.float64), through=through)
-    return LSTMGradients(found.x, found.kernel, found.recurrent_kernel, found.bias)
 
 
 def cell_states(gates: Mapping[str, Float64Array]) -> Float64Array:
@@ -62,8 +44,3 @@ def cell_states(gates: Mapping[str, Float64Array]) -> Float64Array:
     for t in range(states.shape[1]):
         states[:, t] = c = CELL.formulas["c_new"]({"c": c, **{gate: gates[gate][:, t] for gate in "ifg"}})
     return states
-
-
-def _layers(weights: LSTMWeights) -> Layers:
-    arrays = weights.kernel, weights.recurrent_kernel, weights.bias
-    return Layers(*(array.astype(np.float64) for array in arrays))

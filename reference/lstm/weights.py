@@ -13,53 +13,19 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from reference.cell import Float32Array, Weights
 from reference.lstm.definition import CELL
 
-Float32Array = NDArray[np.float32]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 GATES = CELL.gates  # Keras' column order: input, forget, candidate, output.
 DENSE_LETTERS = {"i": "I", "f": "F", "g": "C", "o": "O"}  # The exercise calls the candidate C.
 
 
-@dataclass(frozen=True, eq=False)
-class LSTMWeights:
-    """Fused weights as `tf.keras.layers.LSTM.get_weights` returns them, in float32.
+class LSTMWeights(Weights):
+    """Weights of `tf.keras.layers.LSTM`: four gates, in the column order of `GATES`."""
 
-    Args:
-        kernel: ``(features, 4 * units)``, multiplies the input.
-        recurrent_kernel: ``(units, 4 * units)``, multiplies the previous hidden state.
-        bias: ``(4 * units,)``.
-    Raises:
-        ValueError: the three shapes do not belong to one layer, or an array is not float32.
-    """
-
-    kernel: Float32Array
-    recurrent_kernel: Float32Array
-    bias: Float32Array
-
-    def __post_init__(self) -> None:
-        columns = 4 * self.recurrent_kernel.shape[0]
-        shapes = (self.kernel.shape, self.recurrent_kernel.shape, self.bias.shape)
-        if shapes != ((self.kernel.shape[0], columns), (columns // 4, columns), (columns,)):
-            raise ValueError(f"kernel, recurrent_kernel and bias of shapes {shapes} are not of one LSTM")
-        if {self.kernel.dtype, self.recurrent_kernel.dtype, self.bias.dtype} != {np.dtype(np.float32)}:
-            raise ValueError("LSTM weights must be float32")
-
-    @property
-    def features(self) -> int:
-        """Size of the input at one timestep."""
-        return int(self.kernel.shape[0])
-
-    @property
-    def units(self) -> int:
-        """Size of the hidden state."""
-        return int(self.recurrent_kernel.shape[0])
-
-    def scaled(self, factor: float) -> LSTMWeights:
-        """Return all weights multiplied by `factor`, in float32."""
-        by = np.float32(factor)
-        return LSTMWeights(self.kernel * by, self.recurrent_kernel * by, self.bias * by)
+    cell = CELL
 
 
 @dataclass(frozen=True, eq=False)

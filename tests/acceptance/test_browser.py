@@ -36,22 +36,6 @@ PAGE_REQUESTS = 7  # One of them is the style of the staff's tools.
 PAGE_BYTES = 60_000
 
 
-def test_pictures_of_a_report_are_there_without_scripts(browser: Browser, server: Server) -> None:
-    with server.client() as client:
-        submission = hand_in(client, WRONG.read_bytes(), "Петров")
-    with browser.new_context(java_script_enabled=False) as context:
-        assert context.request.post(f"{server.url}/enter", form={"token": server.token}).ok
-        page = context.new_page()
-        page.goto(f"{server.url}/submissions/{submission['id']}")
-        expect(page.locator("polyline")).to_have_count(3)
-        page.locator("details.pictures summary").click()
-        expect(page.locator("figure img")).to_have_count(2)
-        for image in page.locator("figure img").all():
-            image.scroll_into_view_if_needed()
-            answer = context.request.get(f"{server.url}{image.get_attribute('src')}")
-            assert answer.text().startswith("<svg")
-
-
 def test_report_and_overview_as_documents_fit_the_screen(browser: Browser, server: Server) -> None:
     """With names that have no place to break, a file that cannot be read, and texts of a student's."""
     with server.client() as client:
@@ -81,9 +65,7 @@ def test_report_and_overview_as_documents_fit_the_screen(browser: Browser, serve
 
 
 @pytest.mark.alone
-def test_waiting_page_follows_the_queue_over_a_restart_to_the_report(
-    browser: Browser, tmp_path: Path, cache_dir: Path
-) -> None:
+def test_waiting_page_follows_the_queue_over_a_restart(browser: Browser, tmp_path: Path, cache_dir: Path) -> None:
     settings = {
         "LSTM_GRADER_PORT": str(free_port()),
         "LSTM_GRADER_OWNER_TOKEN": "of-the-owner-0123456789",

@@ -163,6 +163,8 @@ def _expect_people_to_get_in_and_read_what_is_wrong(installation: Installation, 
             assert (status.status_code, f"on the disk of {disk}" in status.text) == (
                 (200, True) if token == TOKEN else (403, False)
             )
+            assert browser.post("/leave", data=fields).status_code == 303
+            assert browser.get(page).status_code == 401
 
 
 CLOCK = '''

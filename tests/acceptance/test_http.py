@@ -106,9 +106,7 @@ def test_service_has_every_series_of_the_alerts_before_anything_has_happened(ser
     assert assumed - exposed == {("up", frozenset())}
 
 
-def test_service_that_warms_up_answers_and_when_it_is_stopped_ends_without_waiting_and_in_silence(
-    tmp_path: Path,
-) -> None:
+def test_service_that_warms_up_answers_and_ends_without_waiting_and_in_silence(tmp_path: Path) -> None:
     """Without any cache, so that the first answers of Keras are being made."""
     with serving(tmp_path, tmp_path / "cache") as server, server.client() as client:
         wait_until(lambda: any("keras_layer" in command_line(pid) for pid in server.children()), pause=0.2)
@@ -185,9 +183,7 @@ def test_stages_of_a_grade_arrive_as_they_begin(server: Server) -> None:
     assert stages[-2:] == ["checking", "done"]
 
 
-def test_a_regrade_gives_the_same_report_but_for_times_and_another_attempt_is_asked_other_numbers(
-    server: Server,
-) -> None:
+def test_a_regrade_gives_the_same_report_and_another_attempt_is_asked_other_numbers(server: Server) -> None:
     with server.client() as client:
         ids = [submit(client, "wrong_swap_if") for _ in range(2)]
         first, other = (graded(client, id)["report"] for id in ids)

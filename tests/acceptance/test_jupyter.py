@@ -45,7 +45,6 @@ class Student:
         secret = form_secret(self.browser.get(self.page).text)
         answer = self.browser.post(f"{self.page}/code", data={"form_secret": secret}).raise_for_status()
         found = re.search(r"[A-HJ-NP-Z2-9]{4}-[A-HJ-NP-Z2-9]{4}", answer.text)
-        assert found
         return found[0]
 
     def open_template(self, source: str, assignment: str = "lstm-layer") -> None:

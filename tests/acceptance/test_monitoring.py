@@ -109,9 +109,7 @@ def test_every_panel_has_its_numbers_and_names_its_lines_by_labels_that_they_hav
                 assert labels <= line["metric"].keys(), (panel["title"], line)
 
 
-def test_alerts_find_every_number_that_they_look_at_and_none_tells_of_a_service_that_works(
-    prometheus: Prometheus,
-) -> None:
+def test_alerts_find_every_number_and_none_tells_of_a_service_that_works(prometheus: Prometheus) -> None:
     looked_at = {
         selector
         for rule in prometheus.rules()

@@ -75,9 +75,7 @@ def grade_over_outages(
         installation.close()
 
 
-def test_grades_across_and_after_an_outage_of_postgresql_are_kept(
-    tmp_path: Path, cache_dir: Path, postgresql: PostgreSQL
-) -> None:
+def test_grades_are_kept_over_an_outage_of_postgresql(tmp_path: Path, cache_dir: Path, postgresql: PostgreSQL) -> None:
     results = grade_over_outages((0, 5), 7, tmp_path, cache_dir, postgresql)
     assert [result[1:] for result in results] == [("passed", 100.0, 0)] * 2
     assert max(tries for tries, *_ in results) <= 2

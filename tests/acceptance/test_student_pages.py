@@ -280,15 +280,12 @@ def test_due_date_is_told_by_the_readers_clock_on_both_sides_of_summer_time(
     context.close()
 
 
-def test_phone_has_one_row_of_navigation_whose_menu_works_by_keyboard_and_without_scripts(
-    browser: Browser, server: Server
-) -> None:
+def test_phone_has_a_menu_that_works_by_keyboard_and_without_scripts(browser: Browser, server: Server) -> None:
     context = _signed_in(browser, server, "phone", java_script_enabled=False)
     page = context.pages[0]
     page.set_viewport_size({"width": 320, "height": 844})
     page.goto(f"{server.url}{PAGE}")
     bar = page.locator(".bar").bounding_box()
-    assert bar is not None
     assert bar["height"] <= 60
     leave = page.get_by_role("button", name="Sign out")
     expect(leave).to_be_hidden()
@@ -373,7 +370,6 @@ def test_pictures_are_drawn_when_they_are_opened_and_are_images_where_that_fails
             bars = report.locator(".chart canvas").nth(1)
             bars.hover()
             box = bars.bounding_box()
-            assert box is not None
             # Over a bar, wherever the gaps between them are.
             report.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.5 * box["height"], steps=20)
             expect(report.locator("#vg-tooltip-element")).to_contain_text("unit")

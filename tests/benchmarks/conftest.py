@@ -36,9 +36,9 @@ FIGURES = {
         "CPU that a submission takes more whose mistake is not known", 100, unit=" ms"
     ),
     "mutations_named_percent": Figure(
-        "wrong formulas that nobody has listed, and that are named by their numbers", at_least=30, unit=" %"
+        "wrong formulas that nobody has listed, and that are named by their numbers", at_least=45, unit=" %"
     ),
-    "mutations_named_with_code_percent": Figure("the same with a class that computes them", at_least=90, unit=" %"),
+    "mutations_named_with_code_percent": Figure("the same with a class that computes them", at_least=95, unit=" %"),
     "mutations_false_percent": Figure("those that are told something false", 0, unit=" %"),
     "lockdown_milliseconds": Figure("closing the wall around a run", 5, unit=" ms"),
     "child_private_megabytes": Figure("private memory that a run adds to the warm process", 120, unit=" MB"),

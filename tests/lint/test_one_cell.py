@@ -1,12 +1,20 @@
-"""Files whose code says LSTM: those of its own room, `reference/lstm`, and others for the reasons below."""
+"""Files whose code says LSTM, or writes its formulas: those of its own room, `reference/lstm`, and others as listed."""
 
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
+
+import pytest
+
+from reference.lstm.definition import CELL
+from reference.lstm.weights import DENSE_LETTERS
 
 ROOT = Path(__file__).parents[2]
 NAME = re.compile(r"\bLSTM(Cell)?\b")
+#: A gate times what it scales, and a tanh that is undone.
+FORMULA = re.compile(r"\bf ?\* ?c\b|\bc\*f\b|\bi ?\* ?(?:g|ch|candidate)\b|\bo ?\* ?(?:\w+\.)*tanh|arctanh\(")
 
 #: Why a file outside of the room names it -> the files.
 REASONS = {
@@ -35,14 +43,75 @@ REASONS = {
 }
 
 
-def test_only_listed_files_outside_of_its_room_name_the_cell() -> None:
+#: The same for formulas.
+FORMULAS = {
+    "code that students read and run; tests/unit/runner/test_formulas.py compares it with the definition": """
+        grader/handouts/lstm.en.txt grader/handouts/lstm.ru.txt grader/runner/supplied_cell.py
+    """,
+    "known mistakes, whose names are formulas": "grader/diagnosis/mistakes.py",
+    "the definition, solved for what is not known": """
+        grader/numerics/fitting.py grader/numerics/formula_fitting.py grader/numerics/function_fitting.py
+        grader/numerics/gate_values.py
+    """,
+    "its form in a syntax tree": "grader/runner/reader/parts/update_parts.py",
+    "examples in words": """
+        grader/locale/en.po grader/locale/ru.po grader/numerics/visible_parts.py grader/numerics/written_formulas.py
+        grader/reporting/proof.py
+    """,
+}
+
+#: Sections of the catalogues that are about the cell, by how they begin; and codes elsewhere that speak of its gates.
+SECTIONS = ("Gates and their layers", "Activations", "The update of the memory c", "Weights and biases")
+OF_GATES = re.compile(r"\b(gates?|candidate|ch|tanh|sigmoid|peepholes?|fc[XH]\w*|forgets?|kernels?)\b", re.IGNORECASE)
+CODES = frozenset(
+    {
+        *("any", "check", "constant_output", "extra_activation", "gate", "gate_weights_misshapen"),
+        *("gate_weights_missing", "gates", "gradient_missing", "gru", "layer_norm", "part", "parts_not_found", "proof"),
+        *("returns_c", "simple_rnn", "steps_missing", "t2_attr_assign", "t2_kernels_mixed", "t2_recurrent_not_copied"),
+        *("t2_slices_mixed", "t2_slices_wrong", "weights_not_copied", "wrong_values"),
+    }
+)
+
+
+def outside_of_its_room(pattern: re.Pattern[str], *suffixes: str) -> set[str]:
     files = {
         str(file.relative_to(ROOT))
         for room in ("app", "grader", "reference")
-        for file in (ROOT / room).rglob("*.py")
-        if NAME.search(file.read_text(encoding="utf-8"))
+        for file in (ROOT / room).rglob("*")
+        if file.suffix in suffixes and pattern.search(file.read_text(encoding="utf-8"))
     }
-    outside = {file for file in files if not file.startswith("reference/lstm/")}
-    listed = [file for files in REASONS.values() for file in files.split()]
-    assert outside == set(listed)
+    return {file for file in files if not file.startswith("reference/lstm/")}
+
+
+@pytest.mark.parametrize(
+    ("found", "reasons"),
+    [
+        (outside_of_its_room(NAME, ".py"), REASONS),
+        (outside_of_its_room(FORMULA, ".py", ".txt", ".po", ".html", ".js", ".toml"), FORMULAS),
+    ],
+    ids=["name", "formulas"],
+)
+def test_only_listed_files_outside_of_its_room_have_it(found: set[str], reasons: dict[str, str]) -> None:
+    listed = [file for files in reasons.values() for file in files.split()]
+    assert found == set(listed)
     assert len(listed) == len(set(listed))
+
+
+def test_box_calls_gates_as_the_room_does() -> None:
+    """It imports nothing of ours."""
+    words = runpy.run_path(str(ROOT / "grader" / "runner" / "gate_words.py"))
+    assert words["NAMES"] == {letter: gate for gate, letter in DENSE_LETTERS.items()}
+    assert words["GATES"] == "".join(DENSE_LETTERS[gate] for gate in CELL.gates)
+
+
+def test_messages_about_gates_stand_in_sections_of_their_own_or_have_listed_codes() -> None:
+    catalogue = re.sub(
+        r"^#(?! ---).*\n", "", (ROOT / "grader/locale/en.po").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    sections = catalogue.split("# --- ")
+    own = [section for section in sections if section.startswith(SECTIONS)]
+    assert len(own) == len(SECTIONS)
+    others = [re.split(r'^msgid "(\w+)', each, flags=re.MULTILINE) for each in sections if each not in own]
+    texts = [(code, text) for section in others for code, text in zip(section[1::2], section[2::2], strict=True)]
+    # After the rest of the id.
+    assert {code for code, text in texts if OF_GATES.search(text.partition("msgstr")[2])} == CODES

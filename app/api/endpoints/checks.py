@@ -15,7 +15,7 @@ from app.api.endpoints.submissions import ASSIGNMENT, FILE
 from app.api.openapi import upload_form
 from app.api.schemas.base import EXAMPLE_ID, Body
 from app.http.auth.holders import SubmissionReader
-from app.http.parameters import CheckId, Wait
+from app.http.parameters import CheckId, IdempotencyKey, Wait
 from app.http.texts import language_of
 from app.http.uploads import form_with_file, hand_in_of
 from app.http.watching import current_rights, wait_until_done
@@ -57,16 +57,18 @@ async def create_check(
     response: Response,
     asking: Annotated[Asking, asks(actions.check_beforehand)],
     wait: Wait = 0,
+    idempotency_key: IdempotencyKey = None,
 ) -> CheckBody:
     """Check the file with the student's own token. It is no attempt and gives no points; nobody else sees it.
 
     Only the exercise's own case is run, which is public, if the course allows checks at this assignment, and so many in
-    an hour. A check runs when no attempt waits.
+    an hour. A check runs when no attempt waits. With the header `Idempotency-Key` the same request sent again is
+    answered with the same check.
     """
     parts = services(request)
     async with form_with_file(request, asking, parts.settings.upload_bytes) as (form, asking):
         wanted = await hand_in_of(form)
-    check = await actions.check_beforehand(asking, parts.inbox, wanted)
+    check = await actions.check_beforehand(asking, parts.inbox, wanted, key=idempotency_key)
     if wait:
         await wait_until_done(parts, check.id, asking.holder, wait, checks.existing)
     body = await _body(request, check.id, asking.holder)

@@ -31,7 +31,7 @@ from app.storage.models.lti import (
     LtiScore,
     LtiSelection,
 )
-from app.storage.models.people import Change, Course, CourseAssignment, Membership, Merge, NewsMail, Person
+from app.storage.models.people import Change, Course, CourseAssignment, Letter, Membership, Merge, NewsMail, Person
 from app.storage.models.submissions import (
     Artefact,
     Check,

@@ -6,7 +6,7 @@ from datetime import datetime
 from secrets import token_urlsafe
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.storage.models.base import ID_LENGTH, Base, Entity, MemberRole, utc_now
@@ -57,6 +57,25 @@ class NewsMail(Base):
     # No mail is sent while the clock is inside this interval: of a try, of a wait, or of the day after a mail.
     waits_since: Mapped[datetime | None]
     next_at: Mapped[datetime | None]
+
+
+class Letter(Entity):
+    """A teacher's letter to a student, until it is sent or given up (`app.teaching.letters`)."""
+
+    __tablename__ = "letters"
+
+    membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
+    # The id in the assignment's file.
+    assignment_id: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(200))
+    text: Mapped[str] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(String(2))
+    # It is not sent later, because it would be wrong then.
+    until: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=0)
+    # It is due while the clock is outside this interval.
+    waits_since: Mapped[datetime]
+    next_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Membership(Entity):

@@ -107,7 +107,11 @@ class Check(Entity):
     """
 
     __tablename__ = "checks"
-    __table_args__ = (Index(None, "job_status", "tries", "id"), Index(None, "membership_id", "created_at"))
+    __table_args__ = (
+        Index(None, "job_status", "tries", "id"),
+        Index(None, "membership_id", "created_at"),
+        Index(None, "submitted_by", "idempotency_key", unique=True),
+    )
 
     membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"))
     # The id in the assignment's file.
@@ -115,6 +119,10 @@ class Check(Entity):
     filename: Mapped[str] = mapped_column(String(255))
     # The uploaded bytes, until there is a report.
     content: Mapped[bytes | None] = mapped_column(deferred=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    # As in `Submission`; a check that we failed loses its key, so the same request runs again.
+    submitted_by: Mapped[str] = mapped_column(String(ID_LENGTH))
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
     job_status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
     tries: Mapped[int] = mapped_column(default=0)
     claim: Mapped[str | None] = mapped_column(String(ID_LENGTH))

@@ -10,18 +10,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.members import AttemptsRunning
 from app.storage.models import (
     Adjustment,
+    Check,
     Comment,
     Extension,
     JobStatus,
     LtiMember,
     LtiScore,
     Membership,
+    NotebookCode,
     Submission,
     Token,
     utc_now,
@@ -29,7 +31,14 @@ from app.storage.models import (
 
 EXTENDED = ("due", "closes", "more_attempts", "reason")
 #: Rows that become the kept member's as they are. The platform's person gets the grades of the kept member.
-ROWS: Mapping[str, type[Any]] = {"comments": Comment, "tokens": Token, "scores": LtiScore, "parts": LtiMember}
+ROWS: Mapping[str, type[Any]] = {
+    "comments": Comment,
+    "tokens": Token,
+    "codes": NotebookCode,
+    "checks": Check,
+    "scores": LtiScore,
+    "parts": LtiMember,
+}
 
 
 async def move_attempts(session: AsyncSession, kept: Membership, other: Membership) -> dict[str, Any]:
@@ -205,6 +214,9 @@ async def move_rows(session: AsyncSession, kept: Membership, other: Membership) 
             # course drops the person.
             own = select(LtiMember.lti_context_id).where(LtiMember.membership_id == kept.id)
             found = found.where(LtiMember.lti_context_id.not_in(own))
+        elif table is NotebookCode:
+            # A member has one; the page of the kept member shows it.
+            found = found.where(~exists().where(NotebookCode.membership_id == kept.id))
         moved[name] = _give((await session.scalars(found)).all(), kept)
     return moved
 

@@ -102,10 +102,13 @@ async def hand_in(visit: Visit, assignment_id: AssignmentId) -> Response:
     fields: dict[str, str] = {}
     try:
         visit, wanted = await _read(visit, assignment_id, fields)
-        form_key = unmask(fields.get(KEY_FIELD, ""))
-        key = wanted.key(form_key) if form_key else None
         submission, _ = await actions.hand_in(
-            visit, visit.parts.inbox, wanted, with_trials=True, key=key, asks_again=AGAIN_FIELD not in fields
+            visit,
+            visit.parts.inbox,
+            wanted,
+            with_trials=True,
+            key=_key(wanted, fields),
+            asks_again=AGAIN_FIELD not in fields,
         )
     except AppError as error:
         return await _refused(visit, assignment_id, error, fields)
@@ -121,7 +124,7 @@ async def check(visit: Visit, assignment_id: AssignmentId) -> Response:
     fields: dict[str, str] = {}
     try:
         visit, wanted = await _read(visit, assignment_id, fields)
-        stored = await actions.check_beforehand(visit, visit.parts.inbox, wanted)
+        stored = await actions.check_beforehand(visit, visit.parts.inbox, wanted, key=_key(wanted, fields))
     except AppError as error:
         return await _refused(visit, assignment_id, error, fields)
     address = f"/courses/{visit.course_id}/assignments/{assignment_id}/checks/{stored.id}"
@@ -166,6 +169,11 @@ async def _read(visit: Visit, assignment_id: str, fields: dict[str, str]) -> tup
         await check_form_secret(request, form.get(FORM_FIELD))
         student = fields.get("student", "").strip() or None
         return visit, HandIn(file=await _file(form), student=student, assignment=assignment_id)
+
+
+def _key(wanted: HandIn, fields: Mapping[str, str]) -> str | None:
+    form_key = unmask(fields.get(KEY_FIELD, ""))
+    return wanted.key(form_key) if form_key else None
 
 
 async def _refused(visit: Visit, assignment_id: str, error: AppError, fields: Mapping[str, str]) -> Response:

@@ -10,11 +10,12 @@ from pydantic import Field
 
 from grader.report.finding import Number
 from grader.report.model import ReportModel
+from reference import GATES
 
 Array = NDArray[np.floating]
 
 #: The quantities of a step, in the order in which they are computed.
-QUANTITIES = ("h_before", "c_before", "i", "f", "g", "o", "c", "h", "answer")
+QUANTITIES = ("h_before", "c_before", *GATES, "c", "h", "answer")
 
 
 class Position(NamedTuple):

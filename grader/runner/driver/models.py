@@ -22,7 +22,7 @@ from driver.student.student_module import StudentModule
 from driver.weights import placements, recognition, roles
 from driver.weights.leaves import Leaf, Use, find_leaves, untracked
 from driver.weights.peepholes import ROWS, TIMESTEPS, find_peepholes
-from driver.weights.used import find_states, find_unused
+from driver.weights.used import find_ones, find_states, find_unused
 from driver.weights.weight_shapes import count_gates, gaps, is_crowded, may_be_states, sort_by_shape, uses
 
 MOST_HOLDERS_TOLD = 10
@@ -201,10 +201,17 @@ class Models:
             self._module.follow(sizes)
 
     def candidates(self, leaves: list[Leaf], sizes: Sizes) -> tuple[list[placements.Placement], str | None]:
-        request = self._request
-        return roles.candidates(
-            leaves, sizes["features"], sizes["units"], request["unpack_names"], self.pairing, request["joined"]
-        )
+        request, features, units = self._request, sizes["features"], sizes["units"]
+
+        def candidates(some: list[Leaf]) -> tuple[list[placements.Placement], str | None]:
+            return roles.candidates(some, features, units, request["unpack_names"], self.pairing, request["joined"])
+
+        # Vectors of ones beside all the biases may be factors. Those stay as they are: they are tried first.
+        if factors := find_ones(leaves, units):
+            found, evidence = candidates([leaf for leaf in leaves if leaf not in factors])
+            if evidence and found[0].has_biases:
+                return [*found, *candidates(leaves)[0]], "numbers"
+        return candidates(leaves)
 
     def open_weights(self, model: Any) -> list[Leaf]:
         """List the weights that may be recognised."""

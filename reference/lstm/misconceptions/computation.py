@@ -215,7 +215,7 @@ def forward(
     count, batch, timesteps, features = stacked.x.shape
     units = stacked.units
     flat = stacked.x.reshape(count, batch * timesteps, features)
-    projected = (flat @ stacked.kernel + stacked.bias[:, None]).reshape(count, batch, timesteps, 4 * units)
+    projected = (flat @ stacked.kernel + stacked.bias[:, None]).reshape(count, batch, timesteps, -1)
     kinds = [
         (choices, _Step(choices, stacked.recurrent, stacked.bias[:, None], units), choices.common("calls"))
         for choices in map(_Choices, (others, changes))

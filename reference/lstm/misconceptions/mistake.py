@@ -10,10 +10,11 @@ import numpy as np
 
 from reference.cases import Case
 from reference.lstm.misconceptions.computation import Array, Inputs, Moment, apply_after, forward
+from reference.lstm.weights import GATES
 
 RECURRENCE = frozenset({"recurrence"})
 #: Parts of an answer: the four gates and the recurrence that carries them from step to step.
-PARTS = ("i", "f", "g", "o", "recurrence")
+PARTS = (*GATES, "recurrence")
 
 
 @dataclass(frozen=True)

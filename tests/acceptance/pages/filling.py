@@ -285,6 +285,8 @@ class _Filling:
                 membership_id=student.id,
                 assignment_id="lstm-layer",
                 filename="LSTM.py",
+                sha256=hashlib.sha256(WRONG.read_bytes()).hexdigest(),
+                submitted_by=student.id,
                 job_status=JobStatus.DONE if stored else JobStatus.QUEUED,
                 content=None if stored else WRONG.read_bytes(),
                 report=stored,
@@ -459,7 +461,6 @@ class _Filling:
             for place, student in enumerate(students[20:25] if number == 0 else []):
                 score = LtiScore(lti_link_id=link.id, membership_id=student.id, user_id=str(place))
                 counted = await counted_grade(self._session, load_assignments(), student, layer)
-                assert counted is not None
                 if place % 2:
                     score.failed_at, score.last_status, score.last_error = self._now, 404, make_reports.HOSTILE[:400]
                 else:

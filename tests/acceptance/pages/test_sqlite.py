@@ -20,8 +20,6 @@ from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, anyio_back
 
 __all__ = ["anyio_backend", "grader", "settings"]
 
-pytestmark = pytest.mark.anyio
-
 
 TEMPLATES = set(FileSystemLoader(WEB / "templates").list_templates())
 #: A platform sends people to these, or answers them: tests/acceptance/test_lti.py and tests/unit/app/lti have one. The

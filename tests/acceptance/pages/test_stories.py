@@ -48,9 +48,7 @@ def installation(tmp_path: Path, cache_dir: Path, postgresql: PostgreSQL) -> Ite
 
 
 @pytest.mark.thorough
-def test_teacher_leads_a_course_from_its_first_page_to_the_grade_book(
-    browser: Browser, installation: Installation
-) -> None:
+def test_teacher_leads_a_course_from_first_page_to_grade_book(browser: Browser, installation: Installation) -> None:
     url = installation.web.url
     admin = entered(browser, f"{url}/enter?token={TOKEN}")
     course, link = make_course(admin, url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from app.cli import cli
 from app.storage.database import Database
 from tests.integration.app import grade_world
 from tests.integration.app.grade_world import World
+from tests.mailbox import Mailbox, receiving
 from tests.postgresql import Copy, PostgreSQL
 
 Run = Callable[..., Result]
@@ -65,6 +66,12 @@ async def database(anyio_backend: str, url: str) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with receiving() as box:
+        yield box
 
 
 @pytest.fixture

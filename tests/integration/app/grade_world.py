@@ -23,15 +23,7 @@ from app.outgoing import client as outgoing
 from app.outgoing.client import Outgoing
 from app.storage import passback
 from app.storage.database import Database
-from app.storage.models import (
-    DEFAULT_COURSE,
-    CourseAssignment,
-    LtiContext,
-    LtiLink,
-    LtiScore,
-    Membership,
-    Submission,
-)
+from app.storage.models import DEFAULT_COURSE, CourseAssignment, LtiContext, LtiLink, LtiScore, Membership, Submission
 from app.teaching.student_work import StudentWork
 from grader import Assignment, load_assignments
 from tests.integration.app import rows
@@ -81,11 +73,9 @@ class World:
 
     async def attempt(self, student: str = "s1", points: float = 100.0, **changed: Any) -> Submission:
         """Hand in and grade."""
-        submission = await rows.add(self.database, self.owner, student)
+        submission = await rows.add(self.database, student)
         await self.expect(submission.membership_id, student)
-        claim = await rows.claim(self.database)
-        assert claim is not None
-        await self.finish(claim, points, **changed)
+        await self.finish(await rows.next_claim(self.database), points, **changed)
         return submission
 
     async def finish(self, claim: Any, points: float | None, **changed: Any) -> None:
@@ -101,13 +91,11 @@ class World:
             await outbox.expect(session, link.lti_context_id, {student: membership_id})
 
     async def use(self, session: AsyncSession) -> CourseAssignment:
-        use = await session.scalar(select(CourseAssignment).where(CourseAssignment.assignment_id == "lstm-layer"))
-        assert use is not None
-        return use
+        of = CourseAssignment.assignment_id == "lstm-layer"
+        return (await session.scalars(select(CourseAssignment).where(of))).one()
 
     async def place(self, session: AsyncSession, student: str = "s1") -> StudentWork:
-        member = await session.scalar(select(Membership).where(Membership.external_id == student))
-        assert member is not None
+        member = (await session.scalars(select(Membership).where(Membership.external_id == student))).one()
         return StudentWork(member, await self.use(session))
 
     async def send(self, seconds: float = 10.0) -> None:
@@ -120,9 +108,7 @@ class World:
 
     async def score(self, student: str = "s1") -> LtiScore:
         async with self.database.read() as session:
-            score = await session.scalar(select(LtiScore).where(LtiScore.user_id == student))
-            assert score is not None
-            return score
+            return (await session.scalars(select(LtiScore).where(LtiScore.user_id == student))).one()
 
     def lose_answers(self) -> None:
         """Let the platform store what it is sent, and not say so."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from sqlalchemy import text
 
-from app.access.tokens import Principal
 from app.queue import claims, order
 from app.queue.claims import Claim
 from app.storage.database import Database
@@ -19,6 +19,10 @@ from grader import Report
 from grader.report.model import AssignmentRef, Receipt, Status, SubmissionRef
 
 CONTENT = bytes(range(256)) * 40
+#: What a report has beside it.
+ARRAYS = {"one.safetensors": b"arrays"}
+#: The id of a token that no row depends on.
+BY = "0" * 26
 REPORT = Report(
     status=Status.PASSED,
     points=100,
@@ -53,9 +57,8 @@ async def add_course(database: Database) -> str:
         return course.id
 
 
-async def add(
-    database: Database, by: Principal, student: str = "ivanov", course_id: str = DEFAULT_COURSE
-) -> Submission:
+async def add(database: Database, student: str = "ivanov", course_id: str = DEFAULT_COURSE) -> Submission:
+    """Hand in as an admin does for a student."""
     submission = Submission(
         course_id=course_id,
         student=student,
@@ -63,7 +66,7 @@ async def add(
         filename="LSTM.py",
         content=CONTENT,
         sha256=hashlib.sha256(CONTENT).hexdigest(),
-        submitted_by=by.id,
+        submitted_by=BY,
     )
     async with database.write() as session:
         await repository.take_turns(session, [submission])
@@ -83,9 +86,18 @@ async def next_claim(database: Database) -> Claim:
     return first
 
 
-async def finish(database: Database, claim: Claim) -> bool:
+async def finish(
+    database: Database, claim: Claim, report: Report = REPORT, artefacts: Mapping[str, bytes] = MappingProxyType({})
+) -> bool:
     async with database.write() as session:
-        return await claims.finish(session, claim, REPORT)
+        return await claims.finish(session, claim, report, artefacts)
+
+
+async def graded(database: Database, student: str = "ivanov", report: Report = REPORT) -> Submission:
+    """Hand in where nothing else waits, and store the report."""
+    submission = await add(database, student)
+    assert await finish(database, await next_claim(database), report, ARRAYS)
+    return submission
 
 
 async def waits(database: Database) -> bool:

@@ -19,8 +19,6 @@ from grader.report.model import Diagnosis
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader
 from tests.waiting import SECONDS, until
 
-pytestmark = pytest.mark.anyio
-
 SUBMISSIONS = "/api/v1/submissions"
 
 
@@ -91,9 +89,7 @@ async def test_a_workers_grades_are_seen_regraded_and_counted(client: httpx.Asyn
     assert listed == [later["id"], submission["id"]]
 
 
-async def test_stream_follows_a_worker_and_a_queued_submission_can_be_cancelled(
-    client: httpx.AsyncClient, grader: FakeGrader
-) -> None:
+async def test_stream_follows_a_worker_to_a_cancelled_submission(client: httpx.AsyncClient, grader: FakeGrader) -> None:
     grader.released.clear()
     # The second waits: only one of a student is graded at a time.
     first, second = [(await submit(client, "ivanov", wait=0)).json() for _ in range(2)]

@@ -7,14 +7,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, update
 
-from app.access.tokens import Principal
 from app.queue.backlog import Backlog
 from app.storage.database import Database
 from app.storage.models import JobStatus, LiveWorker, Submission, utc_now
 from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import add, finish, next_claim
 
-pytestmark = [pytest.mark.anyio, on_both]
+pytestmark = on_both
 
 GRADING = timedelta(seconds=40)
 
@@ -25,9 +24,9 @@ def clock() -> list[float]:
 
 
 @pytest.fixture
-async def backlog(database: Database, owner: Principal, clock: list[float]) -> Backlog:
+async def backlog(database: Database, clock: list[float]) -> Backlog:
     """The backlog of four slots after a grade of 40 seconds. On PostgreSQL two workers have them, and a third died."""
-    await add(database, owner, "graded")
+    await add(database, "graded")
     await finish(database, await next_claim(database))
     async with database.write() as session:
         now = utc_now()
@@ -40,11 +39,11 @@ async def backlog(database: Database, owner: Principal, clock: list[float]) -> B
 
 
 async def test_estimate_runs_down_at_the_same_place_and_begins_anew_at_the_next(
-    database: Database, owner: Principal, backlog: Backlog, clock: list[float]
+    database: Database, backlog: Backlog, clock: list[float]
 ) -> None:
     # For a submission that is done the queue is not read, so the next question finds it as it is now.
     assert await backlog.seconds_left(Submission(job_status=JobStatus.DONE)) is None
-    waiting = [await add(database, owner, f"student-{number}") for number in range(9)]
+    waiting = [await add(database, f"student-{number}") for number in range(9)]
     assert [await backlog.seconds_left(each) for each in (waiting[0], waiting[7])] == [50, 120]
     clock[0] += 45
     assert [await backlog.seconds_left(each) for each in (waiting[0], waiting[7])] == [5, 75]
@@ -57,9 +56,9 @@ async def test_estimate_runs_down_at_the_same_place_and_begins_anew_at_the_next(
 
 
 async def test_running_grade_is_expected_after_the_usual_time_and_nobody_knows_without_workers(
-    database: Database, owner: Principal, backlog: Backlog
+    database: Database, backlog: Backlog
 ) -> None:
-    waiting = await add(database, owner, "waits")
+    waiting = await add(database, "waits")
     running = Submission(job_status=JobStatus.RUNNING, started_at=utc_now() - timedelta(seconds=60))
     assert await backlog.seconds_left(running) == pytest.approx(-20, abs=5)
     async with database.write() as session:

@@ -43,11 +43,20 @@ from app.teaching import regrades
 from grader import Report
 from grader.report.model import Status
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
-from tests.integration.app.rows import CONTENT, REPORT, add, add_course, claim, finish, job_status, next_claim, waits
+from tests.integration.app.rows import (
+    BY,
+    CONTENT,
+    REPORT,
+    add,
+    add_course,
+    claim,
+    finish,
+    graded,
+    job_status,
+    next_claim,
+    waits,
+)
 from tests.waiting import SECONDS, until
-
-pytestmark = pytest.mark.anyio
-
 
 # The tables
 
@@ -188,7 +197,6 @@ async def test_a_server_keeps_no_connection_whose_opener_was_cancelled(
     async def cancelled_at(self: postgresql.Connection, *arguments: Any) -> Any:
         if next(left, None) == 0:
             task = asyncio.current_task()
-            assert task is not None
             task.cancel()
         return await wait(self, *arguments)
 
@@ -225,10 +233,10 @@ class Recorded(sqlite3.Connection):
 
 
 @on_both
-async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database: Database, owner: Principal) -> None:
-    ivanov = (await add(database, owner, "ivanov")).membership_id
-    await asyncio.gather(add(database, owner, "ivanov"), add(database, owner, "ivanov"))
-    petrov = (await add(database, owner, "petrov")).membership_id
+async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database: Database) -> None:
+    ivanov = (await add(database, "ivanov")).membership_id
+    await asyncio.gather(add(database, "ivanov"), add(database, "ivanov"))
+    petrov = (await add(database, "petrov")).membership_id
 
     async def refusals(limit: int) -> dict[str, TooManyRequests]:
         async with database.read() as session:
@@ -255,10 +263,8 @@ async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database
 
 
 @on_both
-async def test_claims_come_in_the_order_of_submission_whatever_the_clock_says(
-    database: Database, owner: Principal
-) -> None:
-    order = [await add(database, owner, f"s{number}") for number in range(3)]
+async def test_claims_come_in_order_whatever_the_clock_says(database: Database, owner: Principal) -> None:
+    order = [await add(database, f"s{number}") for number in range(3)]
     async with database.write() as session:
         for hours, submission in zip((0, -2, -1), order, strict=True):
             moved = {"created_at": submission.created_at + timedelta(hours=hours)}
@@ -272,11 +278,9 @@ async def test_claims_come_in_the_order_of_submission_whatever_the_clock_says(
 
 
 @on_both
-async def test_workers_never_claim_the_same_submission_nor_two_of_a_student(
-    database: Database, owner: Principal
-) -> None:
+async def test_workers_never_claim_the_same_submission_nor_two_of_a_student(database: Database) -> None:
     for number in range(60):
-        await add(database, owner, f"s{number % 30}")
+        await add(database, f"s{number % 30}")
     # Another process would have a connection and a lock of its own, as this one has.
     other = Database(database.url.render_as_string(hide_password=False))
     taken = await asyncio.gather(*(claim(worker) for _ in range(20) for worker in (database, other)))
@@ -288,11 +292,10 @@ async def test_workers_never_claim_the_same_submission_nor_two_of_a_student(
 
 
 @on_postgresql
-async def test_workers_claim_side_by_side(database: Database, owner: Principal) -> None:
-    first, second, _ = [await add(database, owner, student) for student in ("a", "b", "a")]
+async def test_workers_claim_side_by_side(database: Database) -> None:
+    first, second, _ = [await add(database, student) for student in ("a", "b", "a")]
     async with database.write() as session:
         taken = await order.claim_next(session)
-        assert taken is not None
         assert taken.submission_id == first.id
         # It is not committed. Others neither wait for it, nor take what else the student has.
         async with asyncio.timeout(SECONDS):
@@ -302,8 +305,8 @@ async def test_workers_claim_side_by_side(database: Database, owner: Principal) 
 
 
 @on_postgresql
-async def test_an_overtaken_worker_looks_again(database: Database, owner: Principal) -> None:
-    first, second = [await add(database, owner) for _ in range(2)]
+async def test_an_overtaken_worker_looks_again(database: Database) -> None:
+    first, second = [await add(database) for _ in range(2)]
     async with database.write() as session:
         # In no order that a worker would choose.
         await session.execute(update(Submission).where(Submission.id == second.id).values(job_status="running"))
@@ -319,8 +322,8 @@ async def test_an_overtaken_worker_looks_again(database: Database, owner: Princi
 
 
 @on_both
-async def test_report_and_end_of_the_job_come_together_and_once(database: Database, owner: Principal) -> None:
-    submission = await add(database, owner)
+async def test_report_and_end_of_the_job_come_together_and_once(database: Database) -> None:
+    submission = await add(database)
     taken = await next_claim(database)
     assert taken.content == CONTENT
     assert [await finish(database, taken), await finish(database, taken)] == [True, False]
@@ -331,10 +334,8 @@ async def test_report_and_end_of_the_job_come_together_and_once(database: Databa
 
 
 @on_both
-async def test_crash_between_claim_and_result_queues_again_and_the_late_result_is_not_stored(
-    database: Database, owner: Principal
-) -> None:
-    submission = await add(database, owner)
+async def test_crash_between_claim_and_result_queues_again_and_the_late_result_is_lost(database: Database) -> None:
+    submission = await add(database)
     lost = await next_claim(database)
     async with database.write() as session:
         assert await claims.requeue_running(session) == 1
@@ -354,10 +355,8 @@ async def test_crash_between_claim_and_result_queues_again_and_the_late_result_i
 
 
 @on_both
-async def test_released_submission_is_first_in_the_queue_and_its_try_does_not_count(
-    database: Database, owner: Principal
-) -> None:
-    first, _ = await add(database, owner), await add(database, owner, "petrov")
+async def test_released_submission_is_first_in_the_queue_and_its_try_does_not_count(database: Database) -> None:
+    first, _ = await add(database), await add(database, "petrov")
     taken = await next_claim(database)
     async with database.write() as session:
         assert await claims.release(session, taken)
@@ -367,8 +366,8 @@ async def test_released_submission_is_first_in_the_queue_and_its_try_does_not_co
 
 
 @on_both_thoroughly
-async def test_a_submission_whose_worker_died_goes_behind_the_others(database: Database, owner: Principal) -> None:
-    suspect, other = await add(database, owner, "a"), await add(database, owner, "b")
+async def test_a_submission_whose_worker_died_goes_behind_the_others(database: Database) -> None:
+    suspect, other = await add(database, "a"), await add(database, "b")
     assert await claim(database)
     async with database.write() as session:
         await claims.requeue_running(session)
@@ -377,8 +376,8 @@ async def test_a_submission_whose_worker_died_goes_behind_the_others(database: D
 
 
 @on_both
-async def test_students_take_turns(database: Database, owner: Principal) -> None:
-    order = [await add(database, owner, student) for student in ("a", "a", "a", "b", "c", "b")]
+async def test_students_take_turns(database: Database) -> None:
+    order = [await add(database, student) for student in ("a", "a", "a", "b", "c", "b")]
     async with database.read() as session:
         places = [await positions.queue_position(session, submission) for submission in order]
     assert places == [1, 4, 6, 2, 3, 5]
@@ -386,14 +385,12 @@ async def test_students_take_turns(database: Database, owner: Principal) -> None
 
 @on_both
 @pytest.mark.parametrize("slots", [1, 2, 3])
-async def test_a_crowd_in_one_course_holds_no_slot_that_another_course_waits_for(
-    database: Database, owner: Principal, slots: int
-) -> None:
-    crowd = [await add(database, owner, f"s{number}") for number in range(12)]
+async def test_a_crowd_in_one_course_holds_no_slot_that_another_waits_for(database: Database, slots: int) -> None:
+    crowd = [await add(database, f"s{number}") for number in range(12)]
     running = [await next_claim(database) for _ in range(slots)]
     assert [claim.submission_id for claim in running] == [each.id for each in crowd[:slots]]
     other = await add_course(database)
-    few = [(await add(database, owner, student, other)).id for student in ("a", "b", "c")]
+    few = [(await add(database, student, other)).id for student in ("a", "b", "c")]
     ids = []
     while few[-1] not in ids:
         assert await finish(database, running.pop(0))
@@ -406,10 +403,10 @@ async def test_a_crowd_in_one_course_holds_no_slot_that_another_course_waits_for
 
 
 @on_both
-async def test_places_are_those_of_a_queue_in_which_courses_take_turns(database: Database, owner: Principal) -> None:
+async def test_places_are_those_of_a_queue_in_which_courses_take_turns(database: Database) -> None:
     other = await add_course(database)
-    crowd = [await add(database, owner, f"s{number}") for number in range(3)]
-    few = [await add(database, owner, student, other) for student in ("a", "b")]
+    crowd = [await add(database, f"s{number}") for number in range(3)]
+    few = [await add(database, student, other) for student in ("a", "b")]
     async with database.read() as session:
         places = await positions.queue_places(session)
     order = [crowd[0].id, few[0].id, crowd[1].id, few[1].id, crowd[2].id]
@@ -424,11 +421,11 @@ async def test_places_are_those_of_a_queue_in_which_courses_take_turns(database:
 
 
 @on_both
-async def test_regrades_of_a_course_wait_for_uploads_of_all(database: Database, owner: Principal) -> None:
+async def test_regrades_of_a_course_wait_for_uploads_of_all(database: Database) -> None:
     other = await add_course(database)
-    old = await graded(database, owner, "old")
-    await regrade(database, owner, old.id)
-    uploads = [await add(database, owner, student, other) for student in ("a", "b")]
+    old = await graded(database, "old")
+    await regrade(database, old.id)
+    uploads = [await add(database, student, other) for student in ("a", "b")]
     order = [(await next_claim(database)).submission_id for _ in range(3)]
     assert order == [*(each.id for each in uploads), old.id]
 
@@ -436,16 +433,9 @@ async def test_regrades_of_a_course_wait_for_uploads_of_all(database: Database, 
 # Regrades
 
 
-async def graded(database: Database, owner: Principal, student: str = "ivanov") -> Submission:
-    submission = await add(database, owner, student)
-    taken = await next_claim(database)
-    assert await finish(database, taken)
-    return submission
-
-
-async def regrade(database: Database, owner: Principal, *ids: str) -> str:
+async def regrade(database: Database, *ids: str) -> str:
     async with database.write() as session:
-        regrade = await regrades.begin(session, requested_by=owner.id, selection={"ids": list(ids)}, choice=ids)
+        regrade = await regrades.begin(session, requested_by=BY, selection={"ids": list(ids)}, choice=ids)
         return regrade.id
 
 
@@ -457,8 +447,8 @@ async def items(database: Database, regrade_id: str) -> list[tuple[str, int, int
 
 @on_both
 async def test_regrade_adds_a_report_and_keeps_the_old_one(database: Database, owner: Principal) -> None:
-    done, waiting = await graded(database, owner), await add(database, owner, "petrov")
-    regrade_id = await regrade(database, owner, done.id, waiting.id, "unknown")
+    done, waiting = await graded(database), await add(database, "petrov")
+    regrade_id = await regrade(database, done.id, waiting.id, "unknown")
     ((id, old, new),) = await items(database, regrade_id)
     assert (id, new) == (done.id, None)
     for expected in (waiting.id, done.id):  # Uploads go first.
@@ -470,18 +460,15 @@ async def test_regrade_adds_a_report_and_keeps_the_old_one(database: Database, o
         counting = await reports.newest_report(session, done.id)
         listed = await list_submissions(session, owner, Selection(), limit=10)
         ids = list(await session.scalars(select(StoredReport.id).where(StoredReport.submission_id == done.id)))
-    assert counting is not None
     assert sorted(ids) == [old, new]
     assert counting.id == new
     assert [report and report.id for submission, report in listed if submission.id == done.id] == [new]
 
 
 @on_both_thoroughly
-async def test_second_regrade_of_a_waiting_submission_gets_the_same_report(
-    database: Database, owner: Principal
-) -> None:
-    submission = await graded(database, owner)
-    first, second = [await regrade(database, owner, submission.id) for _ in range(2)]
+async def test_second_regrade_of_a_waiting_submission_gets_the_same_report(database: Database) -> None:
+    submission = await graded(database)
+    first, second = [await regrade(database, submission.id) for _ in range(2)]
     taken = await next_claim(database)
     assert taken.tries == 1
     await finish(database, taken)
@@ -491,17 +478,14 @@ async def test_second_regrade_of_a_waiting_submission_gets_the_same_report(
 
 @on_both_thoroughly
 async def test_regrade_that_fails_through_our_fault_leaves_the_grade(database: Database, owner: Principal) -> None:
-    submission = await graded(database, owner)
-    await regrade(database, owner, submission.id)
+    submission = await graded(database)
+    await regrade(database, submission.id)
     taken = await next_claim(database)
     failed = REPORT.model_copy(update={"status": Status.INTERNAL_ERROR, "points": None, "score": None})
-    async with database.write() as session:
-        assert await claims.finish(session, taken, failed)
+    assert await finish(database, taken, failed)
     async with database.read() as session:
         counting = await reports.newest_report(session, submission.id)
         ((_, listed),) = await list_submissions(session, owner, Selection(), limit=10)
-    assert counting is not None
-    assert listed is not None
     assert listed.id == counting.id
     assert counting.points == 100
 
@@ -520,7 +504,6 @@ async def test_only_an_owner_token_that_replaces_one_signs_its_browsers_out(
 ) -> None:
     async with database.write() as session:
         old = await tokens.find_token(session, "0" * 64)
-        assert old is not None
         await sessions.add(session, sha256="a" * 64, of=old, lifetime=timedelta(days=1))
         await tokens.add_token(session, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
     async with database.write() as session:
@@ -534,9 +517,7 @@ async def test_only_an_owner_token_that_replaces_one_signs_its_browsers_out(
 
 
 @on_both_thoroughly
-async def test_a_token_that_is_set_as_the_owners_is_the_only_one_of_the_owner(
-    database: Database, owner: Principal
-) -> None:
+async def test_a_token_that_is_set_as_the_owners_is_the_only_one(database: Database, owner: Principal) -> None:
     async with database.write() as session:
         await tokens.add_token(session, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
     async with database.write() as session:
@@ -544,14 +525,11 @@ async def test_a_token_that_is_set_as_the_owners_is_the_only_one_of_the_owner(
     async with database.read() as session:
         assert await tokens.find_token(session, "0" * 64) is None
         token = await tokens.find_token(session, "1" * 64)
-        assert token is not None
         assert token.role == Role.ADMIN
 
 
 @on_both
-async def test_session_ends_in_time_and_no_later_than_its_token(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_session_ends_in_time_and_with_its_token(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     async with database.write() as session:
         soon = utc_now() + timedelta(hours=1)
         token = await tokens.add_token(session, name="a", role=Role.TEACHER, sha256="3" * 64, expires_at=soon)

@@ -21,8 +21,6 @@ from tests.integration.app.grade_world import NOW, World
 from tests.platforms import ISSUER
 from tests.platforms.gradebooks import BY_HAND, CanvasGradeBook, Column, GradeBook, MoodleGradeBook
 
-pytestmark = pytest.mark.anyio
-
 PATH = "/items/4"
 BOOKS = {"moodle": MoodleGradeBook, "moodle activity": MoodleGradeBook, "canvas": CanvasGradeBook}
 
@@ -91,9 +89,7 @@ async def test_grade_that_was_rejected_is_cleared_and_comes_back(world: World, b
     assert book.shown(PATH, "s1") == 80
 
 
-async def test_grade_is_the_same_in_a_column_that_a_teacher_has_given_another_scale(
-    world: World, book: GradeBook
-) -> None:
+async def test_grade_is_the_same_in_a_column_with_another_scale_of_a_teacher(world: World, book: GradeBook) -> None:
     await world.attempt(points=50)
     await world.send()
     assert book.shown(PATH, "s1") == 50
@@ -105,9 +101,7 @@ async def test_grade_is_the_same_in_a_column_that_a_teacher_has_given_another_sc
 
 
 @pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
-async def test_grades_follow_one_another_at_a_platform_whose_clock_is_wrong(
-    world: World, book: GradeBook, ahead: float
-) -> None:
+async def test_grades_follow_one_another_by_a_wrong_clock_there(world: World, book: GradeBook, ahead: float) -> None:
     """Moodle dates the grades of an activity by its own clock."""
     world.ahead = ahead
     for points in (50, 60, 70):

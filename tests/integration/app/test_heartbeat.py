@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from app.access.tokens import Principal
 from app.queue import claims
 from app.queue.claims import Claim
 from app.queue.heartbeat import BEAT_SECONDS, STALLED_SECONDS, Heartbeat
@@ -14,15 +13,9 @@ from app.storage.database import Database
 from app.storage.models import JobStatus, LiveWorker
 from tests.integration.app.kinds import on_postgresql
 from tests.integration.app.rows import add, finish, job_status, next_claim
+from tests.waiting import Clock
 
-pytestmark = [pytest.mark.anyio, on_postgresql]
-
-
-class Clock:
-    seconds = 1000.0
-
-    def __call__(self) -> float:
-        return self.seconds
+pytestmark = on_postgresql
 
 
 @pytest.fixture
@@ -30,22 +23,22 @@ def clock() -> Clock:
     return Clock()
 
 
-async def running(database: Database, owner: Principal) -> Claim:
-    await add(database, owner)
+async def running(database: Database) -> Claim:
+    await add(database)
     return await next_claim(database)
 
 
 async def beat_for(seconds: float, clock: Clock, *hearts: Heartbeat) -> None:
-    until = clock.seconds + seconds
-    while clock.seconds < until:
+    until = clock.now + seconds
+    while clock.now < until:
         for heart in hearts:
             await heart.beat()
-        clock.seconds += BEAT_SECONDS
+        clock.now += BEAT_SECONDS
 
 
-async def test_claim_that_nobody_holds_is_queued_again(database: Database, owner: Principal, clock: Clock) -> None:
+async def test_claim_that_nobody_holds_is_queued_again(database: Database, clock: Clock) -> None:
     """Its worker has died; or this very worker took it and the answer was lost."""
-    lost = await running(database, owner)
+    lost = await running(database)
     heart = Heartbeat(database, list, clock)
     await beat_for(STALLED_SECONDS, clock, heart)
     assert await job_status(database, lost.submission_id) == (JobStatus.RUNNING, 1)
@@ -57,8 +50,8 @@ async def test_claim_that_nobody_holds_is_queued_again(database: Database, owner
     assert [await finish(database, lost), await finish(database, again)] == [False, True]
 
 
-async def test_claim_whose_worker_lives_is_left_alone(database: Database, owner: Principal, clock: Clock) -> None:
-    held = await running(database, owner)
+async def test_claim_whose_worker_lives_is_left_alone(database: Database, clock: Clock) -> None:
+    held = await running(database)
     await beat_for(
         5 * STALLED_SECONDS,
         clock,
@@ -69,12 +62,12 @@ async def test_claim_whose_worker_lives_is_left_alone(database: Database, owner:
     assert await finish(database, held)
 
 
-async def test_only_time_that_was_spent_looking_counts(database: Database, owner: Principal, clock: Clock) -> None:
+async def test_only_time_that_was_spent_looking_counts(database: Database, clock: Clock) -> None:
     """PostgreSQL was away for all of them: whoever looks first afterwards does not take the others for dead."""
-    held = await running(database, owner)
+    held = await running(database)
     first, second = Heartbeat(database, lambda: [held.id], clock), Heartbeat(database, list, clock)
     await beat_for(STALLED_SECONDS / 2, clock, first, second)
-    clock.seconds += 10 * STALLED_SECONDS
+    clock.now += 10 * STALLED_SECONDS
     assert not second.is_beating
     await beat_for(STALLED_SECONDS, clock, second)
     await first.beat()

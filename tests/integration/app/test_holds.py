@@ -19,13 +19,13 @@ from tests.integration.app.rows import add, claim, waits
 from tests.integration.app.test_previews import HELD_REPORT, add_webhook, begin, sent, store
 from tests.waiting import until
 
-pytestmark = [pytest.mark.anyio, on_both]
+pytestmark = on_both
 
 
 async def held(database: Database, owner: Principal) -> Submission:
     """An attempt that waits for a decision, and a webhook that waits for its report."""
     await add_webhook(database, owner)
-    submission = await add(database, owner)
+    submission = await add(database)
     report = HELD_REPORT.model_copy(update={"points": 40.0, "status": Status.FAILED})
     assert await store(database, await claim(database), report)
     return submission
@@ -37,9 +37,7 @@ async def decide(session: AsyncSession, owner: Principal, submission: Submission
     assert await holds.decide(session, attempt, **accepted, decided_by=by)
 
 
-async def test_later_one_of_two_decisions_at_the_same_time_replaces_the_other(
-    database: Database, owner: Principal
-) -> None:
+async def test_later_of_two_decisions_at_the_same_time_replaces_the_other(database: Database, owner: Principal) -> None:
     submission = await held(database, owner)
 
     async def of_another() -> None:
@@ -63,7 +61,7 @@ async def test_preview_that_is_applied_beside_a_decision_is_sent(
     database: Database, owner: Principal, first: str, expected: list[float]
 ) -> None:
     submission = await held(database, owner)
-    regrade = await begin(database, owner, submission.id)
+    regrade = await begin(database, submission.id)
     assert await store(database, await claim(database), HELD_REPORT)
 
     async def act(session: AsyncSession, what: str) -> None:

@@ -20,8 +20,6 @@ from app.storage.models import Base, Change
 from tests.integration.app.rows import opened
 from tests.integration.app.test_migrations import NOW, REVISIONS, filled
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture(scope="module")
 def filled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

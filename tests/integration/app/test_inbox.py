@@ -28,8 +28,6 @@ from grader import Assignment, load_assignments
 from grader.assignment import Attempts
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 
-pytestmark = pytest.mark.anyio
-
 
 class Jobs(Watchers):
     is_working = True

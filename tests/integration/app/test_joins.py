@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from app.access.limits import too_many_uploads
-from app.access.tokens import Principal
 from app.courses import members, membership
 from app.errors.members import (
     AttemptsRunning,
@@ -31,13 +30,16 @@ from app.storage.models import (
     DEFAULT_COURSE,
     Adjustment,
     Base,
+    Check,
     Comment,
     Course,
     CourseAssignment,
     Extension,
     Identity,
+    JobStatus,
     MemberRole,
     Membership,
+    NotebookCode,
     Person,
     Submission,
     Token,
@@ -49,9 +51,7 @@ from app.teaching import adjustments
 from app.teaching.joins import joins
 from app.teaching.student_work import StudentWork
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import add, claim, finish
-
-pytestmark = pytest.mark.anyio
+from tests.integration.app.rows import add, claim, finish, next_claim
 
 NOW = utc_now()
 #: Joining writes lines into these, and undoing does not take them out.
@@ -104,9 +104,9 @@ async def decide_on(database: Database, member: str, submission: Submission, num
         session.add(Comment(**of, text=f"c{number}"))
 
 
-async def two_students(database: Database, owner: Principal) -> tuple[str, str, list[Submission]]:
+async def two_students(database: Database) -> tuple[str, str, list[Submission]]:
     """Let ivanov hand in twice, then newcomer."""
-    handed_in = [await add(database, owner, student) for student in ("ivanov", "ivanov", "newcomer", "newcomer")]
+    handed_in = [await add(database, student) for student in ("ivanov", "ivanov", "newcomer", "newcomer")]
     kept, other = [await id_of(database, student) for student in ("ivanov", "newcomer")]
     for number, (member, submission) in enumerate(((kept, handed_in[0]), (other, handed_in[2])), 1):
         await decide_on(database, member, submission, number)
@@ -114,12 +114,17 @@ async def two_students(database: Database, owner: Principal) -> tuple[str, str, 
         session.add(
             Token(name="link", role="submitter", sha256="1" * 64, membership_id=other, student="newcomer", is_link=True)
         )
+        of_check = {"assignment_id": "lstm-layer", "filename": "f", "sha256": "f", "submitted_by": "t"}
+        session.add(Check(membership_id=other, job_status=JobStatus.DONE, **of_check))
+        until = NOW + timedelta(minutes=10)
+        of_notebook = {"assignment_id": "lstm-layer", "language": "en", "sha256": "2" * 64, "expires_at": until}
+        session.add(NotebookCode(membership_id=other, **of_notebook))
     return kept, other, handed_in
 
 
 @on_both
-async def test_kept_member_has_everything_and_undoing_gives_it_back(database: Database, owner: Principal) -> None:
-    kept, other, handed_in = await two_students(database, owner)
+async def test_kept_member_has_everything_and_undoing_gives_it_back(database: Database) -> None:
+    kept, other, handed_in = await two_students(database)
     async with database.write() as session:
         course_assignment = CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-notebook", rules={})
         session.add(course_assignment)
@@ -143,8 +148,9 @@ async def test_kept_member_has_everything_and_undoing_gives_it_back(database: Da
         assert (await session.scalars(applying)).all() == [2]
         assert len((await session.scalars(select(Comment).where(Comment.membership_id == kept))).all()) == 2
         token = await session.scalar(select(Token).where(Token.is_link))
-        assert token is not None
         assert (token.membership_id, token.student) == (kept, "ivanov")
+        # The hour's limit counts the one, and the notebook that was shown the other connects.
+        assert [await session.scalar(select(table.membership_id)) for table in (Check, NotebookCode)] == [kept, kept]
         assert (await session.get_one(Membership, other)).removed_at is not None
     await undo(database, merge)
     assert await snapshot(database) == before
@@ -157,10 +163,10 @@ async def test_kept_member_has_everything_and_undoing_gives_it_back(database: Da
 
 
 @on_both
-async def test_attempts_that_come_between_stay_with_the_kept_member(database: Database, owner: Principal) -> None:
-    kept, other, handed_in = await two_students(database, owner)
+async def test_attempts_that_come_between_stay_with_the_kept_member(database: Database) -> None:
+    kept, other, handed_in = await two_students(database)
     merge = await join(database, kept, other)
-    since = await add(database, owner, "ivanov")
+    since = await add(database, "ivanov")
     assert since.attempt == 5
     async with database.write() as session:
         await session.execute(update(Membership).where(Membership.id == kept).values(external_id="i.ivanov"))
@@ -172,10 +178,8 @@ async def test_attempts_that_come_between_stay_with_the_kept_member(database: Da
 
 @on_both_thoroughly
 @pytest.mark.parametrize("newer", ["kept", "other"])
-async def test_adjustment_that_comes_between_stays_and_nobody_has_two(
-    database: Database, owner: Principal, newer: str
-) -> None:
-    handed_in = [await add(database, owner, student) for student in ("ivanov", "newcomer")]
+async def test_adjustment_that_comes_between_stays_and_nobody_has_two(database: Database, newer: str) -> None:
+    handed_in = [await add(database, student) for student in ("ivanov", "newcomer")]
     kept, other = [await id_of(database, student) for student in ("ivanov", "newcomer")]
     use_id = handed_in[0].course_assignment_id
     for member in (other, kept) if newer == "kept" else (kept, other):
@@ -195,11 +199,9 @@ async def test_adjustment_that_comes_between_stays_and_nobody_has_two(
 
 
 @on_both_thoroughly
-async def test_decisions_about_the_removed_member_since_are_not_mixed_with_the_earlier_ones(
-    database: Database, owner: Principal
-) -> None:
-    kept, other = [(await add(database, owner, student)).membership_id for student in ("ivanov", "newcomer")]
-    handed_in = await add(database, owner, "newcomer")
+async def test_decisions_about_the_removed_member_since_are_not_mixed_with_the_earlier_ones(database: Database) -> None:
+    kept, other = [(await add(database, student)).membership_id for student in ("ivanov", "newcomer")]
+    handed_in = await add(database, "newcomer")
     await decide_on(database, other, handed_in, 1)
     merge = await join(database, kept, other)
     await decide_on(database, other, handed_in, 2)
@@ -218,13 +220,9 @@ async def test_decisions_about_the_removed_member_since_are_not_mixed_with_the_e
 
 
 @on_both
-async def test_join_waits_for_one_of_two_running_attempts_and_goes_on_with_one(
-    database: Database, owner: Principal
-) -> None:
-    kept, other, _ = await two_students(database, owner)
-    first, second = await claim(database), await claim(database)
-    assert first is not None
-    assert second is not None
+async def test_join_waits_for_one_of_two_running_attempts_and_goes_on_with_one(database: Database) -> None:
+    kept, other, _ = await two_students(database)
+    first, second = await next_claim(database), await next_claim(database)
     with pytest.raises(AttemptsRunning):
         await join(database, kept, other)
     assert await finish(database, first)
@@ -239,17 +237,15 @@ async def test_join_waits_for_one_of_two_running_attempts_and_goes_on_with_one(
 
 
 @on_both
-async def test_joins_uploads_and_claims_at_once_leave_every_attempt_its_number(
-    database: Database, owner: Principal
-) -> None:
-    kept, other, _ = await two_students(database, owner)
+async def test_joins_uploads_and_claims_at_once_leave_every_attempt_its_number(database: Database) -> None:
+    kept, other, _ = await two_students(database)
 
     async def claim_one() -> None:
         with contextlib.suppress(order.Overtaken):
             await claim(database)
 
-    one_round = [join(database, kept, other), add(database, owner, "ivanov"), claim_one()]
-    another = [join(database, kept, other), add(database, owner, "ivanov"), claim_one()]
+    one_round = [join(database, kept, other), add(database, "ivanov"), claim_one()]
+    another = [join(database, kept, other), add(database, "ivanov"), claim_one()]
     done: list[object] = await asyncio.gather(*one_round, *another, return_exceptions=True)
     joined = [each for each in done if isinstance(each, str)]
     assert len(joined) <= 1
@@ -260,9 +256,9 @@ async def test_joins_uploads_and_claims_at_once_leave_every_attempt_its_number(
 
 
 @on_both_thoroughly
-async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database: Database, owner: Principal) -> None:
-    kept, other, _ = await two_students(database, owner)
-    await add(database, owner, "third")
+async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database: Database) -> None:
+    kept, other, _ = await two_students(database)
+    await add(database, "third")
     third = await id_of(database, "third")
     with pytest.raises(SameMember):
         await join(database, kept, kept)
@@ -288,8 +284,8 @@ async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database:
     assert outdated.value.params == {"changed": ["member", "extension"]}
 
 
-async def test_undoing_is_refused_while_a_third_member_has_the_address(database: Database, owner: Principal) -> None:
-    kept, other, _ = await two_students(database, owner)
+async def test_undoing_is_refused_while_a_third_member_has_the_address(database: Database) -> None:
+    kept, other, _ = await two_students(database)
     rights: dict[str, Any] = {"manages": set(MemberRole), "made_by": "teacher"}
     confirmed = {"confirmed": True, "email": "ivanov@example.org"}
     async with database.write() as session:
@@ -309,10 +305,10 @@ async def test_undoing_is_refused_while_a_third_member_has_the_address(database:
 @on_both_thoroughly
 @pytest.mark.parametrize("which", range(3))
 async def test_all_members_of_a_chain_are_one_person_to_launches_archives_and_deletion(
-    database: Database, owner: Principal, which: int
+    database: Database, which: int
 ) -> None:
-    kept, other, _ = await two_students(database, owner)
-    third = (await add(database, owner, "third")).membership_id
+    kept, other, _ = await two_students(database)
+    third = (await add(database, "third")).membership_id
     await join(database, kept, other)
     await join(database, third, kept)
     chain = [third, kept, other]
@@ -326,8 +322,8 @@ async def test_all_members_of_a_chain_are_one_person_to_launches_archives_and_de
 
 
 @on_both_thoroughly
-async def test_single_sign_on_of_the_other_member_leads_to_the_kept_one(database: Database, owner: Principal) -> None:
-    kept, other, _ = await two_students(database, owner)
+async def test_single_sign_on_of_the_other_member_leads_to_the_kept_one(database: Database) -> None:
+    kept, other, _ = await two_students(database)
     async with database.write() as session:
         person = (await session.get_one(Membership, other)).person_id
         session.add(Identity(person_id=person, issuer="https://sso", subject="7"))
@@ -343,9 +339,9 @@ async def test_single_sign_on_of_the_other_member_leads_to_the_kept_one(database
     assert await snapshot(database) == before
 
 
-async def test_teacher_gives_nobody_a_part_in_another_course(database: Database, owner: Principal) -> None:
+async def test_teacher_gives_nobody_a_part_in_another_course(database: Database) -> None:
     """The kept member's person is in another course, so the other one's identity does not become theirs."""
-    kept, other, _ = await two_students(database, owner)
+    kept, other, _ = await two_students(database)
     async with database.write() as session:
         person = (await session.get_one(Membership, other)).person_id
         session.add(Identity(person_id=person, issuer="https://sso", subject="7"))

@@ -23,8 +23,6 @@ from tests.integration.app.kinds import on_both
 from tests.platforms import ISSUER, FakePlatform
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 Found = Callable[[], "asyncio.Task[str | None]"]
 
 
@@ -91,9 +89,7 @@ async def test_two_processes_make_one_line_item(find: Found, fake: SlowPlatform)
 
 
 @on_both
-async def test_turn_of_a_process_that_died_ends(
-    database: Database, link: LtiLink, find: Found, fake: SlowPlatform
-) -> None:
+async def test_turn_of_a_dead_process_ends(database: Database, link: LtiLink, find: Found, fake: SlowPlatform) -> None:
     fake.released.set()
     async with database.write() as session:
         stored = await session.get_one(LtiLink, link.id)

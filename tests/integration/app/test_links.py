@@ -38,8 +38,6 @@ from app.storage.models import (
 )
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 
-pytestmark = pytest.mark.anyio
-
 HOUR = timedelta(hours=1)
 TEACHER = Principal("0" * 26, Role.TEACHER, name="teacher")
 
@@ -121,9 +119,7 @@ async def test_links_of_others_and_other_tokens_stay(database: Database) -> None
 
 
 @on_both_thoroughly
-async def test_teacher_makes_no_link_of_a_teacher_of_another_course_or_of_one_who_was_removed(
-    database: Database, owner: Principal
-) -> None:
+async def test_teacher_makes_no_link_of_teachers_elsewhere_or_removed(database: Database, owner: Principal) -> None:
     other = new_id()
     async with database.write() as session:
         session.add(Course(id=other, title="Other", language="en", time_zone="UTC"))

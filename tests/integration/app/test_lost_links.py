@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,20 +24,12 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import Course, MemberRole, Membership, Person, Token, new_id, utc_now
 from tests.integration.app.kinds import on_both
-from tests.mailbox import Mailbox, link_in, receiving
+from tests.mailbox import Mailbox, link_in
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.waiting import until
 
-pytestmark = pytest.mark.anyio
-
 SERVICE = "http://grader.test"
 IVAN, PETR = "ivanov@example.edu", "petrov@example.edu"
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with receiving() as box:
-        yield box
 
 
 @pytest.fixture
@@ -85,9 +77,7 @@ async def enter(client: httpx.AsyncClient, secret: str) -> int:
     return (await client.post("/enter", data={"token": secret})).status_code
 
 
-async def test_member_gets_a_link_that_opens_the_course_and_ends_the_old_one_when_it_is_used(
-    service: Service, mailbox: Mailbox
-) -> None:
+async def test_link_that_a_member_gets_opens_the_course_and_ends_the_old(service: Service, mailbox: Mailbox) -> None:
     member = await add_member(service.services.database)
     async with service.services.database.write() as session:
         old = (await links.make(session, [member], None))[0].secret
@@ -143,9 +133,7 @@ async def test_answer_does_not_wait_for_database_or_mail(service: Service, mailb
     await until(lambda: mailbox.messages)
 
 
-async def test_every_course_of_the_address_sends_its_own_link_in_its_language(
-    service: Service, mailbox: Mailbox
-) -> None:
+async def test_each_course_of_the_address_sends_its_link_in_its_language(service: Service, mailbox: Mailbox) -> None:
     await add_member(service.services.database)
     await add_member(service.services.database, language="ru", role=MemberRole.ASSISTANT)
     async with service.client(None, Accept="text/html") as client:
@@ -197,9 +185,7 @@ async def test_service_without_mail_says_to_ask_the_teacher(tmp_path: Path) -> N
 
 
 @on_both
-async def test_member_gets_a_few_links_in_an_hour_however_many_ask_at_once(
-    database: Database, mailbox: Mailbox
-) -> None:
+async def test_member_gets_few_links_in_an_hour_however_many_ask_at_once(database: Database, mailbox: Mailbox) -> None:
     member = await add_member(database)
     server = MailServer("127.0.0.1", mailbox.port, "none", "grader@example.org")
 

@@ -21,7 +21,7 @@ from app.teaching.joins.joins import Moving
 from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import add
 
-pytestmark = [pytest.mark.anyio, on_both]
+pytestmark = on_both
 
 
 async def enter(database: Database, id: str, name: str | None = None, **values: Any) -> Membership:
@@ -88,7 +88,7 @@ async def test_namesakes_are_offered_only_if_one_may_have_come_twice(database: D
 
 
 async def test_preview_of_a_join_counts_what_moves(database: Database, owner: Principal) -> None:
-    await add(database, owner, "other")
+    await add(database, "other")
     kept = await enter(database, "kept")
     async with database.write() as session:
         other = (await members.find(session, [(DEFAULT_COURSE, "other")]))[DEFAULT_COURSE, "other"]

@@ -37,8 +37,6 @@ from app.storage.models import Base, Submission
 from reference import SEED_BYTES
 from tests.integration.app.kinds import on_both
 
-pytestmark = pytest.mark.anyio
-
 REVISIONS = [script.revision for script in ScriptDirectory(str(revisions.MIGRATIONS)).walk_revisions()][::-1]
 FIRST = REVISIONS[0]
 SOME = REVISIONS[::-4]
@@ -122,7 +120,6 @@ async def filled(database: Database, revision: str) -> dict[str, dict[str, Any]]
     """Make a database of this revision with a row in every table; return the rows."""
     async with database._writing.connect() as connection:
         raw = (await connection.get_raw_connection()).driver_connection
-        assert raw is not None
         if database.is_sqlite:  # As `Database.upgrade` does it, for migrations that replace tables.
             await raw.execute("PRAGMA foreign_keys = OFF")
         async with connection.begin():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from urllib.parse import parse_qs, urlsplit
@@ -11,30 +10,23 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import select, update
 
-from app.access.tokens import Principal
 from app.actions.news import end_news_mail
-from app.mail.mailer import Mailer, MailServer
+from app.mail.mailer import LEASE, STORED_RETRY_SECONDS, Mailer, MailServer
 from app.privacy import deletion, export
 from app.storage.database import Database
 from app.storage.models import Comment, Membership, NewsMail, Person, utc_now
 from app.teaching import news, news_mail
 from app.teaching.joins import joins
-from app.teaching.news_mail import LEASE, RETRY_SECONDS, WAIT, NewsSender
+from app.teaching.news_mail import EVERY, LONGEST, SETTLED, WAIT, NewsSender
 from grader import load_assignments
 from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import add, add_course
-from tests.mailbox import Mailbox, receiving
+from tests.mailbox import Mailbox
 
-pytestmark = [pytest.mark.anyio, on_both]
+pytestmark = on_both
 
 ASSIGNMENTS = load_assignments()
 SERVICE, ANNA, BORIS = "https://grader.example.edu", "anna@example.edu", "boris@example.edu"
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with receiving() as box:
-        yield box
 
 
 @pytest.fixture
@@ -49,9 +41,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
     return now
 
 
-async def comment(database: Database, owner: Principal, at: datetime, email: str, course: str, text: str) -> str:
+async def comment(database: Database, at: datetime, email: str, course: str, text: str) -> str:
     """Comment on an attempt of the person with this address; return the member's id."""
-    submission = await add(database, owner, email.partition("@")[0], course)
+    submission = await add(database, email.partition("@")[0], course)
     async with database.write() as session:
         member = await session.get_one(Membership, submission.membership_id)
         await session.execute(update(Person).where(Person.id == member.person_id).values(email=email))
@@ -78,12 +70,12 @@ async def send(database: Database, mailbox: Mailbox, processes: int = 1) -> None
 
 
 async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_processes(
-    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+    database: Database, mailbox: Mailbox, clock: list[datetime]
 ) -> None:
     course = await add_course(database)
     begin = clock[0]
-    anna = await comment(database, owner, begin, ANNA, course, "Well done: 90 points.")
-    await comment(database, owner, begin, BORIS, course, "Well done.")
+    anna = await comment(database, begin, ANNA, course, "Well done: 90 points.")
+    await comment(database, begin, BORIS, course, "Well done.")
     async with database.write() as session:
         await session.execute(update(Person).where(Person.email == BORIS).values(language="ru"))
     clock[0] = begin + WAIT - timedelta(minutes=1)
@@ -100,7 +92,7 @@ async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_proce
     assert "90 points" not in body  # Ids hold any two digits.
     assert mailbox.to(BORIS)[0]["Subject"].startswith("Новое о ваших работах")
     for hours in (3, 22):
-        await comment(database, owner, begin + timedelta(hours=hours), ANNA, course, "Once more.")
+        await comment(database, begin + timedelta(hours=hours), ANNA, course, "Once more.")
         clock[0] = begin + timedelta(hours=hours) + WAIT
         await send(database, mailbox, processes=2)
     assert len(mailbox.to(ANNA)) == 1
@@ -108,7 +100,7 @@ async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_proce
     await send(database, mailbox, processes=2)
     assert [each.get_content().count("/submissions/") for each in mailbox.to(ANNA)] == [1, 2]
     # News that was seen on the page is not mailed.
-    await comment(database, owner, begin + timedelta(hours=30), ANNA, course, "Seen.")
+    await comment(database, begin + timedelta(hours=30), ANNA, course, "Seen.")
     async with database.write() as session:
         await news.see(session, {anna: begin + timedelta(hours=30)})
     clock[0] = begin + timedelta(hours=60)
@@ -117,13 +109,13 @@ async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_proce
 
 
 async def test_mail_is_tried_again_until_the_server_takes_it_and_by_others_after_a_death(
-    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+    database: Database, mailbox: Mailbox, clock: list[datetime]
 ) -> None:
     begin = clock[0]
-    await comment(database, owner, begin, ANNA, await add_course(database), "Well done.")
+    await comment(database, begin, ANNA, await add_course(database), "Well done.")
     clock[0] += WAIT + timedelta(minutes=1)
     mailbox.answers = ["451 later", "451 later"]
-    for tries, seconds in enumerate(RETRY_SECONDS[:2], start=1):
+    for tries, seconds in enumerate(STORED_RETRY_SECONDS[:2], start=1):
         await send(database, mailbox, processes=2)
         assert (mailbox.tries, mailbox.messages) == (tries, [])
         clock[0] += timedelta(seconds=seconds)
@@ -137,12 +129,63 @@ async def test_mail_is_tried_again_until_the_server_takes_it_and_by_others_after
     assert len(mailbox.to(ANNA)) == 1
 
 
+async def test_mail_leaves_out_old_news_and_tells_of_the_latest_the_next_day(
+    database: Database, mailbox: Mailbox, clock: list[datetime]
+) -> None:
+    course = await add_course(database)
+    await comment(database, clock[0] - LONGEST, BORIS, course, "Long ago.")
+    await comment(database, clock[0], ANNA, course, "First.")
+    clock[0] += WAIT + timedelta(minutes=1)
+    # A transaction that is still open may add news between the two.
+    await comment(database, clock[0] - SETTLED / 2, ANNA, course, "Second.")
+    for _ in range(2):
+        await send(database, mailbox)
+        clock[0] += EVERY + timedelta(minutes=1)
+    assert [each["To"] for each in mailbox.messages] == [ANNA, ANNA]
+    assert [each.get_content().count("/submissions/") for each in mailbox.messages] == [1, 1]
+
+
+@pytest.mark.parametrize("meanwhile", ["off", "seen"])
+async def test_mail_that_a_process_has_claimed_is_not_sent_if_the_person_has_seen_the_news_or_wants_none(
+    database: Database, mailbox: Mailbox, clock: list[datetime], meanwhile: str
+) -> None:
+    anna = await comment(database, clock[0], ANNA, await add_course(database), "Well done.")
+    begin = clock[0]
+    clock[0] += WAIT + timedelta(minutes=1)
+    async with Mailer(MailServer("127.0.0.1", mailbox.port, "none", "grader@example.org")) as mailer:
+        sender = NewsSender(database, ASSIGNMENTS, mailer, SERVICE)
+        async with database.write() as session:
+            (letter,) = await sender._claim(session, {})
+        async with database.write() as session:
+            if meanwhile == "off":
+                await news_mail.switch(session, letter.person_id, off=True)
+            else:
+                await news.see(session, {anna: begin})
+        await sender._send(letter)
+    assert mailbox.messages == []
+
+
+async def test_seen_news_is_listed_for_a_while_and_not_new(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    course, now = await add_course(database), utc_now()
+    times = [now - news.SHOWN_FOR - timedelta(minutes=1), now - timedelta(days=1), now]
+    for at in times:
+        anna = await comment(database, at, ANNA, course, "Well done.")
+    async with database.write() as session:
+        assert [each.at for each in await news.list_news(session, [anna])] == times[::-1]
+        for seen in (now, now - timedelta(days=30)):  # The second device shows an older page.
+            await news.see(session, {anna: seen})
+        listed = await news.list_news(session, [anna])
+        assert [(each.at, each.is_new) for each in listed] == [(times[2], False), (times[1], False)]
+        monkeypatch.setattr(news, "SHOWN", 1)
+        assert len(await news.list_news(session, [anna])) == 1
+
+
 async def test_mail_is_switched_off_by_its_link_alone_in_the_form_that_mail_programs_press(
-    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+    database: Database, mailbox: Mailbox, clock: list[datetime]
 ) -> None:
     begin = clock[0]
     course = await add_course(database)
-    await comment(database, owner, begin, ANNA, course, "Well done.")
+    await comment(database, begin, ANNA, course, "Well done.")
     clock[0] += WAIT + timedelta(minutes=1)
     await send(database, mailbox)
     (message,) = mailbox.to(ANNA)
@@ -154,19 +197,19 @@ async def test_mail_is_switched_off_by_its_link_alone_in_the_form_that_mail_prog
     assert link in message.get_content()
     await end_news_mail(database, "of nobody")
     await end_news_mail(database, parse_qs(urlsplit(link).query)["of"][0])
-    await comment(database, owner, begin + timedelta(days=2), ANNA, course, "Again.")
+    await comment(database, begin + timedelta(days=2), ANNA, course, "Again.")
     clock[0] += timedelta(days=3)
     await send(database, mailbox)
     assert len(mailbox.messages) == 1
 
 
 async def test_news_of_joined_members_is_the_students_and_goes_with_them(
-    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+    database: Database, mailbox: Mailbox, clock: list[datetime]
 ) -> None:
     course = await add_course(database)
     begin = clock[0]
-    other = await comment(database, owner, begin, BORIS, course, "On the other entry.")
-    kept = await comment(database, owner, begin + timedelta(seconds=9), ANNA, course, "On this one.")
+    other = await comment(database, begin, BORIS, course, "On the other entry.")
+    kept = await comment(database, begin + timedelta(seconds=9), ANNA, course, "On this one.")
     async with database.write() as session:
         await news.see(session, {kept: begin + timedelta(seconds=9)})
         await joins.join(session, course, kept, other, "t")
@@ -188,11 +231,11 @@ async def test_news_of_joined_members_is_the_students_and_goes_with_them(
 
 
 async def test_nobody_is_mailed_about_a_course_that_they_left_or_teach(
-    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+    database: Database, mailbox: Mailbox, clock: list[datetime]
 ) -> None:
     course = await add_course(database)
-    left = await comment(database, owner, clock[0], ANNA, course, "Well done.")
-    teaches = await comment(database, owner, clock[0], BORIS, course, "A trial.")
+    left = await comment(database, clock[0], ANNA, course, "Well done.")
+    teaches = await comment(database, clock[0], BORIS, course, "A trial.")
     async with database.write() as session:
         await session.execute(update(Membership).where(Membership.id == left).values(removed_at=utc_now()))
         await session.execute(update(Membership).where(Membership.id == teaches).values(role="teacher"))

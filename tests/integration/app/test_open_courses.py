@@ -14,7 +14,6 @@ from app.access.tokens import Principal
 from app.actions import hand_in, regrades
 from app.actions.asking import Asking
 from app.actions.regrades import BeginRegrade
-from app.queue import claims
 from app.queue.backlog import Backlog
 from app.queue.inbox import Inbox
 from app.storage.database import Database
@@ -22,10 +21,8 @@ from app.storage.models import Course
 from app.submissions.uploads import Upload
 from grader import Status, load_assignments
 from tests.integration.app.kinds import on_postgresql
-from tests.integration.app.rows import REPORT, add, next_claim
+from tests.integration.app.rows import REPORT, add, finish, next_claim
 from tests.integration.app.test_inbox import Jobs
-
-pytestmark = pytest.mark.anyio
 
 Act = Callable[[Asking, str, str], Awaitable[object]]
 
@@ -76,10 +73,9 @@ async def upload(asking: Asking, *_: str) -> None:
 async def test_course_stays_open_until_the_change_is_stored(
     database: Database, url: str, owner: Principal, act: Act
 ) -> None:
-    failed, waiting = [await add(database, owner, student) for student in ("ivanov", "petrov")]
+    failed, waiting = [await add(database, student) for student in ("ivanov", "petrov")]
     report = REPORT.model_copy(update={"status": Status.INTERNAL_ERROR, "points": None})
-    async with database.write() as session:
-        assert await claims.finish(session, await next_claim(database), report)
+    assert await finish(database, await next_claim(database), report)
     watched = Watched(url)
     watched.open_courses = []
     try:

@@ -38,8 +38,6 @@ from tests.integration.app.test_grades import DAY, DUE, add_course, assignments,
 
 __all__ = ["assignments"]
 
-pytestmark = pytest.mark.anyio
-
 FOUR = ["lstm-layer", "a0", "a1", "a2"]
 
 
@@ -173,7 +171,6 @@ async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(
     assert [each.submission.id for each in waiting.failed.listed] == [ours.id]
     assert failed == [ours.id]
     (request,) = waiting.reviews.listed
-    assert request.review is not None
     assert (request.submission.id, request.review.text) == (doubted.id, "Why?")
     assert (waiting.unconfirmed, waiting.given_up) == (20, 0)
     assert beside == (held[-1], doubted.id)
@@ -206,9 +203,7 @@ async def test_work_of_a_student_is_theirs_alone_and_takes_a_dozen_statements(
 
 
 @on_both
-async def test_activity_is_of_the_students_of_the_course(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_activity_is_of_students_of_the_course(database: Database, assignments: Mapping[str, Assignment]) -> None:
     them, _ = await add_course(database, 10, 2, ["lstm-layer", "a0"])
     async with database.write() as session:
         (await session.get_one(Membership, them[0].id)).role = "assistant"  # type: ignore[assignment]
@@ -222,9 +217,7 @@ async def test_activity_is_of_the_students_of_the_course(
 
 
 @on_both
-async def test_numbers_of_an_assignment_are_of_the_same_attempts(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_numbers_are_of_the_same_attempts(database: Database, assignments: Mapping[str, Assignment]) -> None:
     """Attempts of the students of the course count, without held, rejected and cancelled ones."""
     (removed, held, rejected, accepted, cancelled, honest), (use,) = await add_course(database, 6, 1, ["lstm-layer"])
     decisions = {held.id: None, rejected.id: HoldDecision.REJECTED, accepted.id: HoldDecision.ACCEPTED}
@@ -232,7 +225,6 @@ async def test_numbers_of_an_assignment_are_of_the_same_attempts(
         (await session.get_one(Membership, removed.id)).removed_at = utc_now()
         for submission in (await session.scalars(select(Submission))).all():
             report = await session.scalar(select(StoredReport).where(StoredReport.submission_id == submission.id))
-            assert report is not None
             if submission.membership_id in decisions:
                 submission.held_at, submission.hold_decision = DUE, decisions[submission.membership_id]
             if submission.membership_id == cancelled.id:

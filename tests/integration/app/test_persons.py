@@ -27,18 +27,8 @@ from app.storage.database import Database
 from app.storage.models import Change, Identity, Membership, Merge, Person, Session, new_id
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import waits
-from tests.integration.app.test_identities import (
-    IVAN,
-    add_course,
-    add_entry,
-    claimed,
-    entry,
-    owner_of,
-    signed_in,
-)
+from tests.integration.app.test_identities import IVAN, add_course, add_entry, entry, owner_of, signed_in
 from tests.waiting import until
-
-pytestmark = pytest.mark.anyio
 
 
 async def merge(database: Database, kept: str, other: str) -> Merge:
@@ -140,17 +130,6 @@ async def test_merge_that_single_sign_on_made_can_be_undone_and_is_not_made_agai
     await undo(database, newest)
     assert await signed_in(database) == person
     assert {await owner_of(database, member) for member in members} == {member.person_id for member in members}
-
-
-@on_both_thoroughly
-async def test_claimed_member_goes_back_to_its_person(database: Database) -> None:
-    member = await entry(database, email="another@example.edu")
-    person = await signed_in(database)
-    await claimed(database, member, person)
-    async with database.read() as session:
-        newest = (await persons.list_merges(session, limit=10))[0]
-    await undo(database, newest)
-    assert await owner_of(database, member) == member.person_id
 
 
 @on_both_thoroughly

@@ -36,10 +36,9 @@ from app.teaching.regrade_changes import ChangeCounts, count_changes, list_chang
 from app.webhooks import outbox
 from grader import Report, Status, load_assignments
 from grader.report.model import HELD, Advisory
+from tests.integration.app import rows
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
-from tests.integration.app.rows import REPORT, add, claim, finish, job_status
-
-pytestmark = pytest.mark.anyio
+from tests.integration.app.rows import ARRAYS, BY, REPORT, add, claim, finish, job_status
 
 End = Callable[[Database, Regrade], Awaitable[object]]
 
@@ -53,20 +52,16 @@ def report_of(points: float | None) -> Report:
 
 
 async def store(database: Database, taken: Claim | None, report: Report) -> bool:
-    assert taken is not None
+    return await finish(database, taken, report, ARRAYS)
+
+
+async def graded(database: Database, points: float = 10.0, student: str = "ivanov") -> Submission:
+    return await rows.graded(database, student, report_of(points))
+
+
+async def begin(database: Database, *ids: str, preview: bool = True) -> Regrade:
     async with database.write() as session:
-        return await claims.finish(session, taken, report, {"case": b"arrays"})
-
-
-async def graded(database: Database, owner: Principal, points: float = 10.0, student: str = "ivanov") -> Submission:
-    submission = await add(database, owner, student)
-    assert await store(database, await claim(database), report_of(points))
-    return submission
-
-
-async def begin(database: Database, owner: Principal, *ids: str, preview: bool = True) -> Regrade:
-    async with database.write() as session:
-        return await regrades.begin(session, requested_by=owner.id, choice=ids, selection={}, is_preview=preview)
+        return await regrades.begin(session, requested_by=BY, choice=ids, selection={}, is_preview=preview)
 
 
 async def apply(database: Database, regrade: Regrade) -> None:
@@ -84,7 +79,6 @@ async def counting(database: Database, submission: Submission) -> float | None:
         report = await reports.newest_report(session, submission.id)
         listed = await reports.list_reports(session, submission.id)
         by_id = await session.scalar(select(reports.counting_report_id()).where(Submission.id == submission.id))
-    assert report is not None
     assert report.id == by_id
     assert report.id in [each.id for each in listed]
     return report.points
@@ -116,12 +110,11 @@ async def sent(database: Database) -> list[float | None]:
 @on_both
 async def test_preview_is_seen_by_nobody_until_it_is_applied(database: Database, owner: Principal) -> None:
     await add_webhook(database, owner)
-    submission = await graded(database, owner)
+    submission = await graded(database)
     before = await seen(database, submission)
-    regrade = await begin(database, owner, submission.id)
+    regrade = await begin(database, submission.id)
     assert await seen(database, submission) == before
     taken = await claim(database)
-    assert taken is not None
     assert (taken.preview_id, taken.content, taken.tries) == (regrade.id, submission.content, 1)
     async with database.write() as session:
         await claims.add_stages(session, taken, ["reading"])
@@ -144,11 +137,9 @@ async def test_preview_is_seen_by_nobody_until_it_is_applied(database: Database,
 
 
 @on_both_thoroughly
-async def test_preview_that_holds_an_attempt_changes_something_before_it_is_applied(
-    database: Database, owner: Principal
-) -> None:
-    submission = await graded(database, owner, 100.0)
-    regrade = await begin(database, owner, submission.id)
+async def test_preview_that_holds_an_attempt_changes_something_before_it_is_applied(database: Database) -> None:
+    submission = await graded(database, 100.0)
+    regrade = await begin(database, submission.id)
     same = HELD_REPORT.model_copy(update={"points": 100.0, "status": Status.FAILED})
     assert await store(database, await claim(database), same)
 
@@ -165,7 +156,7 @@ async def test_preview_that_holds_an_attempt_changes_something_before_it_is_appl
     await apply(database, regrade)
     assert await changes() == (ChangeCounts(), 0)
     since = await held_at()
-    again = await begin(database, owner, submission.id)
+    again = await begin(database, submission.id)
     assert await store(database, await claim(database), same)
     await apply(database, again)
     assert await held_at() == since
@@ -174,8 +165,8 @@ async def test_preview_that_holds_an_attempt_changes_something_before_it_is_appl
 @on_both
 async def test_applied_reports_are_sent_once(database: Database, owner: Principal) -> None:
     await add_webhook(database, owner)
-    submissions = [await graded(database, owner, student=name) for name in ("ivanov", "petrov")]
-    regrade = await begin(database, owner, *(each.id for each in submissions))
+    submissions = [await graded(database, student=name) for name in ("ivanov", "petrov")]
+    regrade = await begin(database, *(each.id for each in submissions))
     for points in (30.0, 40.0):
         with pytest.raises(PreviewUnfinished):
             await apply(database, regrade)
@@ -189,15 +180,14 @@ async def test_applied_reports_are_sent_once(database: Database, owner: Principa
     async with database.read() as session:
         progress = await regrades.find_regrade(session, regrade.id)
         items = await regrades.list_items(session, regrade.id, only_changed=True, limit=5)
-    assert progress is not None
     assert (progress.total, progress.done, progress.changed, progress.superseded) == (2, 2, 2, 0)
     assert [item.is_applied for item in items] == [True, True]
 
 
 @on_both
-async def test_dropped_preview_leaves_nothing_and_is_graded_no_more(database: Database, owner: Principal) -> None:
-    submissions = [await graded(database, owner, student=name) for name in ("ivanov", "petrov", "sidorov")]
-    regrade = await begin(database, owner, *(each.id for each in submissions))
+async def test_dropped_preview_leaves_nothing_and_is_graded_no_more(database: Database) -> None:
+    submissions = [await graded(database, student=name) for name in ("ivanov", "petrov", "sidorov")]
+    regrade = await begin(database, *(each.id for each in submissions))
     assert await store(database, await claim(database), report_of(30.0))
     running = await claim(database)
     await drop(database, regrade)
@@ -212,19 +202,16 @@ async def test_dropped_preview_leaves_nothing_and_is_graded_no_more(database: Da
             orphans = text(f"SELECT count(*) FROM {table} WHERE report_id NOT IN (SELECT id FROM reports)")
             assert await session.scalar(orphans) == 0
         progress = await regrades.find_regrade(session, regrade.id)
-    assert progress is not None
     assert progress.regrade.dropped_at is not None
     assert (progress.total, progress.done) == (3, 0)
     assert [await counting(database, each) for each in submissions] == [10.0] * 3
 
 
 @on_both
-async def test_regrade_and_previews_of_one_submission_each_have_their_report(
-    database: Database, owner: Principal
-) -> None:
-    submission = await graded(database, owner)
-    first, second = [await begin(database, owner, submission.id) for _ in range(2)]
-    normal = await begin(database, owner, submission.id, preview=False)
+async def test_regrade_and_previews_of_one_submission_each_have_their_report(database: Database) -> None:
+    submission = await graded(database)
+    first, second = [await begin(database, submission.id) for _ in range(2)]
+    normal = await begin(database, submission.id, preview=False)
     taken = [await claim(database) for _ in range(3)]
     assert [each and each.preview_id for each in taken] == [None, first.id, second.id]
     for each, points in zip(taken, (20.0, 30.0, 40.0), strict=True):
@@ -244,48 +231,41 @@ async def test_regrade_and_previews_of_one_submission_each_have_their_report(
     async with database.read() as session:
         (item,) = await regrades.list_items(session, first.id, only_changed=False, limit=5)
         progress = await regrades.find_regrade(session, first.id)
-    assert progress is not None
     assert (item.is_applied, progress.superseded) == (False, 1)
 
 
-async def test_regrade_leaves_out_what_has_no_report_and_lets_a_running_grade_go_on(
-    database: Database, owner: Principal
-) -> None:
-    submission = await graded(database, owner)
-    await begin(database, owner, submission.id, preview=False)
+async def test_regrade_leaves_out_what_has_no_report_and_lets_a_running_grade_go_on(database: Database) -> None:
+    submission = await graded(database)
+    await begin(database, submission.id, preview=False)
     running = await claim(database)
-    waiting = await add(database, owner, "petrov")
+    waiting = await add(database, "petrov")
     for preview in (False, True):
-        regrade = await begin(database, owner, submission.id, waiting.id, preview=preview)
+        regrade = await begin(database, submission.id, waiting.id, preview=preview)
         assert await job_status(database, submission.id) == (JobStatus.RUNNING, 1)
         async with database.read() as session:
             progress = await regrades.find_regrade(session, regrade.id)
-        assert progress is not None
         assert progress.total == 1
     assert await store(database, running, report_of(30.0))
 
 
 @on_both
-async def test_uploads_and_regrades_go_before_previews(database: Database, owner: Principal) -> None:
-    first, second = [await graded(database, owner, student=name) for name in ("ivanov", "petrov")]
-    await begin(database, owner, first.id)
-    await begin(database, owner, second.id, preview=False)
-    upload = await add(database, owner, "ivanov")
+async def test_uploads_and_regrades_go_before_previews(database: Database) -> None:
+    first, second = [await graded(database, student=name) for name in ("ivanov", "petrov")]
+    await begin(database, first.id)
+    await begin(database, second.id, preview=False)
+    upload = await add(database, "ivanov")
     taken = [await claim(database) for _ in range(3)]
     assert [each and each.submission_id for each in taken] == [upload.id, second.id, first.id]
 
 
 @on_both
-async def test_preview_of_a_dead_worker_is_graded_again_behind_the_others(database: Database, owner: Principal) -> None:
-    submissions = [await graded(database, owner, student=name) for name in ("ivanov", "petrov")]
-    regrade = await begin(database, owner, *(each.id for each in submissions))
+async def test_preview_of_a_dead_worker_is_graded_again_behind_the_others(database: Database) -> None:
+    submissions = [await graded(database, student=name) for name in ("ivanov", "petrov")]
+    regrade = await begin(database, *(each.id for each in submissions))
     lost = await claim(database)
     async with database.write() as session:
         assert await claims.requeue_running(session) == 1
     other, again = await claim(database), await claim(database)
-    assert lost is not None
-    assert again is not None
-    assert other is not None
     assert (other.submission_id, again.submission_id) == (submissions[1].id, submissions[0].id)
     assert again.tries == 2
     assert not await store(database, lost, report_of(1.0))
@@ -293,7 +273,6 @@ async def test_preview_of_a_dead_worker_is_graded_again_behind_the_others(databa
     async with database.write() as session:
         assert await claims.release(session, again)
     again = await claim(database)
-    assert again is not None
     assert again.tries == 2
     for each in (again, other):
         assert await store(database, each, report_of(30.0))
@@ -303,11 +282,10 @@ async def test_preview_of_a_dead_worker_is_graded_again_behind_the_others(databa
 
 
 @on_postgresql
-async def test_silent_claim_on_a_preview_is_found_by_its_heartbeat(database: Database, owner: Principal) -> None:
-    submission = await graded(database, owner)
-    regrade = await begin(database, owner, submission.id)
+async def test_silent_claim_on_a_preview_is_found_by_its_heartbeat(database: Database) -> None:
+    submission = await graded(database)
+    regrade = await begin(database, submission.id)
     taken = await claim(database)
-    assert taken is not None
     async with database.write() as session:
         (found,) = await claims.beat(session, "other", [])
     assert (found.preview_id, found.claim, found.beat) == (regrade.id, taken.id, 0)
@@ -329,11 +307,9 @@ async def outcome(done: Awaitable[object]) -> type[Exception] | None:
 
 @on_both
 @pytest.mark.parametrize("ends", [(apply, drop), (drop, apply)], ids=["apply first", "drop first"])
-async def test_either_apply_or_drop_at_the_same_time_wins(
-    database: Database, owner: Principal, ends: tuple[End, End]
-) -> None:
-    submission = await graded(database, owner)
-    regrade = await begin(database, owner, submission.id)
+async def test_either_apply_or_drop_at_the_same_time_wins(database: Database, ends: tuple[End, End]) -> None:
+    submission = await graded(database)
+    regrade = await begin(database, submission.id)
     assert await store(database, await claim(database), report_of(30.0))
     outcomes = dict(zip(ends, await asyncio.gather(*(outcome(end(database, regrade)) for end in ends)), strict=True))
     refusals = (outcomes[apply], outcomes[drop])
@@ -343,12 +319,10 @@ async def test_either_apply_or_drop_at_the_same_time_wins(
 
 @on_both
 @pytest.mark.parametrize("end", [apply, drop, lambda database, _: deletion.delete_student(database, "ivanov")])
-async def test_end_of_a_preview_while_its_reports_are_stored_stops_nobody(
-    database: Database, owner: Principal, end: End
-) -> None:
+async def test_end_of_a_preview_while_its_reports_are_stored_stops_nobody(database: Database, end: End) -> None:
     """PostgreSQL would end one of two transactions that wait for one another."""
-    submissions = [await graded(database, owner, student="ivanov") for _ in range(8)]
-    regrade = await begin(database, owner, *(each.id for each in submissions))
+    submissions = [await graded(database, student="ivanov") for _ in range(8)]
+    regrade = await begin(database, *(each.id for each in submissions))
     taken = [await claim(database) for _ in submissions]
     assert all(taken)
 
@@ -367,16 +341,15 @@ async def test_end_of_a_preview_while_its_reports_are_stored_stops_nobody(
 
 
 @on_both_thoroughly
-async def test_upload_at_a_deadline_is_untouched_by_a_preview(database: Database, owner: Principal) -> None:
-    earlier = await graded(database, owner)
-    regrade = await begin(database, owner, earlier.id)
+async def test_upload_at_a_deadline_is_untouched_by_a_preview(database: Database) -> None:
+    earlier = await graded(database)
+    regrade = await begin(database, earlier.id)
     running = await claim(database)
-    upload = await add(database, owner, "ivanov")
+    upload = await add(database, "ivanov")
     async with database.read() as session:
         assert await positions.queue_position(session, upload) == 1
     # The student's own upload does not wait for the preview to end.
     taken = await claim(database)
-    assert taken is not None
     assert (taken.submission_id, taken.preview_id) == (upload.id, None)
     assert await finish(database, taken)
     assert await store(database, running, report_of(30.0))
@@ -389,11 +362,9 @@ async def test_upload_at_a_deadline_is_untouched_by_a_preview(database: Database
 @pytest.mark.parametrize(
     "report", [report_of(40.0), report_of(None), HELD_REPORT], ids=["more points", "our failure", "held"]
 )
-async def test_grade_that_a_preview_foretells_is_the_one_that_comes_with_it(
-    database: Database, owner: Principal, report: Report
-) -> None:
-    await graded(database, owner, 10.0)
-    second = await graded(database, owner, 30.0)
+async def test_grade_that_a_preview_foretells_is_the_one_that_comes_with_it(database: Database, report: Report) -> None:
+    await graded(database, 10.0)
+    second = await graded(database, 30.0)
 
     async def counted(preview: str | None = None) -> Counted:
         async with database.read() as session:
@@ -402,7 +373,7 @@ async def test_grade_that_a_preview_foretells_is_the_one_that_comes_with_it(
             return (await counted_grades(session, ASSIGNMENTS, [member], [use], preview=preview))[member.id, use.id]
 
     before = await counted()
-    preview = await begin(database, owner, second.id)
+    preview = await begin(database, second.id)
     assert await store(database, await claim(database), report)
     foretold = await counted(preview.id)
     assert await counted() == before

@@ -21,7 +21,6 @@ from app.courses import changes
 from app.errors.members import PersonNotFound
 from app.privacy import deletion, export, mentions, retention
 from app.privacy.export import EXPORTED, LEFT_OUT
-from app.queue import claims
 from app.storage.cascade import table_of
 from app.storage.database import Database
 from app.storage.models import (
@@ -59,10 +58,8 @@ from app.teaching import regrades
 from grader import load_assignments
 from grader.report.model import Diagnosis
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import REPORT, add, claim
+from tests.integration.app.rows import BY, REPORT, add, claim, finish, graded
 from tests.tiers import sampled
-
-pytestmark = pytest.mark.anyio
 
 ID, NAME, EMAIL, SUBJECT = "petrov-7c1f9a", "Пётр Сидоров-Петрович", "p.sidorov@example.org", "subject-7c1f9a"
 EARLIER = "Пётр Невиданный"
@@ -70,15 +67,6 @@ TRACES = (ID, NAME, EMAIL, SUBJECT, EARLIER)
 FOUND = REPORT.model_copy(update={"diagnoses": [Diagnosis(code="scaled", confidence="exact")]})
 OTHER = "c" * 26
 ASSIGNMENTS = load_assignments()
-
-
-async def graded(database: Database, by: Principal, student: str) -> Submission:
-    submission = await add(database, by, student)
-    taken = await claim(database)
-    assert taken is not None
-    async with database.write() as session:
-        assert await claims.finish(session, taken, FOUND, {"one.safetensors": b"arrays"})
-    return submission
 
 
 async def add_course(database: Database, person_id: str, external_id: str = "p") -> Membership:
@@ -95,8 +83,8 @@ async def fill(database: Database, owner: Principal) -> Membership:
     """Put rows into every table that refers to a person, and mentions of them in those that do not."""
     async with database.write() as session:
         session.add(Webhook(url="https://lms.example.org", secret="whsec_x", created_by=owner.id))
-    submission = await graded(database, owner, ID)
-    other = await graded(database, owner, "somebody else")
+    submission = await graded(database, ID, FOUND)
+    other = await graded(database, "somebody else")
     async with database.write() as session:
         member = await session.get_one(Membership, submission.membership_id)
         person = await session.get_one(Person, member.person_id)
@@ -144,10 +132,7 @@ async def fill(database: Database, owner: Principal) -> Membership:
                 is_preview=preview,
             )
     for _ in range(2):
-        taken = await claim(database)
-        assert taken is not None
-        async with database.write() as session:
-            assert await claims.finish(session, taken, FOUND)
+        assert await finish(database, await claim(database), FOUND)
     await add_batch(database, member, submission.id)
     return member
 
@@ -269,8 +254,8 @@ async def test_archive_of_a_member_has_nothing_of_previews(database: Database, o
 
 
 @pytest.mark.parametrize("filename", ["../../evil.py", "C:\\x.ipynb", "x" * 250 + ".PY"])
-async def test_no_name_of_a_file_leaves_the_archive(database: Database, owner: Principal, filename: str) -> None:
-    submission = await graded(database, owner, ID)
+async def test_no_name_of_a_file_leaves_the_archive(database: Database, filename: str) -> None:
+    submission = await graded(database, ID)
     async with database.write() as session:
         await session.execute(update(Submission).values(filename=filename))
     async with database.read() as session:
@@ -282,10 +267,10 @@ async def test_no_name_of_a_file_leaves_the_archive(database: Database, owner: P
         assert ".." not in name
 
 
-async def test_archive_needs_memory_for_one_file_and_not_for_all(database: Database, owner: Principal) -> None:
+async def test_archive_needs_memory_for_one_file_and_not_for_all(database: Database) -> None:
     size = 4_000_000
     content = bytes(range(256)) * (size // 256)
-    submissions = [await graded(database, owner, ID) for _ in range(6)]
+    submissions = [await graded(database, ID) for _ in range(6)]
     async with database.write() as session:
         await session.execute(update(Submission).values(content=content))
         member = await session.get_one(Membership, submissions[0].membership_id)
@@ -368,9 +353,7 @@ async def test_member_of_two_courses_is_deleted_from_one(database: Database, own
 
 
 @on_both_thoroughly
-async def test_name_of_a_teacher_stays_where_the_teacher_has_made_something(
-    database: Database, owner: Principal
-) -> None:
+async def test_name_of_a_teacher_stays_where_they_have_made_something(database: Database, owner: Principal) -> None:
     member = await fill(database, owner)
     async with database.write() as session:
         teacher = Membership(course_id=DEFAULT_COURSE, person=Person(name="Anna Teacher"), role=MemberRole.TEACHER)
@@ -386,21 +369,19 @@ async def test_name_of_a_teacher_stays_where_the_teacher_has_made_something(
 
 
 @on_both
-async def test_course_is_deleted_while_it_is_graded(database: Database, owner: Principal) -> None:
-    await add(database, owner, ID)
+async def test_course_is_deleted_while_it_is_graded(database: Database) -> None:
+    await add(database, ID)
     taken = await claim(database)
-    assert taken is not None
     await deletion.delete_course(database, DEFAULT_COURSE)
-    async with database.write() as session:
-        assert not await claims.finish(session, taken, REPORT)
+    assert not await finish(database, taken)
     assert await traces(database) == {}
     # The course Default takes uploads again.
-    await graded(database, owner, "new")
+    await graded(database, "new")
 
 
 @on_both
-async def test_each_course_keeps_things_as_long_as_it_says(database: Database, owner: Principal) -> None:
-    here, there = [await graded(database, owner, ID) for _ in range(2)]
+async def test_each_course_keeps_things_as_long_as_it_says(database: Database) -> None:
+    here, there = [await graded(database, ID) for _ in range(2)]
     async with database.read() as session:
         member = await session.get_one(Membership, here.membership_id)
     other = await add_course(database, member.person_id)
@@ -409,7 +390,7 @@ async def test_each_course_keeps_things_as_long_as_it_says(database: Database, o
         course = await session.get_one(Course, OTHER)
         course.retention_days = 10
         use = CourseAssignment(course_id=OTHER, assignment_id="lstm-layer", rules={})
-        session.add_all([use, Regrade(requested_by=owner.id, course_id=OTHER, selection={}, created_at=old)])
+        session.add_all([use, Regrade(requested_by=BY, course_id=OTHER, selection={}, created_at=old)])
         await session.flush()
         moved = {"course_id": OTHER, "membership_id": other.id, "course_assignment_id": use.id, "attempt": 1}
         await session.execute(update(Submission).where(Submission.id == there.id).values(**moved))
@@ -524,9 +505,8 @@ UNLUCKY = ("2026", "2026-10-01", "10-01T12:00:00", "101", "student", "lstm-layer
 
 
 @pytest.mark.parametrize("called", sampled(UNLUCKY, every=3))
-async def test_deletion_changes_nothing_that_means_something_else(
-    database: Database, owner: Principal, called: str
-) -> None:
+@pytest.mark.usefixtures("owner")
+async def test_deletion_changes_nothing_that_means_something_else(database: Database, called: str) -> None:
     kept = await add_member(database, "101", "Anna Sidorova")
     other = await add_member(database, "roster", "Ivan Petrov")
     async with database.write() as session:
@@ -536,7 +516,7 @@ async def test_deletion_changes_nothing_that_means_something_else(
         extension = {"assignment": "lstm-layer", **moments, "reason": "2026"}
         was = {"role": "student", "group": "101", "external_id": "101"}
         changes.log(session, kept, "owner", was, {"extension": extension, "name": "Ivan Petrov"})
-        session.add(Regrade(requested_by=owner.id, selection={"filter": {"assignment": called, "since": "2026-10-01"}}))
+        session.add(Regrade(requested_by=BY, selection={"filter": {"assignment": called, "since": "2026-10-01"}}))
         of_join = {"kept_member_id": kept.id, "merged_member_id": other.id, "moved": {"name": called, "group": called}}
         session.add(Merge(course_id=DEFAULT_COURSE, **of_join, made_by="owner"))
     before = await kept_rows(database)
@@ -587,7 +567,6 @@ def test_names_that_may_be_anything_are_replaced_alone_and_others_in_texts() -> 
 
 async def test_upgraded_file_holds_nothing_that_moved_or_was_deleted_before(database: Database) -> None:
     """Migrations copy tables, and earlier versions left what they deleted in free pages."""
-    assert database.file is not None
     raw = sqlite3.connect(database.file.path, isolation_level=None)
     raw.execute("PRAGMA secure_delete = OFF")
     raw.execute("CREATE TABLE moved (content BLOB)")

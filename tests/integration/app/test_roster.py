@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
@@ -27,8 +26,6 @@ from app.storage.models import (
     utc_now,
 )
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-
-pytestmark = pytest.mark.anyio
 
 STUDENTS = frozenset({MemberRole.STUDENT})
 ROSTER = """id;name;email;group

@@ -15,21 +15,12 @@ from app.lti.grades.scores import CANVAS_SUBMISSION
 from app.privacy import retention
 from app.storage import passback
 from app.storage.cascade import delete_rows
-from app.storage.models import (
-    DEFAULT_COURSE,
-    Adjustment,
-    LtiPlatform,
-    LtiScore,
-    Person,
-    Submission,
-)
+from app.storage.models import DEFAULT_COURSE, Adjustment, LtiPlatform, LtiScore, Person, Submission
 from app.teaching import adjustments, previews, regrades
 from tests.integration.app import rows
 from tests.integration.app.grade_world import ASSIGNMENTS, NOW, World
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.platforms import ISSUER
-
-pytestmark = pytest.mark.anyio
 
 
 async def adjust(world: World, points: float) -> Adjustment:
@@ -45,7 +36,7 @@ async def withdraw(world: World, adjustment: Adjustment) -> None:
 
 async def expect_without_an_attempt(world: World) -> str:
     """Let the platform wait for the grade of a member whose attempts are gone; return the member's id."""
-    submission = await rows.add(world.database, world.owner, "s1")
+    submission = await rows.add(world.database, "s1")
     await world.expect(submission.membership_id, "s1")
     async with world.database.write() as session:
         await delete_rows(session, Submission, Submission.id == submission.id)

@@ -19,8 +19,6 @@ from app.outgoing.client import Outgoing
 from tests.issuers import REGISTRATION
 from tests.mailbox import certificate
 
-pytestmark = pytest.mark.anyio
-
 
 class _Answers(BaseHTTPRequestHandler):
     paths: ClassVar[list[str]] = []

@@ -7,25 +7,14 @@ from datetime import timedelta
 import pytest
 
 from app.access.tokens import Principal
-from app.queue import claims
 from app.storage.database import Database
 from app.storage.models import Delivery, utc_now
 from app.webhooks import outbox, sender
 from app.webhooks.sender import WebhookSender
 from tests.integration.app.kinds import on_both, on_postgresql
-from tests.integration.app.rows import REPORT, add, claim
+from tests.integration.app.rows import graded
 from tests.receiver import Receiver
 from tests.waiting import until
-
-pytestmark = pytest.mark.anyio
-
-
-async def grade(database: Database, owner: Principal) -> None:
-    await add(database, owner)
-    taken = await claim(database)
-    assert taken is not None
-    async with database.write() as session:
-        assert await claims.finish(session, taken, REPORT)
 
 
 async def leave(database: Database, owner: Principal, receiver: Receiver) -> str:
@@ -40,7 +29,7 @@ async def test_every_result_arrives_once(
     monkeypatch.setattr(sender.WebhookSender, "LOOK_SECONDS", 0.05)
     webhook = await leave(database, owner, receiver)
     for _ in range(5):
-        await grade(database, owner)
+        await graded(database)
     async with WebhookSender(database, private=True), WebhookSender(database, private=True):
 
         async def all_delivered() -> list[Delivery] | None:
@@ -59,7 +48,7 @@ async def test_delivery_whose_sender_died_is_sent_by_another_with_the_same_id(
     database: Database, owner: Principal, receiver: Receiver
 ) -> None:
     webhook = await leave(database, owner, receiver)
-    await grade(database, owner)
+    await graded(database)
     async with database.write() as session:
         (taken,) = await outbox.claim_due(session, timedelta(seconds=60))
     async with database.write() as session:
@@ -78,7 +67,7 @@ async def test_clock_that_is_set_keeps_no_delivery_waiting(
     database: Database, owner: Principal, receiver: Receiver, hours: int
 ) -> None:
     await leave(database, owner, receiver)
-    await grade(database, owner)
+    await graded(database)
     wait = timedelta(seconds=60)
     async with database.write() as session:
         (taken,) = await outbox.claim_due(session, wait)
@@ -101,7 +90,7 @@ async def test_delivery_that_was_taken_after_this_transaction_began_is_not_due(
     database: Database, owner: Principal, receiver: Receiver
 ) -> None:
     await leave(database, owner, receiver)
-    await grade(database, owner)
+    await graded(database)
     async with database.write() as session:
         (taken,) = await outbox.claim_due(session, timedelta(seconds=60))
     async with database.write() as session:
@@ -118,6 +107,6 @@ async def test_result_of_a_worker_whose_clock_is_ahead_is_told_at_once(
     await leave(database, owner, receiver)
     with monkeypatch.context() as clock:
         clock.setattr(outbox, "utc_now", lambda: utc_now() + timedelta(days=2))
-        await grade(database, owner)
+        await graded(database)
     async with database.write() as session:
         assert len(await outbox.claim_due(session, timedelta(seconds=60))) == 1

@@ -11,7 +11,11 @@ from grader.assignment import Assignment
 from tests.integration.grader.conftest import LAYER, GradeSource
 
 SOURCE = """\
+import collections, functools, types
+import numpy as np
 import tensorflow as tf
+
+KEPT = {{}}
 
 class LSTM(tf.keras.Model):
     def __init__(self, n):
@@ -67,6 +71,27 @@ LAYOUTS = {
         FUSED + '; self.more = new("more", 4 * n)',
         "z = tf.reshape(a @ self.W + self.b + h @ self.U + self.more, (-1, n, 4)); o, g, f, i = tf.unstack(z, axis=2)",
     ),
+    "factors_and_a_learned_start": (
+        (
+            "self.out, self.start_c = (self.add_weight(shape=(n,), initializer=k) for k in ('ones', 'zeros')); "
+            "self.k = [[self.add_weight(name=a + b, shape=s, initializer=c) for b in 'ifgo'] for a, s, c in"
+            " (('gain_', (n,), 'ones'), ('b_', (n,), 'zeros'), ('W_', (m, n), None), ('U_', (n, n), None))]"
+        ),
+        (
+            "h, c = (self.out * h, c) if t else (h, c + self.start_c); "
+            "i, f, g, o = [p * (a @ W + h @ U) + b for p, b, W, U in zip(*self.k)]"
+        ),
+    ),
+    "held_by_objects_of_python": (
+        (
+            "D, E = (functools.partial(tf.keras.layers.Dense, n, use_bias=each) for each in (True, False)); "
+            "self.i = functools.partial(lambda d, e, a, h: d(a) + e(h), D(), E()); "
+            "self.f = types.MethodType(lambda both, a, h: both[0](a) + both[1](h), (D(), E())); "
+            "self.g = collections.deque([D(), E()]); "
+            "self.o = types.SimpleNamespace(both=np.array([D(), E()], object))"
+        ),
+        "i, f, g, o = self.i(a, h), self.f(a, h), self.g[0](a) + self.g[1](h), self.o.both[0](a) + self.o.both[1](h)",
+    ),
 }
 
 
@@ -91,6 +116,15 @@ def assignment() -> Assignment:
 def test_weights_may_stand_as_they_like(layout: str, assignment: Assignment, grade_source: GradeSource) -> None:
     build, step = LAYOUTS[layout]
     report = grade_source(SOURCE.format(build=build, step=step), assignment, keras="auto")
+    assert report.points == 100, [(check.id, check.code) for check in report.checks]
+
+
+def test_weights_may_be_kept_outside_of_the_class(grade_source: GradeSource) -> None:
+    source = SOURCE.format(
+        build="self.key = m, n; KEPT[m, n] = [tf.Variable(np.ones((k, 4 * n), 'f')) for k in (m, n, 1)]",
+        step="W, U, b = KEPT[self.key]; i, f, g, o = tf.split(a @ W + h @ U + b, 4, axis=1)",
+    )
+    report = grade_source(source, LAYER, keras="auto")
     assert report.points == 100, [(check.id, check.code) for check in report.checks]
 
 

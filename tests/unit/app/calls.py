@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 
 import httpx
 
 from app.http.problems import TYPE_PREFIX
 from app.storage.models import DEFAULT_COURSE
-from tests.unit.app.conftest import Service
+from tests.unit.app.conftest import Service, form_secret
 
 SUBMISSIONS = "/api/v1/submissions"
 #: The page of an assignment, which hands in; and its attempts.
@@ -42,6 +44,24 @@ async def hand_in(service: Service, student: str, content: bytes = b"class LSTM:
         files = {"file": ("LSTM.py", content)}
         answer = await client.post(SUBMISSIONS, data={"student": student}, files=files, params={"wait": wait})
     return str(answer.json()["id"])
+
+
+def hidden(html: str, name: str) -> str:
+    """Return the value of a hidden field."""
+    field = re.search(rf'name="{name}" value="([^"]*)"', html)
+    assert field, name
+    return unescape(field[1])
+
+
+async def send(
+    browser: httpx.AsyncClient, page: str, action: str | None = None, *, files: Any = None, **fields: object
+) -> httpx.Response:
+    """Fill in a form of a page and send it to `action`, by default the page itself."""
+    html = (await browser.get(page)).text
+    data: dict[str, object] = {"form_secret": form_secret(html), **fields}
+    if 'name="form_key"' in html:
+        data.setdefault("form_key", hidden(html, "form_key"))
+    return await browser.post(action or page, data=data, files=files)
 
 
 async def students(service: Service) -> list[str]:

@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -40,7 +40,7 @@ from app.queue.embedded import EmbeddedJobs
 from app.queue.inbox import Inbox
 from app.services import Operations, Services
 from app.settings import Settings
-from app.storage.models import Base, Person, Role, Token
+from app.storage.models import DEFAULT_COURSE, Base, Course, CourseAssignment, Person, Role, Token
 from app.storage.outage import Outage
 from grader import Assignment, Report, Status, Submission
 from grader.known_answer import correct_submission
@@ -52,6 +52,10 @@ from reference import name_of
 from tests.waiting import SECONDS, until
 
 OWNER_TOKEN = "token-of-the-owner"
+OTHER_COURSE = "c" * 26
+#: A client that asks the API, or opens pages.
+Browser = httpx.AsyncClient
+Client = TypeVar("Client", bound=Browser)
 
 
 @pytest.fixture(scope="session")
@@ -195,10 +199,10 @@ class Service:
         self.operations = operations
         self._transport = transport
 
-    def client(self, token: str | None = OWNER_TOKEN, **headers: str) -> httpx.AsyncClient:
+    def client(self, token: str | None = OWNER_TOKEN, kind: type[Client] = httpx.AsyncClient, **headers: str) -> Client:
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
-        return httpx.AsyncClient(transport=self._transport, base_url="http://grader.test", headers=headers)
+        return kind(transport=self._transport, base_url="http://grader.test", headers=headers)
 
     @contextlib.asynccontextmanager
     async def browser(self, token: str = OWNER_TOKEN) -> AsyncIterator[httpx.AsyncClient]:
@@ -280,7 +284,6 @@ class Shared:
         self._grader_of = grader_of
         self._is_put_back = True
         file = self._services.database.file
-        assert file
         self._rows = sqlite3.connect(file.path, isolation_level=None)
         self._rows.execute("PRAGMA synchronous = OFF")
         self._schema = self._schema_version()
@@ -414,7 +417,49 @@ def service(anyio_backend: str, request: pytest.FixtureRequest) -> Service:
     return service
 
 
+@pytest.fixture
+async def owner(service: Service) -> AsyncIterator[Browser]:
+    """A program with the owner's token, which asks the API."""
+    async with service.client() as owner:
+        yield owner
+
+
+@pytest.fixture
+async def browser(service: Service) -> AsyncIterator[Browser]:
+    """The browser of the owner, who is signed in."""
+    async with service.browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+async def visitor(service: Service) -> AsyncIterator[Browser]:
+    """The browser of somebody who is not signed in."""
+    async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def nobody(service: Service) -> AsyncIterator[Browser]:
+    """A program without a token."""
+    async with service.client(None) as nobody:
+        yield nobody
+
+
+@pytest.fixture
+async def two(service: Service) -> AsyncIterator[Service]:
+    """The default course, and another one that uses one assignment."""
+    async with service.services.database.write() as session:
+        session.add(Course(id=OTHER_COURSE, title="Сети", language="ru", time_zone="Europe/Moscow"))
+        await session.flush()
+        session.add(CourseAssignment(course_id=OTHER_COURSE, assignment_id="lstm-layer", rules={}))
+    for course, name in ((DEFAULT_COURSE, "here"), (OTHER_COURSE, "there")):
+        await service.add_token(f"script-{name}", course_id=course)
+        await service.add_token(f"teacher-{name}", Role.TEACHER, course_id=course)
+        await service.add_token(f"ivanov-{name}", student="ivanov", course_id=course)
+    return service
+
+
 def form_secret(html: str) -> str:
     secret = re.search(r'name="form_secret" value="([0-9a-f]+)"', html)
-    assert secret
+    assert secret, html
     return secret[1]

@@ -71,9 +71,7 @@ def test_environment_is_read_and_a_misspelt_variable_found(monkeypatch: pytest.M
         (MAIL | {"smtp_sender": "g@example.org\nBcc: x@example.org"}, "expected an address"),
     ],
 )
-def test_values_that_cannot_be_are_refused_with_the_reason_and_without_secrets(
-    values: dict[str, Any], reason: str
-) -> None:
+def test_values_that_cannot_be_are_refused_with_reason_without_secrets(values: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason) as caught:
         Settings(**values)
     errors = str(caught.value.errors(include_input=False))
@@ -114,7 +112,6 @@ def test_secret_is_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     (tmp_path / "token").write_text("token-out-of-a-file\n")
     monkeypatch.setenv("LSTM_GRADER_OWNER_TOKEN_FILE", str(tmp_path / "token"))
     token = Settings().owner_token
-    assert token is not None
     assert token.get_secret_value() == "token-out-of-a-file"
     assert unknown_variables() == []
     monkeypatch.setenv("LSTM_GRADER_OWNER_TOKEN", "token-of-the-variable")
@@ -143,5 +140,4 @@ def test_domains_of_the_issuer_are_listed_in_small_letters() -> None:
 @pytest.mark.parametrize(("security", "port"), [("starttls", 587), ("tls", 465), ("none", 25)])
 def test_port_of_the_mail_server_follows_from_its_security(security: str, port: int) -> None:
     server = Settings(**MAIL, smtp_security=security).mail_server
-    assert server is not None
     assert server.port == port

@@ -15,7 +15,7 @@ import safetensors.numpy
 
 from grader.sandbox import InMemorySandbox, Kind, Outcome
 from grader.sandbox.protocol import Arrays, decode_json, encode, split_frames
-from reference import Case, CaseSpec, LSTMWeights, lstm_forward, lstm_gradients
+from reference import Case, CaseSpec, LSTMWeights, lstm_forward
 from reference.cases import EDGE
 
 SOURCE = "class LSTM(tf.keras.Model):\n    ..."
@@ -135,7 +135,7 @@ class StudentClass:
         shape = {"dtype": "float32", "shape": list(answer.shape), "parts": None}
         yield output | shape | {"built_in": list(self.built_in)}, {"output": answer}
         if question["measure"]:
-            gradients = vars(lstm_gradients(case.x, case.weights, arrays[f"{question['id']}/factors"]))
+            gradients = vars(case.weights.gradients(case.x, arrays[f"{question['id']}/factors"]))
             reach = {"event": "gradients", "case": question["id"], "reach": {"fcXI": 1.0}, "first_timestep": 1.0}
             yield reach, {name: np.ascontiguousarray(gradients[name]) for name in ("x", *WEIGHTS)}
 

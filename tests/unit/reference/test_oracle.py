@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference import GATES, LSTMWeights, lstm_forward, lstm_gradients, split_gates
+from reference import GATES, LSTMWeights, lstm_forward, split_gates
 
 CLOSE = {"rtol": 0, "atol": 1e-12}
 
@@ -81,7 +81,7 @@ def test_gradients_agree_with_finite_differences(make_weights, question):
     x, sizes = question
     weights = make_weights(*sizes)
     factors = np.random.default_rng(1).uniform(-1, 1, (*x.shape[:2], weights.units)).astype(np.float32)
-    gradients = lstm_gradients(x, weights, factors)
+    gradients = weights.gradients(x, factors)
     arrays = {"x": x, "kernel": weights.kernel, "recurrent_kernel": weights.recurrent_kernel, "bias": weights.bias}
 
     def slope(name, place, step):
@@ -108,10 +108,10 @@ def test_gradients_go_back_through_the_states_they_may_go_through(make_weights, 
     x = np.random.default_rng(2).standard_normal((2, 6, 4)).astype(np.float32)
     factors = np.zeros((2, 6, 5), np.float32)
     factors[:, -1] = 1
-    gradients = lstm_gradients(x, weights, factors, through=through)
+    gradients = weights.gradients(x, factors, through=through)
     assert gradients.x[:, -1].all()
     assert bool(gradients.x[:, 0].any()) == reaches_back
-    whole = lstm_gradients(x, weights, factors)
+    whole = weights.gradients(x, factors)
     assert np.array_equal(gradients.kernel, whole.kernel) == (through == "hc")
 
 
@@ -123,6 +123,6 @@ def test_a_state_that_carries_nothing_may_be_left_out(make_weights):
     forgetful = replace(weights, bias=weights.bias.copy())
     split_gates(forgetful.bias)["f"][...] = -99
     for changed, through in ((deaf, "c"), (forgetful, "h")):
-        whole = vars(lstm_gradients(x, changed, factors))
-        for name, gradient in vars(lstm_gradients(x, changed, factors, through=through)).items():
+        whole = vars(changed.gradients(x, factors))
+        for name, gradient in vars(changed.gradients(x, factors, through=through)).items():
             np.testing.assert_allclose(gradient, whole[name], **CLOSE)

@@ -58,7 +58,7 @@ def test_scaling_keeps_float32_and_multiplies_every_array(make_weights, features
     ],
 )
 def test_shapes_of_different_layers_are_refused(kernel, recurrent_kernel, bias):
-    with pytest.raises(ValueError, match="not of one LSTM"):
+    with pytest.raises(ValueError, match="not of one layer"):
         LSTMWeights(*(np.zeros(shape, np.float32) for shape in (kernel, recurrent_kernel, bias)))
 
 

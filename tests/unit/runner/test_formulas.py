@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
+from pathlib import Path
 
 import pytest
 
+import grader
+from grader.numerics.written_formulas import written_mistake
 from tests.unit.runner.test_parts import CELL, SIZES
 
+GRADER = Path(grader.__file__).parent
+CLASS = re.compile(r"^class LSTMCell\(.*\n(?:(?: .*)?\n)+", re.MULTILINE)
 RIGHT = {
     "i": "sigmoid(x_i + h_i)", "f": "sigmoid(x_f + h_f)", "g": "tanh(x_g + h_g)", "o": "sigmoid(x_o + h_o)",
     "c_new": "f * c + i * g", "h_new": "o * tanh(c_new)",
@@ -52,6 +58,16 @@ def test_right_formulas_are_read_in_any_style(source: str) -> None:
     assert {name: "".join(sorted(text)) for name, text in found.items()} == {
         name: "".join(sorted(text)) for name, text in RIGHT.items()
     }
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in GRADER.rglob("*") if path.suffix in (".txt", ".py") and CLASS.search(path.read_text())]
+)
+def test_code_that_students_get_has_the_formulas_of_the_definition(path: Path) -> None:
+    [cell] = CLASS.findall(path.read_text(encoding="utf-8"))
+    found = formulas_of(cell + CELL[CELL.index("class LSTM(") :])
+    assert found.keys() == RIGHT.keys()
+    assert written_mistake(found) is None
 
 
 @pytest.mark.parametrize(

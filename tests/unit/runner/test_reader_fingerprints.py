@@ -213,8 +213,12 @@ def test_code_that_everybody_has_from_the_course_is_known() -> None:
     assert {each.form for each in prints} == KNOWN
     assert Fingerprint.of(prints).statements == 0
 
-    own = "class LSTM(Model):\n    def call(self, x):\n        return 1\n"
-    assert fingerprint(own) == fingerprint(given[0].partition("class LSTM(")[0] + own)
+    cell = given[0].partition("class LSTM(")[0]
+    own = "class LSTM(Model):\n    def call(self, x):\n        return LSTMCell(3)(x)\n"
+    # With i and f exchanged everywhere, a mistake leaves the course's cell its form. It is another text.
+    wrong = cell.replace("f * c + i * ch", "i * c + f * ch")
+    assert fingerprint(wrong + own).form == fingerprint(cell + own).form
+    assert fingerprint(wrong + own).text != fingerprint(cell + own).text
     assert Fingerprint.of([]) == Fingerprint()
 
 

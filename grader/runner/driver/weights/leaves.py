@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import re
+import sys
 import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +21,9 @@ from driver.student.student_module import MODULE_NAME, is_plain, is_recurrent
 
 # The number of gates whose weights are in it, the array of the Keras layer that it is a part of, and its layout.
 Use = tuple[int, str, str]
+
+# Objects of Python's that lead to all the rest of the program.
+NO_HOLDERS = (types.ModuleType, types.FrameType)
 
 
 @dataclass(eq=False)
@@ -60,13 +65,12 @@ class Leaf:
 
 
 def find_leaves(model: Any, names: dict[str, Any]) -> list[Leaf]:
-    """List every weight reachable from the model; if there is none, from the module's global layers."""
+    """List every weight reachable from the model; if there is none, from what the module defines."""
     leaves = list(_walk(model, "", set()))
     if not leaves:
         seen: set[int] = set()
         for name, value in list(names.items()):
-            if isinstance(value, tf.keras.layers.Layer):
-                leaves += _held(name, _walk(value, name, seen))
+            leaves += _held(name, _walk(value, name, seen))
     # A Keras layer kept for comparison has the right shapes too: the student's own weights come first.
     own = [leaf for leaf in leaves if not leaf.built_in]
     return own if any(leaf.variable is not None for leaf in own) else leaves
@@ -105,9 +109,12 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
     elif isinstance(value, dict):
         for key, item in list(value.items()):
             yield from _walk(item, f"{path}[{key!r}]", seen)
-    elif isinstance(value, (list, tuple)):
+    elif isinstance(value, (list, tuple, set)):
         for index, item in enumerate(value):
             yield from _walk(item, f"{path}[{index}]", seen)
+    elif isinstance(value, np.ndarray) and value.dtype == object:
+        for index, item in enumerate(value.flat):
+            yield from _held(path, _walk(item, f"{path}[{index}]", seen))
     elif isinstance(value, types.FunctionType):
         for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
             if cell != types.CellType():  # else that name is not bound yet
@@ -126,6 +133,13 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
         if isinstance(value, tf.keras.Sequential) or (is_layer and getattr(value, "_is_graph_network", False)):
             for index, layer in enumerate(value.layers):
                 yield from _walk(layer, f"{path}[{index}]", seen)
+    elif isinstance(value, type):
+        for name, item in list(vars(value).items()) if value.__module__ == MODULE_NAME else ():
+            yield from _held(path, _walk(item, f"{path}.{name}", seen))
+    elif type(value).__module__ in sys.stdlib_module_names and not isinstance(value, NO_HOLDERS):
+        # An object of Python's own: a deque, a partial, a method, a namespace.
+        for name, item in [*_attributes(value), *enumerate(gc.get_referents(value))]:
+            yield from _held(path, _walk(item, f"{path}.{name}", seen))
 
 
 def _held(path: str, leaves: Iterable[Leaf]) -> Iterator[Leaf]:

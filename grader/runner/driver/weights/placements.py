@@ -59,9 +59,9 @@ class Slot:
 
 
 @functools.cache
-def _numbered(features: int, units: int) -> dict[str, np.ndarray]:
+def _numbered(features: int, units: int, gates: int = len(GATES)) -> dict[str, np.ndarray]:
     """Number the weights of the Keras layer: kernel, recurrent kernel and bias, one after the other."""
-    columns = len(GATES) * units
+    columns = gates * units
     rows = np.arange((features + units + 1) * columns).reshape(-1, columns)
     return {"kernel": rows[:features], "recurrent_kernel": rows[features:-1], "bias": rows[-1]}
 
@@ -72,13 +72,15 @@ class Placement:
 
     `zeros` are second biases of gates that have one already; without gates it is unknown whose. `misfed` get x where
     their siblings get h, or the other way round; they are zero, and the numbers those of the layer without them.
-    `peepholes` multiply c, for which Keras has no weights: they are set so that the gate sees c as it is.
+    `peepholes` multiply c, for which Keras has no weights: they are set so that the gate sees c as it is. `gates` is
+    how many the Keras layer has.
     """
 
     slots: list[Slot] = field(default_factory=list)
     zeros: list[Slot] = field(default_factory=list)
     misfed: list[Leaf] = field(default_factory=list)
     peepholes: list[Leaf] = field(default_factory=list)
+    gates: int = len(GATES)
 
     @property
     def is_recognised(self) -> bool:
@@ -91,10 +93,15 @@ class Placement:
         return len(found) == len(GATES)
 
     @property
+    def has_biases(self) -> bool:
+        """Return whether all gates have a bias."""
+        return len({gate for slot in self.slots if slot.array == "bias" for gate in slot.gates}) == len(GATES)
+
+    @property
     def is_open(self) -> bool:
         """Return whether numbers may stand in other places than shapes and names suggest."""
         slots = (*self.slots, *self.zeros)
-        return len({gate for slot in self.slots if slot.array == "bias" for gate in slot.gates}) < len(GATES) or any(
+        return not self.has_biases or any(
             len(slot.gates) != 1 or (slot.leaf.is_square and slot.leaf.layer is None) for slot in slots
         )
 
@@ -135,7 +142,7 @@ def collect(
     Args:
         gradients: laid out in place of the weights, one for each of the slots.
     """
-    numbered = _numbered(features, units)
+    numbered = _numbered(features, units, placement.gates)
     flat = np.full(sum(places.size for places in numbered.values()), np.nan, np.float32)
     shares = gradients or [np.asarray(slot.leaf.variable, np.float32) for slot in placement.slots]
     for slot, values in zip(placement.slots, shares, strict=True):

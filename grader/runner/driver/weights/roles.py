@@ -252,9 +252,10 @@ def find_pairing(
     if first is None or not others:
         return {}
     random = np.random.default_rng(7)
-    for leaf in leaves:
-        if leaf.variable is not None:
-            leaf.assign(random.normal(0.0, 0.3, leaf.shape).astype(np.float32))
+    built = [leaf for leaf in leaves if leaf.variable is not None]
+    made = [np.array(leaf.variable) for leaf in built]
+    for leaf in built:
+        leaf.assign(random.normal(0.0, 0.3, leaf.shape).astype(np.float32))
     places: dict[str, list[int]] = {array: [] for array in others}
     for driven in groups[first]:
         before = np.array(driven.variable)
@@ -268,6 +269,8 @@ def find_pairing(
             ]
             places[array] += unfelt
         driven.assign(before)
+    for leaf, value in zip(built, made, strict=True):
+        leaf.assign(value)
     if any(sorted(found_places) != [0, 1, 2, 3] for found_places in places.values()):
         return {}
     return places
@@ -291,7 +294,10 @@ def _placement(shares: Shares, found: Sorted, split: str) -> Placement:
             return beside[-1] if beside and len(beside[-1]) == _gates_in(leaf, found) else gates_of_bias.get(id(leaf))
         return gates_of_bias.get(id(leaf)) or (gate_of_path(leaf.path) if _gates_in(leaf, found) == 1 else None)
 
-    _assign_biases(placement, [*found.fused_biases, *found.unit_biases, *found.bundled_biases], input_paths, gates_of)
+    biases = [*found.fused_biases, *found.unit_biases, *found.bundled_biases]
+    # ``start_c`` beside four biases is none, whatever its name says.
+    biases.sort(key=lambda leaf: id(leaf) not in gates_of_bias)
+    _assign_biases(placement, biases, input_paths, gates_of)
     return placement
 
 

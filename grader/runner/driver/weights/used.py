@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
+from gate_words import GATES
 
 from driver.weights.leaves import Leaf
 
@@ -36,6 +37,13 @@ def find_unused(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[L
     finally:
         for leaf, value in zip(built, before, strict=True):
             leaf.assign(value)
+
+
+def find_ones(leaves: Sequence[Leaf], units: int) -> list[Leaf]:
+    """Return the vectors of no layer, as long as biases, that a model made of ones."""
+    loose = [leaf for leaf in leaves if leaf.layer is None and leaf.variable is not None]
+    vectors = [leaf for leaf in loose if leaf.is_shaped((units,), (len(GATES) * units,), (len(GATES), units))]
+    return [leaf for leaf in vectors if (np.array(leaf.variable) == 1).all()]
 
 
 def find_states(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[Leaf]:

@@ -12,20 +12,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from box_requests import ACTIVATIONS
-from gate_words import gate_of_name
+from gate_words import NAMES, gate_of_name
 
 from reader.parts.gates import Gate, is_weight, name_of_activation
 from reader.parts.step import C, H, Step, path
 from reader.tracing.traces import Trace
-from reader.tracing.values import Const, Node, Seq, Value
+from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reachable_nodes
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 #: Operations that change no number, and those that only take one of several gates out of what they are in.
 SAME = frozenset({"cast", "stop_gradient", "element"})
 PARTS = frozenset({"item", "split", "unstack", "unpack", "reshape", "squeeze", "slice()", "numpy"})
+#: Operations on a weight after which it is another.
+CHANGING = frozenset({"neg", "round", "clip_by_value", "dropout", "either", *ACTIVATIONS})
 #: Types that numbers lose digits in.
 COARSE = re.compile(r"int\d*|bool|half|b?float16")
-NAMES = {"I": "i", "F": "f", "C": "g", "O": "o"}
 LONGEST, MOST_JOINED = 200, 2
 
 
@@ -39,7 +40,7 @@ def formulas(step: Step, trace: Trace) -> dict[str, str]:
     Those of gates are left out where they cannot be read; none is left of a step whose updates cannot.
     """
     carried = [each.after for each in step.loop.carried]
-    if step.c is None or step.h is None or not {id(step.c), id(step.h)} <= set(map(id, carried)):
+    if step.c is None or step.h is None or not {id(step.c), id(step.h)} <= set(map(id, carried)) or trace.is_doubtful:
         return {}
     writer = _Writer(step, trace)
     try:
@@ -62,8 +63,21 @@ class _Writer:
             for gate in step.gates
             if gate.letter is not None and letters.count(gate.letter) == 1 and not _is_torn(gate)
         }
-        self._names = {id(gate.node): name for name, gate in self.gates.items()}
+        self._nodes = {name: self._named_node(gate) for name, gate in self.gates.items()}
+        self._names = {id(node): name for name, node in self._nodes.items()}
         self._products = Counter(id(each) for gate in step.gates for each in step.recognised.products(gate.sum))
+
+    def _named_node(self, gate: Gate) -> Node:
+        """Return the value that the class calls this gate, in its activations or among what is made of it alone."""
+        inside = [gate.node, *gate.activations]
+        around = (node for node in self._step.region if self._is_made_of(node, gate))
+        named = (node for node in (*inside, *around) if gate.letter in map(gate_of_name, node.names))
+        return next(named, gate.node)
+
+    def _is_made_of(self, node: Node, gate: Gate) -> bool:
+        gates, inside = self._step.walk(node)
+        has_state = any(each.op == "state" for inner in inside for each in inner.inputs())
+        return not has_state and [each.node for each in gates] == [gate.node]
 
     def update(self, new: Node) -> str:
         return self._operation(new, self._text)
@@ -86,7 +100,7 @@ class _Writer:
         is_joined = [other.sum for other in self._step.gates].count(gate.sum) > 1
         if is_joined and any(name_of_activation(function) == "softmax" for function in gate.activations):
             raise UnreadableError
-        return self._sum(gate.node, name)
+        return self._sum(self._nodes[name], name)
 
     def _sum(self, value: Value, gate: str) -> str:
         if isinstance(value, Const) and type(value.value) in (int, float):
@@ -97,9 +111,7 @@ class _Writer:
             return _added(self._product(value, gate))
         if value.op == "state":
             return self._state(value)
-        if value.op == "add" and (
-            terms := [each for each in value.args if not is_weight(each) or isinstance(each, Const)]
-        ):
+        if value.op == "add" and (terms := [each for each in value.args if not _is_bias(each)]):
             return _added(self._sum(each, gate) for each in terms)
         if value.op in PARTS and value.args and self._is_gate(value.args[0]):
             return self._sum(value.args[0], gate)
@@ -109,7 +121,7 @@ class _Writer:
         return isinstance(value, Node) and self._step.recognised.gate(value) is not None
 
     def _operation(self, node: Node, write: Callable[[Value], str]) -> str:
-        if node.op in SIGNS and len(node.args) == len("ab"):
+        if node.op in SIGNS and len(node.args) == len("ab") and node.keywords.keys() <= {"name"}:
             first, second = map(write, node.args)
             return f"({first} {SIGNS[node.op]} {second})"
         if node.op == "neg" and len(node.args) == 1:
@@ -130,6 +142,8 @@ class _Writer:
             raise UnreadableError
         owner = NAMES[letters.pop()] if letters and not is_shared else gate
         inputs = [each for each in product.args if not is_weight(each)]
+        if any(node.op in CHANGING for each in product.args if is_weight(each) for node in reachable_nodes([each])):
+            raise UnreadableError
         if len(inputs) == 1 and isinstance(inputs[0], Node) and inputs[0].op == "concat" and inputs[0].args:
             joined = inputs[0].args[0]
             inputs = joined.items if isinstance(joined, Seq) and len(joined.items) == MOST_JOINED else []
@@ -155,6 +169,20 @@ class _Writer:
             if carried is not None and carried.after is new and not other.fullmatch(carried.name):
                 return name
         raise UnreadableError
+
+
+def _is_bias(value: Value) -> bool:
+    """Return whether a term is a weight: a name that could not be followed may stand for anything."""
+    if isinstance(value, Const) or not is_weight(value):
+        return False
+    waiting = list(nodes_in([value]))
+    while waiting:
+        node = waiting.pop()
+        if node.op in ("name", "parameter", "layer"):
+            return False
+        if node.op not in ("weight", "slice", "size") and node.label != "bias":
+            waiting += nodes_in(node.args)
+    return True
 
 
 def _added(terms: Iterable[str]) -> str:

@@ -60,7 +60,9 @@ class Gates:
         self._products: dict[int, list[Node]] = {}
 
     def is_product(self, node: Node) -> bool:
-        return node.op == "apply" or (node.op == "matmul" and any(is_weight(each) for each in node.args))
+        return node.op == "apply" or (
+            node.op == "matmul" and any(is_weight(each) and not isinstance(each, Const) for each in node.args)
+        )
 
     def is_sum(self, node: Node) -> bool:
         if id(node) not in self._sums:

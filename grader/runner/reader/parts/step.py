@@ -40,7 +40,11 @@ class Step:
     def inside(self, root: Node) -> list[Node]:
         """Return the operations from a node down to gates and states."""
         known = {id(node) for node in self.region}
-        return [node for node in _walk(root, self.recognised)[1] if id(node) in known]
+        return [node for node in self.walk(root)[1] if id(node) in known]
+
+    def walk(self, root: Node) -> tuple[list[Gate], list[Node]]:
+        """Return the gates below a node, and the operations above them."""
+        return _walk(root, self.recognised)
 
 
 def step_of(loop: Loop) -> Step | None:

@@ -25,7 +25,11 @@ SAME = {
 }  # fmt: skip
 TRANSPARENT = frozenset({"identity", "convert_to_tensor", "ensure_shape", "asarray", "constant", "tensor", "copy"})
 WEIGHTS = frozenset({"add_weight", "add_variable", "Variable", "Parameter", "get_variable"})
-METHODS = ("call", "__call__", "forward")
+METHODS = ("__call__", "call", "forward")
+#: Functions that change values in ways that are not followed.
+OPAQUE = frozenset({"exec", "eval", "vars", "locals", "globals", "copyto", "setitem", "update"})
+#: Methods of lists and dictionaries that change nothing.
+HARMLESS = frozenset({"index", "count", "copy", "get"})
 #: Operations that the reader makes itself, with arguments of their own; a call of that name is something else.
 OWN = frozenset({"attribute", "element", "item", "layer", "name", "parameter", "slice", "state", "weight", "x"})
 #: Parameters of TensorFlow, Keras and NumPy for the values that something is computed from, in their order.
@@ -59,6 +63,10 @@ class Calls(ABC):
         self._steps += steps
         if self._steps > MOST_STEPS or (not self._steps % 64 and time.process_time() > self._deadline):
             raise TooMuchError
+
+    def doubt(self) -> None:
+        """Remember that numbers may have changed where nobody followed."""
+        self.trace.is_doubtful = self.trace.is_doubtful or self.is_answering
 
     def on_heap(self, value: Held) -> Held:
         if len(self.heap) > MOST_KEPT or (isinstance(value, Seq) and len(value.items) > MOST_ITEMS):
@@ -150,14 +158,8 @@ class Calls(ABC):
         if given.kwarg:
             rest: dict[Any, Value] = {name: value for name, value in keywords.items() if name not in names}
             found[given.kwarg.arg] = self.on_heap(Map(rest))
-        defaults = zip(reversed(plain), reversed(given.defaults), strict=False)
-        by_name = zip(given.kwonlyargs, given.kw_defaults, strict=True)
-        for part, default in (*defaults, *by_name):
-            if part.arg not in found and default is not None:
-                found[part.arg] = self.value(default, function.scope)
-        for name in names - found.keys():
-            found[name] = Node("parameter", label=name)
-        return found
+        unknown: dict[str, Value] = {name: Node("parameter", label=name) for name in names}
+        return {**unknown, **function.defaults, **found}
 
     def _outside(self, function: Node, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
         if function.op == "layer":
@@ -167,6 +169,8 @@ class Calls(ABC):
         if function.op != "name":
             return Node("call", (function, *arguments, *keywords.values()), span)
         name = str(function.label).rpartition(".")[2]
+        if name in OPAQUE or "out" in keywords:
+            self.doubt()
         if function.label == "slice":
             bounds = [NONE, *arguments] if len(arguments) == 1 else arguments
             return Node("slice", tuple([*bounds, NONE, NONE, NONE][:3]), span)
@@ -235,6 +239,8 @@ class Calls(ABC):
             case "setattr" if isinstance(key, str) and isinstance(first, Obj) and len(arguments) == 3:
                 first.attributes[key[:60]] = iteration.labelled(arguments[2], key)
                 return NONE
+            case "setattr":
+                self.doubt()
             case "list" | "tuple" if isinstance(first, Seq):
                 return self.on_heap(Seq(list(first.items), span))
             case "list" | "tuple" if not arguments:
@@ -264,7 +270,7 @@ class Calls(ABC):
                 self.collect(value, span, owner)
             return NONE
         if isinstance(owner, Seq) and name == "insert" and len(arguments) == 2:
-            owner.items.insert(0, arguments[1])
+            owner.items.insert(_index(arguments, 0), arguments[1])
             self.collect(Node("inserted", (arguments[1],), span), span, owner)
             return NONE
         if isinstance(owner, Seq) and name == "reverse":
@@ -277,7 +283,17 @@ class Calls(ABC):
             ]
             return Seq(pairs, span)
         if isinstance(owner, Map) and name in ("get", "pop") and arguments and isinstance(arguments[0], Const):
-            return owner.items.get(arguments[0].value, arguments[1] if len(arguments) > 1 else NONE)
+            take = owner.items.get if name == "get" else owner.items.pop
+            return take(arguments[0].value, arguments[1] if len(arguments) > 1 else NONE)
+        given = arguments[0] if arguments else Map({})
+        if isinstance(owner, Map) and name == "update" and isinstance(given, Map):
+            owner.items |= {**given.items, **keywords}
+            return NONE
+        if isinstance(owner, Seq) and name == "pop" and -len(owner.items) <= _index(arguments, -1) < len(owner.items):
+            # One element may stand for all.
+            return owner.items.pop(_index(arguments, -1)) if len(owner.items) > 1 else owner.items[0]
+        if isinstance(owner, Seq | Map) and name not in HARMLESS:
+            self.doubt()
         if isinstance(owner, Const) and isinstance(owner.value, str) and name in ("lower", "upper", "strip", "split"):
             found = getattr(owner.value, name)()
             return Const(found) if isinstance(found, str) else Seq([Const(part) for part in found[:16]])
@@ -288,6 +304,11 @@ class Calls(ABC):
     def collect(self, value: Value, span: Span, into: Value) -> None:
         if self.loops and not self.is_trial:
             self.loops[-1].collected.append(CollectedOutput(value, span, into))
+
+
+def _index(arguments: list[Value], otherwise: int) -> int:
+    first = arguments[0] if arguments else NONE
+    return first.value if isinstance(first, Const) and type(first.value) is int else otherwise
 
 
 def _operation(name: str, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Node:

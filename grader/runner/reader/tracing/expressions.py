@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from reader.tracing import iteration
@@ -79,14 +80,16 @@ class Expressions(Calls):
 
     def _member(self, owner: Obj, found: tuple[Value, Class] | None, name: str, span: Span) -> Value:
         if found is None:
+            if name == "__dict__":
+                self.doubt()
             return Node("name", (), span, f"self.{name}")
         value, home = found
-        if not isinstance(value, Func) or isinstance(value.node, ast.Lambda):
+        if not isinstance(value, Func):
             return value
-        kinds = {getattr(each, "id", getattr(each, "attr", "")) for each in value.node.decorator_list}
+        kinds = {getattr(each, "id", getattr(each, "attr", "")) for each in getattr(value.node, "decorator_list", [])}
         if "staticmethod" in kinds:
             return value
-        bound = Func(value.node, value.scope, owner, home)
+        bound = replace(value, owner=owner, home=home)
         return self.call(bound, [], {}, span) if "property" in kinds else bound
 
     def _subscript(self, node: ast.Subscript, scope: Scope) -> Value:
@@ -111,7 +114,9 @@ class Expressions(Calls):
         found: dict[Any, Value] = {}
         for key, value in zip(node.keys, node.values, strict=True):
             name, held = self.value(key, scope), self.value(value, scope)
-            if isinstance(name, Const):
+            if key is None and isinstance(held, Map):
+                found |= held.items
+            elif isinstance(name, Const):
                 found[name.value] = iteration.labelled(held, str(name.value))
         return self.on_heap(Map(found))
 
@@ -123,6 +128,8 @@ class Expressions(Calls):
             return self._computed(COMPUTED[type(kind)], left.value, right.value, span)
         if isinstance(left, Seq) and isinstance(right, Seq) and isinstance(kind, ast.Add):
             return self.on_heap(Seq([*left.items, *right.items], span))
+        if isinstance(left, Map) and isinstance(right, Map) and isinstance(kind, ast.BitOr):
+            return self.on_heap(Map({**left.items, **right.items}))
         if isinstance(left, Seq) and isinstance(kind, ast.Mult):
             count = right.value if isinstance(right, Const) and isinstance(right.value, int) else 1
             return self.on_heap(Seq(left.items * (count if 0 <= count <= 16 else 1), span))
@@ -184,7 +191,19 @@ class Expressions(Calls):
         return Const(text[:LONGEST])
 
     def _lambda(self, node: ast.Lambda, scope: Scope) -> Value:
-        return Func(node, scope)
+        return self.function(node, scope)
+
+    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope) -> Value:
+        """Return a function, with its defaults as they are now, in the decorators of the file."""
+        given = node.args
+        defaults = zip(reversed([*given.posonlyargs, *given.args]), reversed(given.defaults), strict=False)
+        by_name = zip(given.kwonlyargs, given.kw_defaults, strict=True)
+        found = {part.arg: self.value(each, scope) for part, each in (*defaults, *by_name) if each is not None}
+        made: Value = Func(node, scope, found)
+        for each in reversed(getattr(node, "decorator_list", [])):
+            if isinstance(decorator := self.value(each, scope), Func | Class | Obj):
+                made = self.call(decorator, [made], {}, span_of(each))
+        return made
 
     def _namedexpr(self, node: ast.NamedExpr, scope: Scope) -> Value:
         value = self.value(node.value, scope)

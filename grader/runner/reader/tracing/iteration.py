@@ -64,12 +64,17 @@ def item(owner: Value, index: Value, span: Span) -> Value:
             return Node("item", (owner, index), span, key if isinstance(key, int) else None)
     if isinstance(owner, Seq) and len(owner.items) == 1 and isinstance(index, Node) and index.op == "index":
         return owner.items[0]  # it stands for all of them
-    if isinstance(owner, Seq) and isinstance(index, Node) and index.op == "slice":
-        bounds: list[Any] = [each.value if isinstance(each, Const) else ... for each in index.args]
-        known = all(each is None or type(each) is int for each in bounds) and bounds[2] in (None, 1)
-        if known and len(owner.items) > 1:
-            return Seq(owner.items[bounds[0] : bounds[1]], span)
+    if isinstance(owner, Seq) and len(owner.items) > 1 and (part := known_slice(index)):
+        return Seq(owner.items[part], span)
     return Node("item", (owner, index), span)
+
+
+def known_slice(index: Value) -> slice | None:
+    if not isinstance(index, Node) or index.op != "slice":
+        return None
+    bounds: list[Any] = [each.value if isinstance(each, Const) else ... for each in index.args]
+    known = all(each is None or type(each) is int for each in bounds) and bounds[2] in (None, 1)
+    return slice(*bounds) if known else None
 
 
 def unpacked(value: Value, count: int, span: Span) -> list[Value]:
@@ -108,6 +113,10 @@ def compare(left: Value, operator: ast.cmpop, right: Value) -> bool | None:
         return same is isinstance(operator, ast.Is | ast.Eq)
     if isinstance(left, Const) and isinstance(right, Const) and isinstance(operator, ast.Eq | ast.NotEq | ast.Is):
         return (left.value == right.value) is not isinstance(operator, ast.NotEq)
-    if isinstance(left, Const) and isinstance(right, Map) and isinstance(operator, ast.In | ast.NotIn):
-        return (left.value in right.items) is isinstance(operator, ast.In)
+    if isinstance(left, Const) and isinstance(operator, ast.In | ast.NotIn):
+        within: Any = right.items if isinstance(right, Map) else right.value if isinstance(right, Const) else None
+        if isinstance(right, Seq) and all(isinstance(each, Const) for each in right.items):
+            within = [each.value for each in right.items if isinstance(each, Const)]
+        if isinstance(within, dict | list) or (isinstance(within, str) and isinstance(left.value, str)):
+            return (left.value in within) is isinstance(operator, ast.In)
     return None

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from box_requests import ACTIVATIONS
+from scopes import root_name
 from supplied_cell import CELL, SUPPLIED_CELL
 
 from reader.plan.statement_plan import Plan
 from reader.plan.statement_rules import CLASS
 from reader.tracing import iteration
-from reader.tracing.expressions import span_of
+from reader.tracing.expressions import OPERATORS, span_of
 from reader.tracing.loops import Loops, Snapshot
 from reader.tracing.traces import ReturnedValue, Trace
-from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scope, Seq, Span, Value
+from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scope, Seq, Span, Value, nodes_in
+
+#: What `Tracer.run` returns at these statements.
+BREAK, CONTINUE = Const("break"), Const("continue")
+CHANGES = (ast.Assign, ast.AugAssign, ast.Return)
+#: Values that are filled in later.
+BLANK = frozenset(
+    {
+        *("zeros", "zeros_like", "ones", "ones_like", "empty", "empty_like", "full", "fill", "TensorArray"),
+        *("name", "weight", "parameter"),
+    }
+)
 
 # Its lines lie above those of the file, so that none of its parts is one of the student's.
 _SUPPLIED = ast.increment_lineno(ast.parse(SUPPLIED_CELL), -len(SUPPLIED_CELL))
@@ -33,15 +47,16 @@ def trace(plan: Plan) -> Trace | None:
     kind = module.find(CLASS)
     if not isinstance(kind, Class):
         return None
-    model = tracer.make(kind, [], _sizes(kind), (0, 0))
+    calls = [call for statement in plan.statements for call in statement.calls if root_name(call.func) == CLASS]
+    model = tracer.make(kind, [], _open_parameters(kind, calls), (0, 0))
     tracer.is_answering = True
     tracer.begin()
     tracer.call(model, [tracer.trace.x], {}, (0, 0))
     return tracer.trace
 
 
-def _sizes(kind: Class) -> dict[str, Value]:
-    """Return arguments for the parameters that have a number by default: such a number is not built in."""
+def _open_parameters(kind: Class, calls: list[ast.Call]) -> dict[str, Value]:
+    """Return arguments for the parameters whose default says nothing: a number, or one of which a call has another."""
     found = kind.find("__init__")
     if found is None or not isinstance(found[0], Func):
         return {}
@@ -50,10 +65,18 @@ def _sizes(kind: Class) -> dict[str, Value]:
         *zip(reversed([*given.posonlyargs, *given.args]), reversed(given.defaults), strict=False),
         *zip(given.kwonlyargs, given.kw_defaults, strict=True),
     ]
+    names = [part.arg for part in (*given.posonlyargs, *given.args)][1:]
+    pairs = [pair for call in calls for pair in zip(names, call.args, strict=False)]
+    pairs += [(str(keyword.arg), keyword.value) for call in calls for keyword in call.keywords]
+    others = {(name, ast.dump(value)) for name, value in pairs}
     return {
         part.arg: Node("parameter", label=part.arg)
         for part, default in defaults
-        if isinstance(default, ast.Constant) and type(default.value) is int
+        if default is not None
+        and (
+            (isinstance(default, ast.Constant) and type(default.value) is int)
+            or any(name == part.arg and value != ast.dump(default) for name, value in others)
+        )
     }
 
 
@@ -63,6 +86,7 @@ class Tracer(Loops):
     def __init__(self) -> None:
         super().__init__()
         self.trace = Trace(Node("x"))
+        self._is_unrolled = False
 
     def begin(self) -> None:
         """Forget what the module's own statements and the constructor did."""
@@ -75,6 +99,8 @@ class Tracer(Loops):
         for statement in body:
             self.spend()
             value = self._statement(statement, scope)
+            if value is BREAK or value is CONTINUE:
+                return value
             if value is not None:
                 found.append(value)
                 if not isinstance(statement, ast.If | ast.For | ast.While | ast.Try):
@@ -98,7 +124,7 @@ class Tracer(Loops):
     def _statement(self, node: ast.stmt, scope: Scope) -> Value | None:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                scope.names[node.name] = Func(node, scope)
+                scope.names[node.name] = self.function(node, scope)
             case ast.ClassDef():
                 self._class(node, scope)
             case ast.Assign():
@@ -123,7 +149,10 @@ class Tracer(Loops):
                         ReturnedValue(Node("yield", (value,), span_of(node)), span_of(node), True)
                     )
             case ast.Expr():
-                self.value(node.value, scope)
+                value = self.value(node.value, scope)
+                # NumPy can write what it computes into an argument.
+                if isinstance(value, Node) and value.op in {*OPERATORS.values(), *ACTIVATIONS}:
+                    self.doubt()
             case ast.If():
                 return self._branch(node, scope)
             case ast.For() | ast.AsyncFor():
@@ -131,12 +160,28 @@ class Tracer(Loops):
             case ast.While():
                 test = self.value(node.test, scope)
                 self.repeat(test, scope, node.test, node, lambda: self.run(node.body, scope))
+                return self.run(node.orelse, scope)
             case ast.With() | ast.AsyncWith():
+                for item in node.items:
+                    value = self.value(item.context_expr, scope)
+                    if item.optional_vars is not None:
+                        self._assign(item.optional_vars, Node("with", (value,), span_of(node)), scope)
                 return self.run(node.body, scope)
             case ast.Try():
+                # Nobody knows which of the two is run to its end.
+                if any(isinstance(each, CHANGES) for handler in node.handlers for each in ast.walk(handler)):
+                    self.doubt()
                 return self.run([*node.body, *node.orelse, *node.finalbody], scope)
-            case ast.Import() | ast.ImportFrom():
-                pass
+            case ast.ImportFrom():
+                for each in node.names:
+                    if each.asname or each.name in scope.names:
+                        scope.names[each.asname or each.name] = Node("name", label=each.name)
+            case ast.Break():
+                return BREAK
+            case ast.Continue():
+                return CONTINUE
+            case ast.Match() | ast.Delete() | ast.Global() | ast.Nonlocal():
+                self.doubt()
         return None
 
     def _hold(self, node: ast.Assign, value: Value, scope: Scope) -> None:
@@ -157,7 +202,7 @@ class Tracer(Loops):
         # Methods do not see the names of the class.
         for name, value in inner.names.items():
             if isinstance(value, Func) and value.scope is inner:
-                inner.names[name] = Func(value.node, scope, None, made)
+                inner.names[name] = replace(value, scope=scope, home=made)
         scope.names[node.name] = made
 
     def _changed(self, node: ast.AugAssign, scope: Scope) -> None:
@@ -179,12 +224,14 @@ class Tracer(Loops):
             case ast.Attribute(attr=name):
                 owner = self.value(target.value, scope)
                 if isinstance(owner, Obj):
+                    if (member := owner.kind.find(name)) and isinstance(member[0], Func):
+                        self.doubt()  # a setter
                     owner.attributes[name] = iteration.labelled(value, name)
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
-                starred = any(isinstance(part, ast.Starred) for part in parts)
-                values = iteration.unpacked(value, len(parts) if not starred else -1, span_of(target))
-                for part, each in zip(parts, values, strict=False):
+                for part, each in zip(parts, self._parts(parts, value, span_of(target)), strict=False):
                     self._assign(part, each, scope)
+            case ast.Starred():
+                self._assign(target.value, value, scope)
             case ast.Subscript():
                 owner, key = self.value(target.value, scope), self.value(target.slice, scope)
                 if isinstance(owner, Map) and isinstance(key, Const):
@@ -192,8 +239,25 @@ class Tracer(Loops):
                 elif isinstance(owner, Seq) and isinstance(key, Const) and type(key.value) is int:
                     if -len(owner.items) <= key.value < len(owner.items):
                         owner.items[key.value] = value
+                elif isinstance(owner, Seq) and isinstance(value, Seq) and (taken := iteration.known_slice(key)):
+                    owner.items[taken] = value.items
+                elif isinstance(owner, Map):
+                    self.doubt()
                 elif isinstance(owner, Seq | Node):
                     self.collect(value, span_of(target), owner)
+                    if any(each.op not in BLANK for each in nodes_in([owner])):
+                        self.doubt()
+
+    @staticmethod
+    def _parts(targets: list[ast.expr], value: Value, span: Span) -> list[Value]:
+        """Return a value for each of several targets, a list for the one with a star."""
+        star = next((at for at, each in enumerate(targets) if isinstance(each, ast.Starred)), None)
+        if star is None:
+            return iteration.unpacked(value, len(targets), span)
+        if not isinstance(value, Seq) or len(value.items) < len(targets) - 1:
+            return [Node("starred", (value,), span) for _ in targets]
+        end = len(value.items) - (len(targets) - star - 1)
+        return [*value.items[:star], Seq(value.items[star:end], span), *value.items[end:]]
 
     def _branch(self, node: ast.If, scope: Scope) -> Value | None:
         known = iteration.truth(self.value(node.test, scope))
@@ -205,7 +269,9 @@ class Tracer(Loops):
         self.restore(before)
         second = self.run(node.orelse, scope)
         self._merge(before, changed, span_of(node))
-        found = [value for value in (first, second) if value is not None]
+        found = [value for value in (first, second) if value not in (None, BREAK, CONTINUE)]
+        if self._is_unrolled and (BREAK in (first, second) or CONTINUE in (first, second)):
+            self.doubt()
         return Node("either", tuple(found), self._last_span(found)) if len(found) > 1 else found[0] if found else None
 
     def _merge(self, before: Snapshot, changed: Snapshot, span: Span) -> None:
@@ -220,7 +286,7 @@ class Tracer(Loops):
                 other = now.get(name)
                 if other is value:
                     continue
-                if other is None or (isinstance(other, Const) and other.value is None):
+                if other is None or (isinstance(other, Const) and other.value is None and not isinstance(value, Const)):
                     now[name] = value
                 elif not isinstance(value, Const) or value.value is not None:
                     now[name] = iteration.labelled(Node("either", (value, other), span), str(name))
@@ -230,19 +296,27 @@ class Tracer(Loops):
         known = iteration.elements(over)
         returned: list[Value] = []
         if known is not None and not (isinstance(over, Seq) and self._holds_steps(over)):
+            outer, self._is_unrolled = self._is_unrolled, True
+            value = None
             for each in known:
                 self._assign(node.target, each, scope)
-                if (value := self.run(node.body, scope)) is not None:
-                    return value
-            return None
+                if (value := self.run(node.body, scope)) not in (None, CONTINUE):
+                    break
+            self._is_unrolled = outer
+            if value is BREAK:
+                return None
+            return self.run(node.orelse, scope) if value in (None, CONTINUE) else value
 
         def body() -> None:
             self._assign(node.target, iteration.element(over), scope)
-            if (value := self.run(node.body, scope)) is not None and not self.is_trial:
+            outer, self._is_unrolled = self._is_unrolled, False
+            value = self.run(node.body, scope)
+            self._is_unrolled = outer
+            if value not in (None, BREAK, CONTINUE) and not self.is_trial:
                 returned.append(value)
 
         self.repeat(over, scope, node.iter, node, body)
-        return returned[0] if returned else None
+        return returned[0] if returned else self.run(node.orelse, scope)
 
     @staticmethod
     def _holds_steps(over: Seq) -> bool:
@@ -266,5 +340,9 @@ class Tracer(Loops):
         outer, self.is_repeated = self.is_repeated, self.is_repeated or known is None
         for each in [iteration.element(over)] if known is None else known:
             self._assign(first.target, each, scope)
-            self.generate(rest, scope, found)
+            tests = [iteration.truth(self.value(test, scope)) for test in first.ifs]
+            if None in tests:
+                self.doubt()
+            if False not in tests:
+                self.generate(rest, scope, found)
         self.is_repeated = outer

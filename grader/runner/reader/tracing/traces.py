@@ -54,6 +54,7 @@ class Trace:
         created_in_call: layers and objects made while the class answers.
         created_repeatedly: objects that the constructor makes for each of many.
         named_values: values, and the statements in loops of the class itself that gave them a name.
+        is_doubtful: something was not followed that can change numbers.
     """
 
     x: Node
@@ -62,3 +63,4 @@ class Trace:
     created_in_call: list[Node | Obj] = field(default_factory=list)
     created_repeatedly: list[Obj] = field(default_factory=list)
     named_values: list[tuple[Node, Span]] = field(default_factory=list)
+    is_doubtful: bool = False

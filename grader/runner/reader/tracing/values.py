@@ -77,6 +77,7 @@ class Scope:
 class Func:
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
     scope: Scope
+    defaults: dict[str, Value]
     owner: Obj | None = None
     home: Class | None = None
 

@@ -35,9 +35,7 @@ from app.storage.models import (
 from app.web import routes as web_routes
 from grader.report.model import Advisory
 from tests.unit.app.calls import CODE, PAGE, SUBMISSIONS, assert_problem, upload
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.conftest import OWNER_TOKEN, Browser, FakeGrader, Service, form_secret
 
 PLACE = "/api/v1/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
 #: Requests that every token or every student may make; the answers hold nothing of others, as the tests below show.
@@ -100,7 +98,8 @@ async def of_somebody_else(service: Service) -> dict[str, str]:
         await session.flush()
         of_nobody = {"state": BatchFileState.UNMATCHED, "content": CODE, "name": "of ivanov", "path": "ivanov/LSTM.py"}
         session.add(BatchFile(batch_id=batch.id, filename="LSTM.py", **of_nobody))
-        check = Check(id=new_id(), membership_id=member["id"], assignment_id="lstm-layer", filename="of ivanov.py")
+        of_file = {"assignment_id": "lstm-layer", "filename": "of ivanov.py", "sha256": "f" * 64}
+        check = Check(id=new_id(), membership_id=member["id"], submitted_by=member["id"], **of_file)
         check.job_status = JobStatus.DONE
         session.add(check)
     return {
@@ -204,24 +203,25 @@ async def test_lists_hold_nothing_of_others_and_students_leave_no_webhooks(servi
         assert_problem(await client.post("/api/v1/webhooks", json=body), 403, "forbidden")
 
 
-async def test_every_route_of_the_api_needs_a_token_and_takes_no_session(service: Service) -> None:
+async def test_every_route_of_the_api_needs_a_token_and_takes_no_session(
+    service: Service, nobody: Browser, browser: Browser
+) -> None:
     """So that no page of another site can have a signed-in browser ask for anything."""
     values = await of_somebody_else(service)
-    async with service.client(None) as nobody, service.browser() as browser:
-        for method, path, _ in await operations(service):
-            if path not in PUBLIC:
-                refused = await nobody.request(method, filled(path, values))
-                assert_problem(refused, 401, "unauthorized")
-                assert refused.headers["www-authenticate"].startswith("Bearer")
-                with_session = await browser.request(method, filled(path, values))
-                assert with_session.status_code == 401, f"{method} {path}"
+    for method, path, _ in await operations(service):
+        if path not in PUBLIC:
+            refused = await nobody.request(method, filled(path, values))
+            assert_problem(refused, 401, "unauthorized")
+            assert refused.headers["www-authenticate"].startswith("Bearer")
+            with_session = await browser.request(method, filled(path, values))
+            assert with_session.status_code == 401, f"{method} {path}"
 
 
-async def test_pages_are_closed_to_others_and_to_forms_of_other_sites(service: Service) -> None:
+async def test_pages_are_closed_to_others_and_to_forms_of_other_sites(service: Service, nobody: Browser) -> None:
     values = await of_somebody_else(service) | {"form": "ipynb"}
     await service.add_token("second")
     looked_at = changed = 0
-    async with service.client(None) as nobody, service.browser("first") as first, service.browser("second") as second:
+    async with service.browser("first") as first, service.browser("second") as second:
         theirs = form_secret((await second.get("/")).text)
         for context in iter_route_contexts(web_routes.router.routes):
             route = context.original_route
@@ -244,9 +244,7 @@ async def test_pages_are_closed_to_others_and_to_forms_of_other_sites(service: S
     assert (looked_at, changed) >= (3, 2)
 
 
-def test_service_with_a_route_that_asks_nobody_does_not_start(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_service_with_a_route_for_nobody_does_not_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     outer, inner = APIRouter(prefix="/outer"), APIRouter()
     inner.get("/inner")(lambda: "hello")
     outer.include_router(inner)

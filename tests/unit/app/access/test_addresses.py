@@ -10,8 +10,6 @@ from app.storage.models import DEFAULT_COURSE, Identity, Role
 from tests.unit.app.calls import assert_problem
 from tests.unit.app.conftest import Service
 
-pytestmark = pytest.mark.anyio
-
 MEMBERS = f"/api/v1/courses/{DEFAULT_COURSE}/members"
 OWN, OF_TEACHER = "ivanov@example.edu", "teacher@example.net"
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, AsyncExitStack
 from datetime import timedelta
 
-import httpx
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from app.access import notebooks, sessions
 from app.access.sessions import hash_of_frame
 from app.access.tokens import Principal
+from app.storage.database import Database
 from app.storage.models import Course, CourseAssignment, MemberRole, Membership, NotebookCode, Person
-from tests.unit.app.calls import PAGE, SUBMISSIONS
-from tests.unit.app.conftest import Service, form_secret
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.calls import PAGE, SUBMISSIONS, send
+from tests.unit.app.conftest import Browser, Service, form_secret
 
 EVERYWHERE = "/leave/everywhere"
 FRAME = "f" * 43
@@ -31,6 +31,25 @@ async def notebook_of(service: Service, member: Membership) -> str:
     async with service.client(None) as nobody:
         token: str = (await nobody.post("/api/v1/notebook/tokens", json={"code": code})).json()["token"]
     return token
+
+
+FullDisk = Callable[[], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> FullDisk:
+    """Lets no transaction write."""
+
+    def write(_: Database) -> None:
+        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    @contextlib.contextmanager
+    def full() -> Iterator[None]:
+        with monkeypatch.context() as patched:
+            patched.setattr(Database, "write", write)
+            yield
+
+    return full
 
 
 @pytest.fixture
@@ -50,7 +69,7 @@ async def anna(service: Service) -> tuple[str, list[Membership]]:
 
 
 @pytest.fixture
-async def browsers(service: Service, anna: tuple[str, list[Membership]]) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
+async def browsers(service: Service, anna: tuple[str, list[Membership]]) -> AsyncIterator[dict[str, Browser]]:
     """Anna by her link, by single sign-on, and in a platform's frame; and Petrov."""
     person_id, (first, _) = anna
     async with AsyncExitStack() as stack:
@@ -72,7 +91,7 @@ async def browsers(service: Service, anna: tuple[str, list[Membership]]) -> Asyn
 async def test_all_browsers_and_notebooks_of_the_person_end_and_nobody_elses(
     service: Service,
     anna: tuple[str, list[Membership]],
-    browsers: dict[str, httpx.AsyncClient],
+    browsers: dict[str, Browser],
     caplog: pytest.LogCaptureFixture,
     way: str,
 ) -> None:
@@ -85,7 +104,7 @@ async def test_all_browsers_and_notebooks_of_the_person_end_and_nobody_elses(
     other = await notebook_of(service, petrov)
     asked = await browsers[way].get(EVERYWHERE)
     assert re.findall(r"<dd>(\d+)</dd>", asked.text) == ["3", "2"]
-    answer = await browsers[way].post(EVERYWHERE, data={"form_secret": form_secret(asked.text)})
+    answer = await send(browsers[way], EVERYWHERE)
     assert answer.status_code == 200
     assert re.findall(r"<dd>(\d+)</dd>", answer.text) == ["3", "2"]
     for name, browser in browsers.items():
@@ -99,26 +118,48 @@ async def test_all_browsers_and_notebooks_of_the_person_end_and_nobody_elses(
     assert [(each["person_id"], each["browsers"], each["notebooks"]) for each in logged] == [(person_id, 3, 2)]
 
 
-async def test_a_token_of_nobody_ends_its_own_browsers(service: Service) -> None:
-    async with service.browser() as here, service.browser() as there:
-        page = await here.get(EVERYWHERE)
-        assert (await here.post(EVERYWHERE, data={"form_secret": form_secret(page.text)})).status_code == 200
-        assert [(await each.get("/courses")).status_code for each in (here, there)] == [401, 401]
-    async with service.client() as owner:
-        assert (await owner.get("/api/v1/courses")).status_code == 200
+async def test_a_browser_that_came_while_the_disk_was_full_signs_out_with_all_others(
+    service: Service, browsers: dict[str, Browser], full_disk: FullDisk
+) -> None:
+    """It keeps the link itself, and no session of its own is stored."""
+    async with service.client(None, Accept="text/html") as late:
+        with full_disk():
+            assert (await late.post("/enter", data={"token": "link-of-anna"})).status_code == 303
+            form = {"form_secret": form_secret((await late.get(EVERYWHERE)).text)}
+            # Nothing can end now, and it does not say so.
+            assert (await late.post(EVERYWHERE, data=form)).status_code == 503
+            assert (await late.get(PAGE)).status_code == 200
+        asked, answer = await late.get(EVERYWHERE), await late.post(EVERYWHERE, data=form)
+        assert [re.findall(r"<dd>(\d+)</dd>", each.text) for each in (asked, answer)] == [["4", "0"], ["4", "0"]]
+        for name, browser in {**browsers, "late": late}.items():
+            assert (await browser.get(PAGE)).status_code == (200 if name == "petrov" else 401), name
 
 
-async def test_another_site_signs_nobody_out(service: Service) -> None:
-    async with service.browser() as browser:
-        page = await browser.get(EVERYWHERE)
-        form = {"form_secret": form_secret(page.text)}
-        elsewhere = {"Origin": "https://evil.example.org"}
-        assert (await browser.post(EVERYWHERE, data=form, headers=elsewhere)).status_code == 403
-        assert (await browser.post(EVERYWHERE, data={"form_secret": "0" * 64})).status_code == 403
-        assert (await browser.get("/courses")).status_code == 200
+@pytest.mark.parametrize("is_stored", [True, False])
+async def test_a_browser_signs_out_while_the_disk_is_full(
+    service: Service, anna: tuple[str, list[Membership]], full_disk: FullDisk, is_stored: bool
+) -> None:
+    """A shared computer must not stay signed in."""
+    async with service.client(None, Accept="text/html") as browser:
+        with contextlib.nullcontext() if is_stored else full_disk():
+            await browser.post("/enter", data={"token": "link-of-anna"})
+        with full_disk():
+            form = {"form_secret": form_secret((await browser.get(PAGE)).text)}
+            assert (await browser.post("/leave", data=form)).status_code == 303
+            assert (await browser.get(PAGE)).status_code == 401
 
 
-async def test_a_visitor_is_asked_to_sign_in(service: Service) -> None:
-    async with service.client(None, Accept="text/html") as visitor:
-        assert (await visitor.get(EVERYWHERE)).status_code == 401
-        assert (await visitor.post(EVERYWHERE, data={})).status_code == 401
+async def test_a_token_of_nobody_ends_its_own_browsers(service: Service, owner: Browser, browser: Browser) -> None:
+    async with service.browser() as other:
+        assert (await send(browser, EVERYWHERE)).status_code == 200
+        assert [(await each.get("/courses")).status_code for each in (browser, other)] == [401, 401]
+    assert (await owner.get("/api/v1/courses")).status_code == 200
+
+
+async def test_another_site_signs_nobody_out(browser: Browser) -> None:
+    page = await browser.get(EVERYWHERE)
+    form = {"form_secret": form_secret(page.text)}
+    elsewhere = {"Origin": "https://evil.example.org"}
+    assert (await browser.post(EVERYWHERE, data=form, headers=elsewhere)).status_code == 403
+    assert (await browser.post(EVERYWHERE, data={"form_secret": "0" * 64})).status_code == 403
+    assert (await browser.get("/courses")).status_code == 200

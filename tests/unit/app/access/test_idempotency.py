@@ -10,9 +10,7 @@ import pytest
 
 from app.storage.models import Role
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, upload
-from tests.unit.app.conftest import Service
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.conftest import Browser, Service
 
 #: Addresses that make something: a body, another one, and whether a repeated request gets all of the answer again.
 CREATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
@@ -26,43 +24,42 @@ CREATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
 }
 
 
-async def send(client: httpx.AsyncClient, what: str, body: dict[str, Any], key: str | None = "k1") -> httpx.Response:
+async def send(client: Browser, what: str, body: dict[str, Any], key: str | None = "k1") -> httpx.Response:
     return await client.post(f"/api/v1/{what}", json=body, headers={"Idempotency-Key": key} if key else {})
 
 
-async def count(client: httpx.AsyncClient, what: str) -> int:
+async def count(client: Browser, what: str) -> int:
     return len((await client.get(f"/api/v1/{what}")).json()["items"])
 
 
 @pytest.mark.parametrize("what", CREATIONS)
-async def test_the_same_request_again_or_at_the_same_time_makes_nothing_new(service: Service, what: str) -> None:
+async def test_the_same_request_again_or_at_the_same_time_makes_nothing_new(owner: Browser, what: str) -> None:
     body, other, whole = CREATIONS[what]
-    async with service.client() as client:
-        await client.post(SUBMISSIONS, params={"wait": 120}, **upload())
-        before = await count(client, what)
-        answers = await asyncio.gather(*(send(client, what, body) for _ in range(4)))
-        first = next(answer for answer in answers if answer.is_success)
-        answers.append(await send(client, what, body))
-        answers.remove(first)
-        for answer in answers:
-            if whole:
-                assert (answer.status_code, answer.json()["id"]) == (first.status_code, first.json()["id"])
-                assert answer.json().get("secret") == first.json().get("secret")
-            else:
-                problem = assert_problem(answer, 409, "token-made-before")
-                assert problem["id"] == first.json()["id"]
-                assert first.json()["token"] not in answer.text
-        assert await count(client, what) == before + 1
-        assert_problem(await send(client, what, other), 422, "idempotency-key-reused")
-        assert_problem(await send(client, what, body, "a key"), 422, "invalid-request")
-        assert (await send(client, what, other, "k2")).is_success
-        for _ in range(2):
-            assert (await send(client, what, body, None)).is_success
-        assert await count(client, what) == before + 4
+    await owner.post(SUBMISSIONS, params={"wait": 120}, **upload())
+    before = await count(owner, what)
+    answers = await asyncio.gather(*(send(owner, what, body) for _ in range(4)))
+    first = next(answer for answer in answers if answer.is_success)
+    answers.append(await send(owner, what, body))
+    answers.remove(first)
+    for answer in answers:
+        if whole:
+            assert (answer.status_code, answer.json()["id"]) == (first.status_code, first.json()["id"])
+            assert answer.json().get("secret") == first.json().get("secret")
+        else:
+            problem = assert_problem(answer, 409, "token-made-before")
+            assert problem["id"] == first.json()["id"]
+            assert first.json()["token"] not in answer.text
+    assert await count(owner, what) == before + 1
+    assert_problem(await send(owner, what, other), 422, "idempotency-key-reused")
+    assert_problem(await send(owner, what, body, "a key"), 422, "invalid-request")
+    assert (await send(owner, what, other, "k2")).is_success
+    for _ in range(2):
+        assert (await send(owner, what, body, None)).is_success
+    assert await count(owner, what) == before + 4
 
 
-async def test_a_key_is_its_senders_own(service: Service) -> None:
+async def test_a_key_is_its_senders_own(service: Service, owner: Browser) -> None:
     await service.add_token("of-a-teacher", Role.TEACHER)
-    async with service.client() as owner, service.client("of-a-teacher") as teacher:
+    async with service.client("of-a-teacher") as teacher:
         hooks = [await send(client, "webhooks", CREATIONS["webhooks"][0]) for client in (owner, teacher)]
     assert len({answer.json()["id"] for answer in hooks}) == 2

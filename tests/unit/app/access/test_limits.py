@@ -7,13 +7,7 @@ import pytest
 from app.access import limits
 from app.access.limits import RateLimit
 from app.errors.requests import TooManyRequests
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.waiting import Clock
 
 
 def test_so_many_may_come_at_once_and_no_more() -> None:

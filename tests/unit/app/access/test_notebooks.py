@@ -16,9 +16,7 @@ from app.http.auth.sessions import SESSION_COOKIE
 from app.storage.models import DEFAULT_COURSE, MemberRole, Membership, NotebookCode, Person, Token, utc_now
 from tests.unit.app.access.test_access import filled, of_somebody_else, operations
 from tests.unit.app.calls import PAGE, SUBMISSIONS, assert_problem, upload
-from tests.unit.app.conftest import Service, form_secret
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.conftest import Browser, Service, form_secret
 
 EXCHANGE = "/api/v1/notebook/tokens"
 CHECKS = "/api/v1/checks"
@@ -164,11 +162,10 @@ async def test_the_eleventh_notebook_ends_the_first_and_each_use_is_noted(servic
     assert noted == [secrets[1], secrets[-1]]
 
 
-async def test_a_notebook_ends_with_the_links_of_its_student(service: Service, ivanov: str) -> None:
+async def test_a_notebook_ends_with_the_links_of_its_student(service: Service, owner: Browser, ivanov: str) -> None:
     """It may have been connected in the session of a link that somebody else has."""
     token = await token_for(service)
-    async with service.client() as owner:
-        assert (await owner.delete(f"/api/v1/courses/{DEFAULT_COURSE}/links")).is_success
+    assert (await owner.delete(f"/api/v1/courses/{DEFAULT_COURSE}/links")).is_success
     async with service.client(token) as notebook:
         assert (await notebook.get(SUBMISSIONS)).status_code == 401
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import pytest
 from fastapi.routing import iter_route_contexts
 
 from app.http.fields import new_key
@@ -16,13 +15,9 @@ from app.main import create_app
 from app.settings import Settings
 from app.storage.models import BatchFile, LtiContext, LtiLink, LtiSelection, Membership, new_id, utc_now
 from tests.unit.app.access.test_access import filled, of_somebody_else, without_ids
-from tests.unit.app.access.test_courses import OTHER, two
 from tests.unit.app.access.test_pages import FORMS, stored
 from tests.unit.app.conftest import Service, form_secret
-
-__all__ = ["two"]
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.two_courses import OTHER
 
 HERE = f"/courses/{OTHER}"
 #: Names of things that the course has, too.

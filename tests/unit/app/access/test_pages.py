@@ -14,18 +14,14 @@ from app.courses import members
 from app.http.fields import new_key
 from app.http.masking import mask
 from app.http.visits import FormAsks, PageFor
-from app.storage.models import DEFAULT_COURSE, Comment, MemberRole, Role, Submission, utc_now
+from app.storage.models import DEFAULT_COURSE, Comment, Role, Submission, utc_now
 from app.web import course as course_pages
 from app.web import manage
 from app.web.operation import batch, grade_book, regrades
 from tests.unit.app.access.test_access import filled, of_somebody_else, without_ids
-from tests.unit.app.access.test_courses import submit, two
 from tests.unit.app.access.test_rights import archive
-from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
-
-__all__ = ["two"]
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.conftest import OWNER_TOKEN, Browser, Service, form_secret
+from tests.unit.app.two_courses import submit
 
 NOWHERE = "z" * 26
 WORK = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
@@ -87,13 +83,11 @@ async def a_course(service: Service) -> dict[str, str]:
     return {**values, "other_id": other}
 
 
-async def secret_of(browser: httpx.AsyncClient) -> str:
+async def secret_of(browser: Browser) -> str:
     return form_secret((await browser.get("/link")).text)
 
 
-async def send(
-    browser: httpx.AsyncClient, path: str, values: dict[str, str], secret: str, **headers: str
-) -> httpx.Response:
+async def send(browser: Browser, path: str, values: dict[str, str], secret: str, **headers: str) -> httpx.Response:
     data = {"form_key": mask(new_key()), **FORMS.get(path, {})}
     files = {"form_secret": (None, secret)}
     return await browser.post(filled(path, values), data=data, files=files, headers=headers)
@@ -205,15 +199,6 @@ async def test_pages_and_forms_of_another_course_are_not_there(staffed: Service)
     assert await stored(staffed) == before
 
 
-async def test_student_compares_own_attempts_without_links_of_the_staff(staffed: Service) -> None:
-    values = await a_course(staffed)
-    async with staffed.browser("ivanov-here") as browser:
-        compared = await browser.get(filled("/submissions/{submission_id}/beside/{other_id}", values))
-        assert compared.status_code == 200
-        assert f"/courses/{DEFAULT_COURSE}/members" not in compared.text
-        assert 'id="staff"' not in (await browser.get(f"/submissions/{values['submission_id']}")).text
-
-
 async def test_archived_course_shows_and_takes_only_the_forms_of_the_table(staffed: Service) -> None:
     values = await a_course(staffed)
     await archive(staffed)
@@ -249,44 +234,3 @@ async def test_pages_and_forms_are_closed_to_people_signed_out_or_removed(staffe
         for method, path, _ in ROUTES:
             for each in (browser, nobody):
                 assert (await each.request(method, filled(path, values))).status_code == 401, f"{method} {path}"
-
-
-async def test_form_with_the_secret_of_another_session_or_from_another_site_changes_nothing(staffed: Service) -> None:
-    values = await a_course(staffed)
-    before = await stored(staffed)
-    async with staffed.browser() as browser, staffed.browser() as other:
-        ours, theirs = await secret_of(browser), await secret_of(other)
-        for method, path, _ in ROUTES:
-            if method == "POST":
-                assert (await send(browser, path, values, theirs)).status_code == 403, path
-                answer = await send(browser, path, values, ours, **{"Sec-Fetch-Site": "cross-site"})
-                assert answer.status_code == 403, path
-    assert await stored(staffed) == before
-
-
-async def test_teacher_neither_makes_changes_nor_links_a_teacher(service: Service) -> None:
-    await service.add_token("teacher", Role.TEACHER)
-    here = f"/courses/{DEFAULT_COURSE}/members"
-    async with service.client() as owner:
-        other = (await owner.post(f"/api/v1{here}", json={"external_id": "t", "role": "teacher"})).json()["id"]
-    async with service.browser("teacher") as browser:
-        page = (await browser.get(f"{here}/new")).text
-        assert f'value="{MemberRole.TEACHER}"' not in page
-        data = {"form_secret": form_secret(page), "external_id": "x", "role": "teacher", "form_key": "0" * 172}
-        assert (await browser.post(f"{here}/new", data=data)).status_code == 403
-        for part in ("edit", "remove", "link", "link/revoke"):
-            assert (await browser.post(f"{here}/{other}/{part}", data=data)).status_code == 403, part
-        assert set(FORM.findall((await browser.get(f"{here}/{other}/edit")).text)) == {"/leave"}
-
-
-async def test_token_of_a_teacher_gives_no_right_of_staff(service: Service) -> None:
-    await service.add_token("teacher", Role.TEACHER)
-    tokens = f"/courses/{DEFAULT_COURSE}/tokens"
-    async with service.browser("teacher") as browser:
-        page = (await browser.get(tokens)).text
-        key = re.search(r'name="form_key" value="([^"]*)"', page)
-        assert key
-        data = {"form_secret": form_secret(page), "form_key": key[1], "name": "x", "role": "teacher"}
-        refused = await browser.post(tokens, data=data)
-        assert refused.status_code == 403
-        assert Right.MAKE_TOKENS_OF_STAFF not in refused.text

@@ -23,10 +23,8 @@ from reference import SEED_BYTES, name_of, new_seed
 from tests.unit.app.access.test_access import filled
 from tests.unit.app.access.test_other_courses import values_of_default
 from tests.unit.app.calls import hand_in
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
+from tests.unit.app.conftest import OWNER_TOKEN, Browser, FakeGrader, Service
 from tests.waiting import until
-
-pytestmark = pytest.mark.anyio
 
 
 def holds(content: bytes, seeds: Collection[bytes]) -> bool:
@@ -62,21 +60,20 @@ async def rows_holding(service: Service, seeds: Collection[bytes]) -> list[str]:
     return found
 
 
-async def test_attempts_have_seeds_of_their_own_and_keep_them(service: Service, grader: FakeGrader) -> None:
+async def test_attempts_have_and_keep_seeds_of_their_own(service: Service, owner: Browser, grader: FakeGrader) -> None:
     ids = [await hand_in(service, student) for student in ("ivanov", "ivanov", "petrov")]
     first = list(grader.seeds)
     assert len(set(first)) == 3
     assert {len(seed) for seed in first} == {SEED_BYTES}
-    async with service.client() as owner:
-        for preview in (False, True):
-            begun = await owner.post("/api/v1/regrades", json={"submissions": ids[:1], "preview": preview})
-            assert begun.status_code == 202, begun.text
-        await until(lambda: len(grader.graded) == 5)
+    for preview in (False, True):
+        begun = await owner.post("/api/v1/regrades", json={"submissions": ids[:1], "preview": preview})
+        assert begun.status_code == 202, begun.text
+    await until(lambda: len(grader.graded) == 5)
     assert grader.seeds == [*first, first[0], first[0]]
 
 
 async def test_nobody_gets_to_see_a_seed(
-    service: Service, grader: FakeGrader, caplog: pytest.LogCaptureFixture
+    service: Service, owner: Browser, grader: FakeGrader, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     values = {**await values_of_default(service), "form": "ipynb", "name": "icon.svg"}
@@ -102,8 +99,7 @@ async def test_nobody_gets_to_see_a_seed(
                 if answer.status_code == 200:
                     asked.add(path)
     assert len(asked) > 80
-    async with service.client() as owner:
-        course = await owner.post(f"/api/v1/courses/{values['course_id']}/export")
+    course = await owner.post(f"/api/v1/courses/{values['course_id']}/export")
     found = [holds(content, seeds) for content in contents(course)]
     assert len(found) > 10
     assert not any(found)

@@ -10,12 +10,8 @@ from fastapi.routing import iter_route_contexts
 from app.storage.models import DEFAULT_COURSE, Role, new_id
 from app.web.student import assignment, conversation, home, submission
 from tests.unit.app.access.test_access import filled, without_ids
-from tests.unit.app.access.test_courses import OTHER, submit, two
 from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
-
-__all__ = ["two"]
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.two_courses import OTHER, submit
 
 BESIDE = "/submissions/{submission_id}/beside/{other_id}"
 #: The numbers and the pictures are those of a report that has them.
@@ -74,9 +70,7 @@ async def test_another_course_is_not_there(work: tuple[Service, dict[str, str]])
                 assert answer.status_code in ({403, 404} if of_staff else {404}), f"{token}: {path}"
 
 
-async def test_work_of_somebody_else_is_refused_as_work_that_does_not_exist(
-    work: tuple[Service, dict[str, str]],
-) -> None:
+async def test_work_of_others_is_refused_as_work_that_does_not_exist(work: tuple[Service, dict[str, str]]) -> None:
     service, values = work
     nothing = new_id()
     for token in ("petrov-here", "ivanov-there", "teacher-there"):

@@ -22,52 +22,44 @@ from app.settings import Settings
 from grader.formats import FORMATS
 from grader.report.schema import report_schema
 from tests.unit.app.calls import CODE, SUBMISSIONS, assert_problem, students, upload
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
+from tests.unit.app.conftest import OWNER_TOKEN, Browser, FakeGrader, Service
 from tests.waiting import until
-
-pytestmark = pytest.mark.anyio
 
 # Submitting and reading
 
 
-async def test_upload_is_answered_202_with_its_location_before_it_is_graded(
-    service: Service, grader: FakeGrader
-) -> None:
+async def test_upload_is_answered_202_with_its_location_before_it_is_graded(owner: Browser, grader: FakeGrader) -> None:
     grader.released.clear()
-    async with service.client() as client:
-        response = await client.post(SUBMISSIONS, **upload())
-        body = response.json()
-        assert response.status_code == 202
-        assert response.headers["location"] == body["links"]["self"] == f"{SUBMISSIONS}/{body['id']}"
-        assert (body["student"], body["attempt"], body["filename"]) == ("ivanov", 1, "LSTM.py")
-        assert body["job_status"] in ("queued", "running")
-        assert body["report"] is None
-        assert (await client.get(response.headers["location"])).json()["id"] == body["id"]
+    response = await owner.post(SUBMISSIONS, **upload())
+    body = response.json()
+    assert response.status_code == 202
+    assert response.headers["location"] == body["links"]["self"] == f"{SUBMISSIONS}/{body['id']}"
+    assert (body["student"], body["attempt"], body["filename"]) == ("ivanov", 1, "LSTM.py")
+    assert body["job_status"] in ("queued", "running")
+    assert body["report"] is None
+    assert (await owner.get(response.headers["location"])).json()["id"] == body["id"]
 
 
-async def test_waiting_ends_with_202_when_it_takes_longer(service: Service, grader: FakeGrader) -> None:
+async def test_waiting_ends_with_202_when_it_takes_longer(owner: Browser, grader: FakeGrader) -> None:
     grader.released.clear()
-    async with service.client() as client:
-        response = await client.post(SUBMISSIONS, params={"wait": 1}, **upload())
+    response = await owner.post(SUBMISSIONS, params={"wait": 1}, **upload())
     assert response.status_code == 202
     assert response.json()["job_status"] in ("queued", "running")
 
 
-async def test_waiting_ends_when_the_service_stops(settings: Settings, service: Service, grader: FakeGrader) -> None:
+async def test_stop_ends_waiting(settings: Settings, service: Service, owner: Browser, grader: FakeGrader) -> None:
     grader.released.clear()
-    async with service.client() as client:
-        waiting = asyncio.create_task(client.post(SUBMISSIONS, params={"wait": 120}, **upload()))
-        await until(lambda: grader.began)
-        service.services.jobs.stop_watching()
-        assert (await asyncio.wait_for(waiting, 100)).status_code == 202
+    waiting = asyncio.create_task(owner.post(SUBMISSIONS, params={"wait": 120}, **upload()))
+    await until(lambda: grader.began)
+    service.services.jobs.stop_watching()
+    assert (await asyncio.wait_for(waiting, 100)).status_code == 202
 
 
-async def test_position_counts_those_before_it(service: Service, grader: FakeGrader) -> None:
+async def test_position_counts_those_before_it(owner: Browser, grader: FakeGrader) -> None:
     grader.released.clear()
-    async with service.client() as client:
-        bodies = [(await client.post(SUBMISSIONS, **upload(student=f"s{number}"))).json() for number in range(4)]
-        await until(lambda: len(grader.began) == 2)
-        places = [(await client.get(body["links"]["self"])).json() for body in bodies]
+    bodies = [(await owner.post(SUBMISSIONS, **upload(student=f"s{number}"))).json() for number in range(4)]
+    await until(lambda: len(grader.began) == 2)
+    places = [(await owner.get(body["links"]["self"])).json() for body in bodies]
     assert [(place["job_status"], place["position"]) for place in places] == [
         ("running", None),
         ("running", None),
@@ -97,23 +89,21 @@ async def test_waiting_gives_the_report_in_the_language_that_was_asked_for(
     assert grader.graded[0].content == CODE
 
 
-async def test_a_report_can_be_read_in_every_form_of_the_command_line(service: Service) -> None:
-    async with service.client() as client:
-        body = (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).json()
-        for name, form in FORMATS.items():
-            response = await client.get(body["links"]["report"], params={"format": name, "lang": "en"})
-            assert response.status_code == 200, name
-            assert response.headers["content-type"].split(";")[0] == form.media_type
-            assert "The class and its output" in response.text or name in ("junit", "coursera"), name
+async def test_a_report_can_be_read_in_every_form_of_the_command_line(owner: Browser) -> None:
+    body = (await owner.post(SUBMISSIONS, params={"wait": 120}, **upload())).json()
+    for name, form in FORMATS.items():
+        response = await owner.get(body["links"]["report"], params={"format": name, "lang": "en"})
+        assert response.status_code == 200, name
+        assert response.headers["content-type"].split(";")[0] == form.media_type
+        assert "The class and its output" in response.text or name in ("junit", "coursera"), name
 
 
-async def test_a_report_that_is_not_there_yet_is_a_conflict(service: Service, grader: FakeGrader) -> None:
+async def test_a_report_that_is_not_there_yet_is_a_conflict(owner: Browser, grader: FakeGrader) -> None:
     grader.released.clear()
-    async with service.client() as client:
-        body = (await client.post(SUBMISSIONS, **upload())).json()
-        assert_problem(await client.get(body["links"]["report"]), 409, "report-not-ready")
-        assert_problem(await client.get(body["links"]["report"], params={"format": "docx"}), 422, "invalid-request")
-        assert_problem(await client.get(f"{SUBMISSIONS}/nothing/report"), 404, "submission-not-found")
+    body = (await owner.post(SUBMISSIONS, **upload())).json()
+    assert_problem(await owner.get(body["links"]["report"]), 409, "report-not-ready")
+    assert_problem(await owner.get(body["links"]["report"], params={"format": "docx"}), 422, "invalid-request")
+    assert_problem(await owner.get(f"{SUBMISSIONS}/nothing/report"), 404, "submission-not-found")
 
 
 # Refusals
@@ -131,44 +121,41 @@ async def test_a_report_that_is_not_there_yet_is_a_conflict(service: Service, gr
     ],
 )
 async def test_bad_upload_is_refused_at_once(
-    service: Service, grader: FakeGrader, changed: dict[str, Any], status: int, slug: str
+    owner: Browser, grader: FakeGrader, changed: dict[str, Any], status: int, slug: str
 ) -> None:
-    async with service.client() as client:
-        assert_problem(await client.post(SUBMISSIONS, **upload(**changed)), status, slug)
-        assert (await client.get(SUBMISSIONS)).json()["items"] == []
+    assert_problem(await owner.post(SUBMISSIONS, **upload(**changed)), status, slug)
+    assert (await owner.get(SUBMISSIONS)).json()["items"] == []
     assert grader.began == []
 
 
-async def test_refused_upload_names_fields_and_assignments(service: Service) -> None:
-    async with service.client() as client:
-        unknown = assert_problem(await client.post(SUBMISSIONS, **upload(assignment="gru")), 422, "unknown-assignment")
-        assert "lstm-layer" in unknown["known"]
-        assert "lstm-layer" in unknown["detail"]
-        assert "gru" in unknown["detail"]
-        # A browser sends an empty file without a name when none was chosen.
-        empty = await client.post(SUBMISSIONS, files={"file": ("", b"")})
-        assert assert_problem(empty, 422, "fields-missing")["missing"] == ["file", "student"]
-        form = {"student": "ivanov", "assigment": "lstm-notebook"}
-        misspelt = await client.post(SUBMISSIONS, files={"file": ("a.py", CODE)}, data=form)
-        assert assert_problem(misspelt, 422, "unknown-fields")["unknown"] == ["assigment"]
-        without_assignment = await client.post(SUBMISSIONS, files={"file": ("a.py", CODE)}, data={"student": "ivanov"})
-        assert without_assignment.status_code == 202
+async def test_refused_upload_names_fields_and_assignments(owner: Browser) -> None:
+    unknown = assert_problem(await owner.post(SUBMISSIONS, **upload(assignment="gru")), 422, "unknown-assignment")
+    assert "lstm-layer" in unknown["known"]
+    assert "lstm-layer" in unknown["detail"]
+    assert "gru" in unknown["detail"]
+    # A browser sends an empty file without a name when none was chosen.
+    empty = await owner.post(SUBMISSIONS, files={"file": ("", b"")})
+    assert assert_problem(empty, 422, "fields-missing")["missing"] == ["file", "student"]
+    form = {"student": "ivanov", "assigment": "lstm-notebook"}
+    misspelt = await owner.post(SUBMISSIONS, files={"file": ("a.py", CODE)}, data=form)
+    assert assert_problem(misspelt, 422, "unknown-fields")["unknown"] == ["assigment"]
+    without_assignment = await owner.post(SUBMISSIONS, files={"file": ("a.py", CODE)}, data={"student": "ivanov"})
+    assert without_assignment.status_code == 202
 
 
-async def test_body_that_is_no_form_with_one_file_is_refused(service: Service) -> None:
-    async with service.client() as client:
-        for content_type, body, status, slug in (
-            ("application/x-www-form-urlencoded", b"student=a", 415, "form-expected"),
-            ("multipart/form-data", b"x", 400, "form-unreadable"),
-            ("multipart/form-data; boundary=b", b"nonsense", 400, "form-unreadable"),
-        ):
-            response = await client.post(SUBMISSIONS, content=body, headers={"Content-Type": content_type})
-            assert_problem(response, status, slug)
-        files = [("file", ("a.py", CODE)), ("file", ("b.py", CODE))]
-        assert_problem(await client.post(SUBMISSIONS, files=files, data={"student": "a"}), 400, "form-unreadable")
+async def test_body_that_is_no_form_with_one_file_is_refused(owner: Browser) -> None:
+    for content_type, body, status, slug in (
+        ("application/x-www-form-urlencoded", b"student=a", 415, "form-expected"),
+        ("multipart/form-data", b"x", 400, "form-unreadable"),
+        ("multipart/form-data; boundary=b", b"nonsense", 400, "form-unreadable"),
+    ):
+        response = await owner.post(SUBMISSIONS, content=body, headers={"Content-Type": content_type})
+        assert_problem(response, status, slug)
+    files = [("file", ("a.py", CODE)), ("file", ("b.py", CODE))]
+    assert_problem(await owner.post(SUBMISSIONS, files=files, data={"student": "a"}), 400, "form-unreadable")
 
 
-async def test_cap_counts_what_comes_when_no_length_is_announced(service: Service) -> None:
+async def test_cap_counts_what_comes_when_no_length_is_announced(owner: Browser) -> None:
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -178,30 +165,25 @@ async def test_cap_counts_what_comes_when_no_length_is_announced(service: Servic
             sent += 50_000
             yield b"#" * 50_000
 
-    async with service.client() as client:
-        headers = {"Content-Type": "multipart/form-data; boundary=b"}
-        assert_problem(await client.post(SUBMISSIONS, content=endless(), headers=headers), 413, "file-too-large")
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert_problem(await owner.post(SUBMISSIONS, content=endless(), headers=headers), 413, "file-too-large")
 
 
 @pytest.mark.parametrize("wait", ["-1", "121"])
-async def test_impossible_wait_is_a_problem_that_names_it(service: Service, wait: str) -> None:
-    async with service.client() as client:
-        problem = assert_problem(
-            await client.post(SUBMISSIONS, params={"wait": wait}, **upload()), 422, "invalid-request"
-        )
+async def test_impossible_wait_is_a_problem_that_names_it(owner: Browser, wait: str) -> None:
+    problem = assert_problem(await owner.post(SUBMISSIONS, params={"wait": wait}, **upload()), 422, "invalid-request")
     assert problem["errors"][0]["location"] == ["query", "wait"]
 
 
-async def test_wrong_address_or_method_is_a_problem(service: Service) -> None:
-    async with service.client() as client:
-        for method, path, status, slug in (
-            ("GET", "/api/v1/nothing", 404, "not-found"),
-            ("GET", f"{SUBMISSIONS}/01ksvh1y8gk3v0q4m2z7c9x5ab", 404, "submission-not-found"),
-            ("DELETE", SUBMISSIONS, 405, "method-not-allowed"),
-        ):
-            response = await client.request(method, path)
-            assert_problem(response, status, slug)
-            assert ("allow" in response.headers) == (status == 405)
+async def test_wrong_address_or_method_is_a_problem(owner: Browser) -> None:
+    for method, path, status, slug in (
+        ("GET", "/api/v1/nothing", 404, "not-found"),
+        ("GET", f"{SUBMISSIONS}/01ksvh1y8gk3v0q4m2z7c9x5ab", 404, "submission-not-found"),
+        ("DELETE", SUBMISSIONS, 405, "method-not-allowed"),
+    ):
+        response = await owner.request(method, path)
+        assert_problem(response, status, slug)
+        assert ("allow" in response.headers) == (status == 405)
 
 
 async def test_problems_are_in_the_readers_language(service: Service) -> None:
@@ -211,15 +193,12 @@ async def test_problems_are_in_the_readers_language(service: Service) -> None:
     assert response.headers["content-language"] == "ru"
 
 
-async def test_fault_of_ours_is_a_problem_with_a_number_and_nothing_else(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_fault_of_ours_is_a_problem_with_a_number_alone(owner: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError("/secret/path")
 
     monkeypatch.setattr("app.api.endpoints.assignments.title_of", fail)
-    async with service.client() as client:
-        response = await client.get("/api/v1/assignments")
+    response = await owner.get("/api/v1/assignments")
     problem = assert_problem(response, 500, "internal-error")
     assert problem["request_id"] == response.headers["x-request-id"]
     assert "secret" not in response.text
@@ -234,38 +213,35 @@ async def test_fault_of_ours_is_a_problem_with_a_number_and_nothing_else(
     ids=["database gone", "no connection free"],
 )
 async def test_database_that_cannot_be_used_is_503(
-    service: Service, monkeypatch: pytest.MonkeyPatch, error: Exception, slug: str
+    owner: Browser, monkeypatch: pytest.MonkeyPatch, error: Exception, slug: str
 ) -> None:
     async def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr("app.submissions.repository.add_submissions", fail)
-    async with service.client() as client:
-        response = await client.post(SUBMISSIONS, **upload())
+    response = await owner.post(SUBMISSIONS, **upload())
     assert_problem(response, 503, slug)
     assert response.headers["retry-after"]
 
 
 @pytest.mark.parametrize("wait", [0, 5])
 async def test_a_stored_upload_is_answered_202_though_the_database_is_gone_by_then(
-    service: Service, monkeypatch: pytest.MonkeyPatch, wait: int
+    owner: Browser, monkeypatch: pytest.MonkeyPatch, wait: int
 ) -> None:
     async def fail(*_: object, **__: object) -> None:
         raise OperationalError("SELECT", {}, Exception("server closed the connection unexpectedly"))
 
     monkeypatch.setattr("app.submissions.repository.find_submission", fail)
-    async with service.client() as client:
-        response = await client.post(SUBMISSIONS, params={"wait": wait}, **upload())
+    response = await owner.post(SUBMISSIONS, params={"wait": wait}, **upload())
     assert (response.status_code, response.json()["job_status"], response.json()["position"]) == (202, "queued", 1)
 
 
 @pytest.mark.parametrize(("sent", "kept"), [(100, []), (None, ["ivanov"])], ids=["during", "after"])
 async def test_client_that_leaves_is_no_fault_and_what_it_had_sent_whole_is_graded(
-    service: Service, sent: int | None, kept: list[str]
+    service: Service, owner: Browser, sent: int | None, kept: list[str]
 ) -> None:
-    async with service.client() as client:
-        request = client.build_request("POST", SUBMISSIONS, **upload())
-        body = await request.aread()
+    request = owner.build_request("POST", SUBMISSIONS, **upload())
+    body = await request.aread()
     messages: list[Message] = [
         {"type": "http.disconnect"},
         {"type": "http.request", "body": body[:sent], "more_body": bool(sent)},
@@ -290,21 +266,19 @@ async def test_client_that_leaves_is_no_fault_and_what_it_had_sent_whole_is_grad
 # Rights
 
 
-async def test_header_without_a_valid_token_is_refused(service: Service) -> None:
-    async with service.client(None) as client:
-        for header in ("Bearer", "Bearer wrong", "Basic dTpw", f"Basic {OWNER_TOKEN}", f"{OWNER_TOKEN}"):
-            answer = await client.get("/api/v1/assignments", headers={"Authorization": header})
-            assert answer.status_code == 401, header
+async def test_header_without_a_valid_token_is_refused(nobody: Browser) -> None:
+    for header in ("Bearer", "Bearer wrong", "Basic dTpw", f"Basic {OWNER_TOKEN}", f"{OWNER_TOKEN}"):
+        answer = await nobody.get("/api/v1/assignments", headers={"Authorization": header})
+        assert answer.status_code == 401, header
 
 
-async def test_token_is_checked_before_the_upload_is_read(service: Service) -> None:
+async def test_token_is_checked_before_the_upload_is_read(nobody: Browser) -> None:
     async def body() -> AsyncIterator[bytes]:
         pytest.fail("the body was read")
         yield b""
 
-    async with service.client(None) as client:
-        headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": "1"}
-        assert_problem(await client.post(SUBMISSIONS, content=body(), headers=headers), 401, "unauthorized")
+    headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": "1"}
+    assert_problem(await nobody.post(SUBMISSIONS, content=body(), headers=headers), 401, "unauthorized")
 
 
 async def test_tokens_are_stored_hashed(settings: Settings, service: Service) -> None:
@@ -317,9 +291,8 @@ async def test_tokens_are_stored_hashed(settings: Settings, service: Service) ->
 # The document
 
 
-async def test_document_names_the_scheme_the_assignments_the_forms_and_every_refusal(service: Service) -> None:
-    async with service.client(None) as client:
-        document = (await client.get("/openapi.json")).json()
+async def test_document_names_the_scheme_the_assignments_the_forms_and_every_refusal(nobody: Browser) -> None:
+    document = (await nobody.get("/openapi.json")).json()
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     operation = document["paths"][SUBMISSIONS]["post"]
     assert operation["security"] == [{"bearer": []}]
@@ -336,6 +309,9 @@ async def test_document_names_the_scheme_the_assignments_the_forms_and_every_ref
     assert {TYPE_PREFIX + answer.slug for answer in refusals if answer} <= documented
     statuses = {200, 202, 400, 401, 403, 404, 408, 413, 415, 422, 429, 503}
     assert set(map(int, operation["responses"])) == statuses
+    waits = [status for status, each in operation["responses"].items() if "Retry-After" in each.get("headers", {})]
+    assert sorted(waits) == ["429", "503"]
+    assert {"SubmissionList", "TokenList"} <= document["components"]["schemas"].keys()
     assert "HTTPValidationError" not in str(document)
     names = [operation["operationId"] for methods in document["paths"].values() for operation in methods.values()]
     assert len(set(names)) == len(names)
@@ -363,12 +339,9 @@ async def test_document_names_the_scheme_the_assignments_the_forms_and_every_ref
         ("get /submissions/{submission_id}/reports/{report_id}", {"submission-not-found", "report-not-found"}),
     ],
 )
-async def test_document_shows_the_refusals_of_right_action_ids_body_and_key(
-    service: Service, route: str, refusals: set[str]
-) -> None:
+async def test_document_shows_the_refusals_of_each_route(nobody: Browser, route: str, refusals: set[str]) -> None:
     method, path = route.split()
-    async with service.client(None) as client:
-        operation = (await client.get("/openapi.json")).json()["paths"][f"/api/v1{path}"][method]
+    operation = (await nobody.get("/openapi.json")).json()["paths"][f"/api/v1{path}"][method]
     contents = [answer.get("content", {}) for answer in operation["responses"].values()]
     shown = {slug for each in contents for slug in each.get("application/problem+json", {}).get("examples", {})}
     everywhere = {"unauthorized", "course-not-found", "invalid-request", "too-many-requests"}
@@ -380,10 +353,9 @@ def test_examples_of_problems_belong_to_problems() -> None:
     assert EXAMPLE_PARAMS.keys() <= {answer.slug for answer in EVERY_ANSWER.values()}
 
 
-async def test_documented_report_is_the_published_one(service: Service) -> None:
-    async with service.client() as client:
-        document = (await client.get("/openapi.json")).json()
-        body = (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).json()
+async def test_documented_report_is_the_published_one(owner: Browser) -> None:
+    document = (await owner.get("/openapi.json")).json()
+    body = (await owner.post(SUBMISSIONS, params={"wait": 120}, **upload())).json()
     schemas = document["components"]["schemas"]
     published = json.loads(json.dumps(report_schema()).replace("#/$defs/", "#/components/schemas/"))
     assert schemas["SubmissionBody"]["properties"]["report"]["anyOf"][0]["$ref"] == "#/components/schemas/Report"
@@ -394,16 +366,15 @@ async def test_documented_report_is_the_published_one(service: Service) -> None:
     jsonschema.validate(body, {"$ref": "#/components/schemas/SubmissionBody", "components": {"schemas": schemas}})
 
 
-async def test_documentation_page_and_its_files_come_from_here(service: Service) -> None:
-    async with service.client(None) as client:
-        page = (await client.get("/docs")).text
-        assert "https:" not in page
-        for path in ("/static/swagger/swagger-ui-bundle.js", "/static/swagger/swagger-ui.css", "/static/docs.js"):
-            assert path in page
-            assert (await client.get(path)).status_code == 200
+async def test_documentation_page_and_its_files_come_from_here(nobody: Browser) -> None:
+    page = (await nobody.get("/docs")).text
+    assert "https:" not in page
+    for path in ("/static/swagger/swagger-ui-bundle.js", "/static/swagger/swagger-ui.css", "/static/docs.js"):
+        assert path in page
+        assert (await nobody.get(path)).status_code == 200
 
 
-async def test_upload_that_does_not_end_is_not_waited_for(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_upload_that_does_not_end_is_not_waited_for(owner: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     async def endless() -> AsyncIterator[bytes]:
         yield b'--b\r\nContent-Disposition: form-data; name="student"\r\n\r\n'
         while True:
@@ -411,8 +382,7 @@ async def test_upload_that_does_not_end_is_not_waited_for(service: Service, monk
             yield b"i"
 
     monkeypatch.setattr(bodies, "UPLOAD_SECONDS", 0.3)
-    async with service.client() as client:
-        response = await client.post(
-            SUBMISSIONS, content=endless(), headers={"Content-Type": "multipart/form-data; boundary=b"}
-        )
+    response = await owner.post(
+        SUBMISSIONS, content=endless(), headers={"Content-Type": "multipart/form-data; boundary=b"}
+    )
     assert_problem(response, 408, "upload-too-slow")

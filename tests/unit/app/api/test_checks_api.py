@@ -16,10 +16,8 @@ from app.storage.models import DEFAULT_COURSE, Check, Delivery, JobStatus, Submi
 from grader import Report, Status
 from grader.report.model import Advisory, Source
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
-from tests.unit.app.conftest import FakeGrader, Service
+from tests.unit.app.conftest import Browser, FakeGrader, Service
 from tests.waiting import until
-
-pytestmark = pytest.mark.anyio
 
 CHECKS = "/api/v1/checks"
 RULES = f"/api/v1/courses/{DEFAULT_COURSE}/assignments/lstm-layer"
@@ -33,14 +31,14 @@ async def allow(service: Service, per_hour: int, **rules: Any) -> None:
 
 
 @pytest.fixture
-async def ivanov(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+async def ivanov(service: Service) -> AsyncIterator[Browser]:
     await service.add_token("of-ivanov", student="ivanov")
     async with service.client("of-ivanov") as client:
         yield client
 
 
-async def check(client: httpx.AsyncClient, wait: int = 120) -> httpx.Response:
-    return await client.post(CHECKS, params={"wait": wait}, **upload(student=None))
+async def check(client: Browser, wait: int = 120, **headers: str) -> httpx.Response:
+    return await client.post(CHECKS, params={"wait": wait}, headers=headers, **upload(student=None))
 
 
 async def rows(service: Service, table: type[Any]) -> int:
@@ -48,7 +46,7 @@ async def rows(service: Service, table: type[Any]) -> int:
         return await session.scalar(select(func.count()).select_from(table)) or 0
 
 
-async def test_a_course_allows_none_until_it_says_so(service: Service, ivanov: httpx.AsyncClient) -> None:
+async def test_a_course_allows_none_until_it_says_so(service: Service, ivanov: Browser) -> None:
     assert_problem(await check(ivanov), 403, "checks-not-allowed")
     await allow(service, 1)
     answer = await check(ivanov)
@@ -60,11 +58,10 @@ async def test_a_course_allows_none_until_it_says_so(service: Service, ivanov: h
 
 
 async def test_a_check_is_no_attempt_and_gives_no_grade(
-    service: Service, ivanov: httpx.AsyncClient, grader: FakeGrader
+    service: Service, owner: Browser, ivanov: Browser, grader: FakeGrader
 ) -> None:
     await allow(service, 3, limit=1)
-    async with service.client() as owner:
-        await owner.post("/api/v1/webhooks", json={"url": "https://lms.example.org/hook"})
+    await owner.post("/api/v1/webhooks", json={"url": "https://lms.example.org/hook"})
     report = (await check(ivanov)).json()["report"]
     assert grader.beforehand == [True]
     assert (report["status"], report["points"], report["max_points"], report["score"]) == ("passed", None, 0, None)
@@ -77,7 +74,7 @@ async def test_a_check_is_no_attempt_and_gives_no_grade(
     assert len(set(grader.seeds)) == 2
 
 
-async def test_each_student_has_so_many_in_an_hour(service: Service, ivanov: httpx.AsyncClient) -> None:
+async def test_each_student_has_so_many_in_an_hour(service: Service, ivanov: Browser) -> None:
     await allow(service, 2)
     for _ in range(2):
         assert (await check(ivanov)).status_code == 200
@@ -90,35 +87,46 @@ async def test_each_student_has_so_many_in_an_hour(service: Service, ivanov: htt
         assert (await check(petrov)).status_code == 200
     async with service.services.database.write() as session:
         first = await session.scalar(select(Check).order_by(Check.id).limit(1))
-        assert first is not None
         first.created_at -= timedelta(seconds=AN_HOUR)
     assert (await check(ivanov)).status_code == 200
     assert (await check(ivanov)).status_code == 429
 
 
+async def test_a_check_that_is_sent_again_counts_once(service: Service, ivanov: Browser) -> None:
+    """As a notebook does whose line was cut; a check of another file is a request of its own."""
+    await allow(service, 1)
+    key = {"Idempotency-Key": "k"}
+    first, again = [(await check(ivanov, **key)).json() for _ in range(2)]
+    assert again == first
+    other = await ivanov.post(CHECKS, headers=key, **upload(b"class LSTM: pass", student=None))
+    assert_problem(other, 422, "idempotency-key-reused")
+    assert_problem(await check(ivanov), 429, "checks-used-up")
+    await allow(service, 0)
+    assert (await check(ivanov, **key)).json() == first
+
+
 @pytest.mark.parametrize("name", ["opens", "closes"])
-async def test_nothing_is_checked_when_nothing_can_be_handed_in(
-    service: Service, ivanov: httpx.AsyncClient, name: str
-) -> None:
+async def test_nothing_is_checked_when_nothing_can_be_handed_in(service: Service, ivanov: Browser, name: str) -> None:
     moved = timedelta(days=1 if name == "opens" else -1)
     await allow(service, 1, **{name: (utc_now() + moved).isoformat()})
     slug = {"opens": "assignment-not-open", "closes": "assignment-closed"}[name]
     assert_problem(await check(ivanov), 403, slug)
 
 
-async def test_checks_wait_behind_all_attempts(service: Service, ivanov: httpx.AsyncClient, grader: FakeGrader) -> None:
+async def test_checks_wait_behind_all_attempts(
+    service: Service, owner: Browser, ivanov: Browser, grader: FakeGrader
+) -> None:
     await allow(service, 2)
     grader.released.clear()
-    async with service.client() as owner:
-        for student in ("a", "b"):  # For both slots.
-            await owner.post(SUBMISSIONS, **upload(student=student))
-        await until(lambda: len(grader.began) == 2)
-        first, second = [(await check(ivanov, wait=0)).json() for _ in range(2)]
-        assert (first["job_status"], first["report"]) == ("queued", None)
-        assert [first["position"], second["position"]] == [1, 2]
-        await owner.post(SUBMISSIONS, **upload(student="c"))
-        moved = [(await ivanov.get(each["links"]["self"])).json()["position"] for each in (first, second)]
-        assert moved == [2, 3]
+    for student in ("a", "b"):  # For both slots.
+        await owner.post(SUBMISSIONS, **upload(student=student))
+    await until(lambda: len(grader.began) == 2)
+    first, second = [(await check(ivanov, wait=0)).json() for _ in range(2)]
+    assert (first["job_status"], first["report"]) == ("queued", None)
+    assert [first["position"], second["position"]] == [1, 2]
+    await owner.post(SUBMISSIONS, **upload(student="c"))
+    moved = [(await ivanov.get(each["links"]["self"])).json()["position"] for each in (first, second)]
+    assert moved == [2, 3]
     grader.released.set()
     for each in (first, second):
         assert (await ivanov.get(each["links"]["self"], params={"wait": 120})).json()["job_status"] == "done"
@@ -126,7 +134,7 @@ async def test_checks_wait_behind_all_attempts(service: Service, ivanov: httpx.A
 
 
 async def test_no_more_is_kept_than_the_report_shows_its_student(
-    service: Service, ivanov: httpx.AsyncClient, grader: FakeGrader
+    service: Service, ivanov: Browser, grader: FakeGrader
 ) -> None:
     def with_source(report: Report) -> Report:
         remarks = [*report.advisories, Advisory(code="review_suggested")]
@@ -140,11 +148,10 @@ async def test_no_more_is_kept_than_the_report_shows_its_student(
         kept = (await session.scalars(select(Check))).one()
         assert await session.scalar(select(Check.content)) is None
     assert kept.source == b"lines"
-    assert kept.report is not None
     assert [each["code"] for each in kept.report["advisories"]] == ["check_only"]
 
 
-async def test_a_check_goes_after_a_day_and_with_its_student(service: Service, ivanov: httpx.AsyncClient) -> None:
+async def test_a_check_goes_after_a_day_and_with_its_student(service: Service, owner: Browser, ivanov: Browser) -> None:
     await allow(service, 2)
     old, new = [(await check(ivanov)).json()["links"]["self"] for _ in range(2)]
     async with service.services.database.write() as session:
@@ -153,14 +160,11 @@ async def test_a_check_goes_after_a_day_and_with_its_student(service: Service, i
     await delete_expired(service.services.database, None)
     assert_problem(await ivanov.get(old), 404, "check-not-found")
     assert (await ivanov.get(new)).status_code == 200
-    async with service.client() as owner:
-        assert (await owner.delete("/api/v1/students", params={"student": "ivanov"})).status_code == 200
+    assert (await owner.delete("/api/v1/students", params={"student": "ivanov"})).status_code == 200
     assert await rows(service, Check) == 0
 
 
-async def test_our_failure_is_tried_again_and_is_no_zero(
-    service: Service, ivanov: httpx.AsyncClient, grader: FakeGrader
-) -> None:
+async def test_our_failure_is_tried_again(service: Service, ivanov: Browser, grader: FakeGrader) -> None:
     grader.statuses = [Status.INTERNAL_ERROR, Status.PASSED]
     await allow(service, 2)
     assert (await check(ivanov)).json()["report"]["status"] == "passed"
@@ -169,13 +173,17 @@ async def test_our_failure_is_tried_again_and_is_no_zero(
         raise ZeroDivisionError
 
     grader.change = fail
-    report = (await check(ivanov)).json()["report"]
+    report = (await check(ivanov, **{"Idempotency-Key": "k"})).json()["report"]
     assert (report["status"], report["points"], report["max_points"]) == ("internal_error", None, 0)
     # Nobody grades it again.
     assert {each["params"].get("variant") for each in report["checks"]} == {"beforehand"}
+    # The student may check it again, as if it had not been.
+    grader.change = lambda report: report
+    assert (await check(ivanov, **{"Idempotency-Key": "k"})).json()["report"]["status"] == "passed"
+    assert_problem(await check(ivanov), 429, "checks-used-up")
 
 
-async def test_a_check_that_was_cut_off_runs_again(service: Service, ivanov: httpx.AsyncClient) -> None:
+async def test_a_check_that_was_cut_off_runs_again(service: Service, ivanov: Browser) -> None:
     """By a crash: its row says that a worker has it."""
     await allow(service, 1)
     stored = (await check(ivanov)).json()

@@ -7,13 +7,9 @@ from typing import Any
 import pytest
 
 from app.storage.models import DEFAULT_COURSE
-from tests.unit.app.access.test_courses import OTHER, get, submit, two
 from tests.unit.app.calls import assert_problem
 from tests.unit.app.conftest import OWNER_TOKEN, Service
-
-__all__ = ["two"]
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.two_courses import OTHER, get, submit
 
 USES = f"/api/v1/courses/{OTHER}/assignments"
 LAYER = f"{USES}/lstm-layer"

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, Role, new_id
 from grader.assignment import BUILT_IN
-from tests.unit.app.access.test_courses import OTHER, get, two
 from tests.unit.app.calls import assert_problem
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, running
-
-__all__ = ["two"]
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.conftest import OWNER_TOKEN, Browser, FakeGrader, Service, running
+from tests.unit.app.two_courses import OTHER, get
 
 COURSES = "/api/v1/courses"
 
@@ -51,16 +45,15 @@ async def test_admin_makes_a_course_once_for_each_key(service: Service) -> None:
         assert (await owner.get("/api/v1/assignments", params={"course": new["id"]})).json()["items"] == []
 
 
-async def test_course_that_cannot_be_is_refused(service: Service) -> None:
-    async with service.client() as owner:
-        for wrong in (
-            {},
-            {"title": " "},
-            {"title": "x", "time_zone": "Nowhere"},
-            {"title": "x", "language": "de"},
-            {"title": "x", "retention_days": 0},
-        ):
-            assert_problem(await owner.post(COURSES, json=wrong), 422, "invalid-request")
+async def test_course_that_cannot_be_is_refused(owner: Browser) -> None:
+    for wrong in (
+        {},
+        {"title": " "},
+        {"title": "x", "time_zone": "Nowhere"},
+        {"title": "x", "language": "de"},
+        {"title": "x", "retention_days": 0},
+    ):
+        assert_problem(await owner.post(COURSES, json=wrong), 422, "invalid-request")
 
 
 async def test_teacher_changes_the_own_course_and_not_how_long_data_stays(two: Service) -> None:
@@ -117,9 +110,7 @@ async def test_course_is_copied_with_rules_and_staff_and_without_students(two: S
         assert {"lstm-layer", "lstm-notebook"} <= {each["assignment"] for each in listed}
 
 
-async def test_dates_of_an_assignments_file_are_moved_in_a_copy_too(
-    settings: Settings, grader: FakeGrader, tmp_path: Path
-) -> None:
+async def test_dates_of_an_assignment_are_moved_too(settings: Settings, grader: FakeGrader, tmp_path: Path) -> None:
     plain = (BUILT_IN / "lstm-layer.toml").read_text(encoding="utf-8")
     dated = "[deadline]\ndue = 2026-10-01T20:59:00Z\nlate_percent_per_day = 10\n"
     (tmp_path / "dated.toml").write_text(plain + dated, encoding="utf-8")

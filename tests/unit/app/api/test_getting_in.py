@@ -13,14 +13,10 @@ from sqlalchemy import select
 
 from app.courses import members
 from app.mail.mailer import Mailer, MailServer
-from app.storage.models import DEFAULT_COURSE, Change, MemberRole, Membership, Role, Session, utc_now
-from tests.unit.app.access.test_courses import OTHER, two
+from app.storage.models import DEFAULT_COURSE, Change, MemberRole, Membership, Session
 from tests.unit.app.calls import assert_problem, submit
-from tests.unit.app.conftest import OWNER_TOKEN, Service
-
-__all__ = ["two"]
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.conftest import OWNER_TOKEN, Browser, Service
+from tests.unit.app.two_courses import OTHER
 
 ROSTER = "id;ФИО;Почта;Группа\nivanov;Иван Иванов;ivanov@hse.ru;201\npetrova;=Анна;petrova@hse.ru;\n"
 CSV = {"Content-Type": "text/csv"}
@@ -76,15 +72,14 @@ async def test_dry_run_says_what_the_import_then_does(service: Service) -> None:
     assert_problem(await send(service, plan=dry["plan"]), 409, "roster-changed")
 
 
-async def test_form_and_file_itself_are_the_same_and_their_faults_are_told(service: Service) -> None:
+async def test_form_and_file_itself_are_the_same_and_their_faults_are_told(service: Service, owner: Browser) -> None:
     content = ROSTER.encode("cp1251")
-    async with service.client() as client:
-        sent = await client.post(path("roster"), files={"file": ("roster.csv", content)}, params={"dry_run": True})
-        assert sent.json()["rows"] == (await send(service, content, dry_run=True)).json()["rows"]
-        misspelt = await client.post(path("roster"), files={"roster": ("roster.csv", content)})
-        assert_problem(misspelt, 422, "unknown-fields")
-        no_file = await client.post(path("roster"), data={"file": "x"}, files={"file2": b""})
-        assert no_file.status_code == 422
+    sent = await owner.post(path("roster"), files={"file": ("roster.csv", content)}, params={"dry_run": True})
+    assert sent.json()["rows"] == (await send(service, content, dry_run=True)).json()["rows"]
+    misspelt = await owner.post(path("roster"), files={"roster": ("roster.csv", content)})
+    assert_problem(misspelt, 422, "unknown-fields")
+    no_file = await owner.post(path("roster"), data={"file": "x"}, files={"file2": b""})
+    assert no_file.status_code == 422
     assert_problem(await send(service, b"x" * 1_000_001), 422, "roster-too-long")
     headings = assert_problem(await send(service, "a;b\n1;2\n"), 422, "roster-headings-unknown")
     assert headings["came"] == ["a", "b"]
@@ -145,24 +140,10 @@ async def test_teacher_imports_no_teacher_and_into_the_own_course_only(two: Serv
         assert {change.made_by for change in await session.scalars(select(Change))} == {"test", "owner"}
 
 
-async def test_link_is_renewed_and_ended(service: Service) -> None:
-    await send(service)
-    link = path(f"members/{(await member(service, 'ivanov')).id}/link")
-    async with service.client() as owner:
-        first = await owner.post(link)
-        assert (first.status_code, first.json()["email"]) == (201, "ivanov@hse.ru")
-        second = (await owner.post(link)).json()["link"]
-        async with service.browser(secret(first.json()["link"])) as old, service.browser(secret(second)) as new:
-            assert (await old.get("/")).status_code == 401
-            assert (await new.get("/")).status_code == 200
-            assert (await owner.delete(link)).json() == {"ended": 1}
-            assert (await new.get("/")).status_code == 401
-
-
-async def test_links_for_many_and_their_end(service: Service) -> None:
+async def test_links_for_many_and_their_end(service: Service, owner: Browser) -> None:
     rows = (await send(service, links="new")).json()["rows"]
     petrova = await member(service, "petrova")
-    async with service.browser(secret(rows[0]["link"])), service.client() as owner:
+    async with service.browser(secret(rows[0]["link"])):
         for body, expected in (
             ({"never_used": True}, ["petrova"]),
             ({"all": True}, ["ivanov", "petrova"]),
@@ -183,20 +164,8 @@ async def test_links_for_many_and_their_end(service: Service) -> None:
         assert (await session.scalars(select(Session))).all() == []
 
 
-async def test_only_an_admin_makes_and_ends_links_of_teachers(service: Service) -> None:
-    boss = await add(service, "boss", role=MemberRole.TEACHER)
-    removed = await add(service, "removed", removed_at=utc_now())
-    await service.add_token("teacher", Role.TEACHER)
-    async with service.client("teacher") as teacher, service.client() as owner:
-        assert_problem(await teacher.post(path(f"members/{boss.id}/link")), 403, "forbidden")
-        assert_problem(await teacher.delete(path(f"members/{boss.id}/link")), 403, "forbidden")
-        assert_problem(await owner.post(path(f"members/{removed.id}/link")), 403, "member-removed")
-        assert (await owner.post(path(f"members/{boss.id}/link"))).status_code == 201
-        assert (await get(service, "links", "teacher"))["items"] == []
-
-
 async def test_mail_goes_out_with_the_links_or_nothing_is_done(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: Service, owner: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert_problem(await send(service, links="new", mail=True), 409, "mail-not-set")
     sent: list[tuple[str, object]] = []
@@ -212,8 +181,7 @@ async def test_mail_goes_out_with_the_links_or_nothing_is_done(
     assert [row["mailed"] for row in rows] == [True, True, False]
     assert sent == [("ivanov@hse.ru", rows[0]["link"]), ("petrova@hse.ru", rows[1]["link"])]
     ivanov = await member(service, "ivanov")
-    async with service.client() as owner:
-        answer = (await owner.post(path(f"members/{ivanov.id}/link"), params={"mail": True})).json()
+    answer = (await owner.post(path(f"members/{ivanov.id}/link"), params={"mail": True})).json()
     assert answer["mailed"] is True
     assert sent[-1] == ("ivanov@hse.ru", answer["link"])
 

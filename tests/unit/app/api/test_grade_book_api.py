@@ -8,7 +8,6 @@ import io
 from typing import Any
 
 import openpyxl
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -20,8 +19,6 @@ from tests.unit.app.calls import assert_problem, submit
 from tests.unit.app.conftest import Service
 
 __all__ = ["graded"]
-
-pytestmark = pytest.mark.anyio
 
 BOOK = f"/api/v1/courses/{DEFAULT_COURSE}/grade-book"
 

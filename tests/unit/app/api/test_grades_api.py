@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import select
 
@@ -21,11 +20,8 @@ from app.storage.models import (
     Submission,
     utc_now,
 )
-from grader import Status
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
-from tests.unit.app.conftest import FakeGrader, Service
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.conftest import Browser, FakeGrader, Service
 
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 
@@ -56,7 +52,7 @@ async def logged(service: Service) -> Sequence[Change]:
         return (await session.scalars(select(Change).order_by(Change.id))).all()
 
 
-async def own(client: httpx.AsyncClient) -> dict[str, Any]:
+async def own(client: Browser) -> dict[str, Any]:
     body: dict[str, Any] = (await client.get(f"{COURSE}/grades/me")).json()
     return body
 
@@ -242,12 +238,11 @@ async def test_student_asks_once_at_a_time_and_reads_the_answer(graded: Service)
         assert_problem(unknown, 404, "review-not-found")
 
 
-async def test_nobody_asks_about_an_attempt_that_has_no_report(service: Service, grader: FakeGrader) -> None:
+async def test_nobody_asks_about_an_attempt_that_has_no_report(owner: Browser, grader: FakeGrader) -> None:
     grader.released.clear()
-    async with service.client() as client:
-        body = await submit(client, wait=0)
-        refused = await client.post(f"{body['links']['self']}/reviews", json={"text": "x"})
-        assert_problem(refused, 409, "report-not-ready")
+    body = await submit(owner, wait=0)
+    refused = await owner.post(f"{body['links']['self']}/reviews", json={"text": "x"})
+    assert_problem(refused, 409, "report-not-ready")
 
 
 async def test_members_of_the_staff_have_no_grades(graded: Service) -> None:
@@ -282,11 +277,3 @@ async def test_script_reads_the_grade_and_no_teachers_words(graded: Service) -> 
         page = (await browser.get(body["links"]["page"])).text
         assert "The grade for this assignment: 95 of 100 points" in page
         assert "adjusted −5 (“he was ill”)" in page
-
-
-async def test_failed_grader_gives_no_points_and_no_grade(service: Service, grader: FakeGrader) -> None:
-    grader.statuses = [Status.INTERNAL_ERROR]
-    async with service.client() as client:
-        body = await submit(client)
-    assert (body["report"]["status"], body["report"]["points"]) == ("internal_error", None)
-    assert (body["counted"]["points"], body["counted"]["derivation"][0]["code"]) == (None, "not_graded")

@@ -8,14 +8,10 @@ from typing import Any
 import pytest
 
 from app.storage.models import DEFAULT_COURSE, Membership, Token
-from tests.unit.app.access.test_courses import OTHER, get, submit, two
 from tests.unit.app.calls import assert_problem
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
+from tests.unit.app.two_courses import OTHER, get, submit
 from tests.waiting import until
-
-__all__ = ["two"]
-
-pytestmark = pytest.mark.anyio
 
 THERE = f"/api/v1/courses/{OTHER}/members"
 
@@ -218,9 +214,7 @@ async def test_teacher_joins_two_members_and_takes_them_apart(two: Service) -> N
     assert {"joined": other} in [each["after"] for each in logged]
 
 
-async def test_answer_that_was_waited_for_is_not_for_who_was_removed_meanwhile(
-    two: Service, grader: FakeGrader
-) -> None:
+async def test_answer_is_not_for_who_was_removed_while_waiting_for_it(two: Service, grader: FakeGrader) -> None:
     grader.released.clear()
     submission = (await submit(two, "ivanov-there", wait=0)).json()["links"]["self"]
     await until(lambda: len(grader.began) == 1)

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.storage.models import DEFAULT_COURSE, new_id
-from tests.unit.app.access.test_courses import OTHER, two
 from tests.unit.app.calls import assert_problem
 from tests.unit.app.conftest import Service
-
-__all__ = ["two"]
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.two_courses import OTHER
 
 PEOPLE = "/api/v1/people"
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
 from sqlalchemy import select
 
 from app.storage.models import CourseAssignment
 from grader import Status
 from tests.unit.app.api.test_teaching_api import REGRADES, regraded
 from tests.unit.app.calls import assert_problem, submit
-from tests.unit.app.conftest import FakeGrader, Service
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.conftest import Browser, FakeGrader, Service
 
 
-async def test_student_sees_nothing_of_a_preview_until_it_is_applied(service: Service, grader: FakeGrader) -> None:
+async def test_student_sees_a_preview_when_it_is_applied(service: Service, owner: Browser, grader: FakeGrader) -> None:
     await service.add_token("of-ivanov", student="ivanov")
     grader.statuses = [Status.FAILED, Status.PASSED]
-    async with service.client() as owner, service.client("of-ivanov") as student:
+    async with service.client("of-ivanov") as student:
         here = (await submit(student))["links"]["self"]
         before = await student.get(here)
         done = await regraded(owner, preview=True, submissions=[before.json()["id"]])
@@ -44,43 +41,33 @@ async def test_student_sees_nothing_of_a_preview_until_it_is_applied(service: Se
         assert_problem(await owner.post(f"{done['link']}/drop"), 409, "preview-applied")
 
 
-async def test_preview_that_is_not_done_is_dropped_and_not_applied(service: Service, grader: FakeGrader) -> None:
-    async with service.client() as owner:
-        here = (await submit(owner))["links"]["self"]
-        grader.released.clear()
-        begun = (await owner.post(REGRADES, json={"all": True, "preview": True})).json()
-        problem = assert_problem(await owner.post(f"{begun['link']}/apply"), 409, "preview-unfinished")
-        assert (problem["done"], problem["total"]) == (0, 1)
-        assert_problem(await owner.post(f"{here}/cancel"), 409, "not-cancellable")
-        dropped = (await owner.post(f"{begun['link']}/drop")).json()
-        assert dropped["dropped_at"]
-        grader.released.set()
-        assert_problem(await owner.post(f"{begun['link']}/apply"), 409, "preview-dropped")
-        assert (await owner.post(f"{begun['link']}/drop")).json() == dropped
-        normal = (await owner.post(REGRADES, json={"all": True})).json()
-        for end in ("apply", "drop"):
-            assert_problem(await owner.post(f"{normal['link']}/{end}"), 409, "regrade-not-preview")
-            assert_problem(await owner.post(f"{REGRADES}/nothing/{end}"), 404, "regrade-not-found")
+async def test_preview_that_is_not_done_is_dropped_and_not_applied(owner: Browser, grader: FakeGrader) -> None:
+    here = (await submit(owner))["links"]["self"]
+    grader.released.clear()
+    begun = (await owner.post(REGRADES, json={"all": True, "preview": True})).json()
+    problem = assert_problem(await owner.post(f"{begun['link']}/apply"), 409, "preview-unfinished")
+    assert (problem["done"], problem["total"]) == (0, 1)
+    assert_problem(await owner.post(f"{here}/cancel"), 409, "not-cancellable")
+    dropped = (await owner.post(f"{begun['link']}/drop")).json()
+    assert dropped["dropped_at"]
+    grader.released.set()
+    assert_problem(await owner.post(f"{begun['link']}/apply"), 409, "preview-dropped")
+    assert (await owner.post(f"{begun['link']}/drop")).json() == dropped
+    normal = (await owner.post(REGRADES, json={"all": True})).json()
+    for end in ("apply", "drop"):
+        assert_problem(await owner.post(f"{normal['link']}/{end}"), 409, "regrade-not-preview")
+        assert_problem(await owner.post(f"{REGRADES}/nothing/{end}"), 404, "regrade-not-found")
 
 
-async def test_points_are_shown_after_the_rules_of_the_course(service: Service, grader: FakeGrader) -> None:
+async def test_points_are_shown_by_rules_of_the_course(service: Service, owner: Browser, grader: FakeGrader) -> None:
     grader.statuses = [Status.FAILED, Status.PASSED]
-    async with service.client() as owner:
-        await submit(owner)
-        async with service.services.database.write() as session:
-            use = (await session.scalars(select(CourseAssignment))).one()
-            use.rules = {"due": "2020-01-01T00:00:00Z", "late_percent_per_day": 50, "late_percent_max": 50}
-        done = await regraded(owner, preview=True, all=True)
-        (item,) = (await owner.get(f"{done['link']}/submissions")).json()["items"]
-        await regraded(owner, all=True)
-        assert (await owner.post(f"{done['link']}/apply")).json()["superseded"] == 1
+    await submit(owner)
+    async with service.services.database.write() as session:
+        use = (await session.scalars(select(CourseAssignment))).one()
+        use.rules = {"due": "2020-01-01T00:00:00Z", "late_percent_per_day": 50, "late_percent_max": 50}
+    done = await regraded(owner, preview=True, all=True)
+    (item,) = (await owner.get(f"{done['link']}/submissions")).json()["items"]
+    await regraded(owner, all=True)
+    assert (await owner.post(f"{done['link']}/apply")).json()["superseded"] == 1
     assert [item[each]["points"] for each in ("before", "after")] == [10.0, 100.0]
     assert [item[each]["points_after_rules"] for each in ("before", "after")] == [5.0, 50.0]
-
-
-async def test_key_of_a_preview_is_not_that_of_a_regrade(service: Service) -> None:
-    async with service.client(**{"Idempotency-Key": "once"}) as owner:
-        first = (await owner.post(REGRADES, json={"all": True, "preview": True})).json()
-        assert (await owner.post(REGRADES, json={"all": True, "preview": True})).json() == first
-        assert_problem(await owner.post(REGRADES, json={"all": True}), 422, "idempotency-key-reused")
-        assert first["selection"] == {"all": True}

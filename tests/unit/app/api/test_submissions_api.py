@@ -2,110 +2,99 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, Submission
 from app.submissions import repository
 from grader import Status
 from tests.unit.app.api.test_teaching_api import regraded
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
-from tests.unit.app.conftest import FakeGrader, Service, running
+from tests.unit.app.conftest import Browser, FakeGrader, Service, running
 from tests.unit.grader.make_reports import make_report
 from tests.waiting import until
-
-pytestmark = pytest.mark.anyio
-
 
 # Lists
 
 
-async def test_list_goes_on_where_the_page_before_ended_whatever_comes_meanwhile(service: Service) -> None:
-    async with service.client() as client:
-        ids = [(await submit(client, student=f"s{number}"))["id"] for number in range(3)]
-        page = (await client.get(SUBMISSIONS, params={"limit": 2})).json()
-        await submit(client, student="late")
-        rest = (await client.get(SUBMISSIONS, params={"limit": 2, "cursor": page["next_cursor"]})).json()
+async def test_list_goes_on_where_the_page_before_ended_whatever_comes_meanwhile(owner: Browser) -> None:
+    ids = [(await submit(owner, student=f"s{number}"))["id"] for number in range(3)]
+    page = (await owner.get(SUBMISSIONS, params={"limit": 2})).json()
+    await submit(owner, student="late")
+    rest = (await owner.get(SUBMISSIONS, params={"limit": 2, "cursor": page["next_cursor"]})).json()
     assert [item["id"] for item in page["items"] + rest["items"]] == ids[::-1]
     assert rest["next_cursor"] is None
 
 
-async def test_list_holds_what_fulfils_all_filters(service: Service, grader: FakeGrader) -> None:
+async def test_list_holds_what_fulfils_all_filters(owner: Browser, grader: FakeGrader) -> None:
     grader.statuses = [Status.PASSED, Status.FAILED]
-    async with service.client() as client:
-        sent = [("ivanov", "lstm-layer"), ("ivanov", "lstm-notebook"), ("petrov", "lstm-layer")]
-        ids = [(await submit(client, student=student, assignment=assignment))["id"] for student, assignment in sent]
-        for params, expected in (
-            ({"student": " ivanov "}, {0, 1}),
-            ({"assignment": "lstm-notebook"}, {1}),
-            ({"status": "failed"}, {1, 2}),
-            ({"status": "failed", "student": "petrov"}, {2}),
-            ({"job_status": "queued"}, set()),
-            ({"job_status": "done", "since": "2026-01-01T00:00:00+03:00"}, {0, 1, 2}),
-            ({"since": "2500-01-01T00:00:00Z"}, set()),
-            ({"since": "0001-01-01T00:00:00+05:00"}, {0, 1, 2}),
-            ({"since": "9999-12-31T23:59:59-05:00"}, set()),
-        ):
-            items = (await client.get(SUBMISSIONS, params=params)).json()["items"]
-            assert {ids.index(item["id"]) for item in items} == expected, params
-        newest = (await client.get(SUBMISSIONS)).json()["items"][0]
+    sent = [("ivanov", "lstm-layer"), ("ivanov", "lstm-notebook"), ("petrov", "lstm-layer")]
+    ids = [(await submit(owner, student=student, assignment=assignment))["id"] for student, assignment in sent]
+    for params, expected in (
+        ({"student": " ivanov "}, {0, 1}),
+        ({"assignment": "lstm-notebook"}, {1}),
+        ({"status": "failed"}, {1, 2}),
+        ({"status": "failed", "student": "petrov"}, {2}),
+        ({"job_status": "queued"}, set()),
+        ({"job_status": "done", "since": "2026-01-01T00:00:00+03:00"}, {0, 1, 2}),
+        ({"since": "2500-01-01T00:00:00Z"}, set()),
+        ({"since": "0001-01-01T00:00:00+05:00"}, {0, 1, 2}),
+        ({"since": "9999-12-31T23:59:59-05:00"}, set()),
+    ):
+        items = (await owner.get(SUBMISSIONS, params=params)).json()["items"]
+        assert {ids.index(item["id"]) for item in items} == expected, params
+    newest = (await owner.get(SUBMISSIONS)).json()["items"][0]
     assert (newest["status"], newest["points"], newest["max_points"]) == ("failed", 10.0, 100.0)
     assert "report" not in newest
 
 
-async def test_impossible_filter_is_refused(service: Service) -> None:
-    async with service.client() as client:
-        for name, value in (
-            ("limit", 0),
-            ("limit", 201),
-            ("cursor", "x"),
-            ("status", "good"),
-            ("job_status", "lost"),
-            ("since", "2026-01-01T00:00:00"),
-            ("student", "a\x00b"),
-        ):
-            assert (await client.get(SUBMISSIONS, params={name: value})).status_code == 422, (name, value)
+async def test_impossible_filter_is_refused(owner: Browser) -> None:
+    for name, value in (
+        ("limit", 0),
+        ("limit", 201),
+        ("cursor", "x"),
+        ("status", "good"),
+        ("job_status", "lost"),
+        ("since", "2026-01-01T00:00:00"),
+        ("student", "a\x00b"),
+    ):
+        assert (await owner.get(SUBMISSIONS, params={name: value})).status_code == 422, (name, value)
 
 
 # Taking back
 
 
-async def test_only_what_waits_for_its_first_report_is_cancelled(service: Service, grader: FakeGrader) -> None:
+async def test_only_what_waits_for_its_first_report_is_cancelled(owner: Browser, grader: FakeGrader) -> None:
     grader.released.clear()
-    async with service.client() as client:
-        bodies = [await submit(client, wait=0, student=f"s{number}") for number in range(3)]
-        await until(lambda: len(grader.began) == 2)
-        await submit(client, wait=0, student="last")
-        running_one, _, queued = (f"{body['links']['self']}/cancel" for body in bodies)
-        problem = assert_problem(await client.post(running_one), 409, "not-cancellable")
-        assert problem["job_status"] == "running"
-        for _ in range(2):
-            answer = await client.post(queued)
-            assert (answer.status_code, answer.json()["job_status"]) == (200, "cancelled")
-        grader.released.set()
-        done = (await client.get(bodies[0]["links"]["self"], params={"wait": 120})).json()
-        assert_problem(await client.post(f"{done['links']['self']}/cancel"), 409, "not-cancellable")
+    bodies = [await submit(owner, wait=0, student=f"s{number}") for number in range(3)]
+    await until(lambda: len(grader.began) == 2)
+    await submit(owner, wait=0, student="last")
+    running_one, _, queued = (f"{body['links']['self']}/cancel" for body in bodies)
+    problem = assert_problem(await owner.post(running_one), 409, "not-cancellable")
+    assert problem["job_status"] == "running"
+    for _ in range(2):
+        answer = await owner.post(queued)
+        assert (answer.status_code, answer.json()["job_status"]) == (200, "cancelled")
+    grader.released.set()
+    done = (await owner.get(bodies[0]["links"]["self"], params={"wait": 120})).json()
+    assert_problem(await owner.post(f"{done['links']['self']}/cancel"), 409, "not-cancellable")
     assert len(grader.graded) <= 3
 
 
-async def test_submission_that_waits_to_be_graded_again_is_not_cancelled(service: Service) -> None:
-    async with service.client() as client:
-        body = await submit(client)
-        async with service.services.database.write() as session:
-            submission = await session.get_one(Submission, body["id"])
-            submission.job_status = "queued"  # type: ignore[assignment]
-            await session.flush()
-            assert not await repository.cancel(session, body["id"])
+async def test_submission_that_waits_to_be_graded_again_is_not_cancelled(service: Service, owner: Browser) -> None:
+    body = await submit(owner)
+    async with service.services.database.write() as session:
+        submission = await session.get_one(Submission, body["id"])
+        submission.job_status = "queued"  # type: ignore[assignment]
+        await session.flush()
+        assert not await repository.cancel(session, body["id"])
 
 
 # Files
 
 
-async def test_file_comes_back_as_it_went_and_as_a_download(service: Service) -> None:
+async def test_file_comes_back_as_it_went_and_as_a_download(owner: Browser) -> None:
     content = bytes(range(256))
-    async with service.client() as client:
-        body = await submit(client, content=content, filename='LS"TM\r\nX: y;я.py')
-        response = await client.get(body["links"]["file"])
+    body = await submit(owner, content=content, filename='LS"TM\r\nX: y;я.py')
+    response = await owner.get(body["links"]["file"])
     assert response.content == content
     assert response.headers["content-type"] == "application/octet-stream"
     assert response.headers["x-content-type-options"] == "nosniff"
@@ -119,47 +108,43 @@ async def test_file_comes_back_as_it_went_and_as_a_download(service: Service) ->
 # Reports
 
 
-async def test_reports_of_a_submission_are_all_kept_and_compared(service: Service, grader: FakeGrader) -> None:
+async def test_reports_of_a_submission_are_all_kept_and_compared(owner: Browser, grader: FakeGrader) -> None:
     grader.statuses = [Status.FAILED, Status.PASSED]
-    async with service.client() as client:
-        body = await submit(client)
-        (first,) = (await client.get(body["links"]["reports"])).json()["items"]
-        await regraded(client, submissions=[body["id"]])
-        second, also_first = (await client.get(body["links"]["reports"])).json()["items"]
-        assert also_first == first
-        assert (second["status"], second["points"]) == ("passed", 100.0)
-        assert (await client.get(first["link"])).json()["status"] == "failed"
-        assert (await client.get(body["links"]["report"])).json()["status"] == "passed"
-        changes = (await client.get(f"{second['link']}/changes")).json()
-        assert {change["key"] for change in changes["changes"]} == {"status", "points"}
-        assert (changes["before"], changes["after"], changes["unexplained"]) == (first["id"], second["id"], True)
-        nothing = await client.get(f"{second['link']}/changes", params={"since": second["id"]})
-        assert nothing.json()["changes"] == []
-        # The first has none before it.
-        assert_problem(await client.get(f"{first['link']}/changes"), 404, "report-not-found")
+    body = await submit(owner)
+    (first,) = (await owner.get(body["links"]["reports"])).json()["items"]
+    await regraded(owner, submissions=[body["id"]])
+    second, also_first = (await owner.get(body["links"]["reports"])).json()["items"]
+    assert also_first == first
+    assert (second["status"], second["points"]) == ("passed", 100.0)
+    assert (await owner.get(first["link"])).json()["status"] == "failed"
+    assert (await owner.get(body["links"]["report"])).json()["status"] == "passed"
+    changes = (await owner.get(f"{second['link']}/changes")).json()
+    assert {change["key"] for change in changes["changes"]} == {"status", "points"}
+    assert (changes["before"], changes["after"], changes["unexplained"]) == (first["id"], second["id"], True)
+    nothing = await owner.get(f"{second['link']}/changes", params={"since": second["id"]})
+    assert nothing.json()["changes"] == []
+    # The first has none before it.
+    assert_problem(await owner.get(f"{first['link']}/changes"), 404, "report-not-found")
 
 
-async def test_report_of_another_submission_is_not_found_under_this_one(service: Service) -> None:
-    async with service.client() as client:
-        mine, other = await submit(client), await submit(client, student="petrov")
-        (report,) = (await client.get(other["links"]["reports"])).json()["items"]
-        for what in ("", "/changes", "/pictures", "/pictures/any.svg"):
-            wrong = f"{mine['links']['reports']}/{report['id']}{what}"
-            assert_problem(await client.get(wrong), 404, "report-not-found")
+async def test_report_of_another_submission_is_not_found_under_this_one(owner: Browser) -> None:
+    mine, other = await submit(owner), await submit(owner, student="petrov")
+    (report,) = (await owner.get(other["links"]["reports"])).json()["items"]
+    for what in ("", "/changes", "/pictures", "/pictures/any.svg"):
+        wrong = f"{mine['links']['reports']}/{report['id']}{what}"
+        assert_problem(await owner.get(wrong), 404, "report-not-found")
 
 
-async def test_pictures_are_listed_and_drawn(service: Service, grader: FakeGrader) -> None:
+async def test_pictures_are_listed_and_drawn(owner: Browser, grader: FakeGrader) -> None:
     grader.change = lambda report: make_report()
-    async with service.client() as client:
-        body = await submit(client)
-        (report,) = (await client.get(body["links"]["reports"])).json()["items"]
-        pictures = (await client.get(f"{report['link']}/pictures", params={"lang": "en"})).json()["items"]
-        assert pictures
-        assert all(picture["text"] for picture in pictures)
-        drawn = await client.get(pictures[0]["link"])
-        assert drawn.headers["content-type"] == "image/svg+xml"
-        assert drawn.text.startswith("<svg")
-        assert_problem(await client.get(f"{report['link']}/pictures/nothing.svg"), 404, "report-not-found")
+    body = await submit(owner)
+    (report,) = (await owner.get(body["links"]["reports"])).json()["items"]
+    pictures = (await owner.get(f"{report['link']}/pictures", params={"lang": "en"})).json()["items"]
+    assert all(picture["text"] for picture in pictures)
+    drawn = await owner.get(pictures[0]["link"])
+    assert drawn.headers["content-type"] == "image/svg+xml"
+    assert drawn.text.startswith("<svg")
+    assert_problem(await owner.get(f"{report['link']}/pictures/nothing.svg"), 404, "report-not-found")
 
 
 # Answers that need not be sent twice
@@ -185,14 +170,13 @@ async def test_an_unchanged_answer_is_not_sent_again(service: Service, grader: F
                 assert (await client.get(address, headers=headers)).status_code == 200
 
 
-async def test_answer_is_sent_again_when_the_student_has_another_id(service: Service) -> None:
-    async with service.client() as client:
-        address = (await submit(client))["links"]["self"]
-        etag = (await client.get(address)).headers["etag"]
-        members = f"/api/v1/courses/{DEFAULT_COURSE}/members"
-        (member,) = (await client.get(members)).json()["items"]
-        await client.patch(f"{members}/{member['id']}", json={"external_id": "i.ivanov"})
-        answer = await client.get(address, headers={"If-None-Match": etag})
+async def test_answer_is_sent_again_when_the_student_has_another_id(owner: Browser) -> None:
+    address = (await submit(owner))["links"]["self"]
+    etag = (await owner.get(address)).headers["etag"]
+    members = f"/api/v1/courses/{DEFAULT_COURSE}/members"
+    (member,) = (await owner.get(members)).json()["items"]
+    await owner.patch(f"{members}/{member['id']}", json={"external_id": "i.ivanov"})
+    answer = await owner.get(address, headers={"If-None-Match": etag})
     assert (answer.status_code, answer.json()["student"]) == (200, "i.ivanov")
 
 
@@ -219,12 +203,11 @@ async def test_student_or_token_that_sends_too_much_waits(
 # Assignments
 
 
-async def test_assignment_shows_what_is_asked_and_nothing_of_hidden_cases(service: Service) -> None:
+async def test_assignment_shows_what_is_asked_and_nothing_of_hidden_cases(service: Service, owner: Browser) -> None:
     assignment = service.services.assignments["lstm-layer"]
-    async with service.client() as client:
-        items = (await client.get("/api/v1/assignments", params={"lang": "en"})).json()["items"]
-        response = await client.get("/api/v1/assignments/lstm-layer", params={"lang": "en"})
-        assert_problem(await client.get("/api/v1/assignments/gru"), 404, "assignment-not-found")
+    items = (await owner.get("/api/v1/assignments", params={"lang": "en"})).json()["items"]
+    response = await owner.get("/api/v1/assignments/lstm-layer", params={"lang": "en"})
+    assert_problem(await owner.get("/api/v1/assignments/gru"), 404, "assignment-not-found")
     listed = next(item for item in items if item["id"] == "lstm-layer")
     assert (listed["max_points"], listed["upload_bytes"], "LSTM" in listed["title"]) == (100, 200_000, True)
     body = response.json()

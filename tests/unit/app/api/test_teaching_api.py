@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import httpx
 import pytest
 
 from app.storage.models import Role
@@ -13,10 +12,8 @@ from grader import Report, Status
 from grader.report.finding import CheckStatus
 from grader.report.model import Check, Diagnosis
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
-from tests.unit.app.conftest import FakeGrader, Service
+from tests.unit.app.conftest import Browser, FakeGrader, Service
 from tests.waiting import until
-
-pytestmark = pytest.mark.anyio
 
 TOKENS, REGRADES = "/api/v1/tokens", "/api/v1/regrades"
 
@@ -24,23 +21,22 @@ TOKENS, REGRADES = "/api/v1/tokens", "/api/v1/regrades"
 # Tokens
 
 
-async def test_token_is_shown_once_works_and_ends_with_its_sessions(service: Service) -> None:
-    async with service.client() as owner:
-        token = (await owner.post(TOKENS, json={"name": "Moodle"})).json()
-        assert (token["role"], token["student"], token["expires_at"]) == ("submitter", None, None)
-        listed = await owner.get(TOKENS)
-        assert token["token"] not in listed.text
-        assert token["id"] in {item["id"] for item in listed.json()["items"]}
-        async with service.client(token["token"]) as client, service.browser(token["token"]) as browser:
-            assert (await client.get(SUBMISSIONS)).status_code == 200
-            assert token["link"].endswith(f"/enter?token={token['token']}")
-            assert (await owner.delete(f"{TOKENS}/{token['id']}")).status_code == 204
-            assert_problem(await client.get(SUBMISSIONS), 401, "unauthorized")
-            assert (await browser.get("/")).status_code == 401
-        (ended,) = [item for item in (await owner.get(TOKENS)).json()["items"] if item["id"] == token["id"]]
-        assert ended["revoked_at"]
-        old = (await owner.post(TOKENS, json={"name": "x", "expires_at": "2020-01-01T00:00:00+03:00"})).json()
-        assert old["expires_at"] == "2019-12-31T21:00:00Z"
+async def test_token_is_shown_once_works_and_ends_with_its_sessions(service: Service, owner: Browser) -> None:
+    token = (await owner.post(TOKENS, json={"name": "Moodle"})).json()
+    assert (token["role"], token["student"], token["expires_at"]) == ("submitter", None, None)
+    listed = await owner.get(TOKENS)
+    assert token["token"] not in listed.text
+    assert token["id"] in {item["id"] for item in listed.json()["items"]}
+    async with service.client(token["token"]) as client, service.browser(token["token"]) as browser:
+        assert (await client.get(SUBMISSIONS)).status_code == 200
+        assert token["link"].endswith(f"/enter?token={token['token']}")
+        assert (await owner.delete(f"{TOKENS}/{token['id']}")).status_code == 204
+        assert_problem(await client.get(SUBMISSIONS), 401, "unauthorized")
+        assert (await browser.get("/")).status_code == 401
+    (ended,) = [item for item in (await owner.get(TOKENS)).json()["items"] if item["id"] == token["id"]]
+    assert ended["revoked_at"]
+    old = (await owner.post(TOKENS, json={"name": "x", "expires_at": "2020-01-01T00:00:00+03:00"})).json()
+    assert old["expires_at"] == "2019-12-31T21:00:00Z"
     async with service.client(old["token"]) as client:
         assert (await client.get(SUBMISSIONS)).status_code == 401
 
@@ -58,33 +54,31 @@ async def test_teacher_manages_the_tokens_of_submitters_and_no_others(service: S
         assert (await teacher.delete(f"{TOKENS}/{token['id']}")).status_code == 204
 
 
-async def test_impossible_token_or_regrade_is_refused_in_our_words(service: Service) -> None:
-    async with service.client() as owner:
-        for path, body in (
-            (TOKENS, {"name": " "}),
-            (TOKENS, {"name": "a\nb"}),
-            (TOKENS, {"name": "owner", "role": "admin"}),
-            (TOKENS, {"name": "x", "role": "teacher", "student": "ivanov"}),
-            (TOKENS, {"name": "x", "student": "\x00"}),
-            (TOKENS, {"name": "x", "rolle": "teacher"}),
-            (REGRADES, {}),
-            (REGRADES, {"filter": {"since": "yesterday"}}),
-        ):
-            refused = assert_problem(await owner.post(path, json=body), 422, "invalid-request")
-            assert refused["errors"], body
-            assert "Value error" not in str(refused), body
+async def test_impossible_token_or_regrade_is_refused_in_our_words(owner: Browser) -> None:
+    for path, body in (
+        (TOKENS, {"name": " "}),
+        (TOKENS, {"name": "a\nb"}),
+        (TOKENS, {"name": "owner", "role": "admin"}),
+        (TOKENS, {"name": "x", "role": "teacher", "student": "ivanov"}),
+        (TOKENS, {"name": "x", "student": "\x00"}),
+        (TOKENS, {"name": "x", "rolle": "teacher"}),
+        (REGRADES, {}),
+        (REGRADES, {"filter": {"since": "yesterday"}}),
+    ):
+        refused = assert_problem(await owner.post(path, json=body), 422, "invalid-request")
+        assert refused["errors"], body
+        assert "Value error" not in str(refused), body
 
 
-async def test_body_that_is_too_large_is_not_read(service: Service) -> None:
-    async with service.client(None) as client:
-        response = await client.post(TOKENS, content=b" " * 100_000, headers={"Content-Type": "application/json"})
+async def test_body_that_is_too_large_is_not_read(nobody: Browser) -> None:
+    response = await nobody.post(TOKENS, content=b" " * 100_000, headers={"Content-Type": "application/json"})
     assert_problem(response, 413, "body-too-large")
 
 
 # Regrades
 
 
-async def regraded(client: httpx.AsyncClient, **selection: Any) -> dict[str, Any]:
+async def regraded(client: Browser, **selection: Any) -> dict[str, Any]:
     """The regrade when it is done."""
     response = await client.post(REGRADES, json=selection)
     assert response.status_code == 202
@@ -106,40 +100,30 @@ async def regraded(client: httpx.AsyncClient, **selection: Any) -> dict[str, Any
     ],
 )
 async def test_regrade_takes_what_is_meant_and_says_what_it_changed(
-    service: Service, grader: FakeGrader, selection: dict[str, Any], expected: set[str]
+    owner: Browser, grader: FakeGrader, selection: dict[str, Any], expected: set[str]
 ) -> None:
     grader.statuses = [Status.FAILED, Status.FAILED, Status.PASSED]
-    async with service.client() as client:
-        ids = {name: (await submit(client, student=name))["id"] for name in ("ivanov", "petrov", "sidorov")}
-        if "submissions" in selection:
-            selection = {"submissions": [ids[name] for name in selection["submissions"]]}
-        done = await regraded(client, **selection)
-        assert done["total"] == len(expected)
-        assert done["changed"] == len(expected - {"sidorov"})
-        items = (await client.get(f"{done['link']}/submissions")).json()["items"]
-        assert {item["student"] for item in items} == expected
-        changed = (await client.get(f"{done['link']}/submissions", params={"changed": True})).json()["items"]
-        assert {item["student"] for item in changed} == expected - {"sidorov"}
-        for item in changed:
-            assert (item["before"]["points"], item["after"]["points"]) == (10.0, 100.0)
-            keys = {change["key"] for change in (await client.get(item["changes"])).json()["changes"]}
-            assert {"status", "points"} <= keys
-        assert (await client.get(REGRADES)).json()["items"] == [done]
-
-
-async def test_regrade_without_a_choice_is_refused(service: Service) -> None:
-    async with service.client() as owner:
-        assert_problem(await owner.post(REGRADES, json=None), 422, "invalid-request")
-        assert_problem(await owner.post(REGRADES), 422, "invalid-request")
-        assert (await owner.get(REGRADES)).json()["items"] == []
+    ids = {name: (await submit(owner, student=name))["id"] for name in ("ivanov", "petrov", "sidorov")}
+    if "submissions" in selection:
+        selection = {"submissions": [ids[name] for name in selection["submissions"]]}
+    done = await regraded(owner, **selection)
+    assert done["total"] == len(expected)
+    assert done["changed"] == len(expected - {"sidorov"})
+    items = (await owner.get(f"{done['link']}/submissions")).json()["items"]
+    assert {item["student"] for item in items} == expected
+    changed = (await owner.get(f"{done['link']}/submissions", params={"changed": True})).json()["items"]
+    assert {item["student"] for item in changed} == expected - {"sidorov"}
+    for item in changed:
+        assert (item["before"]["points"], item["after"]["points"]) == (10.0, 100.0)
+        keys = {change["key"] for change in (await owner.get(item["changes"])).json()["changes"]}
+        assert {"status", "points"} <= keys
+    assert (await owner.get(REGRADES)).json()["items"] == [done]
 
 
 # Statistics
 
 
-async def test_statistics_count_scores_misconceptions_and_what_the_next_attempt_fixed(
-    service: Service, grader: FakeGrader
-) -> None:
+async def test_statistics_count_scores_misconceptions_and_what_was_fixed(owner: Browser, grader: FakeGrader) -> None:
     attempts_of = {  # student -> what each attempt showed, and its points
         "ivanov": [({"bias_missing", "scaled"}, 0.0), ({"scaled"}, 30.0), (set(), 100.0)],
         "petrov": [({"bias_missing"}, 50.0), ({"bias_missing"}, 50.0)],
@@ -159,14 +143,13 @@ async def test_statistics_count_scores_misconceptions_and_what_the_next_attempt_
         return report.model_copy(update=changed)
 
     grader.change = change
-    async with service.client() as client:
-        for student, attempts in attempts_of.items():
-            for attempt in attempts:
-                now = attempt
-                await submit(client, student=student)
-        body = (await client.get("/api/v1/assignments/lstm-layer/statistics")).json()
-        later = await client.get("/api/v1/assignments/lstm-layer/statistics", params={"since": "2500-01-01T00:00:00Z"})
-        assert_problem(await client.get("/api/v1/assignments/gru/statistics"), 404, "assignment-not-found")
+    for student, attempts in attempts_of.items():
+        for attempt in attempts:
+            now = attempt
+            await submit(owner, student=student)
+    body = (await owner.get("/api/v1/assignments/lstm-layer/statistics")).json()
+    later = await owner.get("/api/v1/assignments/lstm-layer/statistics", params={"since": "2500-01-01T00:00:00Z"})
+    assert_problem(await owner.get("/api/v1/assignments/gru/statistics"), 404, "assignment-not-found")
     assert body["statuses"] == {"failed": 5, "passed": 1}
     assert body["attempts"] == {
         "count": 6,

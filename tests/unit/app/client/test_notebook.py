@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -215,11 +216,30 @@ def test_student_s_text_cannot_steer_a_terminal() -> None:
         ({"report": {**REPORT, "status": "internal_error", "points": None}}, "It is our fault"),
         ({"job_status": "cancelled", "report": None}, "taken out of the queue"),
         ({"report": {**REPORT, "status": "passed", "diagnoses": []}}, "Everything that was tried is right."),
+        ({"report": {**REPORT, "advisories": [{"code": "a", "message": "A remark."}]}}, "A remark."),
     ],
 )
 def test_worth_of_an_attempt_is_said(service: Written, run: Run, changes: dict[str, Any], words: str) -> None:
     service.will((201, RULES), {**GRADED, **changes})
     assert words in run()
+
+
+def test_words_and_numbers_are_in_the_student_s_language(service: Written, run: Run) -> None:
+    service.will((201, {**RULES, "language": "ru"}), GRADED)
+    assert "Баллов: 45,5 из 100" in run()
+
+
+def test_below_a_cell_one_output_is_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[dict[str, str], dict[str, Any]]] = []
+    display = SimpleNamespace(display=lambda data, **how: shown.append((data, how)))
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    monkeypatch.setattr(notebook, "shell", lambda: SimpleNamespace(kernel=True))
+    screen = notebook.Screen("en")
+    screen.progress("sending")
+    screen.finish(("title", "<b>"))
+    assert [how["update"] for _, how in shown] == [False, True]
+    assert len({how["display_id"] for _, how in shown}) == 1
+    assert shown[1][0] == {"text/html": notebook.as_html([("title", "<b>")]), "text/plain": "<b>"}
 
 
 def test_check_beforehand_shows_what_is_wrong_and_no_points(service: Written, run: Run) -> None:
@@ -241,9 +261,7 @@ def test_checks_that_follow_from_another_are_no_causes(service: Written, run: Ru
     assert "Second." not in shown
 
 
-def test_the_second_time_needs_no_code_and_an_ended_token_a_new_one(
-    service: Written, run: Run, codes: list[str]
-) -> None:
+def test_the_second_time_needs_no_code_but_an_ended_token_does(service: Written, run: Run, codes: list[str]) -> None:
     service.will((201, RULES), GRADED, GRADED)
     run()
     run()
@@ -269,6 +287,31 @@ def test_wrong_code_is_refused_and_asked_for_again_the_next_time(service: Writte
     assert len(codes) == 2
 
 
+def test_code_is_sent_once_for_it_may_have_arrived(service: Written, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notebook, "PATIENCE_SECONDS", 2)
+    service.will((503, {"title": "Busy", "detail": "Try again later."}))
+    assert run() == "Busy\nTry again later.\n"
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [(EOFError(), "nothing can be typed in here"), (KeyboardInterrupt(), "Stopped."), (" ", "No code was entered.")],
+    ids=["no input", "stopped", "nothing"],
+)
+def test_without_a_code_nothing_is_sent(
+    service: Written, run: Run, monkeypatch: pytest.MonkeyPatch, typed: BaseException | str, words: str
+) -> None:
+    def getpass(prompt: str) -> str:
+        if isinstance(typed, str):
+            return typed
+        raise typed
+
+    monkeypatch.setattr(notebook.getpass, "getpass", getpass)
+    assert words in run()
+    assert service.asked == []
+
+
 def test_code_of_another_assignment_is_of_no_use(service: Written, run: Run) -> None:
     service.will((201, {**RULES, "assignment": "lstm-notebook"}))
     assert "belongs to the assignment lstm-notebook" in run()
@@ -289,17 +332,19 @@ def test_wait_that_is_too_long_is_left_to_the_student(service: Written, run: Run
 
 
 def test_service_that_starts_again_meanwhile_gets_the_work_once(service: Written, run: Run) -> None:
-    service.will((201, RULES), DROP, (502, {}), (202, QUEUED), DROP, GRADED)
+    cut_off = (502, b"Bad", {"Content-Length": "99"})
+    service.will((201, RULES), DROP, cut_off, (202, QUEUED), DROP, GRADED)
     assert "45.5 of 100" in run()
     assert len({(headers["idempotency-key"], body) for headers, body in service.sent()}) == 1
     assert len(service.sent()) == 3
 
 
+@pytest.mark.parametrize("end", [DROP, (502, {})], ids=["no answer", "an error of ours"])
 def test_work_that_may_have_arrived_is_not_handed_in_twice(
-    service: Written, run: Run, monkeypatch: pytest.MonkeyPatch
+    service: Written, run: Run, monkeypatch: pytest.MonkeyPatch, end: Any
 ) -> None:
     monkeypatch.setattr(notebook, "PATIENCE_SECONDS", 0)
-    service.will((201, RULES), DROP)
+    service.will((201, RULES), end)
     assert "It is not known whether the work has arrived." in run()
     service.will(GRADED, DROP)
     run()
@@ -342,6 +387,14 @@ def test_nobody_there(run: Run, service: Written, monkeypatch: pytest.MonkeyPatc
     with serving(Written()) as gone:
         pass
     assert f"{gone.url} does not answer" in run(url=gone.url)
+
+
+def test_a_proxy_is_not_asked_for_this_computer(service: Written, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notebook, "PATIENCE_SECONDS", 0)
+    monkeypatch.setenv("http_proxy", "http://proxy.invalid:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    service.will((201, RULES), GRADED)
+    assert "45.5 of 100" in run()
 
 
 def test_page_of_a_network_that_wants_a_sign_in_is_no_answer(service: Written, run: Run) -> None:
@@ -392,12 +445,12 @@ def test_colab_gives_the_notebook_as_it_is_on_the_screen(
     service: Written, run: Run, colab: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notebook, "is_nearby", lambda url: False)
-    colab["ipynb"] = notebook_of("a = 1", CLASS, text="kept")
+    colab["ipynb"] = notebook_of("a = 1", CLASS, text="kept, with half an emoji: \ud83d")
     service.will((201, {**RULES, "whole_notebook": True}), GRADED)
     assert "45.5 of 100" in run("something older")
     assert json.loads(service.asked[0][3])["where"] == "Colab"
     ((_, body),) = service.sent()
-    assert json.dumps(colab["ipynb"], ensure_ascii=False).encode() in body
+    assert json.dumps(colab["ipynb"], ensure_ascii=False).encode("utf-8", "replace") in body
 
 
 def test_colab_that_gives_nothing_is_told_in_words(run: Run, colab: dict[str, Any], codes: list[str]) -> None:
@@ -414,12 +467,43 @@ def test_colab_does_not_reach_a_service_nearby(run: Run, colab: dict[str, Any], 
 
 
 def test_notebooks_of_vs_code_are_files(service: Written, run: Run, tmp_path: Path) -> None:
-    file = tmp_path / f"{NAME}.ipynb"
+    file = tmp_path / f"{NAME}, тетрадь.ipynb"
     file.write_text(json.dumps(notebook_of(("a = 1", 1), (CLASS, 2))))
     service.will((201, RULES), GRADED)
     assert "In[" not in run("a = 1", CLASS, __vsc_ipynb_file__=str(file))
     assert json.loads(service.asked[0][3])["where"] == "VS Code"
     assert file.read_bytes() in service.sent()[0][1]
+    assert f'filename="{file.name}"'.encode() in service.sent()[0][1]
+
+
+@pytest.fixture(params=["Colab", "VS Code"])
+def run_there(request: pytest.FixtureRequest, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """As `run`, where there is a whole notebook."""
+    made, file = notebook_of((CLASS, 1)), tmp_path / "a.ipynb"
+    if request.param == "Colab":
+        monkeypatch.setattr(notebook, "is_nearby", lambda url: False)
+        request.getfixturevalue("colab")["ipynb"] = made
+    file.write_text(json.dumps(made))
+    return partial(run, CLASS, __vsc_ipynb_file__=str(file))
+
+
+@pytest.mark.parametrize(
+    ("answers", "patience", "words"),
+    [
+        pytest.param([(403, {"title": "Closed", "detail": "Since Monday."})], 300, "Closed\nSince", id="refused"),
+        pytest.param([(429, {}, {"Retry-After": "3"}), GRADED], 300, "45.5 of 100", id="asked to wait"),
+        pytest.param([DROP, (502, {}), (202, QUEUED), DROP, GRADED], 300, "45.5 of 100", id="started again"),
+        pytest.param([DROP], 0, "It is not known whether the work has arrived.", id="cut off"),
+        pytest.param([{**GRADED, "held": True}], 300, "A teacher looks at this attempt", id="held"),
+        pytest.param([{**GRADED, "grade": {"penalty_percent": 5.0, "points": 43.0}}], 300, "43 of 100", id="late"),
+    ],
+)
+def test_the_same_is_said_wherever_it_runs(
+    service: Written, run_there: Run, monkeypatch: pytest.MonkeyPatch, answers: list[Any], patience: int, words: str
+) -> None:
+    monkeypatch.setattr(notebook, "PATIENCE_SECONDS", patience)
+    service.will((201, RULES), *answers)
+    assert words in run_there()
 
 
 def test_saved_file_that_lacks_what_ran_is_not_handed_in(
@@ -445,6 +529,7 @@ HANDS_IN = 'lstm_grader["hand_in"](check_only=True)'
         pytest.param([("a", None)], ["a"], 0, id="saved before it ran"),
         pytest.param([("a2", 3), ("b", 2)], ["a", "b", "a2"], 0, id="an earlier version is the past"),
         pytest.param([("a", 1), ("b", 2)], ["a", "b", "a2"], 3, id="run again with another text"),
+        pytest.param([(CLASS.replace("\n", "\r\n"), 1)], [CLASS], 0, id="saved with the line ends of Windows"),
         pytest.param([(CLASS, 1), ("b", 2)], [CLASS + "1", "b", CLASS], 0, id="saved, and then run again"),
         pytest.param([(CLASS, 1), ("b", 2)], [CLASS, "b", CLASS + "1", "b"], 3, id="run again, and not saved"),
         pytest.param([("f", 1), ("b", 2)], ["f\n1", "b", "f\n2", "b"], 1, id="another cell run again, and not saved"),
@@ -468,7 +553,7 @@ def test_class_is_sent_with_what_it_needs_and_nothing_else(service: Written, run
         "def gate(x):\n    return np.abs(x)",
         "%matplotlib inline",
         "1 +",
-        "class LSTM:\n    def call(self, x):\n        return gate(x)",
+        "%%time\nclass LSTM:\n    def call(self, x):\n        return gate(x)",
     )
     assert "In[1], In[4], In[7]." in shown
     ((_, body),) = service.sent()

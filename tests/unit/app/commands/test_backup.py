@@ -25,10 +25,7 @@ def run(settings: Settings, *arguments: object, **environment: str) -> Result:
     return CliRunner().invoke(cli, list(map(str, arguments)), env=environment)
 
 
-@pytest.mark.anyio
-async def test_a_restored_copy_has_everything_of_its_time(
-    settings: Settings, grader: FakeGrader, tmp_path: Path
-) -> None:
+async def test_a_restored_copy_has_all_of_its_time(settings: Settings, grader: FakeGrader, tmp_path: Path) -> None:
     copy = tmp_path / "copy.sqlite3"
     async with running(settings, grader) as service:
         await hand_in(service, "Анна", b"# of Anna")
@@ -100,9 +97,7 @@ def query(path: Path, sql: str) -> Any:
         ("newer", "a newer lstm-grader has made it"),
     ],
 )
-def test_file_that_is_no_copy_of_ours_replaces_nothing(
-    settings: Settings, tmp_path: Path, damage: str, reason: str
-) -> None:
+def test_file_that_is_no_copy_replaces_nothing(settings: Settings, tmp_path: Path, damage: str, reason: str) -> None:
     settings.data_dir.mkdir()
     make_database(settings.data_dir / "lstm-grader.sqlite3")
     copy = tmp_path / "copy"
@@ -155,10 +150,7 @@ def test_postgresql_is_backed_up_elsewhere(settings: Settings, tmp_path: Path) -
     assert (result.exit_code, "pg_dump" in result.stderr) == (2, True)
 
 
-@pytest.mark.anyio
-async def test_a_student_is_deleted_from_the_command_line_while_the_service_runs(
-    settings: Settings, grader: FakeGrader
-) -> None:
+async def test_a_student_is_deleted_by_a_command_while_the_service_runs(settings: Settings, grader: FakeGrader) -> None:
     async with running(settings, grader) as service:
         await hand_in(service, "Пётр")
         await hand_in(service, "Анна")

@@ -20,8 +20,6 @@ from app.teaching.student_work import take_student_work
 from grader import Assignment
 from tests.unit.app.conftest import Service
 
-pytestmark = pytest.mark.anyio
-
 HERE, ID = DEFAULT_COURSE, new_id()
 ROLES = set(MemberRole)
 NEWCOMER: dict[str, Any] = {"external_id": "x", "role": MemberRole.STUDENT, "name": None, "email": None, "group": None}

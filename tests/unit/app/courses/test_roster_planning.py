@@ -58,9 +58,7 @@ def blocked(rows: list[Row], known: _Before) -> set[int]:
 
 
 @given(members=MEMBERS, file=FILES)
-def test_rows_in_conflict_are_those_that_rounds_find(
-    members: dict[str, tuple[str | None, str]], file: dict[str, str | None]
-) -> None:
+def test_conflicts_are_those_of_rounds(members: dict[str, tuple[str | None, str]], file: dict[str, str | None]) -> None:
     known = known_of(members)
     rows = [Row(line, id, email=email) for line, (id, email) in enumerate(file.items(), start=2)]
     assert conflicts(rows, known) == blocked(rows, known)

@@ -103,7 +103,7 @@ def test_any_bytes_give_rows_or_our_refusal(content: bytes) -> None:
             continue
         for row in roster.rows:
             assert row.id or row.problems
-            assert all(value is None or value.isprintable() or value for value in (row.name, row.email, row.group))
+            assert all(value is None or (value and value.isprintable()) for value in (row.name, row.email, row.group))
 
 
 MOODLE_PARTICIPANTS = """\ufeff"First name","Last name","ID number","Email address",Groups
@@ -162,9 +162,7 @@ UNIVERSITY = "sep=;\n№ зачётки;Ф.И.О.;Корпоративная п�
         "canvas users", "moodle worksheet", "identifier", "student", "dean's list", "university", "one column",
     ],
 )  # fmt: skip
-def test_exports_are_read_as_they_are(
-    text: str, column: str, person: tuple[str, str | None, str | None, str | None]
-) -> None:
+def test_exports_are_read_as_is(text: str, column: str, person: tuple[str, str | None, str | None, str | None]) -> None:
     roster = of(text)
     assert people(roster)[0] == person
     assert roster.id_column == column
@@ -256,9 +254,7 @@ def test_rows_have_their_problems_and_the_lines_of_an_editor() -> None:
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
-def test_file_that_is_no_roster_is_refused(
-    content: bytes, refusal: type[RosterRefused], params: dict[str, Any]
-) -> None:
+def test_file_without_a_roster_is_refused(content: bytes, refusal: type[RosterRefused], params: dict[str, Any]) -> None:
     with pytest.raises(refusal) as refused:
         read(content)
     assert refused.value.params == params

@@ -25,7 +25,6 @@ def test_redirect_keeps_the_address_and_names_what_was_done(address: str, said: 
 CHARSETS = ("undefined", "punycode", "idna", "unicode_escape", "utf-16", "no such one")
 
 
-@pytest.mark.anyio
 async def test_form_in_parts_has_a_charset_of_the_web(service: Service) -> None:
     part = b'--b\r\nContent-Disposition: form-data; name="token"\r\n\r\nabc-99999999\r\n--b--\r\n'
 

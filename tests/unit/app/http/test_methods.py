@@ -6,15 +6,13 @@ import asyncio
 from collections import defaultdict
 
 import httpx
-import pytest
 from fastapi.routing import iter_route_contexts
 
 from app.main import create_app
 from app.storage.models import DEFAULT_COURSE
-from tests.unit.app.conftest import FakeGrader, Service
+from tests.unit.app.calls import hand_in
+from tests.unit.app.conftest import Browser, FakeGrader, Service
 from tests.waiting import SECONDS
-
-pytestmark = pytest.mark.anyio
 
 # Headers with numbers that change, and those of a body, which HEAD does not have (RFC 9110, section 9.3.2).
 VOLATILE = {"x-request-id", "set-cookie", "content-length", "content-encoding", "vary"}
@@ -24,45 +22,39 @@ def facts(response: httpx.Response) -> tuple[int, dict[str, str]]:
     return response.status_code, {name: value for name, value in response.headers.items() if name not in VOLATILE}
 
 
-async def test_head_is_answered_as_get_is_at_every_address(service: Service) -> None:
+async def test_head_is_answered_as_get_is_at_every_address(service: Service, browser: Browser, owner: Browser) -> None:
     contexts = iter_route_contexts(create_app(service.services.settings).routes)
     paths = {context.path for context in contexts if "GET" in (context.methods or ())}
     assert {"/", "/submissions/{submission_id}", "/api/v1/submissions", "/openapi.json", "/static/vega.js"} <= paths
     values = defaultdict(
         lambda: "none", assignment_id="lstm-layer", report_id="1", form="svg", course_id=DEFAULT_COURSE
     )
-    async with service.client() as api, service.browser() as browser:
-        files = {"file": ("a.py", b"class LSTM: ...")}
-        sent = await api.post("/api/v1/submissions?wait=60", data={"student": "a"}, files=files)
-        values["submission_id"] = sent.json()["id"]
-        for path in sorted(filter(None, paths)):
-            client = api if path.startswith(("/api/", "/metrics")) else browser
-            address = path.format_map(values)
-            head, get = await client.head(address), await client.get(address)
-            assert facts(head) == facts(get), path
-            assert get.status_code != 405, path
-            assert head.content == b"", path
+    values["submission_id"] = await hand_in(service, "a")
+    for path in sorted(filter(None, paths)):
+        client = owner if path.startswith(("/api/", "/metrics")) else browser
+        address = path.format_map(values)
+        head, get = await client.head(address), await client.get(address)
+        assert facts(head) == facts(get), path
+        assert get.status_code != 405, path
+        assert head.content == b"", path
 
 
-async def test_head_of_a_file_has_its_etag(service: Service) -> None:
+async def test_head_of_a_file_has_its_etag(nobody: Browser) -> None:
     path = "/static/report/report.css"
-    async with service.client(None) as client:
-        head, get = await client.head(path), await client.get(path)
+    head, get = await nobody.head(path), await nobody.get(path)
     assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", get.headers["etag"])
 
 
-async def test_an_endless_stream_is_not_waited_for(service: Service, grader: FakeGrader) -> None:
+async def test_an_endless_stream_is_not_waited_for(service: Service, owner: Browser, grader: FakeGrader) -> None:
     grader.released.clear()
-    async with service.client() as client:
-        files = {"file": ("a.py", b"class LSTM: ...")}
-        sent = await client.post("/api/v1/submissions", data={"student": "a"}, files=files)
-        async with asyncio.timeout(SECONDS):
-            head = await client.head(f"/api/v1/submissions/{sent.json()['id']}/events")
+    submission_id = await hand_in(service, "a", wait=0)
+    async with asyncio.timeout(SECONDS):
+        head = await owner.head(f"/api/v1/submissions/{submission_id}/events")
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-type"].startswith("text/event-stream")
 
 
-async def test_no_address_takes_a_method_of_one_that_it_resembles(service: Service) -> None:
+async def test_no_address_takes_a_method_of_one_that_it_resembles(service: Service, owner: Browser) -> None:
     """`/people/merges` also looks like `/people/{person_id}`, which can be deleted."""
     own: dict[str, set[str]] = defaultdict(set)
     for context in iter_route_contexts(create_app(service.services.settings).routes):
@@ -77,18 +69,16 @@ async def test_no_address_takes_a_method_of_one_that_it_resembles(service: Servi
         "/courses/none",
         "/static/none.css",
     } <= own.keys()
-    async with service.client() as api:
-        for path, methods in own.items():
-            taken = methods | {"HEAD"} if "GET" in methods else methods
-            for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "NONSENSE"} - taken:
-                refused = await api.request(method, path)
-                allowed = refused.headers["allow"]
-                assert (refused.status_code, allowed) == (405, ", ".join(sorted(taken))), f"{method} {path}"
+    for path, methods in own.items():
+        taken = methods | {"HEAD"} if "GET" in methods else methods
+        for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "NONSENSE"} - taken:
+            refused = await owner.request(method, path)
+            allowed = refused.headers["allow"]
+            assert (refused.status_code, allowed) == (405, ", ".join(sorted(taken))), f"{method} {path}"
 
 
-async def test_head_is_counted_as_such(service: Service) -> None:
-    async with service.client() as client:
-        await client.head("/api/v1/assignments")
-        counted = (await client.get("/metrics")).text
+async def test_head_is_counted_as_such(owner: Browser) -> None:
+    await owner.head("/api/v1/assignments")
+    counted = (await owner.get("/metrics")).text
     line = 'lstm_grader_http_requests_total{method="HEAD",route="/api/v1/assignments",status="200"} 1.0'
     assert line in counted.splitlines()

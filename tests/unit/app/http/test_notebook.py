@@ -14,7 +14,7 @@ import pytest
 from app.client import notebook
 from app.http.notebook import CLIENT_PATH, client_sha256, client_source, notebook_cell
 from tests.unit.app.calls import PAGE
-from tests.unit.app.conftest import Service
+from tests.unit.app.conftest import Browser
 
 URL = "https://grader.example"
 
@@ -54,20 +54,16 @@ def test_values_stay_values(language: str) -> None:
     assert {strange, 'b")#', language, client_sha256()} <= strings
 
 
-@pytest.mark.anyio
-async def test_file_is_public_and_asked_for_again_only_when_it_has_changed(service: Service) -> None:
-    async with service.client(None) as anybody:
-        sent = await anybody.get(CLIENT_PATH)
-        assert (sent.status_code, sent.content) == (200, client_source())
-        assert sent.headers["content-type"] == "text/x-python; charset=utf-8"
-        again = await anybody.get(CLIENT_PATH, headers={"If-None-Match": sent.headers["etag"]})
-        assert (again.status_code, again.content) == (304, b"")
-        assert (await anybody.get(CLIENT_PATH, headers={"If-None-Match": '"other"'})).status_code == 200
+async def test_file_is_public_and_asked_for_again_only_when_it_has_changed(nobody: Browser) -> None:
+    sent = await nobody.get(CLIENT_PATH)
+    assert (sent.status_code, sent.content) == (200, client_source())
+    assert sent.headers["content-type"] == "text/x-python; charset=utf-8"
+    again = await nobody.get(CLIENT_PATH, headers={"If-None-Match": sent.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert (await nobody.get(CLIENT_PATH, headers={"If-None-Match": '"other"'})).status_code == 200
 
 
-@pytest.mark.anyio
-async def test_template_ends_with_the_cell_in_the_reader_s_language(service: Service) -> None:
-    async with service.browser() as browser:
-        template = await browser.get(f"{PAGE}/template.ipynb", params={"lang": "ru"})
+async def test_template_ends_with_the_cell_in_the_reader_s_language(browser: Browser) -> None:
+    template = await browser.get(f"{PAGE}/template.ipynb", params={"lang": "ru"})
     cells = json.loads(template.content)["cells"]
     assert "".join(cells[-1]["source"]) == notebook_cell(str(browser.base_url).rstrip("/"), "lstm-layer", "ru")

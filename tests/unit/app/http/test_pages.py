@@ -9,9 +9,7 @@ import pytest
 from app.http.auth.proof import FORM_FIELD
 from app.storage.models import DEFAULT_COURSE
 from tests.unit.app.calls import PAGE
-from tests.unit.app.conftest import Service, form_secret
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.conftest import Browser, form_secret
 
 COURSE = f"/courses/{DEFAULT_COURSE}"
 MEMBER = "abcdefghjkmnpqrstvwxyz2345"
@@ -30,18 +28,12 @@ MEMBER = "abcdefghjkmnpqrstvwxyz2345"
         ("/nothing/here", "/"),
     ],
 )
-async def test_answer_to_a_form_links_to_the_page_that_holds_the_form(
-    service: Service, sent_to: str, leads_to: str
-) -> None:
-    async with service.browser() as browser:
-        secret = form_secret((await browser.get(PAGE)).text)
-        answer = await browser.post(
-            sent_to, files={FORM_FIELD: (None, secret), "due": (None, "soon"), "title": (None, "")}
-        )
+async def test_answer_to_a_form_links_to_the_page_with_the_form(browser: Browser, sent_to: str, leads_to: str) -> None:
+    secret = form_secret((await browser.get(PAGE)).text)
+    answer = await browser.post(sent_to, files={FORM_FIELD: (None, secret), "due": (None, "soon"), "title": (None, "")})
     assert set(re.findall(r'href="([^"]*)\?lang=ru"', answer.text)) == {leads_to}, answer.text
 
 
-async def test_page_links_to_itself_with_its_query(service: Service) -> None:
-    async with service.browser() as browser:
-        page = await browser.get(f"{COURSE}/members?state=all&lang=en&said=member.added")
+async def test_page_links_to_itself_with_its_query(browser: Browser) -> None:
+    page = await browser.get(f"{COURSE}/members?state=all&lang=en&said=member.added")
     assert set(re.findall(r'href="([^"]*lang=ru)"', page.text)) == {f"{COURSE}/members?state=all&amp;lang=ru"}

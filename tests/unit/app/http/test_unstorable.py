@@ -22,9 +22,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.storage.models import Submission, utc_now
 from tests.unit.app.access.test_other_courses import values_of_default
-from tests.unit.app.conftest import Service, form_secret
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.conftest import Browser, Service, form_secret
 
 NUL = "a\0b"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -74,12 +72,11 @@ def statements() -> Iterator[list[str]]:
 
 
 @pytest.fixture
-async def values(service: Service) -> dict[str, str]:
+async def values(service: Service, owner: Browser) -> dict[str, str]:
     """Things that paths and forms name, which are there and ready for what a form does to them."""
     values = await values_of_default(service)
-    async with service.client() as owner:
-        here = f"/api/v1/courses/{values['course_id']}"
-        assert (await owner.post(f"{here}/reviews/{values['review_id']}/answer", json={"answer": "x"})).is_success
+    here = f"/api/v1/courses/{values['course_id']}"
+    assert (await owner.post(f"{here}/reviews/{values['review_id']}/answer", json={"answer": "x"})).is_success
     async with service.services.database.write() as session:
         (await session.get_one(Submission, values["submission_id"])).held_at = utc_now()
     return {**values, "other_id": "z" * 26, "form": "py", "replaces": values["adjustment_id"]}
@@ -128,20 +125,19 @@ def test_no_text_in_a_body_or_a_query_of_the_api_has_a_nul() -> None:
 
 
 async def test_no_address_with_a_nul_is_looked_for(
-    service: Service, values: dict[str, str], statements: list[str]
+    owner: Browser, browser: Browser, values: dict[str, str], statements: list[str]
 ) -> None:
     answers = {}
-    async with service.browser() as browser, service.client() as client:
-        secret = form_secret((await browser.get("/link")).text)
-        for method in METHODS:
-            for context in contexts(method):
-                for name in re.findall(r"{(\w+)", context.path):
-                    path = filled(context.path, {**values, name: "%00"})
-                    data = {"form_secret": secret} if method == "POST" else None
-                    asking = client if path.startswith("/api") else browser
-                    answer = await asking.request(method, path, **({} if asking is client else {"data": data}))
-                    answers[method, context.path, name] = answer.status_code
-                    assert not statements, (method, context.path, name)
+    secret = form_secret((await browser.get("/link")).text)
+    for method in METHODS:
+        for context in contexts(method):
+            for name in re.findall(r"{(\w+)", context.path):
+                path = filled(context.path, {**values, name: "%00"})
+                data = {"form_secret": secret} if method == "POST" else None
+                asking = owner if path.startswith("/api") else browser
+                answer = await asking.request(method, path, **({} if asking is owner else {"data": data}))
+                answers[method, context.path, name] = answer.status_code
+                assert not statements, (method, context.path, name)
     assert set(answers.values()) <= {403, 404, 422}
     assert len(answers) > 200
 
@@ -156,36 +152,34 @@ async def test_no_address_with_a_nul_is_looked_for_in_a_persons_session(
     assert not statements
 
 
-async def test_no_search_for_a_nul_is_made(service: Service, values: dict[str, str], statements: list[str]) -> None:
+async def test_no_search_for_a_nul_is_made(browser: Browser, values: dict[str, str], statements: list[str]) -> None:
     count = 0
-    async with service.browser() as browser:
-        for context in contexts("GET"):
-            if context.path.startswith("/api") or context.path.endswith("/events"):
-                continue
-            names = {each.alias for each in get_flat_params(context.dependant) if isinstance(each.field_info, Query)}
-            names |= set(re.findall(r'(?:query_params|asked)\.get\("(\w+)"', source(context)))
-            for name in names:
-                await browser.get(filled(context.path, values), params={name: NUL})
-                assert not statements, (context.path, name)
-                count += 1
+    for context in contexts("GET"):
+        if context.path.startswith("/api") or context.path.endswith("/events"):
+            continue
+        names = {each.alias for each in get_flat_params(context.dependant) if isinstance(each.field_info, Query)}
+        names |= set(re.findall(r'(?:query_params|asked)\.get\("(\w+)"', source(context)))
+        for name in names:
+            await browser.get(filled(context.path, values), params={name: NUL})
+            assert not statements, (context.path, name)
+            count += 1
     assert count > 50
 
 
-async def test_no_form_stores_a_nul(service: Service, values: dict[str, str], statements: list[str]) -> None:
+async def test_no_form_stores_a_nul(browser: Browser, values: dict[str, str], statements: list[str]) -> None:
     count = 0
-    async with service.browser() as browser:
-        secret = form_secret((await browser.get("/link")).text)
-        for context in contexts("POST"):
-            if context.path.startswith("/api") or context.path.endswith(ENDING):
+    secret = form_secret((await browser.get("/link")).text)
+    for context in contexts("POST"):
+        if context.path.startswith("/api") or context.path.endswith(ENDING):
+            continue
+        for name in [*FIELDS, "replaces"]:
+            if f'"{name}"' not in source(context) and name not in fields_read(context):
                 continue
-            for name in [*FIELDS, "replaces"]:
-                if f'"{name}"' not in source(context) and name not in fields_read(context):
-                    continue
-                sent = {**FIELDS, "replaces": values["replaces"], "form_key": mask(new_key()), "form_secret": secret}
-                answer = await browser.post(filled(context.path, values), data={**sent, name: f"{sent[name]}\0b"})
-                assert not statements, (context.path, name)
-                assert answer.status_code < 500, (context.path, name)
-                count += 1
+            sent = {**FIELDS, "replaces": values["replaces"], "form_key": mask(new_key()), "form_secret": secret}
+            answer = await browser.post(filled(context.path, values), data={**sent, name: f"{sent[name]}\0b"})
+            assert not statements, (context.path, name)
+            assert answer.status_code < 500, (context.path, name)
+            count += 1
     assert count > 200
 
 

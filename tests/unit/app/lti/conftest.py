@@ -22,7 +22,8 @@ from app.settings import Settings
 from app.storage.models import Identity, LtiPlatform, LtiScore, Membership, Person
 from app.teaching.joins import joins
 from tests.platforms import REGISTRATION, FakePlatform, login_parameters
-from tests.unit.app.conftest import FakeGrader, Service, form_secret, running
+from tests.unit.app.calls import send
+from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.waiting import until
 
 SCORES = "/items/4/scores"
@@ -65,6 +66,7 @@ async def service(
     monkeypatch.setattr(keys.RSAKey, "generate_key", lambda bits: next(made_keys))
     monkeypatch.setattr("app.main.Outgoing", partial(Outgoing, transport=fake.transport()))
     async with running(settings, grader) as service:
+        service.fake = fake
         yield service
 
 
@@ -80,44 +82,54 @@ async def register(
         return await platforms.add(session, registration, made_by="test", confirmed=confirmed)
 
 
-def browser(service: Service, **headers: str) -> httpx.AsyncClient:
-    return service.client(None, **{"Accept": "text/html", "Accept-Language": "en", **headers})
+class Browser(httpx.AsyncClient):
+    """A browser of somebody whom the platform `fake` sends here."""
+
+    fake: FakePlatform
+
+    async def begin(self, **changed: str) -> str:
+        """Begin a launch as a platform does; return the platform's address that the browser is sent to."""
+        answer = await self.post(LOGIN, data=login_parameters(**changed))
+        assert answer.status_code == 302, answer.text
+        return answer.headers["location"]
+
+    async def launch(self, **claims: Any) -> httpx.Response:
+        """Launch; a teacher who comes first from a course makes it a new one here."""
+        answer = await self.launch_only(**claims)
+        return await self.choose(answer, course="new") if answer.status_code == 200 else answer
+
+    async def land(self, **claims: Any) -> str:
+        """Launch; return the page that this leads to."""
+        answer = await self.launch(**claims)
+        assert answer.status_code == 303, answer.text
+        return answer.headers["location"]
+
+    async def launch_only(self, **claims: Any) -> httpx.Response:
+        return await self.post(LAUNCH, data=self.fake.message(await self.begin(), **claims))
+
+    async def launch_from_other(self, **claims: Any) -> httpx.Response:
+        """Launch as the teacher of the same ids from a second platform, whose client id is `other`."""
+        address = await self.begin(client_id="other")
+        return await self.post(LAUNCH, data=self.fake.message(address, **TEACHER, aud="other", **claims))
+
+    async def choose(self, asked: httpx.Response, **answer: str) -> httpx.Response:
+        """Answer the question which course here a course of the platform is."""
+        hidden = dict(re.findall(r'name="(secret|in_path)" value="([^"]+)"', asked.text))
+        assert "secret" in hidden, asked.text
+        return await self.post("/lti/course", data={**hidden, **answer})
+
+    async def hand_in(self, page: str) -> str:
+        """Hand in something new and return the page of the attempt."""
+        code = f"class LSTM: ...  # {next(NUMBERS)}".encode()
+        sent = await send(self, page, files={"file": ("LSTM.py", code)})
+        assert sent.status_code == 303, sent.text
+        return sent.headers["location"]
 
 
-async def begin(client: httpx.AsyncClient, **changed: str) -> str:
-    """Begin a launch as a platform does; return the platform's address that the browser is sent to."""
-    answer = await client.post(LOGIN, data=login_parameters(**changed))
-    assert answer.status_code == 302, answer.text
-    return answer.headers["location"]
-
-
-async def launch(client: httpx.AsyncClient, fake: FakePlatform, **claims: Any) -> httpx.Response:
-    """Launch; a teacher who comes first from a course makes it a new one here."""
-    answer = await launch_only(client, fake, **claims)
-    return await choose(client, answer, course="new") if answer.status_code == 200 else answer
-
-
-async def launch_only(client: httpx.AsyncClient, fake: FakePlatform, **claims: Any) -> httpx.Response:
-    return await client.post(LAUNCH, data=fake.message(await begin(client), **claims))
-
-
-async def launch_from_other(client: httpx.AsyncClient, fake: FakePlatform, **claims: Any) -> httpx.Response:
-    """Launch as the teacher of the same ids from a second platform, whose client id is `other`."""
-    address = await begin(client, client_id="other")
-    return await client.post(LAUNCH, data=fake.message(address, **TEACHER, aud="other", **claims))
-
-
-async def choose(client: httpx.AsyncClient, asked: httpx.Response, **answer: str) -> httpx.Response:
-    """Answer the question which course here a course of the platform is."""
-    hidden = dict(re.findall(r'name="(secret|in_path)" value="([^"]+)"', asked.text))
-    assert "secret" in hidden, asked.text
-    return await client.post("/lti/course", data={**hidden, **answer})
-
-
-async def send(client: httpx.AsyncClient, page: str, action: str, **fields: str) -> httpx.Response:
-    """Send a form that stands on the page."""
-    secret = form_secret((await client.get(page)).text)
-    return await client.post(action, data={"form_secret": secret, **fields})
+def browser(service: Service, **headers: str) -> Browser:
+    browser = service.client(None, Browser, **{"Accept": "text/html", "Accept-Language": "en", **headers})
+    browser.fake = service.fake
+    return browser
 
 
 async def store(service: Service, table: type[Any], **values: object) -> None:
@@ -152,24 +164,15 @@ def clock_that_runs(monkeypatch: pytest.MonkeyPatch, fake: FakePlatform) -> None
 
 
 @pytest.fixture
-async def course(service: Service, platform: LtiPlatform, fake: FakePlatform) -> str:
+async def course(service: Service, platform: LtiPlatform) -> str:
     """The page of a course whose teacher has opened the link."""
-    return await open_course(service, fake)
+    return await open_course(service)
 
 
-async def open_course(service: Service, fake: FakePlatform, **claims: Any) -> str:
+async def open_course(service: Service, **claims: Any) -> str:
     """Open the link as a teacher; return the page of the course."""
     async with browser(service) as teacher:
-        return str((await launch(teacher, fake, **TEACHER, **claims)).headers["location"])
-
-
-async def hand_in(client: httpx.AsyncClient, page: str) -> str:
-    """Hand in something new and return the page of the attempt."""
-    secret = form_secret((await client.get(page)).text)
-    code = f"class LSTM: ...  # {next(NUMBERS)}".encode()
-    sent = await client.post(page, data={"form_secret": secret}, files={"file": ("LSTM.py", code)})
-    assert sent.status_code == 303, sent.text
-    return str(sent.headers["location"])
+        return await teacher.land(**TEACHER, **claims)
 
 
 async def idle(service: Service) -> LtiScore:
@@ -194,16 +197,15 @@ async def join_to_roster(service: Service, subject: str = "user-5") -> str:
         return member.id
 
 
-async def come_and_hand_in(service: Service, fake: FakePlatform, **claims: Any) -> str:
+async def come_and_hand_in(service: Service, **claims: Any) -> str:
     async with browser(service) as student:
-        page = (await launch(student, fake, **claims)).headers["location"]
-        return await hand_in(student, page)
+        return await student.hand_in(await student.land(**claims))
 
 
-async def deliver(service: Service, fake: FakePlatform, **claims: Any) -> LtiScore:
+async def deliver(service: Service, **claims: Any) -> LtiScore:
     """Hand in as a student, and return the score when the grade has arrived."""
-    await come_and_hand_in(service, fake, **claims)
-    await until(lambda: fake.grades)
+    await come_and_hand_in(service, **claims)
+    await until(lambda: service.fake.grades)
     return await idle(service)
 
 

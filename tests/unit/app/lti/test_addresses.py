@@ -16,7 +16,8 @@ from app.lti.registration.kinds import addresses_of
 from app.storage.models import LtiContext, LtiLink, LtiPlatform
 from app.storage.passback import scores_changed
 from tests.platforms import AGS, ISSUER, NRPS, REGISTRATION, FakePlatform
-from tests.unit.app.conftest import Service, form_secret
+from tests.unit.app.calls import send
+from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import (
     ITEM_SCOPES,
     TEACHER,
@@ -26,14 +27,11 @@ from tests.unit.app.lti.conftest import (
     everything,
     failure_of,
     idle,
-    launch,
     open_course,
     register,
     store,
 )
 from tests.waiting import until
-
-pytestmark = pytest.mark.anyio
 
 MOODLE = "/mod/lti/token.php"
 EVIL = "https://evil.example/x"
@@ -151,8 +149,8 @@ async def test_line_item_that_a_teacher_has_written_is_as_good_as_none(
     service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture, written: str, token_path: str
 ) -> None:
     await register_with(service, fake, token_path)
-    await open_course(service, fake, **claims(lineitem=written))
-    await come_and_hand_in(service, fake, **claims(lineitem=written))
+    await open_course(service, **claims(lineitem=written))
+    await come_and_hand_in(service, **claims(lineitem=written))
     await until(lambda: fake.book.column("/items/1").grades.get("user-5"))
     assert with_token(fake) == {ISSUER}
     assert not any("others" in each for each in fake.asked)
@@ -167,8 +165,8 @@ async def test_line_item_of_another_platform_need_not_lie_below_its_list(
     fake.book.add(OURS)
     fake.answers["/item/1/scores"] = lambda: httpx.Response(200)
     written = claims([SCORE_SCOPE], lineitem=f"{ISSUER}/item/1")
-    await open_course(service, fake, **written)
-    await come_and_hand_in(service, fake, **written)
+    await open_course(service, **written)
+    await come_and_hand_in(service, **written)
     await until(lambda: "/item/1/scores" in fake.asked)
     assert (await idle(service)).points == 100
 
@@ -177,37 +175,23 @@ async def test_line_item_elsewhere_is_refused_also_where_the_launch_names_no_lis
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
     written = claims(lineitems=None, lineitem=EVIL)
-    await open_course(service, fake, **written)
-    await come_and_hand_in(service, fake, **written)
+    await open_course(service, **written)
+    await come_and_hand_in(service, **written)
     assert (await failure_of(service)).last_error == "the platform has granted no grade book for this link"
     assert with_token(fake) == set()
 
 
-async def test_moodles_own_list_says_which_column_is_the_links(
-    service: Service, moodle: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_moodle_says_which_column_is_the_links(service: Service, moodle: LtiPlatform, fake: FakePlatform) -> None:
     """It takes a grade for any column of its own, whatever course stands in the address."""
     fake.book.add({"resourceLinkId": "of another course"})
     fake.book.add(OURS)
     written = claims([SCORE_SCOPE, LINEITEM_READ_SCOPE], lineitem=f"{ISSUER}/items/1")
-    await open_course(service, fake, **written)
+    await open_course(service, **written)
     for number in (1, 2):
-        await come_and_hand_in(service, fake, sub=f"student-{number}", **written)
+        await come_and_hand_in(service, sub=f"student-{number}", **written)
         await until(lambda number=number: len(fake.grades) == number)
     assert [path for path in fake.asked if path.endswith("/scores")] == ["/items/2/scores"] * 2
     assert fake.asked.count("/items") == 1
-
-
-async def test_grade_of_before_arrives_when_moodle_names_a_column(
-    service: Service, moodle: LtiPlatform, fake: FakePlatform
-) -> None:
-    scopes = [SCORE_SCOPE, LINEITEM_READ_SCOPE]
-    await open_course(service, fake, **claims(scopes))
-    await come_and_hand_in(service, fake, **claims(scopes))
-    await failure_of(service)
-    fake.book.add(OURS)
-    await open_course(service, fake, **claims(scopes, lineitem=f"{ISSUER}/items/1"))
-    await until(lambda: fake.book.column("/items/1").grades.get("user-5"))
 
 
 @pytest.mark.parametrize("kept", [EVIL, f"{ISSUER}/others/4"])
@@ -215,11 +199,11 @@ async def test_line_item_of_before_is_forgotten_at_the_next_launch(
     service: Service, moodle: LtiPlatform, fake: FakePlatform, kept: str
 ) -> None:
     """All grades go to the column of the link then."""
-    await open_course(service, fake, **claims())
-    before = await deliver(service, fake, **claims())
+    await open_course(service, **claims())
+    before = await deliver(service, **claims())
     fake.book.forget()
     await store(service, LtiLink, lineitem_url=kept)
-    await open_course(service, fake, **claims(lineitem=kept))
+    await open_course(service, **claims(lineitem=kept))
     await until(lambda: fake.book.column("/items/1").grades.get("user-5"))
     assert (await idle(service)).version > before.version
     assert with_token(fake) == {ISSUER}
@@ -229,8 +213,8 @@ async def test_line_item_of_before_is_forgotten_at_the_next_launch(
 async def test_address_of_before_at_another_site_gets_no_token(
     service: Service, platform: LtiPlatform, fake: FakePlatform, column: str
 ) -> None:
-    await open_course(service, fake, **claims())
-    score = await deliver(service, fake, **claims())
+    await open_course(service, **claims())
+    score = await deliver(service, **claims())
     async with service.services.database.write() as session:
         await session.execute(update(LtiLink).values(**{"lineitem_url": None, column: EVIL}))
         await scores_changed(session, [score.id])
@@ -247,10 +231,9 @@ async def test_list_of_members_at_another_site_gets_no_token(
     service: Service, moodle: LtiPlatform, fake: FakePlatform
 ) -> None:
     async with browser(service) as teacher:
-        page = (await launch(teacher, fake, **TEACHER, **{NRPS: {"context_memberships_url": EVIL}})).headers["location"]
+        page = await teacher.land(**TEACHER, **{NRPS: {"context_memberships_url": EVIL}})
         (context,) = await everything(service, LtiContext)
-        secret = form_secret((await teacher.get(f"{page}/lms")).text)
-        answer = await teacher.post(f"{page}/lms/contexts/{context.id}/members", data={"form_secret": secret})
+        answer = await send(teacher, f"{page}/lms", f"{page}/lms/contexts/{context.id}/members")
     assert (answer.status_code, "none of the platform" in answer.text) == (403, True)
     assert with_token(fake) == set()
 
@@ -259,8 +242,8 @@ async def test_line_item_that_the_platform_lists_is_at_its_own_site(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
     fake.answers["/items"] = lambda: httpx.Response(200, json=[{**OURS, "id": EVIL}])
-    await open_course(service, fake, **claims())
-    await come_and_hand_in(service, fake, **claims())
+    await open_course(service, **claims())
+    await come_and_hand_in(service, **claims())
     assert "none of the platform's sites" in str((await failure_of(service)).last_error)
     assert with_token(fake) == {ISSUER}
 
@@ -272,8 +255,8 @@ async def test_lists_of_another_course_that_a_teacher_has_written_are_as_good_as
     below = f"{ISSUER}/mod/lti/services.php"
     written = claims(lineitems=f"{below}/4/lineitems?type_id=1")
     written[NRPS] = {"context_memberships_url": f"{below}/CourseSection/4/bindings/1/memberships"}
-    await open_course(service, fake, **written)
-    await come_and_hand_in(service, fake, **written)
+    await open_course(service, **written)
+    await come_and_hand_in(service, **written)
     assert (await failure_of(service)).last_error == "the platform has granted no grade book for this link"
     (context,) = await everything(service, LtiContext)
     assert context.memberships_url is None

@@ -12,10 +12,9 @@ import pytest
 from app.lti import keys, platforms
 from app.storage.models import LtiPlatform
 from tests.platforms import FakePlatform
-from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
-from tests.unit.app.lti.conftest import browser, launch
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.calls import send
+from tests.unit.app.conftest import OWNER_TOKEN, Service
+from tests.unit.app.lti.conftest import browser
 
 TOKEN = {"access_token": "token-of-the-platform", "expires_in": 3600}
 FINE = "Its keys can be read"
@@ -51,8 +50,7 @@ async def check(
         await admin.post(f"{asked_at}/enter", data={"token": OWNER_TOKEN})
         # Before a proxy that says nothing, cookies of https come with requests that look like http.
         admin.headers["Cookie"] = "; ".join(f"{each.name}={each.value}" for each in admin.cookies.jar)
-        secret = form_secret((await admin.get(f"{asked_at}{page}")).text)
-        shown = (await admin.post(f"{asked_at}{page}/check", data={"form_secret": secret})).text
+        shown = (await send(admin, f"{asked_at}{page}", f"{asked_at}{page}/check")).text
     service.services.settings.__dict__["public_url"] = None
     return shown
 
@@ -121,22 +119,20 @@ async def test_proxy_that_does_not_say_how_it_was_asked_is_named(healthy: Servic
         assert "X-Forwarded-Proto" in shown
 
 
-async def test_unknown_deployment_is_named_and_added_by_a_click(
-    healthy: Service, fake: FakePlatform, platform: LtiPlatform
-) -> None:
+async def test_unknown_deployment_is_named_and_added_by_a_click(healthy: Service, platform: LtiPlatform) -> None:
     other = {"https://purl.imsglobal.org/spec/lti/claim/deployment_id": "3:of-another-account"}
     async with browser(healthy) as teacher:
-        assert (await launch(teacher, fake, role="Instructor", **other)).status_code == 403
+        assert (await teacher.launch(role="Instructor", **other)).status_code == 403
     assert "3:of-another-account, which is not known here, and was refused" in await check(healthy, platform)
     page = f"/platforms/{platform.id}"
     async with healthy.browser() as admin:
         shown = (await admin.get(page)).text
         assert '<input type="hidden" name="deployment" value="3:of-another-account">' in shown
-        sent = {"form_secret": form_secret(shown), "deployment": "3:of-another-account"}
-        assert (await admin.post(f"{page}/deployments", data=sent)).status_code == 303
+        answer = await send(admin, page, f"{page}/deployments", deployment="3:of-another-account")
+        assert answer.status_code == 303
         assert "which is not known here" not in (await admin.get(page)).text
     async with browser(healthy) as teacher:
-        assert (await launch(teacher, fake, role="Instructor", **other)).status_code == 303
+        assert (await teacher.launch(role="Instructor", **other)).status_code == 303
 
 
 async def test_unconfirmed_platform_is_named_and_gets_nothing_that_we_sign(

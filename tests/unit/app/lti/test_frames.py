@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from html import unescape
+from typing import Any
 
 import httpx
 import pytest
@@ -17,9 +18,9 @@ from app.access.sessions import LAUNCH_LIFETIME
 from app.storage.models import LtiLogin, Session, utc_now
 from tests.platforms import ISSUER, FakePlatform, login_parameters
 from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, browser, choose, everything, launch, store
+from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, Browser, browser, everything, store
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("platform")]
+pytestmark = pytest.mark.usefixtures("platform")
 
 TARGET = "post_message_forwarding"
 FRAME = {"Sec-Fetch-Dest": "iframe"}
@@ -33,30 +34,32 @@ class NoCookies(httpx.Cookies):
 
 
 @pytest.fixture
-async def frame(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+async def frame(service: Service) -> AsyncIterator[Browser]:
     async with browser(service, **FRAME) as client:
         client._cookies = NoCookies()
         yield client
 
 
-async def begin_by_storage(frame: httpx.AsyncClient) -> dict[str, str]:
+async def begin_by_storage(frame: Browser) -> dict[str, str]:
     """Begin a launch; return what the page puts into the platform's storage, and where it goes on to."""
     shown = await frame.post(LOGIN, data=login_parameters(lti_storage_target=TARGET), follow_redirects=True)
     assert shown.status_code == 200, shown.text
     return {name: unescape(value) for name, value in re.findall(r'data-(\w+)="([^"]*)"', shown.text)}
 
 
-async def launch_by_storage(frame: httpx.AsyncClient, fake: FakePlatform, **claims: str) -> httpx.Response:
+async def land_by_storage(frame: Browser, **claims: Any) -> str:
+    """Launch in a frame without cookies; return the page that this leads to."""
     put = await begin_by_storage(frame)
-    fields = fake.message(put["next"], **claims)
+    fields = frame.fake.message(put["next"], **claims)
     got = await frame.post(LAUNCH, data=fields)
     assert "lang=" not in got.text.partition("<body")[2], got.text
     assert (got.status_code, f'data-key="{put["key"]}"' in got.text, put["value"] in got.text) == (200, True, False)
     answer = await frame.post(LAUNCH, data={**fields, "stored": put["value"]})
-    return await choose(frame, answer, course="new") if answer.status_code == 200 else answer
+    answer = await frame.choose(answer, course="new") if answer.status_code == 200 else answer
+    return answer.headers["location"]
 
 
-async def lend(frame: httpx.AsyncClient, address: str) -> dict[str, str]:
+async def lend(frame: Browser, address: str) -> dict[str, str]:
     """Ask for a window with the page at this address of a frame; return what the window sends."""
     prefix = address.partition("/courses")[0]
     fields = {"form_secret": form_secret((await frame.get(address)).text), "next": address.removeprefix(prefix)}
@@ -74,33 +77,30 @@ async def test_frame_that_keeps_cookies_goes_on_to_the_platform(service: Service
         assert third.headers["location"].startswith(f"{ISSUER}/auth")
 
 
-async def test_frame_without_cookies_or_storage_opens_a_window_before_the_hint_is_used(
-    frame: httpx.AsyncClient, service: Service
-) -> None:
+async def test_frame_without_cookies_or_storage_opens_a_window_by_the_hint(frame: Browser, service: Service) -> None:
     refused = await frame.post(LOGIN, data=login_parameters(), follow_redirects=True)
     assert refused.status_code == 403
     again = re.search(r'<a class="onward" href="(/lti/login\?[^"]+)" target="_blank"', refused.text)
-    assert again is not None
     assert await everything(service, LtiLogin) == []
     async with browser(service, **{"Sec-Fetch-Dest": "document"}) as window:
         answer = await window.get(unescape(again[1]))
         assert answer.headers["location"].startswith(f"{ISSUER}/auth")
 
 
-async def test_secret_goes_to_the_platforms_storage_and_to_no_other_origin(frame: httpx.AsyncClient) -> None:
+async def test_secret_goes_to_the_platforms_storage_and_to_no_other_origin(frame: Browser) -> None:
     put = await begin_by_storage(frame)
     assert (put["storage"], put["origin"], len(put["value"])) == (TARGET, ISSUER, 43)
     assert put["value"] not in put["key"] + put["next"]
 
 
-async def test_launch_by_storage_needs_the_value_from_there(frame: httpx.AsyncClient, fake: FakePlatform) -> None:
+async def test_launch_by_storage_needs_the_value_from_there(frame: Browser, fake: FakePlatform) -> None:
     for value in ("", "x" * 43, (await begin_by_storage(frame))["value"]):
         fields = fake.message((await begin_by_storage(frame))["next"], **TEACHER)
         refused = await frame.post(LAUNCH, data={**fields, "stored": value})
         assert (refused.status_code, 'target="_blank"' in refused.text) == (403, True)
 
 
-async def test_value_from_the_storage_comes_from_our_page(frame: httpx.AsyncClient, fake: FakePlatform) -> None:
+async def test_value_from_the_storage_comes_from_our_page(frame: Browser, fake: FakePlatform) -> None:
     put = await begin_by_storage(frame)
     fields = {**fake.message(put["next"], **TEACHER), "stored": put["value"]}
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": ISSUER}):
@@ -119,14 +119,11 @@ async def test_launch_by_cookie_takes_no_value_from_a_storage(service: Service, 
         assert (await client.post(LAUNCH, data={**fields, "stored": secret})).status_code == 403
 
 
-async def test_student_hands_in_without_a_cookie(
-    frame: httpx.AsyncClient, service: Service, fake: FakePlatform
-) -> None:
+async def test_student_hands_in_without_a_cookie(frame: Browser, service: Service) -> None:
     async with browser(service) as teacher:
-        await launch(teacher, fake, **TEACHER)
-    address = (await launch_by_storage(frame, fake)).headers["location"]
+        await teacher.launch(**TEACHER)
+    address = await land_by_storage(frame)
     prefix = re.match(r"/t/[\w-]{43}(?=/courses/)", address)
-    assert prefix is not None
     shown = await frame.get(address)
     addresses = re.findall(r'(?:href|action)="(/[^"]*)"', shown.text)
     assert all(each.startswith((f"{prefix[0]}/", "/static/")) for each in addresses), addresses
@@ -147,13 +144,10 @@ async def test_student_hands_in_without_a_cookie(
 
 
 async def test_token_of_a_frame_opens_its_course_there_and_nothing_else(
-    frame: httpx.AsyncClient,
-    service: Service,
-    fake: FakePlatform,
-    caplog: pytest.LogCaptureFixture,
+    frame: Browser, service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    address = (await launch_by_storage(frame, fake, **TEACHER)).headers["location"]
+    address = await land_by_storage(frame, **TEACHER)
     token, _, course = address.removeprefix("/t/").partition("/")
     assert (await frame.get(address)).status_code == 200
     assert (await frame.get(f"/t/{token}/courses/default")).status_code == 404
@@ -174,11 +168,9 @@ async def test_token_of_a_frame_opens_its_course_there_and_nothing_else(
     assert token not in str(ours)
 
 
-async def test_token_of_a_frame_counts_on_the_way_from_our_own_pages_only(
-    frame: httpx.AsyncClient, service: Service, fake: FakePlatform
-) -> None:
+async def test_token_of_a_frame_counts_on_the_way_from_our_own_pages_only(frame: Browser, service: Service) -> None:
     """Somebody who shows the address of their own frame to others would get their work."""
-    address = (await launch_by_storage(frame, fake, **TEACHER)).headers["location"]
+    address = await land_by_storage(frame, **TEACHER)
     secret = {"form_secret": form_secret((await frame.get(address)).text)}
     ours = await frame.get(address, headers={"Sec-Fetch-Site": "same-origin"})
     assert ours.status_code == 200
@@ -193,9 +185,9 @@ async def test_token_of_a_frame_counts_on_the_way_from_our_own_pages_only(
 
 
 async def test_frames_session_lasts_an_hour_from_its_last_use_and_a_launch_no_longer_than_half_a_day(
-    frame: httpx.AsyncClient, service: Service, fake: FakePlatform
+    frame: Browser, service: Service
 ) -> None:
-    address = (await launch_by_storage(frame, fake, **TEACHER)).headers["location"]
+    address = await land_by_storage(frame, **TEACHER)
 
     async def ends(**values: object) -> timedelta:
         await store(service, Session, **values)
@@ -214,10 +206,10 @@ async def test_frames_session_lasts_an_hour_from_its_last_use_and_a_launch_no_lo
 
 
 async def test_session_of_a_frame_and_of_its_window_lasts_no_longer_than_the_settings_say(
-    frame: httpx.AsyncClient, service: Service, fake: FakePlatform
+    frame: Browser, service: Service
 ) -> None:
     service.services.settings.__dict__["session_seconds"] = 600
-    address = (await launch_by_storage(frame, fake, **TEACHER)).headers["location"]
+    address = await land_by_storage(frame, **TEACHER)
     async with browser(service, **{"Sec-Fetch-Dest": "document"}) as window:
         opened = await window.post("/lti/window/open", data=await lend(frame, address))
         assert (opened.status_code, "Max-Age=600;" in opened.headers["set-cookie"]) == (303, True)
@@ -227,15 +219,13 @@ async def test_session_of_a_frame_and_of_its_window_lasts_no_longer_than_the_set
 
 
 @pytest.mark.parametrize("keeps_cookies", [True, False])
-async def test_page_in_a_frame_opens_in_a_window_once_and_soon(
-    frame: httpx.AsyncClient, service: Service, fake: FakePlatform, keeps_cookies: bool
-) -> None:
+async def test_page_in_a_frame_opens_in_a_window_once(frame: Browser, service: Service, keeps_cookies: bool) -> None:
     if keeps_cookies:
         frame._cookies = httpx.Cookies()
         await frame.post(LOGIN, data=login_parameters(), follow_redirects=False)
-        address = (await launch(frame, fake, **TEACHER)).headers["location"]
+        address = await frame.land(**TEACHER)
     else:
-        address = (await launch_by_storage(frame, fake, **TEACHER)).headers["location"]
+        address = await land_by_storage(frame, **TEACHER)
     course = "/courses" + address.partition("/courses")[2]
     without_secret = await frame.post(f"{address.removesuffix(course)}/lti/window", data={"next": course})
     assert without_secret.status_code == 403

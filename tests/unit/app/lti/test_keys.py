@@ -14,8 +14,6 @@ from tests.platforms import CLIENT_ID
 from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import browser
 
-pytestmark = pytest.mark.anyio
-
 
 async def test_our_keys_are_published_and_the_private_parts_are_not(service: Service) -> None:
     async with browser(service) as client:

@@ -11,9 +11,7 @@ from app.lti.platforms import Registration
 from app.lti.registration.kinds import KINDS, addresses_of
 from tests.platforms import CLIENT_ID, DEPLOYMENT, FakePlatform
 from tests.unit.app.conftest import Service
-from tests.unit.app.lti.conftest import LAUNCH, TEACHER, begin, browser, choose, register
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.lti.conftest import LAUNCH, TEACHER, browser, register
 
 SITE = "https://school.example.edu"
 
@@ -33,10 +31,10 @@ async def test_each_kind_launches_and_gives_tokens(service: Service, fake: FakeP
     registered = registration(kind, fake)
     platform = await register(service, registered)
     async with browser(service) as teacher:
-        address = await begin(teacher, iss=registered.issuer)
+        address = await teacher.begin(iss=registered.issuer)
         assert address.startswith(f"{registered.login_url}?")
         asked = await teacher.post(LAUNCH, data=fake.message(address, iss=registered.issuer, **TEACHER))
-        assert (await choose(teacher, asked, course="new")).status_code == 303
+        assert (await teacher.choose(asked, course="new")).status_code == 303
     await service.services.platform_services.try_token(platform, [SCORE_SCOPE])
     hosts = [request.headers["host"] for request in fake.sent]
     assert hosts == [urlsplit(registered.keys_url).netloc, urlsplit(registered.token_url).netloc]
@@ -48,7 +46,7 @@ async def test_one_issuer_of_two_schools_is_told_apart_by_the_client_id(service:
     second = await register(service, registration("canvas", fake, client_id="client-of-another-school"))
     async with browser(service) as teacher:
         for platform in (first, second):
-            address = await begin(teacher, iss=registered.issuer, client_id=platform.client_id)
+            address = await teacher.begin(iss=registered.issuer, client_id=platform.client_id)
             assert f"client_id={platform.client_id}&" in address
         # The message of one school does not fit a launch that the other has begun.
         answer = await teacher.post(LAUNCH, data=fake.message(address, iss=registered.issuer, aud=CLIENT_ID, **TEACHER))

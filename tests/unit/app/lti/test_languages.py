@@ -9,12 +9,12 @@ import pytest
 
 from app.http.texts import PLATFORM_COOKIE
 from app.storage.models import Course
-from tests.platforms import LTI, FakePlatform
+from tests.platforms import LTI
 from tests.unit.app.conftest import Service
-from tests.unit.app.lti.conftest import TEACHER, browser, everything, hand_in, launch, launch_only
-from tests.unit.app.lti.test_frames import FRAME, NoCookies, launch_by_storage, lend
+from tests.unit.app.lti.conftest import TEACHER, browser, everything
+from tests.unit.app.lti.test_frames import FRAME, NoCookies, land_by_storage, lend
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("course")]
+pytestmark = pytest.mark.usefixtures("course")
 
 RUSSIAN: dict[str, Any] = {f"{LTI}launch_presentation": {"locale": "ru", "document_target": "iframe"}}
 
@@ -32,48 +32,42 @@ SAID: list[tuple[object, str]] = [
 ]
 
 
-async def test_platform_says_the_language(service: Service, fake: FakePlatform) -> None:
+async def test_platform_says_the_language(service: Service) -> None:
     for presentation, shown in SAID:
         async with browser(service) as student:
-            answer = await launch(student, fake, **{f"{LTI}launch_presentation": presentation})
+            answer = await student.launch(**{f"{LTI}launch_presentation": presentation})
             assert language((await student.get(answer.headers["location"])).text) == shown, presentation
 
 
-async def test_first_teacher_is_asked_in_the_language_of_the_platform_which_the_new_course_has(
-    service: Service, fake: FakePlatform
-) -> None:
+async def test_first_teacher_is_asked_in_the_language_of_the_platform_as_the_new_course_is(service: Service) -> None:
     new = {**RUSSIAN, f"{LTI}context": {"id": "course-4", "title": "Another"}}
     async with browser(service) as teacher:
-        asked = await launch_only(teacher, fake, **TEACHER, **new)
+        asked = await teacher.launch_only(**TEACHER, **new)
         assert language(asked.text) == "ru"
-        await launch(teacher, fake, **TEACHER, **new)
+        await teacher.launch(**TEACHER, **new)
     assert [each.language for each in await everything(service, Course) if each.title == "Another"] == ["ru"]
 
 
-async def test_choice_is_kept_before_what_the_platform_says(service: Service, fake: FakePlatform) -> None:
+async def test_choice_is_kept_before_what_the_platform_says(service: Service) -> None:
     async with browser(service) as student:
-        page = (await launch(student, fake, **RUSSIAN)).headers["location"]
+        page = await student.land(**RUSSIAN)
         assert language((await student.get(f"{page}?lang=en")).text) == "en"
-        await launch(student, fake, **RUSSIAN)
+        await student.launch(**RUSSIAN)
         assert language((await student.get(page)).text) == "en"
 
 
-async def test_language_of_the_platform_is_kept_no_longer_than_the_session(
-    service: Service, fake: FakePlatform
-) -> None:
+async def test_language_of_the_platform_is_kept_no_longer_than_the_session(service: Service) -> None:
     async with browser(service) as student:
-        answer = await launch(student, fake, **RUSSIAN)
+        answer = await student.launch(**RUSSIAN)
         (cookie,) = [each for each in answer.headers.get_list("set-cookie") if each.startswith(f"{PLATFORM_COOKIE}=ru")]
         assert "Max-Age=43200" in cookie
 
 
 @pytest.mark.parametrize("claims", [{}, RUSSIAN], ids=["chosen", "of the platform"])
-async def test_frame_without_cookies_keeps_its_language_in_its_addresses(
-    service: Service, fake: FakePlatform, claims: dict[str, Any]
-) -> None:
+async def test_frame_without_cookies_keeps_the_language_in_addresses(service: Service, claims: dict[str, Any]) -> None:
     async with browser(service, **FRAME) as frame:
         frame._cookies = NoCookies()
-        page = (await launch_by_storage(frame, fake, **claims)).headers["location"]
+        page = await land_by_storage(frame, **claims)
         asked = page if claims else f"{page}?lang=ru"
         shown = (await frame.get(asked)).text
         addresses = re.findall(r'(?:href|action)="(/t/[^"]*)"', shown)
@@ -81,7 +75,7 @@ async def test_frame_without_cookies_keeps_its_language_in_its_addresses(
         assert len(addresses) > 5
         assert all(re.match(r"/t/[\w-]{43}\.ru/", each) for each in addresses), addresses
         prefix = addresses[0].removesuffix("/")
-        attempt = await hand_in(frame, f"{prefix}/courses{page.partition('/courses')[2]}")
+        attempt = await frame.hand_in(f"{prefix}/courses{page.partition('/courses')[2]}")
         assert re.match(r"/t/[\w-]{43}\.ru/submissions/", attempt)
         shown = (await frame.get(attempt)).text
         assert language(shown) == "ru"
@@ -91,10 +85,10 @@ async def test_frame_without_cookies_keeps_its_language_in_its_addresses(
         assert ".ru/" not in "".join(re.findall(r'(?:href|action)="(/t/[^"]*)"', shown))
 
 
-async def test_window_of_a_frame_speaks_its_language(service: Service, fake: FakePlatform) -> None:
+async def test_window_of_a_frame_speaks_its_language(service: Service) -> None:
     async with browser(service, **FRAME) as frame:
         frame._cookies = NoCookies()
-        fields = await lend(frame, (await launch_by_storage(frame, fake, **RUSSIAN)).headers["location"])
+        fields = await lend(frame, await land_by_storage(frame, **RUSSIAN))
     async with browser(service, **{"Sec-Fetch-Dest": "document"}) as window:
         opened = await window.post("/lti/window/open", data=fields)
         assert language((await window.get(opened.headers["location"])).text) == "ru"

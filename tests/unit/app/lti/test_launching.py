@@ -13,15 +13,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.lti.launch import login
-from app.storage.models import (
-    Identity,
-    LtiLink,
-    LtiLogin,
-    MemberRole,
-    Membership,
-    Person,
-    utc_now,
-)
+from app.storage.models import Identity, LtiLink, LtiLogin, MemberRole, Membership, Person, utc_now
 from tests.platforms import (
     AGS,
     CLIENT_ID,
@@ -36,23 +28,9 @@ from tests.platforms import (
     signed,
 )
 from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.lti.conftest import (
-    LAUNCH,
-    LOGIN,
-    TEACHER,
-    begin,
-    browser,
-    choose,
-    everything,
-    hand_in,
-    launch,
-    launch_from_other,
-    open_course,
-    register,
-    store,
-)
+from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, browser, everything, open_course, register, store
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("platform")]
+pytestmark = pytest.mark.usefixtures("platform")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -78,17 +56,17 @@ async def test_login_goes_back_to_the_platform_with_state_and_nonce(service: Ser
     }
 
 
-async def test_teacher_comes_first_and_students_hand_in(service: Service, fake: FakePlatform) -> None:
+async def test_teacher_comes_first_and_students_hand_in(service: Service) -> None:
     async with browser(service) as client:
-        answer = await launch(client, fake, **TEACHER)
+        answer = await client.launch(**TEACHER)
         assert answer.status_code == 303, answer.text
         shown = await client.get(answer.headers["location"])
         assert shown.status_code == 200
         assert "Recurrent networks" in shown.text
     async with browser(service) as client:
-        answer = await launch(client, fake)
+        answer = await client.launch()
         assert re.fullmatch(r"/courses/\w+/assignments/lstm-layer", answer.headers["location"]), answer.headers
-        await hand_in(client, answer.headers["location"])
+        await client.hand_in(answer.headers["location"])
     members = {member.role: member for member in await everything(service, Membership)}
     assert set(members) == {MemberRole.TEACHER, MemberRole.STUDENT}
     assert all(member.confirmed_at for member in members.values())
@@ -98,100 +76,81 @@ async def test_teacher_comes_first_and_students_hand_in(service: Service, fake: 
     assert await everything(service, LtiLogin) == []
 
 
-async def test_student_of_a_platform_is_told_what_is_new(service: Service, fake: FakePlatform, course: str) -> None:
-    async with browser(service) as student, service.client() as owner:
-        page = (await launch(student, fake)).headers["location"]
-        await hand_in(student, page)
-        members = (await owner.get(f"/api/v1{course}/members")).json()["items"]
-        (member,) = [each["id"] for each in members if each["role"] == "student"]
-        comments = f"/api/v1{course}/members/{member}/assignments/lstm-layer/comments"
-        assert (await owner.post(comments, json={"text": "Well done."})).is_success
-        assert "1 new</span>" in (await student.get(page)).text
-        assert "Your teacher commented on your work" in (await student.get("/")).text
-        assert "1 new</span>" not in (await student.get(page)).text
-
-
-async def test_forms_of_a_tab_work_after_another_launch_of_the_same_person_alone(
-    service: Service, fake: FakePlatform
-) -> None:
+async def test_forms_of_a_tab_work_after_another_launch_of_the_same_person_alone(service: Service) -> None:
     async with browser(service) as teacher, browser(service) as student:
-        await launch(teacher, fake, **TEACHER)
-        page = (await launch(student, fake)).headers["location"]
+        await teacher.launch(**TEACHER)
+        page = await student.land()
         old = {"form_secret": form_secret((await student.get(page)).text)}
         file = {"file": ("LSTM.py", b"class LSTM: ...")}
-        await launch(student, fake)
+        await student.launch()
         assert (await student.post(page, data=old, files=file)).status_code == 303
         # On a shared computer somebody else has come by now.
-        await launch(student, fake, sub="student-2")
+        await student.launch(sub="student-2")
         assert (await student.post(page, data=old, files=file)).status_code == 403
 
 
-async def test_student_may_come_first_by_a_link_to_an_assignment_that_the_course_uses(
-    service: Service, fake: FakePlatform
-) -> None:
+async def test_student_may_come_first_by_a_link_to_an_assignment_that_the_course_uses(service: Service) -> None:
     other = {f"{LTI}resource_link": {"id": "made by deep linking"}}
     async with browser(service) as teacher, browser(service) as student:
-        await launch(teacher, fake, **TEACHER)
-        assert (await launch(student, fake, **other)).status_code == 303
+        await teacher.launch(**TEACHER)
+        assert (await student.launch(**other)).status_code == 303
         unused = {f"{LTI}resource_link": {"id": "third"}, f"{LTI}custom": {"assignment": "lstm-notebook"}}
-        assert (await launch(student, fake, **unused)).status_code == 403
+        assert (await student.launch(**unused)).status_code == 403
 
 
-async def test_work_is_reviewed_although_the_message_names_no_link(service: Service, fake: FakePlatform) -> None:
+async def test_work_is_reviewed_although_the_message_names_no_link(service: Service) -> None:
     review = {f"{LTI}message_type": "LtiSubmissionReviewRequest", f"{LTI}for_user": {"user_id": "user-5"}}
     no_link = {**review, f"{LTI}resource_link": None, f"{LTI}custom": None}
     elsewhere = {AGS: {"scope": [], "lineitem": f"{ISSUER}/items/another"}}
     async with browser(service) as teacher, browser(service) as student:
-        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
-        own = (await launch(student, fake)).headers["location"]
+        course = await teacher.land(**TEACHER)
+        own = await student.land()
         (member,) = [each for each in await everything(service, Membership) if each.role == MemberRole.STUDENT]
         work = f"{course}/members/{member.id}"
-        assert (await launch(teacher, fake, **TEACHER, **review)).headers["location"].startswith(work)
-        answer = await launch(teacher, fake, **TEACHER, **no_link)
+        assert (await teacher.land(**TEACHER, **review)).startswith(work)
+        answer = await teacher.launch(**TEACHER, **no_link)
         assert answer.headers["location"] == f"{work}/assignments/lstm-layer"
-        answer = await launch(teacher, fake, **TEACHER, **no_link, **elsewhere)
+        answer = await teacher.launch(**TEACHER, **no_link, **elsewhere)
         assert answer.headers["location"] == work
         assert (await teacher.get(work)).status_code == 200
-        assert (await launch(student, fake, **no_link)).headers["location"] == own
-        answer = await launch(student, fake, **no_link, **elsewhere)
+        assert await student.land(**no_link) == own
+        answer = await student.launch(**no_link, **elsewhere)
         assert (await student.get(answer.headers["location"], follow_redirects=True)).status_code == 200
 
 
-async def test_review_without_a_person_leads_staff_to_the_course_and_students_to_their_own_work(
-    service: Service, fake: FakePlatform
-) -> None:
+async def test_review_without_a_person_leads_staff_to_the_course_and_students_to_their_work(service: Service) -> None:
     """Moodle sends this from the title of the activity in its grade book."""
     review = {f"{LTI}message_type": "LtiSubmissionReviewRequest"}
     async with browser(service) as teacher, browser(service) as student:
-        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
-        own = (await launch(student, fake)).headers["location"]
+        course = await teacher.land(**TEACHER)
+        own = await student.land()
         for claims in (review, {**review, AGS: None}, {**review, f"{LTI}resource_link": None, f"{LTI}custom": None}):
-            assert (await launch(teacher, fake, **TEACHER, **claims)).headers["location"] == course
-            assert (await launch(student, fake, **claims)).headers["location"] == own
+            assert await teacher.land(**TEACHER, **claims) == course
+            assert await student.land(**claims) == own
 
 
-async def test_platforms_never_find_people_by_address(service: Service, fake: FakePlatform) -> None:
+async def test_platforms_never_find_people_by_address(service: Service) -> None:
     async with service.services.database.write() as session:
         session.add(Person(name="Owner of the address", email="anna@example.edu"))
     async with browser(service) as client:
-        await launch(client, fake, **TEACHER, email="anna@example.edu")
+        await client.launch(**TEACHER, email="anna@example.edu")
     (identity,) = await everything(service, Identity)
     async with service.services.database.read() as session:
         assert (await session.get_one(Person, identity.person_id)).name == "Мария Кюри"
 
 
-async def test_person_of_one_platform_is_nobody_in_a_course_of_another(service: Service, fake: FakePlatform) -> None:
+async def test_person_of_one_platform_is_nobody_in_a_course_of_another(service: Service) -> None:
     """Even where the two were merged into one person: each platform speaks for its own courses."""
     await register(service, replace(REGISTRATION, client_id="other", name="Canvas"))
-    first = await open_course(service, fake)
+    first = await open_course(service)
     async with browser(service) as client:
-        second = (await choose(client, await launch_from_other(client, fake), course="new")).headers["location"]
+        second = (await client.choose(await client.launch_from_other(), course="new")).headers["location"]
         assert first != second
         async with service.services.database.write() as session:
             ours, theirs = (await session.scalars(select(Identity).order_by(Identity.id))).all()
             await session.execute(update(Membership).values(person_id=ours.person_id))
             theirs.person_id = ours.person_id
-        assert (await launch_from_other(client, fake)).headers["location"] == second
+        assert (await client.launch_from_other()).headers["location"] == second
         assert (await client.get(second)).status_code == 200
         assert (await client.get(first)).status_code == 404
 
@@ -222,9 +181,9 @@ async def test_launch_that_nobody_has_begun_writes_nothing(service: Service, mon
 
 async def test_launches_that_begin_in_two_windows_at_once_both_arrive(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as client:
-        await launch(client, fake, **TEACHER)
+        await client.launch(**TEACHER)
         client.cookies.clear()
-        for address in await asyncio.gather(begin(client), begin(client)):
+        for address in await asyncio.gather(client.begin(), client.begin()):
             answer = await client.post(LAUNCH, data=fake.message(address, **TEACHER))
             assert answer.status_code == 303, answer.text
         # The cookies of launches are gone.
@@ -233,13 +192,12 @@ async def test_launches_that_begin_in_two_windows_at_once_both_arrive(service: S
 
 async def test_launch_belongs_to_the_browser_that_began_it(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as victim, browser(service) as attacker:
-        await launch(attacker, fake, **TEACHER)
-        fields = fake.message(await begin(attacker), **TEACHER)
-        await begin(victim)
+        await attacker.launch(**TEACHER)
+        fields = fake.message(await attacker.begin(), **TEACHER)
+        await victim.begin()
         answer = await victim.post(LAUNCH, data=fields)
     assert answer.status_code == 403
     again = re.search(r'<a class="onward" href="(/lti/login\?[^"]+)" target="_blank"', answer.text)
-    assert again is not None
     # The way out works: the same launch begins once more, in a window.
     async with browser(service) as window:
         fields = fake.message((await window.get(again[1].replace("&amp;", "&"))).headers["location"], **TEACHER)
@@ -248,21 +206,21 @@ async def test_launch_belongs_to_the_browser_that_began_it(service: Service, fak
 
 async def test_launch_after_ten_minutes_is_over(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as client:
-        fields = fake.message(await begin(client), **TEACHER)
+        fields = fake.message(await client.begin(), **TEACHER)
         await store(service, LtiLogin, expires_at=utc_now())
         assert (await client.post(LAUNCH, data=fields)).status_code == 403
 
 
 async def test_platform_may_change_its_key(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as client:
-        assert (await launch(client, fake, **TEACHER)).status_code == 303
+        assert (await client.launch(**TEACHER)).status_code == 303
         fake.keys, fake.sign = [OTHER_KEY, KEY], partial(signed, key=OTHER_KEY)
         # It was asked a moment ago, and is asked again in a while.
-        refused = await launch(client, fake, **TEACHER)
+        refused = await client.launch(**TEACHER)
         assert (refused.status_code, "key_unknown" in refused.text) == (403, True)
         known = service.services.platform_keys
         known._asked = dict.fromkeys(known._asked, float("-inf"))
-        assert (await launch(client, fake, **TEACHER)).status_code == 303
+        assert (await client.launch(**TEACHER)).status_code == 303
     assert fake.asked == ["/keys", "/keys"]
 
 
@@ -272,7 +230,7 @@ async def test_platform_without_keys_is_said_to_be_unavailable_and_asked_once(
     fake.answers["/keys"] = lambda: httpx.Response(500)
     async with browser(service) as client:
         for _ in range(2):
-            refused = await launch(client, fake, **TEACHER)
+            refused = await client.launch(**TEACHER)
             assert (refused.status_code, "cannot be read at the moment" in refused.text) == (503, True)
     assert fake.asked == ["/keys"]
     assert caplog.messages.count("lti_keys_unavailable") == 1
@@ -280,7 +238,7 @@ async def test_platform_without_keys_is_said_to_be_unavailable_and_asked_once(
 
 async def test_cookies_in_a_frame_are_those_of_a_frame(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as client:
-        await launch(client, fake, **TEACHER)
+        await client.launch(**TEACHER)
     service.services.settings.__dict__["public_url"] = "https://grader.test"
     target = "https://grader.test/lti/open"
     frame = {"Sec-Fetch-Dest": "iframe"}

@@ -8,6 +8,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,13 +32,13 @@ from app.storage.models import (
     utc_now,
 )
 from tests.platforms import DEPLOYMENT, ISSUER, LTI, FakePlatform
-from tests.unit.app.calls import SUBMISSIONS, upload
+from tests.unit.app.calls import SUBMISSIONS, send, upload
 from tests.unit.app.conftest import FakeGrader, Service
-from tests.unit.app.lti.conftest import TEACHER, browser, everything, launch, open_course, send, store
+from tests.unit.app.lti.conftest import TEACHER, browser, everything, open_course, store
 from tests.unit.app.lti.test_pages import DL, MEMBERS, entry, list_pages, read_list
 from tests.waiting import until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("platform")]
+pytestmark = pytest.mark.usefixtures("platform")
 
 SECTION = {f"{LTI}context": {"id": "section-2", "title": "Section 2"}}
 DEEP_LINKING = {
@@ -55,13 +56,11 @@ async def archive(service: Service, course: str) -> None:
 
 async def member_of(service: Service, subject: str) -> Membership:
     async with service.services.database.read() as session:
-        member = await session.scalar(
+        return await session.scalar(
             select(Membership)
             .join(Identity, Identity.person_id == Membership.person_id)
             .where(Identity.subject == subject)
         )
-        assert member is not None
-        return member
 
 
 async def add_section(service: Service, platform: LtiPlatform, course: str) -> None:
@@ -80,62 +79,58 @@ LOWER: dict[str, tuple[dict[str, Any], int, int]] = {
 
 
 @pytest.mark.parametrize("is_archived", [False, True], ids=["open", "archived"])
-async def test_launch_with_a_lower_part_takes_rights_whatever_becomes_of_it(
-    service: Service, fake: FakePlatform, is_archived: bool
-) -> None:
+async def test_launch_with_a_lower_part_takes_rights_whatever_comes_of_it(service: Service, is_archived: bool) -> None:
     async with browser(service) as client, browser(service) as elsewhere:
-        course = (await launch(client, fake, **TEACHER)).headers["location"]
+        course = await client.land(**TEACHER)
         for name, (claims, status, left) in LOWER.items():
             await store(service, Course, archived_at=None)
-            await launch(client, fake, **TEACHER)
+            await client.launch(**TEACHER)
             assert (await client.get(f"{course}/settings")).status_code == 200, name
             if is_archived:
                 await archive(service, course)
-            assert (await launch(elsewhere, fake, **{**TEACHER, **claims})).status_code == status, name
+            assert (await elsewhere.launch(**{**TEACHER, **claims})).status_code == status, name
             assert (await client.get(f"{course}/copy")).status_code == left, name
 
 
-async def test_archived_course_gives_nobody_more(service: Service, fake: FakePlatform) -> None:
+async def test_archived_course_gives_nobody_more(service: Service) -> None:
     async with browser(service) as teacher, browser(service) as student:
-        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
-        await launch(student, fake)
+        course = await teacher.land(**TEACHER)
+        await student.launch()
         await archive(service, course)
-        assert (await launch(student, fake, role="Instructor")).status_code == 303
+        assert (await student.launch(role="Instructor")).status_code == 303
         assert (await student.get(f"{course}/settings")).status_code == 403
-        assert (await launch(student, fake, sub="new")).status_code == 403
+        assert (await student.launch(sub="new")).status_code == 403
     assert len(await everything(service, Membership)) == 2
 
 
 async def test_list_takes_rights_in_an_archived_course_and_gives_none(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as teacher, browser(service) as student, browser(service) as other:
-        course = (await launch(teacher, fake, **TEACHER, **MEMBERS)).headers["location"]
-        page = (await launch(student, fake, **MEMBERS)).headers["location"]
-        await launch(other, fake, sub="other", role="Instructor", **MEMBERS)
+        course = await teacher.land(**TEACHER, **MEMBERS)
+        page = await student.land(**MEMBERS)
+        await other.launch(sub="other", role="Instructor", **MEMBERS)
         await archive(service, course)
         list_pages(fake, [entry("teacher-1", "Instructor"), entry("new"), entry("other")])
         shown = await read_list(teacher, service, f"{course}/lms")
         assert "Added: 0; changed: 1; removed: 1" in shown.text
         assert (await student.get(page)).status_code == 401
         assert (await other.get(f"{course}/settings")).status_code == 403
-        assert (await launch(student, fake, **MEMBERS)).status_code == 403
+        assert (await student.launch(**MEMBERS)).status_code == 403
     assert len(await everything(service, Person)) == 3
 
 
-async def test_list_of_moodle_makes_no_student_of_staff_and_the_next_launch_does(
-    service: Service, fake: FakePlatform
-) -> None:
+async def test_list_of_moodle_makes_no_student_of_staff_but_a_launch_does(service: Service, fake: FakePlatform) -> None:
     """Moodle's launches call a non-editing teacher an instructor, and its lists a learner."""
     fake.token_path = "/mod/lti/token.php"
     await store(service, LtiPlatform, token_url=f"{ISSUER}{fake.token_path}")
     async with browser(service) as teacher, browser(service) as colleague:
-        course = (await launch(teacher, fake, **TEACHER, **MEMBERS)).headers["location"]
-        await launch(colleague, fake, sub="colleague", role="Instructor", **MEMBERS)
+        course = await teacher.land(**TEACHER, **MEMBERS)
+        await colleague.launch(sub="colleague", role="Instructor", **MEMBERS)
         list_pages(fake, [entry("teacher-1", "Instructor"), entry("colleague"), entry("student")])
         assert "Added: 1; changed: 0; removed: 0" in (await read_list(teacher, service, f"{course}/lms")).text
         assert (await colleague.get(f"{course}/settings")).status_code == 200
-        await launch(colleague, fake, sub="colleague", **MEMBERS)
+        await colleague.launch(sub="colleague", **MEMBERS)
         assert (await colleague.get(f"{course}/settings")).status_code == 403
-        await launch(colleague, fake, sub="colleague", role="Instructor", **MEMBERS)
+        await colleague.launch(sub="colleague", role="Instructor", **MEMBERS)
         list_pages(fake, [entry("teacher-1", "Instructor"), entry("student")])
         assert "Added: 0; changed: 0; removed: 1" in (await read_list(teacher, service, f"{course}/lms")).text
         assert (await colleague.get(f"{course}/settings")).status_code == 401
@@ -149,12 +144,12 @@ async def test_teacher_of_the_list_who_comes_as_a_student_stays_one_until_the_li
     fake.token_path = path
     await store(service, LtiPlatform, token_url=f"{ISSUER}{path}")
     async with browser(service) as teacher, browser(service) as other:
-        course = (await launch(teacher, fake, **TEACHER, **MEMBERS)).headers["location"]
-        await launch(other, fake, sub="other", role="Instructor", **MEMBERS)
+        course = await teacher.land(**TEACHER, **MEMBERS)
+        await other.launch(sub="other", role="Instructor", **MEMBERS)
         list_pages(fake, [entry("teacher-1", "Instructor"), entry("other", "Instructor")])
         await read_list(other, service, f"{course}/lms")
         await store(service, LtiContext, next_at=utc_now() + timedelta(hours=9))
-        await launch(teacher, fake, **{**TEACHER, "role": "Learner"}, **MEMBERS)
+        await teacher.launch(**{**TEACHER, "role": "Learner"}, **MEMBERS)
         assert (await teacher.get(f"{course}/settings")).status_code == 200
         assert not await everything(service, LtiScore)
         (context,) = await everything(service, LtiContext)
@@ -167,10 +162,7 @@ async def test_teacher_of_the_list_who_comes_as_a_student_stays_one_until_the_li
 
 
 async def test_page_and_token_and_event_stream_have_the_rights_of_now(
-    service: Service,
-    fake: FakePlatform,
-    grader: FakeGrader,
-    monkeypatch: pytest.MonkeyPatch,
+    service: Service, owner: httpx.AsyncClient, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watchers = set()
 
@@ -181,11 +173,11 @@ async def test_page_and_token_and_event_stream_have_the_rights_of_now(
     monkeypatch.setattr("app.http.watching.LOOK_SECONDS", 0.05)
     monkeypatch.setattr("app.http.watching.tokens", SimpleNamespace(as_of_now=watch))
     grader.released.clear()
-    async with browser(service) as teacher, browser(service) as elsewhere, service.client() as admin:
-        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+    async with browser(service) as teacher, browser(service) as elsewhere:
+        course = await teacher.land(**TEACHER)
         member = await member_of(service, "teacher-1")
-        link = (await admin.post(f"/api/v1{course}/members/{member.id}/link")).json()["link"]
-        answer = await admin.post(SUBMISSIONS, params={"course": member.course_id}, **upload(student="ivanov"))
+        link = (await owner.post(f"/api/v1{course}/members/{member.id}/link")).json()["link"]
+        answer = await owner.post(SUBMISSIONS, params={"course": member.course_id}, **upload(student="ivanov"))
         of_student = answer.json()
         async with service.client(link.rpartition("=")[2]) as token:
             stream = f"{of_student['links']['self']}/events"
@@ -194,7 +186,7 @@ async def test_page_and_token_and_event_stream_have_the_rights_of_now(
             await until(lambda: len(watchers) == 2)
             assert (await token.get(of_student["links"]["self"])).status_code == 200
             assert (await teacher.get(f"{course}/members")).status_code == 200
-            await launch(elsewhere, fake, **{**TEACHER, "role": "Learner"})
+            await elsewhere.launch(**{**TEACHER, "role": "Learner"})
             # Both streams end, although nothing is graded.
             await until(lambda: watching.done() and page.done())
             for each in (watching.result(), page.result()):
@@ -205,32 +197,28 @@ async def test_page_and_token_and_event_stream_have_the_rights_of_now(
     grader.released.set()
 
 
-async def test_member_of_two_sections_has_the_higher_part(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_member_of_two_sections_has_the_higher_part(service: Service, platform: LtiPlatform) -> None:
     async with browser(service) as client:
-        course = (await launch(client, fake, **TEACHER)).headers["location"]
+        course = await client.land(**TEACHER)
         await add_section(service, platform, course)
         for role in ("Learner", "TeachingAssistant"):
-            await launch(client, fake, **{**TEACHER, **SECTION, "role": role})
+            await client.launch(**{**TEACHER, **SECTION, "role": role})
             assert (await member_of(service, "teacher-1")).role == MemberRole.TEACHER
-        await launch(client, fake, **{**TEACHER, "role": "Learner"})
+        await client.launch(**{**TEACHER, "role": "Learner"})
         assert (await member_of(service, "teacher-1")).role == MemberRole.ASSISTANT
 
 
-async def test_list_of_one_section_drops_nobody_of_another(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_list_of_a_section_drops_no_others(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
     async with browser(service) as teacher, browser(service) as student:
-        course = (await launch(teacher, fake, **TEACHER, **MEMBERS)).headers["location"]
+        course = await teacher.land(**TEACHER, **MEMBERS)
         list_pages(fake, [entry("teacher-1", "Instructor")])
         page = f"{course}/lms"
         await read_list(teacher, service, page)
         (first,) = await everything(service, LtiContext)
         await add_section(service, platform, course)
-        await launch(student, fake, sub="of-section-2", **SECTION)
-        await launch(student, fake, sub="of-both", **SECTION)
-        await launch(student, fake, sub="of-both")
+        await student.launch(sub="of-section-2", **SECTION)
+        await student.launch(sub="of-both", **SECTION)
+        await student.launch(sub="of-both")
         shown = await send(teacher, page, f"{page}/contexts/{first.id}/members")
         assert "removed: 0" in shown.text
         # The teacher of the first section is none of the second, and stays.
@@ -245,10 +233,8 @@ async def test_list_of_one_section_drops_nobody_of_another(
     assert (await member_of(service, "teacher-1")).removed_at is None
 
 
-async def test_list_that_comes_after_its_connection_was_undone_changes_nobody(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
-    await open_course(service, fake)
+async def test_list_that_comes_after_its_connection_changes_nobody(service: Service, platform: LtiPlatform) -> None:
+    await open_course(service)
     database = service.services.database
     (context,) = await everything(service, LtiContext)
     asked_at = utc_now()
@@ -263,50 +249,46 @@ async def test_administrator_whom_no_list_names_stays_who_reads_it(service: Serv
     administrator = ["http://purl.imsglobal.org/vocab/lis/v2/institution/person#Administrator"]
     async with browser(service) as admin, browser(service) as other:
         claims = {**TEACHER, **MEMBERS, f"{LTI}roles": administrator}
-        course = (await launch(admin, fake, **claims)).headers["location"]
-        await launch(other, fake, **{**claims, "sub": "another-administrator"})
+        course = await admin.land(**claims)
+        await other.launch(**{**claims, "sub": "another-administrator"})
         list_pages(fake, [entry("somebody", "Instructor")])
         assert "Added: 1; changed: 0; removed: 1" in (await read_list(admin, service, f"{course}/lms")).text
         assert (await admin.get(f"{course}/settings")).status_code == 200
 
 
-async def test_member_removed_by_somebody_of_the_platforms_name_stays_out(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_member_removed_by_a_namesake_of_the_platform_stays_out(service: Service, platform: LtiPlatform) -> None:
     async with browser(service) as teacher, browser(service) as student:
-        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        course = await teacher.land(**TEACHER)
         await store(service, Person, name=platform.name)
-        await launch(student, fake)
+        await student.launch()
         member = await member_of(service, "user-5")
         removed = await send(teacher, f"{course}/members", f"{course}/members/{member.id}/remove")
         assert removed.status_code == 303
-        assert (await launch(student, fake)).status_code == 403
+        assert (await student.launch()).status_code == 403
 
 
 async def test_dropped_member_comes_back_to_a_platform_with_another_name(
     service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
     async with browser(service) as teacher, browser(service) as student:
-        course = (await launch(teacher, fake, **TEACHER, **MEMBERS)).headers["location"]
-        await launch(student, fake, **MEMBERS)
+        course = await teacher.land(**TEACHER, **MEMBERS)
+        await student.launch(**MEMBERS)
         list_pages(fake, [entry("teacher-1", "Instructor")])
         assert "removed: 1" in (await read_list(teacher, service, f"{course}/lms")).text
         await store(service, LtiPlatform, name="Renamed")
-        assert (await launch(student, fake, **MEMBERS)).status_code == 303
+        assert (await student.launch(**MEMBERS)).status_code == 303
         # Whom a teacher takes back and removes again stays out.
         member = await member_of(service, "user-5")
         assert "removed: 1" in (await read_list(teacher, service, f"{course}/lms")).text
         for action in ("restore", "remove"):
             await send(teacher, f"{course}/members/{member.id}", f"{course}/members/{member.id}/{action}")
-        assert (await launch(student, fake, **MEMBERS)).status_code == 403
+        assert (await student.launch(**MEMBERS)).status_code == 403
 
 
-async def test_platform_takes_no_rights_that_were_given_here(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_platform_takes_no_rights_given_here(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
     """A teacher here whom an admin has merged with a person of the platform."""
     async with browser(service) as client, browser(service) as founder:
-        course = (await launch(client, fake, **TEACHER, **MEMBERS)).headers["location"]
+        course = await client.land(**TEACHER, **MEMBERS)
         async with service.services.database.write() as session:
             person = Person(name="Основатель")
             here = {"course_id": course.rpartition("/")[2], "external_id": "founder", "role": MemberRole.TEACHER}
@@ -314,14 +296,14 @@ async def test_platform_takes_no_rights_that_were_given_here(
             await session.flush()
             issuer = platforms.issuer_of_people(platform.id)
             session.add(Identity(person_id=person.id, issuer=issuer, subject="founder"))
-        await launch(founder, fake, sub="founder", role="Learner", **MEMBERS)
+        await founder.launch(sub="founder", role="Learner", **MEMBERS)
         assert (await founder.get(f"{course}/settings")).status_code == 200
         list_pages(fake, [entry("teacher-1", "Instructor")])
         assert "removed: 0" in (await read_list(client, service, f"{course}/lms")).text
         assert (await founder.get(f"{course}/settings")).status_code == 200
 
 
-async def test_long_list_is_gone_through_once_for_all_members(service: Service, fake: FakePlatform) -> None:
+async def test_long_list_is_gone_through_once_for_all_members(service: Service) -> None:
     """Once for each of twenty thousand members would stop the service for minutes."""
     looks = []
 
@@ -331,9 +313,9 @@ async def test_long_list_is_gone_through_once_for_all_members(service: Service, 
             return super().__iter__()
 
     async with browser(service) as teacher:
-        await launch(teacher, fake, **TEACHER)
+        await teacher.launch(**TEACHER)
         for number in range(3):
-            await launch(teacher, fake, sub=f"student-{number}")
+            await teacher.launch(sub=f"student-{number}")
     (context,) = await everything(service, LtiContext)
     there = Listed({"student-1": PlatformPerson("student-1", Part.STUDENT, None, None, None)})
     async with service.services.database.read() as session:

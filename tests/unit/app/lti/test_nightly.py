@@ -33,21 +33,8 @@ from app.storage.models import (
 from tests.platforms import AGS, ISSUER, NRPS, ROLE, FakePlatform
 from tests.platforms.gradebooks import CanvasGradeBook, GradeBook, MoodleGradeBook
 from tests.unit.app.conftest import Service
-from tests.unit.app.lti.conftest import (
-    SCORES,
-    TEACHER,
-    browser,
-    come_and_hand_in,
-    deliver,
-    everything,
-    hand_in,
-    idle,
-    launch,
-    store,
-)
+from tests.unit.app.lti.conftest import SCORES, TEACHER, browser, come_and_hand_in, deliver, everything, idle, store
 from tests.waiting import until
-
-pytestmark = pytest.mark.anyio
 
 GRANT: dict[str, Any] = {
     AGS: {"scope": [SCORE_SCOPE, RESULT_SCOPE], "lineitem": f"{ISSUER}/items/4?type=7", "lineitems": f"{ISSUER}/items"},
@@ -80,10 +67,10 @@ async def night(service: Service, nightly: Nightly) -> LtiContext:
     return context
 
 
-async def connection_page(service: Service, fake: FakePlatform) -> str:
+async def connection_page(service: Service) -> str:
     """Return the page of the connection, as a teacher sees it."""
     async with browser(service) as teacher:
-        course = (await launch(teacher, fake, **TEACHER, **GRANT)).headers["location"]
+        course = await teacher.land(**TEACHER, **GRANT)
         return (await teacher.get(f"{course}/lms")).text
 
 
@@ -91,12 +78,10 @@ async def connection_page(service: Service, fake: FakePlatform) -> str:
 async def score(service: Service, fake: FakePlatform, course: str) -> LtiScore:
     """A grade of 100 that has arrived."""
     fake.people = [person("teacher-1", "Instructor"), person("user-5")]
-    return await deliver(service, fake, **GRANT)
+    return await deliver(service, **GRANT)
 
 
-async def test_grades_that_agree_are_left_alone(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
+async def test_equal_grades_are_left(service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly) -> None:
     """In whatever scale the platform shows them."""
     for points, most in [(100, 100), (10, 10), (1, 1), (99.995, 100)]:
         fake.grades["user-5"] |= {"scoreGiven": points, "scoreMaximum": most}
@@ -105,7 +90,7 @@ async def test_grades_that_agree_are_left_alone(
         assert (await idle(service)).differs_since is None, (points, most)
     assert f"{SCORES.removesuffix('scores')}results" in fake.asked
     assert fake.asked.count(SCORES) == 1
-    shown = await connection_page(service, fake)
+    shown = await connection_page(service)
     assert "compared with those here" in shown
     assert "Last done" in shown
     assert 'id="differences"' not in shown
@@ -122,7 +107,7 @@ async def test_grades_of_a_column_with_another_scale_are_sent_again_once(
     grant = granted(SCORE_SCOPE, RESULT_SCOPE, LINEITEM_READ_SCOPE)
     fake.people = [person("teacher-1", "Instructor"), person("user-5"), person("user-6")]
     for sub in ("user-5", "user-6"):
-        await come_and_hand_in(service, fake, sub=sub, **grant)
+        await come_and_hand_in(service, sub=sub, **grant)
     await until(lambda: len(fake.grades) == 2)
     await idle(service)
     for _ in range(2):  # The second time it is left alone.
@@ -145,9 +130,7 @@ def granted(*scopes: str) -> dict[str, Any]:
     return {**GRANT, AGS: {**GRANT[AGS], "scope": scopes}}
 
 
-async def test_lost_grade_is_sent_again(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
+async def test_lost_grade_is_resent(service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly) -> None:
     fake.book.forget()
     await night(service, nightly)
     await until(lambda: fake.grades)
@@ -161,7 +144,7 @@ async def test_column_that_is_gone_is_replaced_and_a_refused_token_is_no_word_ab
     service: Service, fake: FakePlatform, course: str, nightly: Nightly
 ) -> None:
     fake.people = [person("teacher-1", "Instructor"), person("user-5")]
-    before = await deliver(service, fake, **granted(SCORE_SCOPE, RESULT_SCOPE, LINEITEM_SCOPE))
+    before = await deliver(service, **granted(SCORE_SCOPE, RESULT_SCOPE, LINEITEM_SCOPE))
     fake.answers["/token"] = lambda: httpx.Response(404, html="<title>Moodle</title>")
     assert (await night(service, nightly)).check_error == "no token: 404 Moodle"
     assert (await idle(service)).version == before.version
@@ -185,11 +168,11 @@ async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed(
         await night(service, nightly)
         assert ((await idle(service)).differs_since is None) == (points == 100)
     assert fake.asked.count(SCORES) == 2
-    shown = await connection_page(service, fake)
+    shown = await connection_page(service)
     assert "1 differs" in shown
     assert "has arrived" not in shown
     async with browser(service) as student:
-        page = (await launch(student, fake, **GRANT)).headers["location"]
+        page = await student.land(**GRANT)
         assert "shows another grade than this one" in (await student.get(page)).text
     assert 'id="differences"' in shown
     assert ">55<" in shown
@@ -199,7 +182,7 @@ async def test_results_are_read_to_the_last_page(
     service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
 ) -> None:
     for number in range(4):
-        await come_and_hand_in(service, fake, sub=f"student-{number}", **GRANT)
+        await come_and_hand_in(service, sub=f"student-{number}", **GRANT)
     await until(lambda: len(fake.grades) == 5)
     fake.people += [person(f"student-{number}") for number in range(4)]
     await idle(service)
@@ -219,7 +202,7 @@ async def test_new_grade_here_goes_over_a_change_there(
     fake.grades["user-5"] |= {"scoreGiven": 55}
     await store(service, LtiScore, points=10.0)
     async with browser(service) as student:
-        await hand_in(student, (await launch(student, fake, **GRANT)).headers["location"])
+        await student.hand_in(await student.land(**GRANT))
     await until(lambda: fake.grades["user-5"]["scoreGiven"] == 100)
     assert (await idle(service)).differs_since is None
 
@@ -248,18 +231,16 @@ async def test_list_that_cannot_be_read_keeps_no_other_from_being_read_and_is_sa
     context = await night(service, nightly)
     assert (context.check_error, context.checked_at) == ("403 not for you", None)
     await until(lambda: fake.grades)
-    assert "So far it has failed: <bdi>403 not for you" in await connection_page(service, fake)
+    assert "So far it has failed: <bdi>403 not for you" in await connection_page(service)
     del fake.answers["/members"]
     assert (await night(service, nightly)).check_error is None
     fake.answers["/members"] = refuse
     await night(service, nightly)
-    shown = await connection_page(service, fake)
+    shown = await connection_page(service)
     assert shown.index("Last done") < shown.index("Since then it has failed: <bdi>403 not for you")
 
 
-async def test_failure_marks_nothing_and_is_noted(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
+async def test_failure_is_noted_alone(service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly) -> None:
     """Other answers of a wrong form stand in test_services."""
     answers = [
         httpx.Response(200, text='[{"userId": "user-5", "resultScore": NaN}]'),
@@ -291,9 +272,7 @@ async def test_endless_lists_are_given_up(
     assert fake.asked.count("/items/4/results") == 4
 
 
-async def test_line_item_without_a_usable_address_is_noted(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
+async def test_line_item_without_a_usable_address_is_noted(service: Service, score: LtiScore, nightly: Nightly) -> None:
     await store(service, LtiLink, lineitem_url="https://[x")
     context = await night(service, nightly)
     assert context.check_error == "the address is refused: the platform's line item has no usable one"
@@ -323,7 +302,6 @@ async def test_fault_of_ours_in_one_course_ends_neither_its_other_steps_nor_the_
     assert caplog.messages.count("lti_nightly_failed") == 2
     async with nightly:
         await until(lambda: caplog.messages.count("lti_nightly_failed") == 3)
-        assert nightly._task is not None
         assert not nightly._task.done()
 
 
@@ -360,7 +338,7 @@ def test_next_page_elsewhere_is_refused(address: str) -> None:
 
 
 async def test_messages_kept_for_a_while_are_deleted_though_nobody_comes(
-    service: Service, platform: LtiPlatform, fake: FakePlatform, course: str, nightly: Nightly
+    service: Service, platform: LtiPlatform, course: str, nightly: Nightly
 ) -> None:
     """A question holds the whole message of a launch, with name and address."""
     tables = LtiLogin, LtiQuestion, LtiSelection, LtiCode, LtiInvitation
@@ -386,7 +364,7 @@ async def test_messages_kept_for_a_while_are_deleted_though_nobody_comes(
 
 
 async def test_process_that_died_leaves_the_course_to_others(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly, monkeypatch: pytest.MonkeyPatch
+    service: Service, score: LtiScore, nightly: Nightly, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def dies(*_: object) -> list[Any]:
         raise OperationalError("update", {}, Exception("killed"))

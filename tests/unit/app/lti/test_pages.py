@@ -14,58 +14,44 @@ from joserfc.jwk import KeySet
 
 from app.courses import uses
 from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership, Person, utc_now
-from tests.platforms import (
-    CLIENT_ID,
-    DEPLOYMENT,
-    ISSUER,
-    LTI,
-    NRPS,
-    FakePlatform,
-    login_parameters,
-    untimely,
-)
+from tests.platforms import CLIENT_ID, DEPLOYMENT, ISSUER, LTI, NRPS, FakePlatform, login_parameters, untimely
+from tests.unit.app.calls import send
 from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.lti.conftest import TEACHER, browser, everything, join_to_roster, launch, send, store
+from tests.unit.app.lti.conftest import TEACHER, browser, everything, join_to_roster, store
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("platform")]
+pytestmark = pytest.mark.usefixtures("platform")
 
 DL = "https://purl.imsglobal.org/spec/lti-dl/claim/"
 
 
-async def test_platform_with_courses_is_not_removed(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_platform_with_courses_is_not_removed(service: Service, platform: LtiPlatform) -> None:
     async with browser(service) as teacher:
-        await launch(teacher, fake, **TEACHER)
+        await teacher.launch(**TEACHER)
     page = f"/platforms/{platform.id}"
     async with service.browser() as admin:
         assert (await send(admin, page, f"{page}/remove", sure="on")).status_code == 409
 
 
-async def test_suspended_platform_is_as_good_as_none(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_suspended_platform_is_as_good_as_none(service: Service, platform: LtiPlatform) -> None:
     page = f"/platforms/{platform.id}"
     async with browser(service) as teacher, service.browser() as admin:
-        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        course = await teacher.land(**TEACHER)
         assert (await teacher.get(course)).status_code == 200
         assert (await send(admin, page, f"{page}/suspend", sure="on")).status_code == 303
         assert (await teacher.get(course)).status_code == 401
         assert (await teacher.get("/lti/login", params=login_parameters())).status_code == 403
         assert (await send(admin, page, f"{page}/confirm")).status_code == 303
-        assert (await launch(teacher, fake, **TEACHER)).status_code == 303
+        assert (await teacher.launch(**TEACHER)).status_code == 303
 
 
-async def test_sessions_of_people_who_were_joined_end_with_their_platform(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_sessions_of_joined_people_end_with_their_platform(service: Service, platform: LtiPlatform) -> None:
     """A launch of theirs opens the session of another person, whom the platform does not know."""
     page = f"/platforms/{platform.id}"
     async with browser(service) as teacher, browser(service) as student, service.browser() as admin:
-        await launch(teacher, fake, **TEACHER)
-        await launch(student, fake)
+        await teacher.launch(**TEACHER)
+        await student.launch()
         await join_to_roster(service)
-        work = (await launch(student, fake)).headers["location"]
+        work = await student.land()
         assert (await student.get(work)).status_code == 200
         assert (await send(admin, page, f"{page}/suspend", sure="on")).status_code == 303
         assert (await student.get(work)).status_code == 401
@@ -76,8 +62,8 @@ async def test_suspended_platform_gets_nothing_that_we_sign(
 ) -> None:
     """Somebody who is in the course by another way, such as an admin, still sees its page."""
     async with browser(service) as teacher, service.browser() as admin:
-        course = (await launch(teacher, fake, **TEACHER, **MEMBERS)).headers["location"]
-        choosing = (await launch(teacher, fake, **TEACHER, **wish())).headers["location"]
+        course = await teacher.land(**TEACHER, **MEMBERS)
+        choosing = await teacher.land(**TEACHER, **wish())
         page, secret = f"{course}/lms", form_secret((await teacher.get(choosing)).text)
         assert "Read the list of members" in (await admin.get(page)).text
         await store(service, LtiPlatform, confirmed_at=None)
@@ -90,11 +76,9 @@ async def test_suspended_platform_gets_nothing_that_we_sign(
     assert "/token" not in fake.asked
 
 
-async def test_course_without_students_says_that_they_come_from_the_platform(
-    service: Service, fake: FakePlatform
-) -> None:
+async def test_course_without_students_says_that_they_come_from_the_platform(service: Service) -> None:
     async with browser(service) as teacher, service.browser() as admin:
-        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
+        course = await teacher.land(**TEACHER)
         for page in (course, f"{course}/start", f"{course}/grade-book"):
             assert "when they open the exercise on Moodle of the university." in (await teacher.get(page)).text
             assert "когда откроют задание на платформе" in (await teacher.get(f"{page}?lang=ru")).text
@@ -106,27 +90,27 @@ async def test_course_without_students_says_that_they_come_from_the_platform(
         assert "on Moodle of the university." in (await admin.get(f"{course}/members")).text
 
 
-async def test_teacher_says_once_where_a_link_leads_to(service: Service, fake: FakePlatform) -> None:
+async def test_teacher_says_once_where_a_link_leads_to(service: Service) -> None:
     without = {f"{LTI}custom": None}
     async with browser(service) as teacher, browser(service) as student:
-        page, _, row = (await launch(teacher, fake, **TEACHER, **without)).headers["location"].partition("#")
+        page, _, row = (await teacher.land(**TEACHER, **without)).partition("#")
         assert page.endswith("/lms")
         shown = await teacher.get(page)
         assert "Students cannot open this link before" in shown.text
-        early = await launch(student, fake, **without)
+        early = await student.launch(**without)
         assert (early.status_code, "has not set this up yet" in early.text) == (403, True)
         (link,) = await everything(service, LtiLink)
         assert row == f"link-{link.id}"
         chosen = await send(teacher, page, f"{page}/links/{link.id}", assignment="lstm-layer")
         assert chosen.status_code == 303
-        assert (await launch(student, fake, **without)).headers["location"].endswith("/assignments/lstm-layer")
+        assert (await student.land(**without)).endswith("/assignments/lstm-layer")
         assert (await send(teacher, page, f"{page}/links/{link.id}", assignment="nonsense")).status_code == 422
 
 
-async def test_refused_grades_are_shown_and_sent_again(service: Service, fake: FakePlatform) -> None:
+async def test_refused_grades_are_shown_and_sent_again(service: Service) -> None:
     async with browser(service) as teacher, browser(service) as student:
-        course = (await launch(teacher, fake, **TEACHER)).headers["location"]
-        assignment = (await launch(student, fake)).headers["location"]
+        course = await teacher.land(**TEACHER)
+        assignment = await student.land()
         async with service.services.database.write() as session:
             (score,) = await everything(service, LtiScore)
             stored = await session.get_one(LtiScore, score.id)
@@ -163,9 +147,9 @@ def wish(**changed: Any) -> dict[str, Any]:
     }
 
 
-async def test_chosen_assignment_goes_back_signed(service: Service, fake: FakePlatform) -> None:
+async def test_chosen_assignment_goes_back_signed(service: Service) -> None:
     async with browser(service) as teacher:
-        page = (await launch(teacher, fake, **TEACHER, **wish())).headers["location"]
+        page = await teacher.land(**TEACHER, **wish())
         course_id, assignments = page.split("/")[2], service.services.assignments
         async with service.services.database.write() as session:
             await uses.put(session, course_id, "lstm-layer", assignments, {"grade_book_points": 12.5}, "test")
@@ -176,7 +160,6 @@ async def test_chosen_assignment_goes_back_signed(service: Service, fake: FakePl
         assert f'action="{ISSUER}/return?x=1"' in answer.text
         assert f"form-action 'self' {ISSUER};" in answer.headers["content-security-policy"]
         token = re.search(r'name="JWT" value="([^"]+)"', answer.text)
-        assert token is not None
         keys = KeySet.import_key_set((await teacher.get("/lti/keys")).json())
     claims = jwt.decode(token[1], keys, algorithms=["RS256"]).claims
     assert (claims["iss"], claims["aud"], claims[f"{LTI}deployment_id"]) == (CLIENT_ID, ISSUER, DEPLOYMENT)
@@ -194,16 +177,16 @@ async def test_chosen_assignment_goes_back_signed(service: Service, fake: FakePl
     assert (points, type(points)) == (13, int)
 
 
-async def test_only_the_teacher_who_was_asked_adds_a_link(service: Service, fake: FakePlatform) -> None:
+async def test_only_the_teacher_who_was_asked_adds_a_link(service: Service) -> None:
     async with browser(service) as teacher:
-        page = (await launch(teacher, fake, **TEACHER, **wish())).headers["location"]
+        page = await teacher.land(**TEACHER, **wish())
     for role in ("Learner", "TeachingAssistant"):
         async with browser(service) as other:
-            assert (await launch(other, fake, role=role, **wish())).status_code == 403, role
-            await launch(other, fake, role=role)
+            assert (await other.launch(role=role, **wish())).status_code == 403, role
+            await other.launch(role=role)
             assert (await other.get(page)).status_code in (401, 403, 404), role
     async with browser(service) as colleague:
-        await launch(colleague, fake, **{**TEACHER, "sub": "teacher-2"})
+        await colleague.launch(**{**TEACHER, "sub": "teacher-2"})
         assert (await colleague.get(page)).status_code == 404
 
 
@@ -232,8 +215,8 @@ async def read_list(client: httpx.AsyncClient, service: Service, page: str) -> h
 
 async def test_list_of_members_adds_changes_and_drops(service: Service, fake: FakePlatform) -> None:
     async with browser(service) as teacher, browser(service) as student:
-        page = f"{(await launch(teacher, fake, **TEACHER, **MEMBERS)).headers['location']}/lms"
-        assignment = (await launch(student, fake, **MEMBERS)).headers["location"]
+        page = f"{await teacher.land(**TEACHER, **MEMBERS)}/lms"
+        assignment = await student.land(**MEMBERS)
         long_name = {**entry("new-1"), "name": None, "given_name": "a" * 200, "family_name": "b" * 200}
         list_pages(
             fake,
@@ -255,14 +238,14 @@ async def test_list_of_members_adds_changes_and_drops(service: Service, fake: Fa
         # A drop takes the rights of open sessions.
         assert (await student.get(assignment)).status_code == 401
         # Another launch brings the student back into the course.
-        assert (await launch(student, fake, **MEMBERS)).status_code == 303
+        assert (await student.launch(**MEMBERS)).status_code == 303
         assert (await student.get(assignment)).status_code == 200
 
 
 async def test_list_that_is_too_long_is_left(service: Service, fake: FakePlatform) -> None:
     """Members who have left count, too, and no member is looked at before all are counted."""
     async with browser(service) as teacher:
-        page = f"{(await launch(teacher, fake, **TEACHER, **MEMBERS)).headers['location']}/lms"
+        page = f"{await teacher.land(**TEACHER, **MEMBERS)}/lms"
         for each in ({}, {"user_id": "x", "status": "Deleted"}):
             list_pages(fake, [entry("teacher-1", "Instructor")] * 9_000, [each] * 11_001, [entry("new")])
             asked = fake.asked.count("/members")
@@ -282,8 +265,8 @@ async def test_list_that_cannot_be_read_to_its_end_drops_nobody(
         (httpx.Response(200, json={"members": []}, headers={"Link": '<https://a.edu/>; rel="next"'}), "another site"),
     ]
     async with browser(service) as teacher, browser(service) as student:
-        page = f"{(await launch(teacher, fake, **TEACHER, **MEMBERS)).headers['location']}/lms"
-        await launch(student, fake, **MEMBERS)
+        page = f"{await teacher.land(**TEACHER, **MEMBERS)}/lms"
+        await student.launch(**MEMBERS)
         for answer, words in answers:
             fake.answers["/members"] = lambda answer=answer: answer
             shown = await read_list(teacher, service, page)

@@ -23,7 +23,8 @@ from app.storage.cascade import delete_rows
 from app.storage.models import LtiContext, LtiLink, LtiPlatform, LtiScore, utc_now
 from app.storage.passback import scores_changed
 from tests.platforms import AGS, CLIENT_ID, ISSUER, LTI, FakePlatform
-from tests.unit.app.conftest import Service, form_secret
+from tests.unit.app.calls import send
+from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import (
     ITEM_SCOPES,
     SCORES,
@@ -33,23 +34,21 @@ from tests.unit.app.lti.conftest import (
     deliver,
     everything,
     failure_of,
-    hand_in,
     idle,
     join_to_roster,
-    launch,
     open_course,
     store,
 )
 from tests.waiting import until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("short_waits", "clock_that_runs", "course")]
+pytestmark = pytest.mark.usefixtures("short_waits", "clock_that_runs", "course")
 
 GRANT = {AGS: {"scope": ITEM_SCOPES, "lineitems": f"{ISSUER}/items"}}
 ANOTHER = {f"{LTI}resource_link": {"id": "another", "title": "LSTM"}}
 
 
 async def test_grade_arrives_with_its_comment(service: Service, fake: FakePlatform) -> None:
-    await come_and_hand_in(service, fake)
+    await come_and_hand_in(service)
     score = await until(lambda: fake.grades.get("user-5"))
     assert (score["scoreGiven"], score["scoreMaximum"]) == (100, 100)
     assert (score["activityProgress"], score["gradingProgress"]) == ("Completed", "FullyGraded")
@@ -65,7 +64,7 @@ async def test_grade_arrives_with_its_comment(service: Service, fake: FakePlatfo
 
 async def test_token_is_asked_for_once_with_our_signature(service: Service, fake: FakePlatform) -> None:
     for number in range(2):
-        await come_and_hand_in(service, fake, sub=f"student-{number}")
+        await come_and_hand_in(service, sub=f"student-{number}")
     await until(lambda: len(fake.grades) == 2)
     (asked,) = [request for request in fake.sent if request.url.path == "/token"]
     form = {name: values[0] for name, values in parse_qs(asked.content.decode()).items()}
@@ -78,9 +77,9 @@ async def test_token_is_asked_for_once_with_our_signature(service: Service, fake
 
 
 async def test_line_item_is_found_before_one_is_made(service: Service, fake: FakePlatform) -> None:
-    await open_course(service, fake, **GRANT, **ANOTHER)
+    await open_course(service, **GRANT, **ANOTHER)
     for number in range(2):
-        await come_and_hand_in(service, fake, sub=f"student-{number}", **GRANT, **ANOTHER)
+        await come_and_hand_in(service, sub=f"student-{number}", **GRANT, **ANOTHER)
     await until(lambda: len(fake.grades) == 2)
     ((_, item),) = fake.items.items()
     assert (item["resourceLinkId"], item["scoreMaximum"]) == ("another", 100)
@@ -90,7 +89,7 @@ async def test_line_item_is_found_before_one_is_made(service: Service, fake: Fak
     async with service.services.database.write() as session:
         stored = await session.get_one(LtiLink, link.id)
         stored.lineitem_url = stored.lineitem_at = None
-    await come_and_hand_in(service, fake, sub="student-3", **GRANT, **ANOTHER)
+    await come_and_hand_in(service, sub="student-3", **GRANT, **ANOTHER)
     await until(lambda: len(fake.grades) == 3)
     assert len(fake.items) == 1
 
@@ -127,7 +126,7 @@ async def test_platform_that_is_away_gets_the_grade_later(
     """However it says so, and however often."""
     left = answers[::-1]
     fake.answers[path] = lambda: left.pop()() if left else None
-    await come_and_hand_in(service, fake)
+    await come_and_hand_in(service)
 
     async def ended() -> bool:
         (score,) = await everything(service, LtiScore)
@@ -159,10 +158,10 @@ async def test_grades_that_are_tried_again_are_shown_with_the_platforms_words(
         return sum(each.last_error is not None for each in await everything(service, LtiScore)) == 2
 
     async with browser(service) as teacher, service.browser() as admin:
-        await launch(teacher, fake, **TEACHER)
+        await teacher.launch(**TEACHER)
         (platform,) = await everything(service, LtiPlatform)
         for student in ("student-1", "student-2"):
-            await come_and_hand_in(service, fake, sub=student)
+            await come_and_hand_in(service, sub=student)
         await until(refused)
         for client, page in ((teacher, f"{course}/lms"), (admin, f"/platforms/{platform.id}")):
             shown = (await client.get(page)).text
@@ -181,9 +180,7 @@ async def test_grades_that_are_tried_again_are_shown_with_the_platforms_words(
         assert "does not take grades" not in (await teacher.get(f"{course}/lms")).text
 
 
-async def test_student_reads_how_the_grade_stands(
-    service: Service, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_student_reads_the_state(service: Service, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "RETRY_SECONDS", (3600,))
     sentences = {
         200: "In the grade book of the learning platform since",
@@ -193,8 +190,8 @@ async def test_student_reads_how_the_grade_stands(
     for status, sentence in sentences.items():
         fake.answers[SCORES] = lambda status=status: httpx.Response(status, json={})
         async with browser(service) as student:
-            page = (await launch(student, fake, sub=f"student-{status}")).headers["location"]
-            await hand_in(student, page)
+            page = await student.land(sub=f"student-{status}")
+            await student.hand_in(page)
 
             async def is_said(student: httpx.AsyncClient = student, page: str = page, words: str = sentence) -> bool:
                 return words in (await student.get(page)).text
@@ -207,7 +204,7 @@ async def test_refusal_is_final_and_kept_in_the_platforms_words(service: Service
     said = {"error_description": "the column is gone"}
     for count, status in enumerate((400, 403, 404), start=1):
         fake.answers[SCORES] = lambda status=status: httpx.Response(status, headers=left, json=said)
-        await come_and_hand_in(service, fake, sub=f"student-{status}")
+        await come_and_hand_in(service, sub=f"student-{status}")
         score = await failure_of(service, f"student-{status}")
         assert (score.next_at, score.last_status, score.last_error) == (None, status, "the column is gone")
         assert fake.asked.count(SCORES) == count, status
@@ -221,7 +218,7 @@ async def test_refused_address_is_final_and_an_unknown_name_is_not(
 
     with monkeypatch.context() as patch:
         patch.setattr(outgoing, "look_up", unknown)
-        await come_and_hand_in(service, fake)
+        await come_and_hand_in(service)
         await until(lambda: caplog.messages.count("lti_score_failed") > 2)
     await until(lambda: fake.grades)
     score = await idle(service)
@@ -253,7 +250,7 @@ async def test_refused_request_for_a_token_is_not_repeated_for_each_grade_before
 ) -> None:
     fake.answers["/token"] = lambda: httpx.Response(400, json={"error": "invalid_client"})
     for student in ("student-1", "student-2"):
-        await come_and_hand_in(service, fake, sub=student)
+        await come_and_hand_in(service, sub=student)
         score = await refused_token_of(service, student)
         assert (score.last_status, score.last_error, score.failed_at) == (400, "invalid_client", None)
     assert fake.asked.count("/token") == 1
@@ -270,12 +267,12 @@ async def test_refused_token_is_shown_and_ends_when_the_check_gets_one(
     """Moodle cannot read our keys for a while, and its page of an error is no word about the column."""
     monkeypatch.setattr(sender, "RETRY_SECONDS", (3600,))
     fake.answers["/token"] = lambda: httpx.Response(404, html="<title>Error | Moodle</title>")
-    await come_and_hand_in(service, fake)
+    await come_and_hand_in(service)
     score = await refused_token_of(service)
     assert score.next_at is not None
     (platform,) = await everything(service, LtiPlatform)
     async with browser(service) as teacher, service.browser() as admin:
-        await launch(teacher, fake, **TEACHER)
+        await teacher.launch(**TEACHER)
         shown = (await teacher.get(f"{course}/lms")).text
         assert "gives this service no access to its grade book" in shown
         assert "404: Error | Moodle" in shown
@@ -284,26 +281,26 @@ async def test_refused_token_is_shown_and_ends_when_the_check_gets_one(
         shown = (await admin.get(page)).text
         assert "404: Error | Moodle" in shown
         del fake.answers["/token"]
-        await admin.post(f"{page}/check", data={"form_secret": form_secret(shown)})
+        await send(admin, page, f"{page}/check")
         await until(lambda: fake.grades)
         await idle(service)
         assert "no access to its grade book" not in (await teacher.get(f"{course}/lms")).text
 
 
 async def test_deleted_column_is_made_once_more(service: Service, fake: FakePlatform) -> None:
-    await open_course(service, fake, **GRANT, **ANOTHER)
+    await open_course(service, **GRANT, **ANOTHER)
     for number in range(2):
-        await come_and_hand_in(service, fake, sub=f"student-{number}", **GRANT, **ANOTHER)
+        await come_and_hand_in(service, sub=f"student-{number}", **GRANT, **ANOTHER)
     await until(lambda: len(fake.book.column("/items/1").grades) == 2)
     fake.book.deleted.add("/items/1")
     # One new grade tells that the column is gone; the other grades go to the new one, too.
-    await come_and_hand_in(service, fake, sub="student-0", **GRANT, **ANOTHER)
+    await come_and_hand_in(service, sub="student-0", **GRANT, **ANOTHER)
     await until(lambda: len(fake.book.column("/items/2").grades) == 2)
     assert len(fake.items) == 2
     assert (await another_link(service)).lineitem_url == f"{ISSUER}/items/2"
     # Somebody deletes that one as well, the same day: a column is not made again and again.
     fake.book.deleted.add("/items/2")
-    await come_and_hand_in(service, fake, sub="student-0", **GRANT, **ANOTHER)
+    await come_and_hand_in(service, sub="student-0", **GRANT, **ANOTHER)
     score = await failure_of(service, "student-0")
     assert (score.last_status, score.last_error) == (404, "the column is gone")
     assert len(fake.items) == 2
@@ -313,7 +310,7 @@ async def test_column_that_is_there_is_not_replaced_for_one_person(service: Serv
     """The person has left the platform's course."""
     grant = {AGS: {**GRANT[AGS], "lineitem": f"{ISSUER}/items/4"}}
     fake.answers[SCORES] = lambda: httpx.Response(404, json={"message": "no such person"})
-    await come_and_hand_in(service, fake, **grant)
+    await come_and_hand_in(service, **grant)
     assert (await failure_of(service)).last_error == "no such person"
     assert (fake.items, fake.asked.count(SCORES)) == ({}, 1)
 
@@ -321,14 +318,14 @@ async def test_column_that_is_there_is_not_replaced_for_one_person(service: Serv
 async def test_token_that_ended_early_is_replaced_once(service: Service, fake: FakePlatform) -> None:
     left = [httpx.Response(401)]
     fake.answers[SCORES] = lambda: left.pop() if left else None
-    await deliver(service, fake)
+    await deliver(service)
     assert fake.asked.count("/token") == 2
 
 
 async def test_new_token_that_is_refused_is_not_replaced_for_each_grade(service: Service, fake: FakePlatform) -> None:
     fake.answers[SCORES] = lambda: httpx.Response(401)
     for student, tries in (("student-1", 2), ("student-2", 3)):
-        await come_and_hand_in(service, fake, sub=student)
+        await come_and_hand_in(service, sub=student)
         assert (await failure_of(service, student)).last_status == 401
         assert (fake.asked.count("/token"), fake.asked.count(SCORES)) == (2, tries)
 
@@ -341,7 +338,7 @@ async def test_old_token_that_is_forbidden_is_replaced_once(
     if is_old:
         monkeypatch.setattr(platform_services, "PAUSE_SECONDS", 0.0)
     fake.answers[SCORES] = lambda: httpx.Response(403)
-    await come_and_hand_in(service, fake)
+    await come_and_hand_in(service)
     assert (await failure_of(service)).last_status == 403
     assert (fake.asked.count("/token"), fake.asked.count(SCORES)) == (tokens, tokens)
 
@@ -353,23 +350,21 @@ def link(number: int, **more: Any) -> dict[str, Any]:
 
 
 async def test_grade_goes_to_links_that_the_student_has_not_opened(service: Service, fake: FakePlatform) -> None:
-    await open_course(service, fake, **link(5))
-    await open_course(service, fake, **link(7, **{AGS: None}))  # It takes no grades.
-    await come_and_hand_in(service, fake)
+    await open_course(service, **link(5))
+    await open_course(service, **link(7, **{AGS: None}))  # It takes no grades.
+    await come_and_hand_in(service)
     await until(lambda: {SCORES, "/items/5/scores"} <= set(fake.asked))
     # A link that comes later gets the grades of those who have come before.
-    await open_course(service, fake, **link(6))
+    await open_course(service, **link(6))
     await until(lambda: "/items/6/scores" in fake.asked)
     scores = await everything(service, LtiScore)
     assert (len(scores), {each.user_id for each in scores}) == (3, {"user-5"})
 
 
-async def test_student_who_was_joined_gets_grades_in_links_that_come_later(
-    service: Service, fake: FakePlatform
-) -> None:
-    await deliver(service, fake)
+async def test_joined_student_gets_grades_in_links_that_come_later(service: Service, fake: FakePlatform) -> None:
+    await deliver(service)
     kept = await join_to_roster(service)
-    await open_course(service, fake, **link(6))
+    await open_course(service, **link(6))
     await until(lambda: fake.book.column("/items/6").grades.get("user-5"))
     assert {each.membership_id for each in await everything(service, LtiScore)} == {kept}
 
@@ -377,15 +372,15 @@ async def test_student_who_was_joined_gets_grades_in_links_that_come_later(
 async def test_column_that_a_launch_brings_gets_the_grades_of_before(service: Service, fake: FakePlatform) -> None:
     """A teacher there has made the column anew; the launch is of somebody else."""
     for student in ("student-1", "student-2"):
-        await come_and_hand_in(service, fake, sub=student)
+        await come_and_hand_in(service, sub=student)
     await until(lambda: len(fake.grades) == 2)
     for number in (5, 6):
         column = {"scope": ITEM_SCOPES, "lineitem": f"{ISSUER}/items/{number}"}
         for _ in range(2):
-            await open_course(service, fake, **{AGS: column})
+            await open_course(service, **{AGS: column})
         await until(lambda: fake.asked.count("/items/5/scores") == 2)
     # Another one on the same day waits for the night: a platform may name one after the other.
-    await come_and_hand_in(service, fake, sub="student-1", **{AGS: column})
+    await come_and_hand_in(service, sub="student-1", **{AGS: column})
     await until(lambda: "/items/6/scores" in fake.asked)
     assert (fake.asked.count("/items/5/scores"), fake.asked.count("/items/6/scores")) == (2, 1)
     assert set(fake.book.column("/items/5").grades) == {"student-1", "student-2"}
@@ -396,12 +391,12 @@ async def test_grades_of_before_arrive_where_the_platform_takes_them_later(
     service: Service, fake: FakePlatform, before: list[str]
 ) -> None:
     """A teacher there allows grades for the link, and opens it."""
-    await open_course(service, fake, **ANOTHER, **{AGS: {"scope": before}})
-    await come_and_hand_in(service, fake, **ANOTHER, **{AGS: {"scope": before}})
+    await open_course(service, **ANOTHER, **{AGS: {"scope": before}})
+    await come_and_hand_in(service, **ANOTHER, **{AGS: {"scope": before}})
     if SCORE_SCOPE in before:
         assert (await failure_of(service)).last_error == "the platform has granted no grade book for this link"
     await until(lambda: SCORES in fake.asked)  # The grade of the course's other link.
-    await open_course(service, fake, **ANOTHER, **{AGS: {"scope": ITEM_SCOPES, "lineitem": f"{ISSUER}/items/7"}})
+    await open_course(service, **ANOTHER, **{AGS: {"scope": ITEM_SCOPES, "lineitem": f"{ISSUER}/items/7"}})
     await until(lambda: fake.book.column("/items/7").grades.get("user-5"))
 
 
@@ -411,16 +406,16 @@ async def test_link_that_is_deleted_after_its_grades_have_come_is_no_failure_bes
     """A teacher there deletes the activity, and makes it again. Moodle makes no column for the old one."""
     of_old = {AGS: {**GRANT[AGS], "lineitem": f"{ISSUER}/items/5"}}
     async with browser(service) as teacher, browser(service) as student:
-        await launch(teacher, fake, **TEACHER, **ANOTHER, **of_old)
-        page = (await launch(student, fake, **ANOTHER, **of_old)).headers["location"]
-        await launch(student, fake)
-        await hand_in(student, page)
+        await teacher.launch(**TEACHER, **ANOTHER, **of_old)
+        page = await student.land(**ANOTHER, **of_old)
+        await student.launch()
+        await student.hand_in(page)
         await until(lambda: fake.book.column("/items/4").grades and fake.book.column("/items/5").grades)
-        await come_and_hand_in(service, fake, sub="student-2", **ANOTHER, **of_old)
+        await come_and_hand_in(service, sub="student-2", **ANOTHER, **of_old)
         await idle(service)
         fake.book.deleted.add("/items/5")
         fake.book.deleted_links.add("another")
-        await hand_in(student, page)
+        await student.hand_in(page)
         for user in ("user-5", "student-2"):
             score = await failure_of(service, user)
             said = "the column is gone, and no other one is made for this link: 403 Forbidden"
@@ -431,46 +426,44 @@ async def test_link_that_is_deleted_after_its_grades_have_come_is_no_failure_bes
         # Later grades do not ask for the column that is gone, which did not arrive there either.
         asked, grades = len(fake.sent), fake.book.column("/items/4").grades
         before = grades["user-5"]["timestamp"]
-        await hand_in(student, page)
+        await student.hand_in(page)
         await until(lambda: grades["user-5"]["timestamp"] != before)
         await idle(service)
         assert {each.url.path for each in fake.sent[asked:]} <= {SCORES, "/token"}
         # Somebody whose grade no other link has taken is in need of help.
         fake.answers[SCORES] = lambda: httpx.Response(404, json={"message": "the activity is gone"})
-        await come_and_hand_in(service, fake, sub="student-3")
+        await come_and_hand_in(service, sub="student-3")
         await failure_of(service, "student-3")
         await idle(service)
         assert "the activity is gone" in (await teacher.get(f"{course}/lms")).text
 
 
-async def test_grade_whose_stamp_is_ahead_waits_and_teachers_read_why(
-    service: Service, fake: FakePlatform, course: str
-) -> None:
+async def test_grade_whose_stamp_is_ahead_waits_with_words(service: Service, fake: FakePlatform, course: str) -> None:
     """A date of the platform was hours ahead once, and it takes no earlier stamp than the last one."""
-    before = await deliver(service, fake)
+    before = await deliver(service)
     assert before.stamp is not None
 
-    async def send(**values: object) -> None:
+    async def send_again(**values: object) -> None:
         await store(service, LtiScore, next_at=utc_now(), **values)
 
     async def refused() -> LtiScore | None:
         (score,) = await everything(service, LtiScore)
         return score if score.last_error else None
 
-    await send(stamp=before.stamp + timedelta(hours=2))
+    await send_again(stamp=before.stamp + timedelta(hours=2))
     waits = await until(refused)
     assert timedelta(hours=1) < waits.next_at - waits.waits_since <= timedelta(hours=2)
     assert (waits.attempts, fake.asked.count(SCORES)) == (0, 1)
     async with browser(service) as teacher:
-        await launch(teacher, fake, **TEACHER)
+        await teacher.launch(**TEACHER)
         assert "Its clock was ahead" in (await teacher.get(f"{course}/lms")).text
-    await send(stamp=before.stamp)
+    await send_again(stamp=before.stamp)
     assert (await idle(service)).last_error is None
     assert fake.asked.count(SCORES) == 2
 
 
 async def test_fault_of_ours_is_logged_and_a_try(
-    service: Service, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     faults = [ValueError("a fault")] * 2
     real = lineitems.of_link
@@ -481,7 +474,7 @@ async def test_fault_of_ours_is_logged_and_a_try(
         return await real(*arguments, **named)
 
     monkeypatch.setattr(lineitems, "of_link", faulty)
-    await deliver(service, fake)
+    await deliver(service)
     logged = [each for each in caplog.records if each.message == "sending_failed"]
     assert [(vars(each)["by"], each.exc_info is not None) for each in logged] == [("lti-scores", True)] * 2
     tries = [vars(each) for each in caplog.records if each.message == "lti_score_failed"]
@@ -501,9 +494,9 @@ async def test_connection_that_is_undone_while_a_grade_is_on_its_way_is_no_outag
             await delete_rows(session, LtiContext, LtiContext.platform_id.is_not(None))
         return httpx.Response(status, json=said)
 
-    await open_course(service, fake, **GRANT, **ANOTHER)
+    await open_course(service, **GRANT, **ANOTHER)
     fake.answers[path] = undo
-    await come_and_hand_in(service, fake, **GRANT, **ANOTHER)
+    await come_and_hand_in(service, **GRANT, **ANOTHER)
     await until(lambda: "sending_ended" in caplog.messages)
     assert not {"database_failing", "sending_failed"} & set(caplog.messages)
     assert await everything(service, LtiScore) == []

@@ -17,21 +17,11 @@ import pytest
 
 from app.lti import platforms
 from app.storage.models import Course, LtiContext, Membership, Person
-from tests.platforms import (
-    ISSUER,
-    KEY,
-    LTI,
-    OTHER_KEY,
-    REGISTRATION,
-    FakePlatform,
-    login_parameters,
-    signed,
-    unsigned,
-)
+from tests.platforms import ISSUER, KEY, LTI, OTHER_KEY, REGISTRATION, FakePlatform, login_parameters, signed, unsigned
 from tests.unit.app.conftest import Service
-from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, begin, browser, choose, everything, launch, register
+from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, browser, everything, register
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("platform")]
+pytestmark = pytest.mark.usefixtures("platform")
 
 
 @dataclass(frozen=True)
@@ -159,32 +149,30 @@ async def test_wrong_signatures(service: Service, fake: FakePlatform, checked: C
     async with browser(service) as client:
         for name, (sign, expected) in SIGNATURES.items():
             fake.sign = sign
-            await checked(name, expected, partial(launch, client, fake, **TEACHER))
+            await checked(name, expected, partial(client.launch, **TEACHER))
     assert checked.wrong == {}
     assert await everything(service, Membership) == []
 
 
-async def test_wrong_claims(service: Service, fake: FakePlatform, checked: Checked) -> None:
+async def test_wrong_claims(service: Service, checked: Checked) -> None:
     async with browser(service) as client:
         for name, (claims, expected) in CLAIMS.items():
-            await checked(name, expected, partial(launch, client, fake, **claims))
+            await checked(name, expected, partial(client.launch, **claims))
     assert checked.wrong == {}
     assert await everything(service, Membership) == []
 
 
-async def test_launches_that_were_not_begun_so(
-    service: Service, platform: Any, fake: FakePlatform, checked: Checked
-) -> None:
+async def test_launch_that_nobody_began(service: Service, platform: Any, fake: FakePlatform, checked: Checked) -> None:
     elsewhere = Refusal(403, "kept no cookie", "LaunchElsewhere")
     async with browser(service) as client, browser(service) as other:
 
         async def fields() -> dict[str, str]:
-            return fake.message(await begin(client), **TEACHER)
+            return fake.message(await client.begin(), **TEACHER)
 
         def post(sent: Any, by: httpx.AsyncClient = client) -> Callable[[], Awaitable[httpx.Response]]:
             return partial(by.post, LAUNCH, data=sent)
 
-        await launch(client, fake, **TEACHER)
+        await client.launch(**TEACHER)
         used = await fields()
         assert (await client.post(LAUNCH, data=used)).status_code == 303
         await checked("state again", outdated("state"), post(used))
@@ -217,10 +205,10 @@ async def test_one_platform_does_not_speak_for_another(service: Service, fake: F
     fake.answers["/other"] = lambda: httpx.Response(200, json={"keys": [OTHER_KEY.as_dict(private=False)]})
     other = {"iss": "https://other.example", "client_id": "other"}
     async with browser(service) as client:
-        ours = (await launch(client, fake, **TEACHER)).headers["location"]
+        ours = await client.land(**TEACHER)
 
         async def come(**claims: Any) -> httpx.Response:
-            return await client.post(LAUNCH, data=fake.message(await begin(client, **other), **TEACHER, **claims))
+            return await client.post(LAUNCH, data=fake.message(await client.begin(**other), **TEACHER, **claims))
 
         fake.sign = partial(signed, key=OTHER_KEY)
         await checked("first one's issuer", refused("issuer"), partial(come, aud="other"))
@@ -229,7 +217,7 @@ async def test_one_platform_does_not_speak_for_another(service: Service, fake: F
         theirs = {"iss": "https://other.example", "aud": "other"}
         await checked("first one's key", refused("key_unknown"), partial(come, **theirs))
         fake.sign = partial(signed, key=OTHER_KEY)
-        assert (await choose(client, await come(**theirs), course="new")).headers["location"] != ours
+        assert (await client.choose(await come(**theirs), course="new")).headers["location"] != ours
         assert (await client.get(ours)).status_code == 404
     assert checked.wrong == {}
     assert len(await everything(service, LtiContext)) == 2

@@ -9,10 +9,9 @@ import pytest
 from app.lti.platforms import site_of
 from app.storage.models import LtiPlatform
 from tests.platforms import REGISTRATION
+from tests.unit.app.calls import send
 from tests.unit.app.conftest import Service
-from tests.unit.app.lti.conftest import everything, register, send
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.lti.conftest import everything, register
 
 MOODLE = {"kind": "moodle", "site": "https://moodle.example.edu", "client_id": "abc", "deployment": "1"}
 

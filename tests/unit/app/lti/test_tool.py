@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from app.lti.registration.kinds import FORMS
 from tests.platforms.registrar import SCOPES
 from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import browser
-
-pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).parents[4]
 

@@ -32,8 +32,6 @@ from tests.issuers import (
     unsigned,
 )
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 def fake() -> FakeIssuer:
@@ -57,9 +55,7 @@ async def test_person_is_who_the_issuer_says(issuer: Issuer, fake: FakeIssuer) -
     assert fake.asked == ["openid-configuration", "jwks", "token"]
 
 
-async def test_address_and_name_come_from_userinfo_where_the_id_token_has_none(
-    issuer: Issuer, fake: FakeIssuer
-) -> None:
+async def test_address_and_name_come_from_userinfo_if_the_id_token_has_none(issuer: Issuer, fake: FakeIssuer) -> None:
     fake.in_userinfo = True
     assert (await sign_in(issuer, fake)).email == "ivanov@example.edu"
 
@@ -135,9 +131,7 @@ WRONG_CLAIMS = {
 
 
 @pytest.mark.parametrize("changed", WRONG_CLAIMS.values(), ids=WRONG_CLAIMS.keys())
-async def test_id_token_with_wrong_claims_is_refused(
-    issuer: Issuer, fake: FakeIssuer, changed: dict[str, object]
-) -> None:
+async def test_wrong_claims_are_refused(issuer: Issuer, fake: FakeIssuer, changed: dict[str, object]) -> None:
     fake.change = with_claims(**changed)
     with pytest.raises(SignOnRefused):
         await sign_in(issuer, fake)
@@ -153,9 +147,7 @@ async def test_id_token_with_wrong_claims_is_refused(
     ],
     ids=["list", "authorized", "clock_behind", "clock_ahead"],
 )
-async def test_id_token_with_unusual_claims_is_believed(
-    issuer: Issuer, fake: FakeIssuer, changed: dict[str, object]
-) -> None:
+async def test_unusual_claims_are_believed(issuer: Issuer, fake: FakeIssuer, changed: dict[str, object]) -> None:
     fake.change = with_claims(**changed)
     assert (await sign_in(issuer, fake)).subject == "248289761001"
 
@@ -201,9 +193,7 @@ async def test_new_keys_are_fetched_when_an_id_token_names_an_unknown_one(issuer
         await sign_in(issuer, fake)
 
 
-async def test_keys_are_forgotten_after_an_hour(
-    issuer: Issuer, fake: FakeIssuer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_keys_are_forgotten_in_an_hour(issuer: Issuer, fake: FakeIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
     await sign_in(issuer, fake)
     fake.keys = [OTHER_KEY]
     later = time.monotonic() + module.KEPT_SECONDS + 1
@@ -219,9 +209,7 @@ async def test_keys_that_cannot_be_read_do_not_hide_the_others(issuer: Issuer, f
     assert (await sign_in(issuer, fake)).subject == "248289761001"
 
 
-async def test_answer_to_another_sign_in_is_refused_before_the_issuer_is_asked(
-    issuer: Issuer, fake: FakeIssuer
-) -> None:
+async def test_answer_to_another_sign_in_is_refused_before_an_issuer_is_asked(issuer: Issuer, fake: FakeIssuer) -> None:
     mine, theirs = begin("/"), begin("/")
     answer = fake.authorize(await issuer.address(theirs))
     with pytest.raises(SignOnRefused):
@@ -255,9 +243,7 @@ async def test_issuer_that_names_itself_in_answers_must(fake: FakeIssuer) -> Non
     [("access_denied", SignOnRefused), ("x" * 10_000, SignOnRefused), ("temporarily_unavailable", IssuerUnavailable)],
     ids=["denied", "unknown", "passing"],
 )
-async def test_refusal_of_the_issuer_is_passed_on(
-    issuer: Issuer, fake: FakeIssuer, error: str, raised: type[AppError]
-) -> None:
+async def test_issuer_s_refusal_is_told(issuer: Issuer, fake: FakeIssuer, error: str, raised: type[AppError]) -> None:
     with pytest.raises(raised):
         await sign_in(issuer, fake, error=error)
 
@@ -321,9 +307,7 @@ async def test_discovery_that_leads_elsewhere_is_not_followed(fake: FakeIssuer, 
             await issuer.address(begin("/"))
 
 
-async def test_log_says_why_and_names_nobody(
-    issuer: Issuer, fake: FakeIssuer, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_log_says_why_but_not_who(issuer: Issuer, fake: FakeIssuer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     fake.change = with_claims(nonce="another")
     with pytest.raises(SignOnRefused):

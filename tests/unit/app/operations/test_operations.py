@@ -28,20 +28,13 @@ from app.submissions.positions import REGRADE_PRIORITY
 from grader import Assignment, Report, SandboxStartFailed, Status, load_assignments
 from grader.known_answer import correct_submission
 from grader.sandbox import InMemorySandbox, Kind, Limits, Outcome
-from tests.unit.app.conftest import FakeGrader, Service, make_report, running
-from tests.waiting import until
+from tests.unit.app.conftest import Browser, FakeGrader, Service, make_report, running
+from tests.waiting import Clock, until
 
 METRICS_TOKEN = "token-of-the-monitoring"
 ASSIGNMENT = load_assignments()["lstm-layer"]
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("settings", "with_tables")]
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+pytestmark = pytest.mark.usefixtures("settings", "with_tables")
 
 
 @pytest.fixture
@@ -148,7 +141,7 @@ async def test_a_proof_of_writing_grows_old(tmp_path: Path, monkeypatch: pytest.
     assert not writes.passed
     await writes.run()
     assert writes.passed
-    clock.now = 60
+    clock.now += 60
     assert not writes.passed
     await database.close()
 
@@ -165,11 +158,11 @@ async def test_a_proof_grows_old_and_a_right_answer_of_a_student_is_one_too() ->
         assert not self_test.passed
         await self_test.run()
         assert self_test.passed
-        clock.now = 5000
+        clock.now += 5000
         assert not self_test.passed
         await self_test.run()
         assert len(set(grader.self_test_seeds)) == 2
-        clock.now = 10000
+        clock.now += 5000
         for status in (Status.FAILED, Status.PASSED):
             self_test.note_report(make_report(correct_submission(), ASSIGNMENT, status, 100.0))
             assert self_test.passed == (status == Status.PASSED)
@@ -219,7 +212,9 @@ async def test_the_queue_and_the_verdicts_are_counted(service: Service, grader: 
     assert done["lstm_grader_grade_seconds_count", "total"] == 3
 
 
-async def test_every_counter_is_there_before_its_first_case(service: Service, grader: FakeGrader) -> None:
+async def test_every_counter_is_there_before_its_first_case(
+    service: Service, nobody: Browser, owner: Browser, grader: FakeGrader
+) -> None:
     """One that appears with its first case hides it: `increase` sees no rise from nothing."""
     before = await metrics(service)
     counted = {name: set() for name in ("grades", "box_kills", "box_failures", "webhook_attempts", "http_requests")}
@@ -235,11 +230,11 @@ async def test_every_counter_is_there_before_its_first_case(service: Service, gr
         assert {(method, route, status) for status in ("401", "500", "503")} <= counted["http_requests"]
     grader.statuses = [Status.INTERNAL_ERROR]
     await upload(service)
-    async with service.client(None) as nobody, service.client() as client, service.browser() as browser:
-        for path in ("/", "/api/v1/submissions", "/metrics"):
-            await nobody.get(path)
-        await client.get("/api/v1/submissions/none")
-        await client.post("/api/v1/submissions")
+    for path in ("/", "/api/v1/submissions", "/metrics"):
+        await nobody.get(path)
+    await owner.get("/api/v1/submissions/none")
+    await owner.post("/api/v1/submissions")
+    async with service.browser() as browser:  # A fixture would have signed in before the first look.
         await browser.get("/")
         await browser.get("/static/style.css")
     await until(lambda: grades_are(service, 1, "internal_error"))
@@ -249,12 +244,11 @@ async def test_every_counter_is_there_before_its_first_case(service: Service, gr
     assert {name for name, *_ in new} == {"lstm_grader_http_requests_total"}
 
 
-async def test_no_label_holds_what_a_client_wrote(service: Service) -> None:
+async def test_no_label_holds_what_a_client_wrote(service: Service, owner: Browser) -> None:
     submission_id = (await upload(service)).json()["id"]
-    async with service.client() as client:
-        await client.get(f"/api/v1/submissions/{submission_id}")
-        await client.get("/secret-path-of-mine")
-        await client.request("INVENTED", "/api/v1/submissions")
+    await owner.get(f"/api/v1/submissions/{submission_id}")
+    await owner.get("/secret-path-of-mine")
+    await owner.request("INVENTED", "/api/v1/submissions")
     async with service.client(METRICS_TOKEN) as monitoring:
         text = (await monitoring.get("/metrics")).text
     for written in ("Иванов", "Петра", submission_id, "secret-path", "INVENTED", METRICS_TOKEN):
@@ -263,9 +257,7 @@ async def test_no_label_holds_what_a_client_wrote(service: Service) -> None:
 
 
 @pytest.mark.parametrize(("killed_for", "counted"), [("memory", "memory"), ("something new", "other"), (None, None)])
-async def test_runs_that_the_box_ends_are_counted_by_the_limit_they_met(
-    killed_for: str | None, counted: str | None
-) -> None:
+async def test_runs_that_the_box_ends_are_counted_by_the_limit(killed_for: str | None, counted: str | None) -> None:
     numbers = Metrics()
     sandbox = CountedSandbox(InMemorySandbox({Kind.KERAS3: [Outcome(result=b"", killed_for=killed_for)]}), numbers)
     sandbox.run(Kind.KERAS3, b"", Limits())

@@ -30,9 +30,7 @@ NOON, LATER = "Sun, 01 Mar 2026 12:00:00 GMT", "Sun, 01 Mar 2026 12:02:00 GMT"
         ({"Retry-After": "Sun, 01 Mar 99999 12:00:00 GMT"}, None),
     ],
 )
-def test_pause_is_in_seconds_or_a_date_by_the_clock_of_the_other_side(
-    headers: dict[str, str], seconds: float | None
-) -> None:
+def test_pause_is_in_seconds_or_a_date_by_the_other_sides_clock(headers: dict[str, str], seconds: float | None) -> None:
     encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
     assert Answer(503, httpx.Headers(encoded), b"").retry_after == seconds
 

@@ -19,8 +19,6 @@ from app.outgoing.client import Answer, Outgoing
 from app.outgoing.targets import look_up
 from tests.waiting import SECONDS, until
 
-pytestmark = pytest.mark.anyio
-
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:

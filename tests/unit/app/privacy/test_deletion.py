@@ -15,10 +15,8 @@ from app.settings import Settings
 from app.storage.models import Submission, utc_now
 from app.storage.sqlite import Connection
 from tests.unit.app.calls import SUBMISSIONS, hand_in, students
-from tests.unit.app.conftest import Service
+from tests.unit.app.conftest import Browser, Service
 from tests.waiting import until
-
-pytestmark = pytest.mark.anyio
 
 SECRET = b"# what only Peter would write: 7c1f9a"
 STUDENTS = "/api/v1/students"
@@ -52,15 +50,14 @@ async def test_deletion_that_leaves_its_bytes_in_the_log_is_a_fault_of_the_datab
 
 
 async def test_a_deleted_student_is_gone_and_others_stay(
-    service: Service, settings: Settings, caplog: pytest.LogCaptureFixture
+    service: Service, owner: Browser, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     await service.add_token("token-of-peter", student="Пётр")
     first, _ = [await hand_in(service, "Пётр", SECRET) for _ in range(2)]
     await hand_in(service, "Анна")
-    async with service.client() as owner:
-        regrade = await owner.post("/api/v1/regrades", json={"filter": {"student": "Пётр"}})
-        assert regrade.status_code == 202, regrade.text
-        await owner.get(f"{SUBMISSIONS}/{first}", params={"wait": 120})
+    regrade = await owner.post("/api/v1/regrades", json={"filter": {"student": "Пётр"}})
+    assert regrade.status_code == 202, regrade.text
+    await owner.get(f"{SUBMISSIONS}/{first}", params={"wait": 120})
     assert SECRET in bytes_on_disk(settings)
 
     with caplog.at_level(logging.INFO):
@@ -71,9 +68,8 @@ async def test_a_deleted_student_is_gone_and_others_stay(
     assert await students(service) == ["Анна"]
     for secret in (SECRET, "Пётр".encode()):
         assert secret not in bytes_on_disk(settings)
-    async with service.client() as owner:
-        (regrade_left,) = (await owner.get("/api/v1/regrades")).json()["items"]
-        assert "Пётр" not in str(regrade_left)
+    (regrade_left,) = (await owner.get("/api/v1/regrades")).json()["items"]
+    assert "Пётр" not in str(regrade_left)
     async with service.client("token-of-peter") as peter:
         assert (await peter.get(SUBMISSIONS)).status_code == 401
     assert "student_deleted" in caplog.messages

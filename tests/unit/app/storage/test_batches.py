@@ -9,8 +9,6 @@ import pytest
 
 from app.storage.batches import BATCH_ITEMS, Batcher
 
-pytestmark = pytest.mark.anyio
-
 
 class Work:
     """Doubles numbers, batch by batch, as soon as it may."""

@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -25,10 +24,8 @@ from app.storage import engines
 from app.storage.database import Database
 from app.storage.database_file import DatabaseFile
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, upload
-from tests.unit.app.conftest import FakeGrader, Service, running
+from tests.unit.app.conftest import Browser, FakeGrader, running
 from tests.waiting import until
-
-pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
@@ -144,14 +141,14 @@ async def test_a_new_database_is_logged_once_and_open_to_its_owner_alone(
 @pytest.fixture
 async def watched(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, grader: FakeGrader, with_tables: None
-) -> AsyncIterator[httpx.AsyncClient]:
+) -> AsyncIterator[Browser]:
     """A service that probes its database all the time."""
     monkeypatch.setattr(probe, "EVERY_SECONDS", 0.01)
     async with running(settings, grader) as service, service.client() as client:
         yield client
 
 
-async def until_database(client: httpx.AsyncClient, state: str) -> None:
+async def until_database(client: Browser, state: str) -> None:
     async def reached() -> bool:
         return bool((await client.get("/readyz")).json()["checks"]["database"] == state)
 
@@ -175,20 +172,17 @@ def replaced(path: Path) -> Iterator[None]:
 @pytest.mark.parametrize("damage", [moved, replaced])
 @pytest.mark.parametrize("which", ["database", "log"])
 async def test_nothing_is_accepted_into_a_file_that_nobody_will_find(
-    service: Service, path: Path, which: str, damage: Callable[[Path], contextlib.AbstractContextManager[None]]
+    owner: Browser, path: Path, which: str, damage: Callable[[Path], contextlib.AbstractContextManager[None]]
 ) -> None:
-    async with service.client() as client:
-        assert (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).status_code == 200
-        with damage(path if which == "database" else log_of(path)):
-            problem = assert_problem(await client.post(SUBMISSIONS, **upload()), 503, "storage-unavailable")
-            assert "changed nothing" in problem["detail"]
-        assert (await client.post(SUBMISSIONS, **upload())).status_code == 202
-        assert len((await client.get(SUBMISSIONS)).json()["items"]) == 2
+    assert (await owner.post(SUBMISSIONS, params={"wait": 120}, **upload())).status_code == 200
+    with damage(path if which == "database" else log_of(path)):
+        problem = assert_problem(await owner.post(SUBMISSIONS, **upload()), 503, "storage-unavailable")
+        assert "changed nothing" in problem["detail"]
+    assert (await owner.post(SUBMISSIONS, **upload())).status_code == 202
+    assert len((await owner.get(SUBMISSIONS)).json()["items"]) == 2
 
 
-async def test_a_file_that_is_gone_is_not_made_anew_and_the_service_is_not_ready(
-    watched: httpx.AsyncClient, path: Path
-) -> None:
+async def test_a_file_that_is_gone_is_not_made_anew_and_the_service_is_not_ready(watched: Browser, path: Path) -> None:
     await until_database(watched, "ok")
     with moved(path):
         await until_database(watched, "failed")
@@ -223,7 +217,7 @@ async def test_connections_come_and_go_and_the_log_stays(settings: Settings, pat
 
 
 async def test_a_disk_that_is_about_to_be_full_is_not_ready(
-    watched: httpx.AsyncClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    watched: Browser, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await until_database(watched, "ok")
     full = shutil._ntuple_diskusage(10**12, 10**12 - settings.upload_bytes // 2, settings.upload_bytes // 2)

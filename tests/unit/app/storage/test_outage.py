@@ -8,16 +8,10 @@ import pytest
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from app.storage.outage import Outage
-from tests.unit.app.conftest import FakeGrader, Service
+from tests.unit.app.conftest import Browser, FakeGrader
+from tests.waiting import Clock
 
 GONE = OperationalError("SELECT 1", {}, Exception("server closed the connection\n\tThis probably means"))
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -26,9 +20,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-def test_an_outage_is_one_line_at_its_beginning_one_a_minute_and_one_at_its_end(
-    lines: pytest.LogCaptureFixture,
-) -> None:
+def test_an_outage_is_a_line_at_its_beginning_one_a_minute_and_one_at_its_end(lines: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     outage = Outage(clock)
     outage.record_success("probe")
@@ -62,17 +54,15 @@ def test_a_wrong_statement_is_ours_and_is_told_with_where_it_stands(lines: pytes
     assert lines.records[0].exc_info
 
 
-@pytest.mark.anyio
 async def test_requests_that_fail_in_an_outage_say_why_in_their_own_line(
-    service: Service, grader: FakeGrader, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    owner: Browser, grader: FakeGrader, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def gone(*_: object, **__: object) -> None:
         raise GONE
 
     monkeypatch.setattr("app.submissions.listing.list_submissions", gone)
-    async with service.client() as client:
-        for _ in range(20):
-            assert (await client.get("/api/v1/submissions")).status_code == 503
+    for _ in range(20):
+        assert (await owner.get("/api/v1/submissions")).status_code == 503
     of_requests = [record for record in lines.records if record.name in ("app.http.problems", "app.http.middleware")]
     assert [(record.msg, record.exc_info) for record in of_requests] == [("request", None)] * 20
     assert {vars(record)["reason"] for record in of_requests} == {"server closed the connection"}

@@ -16,7 +16,7 @@ from grader.assignment import BUILT_IN
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, assert_problem, upload
 from tests.unit.app.conftest import FakeGrader, Service, form_secret, running
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("with_tables")]
+pytestmark = pytest.mark.usefixtures("with_tables")
 
 
 @pytest.fixture

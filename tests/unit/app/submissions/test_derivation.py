@@ -150,9 +150,7 @@ def test_more_points_never_lower_a_grade(held: Terms, attempts: list[Attempt], n
 
 
 @given(terms, histories())
-def test_adjustment_applies_once_and_is_stale_only_when_points_below_it_moved(
-    held: Terms, attempts: list[Attempt]
-) -> None:
+def test_adjustment_applies_once_and_is_stale_when_points_below_moved(held: Terms, attempts: list[Attempt]) -> None:
     below = count(replace(held, adjustment=None), attempts)
     for made in (adjustment(delta=5.0, points_below=below.points), adjustment(value=5.0, points_below=below.points)):
         counted = count(replace(held, adjustment=made), attempts)

@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 from fastapi.sse import format_sse_event
 
 from app.settings import Settings
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
-from tests.unit.app.conftest import FakeGrader, Service
+from tests.unit.app.conftest import Browser, FakeGrader, Service
 from tests.waiting import SECONDS, until
 
-pytestmark = pytest.mark.anyio
 
-
-@pytest.fixture
-async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
-    async with service.client() as client:
-        yield client
-
-
-async def events(
-    client: httpx.AsyncClient, submission: dict[str, Any], last: str | None = None
-) -> list[dict[str, Any]]:
+async def events(client: Browser, submission: dict[str, Any], last: str | None = None) -> list[dict[str, Any]]:
     """All events of a stream that ends."""
     headers = {"Last-Event-ID": last} if last else {}
     response = await asyncio.wait_for(client.get(f"{submission['links']['self']}/events", headers=headers), SECONDS)
@@ -56,13 +44,11 @@ def places(service: Service, monkeypatch: pytest.MonkeyPatch) -> list[int | None
     return said
 
 
-async def test_stream_tells_all_from_the_queue_to_the_report(
-    client: httpx.AsyncClient, grader: FakeGrader, places: list[int | None]
-) -> None:
+async def test_stream_tells_all_up_to_the_report(owner: Browser, grader: FakeGrader, places: list[int | None]) -> None:
     grader.released.clear()
     for number in range(3):
-        body = await submit(client, wait=0, student=f"s{number}")
-    watching = asyncio.create_task(events(client, body))
+        body = await submit(owner, wait=0, student=f"s{number}")
+    watching = asyncio.create_task(events(owner, body))
     await until(lambda: places)
     grader.released.set()
     stream = await watching
@@ -73,52 +59,48 @@ async def test_stream_tells_all_from_the_queue_to_the_report(
     assert (stream[-1]["data"]["status"], stream[-1]["data"]["points"]) == ("passed", 100.0)
 
 
-async def test_stream_goes_on_after_the_last_event_that_arrived(client: httpx.AsyncClient) -> None:
-    body = await submit(client)
-    everything = await events(client, body)
+async def test_stream_goes_on_after_the_last_event_that_arrived(owner: Browser) -> None:
+    body = await submit(owner)
+    everything = await events(owner, body)
     for number, event in enumerate(everything[:-1]):
-        assert await events(client, body, event["id"]) == everything[number + 1 :]
+        assert await events(owner, body, event["id"]) == everything[number + 1 :]
     last = {"Last-Event-ID": everything[-1]["id"]}
-    over = await client.get(f"{body['links']['self']}/events", headers=last)
+    over = await owner.get(f"{body['links']['self']}/events", headers=last)
     assert (over.status_code, over.content) == (204, b"")
 
 
-async def test_a_new_grade_is_announced_again(client: httpx.AsyncClient) -> None:
-    body = await submit(client)
-    last = (await events(client, body))[-1]["id"]
-    await client.post("/api/v1/regrades", json={"all": True})
-    await client.get(body["links"]["self"], params={"wait": 120})
-    again = [event["event"] for event in await events(client, body, last) if event["event"] != "position"]
+async def test_a_new_grade_is_announced_again(owner: Browser) -> None:
+    body = await submit(owner)
+    last = (await events(owner, body))[-1]["id"]
+    await owner.post("/api/v1/regrades", json={"all": True})
+    await owner.get(body["links"]["self"], params={"wait": 120})
+    again = [event["event"] for event in await events(owner, body, last) if event["event"] != "position"]
     assert again == ["queued", "reading", "running", "done"]
 
 
-async def test_a_watcher_that_is_not_told_looks_again(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_watcher_that_is_not_told_looks_again(owner: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it is when another process grades, and its word does not get through."""
     monkeypatch.setattr("app.queue.watchers.Watchers.tell", lambda *_: None)
     monkeypatch.setattr("app.http.watching.LOOK_SECONDS", 0.5)
     monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.2)
-    body = await submit(client, wait=0)
-    assert [event["event"] for event in await events(client, body)][-1] == "done"
-    body = await submit(client, wait=120)
+    body = await submit(owner, wait=0)
+    assert [event["event"] for event in await events(owner, body)][-1] == "done"
+    body = await submit(owner, wait=120)
     assert body["job_status"] == "done"
 
 
-async def test_cancelling_ends_the_stream(
-    client: httpx.AsyncClient, grader: FakeGrader, places: list[int | None]
-) -> None:
+async def test_cancelling_ends_the_stream(owner: Browser, grader: FakeGrader, places: list[int | None]) -> None:
     grader.released.clear()
     for number in range(3):
-        body = await submit(client, wait=0, student=f"s{number}")
-    watching = asyncio.create_task(events(client, body))
+        body = await submit(owner, wait=0, student=f"s{number}")
+    watching = asyncio.create_task(events(owner, body))
     await until(lambda: places)
-    await client.post(f"{body['links']['self']}/cancel")
+    await owner.post(f"{body['links']['self']}/cancel")
     assert [event["event"] for event in await watching] == ["queued", "position", "cancelled"]
 
 
 async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(
-    settings: Settings, service: Service, client: httpx.AsyncClient, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, service: Service, owner: Browser, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.http.watching.HEARTBEAT_SECONDS", 0.0)
     monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.05)
@@ -130,8 +112,8 @@ async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(
 
     monkeypatch.setattr("app.http.watching.format_sse_event", noted)
     grader.released.clear()
-    body = await submit(client, wait=0)
-    watching = asyncio.create_task(client.get(f"{body['links']['self']}/events"))
+    body = await submit(owner, wait=0)
+    watching = asyncio.create_task(owner.get(f"{body['links']['self']}/events"))
     await until(lambda: any("comment" in event for event in made))
     service.services.jobs.stop_watching()
     response = await asyncio.wait_for(watching, SECONDS)
@@ -140,9 +122,11 @@ async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(
 
 
 async def test_hundreds_who_wait_ask_the_database_little(
-    service: Service, client: httpx.AsyncClient, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
+    service: Service, owner: Browser, grader: FakeGrader, places: list[int | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.05)
+    monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.01)
+    monkeypatch.setattr("app.http.watching.LOOK_SECONDS", SECONDS)
+    monkeypatch.setattr(service.services.backlog, "_clock", lambda: 0.0)  # All that follows is within one second.
     grader.released.clear()
     reads = 0
     read = service.services.database.read
@@ -153,23 +137,21 @@ async def test_hundreds_who_wait_ask_the_database_little(
         return read()
 
     for number in range(3):
-        body = await submit(client, wait=0, student=f"s{number}")
+        body = await submit(owner, wait=0, student=f"s{number}")
     monkeypatch.setattr(service.services.database, "read", counted)
-    watching = [asyncio.create_task(events(client, body)) for _ in range(50)]
-    # Each asks for the submission and for what happened; all together for their tokens.
-    await until(lambda: reads >= 50 * 2)
-    await asyncio.sleep(0.5)  # Sleeps: for so long they ask next to nothing.
+    watching = [asyncio.create_task(events(owner, body)) for _ in range(50)]
+    await until(lambda: len(places) >= 50 * 10)
     asked = reads
     grader.released.set()
     for stream in await asyncio.gather(*watching):
         assert [event["event"] for event in stream][-1:] == ["done"], stream
-    # From there on the queue is looked at, for all of them together.
+    # Each asks for the submission and for what happened; all together for their tokens, and for the queue.
     assert asked < 50 * 2 + 30
 
 
 @pytest.mark.parametrize("last", ["x", "-1", str(2**63)])
-async def test_event_id_that_cannot_be_is_refused(client: httpx.AsyncClient, last: str) -> None:
-    body = await submit(client)
-    response = await client.get(f"{body['links']['self']}/events", headers={"Last-Event-ID": last})
+async def test_event_id_that_cannot_be_is_refused(owner: Browser, last: str) -> None:
+    body = await submit(owner)
+    response = await owner.get(f"{body['links']['self']}/events", headers={"Last-Event-ID": last})
     assert_problem(response, 422, "invalid-request")
-    assert_problem(await client.get(f"{SUBMISSIONS}/nothing/events"), 404, "submission-not-found")
+    assert_problem(await owner.get(f"{SUBMISSIONS}/nothing/events"), 404, "submission-not-found")

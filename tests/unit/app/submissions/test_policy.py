@@ -93,7 +93,6 @@ def test_each_day_begun_costs_until_the_maximum(late: timedelta, expected: tuple
 def test_late_attempt_loses_part_of_its_grade() -> None:
     penalised = assignment(due=DUE, late_percent_per_day=10)
     grade = grade_by_rules(penalised, attempts(80.0, first=DUE + MINUTE), 1)
-    assert grade is not None
     assert (grade.points, grade.max_points, grade.late_days, grade.penalty_percent) == (72, 100, 1, 10)
     assert grade.counts
 
@@ -121,6 +120,4 @@ def test_best_is_judged_after_what_lateness_costs() -> None:
     penalised = assignment(due=DUE, late_percent_per_day=50)
     graded = [*attempts(60.0), Attempt(2, DUE + MINUTE, 100.0, 100)]
     on_time, late = (grade_by_rules(penalised, graded, number) for number in (1, 2))
-    assert on_time is not None
-    assert late is not None
     assert (on_time.points, on_time.counts, late.points, late.counts) == (60, True, 50, False)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import httpx
 import pytest
 from sqlalchemy import func, select
 
@@ -12,9 +9,7 @@ from app.storage.models import DEFAULT_COURSE, Delivery, Role, Webhook
 from grader import Report
 from grader.report.model import HELD, Advisory
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
-from tests.unit.app.conftest import FakeGrader, Service
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.conftest import Browser, FakeGrader, Service
 
 REASON = {"reason": "We have talked about it."}
 
@@ -30,12 +25,6 @@ def grader() -> FakeGrader:
     return grader
 
 
-@pytest.fixture
-async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
-    async with service.client() as client:
-        yield client
-
-
 async def _told(service: Service) -> int:
     async with service.services.database.read() as session:
         return await session.scalar(select(func.count()).select_from(Delivery)) or 0
@@ -47,36 +36,34 @@ async def _with_webhook(service: Service) -> None:
         session.add(Webhook(url="https://lms.example.org/", created_by=token.id, secret="whsec_AAAA"))
 
 
-async def test_an_attack_is_held_with_its_report_as_it_is(service: Service, client: httpx.AsyncClient) -> None:
+async def test_an_attack_is_held_with_its_report_as_it_is(service: Service, owner: Browser) -> None:
     await _with_webhook(service)
-    body = await submit(client)
+    body = await submit(owner)
     assert (body["held"], body["hold"]["decision"], body["grade"]) == (True, None, None)
     assert (body["report"]["status"], body["report"]["points"]) == ("passed", 100.0)
-    (item,) = (await client.get(SUBMISSIONS, params={"held": True})).json()["items"]
+    (item,) = (await owner.get(SUBMISSIONS, params={"held": True})).json()["items"]
     assert item["id"] == body["id"]
-    assert (await client.get(SUBMISSIONS, params={"held": False})).json()["items"] == []
+    assert (await owner.get(SUBMISSIONS, params={"held": False})).json()["items"] == []
     assert await _told(service) == 0
 
 
 async def test_an_honest_attempt_counts_and_there_is_nothing_to_decide(
-    service: Service, client: httpx.AsyncClient, grader: FakeGrader
+    service: Service, owner: Browser, grader: FakeGrader
 ) -> None:
     grader.change = lambda report: report
     await _with_webhook(service)
-    body = await submit(client)
+    body = await submit(owner)
     assert (body["held"], body["hold"], body["grade"]["counts"]) == (False, None, True)
-    decided = await client.post(f"{body['links']['self']}/decision", json={"decision": "rejected", **REASON})
+    decided = await owner.post(f"{body['links']['self']}/decision", json={"decision": "rejected", **REASON})
     assert_problem(decided, 409, "not-held")
     assert await _told(service) == 1
 
 
 @pytest.mark.parametrize(("decision", "counts"), [("accepted", True), ("rejected", False)])
-async def test_a_decision_says_who_when_and_why_and_is_told(
-    service: Service, client: httpx.AsyncClient, decision: str, counts: bool
-) -> None:
+async def test_a_decision_says_who_and_why(service: Service, owner: Browser, decision: str, counts: bool) -> None:
     await _with_webhook(service)
-    body = await submit(client)
-    answer = await client.post(f"{body['links']['self']}/decision", json={"decision": decision, **REASON})
+    body = await submit(owner)
+    answer = await owner.post(f"{body['links']['self']}/decision", json={"decision": decision, **REASON})
     decided = answer.json()
     assert (answer.status_code, decided["held"]) == (200, False)
     assert (decided["hold"]["decision"], decided["hold"]["reason"]) == (decision, REASON["reason"])
@@ -86,21 +73,19 @@ async def test_a_decision_says_who_when_and_why_and_is_told(
     assert await _told(service) == 1
 
 
-async def test_a_later_decision_replaces_the_first_and_the_same_one_changes_nothing(
-    service: Service, client: httpx.AsyncClient
-) -> None:
+async def test_a_later_decision_replaces_the_first_and_an_equal_one_nothing(service: Service, owner: Browser) -> None:
     await _with_webhook(service)
     await service.add_token("of-a-teacher-0123456789", Role.TEACHER)
-    decision = f"{(await submit(client))['links']['self']}/decision"
-    first = (await client.post(decision, json={"decision": "rejected", **REASON})).json()
+    decision = f"{(await submit(owner))['links']['self']}/decision"
+    first = (await owner.post(decision, json={"decision": "rejected", **REASON})).json()
     async with service.client("of-a-teacher-0123456789") as teacher:
         again = await teacher.post(decision, json={"decision": "rejected", **REASON})
     assert (again.status_code, again.json()["hold"]) == (200, first["hold"])
     assert first["hold"]["decided_by"] == "owner"
-    later = (await client.post(decision, json={"decision": "accepted", **REASON})).json()
+    later = (await owner.post(decision, json={"decision": "accepted", **REASON})).json()
     assert (later["hold"]["decision"], later["grade"]["counts"]) == ("accepted", True)
     assert await _told(service) == 1
-    changes = await client.get(f"/api/v1/courses/{DEFAULT_COURSE}/changes", params={"subject": "member"})
+    changes = await owner.get(f"/api/v1/courses/{DEFAULT_COURSE}/changes", params={"subject": "member"})
     holds = [
         (each["before"].get("hold"), each["after"]["hold"])
         for each in changes.json()["items"]
@@ -113,38 +98,36 @@ async def test_a_later_decision_replaces_the_first_and_the_same_one_changes_noth
 
 @pytest.mark.parametrize("file_is_gone", [False, True], ids=["file", "file-is-gone"])
 async def test_each_decision_is_a_new_answer(
-    service: Service, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, file_is_gone: bool
+    service: Service, owner: Browser, monkeypatch: pytest.MonkeyPatch, file_is_gone: bool
 ) -> None:
-    address = (await submit(client))["links"]["self"]
+    address = (await submit(owner))["links"]["self"]
     if file_is_gone:
         monkeypatch.delitem(service.services.assignments, "lstm-layer")
-    etag = (await client.get(address)).headers["etag"]
+    etag = (await owner.get(address)).headers["etag"]
     for reason in ("We will talk about it.", "We have talked about it."):
-        await client.post(f"{address}/decision", json={"decision": "rejected", "reason": reason})
-        answer = await client.get(address, headers={"If-None-Match": etag})
+        await owner.post(f"{address}/decision", json={"decision": "rejected", "reason": reason})
+        answer = await owner.get(address, headers={"If-None-Match": etag})
         assert answer.status_code == 200
         assert (answer.json()["held"], answer.json()["hold"]["reason"]) == (False, reason)
         etag = answer.headers["etag"]
 
 
-async def test_a_regrade_neither_releases_nor_tells(
-    service: Service, client: httpx.AsyncClient, grader: FakeGrader
-) -> None:
+async def test_a_regrade_neither_releases_nor_tells(service: Service, owner: Browser, grader: FakeGrader) -> None:
     await _with_webhook(service)
-    body = await submit(client)
+    body = await submit(owner)
     grader.change = lambda report: report
-    regrade = (await client.post("/api/v1/regrades", json={"all": True})).json()
-    while (progress := (await client.get(regrade["link"])).json())["done"] < progress["total"]:
-        await client.get(body["links"]["self"], params={"wait": 1})
-    assert (await client.get(body["links"]["self"])).json()["held"]
+    regrade = (await owner.post("/api/v1/regrades", json={"all": True})).json()
+    while (progress := (await owner.get(regrade["link"])).json())["done"] < progress["total"]:
+        await owner.get(body["links"]["self"], params={"wait": 1})
+    assert (await owner.get(body["links"]["self"])).json()["held"]
     assert await _told(service) == 0
 
 
 async def test_a_student_reads_why_and_decides_nothing(service: Service) -> None:
     await service.add_token("students-own-0123456789", student="ivanov")
-    async with service.client("students-own-0123456789") as client:
-        body = await submit(client, student="ivanov")
-        decided = await client.post(f"{body['links']['self']}/decision", json={"decision": "accepted", **REASON})
+    async with service.client("students-own-0123456789") as owner:
+        body = await submit(owner, student="ivanov")
+        decided = await owner.post(f"{body['links']['self']}/decision", json={"decision": "accepted", **REASON})
         assert_problem(decided, 403, "forbidden")
         assert body["held"]
         assert [advisory["code"] for advisory in body["report"]["advisories"]] == [HELD]
@@ -152,8 +135,8 @@ async def test_a_student_reads_why_and_decides_nothing(service: Service) -> None
         page = (await browser.get(f"/submissions/{body['id']}")).text
         assert "A teacher looks at this attempt before it counts" in page
         assert "waits for a teacher" in (await browser.get("/")).text
-    async with service.client() as client:
-        await client.post(f"{body['links']['self']}/decision", json={"decision": "rejected", **REASON})
+    async with service.client() as owner:
+        await owner.post(f"{body['links']['self']}/decision", json={"decision": "rejected", **REASON})
     async with service.browser("students-own-0123456789") as browser:
         page = (await browser.get(f"/submissions/{body['id']}")).text
         assert "it does not count" in page

@@ -11,14 +11,13 @@ from sqlalchemy import select, update
 
 from app.privacy import retention
 from app.storage.models import DEFAULT_COURSE, MemberRole, Membership, Person, Submission, utc_now
-from grader import Report
+from app.teaching.same_code import group_of
+from grader import Report, Status
 from grader.report.fingerprint import FEW_STATEMENTS, Fingerprint
 from grader.report.source import Cell, Line, pack
 from tests.unit.app.api.test_teaching_api import regraded
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, hand_in
-from tests.unit.app.conftest import FakeGrader, Service
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.conftest import Browser, FakeGrader, Service
 
 HERE = f"/courses/{DEFAULT_COURSE}"
 SAME_CODE = f"/api/v1{HERE}/assignments/lstm-layer/same-code"
@@ -79,7 +78,7 @@ async def test_thirteen_of_thirty_who_copied_are_one_group(service: Service, rea
 
 
 async def test_groups_are_of_students_of_one_course_with_code_of_their_own(
-    service: Service, reading: FakeGrader
+    service: Service, owner: Browser, reading: FakeGrader
 ) -> None:
     for student, content in {
         "a1": b"alone x 30",
@@ -97,35 +96,51 @@ async def test_groups_are_of_students_of_one_course_with_code_of_their_own(
     await hand_in(service, "a1", b"alone x 30")
     await _change(service, "b2", removed_at=utc_now())
     await _change(service, "teacher", role=MemberRole.TEACHER)
-    async with service.client() as owner:
-        other = (await owner.post("/api/v1/courses", json={"title": "Other"})).json()["id"]
-        await owner.put(f"/api/v1/courses/{other}/assignments/lstm-layer", json={})
-        files, data = {"file": ("LSTM.py", b"shared x 30")}, {"student": "e2", "assignment": "lstm-layer"}
-        where = {"wait": "120", "course": other}
-        (await owner.post(SUBMISSIONS, params=where, files=files, data=data)).raise_for_status()
+    other = (await owner.post("/api/v1/courses", json={"title": "Other"})).json()["id"]
+    await owner.put(f"/api/v1/courses/{other}/assignments/lstm-layer", json={})
+    files, data = {"file": ("LSTM.py", b"shared x 30")}, {"student": "e2", "assignment": "lstm-layer"}
+    where = {"wait": "120", "course": other}
+    (await owner.post(SUBMISSIONS, params=where, files=files, data=data)).raise_for_status()
     found = await same_code(service)
     assert found == {"students": 7, "with_known": 4, "not_compared": 0, "items": []}
 
     await hand_in(service, "e3", b"shared y 30")
     (group,) = (await same_code(service))["items"]
     assert (students_of(group), group["word_for_word"], group["says_little"]) == (["e1", "e3"], 0, False)
-    async with service.client() as owner:
-        members = (await owner.get(f"/api/v1{HERE}/members", params={"search": "e"})).json()["items"]
-        ids = {each["external_id"]: each["id"] for each in members}
-        (await owner.post(f"/api/v1{HERE}/members/{ids['e1']}/join", json={"member": ids["e3"]})).raise_for_status()
+    members = (await owner.get(f"/api/v1{HERE}/members", params={"search": "e"})).json()["items"]
+    ids = {each["external_id"]: each["id"] for each in members}
+    (await owner.post(f"/api/v1{HERE}/members/{ids['e1']}/join", json={"member": ids["e3"]})).raise_for_status()
     assert (await same_code(service))["items"] == []
 
 
+async def test_groups_with_most_students_word_for_word_come_first_and_each_attempt_leads_to_its_own(
+    service: Service, reading: FakeGrader
+) -> None:
+    ids = {}
+    for form, students in (("renamed", "abc"), ("copied", "de"), ("other", "fgh")):
+        for student in students:
+            text = student if form == "renamed" else "x"
+            ids[student] = await hand_in(service, student, f"{form} {text} 30".encode())
+    assert [students_of(each) for each in (await same_code(service))["items"]] == [list("fgh"), list("de"), list("abc")]
+    async with service.services.database.read() as session:
+        for student, others in {"a": "abc", "d": "de", "h": "fgh"}.items():
+            group = await group_of(session, await session.get_one(Submission, ids[student]))
+            assert group is not None
+            assert [holder.student for holder in group.holders] == list(others)
+
+
 async def test_attempts_from_before_are_counted_and_a_preview_compares_them(
-    service: Service, grader: FakeGrader
+    service: Service, owner: Browser, grader: FakeGrader
 ) -> None:
     for student in ("ivanov", "petrov"):
         await hand_in(service, student, b"same x 30")
+    grader.statuses = [Status.INTERNAL_ERROR]
+    await hand_in(service, "petrov", b"our fault 30")
+    grader.statuses = [Status.PASSED]
     found = await same_code(service)
     assert found == {"students": 0, "with_known": 0, "not_compared": 2, "items": []}
     grader.change = lambda report: report.model_copy(update={"fingerprint": code(grader.graded[-1].content)})
-    async with service.client() as owner:
-        await regraded(owner, preview=True, all=True)
+    await regraded(owner, preview=True, all=True)
     found = await same_code(service)
     assert [students_of(group) for group in found["items"]] == [["ivanov", "petrov"]]
     assert found["not_compared"] == 0
@@ -163,7 +178,9 @@ def cell(*lines: str) -> Cell:
     return Cell(index=0, lines=[Line(text=each, runs=[("", len(each))] if each else []) for each in lines])
 
 
-async def test_pages_lead_from_the_overview_to_two_files_side_by_side(service: Service, reading: FakeGrader) -> None:
+async def test_pages_lead_from_the_overview_to_two_files_side_by_side(
+    service: Service, browser: Browser, reading: FakeGrader
+) -> None:
     sources = {
         "ivanov": cell("h = f(x)", "return h"),
         "petrov": cell("<script>alert(1)</script>", "state = f(x)", "return state"),
@@ -176,25 +193,23 @@ async def test_pages_lead_from_the_overview_to_two_files_side_by_side(service: S
         of_ivanov = select(Membership.person_id).where(Membership.external_id == "ivanov")
         await session.execute(update(Person).where(Person.id.in_(of_ivanov)).values(name="<b>Иванов</b>"))
 
-    async with service.browser() as browser:
+    async def opened(address: str) -> str:
+        page = await browser.get(address)
+        assert page.status_code == 200
+        return page.text
 
-        async def opened(address: str) -> str:
-            page = await browser.get(address)
-            assert page.status_code == 200
-            return page.text
-
-        assert "Same code: 1 group" in await opened(f"{HERE}/assignments/lstm-layer/overview")
-        listed = await opened(f"{HERE}/assignments/lstm-layer/same-code")
-        assert "&lt;b&gt;Иванов&lt;/b&gt;</bdi> and 1 other" in listed
-        assert "2 of 2" in listed
-        assert "few: says little" in listed
-        group = f"{HERE}/submissions/{ids[0]}/same-code"
-        assert f'href="{group}"' in listed
-        shown = await opened(group)
-        assert "The same code of 2 students" in shown
-        beside = f"/submissions/{ids[0]}/beside/{ids[1]}"
-        assert f'href="{beside}"' in shown
-        compared = await opened(beside)
+    assert "Same code: 1 group" in await opened(f"{HERE}/assignments/lstm-layer/overview")
+    listed = await opened(f"{HERE}/assignments/lstm-layer/same-code")
+    assert "&lt;b&gt;Иванов&lt;/b&gt;</bdi> and 1 other" in listed
+    assert "2 of 2" in listed
+    assert "few: says little" in listed
+    group = f"{HERE}/submissions/{ids[0]}/same-code"
+    assert f'href="{group}"' in listed
+    shown = await opened(group)
+    assert "The same code of 2 students" in shown
+    beside = f"/submissions/{ids[0]}/beside/{ids[1]}"
+    assert f'href="{beside}"' in shown
+    compared = await opened(beside)
     assert "The class is the same but for names" in compared
     assert "<code><mark>h</mark> = f(x)</code>" in compared
     assert "<code><mark>state</mark> = f(x)</code>" in compared
@@ -202,8 +217,7 @@ async def test_pages_lead_from_the_overview_to_two_files_side_by_side(service: S
     assert "<code>return <mark>h</mark></code>" in compared
 
 
-async def test_an_attempt_whose_code_nobody_else_has_says_so(service: Service, reading: FakeGrader) -> None:
+async def test_attempt_whose_code_nobody_has_says_so(service: Service, browser: Browser, reading: FakeGrader) -> None:
     id = await hand_in(service, "ivanov", b"own x 30")
-    async with service.browser() as browser:
-        assert "Nobody else in the course" in (await browser.get(f"{HERE}/submissions/{id}/same-code")).text
-        assert "No two students" in (await browser.get(f"{HERE}/assignments/lstm-layer/same-code")).text
+    assert "Nobody else in the course" in (await browser.get(f"{HERE}/submissions/{id}/same-code")).text
+    assert "No two students" in (await browser.get(f"{HERE}/assignments/lstm-layer/same-code")).text

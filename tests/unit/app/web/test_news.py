@@ -6,18 +6,15 @@ import re
 from html import unescape
 
 import httpx
-import pytest
 from sqlalchemy import select
 
 from app.storage.models import DEFAULT_COURSE, NewsMail
 from app.teaching.news_mail import OFF_PATH
 from grader import Report, Status
 from grader.report.model import HELD, Advisory
+from tests.unit.app.api.test_teaching_api import regraded
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, hand_in
-from tests.unit.app.conftest import FakeGrader, Service, form_secret
-from tests.unit.app.web.conftest import Browser
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.conftest import Browser, FakeGrader, Service, form_secret
 
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 COUNT = re.compile(
@@ -68,6 +65,7 @@ async def test_everything_that_teachers_do_to_a_students_work_is_new_until_it_wa
             (f"{COURSE}/reviews/{asked['id']}/answer", {"answer": "Look at the gates."}),
             (f"{work}/comments", {"text": "Well done."}),
             (f"{work}/comments", {"text": "A nice plot.", "submission": first}),
+            (f"{work}/adjustments", {"delta": 4.0, "reason": "replaced"}),
             (f"{work}/adjustments", {"delta": 5.0, "reason": "a plot"}),
             (f"{SUBMISSIONS}/{held}/decision", {"decision": "accepted", "reason": "We talked."}),
             (f"{SUBMISSIONS}/{other}/decision", {"decision": "rejected", "reason": "We talked."}),
@@ -141,6 +139,16 @@ async def test_deleted_comment_is_no_news_and_staff_and_other_students_have_none
         assert [counted(await each.get(PAGE)) for each in (anna, boris, browser)] == ["1 new", None, None]
         assert (await owner.delete(f"{work}/comments/{comment['id']}")).is_success
         assert (counted(await anna.get(PAGE)), listed(await anna.get("/"))) == (None, [])
+
+
+async def test_regrade_of_an_attempt_on_hold_is_no_news(service: Service, owner: Browser, grader: FakeGrader) -> None:
+    grader.change = attacked
+    held = await hand_in(service, "anna")
+    await service.add_token("of-anna", student="anna")
+    grader.statuses = [Status.FAILED]
+    assert (await regraded(owner, submissions=[held]))["changed"] == 1
+    async with service.browser("of-anna") as anna:
+        assert counted(await anna.get(PAGE)) is None
 
 
 async def test_regrade_that_changes_no_points_is_no_news_and_a_preview_is_none_before_it_is_applied(

@@ -4,86 +4,72 @@ from __future__ import annotations
 
 import re
 
-import httpx
-import pytest
-
 from app.storage.models import DEFAULT_COURSE
 from grader import Report
 from grader.report.model import Advisory, Status
-from tests.unit.app.calls import CODE, PAGE, SUBMISSIONS
-from tests.unit.app.conftest import FakeGrader, Service, form_secret
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.calls import CODE, PAGE, SUBMISSIONS, send
+from tests.unit.app.conftest import Browser, FakeGrader, Service
 
 EXCHANGE = "/api/v1/notebook/tokens"
 RULES = f"/api/v1/courses/{DEFAULT_COURSE}/assignments/lstm-layer"
 A_CODE = re.compile(r">([A-Z2-9]{4}-[A-Z2-9]{4})<")
 
 
-async def code_on(anna: httpx.AsyncClient, path: str = PAGE) -> str:
-    page = await anna.get(path)
-    shown = await anna.post(f"{path}/code", data={"form_secret": form_secret(page.text)})
+async def code_on(anna: Browser, path: str = PAGE) -> str:
+    shown = await send(anna, path, f"{path}/code")
     assert shown.status_code == 200
     code = A_CODE.search(shown.text)
-    assert code
     return code[1]
 
 
-async def test_the_page_shows_a_code_once_and_the_notebook_that_used_it(
-    service: Service, anna: httpx.AsyncClient
+async def test_the_page_shows_a_code_once_and_the_notebook_of_it(
+    service: Service, nobody: Browser, anna: Browser
 ) -> None:
     code = await code_on(anna)
     assert not A_CODE.search((await anna.get(PAGE)).text)
-    async with service.client(None) as nobody:
-        body = (await nobody.post(EXCHANGE, json={"code": code, "where": "<b>Colab"})).json()
+    body = (await nobody.post(EXCHANGE, json={"code": code, "where": "<b>Colab"})).json()
     assert body["language"] == "en"
     page = (await anna.get(PAGE)).text
     assert "&lt;b&gt;Colab" in page
     (end,) = re.findall(r'action="([^"]+/end)"', page)
-    answer = await anna.post(end, data={"form_secret": form_secret(page)})
+    answer = await send(anna, PAGE, end)
     assert answer.headers["location"] == f"{PAGE}?said=notebook.ended"
     async with service.client(body["token"]) as notebook:
         assert (await notebook.get(SUBMISSIONS)).status_code == 401
     assert "&lt;b&gt;Colab" not in (await anna.get(answer.headers["location"])).text
 
 
-async def test_nobody_ends_the_notebook_of_another(service: Service, anna: httpx.AsyncClient) -> None:
-    async with service.client(None) as nobody:
-        token = (await nobody.post(EXCHANGE, json={"code": await code_on(anna)})).json()["token"]
+async def test_nobody_ends_the_notebook_of_another(service: Service, nobody: Browser, anna: Browser) -> None:
+    token = (await nobody.post(EXCHANGE, json={"code": await code_on(anna)})).json()["token"]
     (end,) = re.findall(r'action="([^"]+/end)"', (await anna.get(PAGE)).text)
     await service.add_token("of-petrov", student="petrov")
     async with service.browser("of-petrov") as petrov:
-        form = {"form_secret": form_secret((await petrov.get(PAGE)).text)}
-        assert (await petrov.post(end, data=form)).status_code == 404
+        assert (await send(petrov, PAGE, end)).status_code == 404
     async with service.client(token) as notebook:
         assert (await notebook.get(SUBMISSIONS)).status_code == 200
 
 
-async def test_codes_are_made_for_students_and_not_too_fast(
-    service: Service, anna: httpx.AsyncClient, browser: httpx.AsyncClient
-) -> None:
-    of_owner = (await browser.get(PAGE)).text
-    assert 'id="notebook"' not in of_owner
-    form = {"form_secret": form_secret(of_owner)}
-    assert (await browser.post(f"{PAGE}/code", data=form)).status_code == 403
+async def test_codes_are_made_for_students_and_not_too_fast(service: Service, anna: Browser, browser: Browser) -> None:
+    assert 'id="notebook"' not in (await browser.get(PAGE)).text
+    assert (await send(browser, PAGE, f"{PAGE}/code")).status_code == 403
     for _ in range(5):
         await code_on(anna)
-    form = {"form_secret": form_secret((await anna.get(PAGE)).text)}
-    refused = await anna.post(f"{PAGE}/code", data=form)
+    refused = await send(anna, PAGE, f"{PAGE}/code")
     assert refused.status_code == 429
     assert int(refused.headers["retry-after"]) >= 1
 
 
 async def test_the_form_that_hands_in_checks_too_where_the_course_allows_it(
-    service: Service, anna: httpx.AsyncClient, owner: httpx.AsyncClient, grader: FakeGrader
+    service: Service, anna: Browser, owner: Browser, grader: FakeGrader
 ) -> None:
     page = (await anna.get(PAGE)).text
     assert f'formaction="{PAGE}/check"' not in page
-    form, file = {"form_secret": form_secret(page)}, {"file": ("LSTM.py", CODE)}
+    form = dict(re.findall(r'name="(form_secret|idempotency_key)" value="([^"]+)"', page))
+    file = {"file": ("LSTM.py", CODE)}
     refused = await anna.post(f"{PAGE}/check", data=form, files=file)
     assert refused.status_code == 403
     assert 'role="alert"' in refused.text
-    await owner.patch(RULES, json={"rules": {"checks_per_hour": 2}})
+    await owner.patch(RULES, json={"rules": {"checks_per_hour": 1}})
     assert f'formaction="{PAGE}/check"' in (await anna.get(PAGE)).text
     grader.statuses = [Status.FAILED]
     answer = await anna.post(f"{PAGE}/check", data=form, files=file)
@@ -94,22 +80,17 @@ async def test_the_form_that_hands_in_checks_too_where_the_course_allows_it(
     assert not re.search(r"\d+\s*/\s*\d+ *</", shown)
     assert (await owner.get(SUBMISSIONS)).json()["items"] == []
     by_script = await anna.post(f"{PAGE}/check", data=form, files=file, headers={"Accept": "application/json"})
-    assert by_script.json().keys() == {"address", "keeps_draft"}
+    # The same form sent again leads to the same check.
+    assert by_script.json() == {"address": answer.headers["location"], "keeps_draft": True}
 
 
 async def test_the_page_of_a_check_waits_and_is_for_its_student_alone(
-    service: Service,
-    impatient: None,
-    anna: httpx.AsyncClient,
-    browser: httpx.AsyncClient,
-    owner: httpx.AsyncClient,
-    grader: FakeGrader,
+    service: Service, impatient: None, anna: Browser, browser: Browser, owner: Browser, grader: FakeGrader
 ) -> None:
     grader.change = lambda report: _with_remark(report)
     grader.released.clear()
     await owner.patch(RULES, json={"rules": {"checks_per_hour": 1}})
-    form = {"form_secret": form_secret((await anna.get(PAGE)).text)}
-    at = (await anna.post(f"{PAGE}/check", data=form, files={"file": ("LSTM.py", CODE)})).headers["location"]
+    at = (await send(anna, PAGE, f"{PAGE}/check", files={"file": ("LSTM.py", CODE)})).headers["location"]
     waiting = (await anna.get(at)).text
     assert 'http-equiv="refresh"' in waiting
     assert (await browser.get(at)).status_code == 404

@@ -7,13 +7,12 @@ from html import unescape
 
 import pytest
 
-from tests.unit.app.web.conftest import Browser
+from tests.unit.app.calls import send
+from tests.unit.app.conftest import Browser
 from tests.unit.app.web.course.test_course_pages import work
-from tests.unit.app.web.manage.calls import COURSE, send
+from tests.unit.app.web.manage.calls import COURSE
 
 __all__ = ["work"]
-
-pytestmark = pytest.mark.anyio
 
 NEW, COPY, SETTINGS, JOIN = "/courses/new", f"{COURSE}/copy", f"{COURSE}/settings", f"{COURSE}/links/join"
 RULES, TOKENS, PLATFORMS = f"{SETTINGS}/assignments/lstm-layer", f"{COURSE}/tokens", "/platforms"

@@ -22,10 +22,10 @@ from app.webhooks import sender
 from app.webhooks.sender import RETRY_SECONDS, WebhookSender, signature
 from grader import Status
 from tests.unit.app.calls import assert_problem, submit
-from tests.unit.app.conftest import FakeGrader, Service, running
+from tests.unit.app.conftest import Browser, FakeGrader, Service, running
 from tests.waiting import until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("with_tables")]
+pytestmark = pytest.mark.usefixtures("with_tables")
 
 WEBHOOKS = "/api/v1/webhooks"
 HOOK = "https://lms.example.org/hook?course=7"
@@ -68,7 +68,7 @@ async def service(
         yield service
 
 
-async def deliveries_of(client: httpx.AsyncClient, hook: dict[str, Any]) -> list[dict[str, Any]]:
+async def deliveries_of(client: Browser, hook: dict[str, Any]) -> list[dict[str, Any]]:
     """The deliveries when none is to be sent any more."""
 
     async def all_ended() -> list[dict[str, Any]] | None:
@@ -78,19 +78,18 @@ async def deliveries_of(client: httpx.AsyncClient, hook: dict[str, Any]) -> list
     return await until(all_ended)  # type: ignore[no-any-return]
 
 
-async def add_webhook(client: httpx.AsyncClient, url: str = HOOK) -> dict[str, Any]:
+async def add_webhook(client: Browser, url: str = HOOK) -> dict[str, Any]:
     response = await client.post(WEBHOOKS, json={"url": url})
     assert response.status_code == 201
     body: dict[str, Any] = response.json()
     return body
 
 
-async def test_report_is_told_signed_to_the_address_that_was_looked_up(service: Service, receiver: Receiver) -> None:
-    async with service.client() as client:
-        hook = await add_webhook(client)
-        body = await submit(client)
-        (delivery,) = await deliveries_of(client, hook)
-        assert hook["secret"] not in (await client.get(WEBHOOKS)).text
+async def test_report_is_told_signed_to_the_address_that_was_looked_up(owner: Browser, receiver: Receiver) -> None:
+    hook = await add_webhook(owner)
+    body = await submit(owner)
+    (delivery,) = await deliveries_of(owner, hook)
+    assert hook["secret"] not in (await owner.get(WEBHOOKS)).text
     (request,) = receiver.requests
     assert request.url == "https://203.0.113.9/hook?course=7"
     assert request.headers["host"] == "lms.example.org"
@@ -120,50 +119,47 @@ def test_signature_is_the_one_of_the_standards_example() -> None:
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-async def test_failed_delivery_is_sent_again_the_same(service: Service, receiver: Receiver) -> None:
+async def test_failed_delivery_is_sent_again_the_same(owner: Browser, receiver: Receiver) -> None:
     receiver.answers = [500, httpx.ConnectError("refused")]
-    async with service.client() as client:
-        hook = await add_webhook(client)
-        await submit(client)
-        (delivery,) = await deliveries_of(client, hook)
+    hook = await add_webhook(owner)
+    await submit(owner)
+    (delivery,) = await deliveries_of(owner, hook)
     assert len(receiver.requests) == delivery["attempts"] == 3
     assert len({request.headers["webhook-id"] for request in receiver.requests}) == 1
     assert len({request.content for request in receiver.requests}) == 1
     assert delivery["delivered_at"]
 
 
-async def test_name_with_two_addresses_is_told_at_the_one_that_is_heard(service: Service, receiver: Receiver) -> None:
+async def test_name_with_two_addresses_is_told_at_the_one_that_is_heard(owner: Browser, receiver: Receiver) -> None:
     """``localhost`` is one, where the first address is that of IPv6."""
     receiver.answers = [httpx.ConnectError("refused")]
-    async with service.client() as client:
-        left = await client.post(WEBHOOKS, json={"url": "https://both.example.org/hook"})
-        await submit(client)
-        (delivery,) = await deliveries_of(client, left.json())
+    left = await owner.post(WEBHOOKS, json={"url": "https://both.example.org/hook"})
+    await submit(owner)
+    (delivery,) = await deliveries_of(owner, left.json())
     assert [request.url.host for request in receiver.requests] == ["2001:db8::9", "203.0.113.9"]
     assert (delivery["attempts"], delivery["last_status"]) == (1, 204)
 
 
 async def test_delivery_is_given_up_in_the_end_and_attempts_are_counted(
-    service: Service, receiver: Receiver, caplog: pytest.LogCaptureFixture
+    owner: Browser, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver.answers = [500, 204, 302, 308, 500]
-    async with service.client() as client:
-        hook = await add_webhook(client)
-        for student in ("ivanov", "petrov"):
-            await submit(client, student=student)
-            delivery = (await deliveries_of(client, hook))[0]
-        assert (delivery["delivered_at"], delivery["last_status"], delivery["attempts"]) == (None, 500, 3)
-        assert delivery["last_error"] == "answered 500"
-        expected = {
-            f'lstm_grader_webhook_attempts_total{{outcome="{outcome}"}} {count}.0'
-            for outcome, count in (("failed", 3), ("delivered", 1), ("given_up", 1))
-        }
+    hook = await add_webhook(owner)
+    for student in ("ivanov", "petrov"):
+        await submit(owner, student=student)
+        delivery = (await deliveries_of(owner, hook))[0]
+    assert (delivery["delivered_at"], delivery["last_status"], delivery["attempts"]) == (None, 500, 3)
+    assert delivery["last_error"] == "answered 500"
+    expected = {
+        f'lstm_grader_webhook_attempts_total{{outcome="{outcome}"}} {count}.0'
+        for outcome, count in (("failed", 3), ("delivered", 1), ("given_up", 1))
+    }
 
-        async def counted() -> bool:  # Written down first, counted then.
-            return expected <= set((await client.get("/metrics")).text.splitlines())
+    async def counted() -> bool:  # Written down first, counted then.
+        return expected <= set((await owner.get("/metrics")).text.splitlines())
 
-        await until(counted)
-        assert "lstm_grader_webhook_deliveries_waiting 0.0" in (await client.get("/metrics")).text
+    await until(counted)
+    assert "lstm_grader_webhook_deliveries_waiting 0.0" in (await owner.get("/metrics")).text
     logged = [vars(record)["reason"] for record in caplog.records if record.message == "webhook_failed"]
     assert logged == ["answered 500", "answered 302", "answered 308", "answered 500"]
     # A redirect is not followed.
@@ -175,21 +171,20 @@ def test_it_is_tried_for_days_and_each_time_later() -> None:
     assert sum(RETRY_SECONDS) > 36 * 3600
 
 
-async def test_receiver_that_is_gone_ends_its_webhook(service: Service, receiver: Receiver) -> None:
+async def test_receiver_that_is_gone_ends_its_webhook(owner: Browser, receiver: Receiver) -> None:
     receiver.answers = [410]
-    async with service.client() as client:
-        await add_webhook(client)
-        await submit(client)
+    await add_webhook(owner)
+    await submit(owner)
 
-        async def ended() -> bool:
-            return not (await client.get(WEBHOOKS)).json()["items"]
+    async def ended() -> bool:
+        return not (await owner.get(WEBHOOKS)).json()["items"]
 
-        await until(ended)
-        await submit(client)
+    await until(ended)
+    await submit(owner)
     assert len(receiver.requests) == 1
 
 
-async def test_webhook_is_told_what_its_token_may_read(service: Service, receiver: Receiver) -> None:
+async def test_webhook_is_told_what_its_token_may_read(service: Service, owner: Browser, receiver: Receiver) -> None:
     for name, role in (("lms", Role.SUBMITTER), ("other", Role.SUBMITTER), ("teacher", Role.TEACHER)):
         await service.add_token(name, role)
         async with service.client(name) as client:
@@ -197,46 +192,40 @@ async def test_webhook_is_told_what_its_token_may_read(service: Service, receive
     ended = await service.add_token("ended", Role.TEACHER)
     async with service.client("ended") as client:
         of_ended = await add_webhook(client, f"{HOOK}&token=ended")
-    async with service.client() as owner:
-        await owner.delete(f"/api/v1/tokens/{ended.id}")
+    await owner.delete(f"/api/v1/tokens/{ended.id}")
     async with service.client("lms") as client:
         await submit(client)
-    async with service.client() as owner:
 
-        async def nothing_waits() -> bool:
-            return "lstm_grader_webhook_deliveries_waiting 0.0" in (await owner.get("/metrics")).text
+    async def nothing_waits() -> bool:
+        return "lstm_grader_webhook_deliveries_waiting 0.0" in (await owner.get("/metrics")).text
 
-        await until(lambda: len(receiver.requests) >= 2)
-        await until(nothing_waits)
-        assert (await owner.get(f"{WEBHOOKS}/{of_ended['id']}/deliveries")).json()["items"] == []
+    await until(lambda: len(receiver.requests) >= 2)
+    await until(nothing_waits)
+    assert (await owner.get(f"{WEBHOOKS}/{of_ended['id']}/deliveries")).json()["items"] == []
     assert {request.url.params["token"] for request in receiver.requests} == {"lms", "teacher"}
 
 
-async def test_our_failure_is_told_as_one_without_points(
-    service: Service, receiver: Receiver, grader: FakeGrader
-) -> None:
+async def test_our_failure_is_told_without_points(owner: Browser, receiver: Receiver, grader: FakeGrader) -> None:
     grader.statuses = [Status.INTERNAL_ERROR]
-    async with service.client() as client:
-        await add_webhook(client)
-        await submit(client)
+    await add_webhook(owner)
+    await submit(owner)
     await until(lambda: receiver.requests)
     report = json.loads(receiver.requests[0].content)["data"]["report"]
     assert (report["status"], report["points"]) == ("internal_error", None)
 
 
-async def test_webhook_can_be_tried_and_deleted(service: Service, receiver: Receiver) -> None:
-    async with service.client() as client:
-        hook = await add_webhook(client)
-        ping = await client.post(f"{WEBHOOKS}/{hook['id']}/ping")
-        assert ping.status_code == 202
-        (delivery,) = await deliveries_of(client, hook)
-        assert (delivery["id"], delivery["event"]) == (ping.json()["id"], "ping")
-        assert json.loads(receiver.requests[0].content)["type"] == "ping"
-        assert (await client.delete(f"{WEBHOOKS}/{hook['id']}")).status_code == 204
-        assert_problem(await client.get(f"{WEBHOOKS}/{hook['id']}/deliveries"), 404, "webhook-not-found")
-        for _ in range(10):
-            await add_webhook(client)
-        assert_problem(await client.post(WEBHOOKS, json={"url": HOOK}), 409, "too-many-webhooks")
+async def test_webhook_can_be_tried_and_deleted(owner: Browser, receiver: Receiver) -> None:
+    hook = await add_webhook(owner)
+    ping = await owner.post(f"{WEBHOOKS}/{hook['id']}/ping")
+    assert ping.status_code == 202
+    (delivery,) = await deliveries_of(owner, hook)
+    assert (delivery["id"], delivery["event"]) == (ping.json()["id"], "ping")
+    assert json.loads(receiver.requests[0].content)["type"] == "ping"
+    assert (await owner.delete(f"{WEBHOOKS}/{hook['id']}")).status_code == 204
+    assert_problem(await owner.get(f"{WEBHOOKS}/{hook['id']}/deliveries"), 404, "webhook-not-found")
+    for _ in range(10):
+        await add_webhook(owner)
+    assert_problem(await owner.post(WEBHOOKS, json={"url": HOOK}), 409, "too-many-webhooks")
 
 
 #: Addresses that lead inside, or nowhere.
@@ -266,13 +255,12 @@ BAD = (
 )
 
 
-async def test_address_that_leads_inside_or_nowhere_is_refused(service: Service) -> None:
-    async with service.client() as client:
-        for url in BAD:
-            response = await client.post(WEBHOOKS, json={"url": url})
-            status, slug = (403, "target-refused") if url.startswith("http") else (422, "invalid-request")
-            assert response.status_code == status, f"{url}: {response.text}"
-            assert assert_problem(response, status, slug).get("reason") or status == 422, url
+async def test_address_that_leads_inside_or_nowhere_is_refused(owner: Browser) -> None:
+    for url in BAD:
+        response = await owner.post(WEBHOOKS, json={"url": url})
+        status, slug = (403, "target-refused") if url.startswith("http") else (422, "invalid-request")
+        assert response.status_code == status, f"{url}: {response.text}"
+        assert assert_problem(response, status, slug).get("reason") or status == 422, url
 
 
 @pytest.mark.parametrize(
@@ -334,7 +322,7 @@ def test_operator_can_allow_the_own_network() -> None:
 
 
 async def test_name_that_turns_inside_between_two_attempts_is_not_connected_to(
-    service: Service, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    owner: Browser, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DNS rebinding: each attempt looks the name up once, and connects to what was checked."""
     asked = []
@@ -346,10 +334,9 @@ async def test_name_that_turns_inside_between_two_attempts_is_not_connected_to(
     monkeypatch.setattr(outgoing, "look_up", look_up)
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     receiver.answers = [500]
-    async with service.client() as client:
-        hook = await add_webhook(client)
-        await submit(client)
-        (delivery,) = await deliveries_of(client, hook)
+    hook = await add_webhook(owner)
+    await submit(owner)
+    (delivery,) = await deliveries_of(owner, hook)
     assert asked == ["lms.example.org"] * 3
     assert [request.url.host for request in receiver.requests] == ["8.8.8.8"]
     assert (delivery["delivered_at"], delivery["attempts"]) == (None, 3)

@@ -278,6 +278,16 @@ def test_each_end_of_a_run_has_a_status_and_a_code(evidence_of, changes, status,
     assert (found, finding.code) == (status, code)
 
 
+def test_a_run_that_answered_some_inputs_in_time_is_called_slow_and_not_endless(evidence_of, cases):
+    smallest = min(cases, key=lambda case: case.expected.size).spec
+    outcome = Outcome(result=b"", killed_for="cpu", cpu_seconds=20.04)
+    evidence = evidence_of(
+        lambda case: case.expected if case.spec.timesteps <= smallest.timesteps else None, outcome=outcome
+    )
+    _, finding = ending_problem(evidence.execution)
+    assert finding.params == {"variant": "slow", "cpu_seconds": 20.0, "timesteps": smallest.timesteps}
+
+
 # --- sizes ------------------------------------------------------------------------------------------------------------
 
 

@@ -44,9 +44,7 @@ def reasons(attempts: list[float | dict[str, Any] | None], *, is_student: bool =
         ([], {}, []),
     ],
 )
-def test_each_attempt_says_why_it_counts_or_does_not(
-    attempts: list[Any], rules: dict[str, Any], expected: list[str]
-) -> None:
+def test_each_attempt_says_why_it_counts(attempts: list[Any], rules: dict[str, Any], expected: list[str]) -> None:
     assert reasons(attempts, **rules) == expected
     assert sum(Reason(each).counts for each in expected) <= 1
 

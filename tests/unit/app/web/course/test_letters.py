@@ -6,17 +6,15 @@ import re
 from html import unescape
 
 import httpx
-import pytest
 from sqlalchemy import select, update
 
-from app.storage.models import DEFAULT_COURSE, Change, Course
+from app.storage.models import DEFAULT_COURSE, Change, Course, CourseAssignment, utc_now
+from app.teaching.letters import AGAIN_AFTER
 from grader import Status
 from tests.mailbox import Mailbox
 from tests.unit.app.calls import hand_in
-from tests.unit.app.conftest import FakeGrader, Service, form_secret
+from tests.unit.app.conftest import Browser, FakeGrader, Service, form_secret
 from tests.waiting import until
-
-pytestmark = pytest.mark.anyio
 
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 LETTER = f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer/letter"
@@ -47,7 +45,7 @@ def recipients(page: httpx.Response) -> list[str]:
     return re.findall(r'<li class="break"><a class="onward"[^>]*><bdi>(\w+)</bdi>', page.text)
 
 
-async def send(browser: httpx.AsyncClient, page: httpx.Response, **fields: str) -> httpx.Response:
+async def send(browser: Browser, page: httpx.Response, **fields: str) -> httpx.Response:
     hidden = dict(re.findall(r'<input type="hidden" name="(members|below|language)" value="([^"]*)">', page.text))
     data = {
         "form_secret": form_secret(page.text),
@@ -66,6 +64,7 @@ async def test_letter_goes_to_each_alone_with_the_own_deadline_once_and_the_log_
     async with mailing.browser() as teacher:
         page = await teacher.get(LETTER, params={"language": "en"})
         assert recipients(page) == ["gleb", "vera"]
+        assert page.text.count("has an extension") == 1
         assert "1 of them has no address in the course" in page.text
         assert "Not handed in yet: " in unescape(page.text)
         assert (await send(teacher, page)).status_code == 303
@@ -95,21 +94,33 @@ async def test_letter_goes_to_each_alone_with_the_own_deadline_once_and_the_log_
         log = unescape((await teacher.get(f"/courses/{DEFAULT_COURSE}/changes")).text)
         assert "students: 1, to those who had not handed in, “Ещё не сдано”" in log
         assert "less than 50 points" in log
+        # A while later, a letter to the same students is no slip. Where the course is over, it names no deadline.
+        long_ago = update(Change).values(created_at=utc_now() - AGAIN_AFTER)
+        async with mailing.services.database.write() as session:
+            await session.execute(long_ago)
+            await session.execute(update(CourseAssignment).values(rules={"due": "2020-01-01T00:00:00Z"}))
+        low = await teacher.get(LETTER, params={"below": "50", "language": "en"})
+        assert (await send(teacher, low)).status_code == 303
+        await until(lambda: len(mailbox.messages) == 4)
+        last = {each["To"]: each.get_content() for each in mailbox.messages[2:]}
+        assert "hand in until" not in last["boris@example.edu"]
+        assert "hand in until 1 June 2099" in last["vera@example.edu"]
+        assert recipients(await teacher.get(LETTER, params={"below": "10"})) == []
     async with mailing.services.database.read() as session:
         letters = [each.after["letter"] for each in await session.scalars(select(Change)) if "letter" in each.after]
-    assert [(each["to"], each["count"]) for each in letters] == [("missing", 1), ("below", 1)]
+    assert [(each["to"], each["count"]) for each in letters] == [("missing", 1), ("below", 1), ("below", 2)]
 
 
 async def test_without_a_mail_server_the_addresses_can_be_copied_and_students_write_to_nobody(
-    service: Service, grader: FakeGrader
+    service: Service, browser: Browser, grader: FakeGrader
 ) -> None:
     await fill(service, grader)
     await service.add_token("of-anna", student="anna")
-    async with service.browser() as teacher, service.browser("of-anna") as anna:
-        page = await teacher.get(LETTER, params={"below": "100,5"})
+    async with service.browser("of-anna") as anna:
+        page = await browser.get(LETTER, params={"below": "100,5"})
         assert "<code>anna@example.edu, boris@example.edu</code>" in page.text
         assert "has no mail server" in page.text
-        assert (await send(teacher, page, language="en")).status_code == 409
+        assert (await send(browser, page, language="en")).status_code == 409
         assert (await anna.get(LETTER)).status_code == 403
         for below in ("nan", "-1", "<b>", "1e99"):
-            assert recipients(await teacher.get(LETTER, params={"below": below})) == ["gleb", "vera"]
+            assert recipients(await browser.get(LETTER, params={"below": below})) == ["gleb", "vera"]

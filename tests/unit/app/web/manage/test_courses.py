@@ -9,11 +9,9 @@ import pytest
 from app.courses import course as courses
 from app.courses import members
 from app.storage.models import MemberRole, Person, Role
-from tests.unit.app.conftest import Service
-from tests.unit.app.web.conftest import Browser
-from tests.unit.app.web.manage.calls import COURSE, hidden, said, send
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.calls import hand_in, send
+from tests.unit.app.conftest import Browser, Service
+from tests.unit.app.web.manage.calls import COURSE, said
 
 RULES = f"{COURSE}/settings/assignments/lstm-layer"
 
@@ -75,15 +73,6 @@ async def test_person_sees_the_own_courses_with_the_own_part_in_each(service: Se
         assert (await browser.get(f"/courses/{other}/settings")).status_code == 404
 
 
-async def test_form_that_is_sent_twice_makes_one_course(service: Service, browser: Browser) -> None:
-    page = (await browser.get("/courses/new")).text
-    key = hidden(page, "form_key")
-    fields = {"title": "Twice", "language": "en", "time_zone": "UTC"}
-    first, second = [await send(browser, "/courses/new", key=key, **fields) for _ in range(2)]
-    assert first.headers["location"] == second.headers["location"]
-    assert (await titles(service)).count("Twice") == 1
-
-
 @pytest.mark.parametrize(
     ("typed", "zone"), [("Moscow", "Europe/Moscow"), ("new york", "America/New_York"), ("Singapore", "Singapore")]
 )
@@ -114,9 +103,7 @@ async def test_date_without_a_time_is_the_whole_day(browser: Browser, owner: Bro
     assert [rules[name] for name in dates] == ["2030-09-30T21:00:00Z", "2030-10-01T20:59:00Z", "2030-10-08T09:00:00Z"]
 
 
-async def test_form_sent_unchanged_keeps_a_date_in_the_hour_that_the_clock_shows_twice(
-    browser: Browser, owner: Browser
-) -> None:
+async def test_form_sent_unchanged_keeps_a_date_in_an_hour_shown_twice(browser: Browser, owner: Browser) -> None:
     # 2:30 by the clock, an hour after the first 2:30.
     due = "2030-10-27T01:30:00Z"
     await owner.patch(f"/api/v1{COURSE}", json={"time_zone": "Europe/Berlin"})
@@ -161,9 +148,8 @@ async def test_assignment_comes_and_goes_and_a_second_click_keeps_its_dates(brow
     assert unknown.status_code == 422
 
 
-async def test_assignment_in_use_stays(browser: Browser, owner: Browser) -> None:
-    files = {"file": ("LSTM.py", b"class LSTM: ...")}
-    await owner.post("/api/v1/submissions", data={"student": "ivanov"}, files=files, params={"wait": 120})
+async def test_assignment_in_use_stays(service: Service, browser: Browser) -> None:
+    await hand_in(service, "ivanov")
     await send(browser, RULES, limit="5")
     refused = await send(browser, RULES, f"{RULES}/remove")
     assert (refused.status_code, 'value="5"' in refused.text) == (409, True)

@@ -6,16 +6,13 @@ import csv
 import io
 import re
 
-import pytest
 from sqlalchemy import func, select
 
 from app.courses import members
 from app.storage.models import DEFAULT_COURSE, Identity, JoinLink, Membership, Person, Role, Token
-from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.web.conftest import Browser
-from tests.unit.app.web.manage.calls import COURSE, hidden, said, send
-
-pytestmark = pytest.mark.anyio
+from tests.unit.app.calls import hand_in, hidden, send
+from tests.unit.app.conftest import Browser, Service, form_secret
+from tests.unit.app.web.manage.calls import COURSE, said
 
 MEMBERS, ROSTER, LINKS, TOKENS = (f"{COURSE}/{part}" for part in ("members", "roster", "links", "tokens"))
 
@@ -61,7 +58,6 @@ async def test_teacher_changes_the_group_of_one_who_signs_on_and_not_the_address
     await service.add_token("teacher", Role.TEACHER)
     async with service.browser("teacher") as browser:
         shown = re.search(r'name="email"[^>]*value="([^"]*)"', (await browser.get(edit)).text)
-        assert shown
         fields = {"external_id": "anna", "name": name, "role": "student", "group": "201"}
         assert said(await send(browser, edit, email=shown[1], **fields)) == "member.changed"
         assert (await send(browser, edit, email="other@uni.edu", **fields)).status_code == 409
@@ -97,7 +93,6 @@ async def test_newcomer_who_claims_an_id_is_not_ticked_and_can_be_joined(service
         await service.add_token(name, student=name)
     async with service.services.database.write() as session:
         claiming = await session.scalar(select(Membership).where(Membership.external_id == "claiming"))
-        assert claiming is not None
         claiming.claimed_id = "ivanov"
     page = (await browser.get(MEMBERS, params={"state": "unconfirmed"})).text
     ticks = re.findall(r'<input class="tick"[^>]*>', page)
@@ -105,15 +100,12 @@ async def test_newcomer_who_claims_an_id_is_not_ticked_and_can_be_joined(service
     assert f'href="{MEMBERS}/{claiming.id}/join"' in page
 
 
-async def test_newcomer_is_confirmed_or_joined_with_the_entry_of_the_list(
-    service: Service, browser: Browser, owner: Browser
-) -> None:
+async def test_newcomer_is_confirmed_or_joined_with_entries(service: Service, browser: Browser, owner: Browser) -> None:
     listed = await add(service, "ivanov", name="Ivan Ivanov")
     await service.add_token("first", student="newcomer")
     unconfirmed = (await owner.get(f"/api/v1{MEMBERS}", params={"confirmed": False})).json()["items"]
     (newcomer,) = [each["id"] for each in unconfirmed]
-    files = {"file": ("LSTM.py", b"class LSTM: ...")}
-    await owner.post("/api/v1/submissions", data={"student": "newcomer"}, files=files, params={"wait": 120})
+    await hand_in(service, "newcomer")
     edit = f"{MEMBERS}/{newcomer}/edit"
     assert "Is this a student of yours?" in (await browser.get(edit)).text
     assert said(await send(browser, edit, f"{MEMBERS}/{newcomer}/confirm")) == "member.confirmed"
@@ -129,7 +121,6 @@ async def test_newcomer_is_confirmed_or_joined_with_the_entry_of_the_list(
     assert (await send(browser, f"{gone}/edit", f"{gone}/restore")).status_code == 409
     listing = (await browser.get(f"{COURSE}/joins")).text
     undo = re.search(r'action="([^"]+/undo)"', listing)
-    assert undo
     assert said(await send(browser, f"{COURSE}/joins", undo[1])) == "member.unjoined"
     page = (await browser.get(MEMBERS)).text
     again = await browser.post(undo[1], data={"form_secret": form_secret(page)})
@@ -192,28 +183,24 @@ async def test_pasted_table_is_read_and_kept_when_it_is_refused(service: Service
     assert (await roster(service, browser, file=("x.csv", b"id\n" + b"a\n" * 600_000))).status_code == 422
 
 
-async def test_personal_link_is_shown_once_and_the_same_form_makes_one(
-    service: Service, visitor: Browser, browser: Browser
-) -> None:
+async def test_personal_link_is_shown_once_and_made_once(service: Service, visitor: Browser, browser: Browser) -> None:
     member = await add(service, "ivanov", name="Ivan")
     edit, make = f"{MEMBERS}/{member}/edit", f"{MEMBERS}/{member}/link"
     key = hidden((await browser.get(edit)).text, "form_key")
     before = await count(service, Token)
-    first, second = [await send(browser, edit, make, key=key) for _ in range(2)]
+    first, second = [await send(browser, edit, make, form_key=key) for _ in range(2)]
     (secret,) = set(re.findall(r"/enter\?token=([\w-]+)", first.text + second.text))
     assert await count(service, Token) == before + 1
     assert secret not in (await browser.get(edit)).text
     assert "nobody has used" in (await browser.get(edit)).text
     assert (await send(browser, edit, make, mail="on")).status_code == 409
     assert said(await send(browser, edit, f"{make}/revoke")) == "link.revoked"
-    (another,) = set(re.findall(r"/enter\?token=([\w-]+)", (await send(browser, edit, make, key=key)).text))
+    (another,) = set(re.findall(r"/enter\?token=([\w-]+)", (await send(browser, edit, make, form_key=key)).text))
     assert (await visitor.get("/enter", params={"token": secret})).status_code == 401
     assert (await visitor.get("/enter", params={"token": another})).status_code == 200
 
 
-async def test_links_that_open_on_this_machine_alone_are_told_before_they_are_given_out(
-    service: Service, browser: Browser
-) -> None:
+async def test_links_that_open_on_this_machine_alone_are_told_beforehand(service: Service, browser: Browser) -> None:
     member = await add(service, "anna", name="Anna")
     assert "LSTM_GRADER_PUBLIC_URL" not in (await browser.get(LINKS)).text
     browser.headers["Host"] = "127.0.0.1:8000"
@@ -252,7 +239,7 @@ async def test_links_of_all_who_never_came_are_one_table(service: Service, visit
 async def test_join_link_has_a_code_and_lets_a_student_in(service: Service, visitor: Browser, browser: Browser) -> None:
     key = hidden((await browser.get(LINKS)).text, "form_key")
     fields = {"group": "201", "limit": "10", "expires_at": "2030-01-01T00:00"}
-    first, second = [await send(browser, LINKS, f"{LINKS}/join", key=key, **fields) for _ in range(2)]
+    first, second = [await send(browser, LINKS, f"{LINKS}/join", form_key=key, **fields) for _ in range(2)]
     (path,) = set(re.findall(r"http://grader\.test(/join/[\w-]+)", first.text + second.text))
     assert "<svg" in first.text
     assert await count(service, JoinLink) == 1
@@ -261,9 +248,8 @@ async def test_join_link_has_a_code_and_lets_a_student_in(service: Service, visi
     assert joined.status_code == 200
     assert "Newcomer" in (await browser.get(MEMBERS, params={"state": "unconfirmed"})).text
     revoke = re.search(r'action="([^"]+/revoke)"', (await browser.get(LINKS)).text)
-    assert revoke
     assert said(await send(browser, LINKS, revoke[1])) == "join_link.revoked"
-    again = await send(browser, LINKS, f"{LINKS}/join", key=key, **fields)
+    again = await send(browser, LINKS, f"{LINKS}/join", form_key=key, **fields)
     (another,) = set(re.findall(r"http://grader\.test(/join/[\w-]+)", again.text))
     async with service.client(None, Accept="text/html") as student:
         assert [(await student.get(each)).status_code for each in (path, another)] == [410, 200]
@@ -271,17 +257,16 @@ async def test_join_link_has_a_code_and_lets_a_student_in(service: Service, visi
 
 async def test_token_is_shown_once_and_revoked(service: Service, browser: Browser) -> None:
     key = hidden((await browser.get(TOKENS)).text, "form_key")
-    answers = [await send(browser, TOKENS, key=key, name="Moodle", role="submitter") for _ in range(2)]
+    answers = [await send(browser, TOKENS, form_key=key, name="Moodle", role="submitter") for _ in range(2)]
     (secret,) = {re.findall(r'data-copy="(lstmg_[\w-]+)"', each.text)[0] for each in answers}
     async with service.client(secret) as program:
         assert (await program.get("/api/v1/submissions")).status_code == 200
         listing = (await browser.get(TOKENS)).text
         assert secret not in listing
         row = re.search(r"Moodle.*?action=\"([^\"]+/revoke)\"", listing, re.DOTALL)
-        assert row
         assert said(await send(browser, TOKENS, row[1])) == "token.revoked"
         assert (await program.get("/api/v1/submissions")).status_code == 401
-    again = await send(browser, TOKENS, key=key, name="Moodle", role="submitter")
+    again = await send(browser, TOKENS, form_key=key, name="Moodle", role="submitter")
     async with service.client(re.findall(r'data-copy="(lstmg_[\w-]+)"', again.text)[0]) as program:
         assert (await program.get("/api/v1/submissions")).status_code == 200
     assert 'id="name-error"' in (await send(browser, TOKENS, name="owner", role="submitter")).text
@@ -289,11 +274,10 @@ async def test_token_is_shown_once_and_revoked(service: Service, browser: Browse
 
 async def test_exceptions_of_the_course_are_listed(service: Service, browser: Browser, owner: Browser) -> None:
     member = await add(service, "ivanov", name="Ivan")
-    files = {"file": ("LSTM.py", b"class LSTM: ...")}
     place = f"/api/v1{MEMBERS}/{member}/assignments/lstm-layer"
     await owner.post(f"{place}/adjustments", json={"delta": 5.0, "reason": "a <plot>"})
     await owner.put(f"{place}/extension", json={"more_attempts": 2, "reason": "ill"})
-    await owner.post("/api/v1/submissions", data={"student": "ivanov"}, files=files, params={"wait": 120})
+    await hand_in(service, "ivanov")
     adjusted = (await browser.get(f"{COURSE}/adjustments")).text
     assert "a &lt;plot&gt;" in adjusted
     assert "grade changed since the adjustment" in adjusted
@@ -321,7 +305,6 @@ async def test_people_are_found_merged_and_deleted(service: Service, browser: Br
     page = (await browser.get(person)).text
     assert "Second" in page
     undo = re.search(r'action="([^"]+/undo)"', page)
-    assert undo
     assert said(await send(browser, person, undo[1])) == "person.unmerged"
     archive = await browser.get(f"{person}/export")
     assert archive.content.startswith(b"PK")

@@ -1,0 +1,34 @@
+"""Calls of a service with two courses, the fixture `two`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from app.courses import assignments
+from app.courses.assignments import Rules
+from tests.unit.app.calls import SUBMISSIONS
+from tests.unit.app.conftest import OTHER_COURSE as OTHER
+from tests.unit.app.conftest import Service
+
+
+async def submit(service: Service, token: str, student: str = "ivanov", **params: Any) -> httpx.Response:
+    async with service.client(token) as client:
+        return await client.post(
+            SUBMISSIONS,
+            params={"wait": 120, **params},
+            files={"file": ("LSTM.py", b"class LSTM: ...")},
+            data={"student": student, "assignment": params.pop("assignment", "lstm-layer")},
+        )
+
+
+async def get(service: Service, token: str, path: str, **params: Any) -> httpx.Response:
+    async with service.client(token) as client:
+        return await client.get(path, params=params)
+
+
+async def set_rules(service: Service, **rules: Any) -> None:
+    async with service.services.database.write() as session:
+        use = (await assignments.find(session, [(OTHER, "lstm-layer")]))[OTHER, "lstm-layer"]
+        use.rules = Rules(**rules).model_dump(mode="json", exclude_unset=True)
