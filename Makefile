@@ -84,7 +84,7 @@ lint: setup $(SITE_STAMP)  ## ruff, mypy, import contracts, and what the texts o
 	.ci/subjects
 	$(BIN)/pytest tests/lint
 
-bench: setup  ## measure what a grade costs; to .benchmarks/bench.json too
+bench: setup  ## measure what a grade costs, with BASE=FOLDER against another version; to .benchmarks/bench.json too
 	$(call benchmark,test_cost.py tests/benchmarks/test_mutations.py,bench.json)
 
 SEED := 1
@@ -99,7 +99,7 @@ bench-pages: setup  ## measure how soon a phone shows each page; to .benchmarks/
 
 define benchmark
 @mkdir -p .benchmarks
-$(BIN)/pytest tests/benchmarks/$(1) --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-json=.benchmarks/$(2)
+$(if $(BASE),LSTM_GRADER_BENCH_BASE=$(abspath $(BASE)) )$(BIN)/pytest tests/benchmarks/$(1) --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-json=.benchmarks/$(2)
 endef
 
 # Of the autograder: an assignment's id or file, and the language of its reports.

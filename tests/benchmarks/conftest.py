@@ -29,6 +29,9 @@ FIGURES = {
     "grade_to_floor": Figure("CPU of a full grade, to that of a bare child that builds the model and calls it", 0.6),
     "any_style_to_floor": Figure("the same for the dearest of many styles, each to its own floor", 1.3),
     "report_to_floor": Figure("seconds from upload to report over HTTP, idle, to the bare child's", 0.8),
+    "grade_to_before": Figure("CPU of a full grade, to that of the other version", 1.0),
+    "task2_to_before": Figure("CPU of a grade with Task 2, to that of the other version", 0.667),
+    "two_slots_to_before": Figure("throughput of two slots, to that of the other version", at_least=1.8),
     "wrong_minus_right_cpu_milliseconds": Figure(
         "CPU that a wrong submission takes more, with diagnosis", 100, unit=" ms"
     ),
@@ -42,6 +45,7 @@ FIGURES = {
     "mutations_false_percent": Figure("those that are told something false", 0, unit=" %"),
     "lockdown_milliseconds": Figure("closing the wall around a run", 5, unit=" ms"),
     "child_private_megabytes": Figure("private memory that a run adds to the warm process", 120, unit=" MB"),
+    "script_to_grade": Figure("CPU of a script that imports TensorFlow and compares once, to a grade", at_least=10),
     "ready_to_import": Figure("time until a grade can begin, to `import tensorflow`", 1.3),
     "two_slots_to_one": Figure("throughput of two slots, to that of one", at_least=1.7),
     "unfair_turns": Figure("uploads of a burst that were begun before their turn", 0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import safetensors.numpy
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from grader import Report, Status, Submission, grade, load_assignments
@@ -20,6 +22,7 @@ from grader.sandbox import ForkSandbox, Kind, Limits, Outcome
 from grader.sandbox.host.cores import available_cores
 from grader.sandbox.namespaces import RUNNER
 from reference import ReferenceStore, new_seed
+from reference.cases import cases_to_arrays
 from tests.acceptance.installation import Installation
 from tests.processes import children
 
@@ -37,7 +40,14 @@ STYLES = (
     *("style_layer_cell", "style_onefused_concat", "style_pytorch_names", "style_tf_while", "style_tfvariable"),
     "style_transposed_weights",
 )
+# Copies and compares itself, with a comparison that is real and a number.
+TASK2 = CORPUS / "lstm_notebook" / "opposite_direction" / "submission.ipynb"
 ROUNDS, ROUNDS_OF_STYLES, UPLOADS = 11, 3, 15
+# The folder of another version of this project, to compare with in turns: BASE=folder.
+BASE = os.environ.get("LSTM_GRADER_BENCH_BASE")
+# CPU seconds that importing TensorFlow takes on hosts where it is slow, as it was where the targets were set.
+SLOW_IMPORT = 6.5
+
 Measured = Callable[..., None]
 
 
@@ -178,6 +188,40 @@ def test_upload_to_report(
     benchmark.pedantic(upload, rounds=3)
 
 
+@pytest.fixture
+def versions(tmp_path: Path) -> Iterator[list[Program]]:
+    """The other version and this one, each with its own packages if `make setup` was run there."""
+    if BASE is None:
+        pytest.skip("compares with another version: make bench BASE=FOLDER")
+    versions = []
+    for name, folder in (("before", Path(BASE)), ("now", HERE.parents[1])):
+        own = folder / ".venv" / "bin" / "python"
+        python = own if own.exists() else sys.executable
+        versions.append(Program(python, HERE / "other_version.py", folder, tmp_path / name))
+    yield versions
+    for version in versions:
+        version.close()
+
+
+def test_against_another_version(benchmark: BenchmarkFixture, measured: Measured, versions: list[Program]) -> None:
+    layer, notebook = f"lstm-layer {HERE / 'submission.py'}", f"lstm-notebook {TASK2}"
+    orders = (("grade", f"cost {layer}", 8), ("task2", f"cost {notebook}", 4), ("two_slots", f"two-slots {layer}", 4))
+    figures: dict[str, list[float]] = {}
+    for name, order, rounds in orders:
+        pairs = [[version.ask(order)[0] for version in versions] for _ in range(rounds)]
+        # The first of them starts warm processes.
+        figures[name] = [statistics.median(values) for values in zip(*pairs[1:], strict=True)]
+    (grade_before, grade_now), (task2_before, task2_now), (two_before, two_now) = figures.values()
+    measured(
+        f"before and now: a grade takes {grade_before:.2f} and {grade_now:.2f} s of CPU, one with Task 2 "
+        f"{task2_before:.2f} and {task2_now:.2f} s, and two slots grade {two_before:.2f} and {two_now:.2f} a second",
+        grade_to_before=grade_now / grade_before,
+        task2_to_before=task2_now / task2_before,
+        two_slots_to_before=two_now / two_before,
+    )
+    benchmark.pedantic(versions[1].ask, args=(orders[0][1],), rounds=1)
+
+
 def test_memory_of_a_child(benchmark: BenchmarkFixture, measured: Measured, grader: Grader, tmp_path: Path) -> None:
     request = tmp_path / "request"
 
@@ -190,6 +234,36 @@ def test_memory_of_a_child(benchmark: BenchmarkFixture, measured: Measured, grad
     command = [sys.executable, HERE / "child_memory.py", RUNNER, request]
     private = int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     measured(child_private_megabytes=private / 1e6)
+    benchmark.pedantic(grader.grade, rounds=3)
+
+
+def test_against_a_plain_script(
+    benchmark: BenchmarkFixture, measured: Measured, grader: Grader, tmp_path: Path
+) -> None:
+    cases = grader.references.load([case.spec() for case in ASSIGNMENT.cases], digest=ASSIGNMENT.digest)
+    arrays = tmp_path / "cases.safetensors"
+    safetensors.numpy.save_file(cases_to_arrays(cases), arrays)
+    command = [sys.executable, HERE / "script_grader.py", HERE / "submission.py", arrays]
+
+    def script() -> tuple[float, float]:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        imported = float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, imported
+
+    script()  # brings TensorFlow into the page cache
+    pairs = [(script(), grader.cost()) for _ in range(ROUNDS)]
+    whole, imported, cost = (
+        statistics.median(values)
+        for values in zip(*((whole, imported, cost) for (whole, imported), cost in pairs), strict=True)
+    )
+    measured(
+        f"the script takes {whole:.1f} s of CPU here, of which {imported:.1f} s import TensorFlow; "
+        f"where that takes {SLOW_IMPORT:g} s it would be {(whole - imported + SLOW_IMPORT) / cost:.1f} times a grade",
+        script_cpu_seconds=whole,
+        import_cpu_seconds=imported,
+        script_to_grade=whole / cost,
+    )
     benchmark.pedantic(grader.grade, rounds=3)
 
 

@@ -1,4 +1,4 @@
-"""The definition of a cell: its formulas and their slopes, for the LSTM and other cells."""
+"""The definition of a cell: what follows from it is what was once worked out by hand, for any sizes and other cells."""
 
 from __future__ import annotations
 
@@ -6,9 +6,32 @@ import ast
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from reference import lstm_forward
 from reference.cell import Cell, Formula, Layers
 from reference.lstm.definition import CELL
+from tests.unit.reference import witness
+
+CLOSE = {"rtol": 0, "atol": 1e-12}
+
+
+@given(st.lists(st.integers(1, 6), min_size=4, max_size=4), st.integers(0, 1000), st.sampled_from(["hc", "h", "c"]))
+def test_answers_and_gradients_are_those_of_the_formulas_written_out_by_hand(make_weights, sizes, seed, through):
+    batch, timesteps, features, units = sizes
+    random = np.random.default_rng(seed)
+    weights = make_weights(seed, features, units)
+    x = random.standard_normal((batch, timesteps, features)).astype(np.float32)
+    factors = random.standard_normal((batch, timesteps, units)).astype(np.float32)
+    ours, theirs = lstm_forward(x, weights), witness.lstm_forward(x, weights)
+    for name in ("h", "c"):
+        np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), **CLOSE)
+    for gate, values in theirs.gates.items():
+        np.testing.assert_allclose(ours.gates[gate], values, **CLOSE)
+    found = weights.gradients(x, factors, through=through)
+    for name, gradient in vars(witness.lstm_gradients(x, weights, factors, through=through)).items():
+        np.testing.assert_allclose(getattr(found, name), gradient, rtol=0, atol=1e-11)
 
 
 def test_definition_says_which_gates_and_states_there_are():
