@@ -18,9 +18,18 @@ from grader.report.messages import codes, title_of, translate
 DOCS = Path(__file__).parents[1]
 
 
-#: Parts of Typer's page that say nothing new: options and arguments in one line, `--help` everywhere, and the names of
-#: the commands that follow.
+#: Said once of all commands, instead of in the help of each.
+EXIT_CODES = (
+    "Exit codes are 0 done, 1 not confirmed, 2 wrong usage or settings, and 3 we failed, unless a command names others."
+)
+USUAL_CODES = (
+    r"\s*Exit codes: 0 (done|made|written|applied|dropped), (1 not confirmed, )?2 wrong (usage|settings|usage or "
+    r"settings), 3 we failed\."
+).replace(" ", r"\s+")
+#: Parts of Typer's page that say nothing new: options and arguments in one line, `--help` everywhere, the names of the
+#: commands that follow, and the usual exit codes.
 NOTHING_NEW = (
+    USUAL_CODES,
     r"\*\*Usage\*\*:\n\n```console\n[^`]*```\n\n",
     r"\* `--help`: .*?\n",
     r"\*\*Options\*\*:\n\n(?!\*)",
@@ -29,7 +38,7 @@ NOTHING_NEW = (
 
 
 def commands() -> str:
-    """Return the help of all commands: by who needs them, and of each what Typer writes about it."""
+    """Return the names of all commands by who needs them, and of each what Typer writes about it."""
     command = typer.main.get_command(cli)
     assert isinstance(command, TyperGroup)
     text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="lstm-grader")
@@ -39,9 +48,9 @@ def commands() -> str:
     rows: dict[str, list[str]] = {}
     for name, each in command.commands.items():
         panel = getattr(each, "rich_help_panel", None)
-        rows.setdefault(str(panel), []).append(f"* `{name}`: {(each.help or '').splitlines()[0]}")
-    head = [f"**{panel}**\n\n" + "\n".join(lines) + "\n\n" for panel, lines in rows.items()]
-    return re.sub(r"\n{3,}", "\n\n", "# Commands\n\n" + "".join(head) + text.strip() + "\n")
+        rows.setdefault(str(panel), []).append(f"`{name}`")
+    head = "\n".join(f"* **{panel}**: {', '.join(names)}" for panel, names in rows.items())
+    return re.sub(r"\n{3,}", "\n\n", f"# Commands\n\n{head}\n\n{EXIT_CODES}\n\n{text.strip()}\n")
 
 
 def _said(code: str) -> str:
