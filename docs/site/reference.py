@@ -26,13 +26,13 @@ USUAL_CODES = (
     r"\s*Exit codes: 0 (done|made|written|applied|dropped), (1 not confirmed, )?2 wrong (usage|settings|usage or "
     r"settings), 3 we failed\."
 ).replace(" ", r"\s+")
-#: Parts of Typer's page that say nothing new: options and arguments in one line, `--help` everywhere, the names of the
-#: commands that follow, and the usual exit codes.
+#: Parts of Typer's page that say nothing new: the usual exit codes, options and arguments in one line and their
+#: headings, `--help` everywhere, and the names of the commands that follow.
 NOTHING_NEW = (
     USUAL_CODES,
     r"\*\*Usage\*\*:\n\n```console\n[^`]*```\n\n",
     r"\* `--help`: .*?\n",
-    r"\*\*Options\*\*:\n\n(?!\*)",
+    r"\*\*(Arguments|Options)\*\*:\n\n",
     r"\*\*Commands\*\*:\n\n(?:\* .*?\n)*\n",
 )
 
