@@ -39,7 +39,9 @@ def submit(
         token = os.environ.get(TOKEN, "")
         service = Service(to, screen, token)
         if not token:
-            service.sign_in(assignment, "lstm-grader submit")
+            rules = service.sign_in(assignment, "lstm-grader submit")
+            if work.code and file.suffix == ".ipynb":
+                work = notebook.fit(work, rules["upload_bytes"], screen)
         body = service.deliver(work, assignment, check_only)
     except OSError as exc:
         raise usage(failure(exc)) from exc
@@ -47,7 +49,7 @@ def submit(
         screen.end_progress()
         typer.echo(stop, err=True)
         raise typer.Exit(OUR_FAILURE if stop.in_doubt else USAGE) from stop
-    screen.finish(*report_parts(body, work, screen, to))
+    screen.finish(*work.notes, *report_parts(body, work, screen, to))
     report = body["report"]
     if report is None or report["status"] == "internal_error":
         raise typer.Exit(OUR_FAILURE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,21 @@ def test_exit_codes_are_those_of_grade(
     result = run(service, file, *more)
     assert result.exit_code == exit_code
     assert words in (result.stdout if exit_code < 2 or "fault" in words else result.stderr)
+
+
+@pytest.mark.parametrize("is_notebook", [True, False])
+def test_a_notebook_above_the_limit_is_sent_without_its_outputs(
+    service: Written, file: Path, codes: list[str], is_notebook: bool
+) -> None:
+    if is_notebook:
+        file = file.with_suffix(".ipynb")
+        file.write_text(json.dumps(notebooks.notebook_of(notebooks.CLASS, text="o" * 1000)))
+    service.will((201, {**RULES, "upload_bytes": 900 if is_notebook else 1}), GRADED)
+    result = run(service, file, token="")
+    assert result.exit_code == 0, result.output
+    assert ("sent without the outputs" in result.output) == is_notebook
+    ((_, body),) = service.sent()
+    assert b"ooo" not in body
 
 
 def test_broken_notebook_is_for_the_service_to_judge(service: Written, file: Path) -> None:
