@@ -54,9 +54,10 @@ def commands() -> str:
 
 
 def _said(code: str) -> str:
-    """Return the title of a code, or else its message, with dots for what a report fills in."""
+    """Return the title of a code, or else the first sentence of its message, with dots for what a report fills in."""
     text = title_of(code, "en") or re.sub(r"\?+", "…", translate(f"{code}.message", "en"))
-    return " ".join(text.split()).replace("*", r"\*").replace("_", r"\_").replace("<", "&lt;")
+    sentence = " ".join(text.split()).split(". ")[0].removesuffix(".")
+    return sentence.replace("*", r"\*").replace("_", r"\_").replace("<", "&lt;")
 
 
 def codes_page() -> str:
@@ -64,7 +65,7 @@ def codes_page() -> str:
     head = [
         "# Codes of reports",
         "",
-        "Each with its title, or where it has none with its message; reports have them in Russian, too.",
+        "Each with its title, or else its message's first sentence; reports have them in Russian, too.",
         "[What a code is](report.md#codes).",
         "",
     ]
