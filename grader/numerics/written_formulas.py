@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -95,7 +95,7 @@ def certain_formulas(formulas: Mapping[str, str]) -> dict[str, str]:
     """Leave out what a reader may have misunderstood, for where numbers do not confirm it.
 
     A name may mislead where a gate seems to use the layers of another. And a gate that could not be read may undo what
-    an update does otherwise.
+    an update does otherwise with it.
     """
     gates = {
         name: text
@@ -103,10 +103,21 @@ def certain_formulas(formulas: Mapping[str, str]) -> dict[str, str]:
         if name in CELL.gates and set(re.findall(r"\b[xh]_(\w)\b", text)) <= {name}
     }
     unread = CELL.formulas.keys() - gates.keys() - SLOTS.keys()
-    updates = {
-        name: text for name, text in formulas.items() if name in SLOTS and not unread & set(re.findall(r"\w+", text))
-    }
+    updates = {name: text for name, text in formulas.items() if name in SLOTS and _differs_without(unread, name, text)}
     return {**updates, **gates}
+
+
+def _differs_without(gates: Set[str], name: str, text: str) -> bool:
+    """Tell whether what a formula does otherwise is the same whatever these gates are."""
+    formula = _other_formula(name, text)
+    if formula is None or not gates & formula.names:
+        return True
+    random = np.random.default_rng(0)
+    values = {each: random.normal(size=PROBES) for each in sorted(formula.names | CELL.formulas[name].names)}
+    others = {**values, **{gate: random.normal(size=PROBES) for gate in sorted(gates)}}
+    with np.errstate(all="ignore"):
+        one, other = (formula(each) - CELL.formulas[name](each) for each in (values, others))
+    return np.allclose(one, other, SAME, SAME)
 
 
 def _shown(name: str, formula: Formula) -> str:

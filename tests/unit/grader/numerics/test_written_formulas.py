@@ -68,6 +68,16 @@ def test_other_texts_are_no_formulas(text: str) -> None:
     assert written_mistake({**WRITTEN, "c_new": text}) is None or text.strip("()") == "f"
 
 
-def test_a_gate_with_another_gates_layers_needs_the_numbers() -> None:
-    doubtful = {**WRITTEN, "i": "sigmoid(x_f + h_i)", "f": "sigmoid(x_f - h_f)"}
-    assert certain_formulas(doubtful).keys() == WRITTEN.keys() - {"i", "c_new"}
+@pytest.mark.parametrize(
+    ("update", "is_certain"),
+    [
+        ("f * c + i * g * o", False),
+        ("f * c + g", True),
+        # It adds what the gate in doubt cannot undo.
+        ("f * c + i * g + o", True),
+    ],
+)
+def test_an_update_that_a_doubtful_gate_could_undo_needs_the_numbers(update: str, is_certain: bool) -> None:
+    """Take a gate that has the layers of another one."""
+    doubtful = {**WRITTEN, "i": "sigmoid(x_f + h_i)", "f": "sigmoid(x_f - h_f)", "c_new": update}
+    assert certain_formulas(doubtful).keys() == WRITTEN.keys() - {"i"} - (set() if is_certain else {"c_new"})
