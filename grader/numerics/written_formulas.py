@@ -71,7 +71,7 @@ def written_mistake(formulas: Mapping[str, str]) -> WrittenMistake | None:
     """
     other = {name: formula for name, text in formulas.items() if (formula := _other_formula(name, text)) is not None}
     cell = replace(CELL, formulas={**CELL.formulas, **other})
-    # What one formula does otherwise, another may undo.
+    # One formula may undo what another does otherwise.
     if not other or _steps_alike(cell, CELL):
         return None
     gates = frozenset(other) & frozenset(CELL.gates)
