@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.access import joining, persons
+from app.access import joining, links, persons
 from app.access.tokens import Principal
 from app.courses import changes, course, members, membership, people
 from app.courses.course import Size
@@ -15,7 +15,10 @@ from app.courses.membership import Members
 from app.errors.members import PersonNotFound
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Identity, JoinLink, MemberRole, Membership, Person, new_id, utc_now
+from app.teaching.joins import joins
+from app.teaching.joins.joins import Moving
 from tests.integration.app.kinds import on_both
+from tests.integration.app.rows import add
 
 pytestmark = on_both
 
@@ -81,6 +84,22 @@ async def test_namesakes_are_offered_only_if_one_may_have_come_twice(database: D
                 session, await membership.find(session, DEFAULT_COURSE, member.id)
             )
             assert [each.external_id for each in candidates] == others
+
+
+async def test_preview_of_a_join_counts_what_moves(database: Database, owner: Principal) -> None:
+    await add(database, "other")
+    kept = await enter(database, "kept")
+    async with database.write() as session:
+        other = (await members.find(session, [(DEFAULT_COURSE, "other")]))[DEFAULT_COURSE, "other"]
+        await links.make(session, [await membership.find(session, DEFAULT_COURSE, other.id)], owner.id)
+        assert await joins.would_move(session, other) == Moving(1, 0, 0, 0, 1)
+        merge = await joins.join(session, DEFAULT_COURSE, kept.id, other.id, "owner")
+        assert await joins.would_move(session, other) == Moving(0, 0, 0, 0, 0)
+        assert await membership.join_of(session, other) is merge
+        assert set(await membership.by_ids(session, DEFAULT_COURSE, [kept.id, other.id, new_id()])) == {
+            kept.id,
+            other.id,
+        }
 
 
 async def test_same_form_makes_one_join_link_which_counts_until_it_ends(database: Database, owner: Principal) -> None:
