@@ -100,6 +100,7 @@ async def test_preview_of_a_join_counts_what_moves(database: Database, owner: Pr
             kept.id,
             other.id,
         }
+        assert not await membership.by_ids(session, new_id(), [kept.id]), "a member of another course"
 
 
 async def test_same_form_makes_one_join_link_which_counts_until_it_ends(database: Database, owner: Principal) -> None:
