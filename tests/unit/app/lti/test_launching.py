@@ -155,6 +155,11 @@ async def test_person_of_one_platform_is_nobody_in_a_course_of_another(service: 
         assert (await client.get(first)).status_code == 404
 
 
+async def test_oversized_launch_is_refused(service: Service) -> None:
+    async with browser(service) as client:
+        assert (await client.post(LAUNCH, data={"id_token": "x" * 100_000})).status_code == 413
+
+
 async def test_login_without_client_id_needs_a_single_registration(service: Service) -> None:
     async with browser(service) as client:
         assert (await client.post(LOGIN, data=login_parameters(client_id=""))).status_code == 302
