@@ -216,7 +216,7 @@ class ChangeAssignment(ActionRequest):
     grade_book_points: Points | None = Field(default_factory=lambda: None, description="null: the points of the file")
     rules: CourseRules = Field(default_factory=CourseRules)
     as_in_file: list[RuleName] = Field(
-        default_factory=list, max_length=8, description="dates and rules that the course sets no longer"
+        default_factory=list, max_length=9, description="dates and rules that the course sets no longer"
     )
 
 
