@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from app.access.rights import Right
 from app.actions.fields import Name
 from app.api.dependencies import Paged, Reading, reads_in
-from app.api.endpoints.work import MemberId, Viewer, review_body
+from app.api.endpoints.work import Viewer, review_body
 from app.api.openapi import BYTES, TEXT, refusals
 from app.api.schemas.base import Page
 from app.api.schemas.grades import (
@@ -28,6 +28,7 @@ from app.api.schemas.grades import (
 from app.courses import membership
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
+from app.http.parameters import MemberId
 from app.storage.models import Adjustment, Comment, MemberRole, Membership
 from app.submissions.derivation import Counted
 from app.teaching import grade_book, grade_list, reviews

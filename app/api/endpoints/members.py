@@ -19,8 +19,8 @@ from app.api.schemas.base import EXAMPLE_ID, Body, Count, Page
 from app.api.schemas.submissions import DeletedBody
 from app.courses import membership
 from app.courses.membership import Members
-from app.errors.members import JoinNotFound, MemberNotFound
-from app.http.parameters import id_of
+from app.errors.members import MemberNotFound
+from app.http.parameters import LISTED, JoinId, id_of
 from app.storage.models import MemberRole
 from app.teaching.joins import joins
 
@@ -65,8 +65,7 @@ class JoinBody(Body):
     undone_at: datetime | None
 
 
-MemberId = Annotated[str, Path(description="an `id` from the list"), id_of(MemberNotFound)]
-JoinId = Annotated[str, Path(description="an `id` from the list"), id_of(JoinNotFound)]
+MemberId = Annotated[str, Path(description=LISTED), id_of(MemberNotFound)]
 Viewer = Annotated[Reading, reads_in(Right.SEE_MEMBERS)]
 
 

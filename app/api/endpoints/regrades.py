@@ -6,7 +6,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import AliasPath, Field
 
 from app.access.rights import Right
@@ -15,8 +15,7 @@ from app.actions.asking import Asking
 from app.actions.regrades import BeginRegrade
 from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.schemas.base import EXAMPLE_ID, Body, Page, address_of
-from app.errors.teaching import RegradeNotFound
-from app.http.parameters import IdempotencyKey, id_of
+from app.http.parameters import IdempotencyKey, RegradeId
 from app.submissions.grades import points_of
 from app.teaching import regrades
 from app.teaching.regrades import RegradeChange, RegradeProgress
@@ -63,7 +62,6 @@ class RegradeItemBody(Body):
     )
 
 
-RegradeId = Annotated[str, Path(description="an `id` from the list"), id_of(RegradeNotFound)]
 Viewer = Annotated[Reading, reads(Right.SEE_STATISTICS)]
 
 router = APIRouter(prefix="/regrades", tags=["regrades"])

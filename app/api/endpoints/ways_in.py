@@ -24,7 +24,7 @@ from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
 from app.errors.members import MemberNotFound
 from app.errors.requests import TokenNotFound
 from app.errors.ways_in import JoinLinkNotFound
-from app.http.parameters import IdempotencyKey, id_of
+from app.http.parameters import LISTED, IdempotencyKey, id_of
 from app.storage.models import Membership, Role
 
 
@@ -106,8 +106,8 @@ class NewJoinLinkBody(JoinLinkBody):
 
 
 MemberId = Annotated[str, Path(description="the `id` of a member"), id_of(MemberNotFound)]
-TokenId = Annotated[str, Path(description="an `id` from the list"), id_of(TokenNotFound)]
-JoinLinkId = Annotated[str, Path(description="an `id` from the list"), id_of(JoinLinkNotFound)]
+TokenId = Annotated[str, Path(description=LISTED), id_of(TokenNotFound)]
+JoinLinkId = Annotated[str, Path(description=LISTED), id_of(JoinLinkNotFound)]
 LinkMaker = Annotated[Asking, asks_in(actions.make_links)]
 LinkEnder = Annotated[Asking, asks_in(actions.revoke_links)]
 Viewer = Annotated[Reading, reads_in(Right.MANAGE_LINKS)]

@@ -15,12 +15,12 @@ from app.actions.webhooks import MakeWebhook
 from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
 from app.errors.outgoing import WebhookNotFound
-from app.http.parameters import IdempotencyKey, id_of
+from app.http.parameters import LISTED, IdempotencyKey, id_of
 from app.services import services
 from app.webhooks import outbox
 
 Viewer = Annotated[Reading, reads(Right.MANAGE_WEBHOOKS)]
-WebhookId = Annotated[str, Path(description="an `id` from the list"), id_of(WebhookNotFound)]
+WebhookId = Annotated[str, Path(description=LISTED), id_of(WebhookNotFound)]
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 

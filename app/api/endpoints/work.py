@@ -18,9 +18,9 @@ from app.api.schemas.grades import AdjustmentBody, CommentBody, ExtensionBody, R
 from app.courses import extensions
 from app.courses.assignments import in_course
 from app.errors.courses import AssignmentNotFound
-from app.errors.members import MemberNotFound, MemberNotStudent
-from app.errors.teaching import AdjustmentNotFound, CommentNotFound, ExtensionNotFound, ReviewNotFound
-from app.http.parameters import Refuses, SubmissionId, id_of
+from app.errors.members import MemberNotStudent
+from app.errors.teaching import ExtensionNotFound
+from app.http.parameters import AdjustmentId, CommentId, MemberId, Refuses, ReviewId, SubmissionId
 from app.services import services
 from app.storage.models import Adjustment, Comment, CourseAssignment, Extension, Membership, ReviewRequest, Submission
 from app.submissions import repository
@@ -30,10 +30,6 @@ from app.teaching.student_work import StudentWork, find_student_work, list_rows
 #: The work of a student at an assignment.
 WORK = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
 
-MemberId = Annotated[str, Path(description="the `id` of a member of the course"), id_of(MemberNotFound)]
-AdjustmentId = Annotated[str, Path(description="an `id` from the list"), id_of(AdjustmentNotFound)]
-CommentId = Annotated[str, Path(description="an `id` from the list"), id_of(CommentNotFound)]
-ReviewId = Annotated[str, Path(description="an `id` from the list"), id_of(ReviewNotFound)]
 AssignmentId = Annotated[
     str,
     Path(pattern="^[a-z0-9-]{1,64}$", description="the `id` of an assignment", examples=["lstm-layer"]),

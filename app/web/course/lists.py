@@ -12,7 +12,8 @@ from app.actions.work import AnswerReview, WorkId
 from app.courses import extensions, membership
 from app.courses.membership import Members
 from app.errors.teaching import ExtensionNotFound, ReviewAnswered
-from app.http.staff import ROWS, AssignmentId, Grader, GradeReader, MemberId, ReviewId, cursor_of, search_of, titles_of
+from app.http.parameters import MemberId, ReviewId
+from app.http.staff import ROWS, AssignmentId, Grader, GradeReader, cursor_of, search_of, titles_of
 from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
 from app.teaching import adjustments, reviews

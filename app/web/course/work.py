@@ -16,7 +16,8 @@ from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.errors.teaching import AdjustmentReplaced, ExtensionNotFound
 from app.http.fields import local
-from app.http.staff import AdjustmentId, AssignmentId, CommentId, Grader, MemberId, titles_of
+from app.http.parameters import AdjustmentId, CommentId, MemberId
+from app.http.staff import AssignmentId, Grader, titles_of
 from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
 from app.submissions.derivation import step_in_words

@@ -12,7 +12,7 @@ from app.courses import uses
 from app.errors.lti import LinkNotFound, PlatformRefused, SelectionNotFound
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.http.middleware import POLICY
-from app.http.parameters import PathId
+from app.http.parameters import id_of
 from app.http.staff import GradeReader, every_title
 from app.http.visits import PageFor, Pages, Visit
 from app.lti import memberships
@@ -23,10 +23,10 @@ from app.lti.platforms import site_of
 from app.storage.models import LtiContext
 from app.texts import title_of
 
-ContextId = Annotated[str, Depends(PathId("context_id", LinkNotFound))]
+ContextId = Annotated[str, id_of(LinkNotFound)]
 Chooser = Annotated[Visit, Depends(PageFor(Right.MANAGE_ASSIGNMENTS))]
-SelectionId = Annotated[str, Depends(PathId("selection_id", SelectionNotFound))]
-LinkId = Annotated[str, Depends(PathId("link_id", LinkNotFound))]
+SelectionId = Annotated[str, id_of(SelectionNotFound)]
+LinkId = Annotated[str, id_of(LinkNotFound)]
 
 router = Pages("/courses/{course_id}/lms")
 

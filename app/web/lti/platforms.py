@@ -11,7 +11,7 @@ from app.actions import platforms as actions
 from app.actions.platforms import AddDeployment, RegisterKnownPlatform, RegisterOtherPlatform, SetOrigins
 from app.errors.lti import PlatformKnown, PlatformNotFound
 from app.http.forms import read_page_form, see_other
-from app.http.parameters import PathId
+from app.http.parameters import id_of
 from app.http.visits import PageFor, Pages, Visit
 from app.lti import keys, platforms
 from app.lti.grades import connection
@@ -24,7 +24,7 @@ OTHER = "other"
 ADDRESSES = ("issuer", "login_url", "token_url", "keys_url")
 
 Admin = Annotated[Visit, Depends(PageFor(Right.MANAGE_PLATFORMS))]
-PlatformId = Annotated[str, Depends(PathId("platform_id", PlatformNotFound))]
+PlatformId = Annotated[str, id_of(PlatformNotFound)]
 
 router = Pages("/platforms")
 

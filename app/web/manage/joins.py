@@ -22,7 +22,8 @@ from app.errors.members import (
     SameMember,
 )
 from app.errors.uploads import MemberRemoved
-from app.http.staff import ROWS, JoinId, MemberId, MemberManager, Staff, cursor_of, search_of
+from app.http.parameters import JoinId, MemberId
+from app.http.staff import ROWS, MemberManager, Staff, cursor_of, search_of
 from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
 from app.teaching.joins import joins

@@ -20,7 +20,8 @@ from app.courses import course as courses
 from app.courses import membership
 from app.courses.membership import Members
 from app.errors.members import EmailTaken, ExternalIdTaken, MemberJoined, PersonShared
-from app.http.staff import ROWS, MemberId, MemberManager, Staff, only_here, search_of
+from app.http.parameters import MemberId
+from app.http.staff import ROWS, MemberManager, Staff, only_here, search_of
 from app.http.visits import Pages, Visit
 from app.lti import platforms
 from app.storage.models import MemberRole

@@ -15,18 +15,16 @@ from app.courses import people
 from app.errors.courses import DeletionUnconfirmed
 from app.errors.members import (
     JoinFollowed,
-    JoinNotFound,
     JoinOutdated,
     JoinUndone,
     PersonNotFound,
     PersonsShareCourse,
     SameMember,
 )
-from app.errors.ways_in import IdentityNotFound
 from app.http.archives import send_archive
 from app.http.forms import see_other
-from app.http.parameters import PathId
-from app.http.staff import ROWS, PersonId, cursor_of, search_of
+from app.http.parameters import IdentityId, JoinId, PersonId
+from app.http.staff import ROWS, cursor_of, search_of
 from app.http.visits import PageFor, Pages, Visit
 from app.privacy import export
 
@@ -35,8 +33,6 @@ OFFERED = 20
 MERGE_REFUSALS = (SameMember, PersonNotFound, PersonsShareCourse)
 
 Viewer = Annotated[Visit, Depends(PageFor(Right.SEE_PEOPLE))]
-MergeId = Annotated[str, Depends(PathId("merge_id", JoinNotFound))]
-IdentityId = Annotated[str, Depends(PathId("identity_id", IdentityNotFound))]
 
 router = Pages("/people")
 
@@ -94,7 +90,7 @@ async def merge(visit: Visit, person_id: PersonId) -> Response:
 @router.form(
     "/{person_id}/merges/{merge_id}/undo", actions.undo_merge, again=person_page, on=[JoinFollowed, JoinOutdated]
 )
-async def undo_merge(visit: Visit, person_id: PersonId, merge_id: MergeId) -> Response:
+async def undo_merge(visit: Visit, person_id: PersonId, merge_id: JoinId) -> Response:
     with contextlib.suppress(JoinUndone):  # The form was sent twice.
         await actions.undo_merge(visit, merge_id)
     return see_other(f"/people/{person_id}", said="person.unmerged")

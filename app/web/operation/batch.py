@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 
-from fastapi import Depends, Response
+from fastapi import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import UploadFile
 
@@ -19,7 +19,7 @@ from app.errors.courses import AssignmentNotFound
 from app.errors.uploads import FieldsMissing, FileTooLarge, UploadRefused
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.forms import fields_of, refusal_context
-from app.http.parameters import PathId
+from app.http.parameters import id_of
 from app.http.problems import problem
 from app.http.staff import Grader, cursor_of, offered, titles_of
 from app.http.uploads import form_with_file
@@ -37,7 +37,7 @@ UNMATCHED = (BatchFileState.UNMATCHED,)
 UNDONE = (BatchFileState.REFUSED, BatchFileState.UNREADABLE)
 DONE = (BatchFileState.WAITING, BatchFileState.HANDED_IN, BatchFileState.DUPLICATE)
 
-BatchId = Annotated[str, Depends(PathId("batch_id", BatchNotFound))]
+BatchId = Annotated[str, id_of(BatchNotFound)]
 
 router = Pages("/courses/{course_id}/batch")
 

@@ -11,10 +11,10 @@ from app.actions import regrades as actions
 from app.actions.regrades import BeginRegrade, SubmissionFilter
 from app.courses.uses import list_used
 from app.errors.courses import CourseArchived
-from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
+from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotPreview
 from app.errors.uploads import IdempotencyKeyReused
 from app.http.fields import KEY_FIELD
-from app.http.parameters import PathId
+from app.http.parameters import RegradeId
 from app.http.staff import cursor_of, offered, titles_of
 from app.http.visits import PageFor, Pages, Visit
 from app.teaching import regrades
@@ -29,7 +29,6 @@ REFRESH_SECONDS = 3
 CONFLICTS = (CourseArchived, PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotPreview)
 
 Viewer = Annotated[Visit, Depends(PageFor(Right.SEE_STATISTICS))]
-RegradeId = Annotated[str, Depends(PathId("regrade_id", RegradeNotFound))]
 
 router = Pages("/courses/{course_id}/regrades")
 
