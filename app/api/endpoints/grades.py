@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.access.rights import Right
 from app.actions.fields import Name
-from app.api.dependencies import Paged, Reading, reads_in
+from app.api.dependencies import Paged, Reading, reads
 from app.api.endpoints.work import Viewer, review_body
 from app.api.openapi import BYTES, TEXT, refusals
 from app.api.schemas.base import Page
@@ -92,7 +92,7 @@ async def list_grades(
 
 
 @router.get("/courses/{course_id}/grades/me", summary="Read your own grades")
-async def read_own_grades(reading: Annotated[Reading, reads_in(Right.READ)]) -> OwnGradesBody:
+async def read_own_grades(reading: Annotated[Reading, reads(Right.READ)]) -> OwnGradesBody:
     """Read the grades of the member whose own token this is, with adjustments, comments and answers.
 
     A token that is no member's own has no grades.

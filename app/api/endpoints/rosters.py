@@ -17,7 +17,7 @@ from app.access.tokens import sign_in_link
 from app.actions import ways_in as actions
 from app.actions.asking import Asking
 from app.actions.ways_in import LinksFor
-from app.api.dependencies import asks_in
+from app.api.dependencies import asks
 from app.api.openapi import refusals, upload_form
 from app.api.schemas.base import EXAMPLE_ID, Body
 from app.courses.roster.planning import Conflict, Outcome, Step
@@ -122,7 +122,7 @@ router = APIRouter(prefix="/courses/{course_id}/roster", tags=["members"])
 )
 async def import_roster(
     request: Request,
-    asking: Annotated[Asking, asks_in(actions.import_roster)],
+    asking: Annotated[Asking, asks(actions.import_roster)],
     dry_run: Annotated[bool, Query(description="only say what would be done")] = False,
     plan: Annotated[
         Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | SkipJsonSchema[None],

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from app.access.rights import Right
-from app.api.dependencies import Reading, reads_in
+from app.api.dependencies import Reading, reads
 from app.api.endpoints.work import AssignmentId
 from app.api.openapi import refusals
 from app.api.schemas.base import EXAMPLE_ID, Body
@@ -57,7 +57,7 @@ router = APIRouter(tags=["grades"])
     responses=refusals(AssignmentNotFound),
 )
 async def list_same_code(
-    reading: Annotated[Reading, reads_in(Right.SEE_GRADES)], assignment_id: AssignmentId
+    reading: Annotated[Reading, reads(Right.SEE_GRADES)], assignment_id: AssignmentId
 ) -> SameCodeBody:
     """List all groups. Their code is the same but for names, comments and the order of independent lines.
 

@@ -18,7 +18,7 @@ from app.actions import ways_in as actions
 from app.actions.asking import Asking
 from app.actions.fields import Id
 from app.actions.ways_in import MakeJoinLink, MakeLinks, MakeToken
-from app.api.dependencies import Paged, Reading, asks, asks_in, reads, reads_in
+from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.openapi import refusals
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
 from app.errors.members import MemberNotFound
@@ -108,9 +108,9 @@ class NewJoinLinkBody(JoinLinkBody):
 MemberId = Annotated[str, Path(description="the `id` of a member"), id_of(MemberNotFound)]
 TokenId = Annotated[str, Path(description=LISTED), id_of(TokenNotFound)]
 JoinLinkId = Annotated[str, Path(description=LISTED), id_of(JoinLinkNotFound)]
-LinkMaker = Annotated[Asking, asks_in(actions.make_links)]
-LinkEnder = Annotated[Asking, asks_in(actions.revoke_links)]
-Viewer = Annotated[Reading, reads_in(Right.MANAGE_LINKS)]
+LinkMaker = Annotated[Asking, asks(actions.make_links)]
+LinkEnder = Annotated[Asking, asks(actions.revoke_links)]
+Viewer = Annotated[Reading, reads(Right.MANAGE_LINKS)]
 Mail = Annotated[bool, Query(description="send them by mail, too")]
 
 router = APIRouter()
@@ -194,7 +194,7 @@ async def revoke_links(asking: LinkEnder) -> EndedLinks:
 
 @link_routes.post("/join-links", summary="Make a join link", status_code=201)
 async def create_join_link(
-    asking: Annotated[Asking, asks_in(actions.make_join_link)], wanted: MakeJoinLink
+    asking: Annotated[Asking, asks(actions.make_join_link)], wanted: MakeJoinLink
 ) -> NewJoinLinkBody:
     """Make a link for a whole course. Everybody who opens it and gives a name becomes a new, unconfirmed student.
 
@@ -214,9 +214,7 @@ async def list_join_links(reading: Viewer, paging: Paged) -> Page[JoinLinkBody]:
 
 
 @link_routes.delete("/join-links/{join_link_id}", summary="Revoke a join link", status_code=204)
-async def revoke_join_link(
-    asking: Annotated[Asking, asks_in(actions.revoke_join_link)], join_link_id: JoinLinkId
-) -> None:
+async def revoke_join_link(asking: Annotated[Asking, asks(actions.revoke_join_link)], join_link_id: JoinLinkId) -> None:
     """End it at once. Those who came by it stay members."""
     await actions.revoke_join_link(asking, join_link_id)
 

@@ -11,7 +11,7 @@ from app.access.rights import Right
 from app.actions import work as actions
 from app.actions.asking import Asking
 from app.actions.work import AdjustGrade, AnswerReview, AskForReview, CommentOnWork, ExtendWork, WorkId
-from app.api.dependencies import AnyReading, Paged, Reading, asks, asks_in, reads_in
+from app.api.dependencies import AnyReading, Paged, Reading, asks, reads
 from app.api.openapi import refusals
 from app.api.schemas.base import Page
 from app.api.schemas.grades import AdjustmentBody, CommentBody, ExtensionBody, ReviewBody, ReviewsOfSubmission
@@ -35,7 +35,7 @@ AssignmentId = Annotated[
     Path(pattern="^[a-z0-9-]{1,64}$", description="the `id` of an assignment", examples=["lstm-layer"]),
     Refuses((AssignmentNotFound, MemberNotStudent)),
 ]
-Viewer = Annotated[Reading, reads_in(Right.SEE_GRADES)]
+Viewer = Annotated[Reading, reads(Right.SEE_GRADES)]
 
 
 async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> WorkId:
@@ -65,7 +65,7 @@ async def list_adjustments(reading: Viewer, work: ShownWork, paging: Paged) -> P
 
 @router.post(f"{WORK}/adjustments", summary="Adjust a student's grade", status_code=201)
 async def adjust_grade(
-    asking: Annotated[Asking, asks_in(actions.adjust_grade)], at: AtWork, wanted: AdjustGrade
+    asking: Annotated[Asking, asks(actions.adjust_grade)], at: AtWork, wanted: AdjustGrade
 ) -> AdjustmentBody:
     """Adjust the grade instead of the adjustment that applies. It is applied last, and kept within 0 and the maximum.
 
@@ -77,7 +77,7 @@ async def adjust_grade(
 
 @router.delete(f"{WORK}/adjustments/{{adjustment_id}}", summary="Withdraw an adjustment", status_code=204)
 async def withdraw_adjustment(
-    asking: Annotated[Asking, asks_in(actions.withdraw_adjustment)], at: AtWork, adjustment_id: AdjustmentId
+    asking: Annotated[Asking, asks(actions.withdraw_adjustment)], at: AtWork, adjustment_id: AdjustmentId
 ) -> None:
     """Let it apply no more. It stays in the history. Asking twice changes nothing."""
     await actions.withdraw_adjustment(asking, at, adjustment_id)
@@ -100,7 +100,7 @@ async def read_extension(request: Request, reading: Viewer, work: ShownWork) -> 
 
 @router.put(f"{WORK}/extension", summary="Give a student an extension")
 async def set_extension(
-    request: Request, asking: Annotated[Asking, asks_in(actions.extend_work)], at: AtWork, wanted: ExtendWork
+    request: Request, asking: Annotated[Asking, asks(actions.extend_work)], at: AtWork, wanted: ExtendWork
 ) -> ExtensionBody:
     """Give more time, or more attempts, instead of an earlier extension of this student at this assignment.
 
@@ -112,7 +112,7 @@ async def set_extension(
 
 
 @router.delete(f"{WORK}/extension", summary="Take an extension back", status_code=204)
-async def remove_extension(asking: Annotated[Asking, asks_in(actions.take_back_extension)], at: AtWork) -> None:
+async def remove_extension(asking: Annotated[Asking, asks(actions.take_back_extension)], at: AtWork) -> None:
     """The dates and the limit of the course hold again, for what was handed in, too."""
     await actions.take_back_extension(asking, at)
 
@@ -126,7 +126,7 @@ async def list_comments(reading: Viewer, work: ShownWork, paging: Paged) -> Page
 
 @router.post(f"{WORK}/comments", summary="Comment on a student's work", status_code=201)
 async def add_comment(
-    asking: Annotated[Asking, asks_in(actions.add_comment)], at: AtWork, wanted: CommentOnWork
+    asking: Annotated[Asking, asks(actions.add_comment)], at: AtWork, wanted: CommentOnWork
 ) -> CommentBody:
     """Write a comment for the student to read. The newest one sent again is one comment."""
     comment = await actions.add_comment(asking, at, wanted)
@@ -135,7 +135,7 @@ async def add_comment(
 
 @router.delete(f"{WORK}/comments/{{comment_id}}", summary="Delete a comment", status_code=204)
 async def delete_comment(
-    asking: Annotated[Asking, asks_in(actions.delete_comment)], at: AtWork, comment_id: CommentId
+    asking: Annotated[Asking, asks(actions.delete_comment)], at: AtWork, comment_id: CommentId
 ) -> None:
     """Delete it for good. A teacher deletes any comment, an assistant their own."""
     await actions.delete_comment(asking, at, comment_id)
@@ -178,7 +178,7 @@ async def list_reviews(
 
 @router.post("/courses/{course_id}/reviews/{review_id}/answer", summary="Answer a request for review")
 async def answer_review(
-    asking: Annotated[Asking, asks_in(actions.answer_review)], review_id: ReviewId, wanted: AnswerReview
+    asking: Annotated[Asking, asks(actions.answer_review)], review_id: ReviewId, wanted: AnswerReview
 ) -> ReviewBody:
     """Answer, for the student to read. The grade stays; an adjustment or a regrade changes it."""
     return review_body(*await actions.answer_review(asking, review_id, wanted))
