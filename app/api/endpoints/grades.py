@@ -28,6 +28,7 @@ from app.api.schemas.grades import (
 from app.courses import membership
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
+from app.http.archives import as_file
 from app.http.parameters import MemberId
 from app.storage.models import Adjustment, Comment, MemberRole, Membership
 from app.submissions.derivation import Counted
@@ -168,12 +169,7 @@ async def read_grade_book(
         missing_is_zero=missing == "zero",
     )
     book = await run_in_threadpool(grade_book.book_file, lines, format)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{book.name}"',
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-    }
-    return Response(book.content, media_type=book.media_type, headers=headers)
+    return Response(book.content, media_type=book.media_type, headers=as_file(book.name))
 
 
 async def _grades_of(reading: Reading, member: Membership) -> Mapping[str, Counted]:

@@ -24,6 +24,7 @@ from app.courses.roster.planning import Conflict, Outcome, Step
 from app.courses.roster.reading import MOST_BYTES, MOST_ROWS, Fault
 from app.errors.rosters import RosterTooLong
 from app.errors.uploads import FieldsMissing, FieldsUnknown, FileTooLarge, FormUnreadable, UploadTooSlow
+from app.http.archives import as_file
 from app.http.bodies import read_file, read_form
 from app.http.texts import language_of
 from app.http.watching import current_rights_if_slow
@@ -154,11 +155,8 @@ async def import_roster(
         asking, content, id_column=id_column, dry_run=dry_run, expected=plan, links_for=links, by_mail=mail
     )
     if format == Format.CSV or (format is None and _wants_csv(request)):
-        return Response(
-            links_csv(imported.links.values(), asking.url),
-            media_type="text/csv",
-            headers={"Content-Disposition": 'attachment; filename="links.csv"'},
-        )
+        content = links_csv(imported.links.values(), asking.url)
+        return Response(content, media_type="text/csv", headers=as_file("links.csv"))
     language = language_of(request)
     return RosterBody(
         course=asking.course_id,

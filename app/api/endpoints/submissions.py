@@ -228,7 +228,6 @@ async def read_submission_file(request: Request, viewer: SubmissionReader, submi
         # The student chose the name, so it is quoted (RFC 8187).
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(submission.filename, safe='')}",
         "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
-        "X-Content-Type-Options": "nosniff",
     }
     return Response(submission.content, media_type="application/octet-stream", headers=headers | caching(etag))
 

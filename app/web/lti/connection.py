@@ -149,10 +149,7 @@ async def select(visit: Visit, selection_id: SelectionId) -> Response:
     # The form goes to the platform, which our policy allows on no other page.
     allowed = f"form-action 'self' {site}"
     framed = " ".join(["'self'", *parts.frame_sites()])
-    headers = {
-        "Content-Security-Policy": f"{POLICY} {framed}".replace("form-action 'self'", allowed),
-        "Cache-Control": "no-store",
-    }
+    headers = {"Content-Security-Policy": f"{POLICY} {framed}".replace("form-action 'self'", allowed)}
     return visit.page(
         "lti/chosen.html",
         "lms",

@@ -14,6 +14,7 @@ from app.access.rights import Right
 from app.actions import ways_in as actions
 from app.actions.ways_in import JOIN_DAYS, JOIN_LIMIT, MakeJoinLink, MakeLinks, MakeToken
 from app.courses import membership
+from app.http.archives import as_file
 from app.http.fields import local
 from app.http.staff import ROWS, cursor_of, only_here
 from app.http.visits import PageFor, Pages, Visit
@@ -58,8 +59,7 @@ async def make_links(visit: Visit) -> Response:
     wanted = MakeLinks(all=is_all, never_used=not is_all)
     new_links = await actions.make_links(visit, wanted, by_mail=by_mail, form_key=visit.fields.form_key())
     if new_links and not by_mail:
-        headers = {"Content-Disposition": 'attachment; filename="links.csv"'}
-        return Response(links.links_csv(new_links, visit.url), media_type="text/csv", headers=headers)
+        return Response(links.links_csv(new_links, visit.url), media_type="text/csv", headers=as_file("links.csv"))
     said = "links.mailed" if all(link.mailed for link in new_links) else "links.mailed_some"
     return visit.lead_to("/links", said if new_links else "links.none")
 

@@ -25,6 +25,7 @@ from app.answers import answer_for
 from app.errors import AppError
 from app.errors.requests import NotAuthenticated
 from app.errors.uploads import FileAndCode, NothingHandedIn
+from app.http.archives import as_file
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.cookies import forget, keep, read
 from app.http.forms import lines_of, refusal_context, see_other
@@ -143,8 +144,7 @@ async def template(visit: Reader, assignment_id: AssignmentId, form: Literal["ip
         content, media_type = handout.notebook(task.assignment, visit.language, cell), "application/x-ipynb+json"
     else:
         content, media_type = handout.module(task.assignment, visit.language), "text/x-python; charset=utf-8"
-    name = f'attachment; filename="{assignment_id}.{form}"'
-    return Response(content, headers={"Content-Disposition": name}, media_type=media_type)
+    return Response(content, headers=as_file(f"{assignment_id}.{form}"), media_type=media_type)
 
 
 @router.get(f"{PATH}/attempts")
