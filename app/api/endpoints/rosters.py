@@ -155,8 +155,8 @@ async def import_roster(
         asking, content, id_column=id_column, dry_run=dry_run, expected=plan, links_for=links, by_mail=mail
     )
     if format == Format.CSV or (format is None and _wants_csv(request)):
-        content = links_csv(imported.links.values(), asking.url)
-        return Response(content, media_type="text/csv", headers=as_file("links.csv"))
+        table = links_csv(imported.links.values(), asking.url)
+        return Response(table, media_type="text/csv", headers=as_file("links.csv"))
     language = language_of(request)
     return RosterBody(
         course=asking.course_id,

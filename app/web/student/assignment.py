@@ -1,4 +1,4 @@
-"""The pages of an assignment: the task, what is checked for how many points, handing in, the own attempts.
+"""The pages of an assignment: the task, the points of each check, handing in, the own attempts and notebooks.
 
 Code comes as a file or is pasted. A page that is loaded again after a broken connection is still the same form, by a
 key in a cookie and, masked, in the form: so what is sent twice is one attempt.
@@ -19,6 +19,7 @@ from app.access.notebooks import CODE_LIFETIME, TOKEN_LIFETIME, notebooks_of
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import hand_in as actions
+from app.actions import notebooks
 from app.actions.fields import ID
 from app.actions.hand_in import HandIn
 from app.answers import answer_for
@@ -153,6 +154,19 @@ async def attempts_page(visit: Reader, assignment_id: AssignmentId, before: Anno
     last = cursor_of(before)
     shown = await _work(visit, assignment_id, LISTED, last)
     return visit.page("student/attempts.html", "course", before=last, **shown)
+
+
+@router.form(f"{PATH}/code", notebooks.make_code)
+async def make_code(visit: Visit, assignment_id: AssignmentId) -> Response:
+    """Make a code and show it, for the only time. The same form sent again makes another one in its place."""
+    visit.parts.code_limit.take(visit.holder.membership_id or "")
+    return await show(visit, assignment_id, code=await notebooks.make_code(visit, assignment_id, visit.language))
+
+
+@router.form(f"{PATH}/notebooks/{{token_id}}/end", notebooks.end_notebook)
+async def end_notebook(visit: Visit, assignment_id: AssignmentId, token_id: str) -> Response:
+    await notebooks.end_notebook(visit, token_id)
+    return visit.lead_to(f"/assignments/{assignment_id}", "notebook.ended")
 
 
 async def _read(visit: Visit, assignment_id: str, fields: dict[str, str]) -> tuple[Visit, HandIn]:
