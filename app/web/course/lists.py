@@ -71,7 +71,6 @@ async def review_page(visit: Grader, review_id: ReviewId) -> Response:
 
 @router.form("/reviews/{review_id}", actions.answer_review, again=review_page, on=[ReviewAnswered])
 async def answer_review(visit: Visit, review_id: ReviewId) -> Response:
-    """Answer, for the student to read. The grade stays; an adjustment or a regrade changes it."""
     await actions.answer_review(visit, review_id, visit.fields.read(AnswerReview))
     return visit.lead_to("/reviews", "review.answered")
 

@@ -98,14 +98,12 @@ async def adjust(visit: Visit, at: AtWork) -> Response:
 
 @router.form(f"{WORK}/adjustments/{{adjustment_id}}/withdraw", actions.withdraw_adjustment)
 async def withdraw(visit: Visit, at: AtWork, adjustment_id: AdjustmentId) -> Response:
-    """Let an adjustment apply no more. It stays in the history."""
     await actions.withdraw_adjustment(visit, at, adjustment_id)
     return _back(visit, at, "work.withdrawn")
 
 
 @router.form(f"{WORK}/extension", actions.extend_work, again=work_page)
 async def extend(visit: Visit, at: AtWork) -> Response:
-    """Give more time, or more attempts, instead of an earlier extension."""
     async with visit.database.read() as session:
         work = await find_student_work(session, visit.assignments, visit.course_id, at.member_id, at.assignment_id)
         given = await extensions.find(session, work.member, work.use)
@@ -125,14 +123,12 @@ async def take_back(visit: Visit, at: AtWork) -> Response:
 
 @router.form(f"{WORK}/comments", actions.add_comment, again=work_page)
 async def comment(visit: Visit, at: AtWork) -> Response:
-    """Write a comment for the student, on all of the work or on one attempt."""
     await actions.add_comment(visit, at, visit.fields.read(CommentOnWork, names={"text": "comment"}))
     return _back(visit, at, "work.commented")
 
 
 @router.form(f"{WORK}/comments/{{comment_id}}/delete", actions.delete_comment)
 async def delete_comment(visit: Visit, at: AtWork, comment_id: CommentId) -> Response:
-    """Delete a comment: a teacher any, an assistant their own."""
     await actions.delete_comment(visit, at, comment_id)
     return _back(visit, at, "work.comment_deleted")
 

@@ -81,13 +81,11 @@ async def read_members(visit: Visit, context_id: ContextId) -> Response:
 
 @router.form("/code", actions.make_code)
 async def make_code(visit: Visit) -> Response:
-    """Make a code that connects one more course of a platform with this course, and show it once."""
     return await _page(visit, code=await actions.make_code(visit))
 
 
 @router.form("/contexts/{context_id}/disconnect", actions.disconnect)
 async def disconnect(visit: Visit, context_id: ContextId) -> Response:
-    """Undo the connection with a course of a platform."""
     if not visit.fields.has("sure"):
         return visit.lead_to("/lms")
     await actions.disconnect(visit, context_id)
@@ -96,7 +94,6 @@ async def disconnect(visit: Visit, context_id: ContextId) -> Response:
 
 @router.form("/links/{link_id}", actions.choose_assignment)
 async def choose(visit: Visit, link_id: LinkId) -> Response:
-    """Let a link lead to the chosen assignment."""
     await actions.choose_assignment(visit, link_id, visit.fields.typed.get("assignment", ""))
     return visit.lead_to("/lms", "lms.chosen")
 

@@ -49,7 +49,6 @@ async def _list(visit: Visit, invitation: str | None = None) -> Response:
 
 @router.form("", actions.register_platform, again=_list, on=[PlatformKnown])
 async def register(visit: Visit) -> Response:
-    """Register a platform by what its administrator shows."""
     form_of_kind: type[RegisterKnownPlatform] | type[RegisterOtherPlatform] = (
         RegisterOtherPlatform if visit.fields.typed.get("kind", OTHER) == OTHER else RegisterKnownPlatform
     )
@@ -61,7 +60,6 @@ async def register(visit: Visit) -> Response:
 
 @router.form("/invitations", actions.invite_platform)
 async def invite(visit: Visit) -> Response:
-    """Make an address at which a platform can register itself, and show it."""
     invitation = await actions.invite_platform(visit)
     return await _list(visit, f"{visit.url}{invitation.path}")
 
@@ -120,7 +118,6 @@ async def confirm(visit: Visit, platform_id: PlatformId) -> Response:
 
 @router.form("/{platform_id}/suspend", actions.suspend_platform)
 async def suspend(visit: Visit, platform_id: PlatformId) -> Response:
-    """Accept nothing from a platform until it is confirmed again, if the box is ticked."""
     if not visit.fields.has("sure"):
         return see_other(f"/platforms/{platform_id}")
     await actions.suspend_platform(visit, platform_id)
@@ -135,14 +132,12 @@ async def add_deployment(visit: Visit, platform_id: PlatformId) -> Response:
 
 @router.form("/{platform_id}/origins", actions.set_origins, again=_one)
 async def set_origins(visit: Visit, platform_id: PlatformId) -> Response:
-    """Allow only the sites in the form to show our pages in a frame, and to receive grades."""
     await actions.set_origins(visit, platform_id, visit.fields.read(SetOrigins))
     return await _reload_frame_sites(visit, f"/platforms/{platform_id}", "platform.origins_set")
 
 
 @router.form("/{platform_id}/remove", actions.remove_platform)
 async def remove(visit: Visit, platform_id: PlatformId) -> Response:
-    """Remove a platform, if the box is ticked."""
     if not visit.fields.has("sure"):
         return see_other(f"/platforms/{platform_id}")
     await actions.remove_platform(visit, platform_id)

@@ -123,7 +123,6 @@ async def reopen(visit: Visit) -> Response:
 
 @router.form("/courses/{course_id}/export", actions.export_course)
 async def export(visit: Visit) -> Response:
-    """Send the course as one archive."""
     limit_archives(visit.request, visit.holder)
     content = await actions.export_course(visit, visit.language)
     return send_archive(content, f"course-{visit.course_id}")
@@ -138,6 +137,5 @@ async def delete_page(visit: Deleter) -> Response:
 
 @router.form("/courses/{course_id}/delete", actions.delete_course, again=delete_page, on=[DeletionUnconfirmed])
 async def delete(visit: Visit) -> Response:
-    """Delete the course with everything in it, if the form repeats its title."""
     await actions.delete_course(visit, title=visit.fields.typed.get("confirmation", ""))
     return see_other("/courses", said="course.deleted")

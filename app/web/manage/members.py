@@ -150,7 +150,6 @@ async def edit(visit: Visit, member_id: MemberId) -> Response:
 
 @router.form("/{member_id}/confirm", actions.change_member, again=member_page, on=[EmailTaken])
 async def confirm(visit: Visit, member_id: MemberId) -> Response:
-    """Confirm this student."""
     await actions.change_member(visit, member_id, ChangeMember(confirmed=True))
     return _back(visit, member_id, "member.confirmed")
 
@@ -185,14 +184,12 @@ async def make_link(visit: Visit, member_id: MemberId) -> Response:
 
 @router.form("/{member_id}/link/revoke", ways_in.revoke_links)
 async def revoke_links(visit: Visit, member_id: MemberId) -> Response:
-    """End all personal links of the member, and sign out the browsers that came by them."""
     await ways_in.revoke_links(visit, member_id)
     return _back(visit, member_id, "link.revoked")
 
 
 @router.form("/{member_id}/delete", actions.delete_member)
 async def delete(visit: Visit, member_id: MemberId) -> Response:
-    """Delete everything that the course keeps about the member, if the box is ticked."""
     if not visit.fields.has("sure"):
         return _back(visit, member_id, "member.not_sure")
     await actions.delete_member(visit, member_id)

@@ -74,7 +74,6 @@ async def person_page(visit: Viewer, person_id: PersonId, search: str = "") -> R
 
 @router.get("/{person_id}/export")
 async def export_person(visit: Viewer, person_id: PersonId) -> Response:
-    """Send the archive of everything that is kept about the person."""
     scope = await export.scope_of_person(visit.database, person_id)
     content = export.archive(visit.database, scope, lambda stored: stored.body, visit.assignments)
     return send_archive(content, f"person-{person_id}")
@@ -82,7 +81,6 @@ async def export_person(visit: Viewer, person_id: PersonId) -> Response:
 
 @router.form("/{person_id}/merge", actions.merge_people, again=person_page, on=MERGE_REFUSALS)
 async def merge(visit: Visit, person_id: PersonId) -> Response:
-    """Give this person everything that the other one has."""
     await actions.merge_people(visit, person_id, visit.fields.read(MergePeople, names={"person": "other"}))
     return see_other(f"/people/{person_id}", said="person.merged")
 
@@ -104,6 +102,5 @@ async def detach(visit: Visit, person_id: PersonId, identity_id: IdentityId) -> 
 
 @router.form("/{person_id}/delete", actions.delete_person, again=person_page, on=[DeletionUnconfirmed])
 async def delete(visit: Visit, person_id: PersonId) -> Response:
-    """Delete the person with everything, if the form repeats the person's name as the page shows it."""
     await actions.delete_person(visit, person_id, confirmation=visit.fields.typed.get("confirmation", ""))
     return see_other("/people", said="person.deleted")

@@ -52,14 +52,12 @@ async def settings_page(visit: Staff) -> Response:
 
 @router.form("", actions.change_course, again=settings_page)
 async def change(visit: Visit) -> Response:
-    """Change the settings. Only an admin sets how long submissions are kept."""
     await actions.change_course(visit, visit.fields.read(ChangeCourse))
     return visit.lead_to("/settings", "course.changed")
 
 
 @router.form("/assignments", actions.add_assignment, again=settings_page, on=[AssignmentUnknown])
 async def use_assignment(visit: Visit) -> Response:
-    """Have the course use an assignment, as its file says."""
     assignment_id = visit.fields.typed.get("assignment", "")
     await actions.add_assignment(visit, assignment_id)
     return visit.lead_to(f"/settings/assignments/{assignment_id}", "assignment.added")
@@ -88,7 +86,6 @@ async def rules_page(visit: Staff, assignment_id: AssignmentId) -> Response:
 
 @router.form(ONE, actions.change_assignment, again=rules_page, on=[RulesContradictory, LateWithoutDue])
 async def change_rules(visit: Visit, assignment_id: AssignmentId) -> Response:
-    """Set dates and rules. They count at once, also for earlier attempts."""
     async with visit.database.read() as session:
         used = await uses.find_used(session, visit.course_id, assignment_id, visit.assignments)
         has_students = (await courses.sizes(session, [visit.course_id]))[visit.course_id].students
@@ -104,7 +101,6 @@ async def change_rules(visit: Visit, assignment_id: AssignmentId) -> Response:
 
 @router.form(f"{ONE}/remove", actions.remove_assignment, again=rules_page, on=[AssignmentInUse])
 async def remove(visit: Visit, assignment_id: AssignmentId) -> Response:
-    """Remove the assignment from the course. In the course Default the file's own dates and rules hold again."""
     with contextlib.suppress(AssignmentNotFound):  # The form was sent twice.
         await actions.remove_assignment(visit, assignment_id)
     return visit.lead_to("/settings", "assignment.removed")

@@ -66,7 +66,6 @@ async def make_links(visit: Visit) -> Response:
 
 @router.form("/links/revoke", actions.revoke_links)
 async def revoke_links(visit: Visit) -> Response:
-    """End all personal links of the course, if the box is ticked."""
     if not visit.fields.has("sure"):
         return visit.lead_to("/links", "links.not_sure")
     await actions.revoke_links(visit)
@@ -126,6 +125,5 @@ async def make_token(visit: Visit) -> Response:
 
 @router.form("/tokens/{token_id}/revoke", actions.revoke_token)
 async def revoke_token(visit: Visit, token_id: str) -> Response:
-    """End the token at once, and sign out its browsers."""
     await actions.revoke_token(visit, token_id)
     return visit.lead_to("/tokens", "token.revoked")

@@ -103,14 +103,12 @@ async def regrade_page(
 
 @router.form("/{regrade_id}/apply", actions.apply_preview, again=regrade_page, on=CONFLICTS)
 async def apply(visit: Visit, regrade_id: RegradeId) -> Response:
-    """Let the reports of a preview count."""
     await actions.apply_preview(visit, regrade_id)
     return visit.lead_to(f"/regrades/{regrade_id}", "regrade.applied")
 
 
 @router.form("/{regrade_id}/drop", actions.drop_preview, again=regrade_page, on=CONFLICTS)
 async def drop(visit: Visit, regrade_id: RegradeId) -> Response:
-    """Delete the reports of a preview."""
     await actions.drop_preview(visit, regrade_id)
     return visit.lead_to(f"/regrades/{regrade_id}", "regrade.dropped")
 

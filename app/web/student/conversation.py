@@ -70,7 +70,6 @@ async def words_on_all(session: AsyncSession, viewer: Principal, use: CourseAssi
 
 @router.form("/submissions/{submission_id}/reviews", actions.ask_for_review)
 async def ask_for_review(visit: Visit, submission_id: SubmissionId) -> Response:
-    """Ask the staff to look at the attempt, and show its page again."""
     try:
         wanted = visit.fields.read(AskForReview)
     except FieldsWrong as refusal:

@@ -105,7 +105,6 @@ async def submission_page(visit: Anybody, submission_id: SubmissionId) -> Respon
 
 @router.form("/submissions/{submission_id}/cancel", actions.cancel_submission)
 async def cancel(visit: Visit, submission_id: SubmissionId) -> Response:
-    """Take a submission out of the queue, and show its page again."""
     await actions.cancel_submission(visit, submission_id)
     return see_other(f"/submissions/{submission_id}")
 
