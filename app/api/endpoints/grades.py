@@ -89,7 +89,11 @@ async def list_grades(
         limit=paging.limit + 1,
         after=paging.cursor,
     )
-    return paging.page(rows, lambda row: _body(row.member, row.grades, reading), attrgetter("member.id"))
+    return paging.page(
+        rows,
+        lambda row: StudentGradesBody.from_row(row.member, grades=_grades(row.grades, reading)),
+        attrgetter("member.id"),
+    )
 
 
 @router.get("/courses/{course_id}/grades/me", summary="Read your own grades")
@@ -122,7 +126,7 @@ async def read_grades(reading: Viewer, member_id: MemberId) -> StudentGradesBody
     member = await membership.find(reading.session, reading.course_id, member_id)
     if member.role != MemberRole.STUDENT:
         raise MemberNotStudent
-    return _body(member, await _grades_of(reading, member), reading)
+    return StudentGradesBody.from_row(member, grades=_grades(await _grades_of(reading, member), reading))
 
 
 @router.get(
@@ -175,17 +179,6 @@ async def read_grade_book(
 async def _grades_of(reading: Reading, member: Membership) -> Mapping[str, Counted]:
     uses = await grade_list.used_assignments(reading.session, reading.assignments, member.course_id)
     return await grade_list.grades_of_member(reading.session, reading.assignments, uses, member)
-
-
-def _body(member: Membership, grades: Mapping[str, Counted], reading: Reading) -> StudentGradesBody:
-    return StudentGradesBody(
-        member=member.id,
-        student=member.external_id,
-        name=member.person.name,
-        group=member.group,
-        confirmed=member.confirmed_at is not None,
-        grades=_grades(grades, reading),
-    )
 
 
 def _grades(grades: Mapping[str, Counted], reading: Reading) -> list[AssignmentGrade]:

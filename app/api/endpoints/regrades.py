@@ -49,9 +49,9 @@ class RegradeResultBody(Body):
 
 
 class RegradeItemBody(Body):
-    submission: str = Field(examples=[EXAMPLE_ID])
+    submission: str = Field(validation_alias="id", examples=[EXAMPLE_ID])
     student: str
-    assignment: str
+    assignment: str = Field(validation_alias="assignment_id")
     attempt: int
     before: RegradeResultBody
     after: RegradeResultBody | None = Field(description="null until it is graded again")
@@ -137,11 +137,8 @@ def _body(progress: RegradeProgress) -> RegradeBody:
 
 def _item(change: RegradeChange, before: float | None, after: float | None) -> RegradeItemBody:
     submission, old, new = change.submission, change.old, change.new
-    return RegradeItemBody(
-        submission=submission.id,
-        student=submission.student,
-        assignment=submission.assignment_id,
-        attempt=submission.attempt,
+    return RegradeItemBody.from_row(
+        submission,
         before=RegradeResultBody.from_row(old, points_after_rules=before),
         after=RegradeResultBody.from_row(new, points_after_rules=after) if new else None,
         changes=f"/api/v1/submissions/{submission.id}/reports/{new.id}/changes?since={old.id}" if new else None,
