@@ -11,7 +11,6 @@ from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
 from app.access import sessions, tokens
 from app.actions import getting_in
-from app.actions.getting_in import AskForLink
 from app.errors.requests import FieldsWrong
 from app.errors.ways_in import SignOnExpired
 from app.http.auth.holders import signed_in
@@ -144,7 +143,7 @@ async def ask_for_link(request: Request) -> Response:
     if parts.lost_links is None:
         return _link_page(request, next)
     try:
-        wanted = fields.read(AskForLink)
+        wanted = fields.read(getting_in.AskForLink)
     except FieldsWrong as refusal:
         return _link_page(request, next, fields, refusal)
     parts.client_limit.take(client_of(request))

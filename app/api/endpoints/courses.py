@@ -13,15 +13,6 @@ from pydantic.json_schema import SkipJsonSchema
 from app.access.rights import Right
 from app.actions import courses as actions
 from app.actions.asking import Asking
-from app.actions.courses import (
-    RETENTION,
-    ChangeAssignment,
-    ChangeCourse,
-    CopyCourse,
-    MakeCourse,
-    UseAssignment,
-    rule_description,
-)
 from app.api.dependencies import AnyReading, Limit, Paged, Paging, Reading, asks, reads
 from app.api.openapi import ARCHIVE
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
@@ -40,7 +31,7 @@ class CourseBody(Body):
     title: str
     language: str = Field(examples=["ru"])
     time_zone: str = Field(examples=["Europe/Moscow"])
-    retention_days: float | None = Field(description=RETENTION)
+    retention_days: float | None = Field(description=actions.RETENTION)
     created_at: datetime
     archived_at: datetime | None = Field(description="since when nothing in it changes; null: it is not archived")
 
@@ -69,15 +60,15 @@ class DeletedCourseBody(Body):
 class RulesBody(Body):
     """The dates and rules that hold: the file's, and the course's instead."""
 
-    opens: datetime | None = Field(description=rule_description("opens"))
-    due: datetime | None = Field(description=rule_description("due"))
-    closes: datetime | None = Field(description=rule_description("closes"))
-    late_percent_per_day: float = Field(description=rule_description("late_percent_per_day"))
-    late_percent_max: float = Field(description=rule_description("late_percent_max"))
-    limit: int | None = Field(description=rule_description("limit"))
-    cooldown_seconds: int = Field(description=rule_description("cooldown_seconds"))
-    counts: str = Field(description=rule_description("counts"))
-    checks_per_hour: int = Field(description=rule_description("checks_per_hour"))
+    opens: datetime | None = Field(description=actions.rule_description("opens"))
+    due: datetime | None = Field(description=actions.rule_description("due"))
+    closes: datetime | None = Field(description=actions.rule_description("closes"))
+    late_percent_per_day: float = Field(description=actions.rule_description("late_percent_per_day"))
+    late_percent_max: float = Field(description=actions.rule_description("late_percent_max"))
+    limit: int | None = Field(description=actions.rule_description("limit"))
+    cooldown_seconds: int = Field(description=actions.rule_description("cooldown_seconds"))
+    counts: str = Field(description=actions.rule_description("counts"))
+    checks_per_hour: int = Field(description=actions.rule_description("checks_per_hour"))
 
 
 class UseBody(Body):
@@ -113,7 +104,7 @@ async def list_courses(reading: AnyReading, paging: Paged) -> Page[CourseBody]:
 @router.post("", summary="Make a course", status_code=201)
 async def create_course(
     asking: Annotated[Asking, asks(actions.make_course)],
-    wanted: MakeCourse,
+    wanted: actions.MakeCourse,
     idempotency_key: IdempotencyKey = None,
 ) -> CourseBody:
     """Make a course. It has no people and uses no assignments yet.
@@ -129,7 +120,9 @@ async def read_course(reading: Viewer) -> CourseBody:
 
 
 @router.patch("/{course_id}", summary="Change a course")
-async def change_course(asking: Annotated[Asking, asks(actions.change_course)], wanted: ChangeCourse) -> CourseBody:
+async def change_course(
+    asking: Annotated[Asking, asks(actions.change_course)], wanted: actions.ChangeCourse
+) -> CourseBody:
     """Change what is given. In an archived course only `archived` and `retention_days` change, unless the request opens
     it again. Only an admin sets `retention_days`: data is deleted by it."""
     return CourseBody.model_validate(await actions.change_course(asking, wanted))
@@ -138,7 +131,7 @@ async def change_course(asking: Annotated[Asking, asks(actions.change_course)], 
 @router.post("/{course_id}/copy", summary="Copy a course to the next term", status_code=201)
 async def copy_course(
     asking: Annotated[Asking, asks(actions.copy_course)],
-    wanted: CopyCourse,
+    wanted: actions.CopyCourse,
     idempotency_key: IdempotencyKey = None,
 ) -> CourseBody:
     """Make a course with the same assignments, dates and rules, and with the same teachers and assistants, without
@@ -202,7 +195,7 @@ async def set_course_assignment(
     request: Request,
     asking: Annotated[Asking, asks(actions.use_assignment)],
     assignment_id: UsedId,
-    wanted: UseAssignment,
+    wanted: actions.UseAssignment,
 ) -> UseBody:
     """Use a file, with these dates and rules and no others. One that is not given is as in the file, null is none.
 
@@ -216,7 +209,7 @@ async def change_course_assignment(
     request: Request,
     asking: Annotated[Asking, asks(actions.change_assignment)],
     assignment_id: ListedId,
-    wanted: ChangeAssignment,
+    wanted: actions.ChangeAssignment,
 ) -> UseBody:
     """Change what is given. `as_in_file` names the dates and rules for which the file holds again."""
     return _body(await actions.change_assignment(asking, assignment_id, wanted), language_of(request))

@@ -16,15 +16,8 @@ from app.actions.fields import Name
 from app.api.dependencies import Paged, Reading, reads
 from app.api.endpoints.work import Viewer, review_body
 from app.api.openapi import BYTES, TEXT, refusals
+from app.api.schemas import grades as bodies
 from app.api.schemas.base import Page
-from app.api.schemas.grades import (
-    AdjustmentBody,
-    AssignmentGrade,
-    CommentBody,
-    GradesList,
-    OwnGradesBody,
-    StudentGradesBody,
-)
 from app.courses import membership
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
@@ -65,7 +58,7 @@ AssignmentFilter = Annotated[
 @router.get(
     "/courses/{course_id}/grades",
     summary="List the grades of a course",
-    response_model=GradesList,
+    response_model=bodies.GradesList,
     responses=refusals(AssignmentNotFound),
 )
 async def list_grades(
@@ -73,7 +66,7 @@ async def list_grades(
     paging: Paged,
     chosen: Annotated[GradeFilter, Depends(_chosen)],
     assignment: AssignmentFilter = None,
-) -> Page[StudentGradesBody]:
+) -> Page[bodies.StudentGradesBody]:
     """List all students of the course, also those who handed in nothing, with the counted grade at each assignment, in
     the order in which they joined.
 
@@ -91,28 +84,28 @@ async def list_grades(
     )
     return paging.page(
         rows,
-        lambda row: StudentGradesBody.from_row(row.member, grades=_grades(row.grades, reading)),
+        lambda row: bodies.StudentGradesBody.from_row(row.member, grades=_grades(row.grades, reading)),
         attrgetter("member.id"),
     )
 
 
 @router.get("/courses/{course_id}/grades/me", summary="Read your own grades")
-async def read_own_grades(reading: Annotated[Reading, reads(Right.READ)]) -> OwnGradesBody:
+async def read_own_grades(reading: Annotated[Reading, reads(Right.READ)]) -> bodies.OwnGradesBody:
     """Read the grades of the member whose own token this is, with adjustments, comments and answers.
 
     A token that is no member's own has no grades.
     """
     session = reading.session
     if reading.viewer.membership_id is None:
-        return OwnGradesBody(student=None, grades=[], adjustments=[], comments=[], reviews=[])
+        return bodies.OwnGradesBody(student=None, grades=[], adjustments=[], comments=[], reviews=[])
     member = await membership.find(session, reading.course_id, reading.viewer.membership_id)
     adjusted = await rows_of_member(session, Adjustment, member)
     commented = await rows_of_member(session, Comment, member)
-    return OwnGradesBody(
+    return bodies.OwnGradesBody(
         student=member.external_id,
         grades=_grades(await _grades_of(reading, member), reading),
-        adjustments=[AdjustmentBody.from_row(each, assignment=use.assignment_id) for each, use in adjusted],
-        comments=[CommentBody.from_row(each, assignment=use.assignment_id) for each, use in commented],
+        adjustments=[bodies.AdjustmentBody.from_row(each, assignment=use.assignment_id) for each, use in adjusted],
+        comments=[bodies.CommentBody.from_row(each, assignment=use.assignment_id) for each, use in commented],
         reviews=[review_body(*row) for row in await reviews.all_of(session, member.id)],
     )
 
@@ -122,11 +115,11 @@ async def read_own_grades(reading: Annotated[Reading, reads(Right.READ)]) -> Own
     summary="Read the grades of a student",
     responses=refusals(MemberNotStudent),
 )
-async def read_grades(reading: Viewer, member_id: MemberId) -> StudentGradesBody:
+async def read_grades(reading: Viewer, member_id: MemberId) -> bodies.StudentGradesBody:
     member = await membership.find(reading.session, reading.course_id, member_id)
     if member.role != MemberRole.STUDENT:
         raise MemberNotStudent
-    return StudentGradesBody.from_row(member, grades=_grades(await _grades_of(reading, member), reading))
+    return bodies.StudentGradesBody.from_row(member, grades=_grades(await _grades_of(reading, member), reading))
 
 
 @router.get(
@@ -181,7 +174,8 @@ async def _grades_of(reading: Reading, member: Membership) -> Mapping[str, Count
     return await grade_list.grades_of_member(reading.session, reading.assignments, uses, member)
 
 
-def _grades(grades: Mapping[str, Counted], reading: Reading) -> list[AssignmentGrade]:
+def _grades(grades: Mapping[str, Counted], reading: Reading) -> list[bodies.AssignmentGrade]:
     return [
-        AssignmentGrade.of(counted, reading.language, reading.viewer, assignment=id) for id, counted in grades.items()
+        bodies.AssignmentGrade.of(counted, reading.language, reading.viewer, assignment=id)
+        for id, counted in grades.items()
     ]

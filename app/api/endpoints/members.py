@@ -13,7 +13,6 @@ from app.access.rights import Right
 from app.actions import members as actions
 from app.actions.asking import Asking
 from app.actions.fields import Name
-from app.actions.members import AddMember, ChangeMember, JoinMembers
 from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.schemas.base import EXAMPLE_ID, Body, Count, Page
 from app.api.schemas.submissions import DeletedBody
@@ -96,7 +95,7 @@ async def list_members(
 
 
 @members.post("/members", summary="Add a member to a course", status_code=201)
-async def create_member(asking: Annotated[Asking, asks(actions.add_member)], wanted: AddMember) -> MemberBody:
+async def create_member(asking: Annotated[Asking, asks(actions.add_member)], wanted: actions.AddMember) -> MemberBody:
     """Add a confirmed member, as a new person. A teacher adds students and assistants, an admin teachers, too.
 
     The same request sent again adds nobody: it is answered 409, with the `id` of the member as `member`.
@@ -111,7 +110,7 @@ async def read_member(reading: Viewer, member_id: MemberId) -> MemberBody:
 
 @members.patch("/members/{member_id}", summary="Change a member")
 async def change_member(
-    asking: Annotated[Asking, asks(actions.change_member)], member_id: MemberId, wanted: ChangeMember
+    asking: Annotated[Asking, asks(actions.change_member)], member_id: MemberId, wanted: actions.ChangeMember
 ) -> MemberBody:
     """Change what is given. A new role acts on the member's tokens and open sessions at once; attempts of somebody who
     is a student no longer do not count. Only an admin changes a teacher, or makes one."""
@@ -153,7 +152,7 @@ async def delete_student(
 
 @members.post("/members/{member_id}/join", summary="Join two members who are one student", status_code=201)
 async def join_members(
-    asking: Annotated[Asking, asks(actions.join_members)], member_id: MemberId, wanted: JoinMembers
+    asking: Annotated[Asking, asks(actions.join_members)], member_id: MemberId, wanted: actions.JoinMembers
 ) -> JoinBody:
     """Keep the member of the address, and give it what the other one has: attempts, numbered by their time together
     with the own ones, extensions, adjustments, comments, tokens with their links. The other member is removed.

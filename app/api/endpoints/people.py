@@ -14,7 +14,6 @@ from app.access import persons
 from app.access.rights import Right
 from app.actions import people as actions
 from app.actions.asking import Asking
-from app.actions.people import MergePeople
 from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.openapi import ARCHIVE, refusals
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page, address_of
@@ -158,7 +157,7 @@ async def detach_identity(
 
 @router.post("/people/{person_id}/merge", summary="Merge two persons", status_code=201)
 async def merge_people(
-    asking: Annotated[Asking, asks(actions.merge_people)], person_id: PersonId, wanted: MergePeople
+    asking: Annotated[Asking, asks(actions.merge_people)], person_id: PersonId, wanted: actions.MergePeople
 ) -> MergeBody:
     """Give the person of the address all members and accounts of single sign-on that the other one has. Nothing else
     changes in a course. The other one's browsers that came by single sign-on have to sign in again.

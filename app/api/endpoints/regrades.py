@@ -12,7 +12,6 @@ from pydantic import AliasPath, Field
 from app.access.rights import Right
 from app.actions import regrades as actions
 from app.actions.asking import Asking
-from app.actions.regrades import BeginRegrade
 from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.schemas.base import EXAMPLE_ID, Body, Page, address_of
 from app.http.parameters import IdempotencyKey, RegradeId
@@ -70,7 +69,7 @@ router = APIRouter(prefix="/regrades", tags=["regrades"])
 @router.post("", summary="Grade submissions again", status_code=202)
 async def create_regrade(
     asking: Annotated[Asking, asks(actions.begin_regrade)],
-    wanted: BeginRegrade,
+    wanted: actions.BeginRegrade,
     idempotency_key: IdempotencyKey = None,
 ) -> RegradeBody:
     """Grade again those of the selected submissions that have a report.

@@ -16,7 +16,6 @@ from app.access.links import NewLink, links_csv
 from app.access.tokens import sign_in_link
 from app.actions import ways_in as actions
 from app.actions.asking import Asking
-from app.actions.ways_in import LinksFor
 from app.api.dependencies import asks
 from app.api.openapi import refusals, upload_form
 from app.api.schemas.base import EXAMPLE_ID, Body
@@ -133,7 +132,7 @@ async def import_roster(
         Annotated[str, Field(min_length=1, max_length=200)] | SkipJsonSchema[None],
         Query(description="the heading of the column with the ids; by default the best one that has values"),
     ] = None,
-    links: Annotated[LinksFor, Query(description="who gets a personal link")] = LinksFor.NONE,
+    links: Annotated[actions.LinksFor, Query(description="who gets a personal link")] = actions.LinksFor.NONE,
     mail: Annotated[bool, Query(description="send these links by mail, too")] = False,
     format: Annotated[
         Format | SkipJsonSchema[None],

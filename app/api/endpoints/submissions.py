@@ -15,7 +15,6 @@ from app.actions import hand_in as actions
 from app.actions import work
 from app.actions.asking import Asking
 from app.actions.fields import NO_NAME
-from app.actions.work import DecideAttempt
 from app.api.conditional import caching, revalidated, tag, unchanged
 from app.api.dependencies import Paged, SubmissionReading, asks
 from app.api.openapi import BYTES, file_answer, upload_form
@@ -199,7 +198,7 @@ async def decide_submission(
     request: Request,
     asking: Annotated[Asking, asks(work.decide_attempt)],
     submission_id: SubmissionId,
-    wanted: DecideAttempt,
+    wanted: work.DecideAttempt,
 ) -> SubmissionBody:
     """Decide whether it counts: accepted, it counts like any other; rejected, it never does.
 

@@ -17,7 +17,6 @@ from app.access.tokens import sign_in_link
 from app.actions import ways_in as actions
 from app.actions.asking import Asking
 from app.actions.fields import Id
-from app.actions.ways_in import MakeJoinLink, MakeLinks, MakeToken
 from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.openapi import refusals
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
@@ -121,7 +120,7 @@ link_routes = APIRouter(prefix="/courses/{course_id}", tags=["members"])
 @token_routes.post("", summary="Make a token", status_code=201)
 async def create_token(
     asking: Annotated[Asking, asks(actions.make_token)],
-    wanted: MakeToken,
+    wanted: actions.MakeToken,
     idempotency_key: IdempotencyKey = None,
 ) -> NewTokenBody:
     """Make a token of the course. Only this answer holds it. A teacher makes tokens for submitters, an admin for all
@@ -158,12 +157,12 @@ async def create_link(asking: LinkMaker, member_id: MemberId, mail: Mail = False
     Earlier links of the member work until somebody first comes in by this one; then they end, with their sessions. A
     teacher makes links for students and assistants, an admin for teachers, too.
     """
-    (link,) = await actions.make_links(asking, MakeLinks(members=[member_id]), by_mail=mail)
+    (link,) = await actions.make_links(asking, actions.MakeLinks(members=[member_id]), by_mail=mail)
     return _new_body(link, asking.url)
 
 
 @link_routes.post("/links", summary="Make personal links for many", status_code=201)
-async def create_links(asking: LinkMaker, wanted: MakeLinks, mail: Mail = False) -> NewLinks:
+async def create_links(asking: LinkMaker, wanted: actions.MakeLinks, mail: Mail = False) -> NewLinks:
     """Make a new link for each of these members, as for one. Removed members have none."""
     new_links = await actions.make_links(asking, wanted, by_mail=mail)
     return NewLinks(items=[_new_body(link, asking.url) for link in new_links])
@@ -194,7 +193,7 @@ async def revoke_links(asking: LinkEnder) -> EndedLinks:
 
 @link_routes.post("/join-links", summary="Make a join link", status_code=201)
 async def create_join_link(
-    asking: Annotated[Asking, asks(actions.make_join_link)], wanted: MakeJoinLink
+    asking: Annotated[Asking, asks(actions.make_join_link)], wanted: actions.MakeJoinLink
 ) -> NewJoinLinkBody:
     """Make a link for a whole course. Everybody who opens it and gives a name becomes a new, unconfirmed student.
 

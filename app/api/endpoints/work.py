@@ -10,7 +10,6 @@ from pydantic.json_schema import SkipJsonSchema
 from app.access.rights import Right
 from app.actions import work as actions
 from app.actions.asking import Asking
-from app.actions.work import AdjustGrade, AnswerReview, AskForReview, CommentOnWork, ExtendWork, WorkId
 from app.api.dependencies import AnyReading, Paged, Reading, asks, reads
 from app.api.openapi import refusals
 from app.api.schemas.base import Page
@@ -38,11 +37,11 @@ AssignmentId = Annotated[
 Viewer = Annotated[Reading, reads(Right.SEE_GRADES)]
 
 
-async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> WorkId:
-    return WorkId(member_id, assignment_id)
+async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> actions.WorkId:
+    return actions.WorkId(member_id, assignment_id)
 
 
-AtWork = Annotated[WorkId, Depends(_work_id)]
+AtWork = Annotated[actions.WorkId, Depends(_work_id)]
 
 
 async def _work(reading: Viewer, at: AtWork) -> StudentWork:
@@ -65,7 +64,7 @@ async def list_adjustments(reading: Viewer, work: ShownWork, paging: Paged) -> P
 
 @router.post(f"{WORK}/adjustments", summary="Adjust a student's grade", status_code=201)
 async def adjust_grade(
-    asking: Annotated[Asking, asks(actions.adjust_grade)], at: AtWork, wanted: AdjustGrade
+    asking: Annotated[Asking, asks(actions.adjust_grade)], at: AtWork, wanted: actions.AdjustGrade
 ) -> AdjustmentBody:
     """Adjust the grade instead of the adjustment that applies. It is applied last, and kept within 0 and the maximum.
 
@@ -100,7 +99,7 @@ async def read_extension(request: Request, reading: Viewer, work: ShownWork) -> 
 
 @router.put(f"{WORK}/extension", summary="Give a student an extension")
 async def set_extension(
-    request: Request, asking: Annotated[Asking, asks(actions.extend_work)], at: AtWork, wanted: ExtendWork
+    request: Request, asking: Annotated[Asking, asks(actions.extend_work)], at: AtWork, wanted: actions.ExtendWork
 ) -> ExtensionBody:
     """Give more time, or more attempts, instead of an earlier extension of this student at this assignment.
 
@@ -126,7 +125,7 @@ async def list_comments(reading: Viewer, work: ShownWork, paging: Paged) -> Page
 
 @router.post(f"{WORK}/comments", summary="Comment on a student's work", status_code=201)
 async def add_comment(
-    asking: Annotated[Asking, asks(actions.add_comment)], at: AtWork, wanted: CommentOnWork
+    asking: Annotated[Asking, asks(actions.add_comment)], at: AtWork, wanted: actions.CommentOnWork
 ) -> CommentBody:
     """Write a comment for the student to read. The newest one sent again is one comment."""
     comment = await actions.add_comment(asking, at, wanted)
@@ -154,7 +153,7 @@ async def list_submission_reviews(reading: AnyReading, submission_id: Submission
 
 @router.post("/submissions/{submission_id}/reviews", summary="Ask for a review of an attempt", status_code=201)
 async def ask_for_review(
-    asking: Annotated[Asking, asks(actions.ask_for_review)], submission_id: SubmissionId, wanted: AskForReview
+    asking: Annotated[Asking, asks(actions.ask_for_review)], submission_id: SubmissionId, wanted: actions.AskForReview
 ) -> ReviewBody:
     """Ask the staff whether the attempt was graded right. One request of an attempt is open at a time.
 
@@ -178,7 +177,7 @@ async def list_reviews(
 
 @router.post("/courses/{course_id}/reviews/{review_id}/answer", summary="Answer a request for review")
 async def answer_review(
-    asking: Annotated[Asking, asks(actions.answer_review)], review_id: ReviewId, wanted: AnswerReview
+    asking: Annotated[Asking, asks(actions.answer_review)], review_id: ReviewId, wanted: actions.AnswerReview
 ) -> ReviewBody:
     """Answer, for the student to read. The grade stays; an adjustment or a regrade changes it."""
     return review_body(*await actions.answer_review(asking, review_id, wanted))

@@ -12,7 +12,6 @@ from starlette.concurrency import run_in_threadpool
 from app.access.tokens import Principal
 from app.actions import regrades, work
 from app.actions.fields import ID
-from app.actions.work import DecideAttempt
 from app.courses import course as courses
 from app.errors.submissions import SubmissionNotFound
 from app.http.forms import see_other
@@ -121,7 +120,7 @@ async def _decision_page(visit: Visit, submission_id: str) -> Response:
 
 @router.form("/courses/{course_id}/submissions/{submission_id}/decision", work.decide_attempt, again=_decision_page)
 async def decide(visit: Visit, submission_id: SubmissionId) -> Response:
-    wanted = visit.fields.read(DecideAttempt, names={"reason": "decision_reason"})
+    wanted = visit.fields.read(work.DecideAttempt, names={"reason": "decision_reason"})
     await work.decide_attempt(visit, submission_id, wanted)
     return see_other(f"/submissions/{submission_id}", said="attempt.decided")
 

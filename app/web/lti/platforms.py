@@ -8,7 +8,6 @@ from fastapi import Depends, Response
 
 from app.access.rights import Right
 from app.actions import platforms as actions
-from app.actions.platforms import AddDeployment, RegisterKnownPlatform, RegisterOtherPlatform, SetOrigins
 from app.errors.lti import PlatformKnown, PlatformNotFound
 from app.http.forms import read_page_form, see_other
 from app.http.parameters import id_of
@@ -49,8 +48,10 @@ async def _list(visit: Visit, invitation: str | None = None) -> Response:
 
 @router.form("", actions.register_platform, again=_list, on=[PlatformKnown])
 async def register(visit: Visit) -> Response:
-    form_of_kind: type[RegisterKnownPlatform] | type[RegisterOtherPlatform] = (
-        RegisterOtherPlatform if visit.fields.typed.get("kind", OTHER) == OTHER else RegisterKnownPlatform
+    form_of_kind: type[actions.RegisterKnownPlatform] | type[actions.RegisterOtherPlatform] = (
+        actions.RegisterOtherPlatform
+        if visit.fields.typed.get("kind", OTHER) == OTHER
+        else actions.RegisterKnownPlatform
     )
     private = {"private": visit.parts.settings.lti_private_targets}
     wanted = visit.fields.read(form_of_kind, filled_only=True, context=private)
@@ -126,13 +127,13 @@ async def suspend(visit: Visit, platform_id: PlatformId) -> Response:
 
 @router.form("/{platform_id}/deployments", actions.add_deployment, again=_one)
 async def add_deployment(visit: Visit, platform_id: PlatformId) -> Response:
-    await actions.add_deployment(visit, platform_id, visit.fields.read(AddDeployment))
+    await actions.add_deployment(visit, platform_id, visit.fields.read(actions.AddDeployment))
     return see_other(f"/platforms/{platform_id}", said="platform.deployment_added")
 
 
 @router.form("/{platform_id}/origins", actions.set_origins, again=_one)
 async def set_origins(visit: Visit, platform_id: PlatformId) -> Response:
-    await actions.set_origins(visit, platform_id, visit.fields.read(SetOrigins))
+    await actions.set_origins(visit, platform_id, visit.fields.read(actions.SetOrigins))
     return await _reload_frame_sites(visit, f"/platforms/{platform_id}", "platform.origins_set")
 
 

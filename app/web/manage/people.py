@@ -10,7 +10,6 @@ from fastapi import Depends, Response
 from app.access import persons
 from app.access.rights import Right
 from app.actions import people as actions
-from app.actions.people import MergePeople
 from app.courses import people
 from app.errors.courses import DeletionUnconfirmed
 from app.errors.members import (
@@ -81,7 +80,7 @@ async def export_person(visit: Viewer, person_id: PersonId) -> Response:
 
 @router.form("/{person_id}/merge", actions.merge_people, again=person_page, on=MERGE_REFUSALS)
 async def merge(visit: Visit, person_id: PersonId) -> Response:
-    await actions.merge_people(visit, person_id, visit.fields.read(MergePeople, names={"person": "other"}))
+    await actions.merge_people(visit, person_id, visit.fields.read(actions.MergePeople, names={"person": "other"}))
     return see_other(f"/people/{person_id}", said="person.merged")
 
 

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from fastapi import Response
 
 from app.actions import courses as actions
-from app.actions.courses import ChangeAssignment, ChangeCourse, CourseRules
 from app.courses import course as courses
 from app.courses import uses
 from app.courses.assignments import Rules
@@ -52,7 +51,7 @@ async def settings_page(visit: Staff) -> Response:
 
 @router.form("", actions.change_course, again=settings_page)
 async def change(visit: Visit) -> Response:
-    await actions.change_course(visit, visit.fields.read(ChangeCourse))
+    await actions.change_course(visit, visit.fields.read(actions.ChangeCourse))
     return visit.lead_to("/settings", "course.changed")
 
 
@@ -89,11 +88,11 @@ async def change_rules(visit: Visit, assignment_id: AssignmentId) -> Response:
     async with visit.database.read() as session:
         used = await uses.find_used(session, visit.course_id, assignment_id, visit.assignments)
         has_students = (await courses.sizes(session, [visit.course_id]))[visit.course_id].students
-    rules = CourseRules()
+    rules = actions.CourseRules()
     with contextlib.suppress(FieldsWrong):  # Told with what is wrong in the other fields.
         rules = _rules(visit.fields, visit.zone, Rules.model_validate(used.use.rules))
     in_file = [name for name in RULES if name not in rules.model_fields_set]
-    wanted = visit.fields.read(ChangeAssignment, rules=rules, as_in_file=in_file)
+    wanted = visit.fields.read(actions.ChangeAssignment, rules=rules, as_in_file=in_file)
     await actions.change_assignment(visit, assignment_id, wanted)
     # A new course shows its next steps there.
     return visit.lead_to("/settings" if has_students else "/start", "assignment.changed")
@@ -106,7 +105,7 @@ async def remove(visit: Visit, assignment_id: AssignmentId) -> Response:
     return visit.lead_to("/settings", "assignment.removed")
 
 
-def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> CourseRules:
+def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> actions.CourseRules:
     """Read the rules that the course sets. An empty field means that the file's holds."""
     minutes = fields.number("cooldown_minutes", most=MOST_PAUSE_MINUTES)
     more: dict[str, Any] = {} if minutes is None else {"cooldown_seconds": round(minutes * 60)}
@@ -116,7 +115,7 @@ def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> CourseRules:
         name: None for name in CAN_BE_NONE if fields.has(f"no_{name}") and not (name in was_none and fields.has(name))
     }
     dates = {name: getattr(stored, name) for name in DATES}
-    return fields.read(CourseRules, zone=zone, stored=dates, filled_only=True, **more)
+    return fields.read(actions.CourseRules, zone=zone, stored=dates, filled_only=True, **more)
 
 
 def _form_values(rules: Mapping[str, Any], zone: ZoneInfo) -> dict[str, str]:

@@ -8,7 +8,6 @@ from fastapi import Depends, Query, Response
 
 from app.access.rights import Right
 from app.actions import regrades as actions
-from app.actions.regrades import BeginRegrade, SubmissionFilter
 from app.courses.uses import list_used
 from app.errors.courses import CourseArchived
 from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotPreview
@@ -60,9 +59,9 @@ async def begin(visit: Visit) -> Response:
     key = f"page:{fields.form_key()}" if fields.has(KEY_FIELD) else None
     preview = fields.typed.get("mode") != "now"
     if any(map(fields.has, ("assignment", "status", "student"))):
-        wanted = BeginRegrade(filter=fields.read(SubmissionFilter, filled_only=True), preview=preview)
+        wanted = actions.BeginRegrade(filter=fields.read(actions.SubmissionFilter, filled_only=True), preview=preview)
     else:
-        wanted = BeginRegrade(all=True, preview=preview)
+        wanted = actions.BeginRegrade(all=True, preview=preview)
     progress = await actions.begin_regrade(visit, wanted, key=key, share_preview=True)
     return visit.lead_to(f"/regrades/{progress.regrade.id}")
 

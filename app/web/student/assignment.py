@@ -21,7 +21,6 @@ from app.access.tokens import Principal
 from app.actions import hand_in as actions
 from app.actions import notebooks
 from app.actions.fields import ID
-from app.actions.hand_in import HandIn
 from app.answers import answer_for
 from app.errors import AppError
 from app.errors.requests import NotAuthenticated
@@ -169,7 +168,7 @@ async def end_notebook(visit: Visit, assignment_id: AssignmentId, token_id: str)
     return visit.lead_to(f"/assignments/{assignment_id}", "notebook.ended")
 
 
-async def _read(visit: Visit, assignment_id: str, fields: dict[str, str]) -> tuple[Visit, HandIn]:
+async def _read(visit: Visit, assignment_id: str, fields: dict[str, str]) -> tuple[Visit, actions.HandIn]:
     """Read the form that hands in.
 
     Args:
@@ -182,10 +181,10 @@ async def _read(visit: Visit, assignment_id: str, fields: dict[str, str]) -> tup
         fields |= {name: lines_of(value) for name, value in texts.items()}
         await check_form_secret(request, form.get(FORM_FIELD))
         student = fields.get("student", "").strip() or None
-        return visit, HandIn(file=await _file(form), student=student, assignment=assignment_id)
+        return visit, actions.HandIn(file=await _file(form), student=student, assignment=assignment_id)
 
 
-def _key(wanted: HandIn, fields: Mapping[str, str]) -> str | None:
+def _key(wanted: actions.HandIn, fields: Mapping[str, str]) -> str | None:
     form_key = unmask(fields.get(KEY_FIELD, ""))
     return wanted.key(form_key) if form_key else None
 

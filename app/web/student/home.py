@@ -16,7 +16,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.access.rights import Right
 from app.actions import news as actions
-from app.actions.news import SwitchNewsMail
 from app.courses.course import has_only_default
 from app.http.archives import send_own_archive
 from app.http.auth.sessions import session_person
@@ -90,7 +89,7 @@ async def _see(visit: Visit, news: Sequence[News]) -> None:
 
 @router.form("/news/mail", actions.switch_news_mail)
 async def switch_mail(visit: Visit) -> Response:
-    wanted = visit.fields.read(SwitchNewsMail)
+    wanted = visit.fields.read(actions.SwitchNewsMail)
     await actions.switch_news_mail(visit, wanted)
     return see_other(HOME, said="news.off" if wanted.off else "news.on")
 
