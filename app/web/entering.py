@@ -52,9 +52,9 @@ async def enter_page(request: Request, token: str = "", next: str = HOME) -> Res
     if not token:
         return page(request, "enter.html", **ways_in(request, onward(next)))
     async with services(request).database.read() as session:
-        found = await tokens.existing_token(session, _secret(token))
-    person = await session_person(request) if found.membership_id else None
-    holder = tokens.holder_in_words(found)
+        used = await tokens.existing_token(session, _secret(token))
+    person = await session_person(request) if used.membership_id else None
+    holder = tokens.holder_in_words(used)
     known_as = await signed_in_as(request)
     return page(
         request, "confirm.html", token=token, next=onward(next), holder=holder, known_as=known_as, person=person

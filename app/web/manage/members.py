@@ -39,9 +39,9 @@ router = Pages("/courses/{course_id}/members")
 
 @router.get("")
 async def list_members(visit: Staff) -> Response:
-    asked = visit.request.query_params
-    text, group = search_of(asked.get("search", "")), search_of(asked.get("group", ""))
-    role, state = asked.get("role", ""), asked.get("state", "")
+    query = visit.request.query_params
+    text, group = search_of(query.get("search", "")), search_of(query.get("group", ""))
+    role, state = query.get("role", ""), query.get("state", "")
     state = state if state in STATES else "here"
     chosen = Members(
         role=MemberRole(role) if role in [*MemberRole] else None,
@@ -49,7 +49,7 @@ async def list_members(visit: Staff) -> Response:
         text=text or None,
         **STATES[state],
     )
-    number = int(asked["page"]) if asked.get("page", "").isdecimal() and len(asked["page"]) < 6 else 1
+    number = int(query["page"]) if query.get("page", "").isdecimal() and len(query["page"]) < 6 else 1
     number = min(max(number, 1), MOST_PAGES)
     async with visit.database.read() as session:
         shown, total = await membership.list_by_name(

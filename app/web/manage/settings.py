@@ -89,7 +89,7 @@ async def change_rules(visit: Visit, assignment_id: AssignmentId) -> Response:
         used = await uses.find_used(session, visit.course_id, assignment_id, visit.assignments)
         has_students = (await courses.sizes(session, [visit.course_id]))[visit.course_id].students
     rules = actions.CourseRules()
-    with contextlib.suppress(FieldsWrong):  # Told with what is wrong in the other fields.
+    with contextlib.suppress(FieldsWrong):  # Shown together with the faults of the other fields.
         rules = _rules(visit.fields, visit.zone, Rules.model_validate(used.use.rules))
     in_file = [name for name in RULES if name not in rules.model_fields_set]
     wanted = visit.fields.read(actions.ChangeAssignment, rules=rules, as_in_file=in_file)

@@ -217,8 +217,8 @@ async def _work(visit: Visit, assignment_id: str, limit: int, before: str | None
     async with visit.database.read() as session:
         task = await own_task(session, visit.assignments, viewer, assignment_id)
         chosen = AttemptsFilter(visit.course_id, assignment_id, viewer.membership_id)
-        found = await list_attempts(session, task.assignment, viewer, chosen, limit=limit + 1, before=before)
-    shown, counted = found[:limit], task.basis.counted if task.basis else None
+        attempts = await list_attempts(session, task.assignment, viewer, chosen, limit=limit + 1, before=before)
+    shown, counted = attempts[:limit], task.basis.counted if task.basis else None
     return {
         "task": task,
         "assignment": task.assignment,
@@ -227,7 +227,7 @@ async def _work(visit: Visit, assignment_id: str, limit: int, before: str | None
         "reasons": reasons_of(task.basis) if task.basis else {},
         "counted": counted,
         "steps": steps_in_words(counted.steps, visit.language, visit.zone) if counted else (),
-        "next": shown[-1].submission.id if len(found) > limit else None,
+        "next": shown[-1].submission.id if len(attempts) > limit else None,
     }
 
 
@@ -292,10 +292,10 @@ async def show(
 def _text(assignment: Assignment, language: str) -> Any:
     """Return the task in the reader's language, else in another; None: the file has no text."""
     texts: dict[str, str] = dict(assignment.text.items())
-    found = texts.get(language) or next(iter(texts.values()), None)
-    if not found:
+    words = texts.get(language) or next(iter(texts.values()), None)
+    if not words:
         return None
-    return to_html(found, text("course.code", language), translate("report.sideways", language))
+    return to_html(words, text("course.code", language), translate("report.sideways", language))
 
 
 def _obstacle(viewer: Principal, task: Task) -> Refusal | None:
