@@ -240,7 +240,7 @@ def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
                 if isinstance(context.original_route, APIRoute) and context.include_in_schema:
                     for method in context.methods or ():
                         operation = document["paths"][context.path_format][method.lower()]
-                        if "{course_id}" in context.path_format:
+                        if "{course_id}" in (context.path_format or ""):
                             operation["parameters"].insert(0, COURSE_ID)
                         responses = operation["responses"]
                         if PROBLEM not in responses.get("422", {}).get("content", {}):
