@@ -57,7 +57,7 @@ async def enter_page(request: Request, token: str = "", next: str = HOME) -> Res
     holder = tokens.holder_in_words(used)
     known_as = await signed_in_as(request)
     return page(
-        request, "confirm.html", token=token, next=onward(next), holder=holder, known_as=known_as, person=person
+        request, "confirm.html", sign_in_token=token, next=onward(next), holder=holder, known_as=known_as, person=person
     )
 
 
