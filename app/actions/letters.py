@@ -49,12 +49,9 @@ async def write_to_students(asking: Asking, assignment_id: str, wanted: WriteToS
         await take_turns(session, [f"letters:{asking.course_id}"])
         course = await courses.existing(session, asking.course_id)
         (use,) = await used_assignments(session, asking.assignments, course.id, assignment_id)
+        lacking = await letters.recipients(session, asking.assignments, use, below=wanted.below)
         agreed = set(wanted.members)
-        recipients = [
-            each
-            for each in await letters.recipients(session, asking.assignments, use, below=wanted.below)
-            if each.email and each.member.id in agreed
-        ]
+        recipients = [each for each in lacking if each.email and each.member.id in agreed]
         if not recipients:
             return 0
         if not wanted.again and await letters.is_repeated(session, use, wanted.below):
