@@ -397,10 +397,27 @@ def test_a_proxy_is_not_asked_for_this_computer(service: Written, run: Run, monk
     assert "45.5 of 100" in run()
 
 
-def test_page_of_a_network_that_wants_a_sign_in_is_no_answer(service: Written, run: Run) -> None:
-    service.will((201, RULES))
-    service.will(b"<html>Sign in")
-    assert "not as this service does" in run()
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [b"<html>Sign in"],
+        [{"sign_in": True}],
+        [(201, RULES), b"<html>Sign in"],
+        [(201, RULES), []],
+        [(201, RULES), (413, b"<html>Request Entity Too Large")],
+    ],
+    ids=["a page", "of a network", "instead of an attempt", "an empty list", "of a proxy"],
+)
+def test_answer_of_something_else_on_the_way_is_known(service: Written, run: Run, answers: list[Any]) -> None:
+    service.will(*answers)
+    shown = run()
+    assert "answers, but not as this service does (HTTP " in shown
+    assert "twice" not in shown
+
+
+def test_link_to_the_report_is_right_whatever_the_address_ends_with(service: Written, run: Run) -> None:
+    service.will((201, RULES), GRADED)
+    assert run(url=f"{service.url}/").endswith(f"\n{service.url}/submissions/01J\n")
 
 
 @pytest.mark.parametrize("url", ["http://grader.example", "http://127.0.0.1.evil.example", "ftp://localhost"])
