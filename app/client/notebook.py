@@ -192,7 +192,8 @@ def report_parts(body: dict[str, Any], work: Work, screen: Screen, url: str) -> 
     for cause in causes:
         parts.append(("cause", cause["message"]))
         for place in report["source"]["places"] if report.get("source") else ():
-            if place["code"] == cause["code"]:
+            # A file that is not a notebook has places, and no code.
+            if place["code"] == cause["code"] and work.code:
                 parts.append(("line", line_at(place, work, screen)))
         if cause["hint"]:
             parts.append(("text", text("try", hint=cause["hint"])))

@@ -1,4 +1,4 @@
-"""What the box reads too: its table of requests, `grader/runner/box_requests.py`, and the exercise's cell."""
+"""The table of requests and the exercise's cell, which the box reads too: `box_requests.py` in `grader/runner/`."""
 
 from typing import TYPE_CHECKING
 
