@@ -353,8 +353,9 @@ def fit(work: Work, limit: int, screen: Screen) -> Work:
 
 def address_of(url: str) -> Any:
     """Return the host of an address: an IP address, or its name."""
-    host = urllib.parse.urlsplit(url).hostname or ""
+    host = ""
     try:
+        host = urllib.parse.urlsplit(url).hostname or ""
         return ipaddress.ip_address(host)
     except ValueError:
         return host
@@ -388,7 +389,7 @@ class Service:
     def __init__(self, url: str, screen: Screen, token: str = "") -> None:
         host = address_of(url)
         is_own = host == "localhost" or (not isinstance(host, str) and host.is_loopback)
-        if urllib.parse.urlsplit(url).scheme != "https" and not (is_own and url.startswith("http:")):
+        if not url.startswith("https:") and not (is_own and url.startswith("http:")):
             screen.stop("plain_http", url=url)
         # Notebooks like to switch the checks of certificates off for all; and this computer needs no proxy for itself.
         handlers = [NoRedirects(), urllib.request.HTTPSHandler(context=ssl.create_default_context())]
@@ -458,13 +459,13 @@ class Service:
         Raises: Stop.
         """
         every = {"Accept-Language": self._screen.language, "Accept": "application/json", **dict(headers)}
-        request = urllib.request.Request(self._url + path, data, every)  # noqa: S310
-        if self._token:
-            request.add_unredirected_header("Authorization", f"Bearer {self._token}")
         until, pause = time.monotonic() + (0 if once else PATIENCE_SECONDS), 1
         while True:
             status = ""
             try:
+                request = urllib.request.Request(self._url + path, data, every)  # noqa: S310
+                if self._token:
+                    request.add_unredirected_header("Authorization", f"Bearer {self._token}")
                 with self._open(request, timeout=ANSWER_SECONDS) as answer:
                     status = f"HTTP {answer.status}"
                     body = json.loads(answer.read())
@@ -478,7 +479,7 @@ class Service:
                 after = error.headers.get("Retry-After", "")
                 pause = int(after) if after.isdigit() else pause
                 is_over = error.code not in (429, 502, 503, 504)
-            except ValueError as error:  # An address may be none, too.
+            except (ValueError, RecursionError) as error:  # An address may be none, too.
                 self._screen.stop("no_service" if status else "offline", url=self._url, reason=status or error)
             except (OSError, http.client.HTTPException) as error:
                 reason = getattr(error, "reason", error)

@@ -386,7 +386,8 @@ def test_token_goes_nowhere_else(service: Written, run: Run) -> None:
 def test_nobody_there(run: Run, service: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(Written()) as gone:
         pass
-    assert f"{gone.url} does not answer" in run(url=gone.url)
+    for url in (gone.url, "https://[bad"):
+        assert f"{url} does not answer" in run(url=url)
 
 
 def test_a_proxy_is_not_asked_for_this_computer(service: Written, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -402,11 +403,12 @@ def test_a_proxy_is_not_asked_for_this_computer(service: Written, run: Run, monk
     [
         [b"<html>Sign in"],
         [{"sign_in": True}],
+        [b"[" * 100_000],
         [(201, RULES), b"<html>Sign in"],
         [(201, RULES), []],
         [(201, RULES), (413, b"<html>Request Entity Too Large")],
     ],
-    ids=["a page", "of a network", "instead of an attempt", "an empty list", "of a proxy"],
+    ids=["a page", "of a network", "nested", "instead of an attempt", "an empty list", "of a proxy"],
 )
 def test_answer_of_something_else_on_the_way_is_known(service: Written, run: Run, answers: list[Any]) -> None:
     service.will(*answers)
