@@ -149,7 +149,9 @@ def _solved(node: ast.expr, name: str, result: Array, values: Values) -> Array:
             return _solved(inner, name, result - known if isinstance(sign, ast.Add) else result / known, values)
         case ast.Call(func=ast.Name(id=function), args=[argument]):
             return _solved(argument, name, FUNCTIONS[function][2](result), values)
-    return result
+        case ast.Name():
+            return result
+    raise ValueError(f"not solved for {name}: {ast.unparse(node)}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -199,7 +199,7 @@ def find_start(case: Case, answer: Array) -> Start:
 
 
 def _gates(case: Case, step: int, h: Array) -> dict[str, Array]:
-    """Return the gates of a step, and their sums, with `h` from the step before."""
+    """Return the gates of a step, and their sums, with `h` from the step before, and any c: it is solved for."""
     layers = case.weights.layers()
     return CELL.step(layers.of_x(case.x[:, step]), layers.of_h(h), {"h": h, "c": h})
 
