@@ -385,7 +385,8 @@ def test_token_goes_nowhere_else(service: Written, run: Run) -> None:
 def test_nobody_there(run: Run, service: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(Written()) as gone:
         pass
-    assert f"{gone.url} does not answer" in run(url=gone.url)
+    for url in (gone.url, "https://[bad"):
+        assert f"{url} does not answer" in run(url=url)
 
 
 def test_a_proxy_is_not_asked_for_this_computer(service: Written, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -396,10 +397,28 @@ def test_a_proxy_is_not_asked_for_this_computer(service: Written, run: Run, monk
     assert "45.5 of 100" in run()
 
 
-def test_page_of_a_network_that_wants_a_sign_in_is_no_answer(service: Written, run: Run) -> None:
-    service.will((201, RULES))
-    service.will(b"<html>Sign in")
-    assert "not as this service does" in run()
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [b"<html>Sign in"],
+        [{"sign_in": True}],
+        [b"[" * 100_000],
+        [(201, RULES), b"<html>Sign in"],
+        [(201, RULES), []],
+        [(201, RULES), (413, b"<html>Request Entity Too Large")],
+    ],
+    ids=["a page", "of a network", "nested", "instead of an attempt", "an empty list", "of a proxy"],
+)
+def test_answer_of_something_else_on_the_way_is_known(service: Written, run: Run, answers: list[Any]) -> None:
+    service.will(*answers)
+    shown = run()
+    assert "answers, but not as this service does (HTTP " in shown
+    assert "twice" not in shown
+
+
+def test_link_to_the_report_is_right_whatever_the_address_ends_with(service: Written, run: Run) -> None:
+    service.will((201, RULES), GRADED)
+    assert run(url=f"{service.url}/").endswith(f"\n{service.url}/submissions/01J\n")
 
 
 @pytest.mark.parametrize("url", ["http://grader.example", "http://127.0.0.1.evil.example", "ftp://localhost"])
