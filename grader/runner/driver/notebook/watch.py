@@ -32,9 +32,9 @@ MAX_MODELS, MAX_MOMENTS, MAX_CALLS = 8, 40, 400
 STUDENT, KERAS = "student", "keras"
 # Added to an answer. A shift has the same sign everywhere but not the same size: a correlation does not notice a
 # constant. The pattern takes most elements a little down and one in ten far up, and its mean is next to nothing: a
-# measure that lets signs cancel reveals itself.
+# measure that lets signs cancel reveals itself. No element gets both, unless the request says so.
 SHIFT = np.array([0.6, 1.4, 0.8, 1.2], np.float32)
-PATTERN = np.array([1.06, -0.15, -0.15, -0.15, -0.1, -0.1, -0.1, -0.1, -0.1, -0.1], np.float32)
+PATTERN = np.array([1.1, -0.15, -0.15, -0.15, -0.1, -0.1, -0.1, -0.1, -0.1, -0.1], np.float32)
 
 
 @dataclass
@@ -240,14 +240,13 @@ class Watch:
     def _spoil(
         self, output: Any, array: np.ndarray, spoil: Spoil, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        other = np.array(array)
         if spoil["by"] == "keras":
             instead = self._answer_of_keras(spoil["model"], args, kwargs)
-            other = array if instead is None or instead.shape != array.shape else instead
-            other = other + spoil["amount"] * np.resize(SHIFT, array.shape)
-        elif spoil["by"] == "pattern":
-            other = array + spoil["amount"] * np.resize(PATTERN, array.shape)
-        else:
-            other = array + spoil["amount"] * np.resize(SHIFT, array.shape)
+            other = other if instead is None or instead.shape != array.shape else np.array(instead)
+        is_pattern = spoil["by"] == "pattern"
+        elements = _every_other(array.shape, second=is_pattern) | (spoil.get("everywhere") or array.size == 1)
+        other[elements] += spoil["amount"] * _whole_periods(PATTERN if is_pattern else SHIFT, elements.sum())
         changed = other.astype(array.dtype)
         if isinstance(output, (list, tuple)):
             return type(output)([tf.constant(changed), *output[1:]])
@@ -348,6 +347,20 @@ def _as_array(value: Any) -> np.ndarray | None:
     except Exception:  # symbolic
         return None
     return array if array.dtype.kind == "f" else array.astype(np.float32) if array.dtype.kind in "iu" else None
+
+
+def _every_other(shape: tuple[int, ...], *, second: bool) -> np.ndarray:
+    """Mark one colour of a chessboard: from the end, so that a last step alone has the same."""
+    marked = np.array(not second)
+    for size in shape:
+        marked = ~np.logical_xor.outer(marked, np.arange(size)[::-1] % 2 == 0)
+    return marked
+
+
+def _whole_periods(numbers: np.ndarray, size: int) -> np.ndarray:
+    """Repeat numbers; zeros come first where a part of a period would give them another mean."""
+    rest = size % len(numbers) if size > len(numbers) else 0
+    return np.concatenate([np.zeros(rest, np.float32), np.resize(numbers, size - rest)])
 
 
 def _digest(x: np.ndarray) -> str:
