@@ -134,7 +134,9 @@ class _Comparison:
         measures = {place: measures_of(place, base, student, keras) for place in both}
         if not alike and any(abs(measure[0]) > SMALL for found in measures.values() for measure in found):
             # Either this does not measure errors, or there are errors.
-            return self._of_copied(alike=True)
+            equal = self._raised(0.0, alike=True)
+            if equal is not None and both & places_moved(base, equal):
+                return self._of_copied(alike=True)
         proper = {place for place, found in measures.items() if any(is_proper(*measure) for measure in found)}
         signed = {place for place, found in measures.items() if any(is_like_signed(*m) for m in found)}
         proper |= self._never_negative(signed - proper, alike=alike)
@@ -158,19 +160,20 @@ class _Comparison:
         return self._verdict(base, by_student, by_keras, alike=alike) or self._of_a_part(base, alike=alike)
 
     def _no_differences(
-        self, places: set[OutputPlace], base: NotebookRun, *runs: NotebookRun, alike: bool
+        self, places: set[OutputPlace], base: NotebookRun, student: NotebookRun, keras: NotebookRun, *, alike: bool
     ) -> set[OutputPlace]:
         """Return the places whose numbers depend on both answers in another way than by their difference."""
-        doubtful = [place for place in places if any(moved_numbers(place, base, run) for run in runs)]
-        if not doubtful:
+        doubtful = {p for p in places if moved_numbers(p, base, student) | moved_numbers(p, base, keras)}
+        equal = self._raised(0.0, alike=True) if doubtful else None
+        if equal is None:
             return set()
-        # A number of an array moves with one of two changes at most, unless they change every element.
-        student, keras = self._raised(alike=alike, everywhere=True), self._patterned(alike=alike, everywhere=True)
-        equal, errors = self._raised(0.0, alike=True), self._run_with_equal_errors()
-        if student is None or keras is None or equal is None:
-            return set()
-        on_both = {p: moved_numbers(p, base, student) & moved_numbers(p, base, keras) for p in doubtful}
-        return {place for place, numbers in on_both.items() if numbers and not stay(place, numbers, equal, errors)}
+        if any(kind_of(base, place) == "array" for place in doubtful):
+            # A number of an array moves with one of two changes at most, unless they change every element.
+            student = self._raised(alike=alike, everywhere=True) or student
+            keras = self._patterned(alike=alike, everywhere=True) or keras
+        both = {place: moved_numbers(place, base, student) & moved_numbers(place, base, keras) for place in doubtful}
+        errors = self._run_with_equal_errors()
+        return {place for place, numbers in both.items() if numbers and not stay(place, numbers, equal, errors)}
 
     def _never_negative(self, places: set[OutputPlace], *, alike: bool) -> set[OutputPlace]:
         """Return the places whose number stays positive when the student's answer errs in the other direction."""
@@ -183,14 +186,15 @@ class _Comparison:
         difference. Then the worst of them is the same for errors and for their opposites, most of which have one sign.
         """
         raised, lowered = self._raised(alike=alike), self._raised(-SHIFT, alike=alike)
-        keras, reverse = self._patterned(alike=alike), self._patterned(-1.0, alike=alike)
-        if raised is None or lowered is None or keras is None or reverse is None:
+        keras = self._patterned(alike=alike)
+        if raised is None or lowered is None or keras is None:
             return False
         found = [(p, m) for p in places for run in (raised, lowered) for m in measures_of(p, base, run, keras)]
         if len(found) < 2 or any(abs(measure[0]) > SMALL for _, measure in found):
             return False
+        reverse = self._patterned(-1.0, alike=alike)
         of_student, of_keras = (max(abs(measure[n]) for _, measure in found) for n in (1, 2))
-        reversed_ = max((abs(n) for place, _ in found for n in numbers_in(reverse.by_place.get(place))), default=0.0)
+        reversed_ = max((abs(n) for p, _ in found if reverse for n in numbers_in(reverse.by_place.get(p))), default=0.0)
         return of_keras > 0.05 * of_student and abs(reversed_ - of_keras) <= 0.1 * of_keras
 
     def _verdict(

@@ -45,7 +45,10 @@ Record = Callable[..., None]
 def numbers_of(value: Any) -> dict[str, Any]:
     """Describe a value: ``kind`` (number, bool, array, text, other), ``size``, ``values`` (evenly picked), ``text``."""
     if isinstance(value, str):
-        return {"kind": "text", "size": 0, "values": [], "text": ADDRESS.sub("", value)[:MAX_TEXT]}
+        text = ADDRESS.sub("", value)
+        if len(text) > MAX_TEXT:  # two arrays in one text: of both something
+            text = text[: MAX_TEXT // 2] + text[-MAX_TEXT // 2 :]
+        return {"kind": "text", "size": 0, "values": [], "text": text}
     array = _array(value)
     if array is None or array.size == 0:
         return {"kind": "other", "size": 0, "values": [], "text": type(value).__name__[:MAX_TEXT]}
