@@ -136,8 +136,8 @@ class Spoil(TypedDict):
 
     Attributes:
         by: ``shift`` and ``pattern`` add numbers to it, each to other elements unless `everywhere`; ``keras`` puts the
-            answer of Keras' `model` and a shift in its place. ``weights`` leaves it: the model answers again, with other
-            weights, and the change is sent.
+            answer of Keras' `model` and a shift in its place. ``weights`` leaves it: the model answers again, with
+            other weights, and the change is sent.
         amount: factor of these numbers.
     """
 
