@@ -247,9 +247,13 @@ class Watch:
         if spoil["by"] == "keras":
             instead = self._answer_of_keras(spoil["model"], args, kwargs)
             other = other if instead is None or instead.shape != array.shape else np.array(instead)
-        is_pattern = spoil["by"] == "pattern"
-        elements = _every_other(array.shape, second=is_pattern) | (spoil.get("everywhere") or array.size == 1)
-        other[elements] += spoil["amount"] * _whole_periods(PATTERN if is_pattern else SHIFT, elements.sum())
+        is_pattern, everywhere = spoil["by"] == "pattern", spoil.get("everywhere") or array.size == 1
+        elements = _every_other(array.shape, second=is_pattern) | everywhere
+        numbers = np.resize(PATTERN if is_pattern else SHIFT, elements.sum())
+        if is_pattern and numbers.size > PATTERN.size:
+            rest = numbers.size % PATTERN.size  # a part of a period has another mean
+            numbers[:rest] = np.resize([0.1, -0.1], rest)
+        other[elements] += spoil["amount"] * numbers
         changed = other.astype(array.dtype)
         if isinstance(output, (list, tuple)):
             return type(output)([tf.constant(changed), *output[1:]])
@@ -359,12 +363,6 @@ def _every_other(shape: tuple[int, ...], *, second: bool) -> np.ndarray:
     for size in shape:
         marked = ~np.logical_xor.outer(marked, np.arange(size)[::-1] % 2 == 0)
     return marked
-
-
-def _whole_periods(numbers: np.ndarray, size: int) -> np.ndarray:
-    """Repeat numbers; zeros come first where a part of a period would give them another mean."""
-    rest = size % len(numbers) if size > len(numbers) else 0
-    return np.concatenate([np.zeros(rest, np.float32), np.resize(numbers, size - rest)])
 
 
 def _digest(x: np.ndarray) -> str:
