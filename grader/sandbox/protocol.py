@@ -76,7 +76,7 @@ MAX_EVENTS: dict[type[Event], int] = {
     Raised: 100,
     HardCoded: 1,
     ModelCall: 400,
-    Weights: 16,
+    Weights: 100,
     NotebookOutput: 400,
     Done: 1,
 }
