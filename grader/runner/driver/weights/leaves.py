@@ -26,6 +26,25 @@ Use = tuple[int, str, str]
 NO_HOLDERS = (types.ModuleType, types.FrameType)
 
 
+class ArrayWeight:
+    """A NumPy array that a class uses as a weight; it has no gradient."""
+
+    trainable = True
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.array, dtype)
+
+    @property
+    def value(self) -> tf.Tensor:
+        return tf.constant(self.array)
+
+    def assign(self, value: np.ndarray) -> None:
+        self.array[...] = value
+
+
 @dataclass(eq=False)
 class Leaf:
     """One weight, or a Dense layer that was never called (its kernel does not exist)."""
@@ -65,15 +84,25 @@ class Leaf:
 
 
 def find_leaves(model: Any, names: dict[str, Any]) -> list[Leaf]:
-    """List every weight reachable from the model; if there is none, from what the module defines."""
-    leaves = list(_walk(model, "", set()))
+    """List every weight reachable from the model; if there is none, from what the module defines.
+
+    Arrays of NumPy are weights where there are no others.
+    """
+    reached = list(_walk(model, "", set()))
+    leaves = _without_arrays(reached)
     if not leaves:
         seen: set[int] = set()
         for name, value in list(names.items()):
-            leaves += _held(name, _walk(value, name, seen))
+            leaves += _without_arrays(_held(name, _walk(value, name, seen)))
+    if not leaves:
+        leaves = reached
     # A Keras layer kept for comparison has the right shapes too: the student's own weights come first.
     own = [leaf for leaf in leaves if not leaf.built_in]
     return own if any(leaf.variable is not None for leaf in own) else leaves
+
+
+def _without_arrays(leaves: Iterable[Leaf]) -> list[Leaf]:
+    return [leaf for leaf in leaves if not isinstance(leaf.variable, ArrayWeight)]
 
 
 def _is_variable(value: Any) -> bool:
@@ -112,8 +141,10 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
     elif isinstance(value, (list, tuple, set)):
         for index, item in enumerate(value):
             yield from _walk(item, f"{path}[{index}]", seen)
-    elif isinstance(value, np.ndarray) and value.dtype == object:
-        for index, item in enumerate(value.flat):
+    elif isinstance(value, np.ndarray):
+        if value.dtype.kind == "f" and value.flags.writeable:
+            yield Leaf(path, ArrayWeight(value), value.shape)
+        for index, item in enumerate(value.flat if value.dtype == object else ()):
             yield from _held(path, _walk(item, f"{path}[{index}]", seen))
     elif isinstance(value, types.FunctionType):
         for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
