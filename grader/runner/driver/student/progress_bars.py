@@ -12,9 +12,9 @@ MODULES = ("tqdm", "tqdm.auto", "tqdm.notebook")
 
 
 class ProgressBar:
-    """Gives the items of what it is made of. All else that a bar can do, it does nothing of."""
+    """Gives the items of what it is made of. Whatever else a bar can do, this one does nothing."""
 
-    def __init__(self, iterable: Iterable[Any] = (), *settings: Any, **named: Any) -> None:
+    def __init__(self, iterable: Iterable[Any] = (), *_: Any, **settings: Any) -> None:  # noqa: ARG002
         self._iterable = iterable
 
     def __iter__(self) -> Iterator[Any]:
