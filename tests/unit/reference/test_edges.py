@@ -34,7 +34,7 @@ def test_no_drawn_numbers_fail_a_tanh_by_exp_of_2z():
     for seed in range(300):
         edges = edge_cases(LAYER, np.random.default_rng(seed))
         largest = max(np.abs(_sums(case)).max() for case in edges)
-        assert 30 <= largest + 4
+        assert largest > 26
         assert largest < 44
 
 

@@ -12,7 +12,7 @@ MODULES = ("tqdm", "tqdm.auto", "tqdm.notebook")
 
 
 class ProgressBar:
-    """Gives the items of what it is made of. Whatever else a bar can do, this one does nothing."""
+    """Gives the items of what it is made of; all else that a bar can do has no effect."""
 
     def __init__(self, iterable: Iterable[Any] = (), *_: Any, **settings: Any) -> None:  # noqa: ARG002
         self._iterable = iterable
