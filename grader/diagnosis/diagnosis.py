@@ -34,7 +34,7 @@ from grader.diagnosis.weights import (
 from grader.execution.execution import Execution
 from grader.execution.reading import Reading
 from grader.numerics.written_formulas import certain_formulas, written_mistake
-from grader.report.finding import CheckStatus, Finding, Verdict
+from grader.report.finding import CheckStatus, Finding, Params, Verdict
 from grader.report.model import Diagnosis
 from grader.sandbox.events import Raised
 
@@ -162,8 +162,12 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         of_weights = misshapen(execution, answer) or (without_weights(execution, exercise) if nothing_known else None)
     yield from [of_weights] if of_weights else []
     yield from rest
-    if understanding.explanation is None and (written := written_mistake(certain_formulas(reading.formulas))):
-        yield Diagnosis.likely(Finding.of(written.mistake.code, {**written.mistake.params, "variant": "read"}))
+    written = written_mistake(certain_formulas(reading.formulas)) if understanding.explanation is None else None
+    if written is not None:
+        # Without weights whose roles are known, no numbers were compared.
+        compared: Params = {"unexplained": True} if execution.parts and execution.parts.roles else {}
+        params = {**written.mistake.params, "variant": "read", **compared}
+        yield Diagnosis.likely(Finding.of(written.mistake.code, params))
     elif nothing_known and of_weights is None and (code := first_oddity(reading.parts)):
         yield Diagnosis.likely(Finding.of(code))
     # Failing on other sizes is a separate mistake, beside one that is understood.

@@ -35,6 +35,8 @@ LEAST_FACTOR = 0.01
 EDGE = 1e-6
 # Starting states are recovered from float32 answers to 1e-3.
 ALIKE = 1e-2
+# A layer of BatchNormalization that was never trained divides by the root of 1 + 1e-3.
+BATCH_NORM = 1.001**-0.5
 # With fewer rows, any map would fit.
 ROWS_PER_UNKNOWN = 1.5
 
@@ -80,13 +82,8 @@ def _straight_line(x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _after(factor: float, constant: float) -> Suspect:
-    scaled = Mistake(
-        "scaled",
-        f"times {factor:.6g}",
-        {"values": lambda y, x: factor * y},
-        RECURRENCE,
-        {"factor": _rounded(factor), "of": ["answer"]},
-    )
+    code, params = named_factor(_rounded(factor), "answer")
+    scaled = Mistake(code, f"times {factor:.6g}", {"values": lambda y, x: factor * y}, RECURRENCE, params)
     moved = Mistake(
         "epsilon_added",
         f"plus {constant:.6g}",
@@ -96,6 +93,13 @@ def _after(factor: float, constant: float) -> Suspect:
     )
     changed = abs(factor - 1.0) > LEAST_CHANGE, abs(constant) > LEAST_CHANGE
     return tuple(mistake for mistake, is_so in zip((scaled, moved), changed, strict=True) if is_so)
+
+
+def named_factor(factor: float, place: str) -> tuple[str, dict[str, Any]]:
+    """Return the code and the parameters of a factor: so BatchNormalization does without training."""
+    if abs(factor - BATCH_NORM) <= CLOSE:
+        return "layer_norm", {"of": [place]}
+    return "scaled", {"factor": factor, "of": [place]}
 
 
 def _rounded(value: float) -> float:

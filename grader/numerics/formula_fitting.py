@@ -83,7 +83,8 @@ def _in_sum(gate: str, from_x: Array, from_h: Array, h: Array, c: Array) -> dict
     letter = DENSE_LETTERS[gate]
     layers = {f"fcX{letter}(x)": from_x, f"fcH{letter}(h)": from_h}
     around = {f"{name}({each})": function(z) for each, z in layers.items() for name, function in AROUND.items()}
-    return {**layers, **around, "h": h, "c": c, "1": np.ones_like(h)}
+    larger = f"maximum({', '.join(layers)})"  # the smaller one is the sum without it
+    return {**layers, **around, larger: np.maximum(from_x, from_h), "h": h, "c": c, "1": np.ones_like(h)}
 
 
 def _sum_of_products(terms: Mapping[str, Array], result: Array, close: float) -> dict[str, float] | None:

@@ -23,16 +23,20 @@ def _params_of(gate: str, **params: Any) -> dict[str, Any]:
     return {"gates": [DENSE_LETTERS[gate]], **params}
 
 
-def outside(gate: str, factor: float, constant: float) -> Mistake:
-    """Make the mistake of a gate's value that is multiplied, or has something added."""
+def outside(gate: str, factor: float, constant: float, least: float = LEAST_CHANGE) -> Mistake:
+    """Make the mistake of a gate's value that is multiplied, or has something added.
+
+    Args:
+        least: changes no larger than this are rounding.
+    """
     function = function_of(gate)
-    if abs(factor) <= LEAST_CHANGE:
+    if abs(factor) <= least:
         variant = {"variant": "constant", "value": constant}
         factor = 0.0
-    elif abs(constant) <= LEAST_CHANGE:
+    elif abs(constant) <= least:
         # Only the product of i and ch is visible.
         variant, constant = {"variant": "written" if gate in "ig" else "factor", "value": factor}, 0.0
-    elif abs(factor - 1) <= LEAST_CHANGE:
+    elif abs(factor - 1) <= least:
         variant, factor = {"variant": "added", "value": constant}, 1.0
     else:
         variant = {"variant": "line", "value": factor, "added": constant}
@@ -134,6 +138,7 @@ def hears(gate: str, heard: str, choose: HeardValue) -> Mistake:
 
 #: Gate, sum, number -> the gate's value then; keyed by the variant for the message.
 FOR_ALL: dict[str, Callable[[str, Array, float], Array]] = {
+    "limits_inside": lambda gate, z, number: function_of(gate)(np.clip(z, -number, number)),
     "inside_factor": lambda gate, z, number: function_of(gate)(number * z),
     "inside_added": lambda gate, z, number: function_of(gate)(z + number),
     "factor": lambda gate, z, number: number * function_of(gate)(z),
@@ -147,5 +152,6 @@ def _changed(changed: Callable[[str, Array, float], Array], gate: str, number: f
 def in_all(gates: str, variant: str, changed: Callable[[str, Array, float], Array], number: float) -> Mistake:
     """Make the mistake of one number in all of these gates."""
     changes = {f"act.{gate}": partial(_changed, changed, gate, number) for gate in gates}
-    params = {"gates": [DENSE_LETTERS[gate] for gate in gates], "variant": variant, "value": number}
+    params = {"gates": [DENSE_LETTERS[gate] for gate in gates], "variant": variant}
+    params |= {"low": -number, "high": number} if variant == "limits_inside" else {"value": number}
     return Mistake("gate_arithmetic", f"{variant} {number:g} in {gates}", changes, frozenset(gates), params)

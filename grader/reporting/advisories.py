@@ -52,7 +52,8 @@ def advisories_on(judgement: Judgement, diagnoses: Sequence[Diagnosis]) -> list[
     if judgement.instead_of is not None:
         params = {"generation": execution.generation, **_stopped_by(judgement.instead_of)}
         found.append(Remark(code="keras_generation_used", params=params))
-    if execution.parts is not None and execution.parts.untracked and execution.answers:
+    # What was made not to be trained is a matter of the check.
+    if execution.parts is not None and {*execution.parts.untracked.values()} - {"frozen"} and execution.answers:
         found.append(Remark(code="untracked_weights", params=_by_kind(execution.parts)))
     if execution.parts is not None and (crossed := _crossed(execution.parts)):
         found.append(Remark(code="layers_crossed", params={"layers": crossed}))

@@ -151,8 +151,8 @@ def _held(path: str, leaves: Iterable[Leaf]) -> Iterator[Leaf]:
 def untracked(model: Any, leaves: Iterable[Leaf]) -> dict[str, str]:
     """Find weights that ``model.trainable_weights`` does not list, so that `fit` would not train them.
 
-    Returns: names of the objects that hold them -> ``holder``; names of weights in a layer itself -> ``variable``.
-    Names are written as in the model's own methods.
+    Returns: names of the objects that hold them -> ``holder``; names of weights in a layer itself -> ``variable``, or
+    ``frozen`` where they are not to be trained. Names are written as in the model's own methods.
     """
     tracked = {id(variable) for variable in model.trainable_variables}
     lost = [leaf for leaf in leaves if leaf.variable is not None and id(leaf.variable) not in tracked]
@@ -161,7 +161,10 @@ def untracked(model: Any, leaves: Iterable[Leaf]) -> dict[str, str]:
     def written(path: str) -> str:
         return f"self.{path}" if re.split(r"[.\[]", path)[0] in own else path
 
-    return {written(leaf.holder or leaf.path): "holder" if leaf.holder else "variable" for leaf in lost}
+    def kind(leaf: Leaf) -> str:
+        return "holder" if leaf.holder else "variable" if getattr(leaf.variable, "trainable", True) else "frozen"
+
+    return {written(leaf.holder or leaf.path): kind(leaf) for leaf in lost}
 
 
 def _attributes(value: Any) -> list[tuple[str, Any]]:

@@ -7,14 +7,14 @@ stands between that changes numbers. The numbers of the class decide whether the
 from __future__ import annotations
 
 import contextlib
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from box_requests import ACTIVATIONS
 from gate_words import NAMES, gate_of_name
 
-from reader.parts.gates import Gate, is_weight, name_of_activation
+from reader.parts.gates import TREATMENTS, Gate, is_weight, name_of_activation
+from reader.parts.part import is_coarse
 from reader.parts.step import C, H, Step, path
 from reader.tracing.traces import Trace
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reachable_nodes
@@ -24,9 +24,11 @@ SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 SAME = frozenset({"cast", "stop_gradient", "element"})
 PARTS = frozenset({"item", "split", "unstack", "unpack", "reshape", "squeeze", "slice()", "numpy"})
 #: Operations on a weight after which it is another.
-CHANGING = frozenset({"neg", "round", "clip_by_value", "dropout", "either", *ACTIVATIONS})
-#: Types that numbers lose digits in.
-COARSE = re.compile(r"int\d*|bool|half|b?float16")
+CHANGING = frozenset({"neg", "either", *TREATMENTS, *ACTIVATIONS})
+#: Ways to the x of a step.
+TAKING = frozenset({"item", "element", "unstack", "transpose", "array", "asarray", "numpy", *SAME})
+#: Inputs that make a row of the weights a bias.
+ONES = frozenset({"ones", "ones_like"})
 LONGEST, MOST_JOINED = 200, 2
 
 
@@ -70,14 +72,9 @@ class _Writer:
     def _named_node(self, gate: Gate) -> Node:
         """Return the value that the class calls this gate, in its activations or among what is made of it alone."""
         inside = [gate.node, *gate.activations]
-        around = (node for node in self._step.region if self._is_made_of(node, gate))
+        around = (node for node in self._step.region if self._step.is_made_of(node, gate))
         named = (node for node in (*inside, *around) if gate.letter in map(gate_of_name, node.names))
         return next(named, gate.node)
-
-    def _is_made_of(self, node: Node, gate: Gate) -> bool:
-        gates, inside = self._step.walk(node)
-        has_state = any(each.op == "state" for inner in inside for each in inner.inputs())
-        return not has_state and [each.node for each in gates] == [gate.node]
 
     def update(self, new: Node) -> str:
         return self._operation(new, self._text)
@@ -128,6 +125,8 @@ class _Writer:
             return f"(-{write(node.args[0])})"
         if node.op in SAME and node.args:
             return write(_unchanged(node))
+        if node.op == "pow" and len(node.args) == len("ab") and getattr(node.args[1], "value", None) == 2:
+            return f"square({write(node.args[0])})"
         # Another argument, such as a slope or an axis, makes it another function.
         if node.op in ACTIVATIONS and len(node.args) == 1 and node.keywords.keys() <= {"name"}:
             return f"{node.op}({write(node.args[0])})"
@@ -138,7 +137,8 @@ class _Writer:
         weights = self._step.recognised.weights_in(product)
         letters = {letter for made in weights for letter in _letters(made.names)}
         is_shared = self._products[id(product)] > 1
-        if (len(letters) > 1 and not is_shared) or any(made.keywords.get("activation") for made in weights):
+        is_opaque = any(made.label == "EinsumDense" and "activation" in made.keywords for made in weights)
+        if (len(letters) > 1 and not is_shared) or is_opaque:
             raise UnreadableError
         owner = NAMES[letters.pop()] if letters and not is_shared else gate
         inputs = [each for each in product.args if not is_weight(each)]
@@ -146,7 +146,9 @@ class _Writer:
             raise UnreadableError
         if len(inputs) == 1 and isinstance(inputs[0], Node) and inputs[0].op == "concat" and inputs[0].args:
             joined = inputs[0].args[0]
-            inputs = joined.items if isinstance(joined, Seq) and len(joined.items) == MOST_JOINED else []
+            items = joined.items if isinstance(joined, Seq) else []
+            inputs = [each for each in items if not (isinstance(each, Node) and each.op in ONES)]
+            inputs = inputs if len(inputs) == MOST_JOINED else []
         if not inputs:
             raise UnreadableError
         for each in inputs:
@@ -159,7 +161,7 @@ class _Writer:
             if value.op == "state" and self._state(value) == "h":
                 return "h"
             way = path(value, self._trace.x, through_states=False)
-            if value.op == "item" and way is not None and all(node.op == "item" for node in way):
+            if way is not None and all(node.op in TAKING and not is_coarse(node) for node in way):
                 return "x"
         raise UnreadableError
 
@@ -192,11 +194,8 @@ def _added(terms: Iterable[str]) -> str:
 
 def _unchanged(node: Node) -> Value:
     """Return what one of `SAME` is applied to; raise `UnreadableError` where its numbers lose digits."""
-    kinds = [*node.args[1:], *node.keywords.values()] if node.op == "cast" else []
-    for kind in kinds:
-        name = kind.label if isinstance(kind, Node) else kind.value if isinstance(kind, Const) else None
-        if COARSE.search(str(name)):
-            raise UnreadableError
+    if is_coarse(node):
+        raise UnreadableError
     return node.args[0]
 
 
