@@ -63,7 +63,7 @@ _SWAPPED = (
 _ODD_GATE = " ".join(
     [
         *sorted(ACTIVATIONS - {"sigmoid", "tanh"}),
-        "product sub number factor inner sees_c new_state mixed no_x no_h twice",
+        "pow product sub number factor inner sees_c new_state mixed no_x no_h twice",
     ]
 )
 _WRITTEN = (_look("update_c update_h", "odd swapped"), _gate("sum activation", _ODD_GATE), _gate("sum"))
@@ -97,7 +97,10 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     ),
     "bias_twice": (_gate("sum", "bias"), _gate("weights", "dense", without="no_bias of_x")),
     "forget_bias_extra": (_look("sum", "number", gates="F"),),
-    "gate_arithmetic": (_gate("sum", "product sub number factor inner clip_by_value clip round"),),
+    "gate_arithmetic": (
+        _gate("sum", "product sub number factor inner clip_by_value clip round"),
+        _gate("activation", "sqrt square pow"),
+    ),
     "gate_hears_other": (_gate("sum", "mixed sees_c new_state"),),
     # Updates
     "no_tanh_output": (_UPDATE_H,),

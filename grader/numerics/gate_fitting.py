@@ -220,6 +220,6 @@ def _nearest(off: Callable[[float], float], tried: Array) -> float | None:
     low, high = float(tried[max(0, best - 1)]), float(tried[min(len(tried) - 1, best + 1)])
     for _ in range(40):
         third = (high - low) / 3
-        low, high = (low, high - third) if off(low + third) < off(high - third) else (low + third, high)
+        low, high = (low, high - third) if off(low + third) <= off(high - third) else (low + third, high)
     number = short((low + high) / 2)
     return number if off(number) <= CLOSE / 10 else None

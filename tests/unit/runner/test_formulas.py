@@ -56,6 +56,7 @@ def formulas_of(source: str) -> dict[str, str]:
         FUSED.replace("x[:, t] @ self.W", "np.concatenate([np.ones((2, 1)), x[:, t], h], axis=1) @ self.W").replace(
             " + h @ self.U + self.b", ""
         ),
+        FUSED.replace("x[:, t] @ self.W", "(self.W @ x[:, t].T).T"),
     ],
 )
 def test_right_formulas_are_read_in_any_style(source: str) -> None:
@@ -98,6 +99,7 @@ def test_code_that_students_get_has_the_formulas_of_the_definition(path: Path) -
         ("tf.sigmoid(self.fcXF(x) + self.fcHF(h))", "2 / (1 + tf.exp(-self.fcXF(x)))", "f", "2 / (1 + exp(-x_f))"),
         ("f * c + i * ch", "f * c + i * ch * -1.5", "c_new", "f * c + i * g * -1.5"),
         ("o * tf.tanh(c)", "o * tf.tanh(c) ** 2", "h_new", "o * square(tanh(c_new))"),
+        ("self.fcHF(h))\n", "self.fcHF(h)) ** 0.5\n", "f", "sqrt(sigmoid(x_f + h_f))"),
         ("f = tf.sigmoid(self", "f = 0.001 + tf.sqrt(self", "f", "0.001 + sqrt(x_f + h_f)"),
     ],
 )

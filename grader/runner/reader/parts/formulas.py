@@ -20,9 +20,10 @@ from reader.tracing.traces import Trace
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reachable_nodes
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+POWERS = {2: "square", 0.5: "sqrt"}
 #: Operations that change no number, and those that only take one of several gates out of what they are in.
 SAME = frozenset({"cast", "stop_gradient", "element"})
-PARTS = frozenset({"item", "split", "unstack", "unpack", "reshape", "squeeze", "slice()", "numpy"})
+PARTS = frozenset({"item", "split", "unstack", "unpack", "reshape", "squeeze", "slice()", "numpy", "transpose"})
 #: Operations on a weight after which it is another.
 CHANGING = frozenset({"neg", "either", *TREATMENTS, *ACTIVATIONS})
 #: Ways to the x of a step.
@@ -125,8 +126,11 @@ class _Writer:
             return f"(-{write(node.args[0])})"
         if node.op in SAME and node.args:
             return write(_unchanged(node))
-        if node.op == "pow" and len(node.args) == len("ab") and getattr(node.args[1], "value", None) == 2:
-            return f"square({write(node.args[0])})"
+        if node.op == "pow" and len(node.args) == len("ab") and isinstance(node.args[1], Const):
+            function = POWERS.get(node.args[1].value)
+            if function is None:
+                raise UnreadableError
+            return f"{function}({write(node.args[0])})"
         # Another argument, such as a slope or an axis, makes it another function.
         if node.op in ACTIVATIONS and len(node.args) == 1 and node.keywords.keys() <= {"name"}:
             return f"{node.op}({write(node.args[0])})"
@@ -141,7 +145,7 @@ class _Writer:
         if (len(letters) > 1 and not is_shared) or is_opaque:
             raise UnreadableError
         owner = NAMES[letters.pop()] if letters and not is_shared else gate
-        inputs = [each for each in product.args if not is_weight(each)]
+        inputs = [_turned_back(each) for each in product.args if not is_weight(each)]
         if any(node.op in CHANGING for each in product.args if is_weight(each) for node in reachable_nodes([each])):
             raise UnreadableError
         if len(inputs) == 1 and isinstance(inputs[0], Node) and inputs[0].op == "concat" and inputs[0].args:
@@ -190,6 +194,11 @@ def _is_bias(value: Value) -> bool:
 def _added(terms: Iterable[str]) -> str:
     first, *others = terms
     return f"({' + '.join([first, *others])})" if others else first
+
+
+def _turned_back(value: Value) -> Value:
+    """Return what stands as columns in a product with a weight before it."""
+    return value.args[0] if isinstance(value, Node) and value.op == "transpose" and value.args else value
 
 
 def _unchanged(node: Node) -> Value:

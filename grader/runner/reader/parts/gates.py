@@ -191,6 +191,8 @@ def activation(node: Node) -> Node | None:
     if node.op in ACTIVATIONS and node.args and isinstance(node.args[0], Node):
         return node.args[0]
     match node:
+        case Node(op="pow", args=(Node() as inner, Const())):
+            return inner
         case Node(op="div", args=(Const(), Node(op="add", args=terms))):
             for term in terms:
                 match term:
@@ -201,7 +203,7 @@ def activation(node: Node) -> Node | None:
 
 def name_of_activation(node: Node) -> str:
     """Return the name of an activation; ``exp`` for one that is written by hand and is no sigmoid."""
-    if node.op in ACTIVATIONS:
+    if node.op in ACTIVATIONS or node.op == "pow":
         return node.op
     exponents = [each.args[0] for each in nodes_in(node.args[1:]) for each in each.inputs() if each.op == "exp"]
     return "sigmoid" if any(isinstance(each, Node) and each.op == "neg" for each in exponents) else "exp"

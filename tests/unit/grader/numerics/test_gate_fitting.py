@@ -81,6 +81,8 @@ def test_a_number_in_a_state_or_in_x_is_found(explained, slot, change, told):
         (lambda f, z: f(z + 1), {"variant": "inside_added", "value": 1.0}),
         (lambda f, z: 0.5 * f(z), {"variant": "factor", "value": 0.5}),
         (lambda f, z: f(np.clip(z, -1, 1)), {"variant": "limits_inside", "low": -1.0, "high": 1.0}),
+        # Beyond what most sums reach.
+        (lambda f, z: f(np.clip(z, -2, 2)), {"variant": "limits_inside", "low": -2.0, "high": 2.0}),
     ],
 )
 def test_the_same_number_in_all_gates_is_found(explained, gates, function, expected):

@@ -88,6 +88,7 @@ def test_a_formula_of_the_students_own_is_written_out(read_off, slot, written, r
     [
         (lambda from_x, from_h, c: from_x + np.tanh(from_h) - 0.5 * c, "fcXI(x) + tanh(fcHI(h)) - 0.5*c"),
         (lambda from_x, from_h, c: np.maximum(from_x, from_h), "maximum(fcXI(x), fcHI(h))"),
+        (lambda from_x, from_h, c: np.minimum(from_x, from_h), "minimum(fcXI(x), fcHI(h))"),
     ],
 )
 def test_the_sum_in_a_gate_is_written_out(read_off, total, written):
