@@ -100,6 +100,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "gate_arithmetic": (
         _gate("sum", "product sub number factor inner clip_by_value clip round"),
         _gate("activation", "sqrt square pow"),
+        _look("passed_on", "mul"),
     ),
     "gate_hears_other": (_gate("sum", "mixed sees_c new_state"),),
     # Updates
@@ -166,7 +167,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "layer_norm": (_look(f"{_TREATED} step_input sum", _NORMS),),
     "dropout_active": (_look("line", "dropout"),),
     "state_clipped": (_look(f"{_TREATED} sum", "clip_by_value clip minimum maximum clip_by_norm"),),
-    "scaled": (_look("passed_on collected returned stacking", "mul div neg"),),
+    "scaled": (_look("passed_on collected returned stacking", "mul div neg"), _UPDATE_H),
     "epsilon_added": (_look("passed_on collected returned stacking", "add sub"),),
     "rounded": (_look(f"{_TREATED} step_input sum", "round floor ceil rint around"),),
     "low_precision": (_look(f"{_TREATED} step_input", "cast astype"),),
@@ -199,7 +200,7 @@ VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     ("c_sign", "h"): (_look("passed_on", "neg sub mul"),),
     ("reshape_not_transpose", "input"): (_look("step_input", "reshape"),),
     ("reshape_not_transpose", "gates"): (_look("sum", "reshape"),),
-    ("output_gate_missing", "passed_on"): (_look("passed_on", "tanh"),),
+    ("gate_hears_other", "passed_on"): (_look("passed_on", "tanh gate h_lost"),),
     ("always_first_step", "answer"): (_look("stacking", "item"),),
     ("returns_last_only", "everywhere"): (_look("stacking", "item"), _ANSWER),
     ("returns_tuple", "states"): (_look("returned", "states"),),
@@ -250,7 +251,7 @@ NO_LINE = frozenset(
 #: Treatments that no formula of the cell has: they can be told of where they stand, although no numbers name them.
 ODD_ANYWHERE: Mapping[str, Look] = {
     **{code: CONCERNS[code][0] for code in ("state_init_random", "layer_norm", "state_clipped", "rounded")},
-    "residual": _look("passed_on collected", "add"),
+    "residual": _look("passed_on collected", "add", without="number"),
     "input_transformed": _look("step_input", "add sub mul div apply"),
 }
 

@@ -45,7 +45,6 @@ VARIANTS = {
     "h = o*relu(c)": "other",
     "h = o*softsign(c)": "other",
     "h = c": "bare",
-    "tanh(c) from step to step": "passed_on",
     "sums cut anew": "gates",
     "tanh(c) collected": "tanh",
     "-h from step to step": "h",

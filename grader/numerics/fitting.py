@@ -255,8 +255,14 @@ def _through_a_dense_layer(cases: Sequence[Case], answers: Mapping[str, Array]) 
                 break
             maps[_first(case.x)] = found
             of_models.setdefault(sizes, found)
-        if len(maps) == len(cases) and any(_mixes_units(map) for map in maps.values()):
+        if len(maps) < len(cases):
+            continue
+        if any(map(_mixes_units, maps.values())):
             yield (_dense(activation, function, maps, is_passed_on),)
+        elif activation == "linear" and all(map(_is_factor, maps.values())):
+            # Each unit, or each model, has a factor of its own.
+            of = {"of": ["h" if is_passed_on else "answer"]}
+            yield (replace(_dense(activation, function, maps, is_passed_on), code="scaled", params=of),)
 
 
 def _linear_map(h: Array, z: Array) -> Array | None:
@@ -273,6 +279,12 @@ def _linear_map(h: Array, z: Array) -> Array | None:
 def _mixes_units(map: Array) -> bool:
     """Return whether an output depends on more than one unit: other maps are an order or a scale."""
     return bool(((np.abs(map[:-1]) > ALIKE).sum(axis=0) > 1).any())
+
+
+def _is_factor(map: Array) -> bool:
+    """Return whether each output is the same unit's input times a factor."""
+    factors = np.diag(map[:-1])
+    return bool(np.abs(map - np.vstack([np.diag(factors), np.zeros_like(factors)])).max() <= ALIKE)
 
 
 def _dense(activation: str, function: Function, maps: Mapping[float, Array], is_passed_on: bool) -> Mistake:

@@ -28,12 +28,18 @@ PASSED: dict[str, Pass] = {
     "c": lambda m, h, c: m.c_new,
     "h + old h": lambda m, h, c: m.h_new + m.h,
     "c + old c": lambda m, h, c: m.c_new + m.c,
-    "tanh(c)": lambda m, h, c: np.tanh(m.c_new),
     "-h": lambda m, h, c: -m.h_new,
     "h of the row before": lambda m, h, c: np.roll(m.h_new, 1, -2),
     "c of the row before": lambda m, h, c: np.roll(m.c_new, 1, -2),
     "h of the first row": lambda m, h, c: np.broadcast_to(m.h_new[..., :1, :], m.h.shape),
     "c of the first row": lambda m, h, c: np.broadcast_to(m.c_new[..., :1, :], m.c.shape),
+}
+
+#: What a formula of h is made of.
+PARTS_OF_H: dict[str, Pass] = {
+    "tanh(c)": lambda m, h, c: np.tanh(m.c_new),
+    "o*c": lambda m, h, c: m.o * m.c_new,
+    "o": lambda m, h, c: m.o,
 }
 
 
@@ -42,7 +48,6 @@ def _passed_on() -> Iterator[Mistake]:
         ("hc_swapped", "cell(x, c, h)", "c", "h"),
         ("hc_swapped", "c = h from step to step", "h", "h"),
         ("hc_swapped", "h = c from step to step", "c", "c"),
-        ("output_gate_missing", "tanh(c) from step to step", "tanh(c)", "c"),
         ("h_not_updated", "h stays", "first h", "c"),
         ("c_not_updated", "c stays", "h", "first c"),
         ("state_reset_each_step", "h and c stay", "first h", "first c"),
@@ -54,6 +59,9 @@ def _passed_on() -> Iterator[Mistake]:
     ):
         changes = {f"pass_{slot}": PASSED[passed] for slot, passed in (("h", h), ("c", c)) if passed != slot}
         yield Mistake(code, name, changes, RECURRENCE)
+    for shown, passed_h in PARTS_OF_H.items():
+        params = {"heard": shown, "variant": "passed_on"}
+        yield Mistake("gate_hears_other", f"{shown} from step to step", {"pass_h": passed_h}, RECURRENCE, params)
     returned = {"pass_h": PASSED["c"], "pass_c": PASSED["h"], "collect": PASSED["c"]}
     yield Mistake("hc_swapped", "c, h = cell(x, h, c)", returned, RECURRENCE)
     added = {"pass_h": PASSED["h + old h"], "collect": PASSED["h + old h"]}

@@ -98,6 +98,7 @@ def test_code_that_students_get_has_the_formulas_of_the_definition(path: Path) -
         ),
         ("tf.sigmoid(self.fcXF(x) + self.fcHF(h))", "2 / (1 + tf.exp(-self.fcXF(x)))", "f", "2 / (1 + exp(-x_f))"),
         ("f * c + i * ch", "f * c + i * ch * -1.5", "c_new", "f * c + i * g * -1.5"),
+        ("o * tf.tanh(c)", "0.9 * (o * tf.tanh(c)) + 0.01", "h_new", "0.9 * (o * tanh(c_new)) + 0.01"),
         ("o * tf.tanh(c)", "o * tf.tanh(c) ** 2", "h_new", "o * square(tanh(c_new))"),
         ("self.fcHF(h))\n", "self.fcHF(h)) ** 0.5\n", "f", "sqrt(sigmoid(x_f + h_f))"),
         ("f = tf.sigmoid(self", "f = 0.001 + tf.sqrt(self", "f", "0.001 + sqrt(x_f + h_f)"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from box_requests import ACTIVATIONS
 from gate_words import NAMES, gate_of_name
@@ -43,7 +44,10 @@ def formulas(step: Step, trace: Trace) -> dict[str, str]:
     Those of gates are left out where they cannot be read; none is left of a step whose updates cannot.
     """
     carried = [each.after for each in step.loop.carried]
-    if step.c is None or step.h is None or not {id(step.c), id(step.h)} <= set(map(id, carried)) or trace.is_doubtful:
+    if step.c is None or step.h is None or trace.is_doubtful:
+        return {}
+    step = replace(step, h=_with_numbers(step.h, carried))
+    if not {id(step.c), id(step.h)} <= set(map(id, carried)):
         return {}
     writer = _Writer(step, trace)
     try:
@@ -54,6 +58,15 @@ def formulas(step: Step, trace: Trace) -> dict[str, str]:
         with contextlib.suppress(UnreadableError):
             texts[name] = writer.gate(name, gate)
     return {name: text for name, text in texts.items() if len(text) <= LONGEST}
+
+
+def _with_numbers(h: Node, carried: Iterable[Value]) -> Node:
+    """Return the state that is made of h and numbers: ``h = 0.9 * h`` after its formula."""
+    for after in carried:
+        way = path(after, h, through_states=False)
+        if way and all(node.op in SIGNS and len(node.inputs()) == 1 for node in way):
+            return way[0]
+    return h
 
 
 class _Writer:

@@ -42,7 +42,7 @@ def _causes(evidence):
 @pytest.fixture(scope="module")
 def without_output_gate(evidence_of):
     """An answer without the output gate, of whose weights some get no gradient."""
-    mistake = next(mistake for mistake in bank() if mistake.name == "h = tanh(c)")
+    mistake = _mistake("output_gate_missing")
     evidence = evidence_of(lambda case: replay((mistake,), case))
     return lambda *unreached: _with_gradients(
         evidence, {"cell.fcXI.kernel (kernel I)": 0.5, **dict.fromkeys(unreached)}
