@@ -44,21 +44,11 @@ def find_peepholes(
         return [], []
     placements.inject(placement, _weights(features, units))
     before = [np.array(leaf.variable) for leaf in suspects]
+    for leaf in vectors:
+        _assign(leaf, np.zeros(leaf.shape or ()))
     x = np.zeros((ROWS, TIMESTEPS, features), np.float32)
     x[:, :, 0] = [[1.0], [-1.0], [0.0]]
     x[:, 0, 1] = SHUT
-
-    def is_factor(leaf: Leaf) -> bool:
-        usual = np.array(leaf.variable)
-        _assign(leaf, np.zeros(leaf.shape or ()))
-        without = call(x)
-        _assign(leaf, usual)
-        return not without.any()
-
-    factors = [leaf for leaf in vectors if is_factor(leaf)]
-    for leaf in vectors:
-        if leaf not in factors:
-            _assign(leaf, np.zeros(leaf.shape or ()))
 
     def kind(leaf: Leaf) -> str | None:
         usual = np.array(leaf.variable)
@@ -80,7 +70,7 @@ def find_peepholes(
         return "sees c" if unfelt and np.abs(felt).max() > FELT and np.abs(without[:2, 1]).min() > 0 else None
 
     try:
-        kinds = {leaf.path: "behind" if leaf in factors else kind(leaf) for leaf in suspects}
+        kinds = {leaf.path: kind(leaf) for leaf in suspects}
     finally:
         for leaf, value in zip(suspects, before, strict=True):
             _assign(leaf, value)
@@ -90,7 +80,7 @@ def find_peepholes(
     left = sort_by_shape([leaf for leaf in leaves if leaf not in (*found, *behind)], features, units)
     if _recurrent_gates(left) <= len(GATES):
         return found, behind
-    return [leaf for leaf in found if leaf in vectors], factors
+    return [leaf for leaf in found if leaf in vectors], []
 
 
 def _assign(leaf: Leaf, value: np.ndarray) -> None:
