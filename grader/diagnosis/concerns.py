@@ -100,7 +100,6 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "gate_arithmetic": (
         _gate("sum", "product sub number factor inner clip_by_value clip round"),
         _gate("activation", "sqrt square pow"),
-        _look("passed_on", "mul"),
     ),
     "gate_hears_other": (_gate("sum", "mixed sees_c new_state"),),
     # Updates
@@ -200,6 +199,7 @@ VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     ("c_sign", "h"): (_look("passed_on", "neg sub mul"),),
     ("reshape_not_transpose", "input"): (_look("step_input", "reshape"),),
     ("reshape_not_transpose", "gates"): (_look("sum", "reshape"),),
+    ("gate_arithmetic", "kept"): (_look("passed_on", "mul"), _UPDATE_C),
     ("gate_hears_other", "passed_on"): (_look("passed_on", "tanh gate h_lost"),),
     ("always_first_step", "answer"): (_look("stacking", "item"),),
     ("returns_last_only", "everywhere"): (_look("stacking", "item"), _ANSWER),

@@ -17,6 +17,8 @@ from reference.lstm.weights import DENSE_LETTERS
 
 # Factors nearer to 1, and constants nearer to 0, are rounding.
 LEAST_CHANGE = 1e-3
+#: Gate -> what its product in the update of c does.
+PRODUCTS = {"f": "kept", "i": "written", "g": "written"}
 
 
 def _params_of(gate: str, **params: Any) -> dict[str, Any]:
@@ -34,15 +36,15 @@ def outside(gate: str, factor: float, constant: float, least: float = LEAST_CHAN
         variant = {"variant": "constant", "value": constant}
         factor = 0.0
     elif abs(constant) <= least:
-        # Only the product of i and ch is visible.
-        variant, constant = {"variant": "written" if gate in "ig" else "factor", "value": factor}, 0.0
+        # Only the products of f and c, and of i and ch, are visible.
+        variant, constant = {"variant": PRODUCTS.get(gate, "factor"), "value": factor}, 0.0
     elif abs(factor - 1) <= least:
         variant, factor = {"variant": "added", "value": constant}, 1.0
     else:
         variant = {"variant": "line", "value": factor, "added": constant}
     changes = {f"act.{gate}": lambda z: factor * function(z) + constant}
     name = f"{factor:g} {gate} + {constant:g}"
-    params = variant if variant["variant"] == "written" else _params_of(gate, **variant)
+    params = variant if variant["variant"] in PRODUCTS.values() else _params_of(gate, **variant)
     return Mistake("gate_arithmetic", name, changes, frozenset(gate), params)
 
 

@@ -111,6 +111,8 @@ def test_an_h_layer_that_is_given_something_else_is_named(explained, gate, heard
         ({"hold": lambda h: np.clip(h, -0.3, 0.3)}, "state_clipped", {"low": -0.3, "high": 0.3, "of": ["h"]}),
         ({"values": lambda y, x: np.clip(y, -0.3, 0.2)}, "state_clipped", {"low": -0.3, "high": 0.2, "of": ["answer"]}),
         ({"keep": lambda c: 0.9 * c}, "scaled", {"factor": 0.9, "of": ["c"]}),
+        # The same numbers as with 0.99 times f.
+        ({"pass_c": lambda m, h, c: 0.99 * m.c_new}, "gate_arithmetic", {"variant": "kept", "value": 0.99}),
         ({"hold": lambda h: 0.8 * h}, "scaled", {"factor": 0.8, "of": ["h"]}),
     ],
 )
