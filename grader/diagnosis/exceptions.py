@@ -117,13 +117,6 @@ INDENTATION = re.compile(r"unindent|expected an indented block|unexpected indent
 OWN_ERROR = re.compile(r"(?:raise|assert)\b")
 
 
-def _signature(raised: Raised, params: Params, reading: Reading | None) -> Finding:
-    """Report our own call of the class, or of the model, that its parameters do not fit."""
-    if not raised.in_init:
-        return Finding.of("call_signature", params)
-    return Finding.of("init_signature", {**params, **misspelt_constructor(reading.source if reading else "")})
-
-
 def is_out_of_memory(raised: Raised) -> bool:
     return bool(OUT_OF_MEMORY & {raised.type, *raised.bases}) or (
         "bad_alloc" in raised.message or "OOM when allocating" in raised.message
@@ -219,6 +212,13 @@ def indentation(message: str) -> Params:
 def once(lines: Sequence[int]) -> list[int]:
     """List the lines that an exception passed through, without the repetitions of an endless recursion."""
     return list(dict.fromkeys(lines))
+
+
+def _signature(raised: Raised, params: Params, reading: Reading | None) -> Finding:
+    """Report our own call of the class, or of the model, that its parameters do not fit."""
+    if not raised.in_init:
+        return Finding.of("call_signature", params)
+    return Finding.of("init_signature", {**params, **misspelt_constructor(reading.source if reading else "")})
 
 
 def _missing_self(raised: Raised, message: str, source: str) -> Params | None:

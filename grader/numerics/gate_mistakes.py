@@ -17,7 +17,7 @@ from reference.lstm.weights import DENSE_LETTERS
 
 # Factors nearer to 1, and constants nearer to 0, are rounding.
 LEAST_CHANGE = 1e-3
-#: Gate -> what its product in the update of c does.
+#: Gate -> the variant that tells of a factor of its product in the update of c.
 PRODUCTS = {"f": "kept", "i": "written", "g": "written"}
 
 
