@@ -30,9 +30,7 @@ def gate_parts(step: Step, trace: Trace) -> Iterator[Part]:
         where = gate.activations[0] if gate.activations else gate.sum
         twice = ["twice"] if len(acts) > 1 else []
         yield Part.at("activation", where.span, *(acts or ["none"]), *twice, gate=letter)
-        split = next((each for each in _way_in(gate) if each.op in ("split", "reshape")), None)
-        if split is not None:
-            yield Part.at("sum", split.span, split.op)
+        yield from (Part.at("sum", each.span, each.op) for each in _way_in(gate) if each.op in ("split", "reshape"))
         for product in step.recognised.products(gate.sum):
             sees_h = any(
                 node.op == "state" for node in reachable_nodes([each for each in product.args if not is_weight(each)])

@@ -15,7 +15,7 @@ from reader.tracing.values import Const, Node, Value, nodes_in, reachable_nodes
 STATE = r"_?(?:(?:new|next|cur|current|prev|last|old|self)_?)*{}(?:_?(?:t|new|next|state|out|prev|old|cur|0))*_?\d*"
 C = re.compile(STATE.format("(?:c|cell)"), re.IGNORECASE)
 H = re.compile(STATE.format("(?:h|hidden)"), re.IGNORECASE)
-MOST_SEEN = 2000
+MOST_SEEN, MOST_GATES = 2000, 8
 ARITHMETIC = frozenset({"add", "sub", "mul", "div", "matmul", "pow"})
 
 
@@ -70,7 +70,7 @@ def step_of(loop: Loop) -> Step | None:
     if not gates:
         return None
     step = Step(loop, _own_letters(list(gates.values()), recognised), list(region.values()), recognised=recognised)
-    for gate in step.gates:
+    for gate in step.gates if len(step.gates) <= MOST_GATES else ():
         if gate.letter is None:
             gate.by_names = _letter_around(gate, step)
     _find_states(step)
