@@ -164,8 +164,9 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     yield from rest
     written = written_mistake(certain_formulas(reading.formulas)) if understanding.explanation is None else None
     if written is not None:
-        # Without weights whose roles are known, no numbers were compared.
-        compared: Params = {"unexplained": True} if execution.parts and execution.parts.roles else {}
+        # Without weights whose roles are known, no numbers were compared; a constant or NaN may be all that it gives.
+        is_placed = execution.parts is not None and bool(execution.parts.roles)
+        compared: Params = {"unexplained": True} if is_placed and not rest else {}
         params = {**written.mistake.params, "variant": "read", **compared}
         yield Diagnosis.likely(Finding.of(written.mistake.code, params))
     elif nothing_known and of_weights is None and (code := first_oddity(reading.parts)):

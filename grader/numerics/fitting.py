@@ -242,6 +242,7 @@ def _through_a_dense_layer(cases: Sequence[Case], answers: Mapping[str, Array]) 
         function, inverse = ACTIVATIONS[activation]
         maps: dict[float, Array] = {}
         of_models: dict[tuple[int, int], Array] = {}
+        is_of_model = True
         for case in sorted(cases, key=lambda case: -case.expected.size):
             with np.errstate(all="ignore"):
                 answer = answers[case.spec.id]
@@ -254,13 +255,14 @@ def _through_a_dense_layer(cases: Sequence[Case], answers: Mapping[str, Array]) 
             if found is None:
                 break
             maps[_first(case.x)] = found
-            of_models.setdefault(sizes, found)
+            usual = of_models.setdefault(sizes, found)
+            is_of_model = is_of_model and np.abs(found - usual).max() <= CLOSE
         if len(maps) < len(cases):
             continue
         if any(map(_mixes_units, maps.values())):
             yield (_dense(activation, function, maps, is_passed_on),)
-        elif activation == "linear" and all(map(_is_factor, maps.values())):
-            # Each unit, or each model, has a factor of its own.
+        elif activation == "linear" and is_of_model and all(map(_is_factor, maps.values())):
+            # A weight of the model: a number, or one for each unit.
             of = {"of": ["h" if is_passed_on else "answer"]}
             yield (replace(_dense(activation, function, maps, is_passed_on), code="scaled", params=of),)
 
