@@ -7,7 +7,6 @@ The run's own signs come first (an exception, a wrong shape, built-in code), the
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -18,7 +17,7 @@ from grader.diagnosis.concerns import first_oddity
 from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.exceptions import exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
-from grader.diagnosis.mistakes import known_mistakes
+from grader.diagnosis.mistakes import RANDOM, known_mistakes
 from grader.diagnosis.outcomes import PAST_THE_END, ending_problem, hard_coded_size, size_that_works, structural_problem
 from grader.diagnosis.reaching import NEVER_NEEDED, behind, reached_for
 from grader.diagnosis.returned import answer_problem, default_as_width, steps_problem
@@ -43,7 +42,6 @@ Array = NDArray[np.floating]
 # Other mistakes give these shapes too, so the numbers must agree.
 GUESSED_FROM_SHAPE = {"returns_last_only", "return_inside_loop", "missing_step", "step_two"}
 FLOATS = {"float16", "bfloat16", "float32", "float64"}
-RANDOM = re.compile(r"random|dropout|noise|shuffle|uniform|normal", re.IGNORECASE)
 # Errors that TensorFlow, NumPy and Keras raise for shapes that do not fit.
 SHAPE_ERRORS = {"InvalidArgumentError", "ValueError"}
 

@@ -11,7 +11,7 @@ from gate_words import gate_of_name
 from reader.parts.part import LIMITS
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in
 
-#: Operations on a gate that no LSTM has.
+#: Operations that give a gate other numbers.
 TREATMENTS = frozenset(
     {
         *("dropout", "clip_by_value", "clip", "round", "batch_norm", "layernormalization"),
