@@ -126,8 +126,8 @@ def _with_written(
         # Other parts may be right in equal numbers; how many does not depend on the code.
         told = _parts_left_right([(written.mistake,)], case_answers[0].case)
         parts = told if len(told) == len(found.right_parts) else found.right_parts
-        also = tuple(sorted(also - {CODE}))
-        return replace(found, mistakes=(written.mistake,), residual=left, right_parts=parts, also=also)
+        others = tuple(sorted(also - {CODE}))
+        return replace(found, mistakes=(written.mistake,), residual=left, right_parts=parts, also=others)
     return found
 
 

@@ -154,6 +154,6 @@ def _changed(changed: Callable[[str, Array, float], Array], gate: str, number: f
 def in_all(gates: str, variant: str, changed: Callable[[str, Array, float], Array], number: float) -> Mistake:
     """Make the mistake of one number in all of these gates."""
     changes = {f"act.{gate}": partial(_changed, changed, gate, number) for gate in gates}
-    params = {"gates": [DENSE_LETTERS[gate] for gate in gates], "variant": variant}
-    params |= {"low": -number, "high": number} if variant == "limits_inside" else {"value": number}
+    numbers = {"low": -number, "high": number} if variant == "limits_inside" else {"value": number}
+    params = {"gates": [DENSE_LETTERS[gate] for gate in gates], "variant": variant, **numbers}
     return Mistake("gate_arithmetic", f"{variant} {number:g} in {gates}", changes, frozenset(gates), params)

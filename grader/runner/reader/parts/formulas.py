@@ -46,12 +46,13 @@ def formulas(step: Step, trace: Trace) -> dict[str, str]:
     carried = [each.after for each in step.loop.carried]
     if step.c is None or step.h is None or trace.is_doubtful:
         return {}
-    step = replace(step, h=_with_numbers(step.h, carried))
-    if not {id(step.c), id(step.h)} <= set(map(id, carried)):
+    c, h = step.c, _with_numbers(step.h, carried)
+    if not {id(c), id(h)} <= set(map(id, carried)):
         return {}
+    step = replace(step, h=h)
     writer = _Writer(step, trace)
     try:
-        texts = {"c_new": writer.update(step.c), "h_new": writer.update(step.h)}
+        texts = {"c_new": writer.update(c), "h_new": writer.update(h)}
     except UnreadableError:
         return {}
     for name, gate in writer.gates.items():
