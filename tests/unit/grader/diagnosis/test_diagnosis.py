@@ -316,19 +316,19 @@ def test_a_tuple_that_lacks_steps_is_told_both(evidence_of, steps, told):
 @pytest.mark.parametrize(
     ("source", "code"), [("h = self.h", "state_kept_between_calls"), ("h = tf.random.normal(n)", "state_init_random")]
 )
-def test_another_start_at_each_call_is_random_only_where_something_is(evidence_of, cases, source, code):
+def test_another_start_at_each_call_is_random_only_where_something_is(evidence_of, source, code):
     def started(case, h):
         start = {"initial_h": lambda inputs: replace(inputs, h=np.full_like(inputs.h, h))}
         return replay([Mistake("", "", start, frozenset())], case).astype(np.float32)
 
     evidence = evidence_of(lambda case: started(case, 0.3), reading={"source": source})
     answer = evidence.execution.answers["exercise"]
-    second = replace(answer, array=started(cases[0], 0.2))
+    second = replace(answer, array=started(evidence.execution.cases[0], 0.2))
     execution = replace(evidence.execution, repeats={"exercise": second})
     understanding = replace(
         evidence.understanding,
         explanation=explain_changing(
-            {id: each.content for id, each in execution.answers.items()}, {"exercise": second.content}, cases
+            {id: each.content for id, each in execution.answers.items()}, {"exercise": second.content}, execution.cases
         ),
     )
     assert _codes(replace(evidence, execution=execution, understanding=understanding)) == [code]
